@@ -1,0 +1,121 @@
+"""Settings: one frozen object, the only reader of the environment.
+
+Each setting is one line: name, type, default; its environment variable is ``WINDLASS_<NAME>`` unless
+``ENVIRONMENT_NAMES`` says otherwise (the seeds' ``DATABASE_URL``, ``REDIS_URL``, ``HOST``, ``PORT``).
+A variable ``<NAME>_FILE`` names a file that holds the value, for secrets that are mounted.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import WindlassError
+
+ENVIRONMENT_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "host": "HOST", "port": "PORT"}
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+
+
+class SettingsError(WindlassError):
+    """The settings are not valid."""
+
+    code = "SETTINGS_INVALID"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything an operator can set; the sentence behind each line is its documentation."""
+
+    state_dir: str = "state"  # Folder of the embedded database, the embedded Valkey, keys and logs.
+    database_url: str = ""  # PostgreSQL or SQLite URL; empty selects SQLite in the state folder.
+    redis_url: str = ""  # Redis or Valkey URL; empty selects the embedded Valkey in the state folder.
+    redis_prefix: str = "wl:"  # Prefix of every key, the same for publisher, workers and Flower.
+    host: str = "127.0.0.1"  # Address the API listens on; anything but loopback requires API keys.
+    port: int = 8080  # Port of the API.
+    valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
+    flower_port: int = 5555  # Port of Flower, on loopback.
+    public_url: str = ""  # Base URL that installers and receivers reach; empty uses host and port.
+    region: str = "local"  # First part of request ids (contract 1, A.3).
+    api_workers: int = 2  # Processes of the API.
+    api_threads: int = 8  # Threads of each API process.
+    worker_processes: int = 2  # Pool processes of a worker host for the queues default and webhook.
+    bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc.
+    lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
+    heartbeat_ms: int = 3_000  # How often a running step renews its lease.
+    reconcile_ms: int = 1_000  # Pause between two passes of the reconciler.
+    lost_after_ms: int = 2_000  # An expected message that an empty queue does not hold is lost after this.
+    lost_cap_ms: int = 30_000  # An expected message is rung again after this, however long its queue is.
+    poison_limit: int = 3  # A step that loses its worker this often has failed.
+    retention_days: int = 90  # Terminal runs older than this are deleted.
+    soft_shutdown_s: int = 25  # Seconds that running steps get to end when a worker is stopped.
+    webhook_allow: str = ""  # Comma-separated networks or hosts that webhooks may reach although private.
+    webhook_allow_http: bool = False  # Whether webhook URLs may use plain http.
+    bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
+    log_level: str = "INFO"  # Level of the JSON logs.
+    cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
+    sealing_public_key: str = ""  # Key ring of public sealing keys; empty makes one in the state folder.
+    sealing_private_key: str = ""  # Key ring of private sealing keys, for workers alone.
+
+    @property
+    def state(self) -> Path:
+        """The state folder as an absolute path."""
+        return Path(self.state_dir).resolve()
+
+    @property
+    def database(self) -> str:
+        """The database URL in force, with the driver named."""
+        if not self.database_url:
+            return f"sqlite:///{self.state / 'windlass.db'}"
+        for bare in ("postgres://", "postgresql://"):
+            if self.database_url.startswith(bare):
+                return "postgresql+psycopg://" + self.database_url[len(bare) :]
+        return self.database_url
+
+    @property
+    def redis(self) -> str:
+        """The Redis URL in force; the embedded Valkey listens on loopback."""
+        return self.redis_url or f"redis://127.0.0.1:{self.valkey_port}/0"
+
+    @property
+    def url(self) -> str:
+        """The base URL that others reach the API under."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether only this machine can reach the API."""
+        return self.host in LOOPBACK
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment; raises one `SettingsError` that names every bad value."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for field in fields(Settings):
+        name = ENVIRONMENT_NAMES.get(field.name, f"WINDLASS_{field.name.upper()}")
+        try:
+            text = _read(environ, name)
+            if text is not None:
+                values[field.name] = _PARSERS[str(getattr(field.type, "__name__", field.type))](text)
+        except (ValueError, OSError) as error:
+            problems[name] = str(error)
+    if problems:
+        raise SettingsError("; ".join(f"{name}: {why}" for name, why in problems.items()), fields=problems)
+    return Settings(**{**values, **overrides})
+
+
+def _read(environ: Mapping[str, str], name: str) -> str | None:
+    file = environ.get(f"{name}_FILE")
+    return Path(file).read_text().strip() if file else environ.get(name)
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    if text.lower() not in words:
+        raise ValueError(f"{text!r} is neither true nor false")
+    return words[text.lower()]
+
+
+_PARSERS: dict[str, Any] = {"str": str, "int": int, "bool": _flag}

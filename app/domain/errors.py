@@ -1,0 +1,229 @@
+"""Every error Windlass raises on purpose, as one tree.
+
+    WindlassError
+     ├─ Rejected                      a request that changes nothing
+     │   ├─ ValidationFailed          400 VALIDATION_ERROR
+     │   ├─ Unauthorized              401 UNAUTHORIZED
+     │   ├─ Forbidden                 403 FORBIDDEN
+     │   ├─ QuotaExceeded             403 QUOTA_EXCEEDED
+     │   ├─ NotFound                  404 NOT_FOUND
+     │   ├─ MethodNotAllowed          405 METHOD_NOT_ALLOWED
+     │   ├─ NotAcceptable             406 NOT_ACCEPTABLE
+     │   ├─ Conflict                  409 CONFLICT
+     │   ├─ InvalidStateTransition    409 INVALID_STATE_TRANSITION
+     │   ├─ PoolCapacityExceeded      409 POOL_CAPACITY_EXCEEDED
+     │   ├─ Gone                      410 GONE
+     │   ├─ PreconditionFailed        412 PRECONDITION_FAILED
+     │   ├─ PayloadTooLarge           413 PAYLOAD_TOO_LARGE
+     │   ├─ UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
+     │   ├─ RateLimited               429 RATE_LIMITED
+     │   └─ Unavailable               503 UNAVAILABLE
+     ├─ StepError                     a step that did not reach its goal
+     │   ├─ Permanent                 STEP_FAILED
+     │   ├─ StepTimedOut              STEP_TIMED_OUT
+     │   ├─ WorkerLost                WORKER_LOST
+     │   ├─ OutcomeUnknown            OUTCOME_UNKNOWN
+     │   └─ BmcError                  INTERNAL_ERROR
+     │       ├─ BmcConnectionFailed   BMC_CONNECTION_FAILED
+     │       ├─ BmcAuthFailed         BMC_AUTH_FAILED
+     │       ├─ BmcRefused            BMC_REFUSED
+     │       └─ BmcUnconfirmed        BMC_UNCONFIRMED
+     └─ PlanError                     a plan that cannot be wired
+
+The class docstring is the default message; ``code`` and ``status`` are public (contract 1, A.9).
+"""
+
+from typing import Any, ClassVar
+
+
+class WindlassError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        self.details = details
+        super().__init__(self.message)
+
+
+class Rejected(WindlassError):
+    """The request was refused and changed nothing."""
+
+    status = 400
+
+
+class ValidationFailed(Rejected):
+    """The request is not valid."""
+
+    code, status = "VALIDATION_ERROR", 400
+
+    @classmethod
+    def of(cls, field: str, problem: str) -> "ValidationFailed":
+        """One field is wrong: `details.fields` names it (contract 1, A.2)."""
+        return cls(f"{field}: {problem}", fields={field: problem})
+
+
+class Unauthorized(Rejected):
+    """A valid API key is required."""
+
+    code, status = "UNAUTHORIZED", 401
+
+
+class Forbidden(Rejected):
+    """The API key lacks the scope for this request."""
+
+    code, status = "FORBIDDEN", 403
+
+
+class QuotaExceeded(Rejected):
+    """The quota is used up."""
+
+    code, status = "QUOTA_EXCEEDED", 403
+
+
+class NotFound(Rejected):
+    """There is no such resource."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class MethodNotAllowed(Rejected):
+    """The resource does not support this method."""
+
+    code, status = "METHOD_NOT_ALLOWED", 405
+
+
+class NotAcceptable(Rejected):
+    """The answer is not available in the media type asked for."""
+
+    code, status = "NOT_ACCEPTABLE", 406
+
+
+class Conflict(Rejected):
+    """Something else is in the way."""
+
+    code, status = "CONFLICT", 409
+
+
+class InvalidStateTransition(Rejected):
+    """The present state does not allow this."""
+
+    code, status = "INVALID_STATE_TRANSITION", 409
+
+
+class PoolCapacityExceeded(Rejected):
+    """Not enough available servers in the pool."""
+
+    code, status = "POOL_CAPACITY_EXCEEDED", 409
+
+
+class Gone(Rejected):
+    """This was used or has expired."""
+
+    code, status = "GONE", 410
+
+
+class PreconditionFailed(Rejected):
+    """The resource changed since it was read."""
+
+    code, status = "PRECONDITION_FAILED", 412
+
+
+class PayloadTooLarge(Rejected):
+    """The body is larger than allowed."""
+
+    code, status = "PAYLOAD_TOO_LARGE", 413
+
+
+class UnsupportedMediaType(Rejected):
+    """The body must be application/json."""
+
+    code, status = "UNSUPPORTED_MEDIA_TYPE", 415
+
+
+class RateLimited(Rejected):
+    """Too many requests."""
+
+    code, status = "RATE_LIMITED", 429
+
+
+class Unavailable(Rejected):
+    """The service cannot answer just now."""
+
+    code, status = "UNAVAILABLE", 503
+
+
+class StepError(WindlassError):
+    """A step did not reach its goal.
+
+    ``retryable`` tells whether another attempt may help; ``nothing_happened`` is true only when it is
+    certain that the step had no effect, so that neither observation nor undo is needed.
+    """
+
+    retryable: bool = True
+    nothing_happened: bool = False
+
+
+class Permanent(StepError):
+    """A step failed in a way that another attempt cannot mend."""
+
+    code = "STEP_FAILED"
+    retryable = False
+
+
+class StepTimedOut(StepError):
+    """The step ran longer than its time limit."""
+
+    code = "STEP_TIMED_OUT"
+
+
+class WorkerLost(StepError):
+    """The worker died or lost its lease while it ran the step."""
+
+    code = "WORKER_LOST"
+
+
+class OutcomeUnknown(StepError):
+    """It cannot be told whether the step took effect, and it must not be repeated."""
+
+    code = "OUTCOME_UNKNOWN"
+    retryable = False
+
+
+class BmcError(StepError):
+    """The management controller did not do what was asked; ``details.reason`` carries the finer word."""
+
+
+class BmcConnectionFailed(BmcError):
+    """The management controller could not be reached, or the connection to it was lost."""
+
+    code = "BMC_CONNECTION_FAILED"
+
+
+class BmcAuthFailed(BmcError):
+    """The management controller refused the login."""
+
+    code = "BMC_AUTH_FAILED"
+    retryable = False
+    nothing_happened = True
+
+
+class BmcRefused(BmcError):
+    """The management controller refused the command."""
+
+    code = "BMC_REFUSED"
+
+
+class BmcUnconfirmed(BmcError):
+    """The management controller said yes, but nothing changed."""
+
+    code = "BMC_UNCONFIRMED"
+
+
+class PlanError(WindlassError):
+    """The plan cannot be wired."""
+
+    code = "PLAN_INVALID"
+    status = 500
