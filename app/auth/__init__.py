@@ -1,0 +1,1 @@
+"""Who may do what, and what nobody may read: API keys, tokens, sealed secrets, redaction."""
