@@ -1,0 +1,1 @@
+"""Outgoing webhooks (Standard Webhooks 1.0): which events, where to, signed how, and when again."""

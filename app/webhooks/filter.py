@@ -1,0 +1,45 @@
+"""Which events an endpoint wants (contract 1, A.10): names, or patterns in which ``*`` stands for a word."""
+
+from collections.abc import Iterable
+
+from app.domain.errors import ValidationFailed
+
+EVENTS = (
+    "run.created",
+    "run.started",
+    "run.completed",
+    "run.failed",
+    "run.cancelled",
+    "run.compensating",
+    "run.compensated",
+    "step.completed",
+    "step.failed",
+    "step.retrying",
+)
+MOST_PATTERNS = 50
+
+
+def validate(patterns: Iterable[str]) -> tuple[str, ...]:
+    """The patterns without repeats; raises `ValidationFailed` on ``events`` when one matches nothing."""
+    wanted = tuple(dict.fromkeys(patterns))
+    if not 1 <= len(wanted) <= MOST_PATTERNS:
+        raise ValidationFailed.of("events", f"needs 1 to {MOST_PATTERNS} names or patterns")
+    idle = [pattern for pattern in wanted if not any(_fits(pattern, event) for event in EVENTS)]
+    if idle:
+        names = ", ".join(pattern[:64] for pattern in idle)
+        raise ValidationFailed.of("events", f"match no event: {names}; there are {', '.join(EVENTS)}")
+    return wanted
+
+
+def matches(patterns: Iterable[str], event: str) -> bool:
+    """Whether an endpoint with these patterns is told of the event."""
+    return any(_fits(pattern, event) for pattern in patterns)
+
+
+def _fits(pattern: str, event: str) -> bool:
+    if pattern == "*":
+        return True
+    words, wanted = event.split("."), pattern.split(".")
+    return len(words) == len(wanted) and all(
+        want in ("*", word) for want, word in zip(wanted, words, strict=True)
+    )
