@@ -35,6 +35,7 @@ class Settings:
     port: int = 8080  # Port of the API.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.
+    lab_port: int = 9400  # Port of the lab's control; BMC number i has UDP and TCP port lab_port + i.
     public_url: str = ""  # Base URL that installers and receivers reach; empty uses host and port.
     region: str = "local"  # First part of request ids (contract 1, A.3).
     api_workers: int = 2  # Processes of the API.
@@ -94,7 +95,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field in fields(Settings):
-        name = ENVIRONMENT_NAMES.get(field.name, f"WINDLASS_{field.name.upper()}")
+        name = _variable(field.name)
         try:
             text = _read(environ, name)
             if text is not None:
@@ -104,6 +105,28 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
     if problems:
         raise SettingsError("; ".join(f"{name}: {why}" for name, why in problems.items()), fields=problems)
     return Settings(**{**values, **overrides})
+
+
+def environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The environment for a child process that shall read these very settings.
+
+    Only what differs from this process's own environment is spelled out, so that a secret that came from
+    a mounted file stays out of it.
+    """
+    inherited = load()
+    environ = dict(os.environ)
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        if value != getattr(inherited, field.name):
+            name = _variable(field.name)
+            environ.pop(f"{name}_FILE", None)
+            environ[name] = str(value).lower() if isinstance(value, bool) else str(value)
+    environ.pop("WINDLASS_STATE_DIR_FILE", None)
+    return {**environ, "WINDLASS_STATE_DIR": str(settings.state), **extra}
+
+
+def _variable(field: str) -> str:
+    return ENVIRONMENT_NAMES.get(field, f"WINDLASS_{field.upper()}")
 
 
 def _read(environ: Mapping[str, str], name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""The door for operators: `windlass`, one module per noun."""

@@ -1,0 +1,55 @@
+"""The programs of Windlass as command lines, the same for `windlass up`, containers and systemd."""
+
+import sys
+from collections.abc import Sequence
+
+from app.config import Settings
+
+
+def api(settings: Settings) -> tuple[str, ...]:
+    """The API: gunicorn with threads, since a stream of events costs a thread and nothing else."""
+    host = f"[{settings.host}]" if settings.host.count(":") and "[" not in settings.host else settings.host
+    return (
+        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *("--bind", f"{host}:{settings.port}"),
+        *("--worker-class", "gthread"),
+        *("--workers", str(settings.api_workers), "--threads", str(settings.api_threads)),
+        *("--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
+    )
+
+
+def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
+    """One Celery worker main; gossip and mingle are off because they only widen what can fail on reconnect."""
+    return (
+        *(sys.executable, "-m", "celery", "-A", "tasks", "worker"),
+        *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),
+        *("--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
+    )
+
+
+def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
+    """Flower, read-only; it takes the key prefix from the Celery app."""
+    return (
+        *(sys.executable, "-m", "celery", "-A", "tasks", "flower"),
+        *(f"--address={address}", f"--port={settings.flower_port}", "--read_only=True"),
+    )
+
+
+def reconciler() -> tuple[str, ...]:
+    """The reconciler."""
+    return (*windlass(), "reconciler")
+
+
+def windlass() -> tuple[str, ...]:
+    """The `windlass` command of this very installation."""
+    return (sys.executable, "-m", "app.cli.main")
+
+
+def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
+    """The lab: simulated BMCs and their control API on loopback."""
+    first = str(settings.lab_port + 1)
+    return (
+        *(sys.executable, "-m", "app.lab", "--count", str(count)),
+        *("--control-port", str(settings.lab_port), "--ipmi-port", first, "--redfish-port", first),
+        *("--ledger", str(settings.state / "lab" / "ledger.jsonl"), "--password", password),
+    )

@@ -1,0 +1,141 @@
+"""Everything on one machine: the database, Valkey, the API, a worker host, Flower and, if asked for, the lab."""
+
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+
+from app.cli.processes import checks, programs, valkey, worker
+from app.cli.processes.child import Child
+from app.cli.processes.supervise import Supervisor, say
+from app.config import Settings, environment
+from app.record import migrate
+
+LAB_PASSWORD = "lab-password"  # Opens simulated machines on loopback and nothing else.
+LAB_COUNT = 3
+
+
+def run(settings: Settings, *, lab: bool, exit_when_done: bool, job: Callable[[], int] | None = None) -> int:
+    """Start everything, do the job beside it, and stop all on Ctrl-C or, if wished, when the job is done.
+
+    Returns the job's exit status, 0 without a job. Raises `CannotStart` with one sentence.
+    """
+    checks.state_folder(settings.state)
+    with checks.only_one(settings.state):
+        orphan = None if settings.redis_url else valkey.clear_orphan(settings)
+        if orphan:
+            say(f"Stopped the Valkey (process {orphan}) that an earlier start left behind.")
+        for host, port, setting in ports(settings, lab=lab):
+            checks.port_free(host, port, setting)
+        migrate.upgrade(settings.database)
+        beside = _Beside(settings, job)
+        supervisor = Supervisor(children(settings, lab=lab), logs=settings.state / "logs")
+        supervisor.run(lambda: beside.goes_on() or not exit_when_done)
+        return beside.status
+
+
+def children(settings: Settings, *, lab: bool) -> tuple[Child, ...]:
+    """The processes of `windlass up`, in stages: what others need, the API, then who works."""
+    env = environment(settings)
+    valkeys = () if settings.redis_url else (valkey.child(settings),)
+    labs = (_lab(settings),) if lab else ()
+    api = Child(name="api", argv=programs.api(settings), env=env, stage=1, ready=lambda: is_ready(settings))
+    host = Child(
+        name="worker",
+        argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
+        env=env,
+        stage=2,
+        grace_s=settings.soft_shutdown_s + 2 * worker.STOP_MARGIN_S,
+        restart_when_done=False,  # `windlass worker drain` shall last.
+    )
+    flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
+    return (*valkeys, *labs, api, host, flower)
+
+
+def ports(settings: Settings, *, lab: bool) -> Iterator[tuple[str, int, str]]:
+    """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
+    yield settings.host, settings.port, "PORT"
+    if not settings.redis_url:
+        yield "127.0.0.1", settings.valkey_port, "WINDLASS_VALKEY_PORT"
+    yield "127.0.0.1", settings.flower_port, "WINDLASS_FLOWER_PORT"
+    if lab:
+        for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 1):
+            yield "127.0.0.1", port, "WINDLASS_LAB_PORT"
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether the API says that it is ready for work."""
+    try:
+        with urllib.request.urlopen(f"{local_url(settings)}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def local_url(settings: Settings) -> str:
+    """The API's address as this machine reaches it, whatever it listens on."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+    return f"http://{anywhere.get(settings.host, settings.host)}:{settings.port}"
+
+
+def lab_url(settings: Settings) -> str:
+    """The address of the lab's control API."""
+    return f"http://127.0.0.1:{settings.lab_port}"
+
+
+def where_to_look(settings: Settings) -> str:
+    """What the operator reads once everything is up."""
+    url = local_url(settings)
+    return "\n".join(
+        (
+            "Windlass is up. Ctrl-C stops it.",
+            f"  Start page   {url}/",
+            f"  API docs     {url}/docs",
+            f"  Runs         {url}/v1/workflows/runs",
+            f"  Flower       http://127.0.0.1:{settings.flower_port}/",
+            f"  State, logs  {settings.state}, {settings.state / 'logs'}",
+            "  Try          windlass type list; windlass run list; windlass queue list; windlass doctor",
+        )
+    )
+
+
+class _Beside:
+    """The job that runs beside the supervisor, in a thread of its own."""
+
+    def __init__(self, settings: Settings, job: Callable[[], int] | None) -> None:
+        self.status = 0
+        self._settings = settings
+        self._job = job
+        self._thread: threading.Thread | None = None
+
+    def goes_on(self) -> bool:
+        """Whether the job still runs; the first call, once everything is ready, starts it."""
+        if self._thread is None:
+            say(where_to_look(self._settings))
+            # A daemon: Ctrl-C must not wait for the job. It speaks HTTP alone, never SQL.
+            self._thread = threading.Thread(target=self._work, name="job", daemon=True)
+            self._thread.start()
+        return self._thread.is_alive()
+
+    def _work(self) -> None:
+        self.status = 1  # Until the job says otherwise, also when it raises.
+        self.status = self._job() if self._job else 0
+
+
+def _lab(settings: Settings) -> Child:
+    (settings.state / "lab").mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Child(
+        name="lab",
+        argv=programs.lab(settings, LAB_PASSWORD, LAB_COUNT),
+        env=environment(settings),
+        ready=lambda: _listens(settings.lab_port),
+    )
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,99 @@
+"""The worker host: the Celery worker mains of one machine and a reconciler, kept alive by one parent.
+
+A worker main may exit when Redis restarts under load, so none runs without a parent; the reconciler stands
+beside them as a process of its own, since it has to work when Celery does not.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.cli.processes import programs
+from app.cli.processes.child import CannotStart, Child
+from app.cli.processes.supervise import Supervisor
+from app.config import Settings, environment
+
+STOP_MARGIN_S = 5.0  # What a worker main needs to end beyond its soft shutdown.
+
+
+def children(
+    settings: Settings,
+    *,
+    queues: Sequence[str] = (),
+    processes: int | None = None,
+    reconcile: bool = True,
+    name: str = "",
+) -> tuple[Child, ...]:
+    """The processes of a worker host; without queues it serves all, one main per class of queue.
+
+    `name` tells two hosts on one machine apart. SIGTERM means soft shutdown: running steps may end.
+    """
+    classes = {
+        "default": (("default", "webhook"), settings.worker_processes),
+        "bmc": (("bmc",), settings.bmc_processes),
+    }
+    if queues:
+        classes = {queues[0]: (tuple(queues), settings.worker_processes)}
+    suffix = f".{name}" if name else ""
+    mains = tuple(
+        Child(
+            name=f"worker-{kind}",
+            argv=programs.worker(settings, f"{kind}{suffix}", served, processes or count),
+            env=environment(settings, REMAP_SIGTERM="SIGQUIT"),
+            grace_s=settings.soft_shutdown_s + STOP_MARGIN_S,
+        )
+        for kind, (served, count) in classes.items()
+    )
+    beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
+    return (*mains, beside) if reconcile else mains
+
+
+def run(settings: Settings, hosted: Sequence[Child], *, logs: Path | None = None, name: str = "") -> None:
+    """Keep the children alive until SIGTERM; `drain` finds this process by its pid file."""
+    with _pid_file(settings.state, name):
+        Supervisor(hosted, logs=logs).run()
+
+
+def drain(settings: Settings, name: str = "") -> int:
+    """Let the running steps of this machine's worker host end, then end it; its process id.
+
+    Raises `CannotStart` when there is none, or when it outlives its grace.
+    """
+    path = _pid_path(settings.state, name)
+    pid = _alive(path)
+    if pid is None:
+        raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + settings.soft_shutdown_s + 3 * STOP_MARGIN_S
+    while _alive(path) == pid:
+        if time.monotonic() > deadline:
+            raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
+        time.sleep(0.1)
+    return pid
+
+
+@contextmanager
+def _pid_file(state: Path, name: str) -> Iterator[None]:
+    path = _pid_path(state, name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _pid_path(state: Path, name: str) -> Path:
+    return state / (f"worker-{name}.pid" if name else "worker.pid")
+
+
+def _alive(path: Path) -> int | None:
+    """The worker host that the file names, if that process is one still."""
+    with suppress(OSError, ValueError):
+        pid = int(path.read_text())
+        if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            return pid
+    return None
