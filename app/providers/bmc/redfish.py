@@ -1,0 +1,2 @@
+class RedfishBMC:
+    pass
