@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, quote, urlsplit
 
 from app.config import Settings, SettingsError
@@ -145,12 +145,15 @@ def _read(url: str, allow: Allow) -> SplitResult:
 
 def _host_of(parts: SplitResult) -> str:
     host = parts.hostname or ""
-    if ":" in host:
-        try:
-            return str(ip_address(host if "%" not in host else ""))
-        except ValueError as error:
-            raise ValidationFailed.of("url", "has no valid IPv6 address") from error
-    return _ascii(host)
+    if "[" not in parts.netloc:
+        return _ascii(host)
+    try:
+        address = IPv6Address(host)
+    except ValueError as error:
+        raise ValidationFailed.of("url", "has no valid IPv6 address") from error
+    if address.scope_id:
+        raise ValidationFailed.of("url", "names an interface of the receiver's own machine")
+    return str(address)
 
 
 def _ascii(host: str) -> str:
