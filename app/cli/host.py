@@ -36,14 +36,16 @@ def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
     "--demo", is_flag=True, help="Run the main job through the public API, with the lab's machines."
 )
 @click.option("--lab", is_flag=True, help="Start the lab also without the demo.")
+@click.option("--flower/--no-flower", default=True, help="Start Flower.")
 @click.option("--exit", "exit_when_done", is_flag=True, help="Stop by itself, with status 0 or 1.")
 @click.pass_context
 @in_one_sentence
-def up(context: click.Context, demo: bool, lab: bool, exit_when_done: bool) -> None:
+def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_done: bool) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     settings = load()
     job = _demo(settings) if demo else None
-    context.exit(everything.run(settings, lab=lab or demo, exit_when_done=exit_when_done, job=job))
+    wish = everything.Wish(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
+    context.exit(everything.run(settings, wish))
 
 
 @click.group(invoke_without_command=True)

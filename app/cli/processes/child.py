@@ -66,7 +66,7 @@ class Life:
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,
-                preexec_fn=_end_with(os.getpid()),
+                preexec_fn=end_with(os.getpid()),
             )
         finally:
             if output:
@@ -101,11 +101,11 @@ class Life:
                 os.killpg(self._process.pid, number)
 
 
-def _end_with(parent: int) -> Callable[[], None]:
-    """What a child does before it becomes its program: ask the kernel to be stopped when the parent dies."""
+def end_with(parent: int, number: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
+    """What a child does before it becomes its program: ask the kernel for a signal when the parent dies."""
 
     def before_exec() -> None:
-        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        _LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:  # The parent died before the kernel knew.
             os._exit(1)
 

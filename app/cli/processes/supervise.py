@@ -5,8 +5,8 @@
 3. On SIGTERM, SIGINT or the end of `meanwhile` it stops the stages in reverse order: SIGTERM, grace, then
    SIGKILL to the whole group. A second signal ends the patience.
 
-One thread, no SQL, no sockets but those of the readiness checks: a supervisor must not hang or die of what its
-children die of. When it is killed, the kernel asks every child to stop (see `child`).
+One thread, no SQL, no sockets but those of the readiness checks: a supervisor must not hang or die of what
+its children die of. When it is killed, the kernel asks every child to stop (see `child`).
 """
 
 import signal

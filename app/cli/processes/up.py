@@ -5,6 +5,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from app.cli.processes import checks, programs, valkey, worker
 from app.cli.processes.child import Child
@@ -16,8 +17,18 @@ LAB_PASSWORD = "lab-password"  # Opens simulated machines on loopback and nothin
 LAB_COUNT = 3
 
 
-def run(settings: Settings, *, lab: bool, exit_when_done: bool, job: Callable[[], int] | None = None) -> int:
-    """Start everything, do the job beside it, and stop all on Ctrl-C or, if wished, when the job is done.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the operator asked for beside the service itself."""
+
+    lab: bool = False  # The simulated machines.
+    flower: bool = True
+    exit_when_done: bool = False  # Whether all stops by itself once the job is done.
+    job: Callable[[], int] | None = None  # Runs once everything is ready; its result is the exit status.
+
+
+def run(settings: Settings, wish: Wish) -> int:
+    """Start everything, do the job beside it, and stop all on Ctrl-C or, if wished, when it is done.
 
     Returns the job's exit status, 0 without a job. Raises `CannotStart` with one sentence.
     """
@@ -26,20 +37,20 @@ def run(settings: Settings, *, lab: bool, exit_when_done: bool, job: Callable[[]
         orphan = None if settings.redis_url else valkey.clear_orphan(settings)
         if orphan:
             say(f"Stopped the Valkey (process {orphan}) that an earlier start left behind.")
-        for host, port, setting in ports(settings, lab=lab):
+        for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
         migrate.upgrade(settings.database)
-        beside = _Beside(settings, job)
-        supervisor = Supervisor(children(settings, lab=lab), logs=settings.state / "logs")
-        supervisor.run(lambda: beside.goes_on() or not exit_when_done)
+        beside = _Beside(settings, wish.job)
+        supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
+        supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
         return beside.status
 
 
-def children(settings: Settings, *, lab: bool) -> tuple[Child, ...]:
+def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
     """The processes of `windlass up`, in stages: what others need, the API, then who works."""
     env = environment(settings)
     valkeys = () if settings.redis_url else (valkey.child(settings),)
-    labs = (_lab(settings),) if lab else ()
+    labs = (_lab(settings),) if wish.lab else ()
     api = Child(name="api", argv=programs.api(settings), env=env, stage=1, ready=lambda: is_ready(settings))
     host = Child(
         name="worker",
@@ -50,16 +61,17 @@ def children(settings: Settings, *, lab: bool) -> tuple[Child, ...]:
         restart_when_done=False,  # `windlass worker drain` shall last.
     )
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, api, host, flower)
+    return (*valkeys, *labs, api, host, *((flower,) if wish.flower else ()))
 
 
-def ports(settings: Settings, *, lab: bool) -> Iterator[tuple[str, int, str]]:
+def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
     """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
     yield settings.host, settings.port, "PORT"
     if not settings.redis_url:
         yield "127.0.0.1", settings.valkey_port, "WINDLASS_VALKEY_PORT"
-    yield "127.0.0.1", settings.flower_port, "WINDLASS_FLOWER_PORT"
-    if lab:
+    if wish.flower:
+        yield "127.0.0.1", settings.flower_port, "WINDLASS_FLOWER_PORT"
+    if wish.lab:
         for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 1):
             yield "127.0.0.1", port, "WINDLASS_LAB_PORT"
 

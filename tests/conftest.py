@@ -1,0 +1,130 @@
+"""Fixtures for all tests: a clean environment, real servers, fresh databases, both stacks."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+import redis
+
+from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
+
+OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
+SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
+POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)
+
+
+class Databases(Protocol):
+    """Makes fresh, migrated databases of one kind."""
+
+    def fresh(self) -> str:
+        """The URL of a new database."""
+
+    def drop(self, url: str) -> None:
+        """Delete a database."""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the developer's shell reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("WINDLASS_") or name.removesuffix("_FILE") in OURS:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the session; a test that stops it starts it again."""
+    server = new_postgres()
+    server.start()
+    yield server
+    remove(server)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[KeyValue]:
+    """A Redis server for the session; a test that stops it starts it again."""
+    server = new_redis()
+    server.start()
+    yield server
+    remove(server)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[KeyValue]:
+    """A Valkey server for the session; a test that stops it starts it again."""
+    server = new_valkey()
+    server.start()
+    yield server
+    remove(server)
+
+
+@pytest.fixture(scope="session")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Databases]:
+    """Gives the databases of a kind ("sqlite" or "postgres"); the template of each is made once."""
+    # Late, so that tests without a database do not wait for SQL to be imported.
+    from tests.databases import PostgresDatabases, SqliteDatabases
+
+    made: dict[str, Databases] = {}
+
+    def of(kind: str) -> Databases:
+        if kind not in made:
+            made[kind] = (
+                SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+                if kind == "sqlite"
+                else PostgresDatabases(request.getfixturevalue("postgres"))
+            )
+        return made[kind]
+
+    return of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """A fresh database and an empty Redis or Valkey."""
+
+    name: str  # "sqlite+valkey" or "postgres+redis".
+    database_url: str  # With the driver named.
+    store: KeyValue  # The Redis or Valkey server.
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of the Redis or Valkey."""
+        return self.store.url
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables that select this backend."""
+        return {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+
+
+@pytest.fixture(params=[SQLITE_VALKEY, POSTGRES_REDIS])
+def backend(request: pytest.FixtureRequest, databases: Callable[[str], Databases]) -> Iterator[Backend]:
+    """Both stacks, one after the other; `-m sqlite` and `-m postgres` select."""
+    kind, _, store = request.param.partition("+")
+    server: KeyValue = request.getfixturevalue(f"{store}_server")
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+    url = databases(kind).fresh()
+    yield Backend(name=request.param, database_url=url, store=server)
+    databases(kind).drop(url)
+
+
+@pytest.fixture
+def sqlite_url(databases: Callable[[str], Databases]) -> Iterator[str]:
+    """A fresh SQLite database, for tests that need any database."""
+    url = databases("sqlite").fresh()
+    yield url
+    databases("sqlite").drop(url)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    return folder
