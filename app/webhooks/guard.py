@@ -152,7 +152,7 @@ def _host_of(parts: SplitResult) -> str:
     except ValueError as error:
         raise ValidationFailed.of("url", "has no valid IPv6 address") from error
     if address.scope_id:
-        raise ValidationFailed.of("url", "names an interface of the receiver's own machine")
+        raise ValidationFailed.of("url", "must not name a network interface")
     return str(address)
 
 

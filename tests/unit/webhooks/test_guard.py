@@ -186,13 +186,13 @@ def test_a_listed_network_may_be_reached(address: str) -> None:
     assert judge("http://hooks.example.com/", LISTED, _answering(address)).port == 80
 
 
-@pytest.mark.parametrize(
-    "address", ["11.0.0.1", "192.168.7.10", "127.0.0.1", "fc00::5", "2002:a00:1::", "::10.0.0.1"]
-)
+BESIDE = ["192.168.7.10", "127.0.0.1", "fc00::5", "2002:a00:1::", "::10.0.0.1"]
+
+
+@pytest.mark.parametrize("address", BESIDE)
 def test_a_listed_network_opens_nothing_beside_it(address: str) -> None:
-    if address != "11.0.0.1":
-        assert "not public" in _problem("https://hooks.example.com/", LISTED, address)
-    assert "not public" in _problem("https://hooks.example.com/", LISTED, "10.0.0.1", "127.0.0.1")
+    assert "not public" in _problem("https://hooks.example.com/", LISTED, address)
+    assert "not public" in _problem("https://hooks.example.com/", LISTED, "10.0.0.1", address)
 
 
 def test_a_listed_host_may_have_any_address_and_its_neighbours_may_not() -> None:
