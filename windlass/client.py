@@ -1,0 +1,62 @@
+"""The client: one object with a noun for each thing the service keeps."""
+
+from types import TracebackType
+from typing import Self
+
+from windlass.locks import Locks
+from windlass.metrics import MetricsOf
+from windlass.pools import Pools
+from windlass.retries import Retries
+from windlass.runs import Runs
+from windlass.servers import Servers
+from windlass.session import Session
+from windlass.transport import HttpxTransport, Transport
+from windlass.types import Types
+from windlass.webhooks import Webhooks
+
+BASE_URL = "http://127.0.0.1:8080"
+
+
+class Client:
+    """A connection to one service; safe to share between threads.
+
+        with Client("https://windlass.example", api_key="wlk_…") as client:
+            run = client.runs.start("server.inspect", {"serverId": "srv_…"})
+            run = client.runs.wait(run.id, timeout_s=600)
+
+    `timeout` is the longest silence of the service in seconds. Requests are repeated when that is safe, as
+    `retries` says; every failure is an error of `windlass.errors`. `transport` replaces the HTTP library.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        transport: Transport | None = None,
+        retries: Retries | None = None,
+    ) -> None:
+        self.base_url = (base_url or BASE_URL).rstrip("/")
+        self._transport = transport or HttpxTransport(self.base_url)
+        session = Session(
+            transport=self._transport, api_key=api_key, timeout_s=timeout, retries=retries or Retries()
+        )
+        self.runs = Runs(session=session)
+        self.servers = Servers(session=session)
+        self.pools = Pools(session=session)
+        self.webhooks = Webhooks(session=session)
+        self.locks = Locks(session=session)
+        self.types = Types(session=session)
+        self.metrics = MetricsOf(session=session)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,249 @@
+"""What the service sends, as frozen values. Times are aware, durations are milliseconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from windlass.decode import Model
+
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunError(Model):
+    """Why a run failed, and at which step."""
+
+    code: str = ""
+    message: str = ""
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Model):
+    """One step of a run; a pending one has only a name and a status."""
+
+    name: str = ""
+    status: str = "pending"
+    phase: str = "forward"
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    compensated_at: datetime | None = None
+    duration_ms: int | None = None
+    attempt: int | None = None
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingOn(Model):
+    """Why a run does not move: a lock, timer, poll, hook, worker or operator."""
+
+    kind: str = ""
+    step: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Model):
+    """One execution of a workflow type.
+
+    ``status`` is one of pending, running, completed, failed, cancelled; ``detail`` carries the finer word.
+    """
+
+    id: str = ""
+    type: str = ""
+    status: str = "pending"
+    detail: str = ""
+    resource_type: str | None = None
+    resource_id: str | None = None
+    triggered_by: str | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    estimated_completion_at: datetime | None = None
+    duration_ms: int | None = None
+    progress: int | None = None
+    steps: tuple[Step, ...] = ()
+    compensation: tuple[Step, ...] = ()
+    error: RunError | None = None
+    waiting_on: WaitingOn | None = None
+    needs_operator: bool = False
+    on_failure: str | None = None
+    tags: tuple[str, ...] = ()
+    input: Mapping[str, Any] | None = None
+    output: Any = None
+    retry_of: str | None = None
+    retried_by: tuple[str, ...] = ()
+    from_step: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will happen to it any more."""
+        return self.status in ENDED
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has ended, or does nothing more until an operator decides."""
+        return self.ended or self.needs_operator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Model):
+    """One line of a run's log; ``seq`` counts from 1 without gaps."""
+
+    seq: int = 0
+    type: str = ""
+    phase: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+    actor: str | None = None
+    at: datetime | None = None
+    payload: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStep(Model):
+    """One step of a plan that has not been started."""
+
+    name: str = ""
+    kind: str | None = None
+    queue: str | None = None
+    parallel: str | None = None
+    target: str | None = None
+    timeout_ms: int | None = None
+    undo: bool = False
+    at_most_once: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Model):
+    """What a run would do, without doing it; ``compensation`` names steps in the order of their undo."""
+
+    type: str = ""
+    on_failure: str | None = None
+    steps: tuple[PlannedStep, ...] = ()
+    locks: tuple[str, ...] = ()
+    compensation: tuple[str, ...] = ()
+    estimated_duration_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(Model):
+    """A machine and what is known of it; ``allowed_actions`` is what its state permits now."""
+
+    id: str = ""
+    display_name: str | None = None
+    description: str | None = None
+    protocol: str | None = None
+    bmc_address: str | None = None
+    boot_mac: str | None = None
+    serial: str | None = None
+    pool_id: str | None = None
+    persona: str | None = None
+    tags: tuple[str, ...] = ()
+    state: str = ""
+    maintenance: bool = False
+    power: str | None = None
+    run_id: str | None = None
+    allowed_actions: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity(Model):
+    """How many servers a pool has, and how many of them can be taken."""
+
+    total: int = 0
+    free: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Model):
+    """A set of servers that provisioning takes from."""
+
+    id: str = ""
+    name: str = ""
+    labels: Mapping[str, str] | None = None
+    capacity: Capacity | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhook(Model):
+    """Where events are sent; ``secret`` is there only in the answer that made it."""
+
+    id: str = ""
+    url: str = ""
+    events: tuple[str, ...] = ()
+    description: str | None = None
+    active: bool = True
+    secret: str | None = None
+    disabled_reason: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery(Model):
+    """One event on its way to one webhook."""
+
+    id: str = ""
+    event: str | None = None
+    run_id: str | None = None
+    status: str = ""
+    attempt: int = 0
+    next_at: datetime | None = None
+    created_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock(Model):
+    """A resource that a run holds, and the runs that wait for it."""
+
+    resource: str = ""
+    run_id: str = ""
+    step: str | None = None
+    fence: int | None = None
+    granted_at: datetime | None = None
+    waiters: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowType(Model):
+    """A kind of run that can be started, with the JSON Schema of its input."""
+
+    type: str = ""
+    resource: str | None = None
+    description: str | None = None
+    input_schema: Mapping[str, Any] | None = None
+    steps: tuple[Any, ...] = ()
+    on_failure: str | None = None
+    hold_ms: int | None = None
+    expected_duration_ms: int | None = None
+    paused: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Model):
+    """How many runs ended, and how; ``success_rate`` is 0 to 1."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    success_rate: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics(Model):
+    """Runs of a period in numbers; ``timing`` and ``failure_reasons`` as in the contract."""
+
+    type: str | None = None
+    period: Mapping[str, str] | None = None
+    summary: Summary | None = None
+    timing: Mapping[str, int | None] | None = None
+    failure_reasons: tuple[Any, ...] = ()
+    by_type: tuple[Any, ...] = ()

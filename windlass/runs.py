@@ -1,0 +1,178 @@
+"""`client.runs`: start runs, look at them, move them, wait for them."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+from urllib.parse import quote
+
+from windlass import live
+from windlass.decode import body
+from windlass.errors import WaitTimeout
+from windlass.models import Event, Plan, Run
+from windlass.pages import Page, read_every, read_page
+from windlass.session import Session
+
+PATH = "/v1/workflows/runs"
+LONG_POLL_S = 20  # How long the service may keep an answer back while nothing changes.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """Everything about runs."""
+
+    session: Session
+    clock: Callable[[], float] = time.monotonic
+
+    def list(
+        self, *, limit: int | None = None, cursor: str | None = None, page: int | None = None, **filters: Any
+    ) -> Page[Run]:
+        """One page, the newest first.
+
+        Filters: ``type``, ``status``, ``resource_type``, ``resource_id``, ``triggered_by``, ``since``,
+        ``until`` (dates or ISO texts). Raises `ValidationError` for an unknown status or a bad date.
+        """
+        query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}
+        return read_page(self.session, PATH, Run, query)
+
+    def each(self, **filters: Any) -> Iterator[Run]:
+        """All runs, the newest first, with the filters of `list`."""
+        return read_every(self.session, PATH, Run, {**_filters(filters), "limit": 100})
+
+    def get(self, run_id: str, *, wait_s: int | None = None) -> Run:
+        """One run; with `wait_s` the service may keep the answer back until something changes."""
+        answer = self.session.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
+        return Run.of(answer.data)
+
+    def start(self, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Run:
+        """Start a run of any type.
+
+        Options: ``resource_id``, ``on_failure`` ("compensate" or "hold"), ``tags``, ``idempotency_key``
+        (lasts as long as the run), ``callback_url``, ``on_conflict`` ("reject" or "queue").
+        Raises `Conflict` with ``details["holder"]`` when another run holds the resource.
+        """
+        query = {"onConflict": options.pop("on_conflict", None)}
+        return Run.of(self.session.post(PATH, _order(type, input, options), query).data)
+
+    def plan(self, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Plan:
+        """What `start` would do; nothing is stored."""
+        return Plan.of(self.session.post(PATH, _order(type, input, options), {"dryRun": True}).data)
+
+    def cancel(self, run_id: str, *, reason: str | None = None, mode: str | None = None) -> Run:
+        """Ask a run to stop and undo; `mode` is graceful (the default), abandon or kill."""
+        return self._post(run_id, "cancel", body(reason=reason, mode=mode))
+
+    def retry(
+        self,
+        run_id: str,
+        *,
+        from_step: str | None = None,
+        from_: str | None = None,
+        input: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+    ) -> Run:
+        """Start a new run that takes over from a failed, held or cancelled one; answers the new run.
+
+        `from_step` goes on at that step, `from_="earliest"` at the first step whose effects are gone.
+        Raises `InvalidState` with ``details["blockingSteps"]`` when an earlier step no longer stands.
+        """
+        values = body(from_step=from_step, from_=from_, input=input, reason=reason)
+        return self._post(run_id, "retry", values)
+
+    def resume(self, run_id: str, *, reason: str | None = None) -> Run:
+        """Let a held or blocked run try its failed step again."""
+        return self._act(run_id, "resume", None, reason)
+
+    def compensate(self, run_id: str, *, reason: str | None = None) -> Run:
+        """Let a held or blocked run undo what it did."""
+        return self._act(run_id, "compensate", None, reason)
+
+    def skip(self, run_id: str, step: str | None = None, *, reason: str | None = None) -> Run:
+        """Leave out a step, or an undo, and go on."""
+        return self._act(run_id, "skip", step, reason)
+
+    def resolve(self, run_id: str, step: str | None = None, *, reason: str | None = None) -> Run:
+        """Declare a step, or an undo, as done by hand and go on."""
+        return self._act(run_id, "resolve", step, reason)
+
+    def pause(self, run_id: str, *, reason: str | None = None) -> Run:
+        """Let nothing new start."""
+        return self._act(run_id, "pause", None, reason)
+
+    def unpause(self, run_id: str, *, reason: str | None = None) -> Run:
+        """Let a paused run go on."""
+        return self._act(run_id, "unpause", None, reason)
+
+    def events(self, run_id: str, *, after: int | None = None) -> Iterator[Event]:
+        """The log from the beginning, or after the event number `after`."""
+        return read_every(self.session, f"{_path(run_id)}/events", Event, {"after": after, "limit": 100})
+
+    def state(self, run_id: str, *, as_of: int | None = None) -> Mapping[str, Any]:
+        """The fold of the log up to the event number `as_of`."""
+        answer = self.session.get(f"{_path(run_id)}/state", {"asOf": as_of})
+        state: Mapping[str, Any] = answer.data
+        return state
+
+    def stream(self, run_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Events as they happen, from the beginning or after number `after`, until the run has ended.
+
+        A broken connection is taken up again where it broke. Raises `Unavailable` when the service has no
+        room for another stream.
+        """
+        return live.events(self.session, f"{_path(run_id)}/stream", after, lambda: self.get(run_id).ended)
+
+    def wait(
+        self,
+        run_id: str,
+        *,
+        timeout_s: float | None = None,
+        until: Callable[[Run], bool] = attrgetter("ended"),
+        seen: Callable[[Run], None] = lambda run: None,
+    ) -> Run:
+        """The run once it has ended, or once `until` says so; `seen` is told of every look at it.
+
+        Raises `WaitTimeout` after `timeout_s` seconds.
+        """
+        deadline = None if timeout_s is None else self.clock() + timeout_s
+        pause = 0.1
+        run = self.get(run_id)
+        while True:
+            seen(run)
+            if until(run):
+                return run
+            left = LONG_POLL_S if deadline is None else deadline - self.clock()
+            if left <= 0:
+                raise WaitTimeout(f"The run {run_id} is still {run.detail or run.status}.", run)
+            began = self.clock()
+            fresh = self.get(run_id, wait_s=max(1, min(LONG_POLL_S, int(left))))
+            if fresh == run and self.clock() - began < pause:  # The service did not keep it back.
+                self.session.sleep(min(pause, left))
+                pause = min(2.0, pause * 1.5)
+            run = fresh
+
+    def _act(self, run_id: str, action: str, step: str | None, reason: str | None) -> Run:
+        return self._post(run_id, "actions", body(action=action, step=step, reason=reason))
+
+    def _post(self, run_id: str, verb: str, content: Mapping[str, Any]) -> Run:
+        return Run.of(self.session.post(f"{_path(run_id)}/{verb}", content).data)
+
+
+def _path(run_id: str) -> str:
+    return f"{PATH}/{quote(run_id, safe='')}"
+
+
+def _order(type: str, input: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+    return body(type=type, input=input or {}, **options)
+
+
+def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _text(value) for name, value in body(**filters).items()}
+
+
+def _text(value: Any) -> Any:
+    """Dates as ISO texts, several values as one text with commas."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return ",".join(value) if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,127 @@
+"""The one module that knows the HTTP library; another library means another `Transport`, nothing else."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import httpx
+
+from windlass.errors import ConnectionFailed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One HTTP request; ``path`` starts with a slash and is already escaped."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    timeout_s: float = 30.0  # Longest silence of the service.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """One HTTP answer; the names of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """An answer that is read while it arrives; ``lines`` raises `ConnectionFailed` when it breaks off."""
+
+    status: int
+    headers: Mapping[str, str]
+    lines: Iterator[str]
+
+
+class Transport(Protocol):
+    """How requests reach the service; every failure to get an answer is a `ConnectionFailed`."""
+
+    def send(self, request: Request) -> Response:
+        """Send a request and read the whole answer."""
+
+    def open(self, request: Request) -> AbstractContextManager[Lines]:
+        """Send a request and read the answer line by line."""
+
+    def close(self) -> None:
+        """Give back the connections."""
+
+
+class HttpxTransport:
+    """HTTP over httpx; safe to share between threads."""
+
+    def __init__(self, base_url: str) -> None:
+        # Not httpx's own trust in proxies of the environment: loopback must never go through one.
+        self._http = httpx.Client(base_url=base_url, trust_env=not _is_loopback(base_url))
+
+    def send(self, request: Request) -> Response:
+        with _translated(self._http.base_url):
+            answer = self._http.request(
+                request.method,
+                request.path,
+                params=list(request.query),
+                headers=dict(request.headers),
+                content=request.content,
+                timeout=request.timeout_s,
+            )
+        return Response(status=answer.status_code, headers=_lower(answer), content=answer.content)
+
+    @contextmanager
+    def open(self, request: Request) -> Iterator[Lines]:
+        with _translated(self._http.base_url):
+            call = self._http.build_request(
+                request.method,
+                request.path,
+                params=list(request.query),
+                headers=dict(request.headers),
+                timeout=request.timeout_s,
+            )
+            answer = self._http.send(call, stream=True)
+        try:
+            yield Lines(status=answer.status_code, headers=_lower(answer), lines=self._lines(answer))
+        finally:
+            answer.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _lines(self, answer: httpx.Response) -> Iterator[str]:
+        """Lines by LF or CRLF alone: str.splitlines would also cut at U+2028 inside a JSON text."""
+        rest = b""
+        with _translated(self._http.base_url):
+            for chunk in answer.iter_bytes():
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from (line.removesuffix(b"\r").decode("utf-8", "replace") for line in whole)
+
+
+def _is_loopback(url: str) -> bool:
+    return httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
+
+
+def _lower(answer: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items()}
+
+
+@contextmanager
+def _translated(url: httpx.URL) -> Iterator[None]:
+    """Turn the library's errors into ours."""
+    try:
+        yield
+    except httpx.UnsupportedProtocol as error:
+        raise ConnectionFailed(f"{url} is no http or https address.", sent=False) from error
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise ConnectionFailed(f"{_origin(url)} cannot be reached: {error}", sent=False) from error
+    except httpx.TimeoutException as error:
+        raise ConnectionFailed(f"{_origin(url)} did not answer in time.") from error
+    except (httpx.TransportError, httpx.DecodingError) as error:
+        raise ConnectionFailed(f"The connection to {_origin(url)} was lost: {error}") from error
+
+
+def _origin(url: httpx.URL) -> str:
+    return str(url).rstrip("/")
