@@ -1,1 +1,1 @@
-"""Capabilities: what the steps may do to the outside world, one Protocol per folder, one driver per module."""
+"""Capabilities: what steps may do to the outside world, one Protocol a folder, one driver a module."""

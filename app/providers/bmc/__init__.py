@@ -29,9 +29,9 @@ __all__ = [
 class BMC(Protocol):
     """One machine's controller.
 
-    Every call opens, uses and closes its own session; words are wishes for a state, never toggles. Every call
-    may raise `BmcConnectionFailed`, `BmcAuthFailed` or `BmcRefused`; ``nothing_happened`` on the error is true
-    only when it is certain that no order took effect.
+    Every call opens, uses and closes its own session; words are wishes for a state, never toggles. Every
+    call may raise `BmcConnectionFailed`, `BmcAuthFailed` or `BmcRefused`; ``nothing_happened`` on the error
+    is true only when it is certain that no order took effect.
     """
 
     def identify(self) -> Identity:
@@ -41,7 +41,7 @@ class BMC(Protocol):
         """What the controller reports."""
 
     def set_power(self, state: PowerState, *, soft: bool = False) -> None:
-        """Send the order and return; already being there counts as done. `soft` asks the system to shut down."""
+        """Send the order and return; being there already counts as done. `soft` asks the system to go."""
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
         """Send the order and read back until it is so; `BmcUnconfirmed` after `within` seconds."""
@@ -58,8 +58,8 @@ class BMC(Protocol):
     def hardware(self) -> dict[str, Any]:
         """What the controller really offers.
 
-        ``{"identity": {...}, "firmware": [{"name", "version"}], "sensors": [{"name", "type", "value", "units",
-        "health"}], "inventory": [{"name", ...}], "unavailable": [{"part", "reason"}]}``
+        ``{"identity": {...}, "firmware": [{"name", "version"}], "sensors": [{"name", "type", "value",
+        "units", "health"}], "inventory": [{"name", ...}], "unavailable": [{"part", "reason"}]}``
         """
 
 
@@ -76,5 +76,5 @@ def connect(target: Target) -> BMC:
     """The driver for the target's protocol; nothing is sent yet."""
     driver = DRIVERS.get(target.protocol)
     if driver is None:
-        raise fail(BmcRefused, target, "connect", "unsupported", f"there is no driver for {target.protocol!r}")
+        raise fail(BmcRefused, target, "connect", "unsupported", f"no driver for {target.protocol!r}")
     return driver(target)

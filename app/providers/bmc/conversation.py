@@ -65,7 +65,7 @@ class Conversation:
         return self._answer(self._session.raw_command(netfn=netfn, command=command, data=data))
 
     def order(self, netfn: int, command: int, *data: int, once: bool = False) -> None:
-        """Send a command that changes something; `once` keeps pyghmi from repeating it when no answer comes."""
+        """Send a command that changes something; `once` keeps pyghmi from repeating it unanswered."""
         # A repeat is due only after the deadline, where `awaitresponse` has given up already.
         patience = self.deadline - time.monotonic() + 60.0 if once else None
         before, self.sent = self.sent, True
@@ -133,7 +133,7 @@ class Conversation:
 
 
 def mindful(module: Any) -> Any:
-    """pyghmi's session class, made to mind a deadline and to refuse IPMI 1.5, which sends no proof of identity."""
+    """pyghmi's session class, made to mind a deadline and to refuse IPMI 1.5 and its weak logins."""
 
     class Mindful(module.Session):  # type: ignore[misc]
         deadline = float("inf")
@@ -153,7 +153,8 @@ def mindful(module: Any) -> Any:
                     left = self.deadline - time.monotonic()
                     if left <= 0:
                         raise TimeUp
-                    module._io_wait(max(0.0, min(self.expiration - module._monotonic_time(), left)), self.sockaddr)
+                    due = self.expiration - module._monotonic_time()
+                    module._io_wait(max(0.0, min(due, left)), self.sockaddr)
                     self.process_pktqueue()
                     self._repeat_when_due()
             finally:

@@ -10,7 +10,7 @@ from app.providers.bmc.target import Target
 
 
 def fingerprint(host: str, port: int, *, within: float = 10.0) -> str:
-    """64 lower-case hex digits, for `Target.verify`; trust on first use, so show it to a human where you can."""
+    """64 lower-case hex digits, for `Target.verify`; trust on first use: show it to a human if you can."""
     context = ssl.create_default_context()
     # Whoever answers is looked at, not trusted: no credential travels on this connection.
     context.check_hostname = False

@@ -1,12 +1,13 @@
 """The IPMI driver: standard chassis and device commands over RMCP+, through pyghmi's session.
 
-Commands are sent as numbers instead of through pyghmi's `Command`, because that one asks vendor extensions first
-(some open web connections to the controller) and repeats a reset whose answer is lost. pyghmi proposes cipher
-suite 17 (SHA-256) and falls back to 3; anything weaker, and IPMI 1.5, is never spoken.
+Commands are sent as numbers instead of through pyghmi's `Command`, because that one asks vendor extensions
+first (some open web connections to the controller) and repeats a reset whose answer is lost. pyghmi proposes
+cipher suite 17 (SHA-256) and falls back to 3; anything weaker, and IPMI 1.5, is never spoken.
 
 Source: IPMI 2.0, sections 20 (device), 28 (chassis).
 """
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.providers.bmc import ipmi_parts
 from app.providers.bmc.confirm import becomes
 from app.providers.bmc.conversation import Conversation, conversation
 from app.providers.bmc.failure import fail
-from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target
+from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target, took
 
 CHASSIS, APPLICATION = 0x00, 0x06
 CHASSIS_STATUS, CHASSIS_CONTROL, SET_BOOT_OPTIONS, GET_BOOT_OPTIONS = 0x01, 0x02, 0x08, 0x09
@@ -58,7 +59,7 @@ class IpmiBMC:
 
     def __init__(self, target: Target, *, patience: float = 10.0) -> None:
         self.target = target
-        self.patience = patience  # Seconds that one call may take; sensors and inventory may take six times that.
+        self.patience = patience  # Seconds that one call may take; reading the hardware, six times that.
 
     def identify(self) -> Identity:
         with conversation(self.target, "identify", self.patience) as talk:
@@ -92,13 +93,12 @@ class IpmiBMC:
     def boot_from(self, device: str, *, persistent: bool = False) -> None:
         attempt = f"boot from {device}"
         if device not in BOOT_DEVICES:
-            raise fail(BmcRefused, self.target, attempt, "invalid", f"choose one of {', '.join(BOOT_DEVICES)}")
+            raise fail(BmcRefused, self.target, attempt, "invalid", f"not one of {', '.join(BOOT_DEVICES)}")
         with conversation(self.target, attempt, self.patience) as talk:
             _order_boot(talk, device, persistent)
             found = _boot(talk)
-            # The default is no override at all, so there is nothing that could persist.
-            if found != (device, persistent and device != "default"):
-                raise talk.failure(BmcUnconfirmed, "unconfirmed", f"it reads {found[0]}, persistent: {found[1]}")
+            if not took(found, (device, persistent)):
+                raise talk.failure(BmcUnconfirmed, "unconfirmed", f"it reads {found[0]}, staying: {found[1]}")
 
     def hardware(self) -> dict[str, Any]:
         with conversation(self.target, "read the hardware", self.patience * 6) as talk:
@@ -151,10 +151,9 @@ def _boot(talk: Conversation) -> tuple[str, bool]:
 
 
 def _order_boot(talk: Conversation, device: str, persistent: bool) -> None:
-    try:
+    # Without it the flags may lapse after a minute; most controllers that refuse it keep them anyway.
+    with suppress(BmcRefused):
         talk.ask(CHASSIS, SET_BOOT_OPTIONS, KEEP_FLAGS, 0x08)
-    except BmcRefused:
-        pass  # Without it the flags may lapse after a minute; most controllers that refuse it keep them anyway.
     number = DEVICE_NUMBERS[device]
     flags = (VALID | (PERSISTENT if persistent else 0)) if number else 0
     talk.order(CHASSIS, SET_BOOT_OPTIONS, BOOT_FLAGS, flags, number << 2, 0, 0, 0)

@@ -10,6 +10,8 @@ from typing import Any
 from app.domain.errors import BmcConnectionFailed, BmcError
 from app.providers.bmc.conversation import NONSENSE, Conversation
 
+Part = list[dict[str, Any]]
+
 SENSOR, STORAGE = 0x04, 0x0A
 GET_SENSOR_READING, GET_FRU_SIZE, READ_FRU = 0x2D, 0x10, 0x11
 FRU_CHUNK = 16  # The largest piece that every controller gives; some refuse 24.
@@ -19,7 +21,7 @@ HEALTH = {0: "ok", 1: "warning", 2: "critical", 4: "failed"}
 
 def read(talk: Conversation) -> dict[str, Any]:
     """``{"sensors": [...], "inventory": [...], "unavailable": [{"part", "reason"}]}``."""
-    parts: dict[str, Callable[[Conversation], list[dict[str, Any]]]] = {"sensors": sensors, "inventory": inventory}
+    parts: dict[str, Callable[[Conversation], Part]] = {"sensors": sensors, "inventory": inventory}
     found: dict[str, Any] = {"unavailable": []}
     trouble = (BmcError, talk.module("pyghmi.exceptions").PyghmiException, *NONSENSE)
     for part, reader in parts.items():
@@ -33,7 +35,7 @@ def read(talk: Conversation) -> dict[str, Any]:
     return found
 
 
-def sensors(talk: Conversation) -> list[dict[str, Any]]:
+def sensors(talk: Conversation) -> Part:
     """Name, kind, value and health of every sensor that answers."""
     module = talk.module("pyghmi.ipmi.sdr")
     # pyghmi shares what it read between controllers of one model, although their sensors may differ.
@@ -51,7 +53,7 @@ def sensors(talk: Conversation) -> list[dict[str, Any]]:
     return found
 
 
-def inventory(talk: Conversation) -> list[dict[str, Any]]:
+def inventory(talk: Conversation) -> Part:
     """Chassis, board and product of the machine itself (FRU 0)."""
     size = int.from_bytes(talk.ask(STORAGE, GET_FRU_SIZE, 0)[:2], "little")
     raw = bytearray()

@@ -1,10 +1,11 @@
 """The one place that loads pyghmi, and throws it away when it may be broken.
 
 pyghmi keeps its sessions, sockets and one I/O thread in module globals. A process forked after it was loaded
-has the tables but not the thread, and waits for ever; a call that is interrupted (a soft time limit, a signal)
-may leave a half-open session, a socket counted twice, or a thread that was named but never started. No clean-up
-can be proved right for every such point, so the copy is marked in use before a conversation and fit again after
-one that ended in a known way. A copy that is not fit is stopped, forgotten and loaded anew: 0.1 s, and rare.
+has the tables but not the thread, and waits for ever; a call that is interrupted (a soft time limit, a
+signal) may leave a half-open session, a socket counted twice, or a thread that was named but never started.
+No clean-up can be proved right for every such point, so the copy is marked in use before a conversation and
+fit again after one that ended in a known way. A copy that is not fit is stopped, forgotten and loaded anew:
+0.1 s, and rare.
 """
 
 import importlib
@@ -25,8 +26,8 @@ class Copy:
     """The modules of pyghmi as one process loaded them."""
 
     def __init__(self) -> None:
-        # One conversation at a time: any caller that waits handles the packets of all sessions in the process,
-        # so with two of them the failure of one could surface in the other.
+        # One conversation at a time: any caller that waits handles the packets of all sessions in the
+        # process, so with two of them the failure of one could surface in the other.
         self.turn = threading.RLock()
         self.fit = False
         self.session: Any = None

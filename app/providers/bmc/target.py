@@ -17,7 +17,7 @@ class Target:
     port: int  # IPMI listens on UDP 623, Redfish on TCP 443.
     username: str
     password: str = field(repr=False)
-    verify: str | None = None  # SHA-256 fingerprint of the pinned certificate; None asks the system's authorities.
+    verify: str | None = None  # SHA-256 of the pinned certificate; None asks the system's authorities.
 
     @property
     def address(self) -> str:
@@ -36,3 +36,13 @@ class Identity:
     firmware: str | None = None  # Version of the controller's own firmware.
     guid: str | None = None  # The system's UUID, upper case with hyphens.
     serial: str | None = None
+
+
+def took(found: tuple[str, bool], wanted: tuple[str, bool]) -> bool:
+    """Whether a boot device read back is the one ordered.
+
+    Some controllers know only lasting choices, so one that stays longer than ordered counts; one that lasts
+    shorter does not. The default is no choice at all, and has nothing that could stay.
+    """
+    (device, stays), (ordered, stay) = found, wanted
+    return device == ordered and (stays or not stay or ordered == "default")

@@ -36,6 +36,7 @@ mc_add 0x20 0x21 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02
 sel_enable 0x20 1000 0x0a
 sensor_add 0x20 0 0x30 0x01 0x01
 sensor_set_value 0x20 0 0x30 42 0
+sensor_set_event_support 0x20 0 0x30 enable scanning none {none} {none} {none} {none}
 main_sdr_add 0x20 {sdr}
 mc_add_fru_data 0x20 0x00 {fru_size} data {fru}
 mc_set_guid 0x20 "0123456789abcdef"
@@ -103,7 +104,7 @@ class IpmiSim:
             CONFIG.format(port=self.port, python=sys.executable, chassis=folder / "chassis.py", folder=folder)
         )
         data = fru()
-        emulation = EMULATION.format(sdr=spaced(sdr()), fru_size=len(data), fru=spaced(data))
+        emulation = EMULATION.format(sdr=spaced(sdr()), fru_size=len(data), fru=spaced(data), none="0" * 15)
         (folder / "bmc.emu").write_text(emulation)
 
     def start(self) -> None:
