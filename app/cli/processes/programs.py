@@ -51,5 +51,6 @@ def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
     return (
         *(sys.executable, "-m", "app.lab", "--count", str(count)),
         *("--control-port", str(settings.lab_port), "--ipmi-port", first, "--redfish-port", first),
-        *("--ledger", str(settings.state / "lab" / "ledger.jsonl"), "--password", password),
+        *("--ledger", str(settings.state / "lab" / "ledger.jsonl")),
+        *("--tls", str(settings.state / "lab" / "tls.pem"), "--password", password),
     )

@@ -13,7 +13,7 @@ from app.cli.processes.supervise import Supervisor, say
 from app.config import Settings, environment
 from app.record import migrate
 
-LAB_PASSWORD = "lab-password"  # Opens simulated machines on loopback and nothing else.
+LAB_PASSWORD = "windlass-lab"  # Opens simulated machines on loopback and nothing else.
 LAB_COUNT = 3
 
 
