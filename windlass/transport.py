@@ -97,7 +97,13 @@ class HttpxTransport:
         with _translated(self._http.base_url):
             for chunk in answer.iter_bytes():
                 *whole, rest = (rest + chunk).split(b"\n")
-                yield from (line.removesuffix(b"\r").decode("utf-8", "replace") for line in whole)
+                yield from map(_line, whole)
+        if rest:
+            yield _line(rest)
+
+
+def _line(content: bytes) -> str:
+    return content.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _is_loopback(url: str) -> bool:
