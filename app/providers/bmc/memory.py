@@ -1,4 +1,4 @@
-"""A complete controller in memory: the same words, refusals and faults as the real ones, and a ledger of orders.
+"""A complete controller in memory: the words, refusals and faults of the real ones, and a ledger of orders.
 
 machine = Machine(power="on")
 bmc = machine.bmc()
@@ -21,7 +21,7 @@ Fault = Literal[
     "sessionLimit",  # No free session.
     "refuse",  # Every order is refused.
     "lies",  # Every order is accepted, and nothing happens.
-    "stalePower",  # Power is reported as it was when the fault began.
+    "stalePower",  # The power reported is the one from before the last change.
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
@@ -41,7 +41,7 @@ class Machine:
     identity: Identity = field(default_factory=lambda: Identity(vendor="Windlass", product="Memory"))
     faults: set[Fault] = field(default_factory=set)
     ledger: list[str] = field(default_factory=list)
-    reported: PowerState | None = None  # What a stale controller goes on reporting.
+    before: PowerState = "off"  # The power before its last change.
     password: str = "secret"
 
     def bmc(self, target: Target | None = None) -> "MemoryBMC":
@@ -72,7 +72,7 @@ class MemoryBMC:
         if self._reported() != state and self._order(
             attempt, "soft off" if soft and state == "off" else attempt
         ):
-            self.machine.power = state
+            self.machine.before, self.machine.power = self.machine.power, state
             self._answer(attempt)
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
@@ -128,8 +128,6 @@ class MemoryBMC:
         faults = self.machine.faults
         if "refuse" in faults:
             raise fail(BmcRefused, self.target, attempt, "refused")
-        if "stalePower" in faults and self.machine.reported is None:
-            self.machine.reported = self.machine.power
         self.machine.ledger.append(entry)
         return "lies" not in faults
 
@@ -138,9 +136,7 @@ class MemoryBMC:
             raise fail(BmcConnectionFailed, self.target, attempt, "lost", nothing_happened=False)
 
     def _reported(self) -> PowerState:
-        if "stalePower" not in self.machine.faults:
-            self.machine.reported = None
-        return self.machine.reported or self.machine.power
+        return self.machine.before if "stalePower" in self.machine.faults else self.machine.power
 
     def _unconfirmed(self, attempt: str, hint: str) -> BmcUnconfirmed:
         return fail(BmcUnconfirmed, self.target, attempt, "unconfirmed", hint, nothing_happened=False)

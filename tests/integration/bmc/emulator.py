@@ -1,4 +1,4 @@
-"""One BMC played by sushy-tools' Redfish emulator, over TLS with a certificate it signed itself, and a login."""
+"""One BMC played by sushy-tools' Redfish emulator, over TLS with a certificate of its own, and a login."""
 
 import datetime
 import importlib.util
@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.providers.bmc import Target, fingerprint
+from app.providers.bmc import Target
 
 PRESENT = importlib.util.find_spec("sushy_tools") is not None
 SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"
@@ -51,7 +51,7 @@ class Emulator:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         (folder / "state").mkdir()
-        certify(folder)
+        self.pin = certify(folder)
         (folder / "htpasswd").write_text(
             "admin:" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode() + "\n"
         )
@@ -95,15 +95,14 @@ class Emulator:
         assert self.process
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def target(self, password: str = "secret", username: str = "admin") -> Target:
-        pin = fingerprint("127.0.0.1", self.port)
+    def target(self) -> Target:
         return Target(
             protocol="redfish",
             host="127.0.0.1",
             port=self.port,
-            username=username,
-            password=password,
-            verify=pin,
+            username="admin",
+            password="secret",
+            verify=self.pin,
         )
 
     def ledger(self) -> list[str]:
@@ -112,8 +111,8 @@ class Emulator:
         return path.read_text().splitlines() if path.exists() else []
 
 
-def certify(folder: Path) -> None:
-    """A key and a certificate for 127.0.0.1 that nobody vouches for."""
+def certify(folder: Path) -> str:
+    """A key and a certificate for 127.0.0.1 that nobody vouches for; its fingerprint."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bmc")])
     today = datetime.datetime.now(datetime.UTC)
@@ -133,6 +132,7 @@ def certify(folder: Path) -> None:
     (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "key.pem").write_bytes(secret)
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def free_port() -> int:

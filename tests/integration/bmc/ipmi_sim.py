@@ -130,8 +130,8 @@ class IpmiSim:
         assert self.process
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def target(self, password: str = "secret", username: str = "admin") -> Target:
-        return Target(protocol="ipmi", host="127.0.0.1", port=self.port, username=username, password=password)
+    def target(self) -> Target:
+        return Target(protocol="ipmi", host="127.0.0.1", port=self.port, username="admin", password="secret")
 
     def ledger(self) -> list[str]:
         """The orders that reached the machine, oldest first, such as `power 1`."""
