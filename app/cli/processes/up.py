@@ -57,7 +57,7 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
         env=env,
         stage=2,
-        grace_s=settings.soft_shutdown_s + 2 * worker.STOP_MARGIN_S,
+        grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
         restart_when_done=False,  # `windlass worker drain` shall last.
     )
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)

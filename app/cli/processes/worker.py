@@ -16,7 +16,7 @@ from app.cli.processes.child import CannotStart, Child
 from app.cli.processes.supervise import Supervisor
 from app.config import Settings, environment
 
-STOP_MARGIN_S = 5.0  # What a worker main needs to end beyond its soft shutdown.
+STOP_MARGIN_S = 5.0  # What a host needs to end beyond the time that it gives to running steps.
 
 
 def children(
@@ -29,7 +29,7 @@ def children(
 ) -> tuple[Child, ...]:
     """The processes of a worker host; without queues it serves all, one main per class of queue.
 
-    `name` tells two hosts on one machine apart. SIGTERM means soft shutdown: running steps may end.
+    `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
     """
     classes = {
         "default": (("default", "webhook"), settings.worker_processes),
@@ -42,8 +42,10 @@ def children(
         Child(
             name=f"worker-{kind}",
             argv=programs.worker(settings, f"{kind}{suffix}", served, processes or count),
-            env=environment(settings, REMAP_SIGTERM="SIGQUIT"),
-            grace_s=settings.soft_shutdown_s + STOP_MARGIN_S,
+            # Celery's own soft shutdown sleeps its whole timeout though the work may have ended long before.
+            # A warm one ends with the work; this parent sets the limit, and leases hand over what is left.
+            env=environment(settings, REMAP_SIGTERM=""),
+            grace_s=settings.soft_shutdown_s,
         )
         for kind, (served, count) in classes.items()
     )
@@ -67,7 +69,7 @@ def drain(settings: Settings, name: str = "") -> int:
     if pid is None:
         raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
     os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + settings.soft_shutdown_s + 3 * STOP_MARGIN_S
+    deadline = time.monotonic() + settings.soft_shutdown_s + 2 * STOP_MARGIN_S
     while _alive(path) == pid:
         if time.monotonic() > deadline:
             raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
