@@ -1,0 +1,140 @@
+"""A small HTTP/1.1 server over asyncio streams: enough for Redfish clients and for the control API."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from app.domain.errors import PayloadTooLarge, ValidationFailed, WindlassError
+
+_IDLE = 60.0  # seconds that a connection may be silent
+_LARGEST_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request; ``connection`` is a place for facts that live as long as the connection."""
+
+    method: str
+    path: str  # decoded, without a trailing slash
+    query: dict[str, str]
+    headers: dict[str, str]  # by lower-case name
+    body: bytes
+    port: int  # source port
+    connection: dict[str, Any]
+    gone: Callable[[], bool]  # whether the client has hung up
+
+    def json(self) -> Any:
+        """The body as JSON, an empty object when there is none; raises `ValidationFailed`."""
+        try:
+            return json.loads(self.body or b"{}")
+        except ValueError as error:
+            raise ValidationFailed(f"The body is not JSON: {error}.") from error
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; raises `ValidationFailed` when it is something else."""
+        body = self.json()
+        if not isinstance(body, dict):
+            raise ValidationFailed("The body must be a JSON object.")
+        return body
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """One answer; a body of bytes goes out as it is, everything else as JSON, none as no content."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Head and body in one piece, so that they leave in one packet."""
+        raw = self.body if isinstance(self.body, bytes) else b""
+        if self.body is not None and not isinstance(self.body, bytes):
+            raw = json.dumps(self.body).encode()
+        headers = {"Content-Length": str(len(raw)), **self.headers}
+        if raw:
+            headers.setdefault("Content-Type", "application/json")
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + raw
+
+
+Handler = Callable[[Request], Awaitable[Response | None]]
+
+
+class HttpServer:
+    """Serves one handler on one port; a handler that answers nothing cuts the connection."""
+
+    def __init__(self, handler: Handler, on_error: Callable[[WindlassError], Response]) -> None:
+        self._handler = handler
+        self._on_error = on_error
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self.port = 0
+
+    async def start(self, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Listen on 127.0.0.1; port 0 takes any free one. Raises `OSError` when the port is taken."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls, backlog=256)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._server:
+            self._server.close()
+        for writer in self._writers:
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        connection: dict[str, Any] = {}
+        try:
+            while await self._exchange(reader, writer, connection):
+                pass
+        except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
+            pass  # The client hung up, fell silent or does not speak HTTP: there is nobody to tell.
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: dict[str, Any]
+    ) -> bool:
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _IDLE)
+        line, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+        headers = {
+            name.strip().lower(): value.strip() for name, _, value in (one.partition(":") for one in rest)
+        }
+        length = int(headers.get("content-length", "0"))
+        if length > _LARGEST_BODY:
+            writer.write(self._on_error(PayloadTooLarge()).encode())
+            return False
+        body = await asyncio.wait_for(reader.readexactly(length), _IDLE)
+        method, target, _ = line.split(" ", 2)
+        parts = urlsplit(target)
+        request = Request(
+            method=method,
+            path=unquote(parts.path).rstrip("/") or "/",
+            query=dict(parse_qsl(parts.query)),
+            headers=headers,
+            body=body,
+            port=writer.get_extra_info("peername")[1],
+            connection=connection,
+            gone=reader.at_eof,
+        )
+        answer = await self._handled(request)
+        if answer is None:
+            return False
+        writer.write(answer.encode())
+        await writer.drain()
+        return headers.get("connection", "").lower() != "close"
+
+    async def _handled(self, request: Request) -> Response | None:
+        try:
+            return await self._handler(request)
+        except WindlassError as error:
+            return self._on_error(error)
