@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import NoReturn
 
 import click
 
@@ -12,23 +11,6 @@ from app.cli.processes import programs
 from app.cli.processes import up as everything
 from app.cli.processes import worker as worker_host
 from app.config import Settings, environment, load
-from app.domain.errors import WindlassError
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
-    """Show an error of ours as its message alone, with exit status 1."""
-
-    @wraps(command)
-    def said(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except WindlassError as error:
-            raise click.ClickException(error.message) from error
-
-    return said
 
 
 @click.command()
@@ -39,7 +21,6 @@ def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 @click.option("--flower/--no-flower", default=True, help="Start Flower.")
 @click.option("--exit", "exit_when_done", is_flag=True, help="Stop by itself, with status 0 or 1.")
 @click.pass_context
-@in_one_sentence
 def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_done: bool) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     settings = load()
@@ -55,7 +36,6 @@ def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_do
 @click.option("--name", default="", help="Tells two worker hosts on one machine apart.")
 @click.option("--logs", type=click.Path(path_type=Path), help="Folder for one log per process; else stdout.")
 @click.pass_context
-@in_one_sentence
 def worker(
     context: click.Context,
     queues: tuple[str, ...],
@@ -76,7 +56,6 @@ def worker(
 
 @worker.command()
 @click.option("--name", default="", help="The name that the worker host was started with.")
-@in_one_sentence
 def drain(name: str) -> None:
     """Let the running steps of this machine's worker host end, then stop it."""
     pid = worker_host.drain(load(), name)
@@ -84,7 +63,6 @@ def drain(name: str) -> None:
 
 
 @click.command()
-@in_one_sentence
 def reconciler() -> None:
     """Run the reconciler alone, as many as you like."""
     # Here and not above: every other command would pay for the engine and its SQL at start.
@@ -95,7 +73,6 @@ def reconciler() -> None:
 
 
 @click.command()
-@in_one_sentence
 def api() -> None:
     """Run the API alone, by gunicorn."""
     settings = load()
@@ -104,7 +81,6 @@ def api() -> None:
 
 @click.command()
 @click.option("--address", default="127.0.0.1", help="Address to listen on; Flower has no login of its own.")
-@in_one_sentence
 def flower(address: str) -> None:
     """Run Flower alone, read-only."""
     settings = load()
@@ -114,14 +90,10 @@ def flower(address: str) -> None:
 @click.command()
 @click.option("--count", type=click.IntRange(1), default=everything.LAB_COUNT, help="Number of machines.")
 @click.option("--password", default=everything.LAB_PASSWORD, help="Password of every BMC.")
-@in_one_sentence
 def lab(count: int, password: str) -> None:
     """Run the lab: simulated BMCs over real IPMI and Redfish, on loopback."""
     settings = load()
     _become(settings, programs.lab(settings, password, count))
-
-
-COMMANDS: tuple[click.Command, ...] = (up, worker, reconciler, api, flower, lab)
 
 
 def _become(settings: Settings, argv: tuple[str, ...]) -> NoReturn:

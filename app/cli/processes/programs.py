@@ -42,7 +42,7 @@ def reconciler() -> tuple[str, ...]:
 
 def windlass() -> tuple[str, ...]:
     """The `windlass` command of this very installation."""
-    return (sys.executable, "-m", "app.cli.main")
+    return (sys.executable, "-m", "app.cli")
 
 
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
