@@ -8,28 +8,33 @@ from pathlib import Path
 import pytest
 
 from app.auth.keyfiles import key_folder, replace, state_secret
-from app.auth.rings import Ring, create_ring_pair, public_of
+from app.auth.rings import Ring, create_ring_pair, private_ring, public_of, public_ring
 from app.config import Settings, SettingsError
 
 RACERS = 8
 # Each racer says that it is up, waits for the line on its input, and only then asks for the key.
-RACE = """
+START = """
 import sys
 from app.auth.keyfiles import state_secret
-from app.auth.rings import private_ring, public_of, public_ring
+from app.auth.rings import private_ring, public_of, public_ring, rotate
 from app.config import Settings
 
 settings = Settings(state_dir=sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
+"""
+FIRST_USE = """
 sealing = public_ring(settings)
 assert public_of(private_ring(settings)) == sealing
 print(state_secret(settings, "cursor.key").hex(), sealing.text.strip(), flush=True)
 """
+ROTATION = """
+print(*[rotate(settings) for _ in range(5)], flush=True)
+"""
 
 
-def _race(folder: Path) -> list[str]:
-    command = [sys.executable, "-c", RACE, str(folder)]
+def _race(folder: Path, script: str) -> list[str]:
+    command = [sys.executable, "-c", START + script, str(folder)]
     racers = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(RACERS)
@@ -49,7 +54,7 @@ def _race(folder: Path) -> list[str]:
 
 
 def test_processes_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) -> None:
-    answers = _race(tmp_path)
+    answers = _race(tmp_path, FIRST_USE)
     assert len(answers) == RACERS
     assert len(set(answers)) == 1 and answers[0].strip()
     assert {path.name for path in (tmp_path / "keys").iterdir()} == {
@@ -57,6 +62,14 @@ def test_processes_that_race_for_the_first_key_get_the_same_one(tmp_path: Path) 
         "sealing.key",
         "sealing.pub",
     }
+
+
+def test_processes_that_rotate_at_once_lose_no_key(tmp_path: Path) -> None:
+    key_ids = {key_id for answer in _race(tmp_path, ROTATION) for key_id in answer.split()}
+    settings = Settings(state_dir=str(tmp_path))
+    assert len(key_ids) == 5 * RACERS
+    assert key_ids < set(private_ring(settings).keys)
+    assert public_ring(settings) == public_of(private_ring(settings))
 
 
 def test_a_state_secret_survives_a_restart_and_differs_by_name(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_changed_byte_does_not_open(place: int, flip: int) -> None:
         Opener(OLD).open(changed, BOUND)
 
 
+@settings(deadline=None)
 @given(left=st.tuples(words, words, st.integers(0)), right=st.tuples(words, words, st.integers(0)))
 def test_different_machines_never_share_a_binding(
     left: tuple[str, str, int], right: tuple[str, str, int]

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.auth.secrets import Redactor, Secret, redact
@@ -125,6 +125,7 @@ def test_a_value_that_contains_itself_ends() -> None:
     assert "[redacted]" in str(redact(loop))
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

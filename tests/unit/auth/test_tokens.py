@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.auth.tokens import Cursors, cursors, filter_hash, hook_hash, is_hook_token, issue_hook_token
@@ -26,6 +26,7 @@ def _refused(text: str, with_filter: str = FILTER) -> bool:
     return list(caught.value.details["fields"]) == ["cursor"]
 
 
+@settings(deadline=None)
 @given(position=positions)
 def test_a_cursor_gives_its_position_back(position: dict[str, object]) -> None:
     assert CURSORS.decode(CURSORS.encode(position, FILTER), FILTER) == position
@@ -37,6 +38,7 @@ def test_a_cursor_has_the_form_of_the_contract() -> None:
     assert len(mac) == 43 and "=" not in body + mac
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_cursor_with_one_changed_character_is_refused(data: st.DataObject) -> None:
     text = CURSORS.encode(POSITION, FILTER)
@@ -45,6 +47,7 @@ def test_a_cursor_with_one_changed_character_is_refused(data: st.DataObject) -> 
     assert _refused(text[:place] + other + text[place + 1 :])
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=80))
 def test_any_other_text_is_refused(text: str) -> None:
     assert _refused(text)

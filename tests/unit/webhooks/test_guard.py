@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.config import Settings, SettingsError
 from app.domain.errors import ValidationFailed
-from app.webhooks.addresses import why_special
+from app.webhooks.addresses import embedded, why_special
 from app.webhooks.guard import Allow, Pinned, Unresolved, judge, resolve, within
 
 
@@ -113,6 +113,23 @@ def test_a_url_of_the_wrong_form_is_refused_before_anything_is_asked(url: str) -
     assert "url" in caught.value.details["fields"]
 
 
+CARRIERS = [
+    "::ffff:192.0.2.33",
+    "64:ff9b::192.0.2.33",
+    "::ffff:0:192.0.2.33",
+    "64:ff9b:1::192.0.2.33",
+    "2002:c000:221::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdde",
+]
+
+
+@pytest.mark.parametrize("address", CARRIERS)
+def test_the_ipv4_address_inside_is_found(address: str) -> None:
+    assert str(embedded(ipaddress.ip_address(address))) == "192.0.2.33"
+    assert "documentation" in str(why_special(ipaddress.ip_address(address)))
+
+
+@settings(deadline=None)
 @given(bits=st.integers(0, 2**32 - 1))
 def test_an_address_that_carries_a_special_one_is_special(bits: int) -> None:
     inner = ipaddress.IPv4Address(bits)
@@ -121,6 +138,7 @@ def test_an_address_that_carries_a_special_one_is_special(bits: int) -> None:
         assert all(why_special(ipaddress.IPv6Address(carrier)) for carrier in carriers)
 
 
+@settings(deadline=None)
 @given(bits=st.integers(0, 2**32 - 1) | st.integers(0, 2**128 - 1))
 def test_no_address_is_judged_more_kindly_than_by_the_standard_library(bits: int) -> None:
     address = ipaddress.ip_address(bits)
