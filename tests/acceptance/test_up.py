@@ -1,0 +1,93 @@
+"""`windlass up` as an operator meets it."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.config import Settings, environment
+from tests.servers import free_port, until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def embedded(state: Path, tmp_path: Path) -> Iterator[Stack]:
+    """The service with its embedded database and Valkey, not yet started."""
+    stack = Stack(state, {}, tmp_path / "up.log")
+    yield stack
+    stack.close()
+
+
+def refused(settings: Settings) -> str:
+    """What `windlass up` says when it cannot start."""
+    said = subprocess.run(
+        [sys.executable, "-m", "app.cli", "up", "--no-flower"],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 1
+    return said.stderr
+
+
+def test_it_starts_says_where_to_look_and_stops_cleanly(embedded: Stack, tmp_path: Path) -> None:
+    embedded.start()
+    assert httpx.get(f"{embedded.url}/livez").status_code == 200
+    assert embedded.stop(signal.SIGINT) == 0
+    assert "Windlass is up" in (tmp_path / "up.log").read_text()
+
+
+def test_state_survives_a_restart(embedded: Stack) -> None:
+    embedded.start()
+    pool = httpx.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
+    embedded.stop()
+    embedded.start()
+    assert httpx.get(f"{embedded.url}/v1/pools/{pool['id']}").json()["data"]["name"] == "kept"
+
+
+def test_nothing_is_left_when_it_is_killed(embedded: Stack) -> None:
+    embedded.start()
+    assert embedded.stop(signal.SIGKILL) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    "role", ["api", "valkey", "worker", "worker-default", "worker-bmc", "reconciler", "lab"]
+)
+def test_what_is_killed_comes_back(embedded: Stack, role: str) -> None:
+    embedded.start()
+    embedded.kill(role)
+    until(lambda: httpx.get(f"{embedded.url}/readyz").status_code == 200, 30)
+
+
+def test_a_port_in_use_is_one_sentence(state: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused(Settings(state_dir=str(state), port=port, valkey_port=free_port()))
+    assert f"Port {port} of 127.0.0.1 is in use" in said
+    assert f"(process {os.getpid()}): free it or choose another with PORT." in said
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said = refused(Settings(state_dir=str(tmp_path / "file" / "state")))
+    assert "cannot be written (Not a directory)" in said
+
+
+def test_a_database_that_is_no_database_is_one_sentence(state: Path) -> None:
+    (state / "windlass.db").write_text("no database" * 100)
+    assert "Traceback" not in refused(
+        Settings(state_dir=str(state), port=free_port(), valkey_port=free_port())
+    )
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(state / "windlass.db").execute("PRAGMA user_version")
