@@ -4,15 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 import redis
 
 from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
-
-if TYPE_CHECKING:
-    from tests.stack import Stack
+from tests.stack import Stack
 
 OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
@@ -118,11 +116,8 @@ def backend(request: pytest.FixtureRequest, databases: Callable[[str], Databases
 
 
 @pytest.fixture
-def stack(backend: Backend, state: Path, tmp_path: Path) -> Iterator["Stack"]:
+def stack(backend: Backend, state: Path, tmp_path: Path) -> Iterator[Stack]:
     """The whole service on both stacks, started; on SQLite it keeps a Valkey of its own."""
-    # Late, so that tests without it do not wait for the whole service to be imported.
-    from tests.stack import Stack
-
     embedded = {"DATABASE_URL": backend.database_url}
     environ = embedded if backend.name == "sqlite+valkey" else backend.environ
     started = Stack(state, environ, tmp_path / "up.log")

@@ -1,6 +1,7 @@
 """Everything on one machine: database, Valkey, API, worker host, Flower and, if asked for, the lab."""
 
 import socket
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -8,10 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from app.cli.processes import checks, programs, valkey, worker
-from app.cli.processes.child import Child
+from app.cli.processes.child import CannotStart, Child
 from app.cli.processes.supervise import Supervisor, say
 from app.config import Settings, environment
-from app.record import migrate
 
 LAB_PASSWORD = "windlass-lab"  # Opens simulated machines on loopback and nothing else.
 LAB_COUNT = 3
@@ -39,7 +39,7 @@ def run(settings: Settings, wish: Wish) -> int:
             say(f"Stopped the Valkey (process {orphan}) that an earlier start left behind.")
         for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
-        migrate.upgrade(settings.database)
+        _upgrade(settings)
         beside = _Beside(settings, wish.job)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
         supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
@@ -133,6 +133,16 @@ class _Beside:
     def _work(self) -> None:
         self.status = 1  # Until the job says otherwise, also when it raises.
         self.status = self._job() if self._job else 0
+
+
+def _upgrade(settings: Settings) -> None:
+    """Bring the tables up to date, in a process of its own: this one never loads SQL."""
+    argv = (*programs.windlass(), "db", "upgrade")
+    done = subprocess.run(
+        argv, env=environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise CannotStart(f"The database cannot be brought up to date: {done.stderr.strip()}")
 
 
 def _lab(settings: Settings) -> Child:
