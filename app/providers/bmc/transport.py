@@ -52,6 +52,9 @@ class Line(requests.Session):
         if not str(url).startswith(self.base + "/"):
             raise Astray(f"a link leads to {str(url)[:200]}")
         kwargs |= {"timeout": self._left(), "allow_redirects": False, "stream": True}
+        # A new connection each time: some controllers close after each answer without saying so, and a
+        # request on such a connection is lost with its fate unknown.
+        self.close()
         with super().request(method, url, *args, **kwargs) as response:
             self.answered = True
             if response.is_redirect:
