@@ -21,16 +21,20 @@ class RunError(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Model):
-    """One step of a run; a pending one has only a name and a status."""
+    """One step of a run; a pending one has only a name and a status, an undo names what it ``undoes``."""
 
     name: str = ""
     status: str = "pending"
-    phase: str = "forward"
+    detail: str = ""
     started_at: datetime | None = None
     completed_at: datetime | None = None
     compensated_at: datetime | None = None
+    retry_at: datetime | None = None
     duration_ms: int | None = None
     attempt: int | None = None
+    queue: str | None = None
+    branch: str | None = None
+    undoes: str | None = None
     error: RunError | None = None
 
 
@@ -199,15 +203,33 @@ class Delivery(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockHolder(Model):
+    """The run that holds a lock, and what it is doing."""
+
+    run_id: str = ""
+    type: str | None = None
+    detail: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockWaiter(Model):
+    """A run that waits for a lock."""
+
+    run_id: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lock(Model):
-    """A resource that a run holds, and the runs that wait for it."""
+    """A resource that a run holds, and the runs that wait for it in their order."""
 
     resource: str = ""
-    run_id: str = ""
-    step: str | None = None
+    holder: LockHolder | None = None
     fence: int | None = None
     granted_at: datetime | None = None
-    waiters: tuple[Any, ...] = ()
+    age_ms: int | None = None
+    waiters: tuple[LockWaiter, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from windlass.pages import Page, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/workflows/runs"
-LONG_POLL_S = 20  # How long the service may keep an answer back while nothing changes.
+LONG_POLL_S = 20  # How long the service may keep an answer back while the run has not ended.
+SOON_S = 0.5  # Between two looks when it does not.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,29 +129,35 @@ class Runs:
         run_id: str,
         *,
         timeout_s: float | None = None,
+        every_s: float | None = None,
         until: Callable[[Run], bool] = attrgetter("ended"),
         seen: Callable[[Run], None] = lambda run: None,
     ) -> Run:
         """The run once it has ended, or once `until` says so; `seen` is told of every look at it.
 
-        Raises `WaitTimeout` after `timeout_s` seconds.
+        The service keeps each answer back until the run ends, for at most `LONG_POLL_S`; to see it move,
+        look `every_s` seconds instead. Raises `WaitTimeout` after `timeout_s` seconds.
         """
-        deadline = None if timeout_s is None else self.clock() + timeout_s
-        pause = 0.1
+        give_up = None if timeout_s is None else self.clock() + timeout_s
         run = self.get(run_id)
         while True:
             seen(run)
             if until(run):
                 return run
-            left = LONG_POLL_S if deadline is None else deadline - self.clock()
+            left = float(LONG_POLL_S) if give_up is None else give_up - self.clock()
             if left <= 0:
                 raise WaitTimeout(f"The run {run_id} is still {run.detail or run.status}.", run)
-            began = self.clock()
-            fresh = self.get(run_id, wait_s=max(1, min(LONG_POLL_S, int(left))))
-            if fresh == run and self.clock() - began < pause:  # The service did not keep it back.
-                self.session.sleep(min(pause, left))
-                pause = min(2.0, pause * 1.5)
-            run = fresh
+            run = self._look_again(run_id, left, every_s)
+
+    def _look_again(self, run_id: str, left_s: float, every_s: float | None) -> Run:
+        if every_s is not None:
+            self.session.sleep(min(every_s, left_s))
+            return self.get(run_id)
+        began = self.clock()
+        run = self.get(run_id, wait_s=max(1, min(LONG_POLL_S, int(left_s))))
+        if not run.ended and self.clock() - began < SOON_S:  # The service had no room to keep it back.
+            self.session.sleep(min(SOON_S, left_s))
+        return run
 
     def _act(self, run_id: str, action: str, step: str | None, reason: str | None) -> Run:
         return self._post(run_id, "actions", body(action=action, step=step, reason=reason))

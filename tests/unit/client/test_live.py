@@ -79,12 +79,13 @@ def test_waiting_ends_with_the_run_and_tells_of_every_look(service: Standin, cli
 def test_waiting_may_end_when_an_operator_is_needed(service: Standin, client: Client) -> None:
     service.answers("GET", ONE, run("running"), run("running", needsOperator=True))
 
-    assert client.runs.wait("run_1", until=lambda run: run.settled).needs_operator
+    assert client.runs.wait("run_1", every_s=0.01, until=lambda run: run.settled).needs_operator
+    assert [asked.query for asked in service.asked] == [{}, {}]
 
 
 def test_waiting_times_out_by_the_clock(service: Standin, client: Client) -> None:
     service.answers("GET", ONE, run("running", detail="waiting"))
-    ticks: Iterator[float] = iter(range(0, 1000, 5))
+    ticks: Iterator[float] = iter(range(0, 1000, 4))
     runs = windlass.runs.Runs(session=client.runs.session, clock=lambda: next(ticks))
 
     with pytest.raises(windlass.WaitTimeout, match="still waiting") as caught:

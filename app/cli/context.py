@@ -1,0 +1,118 @@
+"""What every command shares: which service it talks to, and how the answer shall look."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import click
+
+from app.cli import failure, output
+from app.cli.exits import Exit, of_error
+from app.config import Settings, load
+from app.domain import errors
+from windlass import Client, WindlassError
+
+
+@dataclass
+class Caller:
+    """Whoever typed the command, and what was wished for before and after the verb."""
+
+    url: str | None = None
+    api_key: str | None = None
+    form: str = "table"  # How data is printed.
+    yes: bool = False
+    timeout: float = 30.0  # Seconds of silence after which the service counts as unreachable.
+    resource: str = ""  # What the command is about, for the line that explains a failure.
+    opened: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """A connection to the service, made when it is first needed."""
+        if self.opened is None:
+            self.opened = Client(self.url or local_url(load()), self.api_key, timeout=self.timeout)
+        return self.opened
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self.opened is not None:
+            self.opened.close()
+
+    def show(self, value: Any, columns: output.Columns) -> None:
+        """Print data as wished for."""
+        output.emit(self.form, value, columns)
+
+    def hint(self, text: str) -> None:
+        """Suggest what to type next, unless a program reads along."""
+        if self.form == "table":
+            output.say(f"Next: {text}")
+
+    def confirm(self, question: str) -> None:
+        """Ask before something that cannot be taken back; ends the command when the answer is no."""
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{question} Say so with --yes; there is nobody to ask here.")
+        if not click.confirm(question, err=True):
+            output.say("Nothing was changed.")
+            raise click.exceptions.Exit(Exit.ERROR)
+
+
+pass_caller = click.make_pass_decorator(Caller, ensure=True)
+
+
+def local_url(settings: Settings) -> str:
+    """The service of this machine, whatever it listens on."""
+    anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+    return f"http://{anywhere.get(settings.host, settings.host)}:{settings.port}"
+
+
+def _set(name: str, context: click.Context, _: click.Parameter, value: Any) -> None:
+    if value is not None:
+        setattr(context.ensure_object(Caller), name, value)
+
+
+def _option(name: str, *flags: str, **more: Any) -> click.Option:
+    return click.Option(list(flags), expose_value=False, callback=partial(_set, name), **more)
+
+
+def shared(*, root: bool) -> list[click.Parameter]:
+    """The options before the noun or after the verb; the environment is asked once, at the root."""
+
+    def variable(name: str) -> str | None:
+        return name if root else None
+
+    return [
+        _option("url", "--url", envvar=variable("WINDLASS_URL"), help="Address of the service."),
+        _option("api_key", "--api-key", envvar=variable("WINDLASS_API_KEY"), help="Key to present."),
+        _option("form", "-o", "--output", type=click.Choice(output.FORMATS), help="How data is printed."),
+        _option("yes", "-y", "--yes", is_flag=True, default=None, help="Do not ask."),
+    ]
+
+
+class Verb(click.Command):
+    """A command that takes the shared options too."""
+
+    def __init__(
+        self, name: str | None, params: list[click.Parameter] | None = None, **settings: Any
+    ) -> None:
+        super().__init__(name, params=[*(params or ()), *shared(root=False)], **settings)
+
+
+class Noun(click.Group):
+    """A group of verbs."""
+
+    command_class = Verb
+
+
+def ends_well(invoke: Callable[[], Any], context: click.Context) -> Any:
+    """Run a command; whatever fails becomes lines on stderr and an exit status of the table."""
+    try:
+        return invoke()
+    except (WindlassError, errors.WindlassError) as error:
+        output.say(failure.explain(error, context.ensure_object(Caller).resource))
+        raise click.exceptions.Exit(of_error(error)) from error
+    except (KeyboardInterrupt, click.Abort) as error:
+        output.say("Interrupted. What was started goes on in the service.")
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from error

@@ -1,0 +1,104 @@
+"""What an operator reads when something failed: what, to which resource, at which step, what to do."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import windlass
+from app.domain import errors
+from windlass import Run
+
+Ours = windlass.WindlassError | errors.WindlassError
+
+# By public code: what to do next.
+TO_DO = {
+    "CONNECTION_FAILED": "start it with `windlass up`, or name it with --url or WINDLASS_URL",
+    "UNAVAILABLE": "try again in a moment; `windlass doctor` tells what is wrong",
+    "RATE_LIMITED": "try again later",
+    "UNAUTHORIZED": "give a key with --api-key or WINDLASS_API_KEY; `windlass key create` makes one",
+    "FORBIDDEN": "use a key that has the scope; `windlass key list` shows them",
+    "QUOTA_EXCEEDED": "free something, or ask for a larger quota",
+    "VALIDATION_ERROR": "correct what is named above; --help shows what is accepted",
+    "NOT_FOUND": "look for it with the `list` of the same noun",
+    "INVALID_STATE_TRANSITION": "look at its present state with `get`",
+    "POOL_CAPACITY_EXCEEDED": "`windlass pool list` shows what is free",
+    "PRECONDITION_FAILED": "read it again and repeat the change",
+    "WAIT_TIMEOUT": "it goes on by itself: `windlass run watch {run}`",
+    "SETTINGS_INVALID": "correct the environment variables named above",
+    "INTERNAL_ERROR": "look into the service's log for the request named above",
+}
+DETAILS = (
+    ("resource", "resource"),
+    ("step", "step"),
+    ("blockingSteps", "steps in the way"),
+    ("earliestStep", "earliest step"),
+    ("allowedActions", "allowed now"),
+    ("scope", "scope needed"),
+    ("limit", "limit"),
+    ("reason", "reason"),
+)
+
+
+def explain(error: Ours, resource: str = "") -> str:
+    """Several lines about an error; `resource` is what the command was about."""
+    code = str(error.code)
+    lines = [f"Error: {error.message} [{code}]", *_facts(error.details, resource)]
+    request_id = getattr(error, "request_id", None)
+    if request_id:
+        lines.append(f"  request: {request_id}")
+    return "\n".join((*lines, *_advice(error, code)))
+
+
+def of_run(run: Run) -> str:
+    """Several lines about a run that did not end well."""
+    held = run.needs_operator
+    word = f"needs an operator ({run.detail})" if held else run.status
+    lines = [f"Run {run.id} ({run.type}) {word}{_because(run)}"]
+    if run.resource_id:
+        lines.append(f"  resource: {run.resource_type}/{run.resource_id}")
+    if run.error and run.error.step:
+        lines.append(f"  step: {run.error.step}")
+    return "\n".join((*lines, *(f"  to do: {each}" for each in _choices(run))))
+
+
+def _because(run: Run) -> str:
+    return f": {run.error.message} [{run.error.code}]" if run.error else ""
+
+
+def _choices(run: Run) -> Iterator[str]:
+    step = run.error.step if run.error else None
+    if run.needs_operator:
+        yield f"mend it, then `windlass run resume {run.id}` or `windlass run retry {run.id}`"
+        yield f"or undo it: `windlass run compensate {run.id}`"
+    elif run.status == "failed":
+        yield f"`windlass run events {run.id}` tells how it came to this"
+        yield f"mend it, then `windlass run retry {run.id}{f' --from {step}' if step else ''}`"
+    elif run.status == "cancelled":
+        yield f"`windlass run retry {run.id}` starts it anew"
+
+
+def _facts(details: Mapping[str, Any], resource: str) -> Iterator[str]:
+    if resource and "resource" not in details:
+        yield f"  resource: {resource}"
+    for name, title in DETAILS:
+        value = details.get(name)
+        if value:
+            yield f"  {title}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
+    for field, problem in (details.get("fields") or {}).items():
+        yield f"  field {field}: {problem}"
+    holder = details.get("holder")
+    if isinstance(holder, Mapping):
+        yield f"  held by: {_holder(holder)}" + (f", step {holder['step']}" if holder.get("step") else "")
+
+
+def _advice(error: Ours, code: str) -> Iterator[str]:
+    holder = error.details.get("holder")
+    if isinstance(holder, Mapping):
+        run = _holder(holder)
+        yield f"  to do: follow it with `windlass run watch {run}`, or wait your turn with --queue"
+    elif code in TO_DO:
+        run = error.run.id if isinstance(error, windlass.WaitTimeout) else ""
+        yield f"  to do: {TO_DO[code].format(run=run)}"
+
+
+def _holder(holder: Mapping[str, Any]) -> str:
+    return str(holder.get("runId") or holder.get("run") or "")

@@ -1,0 +1,123 @@
+"""Following a run to its end: a live picture on a terminal, one line for each event elsewhere."""
+
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.output import cell, duration, printable, say
+from windlass import Client, Event, Run, Step, WindlassError
+
+LOOK_S = 0.3  # Seconds between two looks at a run that is being followed.
+MARKS = {
+    "completed": ("✔", "green"),
+    "resolved": ("✔", "green"),
+    "failed": ("✘", "red"),
+    "running": ("▶", "cyan"),
+    "retry_wait": ("↻", "yellow"),
+    "waiting": ("…", "yellow"),
+    "skipped": ("↷", "dim"),
+    "cancelled": ("■", "dim"),
+    "pending": ("·", "dim"),
+}
+
+
+def settled(run: Run) -> bool:
+    """Nothing more happens unless an operator decides."""
+    return run.settled
+
+
+def follow(
+    client: Client,
+    run_id: str,
+    *,
+    timeout_s: float | None = None,
+    until: Callable[[Run], bool] = settled,
+    title: str = "",
+) -> Run:
+    """The run once it has settled; shown on stderr meanwhile. Raises `WaitTimeout`."""
+    look = partial(client.runs.wait, run_id, timeout_s=timeout_s, every_s=LOOK_S, until=until)
+    if not sys.stderr.isatty():
+        return look(seen=Lines(client, run_id))
+    with Live(console=Console(stderr=True), auto_refresh=False) as live:
+
+        def draw(run: Run) -> None:
+            live.update(picture(run, title), refresh=True)
+
+        return look(seen=draw)
+
+
+class Lines:
+    """Prints the events that a run has gained since the last look."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._seq = 0
+
+    def __call__(self, run: Run) -> None:
+        # A run without a readable log can still be followed by its status.
+        with suppress(WindlassError):
+            for event in self._client.runs.events(self._run_id, after=self._seq):
+                self._seq = event.seq
+                say(line(event))
+
+
+def line(event: Event) -> str:
+    """One event on one line."""
+    at = event.at.strftime("%H:%M:%S.%f")[:-3] if event.at else ""
+    step = f"{'undo ' if event.phase == 'comp' else ''}{event.step}" if event.step else ""
+    attempt = f"attempt {event.attempt}" if event.attempt and event.attempt > 1 else ""
+    told = cell(event.payload) if event.payload else ""
+    return "  ".join(printable(part) for part in (at, event.type, step, attempt, told) if part)
+
+
+def picture(run: Run, title: str = "") -> Group:
+    """The run as it stands: what it is, its steps, its undo steps, why it does not move."""
+    head = Text.assemble(
+        (f"{title}  " if title else "", "bold"),
+        (run.type, "bold"),
+        f"  {run.id}  {run.detail or run.status}",
+        f"  {run.progress} %" if run.progress is not None else "",
+    )
+    steps = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    for step in run.steps:
+        steps.add_row(*_row(step, ""))
+    for step in run.compensation:
+        steps.add_row(*_row(step, "undo "))
+    return Group(head, steps, *_notes(run))
+
+
+def _row(step: Step, prefix: str) -> tuple[Text, ...]:
+    mark, style = MARKS.get(step.detail or step.status, ("?", ""))
+    attempt = f"attempt {step.attempt}" if step.attempt and step.attempt > 1 else ""
+    undone = "undone" if step.compensated_at else ""
+    told = printable(step.error.message) if step.error else ""
+    words = (
+        f"{prefix}{step.undoes or step.name}",
+        step.detail or step.status,
+        duration(step.duration_ms),
+        attempt,
+        undone,
+        told,
+    )
+    return (Text(mark, style), *(Text(word, style) for word in words))
+
+
+def _notes(run: Run) -> list[Text]:
+    notes = []
+    if run.waiting_on and not run.ended:
+        waiting = run.waiting_on
+        notes.append(
+            Text(f"  waits for {waiting.kind}{f' at {waiting.step}' if waiting.step else ''}", "yellow")
+        )
+    if run.error:
+        notes.append(Text(f"  {run.error.code}: {printable(run.error.message)}", "red"))
+    if run.needs_operator:
+        notes.append(Text("  held until an operator decides", "bold yellow"))
+    return notes

@@ -1,0 +1,77 @@
+"""`windlass`: nouns and verbs. A noun's module is imported when the noun is used, so that help is quick."""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from app.cli.context import Caller, ends_well, shared
+
+# Name, where it lives, what it is for.
+COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("run", "app.cli.runs:run", "Start, follow and move runs."),
+    ("server", "app.cli.servers:server", "Register machines and let runs work on them."),
+    ("pool", "app.cli.pools:pool", "Sets of servers that provisioning takes from."),
+    ("webhook", "app.cli.webhooks:webhook", "Where events are sent, and what became of each."),
+    ("type", "app.cli.types:type_", "The catalogue of what can be started."),
+    ("lock", "app.cli.locks:lock", "Who holds which resource."),
+    ("queue", "app.cli.queues:queue", "The queues in Redis, by their true keys."),
+    ("doctor", "app.cli.doctor:doctor", "Check what must always hold, and say what to do."),
+    ("key", "app.cli.keys:key", "API keys, straight in the database."),
+    ("secrets", "app.cli.keys:secrets", "Sealed credentials."),
+    ("db", "app.cli.db:db", "The database's tables."),
+    ("config", "app.cli.settings:config", "The settings in force."),
+    ("openapi", "app.cli.openapi:openapi", "The description of the HTTP API."),
+    ("completion", "app.cli.completion:completion", "Completion for your shell."),
+    ("up", "app.cli.host:up", "Start everything on this machine."),
+    ("worker", "app.cli.host:worker", "Run a worker host, or drain it."),
+    ("reconciler", "app.cli.host:reconciler", "Run the reconciler alone."),
+    ("api", "app.cli.host:api", "Run the API alone."),
+    ("flower", "app.cli.host:flower", "Run Flower alone, read-only."),
+    ("lab", "app.cli.host:lab", "Run simulated machines over real IPMI and Redfish."),
+)
+TARGETS = {name: target for name, target, _ in COMMANDS}
+
+
+class Root(click.Group):
+    """The table above as a group of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(TARGETS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in TARGETS:
+            return None
+        module, _, name = TARGETS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table: asking the commands themselves would import them all."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, _, says in COMMANDS])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return ends_well(lambda: super(Root, self).invoke(ctx), ctx)
+
+
+def _version() -> str:
+    try:
+        return version("windlass")
+    except PackageNotFoundError:  # Run from a tree that was not installed.
+        return "unreleased"
+
+
+@click.group(
+    cls=Root,
+    params=shared(root=True),
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    epilog="Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 key, 5 conflict, 6 run failed, "
+    "7 run cancelled, 8 unavailable, 124 wait timed out, 130 interrupted.",
+)
+@click.version_option(_version(), prog_name="windlass")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """A durable workflow service: runs of steps that act on real machines, and can be undone."""
+    context.call_on_close(context.ensure_object(Caller).close)

@@ -1,0 +1,242 @@
+"""`windlass run`: start, follow and move runs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+
+from app.cli import columns, follow, inputs, output
+from app.cli.context import Caller, Noun, pass_caller
+from app.cli.runids import run_argument
+from app.cli.triggers import ended, options, show_plan, show_run, started, triggers, waits
+from windlass import Event, Run
+
+reason = click.option("--reason", help="Why; it is written into the run's log.")
+
+
+@click.group(cls=Noun)
+def run() -> None:
+    """Start, follow and move runs."""
+
+
+@run.command("list")
+@click.option("--type", "type_", help="Only this type.")
+@click.option("--status", help="pending, running, completed, failed or cancelled.")
+@click.option("--resource", help="Only runs on this resource id.")
+@click.option("--by", help="Only runs that this actor started (usr_…).")
+@click.option("--since", help="Started at or after this date or time.")
+@click.option("--until", help="Started before this date or time.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
+@click.option("--waiting", is_flag=True, help="Only runs that do not move, and what each waits for.")
+@pass_caller
+def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | None, **more: Any) -> None:
+    """List runs, the newest first."""
+    waiting = more.pop("waiting")
+    page = caller.client.runs.list(
+        type=type_, resource_id=resource, triggered_by=by, waiting=waiting or None, **more
+    )
+    caller.show([each.raw for each in page], columns.WAITING if waiting else columns.RUNS)
+    if page.has_more:
+        output.say(f"{len(page.items)} of {page.total}; the filters or --limit show others.")
+
+
+@run.command()
+@run_argument
+@pass_caller
+def get(caller: Caller, run_id: str) -> None:
+    """Show one run with its steps."""
+    show_run(caller, caller.client.runs.get(run_id))
+
+
+@run.command()
+@click.argument("type_", metavar="TYPE")
+@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
+@click.option("--resource", help="Id of the resource it works on.")
+@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--idempotency-key", help="A second start with the same key answers the first run.")
+@click.option("--callback-url", help="Where to tell of this run's events.")
+@triggers
+@pass_caller
+def start(
+    caller: Caller,
+    /,
+    type_: str,
+    given: dict[str, Any] | None,
+    params: tuple[str, ...],
+    resource: str | None,
+    tags: tuple[str, ...],
+    **more: Any,
+) -> None:
+    """Start a run of TYPE."""
+    order = {
+        "input": {**(given or {}), **inputs.pairs(params, "--param")},
+        "resource_id": resource,
+        "tags": list(tags) or None,
+        "idempotency_key": more["idempotency_key"],
+        "callback_url": more["callback_url"],
+    }
+    if more["dry_run"]:
+        show_plan(caller, caller.client.runs.plan(type_, on_failure=more["on_failure"], **order))
+        return
+    run = caller.client.runs.start(type_, **order, **options(more["on_failure"], more["queue"]))
+    _tell(caller, run, "Started", more["wait"], more["timeout"])
+
+
+@run.command()
+@click.argument("type_", metavar="TYPE")
+@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
+@click.option("--resource", help="Id of the resource it would work on.")
+@pass_caller
+def plan(
+    caller: Caller, type_: str, given: dict[str, Any] | None, params: tuple[str, ...], resource: str | None
+) -> None:
+    """Show what a run of TYPE would do."""
+    values = {**(given or {}), **inputs.pairs(params, "--param")}
+    show_plan(caller, caller.client.runs.plan(type_, values, resource_id=resource))
+
+
+@run.command()
+@run_argument
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after this.")
+@pass_caller
+def watch(caller: Caller, run_id: str, timeout: float | None) -> None:
+    """Follow a run to its end; the exit status tells how it ended."""
+    ended(caller, follow.follow(caller.client, run_id, timeout_s=timeout))
+
+
+@run.command()
+@run_argument
+@click.option("--mode", type=click.Choice(("graceful", "abandon", "kill")), help="How; graceful unless told.")
+@reason
+@waits
+@pass_caller
+def cancel(
+    caller: Caller, run_id: str, mode: str | None, reason: str | None, wait: bool, timeout: float | None
+) -> None:
+    """Stop a run and undo what it did."""
+    caller.confirm(f"Cancel {run_id}?")
+    _tell(caller, caller.client.runs.cancel(run_id, reason=reason, mode=mode), "Cancelling", wait, timeout)
+
+
+@run.command()
+@run_argument
+@click.option("--from", "from_step", metavar="STEP", help="Go on at this step, or at the word earliest.")
+@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="A changed input.")
+@reason
+@waits
+@pass_caller
+def retry(
+    caller: Caller,
+    run_id: str,
+    from_step: str | None,
+    given: Mapping[str, Any] | None,
+    reason: str | None,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Start a new run that takes over from a failed, held or cancelled one."""
+    where = {"from_": "earliest"} if from_step == "earliest" else {"from_step": from_step}
+    run = caller.client.runs.retry(run_id, input=given, reason=reason, **where)
+    _tell(caller, run, f"Retrying {run_id}", wait, timeout)
+
+
+def _acts(verb: str, help: str, word: str) -> None:
+    """One operator's action without a step."""
+
+    @run.command(verb, help=help)
+    @run_argument
+    @reason
+    @waits
+    @pass_caller
+    def act(caller: Caller, run_id: str, reason: str | None, wait: bool, timeout: float | None) -> None:
+        move: Callable[..., Run] = getattr(caller.client.runs, verb)
+        _tell(caller, move(run_id, reason=reason), word, wait, timeout)
+
+
+def _acts_on_step(verb: str, help: str, word: str) -> None:
+    """One operator's action on a step; without one the service takes the step that failed."""
+
+    @run.command(verb, help=help)
+    @run_argument
+    @click.argument("step", required=False)
+    @reason
+    @waits
+    @pass_caller
+    def act(
+        caller: Caller,
+        run_id: str,
+        step: str | None,
+        reason: str | None,
+        wait: bool,
+        timeout: float | None,
+    ) -> None:
+        caller.confirm(f"{word} {step or 'the failed step'} of {run_id}? The service believes you.")
+        move: Callable[..., Run] = getattr(caller.client.runs, verb)
+        _tell(caller, move(run_id, step, reason=reason), word, wait, timeout)
+
+
+_acts("resume", "Let a held or blocked run try its failed step again.", "Resumed")
+_acts("compensate", "Let a held or blocked run undo what it did.", "Compensating")
+_acts("pause", "Let nothing new start in a run.", "Paused")
+_acts("unpause", "Let a paused run go on.", "Unpaused")
+_acts_on_step("skip", "Leave out a step, or an undo, and go on.", "Skip")
+_acts_on_step("resolve", "Declare a step, or an undo, as done by hand and go on.", "Resolve")
+
+
+@run.command()
+@run_argument
+@click.option("--after", type=click.IntRange(0), help="Only events after this number.")
+@click.option("-f", "--follow", "live", is_flag=True, help="Go on until the run has ended.")
+@pass_caller
+def events(caller: Caller, run_id: str, after: int | None, live: bool) -> None:
+    """Show the log of a run."""
+    if live:
+        _live(caller, run_id, lambda event: True, after or 0)
+        return
+    caller.show([each.raw for each in caller.client.runs.events(run_id, after=after)], columns.EVENTS)
+
+
+@run.command()
+@run_argument
+@click.option("-f", "--follow", "live", is_flag=True, help="Go on until the run has ended.")
+@click.option("--step", help="Only what this step said.")
+@pass_caller
+def logs(caller: Caller, run_id: str, live: bool, step: str | None) -> None:
+    """Show what the steps of a run said."""
+
+    def said(event: Event) -> bool:
+        return event.type == "step.log" and step in (None, event.step)
+
+    if live:
+        _live(caller, run_id, said, 0)
+        return
+    found = [event for event in caller.client.runs.events(run_id) if said(event)]
+    if caller.form != "table":
+        caller.show([event.raw for event in found], columns.EVENTS)
+        return
+    for event in found:
+        click.echo(follow.line(event))
+
+
+@run.command()
+@run_argument
+@click.option("--as-of", type=click.IntRange(1), metavar="SEQ", help="As it was after this event.")
+@pass_caller
+def state(caller: Caller, run_id: str, as_of: int | None) -> None:
+    """Show the state that follows from the log alone."""
+    form = "json" if caller.form == "table" else caller.form
+    output.emit(form, caller.client.runs.state(run_id, as_of=as_of), ())
+
+
+def _tell(caller: Caller, run: Run, what: str, wait: bool, timeout: float | None) -> None:
+    if not wait:
+        caller.show(run.raw, columns.RUN)
+    started(caller, run.id, wait, timeout, what)
+
+
+def _live(caller: Caller, run_id: str, wanted: Callable[[Event], bool], after: int) -> None:
+    for event in caller.client.runs.stream(run_id, after=after):
+        if wanted(event):
+            click.echo(follow.line(event) if caller.form == "table" else output.one(caller.form, event.raw))

@@ -1,0 +1,82 @@
+"""What all commands that start a run have in common: plan only, wait, queue, what a failure does."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from app.cli import columns, exits, failure, output
+from app.cli.context import Caller
+from app.cli.follow import follow
+from windlass import Plan, Run
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--dry-run", is_flag=True, help="Show the plan; start nothing."),
+    click.option(
+        "--wait", is_flag=True, help="Follow the run to its end; the exit status tells how it ended."
+    ),
+    click.option(
+        "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after this."
+    ),
+    click.option(
+        "--on-failure", type=click.Choice(("compensate", "hold")), help="Undo at once, or keep and ask."
+    ),
+    click.option("--queue", is_flag=True, help="Wait in line while another run holds the resource."),
+)
+
+
+def triggers(command: F) -> F:
+    """The options of a command that starts a run."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def waits(command: F) -> F:
+    """Only the options about waiting."""
+    return _OPTIONS[1](_OPTIONS[2](command))
+
+
+def options(on_failure: str | None, queue: bool) -> dict[str, Any]:
+    """Those of them that the client takes."""
+    return {"on_failure": on_failure, "on_conflict": "queue" if queue else None}
+
+
+def show_plan(caller: Caller, plan: Plan) -> None:
+    """The plan, and that nothing was started."""
+    if caller.form != "table":
+        caller.show(plan.raw, columns.PLAN)
+        return
+    caller.show(plan.raw, columns.PLAN)
+    click.echo()
+    caller.show(plan.raw.get("steps", []), columns.PLANNED)
+    output.say("A dry run: nothing was started.")
+
+
+def show_run(caller: Caller, run: Run) -> None:
+    """A run with its steps."""
+    caller.show(run.raw, columns.RUN)
+    if caller.form == "table":
+        for title, steps in (("", run.raw.get("steps")), ("Undo", run.raw.get("compensation"))):
+            if steps:
+                click.echo(f"\n{title}".rstrip(" "))
+                caller.show(steps, columns.STEPS)
+
+
+def started(caller: Caller, run_id: str, wait: bool, timeout: float | None, what: str) -> None:
+    """Say that a run has begun, or follow it to its end and leave with its exit status."""
+    if wait:
+        ended(caller, follow(caller.client, run_id, timeout_s=timeout))
+    output.say(f"{what}: run {run_id}")
+    caller.hint(f"windlass run watch {run_id}")
+
+
+def ended(caller: Caller, run: Run) -> None:
+    """Show how a run ended and leave with its exit status."""
+    show_run(caller, run)
+    status = exits.of_run(run)
+    if status is not exits.Exit.OK:
+        output.say(failure.of_run(run))
+    raise click.exceptions.Exit(status)
