@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.cli.processes import up
 from app.config import Settings, environment
 from tests.servers import free_port, until
 from tests.stack import Stack
@@ -67,7 +68,7 @@ def test_nothing_is_left_when_it_is_killed(embedded: Stack) -> None:
 def test_what_is_killed_comes_back(embedded: Stack, role: str) -> None:
     embedded.start()
     embedded.kill(role)
-    until(lambda: httpx.get(f"{embedded.url}/readyz").status_code == 200, 30)
+    until(lambda: up.is_ready(embedded.settings), 30)
 
 
 def test_a_port_in_use_is_one_sentence(state: Path) -> None:

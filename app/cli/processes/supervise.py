@@ -20,7 +20,7 @@ from types import FrameType
 from app.cli.processes.child import CannotStart, Child, Life
 
 TICK_S = 0.1
-LOG_TAIL_LINES = 5
+LOG_TAIL_LINES = 20
 
 
 def say(text: str) -> None:

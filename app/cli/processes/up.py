@@ -2,11 +2,13 @@
 
 import socket
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.cli.processes import checks, programs, valkey, worker
 from app.cli.processes.child import CannotStart, Child
@@ -107,7 +109,7 @@ def where_to_look(settings: Settings) -> str:
             f"  Runs         {url}/v1/workflows/runs",
             f"  Flower       http://127.0.0.1:{settings.flower_port}/",
             f"  State, logs  {settings.state}, {settings.state / 'logs'}",
-            "  Try          windlass type list; windlass run list; windlass queue list; windlass doctor",
+            *(f"  Try          {_windlass()} {words}" for words in ("type list", "run list", "doctor")),
         )
     )
 
@@ -133,6 +135,12 @@ class _Beside:
     def _work(self) -> None:
         self.status = 1  # Until the job says otherwise, also when it raises.
         self.status = self._job() if self._job else 0
+
+
+def _windlass() -> str:
+    """The `windlass` command as it can be typed here."""
+    program = Path(sys.executable).with_name("windlass")
+    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
 def _upgrade(settings: Settings) -> None:
