@@ -1,0 +1,48 @@
+"""Machines to register, from a JSON list as the API takes it or from a CSV table.
+
+The header of the table names the members: displayName, protocol, bmcAddress, username, password, bootMac,
+poolId, persona, description, tags (several with ``;``). Empty cells count as not given.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The registrations in a file, one for each machine; raises `click.BadParameter` and names the line."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{file} cannot be read: {error}") from error
+    return _json(text) if file.suffix.lower() == ".json" else _csv(text)
+
+
+def _json(text: str) -> list[dict[str, Any]]:
+    try:
+        items = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"is not JSON: {error}") from error
+    if not (isinstance(items, list) and all(isinstance(item, dict) for item in items)):
+        raise click.BadParameter("must be a list of objects")
+    return items
+
+
+def _csv(text: str) -> list[dict[str, Any]]:
+    rows = csv.DictReader(text.splitlines())
+    return [_registration(row, rows.line_num) for row in rows]
+
+
+def _registration(row: Mapping[str | None, Any], line: int) -> dict[str, Any]:
+    if None in row:
+        raise click.BadParameter(f"line {line} has more cells than the header")
+    given = {str(name).strip(): value.strip() for name, value in row.items() if value and value.strip()}
+    credential = {name: given.pop(name) for name in ("username", "password") if name in given}
+    values: dict[str, Any] = {**given, **({"bmcCredential": credential} if credential else {})}
+    if "tags" in values:
+        values["tags"] = [tag.strip() for tag in values["tags"].split(";") if tag.strip()]
+    return values

@@ -1,0 +1,77 @@
+"""`windlass key` and `windlass secrets`: straight on the database, since the first key opens the API."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from app.auth.keys import SCOPES
+from app.cli import columns, output
+from app.cli.context import Caller, Noun, pass_caller
+from app.config import load
+from app.domain.clock import rfc3339
+from app.services import keys
+from app.services import secrets as sealed
+from app.wiring import World, wire
+
+TIMES = {"created_at": "createdAt", "expires_at": "expiresAt", "used_at": "usedAt", "revoked_at": "revokedAt"}
+
+
+@click.group(cls=Noun)
+def key() -> None:
+    """API keys, straight in the database."""
+
+
+@key.command()
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), required=True, help="Repeatable."
+)
+@click.option("--expires", type=click.DateTime(), help="Until when it is good, in UTC; for ever unless told.")
+@pass_caller
+def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
+    """Make a key called NAME; its token is shown once, now."""
+    until = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
+    row, token = keys.create(_world(), name, scopes, until)
+    caller.show({**_shown(row), "token": token}, columns.KEYS)
+    output.say("Keep the token: it is not shown again.")
+    caller.hint(f"WINDLASS_API_KEY={token[:12]}… windlass run list")
+
+
+@key.command("list")
+@pass_caller
+def list_(caller: Caller) -> None:
+    """List keys, without their tokens."""
+    caller.show([_shown(row) for row in keys.list_(_world())], columns.KEYS)
+
+
+@key.command()
+@click.argument("name")
+@pass_caller
+def revoke(caller: Caller, name: str) -> None:
+    """Make the key called NAME useless at once."""
+    caller.resource = f"key {name}"
+    caller.confirm(f"Revoke {name}?")
+    keys.revoke(_world(), name)
+    output.say(f"The key {name} is revoked.")
+
+
+@click.group(cls=Noun)
+def secrets() -> None:
+    """Sealed credentials."""
+
+
+@secrets.command()
+def rotate() -> None:
+    """Seal every credential anew, to the newest key of the ring."""
+    output.say(f"{sealed.rotate(_world())} credentials were sealed anew.")
+
+
+def _world() -> World:
+    return wire(load(), role="cli")
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    """A key as people and programs read it, never its hash."""
+    plain = {name: row[name] for name in ("id", "name", "prefix", "scopes")}
+    return {**plain, **{shown: rfc3339(row[name]) for name, shown in TIMES.items()}}

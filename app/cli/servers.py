@@ -1,0 +1,211 @@
+"""`windlass server`: register machines and let runs work on them."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli import columns, imports, output
+from app.cli.context import Caller, Noun, pass_caller
+from app.cli.triggers import options, show_plan, started, triggers, waits
+from windlass import Accepted, Server
+
+credential = (
+    click.option("--username", required=True, help="Login of the BMC."),
+    click.option(
+        "--password",
+        envvar="WINDLASS_BMC_PASSWORD",
+        prompt="Password of the BMC",
+        prompt_required=True,
+        hide_input=True,
+        help="Better than typing it here: WINDLASS_BMC_PASSWORD, or be asked.",
+    ),
+)
+
+
+@click.group(cls=Noun)
+def server() -> None:
+    """Register machines and let runs work on them."""
+
+
+@server.command("list")
+@click.option("--state", help="Only servers in this state.")
+@click.option("--pool", "pool_id", help="Only servers of this pool.")
+@click.option("--tag", help="Only servers with this tag.")
+@click.option("--health", help="Only servers with this health.")
+@click.option("-q", "--search", "q", help="Part of the name, serial number or address.")
+@pass_caller
+def list_(caller: Caller, /, **filters: Any) -> None:
+    """List servers."""
+    caller.show([each.raw for each in caller.client.servers.each(**filters)], columns.SERVERS)
+
+
+@server.command()
+@click.argument("server_id", metavar="SERVER")
+@pass_caller
+def get(caller: Caller, server_id: str) -> None:
+    """Show one server and what its state permits now."""
+    caller.resource = f"server {server_id}"
+    caller.show(caller.client.servers.get(server_id).raw, columns.SERVER)
+
+
+@server.command()
+@click.option(
+    "--protocol", type=click.Choice(("ipmi", "redfish")), required=True, help="What the BMC speaks."
+)
+@click.option("--address", "bmc_address", required=True, help="Where the BMC listens, as host:port.")
+@credential[0]
+@credential[1]
+@click.option("--name", "display_name", help="What people call it.")
+@click.option("--description", help="A sentence about it.")
+@click.option("--mac", "boot_mac", help="MAC address that it boots from.")
+@click.option("--persona", help="What it is for.")
+@click.option("--pool", "pool_id", help="Pool it belongs to.")
+@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@triggers
+@pass_caller
+def register(caller: Caller, /, dry_run: bool, wait: bool, timeout: float | None, **values: Any) -> None:
+    """Take a machine into the inventory."""
+    values["tags"] = list(values["tags"]) or None
+    values.pop("queue")  # There is nothing yet that a run could hold.
+    if dry_run:
+        show_plan(caller, caller.client.servers.plan_register(**values))
+        return
+    _begun(caller, caller.client.servers.register(**values), "Registering", wait, timeout)
+
+
+@server.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_caller
+def import_(caller: Caller, file: Path) -> None:
+    """Register every machine of FILE, a JSON list or a CSV table."""
+    results = caller.client.servers.import_(imports.read(file))
+    caller.show(list(results), columns.RESULTS)
+    failed = sum("error" in result for result in results)
+    output.say(f"{len(results) - failed} of {len(results)} accepted.")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+@server.command("set-credential")
+@click.argument("server_id", metavar="SERVER")
+@credential[0]
+@credential[1]
+@pass_caller
+def set_credential(caller: Caller, server_id: str, username: str, password: str) -> None:
+    """Replace what the service logs in to the BMC with."""
+    caller.resource = f"server {server_id}"
+    caller.client.servers.set_credential(server_id, username=username, password=password)
+    output.say(f"The credential of {server_id} was replaced.")
+
+
+@server.command()
+@click.argument("server_id", metavar="SERVER", required=False)
+@click.option("--image", "url", required=True, help="URL of the image.")
+@click.option("--checksum", help="Checksum of the image.")
+@click.option("--checksum-type", default="sha256", show_default=True, help="How it was computed.")
+@click.option("--format", "format_", default="raw", show_default=True, help="raw or qcow2.")
+@click.option("--pool", help="Take any available server of this pool instead.")
+@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many of the pool.")
+@triggers
+@pass_caller
+def provision(
+    caller: Caller, /, server_id: str | None, url: str, pool: str | None, count: int, **more: Any
+) -> None:
+    """Install an operating system on SERVER, or on servers of a pool."""
+    image = {"url": url, "checksum": more["checksum"], "checksumType": more["checksum_type"]}
+    image = {k: v for k, v in {**image, "format": more["format_"]}.items() if v is not None}
+    if bool(server_id) == bool(pool):
+        raise click.UsageError("Give either SERVER or --pool.")
+    if server_id:
+        _act(caller, server_id, "provision", more, image=image)
+        return
+    taken = caller.client.servers.provision_from_pool(
+        str(pool), image, count=count, on_failure=more["on_failure"]
+    )
+    caller.show(list(taken), columns.RESULTS)
+    caller.hint("windlass run list --type server.provision")
+
+
+@server.command()
+@click.argument("state", type=click.Choice(("on", "off")))
+@click.argument("server_id", metavar="SERVER")
+@click.option("--force", is_flag=True, default=None, help="Cut the power instead of asking the system.")
+@triggers
+@pass_caller
+def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: Any) -> None:
+    """Switch SERVER on or off; being so already counts as done."""
+    mode = "hard" if force else None
+    _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, mode=mode)
+
+
+@server.command()
+@click.argument("server_id", metavar="SERVER")
+@click.option("--mode", type=click.Choice(("soft", "hard")), help="Ask the system, or reset the machine.")
+@triggers
+@pass_caller
+def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: Any) -> None:
+    """Start SERVER anew."""
+    _act(caller, server_id, "reboot", more, mode=mode)
+
+
+@server.command()
+@click.argument("server_id", metavar="SERVER")
+@click.argument("state", type=click.Choice(("on", "off")))
+@triggers
+@pass_caller
+def maintenance(caller: Caller, /, server_id: str, state: str, **more: Any) -> None:
+    """Keep SERVER out of use, or take it back into use."""
+    _act(caller, server_id, "maintenance", more, enabled=state == "on")
+
+
+def _plain(verb: str, help: str, question: str = "") -> None:
+    """An action without values of its own."""
+
+    @server.command(verb, help=help)
+    @click.argument("server_id", metavar="SERVER")
+    @triggers
+    @pass_caller
+    def act(caller: Caller, /, server_id: str, **more: Any) -> None:
+        if question and not more["dry_run"]:
+            caller.confirm(question.format(server_id))
+        _act(caller, server_id, verb, more)
+
+
+_plain("inspect", "Read what SERVER consists of.")
+_plain("deprovision", "Give a provisioned SERVER back.", "Deprovision {}? What is installed there is lost.")
+
+
+@server.command()
+@click.argument("server_id", metavar="SERVER")
+@click.option("--force", is_flag=True, default=None, help="Also when it does not answer.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; start nothing.")
+@waits
+@pass_caller
+def decommission(
+    caller: Caller, server_id: str, force: bool | None, dry_run: bool, wait: bool, timeout: float | None
+) -> None:
+    """Take SERVER out of the inventory."""
+    caller.resource = f"server {server_id}"
+    if dry_run:
+        show_plan(caller, caller.client.servers.plan_decommission(server_id, force=force))
+        return
+    caller.confirm(f"Decommission {server_id}? It leaves the inventory for good.")
+    accepted = caller.client.servers.decommission(server_id, force=force)
+    _begun(caller, accepted, "Decommissioning", wait, timeout)
+
+
+def _act(caller: Caller, server_id: str, action: str, more: dict[str, Any], **values: Any) -> None:
+    caller.resource = f"server {server_id}"
+    servers = caller.client.servers
+    if more["dry_run"]:
+        show_plan(caller, servers.plan(server_id, action, on_failure=more["on_failure"], **values))
+        return
+    accepted = servers.act(server_id, action, **values, **options(more["on_failure"], more["queue"]))
+    _begun(caller, accepted, action, more["wait"], more["timeout"])
+
+
+def _begun(caller: Caller, accepted: Accepted[Server], what: str, wait: bool, timeout: float | None) -> None:
+    if not wait:
+        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.SERVER)
+    started(caller, accepted.run_id, wait, timeout, f"{what} {accepted.resource.id}")

@@ -1,0 +1,54 @@
+"""`windlass type`: the catalogue of what can be started."""
+
+import click
+
+from app.cli import columns
+from app.cli.context import Caller, Noun, pass_caller
+
+
+@click.group(cls=Noun)
+def type_() -> None:
+    """The catalogue of what can be started."""
+
+
+@type_.command("list")
+@pass_caller
+def list_(caller: Caller) -> None:
+    """List all types."""
+    caller.show([each.raw for each in caller.client.types.list()], columns.TYPES)
+    caller.hint("windlass type show TYPE")
+
+
+@type_.command()
+@click.argument("name", metavar="TYPE")
+@pass_caller
+def show(caller: Caller, name: str) -> None:
+    """Show one type, its input and its steps."""
+    caller.resource = f"type {name}"
+    found = caller.client.types.get(name).raw
+    caller.show(found, columns.TYPE)
+    if caller.form == "table":
+        click.echo()
+        caller.show(found.get("steps", []), columns.PLANNED)
+    caller.hint(f"windlass run start {name} --dry-run …")
+
+
+@type_.command()
+@click.argument("name", metavar="TYPE")
+@click.option("--reason", required=True, help="Why; whoever waits will read it.")
+@pass_caller
+def pause(caller: Caller, name: str, reason: str) -> None:
+    """Let no run of TYPE start a further step."""
+    caller.resource = f"type {name}"
+    caller.show(caller.client.types.pause(name, reason=reason).raw, columns.TYPE)
+    caller.hint(f"windlass type resume {name}")
+
+
+@type_.command()
+@click.argument("name", metavar="TYPE")
+@click.option("--reason", help="Why.")
+@pass_caller
+def resume(caller: Caller, name: str, reason: str | None) -> None:
+    """Let the runs of TYPE go on."""
+    caller.resource = f"type {name}"
+    caller.show(caller.client.types.resume(name, reason=reason).raw, columns.TYPE)
