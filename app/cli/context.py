@@ -74,7 +74,9 @@ def _set(name: str, context: click.Context, _: click.Parameter, value: Any) -> N
 
 
 def _option(name: str, *flags: str, **more: Any) -> click.Option:
-    return click.Option(list(flags), expose_value=False, callback=partial(_set, name), **more)
+    # A name of its own: a verb's option of the same name would give its value to this one.
+    names = [*flags, f"caller_{name}"]
+    return click.Option(names, expose_value=False, callback=partial(_set, name), **more)
 
 
 def shared(*, root: bool) -> list[click.Parameter]:

@@ -1,0 +1,147 @@
+"""Commands ask the service for the right thing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.main import COMMANDS, TARGETS, cli
+from tests.unit.cli.conftest import Windlass
+from tests.unit.client.standin import Standin, ok, page
+
+RUNS = "/v1/workflows/runs"
+NEWER, OLDER = "run_01arz3ndektsv4rrffq69g5fav", "run_01arz3ndektsv4rrffq69g5fzz"
+SERVER = {"id": "srv_1", "state": "registering"}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_command_of_the_table_exists(name: str) -> None:
+    ended = CliRunner().invoke(cli, [name, "--help"])
+
+    assert ended.exit_code == 0, ended.output
+
+
+def test_the_table_has_no_name_twice() -> None:
+    assert len(TARGETS) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("text", [NEWER[:-1], "9g5fav", NEWER.removeprefix("run_")[:-1]])
+def test_part_of_a_run_id_is_enough(service: Standin, windlass: Windlass, text: str) -> None:
+    service.answers("GET", RUNS, page({"id": NEWER}, {"id": OLDER}))
+    service.answers("GET", f"{RUNS}/{NEWER}", ok({"id": NEWER, "status": "completed"}))
+
+    assert NEWER in windlass("run", "get", text).stdout
+
+
+def test_part_of_two_run_ids_is_a_question(service: Standin, windlass: Windlass) -> None:
+    service.answers("GET", RUNS, page({"id": NEWER}, {"id": OLDER}))
+
+    result = windlass("run", "get", "run_01arz")
+
+    assert result.exit_code == 2
+    assert NEWER in result.stderr and OLDER in result.stderr
+
+
+def test_a_start_joins_json_and_single_members(service: Standin, windlass: Windlass) -> None:
+    service.answers("POST", RUNS, ok({"id": NEWER}, 202))
+
+    windlass("run", "start", "server.inspect", "-i", '{"a": 1}', "-p", "b=2", "-p", "c=x", "--queue")
+
+    assert service.asked[0].body == {"type": "server.inspect", "input": {"a": 1, "b": 2, "c": "x"}}
+    assert service.asked[0].query == {"onConflict": "queue"}
+
+
+def test_a_dry_run_starts_nothing(service: Standin, windlass: Windlass) -> None:
+    plan = {
+        "type": "server.provision",
+        "steps": [{"name": "reserve", "undo": True}],
+        "locks": ["server/srv_1"],
+    }
+    service.answers("POST", "/v1/servers/srv_1/actions", ok(plan))
+
+    result = windlass("server", "provision", "srv_1", "--image", "http://i", "--dry-run")
+
+    assert "reserve" in result.stdout and "nothing was started" in result.stderr
+    assert [asked.query for asked in service.asked] == [{"dryRun": "true"}]
+
+
+def test_what_cannot_be_taken_back_needs_a_yes(service: Standin, windlass: Windlass) -> None:
+    service.answers("DELETE", "/v1/servers/srv_1", ok(SERVER, 202, workflowId=NEWER))
+
+    assert windlass("server", "decommission", "srv_1").exit_code == 2
+    assert service.asked == []
+    assert windlass("server", "decommission", "srv_1", "--yes").exit_code == 0
+
+
+def test_the_waiting_list_says_what_each_run_waits_for(service: Standin, windlass: Windlass) -> None:
+    waiting = {"id": NEWER, "waitingOn": {"kind": "lock", "step": "reserve"}, "needsOperator": False}
+    service.answers("GET", RUNS, page(waiting))
+
+    shown = windlass("run", "list", "--waiting").stdout
+
+    assert service.asked[0].query["waiting"] == "true"
+    assert "lock" in shown and "reserve" in shown
+
+
+def test_a_password_is_asked_for_and_never_printed(service: Standin, windlass: Windlass) -> None:
+    service.answers("POST", "/v1/servers", ok(SERVER, 202, workflowId=NEWER))
+    args = ("server", "register", "--protocol", "ipmi", "--address", "127.0.0.1:1", "--username", "admin")
+
+    result = windlass(*args, input="hunter22\n")
+
+    assert service.asked[0].body["bmcCredential"] == {"username": "admin", "password": "hunter22"}
+    assert "hunter22" not in result.output
+
+
+def test_a_table_of_machines_is_imported(service: Standin, windlass: Windlass, tmp_path: Path) -> None:
+    file = tmp_path / "machines.csv"
+    file.write_text(
+        "displayName,protocol,bmcAddress,username,password,tags\na,ipmi,10.0.0.1:623,root,pw,x; y\n"
+    )
+    results = [{"index": 0, "status": 202, "id": "srv_1", "workflowId": NEWER}]
+    service.answers("POST", "/v1/servers:import", ok(results, 207))
+
+    assert windlass("server", "import", str(file)).exit_code == 0
+    assert service.asked[0].body == [
+        {
+            "displayName": "a",
+            "protocol": "ipmi",
+            "bmcAddress": "10.0.0.1:623",
+            "tags": ["x", "y"],
+            "bmcCredential": {"username": "root", "password": "pw"},
+        }
+    ]
+
+
+def test_an_import_that_failed_in_part_is_1(service: Standin, windlass: Windlass, tmp_path: Path) -> None:
+    file = tmp_path / "machines.json"
+    file.write_text(json.dumps([{"bmcAddress": "10.0.0.1:623"}]))
+    failed = {"index": 0, "status": 400, "error": {"code": "VALIDATION_ERROR", "message": "No protocol."}}
+    service.answers("POST", "/v1/servers:import", ok([failed], 207))
+
+    result = windlass("server", "import", str(file))
+
+    assert result.exit_code == 1
+    assert "No protocol." in result.stdout and "0 of 1" in result.stderr
+
+
+def test_a_lock_is_released_with_a_reason(service: Standin, windlass: Windlass) -> None:
+    service.answers("DELETE", "/v1/locks/server/srv_1", ok(None))
+
+    assert windlass("lock", "release", "server/srv_1", "--reason", "dead", "-y").exit_code == 0
+    assert service.asked[0].body == {"reason": "dead"}
+
+
+def test_settings_are_shown_without_secrets() -> None:
+    environ = {"WINDLASS_CURSOR_KEY": "deadbeef", "DATABASE_URL": "postgresql://me:hunter22@db/x"}
+
+    shown = CliRunner().invoke(cli, ["config", "show", "--redacted"], env=environ).output
+
+    assert "deadbeef" not in shown and "hunter22" not in shown
+    assert "me:[redacted]@db/x" in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_each_shell(shell: str) -> None:
+    assert "_WINDLASS_COMPLETE" in CliRunner().invoke(cli, ["completion", shell]).output
