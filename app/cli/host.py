@@ -69,7 +69,7 @@ def reconciler() -> None:
     from app.engine.reconcile import run_forever
     from app.wiring import wire
 
-    run_forever(wire(load()))
+    run_forever(wire(load(), role="reconciler"))
 
 
 @click.command()
