@@ -42,6 +42,20 @@ LOGIN_TEXTS: tuple[tuple[str, Meaning], ...] = (
     ("failed to initialize", (BmcConnectionFailed, "unreachable")),
 )
 
+# pyghmi's error classes by name, because the library loads late; None is silence, whatever the text says.
+LIBRARY_ERRORS: dict[str, Meaning | None] = {
+    "IpmiException": None,
+    "PyghmiException": (BmcConnectionFailed, "garbled"),
+    "BmcErrorException": (BmcConnectionFailed, "garbled"),
+    "RedfishError": (BmcConnectionFailed, "garbled"),
+    "BypassGenericBehavior": (BmcConnectionFailed, "garbled"),
+    "FallbackData": (BmcConnectionFailed, "garbled"),
+    "InvalidParameterValue": (BmcRefused, "unsupported"),
+    "UnsupportedFunctionality": (BmcRefused, "unsupported"),
+    "TemporaryError": (BmcRefused, "busy"),
+    "UnrecognizedCertificate": (BmcConnectionFailed, "certificate"),
+}
+
 
 def refusal(code: int) -> Meaning:
     """What a completion code other than zero means."""

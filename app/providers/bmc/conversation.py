@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from app.domain.errors import BmcConnectionFailed, BmcError, BmcRefused
-from app.providers.bmc.answers import login_failure, refusal
+from app.providers.bmc.answers import LIBRARY_ERRORS, login_failure, refusal
 from app.providers.bmc.failure import fail
 from app.providers.bmc.pyghmi_copy import Copy, borrowed
 from app.providers.bmc.target import Target
@@ -60,6 +60,11 @@ class Conversation:
         """pyghmi's session, for the readers of sensors and inventory."""
         return self._session
 
+    @property
+    def library_errors(self) -> tuple[type[Exception], ...]:
+        """pyghmi's error classes, for an except clause."""
+        return library_errors(self._copy)
+
     def module(self, name: str) -> Any:
         """A module of this conversation's pyghmi."""
         return self._copy.module(name)
@@ -86,6 +91,12 @@ class Conversation:
     def broken(self, hint: str = "") -> BmcError:
         """The error for silence: before the login it never answered, after it the connection is lost."""
         return self.failure(BmcConnectionFailed, "lost" if self.logged_in else "unreachable", hint)
+
+    def translated(self, error: Exception) -> BmcError:
+        """Our error for one of pyghmi's, whose word for a timeout is the text "None"."""
+        hint = "" if str(error) == "None" else str(error)
+        meaning = LIBRARY_ERRORS.get(type(error).__name__)
+        return self.failure(*meaning, hint) if meaning else self.broken(hint)
 
     def _answer(self, response: Any) -> bytes:
         if "error" in response and "command" not in response:
@@ -183,7 +194,6 @@ def _resolve(target: Target) -> str:
 def conversation(target: Target, attempt: str, patience: float) -> Iterator[Conversation]:
     """A session that is logged in, for at most `patience` seconds; every failure comes out as a BMC error."""
     with borrowed() as copy:
-        pyghmi_error = copy.module("pyghmi.exceptions").PyghmiException
         talk = Conversation(target, copy, attempt, time.monotonic() + patience)
         try:
             talk.open()
@@ -194,9 +204,12 @@ def conversation(target: Target, attempt: str, patience: float) -> Iterator[Conv
         except TimeUp as error:
             copy.fit = _ended(talk)
             raise talk.broken() from error
-        except (OSError, pyghmi_error) as error:
+        except OSError as error:
             _farewell(talk)
-            raise talk.broken(_text(error)) from error
+            raise talk.broken(str(error)) from error
+        except library_errors(copy) as error:
+            _farewell(talk)
+            raise talk.translated(error) from error
         except NONSENSE as error:
             _farewell(talk)
             raise talk.failure(BmcConnectionFailed, "garbled", type(error).__name__) from error
@@ -207,9 +220,10 @@ def conversation(target: Target, attempt: str, patience: float) -> Iterator[Conv
         copy.fit = _ended(talk)
 
 
-def _text(error: Exception) -> str:
-    # pyghmi's word for a timeout is the text "None".
-    return "" if str(error) == "None" else str(error)
+def library_errors(copy: Copy) -> tuple[type[Exception], ...]:
+    """pyghmi's error classes, for an except clause."""
+    module = copy.module("pyghmi.exceptions")
+    return tuple(getattr(module, name) for name in LIBRARY_ERRORS)
 
 
 def _ended(talk: Conversation) -> bool:

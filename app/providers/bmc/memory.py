@@ -44,6 +44,11 @@ class Machine:
     before: PowerState = "off"  # The power before its last change.
     password: str = "secret"
 
+    def turn(self, state: PowerState) -> None:
+        """Be on or off, and remember what was before."""
+        if self.power != state:
+            self.before, self.power = self.power, state
+
     def bmc(self, target: Target | None = None) -> "MemoryBMC":
         """A driver for this machine, at an address that does not exist unless one is given."""
         return MemoryBMC(
@@ -72,7 +77,7 @@ class MemoryBMC:
         if self._reported() != state and self._order(
             attempt, "soft off" if soft and state == "off" else attempt
         ):
-            self.machine.before, self.machine.power = self.machine.power, state
+            self.machine.turn(state)
             self._answer(attempt)
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:

@@ -195,8 +195,12 @@ class LabRig:
     def hush(self) -> None:
         self.break_(dead=True)
 
-    def mend(self) -> None:
+    def mend_faults(self) -> None:
+        """Be healthy, and keep the ledger."""
         self.machine.ailment.current = Faults()
+
+    def mend(self) -> None:
+        self.mend_faults()
         self.since = len(self.lab.ledger.read())
 
     def stop(self) -> None:
