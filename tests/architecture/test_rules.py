@@ -14,12 +14,14 @@ PLANTED = (
     ("app/api/views.py", 'os.environ["PORT"]'),
     ("tasks/server.py", "from celery import chain"),
     ("app/engine/dispatch.py", "import celery.canvas"),
+    ("app/engine/dispatch.py", "    import pyghmi.ipmi.command"),
     ("tests/test_a.py", "@pytest.mark.skip"),
 )
 ALLOWED = (
     ("tests/servers.py", "    time.sleep(1)"),
     ("app/config.py", 'os.environ["PORT"]'),
     ("chains/canvas.py", "from celery.canvas import chain"),
+    ("app/providers/bmc/ipmi.py", 'import_module("pyghmi.ipmi")'),
     ("app/api/views.py", '@blueprint.get("/v1/work/home/")'),
 )
 
