@@ -150,7 +150,10 @@ def _upgrade(settings: Settings) -> None:
         argv, env=environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise CannotStart(f"The database cannot be brought up to date: {done.stderr.strip()}")
+        # Of a traceback only the end says what is wrong; our own errors say it in their first line.
+        said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+        why = said[-1] if said[0].startswith("Traceback") else said[0]
+        raise CannotStart(f"The database cannot be brought up to date: {why.removeprefix('Error: ')}")
 
 
 def _lab(settings: Settings) -> Child:
