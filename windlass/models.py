@@ -79,6 +79,7 @@ class Run(Model):
     retry_of: str | None = None
     retried_by: tuple[str, ...] = ()
     from_step: str | None = None
+    allowed_actions: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -203,16 +204,6 @@ class Delivery(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LockHolder(Model):
-    """The run that holds a lock, and what it is doing."""
-
-    run_id: str = ""
-    type: str | None = None
-    detail: str | None = None
-    step: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class LockWaiter(Model):
     """A run that waits for a lock."""
 
@@ -222,10 +213,13 @@ class LockWaiter(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class Lock(Model):
-    """A resource that a run holds, and the runs that wait for it in their order."""
+    """A resource that a run holds, at which step it is, and the runs that wait in their order."""
 
     resource: str = ""
-    holder: LockHolder | None = None
+    run_id: str = ""
+    type: str | None = None
+    detail: str | None = None
+    step: str | None = None
     fence: int | None = None
     granted_at: datetime | None = None
     age_ms: int | None = None

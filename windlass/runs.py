@@ -16,8 +16,8 @@ from windlass.pages import Page, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/workflows/runs"
-LONG_POLL_S = 20  # How long the service may keep an answer back while the run has not ended.
-SOON_S = 0.5  # Between two looks when it does not.
+LONG_POLL_S = 20  # How long the service may keep an answer back while nothing happens.
+SOON_S = 0.2  # Between two looks at least.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Runs:
         return read_every(self.session, PATH, Run, {**_filters(filters), "limit": 100})
 
     def get(self, run_id: str, *, wait_s: int | None = None) -> Run:
-        """One run; with `wait_s` the service may keep the answer back until something changes."""
+        """One run; with `wait_s` (at most 30) the service keeps the answer back until something happens."""
         answer = self.session.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
         return Run.of(answer.data)
 
@@ -135,8 +135,8 @@ class Runs:
     ) -> Run:
         """The run once it has ended, or once `until` says so; `seen` is told of every look at it.
 
-        The service keeps each answer back until the run ends, for at most `LONG_POLL_S`; to see it move,
-        look `every_s` seconds instead. Raises `WaitTimeout` after `timeout_s` seconds.
+        The service keeps each answer back until something happens; to look at fixed times instead, say
+        `every_s`. Raises `WaitTimeout` after `timeout_s` seconds.
         """
         give_up = None if timeout_s is None else self.clock() + timeout_s
         run = self.get(run_id)
@@ -155,7 +155,7 @@ class Runs:
             return self.get(run_id)
         began = self.clock()
         run = self.get(run_id, wait_s=max(1, min(LONG_POLL_S, int(left_s))))
-        if not run.ended and self.clock() - began < SOON_S:  # The service had no room to keep it back.
+        if not run.ended and self.clock() - began < SOON_S:  # It may have no room to keep it back.
             self.session.sleep(min(SOON_S, left_s))
         return run
 

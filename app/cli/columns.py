@@ -46,6 +46,7 @@ RUN: Columns = (
     ("Retried by", "retriedBy"),
     ("From step", "fromStep"),
     ("Tags", "tags"),
+    ("Allowed now", "allowedActions"),
 )
 STEPS: Columns = (
     ("STEP", "name"),
@@ -117,10 +118,16 @@ SERVER: Columns = (
 )
 RESULTS: Columns = (
     ("ITEM", "index"),
-    ("SERVER", "id"),
+    ("SERVER", "data.id"),
     ("RUN", "workflowId"),
     ("STATUS", "status"),
     ("ERROR", "error.message"),
+)
+TAKEN: Columns = (
+    ("SERVER", "server.id"),
+    ("NAME", "server.displayName"),
+    ("STATE", "server.state"),
+    ("RUN", "workflowId"),
 )
 POOLS: Columns = (
     ("ID", "id"),
@@ -167,9 +174,10 @@ TYPE: Columns = (
 )
 LOCKS: Columns = (
     ("RESOURCE", "resource"),
-    ("HELD BY", "holder.runId"),
-    ("TYPE", "holder.type"),
-    ("DETAIL", "holder.detail"),
+    ("HELD BY", "runId"),
+    ("TYPE", "type"),
+    ("DETAIL", "detail"),
+    ("STEP", "step"),
     ("SINCE", "grantedAt"),
     ("AGE", "ageMs"),
     ("WAITING", "waiters"),

@@ -100,7 +100,7 @@ def set_credential(caller: Caller, server_id: str, username: str, password: str)
 
 
 @server.command()
-@click.argument("server_id", metavar="SERVER", required=False)
+@click.argument("server_id", metavar="[SERVER]", required=False)
 @click.option("--image", "url", required=True, help="URL of the image.")
 @click.option("--checksum", help="Checksum of the image.")
 @click.option("--checksum-type", default="sha256", show_default=True, help="How it was computed.")
@@ -123,20 +123,19 @@ def provision(
     taken = caller.client.servers.provision_from_pool(
         str(pool), image, count=count, on_failure=more["on_failure"]
     )
-    caller.show(list(taken), columns.RESULTS)
+    caller.show(list(taken), columns.TAKEN)
     caller.hint("windlass run list --type server.provision")
 
 
 @server.command()
 @click.argument("state", type=click.Choice(("on", "off")))
 @click.argument("server_id", metavar="SERVER")
-@click.option("--force", is_flag=True, default=None, help="Cut the power instead of asking the system.")
+@click.option("--force", is_flag=True, default=None, help="Off without asking the system first.")
 @triggers
 @pass_caller
 def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: Any) -> None:
     """Switch SERVER on or off; being so already counts as done."""
-    mode = "hard" if force else None
-    _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, mode=mode)
+    _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, force=force)
 
 
 @server.command()

@@ -99,7 +99,7 @@ def test_a_table_of_machines_is_imported(service: Standin, windlass: Windlass, t
     file.write_text(
         "displayName,protocol,bmcAddress,username,password,tags\na,ipmi,10.0.0.1:623,root,pw,x; y\n"
     )
-    results = [{"index": 0, "status": 202, "id": "srv_1", "workflowId": NEWER}]
+    results = [{"index": 0, "status": 202, "data": SERVER, "workflowId": NEWER}]
     service.answers("POST", "/v1/servers:import", ok(results, 207))
 
     assert windlass("server", "import", str(file)).exit_code == 0

@@ -1,0 +1,94 @@
+"""Commands that need no API: queues, tables, values from the command line."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+import redis
+from click.testing import CliRunner, Result
+
+from app.cli import imports, inputs
+from app.cli.failure import explain
+from app.cli.main import cli
+from app.domain.errors import InvalidStateTransition
+from tests.servers import KeyValue
+
+
+def call(*args: str, **environ: str) -> Result:
+    """A command line with these settings."""
+    return CliRunner().invoke(cli, args, env=environ)
+
+
+def test_queues_are_listed_by_their_true_keys(valkey_server: KeyValue) -> None:
+    with redis.Redis.from_url(valkey_server.url) as store:
+        store.flushall()
+        store.rpush("wl:bmc", "a", "b")
+        store.rpush("other:bmc", "a")
+        store.set("wl:note", "no list")
+
+    shown = call("queue", "list", "-o", "json", REDIS_URL=valkey_server.url)
+
+    assert json.loads(shown.stdout) == [
+        {"queue": "bmc", "key": "wl:bmc", "length": 2},
+        {"queue": "default", "key": "wl:default", "length": 0},
+        {"queue": "webhook", "key": "wl:webhook", "length": 0},
+    ]
+
+
+def test_no_redis_is_8() -> None:
+    result = call("queue", "list", REDIS_URL="redis://:hunter22@127.0.0.1:1/0")
+
+    assert result.exit_code == 8
+    assert "does not answer" in result.stderr and "hunter22" not in result.stderr
+
+
+def test_bad_settings_are_one_sentence_for_each() -> None:
+    result = call("queue", "list", PORT="many", WINDLASS_LEASE_MS="x")
+
+    assert result.exit_code == 1
+    assert "field PORT" in result.stderr and "field WINDLASS_LEASE_MS" in result.stderr
+
+
+def test_a_value_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "input.json").write_text('{"a": 1}')
+
+    assert inputs.JsonObject().convert(f"@{tmp_path / 'input.json'}", None, None) == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "@/nowhere/at-all.json"])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        inputs.JsonObject().convert(text, None, None)
+
+
+def test_members_may_be_json_or_words() -> None:
+    texts = ("count=2", "name=a=b", "on=true")
+
+    assert inputs.pairs(texts, "--param") == {"count": 2, "name": "a=b", "on": True}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("a.json", "{}", "list of objects"),
+        ("a.json", "[", "not JSON"),
+        ("a.csv", "bmcAddress\n10.0.0.1,extra\n", "line 2"),
+    ],
+)
+def test_an_import_names_what_is_wrong(tmp_path: Path, name: str, text: str, problem: str) -> None:
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(click.BadParameter, match=problem):
+        imports.read(tmp_path / name)
+
+
+def test_an_explanation_has_resource_steps_and_advice() -> None:
+    error = InvalidStateTransition("Steps stand in the way.", blockingSteps=["power", "install"])
+
+    assert explain(error, "run run_1").splitlines() == [
+        "Error: Steps stand in the way. [INVALID_STATE_TRANSITION]",
+        "  resource: run run_1",
+        "  steps in the way: power, install",
+        "  to do: look at its present state with `get`",
+    ]
