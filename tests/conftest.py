@@ -9,6 +9,7 @@ from typing import Protocol
 import pytest
 import redis
 
+from tests.databases import PostgresDatabases, SqliteDatabases
 from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 from tests.stack import Stack
 
@@ -67,9 +68,6 @@ def databases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Databases]:
     """Gives the databases of a kind ("sqlite" or "postgres"); the template of each is made once."""
-    # Late, so that tests without a database do not wait for SQL to be imported.
-    from tests.databases import PostgresDatabases, SqliteDatabases
-
     made: dict[str, Databases] = {}
 
     def of(kind: str) -> Databases:
