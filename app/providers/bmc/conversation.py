@@ -107,7 +107,16 @@ class Conversation:
         return bytes(response["data"])
 
     def open(self) -> None:
-        """Log in; a wrong password is told at once and never tried again."""
+        """Log in; silence is tried again while there is time, a refusal never."""
+        while error := self._login():
+            kind, reason = login_failure(error)
+            if reason != "unreachable":
+                raise fail(kind, self.target, self.attempt, reason, error)
+            self.close()
+        self.logged_in = True
+
+    def _login(self) -> str:
+        """One login; pyghmi's text of what went wrong, or nothing."""
         outcome: dict[str, Any] = {}
         session = self._copy.session
         user, password = self.target.username.encode(), self.target.password.encode()
@@ -121,10 +130,7 @@ class Conversation:
             if left <= 0:
                 raise TimeUp
             session.Session.wait_for_rsp(timeout=min(left, GLANCE))
-        if "error" in outcome:
-            kind, reason = login_failure(outcome["error"])
-            raise fail(kind, self.target, self.attempt, reason, str(outcome["error"]))
-        self.logged_in = True
+        return str(outcome["error"]) if "error" in outcome else ""
 
     def close(self) -> None:
         """Log out without waiting for the answer, and leave nothing of the session in pyghmi's tables."""

@@ -23,7 +23,7 @@ def read(talk: Conversation) -> dict[str, Any]:
     """``{"sensors": [...], "inventory": [...], "unavailable": [{"part", "reason"}]}``."""
     parts: dict[str, Callable[[Conversation], Part]] = {"sensors": sensors, "inventory": inventory}
     found: dict[str, Any] = {"unavailable": []}
-    trouble = (BmcError, *talk.library_errors, *NONSENSE)
+    trouble: tuple[type[Exception], ...] = (BmcError, *talk.library_errors, *NONSENSE)
     for part, reader in parts.items():
         try:
             found[part] = reader(talk)

@@ -42,6 +42,7 @@ class Machine:
     faults: set[Fault] = field(default_factory=set)
     ledger: list[str] = field(default_factory=list)
     before: PowerState = "off"  # The power before its last change.
+    username: str = "admin"
     password: str = "secret"
 
     def turn(self, state: PowerState) -> None:
@@ -122,6 +123,8 @@ class MemoryBMC:
         }
 
     def _login(self, attempt: str) -> None:
+        if self.target.username != self.machine.username:
+            raise fail(BmcAuthFailed, self.target, attempt, "user")
         if self.target.password != self.machine.password:
             raise fail(BmcAuthFailed, self.target, attempt, "password")
         for fault, (kind, reason) in LOGIN_FAULTS.items():

@@ -99,7 +99,7 @@ class OneTry(Connector):  # type: ignore[misc]
 def is_certificate_trouble(error: BaseException | None) -> bool:
     """Whether the certificate was the reason; other TLS failures are garbled answers."""
     text = str(error)
-    return "Fingerprints did not match" in text or "CERTIFICATE_VERIFY_FAILED" in text
+    return "ingerprint" in text or "CERTIFICATE_VERIFY_FAILED" in text
 
 
 def is_tls_trouble(error: BaseException | None) -> bool:

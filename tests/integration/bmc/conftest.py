@@ -8,7 +8,9 @@ from tests.integration.bmc.emulator import PRESENT
 from tests.integration.bmc.ipmi_sim import BINARY
 from tests.integration.bmc.rigs import EmulatorRig, IpmiSimRig, LabIpmiRig, LabRedfishRig, MemoryRig, Rig
 
-LABS = [pytest.param(LabIpmiRig, id="lab-ipmi"), pytest.param(LabRedfishRig, id="lab-redfish")]
+LAB_IPMI = pytest.param(LabIpmiRig, id="lab-ipmi")
+LAB_REDFISH = pytest.param(LabRedfishRig, id="lab-redfish")
+LABS = [LAB_IPMI, LAB_REDFISH]
 IPMI_SIM = pytest.param(
     IpmiSimRig,
     id="ipmi_sim",
@@ -17,7 +19,8 @@ IPMI_SIM = pytest.param(
 EMULATOR = pytest.param(
     EmulatorRig, id="emulator", marks=pytest.mark.skipif(not PRESENT, reason="sushy-tools is not installed")
 )
-EVERYWHERE = [pytest.param(MemoryRig, id="memory"), IPMI_SIM, EMULATOR, *LABS]
+MEMORY = pytest.param(MemoryRig, id="memory")
+EVERYWHERE = [MEMORY, IPMI_SIM, EMULATOR, *LABS]
 
 
 @pytest.fixture(scope="module")

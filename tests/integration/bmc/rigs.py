@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 from app.domain.errors import BmcError
 from app.lab import Faults, Lab
 from app.providers.bmc import BMC, DRIVERS, Target, fingerprint
+from app.providers.bmc.confirm import becomes
 from app.providers.bmc.memory import FAULTS, Machine, MemoryBMC
 from tests.integration.bmc.emulator import Emulator
 from tests.integration.bmc.ipmi_sim import IpmiSim
@@ -62,6 +63,9 @@ class MemoryRig:
 
     def hush(self) -> None:
         self.machine.faults.add("dead")
+
+    def calm(self) -> None:
+        self.mend()
 
     def break_(self, **faults: Any) -> None:
         self.machine.faults = {fault for fault in FAULTS if fault in faults}
@@ -194,6 +198,12 @@ class LabRig:
 
     def hush(self) -> None:
         self.break_(dead=True)
+
+    def calm(self) -> None:
+        """Be healthy with an empty ledger, once the sessions that were opened are closed."""
+        self.mend_faults()
+        becomes(lambda: self.logins().count("login") <= self.logins().count("logout"), 2.0)
+        self.mend()
 
     def mend_faults(self) -> None:
         """Be healthy, and keep the ledger."""

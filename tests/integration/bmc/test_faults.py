@@ -1,16 +1,24 @@
 """A controller that misbehaves is found out, named rightly, and never makes matters worse."""
 
 import time
+from collections.abc import Callable
+from threading import Timer
 from typing import Any
 
 import pytest
+from sushy.exceptions import ConnectionError
+from sushy.resources.constants import ResetType
 
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcRefused, BmcUnconfirmed
 from app.providers.bmc import PowerState
-from tests.integration.bmc.conftest import LABS
-from tests.integration.bmc.rigs import LabRig, MemoryRig
+from app.providers.bmc.confirm import becomes
+from app.providers.bmc.conversation import conversation
+from app.providers.bmc.ipmi import CHASSIS, CHASSIS_CONTROL, HARD_RESET
+from app.providers.bmc.redfish_session import visit
+from tests.integration.bmc.conftest import IPMI_SIM, LAB_IPMI, LAB_REDFISH, LABS, MEMORY
+from tests.integration.bmc.rigs import IpmiSimRig, LabRig, MemoryRig
 
-BREAKABLE = [pytest.param(MemoryRig, id="memory"), *LABS]
+BREAKABLE = [MEMORY, *LABS]
 
 breakable = pytest.mark.parametrize("made_rig", BREAKABLE, indirect=True)
 lab_only = pytest.mark.parametrize("made_rig", LABS, indirect=True)
@@ -19,7 +27,7 @@ lab_only = pytest.mark.parametrize("made_rig", LABS, indirect=True)
 def given(rig: MemoryRig | LabRig, power: PowerState, **faults: Any) -> None:
     """The machine is on or off, the ledger is empty, and something is broken."""
     rig.bmc().ensure_power(power, within=rig.within)
-    rig.mend()
+    rig.calm()
     rig.break_(**faults)
 
 
@@ -73,15 +81,37 @@ def test_a_slow_controller_is_given_up_in_time(rig: LabRig) -> None:
     assert time.monotonic() - began < 2.5
 
 
-@lab_only
-def test_a_reset_whose_answer_is_late_is_not_repeated(rig: LabRig) -> None:
+@pytest.mark.parametrize("made_rig", [LAB_IPMI], indirect=True)
+def test_lost_datagrams_are_made_up_for(rig: LabRig) -> None:
+    given(rig, "on", drop=0.15, seed=7)
+    assert rig.bmc(patience=30.0).power() == "on"
+
+
+@pytest.mark.parametrize("made_rig", [LAB_REDFISH], indirect=True)
+def test_a_reset_whose_answer_is_cut_off_may_have_happened(rig: LabRig) -> None:
     given(rig, "on")
-    bmc = rig.bmc(patience=6.0)
-    rig.break_(slow=0.8)
-    bmc.reset()
-    rig.mend_faults()
-    assert rig.bmc().power() == "on"
-    assert rig.orders().count("reset") == 1
+    with visit(rig.target, "reset", 5.0) as here:
+        rig.break_(slow=0.1)
+        with pytest.raises(ConnectionError), here.ordering():
+            here.line.deadline = time.monotonic() + 0.05
+            here.system().reset_system(ResetType.FORCE_RESTART)
+        assert not here.failure(BmcConnectionFailed, "lost").nothing_happened
+        rig.mend_faults()
+    until(lambda: rig.orders() == ["reset"])
+
+
+@pytest.mark.parametrize("made_rig", [IPMI_SIM], indirect=True)
+@pytest.mark.parametrize(("once", "resets"), [(True, 1), (False, 2)])
+def test_only_an_order_to_be_sent_once_is_not_repeated(rig: IpmiSimRig, once: bool, resets: int) -> None:
+    rig.bmc().ensure_power("on", within=rig.within)
+    rig.mend()
+    with conversation(rig.process.target(), "reset", 8.0) as talk:
+        rig.hush()
+        # Longer than pyghmi's first patience (0.5 to 1 s), shorter than its second.
+        Timer(1.3, rig.process.thaw).start()
+        talk.order(CHASSIS, CHASSIS_CONTROL, HARD_RESET, once=once)
+    until(lambda: len(rig.orders()) == resets)
+    assert rig.orders() == ["reset"] * resets
 
 
 @lab_only
@@ -91,9 +121,7 @@ def test_every_session_that_is_opened_is_closed(rig: LabRig) -> None:
     bmc.ensure_power("on", within=rig.within)
     bmc.boot_from("network")
     bmc.hardware()
-    logins = rig.logins()
-    assert logins.count("login") == 3
-    assert logins.count("logout") == 3
+    until(lambda: rig.logins() == ["login", "logout"] * 3)
 
 
 @lab_only
@@ -101,11 +129,16 @@ def test_sessions_are_closed_after_a_refusal_too(rig: LabRig) -> None:
     given(rig, "off")
     with pytest.raises(BmcRefused):
         rig.bmc().reset()
-    assert rig.logins() == ["login", "logout"]
+    until(lambda: rig.logins() == ["login", "logout"])
 
 
-@lab_only
+@pytest.mark.parametrize("made_rig", [LAB_REDFISH], indirect=True)
 def test_a_wrong_password_is_tried_once(rig: LabRig) -> None:
     with pytest.raises(BmcAuthFailed):
         rig.bmc(password="not this one").power()
-    assert len(rig.logins()) == 1
+    assert rig.logins() == ["login.refused"]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for what the lab writes down a moment after it was sent."""
+    assert becomes(holds, 5.0)

@@ -106,7 +106,7 @@ def test_a_link_to_another_host_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
-    endless = root()[:2] + (b"[" * (5 * 1024 * 1024),)
+    endless = (*root()[:2], b"[" * (5 * 1024 * 1024))
     with service(tmp_path, {"/redfish/v1/": endless}) as (target, _):
         assert "more than" in str(failure(target))
 
