@@ -1,0 +1,33 @@
+"""Times and durations: milliseconds inside, RFC 3339 in UTC and "10m" at the edges."""
+
+import re
+from datetime import UTC, datetime
+
+UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+
+
+def duration_ms(value: str | int) -> int:
+    """Milliseconds of "90s", "1h30m" or a number that is milliseconds already; raises `ValueError`."""
+    if isinstance(value, int):
+        return value
+    parts = _PART.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
+        raise ValueError(f'{value!r} is not a duration such as "500ms", "90s", "10m" or "1h30m"')
+    return round(sum(float(number) * UNITS_MS[unit] for number, unit in parts))
+
+
+def rfc3339(at: int | None) -> str | None:
+    """A point in time as RFC 3339 in UTC with milliseconds and ``Z``."""
+    if at is None:
+        return None
+    moment = datetime.fromtimestamp(at // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def parse_time(text: str) -> int:
+    """Milliseconds of an ISO 8601 date or time; a bare date is its midnight in UTC; raises `ValueError`."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,27 @@
+"""Identifiers: ``prefix_`` and a 26-character lower-case Crockford ULID with 80 random bits (contract 1)."""
+
+import re
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+RESOURCE_LOCK = re.compile(r"[a-z]+/[A-Za-z0-9_-]{1,128}")
+
+
+def new_id(prefix: str) -> str:
+    """A fresh identifier; later ones sort after earlier ones."""
+    value = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return f"{prefix}_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def request_id(region: str) -> str:
+    """`req_{region}-{unix ms}-{12 hex}` (contract 1, A.3)."""
+    return f"req_{region}-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}"
+
+
+def well_formed(text: str, prefix: str) -> bool:
+    """Whether a path names a resource of this prefix at all; runs may carry ids of their own choosing."""
+    if prefix == "run":
+        return RUN_ID.fullmatch(text) is not None
+    return re.fullmatch(rf"{prefix}_[{_ALPHABET}]{{26}}", text) is not None

@@ -1,0 +1,128 @@
+"""What comes next after a step: the next one is rung, a fan-out opens, a join closes, the run ends or turns back."""
+
+from typing import Any
+
+from app.domain.errors import PlanError
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.fanout import close_fan_out, count_branch, open_fan_out
+from app.engine.finish import finish
+from app.engine.journal import FAN_OUT, Journal, Row
+from app.engine.rows import collected
+from app.engine.unwind import settled_while_stopping, stop
+from app.record import runs
+
+MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
+
+
+def advance(j: Journal) -> None:
+    """Look at the main line and do what is next; safe to call at any time."""
+    if j.status not in MOVING:
+        return
+    line = j.line("forward")
+    for row in line:
+        if row["status"] in STEP_DONE:
+            continue
+        if row["status"] == Step.PENDING:
+            _moving(j)
+            if row["kind"] not in FAN_OUT:
+                j.ring(row, line)
+                return
+            if not _opened(j, row, line):
+                return
+            if row["status"] in STEP_DONE:
+                continue
+        elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
+            j.become(Run.WAITING)
+        return
+    if not any(row["status"] == Step.RUNNING for row in runs.all_steps(j.tx, j.id)):
+        finish(j, Run.COMPLETED, output=collected(line))
+
+
+def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
+    """A forward step is done; ``chained`` says that the caller's own chain carries the next link already."""
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+    elif step["branch"]:
+        _branch_on(j, step)
+    elif chained and j.status == Run.RUNNING:
+        j.set(expect_since=j.now, expect_queue=_next_queue(j, step))
+    else:
+        advance(j)
+
+
+def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
+    """A forward step has failed for good: its fan-out judges, or its run holds or turns back."""
+    if step["branch"]:
+        counted = count_branch(j, step, failed=True)
+        if j.status == Run.CANCELLING:
+            settled_while_stopping(j)
+            return
+        if counted is None:
+            advance(j)
+            return
+        group, verdict = counted
+        if verdict is None:
+            return
+        if verdict == "completed":
+            close_fan_out(j, group)
+            advance(j)
+            return
+        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.event("step.failed", group, error=error)
+    if j.run["error_code"] is None:
+        j.set(error_code=error["code"], error_message=error["message"], error_step=step["key"])
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+    else:
+        stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
+
+
+def runnable(j: Journal, step: Row) -> None:
+    """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
+    j.disarm(step, "retry", "poll")
+    j.move(step, Step.PENDING, retry_at=None)
+    if j.status == Run.WAITING and not step["branch"]:
+        j.become(Run.RUNNING, waiting_on=None)
+    if j.status in MOVING or j.status == Run.COMPENSATING:
+        j.set(waiting_on=None)
+        j.ring(step, j.line(step["phase"], step["branch"]))
+
+
+def _branch_on(j: Journal, step: Row) -> None:
+    rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
+    if rest:
+        if j.status != Run.PAUSED:
+            j.ring(rest[0], rest)
+        return
+    counted = count_branch(j, step, failed=False)
+    if counted is not None and counted[1] != "completed":
+        return
+    if counted is not None:
+        close_fan_out(j, counted[0])
+    advance(j)
+
+
+def _next_queue(j: Journal, step: Row) -> str | None:
+    after = (row for row in j.line("forward") if row["ordinal"] > step["ordinal"])
+    return next((str(row["queue"]) for row in after), None)
+
+
+def _moving(j: Journal) -> None:
+    if j.status == Run.WAITING:
+        j.become(Run.RUNNING)
+    j.set(waiting_on=None)
+
+
+def _opened(j: Journal, group: Row, line: list[Row]) -> bool:
+    if j.status == Run.QUEUED:
+        j.become(Run.RUNNING, started_at=j.now)
+        j.event("run.started")
+    try:
+        open_fan_out(j, group, line)
+    except PlanError as problem:
+        error = {"code": problem.code, "message": problem.message}
+        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.event("step.failed", group, error=error)
+        failed(j, group, error)
+        return False
+    return True

@@ -1,0 +1,145 @@
+"""Claim before work: attempt, fence and lease are committed before a body starts (T2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.journal import Journal, Row
+from app.engine.rows import known_values
+from app.record import runs
+from app.record.session import Tx
+
+CLAIMABLE = {
+    "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
+    "comp": frozenset({Run.COMPENSATING}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who claims: one execution of one link."""
+
+    nonce: str  # Different for each execution, also of a doubled message.
+    task_id: str
+    lease_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to run one step until its lease ends."""
+
+    run: Row
+    step: Row
+    line: Sequence[Row]  # The steps of the same line, in order.
+    known: dict[str, Any] = field(repr=False)
+    holder: Holder
+    unsure: bool  # An earlier attempt may have taken effect.
+
+    @property
+    def fence(self) -> int:
+        """The number under which this claim may settle."""
+        return int(self.step["fence"])
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The step is done already: the chain goes on."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """There is nothing to do for this message, and why."""
+
+    reason: str
+
+
+def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -> Claim | Passed | Dropped:
+    """Claim a step for one link, or say why not."""
+    run = runs.lock_run(tx, run_id)
+    if run is None:
+        return Dropped("unknown run")
+    run.pop("now")
+    j = Journal(tx, run)
+    rows = runs.all_steps(tx, run_id) if phase == "comp" else runs.link_steps(tx, run_id, phase, key)
+    step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)
+    reason = "unknown step" if step is None else _refusal(j, step, rows, gen, holder)
+    if step is None or reason is not None:
+        if step is not None and step["status"] in STEP_DONE and _current(j, step, gen):
+            return Passed()
+        return Dropped(reason or "unknown step")
+    if step["status"] == Step.RUNNING:
+        return _made(j, step, rows, holder, unsure=bool(step["unsure"]))
+    taken = take(j, step, rows, holder)
+    j.flush()
+    return taken
+
+
+def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+    """Claim a pending step of a locked run."""
+    unsure = bool(step["unsure"])
+    polling = step["ref"] is not None and step["phase"] == "forward"
+    if j.status in (Run.QUEUED, Run.WAITING):
+        if j.run["started_at"] is None:
+            j.event("run.started")
+        j.become(Run.RUNNING, started_at=j.run["started_at"] or j.now)
+    if not step["branch"]:
+        j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
+    j.move(
+        step,
+        Step.RUNNING,
+        attempt=step["attempt"] + (0 if polling else 1),
+        tries=step["tries"] + 1,
+        fence=step["fence"] + 1,
+        outcome="unknown",
+        holder=holder.nonce,
+        task_id=holder.task_id,
+        lease_until=j.now + holder.lease_ms,
+        expect_since=None,
+        first_started_at=step["first_started_at"] or j.now,
+        started_at=step["started_at"] or j.now,
+    )
+    j.event("step.polling" if polling else "step.started", step, fence=step["fence"])
+    return _made(j, step, rows, holder, unsure=unsure)
+
+
+def _made(j: Journal, step: Row, rows: Sequence[Row], holder: Holder, *, unsure: bool) -> Claim:
+    line = [row for row in rows if row["phase"] == step["phase"] and row["branch"] == step["branch"]]
+    known = _known(j, step, rows)
+    return Claim(run=dict(j.run), step=dict(step), line=line, known=known, holder=holder, unsure=unsure)
+
+
+def _known(j: Journal, step: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    if step["phase"] == "forward":
+        values = known_values(j.run, rows, step["ordinal"])
+        return {**values, **(step["given"] or {}), "ref": step["ref"], "called": step["signal"]}
+    forward = next(row for row in rows if row["phase"] == "forward" and row["key"] == step["undoes"])
+    seen = [r for r in rows if r["phase"] == "forward" and r["branch"] in ("", forward["branch"])]
+    values = known_values(j.run, seen, forward["ordinal"])
+    own = forward["output"] or {}
+    return {**values, **own, **(forward["given"] or {}), "ref": forward["ref"], "outcome": forward["outcome"]}
+
+
+def _current(j: Journal, step: Row, gen: int) -> bool:
+    return bool(gen == (step["gen"] if step["branch"] else j.run["dispatch_gen"]))
+
+
+def _refusal(j: Journal, step: Row, rows: Sequence[Row], gen: int, holder: Holder) -> str | None:
+    if j.status not in CLAIMABLE[step["phase"]]:
+        return f"the run is {j.status}"
+    if not _current(j, step, gen):
+        return "an older generation"
+    if step["status"] == Step.RUNNING:
+        return None if step["holder"] == holder.nonce else "another worker has it"
+    if step["status"] != Step.PENDING:
+        return f"the step is {step['status']}"
+    before = (
+        row
+        for row in rows
+        if row["phase"] == step["phase"]
+        and row["branch"] == step["branch"]
+        and row["ordinal"] < step["ordinal"]
+    )
+    if any(row["status"] not in STEP_DONE for row in before):
+        return "an earlier step is not done"
+    return None

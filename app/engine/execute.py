@@ -1,0 +1,264 @@
+"""Run a link: claim, body, settle, and on to the next step of the segment, one commit between two bodies."""
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from app.domain.errors import OutcomeUnknown, StepError, StepTimedOut, WindlassError
+from app.engine.claim import Claim, Dropped, Holder, Passed, claim
+from app.engine.dispatch import Ring
+from app.engine.settle import Done, Failed, Outcome, Parked, settle
+from app.record import runs
+from app.record.session import Database
+from tasks.context import Context
+from tasks.step import REGISTRY, Again, Happened, NothingHappened, Step, call, result_of
+from tasks.world import Capabilities
+
+log = structlog.get_logger(__name__)
+SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """What links of one process share."""
+
+    db: Database
+    ring: Ring
+    capabilities: Capabilities
+    instance: str  # Names this worker process in leases.
+    lease_ms: int
+    heartbeat_ms: int
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a link ended, and whether its chain goes on."""
+
+    chain_goes_on: bool
+    word: str
+    failed: bool = False
+
+
+def run_link(
+    runner: Runner, *, run_id: str, phase: str, key: str, gen: int, task_id: str, chained: bool
+) -> Ended:
+    """Run the steps of a segment from this one on; ``chained`` says that the message carries a further link."""
+    holder = Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)
+    claimed = runner.db.write(lambda tx: claim(tx, run_id, phase, key, gen, holder))
+    if isinstance(claimed, Passed):
+        return Ended(True, "passed")
+    if isinstance(claimed, Dropped):
+        return Ended(False, f"dropped: {claimed.reason}")
+    while True:
+        outcome, logs = perform(runner, claimed)
+        held: Claim = claimed
+        settled = runner.db.write(
+            lambda tx, held=held, outcome=outcome, logs=logs: settle(  # type: ignore[misc]
+                tx, held, outcome, logs=logs, chained=chained
+            ),
+            patience_s=SETTLE_PATIENCE_S,
+        )
+        runner.ring(settled.hints)
+        if settled.next is None:
+            return Ended(settled.chained, settled.status, failed=settled.status == "failed")
+        claimed = settled.next
+
+
+def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
+    step = REGISTRY[claimed.step["name"]]
+    with (
+        _Heartbeat(runner, claimed) as heartbeat,
+        structlog.contextvars.bound_contextvars(
+            run_id=claimed.run["id"], step=claimed.step["key"], attempt=claimed.step["attempt"]
+        ),
+    ):
+        ctx = _context(runner, claimed, heartbeat.cancelled)
+        limit_ms = claimed.step["timeout_ms"] if claimed.step["kind"] == "task" else 60_000
+        try:
+            with _alarm(limit_ms, claimed.step["key"]):
+                return _attempt(step, ctx, claimed), ctx.logs
+        except StepError as error:
+            return Failed(error), ctx.logs
+        except WindlassError as error:
+            return Failed(_as_step_error(error)), ctx.logs
+        except Exception as error:  # A body may raise anything; whatever it was, the step has failed.
+            log.exception("step.raised")
+            return Failed(StepError(f"{type(error).__name__}: {error}")), ctx.logs
+
+
+def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
+    if claimed.step["phase"] == "comp":
+        return _undo(step, ctx, claimed.known)
+    if claimed.unsure and claimed.step["ref"] is None:
+        seen = _observe(step, ctx, claimed)
+        if seen is not None:
+            return seen
+    if step.spec.kind == "operation":
+        return _operate(step, ctx, claimed)
+    return Done(result_of(step.spec, call(step.body, ctx, claimed.known)))
+
+
+def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
+    """After a lost attempt: look before leaping; None lets the step be done (again)."""
+    seen: Any = call(step.observing, ctx, claimed.known) if step.observing else None
+    if isinstance(seen, Happened):
+        ctx.log("an earlier attempt took effect")
+        return Done(result_of(step.spec, dict(seen.result)))
+    if step.at_most_once and not isinstance(seen, NothingHappened):
+        raise OutcomeUnknown(
+            f"the worker was lost while {step.spec.title} ran, and whether it took effect cannot be told; "
+            "it is not repeated: look at the machine, then resolve, resume or compensate the run",
+            step=claimed.step["key"],
+        )
+    return None
+
+
+def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
+    known: Mapping[str, Any] = claimed.known
+    ref = claimed.step["ref"]
+    if ref is None:
+        ref = call(step.body, ctx, known) or {}
+        if known.get("called") is None:
+            return Parked(ref)
+        known = {**known, "ref": ref}
+    if step.polling is None:
+        return Done(result_of(step.spec, known.get("called") or {}))
+    seen = call(step.polling, ctx, known)
+    if isinstance(seen, Again):
+        return Parked(ref, seen.progress)
+    return Done(result_of(step.spec, seen))
+
+
+def _undo(step: Step, ctx: Context, known: Mapping[str, Any]) -> Outcome:
+    if step.aborting is not None and known.get("outcome") != "done" and known.get("ref") is not None:
+        call(step.aborting, ctx, known)
+    if step.undoing is not None:
+        call(step.undoing.body, ctx, known)
+    return Done({})
+
+
+def _context(runner: Runner, claimed: Claim, cancelled: Callable[[], bool]) -> Context:
+    return Context(
+        run_id=claimed.run["id"],
+        type=claimed.run["type"],
+        step=claimed.step["key"],
+        phase=claimed.step["phase"],
+        attempt=claimed.step["attempt"],
+        fence=claimed.fence,
+        unsure=claimed.unsure,
+        goal=claimed.run["goal"],
+        triggered_by=claimed.run["triggered_by"],
+        db=runner.db,
+        capabilities=runner.capabilities,
+        cancelled=cancelled,
+    )
+
+
+def _as_step_error(error: WindlassError) -> StepError:
+    made = StepError(error.message, **error.details)
+    made.code = error.code  # type: ignore[misc]
+    return made
+
+
+class _alarm:
+    """A step's own time limit: an alarm inside the child that raises in the body."""
+
+    def __init__(self, limit_ms: int, step: str) -> None:
+        self._limit_ms, self._step = limit_ms, step
+        self._usable = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if self._usable:
+            self._before = signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1000)
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._usable:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._before)
+
+    def _ring(self, _signum: int, _frame: FrameType | None) -> None:
+        raise StepTimedOut(f"{self._step} ran longer than {self._limit_ms} ms", limitMs=self._limit_ms)
+
+
+class _Heartbeat:
+    """Renews the lease while a body runs, and hears of a cancel."""
+
+    def __init__(self, runner: Runner, claimed: Claim) -> None:
+        self._runner, self._claimed = runner, claimed
+        self._cancelled = False
+
+    def cancelled(self) -> bool:
+        """Whether the run was asked to stop, as of now."""
+        if not self._cancelled:
+            run_id = self._claimed.run["id"]
+            self._cancelled = self._runner.db.read(lambda tx: runs.cancel_wanted(tx, run_id))
+        return self._cancelled
+
+    def __enter__(self) -> "_Heartbeat":
+        _PULSE.start(self._runner, self._claimed)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        _PULSE.stop()
+
+
+class _Pulse:
+    """One thread a process that renews the lease of whatever step runs now."""
+
+    def __init__(self) -> None:
+        self._current: tuple[Runner, Claim] | None = None
+        self._pid = 0
+
+    def start(self, runner: Runner, claimed: Claim) -> None:
+        """Begin to renew the lease of this claim."""
+        self._current = (runner, claimed)
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """The step has ended."""
+        self._current = None
+
+    def _beat(self) -> None:
+        while True:
+            current = self._current
+            pause = current[0].heartbeat_ms / 1000 if current else 1.0
+            time.sleep(pause)
+            if current is None or self._current is not current:
+                continue
+            self._renew(*current)
+
+    @staticmethod
+    def _renew(runner: Runner, claimed: Claim) -> None:
+        step = claimed.step
+        try:
+            kept = runner.db.write(
+                lambda tx: runs.renew_lease(
+                    tx,
+                    claimed.run["id"],
+                    step["phase"],
+                    step["key"],
+                    fence=claimed.fence,
+                    lease_ms=runner.lease_ms,
+                ),
+                patience_s=runner.lease_ms / 1000,
+            )
+        except WindlassError as error:
+            log.warning("lease.unrenewed", run_id=claimed.run["id"], step=step["key"], error=error.message)
+            return
+        if not kept:
+            log.warning("lease.lost", run_id=claimed.run["id"], step=step["key"], fence=claimed.fence)
+
+
+_PULSE = _Pulse()

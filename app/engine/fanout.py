@@ -1,0 +1,123 @@
+"""Fan-out and fan-in, counted in SQL: members start, each end is counted once, the join closes once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.domain.errors import PlanError
+from app.domain.plan import map_rows
+from app.domain.policy import Join
+from app.domain.states import STEP_DONE, STEP_ENDED, Step
+from app.engine.journal import Journal, Row
+from app.engine.rows import collected, known_values, plan_facts, step_row
+from app.record import runs
+from chains import catalogue
+
+
+def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
+    """Start the members, as many as the limit allows; raises `PlanError` when there is no list to map over."""
+    if group["kind"] == "map" and group["attempt"] == 0:
+        _insert_members(j, group, _items(j, group, line))
+    members = runs.members(j.tx, j.id, group["key"])
+    branches = _branches(members)
+    j.move(group, Step.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
+    j.event("step.started", group, members=len(branches))
+    if branches:
+        start_branches(j, group, members)
+    else:
+        close_fan_out(j, group)
+
+
+def start_branches(j: Journal, group: Row, members: Sequence[Row]) -> None:
+    """Ring branches that have not begun, up to the limit of concurrent ones."""
+    branches = list(_branches(members).values())
+    limit = (group["given"] or {}).get("limit")
+    busy = sum(1 for rows in branches if not _over(rows) and _begun(rows))
+    room = len(branches) if limit is None else max(0, limit - busy)
+    for rows in [rows for rows in branches if not _over(rows) and not _begun(rows)][:room]:
+        j.ring(rows[0], rows)
+
+
+def count_branch(j: Journal, step: Row, *, failed: bool) -> tuple[Row, str | None] | None:
+    """Count a branch that has ended; returns the group and the join's verdict, None when it is closed already."""
+    group = runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
+    if group is None or group["status"] != Step.WAITING:
+        return None
+    counted = "failures" if failed else "succeeded"
+    j.change(group, pending=group["pending"] - 1, **{counted: group[counted] + 1})
+    given = group["given"] or {}
+    total = group["pending"] + group["succeeded"] + group["failures"]
+    join = Join(need=given.get("need"), collect=bool(given.get("collect")))
+    verdict = join.verdict(total=total, done=group["succeeded"], failed=group["failures"])
+    if verdict is None and given.get("limit") is not None:
+        start_branches(j, group, runs.members(j.tx, j.id, group["key"]))
+    return group, verdict
+
+
+def close_fan_out(j: Journal, group: Row) -> None:
+    """Complete a fan-out: late members are cancelled, results are given in the order of the items."""
+    members = runs.members(j.tx, j.id, group["key"])
+    for row in members:
+        if row["status"] in (Step.PENDING, Step.RETRY_WAIT, Step.WAITING):
+            j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
+            j.event("step.cancelled", row)
+    if group["kind"] == "map":
+        output: dict[str, Any] = {group["given"]["gives"]: [_result(b) for b in _branches(members).values()]}
+    else:
+        output = collected(members)
+    j.move(group, Step.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
+    j.event("step.completed", group, output=output)
+
+
+def reopen_fan_out(j: Journal, group: Row) -> None:
+    """An operator lets the failed members of a fan-out try again."""
+    members = runs.members(j.tx, j.id, group["key"])
+    branches = _branches(members)
+    for rows in branches.values():
+        for row in rows:
+            if row["status"] in (Step.FAILED, Step.CANCELLED):
+                j.change(
+                    row, status=str(Step.PENDING), tries=0, lost=0, first_started_at=None, completed_at=None
+                )
+    done = sum(1 for rows in branches.values() if _over(rows))
+    j.move(group, Step.WAITING, pending=len(branches) - done, succeeded=done, failures=0, error=None)
+    for rows in branches.values():
+        waiting = next((row for row in rows if row["status"] not in STEP_DONE), None)
+        if waiting is not None and waiting["status"] == Step.PENDING:
+            j.ring(waiting, rows)
+
+
+def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:
+    over = group["given"]["over"]
+    items = known_values(j.run, line, group["ordinal"]).get(over)
+    if not isinstance(items, list):
+        raise PlanError(f"{group['key']} maps over {over!r}, which is not a list")
+    return items
+
+
+def _insert_members(j: Journal, group: Row, items: list[Any]) -> None:
+    node = catalogue.map_of(j.run["type"], j.run["input"], group["ordinal"])
+    rows = [step_row(j.id, row) for row in map_rows(node, group["key"], group["ordinal"], items)]
+    runs.insert_steps(j.tx, rows)
+    j.event("step.expanded", group, steps=[plan_facts(row) for row in rows])
+
+
+def _branches(members: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in members:
+        found.setdefault(row["branch"], []).append(row)
+    return found
+
+
+def _over(rows: Sequence[Row]) -> bool:
+    return rows[-1]["status"] in STEP_DONE or any(row["status"] in STEP_ENDED - STEP_DONE for row in rows)
+
+
+def _begun(rows: Sequence[Row]) -> bool:
+    return rows[0]["status"] != Step.PENDING or rows[0]["expect_since"] is not None
+
+
+def _result(rows: Sequence[Row]) -> Any:
+    last = rows[-1]
+    if last["status"] in STEP_DONE:
+        return last["output"]
+    return {"error": next((row["error"] for row in rows if row["error"]), None)}

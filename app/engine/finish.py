@@ -1,0 +1,31 @@
+"""The end of a run: timers close, locks go to the next in line, totals are counted, the outcome is told."""
+
+from typing import Any
+
+from app.domain.states import Run
+from app.engine import locks
+from app.engine.journal import Journal
+from app.record import hooks, runs, timers
+
+EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
+
+
+def finish(
+    j: Journal, status: Run, *, output: dict[str, Any] | None = None, keep_locks: bool = False
+) -> None:
+    """Make the run terminal; ``keep_locks`` is for a run whose effects and locks move to its retry."""
+    j.become(
+        status,
+        output=output,
+        completed_at=j.now,
+        expect_since=None,
+        waiting_on=None,
+        started_at=j.run["started_at"] or j.now,
+    )
+    timers.disarm(j.tx, j.id)
+    hooks.expire(j.tx, j.id)
+    error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
+    j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
+    runs.add_total(j.tx, j.run["type"], str(status), j.now - j.run["started_at"])
+    if not keep_locks:
+        locks.release_all(j)

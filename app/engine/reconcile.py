@@ -1,0 +1,214 @@
+"""The reconciler: looks at SQL for what should move and does not, and makes it move (T11).
+
+Any number of instances may run, none is special, every rule is a compare-and-set. One pass, in order:
+leases that ran out, timers that are overdue, a broker that lost its data, messages that are lost, locks
+that are free while somebody waits, deliveries that are due, retention. Timers also have a fast path
+between two passes: the sorted set in Redis.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.config import Settings
+from app.domain.errors import WindlassError
+from app.engine import wake
+from app.engine.dispatch import Ring, redispatch
+from app.engine.journal import Hint, Letter
+from app.engine.timers import TimerSet
+from app.record import beats, deliveries, locks, requests, runs, timers
+from app.record.session import Database, Tx
+
+log = structlog.get_logger(__name__)
+TICK_S = 0.1  # Pause between two looks at the sorted set.
+BATCH = 100
+OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired by the sweep.
+DAY_MS = 86_400_000
+RETAIN_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciler:
+    """One instance, with what it needs."""
+
+    settings: Settings
+    db: Database
+    redis: Redis
+    ring: Ring
+    timers: TimerSet
+    instance: str
+
+    def run_forever(self, stopped: threading.Event) -> None:
+        """Pass after pass until stopped; a database or a broker that is away is waited for."""
+        next_pass = next_retention = 0.0
+        ahead = 0.0  # The database's clock less ours, in milliseconds.
+        while not stopped.is_set():
+            if time.monotonic() >= next_pass:
+                ahead = self._guarded("clock", self._clock_offset) or ahead
+                self.one_pass()
+                next_pass = time.monotonic() + self.settings.reconcile_ms / 1000
+            if time.monotonic() >= next_retention:
+                self._guarded("retention", self.retain)
+                next_retention = time.monotonic() + RETAIN_EVERY_S
+            self.fire(self.timers.due(round(time.monotonic() * 1000 + ahead)))
+            stopped.wait(TICK_S)
+
+    def one_pass(self) -> None:
+        """One look at everything."""
+        began = time.monotonic()
+        for name, look in (
+            ("leases", self.leases),
+            ("timers", self.overdue_timers),
+            ("epoch", self.epoch),
+            ("messages", self.lost_messages),
+            ("locks", self.free_locks),
+            ("deliveries", self.due_deliveries),
+        ):
+            self._guarded(name, look)
+        took = round((time.monotonic() - began) * 1000)
+        self._guarded("beat", lambda: self._beat(took))
+
+    def leases(self) -> None:
+        """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
+        for one in self.db.read(lambda tx: runs.expired_leases(tx, BATCH)):
+            log.warning("lease.expired", run_id=one["run_id"], step=one["key"], fence=one["fence"])
+            self._each(
+                lambda tx, one=one: wake.lose(  # type: ignore[misc]
+                    tx,
+                    one["run_id"],
+                    one["phase"],
+                    one["key"],
+                    one["fence"],
+                    poison_limit=self.settings.poison_limit,
+                )
+            )
+
+    def overdue_timers(self) -> None:
+        """Timers that the fast path has missed."""
+        self.fire([row["id"] for row in self.db.read(lambda tx: timers.due(tx, tx.now - OVERDUE_MS, BATCH))])
+
+    def fire(self, ids: Iterable[str]) -> None:
+        """Fire timers in SQL, then take them off the fast path."""
+        over = []
+        for timer_id in ids:
+            fired = self._each(lambda tx, timer_id=timer_id: wake.fire_timer(tx, timer_id))  # type: ignore[misc]
+            if fired:
+                over.append(timer_id)
+        self.timers.drop(over)
+
+    def epoch(self) -> None:
+        """A broker whose epoch is missing or different has lost its data: ring for everything at once."""
+        key = f"{self.settings.redis_prefix}epoch"
+        try:
+            fresh = secrets.token_hex(8)
+            self.redis.set(key, fresh, nx=True)
+            seen = str(self.redis.get(key))
+        except RedisError:
+            return
+        known = self.db.read(lambda tx: beats.fact(tx, "broker_epoch"))
+        if known is not None and known["value"] == seen:
+            return
+        log.warning("broker.emptied", epoch=seen)
+        moment = self.db.read(lambda tx: tx.now)
+        self.timers.fill(self.db)
+        while lost := self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH)):
+            self._ring_again(lost)
+        self.db.write(lambda tx: beats.set_fact(tx, "broker_epoch", seen))
+
+    def lost_messages(self) -> None:
+        """Messages that SQL expects and that no queue holds."""
+        queues = self.db.read(runs.queues_in_use)
+        try:
+            empty = [name for name in queues if self.redis.llen(f"{self.settings.redis_prefix}{name}") == 0]
+        except RedisError:
+            return
+        lost = self.db.read(
+            lambda tx: runs.expected(
+                tx,
+                lost_ms=self.settings.lost_after_ms,
+                cap_ms=self.settings.lost_cap_ms,
+                empty=empty,
+                limit=BATCH,
+            )
+        )
+        self._ring_again(lost)
+
+    def free_locks(self) -> None:
+        """Locks that nobody holds although somebody waits."""
+        for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, BATCH)):
+            self._each(lambda tx, resource=resource: wake.grant_waiting(tx, resource))  # type: ignore[misc]
+
+    def due_deliveries(self) -> None:
+        """Webhook deliveries whose time has come, or whose worker was lost."""
+        due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH))
+        self.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
+
+    def retain(self) -> None:
+        """Delete what is older than the retention, in small batches."""
+        days = self.settings.retention_days
+        while self.db.write(lambda tx: runs.delete_ended(tx, tx.now - days * DAY_MS, BATCH)) == BATCH:
+            continue
+        self.db.write(lambda tx: requests.forget_before(tx, tx.now - DAY_MS))
+        self.db.write(lambda tx: beats.forget(tx, tx.now - DAY_MS))
+
+    def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
+        for one in lost:
+            log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
+            self._each(
+                lambda tx, one=one: redispatch(tx, one["run_id"], one.get("phase"), one.get("key"))  # type: ignore[misc]
+            )
+
+    def _each(self, work: Callable[[Tx], list[Hint] | None]) -> bool:
+        """Do one thing in its own transaction and ring for it; tells whether it is over."""
+        hints: list[Hint] | None = None
+        try:
+            hints = self.db.write(work)
+        except WindlassError as error:
+            log.warning("reconcile.refused", error=error.message)
+            return False
+        self.ring(hints or ())
+        return hints is not None
+
+    def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
+        try:
+            return look()
+        except Exception:  # One look that fails must not keep the others from looking.
+            log.exception("reconcile.failed", look=name)
+            return None
+
+    def _clock_offset(self) -> float:
+        return self.db.read(lambda tx: tx.now) - time.monotonic() * 1000
+
+    def _beat(self, took_ms: int) -> None:
+        def note(tx: Tx) -> None:
+            facts = {"lastPassMs": took_ms, "oldestExpected": runs.oldest_expected(tx)}
+            beats.note(tx, "reconciler", self.instance, facts)
+
+        self.db.write(note)
+
+
+def reconciler(world: Any) -> Reconciler:
+    """The reconciler of this process; ``world`` is an `app.wiring.World`."""
+    settings: Settings = world.settings
+    return Reconciler(
+        settings=settings,
+        db=world.db,
+        redis=world.redis,
+        ring=world.ring,
+        timers=TimerSet(world.redis, settings.redis_prefix),
+        instance=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def run_forever(world: Any, stopped: threading.Event | None = None) -> None:
+    """Reconcile until stopped; see `Reconciler`."""
+    reconciler(world).run_forever(stopped or threading.Event())

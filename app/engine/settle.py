@@ -1,0 +1,267 @@
+"""Fence after work: a result is accepted only under the fence it was claimed with (T3, T4, T23).
+
+`settle` settles step *i* and, when the next step belongs to the same segment, claims step *i+1* in the
+same transaction. A step whose commit answer was lost recognises its own earlier success.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import StepError, StepTimedOut, WindlassError
+from app.domain.plan import segments
+from app.domain.states import Run, Step
+from app.engine.advance import failed, runnable, succeeded
+from app.engine.claim import Claim, take
+from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, journal, planned
+from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
+from app.record import hooks, runs
+from app.record.session import Tx
+from tasks.step import REGISTRY
+
+ERROR_BYTES = 8_192  # Longest message of an error that is kept.
+
+
+@dataclass(frozen=True)
+class Done:
+    """The body returned; for a lost attempt: observation showed that it took effect."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The body raised."""
+
+    error: StepError
+
+
+@dataclass(frozen=True)
+class Parked:
+    """An operation is under way: its reference, and what people may know of it."""
+
+    ref: Any
+    progress: str = ""
+
+
+Outcome = Done | Failed | Parked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What became of a claim: the claim on the next step of the segment, or how the link ends."""
+
+    status: str  # completed, failed, retry_wait, waiting, fenced.
+    next: Claim | None = None
+    chained: bool = False  # The chain's next link will find something to do.
+    hints: tuple[Hint, ...] = ()
+
+
+def settle(
+    tx: Tx, claim: Claim, outcome: Outcome, *, logs: Sequence[dict[str, Any]] = (), chained: bool = False
+) -> Settled:
+    """Record how a step ended and what follows from it."""
+    with journal(tx, claim.run["id"]) as j:
+        step = runs.one_step(tx, j.id, claim.step["phase"], claim.step["key"])
+        if step is None or not _mine(step, claim):
+            return _late(j, step, claim)
+        for line in logs:
+            j.event("step.log", step, **line)
+        following: Claim | None = None
+        if isinstance(outcome, Done):
+            following = _completed(j, step, claim, outcome.result, chained)
+        elif isinstance(outcome, Parked):
+            _parked(j, step, claim, outcome)
+        else:
+            _raised(j, step, outcome.error)
+        carried = (
+            chained
+            and following is None
+            and step["status"] == Step.COMPLETED
+            and not any(isinstance(hint, Bell) for hint in j.hints)
+        )
+        carries = carried and j.run["expect_since"] is not None
+        return Settled(status=step["status"], next=following, chained=carries, hints=tuple(j.hints))
+
+
+def error_facts(error: WindlassError) -> dict[str, Any]:
+    """An error as it is stored: code, message and details, cut to a size that cannot hurt."""
+    message = error.message if len(error.message) <= ERROR_BYTES else error.message[:ERROR_BYTES] + " … [cut]"
+    return {"code": error.code, "message": message, **({"details": error.details} if error.details else {})}
+
+
+def _mine(step: Row, claim: Claim) -> bool:
+    same = step["fence"] == claim.fence and step["holder"] == claim.holder.nonce
+    return bool(same and step["status"] == Step.RUNNING)
+
+
+def _late(j: Journal, step: Row | None, claim: Claim) -> Settled:
+    """Our own commit whose answer was lost, or somebody else's step by now."""
+    if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
+        following = _claimed_next(j, claim)
+        return Settled(status=step["status"], next=following, chained=following is None)
+    if step is not None:
+        j.event("step.fenced", step, fence=claim.fence)
+    return Settled(status="fenced")
+
+
+def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
+    for row in runs.link_steps(j.tx, j.id, claim.step["phase"], claim.step["key"]):
+        if row["holder"] == claim.holder.nonce and row["status"] == Step.RUNNING:
+            return Claim(
+                run=dict(j.run),
+                step=row,
+                line=claim.line,
+                known={**claim.known, **(row["given"] or {})},
+                holder=claim.holder,
+                unsure=False,
+            )
+    return None
+
+
+def _completed(j: Journal, step: Row, claim: Claim, result: dict[str, Any], chained: bool) -> Claim | None:
+    j.move(
+        step,
+        Step.COMPLETED,
+        output=result or None,
+        outcome="done",
+        unsure=False,
+        error=None,
+        lease_until=None,
+        progress=None,
+        completed_at=j.now,
+    )
+    if step["kind"] == "operation":
+        j.disarm(step)
+        hooks.expire(j.tx, j.id, step["key"])
+    j.event("step.completed", step, output=result or None)
+    following = _in_segment(claim)
+    if following is not None and _may_go_on(j, step["phase"]):
+        fresh = runs.one_step(j.tx, j.id, step["phase"], following)
+        if fresh is not None and fresh["status"] == Step.PENDING:
+            return _go_on(j, step, claim, result, fresh)
+    if step["phase"] == "comp":
+        undone(j, step)
+    else:
+        succeeded(j, step, chained=chained)
+    return None
+
+
+def _go_on(j: Journal, step: Row, claim: Claim, result: dict[str, Any], following: Row) -> Claim:
+    if step["phase"] == "comp":
+        forward = runs.one_step(j.tx, j.id, "forward", step["undoes"])
+        if forward is not None:
+            j.change(forward, compensated_at=j.now)
+        j.event("step.compensated", step, undoes=step["undoes"])
+        rows = runs.all_steps(j.tx, j.id)
+    else:
+        rows = [
+            dict(row, status=str(Step.COMPLETED), output=result or None) if row["key"] == step["key"] else row
+            for row in claim.line
+        ]
+        rows = [following if row["key"] == following["key"] else row for row in rows]
+    taken = take(j, following, rows, claim.holder)
+    if step["phase"] == "comp":
+        return taken
+    known = {**claim.known, **result, **(following["given"] or {}), "ref": following["ref"], "called": None}
+    return Claim(
+        run=taken.run, step=taken.step, line=rows, known=known, holder=claim.holder, unsure=taken.unsure
+    )
+
+
+def _in_segment(claim: Claim) -> str | None:
+    """The key of the step that follows in the same segment."""
+    after = carried_steps(claim.step, [row for row in claim.line if row["ordinal"] >= claim.step["ordinal"]])
+    if len(after) < 2:
+        return None
+    first = segments(planned(row) for row in after)[0]
+    return None if first.last == claim.step["key"] else str(after[1]["key"])
+
+
+def _may_go_on(j: Journal, phase: str) -> bool:
+    return j.status == (Run.RUNNING if phase == "forward" else Run.COMPENSATING)
+
+
+def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> None:
+    facts = error_facts(error)
+    definition = REGISTRY[step["name"]]
+    outcome = "none" if error.nothing_happened and step["lost"] == 0 and step["ref"] is None else "unknown"
+    policy = definition.undoing.retry if step["phase"] == "comp" and definition.undoing else definition.retry
+    unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
+    wait = None
+    if error.retryable and not final and j.status != Run.CANCELLING:
+        wait = policy.wait_ms(step["tries"], j.now - step["first_started_at"])
+    if wait is not None:
+        _retry_later(j, step, facts, wait, unsure)
+        return
+    j.move(step, Step.FAILED, error=facts, **unsure, lease_until=None, completed_at=j.now)
+    j.disarm(step)
+    j.event("step.failed", step, error=facts, outcome=outcome)
+    if step["phase"] == "comp":
+        undo_exhausted(j, step)
+    elif definition.at_most_once and outcome == "unknown" and j.status != Run.CANCELLING:
+        _blocked(j, step, facts)
+    else:
+        failed(j, step, facts)
+
+
+def _retry_later(j: Journal, step: Row, facts: dict[str, Any], wait: int, unsure: dict[str, Any]) -> None:
+    due = j.now + wait
+    j.move(step, Step.RETRY_WAIT, error=facts, **unsure, lease_until=None, retry_at=due)
+    j.arm("retry", due, step)
+    j.event("step.retrying", step, error=facts, dueAt=due, outcome=unsure["outcome"])
+    if not step["branch"]:
+        waiting = {
+            "kind": "timer",
+            "step": step["key"],
+            "until": due,
+            "attempt": step["attempt"],
+            "error": facts,
+        }
+        j.set(waiting_on=waiting, expect_since=None)
+        if j.status == Run.RUNNING:
+            j.become(Run.WAITING)
+
+
+def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
+    called = step["signal"] if step["signal"] != claim.step["signal"] else None
+    due = j.now + REGISTRY[step["name"]].poll_every.bound_ms(step["polls"] + 1)
+    deadline = step["deadline_at"] or j.now + step["timeout_ms"]
+    if deadline <= j.now:
+        late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
+        _raised(j, step, StepTimedOut(late, limitMs=step["timeout_ms"]), final=True)
+        return
+    if step["deadline_at"] is None:
+        j.arm("deadline", deadline, step)
+    j.move(
+        step,
+        Step.WAITING,
+        ref=parked.ref,
+        progress=parked.progress or None,
+        tries=0,
+        polls=step["polls"] + 1,
+        lease_until=None,
+        deadline_at=deadline,
+        signal=called,
+    )
+    j.event(
+        "step.waiting", step, ref=parked.ref, until=due, deadline=deadline, progress=parked.progress or None
+    )
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+        return
+    j.arm("poll", due, step)
+    if not step["branch"]:
+        waiting = {"kind": "poll", "step": step["key"], "until": due, "deadline": deadline}
+        j.set(waiting_on={**waiting, "progress": parked.progress or None}, expect_since=None)
+        if j.status == Run.RUNNING:
+            j.become(Run.WAITING)
+    if called:
+        runnable(j, step)
+
+
+def _blocked(j: Journal, step: Row, facts: dict[str, Any]) -> None:
+    waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
+    j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
+    j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)
+    j.event("run.blocked", step, error=facts)

@@ -1,0 +1,139 @@
+"""What ends a wait: a timer that is due, a hook that was called, a lease that ran out (T7, T8, 4.4)."""
+
+import hashlib
+import json
+from typing import Any
+
+from app.domain.errors import Gone, NotFound, StepError, StepTimedOut, WorkerLost
+from app.domain.states import TERMINAL, Run, Step
+from app.engine import locks
+from app.engine.advance import failed, runnable
+from app.engine.journal import Hint, Journal, Row, journal
+from app.engine.settle import error_facts
+from app.engine.unwind import settled_while_stopping, stop, undo_exhausted
+from app.record import hooks, runs, timers
+from app.record import locks as lock_rows
+from app.record.session import Tx
+
+
+def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
+    """Fire a timer that is due, once; None when it is not due yet, nothing to ring when it is over."""
+    known = timers.read(tx, timer_id)
+    if known is None or known["fired_at"] is not None or known["cancelled_at"] is not None:
+        return []
+    if known["due_at"] > tx.now:
+        return None
+    with journal(tx, known["run_id"]) as j:
+        taken = timers.fire(tx, timer_id)
+        if taken is None or j.status in TERMINAL:
+            return []
+        if taken["purpose"] == "hold":
+            if j.status == Run.FAILED_HELD:
+                j.event("run.hold_expired")
+                stop(j, Run.FAILED)
+        else:
+            _fire_step(j, taken)
+        return j.hints
+
+
+def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Hint]]:
+    """Deliver what somebody called a hook with; an exact repeat gets the first answer again."""
+    found = hooks.by_token(tx, token_hash)
+    if found is None:
+        raise NotFound("there is no such hook")
+    with journal(tx, found["run_id"]) as j:
+        found = hooks.by_token(tx, token_hash)
+        assert found is not None
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        answer = {"runId": j.id, "step": found["step"]}
+        if found["status"] == "executed" and found["payload_hash"] == digest:
+            return {**answer, "acceptedAt": found["executed_at"]}, []
+        if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
+            raise Gone("the hook was used or has expired", status=found["status"])
+        hooks.executed(tx, found["id"], payload, digest)
+        step = runs.one_step(tx, j.id, "forward", found["step"])
+        j.event("hook.executed", step)
+        if step is not None and j.status not in TERMINAL:
+            j.change(step, signal=payload)
+            if step["status"] == Step.WAITING:
+                runnable(j, step)
+        return {**answer, "acceptedAt": j.now}, j.hints
+
+
+def lose(
+    tx: Tx, run_id: str, phase: str, key: str, fence: int, *, poison_limit: int, counted: bool = True
+) -> list[Hint]:
+    """A worker died or fell silent during a step: the outcome is unknown; ring again, or give up on poison."""
+    with journal(tx, run_id) as j:
+        step = runs.one_step(tx, run_id, phase, key)
+        if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
+            return []
+        lost = step["lost"] + (1 if counted else 0)
+        j.change(
+            step, lost=lost, tries=max(0, step["tries"] - 1), lease_until=None, outcome="unknown", unsure=True
+        )
+        j.event("step.lost", step, fence=fence, lost=lost)
+        if lost >= poison_limit:
+            _poisoned(j, step)
+        elif j.status == Run.CANCELLING:
+            _give_up(
+                j,
+                step,
+                WorkerLost(f"the worker of {key} was lost while the run was being stopped", fence=fence),
+            )
+        else:
+            runnable(j, step)
+        return j.hints
+
+
+def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
+    """Grant a free resource to its longest waiter, which the releasing transaction had to leave."""
+    waiter = lock_rows.next_waiter(tx, resource)
+    if waiter is None or not runs.lock_run_if_free(tx, waiter):
+        return []
+    with journal(tx, waiter) as j:
+        lock_rows.enter(tx, resource)
+        if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
+            locks.grant_to(j, resource)
+        return j.hints
+
+
+def _fire_step(j: Journal, timer: Row) -> None:
+    step = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+    if step is None:
+        return
+    if timer["purpose"] == "deadline":
+        _past_deadline(j, step)
+    elif step["status"] in (Step.RETRY_WAIT, Step.WAITING):
+        runnable(j, step)
+
+
+def _past_deadline(j: Journal, step: Row) -> None:
+    if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
+        return
+    late = StepTimedOut(
+        f"{step['key']} did not end within {step['timeout_ms'] // 1000} s",
+        step=step["key"],
+        limitMs=step["timeout_ms"],
+    )
+    if j.status == Run.WAITING:
+        j.become(Run.RUNNING)
+    _give_up(j, step, late)
+
+
+def _poisoned(j: Journal, step: Row) -> None:
+    lost = WorkerLost(f"{step['key']} lost its worker {step['lost']} times", lost=step["lost"])
+    _give_up(j, step, lost)
+
+
+def _give_up(j: Journal, step: Row, error: StepError) -> None:
+    facts = error_facts(error)
+    j.disarm(step)
+    j.move(step, Step.FAILED, error=facts, expect_since=None, completed_at=j.now)
+    j.event("step.failed", step, error=facts, outcome=step["outcome"])
+    if step["phase"] == "comp":
+        undo_exhausted(j, step)
+    elif j.status == Run.CANCELLING and not step["branch"]:
+        settled_while_stopping(j)
+    else:
+        failed(j, step, facts)

@@ -1,0 +1,60 @@
+"""The boot service: what a machine that boots from the network gets its installer from.
+
+A service of three calls over HTTP: ``POST /boot`` orders an installation, ``GET /boot`` tells whether it
+is done, ``DELETE /boot`` withdraws the order. The lab offers it; production puts its own behind it.
+"""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import Permanent, StepError
+
+TIMEOUT_S = 10.0
+
+
+class BootServiceFailed(StepError):
+    """The boot service did not answer."""
+
+    code = "BOOT_SERVICE_FAILED"
+
+
+@dataclass(frozen=True)
+class BootService:
+    """A client of the boot service at a base URL; empty when none is set."""
+
+    url: str
+
+    def order(self, bmc_address: str, image: Mapping[str, Any], hook_url: str) -> None:
+        """Have the machine install an image at its next boot from the network, and call the hook when done."""
+        self._call("POST", "/boot", {"bmcAddress": bmc_address, "image": dict(image), "url": hook_url})
+
+    def installed(self, bmc_address: str) -> bool:
+        """Whether the machine's last order was carried out."""
+        query = urllib.parse.urlencode({"bmcAddress": bmc_address})
+        return bool(self._call("GET", f"/boot?{query}").get("installed"))
+
+    def withdraw(self, bmc_address: str) -> None:
+        """Forget the machine's order; there may be none."""
+        query = urllib.parse.urlencode({"bmcAddress": bmc_address})
+        self._call("DELETE", f"/boot?{query}")
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        if not self.url:
+            raise Permanent("no boot service is set: put its address into WINDLASS_BOOT_URL", nothing=True)
+        request = urllib.request.Request(
+            self.url.rstrip("/") + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=TIMEOUT_S) as answer:
+                return dict(json.loads(answer.read() or b"{}"))
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            raise BootServiceFailed(f"{method} {self.url}{path.partition('?')[0]}: {error}") from error

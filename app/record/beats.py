@@ -1,0 +1,56 @@
+"""Heartbeats of components, and small facts about the installation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app.record.session import Tx
+from app.record.tables import beat, meta
+
+
+def note(tx: Tx, kind: str, instance: str, facts: Mapping[str, Any]) -> None:
+    """A component says that it lives."""
+    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
+    row = {"kind": kind, "instance": instance, "facts": dict(facts), "at": tx.now, "started_at": tx.now}
+    statement = make(beat).values(tenant_id=tx.tenant, **row)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "kind", "instance"], set_={"facts": dict(facts), "at": tx.now}
+        )
+    )
+
+
+def newest(tx: Tx, kind: str) -> int | None:
+    """When a component of this kind was last heard of."""
+    where = (beat.c.tenant_id == tx.tenant, beat.c.kind == kind)
+    found: int | None = tx.value(select(beat.c.at).where(*where).order_by(beat.c.at.desc()).limit(1))
+    return found
+
+
+def all_beats(tx: Tx) -> list[dict[str, Any]]:
+    """Every component, the one heard of last first."""
+    return tx.rows(select(beat).where(beat.c.tenant_id == tx.tenant).order_by(beat.c.at.desc()))
+
+
+def forget(tx: Tx, before: int) -> None:
+    """Forget components that have been silent since before this time."""
+    tx.execute(delete(beat).where(beat.c.tenant_id == tx.tenant, beat.c.at < before))
+
+
+def fact(tx: Tx, key: str) -> dict[str, Any] | None:
+    """A fact about the installation: its value and when it was noted."""
+    return tx.row(select(meta).where(meta.c.tenant_id == tx.tenant, meta.c.key == key))
+
+
+def set_fact(tx: Tx, key: str, value: str) -> None:
+    """Note a fact about the installation."""
+    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
+    statement = make(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "key"], set_={"value": value, "at": tx.now}
+        )
+    )

@@ -1,0 +1,56 @@
+"""Gates in front of management controllers: one session at a time, and no storm of refused logins."""
+
+from typing import Any
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app.record.session import Tx
+from app.record.tables import bmc_gate, intent
+
+
+def enter(tx: Tx, server_id: str, holder: str, hold_ms: int) -> bool:
+    """Take the gate unless somebody else holds it; a holder that died loses it after its time."""
+    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
+    tx.execute(make(bmc_gate).values(tenant_id=tx.tenant, server_id=server_id).on_conflict_do_nothing())
+    free = or_(bmc_gate.c.holder.is_(None), bmc_gate.c.holder == holder, bmc_gate.c.held_until < tx.now)
+    taken = update(bmc_gate).where(*_gate(tx, server_id), free)
+    return tx.execute(taken.values(holder=holder, held_until=tx.now + hold_ms)).rowcount == 1
+
+
+def leave(tx: Tx, server_id: str, holder: str, *, refused: bool, limit: int, window_ms: int) -> None:
+    """Open the gate again; the third refused login in a row closes it for logins for a while."""
+    state = tx.row(select(bmc_gate).where(*_gate(tx, server_id)))
+    if state is None:
+        return
+    count = state["refused"] + 1 if refused else 0
+    after = tx.now + window_ms if count >= limit else None
+    values = {"holder": None, "held_until": None, "refused": 0 if after else count, "login_after": after}
+    tx.execute(update(bmc_gate).where(*_gate(tx, server_id), bmc_gate.c.holder == holder).values(**values))
+
+
+def login_after(tx: Tx, server_id: str) -> int | None:
+    """When the next login may be tried, or None for now."""
+    after: int | None = tx.value(select(bmc_gate.c.login_after).where(*_gate(tx, server_id)))
+    return after if after is not None and after > tx.now else None
+
+
+def forgive(tx: Tx, server_id: str) -> None:
+    """The credential was changed: logins may be tried again."""
+    tx.execute(update(bmc_gate).where(*_gate(tx, server_id)).values(refused=0, login_after=None))
+
+
+def intend(tx: Tx, operation: str, fence: int) -> None:
+    """Record that an order is about to be sent which must never be sent twice."""
+    tx.execute(insert(intent), {"tenant_id": tx.tenant, "operation": operation, "fence": fence, "at": tx.now})
+
+
+def intended(tx: Tx, operation: str, fence: int) -> bool:
+    """Whether the order may have been sent by the attempt before this one."""
+    where = (intent.c.tenant_id == tx.tenant, intent.c.operation == operation, intent.c.fence == fence - 1)
+    return tx.value(select(intent.c.fence).where(*where)) is not None
+
+
+def _gate(tx: Tx, server_id: str) -> tuple[Any, ...]:
+    return (bmc_gate.c.tenant_id == tx.tenant, bmc_gate.c.server_id == server_id)

@@ -1,0 +1,39 @@
+"""Hooks: tokens that somebody outside calls; only their hashes are stored."""
+
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from app.domain.ids import new_id
+from app.record.session import Tx
+from app.record.tables import hook
+
+
+def create(tx: Tx, *, token_hash: str, run_id: str, step: str, expires_at: int | None = None) -> str:
+    """Open a hook for a step."""
+    hook_id = new_id("hook")
+    values = {"id": hook_id, "token_hash": token_hash, "run_id": run_id, "step": step, "status": "open"}
+    tx.execute(
+        insert(hook), {"tenant_id": tx.tenant, **values, "created_at": tx.now, "expires_at": expires_at}
+    )
+    return hook_id
+
+
+def by_token(tx: Tx, token_hash: str) -> dict[str, Any] | None:
+    """The hook that a token opens."""
+    return tx.row(select(hook).where(hook.c.token_hash == token_hash, hook.c.tenant_id == tx.tenant))
+
+
+def executed(tx: Tx, hook_id: str, payload: Any, payload_hash: str) -> None:
+    """Record the call of a hook."""
+    where = (hook.c.tenant_id == tx.tenant, hook.c.id == hook_id, hook.c.status == "open")
+    values = {"status": "executed", "payload": payload, "payload_hash": payload_hash, "executed_at": tx.now}
+    tx.execute(update(hook).where(*where).values(**values))
+
+
+def expire(tx: Tx, run_id: str, step: str | None = None) -> None:
+    """Close the open hooks of a step, or of a whole run."""
+    where = [hook.c.tenant_id == tx.tenant, hook.c.run_id == run_id, hook.c.status == "open"]
+    if step is not None:
+        where.append(hook.c.step == step)
+    tx.execute(update(hook).where(*where).values(status="expired"))

@@ -1,0 +1,266 @@
+"""Lists for readers: runs, steps, events, servers, and one way to page through all of them.
+
+Order everywhere: newest first, then by id. A page is a keyset query on an index of `app.record.tables`; no
+list is ever counted beyond `EXACT_TOTAL` rows, so that it stays quick however many rows there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, Text, and_, cast, func, or_, select, text, tuple_
+
+from app.domain.states import API_STATUS, API_WORDS
+from app.record.session import Tx
+from app.record.tables import (
+    OPEN,
+    beat,
+    delivery,
+    delivery_attempt,
+    event,
+    lock,
+    pool,
+    run,
+    server,
+    step,
+    webhook,
+)
+
+EXACT_TOTAL = 10_000
+WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
+FREE_STATE = "available"
+GONE_STATE = "decommissioned"
+STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Which part of a list is wanted."""
+
+    limit: int = 20
+    offset: int = 0
+    after: tuple[int, str] | None = None  # createdAt and id of the last row of the page before.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A part of a list and what is known of the rest."""
+
+    rows: list[Row]
+    total: int
+    estimated: bool = False  # Whether the total is a guess.
+    more: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilters:
+    """What narrows a list of runs; all given ones must hold (contract 1, A.4)."""
+
+    type: str | None = None
+    status: str | None = None  # One of the five words.
+    resource_type: str | None = None
+    resource_id: str | None = None
+    triggered_by: str | None = None
+    since: int | None = None  # Started, or else created, at or after.
+    until: int | None = None  # Started, or else created, before.
+    retry_of: str | None = None
+    waiting: bool | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerFilters:
+    """What narrows a list of servers; all given ones must hold."""
+
+    state: str | None = None
+    pool_id: str | None = None
+    health: str | None = None
+    tags: tuple[str, ...] = field(default=())
+    q: str | None = None  # Part of the name, serial number or address.
+
+
+def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
+    """Which runs are there?"""
+    return _page(tx, run, _run_where(tx, filters), window)
+
+
+def list_servers(tx: Tx, filters: ServerFilters, window: Window) -> Page:
+    """Which servers are there? Decommissioned ones only when their state is asked for."""
+    return _page(tx, server, _server_where(tx, filters), window)
+
+
+def steps_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """What are the steps of these runs, in order, forward before undo?"""
+    found: dict[str, list[Row]] = {run_id: [] for run_id in run_ids}
+    if run_ids:
+        where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids))
+        for row in tx.rows(select(step).where(*where).order_by(step.c.run_id, step.c.phase.desc(), step.c.ordinal)):
+            found[row["run_id"]].append(row)
+    return found
+
+
+def events(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | None = None) -> list[Row]:
+    """What happened to a run after this event, oldest first?"""
+    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq > after]
+    if until is not None:
+        where.append(event.c.seq <= until)
+    return tx.rows(select(event).where(*where).order_by(event.c.seq).limit(limit))
+
+
+def pool_counts(tx: Tx, pool_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many machines do these pools have, and how many are free?"""
+    free = and_(server.c.state == FREE_STATE, server.c.maintenance.is_(False), server.c.reserved_by.is_(None))
+    query = (
+        select(
+            server.c.pool_id,
+            func.count().label("total"),
+            func.count().filter(free).label("free"),
+        )
+        .where(server.c.tenant_id == tx.tenant, server.c.pool_id.in_(pool_ids), server.c.state != GONE_STATE)
+        .group_by(server.c.pool_id)
+    )
+    found = {row["pool_id"]: {"total": row["total"], "free": row["free"]} for row in tx.rows(query)}
+    return {pool_id: found.get(pool_id, {"total": 0, "free": 0}) for pool_id in pool_ids}
+
+
+def list_pools(tx: Tx, window: Window) -> Page:
+    """Which pools are there?"""
+    return _page(tx, pool, [pool.c.tenant_id == tx.tenant], window)
+
+
+def list_webhooks(tx: Tx, window: Window) -> Page:
+    """Which endpoints are there, those of single runs left out?"""
+    return _page(tx, webhook, [webhook.c.tenant_id == tx.tenant, webhook.c.run_id.is_(None)], window)
+
+
+def list_deliveries(tx: Tx, webhook_id: str, status: str | None, window: Window) -> Page:
+    """What was sent, or is to be sent, to an endpoint?"""
+    where = [delivery.c.tenant_id == tx.tenant, delivery.c.webhook_id == webhook_id]
+    return _page(tx, delivery, where + ([delivery.c.status == status] if status else []), window)
+
+
+def attempts_of(tx: Tx, delivery_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """Which attempts were made to send these?"""
+    found: dict[str, list[Row]] = {delivery_id: [] for delivery_id in delivery_ids}
+    tried = delivery_attempt
+    where = (tried.c.tenant_id == tx.tenant, tried.c.delivery_id.in_(delivery_ids))
+    for row in tx.rows(select(tried).where(*where).order_by(tried.c.delivery_id, tried.c.attempt)):
+        found[row["delivery_id"]].append(row)
+    return found
+
+
+def read_server(tx: Tx, server_id: str) -> Row | None:
+    """Which server is this?"""
+    return tx.row(select(server).where(server.c.tenant_id == tx.tenant, server.c.id == server_id))
+
+
+def read_pool(tx: Tx, pool_id: str) -> Row | None:
+    """Which pool is this?"""
+    return tx.row(select(pool).where(pool.c.tenant_id == tx.tenant, pool.c.id == pool_id))
+
+
+def list_locks(tx: Tx, resource: str | None, window: Window) -> Page:
+    """Which resources are locked?"""
+    held = select(lock, lock.c.granted_at.label("created_at"), lock.c.resource.label("id")).subquery("held")
+    where = [held.c.tenant_id == tx.tenant, *([held.c.resource == resource] if resource else [])]
+    return _page(tx, held, where, window)
+
+
+def current_step(tx: Tx, run_id: str) -> str | None:
+    """At which step is a run: the one that runs or waits, or else the one that failed?"""
+    busy = ("running", "waiting", "retry_wait", "failed")
+    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.status.in_(busy))
+    newest = step.c.first_started_at.desc()
+    found: str | None = tx.value(select(step.c.key).where(*where).order_by(newest, step.c.ordinal.desc()).limit(1))
+    return found
+
+
+def newest_beat(tx: Tx, kind: str) -> int | None:
+    """When did a process of this kind last say that it lives?"""
+    newest: int | None = tx.value(select(func.max(beat.c.at)).where(beat.c.tenant_id == tx.tenant, beat.c.kind == kind))
+    return newest
+
+
+def beat_age_ms(tx: Tx, kind: str) -> int | None:
+    """For how long has no process of this kind said that it lives?"""
+    newest = newest_beat(tx, kind)
+    return None if newest is None else max(0, tx.now - newest)
+
+
+def _run_where(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
+    began = func.coalesce(run.c.started_at, run.c.created_at)
+    equal = {
+        run.c.type: filters.type,
+        run.c.resource_type: filters.resource_type,
+        run.c.resource_id: filters.resource_id,
+        run.c.triggered_by: filters.triggered_by,
+        run.c.retry_of: filters.retry_of,
+    }
+    where = [run.c.tenant_id == tx.tenant, *(column == value for column, value in equal.items() if value is not None)]
+    if filters.type is None:
+        where.append(run.c.type.not_like("sync.%"))
+    if filters.status is not None:
+        where.append(run.c.status.in_(STATUSES_OF[filters.status]))
+    if filters.since is not None:
+        where.append(began >= filters.since)
+    if filters.until is not None:
+        # No run starts before it is created: the second half is what an index answers.
+        where += [began < filters.until, run.c.created_at < filters.until]
+    if filters.waiting is not None:
+        where += _waiting(tx, filters.waiting)
+    return where + [_has_tag(tx, run, tag) for tag in filters.tags]
+
+
+def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
+    # A JSON column may hold nothing, or the JSON value null.
+    said = func.coalesce(cast(run.c.waiting_on, Text), "null") != "null"
+    overdue = func.coalesce(run.c.expect_since, tx.now) < tx.now - WAITS_AFTER_MS
+    stands = or_(said, overdue)
+    return [text(OPEN), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]  # type: ignore[list-item]
+
+
+def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:
+    where = [server.c.tenant_id == tx.tenant]
+    for column, value in ((server.c.pool_id, filters.pool_id), (server.c.health, filters.health)):
+        if value is not None:
+            where.append(column == value)
+    where.append(server.c.state != GONE_STATE if filters.state is None else server.c.state == filters.state)
+    if filters.q is not None:
+        named = (server.c.display_name, server.c.serial, server.c.bmc_address, server.c.id)
+        where.append(or_(*(column.icontains(filters.q, autoescape=True) for column in named)))
+    return where + [_has_tag(tx, server, tag) for tag in filters.tags]
+
+
+def _has_tag(tx: Tx, table: Table, tag: str) -> ColumnElement[bool]:
+    if tx.dialect == "postgresql":
+        return table.c.tags.contains([tag])
+    each = func.json_each(table.c.tags).table_valued("value")
+    return select(each.c.value).where(each.c.value == tag).exists()
+
+
+def _page(tx: Tx, table: FromClause, where: list[ColumnElement[bool]], window: Window) -> Page:
+    newest = (table.c.created_at.desc(), table.c.id.desc())
+    query: Select[Any] = select(table).where(*where).order_by(*newest).limit(window.limit + 1)
+    if window.after is not None:
+        query = query.where(tuple_(table.c.created_at, table.c.id) < window.after)
+    rows = tx.rows(query.offset(window.offset or None))
+    total, estimated = _total(tx, table, where)
+    return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
+
+
+def _total(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> tuple[int, bool]:
+    counted = select(table.c.id).where(*where).limit(EXACT_TOTAL + 1).subquery()
+    total = int(tx.value(select(func.count()).select_from(counted)))
+    if total <= EXACT_TOTAL:
+        return total, False
+    return max(EXACT_TOTAL + 1, _by_density(tx, table, where)), True
+
+
+def _by_density(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> int:
+    """Guess a total: as many rows an hour as the newest ones show, back to the oldest row of all."""
+    matching = select(table.c.created_at).where(*where).order_by(table.c.created_at.desc(), table.c.id.desc())
+    newest, deep = tx.value(matching.limit(1)), tx.value(matching.offset(EXACT_TOTAL - 1).limit(1))
+    oldest = tx.value(select(func.min(table.c.created_at)).where(table.c.tenant_id == tx.tenant))
+    return round(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))

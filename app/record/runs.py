@@ -1,0 +1,287 @@
+"""Runs: insert, lock, change, and the questions the engine asks of one run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from app.record.session import NOW, Tx
+from app.record.tables import event, run, step, totals
+
+_BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
+_LOCK = {
+    dialect: select(run, literal_column(NOW[dialect]).label("now")).where(*_BY_ID).with_for_update()
+    for dialect in NOW
+}
+_READ = select(run).where(*_BY_ID)
+_STEPS = (
+    select(step)
+    .where(step.c.tenant_id == bindparam("tenant"), step.c.run_id == bindparam("run_id"))
+    .order_by(step.c.phase.desc(), step.c.ordinal)
+)
+_LINE = _STEPS.where(
+    step.c.phase == bindparam("phase"), step.c.branch.in_(bindparam("branches", expanding=True))
+)
+_own = step.alias("own")
+_own_branch = (
+    select(_own.c.branch)
+    .where(
+        _own.c.tenant_id == bindparam("tenant"),
+        _own.c.run_id == bindparam("run_id"),
+        _own.c.phase == bindparam("phase"),
+        _own.c.key == bindparam("key"),
+    )
+    .scalar_subquery()
+)
+_LINK = _STEPS.where(
+    step.c.phase == bindparam("phase"), or_(step.c.branch == "", step.c.branch == _own_branch)
+)
+_ADD_EVENTS = insert(event)
+
+
+def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
+    """Store a new run."""
+    tx.execute(insert(run), {"tenant_id": tx.tenant, **values})
+
+
+def lock_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
+    """The run, locked until the transaction ends, with the database's time as ``now``."""
+    found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
+    if found is not None:
+        tx._now = int(found["now"])
+    return found
+
+
+def read_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
+    """The run as it stands."""
+    return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id})
+
+
+def change_run(tx: Tx, run_id: str, changes: Mapping[str, Any]) -> None:
+    """Change a locked run."""
+    tx.execute(update(run).where(*_BY_ID), {"tenant": tx.tenant, "run_id": run_id, **changes})
+
+
+def run_with_key(tx: Tx, idempotency_key: str) -> str | None:
+    """The run that was accepted under this idempotency key."""
+    where = (run.c.tenant_id == tx.tenant, run.c.idempotency_key == idempotency_key)
+    found: str | None = tx.value(select(run.c.id).where(*where))
+    return found
+
+
+def live_retry(tx: Tx, run_id: str) -> str | None:
+    """The retry of this run that has not ended."""
+    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id, run.c.completed_at.is_(None))
+    found: str | None = tx.value(select(run.c.id).where(*where))
+    return found
+
+
+def retries(tx: Tx, run_id: str) -> list[str]:
+    """The runs that retried this one, oldest first."""
+    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id)
+    return [row["id"] for row in tx.rows(select(run.c.id).where(*where).order_by(run.c.id))]
+
+
+def insert_steps(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store the steps of a run."""
+    if rows:
+        tx.execute(insert(step), [{"tenant_id": tx.tenant, **row} for row in rows])
+
+
+def all_steps(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+    """Every step of a run: forward steps in order, then undo steps in order."""
+    found = tx.rows(_STEPS, {"tenant": tx.tenant, "run_id": run_id})
+    return sorted(found, key=lambda row: (row["phase"] == "comp", row["ordinal"]))
+
+
+def line_steps(tx: Tx, run_id: str, phase: str, branch: str = "") -> list[dict[str, Any]]:
+    """The steps of the main line and of one branch, in order: all that a link of that branch needs."""
+    values = {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "branches": list({"", branch})}
+    return tx.rows(_LINE, values)
+
+
+def link_steps(tx: Tx, run_id: str, phase: str, key: str) -> list[dict[str, Any]]:
+    """The steps that a link at this step can see: the main line and the step's own branch, in order."""
+    return tx.rows(_LINK, {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "key": key})
+
+
+def members(tx: Tx, run_id: str, group: str) -> list[dict[str, Any]]:
+    """The members of a fan-out, in order."""
+    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+    inside = step.c.branch.startswith(f"{group}/", autoescape=True)
+    return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal))
+
+
+def lock_run_if_free(tx: Tx, run_id: str) -> bool:
+    """Lock a run unless somebody else has it locked; for locking a second run without a deadlock."""
+    where = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
+    return tx.value(select(run.c.id).where(*where).with_for_update(skip_locked=True)) is not None
+
+
+def one_step(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, Any] | None:
+    """One step of a run."""
+    return tx.row(select(step).where(*_step(tx, run_id, phase, key)))
+
+
+def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: Mapping[str, Any]) -> None:
+    """Change a step of a locked run."""
+    tx.execute(update(step).where(*_STEP_KEY), {**_key(tx, run_id, phase, key), **changes})
+
+
+def renew_lease(tx: Tx, run_id: str, phase: str, key: str, *, fence: int, lease_ms: int) -> bool:
+    """Extend the lease of a step that is still held under this fence; needs no run lock."""
+    until = literal_column(f"{NOW[tx.dialect]} + {int(lease_ms)}")
+    where = (*_STEP_KEY, step.c.fence == fence, step.c.status == "running")
+    changed = tx.execute(update(step).where(*where).values(lease_until=until), _key(tx, run_id, phase, key))
+    return changed.rowcount == 1
+
+
+def cancel_wanted(tx: Tx, run_id: str) -> bool:
+    """Whether somebody asked for this run to be cancelled."""
+    return (
+        tx.value(select(run.c.cancel_requested_at).where(*_BY_ID), {"tenant": tx.tenant, "run_id": run_id})
+        is not None
+    )
+
+
+def append_events(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append numbered events to the log."""
+    tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in rows])
+
+
+def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[dict[str, Any]]:
+    """The log of a run from its beginning, up to and including an event number when one is given."""
+    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id]
+    if until is not None:
+        where.append(event.c.seq <= until)
+    return tx.rows(select(event).where(*where).order_by(event.c.seq))
+
+
+def add_total(tx: Tx, type_: str, status: str, duration_ms: int) -> None:
+    """Count one more ended run of this type and status."""
+    values = {"tenant_id": tx.tenant, "type": type_, "status": status, "runs": 1, "duration_ms": duration_ms}
+    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
+    statement = make(totals).values(values)
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "type", "status"],
+            set_={"runs": totals.c.runs + 1, "duration_ms": totals.c.duration_ms + duration_ms},
+        )
+    )
+
+
+def usual_duration(tx: Tx, type_: str) -> int | None:
+    """Median duration in milliseconds of the last 50 completed runs of a type, or None."""
+    duration = (run.c.completed_at - run.c.started_at).label("ms")
+    where = (run.c.tenant_id == tx.tenant, run.c.type == type_, run.c.status == "completed")
+    recent = select(duration).where(*where).order_by(run.c.created_at.desc()).limit(50)
+    found = sorted(row["ms"] for row in tx.rows(recent) if row["ms"] is not None)
+    return int(found[(len(found) - 1) // 2]) if found else None
+
+
+def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Runs and branch steps whose message is lost, oldest first.
+
+    A message is lost when it has been expected for ``lost_ms`` and its queue is among the ``empty`` ones, or
+    for ``cap_ms`` in any case; each further ring for the same run waits longer.
+    """
+    patience = cap_ms * (1 + run.c.dispatch_attempts * run.c.dispatch_attempts)
+    gone = and_(run.c.expect_since < tx.now - lost_ms, run.c.expect_queue.in_(empty))
+    runs_ = (
+        select(run.c.id.label("run_id"))
+        .where(run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None))
+        .where(or_(gone, run.c.expect_since < tx.now - patience))
+        .order_by(run.c.expect_since)
+        .limit(limit)
+    )
+    gone_step = and_(step.c.expect_since < tx.now - lost_ms, step.c.queue.in_(empty))
+    steps_ = (
+        select(step.c.run_id, step.c.phase, step.c.key)
+        .where(step.c.tenant_id == tx.tenant, step.c.expect_since.is_not(None))
+        .where(or_(gone_step, step.c.expect_since < tx.now - cap_ms))
+        .order_by(step.c.expect_since)
+        .limit(limit)
+    )
+    return tx.rows(runs_) + tx.rows(steps_)
+
+
+def expected_since_before(tx: Tx, moment: int, limit: int) -> list[dict[str, Any]]:
+    """Runs and branch steps for which a message has been expected since before a moment."""
+    runs_ = select(run.c.id.label("run_id")).where(run.c.tenant_id == tx.tenant, run.c.expect_since < moment)
+    steps_ = select(step.c.run_id, step.c.phase, step.c.key).where(
+        step.c.tenant_id == tx.tenant, step.c.expect_since < moment
+    )
+    ordered = (
+        runs_.order_by(run.c.expect_since).limit(limit),
+        steps_.order_by(step.c.expect_since).limit(limit),
+    )
+    return tx.rows(ordered[0]) + tx.rows(ordered[1])
+
+
+def queues_in_use(tx: Tx) -> list[str]:
+    """The queues on which a message is expected."""
+    runs_ = select(run.c.expect_queue.label("queue")).where(
+        run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None)
+    )
+    steps_ = select(step.c.queue).where(step.c.tenant_id == tx.tenant, step.c.expect_since.is_not(None))
+    return [row["queue"] for row in tx.rows(runs_.union(steps_)) if row["queue"]]
+
+
+def expired_leases(tx: Tx, limit: int) -> list[dict[str, Any]]:
+    """Running steps whose worker has been silent for longer than the lease."""
+    where = (step.c.tenant_id == tx.tenant, step.c.status == "running", step.c.lease_until < tx.now)
+    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where).limit(limit))
+
+
+def held_by_task(tx: Tx, task_id: str) -> list[dict[str, Any]]:
+    """Running steps that were claimed by this Celery task."""
+    where = (step.c.tenant_id == tx.tenant, step.c.status == "running", step.c.task_id == task_id)
+    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where))
+
+
+def held_by_instance(tx: Tx, instance: str) -> list[dict[str, Any]]:
+    """Running steps that are held by pool processes of this worker instance."""
+    where = (
+        step.c.tenant_id == tx.tenant,
+        step.c.status == "running",
+        step.c.holder.startswith(instance, autoescape=True),
+    )
+    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where))
+
+
+def oldest_expected(tx: Tx) -> int | None:
+    """When the oldest outstanding expectation was written."""
+    oldest: int | None = tx.value(
+        select(func.min(run.c.expect_since)).where(
+            run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None)
+        )
+    )
+    return oldest
+
+
+def delete_ended(tx: Tx, before: int, limit: int) -> int:
+    """Delete terminal runs that ended before this time, whole, in one small batch."""
+    where = (run.c.tenant_id == tx.tenant, run.c.completed_at.is_not(None), run.c.completed_at < before)
+    chosen = tx.rows(select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit))
+    ids = [row["id"] for row in chosen]
+    if ids:
+        tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id.in_(ids)))
+    return len(ids)
+
+
+_STEP_KEY = (
+    step.c.tenant_id == bindparam("b_tenant"),
+    step.c.run_id == bindparam("b_run"),
+    step.c.phase == bindparam("b_phase"),
+    step.c.key == bindparam("b_key"),
+)
+
+
+def _key(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, str]:
+    return {"b_tenant": tx.tenant, "b_run": run_id, "b_phase": phase, "b_key": key}
+
+
+def _step(tx: Tx, run_id: str, phase: str, key: str) -> tuple[Any, ...]:
+    return (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == phase, step.c.key == key)

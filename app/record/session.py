@@ -1,0 +1,191 @@
+"""Connections and transactions: one `Database` a process, safe to use after a fork.
+
+SQLite runs in WAL mode with ``synchronous=FULL`` and starts every writing transaction with
+``BEGIN IMMEDIATE``: a transaction that began as a reader cannot be upgraded once another one committed.
+PostgreSQL runs READ COMMITTED with explicit row locks. `Database.write` repeats a whole transaction that
+the database gave up on; every transition recognises its own earlier success, so a lost commit answer is safe.
+"""
+
+import json
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, text
+from sqlalchemy.engine import Row, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from app.domain.errors import Unavailable
+
+T = TypeVar("T")
+NOW = {
+    "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+    "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100"})
+
+
+class Tx:
+    """One transaction of one tenant."""
+
+    def __init__(self, connection: Connection, tenant: str) -> None:
+        self.connection = connection
+        self.tenant = tenant
+        self.dialect = connection.dialect.name
+        self._now: int | None = None
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run one statement."""
+        return self.connection.execute(statement, values)
+
+    def rows(self, statement: Executable, values: Any = None) -> list[Mapping[str, Any]]:
+        """All rows of a query as mappings."""
+        return [dict(row) for row in self.connection.execute(statement, values).mappings()]
+
+    def row(self, statement: Executable, values: Any = None) -> dict[str, Any] | None:
+        """The first row of a query as a mapping, or None."""
+        found = self.connection.execute(statement, values).mappings().first()
+        return None if found is None else dict(found)
+
+    def value(self, statement: Executable, values: Any = None) -> Any:
+        """The first column of the first row of a query, or None."""
+        found: Row[Any] | None = self.connection.execute(statement, values).first()
+        return None if found is None else found[0]
+
+    @property
+    def now(self) -> int:
+        """The database's clock, read once a transaction: milliseconds since 1970."""
+        if self._now is None:
+            self._now = int(self.value(text(f"SELECT {NOW[self.dialect]}")))
+        return self._now
+
+
+class Database:
+    """The way into SQL for one process and its later children."""
+
+    def __init__(self, url: str, tenant: str = "default", *, statement_timeout_ms: int = 0) -> None:
+        self.url = make_url(url)
+        self.tenant = tenant
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._statement_timeout_ms = statement_timeout_ms
+        self._engine: Engine | None = None
+        self._pid = 0
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process; a forked child gets its own and leaves the parent's sockets alone."""
+        if self._engine is None or self._pid != os.getpid():
+            if self._engine is not None:
+                self._engine.dispose(close=False)
+            self._engine = (
+                _sqlite(self.url) if self.sqlite else _postgres(self.url, self._statement_timeout_ms)
+            )
+            self._pid = os.getpid()
+        return self._engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """A writing transaction, committed at the end."""
+        with self.engine.connect() as connection:
+            if self.sqlite:
+                connection.connection.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+            with connection.begin():
+                yield Tx(connection, self.tenant)
+
+    @contextmanager
+    def reading(self) -> Iterator[Tx]:
+        """A reading transaction: it sees one state and changes nothing."""
+        with self.engine.connect() as connection, connection.begin():
+            yield Tx(connection, self.tenant)
+
+    def write(self, work: Callable[[Tx], T], *, patience_s: float = 5.0) -> T:
+        """Do the work in a transaction, again when the database gave up on it; then `Unavailable`."""
+        return self._patiently(self.transaction, work, patience_s)
+
+    def read(self, work: Callable[[Tx], T], *, patience_s: float = 1.0) -> T:
+        """Do the reading in a transaction, again when the connection was lost; then `Unavailable`."""
+        return self._patiently(self.reading, work, patience_s)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        if self._engine is not None:
+            self._engine.dispose(close=self._pid == os.getpid())
+            self._engine = None
+
+    def _patiently(self, begin: Callable[[], Any], work: Callable[[Tx], T], patience_s: float) -> T:
+        give_up = time.monotonic() + patience_s
+        wait = 0.02
+        while True:
+            try:
+                with begin() as tx:
+                    return work(tx)
+            except (DBAPIError, sqlite3.OperationalError) as error:
+                if not _transient(error):
+                    raise
+                if time.monotonic() > give_up:
+                    raise Unavailable("the database does not answer; nothing was changed") from error
+            time.sleep(wait * (0.5 + random.random()))
+            wait = min(wait * 2, 1.0)
+
+
+def _transient(error: Exception) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in TRANSIENT_SQLSTATES or state.startswith("08")
+    return isinstance(error, OperationalError)
+
+
+def _sqlite(url: Any) -> Engine:
+    engine = create_engine(
+        url,
+        connect_args={"timeout": 20, "isolation_level": None, "check_same_thread": False},
+        json_serializer=_dump,
+        pool_size=10,
+        max_overflow=20,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            driver.execute("BEGIN")
+
+    return engine
+
+
+def _postgres(url: Any, statement_timeout_ms: int) -> Engine:
+    options = f"-c idle_in_transaction_session_timeout=10000 -c statement_timeout={statement_timeout_ms}"
+    return create_engine(
+        url,
+        connect_args={
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 15_000,
+            "options": options,
+        },
+        json_serializer=_dump,
+        pool_size=5,
+        max_overflow=15,
+        pool_use_lifo=True,
+    )
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,70 @@
+"""Timers: rows that wake a run at a time; the sorted set in Redis is only their fast path."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from app.domain.ids import new_id
+from app.record.session import Tx
+from app.record.tables import timer
+
+_OPEN = (timer.c.fired_at.is_(None), timer.c.cancelled_at.is_(None))
+
+
+def arm(
+    tx: Tx, run_id: str, *, purpose: str, due_at: int, phase: str | None = None, step: str | None = None
+) -> str:
+    """Arm a timer; one of the same purpose that is still open is cancelled first."""
+    disarm(tx, run_id, phase=phase, step=step, purposes=(purpose,))
+    timer_id = new_id("tmr")
+    values = {
+        "id": timer_id,
+        "run_id": run_id,
+        "phase": phase,
+        "step": step,
+        "purpose": purpose,
+        "due_at": due_at,
+    }
+    tx.execute(insert(timer), {"tenant_id": tx.tenant, **values})
+    return timer_id
+
+
+def disarm(
+    tx: Tx, run_id: str, *, phase: str | None = None, step: str | None = None, purposes: Sequence[str] = ()
+) -> None:
+    """Cancel the open timers of a step, or of a whole run when no step is named."""
+    where = [timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, *_OPEN]
+    if step is not None:
+        where += [timer.c.phase == phase, timer.c.step == step]
+    if purposes:
+        where.append(timer.c.purpose.in_(purposes))
+        if step is None:
+            where.append(timer.c.step.is_(None))
+    tx.execute(update(timer).where(*where).values(cancelled_at=tx.now))
+
+
+def fire(tx: Tx, timer_id: str) -> dict[str, Any] | None:
+    """Take a due timer: it is returned once, to one caller, and never before its time."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.id == timer_id, timer.c.due_at <= tx.now, *_OPEN)
+    taken = (
+        tx.execute(update(timer).where(*where).values(fired_at=tx.now).returning(timer)).mappings().first()
+    )
+    return None if taken is None else dict(taken)
+
+
+def read(tx: Tx, timer_id: str) -> dict[str, Any] | None:
+    """A timer, whatever has become of it."""
+    return tx.row(select(timer).where(timer.c.tenant_id == tx.tenant, timer.c.id == timer_id))
+
+
+def due(tx: Tx, before: int, limit: int) -> list[dict[str, Any]]:
+    """Open timers that are due before this time, earliest first."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.due_at < before, *_OPEN)
+    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at).limit(limit))
+
+
+def open_of(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+    """The open timers of a run, earliest first."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, *_OPEN)
+    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at))

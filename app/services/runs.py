@@ -1,0 +1,285 @@
+"""Start, steer and end runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.auth.keys import Principal
+from app.auth.tokens import hook_hash
+from app.domain import servers as states
+from app.domain.errors import Conflict, InvalidStateTransition, NotFound, ValidationFailed
+from app.domain.ids import new_id
+from app.domain.plan import Plan
+from app.engine import operate, wake
+from app.engine import accept as accepting
+from app.engine.accept import Order
+from app.engine.journal import Hint, Journal, journal
+from app.record import locks, runs, servers, typestates
+from app.record.session import Tx
+from app.wiring import World
+from chains import catalogue
+from chains.catalogue import Workflow
+from tasks.step import REGISTRY
+
+__all__ = [
+    "Order",
+    "act",
+    "cancel",
+    "execute_hook",
+    "preview",
+    "release_lock",
+    "retry",
+    "start",
+    "type_",
+    "types",
+]
+
+
+def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
+    """Accept a run; returns its row. The commit is the promise that it will end."""
+    run_id = new_id("run")
+
+    def work(tx: Tx) -> Journal:
+        check_order(tx, order)
+        return accepting.accept(tx, run_id, order, principal.actor)
+
+    return rung(world, world.db.write(work))
+
+
+def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:
+    """What a run would do: steps, targets, locks, duration, and what compensation would undo. Stores nothing."""
+
+    def work(tx: Tx) -> dict[str, Any]:
+        check_order(tx, order)
+        kind = catalogue.lookup(order.type)
+        given = {**kind.check(order.input), **_resource_input(kind, order)}
+        steps = plan_steps(kind.plan(given), order.resource_id)
+        undo = [step["key"] for step in reversed(steps) if step["undo"]]
+        resource = f"{kind.resource}/{order.resource_id}" if kind.locks else None
+        return {
+            "type": kind.name,
+            "resourceType": kind.resource,
+            "resourceId": order.resource_id,
+            "onFailure": order.on_failure or kind.on_failure,
+            "steps": steps,
+            "locks": [] if resource is None else [_lock_shown(tx, resource)],
+            "estimatedDurationMs": runs.usual_duration(tx, kind.name) or kind.eta_ms,
+            "compensation": undo,
+        }
+
+    return world.db.read(work)
+
+
+def cancel(
+    world: World, principal: Principal, run_id: str, reason: str | None = None, mode: str = "graceful"
+) -> dict[str, Any]:
+    """Ask a run to stop; returns its row as it then is."""
+    killed: list[str] = []
+
+    def work(tx: Tx) -> Journal:
+        with journal(tx, run_id) as j:
+            killed[:] = operate.cancel(j, principal.actor, mode=mode, reason=reason)
+        return j
+
+    row = rung(world, world.db.write(work))
+    if killed:
+        _terminate(world, killed)
+    return row
+
+
+def retry(
+    world: World,
+    principal: Principal,
+    run_id: str,
+    from_step: str | None = None,
+    from_: str | None = None,
+    input: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """Repeat an ended or held run as a new one; returns the new run's row."""
+    if from_ not in (None, "earliest"):
+        raise ValidationFailed.of("from", f'{from_!r} is not "earliest"')
+    if from_step is not None and from_ is not None:
+        raise ValidationFailed.of("from", "give either fromStep or from, not both")
+    fresh = new_id("run")
+
+    def work(tx: Tx) -> Journal:
+        return accepting.retry(
+            tx,
+            run_id,
+            fresh,
+            principal.actor,
+            from_step=from_step,
+            earliest=from_ == "earliest",
+            edited=input,
+            reason=reason,
+        )
+
+    return rung(world, world.db.write(work))
+
+
+def act(
+    world: World,
+    principal: Principal,
+    run_id: str,
+    action: str,
+    step: str | None = None,
+    reason: str | None = None,
+) -> dict[str, Any]:
+    """One operator action on a run: resume, compensate, skip, resolve, pause, unpause."""
+
+    def work(tx: Tx) -> Journal:
+        with journal(tx, run_id) as j:
+            operate.act(j, action, principal.actor, step=step, reason=reason)
+        return j
+
+    return rung(world, world.db.write(work))
+
+
+def execute_hook(world: World, token: str, payload: Any) -> dict[str, Any]:
+    """Deliver the call of a hook; an exact repeat gets the first answer again."""
+    answer, hints = world.db.write(lambda tx: wake.execute_hook(tx, hook_hash(token), payload))
+    world.ring(hints)
+    return answer
+
+
+def types(world: World) -> list[dict[str, Any]]:
+    """The catalogue."""
+    paused = world.db.read(typestates.paused)
+    usual = {name: world.db.read(lambda tx, n=name: runs.usual_duration(tx, n)) for name in catalogue.types()}  # type: ignore[misc]
+    return [
+        _type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(catalogue.types().items())
+    ]
+
+
+def type_(world: World, name: str) -> dict[str, Any]:
+    """One type of the catalogue; raises `NotFound`."""
+    found = next((shown for shown in types(world) if shown["type"] == name), None)
+    if found is None:
+        raise NotFound(f"there is no workflow type {name!r}", types=sorted(catalogue.types()))
+    return found
+
+
+def type_action(
+    world: World, principal: Principal, name: str, action: str, reason: str | None = None
+) -> dict[str, Any]:
+    """Pause or resume a type: a paused type accepts no new runs."""
+    type_(world, name)
+    if action not in ("pause", "resume"):
+        raise ValidationFailed.of("action", f"{action!r} is not one of pause, resume")
+    world.db.write(lambda tx: typestates.change(tx, name, action == "pause", principal.actor, reason))
+    return type_(world, name)
+
+
+def release_lock(world: World, principal: Principal, resource: str, reason: str | None = None) -> None:
+    """Take a lock away from the run that holds it; audited on that run."""
+
+    def work(tx: Tx) -> list[Hint]:
+        held = locks.holder(tx, resource)
+        if held is None:
+            raise NotFound(f"nobody holds a lock on {resource}", resource=resource)
+        with journal(tx, held["run_id"]) as j:
+            locks.enter(tx, resource)
+            locks.release(tx, resource)
+            j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
+        return wake.grant_waiting(tx, resource)
+
+    world.ring(world.db.write(work))
+
+
+def check_order(tx: Tx, order: Order) -> None:
+    """Refuse what cannot be accepted whatever the plan says; raises `Rejected` errors."""
+    kind = catalogue.lookup(order.type)
+    if order.on_failure not in (None, "compensate", "hold"):
+        raise ValidationFailed.of("onFailure", f'{order.on_failure!r} is neither "compensate" nor "hold"')
+    if order.on_conflict not in ("reject", "queue"):
+        raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
+    paused = typestates.paused(tx).get(kind.name)
+    if paused is not None:
+        raise Conflict(
+            f"{kind.name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused"
+        )
+    if kind.resource == "server" and order.resource_id is not None and kind.name != "server.register":
+        _check_server(tx, kind, order)
+
+
+def rung(world: World, j: Journal) -> dict[str, Any]:
+    """Publish what a committed transaction wants published; returns the run's row."""
+    world.ring(j.hints)
+    return j.run
+
+
+def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
+    """The steps of a plan as the API shows them, in order."""
+    shown = []
+    for row in plan.rows():
+        step = REGISTRY.get(row.name)
+        shown.append(
+            {
+                "key": row.key,
+                "name": row.key if step is None else step.spec.title,
+                "kind": row.kind,
+                "queue": row.queue,
+                "branch": row.branch or None,
+                "target": target,
+                "values": dict(row.values),
+                "timeoutMs": row.timeout_ms,
+                "retry": None if step is None else step.retry.shown(),
+                "undo": row.undoable,
+                "atMostOnce": False if step is None else step.at_most_once,
+            }
+        )
+    return shown
+
+
+def _check_server(tx: Tx, kind: Workflow, order: Order) -> None:
+    row = servers.read_server(tx, str(order.resource_id))
+    if row is None:
+        raise NotFound(f"there is no server {order.resource_id}")
+    action = str(order.input.get("action") or kind.name.partition(".")[2])
+    allowed = states.allowed_actions(row["state"], maintenance=row["maintenance"])
+    if order.on_conflict == "reject" and action in states.ACTIONS and action not in allowed:
+        raise InvalidStateTransition(
+            f"server {row['id']} is {row['state']}{' in maintenance' if row['maintenance'] else ''}, "
+            f"which does not allow {action}",
+            current=row["state"],
+            allowedActions=allowed,
+        )
+
+
+def _resource_input(kind: Workflow, order: Order) -> dict[str, str]:
+    if kind.resource is None:
+        return {}
+    if order.resource_id is None:
+        raise ValidationFailed.of("resourceId", f"{kind.name} works on a {kind.resource}: name it")
+    return {f"{kind.resource}_id": order.resource_id}
+
+
+def _lock_shown(tx: Tx, resource: str) -> dict[str, Any]:
+    held = locks.holder(tx, resource)
+    return {"resource": resource, "holder": held["run_id"] if held else None}
+
+
+def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int | None) -> dict[str, Any]:
+    return {
+        "type": kind.name,
+        "resource": kind.resource,
+        "description": kind.description,
+        "expects": kind.expects,
+        "steps": plan_steps(kind.plan(kind.example)) if kind.example is not None else [],
+        "onFailure": kind.on_failure,
+        "holdMs": kind.hold_ms,
+        "expectedDurationMs": usual or kind.eta_ms,
+        "paused": paused is not None,
+        "reason": paused["reason"] if paused else None,
+    }
+
+
+def _terminate(world: World, task_ids: Sequence[str]) -> None:
+    """Best effort: SQL has ended the steps already, and the fence refuses whatever they still report."""
+    try:
+        world.celery.control.revoke(list(task_ids), terminate=True, signal="SIGKILL")
+    except OSError:
+        return
+    except Exception as error:  # kombu wraps whatever the broker's client raises; none of it matters here.
+        if not type(error).__module__.startswith(("kombu", "redis")):
+            raise

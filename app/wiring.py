@@ -1,0 +1,98 @@
+"""The composition root: settings become a database, a broker, keys and bells, in one place."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from celery import Celery
+from redis import Redis
+
+from app.auth.seal import Opener, Sealer, opener, sealer
+from app.auth.tokens import Cursors, cursors
+from app.config import Settings, load
+from app.engine.dispatch import Ring, background, ringer
+from app.engine.timers import TimerSet
+from app.record.session import Database
+
+Role = Literal["api", "worker", "reconciler", "cli"]
+API_STATEMENT_MS = 5_000  # No statement of a request may take longer.
+
+
+@dataclass(frozen=True)
+class World:
+    """What every door of the service is given."""
+
+    settings: Settings
+    role: Role
+    db: Database
+    ring: Ring
+    celery: Celery
+    redis: Redis  # With short patience.
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """Signs page cursors."""
+        return cursors(self.settings)
+
+    @cached_property
+    def sealer(self) -> Sealer:
+        """Seals credentials; whoever can seal cannot open."""
+        return sealer(self.settings)
+
+    @cached_property
+    def opener(self) -> Opener:
+        """Opens credentials; only workers use it."""
+        return opener(self.settings)
+
+
+def wire(settings: Settings | None = None, role: Role = "api") -> World:
+    """Put a process together; nothing connects before it is used."""
+    settings = settings or load()
+    db = Database(settings.database, statement_timeout_ms=API_STATEMENT_MS if role == "api" else 0)
+    app = celery_app(settings, worker=role == "worker")
+    quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+    ring = ringer(app, TimerSet(quick, settings.redis_prefix))
+    if role == "api":
+        ring = background(ring)
+    return World(settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick)
+
+
+def celery_app(settings: Settings, *, worker: bool) -> Celery:
+    """The Celery application, tuned for workers or for publishers (durability of transport: none is assumed)."""
+    app = Celery("windlass", broker=settings.redis, set_as_current=worker)
+    transport = {
+        "global_keyprefix": settings.redis_prefix,
+        "visibility_timeout": 3600,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+    patience = (
+        {"socket_timeout": 10, "socket_connect_timeout": 3}
+        if worker
+        else {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
+    )
+    app.conf.update(
+        broker_transport_options={**transport, **patience},
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        task_default_queue="default",
+        task_create_missing_queues=True,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_acks_late=False,
+        task_reject_on_worker_lost=False,
+        task_publish_retry=False,
+        task_serializer="json",
+        accept_content=["json"],
+        result_accept_content=["json"],
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_max_tasks_per_child=50_000,
+        worker_soft_shutdown_timeout=settings.soft_shutdown_s,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+    )
+    return app

@@ -1,0 +1,133 @@
+"""The catalogue of workflow types: `@workflow` declares one, `lookup` finds it by name.
+
+    @workflow("server.provision", resource="server", expects=Provision, eta="25m")
+    def provision(given):
+        return server.reserve() | server.power(state="on")
+
+``chains/server/provision.py`` is ``server.provision``; hyphens of a type are underscores in its path. The
+function gets the validated input and returns a plan; it must be pure, since a plan is made again when a
+map opens. A plan is wired when its module is imported, with the names that ``expects`` declares.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from marshmallow import Schema
+from marshmallow import ValidationError as SchemaError
+
+import chains
+from app.domain.clock import duration_ms
+from app.domain.errors import PlanError, ValidationFailed
+from app.domain.plan import SPACING, Map, Plan
+
+Compose = Callable[[Mapping[str, Any]], Plan]
+OnFailure = Literal["compensate", "hold"]
+_TYPES: dict[str, "Workflow"] = {}
+_loaded = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """One type of the catalogue."""
+
+    name: str
+    compose: Compose
+    resource: str | None  # Kind of resource it works on and locks: "server".
+    expects: type[Schema]
+    eta_ms: int
+    on_failure: OnFailure
+    hold_ms: int
+    locks: bool
+    description: str
+    always: tuple[str, ...]  # Names that every input has besides those of the schema.
+    example: Mapping[str, Any] | None
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The input with its types checked and defaults filled in; raises `ValidationFailed` by field."""
+        try:
+            loaded: dict[str, Any] = self.expects().load(dict(given))
+        except SchemaError as error:
+            fields = {f"input.{name}": _sentence(text) for name, text in error.normalized_messages().items()}
+            raise ValidationFailed("; ".join(f"{k}: {v}" for k, v in fields.items()), fields=fields) from None
+        return loaded
+
+    def plan(self, given: Mapping[str, Any]) -> Plan:
+        """The plan for this input; raises `PlanError` when it cannot be wired."""
+        plan = self.compose(given)
+        plan.wire({*given, *self.expects().fields, *self.always})
+        return plan
+
+
+def workflow(
+    name: str,
+    *,
+    expects: type[Schema] = Schema,
+    resource: str | None = None,
+    eta: str | int = "1m",
+    on_failure: OnFailure = "compensate",
+    hold: str | int = "15m",
+    locks: bool = True,
+    example: Mapping[str, Any] | None = None,
+) -> Callable[[Compose], Workflow]:
+    """Declare a workflow type; with an ``example`` input its plan is wired here and now."""
+
+    def declare(compose: Compose) -> Workflow:
+        found = Workflow(
+            name=name,
+            compose=compose,
+            resource=resource,
+            expects=expects,
+            eta_ms=duration_ms(eta),
+            on_failure=on_failure,
+            hold_ms=duration_ms(hold),
+            locks=locks and resource is not None,
+            description=(compose.__doc__ or "").strip(),
+            always=() if resource is None else (f"{resource}_id",),
+            example=example,
+        )
+        if example is not None:
+            found.plan(example)
+        _TYPES[name] = found
+        return found
+
+    return declare
+
+
+def lookup(name: str) -> Workflow:
+    """The type of this name; raises `ValidationFailed` on ``type``."""
+    found = types().get(name)
+    if found is None:
+        raise ValidationFailed.of("type", f"{name!r} is not in the catalogue: {', '.join(sorted(types()))}")
+    return found
+
+
+def types() -> Mapping[str, Workflow]:
+    """All types by name; the modules of the catalogue are imported on the first call."""
+    global _loaded
+    if not _loaded:
+        for module in pkgutil.walk_packages(chains.__path__, "chains."):
+            importlib.import_module(module.name)
+        _loaded = True
+    return _TYPES
+
+
+def hold_ms(name: str) -> int:
+    """How long a held run of this type waits for an operator."""
+    return lookup(name).hold_ms
+
+
+def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
+    """The map at this place of a type's plan."""
+    node = lookup(name).plan(given).nodes[ordinal // SPACING - 1]
+    if not isinstance(node, Map):
+        raise PlanError(f"{name} has no map at {ordinal}")
+    return node
+
+
+def _sentence(messages: Any) -> str:
+    if isinstance(messages, dict):
+        return "; ".join(f"{key}: {_sentence(value)}" for key, value in messages.items())
+    return " ".join(str(text) for text in messages) if isinstance(messages, list) else str(messages)

@@ -1,0 +1,28 @@
+"""server.decommission: a machine leaves the inventory."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from app.domain.plan import Plan
+from chains.catalogue import workflow
+from tasks import server
+
+
+class Decommission(Schema):
+    """Input of server.decommission."""
+
+    force = fields.Bool(load_default=False)
+
+
+@workflow(
+    "server.decommission", resource="server", expects=Decommission, eta="1m", example={"server_id": "srv"}
+)
+def decommission(given: Mapping[str, Any]) -> Plan:
+    """Turn a machine off and take it out of the inventory."""
+    return (
+        server.validate(action="decommission")
+        | server.drain(force=bool(given.get("force", False)))
+        | server.remove_record()
+    )

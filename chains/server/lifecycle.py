@@ -1,0 +1,75 @@
+"""server.lifecycle: power, release and maintenance of a machine."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from app.domain.plan import Plan
+from chains.catalogue import workflow
+from tasks import server
+
+
+class Lifecycle(Schema):
+    """Input of server.lifecycle."""
+
+    action = fields.Str(
+        required=True,
+        validate=validate.OneOf(["powerOn", "powerOff", "reboot", "deprovision", "maintenance"]),
+    )
+    mode = fields.Str(validate=validate.OneOf(["soft", "hard"]))
+    enabled = fields.Bool()
+
+    @validates_schema
+    def fits(self, given: dict[str, Any], **_kw: Any) -> None:
+        """`enabled` belongs to maintenance and is required there."""
+        if given.get("action") == "maintenance" and "enabled" not in given:
+            raise ValidationError("maintenance needs enabled: true or false", "enabled")
+
+
+def _power_on(_given: Mapping[str, Any]) -> Plan:
+    return server.switch_power(state="on") | server.settle()
+
+
+def _power_off(given: Mapping[str, Any]) -> Plan:
+    return server.switch_power(state="off", mode=given.get("mode", "soft")) | server.settle()
+
+
+def _reboot(given: Mapping[str, Any]) -> Plan:
+    if given.get("mode", "soft") == "hard":
+        return server.hard_reset() | server.settle()
+    return server.switch_power(state="off", mode="soft") | server.switch_power(state="on") | server.settle()
+
+
+def _deprovision(_given: Mapping[str, Any]) -> Plan:
+    return (
+        server.switch_power(state="off")
+        | server.boot_from(device="default")
+        | server.free()
+        | server.settle(state="available")
+    )
+
+
+def _maintenance(given: Mapping[str, Any]) -> Plan:
+    return server.set_maintenance(enabled=bool(given.get("enabled", True))) | server.settle()
+
+
+PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
+    "powerOn": _power_on,
+    "powerOff": _power_off,
+    "reboot": _reboot,
+    "deprovision": _deprovision,
+    "maintenance": _maintenance,
+}
+
+
+@workflow(
+    "server.lifecycle",
+    resource="server",
+    expects=Lifecycle,
+    eta="1m",
+    example={"server_id": "srv", "action": "reboot"},
+)
+def lifecycle(given: Mapping[str, Any]) -> Plan:
+    """Turn a machine on or off, reboot it, give it back, or take it out of service."""
+    return server.validate(action=given["action"]) | PLANS[given["action"]](given)

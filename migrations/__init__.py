@@ -1,0 +1,1 @@
+"""Schema migrations, expand and contract only."""

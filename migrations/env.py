@@ -1,0 +1,20 @@
+"""Runs the migrations on the database that `app.record.migrate` names."""
+
+from alembic import context
+
+from app.record.session import Database
+from app.record.tables import metadata
+
+LOCK_KEY = 7_204_811  # Two processes that upgrade at once take turns.
+
+database = Database(context.config.attributes["url"])
+with database.engine.connect() as connection:
+    if not database.sqlite:
+        connection.exec_driver_sql("SET lock_timeout = '10s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCK_KEY})")
+        connection.commit()
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=database.sqlite)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()
+database.dispose()

@@ -1,0 +1,784 @@
+"""initial schema"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "api_key",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column(
+            "scopes",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("callback_secret", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("used_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_api_key")),
+    )
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_api_key_name",
+            ["tenant_id", "name"],
+            unique=True,
+            postgresql_where=sa.text("revoked_at IS NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL"),
+        )
+        batch_op.create_index("uq_api_key_prefix", ["prefix"], unique=True)
+
+    op.create_table(
+        "api_request",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("principal", sa.Text(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column(
+            "headers",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "body",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "principal", "route", "key", name=op.f("pk_api_request")),
+    )
+    with op.batch_alter_table("api_request", schema=None) as batch_op:
+        batch_op.create_index("ix_api_request_age", ["tenant_id", "at"], unique=False)
+
+    op.create_table(
+        "beat",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("instance", sa.Text(), nullable=False),
+        sa.Column(
+            "facts",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "kind", "instance", name=op.f("pk_beat")),
+    )
+    op.create_table(
+        "bmc_gate",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("server_id", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=True),
+        sa.Column("held_until", sa.BigInteger(), nullable=True),
+        sa.Column("refused", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("login_after", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "server_id", name=op.f("pk_bmc_gate")),
+    )
+    op.create_table(
+        "intent",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "operation", "fence", name=op.f("pk_intent")),
+    )
+    op.create_table(
+        "lock",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("granted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "resource", name=op.f("pk_lock")),
+    )
+    with op.batch_alter_table("lock", schema=None) as batch_op:
+        batch_op.create_index("ix_lock_run", ["tenant_id", "run_id"], unique=False)
+
+    op.create_table(
+        "lock_fence",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "resource", name=op.f("pk_lock_fence")),
+    )
+    op.create_table(
+        "lock_waiter",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("ticket", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "resource", "ticket", name=op.f("pk_lock_waiter")),
+    )
+    with op.batch_alter_table("lock_waiter", schema=None) as batch_op:
+        batch_op.create_index("ix_lock_waiter_run", ["tenant_id", "run_id"], unique=False)
+
+    op.create_table(
+        "meta",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "pool",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "labels",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_pool")),
+    )
+    with op.batch_alter_table("pool", schema=None) as batch_op:
+        batch_op.create_index("uq_pool_name", ["tenant_id", "name"], unique=True)
+
+    op.create_table(
+        "run",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("goal", sa.Text(), nullable=True),
+        sa.Column("resource_type", sa.Text(), nullable=True),
+        sa.Column("resource_id", sa.Text(), nullable=True),
+        sa.Column("triggered_by", sa.Text(), nullable=False),
+        sa.Column(
+            "input",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "output",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "tags",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("on_failure", sa.Text(), nullable=False),
+        sa.Column("error_code", sa.Text(), nullable=True),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("error_step", sa.Text(), nullable=True),
+        sa.Column(
+            "waiting_on",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("priority", sa.Integer(), server_default=sa.text("5"), nullable=False),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("request_hash", sa.Text(), nullable=True),
+        sa.Column("callback_url", sa.Text(), nullable=True),
+        sa.Column("parent_run_id", sa.Text(), nullable=True),
+        sa.Column("retry_of", sa.Text(), nullable=True),
+        sa.Column("from_step", sa.Text(), nullable=True),
+        sa.Column("traceparent", sa.Text(), nullable=True),
+        sa.Column("event_seq", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("dispatch_gen", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("expect_since", sa.BigInteger(), nullable=True),
+        sa.Column("expect_queue", sa.Text(), nullable=True),
+        sa.Column("dispatch_attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("paused_from", sa.Text(), nullable=True),
+        sa.Column("cancel_requested_at", sa.BigInteger(), nullable=True),
+        sa.Column("cancel_mode", sa.Text(), nullable=True),
+        sa.Column("eta_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_run")),
+        postgresql_with={"fillfactor": "80"},
+    )
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.create_index("ix_run_actor", ["tenant_id", "triggered_by", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_ended",
+            ["tenant_id", "completed_at", "type", "status"],
+            unique=False,
+            postgresql_where=sa.text("completed_at IS NOT NULL"),
+            sqlite_where=sa.text("completed_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_run_expected",
+            ["tenant_id", "expect_since"],
+            unique=False,
+            postgresql_where=sa.text("expect_since IS NOT NULL"),
+            sqlite_where=sa.text("expect_since IS NOT NULL"),
+        )
+        batch_op.create_index("ix_run_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_open",
+            ["tenant_id", "created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "ix_run_parent",
+            ["tenant_id", "parent_run_id"],
+            unique=False,
+            postgresql_where=sa.text("parent_run_id IS NOT NULL"),
+            sqlite_where=sa.text("parent_run_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_run_resource", ["tenant_id", "resource_type", "resource_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "ix_run_retries",
+            ["tenant_id", "retry_of"],
+            unique=False,
+            postgresql_where=sa.text("retry_of IS NOT NULL"),
+            sqlite_where=sa.text("retry_of IS NOT NULL"),
+        )
+        batch_op.create_index("ix_run_status", ["tenant_id", "status", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_run_type", ["tenant_id", "type", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_type_status", ["tenant_id", "type", "status", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "uq_run_idempotency",
+            ["tenant_id", "idempotency_key"],
+            unique=True,
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_run_live_retry",
+            ["tenant_id", "retry_of"],
+            unique=True,
+            postgresql_where=sa.text(
+                "retry_of IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')"
+            ),
+            sqlite_where=sa.text(
+                "retry_of IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')"
+            ),
+        )
+
+    op.create_table(
+        "server",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "tags",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("persona", sa.Text(), nullable=True),
+        sa.Column("pool_id", sa.Text(), nullable=True),
+        sa.Column("protocol", sa.Text(), nullable=False),
+        sa.Column("bmc_address", sa.Text(), nullable=False),
+        sa.Column("bmc_fingerprint", sa.Text(), nullable=True),
+        sa.Column("credential", sa.Text(), nullable=True),
+        sa.Column("credential_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("boot_mac", sa.Text(), nullable=True),
+        sa.Column("serial", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state_before", sa.Text(), nullable=True),
+        sa.Column("maintenance", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("power", sa.Text(), nullable=True),
+        sa.Column("health", sa.Text(), server_default="unknown", nullable=False),
+        sa.Column(
+            "failure_reasons",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("last_check_at", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "hardware",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "image",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("reserved_by", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_server")),
+    )
+    with op.batch_alter_table("server", schema=None) as batch_op:
+        batch_op.create_index("ix_server_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_server_pool", ["tenant_id", "pool_id", "state"], unique=False)
+        batch_op.create_index(
+            "uq_server_bmc",
+            ["tenant_id", "bmc_address"],
+            unique=True,
+            postgresql_where=sa.text("state <> 'decommissioned'"),
+            sqlite_where=sa.text("state <> 'decommissioned'"),
+        )
+
+    op.create_table(
+        "totals",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("runs", sa.BigInteger(), nullable=False),
+        sa.Column("duration_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "type", "status", name=op.f("pk_totals")),
+    )
+    op.create_table(
+        "type_state",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "type", name=op.f("pk_type_state")),
+    )
+    op.create_table(
+        "webhook",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "events",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_until", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook")),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column(
+            "body",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"],
+            ["webhook.tenant_id", "webhook.id"],
+            name=op.f("fk_delivery_webhook"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_delivery_due",
+            ["tenant_id", "next_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
+            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_webhook", ["tenant_id", "webhook_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "uq_delivery_once",
+            ["tenant_id", "webhook_id", "run_id", "seq"],
+            unique=True,
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "event",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column(
+            "payload",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_event_run"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "run_id", "seq", name=op.f("pk_event")),
+    )
+    op.create_table(
+        "hook",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column(
+            "payload",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("payload_hash", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("executed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"], ["run.tenant_id", "run.id"], name=op.f("fk_hook_run"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_hook")),
+    )
+    with op.batch_alter_table("hook", schema=None) as batch_op:
+        batch_op.create_index("ix_hook_step", ["tenant_id", "run_id", "step"], unique=False)
+        batch_op.create_index("uq_hook_token", ["token_hash"], unique=True)
+
+    op.create_table(
+        "step",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("branch", sa.Text(), server_default="", nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column(
+            "given",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "output",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "error",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "ref",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("progress", sa.Text(), nullable=True),
+        sa.Column("timeout_ms", sa.BigInteger(), nullable=False),
+        sa.Column("alone", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("undoable", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lost", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("gen", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("polls", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("pending", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("succeeded", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("outcome", sa.Text(), server_default="none", nullable=False),
+        sa.Column("unsure", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=True),
+        sa.Column("task_id", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("retry_at", sa.BigInteger(), nullable=True),
+        sa.Column("deadline_at", sa.BigInteger(), nullable=True),
+        sa.Column("expect_since", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "signal",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("reused_from", sa.Text(), nullable=True),
+        sa.Column("undoes", sa.Text(), nullable=True),
+        sa.Column("compensated_at", sa.BigInteger(), nullable=True),
+        sa.Column("first_started_at", sa.BigInteger(), nullable=True),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("completed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"], ["run.tenant_id", "run.id"], name=op.f("fk_step_run"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "run_id", "phase", "key", name=op.f("pk_step")),
+        postgresql_with={"fillfactor": "70"},
+    )
+    with op.batch_alter_table("step", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_step_expected",
+            ["tenant_id", "expect_since"],
+            unique=False,
+            postgresql_where=sa.text("expect_since IS NOT NULL"),
+            sqlite_where=sa.text("expect_since IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_step_leases",
+            ["tenant_id", "lease_until"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index(
+            "ix_step_task",
+            ["tenant_id", "task_id"],
+            unique=False,
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.create_index("uq_step_ordinal", ["tenant_id", "run_id", "phase", "ordinal"], unique=True)
+
+    op.create_table(
+        "subscription",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"],
+            ["webhook.tenant_id", "webhook.id"],
+            name=op.f("fk_subscription_webhook"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "event", "webhook_id", name=op.f("pk_subscription")),
+    )
+    op.create_table(
+        "timer",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("fired_at", sa.BigInteger(), nullable=True),
+        sa.Column("cancelled_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_timer_run"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_timer")),
+    )
+    with op.batch_alter_table("timer", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_timer_due",
+            ["tenant_id", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+            sqlite_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+        )
+        batch_op.create_index("ix_timer_run", ["tenant_id", "run_id"], unique=False)
+        batch_op.create_index(
+            "uq_timer_open",
+            ["tenant_id", "run_id", "phase", "step", "purpose"],
+            unique=True,
+            postgresql_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+            sqlite_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+        )
+
+    op.create_table(
+        "delivery_attempt",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("latency_ms", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "delivery_id"],
+            ["delivery.tenant_id", "delivery.id"],
+            name=op.f("fk_delivery_attempt_delivery"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "delivery_id", "attempt", name=op.f("pk_delivery_attempt")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("delivery_attempt")
+    with op.batch_alter_table("timer", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_timer_open",
+            postgresql_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+            sqlite_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+        )
+        batch_op.drop_index("ix_timer_run")
+        batch_op.drop_index(
+            "ix_timer_due",
+            postgresql_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+            sqlite_where=sa.text("fired_at IS NULL AND cancelled_at IS NULL"),
+        )
+
+    op.drop_table("timer")
+    op.drop_table("subscription")
+    with op.batch_alter_table("step", schema=None) as batch_op:
+        batch_op.drop_index("uq_step_ordinal")
+        batch_op.drop_index(
+            "ix_step_task",
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index(
+            "ix_step_leases",
+            postgresql_where=sa.text("status = 'running'"),
+            sqlite_where=sa.text("status = 'running'"),
+        )
+        batch_op.drop_index(
+            "ix_step_expected",
+            postgresql_where=sa.text("expect_since IS NOT NULL"),
+            sqlite_where=sa.text("expect_since IS NOT NULL"),
+        )
+
+    op.drop_table("step")
+    with op.batch_alter_table("hook", schema=None) as batch_op:
+        batch_op.drop_index("uq_hook_token")
+        batch_op.drop_index("ix_hook_step")
+
+    op.drop_table("hook")
+    op.drop_table("event")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_delivery_once",
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_delivery_webhook")
+        batch_op.drop_index(
+            "ix_delivery_due",
+            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
+            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
+        )
+
+    op.drop_table("delivery")
+    op.drop_table("webhook")
+    op.drop_table("type_state")
+    op.drop_table("totals")
+    with op.batch_alter_table("server", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_server_bmc",
+            postgresql_where=sa.text("state <> 'decommissioned'"),
+            sqlite_where=sa.text("state <> 'decommissioned'"),
+        )
+        batch_op.drop_index("ix_server_pool")
+        batch_op.drop_index("ix_server_newest")
+
+    op.drop_table("server")
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_run_live_retry",
+            postgresql_where=sa.text(
+                "retry_of IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')"
+            ),
+            sqlite_where=sa.text(
+                "retry_of IS NOT NULL AND status NOT IN ('completed', 'failed', 'cancelled')"
+            ),
+        )
+        batch_op.drop_index(
+            "uq_run_idempotency",
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_run_type_status")
+        batch_op.drop_index("ix_run_type")
+        batch_op.drop_index("ix_run_status")
+        batch_op.drop_index(
+            "ix_run_retries",
+            postgresql_where=sa.text("retry_of IS NOT NULL"),
+            sqlite_where=sa.text("retry_of IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_run_resource")
+        batch_op.drop_index(
+            "ix_run_parent",
+            postgresql_where=sa.text("parent_run_id IS NOT NULL"),
+            sqlite_where=sa.text("parent_run_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_run_open",
+            postgresql_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.drop_index("ix_run_newest")
+        batch_op.drop_index(
+            "ix_run_expected",
+            postgresql_where=sa.text("expect_since IS NOT NULL"),
+            sqlite_where=sa.text("expect_since IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_run_ended",
+            postgresql_where=sa.text("completed_at IS NOT NULL"),
+            sqlite_where=sa.text("completed_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_run_actor")
+
+    op.drop_table("run")
+    with op.batch_alter_table("pool", schema=None) as batch_op:
+        batch_op.drop_index("uq_pool_name")
+
+    op.drop_table("pool")
+    op.drop_table("meta")
+    with op.batch_alter_table("lock_waiter", schema=None) as batch_op:
+        batch_op.drop_index("ix_lock_waiter_run")
+
+    op.drop_table("lock_waiter")
+    op.drop_table("lock_fence")
+    with op.batch_alter_table("lock", schema=None) as batch_op:
+        batch_op.drop_index("ix_lock_run")
+
+    op.drop_table("lock")
+    op.drop_table("intent")
+    op.drop_table("bmc_gate")
+    op.drop_table("beat")
+    with op.batch_alter_table("api_request", schema=None) as batch_op:
+        batch_op.drop_index("ix_api_request_age")
+
+    op.drop_table("api_request")
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.drop_index("uq_api_key_prefix")
+        batch_op.drop_index(
+            "uq_api_key_name",
+            postgresql_where=sa.text("revoked_at IS NULL"),
+            sqlite_where=sa.text("revoked_at IS NULL"),
+        )
+
+    op.drop_table("api_key")

@@ -1,0 +1,1 @@
+"""The steps: what touches the world."""

@@ -1,0 +1,74 @@
+"""What a step is given: who it is, how to reach the world, how to report."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.auth.secrets import redact
+from app.domain.errors import StepError
+from app.record.session import Database
+from tasks.world import Capabilities, GatedBMC
+
+LOG_BYTES = 65_536  # What one attempt may log.
+
+
+class Cancelled(StepError):
+    """The run was asked to stop while the step ran."""
+
+    code = "CANCELLED"
+    retryable = False
+
+
+@dataclass
+class Context:
+    """One attempt of one step.
+
+    ``operation_id`` is the same for every attempt of the step: pass it to whatever honours idempotency
+    keys. ``fence`` grows with every attempt: pass it to whatever can refuse an older one.
+    """
+
+    run_id: str
+    type: str
+    step: str
+    phase: str
+    attempt: int
+    fence: int
+    unsure: bool  # An earlier attempt may have taken effect.
+    goal: str | None  # While undoing: where the run ends, "failed" or "cancelled".
+    triggered_by: str
+    db: Database = field(repr=False)
+    capabilities: Capabilities = field(repr=False)
+    cancelled: Callable[[], bool] = field(repr=False)
+    logs: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    _logged: int = field(default=0, repr=False)
+
+    @property
+    def operation_id(self) -> str:
+        """The idempotency key of the step's effect."""
+        return f"{self.run_id}/{self.phase}/{self.step}"
+
+    def log(self, message: str, **fields: Any) -> None:
+        """Write a line to the run's event log; at most 64 KiB an attempt, secrets are redacted."""
+        line = {"message": message, **({"fields": redact(fields)} if fields else {})}
+        size = len(json.dumps(line, default=str))
+        if self._logged + size > LOG_BYTES:
+            if self._logged <= LOG_BYTES:
+                self.logs.append({"message": "the log of this attempt is full; the rest is not kept"})
+            self._logged = LOG_BYTES + 1
+            return
+        self._logged += size
+        self.logs.append(line)
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` when the run was asked to stop; for long bodies between two effects."""
+        if self.cancelled():
+            raise Cancelled("the run was asked to stop")
+
+    def hook(self, step: str | None = None) -> str:
+        """A URL that somebody outside may call once to end the wait of this operation, or of a later one."""
+        return self.capabilities.open_hook(self.run_id, step or self.step)
+
+    def bmc(self, server_id: str) -> GatedBMC:
+        """The management controller of a server (see `app.providers.bmc.BMC`)."""
+        return self.capabilities.bmc(server_id, self.run_id)

@@ -1,0 +1,61 @@
+"""The link and the error callback: the only Celery tasks there are.
+
+A link's message says "this run may be able to advance from this step on". The link claims in SQL, runs the
+steps of its segment and lets the chain go on only when the next link will find something to do. The error
+callback only wakes the engine: it fires for steps that succeeded and stays silent for steps that died, so
+what it says is never taken for a fact.
+"""
+
+from typing import Any
+
+import structlog
+from celery import Task
+
+from app.engine import wake
+from app.engine.execute import Ended, run_link
+from app.record import runs
+from chains.canvas import LINK, ON_ERROR
+from tasks.celery import app, runner, settings
+
+log = structlog.get_logger(__name__)
+
+
+class StepFailed(Exception):
+    """Tells Celery that a step has failed for good, so that Flower shows it and the callback wakes the engine."""
+
+
+@app.task(name=LINK, bind=True)
+def link(self: Task[Any, Any], run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
+    """Run one segment of a run."""
+    carried = self.request.chain
+    ended: Ended = run_link(
+        runner(),
+        run_id=run_id,
+        phase=phase,
+        key=first,
+        gen=gen,
+        task_id=self.request.id or "",
+        chained=bool(carried),
+    )
+    log.info("link.ended", run_id=run_id, phase=phase, first=first, gen=gen, word=ended.word)
+    if ended.failed:
+        raise StepFailed(f"{run_id} {first}: {ended.word}")
+    if not ended.chain_goes_on:
+        self.request.chain = None  # Ends the chain with a task that Flower shows as successful.
+    return {"ended": ended.word}
+
+
+@app.task(name=ON_ERROR, bind=True)
+def on_error(self: Task[Any, Any], task_id: str, run_id: str | None = None) -> None:
+    """A link ended badly, as Celery sees it: free what it held, and look at the run again."""
+    run = runner()
+    held = run.db.read(lambda tx: runs.held_by_task(tx, task_id))
+    for one in held:
+        bells = run.db.write(
+            lambda tx, one=one: wake.lose(  # type: ignore[misc]
+                tx, one["run_id"], one["phase"], one["key"], one["fence"], poison_limit=settings.poison_limit
+            )
+        )
+        run.ring(bells)
+    if run_id is not None and not held:
+        log.info("on_error.looked", run_id=run_id, task_id=task_id)

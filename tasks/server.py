@@ -1,0 +1,277 @@
+"""Steps on bare-metal servers: each is a wish for a state, and its undo stands under it."""
+
+from typing import Any
+
+from app.domain import servers as states
+from app.domain.errors import BmcConnectionFailed, Permanent
+from app.domain.policy import backoff
+from app.providers.bmc import PowerState, fingerprint
+from app.record import gates, servers
+from app.record.session import Tx
+from tasks.context import Context
+from tasks.step import Again, NothingHappened, operation, step
+
+PATIENT_BMC = backoff("2s", limit=4, cap="20s")
+POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
+UNDO_BMC = backoff("2s", limit=8, cap="2m")
+
+
+class WrongState(Permanent):
+    """The server is no longer in a state that allows this."""
+
+    code = "INVALID_STATE_TRANSITION"
+    nothing_happened = True
+
+
+@step(gives=("was", "bmc_address"))
+def validate(ctx: Context, server_id: str, action: str) -> dict[str, Any]:
+    """Check that the action is still allowed, and show in the server's state that it has begun."""
+
+    def begin(tx: Tx) -> dict[str, Any]:
+        row = servers.read_server(tx, server_id, lock=True)
+        if row is None:
+            raise WrongState(f"server {server_id} is gone", server=server_id)
+        shown = states.TRANSIENT.get(action, row["state"])
+        begun = row["state"] == shown and action in states.TRANSIENT
+        if not begun and action not in states.allowed_actions(row["state"], maintenance=row["maintenance"]):
+            raise WrongState(
+                f"server {server_id} is {row['state']}, which does not allow {action}", state=row["state"]
+            )
+        was = row["state_before"] if begun else row["state"]
+        servers.change_server(tx, server_id, {"state": shown, "state_before": was, "run_id": ctx.run_id})
+        return {"was": was, "bmc_address": row["bmc_address"]}
+
+    return ctx.db.write(begin)
+
+
+@validate.undo
+def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
+    """After a failure the server says `error` and names the run; after a cancel it is what it was."""
+
+    def mark(tx: Tx) -> None:
+        row = servers.read_server(tx, server_id, lock=True)
+        if row is None or row["run_id"] != ctx.run_id:
+            return
+        before = was or row["state_before"]
+        state = before if ctx.goal == "cancelled" and before not in (None, "registering") else "error"
+        reasons = [] if state != "error" else [f"{ctx.type} failed: see run {ctx.run_id}"]
+        servers.change_server(tx, server_id, {"state": state, "failure_reasons": reasons})
+
+    ctx.db.write(mark)
+
+
+@step
+def settle(ctx: Context, server_id: str, was: str | None, state: str | None = None) -> None:
+    """Show the state that the server has reached; without one it is what it was."""
+    changes = {"state": state or was, "state_before": None, "failure_reasons": []}
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {**changes, "health": "healthy"}))
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
+def connect_bmc(ctx: Context, server_id: str) -> None:
+    """Reach the controller and prove it by a command; a Redfish certificate is pinned at first sight."""
+    row = _row(ctx, server_id)
+    if row["protocol"] == "redfish" and row["bmc_fingerprint"] is None:
+        host, _, port = row["bmc_address"].rpartition(":")
+        seen = fingerprint(host.strip("[]"), int(port))
+        ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"bmc_fingerprint": seen}))
+        ctx.log("certificate pinned", fingerprint=seen)
+    identity = ctx.bmc(server_id).identify()
+    ctx.log(
+        "controller answered", vendor=identity.vendor, product=identity.product, firmware=identity.firmware
+    )
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="45s", gives="power_state")
+def register_host(ctx: Context, server_id: str) -> dict[str, Any]:
+    """Record who the machine is and whether it is on."""
+    bmc = ctx.bmc(server_id)
+    identity, power = bmc.identify(), bmc.power()
+    changes = {"power": power, "serial": identity.serial, "last_check_at": _now(ctx)}
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
+    return {"power_state": power}
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="2m", gives="hardware")
+def read_hardware(ctx: Context, server_id: str) -> dict[str, Any]:
+    """Read what the controller really offers: identity, firmware, sensors, inventory where it exists."""
+    hardware = ctx.bmc(server_id).hardware()
+    for part in hardware.get("unavailable", []):
+        ctx.log("not offered by this controller", **part)
+    return {"hardware": hardware}
+
+
+@step(gives="inspected_at")
+def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dict[str, Any]:
+    """Keep what was read; a machine that runs an image is provisioned, any other one available."""
+
+    def keep(tx: Tx) -> dict[str, Any]:
+        row = servers.read_server(tx, server_id, lock=True) or {}
+        serial = (hardware.get("identity") or {}).get("serial") or row.get("serial")
+        state = {"state": "provisioned" if row.get("image") else "available", "state_before": None}
+        seen = {"hardware": hardware, "serial": serial, "last_check_at": tx.now}
+        healthy = {"health": "healthy", "failure_reasons": []}
+        servers.change_server(tx, server_id, {**state, **seen, **healthy})
+        return {"inspected_at": tx.now}
+
+    return ctx.db.write(keep)
+
+
+@step(gives="reserved")
+def reserve(ctx: Context, server_id: str) -> dict[str, Any]:
+    """Take the machine out of the free capacity of its pool for this run, which holds its lock."""
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": ctx.run_id}))
+    return {"reserved": server_id}
+
+
+@reserve.undo
+def release(ctx: Context, server_id: str) -> None:
+    """Give the machine back; it may not have been taken."""
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": None, "image": None}))
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
+def boot_from(ctx: Context, server_id: str, device: str) -> None:
+    """Choose the device of the next boot and read it back."""
+    ctx.bmc(server_id).boot_from(device)
+    ctx.log("boot device set", device=device)
+
+
+@boot_from.undo(retry=UNDO_BMC)
+def boot_from_default(ctx: Context, server_id: str) -> None:
+    """Let the machine boot as it is set up to."""
+    ctx.bmc(server_id).boot_from("default")
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="90s", gives="power_state")
+def power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, Any]:
+    """Bring the machine to a power state and confirm it by reading back; already being there counts as done."""
+    ctx.bmc(server_id).ensure_power(state, soft=mode == "soft" and state == "off", within=60)
+    _note_power(ctx, server_id, state)
+    return {"power_state": state}
+
+
+@power.undo(retry=UNDO_BMC)
+def power_off(ctx: Context, server_id: str) -> None:
+    """A machine whose installation was given up is off."""
+    ctx.bmc(server_id).ensure_power("off", within=60)
+    _note_power(ctx, server_id, "off")
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="90s", gives="power_state")
+def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, Any]:
+    """Bring the machine to the power state that was asked for; going back is the caller's wish, not ours."""
+    ctx.bmc(server_id).ensure_power(state, soft=mode == "soft" and state == "off", within=60)
+    _note_power(ctx, server_id, state)
+    return {"power_state": state}
+
+
+@step(queue="bmc", timeout="60s", at_most_once=True, alone=True, gives="reset_at")
+def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
+    """Send a chassis reset: the one order that is never sent twice for the same operation."""
+    bmc = ctx.bmc(server_id)
+    ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence))
+    bmc.reset()
+    return {"reset_at": _now(ctx)}
+
+
+@hard_reset.observe
+def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
+    """Nothing was sent when the intent was never recorded; otherwise it cannot be told."""
+    sent = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
+    return None if sent else NothingHappened()
+
+
+@step(retry=PATIENT_BMC, timeout="30s")
+def order_image(ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str) -> None:
+    """Tell the boot service what the machine gets at its next boot, and whom the installer calls when done."""
+    ctx.capabilities.boot.order(bmc_address, image, ctx.hook(step="install"))
+    ctx.log("installation ordered", image=image.get("url"))
+
+
+@order_image.undo
+def withdraw_image(ctx: Context, server_id: str, bmc_address: str = "") -> None:
+    """Withdraw the order: a machine that boots again installs nothing."""
+    if bmc_address:
+        ctx.capabilities.boot.withdraw(bmc_address)
+
+
+@operation(gives="installed_image", timeout="30m", every=POLLS)
+def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
+    """Wait for the installer: it calls the hook, and the boot service is asked now and then."""
+    return {"bmcAddress": bmc_address}
+
+
+@install.poll
+def installed(
+    ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str, called: Any = None
+) -> Again | dict[str, Any]:
+    """The installer's call decides; without one the boot service is asked."""
+    if called is not None and called.get("status") != "ok":
+        raise Permanent(
+            f"the installer of {server_id} reported {called.get('status')!r}: {called.get('message', '')}"
+        )
+    if called is None and not ctx.capabilities.boot.installed(bmc_address):
+        return Again("the installer has not called yet")
+    return {"installed_image": image}
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
+def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> None:
+    """The machine is on, and the inventory knows what it runs."""
+    if ctx.bmc(server_id).power() != "on":
+        raise BmcConnectionFailed(f"server {server_id} is off although its installation ended", reason="off")
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"image": installed_image, "power": "on"}))
+
+
+@step
+def free(ctx: Context, server_id: str) -> None:
+    """The machine belongs to nobody and runs nothing."""
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": None, "image": None}))
+
+
+@step
+def set_maintenance(ctx: Context, server_id: str, enabled: bool) -> None:
+    """Take the machine out of service, or back."""
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"maintenance": enabled}))
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="90s")
+def drain(ctx: Context, server_id: str, force: bool = False) -> None:
+    """Turn the machine off; with ``force`` a controller that cannot be reached does not stand in the way."""
+    try:
+        ctx.bmc(server_id).ensure_power("off", within=60)
+    except BmcConnectionFailed:
+        if not force:
+            raise
+        ctx.log("the controller cannot be reached; going on because of force")
+
+
+@step
+def remove_record(ctx: Context, server_id: str) -> None:
+    """Take the machine out of the inventory and forget its credential."""
+    changes = {
+        "state": "decommissioned",
+        "credential": None,
+        "reserved_by": None,
+        "pool_id": None,
+        "image": None,
+    }
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
+
+
+def _row(ctx: Context, server_id: str) -> dict[str, Any]:
+    row = ctx.db.read(lambda tx: servers.read_server(tx, server_id))
+    if row is None:
+        raise WrongState(f"server {server_id} is gone", server=server_id)
+    return row
+
+
+def _now(ctx: Context) -> int:
+    return ctx.db.read(lambda tx: tx.now)
+
+
+def _note_power(ctx: Context, server_id: str, state: str) -> None:
+    ctx.log("power confirmed", state=state)
+    now = _now(ctx)
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"power": state, "last_check_at": now}))

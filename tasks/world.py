@@ -1,0 +1,144 @@
+"""What steps can do to the world: controllers behind their gates, hooks, the inventory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from app.auth.seal import Opener, binding
+from app.auth.tokens import issue_hook_token
+from app.config import Settings
+from app.domain.clock import rfc3339
+from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent
+from app.providers.bmc import BMC, PowerState, Target, connect
+from app.providers.boot import BootService
+from app.record import gates, hooks, servers
+from app.record.session import Database
+
+T = TypeVar("T")
+HOLD_MS = 60_000  # A session that is held longer belongs to a dead process.
+LOGINS, LOGIN_WINDOW_MS = 3, 600_000  # Refused logins before the controller is left alone, and how long.
+
+
+class Capabilities(Protocol):
+    """What a context needs to reach the world."""
+
+    def bmc(self, server_id: str, holder: str) -> "GatedBMC":
+        """The controller of a server."""
+
+    @property
+    def boot(self) -> BootService:
+        """The boot service."""
+
+    def open_hook(self, run_id: str, step: str) -> str:
+        """A URL that ends a step's wait when it is called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The real capabilities of a worker; only it can open sealed credentials."""
+
+    settings: Settings
+    db: Database
+    opener: Callable[[], Opener]
+    connect: Callable[[Target], BMC] = connect
+
+    @property
+    def boot(self) -> BootService:
+        """The boot service that the settings name."""
+        return BootService(self.settings.boot_url)
+
+    def bmc(self, server_id: str, holder: str) -> "GatedBMC":
+        """The controller of a server, behind its gate."""
+        row = self.db.read(lambda tx: servers.read_server(tx, server_id))
+        if row is None or row["credential"] is None:
+            raise Permanent(f"server {server_id} has no credential for its controller", nothing=True)
+        return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
+
+    def target(self, row: dict[str, Any]) -> Target:
+        """Where a server's controller listens and as whom to log in; the credential is opened here alone."""
+        bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["credential_version"])
+        secret = self.opener().open(row["credential"], bound)
+        host, _, port = row["bmc_address"].rpartition(":")
+        return Target(
+            protocol=row["protocol"],
+            host=host.strip("[]"),
+            port=int(port),
+            username=secret["username"],
+            password=secret["password"],
+            verify=row["bmc_fingerprint"],
+        )
+
+    def open_hook(self, run_id: str, step: str) -> str:
+        """A fresh token for a step; only its hash is stored."""
+        token, digest = issue_hook_token()
+        self.db.write(lambda tx: hooks.create(tx, token_hash=digest, run_id=run_id, step=step))
+        return f"{self.settings.url}/v1/hooks/{token}"
+
+
+class GatedBMC:
+    """A controller that is spoken to by one holder at a time and is left alone after refused logins."""
+
+    def __init__(self, db: Database, server_id: str, holder: str, bmc: BMC) -> None:
+        self._db, self._server_id, self._holder, self._bmc = db, server_id, holder, bmc
+
+    def identify(self) -> Any:
+        """See `app.providers.bmc.BMC.identify`."""
+        return self._through(self._bmc.identify)
+
+    def power(self) -> PowerState:
+        """See `app.providers.bmc.BMC.power`."""
+        return self._through(self._bmc.power)
+
+    def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
+        """See `app.providers.bmc.BMC.ensure_power`."""
+        self._through(lambda: self._bmc.ensure_power(state, soft=soft, within=within))
+
+    def reset(self) -> None:
+        """See `app.providers.bmc.BMC.reset`."""
+        self._through(self._bmc.reset)
+
+    def boot_device(self) -> str:
+        """See `app.providers.bmc.BMC.boot_device`."""
+        return self._through(self._bmc.boot_device)
+
+    def boot_from(self, device: str, *, persistent: bool = False) -> None:
+        """See `app.providers.bmc.BMC.boot_from`."""
+        self._through(lambda: self._bmc.boot_from(device, persistent=persistent))
+
+    def hardware(self) -> dict[str, Any]:
+        """See `app.providers.bmc.BMC.hardware`."""
+        return self._through(self._bmc.hardware)
+
+    def _through(self, work: Callable[[], T]) -> T:
+        self._enter()
+        refused = False
+        try:
+            return work()
+        except BmcAuthFailed:
+            refused = True
+            raise
+        finally:
+            self._leave(refused)
+
+    def _enter(self) -> None:
+        wait = self._db.read(lambda tx: gates.login_after(tx, self._server_id))
+        if wait is not None:
+            raise BmcAuthFailed(
+                f"the controller of {self._server_id} refused {LOGINS} logins in a row and is left alone until "
+                f"{rfc3339(wait)}; set the right credential to try at once",
+                reason="login_backoff",
+                until=rfc3339(wait),
+            )
+        if not self._db.write(lambda tx: gates.enter(tx, self._server_id, self._holder, HOLD_MS)):
+            busy = BmcConnectionFailed(
+                f"another session holds the controller of {self._server_id}", reason="busy"
+            )
+            busy.nothing_happened = True
+            raise busy
+
+    def _leave(self, refused: bool) -> None:
+        self._db.write(
+            lambda tx: gates.leave(
+                tx, self._server_id, self._holder, refused=refused, limit=LOGINS, window_ms=LOGIN_WINDOW_MS
+            )
+        )

@@ -1,0 +1,165 @@
+"""Drives the engine in this process, hint by hint, on a real database: no broker, no worker, no waiting.
+
+Links run in the order they were rung, with the chain's own rule for the next link. Hints can be lost,
+doubled or kept back on purpose; timers are fired by asking for the next one that is armed.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import update
+
+from app.domain.ids import new_id
+from app.engine import accept, operate, wake
+from app.engine.accept import Order
+from app.engine.dispatch import redispatch
+from app.engine.execute import Ended, Runner, run_link
+from app.engine.journal import Bell, Hint, Journal, journal
+from app.record import runs, timers
+from app.record.session import Database
+from app.record.tables import timer
+
+
+class NoWorld:
+    """Capabilities of steps that touch nothing."""
+
+    def bmc(self, server_id: str, holder: str) -> Any:
+        """There are no controllers here."""
+        raise AssertionError(f"{holder} asked for the controller of {server_id}")
+
+    def open_hook(self, run_id: str, step: str) -> str:
+        """There are no hooks here."""
+        raise AssertionError(f"{run_id} asked for a hook for {step}")
+
+
+@dataclass
+class Driver:
+    """The engine of one test."""
+
+    db: Database
+    capabilities: Any = field(default_factory=NoWorld)
+    waiting: deque[tuple[Bell, int]] = field(default_factory=deque)
+    published: int = 0
+    instance: str = "driver:1"
+
+    def ring(self, hints: Iterable[Hint]) -> None:
+        """Keep bells for `step`; alarms and letters are in SQL anyway."""
+        for hint in hints:
+            if isinstance(hint, Bell):
+                self.published += 1
+                self.waiting.append((hint, 0))
+
+    @property
+    def runner(self) -> Runner:
+        """What links share."""
+        return Runner(
+            db=self.db,
+            ring=self.ring,
+            capabilities=self.capabilities,
+            instance=self.instance,
+            lease_ms=10_000,
+            heartbeat_ms=3_000,
+        )
+
+    def start(self, type_: str, given: Mapping[str, Any] | None = None, **order: Any) -> str:
+        """Accept a run and ring for it."""
+        run_id = new_id("run")
+        asked = Order(type=type_, input=given or {}, **order)
+        self.ring(self.db.write(lambda tx: accept.accept(tx, run_id, asked, "usr_test")).hints)
+        return run_id
+
+    def deliver(self) -> Ended | None:
+        """Run the oldest link that was rung; None when there is none."""
+        if not self.waiting:
+            return None
+        bell, place = self.waiting.popleft()
+        segment = bell.segments[place]
+        ended = run_link(
+            self.runner,
+            run_id=bell.run_id,
+            phase=bell.phase,
+            key=segment.first,
+            gen=bell.gen,
+            task_id=f"{bell.run_id}.{segment.first}.{bell.gen}",
+            chained=place + 1 < len(bell.segments),
+        )
+        if ended.chain_goes_on and place + 1 < len(bell.segments):
+            self.waiting.append((bell, place + 1))
+        return ended
+
+    def drain(self) -> None:
+        """Run links until none is left."""
+        while self.deliver() is not None:
+            continue
+
+    def fire(self, run_id: str, purpose: str | None = None) -> bool:
+        """Make the run's next timer due, and fire it; false when none is armed."""
+        armed = self.db.read(lambda tx: timers.open_of(tx, run_id))
+        chosen = next((one for one in armed if purpose in (None, one["purpose"])), None)
+        if chosen is None:
+            return False
+        self.db.write(lambda tx: tx.execute(update(timer).where(timer.c.id == chosen["id"]).values(due_at=0)))
+        self.ring(self.db.write(lambda tx: wake.fire_timer(tx, chosen["id"])) or ())
+        return True
+
+    def finish(self, run_id: str, most: int = 100) -> str:
+        """Run links and fire timers until nothing of the run moves; returns its status."""
+        for _ in range(most):
+            self.drain()
+            if self.run(run_id)["completed_at"] is not None or not self.fire(run_id):
+                break
+        return str(self.run(run_id)["status"])
+
+    def lose(self, run_id: str, key: str, phase: str = "forward") -> None:
+        """The worker of a running step is gone."""
+        row = self.step(run_id, key, phase)
+        lost = self.db.write(lambda tx: wake.lose(tx, run_id, phase, key, row["fence"], poison_limit=3))
+        self.ring(lost)
+
+    def ring_again(self, run_id: str) -> None:
+        """What the reconciler does for a lost message."""
+        self.ring(self.db.write(lambda tx: redispatch(tx, run_id)))
+
+    def cancel(self, run_id: str, **how: Any) -> None:
+        """Ask a run to stop."""
+        self._under_lock(run_id, lambda j: operate.cancel(j, "usr_test", **how))
+
+    def act(self, run_id: str, action: str, **how: Any) -> None:
+        """One operator action."""
+        self._under_lock(run_id, lambda j: operate.act(j, action, "usr_test", **how))
+
+    def retry(self, run_id: str, **how: Any) -> str:
+        """Retry a run as a new one; returns its id."""
+        fresh = new_id("run")
+        self.ring(self.db.write(lambda tx: accept.retry(tx, run_id, fresh, "usr_test", **how)).hints)
+        return fresh
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """The run's row."""
+        found = self.db.read(lambda tx: runs.read_run(tx, run_id))
+        assert found is not None
+        return found
+
+    def steps(self, run_id: str, phase: str = "forward") -> dict[str, dict[str, Any]]:
+        """The run's steps by key."""
+        rows = self.db.read(lambda tx: runs.all_steps(tx, run_id))
+        return {row["key"]: row for row in rows if row["phase"] == phase}
+
+    def step(self, run_id: str, key: str, phase: str = "forward") -> dict[str, Any]:
+        """One step's row."""
+        return self.steps(run_id, phase)[key]
+
+    def events(self, run_id: str) -> list[str]:
+        """The types of the run's events, those of steps with their key."""
+        rows = self.db.read(lambda tx: runs.events_of(tx, run_id))
+        return [f"{row['type']}:{row['step']}" if row["step"] else str(row["type"]) for row in rows]
+
+    def _under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
+        def work(tx: Any) -> Journal:
+            with journal(tx, run_id) as j:
+                do(j)
+            return j
+
+        self.ring(self.db.write(work).hints)
