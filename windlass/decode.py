@@ -14,12 +14,13 @@ from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A value that the service sent."""
+    """A value that the service sent; ``etag`` names its version where the service keeps versions."""
 
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    etag: str | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def of(cls, data: Mapping[str, Any]) -> Self:
+    def of(cls, data: Mapping[str, Any], etag: str | None = None) -> Self:
         """Read the JSON form."""
         model: Any = cls  # A cache wants to hear that a class is hashable.
         values = {
@@ -27,7 +28,7 @@ class Model:
             for name, member, kind in _plan(model)
             if data.get(member) is not None
         }
-        return cls(raw=data, **values)
+        return cls(raw=data, etag=etag, **values)
 
 
 def camel(name: str) -> str:
@@ -45,7 +46,9 @@ def body(**values: Any) -> dict[str, Any]:
 def _plan(model: Any) -> tuple[tuple[str, str, Any], ...]:
     """(attribute, JSON member, type) of each field."""
     hints = get_type_hints(model)
-    return tuple((name, camel(name), _bare(kind)) for name, kind in hints.items() if name != "raw")
+    return tuple(
+        (name, camel(name), _bare(kind)) for name, kind in hints.items() if name not in ("raw", "etag")
+    )
 
 
 def _bare(kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Lists: one page, or an iterator that walks them all by cursor."""
+"""Answers as values: one thing, one page of a list, or an iterator that walks all pages by cursor."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +21,11 @@ class Page(Generic[M]):
 
     def __iter__(self) -> Iterator[M]:
         return iter(self.items)
+
+
+def one(model: type[M], answer: Answer) -> M:
+    """Read one thing from its envelope, with the tag of its version."""
+    return model.of(answer.data or {}, answer.headers.get("etag"))
 
 
 def page_of(model: type[M], answer: Answer) -> Page[M]:

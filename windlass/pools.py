@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from windlass.decode import body
 from windlass.models import Pool
-from windlass.pages import Page, read_every, read_page
+from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/pools"
@@ -29,15 +29,15 @@ class Pools:
 
     def get(self, pool_id: str) -> Pool:
         """One pool, with how many of its servers are free."""
-        return Pool.of(self.session.get(_path(pool_id)).data)
+        return one(Pool, self.session.get(_path(pool_id)))
 
     def create(self, name: str, *, labels: Mapping[str, str] | None = None) -> Pool:
         """A new pool; raises `Conflict` when the name is taken."""
-        return Pool.of(self.session.post(PATH, body(name=name, labels=labels)).data)
+        return one(Pool, self.session.post(PATH, body(name=name, labels=labels)))
 
     def update(self, pool_id: str, *, if_match: str | None = None, **changes: Any) -> Pool:
         """Change ``name`` or ``labels``."""
-        return Pool.of(self.session.patch(_path(pool_id), body(**changes), if_match).data)
+        return one(Pool, self.session.patch(_path(pool_id), body(**changes), if_match))
 
     def delete(self, pool_id: str) -> None:
         """Remove a pool; raises `Conflict` while it has servers."""

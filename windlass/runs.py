@@ -1,9 +1,9 @@
 """`client.runs`: start runs, look at them, move them, wait for them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from operator import attrgetter
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from windlass import live
 from windlass.decode import body
 from windlass.errors import WaitTimeout
 from windlass.models import Event, Plan, Run
-from windlass.pages import Page, read_every, read_page
+from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/workflows/runs"
@@ -32,8 +32,9 @@ class Runs:
     ) -> Page[Run]:
         """One page, the newest first.
 
-        Filters: ``type``, ``status``, ``resource_type``, ``resource_id``, ``triggered_by``, ``since``,
-        ``until`` (dates or ISO texts). Raises `ValidationError` for an unknown status or a bad date.
+        Filters: ``type``, ``status``, ``resource_type``, ``resource_id``, ``triggered_by``, ``retry_of``,
+        ``waiting``, ``tag`` (one or several), ``since``, ``until`` (dates or ISO texts).
+        Raises `ValidationError` for an unknown status or a bad date.
         """
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Run, query)
@@ -45,7 +46,7 @@ class Runs:
     def get(self, run_id: str, *, wait_s: int | None = None) -> Run:
         """One run; with `wait_s` (at most 30) the service keeps the answer back until something happens."""
         answer = self.session.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
-        return Run.of(answer.data)
+        return one(Run, answer)
 
     def start(self, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run of any type.
@@ -179,7 +180,5 @@ def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> Any:
-    """Dates as ISO texts, several values as one text with commas."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return ",".join(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    """Times as ISO texts."""
+    return value.isoformat() if isinstance(value, date) else value

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from windlass.accepted import Accepted, accepted
 from windlass.decode import body
 from windlass.models import Plan, Server
-from windlass.pages import Page, read_every, read_page
+from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/servers"
@@ -34,7 +34,7 @@ class Servers:
 
     def get(self, server_id: str) -> Server:
         """One server, with what its state permits now."""
-        return Server.of(self.session.get(_path(server_id)).data)
+        return one(Server, self.session.get(_path(server_id)))
 
     def register(
         self, *, protocol: str, bmc_address: str, username: str, password: str, **values: Any
@@ -64,7 +64,7 @@ class Servers:
 
     def update(self, server_id: str, *, if_match: str | None = None, **changes: Any) -> Server:
         """Change ``display_name``, ``description``, ``tags``, ``pool_id`` or ``persona``."""
-        return Server.of(self.session.patch(_path(server_id), body(**changes), if_match).data)
+        return one(Server, self.session.patch(_path(server_id), body(**changes), if_match))
 
     def set_credential(self, server_id: str, *, username: str, password: str) -> None:
         """Replace what the service logs in to the BMC with."""

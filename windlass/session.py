@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,9 +164,15 @@ def _json(content: bytes) -> Any:
 
 
 def _pairs(query: Query) -> tuple[tuple[str, str], ...]:
-    """The parameters that were given, in the words of the contract."""
-    return tuple(
-        (name, str(value).lower() if isinstance(value, bool) else str(value))
-        for name, value in query.items()
-        if value is not None
-    )
+    """The parameters that were given, in the words of the contract; several values are several parameters."""
+    return tuple((name, _word(value)) for name, given in query.items() for value in _several(given))
+
+
+def _several(given: Any) -> Iterable[Any]:
+    if given is None:
+        return ()
+    return given if isinstance(given, list | tuple) else (given,)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

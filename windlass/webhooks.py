@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from windlass.decode import body
 from windlass.models import Delivery, Webhook
-from windlass.pages import Page, read_every, read_page
+from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 
 PATH = "/v1/webhooks"
@@ -29,18 +29,18 @@ class Webhooks:
 
     def get(self, webhook_id: str) -> Webhook:
         """One webhook, without its secret."""
-        return Webhook.of(self.session.get(_path(webhook_id)).data)
+        return one(Webhook, self.session.get(_path(webhook_id)))
 
     def create(
         self, url: str, events: Sequence[str], *, description: str | None = None, active: bool | None = None
     ) -> Webhook:
         """Send events to a URL; patterns such as ``run.*`` are allowed. The answer alone has the secret."""
         order = body(url=url, events=list(events), description=description, active=active)
-        return Webhook.of(self.session.post(PATH, order).data)
+        return one(Webhook, self.session.post(PATH, order))
 
     def update(self, webhook_id: str, **changes: Any) -> Webhook:
         """Change ``url``, ``events``, ``description`` or ``active``."""
-        return Webhook.of(self.session.patch(_path(webhook_id), body(**changes)).data)
+        return one(Webhook, self.session.patch(_path(webhook_id), body(**changes)))
 
     def delete(self, webhook_id: str) -> None:
         """Send nothing more."""
@@ -48,7 +48,7 @@ class Webhooks:
 
     def rotate(self, webhook_id: str) -> Webhook:
         """A new secret; the old one stays valid for an overlap."""
-        return Webhook.of(self.session.post(f"{_path(webhook_id)}/rotate").data)
+        return one(Webhook, self.session.post(f"{_path(webhook_id)}/rotate"))
 
     def test(self, webhook_id: str) -> Delivery:
         """Send a test event."""

@@ -1,5 +1,8 @@
 """`windlass db`: the database's tables."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import click
 
 from app.cli import output
@@ -17,24 +20,41 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to the newest revision."""
-    settings = load()
-    if settings.database.startswith("sqlite"):
-        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    migrate.upgrade(settings.database)
+    migrate.upgrade(load().database)
     output.say("The tables are at the newest revision.")
 
 
 @db.command()
+@click.option(
+    "--models", is_flag=True, help="Compare migrations and code alone, in a database made for that."
+)
 @pass_caller
-def check(caller: Caller) -> None:
-    """Compare the tables with what the code wants; exit status 1 when they differ."""
-    differences = migrate.check(load().database)
+def check(caller: Caller, models: bool) -> None:
+    """Compare the tables with what the code wants; exit status 1 when they differ.
+
+    Without a database yet, it is the migrations that are compared with the code.
+    """
+    settings = load()
+    differences = _fresh() if models or _missing(settings.database) else migrate.check(settings.database)
     if caller.form != "table":
         caller.show(differences, ())
-    for difference in differences:
-        if caller.form == "table":
-            click.echo(difference)
+    elif differences:
+        click.echo("\n".join(differences))
     if differences:
         output.say("To do: `windlass db upgrade`, or write the migration that is missing.")
         raise click.exceptions.Exit(Exit.ERROR)
     output.say("The tables are as the code wants them.")
+
+
+def _missing(url: str) -> bool:
+    """Whether this is a SQLite file that was never made; looking must not make it."""
+    kind, _, path = url.partition(":///")
+    return kind.startswith("sqlite") and not Path(path).exists()
+
+
+def _fresh() -> list[str]:
+    """What the migrations leave different in a new database."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/windlass.db"
+        migrate.upgrade(url)
+        return migrate.check(url)

@@ -24,6 +24,7 @@ TO_DO = {
     "PRECONDITION_FAILED": "read it again and repeat the change",
     "WAIT_TIMEOUT": "it goes on by itself: `windlass run watch {run}`",
     "SETTINGS_INVALID": "correct the environment variables named above",
+    "SCHEMA_BEHIND": "`windlass db upgrade`",
     "INTERNAL_ERROR": "look into the service's log for the request named above",
 }
 DETAILS = (

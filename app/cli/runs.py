@@ -26,6 +26,7 @@ def run() -> None:
 @click.option("--by", help="Only runs that this actor started (usr_…).")
 @click.option("--since", help="Started at or after this date or time.")
 @click.option("--until", help="Started before this date or time.")
+@click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
 @click.option("--waiting", is_flag=True, help="Only runs that do not move, and what each waits for.")
 @pass_caller

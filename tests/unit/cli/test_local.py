@@ -36,6 +36,27 @@ def test_queues_are_listed_by_their_true_keys(valkey_server: KeyValue) -> None:
     ]
 
 
+def test_tables_are_made_and_then_as_they_should_be(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+
+    assert call("db", "upgrade", WINDLASS_STATE_DIR=state).exit_code == 0
+    assert call("db", "check", WINDLASS_STATE_DIR=state).exit_code == 0
+
+
+def test_a_database_that_is_behind_is_1(tmp_path: Path) -> None:
+    (tmp_path / "windlass.db").touch()
+
+    result = call("db", "check", WINDLASS_STATE_DIR=str(tmp_path))
+
+    assert result.exit_code == 1
+    assert "windlass db upgrade" in result.output
+
+
+def test_checking_makes_no_database(tmp_path: Path) -> None:
+    assert call("db", "check", WINDLASS_STATE_DIR=str(tmp_path / "none")).exit_code == 0
+    assert not (tmp_path / "none").exists()
+
+
 def test_no_redis_is_8() -> None:
     result = call("queue", "list", REDIS_URL="redis://:hunter22@127.0.0.1:1/0")
 

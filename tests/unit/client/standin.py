@@ -24,6 +24,7 @@ class Asked:
     """One request as it arrived."""
 
     method: str
+    line: str  # Path and query as they were sent.
     path: str
     query: dict[str, str]
     headers: dict[str, str]
@@ -134,6 +135,7 @@ def _handler(standin: Standin) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             return Asked(
                 method=self.command,
+                line=self.path,
                 path=url.path,
                 query=dict(parse_qsl(url.query)),
                 headers={name.lower(): value for name, value in self.headers.items()},

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.unit.client.standin import Standin, ok, page
+from tests.unit.client.standin import Reply, Standin, ok, page
 from windlass import Client
 
 RUNS = "/v1/workflows/runs"
@@ -25,6 +25,25 @@ def test_filters_are_translated(service: Standin, client: Client) -> None:
 
     expected = {"resourceType": "server", "since": "2026-01-01T00:00:00+00:00", "limit": "5"}
     assert service.asked[0].query == expected
+
+
+def test_several_values_are_several_parameters(service: Standin, client: Client) -> None:
+    service.answers("GET", RUNS, page())
+
+    client.runs.list(tag=["a", "b"], waiting=True)
+
+    assert service.asked[0].line == f"{RUNS}?tag=a&tag=b&waiting=true"
+
+
+def test_a_change_may_be_tied_to_the_version_that_was_read(service: Standin, client: Client) -> None:
+    read = ok({"id": "pool_1", "name": "a"})
+    tagged = Reply(content=read.content, headers=(*read.headers, ("ETag", '"3"')))
+    service.answers("GET", "/v1/pools/pool_1", tagged)
+    service.answers("PATCH", "/v1/pools/pool_1", read)
+
+    client.pools.update("pool_1", name="b", if_match=client.pools.get("pool_1").etag)
+
+    assert service.asked[1].headers["if-match"] == '"3"'
 
 
 def test_all_pages_are_walked_by_cursor(service: Standin, client: Client) -> None:
