@@ -18,13 +18,13 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 @pass_caller
 def openapi(caller: Caller, check: bool, write: bool) -> None:
     """Print the OpenAPI 3.1 document."""
-    text = output.as_text("json", document())
+    described = document()
+    text = output.as_text("json", described)
     if write:
         SNAPSHOT.write_text(text)
     elif not check:
-        click.echo(text if caller.form != "yaml" else output.as_text("yaml", document()), nl=False)
+        click.echo(text if caller.form != "yaml" else output.as_text("yaml", described), nl=False)
     elif not SNAPSHOT.exists() or SNAPSHOT.read_text() != text:
-        output.say(
-            "docs/openapi.json is not what the API offers.\nTo do: `windlass openapi --write`, then review."
-        )
+        output.say("docs/openapi.json is not what the API offers.")
+        output.say("To do: `windlass openapi --write`, then review the difference.")
         raise click.exceptions.Exit(Exit.ERROR)
