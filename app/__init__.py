@@ -1,0 +1,16 @@
+"""Windlass, the service; `create_app` is what a WSGI server asks for."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.wiring import World
+
+
+def create_app(world: "World | None" = None) -> "Flask":
+    """The API as a WSGI application; without a world it is wired from the environment, when first needed."""
+    # Late, so that a worker or a command that imports this package does not load the API.
+    from app.api.application import build
+
+    return build(world)

@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, Text, and_, cast, func, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 
 from app.domain.states import API_STATUS, API_WORDS
 from app.record.session import Tx
@@ -96,7 +109,9 @@ def steps_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {run_id: [] for run_id in run_ids}
     if run_ids:
         where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids))
-        for row in tx.rows(select(step).where(*where).order_by(step.c.run_id, step.c.phase.desc(), step.c.ordinal)):
+        for row in tx.rows(
+            select(step).where(*where).order_by(step.c.run_id, step.c.phase.desc(), step.c.ordinal)
+        ):
             found[row["run_id"]].append(row)
     return found
 
@@ -173,13 +188,17 @@ def current_step(tx: Tx, run_id: str) -> str | None:
     busy = ("running", "waiting", "retry_wait", "failed")
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.status.in_(busy))
     newest = step.c.first_started_at.desc()
-    found: str | None = tx.value(select(step.c.key).where(*where).order_by(newest, step.c.ordinal.desc()).limit(1))
+    found: str | None = tx.value(
+        select(step.c.key).where(*where).order_by(newest, step.c.ordinal.desc()).limit(1)
+    )
     return found
 
 
 def newest_beat(tx: Tx, kind: str) -> int | None:
     """When did a process of this kind last say that it lives?"""
-    newest: int | None = tx.value(select(func.max(beat.c.at)).where(beat.c.tenant_id == tx.tenant, beat.c.kind == kind))
+    newest: int | None = tx.value(
+        select(func.max(beat.c.at)).where(beat.c.tenant_id == tx.tenant, beat.c.kind == kind)
+    )
     return newest
 
 
@@ -198,7 +217,10 @@ def _run_where(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
         run.c.triggered_by: filters.triggered_by,
         run.c.retry_of: filters.retry_of,
     }
-    where = [run.c.tenant_id == tx.tenant, *(column == value for column, value in equal.items() if value is not None)]
+    where = [
+        run.c.tenant_id == tx.tenant,
+        *(column == value for column, value in equal.items() if value is not None),
+    ]
     if filters.type is None:
         where.append(run.c.type.not_like("sync.%"))
     if filters.status is not None:

@@ -26,7 +26,11 @@ class Period:
 
     def where(self, tx: Tx) -> list[ColumnElement[bool]]:
         """The period as conditions on `run`, in the order of its index."""
-        ended = [run.c.tenant_id == tx.tenant, run.c.completed_at >= self.since, run.c.completed_at < self.until]
+        ended = [
+            run.c.tenant_id == tx.tenant,
+            run.c.completed_at >= self.since,
+            run.c.completed_at < self.until,
+        ]
         return ended + ([run.c.type == self.type] if self.type is not None else [])
 
 
@@ -79,7 +83,10 @@ def usual_step_ms(tx: Tx, type_: str) -> dict[str, float]:
         return {}
     mean = func.avg(step.c.completed_at - step.c.first_started_at).label("ms")
     where = and_(
-        step.c.tenant_id == tx.tenant, step.c.run_id.in_(ids), step.c.phase == "forward", step.c.status == "completed"
+        step.c.tenant_id == tx.tenant,
+        step.c.run_id.in_(ids),
+        step.c.phase == "forward",
+        step.c.status == "completed",
     )
     rows = tx.rows(select(step.c.key, mean).where(where).group_by(step.c.key))
     return {row["key"]: float(row["ms"]) for row in rows if row["ms"] is not None}
@@ -87,7 +94,9 @@ def usual_step_ms(tx: Tx, type_: str) -> dict[str, float]:
 
 def ended_totals(tx: Tx) -> list[Row]:
     """How many runs ended since the beginning, by type and status, and how long did they take in all?"""
-    return tx.rows(select(totals).where(totals.c.tenant_id == tx.tenant).order_by(totals.c.type, totals.c.status))
+    return tx.rows(
+        select(totals).where(totals.c.tenant_id == tx.tenant).order_by(totals.c.type, totals.c.status)
+    )
 
 
 def open_runs(tx: Tx) -> list[Row]:
@@ -113,7 +122,9 @@ def locks_held(tx: Tx) -> tuple[int, int | None]:
 
 def deliveries(tx: Tx) -> list[Row]:
     """How many webhook deliveries are in which state?"""
-    query = select(delivery.c.status, func.count().label("deliveries")).where(delivery.c.tenant_id == tx.tenant)
+    query = select(delivery.c.status, func.count().label("deliveries")).where(
+        delivery.c.tenant_id == tx.tenant
+    )
     return tx.rows(query.group_by(delivery.c.status).order_by(delivery.c.status))
 
 

@@ -1,0 +1,66 @@
+"""The Flask application: the families, what surrounds each request, and the OpenAPI document."""
+
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Api
+
+from app.api import headers, idempotency, keys, problems
+from app.api.bodies import MEBIBYTE
+from app.api.context import LazyWorld
+from app.api.docs.views import docs
+from app.api.health.views import health
+from app.api.hooks.views import hooks
+from app.api.locks.views import locks
+from app.api.metrics.views import metrics
+from app.api.openapi import API, describe_problems
+from app.api.pools.views import pools
+from app.api.runs.views import runs
+from app.api.servers.views import servers
+from app.api.stream import Places
+from app.api.types.views import types
+from app.api.webhooks.views import webhooks
+from app.config import load
+from app.wiring import World, wire
+
+FAMILIES = (runs, metrics, types, locks, servers, pools, hooks, webhooks, health, docs)
+
+
+def build(world: World | None = None) -> Flask:
+    """The application on a world; without one it is wired from the environment at the first request."""
+    app = Flask("app", static_folder=None, template_folder=None)
+    app.config.update(API, MAX_CONTENT_LENGTH=MEBIBYTE, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    app.extensions["windlass"] = LazyWorld(lambda: world or wire(role="api"))
+    threads = world.settings.api_threads if world else load().api_threads
+    app.extensions["windlass.places"] = Places(threads)
+    api = _QuietApi(app)
+    describe_problems(api)
+    for family in FAMILIES:
+        api.register_blueprint(family)
+    app.extensions["windlass.openapi"] = api
+    problems.register(app)
+    for before in (headers.begin, keys.authenticate, headers.check, idempotency.begin):
+        app.before_request(before)
+    for after in (headers.finish, idempotency.finish):
+        app.after_request(after)  # The last one added runs first.
+    keys.check(app)
+    return app
+
+
+class _QuietApi(Api):  # type: ignore[misc]
+    """flask-smorest without its own error bodies and documentation pages."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None: ...
+
+    def _register_doc_blueprint(self) -> None: ...
+
+    def _register_responses(self) -> None: ...
+
+    def register_blueprint(self, blp: Any, **options: Any) -> None:
+        super().register_blueprint(blp, **options)

@@ -1,0 +1,1 @@
+"""The start page, the OpenAPI document and its pages."""

@@ -1,0 +1,82 @@
+"""The start page, the OpenAPI document, and its pages; nothing is loaded from elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Response, current_app, g, jsonify
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.api import openapi
+from app.api.context import world
+from app.api.docs import reference
+from app.api.family import PUBLIC, Family
+from app.domain.errors import Unavailable
+from app.record import metrics
+
+docs = Family("docs", "The start page, this document and its pages.")
+FOLDER = Path(__file__).parent / "templates"
+HTML, CSS = "text/html", "text/css"
+POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_pages = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@docs.serve("GET", "/", "startPage", scope=PUBLIC, offers=(HTML,))
+@docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
+def start_page() -> Response:
+    """What runs, and where to look."""
+    settings = world().settings
+    flower = f"http://127.0.0.1:{settings.flower_port}" if settings.loopback_only else None
+    return _page("start.html", open_runs=_open_runs(), flower=flower)
+
+
+@docs.serve("GET", "/openapi.json", "openapi", scope=PUBLIC)
+@docs.response(200, {"type": "object"}, description="OpenAPI 3.1.")
+def openapi_document() -> Response:
+    """This document."""
+    return jsonify(openapi.document(current_app))
+
+
+@docs.serve("GET", "/docs", "docsPage", scope=PUBLIC, offers=(HTML,))
+@docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
+def docs_page() -> Response:
+    """Every operation with its parameters, bodies, answers and examples."""
+    document = openapi.document(current_app)
+    about = document["info"]["description"].strip().split("\n\n")
+    return _page(
+        "docs.html", about=about, families=reference.families(document), shapes=reference.shapes(document)
+    )
+
+
+@docs.serve("GET", "/docs/problems", "problemsPage", scope=PUBLIC, offers=(HTML,))
+@docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
+def problems_page() -> Response:
+    """Every kind of refusal: what the `type` of a problem points to."""
+    return _page("problems.html", kinds=openapi.codes())
+
+
+@docs.serve("GET", "/docs/style.css", "docsStyle", scope=PUBLIC, offers=(CSS,))
+@docs.response(200, {"type": "string"}, content_type=CSS, description="A style sheet.")
+def docs_style() -> Response:
+    """The style of the pages."""
+    return Response((FOLDER / "style.css").read_text(), content_type=f"{CSS}; charset=utf-8")
+
+
+def _page(name: str, **values: Any) -> Response:
+    text = _pages.get_template(name).render(**values)
+    return Response(text, content_type=f"{HTML}; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+
+
+def _open_runs() -> list[dict[str, Any]] | None:
+    """Runs that have not ended, by type and status; None when the reader may not know or nobody can tell."""
+    if g.principal is None:
+        return None
+    try:
+        return world().db.read(metrics.open_runs)
+    except Unavailable:
+        return None

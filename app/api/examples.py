@@ -1,0 +1,189 @@
+"""One example of each public object, for the OpenAPI document."""
+
+from typing import Any
+
+RUN_ID = "run_01kc9v5q8w3f7x2m4n6p8r0t1v"
+SERVER_ID = "srv_01kc9v5q8w3f7x2m4n6p8r0t1v"
+POOL_ID = "pool_01kc9v5q8w3f7x2m4n6p8r0t1v"
+WEBHOOK_ID = "whk_01kc9v5q8w3f7x2m4n6p8r0t1v"
+DELIVERY_ID = "dlv_01kc9v5q8w3f7x2m4n6p8r0t1v"
+AT = "2026-01-13T12:00:00.000Z"
+LATER = "2026-01-13T12:05:00.000Z"
+
+RUN: dict[str, Any] = {
+    "id": RUN_ID,
+    "type": "server.provision",
+    "status": "running",
+    "detail": "running",
+    "resourceType": "server",
+    "resourceId": SERVER_ID,
+    "triggeredBy": "usr_operator",
+    "createdAt": AT,
+    "startedAt": AT,
+    "completedAt": None,
+    "durationMs": None,
+    "error": None,
+    "steps": [
+        {"name": "validate", "status": "completed", "durationMs": 45},
+        {"name": "write-image", "status": "running"},
+        {"name": "wait-provisioned", "status": "pending"},
+    ],
+    "waitingOn": None,
+    "needsOperator": False,
+    "retryOf": None,
+    "tags": ["rack-7"],
+}
+STEPS = [
+    {
+        "name": "validate",
+        "status": "completed",
+        "detail": "completed",
+        "startedAt": AT,
+        "completedAt": AT,
+        "attempt": 1,
+    },
+    {"name": "write-image", "status": "running", "detail": "running", "startedAt": AT, "attempt": 1},
+    {"name": "wait-provisioned", "status": "pending", "detail": "pending"},
+]
+RUN_DETAIL: dict[str, Any] = {
+    **RUN,
+    "progress": 45,
+    "estimatedCompletionAt": LATER,
+    "steps": STEPS,
+    "compensation": [],
+    "onFailure": "hold",
+    "input": {"serverId": SERVER_ID, "image": {"url": "https://images.example/debian-12.qcow2"}},
+    "output": None,
+    "retriedBy": [],
+    "fromStep": None,
+    "parentRunId": None,
+    "cancelRequestedAt": None,
+    "allowedActions": ["pause"],
+}
+EVENT = {
+    "seq": 3,
+    "type": "step.completed",
+    "step": "validate",
+    "phase": "forward",
+    "attempt": 1,
+    "actor": None,
+    "at": AT,
+    "payload": {},
+}
+PLAN = {
+    "type": "server.provision",
+    "resource": f"server/{SERVER_ID}",
+    "onFailure": "hold",
+    "steps": [
+        {
+            "name": "validate",
+            "key": "validate",
+            "kind": "task",
+            "queue": "default",
+            "target": "validate",
+            "timeoutMs": 60000,
+            "retry": {"limit": 3, "waitsMs": [1000, 2000], "jitter": True, "deadlineMs": None},
+            "undo": False,
+            "atMostOnce": False,
+        }
+    ],
+    "locks": [f"server/{SERVER_ID}"],
+    "estimatedDurationMs": 1500000,
+    "compensation": [],
+}
+STATE = {"asOf": 3, "status": "running", "steps": {"validate": {"status": "completed"}}}
+TYPE = {
+    "type": "server.provision",
+    "resource": "server",
+    "description": "Install an operating system on a registered machine.",
+    "inputSchema": {"type": "object", "properties": {"image": {"type": "object"}}},
+    "steps": [{"name": "validate", "queue": "default"}],
+    "onFailure": "hold",
+    "holdMs": 900000,
+    "expectedDurationMs": 1500000,
+    "paused": False,
+    "reason": None,
+}
+LOCK = {
+    "resource": f"server/{SERVER_ID}",
+    "runId": RUN_ID,
+    "step": "write-image",
+    "fence": 4,
+    "grantedAt": AT,
+    "ageMs": 61000,
+    "waiters": [],
+}
+METRICS = {
+    "type": "server.provision",
+    "period": {"from": "2026-01-01T00:00:00.000Z", "to": AT},
+    "summary": {"total": 156, "completed": 142, "failed": 12, "cancelled": 2, "successRate": 0.91},
+    "timing": {"p50Ms": 145000, "p90Ms": 312000, "p99Ms": 545000, "avgMs": 178000},
+    "failureReasons": [{"code": "BMC_CONNECTION_FAILED", "count": 12}],
+}
+POOL = {
+    "id": POOL_ID,
+    "name": "gpu-h100",
+    "labels": {"site": "fra"},
+    "capacity": {"total": 8, "free": 3},
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+SERVER = {
+    "id": SERVER_ID,
+    "displayName": "rack 7, slot 12",
+    "description": None,
+    "tags": ["rack-7"],
+    "persona": None,
+    "poolId": POOL_ID,
+    "protocol": "redfish",
+    "bmcAddress": "10.0.7.12:443",
+    "bootMac": "52:54:00:12:34:56",
+    "serial": "C0FFEE12",
+    "state": "available",
+    "maintenance": False,
+    "power": "off",
+    "healthStatus": {"status": "healthy", "lastCheckTime": AT, "failureReasons": []},
+    "hardware": {"cpu": {"count": 2}},
+    "image": None,
+    "credentialVersion": 1,
+    "reservedBy": None,
+    "runId": RUN_ID,
+    "allowedActions": ["inspect", "provision", "powerOn", "maintenance"],
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+HOOKED = {"runId": RUN_ID, "step": "wait-provisioned", "acceptedAt": AT}
+WEBHOOK = {
+    "id": WEBHOOK_ID,
+    "url": "https://receiver.example/windlass",
+    "description": "pager",
+    "events": ["run.*"],
+    "active": True,
+    "disabledReason": None,
+    "runId": None,
+    "oldSecretUntil": None,
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+WEBHOOK_ONCE = {**WEBHOOK, "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+DELIVERY = {
+    "id": DELIVERY_ID,
+    "webhookId": WEBHOOK_ID,
+    "runId": RUN_ID,
+    "seq": 9,
+    "event": "run.completed",
+    "status": "delivered",
+    "attempt": 1,
+    "nextAt": None,
+    "createdAt": AT,
+    "deliveredAt": AT,
+    "attempts": [{"attempt": 1, "at": AT, "status": 204, "latencyMs": 31, "answer": "", "error": None}],
+}
+HEALTH = {
+    "status": "ok",
+    "parts": {
+        "database": {"ok": True, "ms": 1},
+        "redis": {"ok": True, "ms": 1},
+        "reconciler": {"ok": True, "ageMs": 400},
+    },
+}

@@ -1,0 +1,77 @@
+"""What Prometheus scrapes, computed from SQL at each scrape; labels never hold ids (issue 2, section 6)."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.record import listing, metrics, runs
+from app.record.session import Tx
+from app.wiring import World
+
+
+def exposition(world: World) -> bytes:
+    """The Prometheus text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(world.db.read(lambda tx: list(_families(tx)))))
+    return generate_latest(registry)
+
+
+class _Snapshot(Collector):
+    """Metrics that were read already."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them."""
+        yield from self._families
+
+
+def _families(tx: Tx) -> Iterator[Metric]:
+    yield from _ended(tx)
+    open_ = GaugeMetricFamily("windlass_runs", "Runs that have not ended.", labels=("type", "status"))
+    for row in metrics.open_runs(tx):
+        open_.add_metric((row["type"], row["status"]), row["runs"])
+    yield open_
+    steps = GaugeMetricFamily("windlass_steps_running", "Steps that run now.", labels=("queue",))
+    for row in metrics.running_steps(tx):
+        steps.add_metric((row["queue"],), row["steps"])
+    yield steps
+    sent = GaugeMetricFamily("windlass_webhook_deliveries", "Deliveries that are kept.", labels=("status",))
+    for row in metrics.deliveries(tx):
+        sent.add_metric((row["status"],), row["deliveries"])
+    yield sent
+    yield from _ages(tx)
+
+
+def _ended(tx: Tx) -> Iterator[Metric]:
+    ended = CounterMetricFamily("windlass_runs_ended", "Runs that ended.", labels=("type", "status"))
+    seconds = CounterMetricFamily(
+        "windlass_run_duration_seconds", "Time that ended runs took in all.", labels=("type", "status")
+    )
+    for row in metrics.ended_totals(tx):
+        ended.add_metric((row["type"], row["status"]), row["runs"])
+        seconds.add_metric((row["type"], row["status"]), row["duration_ms"] / 1000)
+    yield ended
+    yield seconds
+
+
+def _ages(tx: Tx) -> Iterator[Metric]:
+    held, oldest_lock = metrics.locks_held(tx)
+    yield GaugeMetricFamily("windlass_locks_held", "Resources that are locked.", value=held)
+    ages = {
+        "windlass_lock_oldest_age_seconds": ("Age of the oldest lock.", oldest_lock),
+        "windlass_message_oldest_age_seconds": (
+            "Age of the oldest message that is due.",
+            runs.oldest_expected(tx),
+        ),
+        "windlass_reconciler_beat_age_seconds": (
+            "Silence of the newest reconciler.",
+            listing.newest_beat(tx, "reconciler"),
+        ),
+    }
+    for name, (says, since) in ages.items():
+        if since is not None:
+            yield GaugeMetricFamily(name, says, value=max(0, tx.now - since) / 1000)

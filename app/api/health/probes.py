@@ -1,0 +1,62 @@
+"""Whether each part works, within a second each."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from app.record import listing
+from app.wiring import World
+
+BUDGET_S = 1.0
+STALE_MS = 30_000  # A reconciler that was silent for longer is reported.
+
+Part = dict[str, Any]
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
+
+
+def parts(world: World) -> dict[str, Part]:
+    """The database, which readiness hangs on; Redis and the reconciler, which the API can do without."""
+    database = _within_budget(lambda: _newest_beat(world))
+    return {
+        "database": {"ok": database["ok"], "ms": database["ms"], **_why(database)},
+        "redis": _redis(world),
+        "reconciler": _reconciler(database),
+    }
+
+
+def _redis(world: World) -> Part:
+    found = _within_budget(lambda: world.redis.ping())
+    return {"ok": found["ok"], "ms": found["ms"], **_why(found)}
+
+
+def _reconciler(database: Part) -> Part:
+    if not database["ok"]:
+        return {"ok": False, "reason": "unknown while the database is away"}
+    age = database["value"]
+    if age is None:
+        return {"ok": False, "reason": "no reconciler has reported yet"}
+    fresh: Part = {"ok": age <= STALE_MS, "ageMs": age}
+    return fresh if fresh["ok"] else {**fresh, "reason": f"silent for more than {STALE_MS // 1000} s"}
+
+
+def _newest_beat(world: World) -> int | None:
+    return world.db.read(lambda tx: listing.beat_age_ms(tx, "reconciler"), patience_s=BUDGET_S / 2)
+
+
+def _within_budget(ask: Callable[[], Any]) -> Part:
+    began = time.monotonic()
+    try:
+        value = _threads.submit(ask).result(timeout=BUDGET_S)
+    # Whatever goes wrong inside a part is what the probe is there to tell.
+    except Exception as error:
+        return {"ok": False, "ms": _since(began), "reason": type(error).__name__}
+    return {"ok": True, "ms": _since(began), "value": value}
+
+
+def _why(part: Part) -> Part:
+    return {"reason": part["reason"]} if "reason" in part else {}
+
+
+def _since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

@@ -1,0 +1,12 @@
+"""What the probes answer."""
+
+from marshmallow import fields, validate
+
+from app.api.shapes import Shape
+
+
+class HealthShape(Shape):
+    """Whether the service works, and which part does not."""
+
+    status = fields.String(required=True, validate=validate.OneOf(("ok", "failing")))
+    parts = fields.Dict(keys=fields.String(), values=fields.Raw(), required=True)

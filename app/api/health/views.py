@@ -1,0 +1,46 @@
+"""Probes and numbers for machines: /livez /readyz /startupz, the seeds' /status /ready, /metrics."""
+
+from typing import Any
+
+from flask import Response
+
+from app.api import examples
+from app.api.context import world
+from app.api.family import PUBLIC, Family
+from app.api.health.exposition import exposition
+from app.api.health.probes import parts
+from app.api.health.schemas import HealthShape
+
+health = Family("health", "Whether the service works, and its numbers.")
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+ALIVE = {"status": "ok", "parts": {"process": {"ok": True}}}
+
+
+@health.serve("GET", "/livez", "livez", scope=PUBLIC)
+@health.serve("GET", "/status", "status", scope=PUBLIC)
+@health.response(200, HealthShape, example=ALIVE)
+def livez() -> Any:
+    """Whether this process answers at all; it asks no other part."""
+    return ALIVE
+
+
+@health.serve("GET", "/readyz", "readyz", scope=PUBLIC)
+@health.serve("GET", "/ready", "ready", scope=PUBLIC)
+@health.serve("GET", "/startupz", "startupz", scope=PUBLIC)
+@health.also(503, HealthShape, description="The database does not answer.")
+@health.response(200, HealthShape, example=examples.HEALTH)
+def readyz() -> Any:
+    """Whether requests can be served; names the failing part. Only the database can make it 503."""
+    found = parts(world())
+    ready = found["database"]["ok"]
+    headers = {} if ready else {"Retry-After": "2"}
+    return {"status": "ok" if ready else "failing", "parts": found}, 200 if ready else 503, headers
+
+
+@health.serve(
+    "GET", "/metrics", "scrape", scope="runs:read", offers=("text/plain", "application/openmetrics-text")
+)
+@health.response(200, {"type": "string"}, content_type="text/plain", description="Prometheus text format.")
+def scrape() -> Response:
+    """The numbers that Prometheus scrapes."""
+    return Response(exposition(world()), content_type=PROMETHEUS)

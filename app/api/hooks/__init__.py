@@ -1,0 +1,1 @@
+"""Hooks that installers and people call."""

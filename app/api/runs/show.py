@@ -1,0 +1,68 @@
+"""Runs as their answers need them, read in one transaction."""
+
+from typing import Any
+
+from app.api import envelope, versions
+from app.api.context import world
+from app.domain.errors import NotFound
+from app.engine import operate
+from app.record import listing, metrics, runs
+from app.record.listing import Page, RunFilters, Window
+from app.record.session import Tx
+from app.services import present
+
+
+Object = dict[str, Any]
+
+
+def row(run_id: str) -> Object:
+    """The run's row; raises `NotFound`."""
+    return world().db.read(lambda tx: _read(tx, run_id))
+
+
+def detail(run_id: str) -> tuple[Object, Object]:
+    """The run's row and its object with steps; raises `NotFound`."""
+    return world().db.read(lambda tx: _detail(tx, run_id))
+
+
+def tagged(run_id: str) -> Any:
+    """The run with its ETag, or 304."""
+    found, shown = detail(run_id)
+    return versions.tagged(shown, versions.run_tag(found, shown))
+
+
+def accepted(run: Object) -> Any:
+    """202 with the run that was started or is being changed."""
+    found, shown = detail(run["id"])
+    return envelope.accepted(shown, found)
+
+
+def page(filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
+    """A page of runs with their steps."""
+    return world().db.read(lambda tx: _page(tx, filters, window))
+
+
+def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
+    found = listing.list_runs(tx, filters, window)
+    steps = listing.steps_of(tx, [run["id"] for run in found.rows])
+    return found, [present.run_summary(run, steps[run["id"]], now=tx.now) for run in found.rows]
+
+
+def _read(tx: Tx, run_id: str) -> Object:
+    found = runs.read_run(tx, run_id)
+    if found is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return found
+
+
+def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
+    found = _read(tx, run_id)
+    shown = present.run_detail(
+        found,
+        runs.all_steps(tx, run_id),
+        now=tx.now,
+        retried_by=runs.retries(tx, run_id),
+        usual_ms=metrics.usual_step_ms(tx, found["type"]),
+        operator_actions=operate.allowed_actions(found["status"]),
+    )
+    return found, shown

@@ -1,0 +1,58 @@
+"""Many servers at once: each item is judged by itself, and gets its own result."""
+
+from typing import Any
+
+from marshmallow import ValidationError
+
+from app.api import envelope, problems
+from app.api.context import principal, world
+from app.api.servers import orders, show
+from app.api.servers.schemas import RegisterBody
+from app.api.shapes import flattened
+from app.domain.errors import Rejected, Unavailable, ValidationFailed
+from app.services import servers as service
+
+MOST_ITEMS = 500
+_schema = RegisterBody()
+
+
+def imported(items: list[Any]) -> tuple[list[dict[str, Any]], int]:
+    """207 with one result for each item, in their order."""
+    if not 1 <= len(items) <= MOST_ITEMS:
+        problem = f"must have 1 to {MOST_ITEMS} items"
+        raise ValidationFailed(f"body: {problem}", fields={"body": problem}, limit=MOST_ITEMS)
+    return [_one(index, item) for index, item in enumerate(items)], 207
+
+
+def taken(body: dict[str, Any]) -> Any:
+    """202 with every machine that was taken and the run that installs it."""
+    values, options = orders.split(body), orders.options(body)
+    pool_id, count = values.pop("pool_id"), values.pop("count")
+    started = service.provision_from_pool(world(), principal(), pool_id, count, values, **options)
+    results = [
+        {"server": show.shown(server), "workflowId": run["id"], "estimatedDuration": run["eta_ms"]}
+        for server, run in started
+    ]
+    return envelope.accepted({"results": results}, started[0][1])
+
+
+def _one(index: int, item: Any) -> dict[str, Any]:
+    try:
+        server, run = _registered(item)
+    except Unavailable:
+        raise
+    except Rejected as error:
+        return {"index": index, "status": error.status, "error": problems.error_body(error)}
+    return {"index": index, "status": 202, "data": show.shown(server), "workflowId": run["id"]}
+
+
+def _registered(item: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        body = _schema.load(item)
+    except ValidationError as error:
+        fields = flattened(error.messages)
+        raise ValidationFailed(
+            "; ".join(f"{name}: {text}" for name, text in fields.items()), fields=fields
+        ) from None
+    options = orders.options(body)
+    return service.register(world(), principal(), orders.split(body), **{**options, "idempotency_key": None})

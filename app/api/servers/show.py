@@ -1,0 +1,30 @@
+"""Servers as their answers need them."""
+
+from typing import Any
+
+from app.api.context import world
+from app.domain.errors import NotFound
+from app.record import listing
+from app.record.listing import Page, ServerFilters, Window
+from app.services import present
+
+Row = dict[str, Any]
+
+
+def row(server_id: str) -> Row:
+    """The server's row; raises `NotFound`."""
+    found = world().db.read(lambda tx: listing.read_server(tx, server_id))
+    if found is None:
+        raise NotFound(f"There is no server {server_id}.")
+    return found
+
+
+def shown(row: Row) -> Row:
+    """The server as the API shows it."""
+    return present.server_object(row)
+
+
+def page(filters: ServerFilters, window: Window) -> tuple[Page, list[Row]]:
+    """A page of servers."""
+    found = world().db.read(lambda tx: listing.list_servers(tx, filters, window))
+    return found, [shown(row) for row in found.rows]

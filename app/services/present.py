@@ -1,0 +1,314 @@
+"""Rows as the public objects of contract 1 (A.5, A.8, A.8a, A.10), in camelCase; pure, without a clock of its own.
+
+Every dialect, the event stream and the webhooks show runs through here, so that they never disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.auth.secrets import redact
+from app.domain.clock import rfc3339
+from app.domain.servers import allowed_actions
+from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
+
+Row = Mapping[str, Any]
+Object = dict[str, Any]
+
+WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
+MOST_OF_A_STEP = 0.95  # Credit that a running step can earn at most.
+STEP_WORDS = {
+    Step.PENDING: "pending",
+    Step.RUNNING: "running",
+    Step.RETRY_WAIT: "running",
+    Step.WAITING: "running",
+    Step.COMPLETED: "completed",
+    Step.RESOLVED: "completed",
+    Step.FAILED: "failed",
+    Step.CANCELLED: "cancelled",
+    Step.SKIPPED: "skipped",
+}
+
+
+def run_summary(row: Row, steps: Sequence[Row], *, now: int) -> Object:
+    """A run as lists show it; `now` is the database's clock in milliseconds."""
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "status": API_STATUS[Run(row["status"])],
+        "detail": row["status"],
+        "resourceType": row["resource_type"],
+        "resourceId": row["resource_id"],
+        "triggeredBy": row["triggered_by"],
+        "createdAt": rfc3339(row["created_at"]),
+        "startedAt": rfc3339(row["started_at"]),
+        "completedAt": rfc3339(row["completed_at"]),
+        "durationMs": _between(row["started_at"], row["completed_at"]),
+        "error": _run_error(row),
+        "steps": [_brief_step(step) for step in _shown(row, steps)],
+        "waitingOn": waiting_on(row, steps, now=now),
+        "needsOperator": row["status"] in NEEDS_OPERATOR,
+        "retryOf": row["retry_of"],
+        "tags": row["tags"] or [],
+    }
+
+
+def run_detail(
+    row: Row,
+    steps: Sequence[Row],
+    *,
+    now: int,
+    retried_by: Sequence[str] = (),
+    usual_ms: Mapping[str, float] | None = None,
+    operator_actions: Sequence[str] = (),
+) -> Object:
+    """A run as its own page shows it; `usual_ms` is how long each step of its type usually takes."""
+    shown = _shown(row, steps)
+    return {
+        **run_summary(row, steps, now=now),
+        "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
+        "estimatedCompletionAt": _estimated_end(row),
+        "steps": [step_object(step) for step in shown],
+        "compensation": [_undo_object(step) for step in steps if step["phase"] == "comp"],
+        "onFailure": row["on_failure"],
+        "input": redact(row["input"] or {}),
+        "output": redact(row["output"]),
+        "retriedBy": list(retried_by),
+        "fromStep": row["from_step"],
+        "parentRunId": row["parent_run_id"],
+        "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
+        "allowedActions": list(operator_actions),
+    }
+
+
+def step_object(step: Row) -> Object:
+    """A forward step; members that say nothing are left out."""
+    return _without_none(
+        {
+            "name": step["key"],
+            "status": STEP_WORDS[Step(step["status"])],
+            "detail": step["status"],
+            "startedAt": rfc3339(step["first_started_at"]),
+            "completedAt": rfc3339(step["completed_at"]),
+            "durationMs": _between(step["first_started_at"], step["completed_at"]),
+            "attempt": step["attempt"] or None,
+            "queue": step["queue"],
+            "branch": step["branch"] or None,
+            "progress": step["progress"],
+            "retryAt": rfc3339(step["retry_at"]) if step["status"] == Step.RETRY_WAIT else None,
+            "error": redact(step["error"]),
+            "output": redact(step["output"]),
+            "reusedFrom": step["reused_from"],
+            "compensatedAt": rfc3339(step["compensated_at"]),
+        }
+    )
+
+
+def waiting_on(row: Row, steps: Sequence[Row], *, now: int) -> Object | None:
+    """Why a run is not moving, or None while it moves or has ended."""
+    if row["status"] in TERMINAL:
+        return None
+    if row["waiting_on"]:
+        return {name: _shown_time(name, value) for name, value in row["waiting_on"].items()}
+    if row["status"] in NEEDS_OPERATOR:
+        return {"kind": "operator"}
+    since = row["expect_since"]
+    if since is not None and since < now - WAITS_AFTER_MS:
+        return {"kind": "worker", "queue": _next_queue(steps), "since": rfc3339(since)}
+    return None
+
+
+def progress(row: Row, steps: Sequence[Row], *, now: int, usual_ms: Mapping[str, float]) -> int:
+    """0 to 100 by the formula of contract 1, A.5; 100 only when the run has completed."""
+    if row["status"] == Run.COMPLETED:
+        return 100
+    forward = [step for step in steps if step["phase"] == "forward" and step["kind"] in ("task", "operation")]
+    weights = _weights(forward, usual_ms)
+    earned = sum(weight * _credit(step, weight, row, now, bool(usual_ms)) for step, weight in weights)
+    return min(99, int(100 * earned / max(1.0, sum(weight for _, weight in weights))))
+
+
+def event_object(row: Row) -> Object:
+    """An event of a run's log."""
+    return {
+        "seq": row["seq"],
+        "type": row["type"],
+        "step": row["step"],
+        "phase": row["phase"],
+        "attempt": row["attempt"],
+        "actor": row["actor"],
+        "at": rfc3339(row["at"]),
+        "payload": redact(row["payload"] or {}),
+    }
+
+
+def server_object(row: Row) -> Object:
+    """A server, never its credential."""
+    return {
+        "id": row["id"],
+        "displayName": row["display_name"],
+        "description": row["description"],
+        "tags": row["tags"] or [],
+        "persona": row["persona"],
+        "poolId": row["pool_id"],
+        "protocol": row["protocol"],
+        "bmcAddress": row["bmc_address"],
+        "bootMac": row["boot_mac"],
+        "serial": row["serial"],
+        "state": row["state"],
+        "maintenance": bool(row["maintenance"]),
+        "power": row["power"],
+        "healthStatus": {
+            "status": row["health"],
+            "lastCheckTime": rfc3339(row["last_check_at"]),
+            "failureReasons": row["failure_reasons"] or [],
+        },
+        "hardware": row["hardware"],
+        "image": redact(row["image"]),
+        "credentialVersion": row["credential_version"],
+        "reservedBy": row["reserved_by"],
+        "runId": row["run_id"],
+        "allowedActions": allowed_actions(row["state"], maintenance=bool(row["maintenance"])),
+        "createdAt": rfc3339(row["created_at"]),
+        "updatedAt": rfc3339(row["updated_at"]),
+    }
+
+
+def pool_object(row: Row, counts: Mapping[str, int]) -> Object:
+    """A pool with how many machines it has and how many are free."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "labels": row["labels"] or {},
+        "capacity": {"total": counts["total"], "free": counts["free"]},
+        "createdAt": rfc3339(row["created_at"]),
+        "updatedAt": rfc3339(row["updated_at"]),
+    }
+
+
+def lock_object(
+    row: Row, holder: Row | None, step: str | None, waiters: Sequence[Row], *, now: int
+) -> Object:
+    """A lock: the run that holds it, at which step and for how long, and who waits."""
+    return {
+        "resource": row["resource"],
+        "runId": row["run_id"],
+        "type": holder["type"] if holder else None,
+        "detail": holder["status"] if holder else None,
+        "step": step,
+        "fence": row["fence"],
+        "grantedAt": rfc3339(row["granted_at"]),
+        "ageMs": max(0, now - row["granted_at"]),
+        "waiters": [{"runId": waiter["run_id"], "since": rfc3339(waiter["since"])} for waiter in waiters],
+    }
+
+
+def webhook_object(row: Row, secret: str | None = None) -> Object:
+    """An endpoint; its secret is shown only by the answer that made it."""
+    shown = {
+        "id": row["id"],
+        "url": row["url"],
+        "description": row["description"],
+        "events": row["events"] or [],
+        "active": bool(row["active"]),
+        "disabledReason": row["disabled_reason"],
+        "runId": row["run_id"],
+        "oldSecretUntil": rfc3339(row["old_until"]),
+        "createdAt": rfc3339(row["created_at"]),
+        "updatedAt": rfc3339(row["updated_at"]),
+    }
+    return shown if secret is None else {**shown, "secret": secret}
+
+
+def delivery_object(row: Row, attempts: Sequence[Row] = ()) -> Object:
+    """A delivery with every attempt that was made."""
+    return {
+        "id": row["id"],
+        "webhookId": row["webhook_id"],
+        "runId": row["run_id"],
+        "seq": row["seq"],
+        "event": row["event"],
+        "status": row["status"],
+        "attempt": row["attempt"],
+        "nextAt": rfc3339(row["next_at"]),
+        "createdAt": rfc3339(row["created_at"]),
+        "deliveredAt": rfc3339(row["delivered_at"]),
+        "attempts": [_attempt_object(attempt) for attempt in attempts],
+    }
+
+
+def _attempt_object(row: Row) -> Object:
+    return {
+        "attempt": row["attempt"],
+        "at": rfc3339(row["at"]),
+        "status": row["status"],
+        "latencyMs": row["latency_ms"],
+        "answer": row["answer"],
+        "error": row["error"],
+    }
+
+
+def _brief_step(step: Row) -> Object:
+    status = STEP_WORDS[Step(step["status"])]
+    took = _between(step["first_started_at"], step["completed_at"])
+    return _without_none({"name": step["key"], "status": status, "durationMs": took})
+
+
+def _undo_object(step: Row) -> Object:
+    return {**step_object(step), "undoes": step["undoes"]}
+
+
+def _shown(row: Row, steps: Sequence[Row]) -> list[Row]:
+    """The forward steps; of an ended run only those it reached (contract 1, A.5)."""
+    forward = [step for step in steps if step["phase"] == "forward"]
+    if row["status"] not in TERMINAL:
+        return forward
+    return [step for step in forward if step["first_started_at"] is not None or step["status"] in STEP_DONE]
+
+
+def _run_error(row: Row) -> Object | None:
+    if row["error_code"] is None:
+        return None
+    return {"code": row["error_code"], "message": row["error_message"], "step": row["error_step"]}
+
+
+def _estimated_end(row: Row) -> str | None:
+    if row["started_at"] is None or row["status"] in TERMINAL or not row["eta_ms"]:
+        return None
+    return rfc3339(row["started_at"] + row["eta_ms"])
+
+
+def _weights(steps: Sequence[Row], usual_ms: Mapping[str, float]) -> list[tuple[Row, float]]:
+    # A step without history weighs as much as the mean of those with one, or all weigh the same.
+    mean = sum(usual_ms.values()) / len(usual_ms) if usual_ms else 1.0
+    return [(step, max(1.0, usual_ms.get(step["key"], mean))) for step in steps]
+
+
+def _credit(step: Row, weight: float, row: Row, now: int, known: bool) -> float:
+    if step["status"] in STEP_DONE:
+        return 1.0
+    if step["first_started_at"] is None or step["status"] in (Step.FAILED, Step.CANCELLED):
+        return 0.0
+    expected = weight if known else max(1.0, (row["eta_ms"] or 0) / 3)
+    return min(MOST_OF_A_STEP, max(0, now - step["first_started_at"]) / expected)
+
+
+def _next_queue(steps: Sequence[Row]) -> str:
+    phase = "comp" if any(step["phase"] == "comp" for step in steps) else "forward"
+    open_ = (
+        s
+        for s in steps
+        if s["phase"] == phase and s["status"] in (Step.PENDING, Step.RETRY_WAIT, Step.WAITING)
+    )
+    return next((str(step["queue"]) for step in open_), "default")
+
+
+def _shown_time(name: str, value: Any) -> Any:
+    return rfc3339(value) if name in ("since", "until") and isinstance(value, int) else value
+
+
+def _between(start: int | None, end: int | None) -> int | None:
+    return None if start is None or end is None else max(0, end - start)
+
+
+def _without_none(members: Object) -> Object:
+    return {name: value for name, value in members.items() if value is not None}
