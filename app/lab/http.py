@@ -4,9 +4,9 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from app.domain.errors import PayloadTooLarge, ValidationFailed, WindlassError
@@ -74,7 +74,7 @@ class HttpServer:
         self._handler = handler
         self._on_error = on_error
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def start(self, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -82,24 +82,29 @@ class HttpServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls, backlog=256)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def stop(self) -> None:
-        """Close the port and every connection."""
+    async def stop(self) -> None:
+        """Close the port and cut every connection."""
         if self._server:
             self._server.close()
-        for writer in self._writers:
-            writer.close()
+        tasks = list(self._connections)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        task = cast(asyncio.Task[None], asyncio.current_task())
+        self._connections.add(task)
         connection: dict[str, Any] = {}
         try:
             while await self._exchange(reader, writer, connection):
                 pass
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
             pass  # The client hung up, fell silent or does not speak HTTP: there is nobody to tell.
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
-            self._writers.discard(writer)
-            writer.close()
+            await _closed(writer)
+            self._connections.discard(task)
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: dict[str, Any]
@@ -129,12 +134,24 @@ class HttpServer:
         answer = await self._handled(request)
         if answer is None:
             return False
-        writer.write(answer.encode())
+        last = headers.get("connection", "").lower() == "close"
+        # A client that is not told would send its next request into a connection that is going away.
+        told = {**answer.headers, "Connection": "close"} if last else answer.headers
+        writer.write(replace(answer, headers=told).encode())
         await writer.drain()
-        return headers.get("connection", "").lower() != "close"
+        return not last
 
     async def _handled(self, request: Request) -> Response | None:
         try:
             return await self._handler(request)
         except WindlassError as error:
             return self._on_error(error)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Say goodbye as TLS demands it, unless the client does not care or the server stops."""
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except (OSError, asyncio.CancelledError):
+        writer.transport.abort()

@@ -97,11 +97,11 @@ class Lab:
         for transport in self._transports:
             transport.close()
         for server in [self._control.server, *(bmc.server for bmc in self._redfish)]:
-            server.stop()
+            await server.stop()
         for installer in self.installers.values():
             installer.withdraw()
-        # One turn of the loop lets the closed connections go before the loop itself does.
-        await asyncio.sleep(0)
+        # Cut connections let their sockets go in the next turns of the loop.
+        await asyncio.sleep(0.01)
         self.ledger.close()
 
     async def _open_machine(self, machine: Machine, ipmi: int, redfish: int) -> None:

@@ -65,6 +65,7 @@ class Machine:
         self._ledger = ledger
         self._on = self._on_before = False
         self._busy_until = 0.0
+        self._pending = 0  # steps that were accepted and have not taken effect
         self._deaf_until = 0.0
 
     @property
@@ -84,6 +85,11 @@ class Machine:
     @property
     def power(self) -> str:
         return "on" if self._on else "off"
+
+    @property
+    def settled(self) -> bool:
+        """Whether every accepted command has taken effect."""
+        return self._pending == 0
 
     def reports_on(self) -> bool:
         """What the BMC says about the power, which may be stale."""
@@ -150,7 +156,12 @@ class Machine:
     def _schedule(self, step: str, how: str, origin: Origin) -> None:
         loop = asyncio.get_running_loop()
         self._busy_until = max(loop.time(), self._busy_until) + self.power_delay
-        loop.call_at(self._busy_until, self._apply, step, how, origin)
+        self._pending += 1
+        loop.call_at(self._busy_until, self._due, step, how, origin)
+
+    def _due(self, step: str, how: str, origin: Origin) -> None:
+        self._pending -= 1
+        self._apply(step, how, origin)
 
     def _apply(self, step: str, how: str, origin: Origin) -> None:
         if step == "reset":
