@@ -111,6 +111,11 @@ def _existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
         return repeated
 
 
+def known(tx: Tx, order: Order) -> bool:
+    """Whether a run was accepted under the order's idempotency key before."""
+    return bool(order.idempotency_key) and runs.run_with_key(tx, str(order.idempotency_key)) is not None
+
+
 def request_hash(order: Order) -> str:
     """What makes two orders the same."""
     facts = [order.type, dict(order.input), order.resource_id, order.on_failure]

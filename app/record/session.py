@@ -11,7 +11,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ class Tx:
         """Run one statement."""
         return self.connection.execute(statement, values)
 
-    def rows(self, statement: Executable, values: Any = None) -> list[Mapping[str, Any]]:
+    def rows(self, statement: Executable, values: Any = None) -> list[dict[str, Any]]:
         """All rows of a query as mappings."""
         return [dict(row) for row in self.connection.execute(statement, values).mappings()]
 

@@ -40,9 +40,14 @@ def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 
     def work(tx: Tx) -> Journal:
         check_order(tx, order)
-        return accepting.accept(tx, run_id, order, principal.actor)
+        return accept_order(tx, world, run_id, order, principal)
 
     return rung(world, world.db.write(work))
+
+
+def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Principal) -> Journal:
+    """Store a run and what belongs to it, in the caller's transaction."""
+    return accepting.accept(tx, run_id, order, principal.actor)
 
 
 def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:

@@ -1,0 +1,227 @@
+"""Servers: into the inventory, through their life, and out of it. Every change of the world is a run."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.auth.keys import Principal
+from app.auth.seal import binding
+from app.domain import servers as states
+from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
+from app.domain.ids import new_id
+from app.engine import accept as accepting
+from app.engine.accept import Order
+from app.engine.journal import Hint
+from app.record import gates, servers
+from app.record.session import Tx
+from app.services.runs import accept_order, check_order
+from app.wiring import World
+
+Row = dict[str, Any]
+Started = tuple[Row, Row]  # The server and its run.
+BMC_PORTS = {"ipmi": 623, "redfish": 443}
+CHANGEABLE = ("display_name", "description", "tags", "pool_id", "persona")
+LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
+
+
+def register(world: World, principal: Principal, values: Mapping[str, Any], **options: Any) -> Started:
+    """Take a machine into the inventory and start `server.register`; its controller's address must be new."""
+    server_id, run_id = new_id("srv"), new_id("run")
+    row = _new_row(world, server_id, values)
+    order = Order(type="server.register", resource_id=server_id, **options)
+
+    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+        if servers.read_server(tx, server_id) is None and not accepting.known(tx, order):
+            _check_new(tx, row)
+            servers.insert_server(tx, {**row, "run_id": run_id})
+        return _accepted(tx, world, run_id, order, principal)
+
+    return _rung(world, world.db.write(work))
+
+
+def action(
+    world: World, principal: Principal, server_id: str, action: str, values: Mapping[str, Any], **options: Any
+) -> Started:
+    """Start the run that carries out an action on a server."""
+    run_id = new_id("run")
+    order = order_of(server_id, action, values, **options)
+
+    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+        check_order(tx, order)
+        return _accepted(tx, world, run_id, order, principal)
+
+    return _rung(world, world.db.write(work))
+
+
+def order_of(server_id: str, action: str, values: Mapping[str, Any], **options: Any) -> Order:
+    """The order that an action on a server amounts to."""
+    kind = "server.lifecycle" if action in LIFECYCLE else f"server.{action}"
+    given = dict(values)
+    if action in LIFECYCLE:
+        given["action"] = action
+    return Order(type=kind, input=given, resource_id=server_id, **options)
+
+
+def provision_from_pool(
+    world: World, principal: Principal, pool_id: str, count: int, values: Mapping[str, Any], **options: Any
+) -> list[Started]:
+    """Take ``count`` free machines of a pool and install each; all or none are taken."""
+    run_ids = [new_id("run") for _ in range(count)]
+
+    def work(tx: Tx) -> tuple[list[Started], list[Hint]]:
+        found = servers.read_pool(tx, pool_id, lock=True)
+        if found is None:
+            raise NotFound(f"there is no pool {pool_id}")
+        free = servers.free_in_pool(tx, pool_id, count)
+        if len(free) < count:
+            raise PoolCapacityExceeded(
+                f"Not enough available servers in pool {found['name']}: {count} wanted, {len(free)} free",
+                wanted=count,
+                free=len(free),
+            )
+        started: list[Started] = []
+        hints: list[Hint] = []
+        for place, (run_id, server) in enumerate(zip(run_ids, free, strict=True)):
+            order = order_of(server["id"], "provision", values, **_keyed(options, place))
+            one, more = _accepted(tx, world, run_id, order, principal)
+            servers.change_server(tx, server["id"], {"reserved_by": run_id})
+            started.append(one)
+            hints.extend(more)
+        return started, hints
+
+    return _rung(world, world.db.write(work))
+
+
+def decommission(
+    world: World, principal: Principal, server_id: str, force: bool = False, **options: Any
+) -> Started:
+    """Start the run that turns a machine off and takes it out of the inventory."""
+    return action(world, principal, server_id, "decommission", {"force": force}, **options)
+
+
+def change(
+    world: World, principal: Principal, server_id: str, changes: Mapping[str, Any], version: int | None = None
+) -> Row:
+    """Change what people say about a server; with a version only when nobody else did meanwhile."""
+
+    def work(tx: Tx) -> Row:
+        row = _known(tx, server_id, version)
+        wanted = {name: changes[name] for name in CHANGEABLE if name in changes}
+        if wanted.get("pool_id") and servers.read_pool(tx, wanted["pool_id"]) is None:
+            raise ValidationFailed.of("poolId", f"there is no pool {wanted['pool_id']}")
+        servers.change_server(tx, row["id"], wanted)
+        return _known(tx, server_id)
+
+    return world.db.write(work)
+
+
+def set_credential(world: World, principal: Principal, server_id: str, credential: Mapping[str, str]) -> Row:
+    """Seal a new credential for a server's controller; refused logins are forgiven."""
+
+    def work(tx: Tx) -> Row:
+        row = _known(tx, server_id)
+        version = row["credential_version"] + 1
+        sealed = _sealed(world, row["tenant_id"], server_id, version, credential)
+        servers.change_server(tx, server_id, {"credential": sealed, "credential_version": version})
+        gates.forgive(tx, server_id)
+        return _known(tx, server_id)
+
+    return world.db.write(work)
+
+
+def allowed_actions(row: Mapping[str, Any]) -> list[str]:
+    """The actions that a server accepts as it is now."""
+    return states.allowed_actions(row["state"], maintenance=bool(row["maintenance"]))
+
+
+def _accepted(
+    tx: Tx, world: World, run_id: str, order: Order, principal: Principal
+) -> tuple[Started, list[Hint]]:
+    j = accept_order(tx, world, run_id, order, principal)
+    row = servers.read_server(tx, str(j.run["resource_id"]))
+    assert row is not None
+    return (_transitional(row, order), j.run), j.hints
+
+
+def _transitional(row: Row, order: Order) -> Row:
+    """The server as the accepted run will show it (contract 1, A.8): the step `validate` writes it."""
+    action = str(order.input.get("action") or order.type.partition(".")[2])
+    return {**row, "state": states.TRANSIENT.get(action, row["state"])}
+
+
+def _rung(world: World, done: tuple[Any, Sequence[Hint]]) -> Any:
+    started, hints = done
+    world.ring(hints)
+    return started
+
+
+def _keyed(options: Mapping[str, Any], place: int) -> dict[str, Any]:
+    key = options.get("idempotency_key")
+    return {**options, "idempotency_key": f"{key}/{place}" if key else None}
+
+
+def _known(tx: Tx, server_id: str, version: int | None = None) -> Row:
+    row = servers.read_server(tx, server_id, lock=True)
+    if row is None or row["state"] == "decommissioned":
+        raise NotFound(f"there is no server {server_id}")
+    if version is not None and version != row["version"]:
+        raise PreconditionFailed(
+            f"server {server_id} is at version {row['version']} now", version=row["version"]
+        )
+    return row
+
+
+def _new_row(world: World, server_id: str, values: Mapping[str, Any]) -> Row:
+    tenant = world.db.tenant
+    protocol = str(values.get("protocol") or "ipmi")
+    return {
+        "id": server_id,
+        **{name: values.get(name) for name in CHANGEABLE},
+        "tags": list(values.get("tags") or []),
+        "protocol": protocol,
+        "bmc_address": bmc_address(world, str(values["bmc_address"]), protocol),
+        "boot_mac": values.get("boot_mac"),
+        "credential": _sealed(world, tenant, server_id, 1, values["bmc_credential"]),
+        "credential_version": 1,
+        "state": "registering",
+        "health": "unknown",
+        "version": 1,
+    }
+
+
+def bmc_address(world: World, text: str, protocol: str) -> str:
+    """`host:port` with the protocol's own port filled in; raises `ValidationFailed` on ``bmcAddress``."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        host, port = text, str(BMC_PORTS[protocol])
+    if not host or "/" in text or "@" in text or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValidationFailed.of("bmcAddress", f"{text!r} is not a host, or a host and a port")
+    _check_network(world, host)
+    return f"{host}:{port}"
+
+
+def _check_network(world: World, host: str) -> None:
+    allowed = [one.strip() for one in world.settings.bmc_networks.split(",") if one.strip()]
+    if not allowed:
+        return
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValidationFailed.of(
+            "bmcAddress", "must be an IP address: WINDLASS_BMC_NETWORKS is set"
+        ) from None
+    if not any(address in ipaddress.ip_network(one) for one in allowed):
+        raise ValidationFailed.of("bmcAddress", f"{host} lies outside WINDLASS_BMC_NETWORKS")
+
+
+def _check_new(tx: Tx, row: Row) -> None:
+    taken = servers.server_at(tx, row["bmc_address"])
+    if taken is not None:
+        raise Conflict(f"server {taken} has the controller at {row['bmc_address']} already", server=taken)
+    if row["pool_id"] and servers.read_pool(tx, row["pool_id"]) is None:
+        raise ValidationFailed.of("poolId", f"there is no pool {row['pool_id']}")
+
+
+def _sealed(world: World, tenant: str, server_id: str, version: int, credential: Mapping[str, str]) -> str:
+    bound = binding(tenant_id=tenant, machine_id=server_id, version=version)
+    return world.sealer.seal({"username": credential["username"], "password": credential["password"]}, bound)
