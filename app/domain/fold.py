@@ -1,0 +1,168 @@
+"""The fold: a run's log, event by event, is its state. What the tables say is a copy of it.
+
+    state = fold(events)             # the state after the last event
+    state = state_as_of(events, 12)  # the state right after event 12
+
+An event that changes the run's status says so under ``runStatus``; every other rule is one line of a table.
+Events of unknown types change nothing but ``seq``, so that an older reader understands a newer log.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+Event = Mapping[str, Any]  # A row of the log: seq, type, phase, step, attempt, actor, payload, at.
+State = dict[str, Any]
+StepState = dict[str, Any]
+Payload = Mapping[str, Any]
+Steps = dict[tuple[str, str], StepState]
+FAN_OUT = ("group", "map")
+
+
+def fold(events: Iterable[Event]) -> State:
+    """The state of a run after these events, as plain JSON; they begin with the run's first one.
+
+    ``status`` and each step's ``status``, ``attempt``, ``outcome`` and ``fence`` are those of the tables.
+    ``steps`` keeps the plan's order, forward steps first. Times are milliseconds since 1970.
+    """
+    state = _empty()
+    steps: Steps = {}
+    for one in events:
+        _apply(state, steps, one)
+    state["steps"] = sorted(steps.values(), key=lambda step: (step["phase"] == "comp", step["ordinal"]))
+    return state
+
+
+def state_as_of(events: Iterable[Event], seq: int) -> State:
+    """The state right after event number ``seq``."""
+    return fold(one for one in events if one["seq"] <= seq)
+
+
+def _empty() -> State:
+    times = dict.fromkeys(("at", "createdAt", "startedAt", "completedAt", "heldUntil"))
+    facts = dict.fromkeys(("status", "goal", "input", "output", "error", "retryOf", "cancelRequested"))
+    return {"seq": 0, **facts, **times, "locks": {}, "steps": []}
+
+
+def _apply(state: State, steps: Steps, one: Event) -> None:
+    payload = one["payload"] or {}
+    state["seq"], state["at"] = one["seq"], one["at"]
+    if "runStatus" in payload:
+        state["status"] = payload["runStatus"]
+    for facts in payload.get("steps", ()):
+        steps[facts["phase"], facts["key"]] = _planned(facts)
+    if one["type"] in RUN_RULES:
+        RUN_RULES[one["type"]](state, one, payload)
+    step = steps.get((one["phase"], one["step"])) if one["step"] is not None else None
+    if step is not None:
+        step["attempt"] = one["attempt"]
+        if one["type"] in STEP_RULES:
+            step.update(STEP_RULES[one["type"]](step, one, payload))
+    if one["type"] == "step.compensated":
+        steps["forward", payload["undoes"]]["compensatedAt"] = one["at"]
+
+
+def _planned(facts: Payload) -> StepState:
+    known = ("phase", "key", "name", "kind", "ordinal", "branch")
+    return {
+        **{name: facts[name] for name in known},
+        "status": facts.get("status", "pending"),
+        "outcome": facts.get("outcome", "none"),
+        "output": facts.get("output"),
+        "undoes": facts.get("undoes"),
+        "reusedFrom": facts.get("reused_from"),
+        "attempt": 0,
+        "fence": 0,
+        **dict.fromkeys(("error", "ref", "dueAt", "startedAt", "completedAt", "compensatedAt")),
+    }
+
+
+def _created(state: State, one: Event, payload: Payload) -> None:
+    state.update(createdAt=one["at"], input=payload["input"], retryOf=payload.get("retryOf"))
+
+
+def _ended(state: State, one: Event, payload: Payload) -> None:
+    state.update(completedAt=one["at"], output=payload.get("output"), error=payload.get("error"))
+
+
+def _granted(state: State, _one: Event, payload: Payload) -> None:
+    state["locks"][payload["resource"]] = payload["fence"]
+
+
+def _released(state: State, _one: Event, payload: Payload) -> None:
+    state["locks"].pop(payload["resource"], None)
+
+
+def _asked_to_stop(state: State, one: Event, payload: Payload) -> None:
+    state["cancelRequested"] = {"at": one["at"], "actor": one["actor"], "mode": payload["mode"]}
+
+
+RUN_RULES: dict[str, Callable[[State, Event, Payload], None]] = {
+    "run.created": _created,
+    "run.started": lambda state, one, _payload: state.update(startedAt=one["at"]),
+    "run.completed": _ended,
+    "run.failed": _ended,
+    "run.cancelled": _ended,
+    "run.compensating": lambda state, _one, payload: state.update(goal=payload["goal"], heldUntil=None),
+    "run.held": lambda state, _one, payload: state.update(heldUntil=payload["until"]),
+    "run.blocked": lambda state, _one, payload: state.update(error=payload["error"]),
+    "run.resumed": lambda state, _one, _payload: state.update(error=None, goal=None, heldUntil=None),
+    "run.cancel_requested": _asked_to_stop,
+    "lock.granted": _granted,
+    "lock.released": _released,
+}
+
+
+def _begun(step: StepState, one: Event, payload: Payload) -> StepState:
+    started = {"startedAt": step["startedAt"] or one["at"], "dueAt": None, "error": None}
+    if step["kind"] in FAN_OUT:
+        return {**started, "status": "waiting"}
+    return {**started, "status": "running", "outcome": "unknown", "fence": payload["fence"]}
+
+
+def _completed(_step: StepState, one: Event, payload: Payload) -> StepState:
+    done = {"status": "completed", "outcome": "done", "error": None, "dueAt": None}
+    return {**done, "output": payload.get("output"), "completedAt": one["at"]}
+
+
+def _failed(step: StepState, one: Event, payload: Payload) -> StepState:
+    outcome = payload.get("outcome", step["outcome"])
+    return {"status": "failed", "outcome": outcome, "error": payload["error"], "completedAt": one["at"]}
+
+
+def _waiting(_step: StepState, _one: Event, payload: Payload) -> StepState:
+    return {"status": "waiting", "ref": payload["ref"], "dueAt": payload["until"]}
+
+
+def _retrying(_step: StepState, _one: Event, payload: Payload) -> StepState:
+    told = {"error": payload["error"], "outcome": payload["outcome"], "dueAt": payload["dueAt"]}
+    return {"status": "retry_wait", **told}
+
+
+def _ready(step: StepState, _one: Event, _payload: Payload) -> StepState:
+    status = "waiting" if step["kind"] in FAN_OUT else "pending"
+    return {"status": status, "dueAt": None, "completedAt": None}
+
+
+def _cancelled(step: StepState, one: Event, payload: Payload) -> StepState:
+    outcome = payload.get("outcome", step["outcome"])
+    return {"status": "cancelled", "outcome": outcome, "dueAt": None, "completedAt": one["at"]}
+
+
+def _resolved(step: StepState, one: Event, _payload: Payload) -> StepState:
+    outcome = "done" if step["phase"] == "forward" else step["outcome"]
+    return {"status": "resolved", "outcome": outcome, "completedAt": one["at"]}
+
+
+STEP_RULES: dict[str, Callable[[StepState, Event, Payload], StepState]] = {
+    "step.started": _begun,
+    "step.polling": _begun,
+    "step.completed": _completed,
+    "step.failed": _failed,
+    "step.waiting": _waiting,
+    "step.retrying": _retrying,
+    "step.ready": _ready,
+    "step.lost": lambda _step, _one, _payload: {"outcome": "unknown"},
+    "step.cancelled": _cancelled,
+    "step.skipped": lambda _step, one, _payload: {"status": "skipped", "completedAt": one["at"]},
+    "step.resolved": _resolved,
+}
