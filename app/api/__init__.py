@@ -1,1 +1,1 @@
-"""The REST door (contract 1): one folder for each family of resources, each ``views.py`` and ``schemas.py``."""
+"""The REST door (contract 1): a folder for each family of resources, with ``views.py`` and ``schemas.py``."""

@@ -17,6 +17,7 @@ from app.api.openapi import API, describe_problems
 from app.api.pools.views import pools
 from app.api.runs.views import runs
 from app.api.servers.views import servers
+from app.api.shapes import Moment
 from app.api.stream import Places
 from app.api.types.views import types
 from app.api.webhooks.views import webhooks
@@ -38,6 +39,7 @@ def build(world: World | None = None) -> Flask:
     threads = world.settings.api_threads if world else load().api_threads
     app.extensions["windlass.places"] = Places(threads)
     api = _QuietApi(app)
+    api.register_field(Moment, "string", "date-time")
     describe_problems(api)
     for family in FAMILIES:
         api.register_blueprint(family)

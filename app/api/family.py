@@ -34,11 +34,6 @@ class StrictParser(FlaskParser):
     """Bodies by `app.api.bodies`; queries in which nothing is unknown and nothing is said twice."""
 
     DEFAULT_VALIDATION_STATUS = 400
-    DEFAULT_UNKNOWN_BY_LOCATION = {
-        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
-        "query": "raise",
-        "json": "raise",
-    }  # noqa: RUF012
 
     def load_json(self, req: Request, schema: Schema) -> Any:
         """The JSON object of the body."""

@@ -34,7 +34,7 @@ API = {
                 "key": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`Authorization: Bearer wlk_…`; not needed where the service listens on loopback only.",
+                    "description": "`Authorization: Bearer wlk_…`; not needed on loopback only.",
                 }
             }
         },

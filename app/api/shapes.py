@@ -11,6 +11,9 @@ from app.domain.ids import RUN_ID
 TAG = validate.Regexp(
     re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=-]{0,62}\Z"), error="Not a tag of 1 to 63 characters."
 )
+MOMENT_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "invalid": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z."
+}
 EARLIEST_MS, LATEST_MS = 0, 253_402_300_799_000  # 1970 and the year 9999.
 
 
@@ -48,18 +51,16 @@ class Shape(Schema):
 class Moment(fields.Field[int]):
     """A point in time: ISO 8601 on the wire (a bare date is its midnight in UTC), milliseconds inside."""
 
+    default_error_messages = MOMENT_MESSAGES
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         try:
             at = parse_time(value)
         except (ValueError, TypeError, OverflowError) as error:
-            raise self.make_error("validator_failed") from error
+            raise self.make_error("invalid") from error
         if not EARLIEST_MS <= at <= LATEST_MS:
-            raise self.make_error("validator_failed")
+            raise self.make_error("invalid")
         return at
-
-    default_error_messages = {
-        "validator_failed": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z."
-    }  # noqa: RUF012
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return rfc3339(value) if isinstance(value, int) else value
@@ -100,6 +101,12 @@ def run_id(**kwargs: Any) -> fields.String:
     return fields.String(validate=validate.Regexp(pattern, error="Not the id of a run."), **kwargs)
 
 
+def address(**kwargs: Any) -> fields.URL:
+    """An absolute http or https URL; hosts of a private network have no top-level domain."""
+    length = validate.Length(max=2048)
+    return fields.URL(schemes={"http", "https"}, require_tld=False, validate=length, **kwargs)
+
+
 def one_of(*choices: str, **kwargs: Any) -> fields.String:
     """One of a few words."""
     error = "Must be one of: {choices}."
@@ -115,7 +122,7 @@ def reason(**kwargs: Any) -> fields.String:
     )
 
 
-def tags() -> fields.List:
+def tags() -> fields.List[str]:
     """Up to 20 different tags."""
     return fields.List(
         fields.String(validate=TAG), validate=validate.Length(max=20), metadata={"example": ["rack-7"]}

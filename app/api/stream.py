@@ -1,4 +1,4 @@
-"""Following a run: server-sent events from the log, and the long poll; both share one small budget of threads.
+"""Following a run: server-sent events from the log, and the long poll, within a small budget of threads.
 
 1. A stream takes a place; when all are taken the answer is 503 with Retry-After.
 2. It sends the events after the one the client saw last (Last-Event-ID), then looks for more in short turns.
@@ -55,7 +55,7 @@ class Places:
 def frames(
     world: World, run_id: str, after: int, leave: Callable[[], None], pause: Pause = time.sleep
 ) -> Iterator[str]:
-    """The events of a run after this one as text/event-stream, until the run ends or the database goes away."""
+    """The events after this one as text/event-stream, until the run ends or the database goes away."""
     try:
         yield "retry: 2000\n\n"
         quiet_since = time.monotonic()

@@ -274,7 +274,7 @@ def _page(tx: Tx, table: FromClause, where: list[ColumnElement[bool]], window: W
 
 def _total(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> tuple[int, bool]:
     counted = select(table.c.id).where(*where).limit(EXACT_TOTAL + 1).subquery()
-    total = int(tx.value(select(func.count()).select_from(counted)))
+    total: int = int(tx.value(select(func.count()).select_from(counted)))
     if total <= EXACT_TOTAL:
         return total, False
     return max(EXACT_TOTAL + 1, _by_density(tx, table, where)), True
@@ -285,4 +285,4 @@ def _by_density(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> 
     matching = select(table.c.created_at).where(*where).order_by(table.c.created_at.desc(), table.c.id.desc())
     newest, deep = tx.value(matching.limit(1)), tx.value(matching.offset(EXACT_TOTAL - 1).limit(1))
     oldest = tx.value(select(func.min(table.c.created_at)).where(table.c.tenant_id == tx.tenant))
-    return round(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))
+    return int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))

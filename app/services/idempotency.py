@@ -1,9 +1,9 @@
 """The header Idempotency-Key on any POST (contract 1, top block; IETF draft idempotency-key-header).
 
-1. Before a request is served it is noted under (principal, route, key) with a hash of what was asked.
+1. Before a request is served, it is noted under (principal, route, key) with a hash of what was asked.
 2. A success is kept with the note for 24 hours and given again; a refusal changed nothing and is forgotten.
 3. A note without an answer belongs to a request in flight. When its process died, the next one with the same
-   key takes over after `IN_FLIGHT_MS`, and `run_key` lets it find the run that the first one may have started.
+   key takes over after `IN_FLIGHT_MS`; `run_key` lets it find the run that the first one may have started.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.errors import Conflict
 from app.record import requests
 from app.record.session import Tx
-from app.wiring import World
+from app.services.world import World
 
 KEPT_MS = 24 * 3_600_000
 IN_FLIGHT_MS = 60_000

@@ -1,4 +1,4 @@
-"""Rows as the public objects of contract 1 (A.5, A.8, A.8a, A.10), in camelCase; pure, without a clock of its own.
+"""Rows as the public objects of contract 1 (A.5, A.8, A.8a, A.10), in camelCase; pure, without a clock.
 
 Every dialect, the event stream and the webhooks show runs through here, so that they never disagree.
 """
@@ -289,7 +289,8 @@ def _credit(step: Row, weight: float, row: Row, now: int, known: bool) -> float:
     if step["first_started_at"] is None or step["status"] in (Step.FAILED, Step.CANCELLED):
         return 0.0
     expected = weight if known else max(1.0, (row["eta_ms"] or 0) / 3)
-    return min(MOST_OF_A_STEP, max(0, now - step["first_started_at"]) / expected)
+    elapsed: int = max(0, now - step["first_started_at"])
+    return min(MOST_OF_A_STEP, elapsed / expected)
 
 
 def _next_queue(steps: Sequence[Row]) -> str:

@@ -1,28 +1,34 @@
 """Bodies and answers about pools (contract 1, A.8a)."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from app.api.shapes import Body, Shape, word
 
-LABELS = {
-    "keys": fields.String(validate=validate.Length(1, 63)),
-    "values": fields.String(validate=validate.Length(0, 255)),
-    "validate": validate.Length(max=50),
-}
+
+def named_values(**given: Any) -> fields.Dict:
+    """Up to 50 names with values."""
+    return fields.Dict(
+        keys=fields.String(validate=validate.Length(1, 63)),
+        values=fields.String(validate=validate.Length(0, 255)),
+        validate=validate.Length(max=50),
+        **given,
+    )
 
 
 class PoolBody(Body):
     """A pool to make."""
 
     name = word(63, required=True)
-    labels = fields.Dict(load_default=dict, **LABELS)
+    labels = named_values(load_default=dict)
 
 
 class PoolChange(Body):
     """What changes of a pool."""
 
     name = word(63)
-    labels = fields.Dict(**LABELS)
+    labels = named_values()
 
 
 class Capacity(Shape):

@@ -9,11 +9,13 @@ from flask import request
 from app.api import envelope
 from app.api.context import world
 from app.auth.tokens import filter_hash
+from app.domain.clock import rfc3339
 from app.domain.errors import ValidationFailed
 from app.domain.fold import fold
 from app.record import listing
 from app.services import present
 
+TIME_NAMES = ("At", "Until", "at")
 MOST_FOLDED = 100_000  # Events that are folded for one answer.
 
 
@@ -41,4 +43,20 @@ def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
         raise ValidationFailed.of("asOf", f"the last event is {last}")
     until = last if as_of is None else as_of
     events = world().db.read(lambda tx: listing.events(tx, run["id"], until=until, limit=MOST_FOLDED))
-    return {**fold(events), "asOf": until}
+    return {**_spelled(fold(events)), "asOf": until}
+
+
+def _spelled(value: Any) -> Any:
+    """The fold with its times as texts."""
+    if isinstance(value, list):
+        return [_spelled(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: rfc3339(member) if _is_time(name, member) else _spelled(member)
+        for name, member in value.items()
+    }
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return name.endswith(TIME_NAMES) and isinstance(value, int)

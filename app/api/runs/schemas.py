@@ -11,6 +11,7 @@ from app.api.shapes import (
     Object,
     Query,
     Shape,
+    address,
     one_of,
     reason,
     run_id,
@@ -68,7 +69,7 @@ class StartBody(Body):
     idempotency_key = word(
         255, metadata={"description": "The same key finds the same run, as long as it is kept."}
     )
-    callback_url = fields.URL(schemes={"http", "https"}, validate=validate.Length(max=2048))
+    callback_url = address()
 
 
 class DetailQuery(Query):

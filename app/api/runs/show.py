@@ -11,7 +11,6 @@ from app.record.listing import Page, RunFilters, Window
 from app.record.session import Tx
 from app.services import present
 
-
 Object = dict[str, Any]
 
 

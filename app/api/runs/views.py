@@ -9,12 +9,12 @@ from app.api.context import principal, world
 from app.api.family import Family
 from app.api.runs import log, show
 from app.api.runs.schemas import (
-    RunActionBody,
     CancelBody,
     DetailQuery,
     EventQuery,
     PlanShape,
     RetryBody,
+    RunActionBody,
     RunDetail,
     RunEvent,
     RunQuery,

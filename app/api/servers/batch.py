@@ -26,8 +26,8 @@ def imported(items: list[Any]) -> tuple[list[dict[str, Any]], int]:
 
 def taken(body: dict[str, Any]) -> Any:
     """202 with every machine that was taken and the run that installs it."""
-    values, options = orders.split(body), orders.options(body)
-    pool_id, count = values.pop("pool_id"), values.pop("count")
+    pool_id, count = body.pop("pool_id"), body.pop("count")
+    values, options = orders.given(body), orders.action_options(body)
     started = service.provision_from_pool(world(), principal(), pool_id, count, values, **options)
     results = [
         {"server": show.shown(server), "workflowId": run["id"], "estimatedDuration": run["eta_ms"]}
@@ -54,5 +54,5 @@ def _registered(item: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValidationFailed(
             "; ".join(f"{name}: {text}" for name, text in fields.items()), fields=fields
         ) from None
-    options = orders.options(body)
-    return service.register(world(), principal(), orders.split(body), **{**options, "idempotency_key": None})
+    options = {"idempotency_key": None, **{name: body[name] for name in orders.ABOUT_RUN if name in body}}
+    return service.register(world(), principal(), orders.machine(body), **options)

@@ -7,13 +7,12 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.paging import PageQuery
 from app.api.runs.schemas import StartQuery
-from app.api.shapes import TAG, Body, Flag, Object, Shape, one_of, tags, whole, word
+from app.api.shapes import TAG, Body, Flag, Shape, address, one_of, tags, whole, word
 from app.domain.servers import STATES
 
 MAC = validate.Regexp(re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\Z"), error="Not a MAC address.")
 POOL = validate.Regexp(re.compile(r"pool_[0-9a-z]{26}\Z"), error="Not the id of a pool.")
 ACTIONS = ("inspect", "provision", "powerOn", "powerOff", "reboot", "deprovision", "maintenance")
-IMAGE_URL = validate.Length(max=2048)
 
 
 class ServerQuery(PageQuery):
@@ -36,9 +35,9 @@ class Credential(Body):
 class Image(Body):
     """What is installed."""
 
-    url = fields.URL(required=True, schemes={"http", "https"}, validate=IMAGE_URL)
-    checksum = word(256)
-    checksum_type = one_of("md5", "sha256", "sha512")
+    url = address(required=True)
+    checksum = word(512)
+    checksum_type = one_of("md5", "sha256", "sha512", "auto")
     format = one_of("raw", "qcow2", "vdi", "vmdk", "live-iso")
 
 
@@ -47,7 +46,7 @@ class RunOptions(Body):
 
     on_failure = one_of("compensate", "hold")
     idempotency_key = word(255)
-    callback_url = fields.URL(schemes={"http", "https"}, validate=validate.Length(max=2048))
+    callback_url = address()
 
 
 class RegisterBody(RunOptions):
@@ -80,7 +79,7 @@ class ServerActionBody(RunOptions):
     action = one_of(*ACTIONS, required=True)
     image = fields.Nested(Image)
     user_data = word(65_536, shortest=0)
-    network_data = Object()
+    network_data = word(65_536, shortest=0)
     mode = one_of("soft", "hard")
     force = Flag()
     enabled = Flag()
@@ -106,7 +105,6 @@ TAKES = {
     "provision": frozenset({"image", "user_data", "network_data"}),
     "powerOff": frozenset({"mode", "force"}),
     "reboot": frozenset({"mode", "force"}),
-    "deprovision": frozenset({"force"}),
     "maintenance": frozenset({"enabled"}),
 }
 NEEDS = {"provision": "image", "maintenance": "enabled"}
@@ -119,7 +117,7 @@ class FromPoolBody(RunOptions):
     count = whole(1, 100, load_default=1)
     image = fields.Nested(Image, required=True)
     user_data = word(65_536, shortest=0)
-    network_data = Object()
+    network_data = word(65_536, shortest=0)
     tags = tags()
 
 

@@ -4,19 +4,19 @@ from typing import Any
 
 from flask import Response
 
-from app.api import envelope, examples, paging, versions
+from app.api import examples, paging, versions
 from app.api.context import principal, world
 from app.api.family import Family
 from app.api.runs.schemas import PlanShape, StartQuery
 from app.api.servers import batch, orders, show
 from app.api.servers.schemas import (
-    ServerActionBody,
     Credential,
     DecommissionQuery,
     FromPoolAnswer,
     FromPoolBody,
     ItemResult,
     RegisterBody,
+    ServerActionBody,
     ServerChange,
     ServerQuery,
     ServerShape,
@@ -56,10 +56,10 @@ def list_servers(query: dict[str, Any]) -> Any:
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "registering"})
 def register_server(query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Take a machine into the inventory: connect, identify, record it."""
+    options = orders.options(body, query)
     if query["dry_run"]:
-        return envelope.plain(service.preview_register(world(), principal(), orders.split(body)))
-    values, options = orders.split(body), orders.options(body, query)
-    return orders.accepted(service.register(world(), principal(), values, **options))
+        return orders.registration_plan(body, options)
+    return orders.accepted(service.register(world(), principal(), orders.machine(body), **options))
 
 
 @servers.serve("POST", f"{PATH}:import", "importServers", scope="servers:write")
@@ -114,11 +114,9 @@ def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -
     """Let a run work on the server; its state decides what is allowed."""
     action = body.pop("action")
     versions.check_version(show.row(server_id)["version"])
-    values, options = orders.split(body), orders.options(body, query)
+    values, options = orders.given(body), orders.action_options(body, query)
     if query["dry_run"]:
-        return envelope.plain(
-            service.preview_action(world(), principal(), server_id, action, values, **options)
-        )
+        return orders.action_plan(server_id, action, values, options)
     return orders.accepted(service.action(world(), principal(), server_id, action, values, **options))
 
 
@@ -131,8 +129,5 @@ def decommission_server(query: dict[str, Any], server_id: str) -> Any:
     versions.check_version(show.row(server_id)["version"])
     options = orders.options({}, query)
     if query["dry_run"]:
-        force = {"force": query["force"]}
-        return envelope.plain(
-            service.preview_action(world(), principal(), server_id, "decommission", force, **options)
-        )
+        return orders.action_plan(server_id, "decommission", {"force": query["force"]}, options)
     return orders.accepted(service.decommission(world(), principal(), server_id, query["force"], **options))
