@@ -1,48 +1,17 @@
 """The composition root: settings become a database, a broker, keys and bells, in one place."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
-
 from celery import Celery
 from redis import Redis
 
-from app.auth.seal import Opener, Sealer, opener, sealer
-from app.auth.tokens import Cursors, cursors
 from app.config import Settings, load
-from app.engine.dispatch import Ring, background, ringer
+from app.engine.dispatch import background, ringer
 from app.engine.timers import TimerSet
 from app.record.session import Database
+from app.services.world import Role, World
 
-Role = Literal["api", "worker", "reconciler", "cli"]
+__all__ = ["Role", "World", "celery_app", "wire"]
+
 API_STATEMENT_MS = 5_000  # No statement of a request may take longer.
-
-
-@dataclass(frozen=True)
-class World:
-    """What every door of the service is given."""
-
-    settings: Settings
-    role: Role
-    db: Database
-    ring: Ring
-    celery: Celery
-    redis: Redis  # With short patience.
-
-    @cached_property
-    def cursors(self) -> Cursors:
-        """Signs page cursors."""
-        return cursors(self.settings)
-
-    @cached_property
-    def sealer(self) -> Sealer:
-        """Seals credentials; whoever can seal cannot open."""
-        return sealer(self.settings)
-
-    @cached_property
-    def opener(self) -> Opener:
-        """Opens credentials; only workers use it."""
-        return opener(self.settings)
 
 
 def wire(settings: Settings | None = None, role: Role = "api") -> World:

@@ -8,7 +8,7 @@ from app.domain.errors import Conflict, NotFound, Unauthorized
 from app.domain.ids import new_id
 from app.record import apikeys
 from app.record.session import Tx
-from app.wiring import World
+from app.services.world import World
 
 Row = dict[str, Any]
 NOTE_EVERY_MS = 60_000  # How exactly "last used" is known.

@@ -7,7 +7,7 @@ from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed
 from app.record import servers
 from app.record.session import Tx
-from app.wiring import World
+from app.services.world import World
 
 Row = dict[str, Any]
 

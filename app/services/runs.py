@@ -9,13 +9,13 @@ from app.domain import servers as states
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
-from app.engine import operate, wake
 from app.engine import accept as accepting
+from app.engine import operate, wake
 from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
 from app.record import locks, runs, servers, typestates
 from app.record.session import Tx
-from app.wiring import World
+from app.services.world import World
 from chains import catalogue
 from chains.catalogue import Workflow
 from tasks.step import REGISTRY

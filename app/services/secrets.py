@@ -3,7 +3,7 @@
 from app.auth.rings import rotate as new_key
 from app.auth.seal import binding, opener, sealer
 from app.record import servers
-from app.wiring import World
+from app.services.world import World
 
 
 def rotate(world: World) -> int:

@@ -15,7 +15,7 @@ from app.engine.journal import Hint
 from app.record import gates, servers
 from app.record.session import Tx
 from app.services.runs import accept_order, check_order
-from app.wiring import World
+from app.services.world import World
 
 Row = dict[str, Any]
 Started = tuple[Row, Row]  # The server and its run.
