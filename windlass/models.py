@@ -108,8 +108,9 @@ class Event(Model):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStep(Model):
-    """One step of a plan that has not been started."""
+    """One step of a plan that has not been started; ``key`` is unique in it, ``name`` may repeat."""
 
+    key: str = ""
     name: str = ""
     kind: str | None = None
     queue: str | None = None
@@ -127,7 +128,7 @@ class Plan(Model):
     type: str = ""
     on_failure: str | None = None
     steps: tuple[PlannedStep, ...] = ()
-    locks: tuple[str, ...] = ()
+    locks: tuple[Any, ...] = ()
     compensation: tuple[str, ...] = ()
     estimated_duration_ms: int | None = None
 

@@ -25,11 +25,11 @@ class Types:
         return WorkflowType.of(self.session.get(_path(name)).data)
 
     def pause(self, name: str, *, reason: str) -> WorkflowType:
-        """Let no run of this type start a further step."""
+        """Let no run of this type be started; those that run go on."""
         return self._act(name, "pause", reason)
 
     def resume(self, name: str, *, reason: str | None = None) -> WorkflowType:
-        """Let the runs of this type go on."""
+        """Let runs of this type be started again."""
         return self._act(name, "resume", reason)
 
     def _act(self, name: str, action: str, reason: str | None) -> WorkflowType:

@@ -58,7 +58,8 @@ STEPS: Columns = (
     ("ERROR", "error.message"),
 )
 PLANNED: Columns = (
-    ("STEP", "name"),
+    ("STEP", "key"),
+    ("WHAT", "name"),
     ("KIND", "kind"),
     ("QUEUE", "queue"),
     ("TARGET", "target"),
@@ -68,7 +69,7 @@ PLANNED: Columns = (
 )
 PLAN: Columns = (
     ("Type", "type"),
-    ("Resource", "resource"),
+    ("Resource", "resourceId"),
     ("On failure", "onFailure"),
     ("Expected", "estimatedDurationMs"),
     ("Locks", "locks"),
@@ -170,7 +171,7 @@ TYPE: Columns = (
     ("Expected", "expectedDurationMs"),
     ("Paused", "paused"),
     ("Reason", "reason"),
-    ("Input", "inputSchema"),
+    ("Input", "inputSchema.properties"),
 )
 LOCKS: Columns = (
     ("RESOURCE", "resource"),

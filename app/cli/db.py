@@ -1,15 +1,16 @@
 """`windlass db`: the database's tables."""
 
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
 from app.cli import output
 from app.cli.context import Caller, Noun, pass_caller
+from app.cli.direct import check_reachable, missing
 from app.cli.exits import Exit
 from app.config import load
 from app.record import migrate
+from app.record.session import Database
 
 
 @click.group(cls=Noun)
@@ -20,7 +21,10 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the tables to the newest revision."""
-    migrate.upgrade(load().database)
+    settings = load()
+    if not missing(settings):
+        check_reachable(Database(settings.database))
+    migrate.upgrade(settings.database)
     output.say("The tables are at the newest revision.")
 
 
@@ -35,7 +39,7 @@ def check(caller: Caller, models: bool) -> None:
     Without a database yet, it is the migrations that are compared with the code.
     """
     settings = load()
-    differences = _fresh() if models or _missing(settings.database) else migrate.check(settings.database)
+    differences = _fresh() if models or missing(settings) else _compared(settings.database)
     if caller.form != "table":
         caller.show(differences, ())
     elif differences:
@@ -46,10 +50,10 @@ def check(caller: Caller, models: bool) -> None:
     output.say("The tables are as the code wants them.")
 
 
-def _missing(url: str) -> bool:
-    """Whether this is a SQLite file that was never made; looking must not make it."""
-    kind, _, path = url.partition(":///")
-    return kind.startswith("sqlite") and not Path(path).exists()
+def _compared(url: str) -> list[str]:
+    """What differs in the database in force; raises `Unavailable` when it does not answer."""
+    check_reachable(Database(url))
+    return migrate.check(url)
 
 
 def _fresh() -> list[str]:

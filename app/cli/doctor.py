@@ -4,17 +4,16 @@ import click
 
 from app.cli import columns, output
 from app.cli.context import Caller, Verb, pass_caller
+from app.cli.direct import world
 from app.cli.exits import Exit
-from app.config import load
 from app.record.doctor import findings
-from app.wiring import wire
 
 
 @click.command(cls=Verb)
 @pass_caller
 def doctor(caller: Caller) -> None:
     """Check what must always hold; exit status 1 when something does not."""
-    found = wire(load(), role="cli").db.read(findings)
+    found = world().db.read(findings)
     if found:
         caller.show(found, columns.FINDINGS)
         output.say(f"{len(found)} findings.")

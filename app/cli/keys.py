@@ -8,11 +8,10 @@ import click
 from app.auth.keys import SCOPES
 from app.cli import columns, output
 from app.cli.context import Caller, Noun, pass_caller
-from app.config import load
+from app.cli.direct import world
 from app.domain.clock import rfc3339
 from app.services import keys
 from app.services import secrets as sealed
-from app.wiring import World, wire
 
 TIMES = {"created_at": "createdAt", "expires_at": "expiresAt", "used_at": "usedAt", "revoked_at": "revokedAt"}
 
@@ -32,7 +31,7 @@ def key() -> None:
 def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
     """Make a key called NAME; its token is shown once, now."""
     until = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
-    row, token = keys.create(_world(), name, scopes, until)
+    row, token = keys.create(world(), name, scopes, until)
     caller.show({**_shown(row), "token": token}, columns.KEYS)
     output.say("Keep the token: it is not shown again.")
     caller.hint(f"WINDLASS_API_KEY={token[:12]}… windlass run list")
@@ -42,7 +41,7 @@ def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime
 @pass_caller
 def list_(caller: Caller) -> None:
     """List keys, without their tokens."""
-    caller.show([_shown(row) for row in keys.list_(_world())], columns.KEYS)
+    caller.show([_shown(row) for row in keys.list_(world())], columns.KEYS)
 
 
 @key.command()
@@ -52,7 +51,7 @@ def revoke(caller: Caller, name: str) -> None:
     """Make the key called NAME useless at once."""
     caller.resource = f"key {name}"
     caller.confirm(f"Revoke {name}?")
-    keys.revoke(_world(), name)
+    keys.revoke(world(), name)
     output.say(f"The key {name} is revoked.")
 
 
@@ -64,11 +63,7 @@ def secrets() -> None:
 @secrets.command()
 def rotate() -> None:
     """Seal every credential anew, to the newest key of the ring."""
-    output.say(f"{sealed.rotate(_world())} credentials were sealed anew.")
-
-
-def _world() -> World:
-    return wire(load(), role="cli")
+    output.say(f"{sealed.rotate(world())} credentials were sealed anew.")
 
 
 def _shown(row: Any) -> dict[str, Any]:

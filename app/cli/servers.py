@@ -135,7 +135,8 @@ def provision(
 @pass_caller
 def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: Any) -> None:
     """Switch SERVER on or off; being so already counts as done."""
-    _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, force=force)
+    mode = "hard" if force else None
+    _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, mode=mode)
 
 
 @server.command()

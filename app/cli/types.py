@@ -35,10 +35,10 @@ def show(caller: Caller, name: str) -> None:
 
 @type_.command()
 @click.argument("name", metavar="TYPE")
-@click.option("--reason", required=True, help="Why; whoever waits will read it.")
+@click.option("--reason", required=True, help="Why; whoever is refused will read it.")
 @pass_caller
 def pause(caller: Caller, name: str, reason: str) -> None:
-    """Let no run of TYPE start a further step."""
+    """Let no run of TYPE be started; those that run go on."""
     caller.resource = f"type {name}"
     caller.show(caller.client.types.pause(name, reason=reason).raw, columns.TYPE)
     caller.hint(f"windlass type resume {name}")
@@ -49,6 +49,6 @@ def pause(caller: Caller, name: str, reason: str) -> None:
 @click.option("--reason", help="Why.")
 @pass_caller
 def resume(caller: Caller, name: str, reason: str | None) -> None:
-    """Let the runs of TYPE go on."""
+    """Let runs of TYPE be started again."""
     caller.resource = f"type {name}"
     caller.show(caller.client.types.resume(name, reason=reason).raw, columns.TYPE)

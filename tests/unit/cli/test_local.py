@@ -52,6 +52,37 @@ def test_a_database_that_is_behind_is_1(tmp_path: Path) -> None:
     assert "windlass db upgrade" in result.output
 
 
+def test_a_key_is_shown_once_and_revoked_by_name(tmp_path: Path) -> None:
+    state = str(tmp_path)
+    call("db", "upgrade", WINDLASS_STATE_DIR=state)
+
+    made = json.loads(
+        call("key", "create", "ops", "--scope", "admin", "-o", "json", WINDLASS_STATE_DIR=state).stdout
+    )
+    again = call("key", "create", "ops", "--scope", "admin", WINDLASS_STATE_DIR=state)
+    revoked = call("key", "revoke", "ops", "--yes", WINDLASS_STATE_DIR=state)
+    listed = call("key", "list", "-o", "json", WINDLASS_STATE_DIR=state)
+
+    assert made["token"].startswith(f"wlk_{made['prefix']}_")
+    assert (again.exit_code, revoked.exit_code) == (5, 0)
+    assert made["token"] not in listed.stdout and json.loads(listed.stdout)[0]["revokedAt"]
+
+
+def test_a_command_on_no_database_says_how_to_make_one(tmp_path: Path) -> None:
+    result = call("key", "list", WINDLASS_STATE_DIR=str(tmp_path / "none"))
+
+    assert result.exit_code == 1
+    assert "no database yet" in result.stderr and "windlass db upgrade" in result.stderr
+
+
+def test_a_database_that_does_not_answer_is_8() -> None:
+    url = "postgresql://me:hunter22@127.0.0.1:1/x"
+
+    for args in (("key", "list"), ("db", "check"), ("db", "upgrade")):
+        result = call(*args, DATABASE_URL=url)
+        assert result.exit_code == 8 and "hunter22" not in result.stderr
+
+
 def test_checking_makes_no_database(tmp_path: Path) -> None:
     assert call("db", "check", WINDLASS_STATE_DIR=str(tmp_path / "none")).exit_code == 0
     assert not (tmp_path / "none").exists()

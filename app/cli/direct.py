@@ -1,0 +1,31 @@
+"""Commands that go straight to the database: what must hold before they begin."""
+
+from pathlib import Path
+
+from app.config import Settings, load
+from app.record import migrate
+from app.record.session import Database
+from app.wiring import World, wire
+
+
+def world() -> World:
+    """The world of a command line; raises `SchemaBehind` or `Unavailable` when the database is not ready."""
+    settings = load()
+    if missing(settings):
+        raise migrate.SchemaBehind("There is no database yet.")
+    wired = wire(settings, role="cli")
+    check_reachable(wired.db)
+    if migrate.current(wired.db) != migrate.head():
+        raise migrate.SchemaBehind
+    return wired
+
+
+def check_reachable(db: Database) -> None:
+    """Raise `Unavailable` unless the database answers."""
+    db.read(lambda tx: tx.now)
+
+
+def missing(settings: Settings) -> bool:
+    """Whether the database is a SQLite file that was never made; looking must not make it."""
+    kind, _, path = settings.database.partition(":///")
+    return kind.startswith("sqlite") and not Path(path).exists()

@@ -1,0 +1,196 @@
+"""The command line, as real processes against the whole service and the lab."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from app.cli.demo import run_demo
+from app.config import environment
+from tests.servers import until
+from tests.stack import Stack
+
+pytestmark = pytest.mark.sqlite
+
+Done = subprocess.CompletedProcess[str]
+Windlass = Callable[..., Done]
+PASSWORD = "lab-password"
+NOWHERE = "run_00000000000000000000000000"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The service with its embedded database and Valkey, and the lab."""
+    folder = tmp_path_factory.mktemp("cli")
+    stack = Stack(folder / "state", {}, folder / "up.log")
+    stack.start()
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def windlass(stack: Stack) -> Windlass:
+    """Runs `windlass` as an operator does on the service's machine."""
+
+    def call(*args: str, **more: str) -> Done:
+        return subprocess.run(
+            [sys.executable, "-m", "app.cli", *args],
+            env=environment(stack.settings, WINDLASS_BMC_PASSWORD=PASSWORD, **more),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    return call
+
+
+@pytest.fixture
+def server(stack: Stack, windlass: Windlass) -> Iterator[str]:
+    """A machine of the lab, healthy, registered and inspected; retired afterwards."""
+    address = machine(stack)["ipmiAddress"]
+    args = ("--protocol", "ipmi", "--address", address, "--username", "admin", "-o", "json", "--wait")
+    server_id = said(windlass("server", "register", *args))["resourceId"]
+    assert windlass("server", "inspect", server_id, "--wait").returncode == 0
+    yield server_id
+    break_machine(stack, {})
+    assert windlass("server", "decommission", server_id, "--yes", "--wait").returncode == 0
+
+
+def said(done: Done) -> Any:
+    """What a command printed as JSON."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def machine(stack: Stack) -> dict[str, Any]:
+    """The last machine of the lab."""
+    found: list[dict[str, Any]] = httpx.get(f"{stack.lab_url}/machines").json()
+    return found[-1]
+
+
+def break_machine(stack: Stack, faults: dict[str, Any]) -> None:
+    """Break it so, or mend it with nothing."""
+    url = f"{stack.lab_url}/machines/{machine(stack)['id']}"
+    httpx.patch(url, json={"faults": faults}).raise_for_status()
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_ends_well_and_can_be_repeated(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr().out
+    assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr().out
+
+    told = capsys.readouterr().out
+    assert "undone" in told and "Not repeated: validate, reserve" in told and "Where to look" in told
+
+
+def test_a_run_that_is_waited_for_says_how_it_ended(server: str, stack: Stack, windlass: Windlass) -> None:
+    assert windlass("server", "power", "on", server, "--wait").returncode == 0
+    assert machine(stack)["power"] == "on"
+
+    break_machine(stack, {"wrongPassword": True})
+    failed = windlass("server", "power", "off", server, "--wait", "--on-failure", "compensate")
+
+    assert failed.returncode == 6, failed.stderr
+    assert "BMC_AUTH_FAILED" in failed.stderr and f"server/{server}" in failed.stderr
+    assert "windlass run retry" in failed.stderr
+
+
+def test_a_held_run_is_retried_from_its_failed_step(server: str, stack: Stack, windlass: Windlass) -> None:
+    break_machine(stack, {"wrongPassword": True})
+    held = windlass("server", "power", "on", server, "--wait", "--on-failure", "hold", "-o", "json")
+    assert held.returncode == 6, held.stderr
+    run = json.loads(held.stdout)
+
+    break_machine(stack, {})
+    retried = windlass("run", "retry", run["id"], "--from", run["error"]["step"], "--wait", "-o", "json")
+
+    assert said(retried)["retryOf"] == run["id"]
+
+
+def test_a_cancelled_run_is_7(server: str, stack: Stack, windlass: Windlass) -> None:
+    break_machine(stack, {"refuse": True})
+    started = said(windlass("server", "power", "on", server, "-o", "json"))
+    run_id = started["workflowId"]
+    until(lambda: httpx.get(f"{stack.url}/v1/workflows/runs/{run_id}").json()["data"]["startedAt"])
+
+    cancelled = windlass("run", "cancel", run_id, "--yes", "--wait", "--reason", "enough")
+
+    assert cancelled.returncode == 7, cancelled.stderr
+
+
+def test_a_second_run_on_a_machine_is_a_conflict_that_names_the_first(
+    server: str, stack: Stack, windlass: Windlass
+) -> None:
+    break_machine(stack, {"wrongPassword": True})
+    windlass("server", "power", "on", server, "--wait", "--on-failure", "hold")
+    holder = said(windlass("lock", "list", "--resource", f"server/{server}", "-o", "json"))[0]["runId"]
+
+    second = windlass("server", "reboot", server)
+
+    assert second.returncode == 5
+    assert f"held by: {holder}" in second.stderr
+    assert windlass("run", "compensate", holder, "--wait").returncode == 6
+
+
+def test_operators_see_types_queues_and_sound_invariants(windlass: Windlass) -> None:
+    names = {each["type"] for each in said(windlass("type", "list", "-o", "json"))}
+    queues = {each["key"] for each in said(windlass("queue", "list", "-o", "json"))}
+
+    assert {"server.register", "server.provision"} <= names
+    assert {"wl:default", "wl:bmc"} <= queues
+    assert windlass("doctor").returncode == 0
+    assert windlass("db", "check").returncode == 0
+
+
+def test_a_log_can_be_read_and_folded(windlass: Windlass, server: str) -> None:
+    run = said(windlass("run", "list", "--type", "server.inspect", "-o", "json"))[0]
+
+    events = said(windlass("run", "events", run["id"][-6:], "-o", "json"))
+    followed = windlass("run", "events", run["id"], "--follow").stdout.splitlines()
+
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert len(followed) == len(events)
+    assert said(windlass("run", "state", run["id"]))["status"] == "completed"
+
+
+def test_a_plan_starts_nothing(windlass: Windlass, server: str) -> None:
+    before = said(windlass("run", "list", "-o", "json"))
+    args = ("--image", "http://images.example/a.raw", "--dry-run", "-o", "json")
+
+    plan = said(windlass("server", "provision", server, *args))
+
+    assert [step["name"] for step in plan["steps"]][:2] == ["validate", "reserve"]
+    assert said(windlass("run", "list", "-o", "json")) == before
+
+
+def test_keys_are_made_and_revoked_without_the_api(windlass: Windlass) -> None:
+    made = said(windlass("key", "create", "reader", "--scope", "runs:read", "-o", "json"))
+    key = {"WINDLASS_API_KEY": made["token"]}
+
+    assert windlass("run", "list", **key).returncode == 0
+    assert windlass("server", "list", **key).returncode == 4
+    assert windlass("key", "revoke", "reader", "--yes").returncode == 0
+    assert windlass("run", "list", **key).returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (("run", "get", NOWHERE), 3),
+        (("run", "list", "--status", "sleeping"), 2),
+        (("run", "start", "no.such-type"), 2),
+        (("type", "show", "no.such-type"), 3),
+        (("run", "list", "--url", "http://127.0.0.1:1"), 8),
+    ],
+)
+def test_each_failure_has_its_status(windlass: Windlass, args: tuple[str, ...], status: int) -> None:
+    failed = windlass(*args)
+
+    assert failed.returncode == status, failed.stderr
+    assert failed.stdout == "" and "Traceback" not in failed.stderr
