@@ -1,0 +1,44 @@
+"""The command lines of the parts, and the addresses that go with them."""
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.processes import programs, up
+from app.config import Settings
+
+
+@pytest.mark.parametrize(
+    ("host", "bound", "local"),
+    [
+        ("127.0.0.1", "127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0", "0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("::1", "[::1]:8080", "http://[::1]:8080"),
+        ("[::1]", "[::1]:8080", "http://[::1]:8080"),
+        ("::", "[::]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_the_api_binds_its_host_and_is_reached_locally(host: str, bound: str, local: str) -> None:
+    settings = Settings(host=host)
+    argv = programs.api(settings)
+    assert (argv[argv.index("--bind") + 1], up.local_url(settings)) == (bound, local)
+
+
+def test_an_external_redis_leaves_the_embedded_one_out() -> None:
+    settings = Settings(redis_url="redis://there:6379/0")
+    names = {setting for _, _, setting in up.ports(settings, up.Wish())}
+    assert names == {"PORT", "WINDLASS_FLOWER_PORT"}
+
+
+def test_the_lab_needs_a_port_for_each_machine_and_its_control() -> None:
+    wanted = [
+        port for _, port, name in up.ports(Settings(), up.Wish(lab=True)) if name == "WINDLASS_LAB_PORT"
+    ]
+    assert wanted == [9400, 9401, 9402, 9403]
+
+
+def test_what_others_need_starts_before_them(tmp_path: Path) -> None:
+    stages = {
+        child.name: child.stage for child in up.children(Settings(state_dir=str(tmp_path)), up.Wish(lab=True))
+    }
+    assert stages == {"valkey": 0, "lab": 0, "api": 1, "worker": 2, "flower": 2}
