@@ -50,7 +50,7 @@ class Workflow:
         try:
             loaded: dict[str, Any] = self.expects().load(dict(given))
         except SchemaError as error:
-            fields = {f"input.{name}": _sentence(text) for name, text in error.normalized_messages().items()}
+            fields = {f"input.{name}": _sentence(text) for name, text in _by_field(error).items()}
             raise ValidationFailed("; ".join(f"{k}: {v}" for k, v in fields.items()), fields=fields) from None
         return loaded
 
@@ -125,6 +125,10 @@ def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
     if not isinstance(node, Map):
         raise PlanError(f"{name} has no map at {ordinal}")
     return node
+
+
+def _by_field(error: SchemaError) -> dict[str, Any]:
+    return error.messages if isinstance(error.messages, dict) else {"": error.messages}
 
 
 def _sentence(messages: Any) -> str:

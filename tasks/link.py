@@ -25,7 +25,7 @@ class StepFailed(Exception):
 
 
 @app.task(name=LINK, bind=True)
-def link(self: Task[Any, Any], run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
+def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
     """Run one segment of a run."""
     carried = self.request.chain
     ended: Ended = run_link(
@@ -46,7 +46,7 @@ def link(self: Task[Any, Any], run_id: str, phase: str, first: str, gen: int) ->
 
 
 @app.task(name=ON_ERROR, bind=True)
-def on_error(self: Task[Any, Any], task_id: str, run_id: str | None = None) -> None:
+def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) -> None:
     """A link ended badly, as Celery sees it: free what it held, and look at the run again."""
     run = runner()
     held = run.db.read(lambda tx: runs.held_by_task(tx, task_id))

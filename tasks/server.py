@@ -63,7 +63,7 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
 @step
 def settle(ctx: Context, server_id: str, was: str | None, state: str | None = None) -> None:
     """Show the state that the server has reached; without one it is what it was."""
-    changes = {"state": state or was, "state_before": None, "failure_reasons": []}
+    changes: dict[str, Any] = {"state": state or was, "state_before": None, "failure_reasons": []}
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {**changes, "health": "healthy"}))
 
 

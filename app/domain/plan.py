@@ -196,7 +196,7 @@ def _node_rows(node: Node, place: int, names: _Keys) -> list[PlannedStep]:
     key = names.next(
         "parallel" if kind == "group" else f"each-{node.item}" if isinstance(node, Map) else kind
     )
-    values = {"limit": node.limit, "need": node.join.need, "collect": node.join.collect}
+    values: dict[str, Any] = {"limit": node.limit, "need": node.join.need, "collect": node.join.collect}
     if isinstance(node, Map):
         values |= {"over": node.over, "item": node.item, "gives": node.gives}
     rows = [PlannedStep(key=key, name=kind, ordinal=ordinal, kind=kind, queue="default", values=values)]

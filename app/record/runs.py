@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -132,7 +132,7 @@ def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: Mapping[str,
 
 def renew_lease(tx: Tx, run_id: str, phase: str, key: str, *, fence: int, lease_ms: int) -> bool:
     """Extend the lease of a step that is still held under this fence; needs no run lock."""
-    until = literal_column(f"{NOW[tx.dialect]} + {int(lease_ms)}")
+    until: ColumnElement[int] = literal_column(f"{NOW[tx.dialect]} + {int(lease_ms)}")
     where = (*_STEP_KEY, step.c.fence == fence, step.c.status == "running")
     changed = tx.execute(update(step).where(*where).values(lease_until=until), _key(tx, run_id, phase, key))
     return changed.rowcount == 1

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from app.auth.keys import Principal
 from app.auth.seal import binding
@@ -21,6 +21,7 @@ Row = dict[str, Any]
 Started = tuple[Row, Row]  # The server and its run.
 BMC_PORTS = {"ipmi": 623, "redfish": 443}
 CHANGEABLE = ("display_name", "description", "tags", "pool_id", "persona")
+T = TypeVar("T")
 LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
 
 
@@ -149,7 +150,7 @@ def _transitional(row: Row, order: Order) -> Row:
     return {**row, "state": states.TRANSIENT.get(action, row["state"])}
 
 
-def _rung(world: World, done: tuple[Any, Sequence[Hint]]) -> Any:
+def _rung(world: World, done: tuple[T, Sequence[Hint]]) -> T:
     started, hints = done
     world.ring(hints)
     return started
