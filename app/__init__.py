@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.wiring import World
+    from app.services.world import World
 
 
 def create_app(world: "World | None" = None) -> "Flask":

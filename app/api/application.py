@@ -22,7 +22,8 @@ from app.api.stream import Places
 from app.api.types.views import types
 from app.api.webhooks.views import webhooks
 from app.config import load
-from app.wiring import World, wire
+from app.services.world import World
+from app.wiring import wire
 
 FAMILIES = (runs, metrics, types, locks, servers, pools, hooks, webhooks, health, docs)
 

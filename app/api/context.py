@@ -7,7 +7,7 @@ from typing import cast
 from flask import current_app, g
 
 from app.auth.keys import Principal
-from app.wiring import World
+from app.services.world import World
 
 
 class LazyWorld:

@@ -107,8 +107,9 @@ class Family(Blueprint):  # type: ignore[misc]
             if scope != PUBLIC:
                 doc["x-scope"] = scope
             told = self.doc(**doc)(view)
+            answers = told._apidoc.setdefault("response", {}).setdefault("responses", {})
             for status in sorted(_statuses(method, path, scope, view) | set(errors)):
-                told = self.alt_response(status, f"Problem{status}")(told)
+                answers.setdefault(status, []).append(f"Problem{status}")
             told.scope, told.offers, told.asks_query = scope, offers, _asks(view, "query")
             self.route(path, methods=[method], endpoint=operation, parameters=_path_parameters(path))(told)
             return view

@@ -15,7 +15,7 @@ from app.auth.keys import LOCAL, require
 from app.config import SettingsError
 from app.domain.errors import Forbidden, Unauthorized
 from app.services import keys
-from app.wiring import World
+from app.services.world import World
 
 OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 LONGEST_HEADER = 256

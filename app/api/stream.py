@@ -16,7 +16,7 @@ from app.domain.errors import Unavailable
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
 from app.record import listing, runs
 from app.services import present
-from app.wiring import World
+from app.services.world import World
 
 MOST_STREAMS = 8  # A process (contract 1, top block).
 BEAT_S = 15.0

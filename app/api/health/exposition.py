@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from app.record import listing, metrics, runs
 from app.record.session import Tx
-from app.wiring import World
+from app.services.world import World
 
 
 def exposition(world: World) -> bytes:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from app.record import listing
-from app.wiring import World
+from app.services.world import World
 
 BUDGET_S = 1.0
 STALE_MS = 30_000  # A reconciler that was silent for longer is reported.

@@ -1,0 +1,52 @@
+"""The API on a fresh SQLite database, in this process; what would be published is only noted."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import load
+from app.services.world import World
+from app.wiring import wire
+
+
+@pytest.fixture
+def rung() -> list[Any]:
+    """What was handed over to be published."""
+    return []
+
+
+@pytest.fixture
+def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[World]:
+    """A world that publishes nothing."""
+    settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
+    made = replace(wire(settings), ring=rung.extend)
+    yield made
+    made.db.dispose()
+
+
+@pytest.fixture
+def app(world: World) -> Flask:
+    """The application."""
+    return create_app(world)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client on this machine, without a key."""
+    made = app.test_client()
+    made.environ_base["HTTP_HOST"] = "localhost"
+    return made
+
+
+@pytest.fixture
+def guarded(world: World) -> FlaskClient:
+    """A client of the same service when it listens to the world: keys are required."""
+    made = create_app(replace(world, settings=replace(world.settings, host="0.0.0.0"))).test_client()
+    made.environ_base["HTTP_HOST"] = "windlass.example"
+    return made

@@ -1,0 +1,106 @@
+"""Metrics: counts, success rate, nearest-rank times, reasons (contract 1, A.7)."""
+
+import math
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.services.world import World
+from tests.contract.plant import T0, plant_run
+
+PATH = "/v1/workflows/metrics"
+PERIOD = "since=2026-01-13T12:00:00Z&until=2026-01-14"
+
+
+def ended(world: World, n: int, status: str, took: int = 1000, **changes: Any) -> None:
+    """A run that ended within the period."""
+    plant_run(world, f"run_{status}_{n}", status=status, started_at=T0, completed_at=T0 + took, **changes)
+
+
+@pytest.fixture
+def seeded(world: World) -> World:
+    """The numbers of the seed: 142 completed, 8 + 3 + 1 failed, 2 cancelled."""
+    for n in range(142):
+        ended(world, n, "completed", took=(n + 1) * 1000)
+    codes = ["POOL_CAPACITY_EXCEEDED"] * 8 + ["BMC_CONNECTION_FAILED"] * 3 + ["QUOTA_EXCEEDED"]
+    for n, code in enumerate(codes):
+        ended(world, n, "failed", error_code=code)
+    for n in range(2):
+        ended(world, n, "cancelled")
+    plant_run(world, "run_open", status="running")
+    return world
+
+
+def test_the_numbers_of_the_seed_come_out_as_the_seed_has_them(seeded: World, client: FlaskClient) -> None:
+    data = client.get(f"{PATH}/server.inspect?{PERIOD}").get_json()["data"]
+    assert data["summary"] == {
+        "total": 156,
+        "completed": 142,
+        "failed": 12,
+        "cancelled": 2,
+        "successRate": 0.91,
+    }
+    assert data["failureReasons"] == [
+        {"code": "POOL_CAPACITY_EXCEEDED", "count": 8},
+        {"code": "BMC_CONNECTION_FAILED", "count": 3},
+        {"code": "QUOTA_EXCEEDED", "count": 1},
+    ]
+
+
+def test_percentiles_are_nearest_rank_over_completed_runs(seeded: World, client: FlaskClient) -> None:
+    timing = client.get(f"{PATH}/server.inspect?{PERIOD}").get_json()["data"]["timing"]
+    expected = {f"p{p}Ms": math.ceil(142 * p / 100) * 1000 for p in (50, 90, 99)}
+    assert timing == {**expected, "avgMs": 71_500}
+
+
+def test_a_bare_date_is_its_midnight(client: FlaskClient) -> None:
+    data = client.get(f"{PATH}?since=2026-01-01&until=2026-01-02").get_json()["data"]
+    assert data["period"] == {"from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z"}
+
+
+def test_an_empty_period_has_no_times_and_no_rate(client: FlaskClient) -> None:
+    data = client.get(f"{PATH}?{PERIOD}").get_json()["data"]
+    assert data["timing"] == {"p50Ms": None, "p90Ms": None, "p99Ms": None, "avgMs": None}
+    assert data["summary"]["successRate"] is None
+    assert data["failureReasons"] == []
+
+
+def test_without_a_type_there_are_totals_and_each_type(world: World, client: FlaskClient) -> None:
+    ended(world, 1, "completed", took=1000, type="server.inspect")
+    ended(world, 2, "completed", took=3000, type="server.provision")
+    data = client.get(f"{PATH}?{PERIOD}").get_json()["data"]
+    assert (data["type"], data["summary"]["total"], data["timing"]["avgMs"]) == (None, 2, 2000)
+    assert [(one["type"], one["timing"]["p50Ms"]) for one in data["byType"]] == [
+        ("server.inspect", 1000),
+        ("server.provision", 3000),
+    ]
+
+
+def test_with_a_type_only_that_type_counts(world: World, client: FlaskClient) -> None:
+    ended(world, 1, "completed", type="server.inspect")
+    ended(world, 2, "completed", type="server.provision")
+    data = client.get(f"{PATH}?type=server.inspect&{PERIOD}").get_json()["data"]
+    assert (data["type"], data["summary"]["total"], "byType" in data) == ("server.inspect", 1, False)
+
+
+def test_the_period_is_thirty_days_unless_told(world: World, client: FlaskClient) -> None:
+    ended(world, 1, "completed")
+    data = client.get(f"{PATH}?until=2026-02-13T12:00:00Z").get_json()["data"]
+    assert data["period"]["from"] == "2026-01-14T12:00:00.000Z"
+    assert data["summary"]["total"] == 0
+
+
+def test_the_reasons_of_failure_sum_to_the_failures(world: World, client: FlaskClient) -> None:
+    ended(world, 1, "failed", error_code=None)
+    ended(world, 2, "failed", error_code="STEP_FAILED")
+    data = client.get(f"{PATH}?{PERIOD}").get_json()["data"]
+    assert sum(reason["count"] for reason in data["failureReasons"]) == data["summary"]["failed"] == 2
+
+
+def test_metrics_of_an_unknown_type_are_404(client: FlaskClient) -> None:
+    assert client.get(f"{PATH}/no.such").status_code == 404
+
+
+def test_metrics_have_no_pagination(client: FlaskClient) -> None:
+    assert set(client.get(PATH).get_json()["meta"]) == {"requestId", "timestamp"}

@@ -1,0 +1,162 @@
+"""Rows as public objects: the words, the progress, why a run waits, what is never shown."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.states import API_STATUS, Run
+from app.record import tables
+from app.services import present
+
+T0 = 1_768_305_600_000  # 2026-01-13T12:00:00Z
+
+
+def run_row(**changes: Any) -> dict[str, Any]:
+    """A run that has just started."""
+    blank: dict[str, Any] = {column.name: None for column in tables.run.c}
+    given = {"id": "run_1", "type": "cluster.create", "status": "running", "triggered_by": "usr_operator"}
+    times = {
+        "created_at": T0,
+        "started_at": T0,
+        "eta_ms": 300_000,
+        "on_failure": "compensate",
+        "event_seq": 3,
+    }
+    return {**blank, **given, **times, **changes}
+
+
+def step_row(key: str, status: str = "pending", **changes: Any) -> dict[str, Any]:
+    """A forward step."""
+    blank: dict[str, Any] = {column.name: None for column in tables.step.c}
+    given = {
+        "key": key,
+        "status": status,
+        "phase": "forward",
+        "kind": "task",
+        "queue": "default",
+        "attempt": 0,
+    }
+    return {**blank, **given, **changes}
+
+
+def done(key: str, start: int, took: int, **changes: Any) -> dict[str, Any]:
+    """A completed step."""
+    return step_row(key, "completed", first_started_at=T0 + start, completed_at=T0 + start + took, **changes)
+
+
+SEEDED = [
+    done("validate", 0, 45),
+    done("create-record", 45, 120),
+    step_row("allocate-resources", "failed", first_started_at=T0 + 165, completed_at=T0 + 323_000),
+    step_row("apply-deployment", "cancelled"),
+]
+
+
+def test_the_failed_run_of_the_seed_is_shown_as_the_seed_shows_it() -> None:
+    row = run_row(
+        status="failed",
+        completed_at=T0 + 323_000,
+        error_code="POOL_CAPACITY_EXCEEDED",
+        error_message="Not enough",
+        error_step="allocate-resources",
+    )
+    shown = present.run_summary(row, SEEDED, now=T0 + 400_000)
+    assert shown["durationMs"] == 323_000 == sum(step["durationMs"] for step in shown["steps"])
+    assert shown["steps"][0] == {"name": "validate", "status": "completed", "durationMs": 45}
+    assert [step["name"] for step in shown["steps"]] == ["validate", "create-record", "allocate-resources"]
+    assert shown["error"] == {
+        "code": "POOL_CAPACITY_EXCEEDED",
+        "message": "Not enough",
+        "step": "allocate-resources",
+    }
+
+
+@pytest.mark.parametrize("fine", list(Run))
+def test_every_fine_state_has_one_of_five_words(fine: Run) -> None:
+    shown = present.run_summary(run_row(status=fine.value), [], now=T0)
+    assert (shown["status"], shown["detail"]) == (API_STATUS[fine], fine.value)
+
+
+def test_a_pending_step_has_a_name_and_a_status_only() -> None:
+    assert present.run_summary(run_row(), [step_row("configure")], now=T0)["steps"] == [
+        {"name": "configure", "status": "pending"}
+    ]
+
+
+def test_the_running_step_earns_partial_credit_by_its_usual_time() -> None:
+    steps = [done("a", 0, 1000), step_row("b", "running", first_started_at=T0 + 1000), step_row("c")]
+    usual = {"a": 1000.0, "b": 2000.0, "c": 1000.0}
+    assert present.progress(run_row(), steps, now=T0 + 2000, usual_ms=usual) == 50
+
+
+def test_a_step_that_overruns_never_earns_all_its_credit() -> None:
+    steps = [step_row("a", "running", first_started_at=T0)]
+    assert present.progress(run_row(), steps, now=T0 + 10**9, usual_ms={"a": 1.0}) == 95
+
+
+def test_progress_is_100_only_when_completed() -> None:
+    steps = [done("a", 0, 10), done("b", 10, 10)]
+    assert present.progress(run_row(), steps, now=T0 + 30, usual_ms={}) == 99
+    assert present.progress(run_row(status="completed"), steps, now=T0 + 30, usual_ms={}) == 100
+
+
+def test_the_estimate_is_the_start_plus_the_usual_duration() -> None:
+    shown = present.run_detail(run_row(), [], now=T0)
+    assert shown["estimatedCompletionAt"] == "2026-01-13T12:05:00.000Z"
+
+
+def test_a_run_that_waits_says_on_what_and_until_when() -> None:
+    row = run_row(status="waiting", waiting_on={"kind": "timer", "step": "wait", "until": T0 + 1000})
+    assert present.waiting_on(row, [], now=T0) == {
+        "kind": "timer",
+        "step": "wait",
+        "until": "2026-01-13T12:00:01.000Z",
+    }
+
+
+def test_a_message_that_nobody_takes_shows_as_waiting_for_a_worker_of_its_queue() -> None:
+    row = run_row(status="queued", expect_since=T0)
+    steps = [step_row("power", queue="bmc")]
+    assert present.waiting_on(row, steps, now=T0 + 4_000) is None
+    assert present.waiting_on(row, steps, now=T0 + 6_000) == {
+        "kind": "worker",
+        "queue": "bmc",
+        "since": "2026-01-13T12:00:00.000Z",
+    }
+
+
+@pytest.mark.parametrize("status", ["failed_held", "compensation_failed", "blocked"])
+def test_a_run_that_is_stuck_needs_an_operator(status: str) -> None:
+    shown = present.run_summary(run_row(status=status), [], now=T0)
+    assert shown["needsOperator"] and shown["waitingOn"]["kind"] == "operator"
+
+
+def test_undo_steps_stand_apart_from_the_steps() -> None:
+    steps = [
+        done("a", 0, 10, compensated_at=T0 + 50),
+        step_row("undo-a", "running", phase="comp", undoes="a"),
+    ]
+    shown = present.run_detail(run_row(status="compensating"), steps, now=T0 + 60)
+    assert [step["name"] for step in shown["steps"]] == ["a"]
+    assert shown["steps"][0]["compensatedAt"] == "2026-01-13T12:00:00.050Z"
+    assert shown["compensation"][0]["undoes"] == "a"
+
+
+def test_credentials_in_inputs_are_not_shown() -> None:
+    shown = present.run_detail(run_row(input={"bmcPassword": "hunter2", "size": 3}), [], now=T0)
+    assert shown["input"] == {"bmcPassword": "[redacted]", "size": 3}
+
+
+def test_a_server_never_shows_its_credential() -> None:
+    blank: dict[str, Any] = {column.name: None for column in tables.server.c}
+    shown = present.server_object(
+        {**blank, "state": "available", "health": "unknown", "credential": "v1.k.box"}
+    )
+    assert "v1.k.box" not in str(shown)
+    assert "provision" in shown["allowedActions"]
+
+
+def test_a_server_in_maintenance_takes_no_new_work() -> None:
+    blank: dict[str, Any] = {column.name: None for column in tables.server.c}
+    shown = present.server_object({**blank, "state": "available", "health": "unknown", "maintenance": True})
+    assert "provision" not in shown["allowedActions"]
