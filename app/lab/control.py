@@ -14,7 +14,7 @@
 Plain HTTP and JSON without keys: it listens on loopback only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,7 +99,7 @@ class Control:
             "bootDevice": lambda value: _boot_change(machine, value),
             "faults": lambda value: _setting(machine.ailment, "current", Faults.from_json(value)),
             "installer": lambda value: _setting(installer, "behaviour", installer.behaviour.changed(value)),
-            "installed": lambda value: _setting(machine, "installed", _text_or_none("installed", value)),
+            "installed": lambda value: _installed_change(machine, _text_or_none("installed", value)),
             "powerDelayMs": lambda value: _setting(machine, "power_delay", _seconds("powerDelayMs", value)),
         }
         unknown = sorted(set(body) - set(checks))
@@ -172,10 +172,12 @@ class Control:
 
 
 def _order(body: dict[str, Any]) -> Order:
-    unknown = sorted(set(body) - {"url", "image"})
+    unknown = sorted(set(body) - {"url", "image", "userData", "networkData"})
     if unknown:
         raise ValidationFailed.of(unknown[0], "unknown")
-    url, image = _text_or_none("url", body.get("url")), _text_or_none("image", body.get("image"))
+    wanted = body.get("image")
+    image = _text_or_none("image", wanted.get("url") if isinstance(wanted, Mapping) else wanted)
+    url = _text_or_none("url", body.get("url"))
     if url and urlsplit(url).scheme not in ("http", "https"):
         raise ValidationFailed.of("url", "must begin with http:// or https://")
     return Order(url=url, image=image)
@@ -201,6 +203,14 @@ def _power_change(machine: Machine, value: Any) -> Callable[[], None]:
     if value not in ("on", "off"):
         raise ValidationFailed.of("power", "on or off")
     return lambda: machine.set_power(value == "on", _CONTROL)
+
+
+def _installed_change(machine: Machine, image: str | None) -> Callable[[], None]:
+    def change() -> None:
+        machine.installed = image
+        machine.note("install.set", image, _CONTROL)
+
+    return change
 
 
 def _boot_change(machine: Machine, value: Any) -> Callable[[], None]:

@@ -109,43 +109,46 @@ class HttpServer:
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: dict[str, Any]
     ) -> bool:
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _IDLE)
-        line, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (one.partition(":") for one in rest)
-        }
-        length = int(headers.get("content-length", "0"))
-        if length > _LARGEST_BODY:
-            writer.write(self._on_error(PayloadTooLarge()).encode())
+        try:
+            request = await _read(reader, writer.get_extra_info("peername")[1], connection)
+            answer = await self._handler(request)
+        except PayloadTooLarge as error:
+            writer.write(self._on_error(error).encode())
             return False
-        body = await asyncio.wait_for(reader.readexactly(length), _IDLE)
-        method, target, _ = line.split(" ", 2)
-        parts = urlsplit(target)
-        request = Request(
-            method=method,
-            path=unquote(parts.path).rstrip("/") or "/",
-            query=dict(parse_qsl(parts.query)),
-            headers=headers,
-            body=body,
-            port=writer.get_extra_info("peername")[1],
-            connection=connection,
-            gone=reader.at_eof,
-        )
-        answer = await self._handled(request)
+        except WindlassError as error:
+            answer = self._on_error(error)
         if answer is None:
             return False
-        last = headers.get("connection", "").lower() == "close"
+        last = request.headers.get("connection", "").lower() == "close"
         # A client that is not told would send its next request into a connection that is going away.
         told = {**answer.headers, "Connection": "close"} if last else answer.headers
         writer.write(replace(answer, headers=told).encode())
         await writer.drain()
         return not last
 
-    async def _handled(self, request: Request) -> Response | None:
-        try:
-            return await self._handler(request)
-        except WindlassError as error:
-            return self._on_error(error)
+
+async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, Any]) -> Request:
+    """The next request; raises `EOFError` when there is none and `ValueError` when it is not HTTP."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _IDLE)
+    line, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    pairs = (one.partition(":") for one in rest)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    length = int(headers.get("content-length", "0"))
+    if length > _LARGEST_BODY:
+        raise PayloadTooLarge()
+    body = await asyncio.wait_for(reader.readexactly(length), _IDLE)
+    method, target, _ = line.split(" ", 2)
+    parts = urlsplit(target)
+    return Request(
+        method=method,
+        path=unquote(parts.path).rstrip("/") or "/",
+        query=dict(parse_qsl(parts.query)),
+        headers=headers,
+        body=body,
+        port=port,
+        connection=connection,
+        gone=reader.at_eof,
+    )
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

@@ -51,14 +51,9 @@ class Lab:
         self.ledger = Ledger(ledger)
         self.certificate, self._tls = load_or_make(tls)
         self._ports = (base_port, base_port if redfish_port is None else redfish_port, control_port)
-        past = self.ledger.read()
         behaviour = Behaviour(delay_ms=round(install_delay * 1000))
-        self.machines = [
-            Machine(f"m{number + 1}", self.ledger, power_delay=power_delay) for number in range(count)
-        ]
+        self.machines = [self._restored(f"m{number + 1}", power_delay) for number in range(count)]
         self.installers = {machine.id: Installer(machine, behaviour) for machine in self.machines}
-        for machine in self.machines:
-            machine.restore([line for line in past if line.machine == machine.id])
         self._control = Control(self.machines, self.installers, self.ledger, self.certificate)
         self._transports: list[asyncio.DatagramTransport] = []
         self._redfish: list[RedfishBmc] = []
@@ -103,6 +98,11 @@ class Lab:
         # Cut connections let their sockets go in the next turns of the loop.
         await asyncio.sleep(0.01)
         self.ledger.close()
+
+    def _restored(self, machine_id: str, power_delay: float) -> Machine:
+        machine = Machine(machine_id, self.ledger, power_delay=power_delay)
+        machine.restore(self.ledger.read(machine_id))
+        return machine
 
     async def _open_machine(self, machine: Machine, ipmi: int, redfish: int) -> None:
         """With free ports, UDP and TCP get the same number, so that an address names one machine only."""

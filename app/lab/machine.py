@@ -150,7 +150,7 @@ class Machine:
                 self.boot = Boot(device=str(line.value), once=line.protocol != "installer")
             elif line.effect == "boot.started" and self.boot.once:
                 self.boot = Boot()
-            elif line.effect == "install.done":
+            elif line.effect in ("install.done", "install.set"):
                 self.installed = None if line.value is None else str(line.value)
 
     def _schedule(self, step: str, how: str, origin: Origin) -> None:

@@ -22,7 +22,8 @@ from app.lab.http import HttpServer, Request, Response
 from app.lab.ledger import Origin
 from app.lab.machine import Boot, Machine, Outcome
 from app.lab.redfish import resources
-from app.lab.redfish.resources import MANAGER, RESETS, RESOURCES, ROOT, SESSIONS, SYSTEM, TARGETS
+from app.lab.redfish.resources import MANAGER, RESETS, RESOURCES, SESSIONS, SYSTEM, TARGETS
+from app.lab.redfish.shape import ROOT
 
 _OPEN = {"/redfish", ROOT}
 _IDLE = 300.0  # seconds after which a silent session ends

@@ -6,7 +6,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.lab import Lab, Machine
+from tests.servers import until
 
 IPMITOOL = shutil.which("ipmitool")
 
@@ -58,14 +58,7 @@ def machine(lab: Lab) -> Machine:
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
     """Wait until something is true; fails after ten seconds."""
-
-    def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come true in time"
-            time.sleep(0.01)
-
-    return wait
+    return until
 
 
 @pytest.fixture

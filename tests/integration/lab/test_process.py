@@ -75,12 +75,13 @@ def test_it_ends_cleanly_at_a_signal(spawn: Any, number: signal.Signals) -> None
 
 def test_a_killed_lab_continues_where_it_was(spawn: Any) -> None:
     process, said = spawn("--count", "1")
-    call(f"{said['controlUrl']}/machines/m1", "PATCH", {"bootDevice": "disk", "power": "on"})
+    call(f"{said['controlUrl']}/machines/m1", "PATCH", {"installed": "debian-12", "power": "on"})
     before = call(f"{said['controlUrl']}/ledger")
     process.kill()
     process.wait()
     _, again = spawn("--count", "1")
-    assert call(f"{again['controlUrl']}/machines/m1")["power"] == "on"
+    shown = call(f"{again['controlUrl']}/machines/m1")
+    assert (shown["power"], shown["installed"]) == ("on", "debian-12")
     assert call(f"{again['controlUrl']}/ledger") == before
 
 
