@@ -43,6 +43,7 @@ class Driver:
     waiting: deque[tuple[Bell, int]] = field(default_factory=deque)
     published: int = 0
     instance: str = "driver:1"
+    judged: bool = True  # Whether the doctor looks at everything when the test has ended.
 
     def ring(self, hints: Iterable[Hint]) -> None:
         """Keep bells for `step`; alarms and letters are in SQL anyway."""

@@ -15,6 +15,13 @@ DONE: list[str] = []  # What bodies did, in order.
 BEFORE: dict[str, Callable[[Any], None]] = {}  # What happens inside a body before it does anything.
 
 
+def reset() -> None:
+    """Forget what earlier tests did and wished."""
+    for kept in (DONE, SEEN, POLLS):
+        kept.clear()
+    BEFORE.clear()
+
+
 def note(ctx: Any, what: str) -> None:
     """A body ran: note it, and do what the test wants to happen there."""
     DONE.append(what)
@@ -174,3 +181,15 @@ def mapped(given: Mapping[str, Any]) -> Plan:
     join, limit = JOINS[given.get("join", "all")], given.get("limit")
     fan = each("items", "item", visit(), gives="reports", join=join, limit=limit)
     return first() | fan | third()
+
+
+@step(gives="never")
+def promising(ctx: Any) -> None:
+    """Promises what it does not return."""
+    note(ctx, "promising")
+
+
+@workflow("probe.broken")
+def broken(_given: Mapping[str, Any]) -> Plan:
+    """A step that does not keep its promise."""
+    return promising()

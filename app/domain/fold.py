@@ -77,6 +77,7 @@ def _planned(facts: Payload) -> StepState:
 
 
 def _created(state: State, one: Event, payload: Payload) -> None:
+    state["status"] = payload.get("runStatus", "queued")
     state.update(createdAt=one["at"], input=payload["input"], retryOf=payload.get("retryOf"))
 
 

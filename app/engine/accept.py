@@ -81,6 +81,8 @@ def retry(
         difference = {k: v for k, v in given.items() if old.run["input"].get(k) != v}
         if held:
             old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+            for held_lock in lock_rows.held_by(tx, old_id):
+                old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
             finish(old, Run.FAILED, keep_locks=True)
             old.flush()
         new = _store(
@@ -186,6 +188,8 @@ def _locked(j: Journal, kind: catalogue.Workflow, order: Order, heir_of: str | N
         return True
     if heir_of is not None:
         lock_rows.hand_over(j.tx, heir_of, j.id)
+        for held in lock_rows.held_by(j.tx, j.id):
+            j.event("lock.granted", resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
         return True
     return locks.take(j, f"{kind.resource}/{order.resource_id}", order.on_conflict)
 

@@ -81,6 +81,7 @@ def runnable(j: Journal, step: Row) -> None:
     """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
     j.disarm(step, "retry", "poll")
     j.move(step, Step.PENDING, retry_at=None)
+    j.event("step.ready", step)
     if j.status == Run.WAITING and not step["branch"]:
         j.become(Run.RUNNING, waiting_on=None)
     if j.status in MOVING or j.status == Run.COMPENSATING:

@@ -78,8 +78,10 @@ def reopen_fan_out(j: Journal, group: Row) -> None:
                 j.change(
                     row, status=str(Step.PENDING), tries=0, lost=0, first_started_at=None, completed_at=None
                 )
+                j.event("step.ready", row)
     done = sum(1 for rows in branches.values() if _over(rows))
     j.move(group, Step.WAITING, pending=len(branches) - done, succeeded=done, failures=0, error=None)
+    j.event("step.ready", group)
     for rows in branches.values():
         waiting = next((row for row in rows if row["status"] not in STEP_DONE), None)
         if waiting is not None and waiting["status"] == Step.PENDING:

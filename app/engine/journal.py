@@ -68,6 +68,7 @@ class Journal:
         self.hints: list[Hint] = []
         self._events: list[Row] = []
         self._changes: dict[str, Any] = {}
+        self._untold: str | None = None  # The run's new status, which the next event tells.
 
     @property
     def id(self) -> str:
@@ -84,6 +85,8 @@ class Journal:
     ) -> None:
         """Append an event under the next number."""
         self.set(event_seq=self.run["event_seq"] + 1)
+        if self._untold is not None:
+            payload["runStatus"], self._untold = self._untold, None
         self._events.append(
             {
                 "run_id": self.id,
@@ -106,6 +109,8 @@ class Journal:
     def become(self, status: Run, **changes: Any) -> None:
         """Change the run's status along an arrow of the table."""
         check_run(self.status, status)
+        if self.status != status:
+            self._untold = str(status)
         self.set(status=str(status), **changes)
 
     def move(self, step: Row, status: str, **changes: Any) -> None:
@@ -147,6 +152,8 @@ class Journal:
 
     def flush(self) -> None:
         """Write the run and its events; matching webhooks get their delivery rows here."""
+        if self._untold is not None:
+            self._tell_status()
         if self._changes:
             runs.change_run(self.tx, self.id, self._changes)
         if self._events:
@@ -154,6 +161,14 @@ class Journal:
             letters = deliveries.fan_out(self.tx, self.id, self._events)
             self.hints.extend(Letter(delivery_id=one, fence=0) for one in letters)
         self._changes, self._events = {}, []
+
+    def _tell_status(self) -> None:
+        if not self._events:
+            self.event("run.moved")
+            return
+        last = self._events[-1]
+        last["payload"] = {**(last["payload"] or {}), "runStatus": self._untold}
+        self._untold = None
 
 
 @contextmanager

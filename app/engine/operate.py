@@ -66,6 +66,7 @@ def _resume(j: Journal, key: str | None) -> None:
     j.change(step, tries=0, lost=0, unsure=False, first_started_at=None, deadline_at=None, completed_at=None)
     _reopen_group(j, step)
     j.move(step, Step.PENDING)
+    j.event("step.ready", step)
     j.ring(step, j.line(step["phase"], step["branch"]))
 
 
@@ -156,6 +157,7 @@ def _reopen_group(j: Journal, step: Row) -> None:
     if group is not None and group["status"] == Step.FAILED:
         counted = {"pending": group["pending"] + 1, "failures": group["failures"] - 1, "error": None}
         j.move(group, Step.WAITING, **counted)
+        j.event("step.ready", group)
 
 
 def _failed(j: Journal, key: str | None) -> Row:

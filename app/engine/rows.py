@@ -46,6 +46,8 @@ def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     """What the log keeps of a step that is planned."""
     facts = {name: row[name] for name in ("phase", "key", "name", "kind", "ordinal", "branch", "undoable")}
     extra = {name: row[name] for name in ("reused_from", "undoes") if row.get(name)}
+    if row["reused_from"]:
+        extra["output"] = row["output"]
     if row["status"] != Step.PENDING:
         extra["status"] = row["status"]
     if row["outcome"] != "none":

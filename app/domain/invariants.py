@@ -1,0 +1,323 @@
+"""What must hold for every run at any time, as functions over its rows: `broken` gives what does not.
+
+The numbers are those of the table of invariants in ``docs/engine.rst``. A check sees one run with all that
+belongs to it and nothing else, so that it can be tried on rows that no engine would write.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.fold import fold
+from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, Run, Step
+
+Row = Mapping[str, Any]
+Broken = tuple[str, str]  # The invariant's number, and what is wrong.
+FAN_OUT = ("group", "map")
+ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled"})
+AFTER_THE_END = frozenset({"operator.action", "step.fenced", "lock.released"})
+LATE_MS = 60_000  # What is overdue by this much has been seen by no reconciler.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One run with everything that belongs to it."""
+
+    now: int
+    run: Row
+    steps: Sequence[Row]
+    events: Sequence[Row]
+    timers: Sequence[Row] = ()
+    hooks: Sequence[Row] = ()
+    locks: Sequence[Row] = ()
+    tickets: Sequence[Row] = ()
+    deliveries: Sequence[Row] = ()
+    endpoints: Sequence[Row] = ()  # webhook_id and event of what told of this run from its beginning on.
+    poison_limit: int = 3
+    budgets: Mapping[str, int] = field(default_factory=dict)  # Attempts that a step may have, by its name.
+
+    @property
+    def status(self) -> str:
+        """The run's fine status."""
+        return str(self.run["status"])
+
+    def forward(self) -> list[Row]:
+        """The forward steps, in order."""
+        return sorted((row for row in self.steps if row["phase"] == "forward"), key=lambda r: r["ordinal"])
+
+    def undos(self) -> list[Row]:
+        """The undo steps, in order."""
+        return sorted((row for row in self.steps if row["phase"] == "comp"), key=lambda r: r["ordinal"])
+
+    def lines(self) -> dict[tuple[str, str], list[Row]]:
+        """The steps of each phase and branch, in order."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in [*self.forward(), *self.undos()]:
+            found.setdefault((row["phase"], row["branch"]), []).append(row)
+        return found
+
+    def armed(self, purpose: str, step: Row | None = None) -> bool:
+        """Whether a timer of this purpose is open."""
+        where = (step["phase"], step["key"]) if step is not None else (None, None)
+        return any(
+            one["purpose"] == purpose and (one["phase"], one["step"]) == where and _open(one)
+            for one in self.timers
+        )
+
+
+def broken(case: Case) -> list[Broken]:
+    """Every invariant that does not hold for a run, with what is wrong, in the order of the numbers."""
+    return [(number, what) for number, check in CHECKS for what in check(case)]
+
+
+def _open(timer: Row) -> bool:
+    return timer["fired_at"] is None and timer["cancelled_at"] is None
+
+
+def _accepted(case: Case) -> Iterator[str]:
+    if not case.events or case.events[0]["type"] != "run.created":
+        yield "its log does not begin with run.created"
+
+
+def _numbered(case: Case) -> Iterator[str]:
+    numbers = [one["seq"] for one in case.events]
+    if numbers != list(range(1, len(numbers) + 1)) or case.run["event_seq"] != len(numbers):
+        yield f"its {len(numbers)} events are not numbered 1 to {case.run['event_seq']} without gaps"
+
+
+def _folded(case: Case) -> Iterator[str]:
+    try:
+        state = fold(case.events)
+    except (KeyError, TypeError) as error:
+        yield f"its log cannot be folded: {error!r}"
+        return
+    if state["status"] != case.status:
+        yield f"the log says {state['status']}, the table says {case.status}"
+    told = {(step["phase"], step["key"]): step for step in state["steps"]}
+    for row in case.steps:
+        known = told.pop((row["phase"], row["key"]), None)
+        if known is None:
+            yield f"{row['phase']} step {row['key']} is not in the log"
+            continue
+        for name in ("status", "attempt", "outcome", "fence"):
+            if known[name] != row[name]:
+                told_ = f"{name} is {known[name]} in the log, {row[name]} in the table"
+                yield f"{row['phase']} step {row['key']}: {told_}"
+    for phase, key in told:
+        yield f"{phase} step {key} is in the log alone"
+
+
+def _counted(case: Case) -> Iterator[str]:
+    ends = [one["seq"] for one in case.events if one["type"] in ENDINGS]
+    if len(ends) != (1 if case.status in TERMINAL else 0):
+        yield f"it is {case.status} and has {len(ends)} closing events"
+    done = Counter((one["phase"], one["step"]) for one in case.events if one["type"] == "step.completed")
+    for (phase, key), times in done.items():
+        if times > 1:
+            yield f"{phase} step {key} completed {times} times"
+    if ends:
+        for one in case.events[ends[0] :]:
+            if one["type"] not in AFTER_THE_END:
+                yield f"{one['type']} came after its end"
+
+
+def _fenced(case: Case) -> Iterator[str]:
+    highest: dict[tuple[str, str], int] = {}
+    for one in case.events:
+        if one["type"] in ("step.started", "step.polling") and "fence" in (one["payload"] or {}):
+            where, fence = (one["phase"], one["step"]), one["payload"]["fence"]
+            if fence <= highest.get(where, 0):
+                yield f"{one['phase']} step {one['step']} was claimed with fence {fence} a second time"
+            highest[where] = fence
+    for row in case.steps:
+        if row["kind"] not in FAN_OUT and row["fence"] != highest.get((row["phase"], row["key"]), 0):
+            yield f"{row['phase']} step {row['key']} has fence {row['fence']} and was never claimed with it"
+
+
+def _in_order(case: Case) -> Iterator[str]:
+    for line in case.lines().values():
+        open_: str | None = None
+        for row in line:
+            if open_ is not None and (row["fence"] or row["attempt"]) and row["reused_from"] is None:
+                yield f"{row['phase']} step {row['key']} began before {open_} was done"
+            if row["status"] not in STEP_DONE and open_ is None:
+                open_ = str(row["key"])
+
+
+def _undone(case: Case) -> Iterator[str]:
+    undos = [row["undoes"] for row in case.undos()]
+    unwound = {Run.COMPENSATING, Run.COMPENSATION_FAILED, Run.FAILED, Run.CANCELLED}
+    due = case.status in unwound and case.run["cancel_mode"] != "abandon" and not _moved(case)
+    happened = [
+        row["key"]
+        for row in reversed(case.forward())
+        if row["undoable"] and row["kind"] not in FAN_OUT and row["outcome"] in ("done", "unknown")
+    ]
+    if undos != (happened if due else []):
+        yield f"it has the undo steps {undos}; what may have happened is {happened}, and it is {case.status}"
+    if case.status in TERMINAL:
+        for row in case.undos():
+            if row["status"] not in STEP_DONE:
+                yield f"it is {case.status} and the undo of {row['undoes']} is {row['status']}"
+
+
+def _moved(case: Case) -> bool:
+    return any(
+        one["type"] == "operator.action" and (one["payload"] or {}).get("action") == "retry"
+        for one in case.events
+    )
+
+
+def _alive(case: Case) -> Iterator[str]:
+    if case.status in TERMINAL:
+        if any(_open(one) for one in case.timers) or case.run["expect_since"] is not None:
+            yield "it has ended and still waits for something"
+        return
+    if case.status == Run.LOCK_WAITING and not case.tickets:
+        yield "it waits for a lock and stands in no line"
+    if case.status == Run.FAILED_HELD and not case.armed("hold"):
+        yield "it is held and nothing ends the hold"
+    if case.status == Run.PAUSED or case.status in NEEDS_OPERATOR:
+        return
+    yield from _steps_alive(case)
+    yield from _lines_alive(case)
+
+
+def _steps_alive(case: Case) -> Iterator[str]:
+    for row in case.steps:
+        if row["status"] == Step.RUNNING:
+            if row["lease_until"] is None:
+                yield f"step {row['key']} runs without a lease"
+            elif row["lease_until"] < case.now - LATE_MS:
+                yield f"the lease of step {row['key']} ran out more than a minute ago"
+        if row["status"] == Step.RETRY_WAIT and not case.armed("retry", row):
+            yield f"step {row['key']} waits for a retry that no timer starts"
+        parked = row["status"] == Step.WAITING and row["kind"] not in FAN_OUT
+        if parked and not (case.armed("poll", row) or case.armed("deadline", row)):
+            yield f"step {row['key']} waits and no timer ends that"
+
+
+def _lines_alive(case: Case) -> Iterator[str]:
+    if case.status == Run.LOCK_WAITING:
+        return
+    phase = "comp" if case.status == Run.COMPENSATING else "forward"
+    if case.status == Run.CANCELLING:
+        if not any(row["status"] == Step.RUNNING for row in case.steps):
+            yield "it is cancelling and no step runs"
+        return
+    for (line_phase, branch), line in case.lines().items():
+        following = next((row for row in line if row["status"] not in STEP_DONE), None)
+        if line_phase != phase or following is None or following["status"] != Step.PENDING:
+            continue
+        expected = following["expect_since"] if branch else case.run["expect_since"]
+        if expected is None and (not branch or _due_in_group(case, branch, line)):
+            yield f"step {following['key']} is next and no message is expected"
+    main = case.lines().get((phase, ""), [])
+    if all(row["status"] in STEP_DONE for row in main):
+        yield "nothing is left to do and it has not ended"
+
+
+def _due_in_group(case: Case, branch: str, line: Sequence[Row]) -> bool:
+    """Whether this branch should be under way: it began, or its open group has room."""
+    group = next((row for row in case.forward() if row["key"] == branch.rsplit("/", 1)[0]), None)
+    if group is None or group["status"] != Step.WAITING:
+        return False
+    limit = (group["given"] or {}).get("limit")
+    if line[0]["status"] != Step.PENDING or limit is None:
+        return True
+    busy = [b for b in _branches(case, group) if not _over(b) and _under_way(b)]
+    return len(busy) < int(limit)
+
+
+def _under_way(branch: Sequence[Row]) -> bool:
+    return branch[0]["status"] != Step.PENDING or branch[0]["expect_since"] is not None
+
+
+def _branches(case: Case, group: Row) -> list[list[Row]]:
+    prefix = f"{group['key']}/"
+    return [line for (phase, b), line in case.lines().items() if phase == "forward" and b.startswith(prefix)]
+
+
+def _over(branch: Sequence[Row]) -> bool:
+    return branch[-1]["status"] in STEP_DONE or any(row["status"] in STEP_ENDED - STEP_DONE for row in branch)
+
+
+def _locked(case: Case) -> Iterator[str]:
+    held = {row["resource"]: row["fence"] for row in case.locks}
+    if case.status in TERMINAL and (held or case.tickets):
+        yield f"it is {case.status} and holds or waits for {sorted(held) or 'a lock'}"
+    told = fold(case.events)["locks"] if case.events else {}
+    if told != held:
+        yield f"the log says that it holds {told}, the table says {held}"
+    if held and any(ticket["resource"] in held for ticket in case.tickets):
+        yield "it waits for a lock that it holds"
+
+
+def _called_once(case: Case) -> Iterator[str]:
+    calls = Counter(one["step"] for one in case.events if one["type"] == "hook.executed")
+    used = Counter(row["step"] for row in case.hooks if row["status"] == "executed")
+    for key in set(calls) | set(used):
+        if calls[key] != used[key]:
+            yield f"the hooks of step {key} were called {calls[key]} times, and {used[key]} are used"
+
+
+def _joined(case: Case) -> Iterator[str]:
+    if case.status in TERMINAL:
+        return
+    for group in case.forward():
+        if group["kind"] in FAN_OUT and group["status"] == Step.WAITING:
+            left = sum(1 for branch in _branches(case, group) if not _over(branch))
+            if group["pending"] != left:
+                yield f"{group['key']} counts {group['pending']} open members; there are {left}"
+
+
+def _fired(case: Case) -> Iterator[str]:
+    for one in case.timers:
+        name = f"the {one['purpose']} timer of {one['step'] or 'the run'}"
+        over = one["cancelled_at"] is not None
+        if one["fired_at"] is not None and (over or one["fired_at"] < one["due_at"]):
+            yield f"{name} fired too early or when it was over"
+        if _open(one) and one["due_at"] < case.now - LATE_MS:
+            yield f"{name} is overdue by more than a minute"
+
+
+def _delivered(case: Case) -> Iterator[str]:
+    types = {one["seq"]: one["type"] for one in case.events}
+    sent = Counter((row["webhook_id"], row["seq"]) for row in case.deliveries)
+    for row in case.deliveries:
+        if row["seq"] is not None and types.get(row["seq"]) != row["event"]:
+            yield f"a delivery tells of {row['event']} as event {row['seq']}, which it is not"
+    for one in case.endpoints:
+        for event in case.events:
+            if event["type"] == one["event"] and event["phase"] != "comp":
+                times = sent[one["webhook_id"], event["seq"]]
+                if times != 1:
+                    yield f"event {event['seq']} has {times} deliveries to {one['webhook_id']}"
+
+
+def _within_budget(case: Case) -> Iterator[str]:
+    for row in case.steps:
+        if row["lost"] > case.poison_limit:
+            yield f"step {row['key']} lost its worker {row['lost']} times"
+        budget = case.budgets.get(row["name"], 0) if row["phase"] == "forward" else 0
+        if budget and row["kind"] == "task" and row["tries"] > budget:
+            yield f"step {row['key']} was tried {row['tries']} times; its policy allows {budget}"
+
+
+CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
+    ("I1", _accepted),
+    ("I2", _numbered),
+    ("I2", _folded),
+    ("I3", _counted),
+    ("I4", _fenced),
+    ("I5", _in_order),
+    ("I6", _undone),
+    ("I7", _alive),
+    ("I8", _locked),
+    ("I9", _called_once),
+    ("I10", _joined),
+    ("I11", _fired),
+    ("I12", _delivered),
+    ("I13", _within_budget),
+)

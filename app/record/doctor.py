@@ -1,0 +1,146 @@
+"""The doctor: looks at the rows of runs and says which invariants do not hold, and what to do about it.
+
+It reads, and changes nothing. Open runs come first, then those that ended last, up to a limit of both, so
+that it may be asked at any time. What it checks is `app.domain.invariants`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, or_, select
+from sqlalchemy.sql.schema import Table
+
+from app.domain.invariants import Case, broken
+from app.record.deliveries import TOLD
+from app.record.session import Tx
+from app.record.tables import (
+    delivery,
+    event,
+    hook,
+    lock,
+    lock_fence,
+    lock_waiter,
+    run,
+    step,
+    subscription,
+    timer,
+    webhook,
+)
+
+Row = dict[str, Any]
+Finding = dict[str, Any]
+LIMIT = 1_000  # Open runs and ended runs, each.
+BATCH = 50
+LOOK = "stop changing this run, keep its rows, and report it with the output of: windlass run events"
+RECONCILE = "see that a reconciler runs: windlass doctor names those that have been heard of"
+TODO = {
+    "I7": "windlass run show tells what it waits for; a reconciler that runs repairs most of these",
+    "I8": "release the lock as an operator once the run that holds it is known to be over",
+    "I11": RECONCILE,
+    "I12": "send the delivery again: windlass webhook redeliver",
+    "I13": "raise the step's retry limit, or find out what kills its workers",
+}
+
+
+def findings(
+    tx: Tx, *, limit: int = LIMIT, poison_limit: int = 3, budgets: Mapping[str, int] | None = None
+) -> list[Finding]:
+    """What is wrong: ``{"invariant", "run", "what", "todo"}`` each; an empty list is a clean bill of health.
+
+    ``budgets`` gives the attempts that a step may have by its name; without it only lost workers are counted.
+    """
+    found: list[Finding] = []
+    for chosen in _batches(_chosen(tx, limit)):
+        for case in _cases(tx, chosen, poison_limit, budgets or {}):
+            found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
+    return found + _locks(tx)
+
+
+def _finding(number: str, run_id: str | None, what: str) -> Finding:
+    return {"invariant": number, "run": run_id, "what": what, "todo": TODO.get(number, LOOK)}
+
+
+def _chosen(tx: Tx, limit: int) -> list[Row]:
+    mine = select(run).where(run.c.tenant_id == tx.tenant)
+    open_ = mine.where(run.c.completed_at.is_(None)).order_by(run.c.created_at.desc(), run.c.id.desc())
+    ended = mine.where(run.c.completed_at.is_not(None)).order_by(run.c.completed_at.desc())
+    return tx.rows(open_.limit(limit)) + tx.rows(ended.limit(limit))
+
+
+def _batches(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    return [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
+
+
+def _cases(tx: Tx, chosen: Sequence[Row], poison_limit: int, budgets: Mapping[str, int]) -> list[Case]:
+    ids = [row["id"] for row in chosen]
+    belong = {
+        name: _by_run(tx, table, ids, order)
+        for name, table, order in (
+            ("steps", step, step.c.ordinal),
+            ("events", event, event.c.seq),
+            ("timers", timer, timer.c.id),
+            ("hooks", hook, hook.c.id),
+            ("locks", lock, lock.c.resource),
+            ("tickets", lock_waiter, lock_waiter.c.ticket),
+            ("deliveries", delivery, delivery.c.id),
+        )
+    }
+    listeners = _listeners(tx)
+    return [
+        Case(
+            now=tx.now,
+            run=row,
+            endpoints=[one for one in listeners if _heard(one, row)],
+            poison_limit=poison_limit,
+            budgets=budgets,
+            **{name: rows.get(row["id"], []) for name, rows in belong.items()},
+        )
+        for row in chosen
+    ]
+
+
+def _by_run(tx: Tx, table: Table, ids: Sequence[str], order: Any) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    wanted = select(table).where(table.c.tenant_id == tx.tenant, table.c.run_id.in_(ids)).order_by(order)
+    for row in tx.rows(wanted):
+        found.setdefault(row["run_id"], []).append(row)
+    return found
+
+
+def _listeners(tx: Tx) -> list[Row]:
+    joined = and_(subscription.c.tenant_id == webhook.c.tenant_id, subscription.c.webhook_id == webhook.c.id)
+    columns = (
+        subscription.c.event,
+        subscription.c.webhook_id,
+        subscription.c.run_id,
+        webhook.c.created_at,
+        webhook.c.updated_at,
+    )
+    where = (webhook.c.tenant_id == tx.tenant, webhook.c.active, subscription.c.event.in_(TOLD))
+    return tx.rows(select(*columns).join(webhook, joined).where(*where))
+
+
+def _heard(one: Row, run_row: Row) -> bool:
+    """Whether an endpoint has listened to this run, unchanged, from the run's beginning on."""
+    since = one["updated_at"] or one["created_at"] or 0
+    return one["run_id"] in ("", run_row["id"]) and since <= run_row["created_at"]
+
+
+def _locks(tx: Tx) -> list[Finding]:
+    here = and_(lock.c.tenant_id == run.c.tenant_id, lock.c.run_id == run.c.id)
+    fences = and_(lock.c.tenant_id == lock_fence.c.tenant_id, lock.c.resource == lock_fence.c.resource)
+    wrong: Select[Any] = (
+        select(lock.c.resource, lock.c.run_id, run.c.status, lock.c.fence, lock_fence.c.fence.label("last"))
+        .outerjoin(run, here)
+        .outerjoin(lock_fence, fences)
+        .where(lock.c.tenant_id == tx.tenant)
+        .where(or_(run.c.id.is_(None), lock_fence.c.fence.is_(None), lock.c.fence > lock_fence.c.fence))
+        .limit(LIMIT)
+    )
+    return [_finding("I8", row["run_id"], _said(row)) for row in tx.rows(wrong)]
+
+
+def _said(row: Row) -> str:
+    if row["status"] is None:
+        return f"{row['resource']} is held by a run that is not there"
+    return f"{row['resource']} is held with fence {row['fence']}; the highest given was {row['last']}"

@@ -1,0 +1,47 @@
+"""The engine of each test: on both databases, with a tenant of its own, judged by the doctor at the end."""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pytest
+
+from app.record import doctor
+from app.record.session import Database
+from tests import probes
+from tests.conftest import Databases
+from tests.driver import Driver
+
+KINDS = (
+    pytest.param("sqlite", marks=pytest.mark.sqlite),
+    pytest.param("postgresql", marks=pytest.mark.postgres),
+)
+
+
+@pytest.fixture(scope="session")
+def database_of(databases: Callable[[str], Databases]) -> Callable[[str], str]:
+    """One database of each kind for all tests of the engine; each test is a tenant of its own in it."""
+    return cache(lambda kind: databases(kind).fresh())
+
+
+@pytest.fixture(params=KINDS)
+def db(request: pytest.FixtureRequest, database_of: Callable[[str], str], tenant: str) -> Iterator[Database]:
+    """A database that holds nothing of anybody else."""
+    opened = Database(database_of(request.param), tenant)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def tenant(request: pytest.FixtureRequest) -> str:
+    """The tenant of this test."""
+    return str(request.node.nodeid)
+
+
+@pytest.fixture
+def driver(db: Database) -> Iterator[Driver]:
+    """The engine; when the test has ended, the doctor finds nothing, unless the test planted it."""
+    probes.reset()
+    driven = Driver(db)
+    yield driven
+    if driven.judged:
+        assert db.read(doctor.findings) == []
