@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.cli.processes import checks, programs, valkey, worker
@@ -34,6 +34,8 @@ def run(settings: Settings, wish: Wish) -> int:
 
     Returns the job's exit status, 0 without a job. Raises `CannotStart` with one sentence.
     """
+    if wish.lab and not settings.boot_url:
+        settings = replace(settings, boot_url=lab_url(settings))  # The lab's machines boot from the lab.
     checks.state_folder(settings.state)
     with checks.only_one(settings.state):
         orphan = None if settings.redis_url else valkey.clear_orphan(settings)
