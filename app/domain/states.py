@@ -1,7 +1,7 @@
 """Every status, every arrow between two of them, and the groups that rules use.
 
 States are data: a pair (from, to) with one comment per arrow. `check_run` and `check_step` are the only
-judges; the tables are walked by a test and drawn in ``docs/engine.rst``.
+judges; the tables are walked by a test and printed in ``docs/states.rst``.
 """
 
 from enum import StrEnum
