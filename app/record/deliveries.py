@@ -1,14 +1,15 @@
 """Webhook deliveries: one row for each endpoint and event, written in the transaction of the event."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert, or_, select, update
 
 from app.domain.ids import new_id
 from app.record.session import Tx
-from app.record.tables import delivery, subscription
+from app.record.tables import delivery, delivery_attempt, subscription, webhook
 
+Row = dict[str, Any]
 TOLD = frozenset(
     {
         "run.created",
@@ -23,10 +24,9 @@ TOLD = frozenset(
         "step.retrying",
     }
 )
-
-
 GRACE_MS = 1_000  # The message of a fresh delivery gets this long before it counts as lost.
 RING_AGAIN_MS = 30_000
+LOST = "the worker was lost before the outcome was known"
 
 
 def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
@@ -34,24 +34,9 @@ def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
     told = [event for event in events if event["type"] in TOLD and event["phase"] != "comp"]
     if not told:
         return []
-    where = (
-        subscription.c.tenant_id == tx.tenant,
-        subscription.c.event.in_({event["type"] for event in told}),
-        or_(subscription.c.run_id == "", subscription.c.run_id == run_id),
-    )
-    wanted = tx.rows(select(subscription.c.event, subscription.c.webhook_id).where(*where))
+    wanted = _subscribers(tx, run_id, {event["type"] for event in told})
     rows = [
-        {
-            "tenant_id": tx.tenant,
-            "id": new_id("msg"),
-            "webhook_id": one["webhook_id"],
-            "run_id": run_id,
-            "seq": event["seq"],
-            "event": event["type"],
-            "status": "pending",
-            "next_at": tx.now,
-            "created_at": tx.now,
-        }
+        _fresh(tx, one["webhook_id"], event["type"], run_id=run_id, seq=event["seq"])
         for event in told
         for one in wanted
         if one["event"] == event["type"]
@@ -59,6 +44,13 @@ def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
     if rows:
         tx.execute(insert(delivery), rows)
     return [row["id"] for row in rows]
+
+
+def add_delivery(tx: Tx, webhook_id: str, event: str) -> Row:
+    """Write a delivery to one endpoint of something that no run did."""
+    row = _fresh(tx, webhook_id, event, run_id=None, seq=None)
+    tx.execute(insert(delivery), row)
+    return {**row, "attempt": 0, "fence": 0, "delivered_at": None}
 
 
 def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
@@ -69,8 +61,9 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
     lost = (delivery.c.status == "delivering") & (delivery.c.lease_until < tx.now)
     waiting = (delivery.c.status == "pending") & (delivery.c.next_at < tx.now - GRACE_MS)
     where = (delivery.c.tenant_id == tx.tenant, or_(lost, waiting))
-    columns = (delivery.c.id, delivery.c.fence)
-    found = tx.rows(select(*columns).where(*where).order_by(delivery.c.next_at).limit(limit))
+    due = select(delivery.c.id, delivery.c.fence).where(*where).order_by(delivery.c.next_at).limit(limit)
+    # Rows that a worker is just settling are locked, and no longer what they were once it has.
+    found = tx.rows(due.with_for_update(skip_locked=True))
     if found:
         ids = [row["id"] for row in found]
         put_off = {"next_at": tx.now + RING_AGAIN_MS, "status": "pending"}
@@ -80,3 +73,83 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
             .values(**put_off)
         )
     return found
+
+
+def lock_delivery(tx: Tx, delivery_id: str) -> Row | None:
+    """A delivery, locked until the transaction ends."""
+    return tx.row(select(delivery).where(*_one(tx, delivery_id)).with_for_update())
+
+
+def change_delivery(tx: Tx, delivery_id: str, changes: Mapping[str, Any]) -> None:
+    """Change a locked delivery."""
+    tx.execute(update(delivery).where(*_one(tx, delivery_id)).values(**changes))
+
+
+def under_way(tx: Tx, webhook_id: str) -> bool:
+    """Whether a worker is sending something to this endpoint just now."""
+    where = (
+        delivery.c.tenant_id == tx.tenant,
+        delivery.c.webhook_id == webhook_id,
+        delivery.c.status == "delivering",
+        delivery.c.lease_until >= tx.now,
+    )
+    return tx.value(select(delivery.c.id).where(*where).limit(1)) is not None
+
+
+def begin_attempt(tx: Tx, delivery_id: str, attempt: int) -> None:
+    """Note that an attempt is made; one that was never ended before it is known as lost from now on."""
+    tried = delivery_attempt
+    open_ = (tried.c.status.is_(None), tried.c.error.is_(None))
+    where = (tried.c.tenant_id == tx.tenant, tried.c.delivery_id == delivery_id)
+    if attempt > 1:
+        tx.execute(update(tried).where(*where, *open_).values(error=LOST))
+    values = {"tenant_id": tx.tenant, "delivery_id": delivery_id, "attempt": attempt, "at": tx.now}
+    tx.execute(insert(tried), values)
+
+
+def end_attempt(tx: Tx, delivery_id: str, attempt: int, facts: Mapping[str, Any]) -> None:
+    """Note what became of an attempt: status, latency_ms, answer, error."""
+    tried = delivery_attempt
+    where = (
+        tried.c.tenant_id == tx.tenant,
+        tried.c.delivery_id == delivery_id,
+        tried.c.attempt == attempt,
+    )
+    tx.execute(update(tried).where(*where).values(**facts))
+
+
+def _subscribers(tx: Tx, run_id: str, events: set[str]) -> list[Row]:
+    """Who is told of these events. An endpoint cannot be deleted while its deliveries are being written."""
+    query = (
+        select(subscription.c.event, subscription.c.webhook_id)
+        .join(
+            webhook,
+            (webhook.c.tenant_id == subscription.c.tenant_id) & (webhook.c.id == subscription.c.webhook_id),
+        )
+        .where(
+            subscription.c.tenant_id == tx.tenant,
+            subscription.c.event.in_(sorted(events)),
+            subscription.c.run_id.in_(("", run_id)),
+            webhook.c.active.is_(True),
+        )
+        .order_by(webhook.c.id)
+    )
+    return tx.rows(query.with_for_update(read=True, key_share=True, of=webhook))
+
+
+def _fresh(tx: Tx, webhook_id: str, event: str, *, run_id: str | None, seq: int | None) -> Row:
+    return {
+        "tenant_id": tx.tenant,
+        "id": new_id("dlv"),
+        "webhook_id": webhook_id,
+        "run_id": run_id,
+        "seq": seq,
+        "event": event,
+        "status": "pending",
+        "next_at": tx.now,
+        "created_at": tx.now,
+    }
+
+
+def _one(tx: Tx, delivery_id: str) -> tuple[Any, ...]:
+    return (delivery.c.tenant_id == tx.tenant, delivery.c.id == delivery_id)

@@ -351,13 +351,24 @@ webhook = _table(
     _json("events"),
     _flag("active"),
     _text("disabled_reason"),
+    _time("failing_since"),  # First of the failed attempts in a row; such an endpoint gets one at a time.
     _text("run_id"),  # Set for the callback of one run alone.
+    _text("key_id"),  # The API key whose callback secret signs, for callbacks of runs that a key started.
     _text("secret"),  # Sealed.
     _text("old_secret"),
     _time("old_until"),
     _int("version", 1),
     _time("created_at"),
     _time("updated_at"),
+    # Deferred: the callback is there before its run, whose first events it may be told of.
+    ForeignKeyConstraint(
+        ["tenant_id", "run_id"],
+        ["run.tenant_id", "run.id"],
+        ondelete="CASCADE",
+        deferrable=True,
+        initially="DEFERRED",
+    ),
+    _partial("uq_webhook_run", "tenant_id", "run_id", where="run_id IS NOT NULL", unique=True),
     key=("id",),
 )
 
@@ -369,7 +380,8 @@ subscription = _table(
     ForeignKeyConstraint(
         ["tenant_id", "webhook_id"], ["webhook.tenant_id", "webhook.id"], ondelete="CASCADE"
     ),
-    key=("event", "webhook_id"),
+    Index("ix_subscription_webhook", "tenant_id", "webhook_id"),
+    key=("event", "run_id", "webhook_id"),
 )
 
 delivery = _table(
@@ -379,9 +391,10 @@ delivery = _table(
     _text("run_id"),
     Column("seq", Integer),
     _text("event", null=False),
-    _json("body"),
+    _text("body"),  # Rendered once and kept as text, so that every attempt sends the same bytes.
     _text("status", null=False),  # pending, delivering, delivered, dead.
     _int("attempt"),
+    _int("tries"),  # Attempts counted against the schedule; a redelivery starts anew.
     _int("fence"),
     _time("lease_until"),
     _time("next_at"),
@@ -389,6 +402,11 @@ delivery = _table(
     _time("delivered_at"),
     ForeignKeyConstraint(
         ["tenant_id", "webhook_id"], ["webhook.tenant_id", "webhook.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    _partial("ix_delivery_run", "tenant_id", "run_id", where="run_id IS NOT NULL"),
+    _partial(
+        "ix_delivery_under_way", "tenant_id", "webhook_id", "lease_until", where="status = 'delivering'"
     ),
     _partial(
         "uq_delivery_once",

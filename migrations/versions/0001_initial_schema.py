@@ -353,75 +353,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "type", name=op.f("pk_type_state")),
     )
     op.create_table(
-        "webhook",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column(
-            "events",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=True,
-        ),
-        sa.Column("active", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
-        sa.Column("disabled_reason", sa.Text(), nullable=True),
-        sa.Column("run_id", sa.Text(), nullable=True),
-        sa.Column("secret", sa.Text(), nullable=True),
-        sa.Column("old_secret", sa.Text(), nullable=True),
-        sa.Column("old_until", sa.BigInteger(), nullable=True),
-        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=True),
-        sa.Column("updated_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook")),
-    )
-    op.create_table(
-        "delivery",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("webhook_id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=True),
-        sa.Column("seq", sa.Integer(), nullable=True),
-        sa.Column("event", sa.Text(), nullable=False),
-        sa.Column(
-            "body",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=True,
-        ),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("lease_until", sa.BigInteger(), nullable=True),
-        sa.Column("next_at", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=True),
-        sa.Column("delivered_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "webhook_id"],
-            ["webhook.tenant_id", "webhook.id"],
-            name=op.f("fk_delivery_webhook"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery")),
-    )
-    with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_delivery_due",
-            ["tenant_id", "next_at"],
-            unique=False,
-            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
-            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
-        )
-        batch_op.create_index(
-            "ix_delivery_webhook", ["tenant_id", "webhook_id", "created_at", "id"], unique=False
-        )
-        batch_op.create_index(
-            "uq_delivery_once",
-            ["tenant_id", "webhook_id", "run_id", "seq"],
-            unique=True,
-            postgresql_where=sa.text("run_id IS NOT NULL"),
-            sqlite_where=sa.text("run_id IS NOT NULL"),
-        )
-
-    op.create_table(
         "event",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -566,20 +497,6 @@ def upgrade() -> None:
         batch_op.create_index("uq_step_ordinal", ["tenant_id", "run_id", "phase", "ordinal"], unique=True)
 
     op.create_table(
-        "subscription",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("event", sa.Text(), nullable=False),
-        sa.Column("webhook_id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "webhook_id"],
-            ["webhook.tenant_id", "webhook.id"],
-            name=op.f("fk_subscription_webhook"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "event", "webhook_id", name=op.f("pk_subscription")),
-    )
-    op.create_table(
         "timer",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -616,6 +533,128 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "webhook",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "events",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("key_id", sa.Text(), nullable=True),
+        sa.Column("secret", sa.Text(), nullable=True),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_until", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_webhook_run"),
+            ondelete="CASCADE",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_webhook")),
+    )
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_webhook_run",
+            ["tenant_id", "run_id"],
+            unique=True,
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "delivery",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("seq", sa.Integer(), nullable=True),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("delivered_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_delivery_run"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"],
+            ["webhook.tenant_id", "webhook.id"],
+            name=op.f("fk_delivery_webhook"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_delivery")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_delivery_due",
+            ["tenant_id", "next_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
+            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_run",
+            ["tenant_id", "run_id"],
+            unique=False,
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_delivery_under_way",
+            ["tenant_id", "webhook_id", "lease_until"],
+            unique=False,
+            postgresql_where=sa.text("status = 'delivering'"),
+            sqlite_where=sa.text("status = 'delivering'"),
+        )
+        batch_op.create_index(
+            "ix_delivery_webhook", ["tenant_id", "webhook_id", "created_at", "id"], unique=False
+        )
+        batch_op.create_index(
+            "uq_delivery_once",
+            ["tenant_id", "webhook_id", "run_id", "seq"],
+            unique=True,
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "subscription",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"],
+            ["webhook.tenant_id", "webhook.id"],
+            name=op.f("fk_subscription_webhook"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "event", "run_id", "webhook_id", name=op.f("pk_subscription")),
+    )
+    with op.batch_alter_table("subscription", schema=None) as batch_op:
+        batch_op.create_index("ix_subscription_webhook", ["tenant_id", "webhook_id"], unique=False)
+
+    op.create_table(
         "delivery_attempt",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("delivery_id", sa.Text(), nullable=False),
@@ -637,6 +676,42 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("delivery_attempt")
+    with op.batch_alter_table("subscription", schema=None) as batch_op:
+        batch_op.drop_index("ix_subscription_webhook")
+
+    op.drop_table("subscription")
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_delivery_once",
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_delivery_webhook")
+        batch_op.drop_index(
+            "ix_delivery_under_way",
+            postgresql_where=sa.text("status = 'delivering'"),
+            sqlite_where=sa.text("status = 'delivering'"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_run",
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_due",
+            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
+            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
+        )
+
+    op.drop_table("delivery")
+    with op.batch_alter_table("webhook", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_webhook_run",
+            postgresql_where=sa.text("run_id IS NOT NULL"),
+            sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+
+    op.drop_table("webhook")
     with op.batch_alter_table("timer", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_timer_open",
@@ -651,7 +726,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("timer")
-    op.drop_table("subscription")
     with op.batch_alter_table("step", schema=None) as batch_op:
         batch_op.drop_index("uq_step_ordinal")
         batch_op.drop_index(
@@ -677,21 +751,6 @@ def downgrade() -> None:
 
     op.drop_table("hook")
     op.drop_table("event")
-    with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_delivery_once",
-            postgresql_where=sa.text("run_id IS NOT NULL"),
-            sqlite_where=sa.text("run_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_delivery_webhook")
-        batch_op.drop_index(
-            "ix_delivery_due",
-            postgresql_where=sa.text("status IN ('pending', 'delivering')"),
-            sqlite_where=sa.text("status IN ('pending', 'delivering')"),
-        )
-
-    op.drop_table("delivery")
-    op.drop_table("webhook")
     op.drop_table("type_state")
     op.drop_table("totals")
     with op.batch_alter_table("server", schema=None) as batch_op:
