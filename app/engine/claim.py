@@ -92,6 +92,7 @@ def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
         tries=step["tries"] + 1,
         fence=step["fence"] + 1,
         outcome="unknown",
+        unsure=step["outcome"] != "none",  # What an earlier attempt may have done is never forgotten.
         holder=holder.nonce,
         task_id=holder.task_id,
         lease_until=j.now + holder.lease_ms,

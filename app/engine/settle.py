@@ -185,7 +185,7 @@ def _may_go_on(j: Journal, phase: str) -> bool:
 def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> None:
     facts = error_facts(error)
     definition = REGISTRY[step["name"]]
-    outcome = "none" if error.nothing_happened and step["lost"] == 0 and step["ref"] is None else "unknown"
+    outcome = "none" if error.nothing_happened and not step["unsure"] and step["ref"] is None else "unknown"
     policy = definition.undoing.retry if step["phase"] == "comp" and definition.undoing else definition.retry
     unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
     wait = None
