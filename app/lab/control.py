@@ -4,7 +4,7 @@
     GET    /machines/<id>             one
     PATCH  /machines/<id>             power, bootDevice, faults, installer, installed, powerDelayMs
     POST   /machines/<id>/install     order an image: url, image, mode, status, delayMs
-    POST   /boot                      the boot service: machine or bmcAddress, url, image
+    POST   /boot                      the boot service: machine or bmcAddress, url, image (a name or {url})
     GET    /boot?bmcAddress=          whether that order is done
     DELETE /boot?bmcAddress=          withdraw it
     GET    /ledger?machine=&since=&effect=

@@ -56,7 +56,7 @@ def machine(lab: Lab) -> Machine:
 
 
 @pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], None]:
+def eventually() -> Callable[..., object]:
     """Wait until something is true; fails after ten seconds."""
     return until
 

@@ -70,6 +70,16 @@ def test_it_installs_and_calls_the_hook(
     assert control("GET", "/machines/m1").body["installed"] == "debian-12"
 
 
+def test_an_image_may_be_described_by_an_object(
+    machine: Machine, control: Any, hook: Any, start: Any, eventually: Any
+) -> None:
+    image = {"url": "https://images.example/debian-12.qcow2", "checksum": "sha256:00"}
+    order(control, machine, hook, image=image, userData="#cloud-config")
+    start()
+    eventually(lambda: hook.bodies)
+    assert hook.bodies[0]["image"] == machine.installed == image["url"]
+
+
 def test_a_failed_installation_calls_too(
     machine: Machine, control: Any, hook: Any, start: Any, eventually: Any
 ) -> None:
