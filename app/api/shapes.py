@@ -90,6 +90,11 @@ def whole(low: int, high: int, **kwargs: Any) -> fields.Integer:
     return fields.Integer(strict=True, validate=validate.Range(low, high), **kwargs)
 
 
+def number(low: int, high: int, **kwargs: Any) -> fields.Integer:
+    """A whole number in a query, where everything is text."""
+    return fields.Integer(validate=validate.Range(low, high), **kwargs)
+
+
 def word(longest: int, shortest: int = 1, **kwargs: Any) -> fields.String:
     """A text of limited length."""
     return fields.String(validate=validate.Length(shortest, longest), **kwargs)

@@ -82,15 +82,13 @@ def test_a_form_that_nobody_offers_is_406(client: FlaskClient) -> None:
     assert "application/json" in body["error"]["details"]["available"]
 
 
-@pytest.mark.parametrize(
-    "accept", ["*/*", "application/*", "application/problem+json", "text/html, */*;q=0.1"]
-)
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, */*;q=0.1", ""])
 def test_whoever_takes_json_gets_it(client: FlaskClient, accept: str) -> None:
     assert client.get(RUNS, headers={"Accept": accept}).status_code == 200
 
 
 def test_an_unknown_query_parameter_is_named_wherever_it_stands(client: FlaskClient) -> None:
-    for path in ("/v1/workflows/types", "/livez", f"{RUNS}?limit=5"):
+    for path in ("/v1/workflows/types", "/livez", RUNS):
         answer = client.get(path, query_string={"colour": "red"})
         assert "colour" in problem(answer, 400, "VALIDATION_ERROR")["error"]["details"]["fields"]
 

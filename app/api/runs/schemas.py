@@ -12,11 +12,11 @@ from app.api.shapes import (
     Query,
     Shape,
     address,
+    number,
     one_of,
     reason,
     run_id,
     tags,
-    whole,
     word,
 )
 from app.domain.states import API_WORDS
@@ -75,7 +75,7 @@ class StartBody(Body):
 class DetailQuery(Query):
     """How long to wait for news of a run."""
 
-    wait = whole(0, LONGEST_WAIT_S, metadata={"description": "Seconds to wait for a change."})
+    wait = number(0, LONGEST_WAIT_S, metadata={"description": "Seconds to wait for a change."})
 
 
 class CancelBody(Body):
@@ -105,7 +105,7 @@ class RunActionBody(Body):
 class EventQuery(Query):
     """Which part of the log."""
 
-    after = whole(0, 2_147_483_647, metadata={"description": "Events after this number."})
+    after = number(0, 2_147_483_647, metadata={"description": "Events after this number."})
     limit = fields.Integer(load_default=100, validate=validate.Range(1, 100))
     cursor = fields.String(validate=validate.Length(1, 1024))
 
@@ -113,7 +113,7 @@ class EventQuery(Query):
 class StateQuery(Query):
     """At which event."""
 
-    as_of = whole(0, 2_147_483_647)
+    as_of = number(0, 2_147_483_647)
 
 
 class RunError(Shape):

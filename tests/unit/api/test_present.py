@@ -39,6 +39,12 @@ def step_row(key: str, status: str = "pending", **changes: Any) -> dict[str, Any
     return {**blank, **given, **changes}
 
 
+def server_row(**changes: Any) -> dict[str, Any]:
+    """A server that is free."""
+    blank: dict[str, Any] = {column.name: None for column in tables.server.c}
+    return {**blank, "state": "available", "health": "unknown", **changes}
+
+
 def done(key: str, start: int, took: int, **changes: Any) -> dict[str, Any]:
     """A completed step."""
     return step_row(key, "completed", first_started_at=T0 + start, completed_at=T0 + start + took, **changes)
@@ -157,6 +163,5 @@ def test_a_server_never_shows_its_credential() -> None:
 
 
 def test_a_server_in_maintenance_takes_no_new_work() -> None:
-    blank: dict[str, Any] = {column.name: None for column in tables.server.c}
-    shown = present.server_object({**blank, "state": "available", "health": "unknown", "maintenance": True})
+    shown = present.server_object(server_row(maintenance=True))
     assert "provision" not in shown["allowedActions"]

@@ -1,0 +1,250 @@
+"""One run: start, preview, follow, cancel, retry, operate, read its log (contract 1, A.5, A.6)."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import insert
+
+from app.record import tables
+from app.services.world import World
+from tests.contract.plant import T0, UNKNOWN, ids, plant_events, plant_run, plant_server
+
+PATH = "/v1/workflows/runs"
+SERVER = f"srv_{UNKNOWN}"
+ORDER = {"type": "server.inspect", "resourceId": SERVER}
+
+
+@pytest.fixture
+def server(world: World) -> str:
+    """A server that is free."""
+    return plant_server(world, SERVER)
+
+
+def code(answer: Any) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status_code, answer.get_json()["error"]["code"]
+
+
+def test_a_started_run_is_202_with_where_to_follow_it(
+    client: FlaskClient, server: str, rung: list[Any]
+) -> None:
+    answer = client.post(PATH, json=ORDER)
+    body = answer.get_json()
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"{PATH}/{body['data']['id']}"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert body["meta"]["workflowId"] == body["data"]["id"]
+    assert body["meta"]["estimatedDuration"] == 30_000
+    assert (body["data"]["status"], body["data"]["triggeredBy"]) == ("pending", "usr_local")
+    assert rung
+
+
+def test_a_preview_is_200_with_the_plan_and_stores_nothing(
+    client: FlaskClient, server: str, rung: list[Any]
+) -> None:
+    answer = client.post(f"{PATH}?dryRun=true", json=ORDER)
+    plan = answer.get_json()["data"]
+    assert answer.status_code == 200
+    assert [step["name"] for step in plan["steps"]] == ["validate", "read-hardware", "save-hardware"]
+    assert SERVER in str(plan["locks"])
+    assert (ids(client.get(PATH)), rung) == ([], [])
+
+
+def test_a_locked_resource_is_409_and_names_the_holder(client: FlaskClient, server: str) -> None:
+    holder = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    refused = client.post(PATH, json=ORDER)
+    assert code(refused) == (409, "CONFLICT")
+    assert holder in str(refused.get_json()["error"]["details"]["holder"])
+
+
+def test_with_queue_the_second_run_waits_and_says_for_whom(client: FlaskClient, server: str) -> None:
+    holder = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    waiting = client.post(f"{PATH}?onConflict=queue", json=ORDER).get_json()["data"]
+    assert (waiting["status"], waiting["detail"]) == ("pending", "lock_waiting")
+    assert waiting["waitingOn"]["kind"] == "lock"
+    assert holder in str(waiting["waitingOn"])
+    assert ids(client.get(f"{PATH}?waiting=true")) == [waiting["id"]]
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "field"),
+    [
+        ({"type": "no.such"}, 400, "type"),
+        ({"type": "server.inspect"}, 400, "resourceId"),
+        ({**ORDER, "input": {"colour": 1}}, 400, "input.colour"),
+        ({"type": "server.provision", "resourceId": SERVER}, 400, "input.image"),
+        ({**ORDER, "onFailure": "ignore"}, 400, "onFailure"),
+        ({**ORDER, "callbackUrl": "ftp://x/"}, 400, "callbackUrl"),
+    ],
+)
+def test_a_wrong_order_names_its_field_and_stores_nothing(
+    client: FlaskClient, server: str, order: dict[str, Any], status: int, field: str
+) -> None:
+    answer = client.post(PATH, json=order)
+    assert answer.status_code == status
+    assert field in answer.get_json()["error"]["details"]["fields"]
+    assert ids(client.get(PATH)) == []
+
+
+def test_a_run_on_an_unknown_server_is_404(client: FlaskClient) -> None:
+    assert code(client.post(PATH, json=ORDER)) == (404, "NOT_FOUND")
+
+
+def test_the_detail_has_everything_the_list_has_and_more(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    listed = client.get(PATH).get_json()["data"][0]
+    detail = client.get(f"{PATH}/{run_id}").get_json()["data"]
+    assert set(listed) < set(detail)
+    assert (detail["progress"], detail["error"], detail["steps"][0]["status"]) == (0, None, "pending")
+
+
+def test_a_retried_run_and_its_retry_name_each_other(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_old", status="failed", completed_at=T0)
+    plant_run(world, "run_new", retry_of="run_old", from_step="install")
+    assert client.get(f"{PATH}/run_old").get_json()["data"]["retriedBy"] == ["run_new"]
+    fresh = client.get(f"{PATH}/run_new").get_json()["data"]
+    assert (fresh["retryOf"], fresh["fromStep"]) == ("run_old", "install")
+
+
+def test_the_same_etag_is_304_until_something_happens(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    tag = client.get(f"{PATH}/{run_id}").headers["ETag"]
+    unchanged = client.get(f"{PATH}/{run_id}", headers={"If-None-Match": tag})
+    assert (unchanged.status_code, unchanged.get_data()) == (304, b"")
+    client.post(f"{PATH}/{run_id}/cancel", json={})
+    assert client.get(f"{PATH}/{run_id}", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_an_action_on_a_run_that_moved_on_is_412(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    tag = client.get(f"{PATH}/{run_id}").headers["ETag"]
+    client.post(f"{PATH}/{run_id}/actions", json={"action": "pause"})
+    refused = client.post(f"{PATH}/{run_id}/cancel", json={}, headers={"If-Match": tag})
+    assert code(refused) == (412, "PRECONDITION_FAILED")
+    fresh = client.get(f"{PATH}/{run_id}").headers["ETag"]
+    assert client.post(f"{PATH}/{run_id}/cancel", json={}, headers={"If-Match": fresh}).status_code == 202
+
+
+def test_a_pending_run_is_cancelled_at_once(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    answer = client.post(f"{PATH}/{run_id}/cancel", json={"reason": "wrong one"})
+    data = answer.get_json()["data"]
+    assert (answer.status_code, data["status"], data["steps"]) == (202, "cancelled", [])
+    assert code(client.post(f"{PATH}/{run_id}/cancel", json={})) == (409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_cancel_needs_no_body(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    assert client.post(f"{PATH}/{run_id}/cancel").status_code == 202
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry", "actions"])
+def test_a_run_that_is_none_is_404_for_every_verb(client: FlaskClient, verb: str) -> None:
+    body = {"action": "resume"} if verb == "actions" else {}
+    assert code(client.post(f"{PATH}/run_none/{verb}", json=body)) == (404, "NOT_FOUND")
+
+
+def test_a_cancelled_run_is_retried_as_a_new_run(client: FlaskClient, server: str) -> None:
+    old = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    client.post(f"{PATH}/{old}/cancel", json={})
+    answer = client.post(f"{PATH}/{old}/retry", json={"reason": "again"})
+    data = answer.get_json()["data"]
+    assert (answer.status_code, data["retryOf"]) == (202, old)
+    assert answer.get_json()["meta"]["workflowId"] == data["id"] != old
+
+
+def test_two_retries_at_once_are_one(client: FlaskClient, server: str) -> None:
+    old = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    client.post(f"{PATH}/{old}/cancel", json={})
+    client.post(f"{PATH}/{old}/retry", json={})
+    assert code(client.post(f"{PATH}/{old}/retry", json={})) == (409, "CONFLICT")
+
+
+def test_a_run_that_has_not_failed_is_not_retried(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    assert code(client.post(f"{PATH}/{run_id}/retry", json={})) == (409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_retry_from_a_step_that_is_none_names_the_field(client: FlaskClient, server: str) -> None:
+    old = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    client.post(f"{PATH}/{old}/cancel", json={})
+    answer = client.post(f"{PATH}/{old}/retry", json={"fromStep": "nothing"})
+    assert code(answer) == (400, "VALIDATION_ERROR")
+    assert "fromStep" in answer.get_json()["error"]["details"]["fields"]
+
+
+def test_a_paused_run_goes_on_when_unpaused(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    paused = client.post(f"{PATH}/{run_id}/actions", json={"action": "pause", "reason": "look first"})
+    assert paused.get_json()["data"]["detail"] == "paused"
+    assert "unpause" in paused.get_json()["data"]["allowedActions"]
+    again = client.post(f"{PATH}/{run_id}/actions", json={"action": "unpause"})
+    assert again.get_json()["data"]["detail"] == "queued"
+
+
+def test_an_action_that_the_state_does_not_allow_is_409(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    answer = client.post(f"{PATH}/{run_id}/actions", json={"action": "resume"})
+    assert code(answer) == (409, "INVALID_STATE_TRANSITION")
+
+
+def test_an_action_that_is_none_is_400(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    assert client.post(f"{PATH}/{run_id}/actions", json={"action": "dance"}).status_code == 400
+
+
+def test_events_are_read_page_by_page_in_their_order(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", event_seq=5)
+    plant_events(
+        world, "run_1", "run.created", "run.started", "step.started", "step.completed", "step.started"
+    )
+    first = client.get(f"{PATH}/run_1/events?limit=3")
+    second = client.get(first.headers["Link"].partition(">")[0].strip("<"))
+    seqs = [event["seq"] for page in (first, second) for event in page.get_json()["data"]]
+    assert seqs == [1, 2, 3, 4, 5]
+    assert second.get_json()["meta"]["pagination"]["hasMore"] is False
+
+
+def test_events_after_a_number_are_the_later_ones(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", event_seq=2)
+    plant_events(world, "run_1", "run.created", "run.started")
+    data = client.get(f"{PATH}/run_1/events?after=1").get_json()["data"]
+    assert [event["type"] for event in data] == ["run.started"]
+
+
+def test_a_cursor_of_another_log_is_refused(client: FlaskClient, world: World) -> None:
+    for run_id in ("run_1", "run_2"):
+        plant_run(world, run_id, event_seq=2)
+        plant_events(world, run_id, "run.created", "run.started")
+    cursor = client.get(f"{PATH}/run_1/events?limit=1").get_json()["meta"]["pagination"]["nextCursor"]
+    assert client.get(f"{PATH}/run_2/events?cursor={cursor}").status_code == 400
+
+
+def test_the_state_is_the_fold_of_the_log_up_to_an_event(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    client.post(f"{PATH}/{run_id}/cancel", json={})
+    early = client.get(f"{PATH}/{run_id}/state?asOf=1").get_json()["data"]
+    late = client.get(f"{PATH}/{run_id}/state").get_json()["data"]
+    assert (early["asOf"], early["completedAt"]) == (1, None)
+    assert late["asOf"] > 1
+    assert late["completedAt"].endswith("Z")
+
+
+def test_a_state_beyond_the_log_is_400(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", event_seq=2)
+    assert client.get(f"{PATH}/run_1/state?asOf=3").status_code == 400
+
+
+def test_the_answer_to_an_ended_run_is_not_kept_back(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", status="completed", completed_at=T0)
+    assert client.get(f"{PATH}/run_1?wait=30").get_json()["data"]["status"] == "completed"
+    assert client.get(f"{PATH}/run_1?wait=31").status_code == 400
+
+
+def test_logs_of_steps_never_show_credentials(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", event_seq=1)
+    row = {"tenant_id": world.db.tenant, "run_id": "run_1", "seq": 1, "type": "step.log", "at": T0}
+    payload = {"bmcPassword": "canary"}
+    world.db.write(lambda tx: tx.execute(insert(tables.event), {**row, "payload": payload}))
+    assert "canary" not in client.get(f"{PATH}/run_1/events").get_data(as_text=True)

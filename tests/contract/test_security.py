@@ -1,0 +1,158 @@
+"""Keys, scopes, hosts and origins: who is answered at all (contract 1, "Keys and actors")."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.api.family import PUBLIC
+from app.api.keys import check, refuse_unsafe
+from app.auth.keys import SCOPES
+from app.config import SettingsError
+from app.services import keys
+from app.services.world import World
+from tests.contract.plant import UNKNOWN, bearer, plant_run
+
+RUNS = "/v1/workflows/runs"
+OPEN = {
+    ("GET", "/"),
+    ("GET", "/docs"),
+    ("GET", "/docs/problems"),
+    ("GET", "/docs/style.css"),
+    ("GET", "/openapi.json"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/startupz"),
+    ("GET", "/status"),
+    ("GET", "/ready"),
+    ("POST", "/v1/hooks/<token>"),
+}
+NO_TOKENS = (
+    "Bearer",
+    "Bearer nonsense",
+    "Basic dXNlcjpwYXNz",
+    f"Bearer wlk_aaaaaaaa_{'x' * 43}",
+    "Bearer " + "x" * 999,
+)
+VALUES = {
+    "run_id": "run_1",
+    "server_id": f"srv_{UNKNOWN}",
+    "pool_id": f"pool_{UNKNOWN}",
+    "webhook_id": f"whk_{UNKNOWN}",
+    "delivery_id": f"dlv_{UNKNOWN}",
+    "type_name": "server.inspect",
+    "resource": f"server/srv_{UNKNOWN}",
+    "token": "x" * 43,
+}
+
+
+def operations(app: Flask) -> Iterator[tuple[str, str, str, str]]:
+    """Every operation: method, rule, a path of it, its scope."""
+    for rule in app.url_map.iter_rules():
+        adapter = app.url_map.bind("localhost")
+        path = adapter.build(rule.endpoint, {name: VALUES[name] for name in rule.arguments})
+        view: Any = app.view_functions[rule.endpoint]
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, rule.rule, path, view.scope
+
+
+def test_only_a_short_list_of_operations_needs_no_key(app: Flask) -> None:
+    assert {(method, rule) for method, rule, _, scope in operations(app) if scope == PUBLIC} == OPEN
+
+
+def test_every_other_operation_refuses_whoever_has_no_key(app: Flask, guarded: FlaskClient) -> None:
+    for method, rule, path, scope in operations(app):
+        if scope != PUBLIC:
+            answer = guarded.open(path, method=method, json={})
+            assert answer.status_code == 401, (method, rule)
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_every_operation_refuses_a_key_without_its_scope(
+    app: Flask, guarded: FlaskClient, world: World
+) -> None:
+    headers = {scope: bearer(world, scope.replace(":", "-"), scope) for scope in SCOPES}
+    for method, rule, path, scope in operations(app):
+        for other in SCOPES:
+            if scope not in (PUBLIC, other) and other != "admin":
+                answer = guarded.open(path, method=method, json={}, headers=headers[other])
+                assert answer.status_code == 403, (method, rule, other)
+
+
+def test_the_scope_opens_the_operation(guarded: FlaskClient, world: World) -> None:
+    assert guarded.get(RUNS, headers=bearer(world, "reader", "runs:read")).status_code == 200
+    assert guarded.get(RUNS, headers=bearer(world, "boss", "admin")).status_code == 200
+
+
+def test_an_operation_without_a_scope_keeps_the_application_from_starting(app: Flask) -> None:
+    app.view_functions["forgotten"] = lambda: ""
+    with pytest.raises(SettingsError, match="forgotten"):
+        check(app)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer nonsense",
+        "Basic dXNlcjpwYXNz",
+        f"Bearer wlk_aaaaaaaa_{'x' * 43}",
+        "Bearer " + "x" * 999,
+    ],
+)
+def test_a_token_that_is_none_is_401_also_on_loopback(client: FlaskClient, header: str) -> None:
+    assert client.get(RUNS, headers={"Authorization": header}).status_code == 401
+
+
+def test_a_revoked_key_is_refused_at_once(guarded: FlaskClient, world: World) -> None:
+    header = bearer(world, "gone", "runs:read")
+    assert guarded.get(RUNS, headers=header).status_code == 200
+    keys.revoke(world, "gone")
+    assert guarded.get(RUNS, headers=header).status_code == 401
+
+
+def test_runs_are_triggered_by_the_name_of_the_key(guarded: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1", status="waiting")
+    header = bearer(world, "ci", "runs:write", "runs:read")
+    guarded.post(f"{RUNS}/run_1/cancel", json={"reason": "x"}, headers=header)
+    events = guarded.get(f"{RUNS}/run_1/events", headers=header).get_json()["data"]
+    assert events[0]["actor"] == "usr_ci"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8080", "localhost:8080", "[::1]:8080"])
+def test_without_a_key_this_machine_is_answered_under_its_own_names(client: FlaskClient, host: str) -> None:
+    assert client.get(RUNS, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.168.0.7", "localhost.evil"])
+def test_without_a_key_no_other_name_is_answered(client: FlaskClient, host: str) -> None:
+    assert client.get(RUNS, headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil"])
+def test_without_a_key_no_foreign_page_is_answered(client: FlaskClient, origin: str) -> None:
+    assert client.post(RUNS, json={}, headers={"Origin": origin}).status_code == 403
+
+
+def test_a_service_that_others_reach_refuses_to_start_without_a_key(world: World) -> None:
+    exposed = replace(world, settings=replace(world.settings, host="0.0.0.0"))
+    with pytest.raises(SettingsError, match="windlass key create"):
+        refuse_unsafe(exposed)
+
+
+def test_with_a_key_or_on_loopback_it_starts(world: World) -> None:
+    refuse_unsafe(world)
+    keys.create(world, "first", ["admin"])
+    refuse_unsafe(replace(world, settings=replace(world.settings, host="0.0.0.0")))
+
+
+def test_the_start_page_tells_strangers_nothing(
+    guarded: FlaskClient, client: FlaskClient, world: World
+) -> None:
+    plant_run(world, "run_1", type="server.provision")
+    assert "server.provision" in client.get("/").get_data(as_text=True)
+    assert "server.provision" not in guarded.get("/").get_data(as_text=True)
+    assert "server.provision" not in client.get("/", headers={"Host": "evil.example"}).get_data(as_text=True)
