@@ -3,8 +3,6 @@
 No connection to SQL exists before the fork; each pool process makes its own.
 """
 
-import os
-import socket
 from typing import Any
 
 import structlog
@@ -13,6 +11,7 @@ from celery.signals import setup_logging, worker_process_init
 from app import logs
 from app.config import load
 from app.engine.execute import Runner
+from app.engine.instance import instance
 from app.wiring import celery_app, wire
 from chains import catalogue
 from tasks.world import World as RealWorld
@@ -46,7 +45,7 @@ def runner() -> Runner:
             db=world.db,
             ring=world.ring,
             capabilities=RealWorld(settings=settings, db=world.db, opener=lambda: world.opener),
-            instance=f"{os.environ.get('WINDLASS_INSTANCE') or socket.gethostname()}:{os.getpid()}",
+            instance=instance(),
             lease_ms=settings.lease_ms,
             heartbeat_ms=settings.heartbeat_ms,
         )

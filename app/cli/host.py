@@ -1,6 +1,8 @@
 """Commands that run parts of Windlass on this machine: up, worker, reconciler, api, flower, lab."""
 
 import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -69,7 +71,10 @@ def reconciler() -> None:
     from app.engine.reconcile import run_forever
     from app.wiring import wire
 
-    run_forever(wire(load(), role="reconciler"))
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    run_forever(wire(load(), role="reconciler"), stopped)
 
 
 @click.command()

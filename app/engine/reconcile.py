@@ -1,18 +1,16 @@
 """The reconciler: looks at SQL for what should move and does not, and makes it move (T11).
 
 Any number of instances may run, none is special, every rule is a compare-and-set. One pass, in order:
-leases that ran out, timers that are overdue, a broker that lost its data, messages that are lost, locks
-that are free while somebody waits, deliveries that are due, retention. Timers also have a fast path
-between two passes: the sorted set in Redis.
+leases that ran out, steps of dead processes of this host, timers that are overdue, a broker that lost its
+data, messages that are lost, locks that are free while somebody waits, deliveries that are due, retention.
+Timers also have a fast path between two passes: the sorted set in Redis.
 """
 
-import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -23,6 +21,7 @@ from app.config import Settings
 from app.domain.errors import WindlassError
 from app.engine import wake
 from app.engine.dispatch import Ring, redispatch
+from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint, Letter
 from app.engine.timers import TimerSet
 from app.record import beats, deliveries, locks, requests, runs, timers
@@ -46,6 +45,7 @@ class Reconciler:
     ring: Ring
     timers: TimerSet
     instance: str
+    _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
     def run_forever(self, stopped: threading.Event) -> None:
         """Pass after pass until stopped; a database or a broker that is away is waited for."""
@@ -61,12 +61,14 @@ class Reconciler:
                 next_retention = time.monotonic() + RETAIN_EVERY_S
             self.fire(self.timers.due(round(time.monotonic() * 1000 + ahead)))
             stopped.wait(TICK_S)
+        self._guarded("orphans", lambda: self.hand_back(self._orphans(), counted=False))
 
     def one_pass(self) -> None:
         """One look at everything."""
         began = time.monotonic()
         for name, look in (
             ("leases", self.leases),
+            ("orphans", self.orphans),
             ("timers", self.overdue_timers),
             ("epoch", self.epoch),
             ("messages", self.lost_messages),
@@ -81,16 +83,24 @@ class Reconciler:
         """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
         for one in self.db.read(lambda tx: runs.expired_leases(tx, BATCH)):
             log.warning("lease.expired", run_id=one["run_id"], step=one["key"], fence=one["fence"])
-            self._each(
-                lambda tx, one=one: wake.lose(  # type: ignore[misc]
-                    tx,
-                    one["run_id"],
-                    one["phase"],
-                    one["key"],
-                    one["fence"],
-                    poison_limit=self.settings.poison_limit,
-                )
-            )
+            self._lose(one)
+
+    def orphans(self) -> None:
+        """Steps whose process on this host has died: nobody has to wait for their leases.
+
+        A process must be missing in two passes: until then a host that stops in order has handed its steps
+        back, and the error callback has had its turn.
+        """
+        found = self._orphans()
+        self.hand_back([one for one in found if one["holder"] in self._missing])
+        self._missing.clear()
+        self._missing.update(one["holder"] for one in found)
+
+    def hand_back(self, orphans: Iterable[dict[str, Any]], *, counted: bool = True) -> None:
+        """Free what dead processes of this host held; not counted as a loss when the host stops in order."""
+        for one in orphans:
+            log.warning("worker.gone", run_id=one["run_id"], step=one["key"], holder=one["holder"])
+            self._lose(one, counted=counted)
 
     def overdue_timers(self) -> None:
         """Timers that the fast path has missed."""
@@ -160,6 +170,14 @@ class Reconciler:
         self.db.write(lambda tx: requests.forget_before(tx, tx.now - DAY_MS))
         self.db.write(lambda tx: beats.forget(tx, tx.now - DAY_MS))
 
+    def _orphans(self) -> list[dict[str, Any]]:
+        return [one for one in self.db.read(lambda tx: runs.held_at(tx, place())) if is_gone(one["holder"])]
+
+    def _lose(self, one: dict[str, Any], *, counted: bool = True) -> None:
+        limit = self.settings.poison_limit
+        which = (one["run_id"], one["phase"], one["key"], one["fence"])
+        self._each(lambda tx: wake.lose(tx, *which, poison_limit=limit, counted=counted))
+
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
@@ -205,7 +223,7 @@ def reconciler(world: Any) -> Reconciler:
         redis=world.redis,
         ring=world.ring,
         timers=TimerSet(world.redis, settings.redis_prefix),
-        instance=f"{socket.gethostname()}:{os.getpid()}",
+        instance=instance(),
     )
 
 

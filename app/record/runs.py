@@ -241,14 +241,15 @@ def held_by_task(tx: Tx, task_id: str) -> list[dict[str, Any]]:
     return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where))
 
 
-def held_by_instance(tx: Tx, instance: str) -> list[dict[str, Any]]:
-    """Running steps that are held by pool processes of this worker instance."""
+def held_at(tx: Tx, place: str) -> list[dict[str, Any]]:
+    """Running steps that are held by worker processes of this place."""
     where = (
         step.c.tenant_id == tx.tenant,
         step.c.status == "running",
-        step.c.holder.startswith(instance, autoescape=True),
+        step.c.holder.startswith(f"{place}:", autoescape=True),
     )
-    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where))
+    columns = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
+    return tx.rows(select(*columns).where(*where))
 
 
 def oldest_expected(tx: Tx) -> int | None:

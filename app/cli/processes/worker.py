@@ -45,6 +45,8 @@ def children(
             # Celery's own soft shutdown sleeps its whole timeout though the work may have ended long before.
             # A warm one ends with the work; this parent sets the limit, and leases hand over what is left.
             env=environment(settings, REMAP_SIGTERM=""),
+            # They stop before the reconciler does, which then hands back what they could not end.
+            stage=1,
             grace_s=settings.soft_shutdown_s,
         )
         for kind, (served, count) in classes.items()

@@ -1,0 +1,124 @@
+"""Steps of dead worker processes go back at once; nobody waits for their leases."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from app.config import Settings
+from app.engine.claim import Claim, Holder, claim
+from app.engine.instance import instance, is_gone, place
+from app.engine.reconcile import Reconciler
+from app.engine.timers import TimerSet
+from app.record.session import Database
+from tests import probes
+from tests.driver import Driver
+
+
+def dead() -> str:
+    """The name of a process of this host that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return f"{place()}:{process.pid}"
+
+
+@pytest.fixture
+def zombie() -> Iterator[int]:
+    """A process that has ended and that nobody has asked for."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid
+    process.wait()
+
+
+@pytest.fixture
+def driver(sqlite_url: str) -> Iterator[Driver]:
+    """The engine on a database."""
+    probes.reset()
+    db = Database(sqlite_url)
+    yield Driver(db=db)
+    db.dispose()
+
+
+@pytest.fixture
+def reconciler(driver: Driver) -> Iterator[Reconciler]:
+    """A reconciler whose broker is away."""
+    redis: Any = Redis(port=1)
+    settings, timers = Settings(), TimerSet(redis, "wl:")
+    yield Reconciler(
+        settings=settings, db=driver.db, redis=redis, ring=driver.ring, timers=timers, instance=instance()
+    )
+    redis.close()
+
+
+def begun_by(driver: Driver, process: str) -> str:
+    """A run whose first step a process has begun."""
+    run_id = driver.start("probe.line")
+    bell, _ = driver.waiting.popleft()
+    holder = Holder(nonce=f"{process}/1", task_id="t", lease_ms=600_000)
+    claimed = driver.db.write(
+        lambda tx: claim(tx, run_id, "forward", bell.segments[0].first, bell.gen, holder)
+    )
+    assert isinstance(claimed, Claim)
+    return run_id
+
+
+def test_a_process_that_has_ended_is_gone() -> None:
+    assert is_gone(f"{dead()}/nonce")
+
+
+def test_a_process_that_runs_is_not_gone() -> None:
+    assert not is_gone(f"{instance()}/nonce")
+
+
+def test_a_zombie_is_gone(zombie: int) -> None:
+    assert is_gone(f"{place()}:{zombie}/nonce")
+
+
+@pytest.mark.parametrize("holder", ["elsewhere:1/n", "", "nonsense", "a:b:c/d", "host/1"])
+def test_nothing_is_said_about_processes_of_other_places(holder: str) -> None:
+    assert not is_gone(holder)
+
+
+def test_a_dead_processs_step_is_handed_back_in_the_second_pass(
+    driver: Driver, reconciler: Reconciler
+) -> None:
+    run_id = begun_by(driver, dead())
+    reconciler.orphans()
+    assert driver.step(run_id, "first")["status"] == "running"
+    reconciler.orphans()
+    assert driver.step(run_id, "first")["status"] == "pending"
+    assert driver.finish(run_id) == "completed"
+
+
+def test_a_process_that_died_counts_as_a_loss_and_not_as_an_attempt(
+    driver: Driver, reconciler: Reconciler
+) -> None:
+    run_id = begun_by(driver, dead())
+    for _ in "ab":
+        reconciler.orphans()
+    step = driver.step(run_id, "first")
+    assert (step["lost"], step["tries"]) == (1, 0)
+
+
+def test_a_reconciler_that_stops_hands_back_at_once_and_counts_nothing(
+    driver: Driver, reconciler: Reconciler
+) -> None:
+    run_id = begun_by(driver, dead())
+    stopped = Event()
+    stopped.set()
+    reconciler.run_forever(stopped)
+    step = driver.step(run_id, "first")
+    assert (step["status"], step["lost"], step["tries"]) == ("pending", 0, 0)
+
+
+def test_a_living_processs_step_stays_its_own(driver: Driver, reconciler: Reconciler) -> None:
+    run_id = begun_by(driver, instance())
+    for _ in "abc":
+        reconciler.orphans()
+    assert driver.step(run_id, "first")["status"] == "running"
