@@ -10,13 +10,12 @@ from windlass.session import Session
 from windlass.sse import messages
 
 SILENCE_S = 45.0  # Three heartbeats of the service.
-LAST = frozenset({"run.completed", "run.failed", "run.cancelled"})
 
 
 def events(session: Session, path: str, after: int, ended: Callable[[], bool]) -> Iterator[Event]:
-    """Events after number `after` until the one that ends the run; a break costs nothing.
+    """Events after number `after` until the service has told all of a run that ended; a break costs nothing.
 
-    `ended` is asked when the service closes the stream: nothing may be left to tell.
+    `ended` is asked when the service closes the stream: the event that ends a run need not be its last.
     """
     failures = 0
     while True:
@@ -25,8 +24,6 @@ def events(session: Session, path: str, after: int, ended: Callable[[], bool]) -
             for event in _connection(session, path, after):
                 failures, after = 0, event.seq
                 yield event
-                if event.type in LAST:
-                    return
             if ended():
                 return
         except ConnectionFailed as error:

@@ -66,7 +66,8 @@ class Stage:
 def run_demo(url: str, lab_control_url: str, password: str | None = None, api_key: str | None = None) -> int:
     """Perform all acts against the service and the lab; 0 when everything ended as it should, else 1.
 
-    `password` opens the lab's controllers, ``lab-password`` unless given. May be repeated on the same state.
+    `password` opens the lab's controllers, that of `windlass up` unless given. May be repeated on the same
+    state.
     """
     console = Console(width=None if sys.stdout.isatty() else 120)
     with Client(url, api_key) as client, Lab(lab_control_url, password) as lab:
@@ -75,10 +76,10 @@ def run_demo(url: str, lab_control_url: str, password: str | None = None, api_ke
             for act, machine in zip(ACTS, lab.machines(len(ACTS)), strict=True):
                 act(stage, machine)
         except (WindlassError, ServiceError) as error:
-            console.print(explain(error), style="red", markup=False, highlight=False)
+            console.print(explain(error), style="red", markup=False, highlight=False, soft_wrap=True)
             return 1
         except httpx.HTTPError as error:
-            console.print(f"Error: the lab at {lab_control_url} does not answer: {error}", style="red")
+            console.print(f"Error: the lab at {lab_control_url} does not answer: {error}", soft_wrap=True)
             return 1
         _where_to_look(stage, url)
     return 0

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.cli.processes.up import LAB_PASSWORD
 from app.domain.errors import NotFound
 
-USERNAME, PASSWORD = "admin", "lab-password"  # They open simulated machines on loopback and nothing else.
+USERNAME = "admin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class Lab:
     """The lab behind an address."""
 
     def __init__(self, url: str, password: str | None = None) -> None:
-        self.username, self.password = USERNAME, password or PASSWORD
+        self.username, self.password = USERNAME, password or LAB_PASSWORD
         self._http = httpx.Client(base_url=url, timeout=10, trust_env=False)
 
     def machines(self, count: int) -> list[Machine]:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.cli.demo import run_demo
+from app.cli.processes.up import LAB_PASSWORD
 from app.config import environment
 from tests.servers import until
 from tests.stack import Stack
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.sqlite
 
 Done = subprocess.CompletedProcess[str]
 Windlass = Callable[..., Done]
-PASSWORD = "lab-password"
 NOWHERE = "run_00000000000000000000000000"
 
 
@@ -39,7 +38,7 @@ def windlass(stack: Stack) -> Windlass:
     def call(*args: str, **more: str) -> Done:
         return subprocess.run(
             [sys.executable, "-m", "app.cli", *args],
-            env=environment(stack.settings, WINDLASS_BMC_PASSWORD=PASSWORD, **more),
+            env=environment(stack.settings, WINDLASS_BMC_PASSWORD=LAB_PASSWORD, **more),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -78,15 +77,6 @@ def break_machine(stack: Stack, faults: dict[str, Any]) -> None:
     """Break it so, or mend it with nothing."""
     url = f"{stack.lab_url}/machines/{machine(stack)['id']}"
     httpx.patch(url, json={"faults": faults}).raise_for_status()
-
-
-@pytest.mark.timeout(300)
-def test_the_demo_ends_well_and_can_be_repeated(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr().out
-    assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr().out
-
-    told = capsys.readouterr().out
-    assert "undone" in told and "Not repeated: validate, reserve" in told and "Where to look" in told
 
 
 def test_a_run_that_is_waited_for_says_how_it_ended(server: str, stack: Stack, windlass: Windlass) -> None:

@@ -19,13 +19,14 @@ def run(status: str, **more: object) -> Reply:
 
 
 def test_a_stream_ends_with_its_run(service: Standin, client: Client) -> None:
-    service.answers("GET", STREAM, events((1, "run.created"), (2, "run.completed")))
+    service.answers("GET", ONE, run("completed"))
+    service.answers("GET", STREAM, events((1, "run.created"), (2, "run.completed"), (3, "lock.released")))
 
-    assert [event.seq for event in client.runs.stream("run_1")] == [1, 2]
+    assert [event.seq for event in client.runs.stream("run_1")] == [1, 2, 3]
 
 
 def test_a_broken_stream_goes_on_after_the_last_event(service: Standin, client: Client) -> None:
-    service.answers("GET", ONE, run("running"))
+    service.answers("GET", ONE, run("running"), run("failed"))
     service.answers(
         "GET", STREAM, events((1, "run.created")), silence(), events((1, "run.created"), (2, "run.failed"))
     )

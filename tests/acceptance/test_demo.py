@@ -1,0 +1,44 @@
+"""The demo through the public client, against the whole service and the lab."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli.demo import run_demo
+from tests.stack import Stack
+
+pytestmark = pytest.mark.sqlite
+
+
+@pytest.fixture
+def stack(state: Path, tmp_path: Path) -> Iterator[Stack]:
+    """The service with its embedded database and Valkey, and the lab."""
+    stack = Stack(state, {}, tmp_path / "up.log")
+    stack.start()
+    yield stack
+    stack.close()
+
+
+@pytest.mark.timeout(300)
+def test_it_ends_well_and_can_be_repeated_on_the_same_state(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr()
+
+    told = capsys.readouterr().out
+    assert "undone  order-image: completed" in told
+    assert "Not repeated: validate, reserve" in told
+    assert "Where to look" in told
+
+
+def test_a_lab_that_does_not_answer_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+        assert run_demo(nobody, nobody) == 1
+
+    assert f"the lab at {nobody} does not answer" in capsys.readouterr().out.replace("\n", " ")
