@@ -24,7 +24,7 @@ class StepFailed(Exception):
     """Tells Celery that a step has failed for good, so that Flower shows it and the callback wakes the engine."""
 
 
-@app.task(name=LINK, bind=True)
+@app.task(name=LINK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
     """Run one segment of a run."""
     carried = self.request.chain

@@ -15,7 +15,7 @@ from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row, journal
 from app.engine.rows import plan_facts, step_row
 from app.record import locks as lock_rows
-from app.record import runs
+from app.record import hooks, runs
 from app.record.session import Tx
 from chains import catalogue
 
@@ -83,7 +83,7 @@ def retry(
             old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
             for held_lock in lock_rows.held_by(tx, old_id):
                 old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
-            finish(old, Run.FAILED, keep_locks=True)
+            finish(old, Run.FAILED, inherited=True)
             old.flush()
         new = _store(
             tx,
@@ -97,6 +97,8 @@ def retry(
             changed=difference,
             heir_of=old_id if held else None,
         )
+        if held:
+            hooks.hand_over(tx, old_id, new_id)
         new.hints[:0] = old.hints
         return new
 
@@ -246,9 +248,10 @@ def _inherited(
         _heir(step_row(new_id, row), before.get(row.key), old, skipped=row.ordinal < first) for row in planned
     ]
     known = {row["key"] for row in rows}
-    for row in steps:  # Members of maps that stand.
-        if row["key"] not in known and row["ordinal"] < first:
-            rows.append(_heir({**step_row(new_id, _as_planned(row))}, row, old, skipped=True))
+    for row in steps:  # Members of maps that stand, or have left something behind.
+        skipped = row["ordinal"] < first
+        if row["key"] not in known and (skipped or _stands(row, old)):
+            rows.append(_heir(step_row(new_id, _as_planned(row)), row, old, skipped=skipped))
     return sorted(rows, key=lambda row: int(row["ordinal"]))
 
 
@@ -258,8 +261,12 @@ def _heir(row: Row, was: Row | None, old: Journal, *, skipped: bool) -> Row:
     if skipped:
         done = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
         return {**row, **done, "reused_from": old.id}
-    stands = was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
-    return {**row, "outcome": "unknown"} if stands else row
+    return {**row, "outcome": "unknown"} if _stands(was, old) else row
+
+
+def _stands(was: Row, old: Journal) -> bool:
+    """Whether the step of a held run may have done something that its retry has to undo."""
+    return was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
 
 
 def _as_planned(row: Row) -> PlannedStep:

@@ -11,9 +11,9 @@ EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED
 
 
 def finish(
-    j: Journal, status: Run, *, output: dict[str, Any] | None = None, keep_locks: bool = False
+    j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False
 ) -> None:
-    """Make the run terminal; ``keep_locks`` is for a run whose effects and locks move to its retry."""
+    """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
     j.become(
         status,
         output=output,
@@ -23,9 +23,10 @@ def finish(
         started_at=j.run["started_at"] or j.now,
     )
     timers.disarm(j.tx, j.id)
-    hooks.expire(j.tx, j.id)
+    if not inherited:
+        hooks.expire(j.tx, j.id)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
     j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
     runs.add_total(j.tx, j.run["type"], str(status), j.now - j.run["started_at"])
-    if not keep_locks:
+    if not inherited:
         locks.release_all(j)

@@ -31,6 +31,12 @@ def executed(tx: Tx, hook_id: str, payload: Any, payload_hash: str) -> None:
     tx.execute(update(hook).where(*where).values(**values))
 
 
+def hand_over(tx: Tx, old_run: str, new_run: str) -> None:
+    """Move the open hooks of one run to another, so that whoever was told of them still reaches somebody."""
+    where = (hook.c.tenant_id == tx.tenant, hook.c.run_id == old_run, hook.c.status == "open")
+    tx.execute(update(hook).where(*where).values(run_id=new_run))
+
+
 def expire(tx: Tx, run_id: str, step: str | None = None) -> None:
     """Close the open hooks of a step, or of a whole run."""
     where = [hook.c.tenant_id == tx.tenant, hook.c.run_id == run_id, hook.c.status == "open"]
