@@ -1,6 +1,7 @@
 """A run's events while they happen, over connections that may break."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -9,28 +10,38 @@ from windlass.models import Event
 from windlass.session import Session
 from windlass.sse import messages
 
+Clock = Callable[[], float]
+
 SILENCE_S = 45.0  # Three heartbeats of the service.
+OUTAGE_S = 60.0  # Longest time that a service may be away and still be waited for.
+LASTING_S = 5.0  # A connection that held this long was a good one.
 
 
-def events(session: Session, path: str, after: int, ended: Callable[[], bool]) -> Iterator[Event]:
+def events(
+    session: Session, path: str, after: int, ended: Callable[[], bool], clock: Clock = time.monotonic
+) -> Iterator[Event]:
     """Events after number `after` until the service has told all of a run that ended; a break costs nothing.
 
     `ended` is asked when the service closes the stream: the event that ends a run need not be its last.
     """
+    down_since: float | None = None
     failures = 0
     while True:
-        broken: ConnectionFailed | None = None
+        began, broken = clock(), ConnectionFailed("The stream ended before the run.")
         try:
             for event in _connection(session, path, after):
-                failures, after = 0, event.seq
+                down_since, failures, after = None, 0, event.seq
                 yield event
             if ended():
                 return
         except ConnectionFailed as error:
             broken = error
-        pause = session.retries.pause(failures, None)
-        if pause is None:
-            raise broken or ConnectionFailed("The stream ended before the run.")
+        if clock() - began > LASTING_S:
+            down_since, failures = None, 0
+        down_since = clock() if down_since is None else down_since
+        pause = session.retries.pause(min(failures, session.retries.limit - 1), None)
+        if pause is None or clock() - down_since > OUTAGE_S:
+            raise broken
         session.sleep(pause)
         failures += 1
 

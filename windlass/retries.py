@@ -20,7 +20,11 @@ class Retries:
 
     def pause(self, attempt: int, retry_after: float | None) -> float | None:
         """Seconds until attempt number `attempt` + 1 (the first is 0), or None to give up."""
-        if attempt >= self.limit or (retry_after is not None and retry_after > self.patience_s):
+        if (
+            attempt >= self.limit
+            or attempt < 0
+            or (retry_after is not None and retry_after > self.patience_s)
+        ):
             return None
         ours = random.uniform(0, min(self.cap_s, self.first_s * 2**attempt))
         return ours if retry_after is None else retry_after + ours

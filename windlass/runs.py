@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from windlass import live
 from windlass.decode import body
-from windlass.errors import WaitTimeout
+from windlass.errors import Unavailable, WaitTimeout
 from windlass.models import Event, Plan, Run
 from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
@@ -120,10 +120,11 @@ class Runs:
     def stream(self, run_id: str, *, after: int = 0) -> Iterator[Event]:
         """Events as they happen, from the beginning or after number `after`, until the run has ended.
 
-        A broken connection is taken up again where it broke. Raises `Unavailable` when the service has no
-        room for another stream.
+        A broken connection is taken up again where it broke, also after the service was away for a while.
+        Raises `Unavailable` when the service has no room for another stream.
         """
-        return live.events(self.session, f"{_path(run_id)}/stream", after, lambda: self.get(run_id).ended)
+        self.get(run_id)  # Whatever is wrong from the start is told at once.
+        yield from live.events(self.session, f"{_path(run_id)}/stream", after, lambda: self.get(run_id).ended)
 
     def wait(
         self,
@@ -137,7 +138,8 @@ class Runs:
         """The run once it has ended, or once `until` says so; `seen` is told of every look at it.
 
         The service keeps each answer back until something happens; to look at fixed times instead, say
-        `every_s`. Raises `WaitTimeout` after `timeout_s` seconds.
+        `every_s`. A service that is away for a while is waited for. Raises `WaitTimeout` after `timeout_s`
+        seconds.
         """
         give_up = None if timeout_s is None else self.clock() + timeout_s
         run = self.get(run_id)
@@ -151,6 +153,17 @@ class Runs:
             run = self._look_again(run_id, left, every_s)
 
     def _look_again(self, run_id: str, left_s: float, every_s: float | None) -> Run:
+        """The next look; the run goes on while the service is away, and so does the waiting."""
+        give_up = self.clock() + min(left_s, live.OUTAGE_S)
+        while True:
+            try:
+                return self._look(run_id, left_s, every_s)
+            except Unavailable:
+                if self.clock() >= give_up:
+                    raise
+                self.session.sleep(SOON_S)
+
+    def _look(self, run_id: str, left_s: float, every_s: float | None) -> Run:
         if every_s is not None:
             self.session.sleep(min(every_s, left_s))
             return self.get(run_id)

@@ -6,7 +6,7 @@ import pytest
 
 import windlass
 from tests.unit.client.standin import Reply, Standin, events, ok, problem, silence
-from windlass import Client
+from windlass import Client, live
 from windlass.sse import Message, messages
 
 ONE = "/v1/workflows/runs/run_1"
@@ -26,7 +26,7 @@ def test_a_stream_ends_with_its_run(service: Standin, client: Client) -> None:
 
 
 def test_a_broken_stream_goes_on_after_the_last_event(service: Standin, client: Client) -> None:
-    service.answers("GET", ONE, run("running"), run("failed"))
+    service.answers("GET", ONE, run("running"), run("running"), run("failed"))
     service.answers(
         "GET", STREAM, events((1, "run.created")), silence(), events((1, "run.created"), (2, "run.failed"))
     )
@@ -43,7 +43,30 @@ def test_a_stream_after_the_last_event_is_empty(service: Standin, client: Client
     assert list(client.runs.stream("run_1", after=9)) == []
 
 
+def test_a_stream_of_no_run_is_told_at_once(client: Client) -> None:
+    with pytest.raises(windlass.NotFound):
+        next(iter(client.runs.stream("run_1")))
+
+
+def test_a_service_that_stays_away_ends_the_stream(service: Standin, client: Client) -> None:
+    service.answers("GET", STREAM, silence())
+    ticks: Iterator[float] = iter(range(0, 1000, 4))
+
+    with pytest.raises(windlass.ConnectionFailed):
+        list(live.events(client.runs.session, STREAM, 0, lambda: False, lambda: next(ticks)))
+
+    assert 3 < len(service.asked) < 20
+
+
+def test_waiting_goes_on_while_the_service_is_away(service: Standin, client: Client) -> None:
+    away = problem(503, "UNAVAILABLE", "Later.", retry_after="3600")
+    service.answers("GET", ONE, run("running"), away, away, run("completed"))
+
+    assert client.runs.wait("run_1").status == "completed"
+
+
 def test_a_stream_that_has_no_room_is_unavailable(service: Standin, client: Client) -> None:
+    service.answers("GET", ONE, run("running"))
     service.answers("GET", STREAM, problem(503, "UNAVAILABLE", "8 streams are open."))
 
     with pytest.raises(windlass.Unavailable, match="8 streams"):
@@ -60,6 +83,7 @@ def test_a_message_may_have_several_lines_and_no_name() -> None:
 
 
 def test_a_line_separator_inside_json_cuts_nothing(service: Standin, client: Client) -> None:
+    service.answers("GET", ONE, run("completed"))
     content = 'id: 1\ndata: {"seq": 1, "type": "run.completed", "actor": "a\u2028b"}\n\n'.encode()
     service.answers("GET", STREAM, Reply(content=content))
 
