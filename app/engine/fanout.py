@@ -6,7 +6,7 @@ from typing import Any
 from app.domain.errors import PlanError
 from app.domain.plan import map_rows
 from app.domain.policy import Join
-from app.domain.states import STEP_DONE, STEP_ENDED, Step
+from app.domain.states import FORWARD, STEP_DONE, STEP_ENDED, Step
 from app.engine.journal import Journal, Row
 from app.engine.rows import collected, known_values, plan_facts, step_row
 from app.record import runs
@@ -28,7 +28,9 @@ def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
 
 
 def start_branches(j: Journal, group: Row, members: Sequence[Row]) -> None:
-    """Ring branches that have not begun, up to the limit of concurrent ones."""
+    """Ring branches that have not begun, up to the limit of concurrent ones, unless the run stands still."""
+    if j.status not in FORWARD:
+        return
     branches = list(_branches(members).values())
     limit = (group["given"] or {}).get("limit")
     busy = sum(1 for rows in branches if not _over(rows) and _begun(rows))
@@ -99,8 +101,19 @@ def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:
 def _insert_members(j: Journal, group: Row, items: list[Any]) -> None:
     node = catalogue.map_of(j.run["type"], j.run["input"], group["ordinal"])
     rows = [step_row(j.id, row) for row in map_rows(node, group["key"], group["ordinal"], items)]
+    inherited = {row["key"]: row for row in runs.members(j.tx, j.id, group["key"])}
+    kept = [row for row in rows if row["key"] in inherited]
+    if len(kept) != len(inherited) or any(_differ(row, inherited[row["key"]]) for row in kept):
+        raise PlanError(
+            f"the list of {group['key']} changed, and what the retried run did for it still stands"
+        )
+    rows = [row for row in rows if row["key"] not in inherited]
     runs.insert_steps(j.tx, rows)
     j.event("step.expanded", group, steps=[plan_facts(row) for row in rows])
+
+
+def _differ(row: Row, inherited: Row) -> bool:
+    return any(row[name] != inherited[name] for name in ("given", "ordinal", "name"))
 
 
 def _branches(members: Sequence[Row]) -> dict[str, list[Row]]:
