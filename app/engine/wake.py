@@ -69,9 +69,8 @@ def lose(
         if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
             return []
         lost = step["lost"] + (1 if counted else 0)
-        j.change(
-            step, lost=lost, tries=max(0, step["tries"] - 1), lease_until=None, outcome="unknown", unsure=True
-        )
+        tries = max(0, step["tries"] - 1)
+        j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
         j.event("step.lost", step, fence=fence, lost=lost)
         if lost >= poison_limit:
             _poisoned(j, step)
