@@ -7,7 +7,7 @@ from app.domain.states import STEP_DONE, Run, Step
 from app.engine.fanout import close_fan_out, count_branch, open_fan_out
 from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row
-from app.engine.rows import collected
+from app.engine.rows import collected, waits_for
 from app.engine.unwind import settled_while_stopping, stop
 from app.record import runs
 
@@ -32,7 +32,7 @@ def advance(j: Journal) -> None:
             if row["status"] in STEP_DONE:
                 continue
         elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
-            j.become(Run.WAITING)
+            j.become(Run.WAITING, waiting_on=waits_for(row))
         return
     if not any(row["status"] == Step.RUNNING for row in runs.all_steps(j.tx, j.id)):
         finish(j, Run.COMPLETED, output=collected(line))

@@ -27,10 +27,21 @@ def take(j: Journal, resource: str, on_conflict: str) -> bool:
             holder=_holder(j.tx, owner),
         )
     locks.queue_up(j.tx, resource, j.id)
-    j.become(
-        Run.LOCK_WAITING, waiting_on={"kind": "lock", "resource": resource, "holder": owner, "since": j.now}
-    )
+    wait_in_line(j, resource, owner)
     return False
+
+
+def wait_again(j: Journal) -> None:
+    """Let a run that was paused in line wait on, in its old place."""
+    ticket = locks.tickets(j.tx, j.id)[0]
+    held = locks.holder(j.tx, ticket["resource"])
+    wait_in_line(j, ticket["resource"], held["run_id"] if held else None)
+
+
+def wait_in_line(j: Journal, resource: str, owner: str | None) -> None:
+    """The run stands in line for a resource and says who holds it."""
+    waiting = {"kind": "lock", "resource": resource, "holder": owner, "since": j.now}
+    j.become(Run.LOCK_WAITING, waiting_on=waiting)
 
 
 def release_all(j: Journal) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.states import NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
+from app.engine import locks
 from app.engine.advance import advance
 from app.engine.fanout import reopen_fan_out, start_branches
 from app.engine.journal import FAN_OUT, Journal, Row
@@ -118,7 +119,8 @@ def _unpause(j: Journal, _key: str | None) -> None:
     before = Run(j.run["paused_from"] or Run.RUNNING)
     j.event("run.unpaused")
     if before == Run.LOCK_WAITING:
-        j.become(Run.LOCK_WAITING, paused_from=None)
+        j.set(paused_from=None)
+        locks.wait_again(j)
         return
     j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
     for row in j.line("forward"):
@@ -178,7 +180,7 @@ def _kill_running(j: Journal) -> list[str]:
     for row in runs.all_steps(j.tx, j.id):
         if row["status"] == Step.RUNNING:
             killed.append(str(row["task_id"]))
-            j.move(row, Step.CANCELLED, outcome="unknown", lease_until=None, completed_at=j.now)
+            j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
             j.event("step.cancelled", row, outcome="unknown")
     return killed
 

@@ -55,6 +55,14 @@ def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, **extra}
 
 
+def waits_for(step: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says that it waits for when only this step is left, which is due again at ``retry_at``."""
+    due = {"step": step["key"], "until": step["retry_at"]}
+    if step["status"] == Step.RETRY_WAIT:
+        return {"kind": "timer", **due, "attempt": step["attempt"], "error": step["error"]}
+    return {"kind": "poll", **due, "deadline": step["deadline_at"], "progress": step["progress"]}
+
+
 def known_values(run: Mapping[str, Any], line: Sequence[Row], until: int | None = None) -> dict[str, Any]:
     """What a step may ask for by name: the run's input, then the results of the steps before it."""
     known = dict(run["input"] or {})

@@ -14,6 +14,7 @@ from app.domain.states import Run, Step
 from app.engine.advance import failed, runnable, succeeded
 from app.engine.claim import Claim, take
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, journal, planned
+from app.engine.rows import waits_for
 from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
 from app.record import hooks, runs
 from app.record.session import Tx
@@ -99,7 +100,8 @@ def _late(j: Journal, step: Row | None, claim: Claim) -> Settled:
     """Our own commit whose answer was lost, or somebody else's step by now."""
     if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
         following = _claimed_next(j, claim)
-        return Settled(status=step["status"], next=following, chained=following is None)
+        carried = following is None and step["status"] == Step.COMPLETED
+        return Settled(status=step["status"], next=following, chained=carried)
     if step is not None:
         j.event("step.fenced", step, fence=claim.fence)
     return Settled(status="fenced")
@@ -211,14 +213,7 @@ def _retry_later(j: Journal, step: Row, facts: dict[str, Any], wait: int, unsure
     j.arm("retry", due, step)
     j.event("step.retrying", step, error=facts, dueAt=due, outcome=unsure["outcome"])
     if not step["branch"]:
-        waiting = {
-            "kind": "timer",
-            "step": step["key"],
-            "until": due,
-            "attempt": step["attempt"],
-            "error": facts,
-        }
-        j.set(waiting_on=waiting, expect_since=None)
+        j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == Run.RUNNING:
             j.become(Run.WAITING)
 
@@ -241,6 +236,7 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
         tries=0,
         polls=step["polls"] + 1,
         lease_until=None,
+        retry_at=due,
         deadline_at=deadline,
         signal=called,
     )
@@ -252,8 +248,7 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
         return
     j.arm("poll", due, step)
     if not step["branch"]:
-        waiting = {"kind": "poll", "step": step["key"], "until": due, "deadline": deadline}
-        j.set(waiting_on={**waiting, "progress": parked.progress or None}, expect_since=None)
+        j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == Run.RUNNING:
             j.become(Run.WAITING)
     if called:

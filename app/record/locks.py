@@ -64,6 +64,13 @@ def withdraw(tx: Tx, run_id: str) -> None:
     )
 
 
+def tickets(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+    """The lines in which a run stands."""
+    return tx.rows(
+        select(lock_waiter).where(lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.run_id == run_id)
+    )
+
+
 def next_waiter(tx: Tx, resource: str) -> str | None:
     """The run that waits longest for a resource."""
     found = waiters(tx, resource)
