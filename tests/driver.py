@@ -17,9 +17,12 @@ from app.engine.accept import Order
 from app.engine.dispatch import redispatch
 from app.engine.execute import Ended, Runner, run_link
 from app.engine.journal import Bell, Hint, Journal, journal
-from app.record import runs, timers
+from app.record import hooks, locks, runs, timers
 from app.record.session import Database
 from app.record.tables import timer
+
+
+MOVING = frozenset({"retry", "poll"})  # Purposes of timers that let a run go on; the others end something.
 
 
 class NoWorld:
@@ -96,9 +99,10 @@ class Driver:
             continue
 
     def fire(self, run_id: str, purpose: str | None = None) -> bool:
-        """Make the run's next timer due, and fire it; false when none is armed."""
+        """Make the run's next timer due, and fire it; limits only when named; false when none is armed."""
         armed = self.db.read(lambda tx: timers.open_of(tx, run_id))
-        chosen = next((one for one in armed if purpose in (None, one["purpose"])), None)
+        wanted = MOVING if purpose is None else {purpose}
+        chosen = next((one for one in armed if one["purpose"] in wanted), None)
         if chosen is None:
             return False
         self.db.write(lambda tx: tx.execute(update(timer).where(timer.c.id == chosen["id"]).values(due_at=0)))
@@ -131,11 +135,27 @@ class Driver:
         """One operator action."""
         self._under_lock(run_id, lambda j: operate.act(j, action, "usr_test", **how))
 
-    def retry(self, run_id: str, **how: Any) -> str:
+    def retry(self, run_id: str, *, fresh: str | None = None, **how: Any) -> str:
         """Retry a run as a new one; returns its id."""
-        fresh = new_id("run")
+        fresh = fresh or new_id("run")
         self.ring(self.db.write(lambda tx: accept.retry(tx, run_id, fresh, "usr_test", **how)).hints)
         return fresh
+
+    def open_hook(self, run_id: str, step: str) -> str:
+        """Open a hook for a step; returns its token."""
+        token = new_id("tok")
+        self.db.write(lambda tx: hooks.create(tx, token_hash=token, run_id=run_id, step=step))
+        return token
+
+    def call_hook(self, token: str, payload: Any) -> dict[str, Any]:
+        """Call a hook."""
+        answer, hints = self.db.write(lambda tx: wake.execute_hook(tx, token, payload))
+        self.ring(hints)
+        return answer
+
+    def status(self, run_id: str) -> str:
+        """The run's fine status."""
+        return str(self.run(run_id)["status"])
 
     def run(self, run_id: str) -> dict[str, Any]:
         """The run's row."""
@@ -152,10 +172,19 @@ class Driver:
         """One step's row."""
         return self.steps(run_id, phase)[key]
 
+    def holder(self, resource: str) -> str | None:
+        """The run that holds a resource."""
+        found = self.db.read(lambda tx: locks.holder(tx, resource))
+        return None if found is None else str(found["run_id"])
+
     def events(self, run_id: str) -> list[str]:
         """The types of the run's events, those of steps with their key."""
         rows = self.db.read(lambda tx: runs.events_of(tx, run_id))
         return [f"{row['type']}:{row['step']}" if row["step"] else str(row["type"]) for row in rows]
+
+    def log(self, run_id: str) -> list[dict[str, Any]]:
+        """The rows of the run's log."""
+        return self.db.read(lambda tx: runs.events_of(tx, run_id))
 
     def _under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
         def work(tx: Any) -> Journal:

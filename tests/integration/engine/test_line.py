@@ -117,9 +117,7 @@ def exhausted_undo(driver: Driver) -> str:
     return run_id
 
 
-@pytest.mark.parametrize(
-    ("action", "times"), [("resume", 2), ("compensate", 2), ("skip", 1), ("resolve", 1)]
-)
+@pytest.mark.parametrize(("action", "times"), [("resume", 2), ("compensate", 2), ("skip", 1), ("resolve", 1)])
 def test_an_operator_ends_an_exhausted_undo(driver: Driver, action: str, times: int) -> None:
     run_id = exhausted_undo(driver)
 
