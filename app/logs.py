@@ -2,8 +2,17 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
+
+from app.auth.secrets import redact
+
+
+def redacted(_logger: Any, _method: str, entry: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Cut credentials out of a log line, its traceback included."""
+    cleaned: structlog.types.EventDict = redact(entry)
+    return cleaned
 
 
 def configure(level: str = "INFO") -> None:
@@ -30,6 +39,7 @@ def configure(level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                redacted,
                 structlog.processors.EventRenamer("msg"),
                 last,
             ],

@@ -50,7 +50,7 @@ class Context:
 
     def log(self, message: str, **fields: Any) -> None:
         """Write a line to the run's event log; at most 64 KiB an attempt, secrets are redacted."""
-        line = {"message": message, **({"fields": redact(fields)} if fields else {})}
+        line = redact({"message": message, **({"fields": fields} if fields else {})})
         size = len(json.dumps(line, default=str))
         if self._logged + size > LOG_BYTES:
             if self._logged <= LOG_BYTES:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from app.auth.seal import Opener, binding
+from app.auth.secrets import REDACTOR
 from app.auth.tokens import issue_hook_token
 from app.config import Settings
 from app.domain.clock import rfc3339
@@ -58,6 +59,7 @@ class World:
         """Where a server's controller listens and as whom to log in; the credential is opened here alone."""
         bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["credential_version"])
         secret = self.opener().open(row["credential"], bound)
+        REDACTOR.learn(secret["password"])
         host, _, port = row["bmc_address"].rpartition(":")
         return Target(
             protocol=row["protocol"],

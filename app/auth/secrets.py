@@ -79,6 +79,10 @@ class Redactor:
         gone = {secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets}
         self._forms = {text: forms for text, forms in self._forms.items() if text not in gone}
 
+    def forget_all(self) -> None:
+        """Forget every secret: the step that used them has ended."""
+        self._forms = {}
+
     @contextmanager
     def knowing(self, *secrets: str | Secret) -> Iterator[None]:
         """Know the secrets for the duration of one call."""
@@ -119,9 +123,14 @@ class Redactor:
         return self._redacted(value, depth + 1)
 
 
+REDACTOR = (
+    Redactor()
+)  # Knows the secrets that this process has opened; logs, events and errors go through it.
+
+
 def redact(value: Any) -> Any:
-    """A copy of a JSON-like value with ``[redacted]`` for every member named like a credential."""
-    return Redactor().redact(value)
+    """A copy of a JSON-like value without members named like a credential and without secrets known here."""
+    return REDACTOR.redact(value)
 
 
 def looks_like_credential(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Run a link: claim, body, settle, and on to the next step of the segment, one commit between two bodies."""
 
+import json
 import os
 import signal
 import threading
@@ -12,7 +13,8 @@ from typing import Any
 
 import structlog
 
-from app.domain.errors import OutcomeUnknown, StepError, StepTimedOut, WindlassError
+from app.auth.secrets import REDACTOR, redact
+from app.domain.errors import OutcomeUnknown, Permanent, StepError, StepTimedOut, WindlassError
 from app.engine.claim import Claim, Dropped, Holder, Passed, claim
 from app.engine.dispatch import Ring
 from app.engine.settle import Done, Failed, Outcome, Parked, settle
@@ -23,6 +25,7 @@ from tasks.step import REGISTRY, Again, Happened, NothingHappened, Step, call, r
 from tasks.world import Capabilities
 
 log = structlog.get_logger(__name__)
+RESULT_BYTES = 262_144  # Largest result of a step, as JSON.
 SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
 
 
@@ -85,14 +88,36 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
         limit_ms = claimed.step["timeout_ms"] if claimed.step["kind"] == "task" else 60_000
         try:
             with _alarm(limit_ms, claimed.step["key"]):
-                return _attempt(step, ctx, claimed), ctx.logs
+                return _storable(_attempt(step, ctx, claimed)), ctx.logs
         except StepError as error:
-            return Failed(error), ctx.logs
+            return Failed(_scrubbed(error)), ctx.logs
         except WindlassError as error:
-            return Failed(_as_step_error(error)), ctx.logs
-        except Exception as error:  # A body may raise anything; whatever it was, the step has failed.
+            return Failed(_scrubbed(_as_step_error(error))), ctx.logs
+        except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
             log.exception("step.raised")
-            return Failed(StepError(f"{type(error).__name__}: {error}")), ctx.logs
+            return Failed(_scrubbed(StepError(f"{type(error).__name__}: {error}"))), ctx.logs
+        finally:
+            REDACTOR.forget_all()
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome, when it can be stored; a result that is no JSON or too large is a permanent failure."""
+    value = outcome.result if isinstance(outcome, Done) else getattr(outcome, "ref", None)
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Permanent(f"the step's result is not JSON: {error}") from None
+    if size > RESULT_BYTES:
+        raise Permanent(
+            f"the step's result has {size} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
+        )
+    return outcome
+
+
+def _scrubbed(error: StepError) -> StepError:
+    """The error without any secret that the step has opened."""
+    error.message, error.details = REDACTOR.scrub(error.message), redact(error.details)
+    return error
 
 
 def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
