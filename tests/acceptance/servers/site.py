@@ -71,6 +71,10 @@ class Machine:
         """Ask for its retirement; the id of the run."""
         return self.site.client.servers.decommission(self.id, **query).run_id
 
+    def set_credential(self, password: str = PASSWORD) -> None:
+        """Tell the service another password."""
+        self.site.client.servers.set_credential(self.id, username=USER, password=password)
+
     def set(self, **changes: Any) -> None:
         """Change the simulated machine behind the service's back."""
         url = f"{self.site.service.lab.control_url}/machines/{self.bmc.id}"
@@ -104,9 +108,14 @@ class Machine:
         """How often something happened to it."""
         return len(self.site.service.lab.ledger.read(self.bmc.id, self.mark, effect))
 
-    def happens(self, effect: str) -> None:
-        """Wait until something happens to it."""
-        until(lambda: self.count(effect), PATIENCE_S, f"{effect} of {self.bmc.id}")
+    def happens(self, effect: str, times: int = 1) -> None:
+        """Wait until something has happened to it so many times."""
+        until(lambda: self.count(effect) >= times, PATIENCE_S, f"{effect} of {self.bmc.id}")
+
+    def refuses_logins_after(self, times: int, **more: Any) -> None:
+        """Let so many sessions begin and refuse the next ones; what is under way goes on."""
+        self.happens("login", times)
+        self.break_(wrongPassword=True, **more)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,152 @@
+"""server.provision over real IPMI and real Redfish."""
+
+import pytest
+
+from tests.acceptance.servers.site import IMAGE, Machine, Site, failure, steps, undone
+from windlass import Conflict, InvalidState
+
+pytestmark = pytest.mark.postgres
+STEPS = [
+    *("validate", "reserve", "boot-from", "power", "order-image", "power-2"),
+    *("install", "confirm", "settle"),
+]
+STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
+INSTALLED = ["install.started", "install.done", "boot disk"]
+GIVEN_UP = ["power.off", "boot default"]
+
+
+def broken_at_power_on(site: Site, on_failure: str) -> tuple[Machine, str]:
+    """A provisioning whose controller refuses the login of the step that turns the machine on."""
+    machine = site.available()
+    machine.set(powerDelayMs=800)
+    run_id = machine.act("provision", image=IMAGE, on_failure=on_failure)
+    machine.refuses_logins_after(2, failTimes=1)
+    return machine, run_id
+
+
+def test_an_image_is_installed(site: Site) -> None:
+    machine = site.available()
+    run = site.ended(machine.act("provision", image=IMAGE))
+    assert steps(run) == dict.fromkeys(STEPS, "completed")
+    assert machine.effects == STARTED + INSTALLED
+    shown = machine.raw
+    assert (shown["state"], shown["power"], shown["reservedBy"]) == ("provisioned", "on", run.id)
+    assert (shown["image"]["url"], machine.bmc.installed) == (IMAGE["url"], IMAGE["url"])
+
+
+def test_the_installer_calls_the_hook_and_nobody_needs_to_poll(site: Site) -> None:
+    machine = site.available()
+    run_id = machine.act("provision", image=IMAGE)
+    site.ended(run_id)
+    assert len(site.events(run_id, "hook.executed")) == 1
+    called = site.service.lab.ledger.read(machine.bmc.id, machine.mark, "install.called")
+    assert [one.value for one in called] == [202]
+
+
+def test_a_silent_installer_is_found_out_by_asking(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"mode": "silent"})
+    run = site.ended(machine.act("provision", image=IMAGE))
+    assert (run.status, site.events(run.id, "hook.executed")) == ("completed", [])
+    assert machine.server.state == "provisioned"
+
+
+def test_an_installer_that_failed_fails_it_and_all_is_undone_in_reverse(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"status": "failed"})
+    run = site.ended(machine.act("provision", image=IMAGE, on_failure="compensate"))
+    assert (run.status, failure(run)) == ("failed", ("STEP_FAILED", "install"))
+    assert undone(run) == ["power-2", "order-image", "power", "boot-from", "reserve", "validate"]
+    assert machine.effects == [*STARTED, "install.started", "install.failed", *GIVEN_UP]
+    shown = machine.raw
+    assert (shown["state"], shown["runId"], shown["reservedBy"]) == ("error", run.id, None)
+
+
+def test_a_login_refused_in_the_middle_is_named_and_undone_in_reverse(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "compensate")
+    run = site.ended(run_id)
+    assert (run.status, failure(run)) == ("failed", ("BMC_AUTH_FAILED", "power-2"))
+    assert undone(run) == ["order-image", "power", "boot-from", "reserve", "validate"]
+    assert machine.effects == ["boot network", "power.off", "boot default"]
+    assert (machine.server.state, machine.server.power) == ("error", "off")
+
+
+def test_cancelled_while_the_installer_works_all_is_undone(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"mode": "never"})
+    run_id = machine.act("provision", image=IMAGE)
+    waiting = site.running(run_id, "install")
+    assert machine.server.state == "provisioning"
+    site.client.runs.cancel(waiting.id)
+    run = site.ended(run_id)
+    assert (run.status, run.error) == ("cancelled", None)
+    assert machine.effects == STARTED + GIVEN_UP
+    shown = machine.raw
+    assert (shown["state"], shown["reservedBy"], shown["image"]) == ("available", None, None)
+
+
+def test_held_and_mended_it_goes_on_without_repeating_what_was_done(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "hold")
+    held = site.settled(run_id)
+    assert (held.detail, failure(held)[1], machine.server.state) == ("failed_held", "power-2", "provisioning")
+    machine.mend()
+    run = site.ended(site.client.runs.retry(run_id, from_step="power-2").id)
+    assert list(steps(run).values()) == ["skipped"] * 5 + ["completed"] * 4
+    assert machine.effects == STARTED + INSTALLED
+    assert (machine.server.state, machine.server.run_id) == ("provisioned", run.id)
+
+
+def test_a_retry_takes_over_what_must_be_undone(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "hold")
+    site.settled(run_id)
+    machine.set(faults={}, installer={"mode": "never"})
+    again = site.client.runs.retry(run_id, from_step="power-2")
+    site.running(again.id, "install")
+    site.client.runs.cancel(again.id)
+    run = site.ended(again.id)
+    assert undone(run)[-2:] == ["reserve", "validate"]
+    assert machine.effects == STARTED + GIVEN_UP
+    assert (machine.server.state, machine.raw["reservedBy"]) == ("available", None)
+
+
+def test_a_held_run_can_be_compensated(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "hold")
+    site.settled(run_id)
+    site.client.runs.compensate(run_id, reason="the machine is needed elsewhere")
+    assert site.ended(run_id).status == "failed"
+    assert machine.effects == ["boot network", "power.off", "boot default"]
+
+
+def test_a_held_run_can_be_resumed(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "hold")
+    site.settled(run_id)
+    site.client.runs.resume(run_id)
+    assert site.ended(run_id).status == "completed"
+    assert machine.effects == STARTED + INSTALLED
+
+
+def test_a_provisioned_machine_is_not_provisioned_again(site: Site) -> None:
+    machine = site.provisioned()
+    with pytest.raises(InvalidState):
+        machine.act("provision", image=IMAGE)
+    assert machine.effects == []
+
+
+def test_machines_are_taken_from_a_pool(site: Site) -> None:
+    pool = site.client.pools.create(f"rack {site.protocol}")
+    machines = [site.available(pool_id=pool.id) for _ in range(2)]
+    taken = site.client.servers.provision_from_pool(pool.id, IMAGE, count=2)
+    for one in taken:
+        assert site.ended(one["workflowId"]).status == "completed"
+    assert [machine.effects for machine in machines] == [STARTED + INSTALLED] * 2
+    full = site.client.pools.get(pool.id).capacity
+    assert full and (full.total, full.free) == (2, 0)
+
+
+def test_a_pool_without_enough_machines_gives_none(site: Site) -> None:
+    pool = site.client.pools.create(f"small {site.protocol}")
+    machine = site.available(pool_id=pool.id)
+    with pytest.raises(Conflict) as refused:
+        site.client.servers.provision_from_pool(pool.id, IMAGE, count=2)
+    assert refused.value.code == "POOL_CAPACITY_EXCEEDED"
+    assert (machine.server.state, machine.raw["reservedBy"], machine.effects) == ("available", None, [])
