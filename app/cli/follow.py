@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 
 from rich.console import Console, Group
@@ -73,8 +74,27 @@ def line(event: Event) -> str:
     at = event.at.strftime("%H:%M:%S.%f")[:-3] if event.at else ""
     step = f"{'undo ' if event.phase == 'comp' else ''}{event.step}" if event.step else ""
     attempt = f"attempt {event.attempt}" if event.attempt and event.attempt > 1 else ""
-    told = cell(event.payload) if event.payload else ""
-    return "  ".join(printable(part) for part in (at, event.type, step, attempt, told) if part)
+    return "  ".join(printable(part) for part in (at, event.type, step, attempt, _told(event)) if part)
+
+
+def _told(event: Event) -> str:
+    """What an event says beside its type; inputs and outputs are for `-o json`."""
+    payload = event.payload or {}
+    error = payload.get("error") or {}
+    parts = (
+        str(payload.get("message") or ""),
+        " ".join(f"{name}={cell(value)}" for name, value in (payload.get("fields") or {}).items()),
+        f"{error.get('code')}: {error.get('message')}" if error else "",
+        f"next at {_clock(payload['dueAt'])}" if payload.get("dueAt") else "",
+        str(payload.get("resource") or ""),
+        f"by {event.actor}" if event.actor else "",
+        str(payload.get("reason") or ""),
+    )
+    return "  ".join(part for part in parts if part)
+
+
+def _clock(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%H:%M:%S")
 
 
 def picture(run: Run, title: str = "") -> Group:
@@ -85,27 +105,23 @@ def picture(run: Run, title: str = "") -> Group:
         f"  {run.id}  {run.detail or run.status}",
         f"  {run.progress} %" if run.progress is not None else "",
     )
-    steps = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    steps = Table(box=None, show_header=False, padding=(0, 1))
     for step in run.steps:
-        steps.add_row(*_row(step, ""))
+        steps.add_row(*_row(run, step, ""))
     for step in run.compensation:
-        steps.add_row(*_row(step, "undo "))
+        steps.add_row(*_row(run, step, "undo "))
     return Group(head, steps, *_notes(run))
 
 
-def _row(step: Step, prefix: str) -> tuple[Text, ...]:
+def _row(run: Run, step: Step, prefix: str) -> tuple[Text, ...]:
     mark, style = MARKS.get(step.detail or step.status, ("?", ""))
     attempt = f"attempt {step.attempt}" if step.attempt and step.attempt > 1 else ""
     undone = "undone" if step.compensated_at else ""
-    told = printable(step.error.message) if step.error else ""
-    words = (
-        f"{prefix}{step.undoes or step.name}",
-        step.detail or step.status,
-        duration(step.duration_ms),
-        attempt,
-        undone,
-        told,
-    )
+    # What ended the run stands below the table in full.
+    ended_it = run.error is not None and run.error.step == step.name
+    told = printable(step.error.message) if step.error and not ended_it else ""
+    name, took = f"{prefix}{step.undoes or step.name}", duration(step.duration_ms)
+    words = (name, step.detail or step.status, took, attempt, undone, told)
     return (Text(mark, style), *(Text(word, style) for word in words))
 
 
@@ -118,6 +134,4 @@ def _notes(run: Run) -> list[Text]:
         )
     if run.error:
         notes.append(Text(f"  {run.error.code}: {printable(run.error.message)}", "red"))
-    if run.needs_operator:
-        notes.append(Text("  held until an operator decides", "bold yellow"))
     return notes

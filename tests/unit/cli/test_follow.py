@@ -18,7 +18,7 @@ HELD = {
         {"name": "install", "status": "pending"},
     ],
     "compensation": [{"name": "undo-1", "undoes": "reserve", "status": "completed"}],
-    "waitingOn": {"kind": "timer", "step": "power"},
+    "waitingOn": {"kind": "operator", "step": "power"},
     "error": {"code": "BMC_REFUSED", "message": "No \u001b[2J power.", "step": "power"},
 }
 
@@ -38,9 +38,8 @@ def test_the_picture_shows_steps_undo_and_why_nothing_moves() -> None:
         "↻ power retry_wait attempt 2",
         "· install pending",
         "✔ undo reserve completed",
-        "waits for timer at power",
+        "waits for operator at power",
         "BMC_REFUSED: No �[2J power.",
-        "held until an operator decides",
     ]
 
 
@@ -53,8 +52,18 @@ def test_an_event_is_one_line() -> None:
             "step": "power",
             "attempt": 2,
             "at": "2026-01-01T10:20:30.456Z",
-            "payload": {"code": "BMC_REFUSED"},
+            "payload": {"error": {"code": "BMC_REFUSED", "message": "No."}, "dueAt": 1000, "fence": 1},
         }
     )
 
-    assert line(event) == '10:20:30.456  step.failed  undo power  attempt 2  {"code": "BMC_REFUSED"}'
+    told = "10:20:30.456  step.failed  undo power  attempt 2  BMC_REFUSED: No.  next at 00:00:01"
+    assert line(event) == told
+
+
+def test_a_log_line_says_its_fields() -> None:
+    payload = {"message": "power confirmed", "fields": {"state": "on", "took": 3}}
+
+    assert (
+        line(Event.of({"type": "step.log", "payload": payload}))
+        == "step.log  power confirmed  state=on took=3"
+    )
