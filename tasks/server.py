@@ -6,7 +6,7 @@ from app.domain import servers as states
 from app.domain.errors import BmcConnectionFailed, Permanent
 from app.domain.policy import backoff
 from app.providers.bmc import PowerState, fingerprint
-from app.record import gates, servers
+from app.record import gates, runs, servers
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.step import Again, NothingHappened, operation, step
@@ -14,6 +14,7 @@ from tasks.step import Again, NothingHappened, operation, step
 PATIENT_BMC = backoff("2s", limit=4, cap="20s")
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
 UNDO_BMC = backoff("2s", limit=8, cap="2m")
+SERIALS = ("Serial Number", "Chassis serial number")  # Of the product and of its chassis (IPMI FRU).
 
 
 class WrongState(Permanent):
@@ -50,12 +51,13 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
 
     def mark(tx: Tx) -> None:
         row = servers.read_server(tx, server_id, lock=True)
-        if row is None or row["run_id"] != ctx.run_id:
+        if row is None or not _ours(tx, ctx, row["run_id"]):
             return
         before = was or row["state_before"]
         state = before if ctx.goal == "cancelled" and before not in (None, "registering") else "error"
         reasons = [] if state != "error" else [f"{ctx.type} failed: see run {ctx.run_id}"]
-        servers.change_server(tx, server_id, {"state": state, "failure_reasons": reasons})
+        changes = {"state": state, "state_before": None, "run_id": ctx.run_id, "failure_reasons": reasons}
+        servers.change_server(tx, server_id, changes)
 
     ctx.db.write(mark)
 
@@ -63,8 +65,9 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
 @step
 def settle(ctx: Context, server_id: str, was: str | None, state: str | None = None) -> None:
     """Show the state that the server has reached; without one it is what it was."""
-    changes: dict[str, Any] = {"state": state or was, "state_before": None, "failure_reasons": []}
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {**changes, "health": "healthy"}))
+    changes: dict[str, Any] = {"state": state or was, "state_before": None, "run_id": ctx.run_id}
+    healthy = {"health": "healthy", "failure_reasons": []}
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {**changes, **healthy}))
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
@@ -107,8 +110,9 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
 
     def keep(tx: Tx) -> dict[str, Any]:
         row = servers.read_server(tx, server_id, lock=True) or {}
-        serial = (hardware.get("identity") or {}).get("serial") or row.get("serial")
-        state = {"state": "provisioned" if row.get("image") else "available", "state_before": None}
+        serial = _serial(hardware) or row.get("serial")
+        reached = "provisioned" if row.get("image") else "available"
+        state = {"state": reached, "state_before": None, "run_id": ctx.run_id}
         seen = {"hardware": hardware, "serial": serial, "last_check_at": tx.now}
         healthy = {"health": "healthy", "failure_reasons": []}
         servers.change_server(tx, server_id, {**state, **seen, **healthy})
@@ -145,7 +149,7 @@ def boot_from_default(ctx: Context, server_id: str) -> None:
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s", gives="power_state")
 def power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, Any]:
-    """Bring the machine to a power state and confirm it by reading back; already being there counts as done."""
+    """Bring the machine to a power state and read it back; already being there counts as done."""
     ctx.bmc(server_id).ensure_power(state, soft=mode == "soft" and state == "off", within=60)
     _note_power(ctx, server_id, state)
     return {"power_state": state}
@@ -184,7 +188,7 @@ def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
 
 @step(retry=PATIENT_BMC, timeout="30s")
 def order_image(ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str) -> None:
-    """Tell the boot service what the machine gets at its next boot, and whom the installer calls when done."""
+    """Tell the boot service what the machine gets at its next boot, and whom the installer calls then."""
     ctx.capabilities.boot.order(bmc_address, image, ctx.hook(step="install"))
     ctx.log("installation ordered", image=image.get("url"))
 
@@ -239,8 +243,10 @@ def set_maintenance(ctx: Context, server_id: str, enabled: bool) -> None:
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s")
 def drain(ctx: Context, server_id: str, force: bool = False) -> None:
     """Turn the machine off; with ``force`` a controller that cannot be reached does not stand in the way."""
+    bmc = ctx.bmc(server_id)
     try:
-        ctx.bmc(server_id).ensure_power("off", within=60)
+        bmc.power()  # Silence shows here, within seconds; below it would use up the step's whole time.
+        bmc.ensure_power("off", within=60)
     except BmcConnectionFailed:
         if not force:
             raise
@@ -258,6 +264,21 @@ def remove_record(ctx: Context, server_id: str) -> None:
         "image": None,
     }
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
+
+
+def _ours(tx: Tx, ctx: Context, run_id: str | None) -> bool:
+    """Whether a run is this one or one whose effects this one took over by retrying it."""
+    line: str | None = ctx.run_id
+    while line is not None and line != run_id:
+        line = (runs.read_run(tx, line) or {}).get("retry_of")
+    return line is not None
+
+
+def _serial(hardware: dict[str, Any]) -> str | None:
+    """Redfish tells the serial number with the identity, IPMI in the inventory."""
+    told = [(hardware.get("identity") or {}).get("serial")]
+    told += [part.get(name) for part in hardware.get("inventory", ()) for name in SERIALS]
+    return next((str(one) for one in told if one), None)
 
 
 def _row(ctx: Context, server_id: str) -> dict[str, Any]:
