@@ -1,0 +1,66 @@
+"""One service for each stack and module; its settings are the shipped ones."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.lab import Lab
+from app.record.session import Database
+from tests.acceptance.faults.bench import Bench
+from tests.acceptance.servers.site import PASSWORD, USER, Service
+from tests.conftest import POSTGRES_REDIS, SQLITE_VALKEY, Databases
+from tests.servers import Postgres, new_redis, new_valkey, remove
+from tests.stack import Stack
+from windlass import Client
+
+MACHINES = 60
+
+
+def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Service:
+    """The whole service on a backend, with a lab in this process that boots its machines."""
+    lab = open_.enter_context(Lab(count=MACHINES, user=USER, password=PASSWORD, power_delay=0.1))
+    (state := folder / "state").mkdir(mode=0o700)
+    environ = {**environ, "WINDLASS_BOOT_URL": lab.control_url}
+    stack = open_.enter_context(closing(Stack(state, environ, folder / "up.log")))
+    stack.start()
+    client = open_.enter_context(Client(stack.url))
+    return Service(stack=stack, client=client, lab=lab, unused=iter(lab.machines))
+
+
+@pytest.fixture(scope="module", params=[SQLITE_VALKEY, POSTGRES_REDIS])
+def bench(
+    request: pytest.FixtureRequest,
+    databases: Callable[[str], Databases],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Bench]:
+    """The service on both stacks, with a Redis or Valkey of its own."""
+    kind, _, store_kind = request.param.partition("+")
+    store = new_redis() if store_kind == "redis" else new_valkey()
+    postgres: Postgres | None = request.getfixturevalue("postgres") if kind == "postgres" else None
+    with ExitStack() as open_:
+        open_.callback(remove, store)
+        store.start()
+        url = databases(kind).fresh()
+        db = open_.enter_context(connected(url))
+        environ = {"DATABASE_URL": url, "REDIS_URL": store.url}
+        service = started(environ, tmp_path_factory.mktemp(kind), open_)
+        yield Bench(service=service, db=db, store=store, postgres=postgres)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """The service on SQLite and the Valkey that it starts itself."""
+    with ExitStack() as open_:
+        service = started({}, tmp_path_factory.mktemp("embedded"), open_)
+        db = open_.enter_context(connected(service.stack.settings.database))
+        yield Bench(service=service, db=db)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Database]:
+    """A database, closed in the end."""
+    db = Database(url)
+    yield db
+    db.dispose()
