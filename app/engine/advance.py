@@ -34,7 +34,12 @@ def advance(j: Journal) -> None:
         elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
             j.become(Run.WAITING, waiting_on=waits_for(row))
         return
-    if not any(row["status"] == Step.RUNNING for row in runs.all_steps(j.tx, j.id)):
+    steps = runs.all_steps(j.tx, j.id)
+    if not any(row["status"] == Step.RUNNING for row in steps):
+        for row in steps:  # Members that came too late for their join, and wait for something.
+            if row["status"] in (Step.RETRY_WAIT, Step.WAITING):
+                j.move(row, Step.CANCELLED, completed_at=j.now)
+                j.event("step.cancelled", row)
         finish(j, Run.COMPLETED, output=collected(line))
 
 
@@ -91,7 +96,7 @@ def runnable(j: Journal, step: Row) -> None:
 
 def _branch_on(j: Journal, step: Row) -> None:
     rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
-    if rest:
+    if rest and rest[0]["status"] == Step.PENDING:
         if j.status != Run.PAUSED:
             j.ring(rest[0], rest)
         return

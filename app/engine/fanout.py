@@ -6,9 +6,9 @@ from typing import Any
 from app.domain.errors import PlanError
 from app.domain.plan import map_rows
 from app.domain.policy import Join
-from app.domain.states import FORWARD, STEP_DONE, STEP_ENDED, Step
+from app.domain.states import FORWARD, STEP_DONE, Step
 from app.engine.journal import Journal, Row
-from app.engine.rows import collected, known_values, plan_facts, step_row
+from app.engine.rows import AFRESH, collected, known_values, plan_facts, step_row
 from app.record import runs
 from chains import catalogue
 
@@ -22,37 +22,46 @@ def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
     j.move(group, Step.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
     j.event("step.started", group, members=len(branches))
     if branches:
-        start_branches(j, group, members)
+        start_branches(j, group)
     else:
         close_fan_out(j, group)
 
 
-def start_branches(j: Journal, group: Row, members: Sequence[Row]) -> None:
-    """Ring branches that have not begun, up to the limit of concurrent ones, unless the run stands still."""
+def start_branches(j: Journal, group: Row) -> None:
+    """Ring for idle branches, up to the limit of concurrent ones, unless the run stands still."""
     if j.status not in FORWARD:
         return
-    branches = list(_branches(members).values())
+    idle = runs.idle_branches(j.tx, j.id, group["key"])
     limit = (group["given"] or {}).get("limit")
-    busy = sum(1 for rows in branches if not _over(rows) and _begun(rows))
-    room = len(branches) if limit is None else max(0, limit - busy)
-    for rows in [rows for rows in branches if not _over(rows) and not _begun(rows)][:room]:
-        j.ring(rows[0], rows)
+    room = len(idle) if limit is None else max(0, limit - (group["pending"] - len(idle)))
+    for branch in idle[:room]:
+        rows = j.line("forward", branch)
+        j.ring(next(row for row in rows if row["status"] == Step.PENDING), rows)
 
 
 def count_branch(j: Journal, step: Row, *, failed: bool) -> tuple[Row, str | None] | None:
-    """Count a branch that has ended; returns the group and the join's verdict, None when it is closed already."""
-    group = runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
+    """Count a branch that has ended; returns the group and the join's verdict, None when it is closed."""
+    group = group_of(j, step)
     if group is None or group["status"] != Step.WAITING:
         return None
     counted = "failures" if failed else "succeeded"
     j.change(group, pending=group["pending"] - 1, **{counted: group[counted] + 1})
+    verdict = _verdict(group)
+    if verdict is None and (group["given"] or {}).get("limit") is not None:
+        start_branches(j, group)
+    return group, verdict
+
+
+def group_of(j: Journal, step: Row) -> Row | None:
+    """The fan-out that a step is a member of."""
+    return runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
+
+
+def _verdict(group: Row) -> str | None:
     given = group["given"] or {}
     total = group["pending"] + group["succeeded"] + group["failures"]
     join = Join(need=given.get("need"), collect=bool(given.get("collect")))
-    verdict = join.verdict(total=total, done=group["succeeded"], failed=group["failures"])
-    if verdict is None and given.get("limit") is not None:
-        start_branches(j, group, runs.members(j.tx, j.id, group["key"]))
-    return group, verdict
+    return join.verdict(total=total, done=group["succeeded"], failed=group["failures"])
 
 
 def close_fan_out(j: Journal, group: Row) -> None:
@@ -71,23 +80,18 @@ def close_fan_out(j: Journal, group: Row) -> None:
 
 
 def reopen_fan_out(j: Journal, group: Row) -> None:
-    """An operator lets the failed members of a fan-out try again."""
-    members = runs.members(j.tx, j.id, group["key"])
-    branches = _branches(members)
-    for rows in branches.values():
-        for row in rows:
-            if row["status"] in (Step.FAILED, Step.CANCELLED):
-                j.change(
-                    row, status=str(Step.PENDING), tries=0, lost=0, first_started_at=None, completed_at=None
-                )
-                j.event("step.ready", row)
-    done = sum(1 for rows in branches.values() if _over(rows))
+    """An operator lets the failed members of a fan-out try again; what has ended is counted anew."""
+    branches = _branches(runs.members(j.tx, j.id, group["key"])).values()
+    for row in (row for rows in branches for row in rows if row["status"] == Step.FAILED):
+        j.move(row, Step.PENDING, **AFRESH)
+        j.event("step.ready", row)
+    done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
     j.move(group, Step.WAITING, pending=len(branches) - done, succeeded=done, failures=0, error=None)
     j.event("step.ready", group)
-    for rows in branches.values():
-        waiting = next((row for row in rows if row["status"] not in STEP_DONE), None)
-        if waiting is not None and waiting["status"] == Step.PENDING:
-            j.ring(waiting, rows)
+    if _verdict(group) == "completed":
+        close_fan_out(j, group)
+    else:
+        start_branches(j, group)
 
 
 def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:
@@ -121,14 +125,6 @@ def _branches(members: Sequence[Row]) -> dict[str, list[Row]]:
     for row in members:
         found.setdefault(row["branch"], []).append(row)
     return found
-
-
-def _over(rows: Sequence[Row]) -> bool:
-    return rows[-1]["status"] in STEP_DONE or any(row["status"] in STEP_ENDED - STEP_DONE for row in rows)
-
-
-def _begun(rows: Sequence[Row]) -> bool:
-    return rows[0]["status"] != Step.PENDING or rows[0]["expect_since"] is not None
 
 
 def _result(rows: Sequence[Row]) -> Any:

@@ -6,11 +6,12 @@ Each action takes the run under its lock, is audited with actor and reason, and 
 from collections.abc import Callable
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
-from app.domain.states import NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
+from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance
-from app.engine.fanout import reopen_fan_out, start_branches
+from app.engine.fanout import group_of, reopen_fan_out, start_branches
 from app.engine.journal import FAN_OUT, Journal, Row
+from app.engine.rows import AFRESH
 from app.engine.unwind import next_undo, stop
 from app.record import runs, timers
 
@@ -61,12 +62,10 @@ def _resume(j: Journal, key: str | None) -> None:
             Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
         )
         j.event("run.resumed")
-    if step["kind"] in FAN_OUT:
-        reopen_fan_out(j, step)
+    if step["kind"] in FAN_OUT or step["branch"]:
+        _reopen(j, step)
         return
-    j.change(step, tries=0, lost=0, unsure=False, first_started_at=None, deadline_at=None, completed_at=None)
-    _reopen_group(j, step)
-    j.move(step, Step.PENDING)
+    j.move(step, Step.PENDING, **AFRESH)
     j.event("step.ready", step)
     j.ring(step, j.line(step["phase"], step["branch"]))
 
@@ -93,7 +92,10 @@ def _ended_by(status: Step, event: str) -> Action:
             Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
         )
         j.event("run.resumed")
-        _after(j, step)
+        if step["branch"]:
+            _reopen(j, step)
+        else:
+            advance(j)
 
     return end
 
@@ -125,41 +127,17 @@ def _unpause(j: Journal, _key: str | None) -> None:
     j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
     for row in j.line("forward"):
         if row["kind"] in FAN_OUT and row["status"] == Step.WAITING:
-            _ring_branches(j, row)
+            start_branches(j, row)
             return
     advance(j)
 
 
-def _ring_branches(j: Journal, group: Row) -> None:
-    members = runs.members(j.tx, j.id, group["key"])
-    branches: dict[str, list[Row]] = {}
-    for row in members:
-        branches.setdefault(row["branch"], []).append(row)
-    for rows in branches.values():
-        waiting = next((row for row in rows if row["status"] not in STEP_DONE), None)
-        begun = rows[0]["status"] != Step.PENDING
-        if waiting is not None and begun and waiting["status"] == Step.PENDING:
-            j.ring(waiting, rows)
-    start_branches(j, group, members)
-
-
-def _after(j: Journal, step: Row) -> None:
-    if step["branch"]:
-        group = runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
-        if group is not None and group["status"] == Step.FAILED:
-            reopen_fan_out(j, group)
-        return
-    advance(j)
-
-
-def _reopen_group(j: Journal, step: Row) -> None:
-    if not step["branch"]:
-        return
-    group = runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
+def _reopen(j: Journal, step: Row) -> None:
+    """Let the fan-out that has failed, or whose member has, go on with what is not done."""
+    group = step if step["kind"] in FAN_OUT else group_of(j, step)
     if group is not None and group["status"] == Step.FAILED:
-        counted = {"pending": group["pending"] + 1, "failures": group["failures"] - 1, "error": None}
-        j.move(group, Step.WAITING, **counted)
-        j.event("step.ready", group)
+        reopen_fan_out(j, group)
+    advance(j)
 
 
 def _failed(j: Journal, key: str | None) -> Row:

@@ -7,6 +7,15 @@ from app.domain.plan import PlannedStep
 from app.domain.states import STEP_DONE, Step
 from app.engine.journal import Row
 
+AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: its attempts count anew.
+    "tries": 0,
+    "lost": 0,
+    "unsure": False,
+    "first_started_at": None,
+    "deadline_at": None,
+    "completed_at": None,
+}
+
 
 def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", **changes: Any) -> Row:
     """A planned step as the row to insert."""

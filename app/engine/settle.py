@@ -243,10 +243,10 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
     j.event(
         "step.waiting", step, ref=parked.ref, until=due, deadline=deadline, progress=parked.progress or None
     )
+    j.arm("poll", due, step)
     if j.status == Run.CANCELLING:
         settled_while_stopping(j)
         return
-    j.arm("poll", due, step)
     if not step["branch"]:
         j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == Run.RUNNING:

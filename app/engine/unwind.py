@@ -30,7 +30,7 @@ def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
             j.become(Run.CANCELLING, waiting_on=None)
         return
     if hold:
-        _hold(j)
+        _hold(j, steps)
     elif j.run["cancel_mode"] == "abandon":
         _interrupt(j, steps)
         finish(j, goal)
@@ -75,7 +75,10 @@ def undo_exhausted(j: Journal, undo: Row) -> None:
     j.event("run.needs_operator", undo, reason="an undo is exhausted")
 
 
-def _hold(j: Journal) -> None:
+def _hold(j: Journal, steps: Sequence[Row]) -> None:
+    for row in steps:
+        if row["expect_since"] is not None:
+            j.change(row, expect_since=None)
     hold_ms = catalogue.hold_ms(j.run["type"])
     j.arm("hold", j.now + hold_ms)
     waiting = {"kind": "operator", "step": j.run["error_step"], "until": j.now + hold_ms, "since": j.now}

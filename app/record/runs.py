@@ -114,6 +114,25 @@ def members(tx: Tx, run_id: str, group: str) -> list[dict[str, Any]]:
     return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal))
 
 
+def idle_branches(tx: Tx, run_id: str, group: str) -> list[str]:
+    """The branches of a fan-out whose next step may be rung and was not, in order."""
+    inside = (
+        step.c.tenant_id == tx.tenant,
+        step.c.run_id == run_id,
+        step.c.phase == "forward",
+        step.c.branch.startswith(f"{group}/", autoescape=True),
+    )
+    following = (
+        select(func.min(step.c.ordinal).label("ordinal"))
+        .where(*inside, step.c.status.not_in(["completed", "skipped", "resolved"]))
+        .group_by(step.c.branch)
+        .subquery()
+    )
+    idle = (step.c.status == "pending", step.c.expect_since.is_(None))
+    joined = select(step.c.branch).join(following, following.c.ordinal == step.c.ordinal)
+    return [row["branch"] for row in tx.rows(joined.where(*inside, *idle).order_by(step.c.ordinal))]
+
+
 def lock_run_if_free(tx: Tx, run_id: str) -> bool:
     """Lock a run unless somebody else has it locked; for locking a second run without a deadlock."""
     where = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
