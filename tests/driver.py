@@ -18,9 +18,8 @@ from app.engine.dispatch import redispatch
 from app.engine.execute import Ended, Runner, run_link
 from app.engine.journal import Bell, Hint, Journal, journal
 from app.record import hooks, locks, runs, timers
-from app.record.session import Database
+from app.record.session import Database, Tx
 from app.record.tables import timer
-
 
 MOVING = frozenset({"retry", "poll"})  # Purposes of timers that let a run go on; the others end something.
 
@@ -105,7 +104,7 @@ class Driver:
         chosen = next((one for one in armed if one["purpose"] in wanted), None)
         if chosen is None:
             return False
-        self.db.write(lambda tx: tx.execute(update(timer).where(timer.c.id == chosen["id"]).values(due_at=0)))
+        self.db.write(lambda tx: _make_due(tx, chosen))
         self.ring(self.db.write(lambda tx: wake.fire_timer(tx, chosen["id"])) or ())
         return True
 
@@ -126,6 +125,14 @@ class Driver:
     def ring_again(self, run_id: str) -> None:
         """What the reconciler does for a lost message."""
         self.ring(self.db.write(lambda tx: redispatch(tx, run_id)))
+
+    def find_lost(self) -> int:
+        """Ring for everything that is expected, as after a broker that lost its data; returns how much."""
+        lost = self.db.read(lambda tx: runs.expected_since_before(tx, tx.now + 1, 10_000))
+        for one in lost:
+            where = (one["run_id"], one.get("phase"), one.get("key"))
+            self.ring(self.db.write(lambda tx, where=where: redispatch(tx, *where)))  # type: ignore[misc]
+        return len(lost)
 
     def cancel(self, run_id: str, **how: Any) -> None:
         """Ask a run to stop."""
@@ -193,3 +200,10 @@ class Driver:
             return j
 
         self.ring(self.db.write(work).hints)
+
+
+def _make_due(tx: Tx, chosen: Mapping[str, Any]) -> None:
+    tx.execute(update(timer).where(timer.c.id == chosen["id"]).values(due_at=1))
+    if chosen["purpose"] == "deadline":
+        changes = {"deadline_at": 1}
+        runs.change_step(tx, chosen["run_id"], chosen["phase"], chosen["step"], changes)
