@@ -88,6 +88,7 @@ PLAN = {
         }
     ],
     "locks": [f"server/{SERVER_ID}"],
+    "holders": {},
     "estimatedDurationMs": 1500000,
     "compensation": [],
 }

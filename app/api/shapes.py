@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from app.domain.clock import parse_time, rfc3339
 from app.domain.ids import RUN_ID
@@ -41,7 +41,13 @@ class Query(Body):
 
 
 class Shape(Schema):
-    """What the service answers; objects come in camelCase from `app.services.present`."""
+    """What the service answers; objects come in camelCase from `app.services.present`.
+
+    Version 1 only adds: a client must bear members that it does not know.
+    """
+
+    class Meta:
+        unknown = INCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Read and write each member in camelCase."""

@@ -41,7 +41,7 @@ def endings(tx: Tx, period: Period) -> list[Row]:
 
 
 def durations(tx: Tx, period: Period, *, by_type: bool) -> dict[str | None, dict[str, int]]:
-    """How long did completed runs take? Milliseconds by nearest rank, and the mean, under each type or None."""
+    """How long did completed runs take? Milliseconds by nearest rank, and the mean, by type or under None."""
     took = (run.c.completed_at - run.c.started_at).label("ms")
     label = run.c.type if by_type else cast(literal(None), run.c.type.type)
     ended = (

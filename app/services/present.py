@@ -127,6 +127,18 @@ def progress(row: Row, steps: Sequence[Row], *, now: int, usual_ms: Mapping[str,
     return min(99, int(100 * earned / max(1.0, sum(weight for _, weight in weights))))
 
 
+def plan_object(plan: Row) -> Object:
+    """What a run would do, with the runs that hold its locks now."""
+    kind, resource_id = plan["resourceType"], plan["resourceId"]
+    shown = {name: value for name, value in plan.items() if name not in ("resourceType", "resourceId")}
+    return {
+        **redact(shown),
+        "resource": None if resource_id is None else f"{kind}/{resource_id}",
+        "locks": [lock["resource"] for lock in plan["locks"]],
+        "holders": {lock["resource"]: lock["holder"] for lock in plan["locks"] if lock["holder"]},
+    }
+
+
 def event_object(row: Row) -> Object:
     """An event of a run's log."""
     return {

@@ -1,13 +1,15 @@
 """The header Idempotency-Key on any POST (contract 1, top block)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from app.api import idempotency
+from app.domain.errors import Unavailable
 from app.record import tables
+from app.services import idempotency
 from app.services.world import World
 from tests.contract.plant import REGISTRATION, UNKNOWN, ids, plant_server
 
@@ -15,9 +17,9 @@ KEY = {"Idempotency-Key": "k-1"}
 DAY_MS = 24 * 3_600_000
 
 
-def register(client: FlaskClient, headers: dict[str, str] = KEY, **changes: Any) -> Any:
+def register(client: FlaskClient, headers: Mapping[str, str] = KEY, **changes: Any) -> Any:
     """Register the same machine."""
-    return client.post("/v1/servers", json={**REGISTRATION, **changes}, headers=headers)
+    return client.post("/v1/servers", json={**REGISTRATION, **changes}, headers=dict(headers))
 
 
 def age(world: World, ms: int, **changes: Any) -> None:
@@ -48,7 +50,7 @@ def test_a_quoted_key_is_the_same_key(client: FlaskClient) -> None:
 @pytest.mark.parametrize("changes", [{"displayName": "other"}, {"bmcAddress": "127.0.0.1:9402"}])
 def test_another_body_is_409(client: FlaskClient, world: World, changes: dict[str, str]) -> None:
     register(client)
-    answer = register(client, **changes)
+    answer = register(client, KEY, **changes)
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (409, "CONFLICT")
     assert runs(world) == 1
 
@@ -116,9 +118,9 @@ def test_an_answer_goes_out_although_it_cannot_be_kept(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: Any) -> None:
-        raise idempotency.Unavailable
+        raise Unavailable
 
-    monkeypatch.setattr(idempotency.idempotency, "settle", away)
+    monkeypatch.setattr(idempotency, "settle", away)
     assert register(client).status_code == 202
 
 

@@ -39,7 +39,7 @@ def test_the_credential_is_sealed_and_shown_nowhere(client: FlaskClient, world: 
     body = client.post(SERVERS, json=REGISTRATION).get_json()
     paths = (SERVERS, f"{SERVERS}/{body['data']['id']}", f"/v1/workflows/runs/{body['meta']['workflowId']}")
     shown = [client.get(path).get_data(as_text=True) for path in paths]
-    kept = [str(world.db.read(lambda tx, t=t: tx.rows(select(t)))) for t in tables.metadata.tables.values()]
+    kept = world.db.read(lambda tx: [str(tx.rows(select(each))) for each in tables.metadata.tables.values()])
     assert not [text for text in [*shown, *kept] if "canary-Xq7" in text]
 
 

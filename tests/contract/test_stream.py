@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, update
 
 from app.api import stream
+from app.domain.errors import Unavailable
 from app.record import tables
 from app.record.session import Database
 from app.services.world import World
@@ -81,7 +82,7 @@ def test_a_stream_ends_when_the_database_goes_away_and_gives_its_place_back(
     left: list[bool] = []
 
     def away(*_: Any, **__: Any) -> None:
-        raise stream.Unavailable
+        raise Unavailable
 
     monkeypatch.setattr(Database, "read", away)
     text = "".join(stream.frames(world, "run_1", 0, lambda: left.append(True)))

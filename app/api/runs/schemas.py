@@ -224,9 +224,14 @@ class PlanShape(Shape):
     """What a run would do."""
 
     type = fields.String(required=True)
-    resource = fields.String(allow_none=True)
-    on_failure = fields.String()
+    resource = fields.String(required=True, allow_none=True)
+    on_failure = fields.String(required=True)
     steps = fields.List(fields.Raw(), required=True)
-    locks = fields.List(fields.String())
+    locks = fields.List(fields.String(), required=True)
+    holders = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Runs that hold these locks now, by resource."},
+    )
     estimated_duration_ms = fields.Integer(allow_none=True)
     compensation = fields.List(fields.String(), metadata={"description": "Steps in the order of their undo."})

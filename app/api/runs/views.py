@@ -25,12 +25,18 @@ from app.api.runs.schemas import (
 )
 from app.domain.errors import ValidationFailed
 from app.record.listing import RunFilters
+from app.services import present
 from app.services import runs as service
 from app.services.runs import Order
 
 runs = Family("runs", "Runs: what was asked for, how far it is, what became of it.")
 PATH = "/v1/workflows/runs"
 STREAM = "text/event-stream"
+EVENTS = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "description": "`id` is the event's seq, `data` the event as JSON.",
+}
 
 
 @runs.serve("GET", PATH, "listRuns", scope="runs:read")
@@ -54,7 +60,7 @@ def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
     traceparent = request.headers.get("traceparent", "")[:64] or None
     order = Order(**body, idempotency_key=key, on_conflict=query["on_conflict"], traceparent=traceparent)
     if query["dry_run"]:
-        return envelope.plain(service.preview(world(), principal(), order))
+        return envelope.plain(present.plan_object(service.preview(world(), principal(), order)))
     return show.accepted(service.start(world(), principal(), order))
 
 
@@ -116,9 +122,7 @@ def get_run_state(query: dict[str, Any], run_id: str) -> Any:
 
 
 @runs.serve("GET", f"{PATH}/<run_id>/stream", "streamRun", scope="runs:read", offers=(STREAM,))
-@runs.response(
-    200, {"type": "string"}, content_type=STREAM, description="Server-sent events: `id` is the event's seq."
-)
+@runs.response(200, EVENTS, content_type=STREAM, description="Server-sent events.")
 def stream_run(run_id: str) -> Response:
     """The events of a run as they happen, after the one in `Last-Event-ID`, until the run ends."""
     show.row(run_id)

@@ -8,7 +8,7 @@ from app.api.context import principal, world
 from app.api.servers import show
 from app.api.shapes import camel
 from app.domain.ids import new_id
-from app.services import runs
+from app.services import present, runs
 from app.services import servers as service
 from app.services.runs import Order
 
@@ -44,13 +44,13 @@ def registration_plan(body: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
     """The plan of a registration; nothing is stored, so the machine's id is a passing one."""
     service.bmc_address(world(), body["bmc_address"], body["protocol"])
     order = Order(type="server.register", resource_id=new_id("srv"), **said)
-    return envelope.plain(runs.preview(world(), principal(), order))
+    return envelope.plain(present.plan_object(runs.preview(world(), principal(), order)))
 
 
 def action_plan(server_id: str, action: str, values: Mapping[str, Any], said: Mapping[str, Any]) -> Any:
     """The plan of an action on a server; nothing is stored."""
     order = service.order_of(server_id, action, values, **said)
-    return envelope.plain(runs.preview(world(), principal(), order))
+    return envelope.plain(present.plan_object(runs.preview(world(), principal(), order)))
 
 
 def accepted(started: tuple[Row, Row]) -> Any:

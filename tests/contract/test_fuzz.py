@@ -1,0 +1,88 @@
+"""Whatever is sent, the service answers as its document says: no crash, no undocumented status."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import Phase, given, settings
+from schemathesis.checks import CheckFunction
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app import create_app
+from app.api import examples, openapi
+from app.config import load
+from app.services.world import World
+from app.wiring import wire
+from tests.contract.plant import plant_server
+
+CHECKS: list[CheckFunction] = [
+    schemathesis.checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+EXAMPLES = 15
+PHASES = (Phase.explicit, Phase.generate)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The document of a service, and what it knows."""
+
+    document: Any
+    parts: dict[str, str]  # What stands in paths that lead somewhere.
+
+
+@pytest.fixture(scope="module")
+def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    """A service with a server, an ended run, a pool and a webhook."""
+    url = databases("sqlite").fresh()
+    world = quiet_world(url, tmp_path_factory.mktemp("state"))
+    app = create_app(world)
+    client = app.test_client()
+    plant_server(world, examples.SERVER_ID)
+    order = {"type": "server.inspect", "resourceId": examples.SERVER_ID}
+    run_id = client.post("/v1/workflows/runs", json=order).get_json()["data"]["id"]
+    client.post(f"/v1/workflows/runs/{run_id}/cancel", json={})
+    pool = client.post("/v1/pools", json={"name": "known"}).get_json()["data"]
+    parts = {"run_id": run_id, "server_id": examples.SERVER_ID, "pool_id": pool["id"]}
+    parts |= {"type_name": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
+    yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
+    world.db.dispose()
+    databases("sqlite").drop(url)
+
+
+def quiet_world(url: str, folder: Path) -> World:
+    """A world that publishes nothing and looks up no name."""
+    chosen = load({}, database_url=url, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0")
+    return replace(wire(chosen), ring=lambda hints: None)
+
+
+def operations() -> list[tuple[str, str]]:
+    """Path and method of every operation."""
+    paths = openapi.document()["paths"]
+    return [(path, method) for path, item in paths.items() for method in item if method != "parameters"]
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["somewhere", "anywhere"])
+@pytest.mark.parametrize(("path", "method"), operations())
+def test_every_answer_is_one_that_the_document_names(
+    known: Known, path: str, method: str, leads: bool
+) -> None:
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=PHASES)
+    @given(case=known.document[path][method].as_strategy())
+    def answers_as_documented(case: schemathesis.Case[Any]) -> None:
+        if leads:
+            case.path_parameters = {name: known.parts.get(name, text) for name, text in asked.items()}
+        case.call_and_validate(checks=CHECKS)
+
+    answers_as_documented()
