@@ -27,6 +27,27 @@ TO_DO = {
     "SCHEMA_BEHIND": "`windlass db upgrade`",
     "INTERNAL_ERROR": "look into the service's log for the request named above",
 }
+# By the state that a run was left in: what an operator may do.
+CHOICES = {
+    "failed_held": (
+        "mend it, then `windlass run resume {run}` or `windlass run retry {run}{begin}`",
+        "or undo it: `windlass run compensate {run}`",
+    ),
+    "blocked": (
+        "find out whether {step} took effect; if so: `windlass run resolve {run} {step}`",
+        "if not: `windlass run resume {run}` does it again",
+        "or undo everything: `windlass run compensate {run}`",
+    ),
+    "compensation_failed": (
+        "the undo of {undo} failed: mend it, then `windlass run resume {run}`",
+        "or undo it by hand, then `windlass run resolve {run} {undo}`",
+    ),
+    "failed": (
+        "`windlass run events {run}` tells how it came to this",
+        "mend it, then `windlass run retry {run}{begin}`",
+    ),
+    "cancelled": ("`windlass run retry {run}` starts it anew",),
+}
 DETAILS = (
     ("resource", "resource"),
     ("step", "step"),
@@ -66,15 +87,18 @@ def _because(run: Run) -> str:
 
 
 def _choices(run: Run) -> Iterator[str]:
+    """What an operator may do, by the fine word of the run's state."""
     step = run.error.step if run.error else None
-    if run.needs_operator:
-        yield f"mend it, then `windlass run resume {run.id}` or `windlass run retry {run.id}`"
-        yield f"or undo it: `windlass run compensate {run.id}`"
-    elif run.status == "failed":
-        yield f"`windlass run events {run.id}` tells how it came to this"
-        yield f"mend it, then `windlass run retry {run.id}{f' --from {step}' if step else ''}`"
-    elif run.status == "cancelled":
-        yield f"`windlass run retry {run.id}` starts it anew"
+    undo = next((each for each in run.compensation if each.status == "failed"), None)
+    undone = any(each.compensated_at for each in run.steps)
+    names = {
+        "run": run.id,
+        "step": (run.waiting_on.step if run.waiting_on else None) or step,
+        "undo": (undo.undoes or undo.name) if undo else "",
+        # Once effects are gone a retry cannot begin in the middle.
+        "begin": f" --from {step}" if step and not undone else "",
+    }
+    yield from (choice.format(**names) for choice in CHOICES.get(run.detail, CHOICES.get(run.status, ())))
 
 
 def _facts(details: Mapping[str, Any], resource: str) -> Iterator[str]:

@@ -73,10 +73,16 @@ def machine(stack: Stack) -> dict[str, Any]:
     return found[-1]
 
 
-def break_machine(stack: Stack, faults: dict[str, Any]) -> None:
+def break_machine(stack: Stack, faults: dict[str, Any], **installer: Any) -> None:
     """Break it so, or mend it with nothing."""
     url = f"{stack.lab_url}/machines/{machine(stack)['id']}"
-    httpx.patch(url, json={"faults": faults}).raise_for_status()
+    httpx.patch(url, json={"faults": faults, "installer": installer}).raise_for_status()
+
+
+def step_of(stack: Stack, run_id: str, name: str) -> str:
+    """The status of a step."""
+    run = httpx.get(f"{stack.url}/v1/workflows/runs/{run_id}").json()["data"]
+    return next(str(step["detail"]) for step in run["steps"] if step["name"] == name)
 
 
 def test_a_run_that_is_waited_for_says_how_it_ended(server: str, stack: Stack, windlass: Windlass) -> None:
@@ -126,6 +132,28 @@ def test_a_second_run_on_a_machine_is_a_conflict_that_names_the_first(
     assert second.returncode == 5
     assert f"held by: {holder}" in second.stderr
     assert windlass("run", "compensate", holder, "--wait").returncode == 6
+
+
+def test_an_undo_that_cannot_be_done_is_resolved_by_hand(
+    server: str, stack: Stack, windlass: Windlass
+) -> None:
+    break_machine(stack, {}, status="failed", delayMs=1500)
+    image = ("--image", "http://images.example/a.raw", "--on-failure", "compensate")
+    run_id = said(windlass("server", "provision", server, *image, "-o", "json"))["workflowId"]
+    until(lambda: step_of(stack, run_id, "install") == "waiting")
+    break_machine(stack, {"wrongPassword": True}, status="ok")
+
+    stuck = windlass("run", "watch", run_id)
+    listed = said(windlass("run", "list", "--waiting", "-o", "json"))
+    break_machine(stack, {})
+    resolved = windlass("run", "resolve", run_id, "power-2", "--reason", "off by hand", "--yes", "--wait")
+
+    assert "needs an operator (compensation_failed)" in stuck.stderr
+    assert "windlass run resolve" in stuck.stderr
+    assert [each["id"] for each in listed] == [run_id]
+    assert resolved.returncode == 6 and "STEP_FAILED" in resolved.stderr
+    assert said(windlass("server", "get", server, "-o", "json"))["state"] == "error"
+    assert windlass("doctor").returncode == 0
 
 
 def test_operators_see_types_queues_and_sound_invariants(windlass: Windlass) -> None:

@@ -9,10 +9,11 @@ import redis
 from click.testing import CliRunner, Result
 
 from app.cli import imports, inputs
-from app.cli.failure import explain
+from app.cli.failure import explain, of_run
 from app.cli.main import cli
 from app.domain.errors import InvalidStateTransition
 from tests.servers import KeyValue
+from windlass import Run
 
 
 def call(*args: str, **environ: str) -> Result:
@@ -144,3 +145,36 @@ def test_an_explanation_has_resource_steps_and_advice() -> None:
         "  steps in the way: power, install",
         "  to do: look at its present state with `get`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "advice"),
+    [
+        ({"detail": "failed_held", "needsOperator": True}, "windlass run retry run_1 --from power"),
+        ({"detail": "blocked", "needsOperator": True}, "if so: `windlass run resolve run_1 power`"),
+        (
+            {
+                "detail": "compensation_failed",
+                "needsOperator": True,
+                "compensation": [{"name": "u1", "undoes": "reserve", "status": "failed"}],
+            },
+            "windlass run resolve run_1 reserve",
+        ),
+        ({"status": "failed", "detail": "failed"}, "windlass run retry run_1 --from power`"),
+        (
+            {
+                "status": "failed",
+                "detail": "failed",
+                "steps": [{"name": "reserve", "compensatedAt": "2026-01-01T00:00:00Z"}],
+            },
+            "windlass run retry run_1`",
+        ),
+        ({"status": "cancelled", "detail": "cancelled"}, "starts it anew"),
+    ],
+)
+def test_a_run_that_ended_badly_comes_with_advice(facts: dict[str, object], advice: str) -> None:
+    error = {"code": "BMC_REFUSED", "message": "No.", "step": "power"}
+
+    told = of_run(Run.of({"id": "run_1", "type": "server.provision", "error": error, **facts}))
+
+    assert advice in told and "step: power" in told
