@@ -82,7 +82,8 @@ def test_every_answer_is_one_that_the_document_names(
     @given(case=known.document[path][method].as_strategy())
     def answers_as_documented(case: schemathesis.Case[Any]) -> None:
         if leads:
-            case.path_parameters = {name: known.parts.get(name, text) for name, text in asked.items()}
+            asked = dict(case.path_parameters or {})
+            case.path_parameters = {name: known.parts.get(name, asked[name]) for name in asked}
         case.call_and_validate(checks=CHECKS)
 
     answers_as_documented()
