@@ -17,7 +17,7 @@ from windlass.models import Run, Server
 USER, PASSWORD = "bmc-canary", "Kanarienvogel-4711"  # Found nowhere but in the sealed credential.
 IMAGE = {"url": "http://images.example/debian-12.qcow2", "checksum": "ab12", "checksumType": "sha256"}
 PATIENCE_S = 60.0
-SESSIONS = ("login", "logout")  # Effects that change nothing.
+QUIET = ("login", "logout", "install.called")  # Lines of the ledger that change nothing.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,12 +97,8 @@ class Machine:
     def effects(self) -> list[str]:
         """What really happened to the machine, in order, without sessions and calls."""
         lines = self.site.service.lab.ledger.read(self.bmc.id, self.mark)
-        quiet = (*SESSIONS, "install.called", "login.refused", "login.abandoned")
-        return [
-            one.effect if one.effect.startswith(("power", "install", "reset")) else f"{one.effect} {one.value}"
-            for one in lines
-            if one.effect not in quiet
-        ]
+        told = [one for one in lines if not one.effect.startswith(QUIET)]
+        return [f"{one.effect} {one.value}" if "boot" in one.effect else one.effect for one in told]
 
     def count(self, effect: str) -> int:
         """How often something happened to it."""

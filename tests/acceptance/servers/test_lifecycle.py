@@ -1,0 +1,130 @@
+"""server.lifecycle over real IPMI and real Redfish: power, deprovisioning, maintenance."""
+
+import pytest
+
+from tests.acceptance.servers.site import IMAGE, Machine, Site, failure, steps, undone
+from windlass import InvalidState
+
+pytestmark = pytest.mark.postgres
+DEPROVISION = ["validate", "switch-power", "boot-from", "free", "settle"]
+
+
+def broken_after_power_off(site: Site, on_failure: str) -> tuple[Machine, str]:
+    """A deprovisioning whose controller refuses the login after the one that turned the machine off."""
+    machine = site.provisioned()
+    machine.set(powerDelayMs=800)
+    run_id = machine.act("deprovision", on_failure=on_failure)
+    machine.refuses_logins_after(1)
+    return machine, run_id
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "effects"),
+    [
+        ("powerOn", {}, []),
+        ("powerOff", {"mode": "soft"}, ["power.off"]),
+        ("powerOff", {"mode": "hard"}, ["power.off"]),
+        ("reboot", {"mode": "soft"}, ["power.off", "power.on", "boot.started disk"]),
+        ("reboot", {"mode": "hard"}, ["reset", "boot.started disk"]),
+    ],
+)
+def test_power_of_a_machine_that_is_on(
+    site: Site, action: str, values: dict[str, str], effects: list[str]
+) -> None:
+    machine = site.registered()
+    run = site.ended(machine.act(action, **values))
+    assert (run.status, set(steps(run).values())) == ("completed", {"completed"})
+    assert machine.effects == effects
+    power = "off" if action == "powerOff" else "on"
+    assert (machine.server.state, machine.server.power) == ("registered", power)
+
+
+def test_what_is_off_is_turned_on(site: Site) -> None:
+    machine = site.registered()
+    machine.set(power="off")
+    machine.forget()
+    run = site.ended(machine.act("powerOn"))
+    assert steps(run) == dict.fromkeys(["validate", "switch-power", "settle"], "completed")
+    assert machine.effects == ["power.on", "boot.started disk"]
+    assert machine.server.power == "on"
+
+
+def test_soft_is_soft(site: Site) -> None:
+    machine = site.registered()
+    site.ended(machine.act("powerOff"))
+    off = site.service.lab.ledger.read(machine.bmc.id, machine.mark, "power.off")
+    assert [one.value for one in off] == ["soft"]
+
+
+def test_a_machine_that_is_off_is_not_reset(site: Site) -> None:
+    machine = site.registered()
+    machine.set(power="off")
+    machine.forget()
+    run = site.ended(machine.act("reboot", mode="hard"))
+    assert (run.status, failure(run)) == ("failed", ("BMC_REFUSED", "hard-reset"))
+    assert machine.effects == []
+
+
+def test_maintenance_keeps_new_work_away(site: Site) -> None:
+    machine = site.available()
+    assert site.ended(machine.act("maintenance", enabled=True)).status == "completed"
+    assert machine.server.maintenance
+    with pytest.raises(InvalidState):
+        machine.act("provision", image=IMAGE)
+    assert site.ended(machine.act("maintenance", enabled=False)).status == "completed"
+    assert not machine.server.maintenance
+    assert (machine.server.state, machine.effects) == ("available", [])
+
+
+def test_a_provisioned_machine_is_given_back(site: Site) -> None:
+    machine = site.provisioned()
+    run = site.ended(machine.act("deprovision"))
+    assert steps(run) == dict.fromkeys(DEPROVISION, "completed")
+    assert machine.effects == ["power.off", "boot default"]
+    shown = machine.raw
+    assert (shown["state"], shown["image"], shown["reservedBy"]) == ("available", None, None)
+
+
+def test_a_refused_login_in_the_middle_is_named_and_the_server_says_error(site: Site) -> None:
+    machine, run_id = broken_after_power_off(site, "compensate")
+    run = site.ended(run_id)
+    assert (run.status, failure(run)) == ("failed", ("BMC_AUTH_FAILED", "boot-from"))
+    assert undone(run) == ["validate"]
+    assert (machine.server.state, machine.server.run_id) == ("error", run.id)
+    assert (machine.effects, machine.raw["image"]["url"]) == (["power.off"], IMAGE["url"])
+
+
+def test_what_was_set_before_the_failure_is_set_back(site: Site) -> None:
+    machine = site.provisioned()
+    run_id = machine.act("deprovision", on_failure="compensate")
+    machine.happens("boot")
+    site.client.runs.cancel(run_id)
+    run = site.ended(run_id)
+    if run.status == "cancelled":
+        assert undone(run) == ["boot-from", "validate"]
+        assert machine.server.state == "provisioned"
+    assert machine.effects[:2] == ["power.off", "boot default"]
+
+
+def test_cancelled_in_the_middle_the_state_is_what_it_was(site: Site) -> None:
+    machine = site.registered()
+    machine.set(powerDelayMs=1500)
+    run_id = machine.act("powerOff", mode="hard")
+    machine.happens("login")
+    site.client.runs.cancel(run_id)
+    run = site.ended(run_id)
+    assert (run.status, list(steps(run)), undone(run)) == (
+        *("cancelled", ["validate", "switch-power"]),
+        ["validate"],
+    )
+    assert (machine.server.state, machine.effects) == ("registered", ["power.off"])
+
+
+def test_held_and_mended_it_goes_on_without_repeating_what_was_done(site: Site) -> None:
+    machine, run_id = broken_after_power_off(site, "hold")
+    assert site.settled(run_id).detail == "failed_held"
+    machine.mend()
+    run = site.ended(site.client.runs.retry(run_id, from_step="boot-from").id)
+    assert list(steps(run).values()) == ["skipped"] * 2 + ["completed"] * 3
+    assert machine.effects == ["power.off", "boot default"]
+    assert (machine.server.state, machine.server.run_id) == ("available", run.id)
