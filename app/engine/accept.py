@@ -1,4 +1,4 @@
-"""Accept a request: run, steps, lock and first event in one transaction; its commit is the promise (T1, T14)."""
+"""Accept a request: run, steps, lock and first event in one transaction; its commit is the promise (T1)."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ from app.engine.advance import advance
 from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row, journal
 from app.engine.rows import plan_facts, step_row
-from app.record import locks as lock_rows
 from app.record import hooks, runs
+from app.record import locks as lock_rows
 from app.record.session import Tx
 from chains import catalogue
 
@@ -241,7 +241,7 @@ def _undone(row: Row, steps: Sequence[Row]) -> bool:
 def _inherited(
     old: Journal, new_id: str, planned: Sequence[PlannedStep], steps: Sequence[Row], start: str | None
 ) -> list[Row]:
-    """The rows of a retry: steps before the start stand as they are, what may have happened stays undoable."""
+    """The rows of a retry: steps before the start stand, what may have happened stays undoable."""
     before = {row["key"]: row for row in steps}
     first = next((row.ordinal for row in planned if row.key == start), 0)
     rows = [

@@ -1,4 +1,4 @@
-"""What comes next after a step: the next one is rung, a fan-out opens, a join closes, the run ends or turns back."""
+"""What comes after a step: the next is rung, a fan-out opens, a join closes, the run ends or turns back."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Claim before work: attempt, fence and lease are committed before a body starts (T2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.states import STEP_DONE, Run, Step
@@ -61,7 +61,7 @@ def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -
         return Dropped("unknown run")
     run.pop("now")
     j = Journal(tx, run)
-    rows = runs.all_steps(tx, run_id) if phase == "comp" else runs.link_steps(tx, run_id, phase, key)
+    rows = steps_seen(tx, run_id, phase, key)
     step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)
     reason = "unknown step" if step is None else _refusal(j, step, rows, gen, holder)
     if step is None or reason is not None:
@@ -69,10 +69,15 @@ def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -
             return Passed()
         return Dropped(reason or "unknown step")
     if step["status"] == Step.RUNNING:
-        return _made(j, step, rows, holder, unsure=bool(step["unsure"]))
+        return claimed(j, step, rows, holder)
     taken = take(j, step, rows, holder)
     j.flush()
     return taken
+
+
+def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[Row]:
+    """The steps that a claim looks at: an undo may need any forward step, a forward step its own line."""
+    return runs.all_steps(tx, run_id) if phase == "comp" else runs.link_steps(tx, run_id, phase, key)
 
 
 def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
@@ -101,10 +106,12 @@ def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
         started_at=step["started_at"] or j.now,
     )
     j.event("step.polling" if polling else "step.started", step, fence=step["fence"])
-    return _made(j, step, rows, holder, unsure=unsure)
+    return replace(claimed(j, step, rows, holder), unsure=unsure)
 
 
-def _made(j: Journal, step: Row, rows: Sequence[Row], holder: Holder, *, unsure: bool) -> Claim:
+def claimed(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+    """The claim that a holder has on a running step, with what the step may ask for by name."""
+    unsure = bool(step["unsure"])
     line = [row for row in rows if row["phase"] == step["phase"] and row["branch"] == step["branch"]]
     known = _known(j, step, rows)
     return Claim(run=dict(j.run), step=dict(step), line=line, known=known, holder=holder, unsure=unsure)

@@ -53,7 +53,7 @@ class Ended:
 def run_link(
     runner: Runner, *, run_id: str, phase: str, key: str, gen: int, task_id: str, chained: bool
 ) -> Ended:
-    """Run the steps of a segment from this one on; ``chained`` says that the message carries a further link."""
+    """Run the steps of a segment from this one on; ``chained``: the message carries a further link."""
     holder = Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)
     claimed = runner.db.write(lambda tx: claim(tx, run_id, phase, key, gen, holder))
     if isinstance(claimed, Passed):

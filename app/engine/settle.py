@@ -12,7 +12,7 @@ from app.domain.errors import StepError, StepTimedOut, WindlassError
 from app.domain.plan import segments
 from app.domain.states import Run, Step
 from app.engine.advance import failed, runnable, succeeded
-from app.engine.claim import Claim, take
+from app.engine.claim import Claim, claimed, steps_seen, take
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, journal, planned
 from app.engine.rows import waits_for
 from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
@@ -75,14 +75,15 @@ def settle(
             _parked(j, step, claim, outcome)
         else:
             _raised(j, step, outcome.error)
-        carried = (
-            chained
-            and following is None
-            and step["status"] == Step.COMPLETED
-            and not any(isinstance(hint, Bell) for hint in j.hints)
-        )
-        carries = carried and j.run["expect_since"] is not None
-        return Settled(status=step["status"], next=following, chained=carries, hints=tuple(j.hints))
+        rung = any(isinstance(hint, Bell) for hint in j.hints)
+        carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
+    # After the journal is flushed, which adds the letters of subscribed webhooks.
+    return Settled(
+        status=step["status"],
+        next=following,
+        chained=carries and j.run["expect_since"] is not None,
+        hints=tuple(j.hints),
+    )
 
 
 def error_facts(error: WindlassError) -> dict[str, Any]:
@@ -108,16 +109,10 @@ def _late(j: Journal, step: Row | None, claim: Claim) -> Settled:
 
 
 def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
-    for row in runs.link_steps(j.tx, j.id, claim.step["phase"], claim.step["key"]):
+    rows = steps_seen(j.tx, j.id, claim.step["phase"], claim.step["key"])
+    for row in rows:
         if row["holder"] == claim.holder.nonce and row["status"] == Step.RUNNING:
-            return Claim(
-                run=dict(j.run),
-                step=row,
-                line=claim.line,
-                known={**claim.known, **(row["given"] or {})},
-                holder=claim.holder,
-                unsure=False,
-            )
+            return claimed(j, row, rows, claim.holder)
     return None
 
 

@@ -63,7 +63,7 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
 def lose(
     tx: Tx, run_id: str, phase: str, key: str, fence: int, *, poison_limit: int, counted: bool = True
 ) -> list[Hint]:
-    """A worker died or fell silent during a step: the outcome is unknown; ring again, or give up on poison."""
+    """A worker died or fell silent during a step: the outcome is unknown; ring again, or give up."""
     with journal(tx, run_id) as j:
         step = runs.one_step(tx, run_id, phase, key)
         if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
