@@ -25,7 +25,8 @@ NOWHERE = "run_00000000000000000000000000"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service with its embedded database and Valkey, and the lab."""
     folder = tmp_path_factory.mktemp("cli")
-    stack = Stack(folder / "state", {}, folder / "up.log")
+    inward = {"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"}
+    stack = Stack(folder / "state", inward, folder / "up.log")
     stack.start()
     yield stack
     stack.close()
@@ -164,6 +165,40 @@ def test_operators_see_types_queues_and_sound_invariants(windlass: Windlass) -> 
     assert {"wl:default", "wl:bmc"} <= queues
     assert windlass("doctor").returncode == 0
     assert windlass("db", "check").returncode == 0
+
+
+def test_a_pool_lives_and_dies(windlass: Windlass) -> None:
+    made = said(windlass("pool", "create", "gpu", "--label", "site=fra", "-o", "json"))
+
+    again = windlass("pool", "create", "gpu")
+    changed = said(windlass("pool", "change", made["id"], "--name", "gpu-2", "-o", "json"))
+    deleted = windlass("pool", "delete", made["id"], "--yes")
+    gone = windlass("pool", "get", made["id"])
+
+    assert (made["labels"], changed["name"]) == ({"site": "fra"}, "gpu-2")
+    assert (again.returncode, deleted.returncode, gone.returncode) == (5, 0, 3)
+
+
+def test_a_webhook_shows_its_secret_once(windlass: Windlass) -> None:
+    made = said(windlass("webhook", "create", "http://127.0.0.1:1/hook", "--event", "run.*", "-o", "json"))
+    rotated = said(windlass("webhook", "rotate", made["id"], "-o", "json"))
+    tested = said(windlass("webhook", "test", made["id"], "-o", "json"))
+    deliveries = said(windlass("webhook", "deliveries", made["id"], "-o", "json"))
+
+    assert made["secret"].startswith("whsec_") and made["secret"] != rotated["secret"]
+    assert "secret" not in said(windlass("webhook", "get", made["id"], "-o", "json"))
+    assert tested["id"] in [each["id"] for each in deliveries]
+    assert windlass("webhook", "delete", made["id"], "--yes").returncode == 0
+
+
+def test_a_paused_type_refuses_until_it_is_resumed(server: str, windlass: Windlass) -> None:
+    assert windlass("type", "pause", "server.lifecycle", "--reason", "fire drill").returncode == 0
+
+    refused = windlass("server", "power", "on", server)
+
+    assert refused.returncode == 5 and "fire drill" in refused.stderr
+    assert windlass("type", "resume", "server.lifecycle").returncode == 0
+    assert windlass("server", "power", "on", server, "--wait").returncode == 0
 
 
 def test_a_log_can_be_read_and_folded(windlass: Windlass, server: str) -> None:
