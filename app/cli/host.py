@@ -68,13 +68,16 @@ def drain(name: str) -> None:
 def reconciler() -> None:
     """Run the reconciler alone, as many as you like."""
     # Here and not above: every other command would pay for the engine and its SQL at start.
+    from app import logs
     from app.engine.reconcile import run_forever
     from app.wiring import wire
 
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    run_forever(wire(load(), role="reconciler"), stopped)
+    settings = load()
+    logs.configure(settings.log_level)
+    run_forever(wire(settings, role="reconciler"), stopped)
 
 
 @click.command()

@@ -22,7 +22,7 @@ from tests.acceptance.servers.site import IMAGE, Machine, Service, Site
 from tests.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
-POWER_MS = 1_500  # How long a machine takes to change its power: long enough to kill somebody meanwhile.
+POWER_MS = 1_000  # How long a machine takes to change its power: long enough to kill somebody meanwhile.
 LEASE_S = 10.0
 BACK_S = 60.0
 STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
@@ -45,7 +45,7 @@ class Bench:
 
     def provisioning(self) -> "Work":
         """Two provisionings in the middle of the step that turns the machine off; the second one will fail."""
-        machines = [self.site("ipmi").machine(power="on"), self.site("redfish").machine(power="on")]
+        machines = [self.site(protocol).machine(power="on") for protocol in ("redfish", "ipmi")]
         for begin in (Machine.register, inspect):
             for run in [self.ended(begin(machine)) for machine in machines]:
                 assert run.status == "completed", run.error

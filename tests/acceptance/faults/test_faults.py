@@ -69,7 +69,7 @@ def everything_killed(work: Work) -> None:
     api_killed(work)
 
 
-FAULTS = (
+ALL = (
     pool_process_killed,
     worker_host_killed,
     reconciler_killed,
@@ -81,24 +81,23 @@ FAULTS = (
 )
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+# Faults that cost the first run its worker for sure, and when its step has to be free again. A host that was
+# killed whole takes its reconciler along, and starts again while its processes still hold their leases.
+FREED_S = {pool_process_killed: LEASE_S, worker_host_killed: LEASE_S + 5}
+
+
+@pytest.mark.parametrize("fault", ALL)
 def test_nothing_is_lost_or_done_twice(bench: Bench, fault: Fault) -> None:
     if fault is database_restarted and bench.postgres is None:
         pytest.skip("SQLite is a file: there is no server to restart")
     work = bench.provisioning()
+    began = time.time() * 1000
     fault(work)
     until(bench.is_ready, BACK_S)
     work.is_done_once()
-
-
-@pytest.mark.parametrize("fault", [pool_process_killed, worker_host_killed])
-def test_a_lost_step_is_taken_over_before_its_lease_ends(bench: Bench, fault: Fault) -> None:
-    work = bench.provisioning()
-    began = time.time() * 1000
-    fault(work)
-    work.is_done_once()
-    (lost,) = bench.losses(work.run_ids[0])
-    assert lost - began < LEASE_S * 1000 / 2
+    losses = [at - began for at in bench.losses(work.run_ids[0])]
+    assert len(losses) == 1 or fault not in FREED_S
+    assert all(after < 1000 * FREED_S.get(fault, BACK_S) for after in losses)
 
 
 def test_two_reconcilers_ring_for_the_same_runs_without_harm(bench: Bench, tmp_path: Path) -> None:
