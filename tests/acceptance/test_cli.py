@@ -11,7 +11,7 @@ import pytest
 
 from app.cli.processes.up import LAB_PASSWORD
 from app.config import environment
-from tests.servers import until
+from tests.servers import free_port, until
 from tests.stack import Stack
 
 pytestmark = pytest.mark.sqlite
@@ -180,7 +180,8 @@ def test_a_pool_lives_and_dies(windlass: Windlass) -> None:
 
 
 def test_a_webhook_shows_its_secret_once(windlass: Windlass) -> None:
-    made = said(windlass("webhook", "create", "http://127.0.0.1:1/hook", "--event", "run.*", "-o", "json"))
+    nobody = f"http://127.0.0.1:{free_port()}/hook"
+    made = said(windlass("webhook", "create", nobody, "--event", "run.*", "-o", "json"))
     rotated = said(windlass("webhook", "rotate", made["id"], "-o", "json"))
     tested = said(windlass("webhook", "test", made["id"], "-o", "json"))
     deliveries = said(windlass("webhook", "deliveries", made["id"], "-o", "json"))
