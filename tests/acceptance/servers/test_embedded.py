@@ -1,0 +1,48 @@
+"""One case for each server type on SQLite and the embedded Valkey."""
+
+import pytest
+
+from tests.acceptance.servers.site import IMAGE, Site
+
+EMBEDDED = [pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish")]
+pytestmark = [pytest.mark.sqlite, pytest.mark.parametrize("site", EMBEDDED, indirect=True)]
+
+
+def test_a_machine_lives_from_registration_to_retirement(site: Site) -> None:
+    machine = site.available()
+    for action, values in (("provision", {"image": IMAGE}), ("reboot", {}), ("deprovision", {})):
+        assert site.ended(machine.act(action, **values)).status == "completed"
+    assert site.ended(machine.decommission()).status == "completed"
+    reboot = ["power.off", "power.on", "boot.started disk"]
+    installed = ["power.on", "boot.started network", "install.started", "install.done", "boot disk"]
+    given_back = ["power.off", "boot default"]
+    assert machine.effects == ["boot network", "power.off", *installed, *reboot, *given_back]
+    assert machine.server.state == "decommissioned"
+
+
+def test_a_failed_installation_is_undone(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"status": "failed"})
+    run = site.ended(machine.act("provision", image=IMAGE, on_failure="compensate"))
+    assert (run.status, machine.server.state) == ("failed", "error")
+    assert machine.effects[-2:] == ["power.off", "boot default"]
+
+
+def test_a_cancelled_installation_is_undone(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"mode": "never"})
+    run_id = machine.act("provision", image=IMAGE)
+    site.running(run_id, "install")
+    site.client.runs.cancel(run_id)
+    assert (site.ended(run_id).status, machine.server.state) == ("cancelled", "available")
+
+
+def test_a_held_run_goes_on_without_repeating_what_was_done(site: Site) -> None:
+    machine = site.available()
+    machine.set(powerDelayMs=800)
+    run_id = machine.act("provision", image=IMAGE)
+    machine.refuses_logins_after(2, failTimes=1)
+    assert site.settled(run_id).detail == "failed_held"
+    again = site.client.runs.retry(run_id, from_step="power-2")
+    assert site.ended(again.id).status == "completed"
+    assert (machine.count("power.off"), machine.count("power.on")) == (1, 1)
