@@ -1,1 +1,1 @@
-"""What is known: the only room with SQL. Tables, sessions, and one module of named queries per question family."""
+"""What is known: the only room with SQL: tables, sessions, and named queries by family of questions."""

@@ -1,0 +1,51 @@
+"""The tables. Times are integers: milliseconds since 1970 in UTC, from the database's clock.
+
+Every table starts its key with ``tenant_id``; every index names the question it serves and is partial by
+the statuses that the question asks for.
+"""
+
+from app.record.tables.columns import metadata
+from app.record.tables.runs import (
+    OPEN,
+    event,
+    hook,
+    intent,
+    lock,
+    lock_fence,
+    lock_waiter,
+    run,
+    step,
+    timer,
+    totals,
+    type_state,
+)
+from app.record.tables.servers import bmc_gate, pool, server
+from app.record.tables.service import api_key, api_request, beat, meta
+from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
+
+__all__ = [
+    "OPEN",
+    "api_key",
+    "api_request",
+    "beat",
+    "bmc_gate",
+    "delivery",
+    "delivery_attempt",
+    "event",
+    "hook",
+    "intent",
+    "lock",
+    "lock_fence",
+    "lock_waiter",
+    "meta",
+    "metadata",
+    "pool",
+    "run",
+    "server",
+    "step",
+    "subscription",
+    "timer",
+    "totals",
+    "type_state",
+    "webhook",
+]

@@ -1,0 +1,229 @@
+"""Runs and what keeps them moving."""
+
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, text
+
+from app.record.tables.columns import flag, json, moment, number, partial, table, words
+
+OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
+
+run = table(
+    "run",
+    words("id", null=False),
+    words("type", null=False),
+    words("status", null=False),
+    words("goal"),  # Where unwinding ends: "failed" or "cancelled".
+    words("resource_type"),
+    words("resource_id"),
+    words("triggered_by", null=False),
+    json("input"),
+    json("output"),
+    json("tags"),
+    words("on_failure", null=False),  # "compensate" or "hold".
+    words("error_code"),
+    words("error_message"),
+    words("error_step"),
+    json("waiting_on"),
+    number("priority", 5),
+    words("idempotency_key"),
+    words("request_hash"),
+    words("callback_url"),
+    words("parent_run_id"),
+    words("retry_of"),
+    words("from_step"),
+    words("traceparent"),
+    number("event_seq"),
+    number("dispatch_gen"),
+    moment("expect_since"),  # When a commit last implied that a message is or should be in flight.
+    words("expect_queue"),
+    number("dispatch_attempts"),
+    words("paused_from"),
+    moment("cancel_requested_at"),
+    words("cancel_mode"),
+    Column("eta_ms", BigInteger, nullable=False, server_default=text("0")),
+    moment("created_at"),
+    moment("started_at"),
+    moment("completed_at"),
+    Index("ix_run_newest", "tenant_id", "created_at", "id"),
+    Index("ix_run_status", "tenant_id", "status", "created_at", "id"),
+    Index("ix_run_type", "tenant_id", "type", "created_at", "id"),
+    Index("ix_run_type_status", "tenant_id", "type", "status", "created_at", "id"),
+    Index("ix_run_resource", "tenant_id", "resource_type", "resource_id", "created_at", "id"),
+    Index("ix_run_actor", "tenant_id", "triggered_by", "created_at", "id"),
+    partial("ix_run_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
+    partial(
+        "uq_run_idempotency", "tenant_id", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
+    ),
+    partial(
+        "uq_run_live_retry", "tenant_id", "retry_of", where=f"retry_of IS NOT NULL AND {OPEN}", unique=True
+    ),
+    partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
+    partial("ix_run_parent", "tenant_id", "parent_run_id", where="parent_run_id IS NOT NULL"),
+    partial("ix_run_ended", "tenant_id", "completed_at", "type", "status", where="completed_at IS NOT NULL"),
+    partial("ix_run_open", "tenant_id", "created_at", "id", where=OPEN),
+    key=("id",),
+    postgresql_with={"fillfactor": "80"},
+)
+
+step = table(
+    "step",
+    words("run_id", null=False),
+    words("phase", null=False),  # "forward" or "comp".
+    words("key", null=False),
+    Column("ordinal", BigInteger, nullable=False),
+    words("name", null=False),
+    words("kind", null=False),
+    words("queue", null=False),
+    words("branch", null=False, server_default=""),
+    words("status", null=False),
+    json("given"),  # Values that the plan wrote for this step.
+    json("output"),
+    json("error"),
+    json("ref"),  # Reference of an external operation.
+    words("progress"),
+    Column("timeout_ms", BigInteger, nullable=False),
+    flag("alone"),
+    flag("undoable"),
+    number("attempt"),
+    number("tries"),  # Attempts counted against the retry policy; an operator's resume starts anew.
+    number("lost"),
+    number("fence"),
+    number("gen"),
+    number("polls"),  # How often an operation was asked how far it is.
+    number("pending"),  # Members of a fan-out that have not ended.
+    number("succeeded"),
+    number("failures"),
+    words("outcome", null=False, server_default="none"),  # none, done, unknown.
+    flag("unsure"),  # The last attempt was lost or failed, and may have taken effect.
+    words("holder"),
+    words("task_id"),
+    moment("lease_until"),
+    moment("retry_at"),
+    moment("deadline_at"),
+    moment("expect_since"),
+    json("signal"),  # What a hook delivered and no poll has seen yet.
+    words("reused_from"),
+    words("undoes"),  # Key of the forward step that an undo belongs to.
+    moment("compensated_at"),
+    moment("first_started_at"),
+    moment("started_at"),
+    moment("completed_at"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
+    partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
+    partial("ix_step_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
+    partial("ix_step_task", "tenant_id", "task_id", where="status = 'running'"),
+    key=("run_id", "phase", "key"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+event = table(
+    "event",
+    words("run_id", null=False),
+    Column("seq", Integer, nullable=False),
+    words("type", null=False),
+    words("phase"),
+    words("step"),
+    Column("attempt", Integer),
+    words("actor"),
+    json("payload"),
+    moment("at"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    key=("run_id", "seq"),
+)
+
+timer = table(
+    "timer",
+    words("id", null=False),
+    words("run_id", null=False),
+    words("phase"),
+    words("step"),
+    words("purpose", null=False),  # retry, poll, deadline, hold.
+    Column("due_at", BigInteger, nullable=False),
+    moment("fired_at"),
+    moment("cancelled_at"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    partial("ix_timer_due", "tenant_id", "due_at", where="fired_at IS NULL AND cancelled_at IS NULL"),
+    Index("ix_timer_run", "tenant_id", "run_id"),
+    partial(
+        "uq_timer_open",
+        "tenant_id",
+        "run_id",
+        "phase",
+        "step",
+        "purpose",
+        where="fired_at IS NULL AND cancelled_at IS NULL",
+        unique=True,
+    ),
+    key=("id",),
+)
+
+hook = table(
+    "hook",
+    words("id", null=False),
+    words("token_hash", null=False),
+    words("run_id", null=False),
+    words("step", null=False),
+    words("status", null=False),  # open, executed, expired.
+    json("payload"),
+    words("payload_hash"),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("executed_at"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    Index("uq_hook_token", "token_hash", unique=True),
+    Index("ix_hook_step", "tenant_id", "run_id", "step"),
+    key=("id",),
+)
+
+lock = table(
+    "lock",
+    words("resource", null=False),  # "server/srv_…".
+    words("run_id", null=False),
+    Column("fence", BigInteger, nullable=False),
+    moment("granted_at"),
+    Index("ix_lock_run", "tenant_id", "run_id"),
+    key=("resource",),
+)
+
+lock_fence = table(
+    "lock_fence",
+    words("resource", null=False),
+    Column("fence", BigInteger, nullable=False),
+    key=("resource",),
+)
+
+lock_waiter = table(
+    "lock_waiter",
+    words("resource", null=False),
+    words("ticket", null=False),
+    words("run_id", null=False),
+    moment("since"),
+    Index("ix_lock_waiter_run", "tenant_id", "run_id"),
+    key=("resource", "ticket"),
+)
+
+totals = table(  # Bumped by the finishing transaction, so that retention makes no counter fall.
+    "totals",
+    words("type", null=False),
+    words("status", null=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("duration_ms", BigInteger, nullable=False),
+    key=("type", "status"),
+)
+
+type_state = table(
+    "type_state",
+    words("type", null=False),
+    moment("paused_at"),
+    words("reason"),
+    words("actor"),
+    key=("type",),
+)
+
+intent = table(  # Written right before an order that must never be sent twice.
+    "intent",
+    words("operation", null=False),
+    Column("fence", Integer, nullable=False),
+    moment("at"),
+    key=("operation", "fence"),
+)

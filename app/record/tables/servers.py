@@ -1,0 +1,62 @@
+"""The inventory: servers, pools, and the gates in front of management controllers."""
+
+from sqlalchemy import Index
+
+from app.record.tables.columns import flag, json, moment, number, partial, table, words
+
+pool = table(
+    "pool",
+    words("id", null=False),
+    words("name", null=False),
+    json("labels"),
+    number("version", 1),
+    moment("created_at"),
+    moment("updated_at"),
+    Index("uq_pool_name", "tenant_id", "name", unique=True),
+    key=("id",),
+)
+
+server = table(
+    "server",
+    words("id", null=False),
+    words("display_name"),
+    words("description"),
+    json("tags"),
+    words("persona"),
+    words("pool_id"),
+    words("protocol", null=False),
+    words("bmc_address", null=False),
+    words("bmc_fingerprint"),
+    words("credential"),  # Sealed; only workers can open it.
+    number("credential_version"),
+    words("boot_mac"),
+    words("serial"),
+    words("state", null=False),
+    words("state_before"),  # What a cancelled run gives back.
+    flag("maintenance"),
+    words("power"),
+    words("health", null=False, server_default="unknown"),
+    json("failure_reasons"),
+    moment("last_check_at"),
+    json("hardware"),
+    json("image"),
+    words("reserved_by"),
+    words("run_id"),  # The run that last changed the state.
+    number("version", 1),
+    moment("created_at"),
+    moment("updated_at"),
+    partial("uq_server_bmc", "tenant_id", "bmc_address", where="state <> 'decommissioned'", unique=True),
+    Index("ix_server_newest", "tenant_id", "created_at", "id"),
+    Index("ix_server_pool", "tenant_id", "pool_id", "state"),
+    key=("id",),
+)
+
+bmc_gate = table(  # One session at a time, and no login storm after a refused one.
+    "bmc_gate",
+    words("server_id", null=False),
+    words("holder"),
+    moment("held_until"),
+    number("refused"),
+    moment("login_after"),
+    key=("server_id",),
+)
