@@ -14,7 +14,7 @@ from chains import catalogue
 
 
 def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
-    """Start the members, as many as the limit allows; raises `PlanError` when there is no list to map over."""
+    """Start the members, as many as the limit allows; `PlanError` when there is no list to map over."""
     if group["kind"] == "map" and group["attempt"] == 0:
         _insert_members(j, group, _items(j, group, line))
     members = runs.members(j.tx, j.id, group["key"])
@@ -31,9 +31,9 @@ def start_branches(j: Journal, group: Row) -> None:
     """Ring for idle branches, up to the limit of concurrent ones, unless the run stands still."""
     if j.status not in FORWARD:
         return
-    idle = runs.idle_branches(j.tx, j.id, group["key"])
     limit = (group["given"] or {}).get("limit")
-    room = len(idle) if limit is None else max(0, limit - (group["pending"] - len(idle)))
+    idle, all_idle = runs.idle_branches(j.tx, j.id, group["key"], limit)
+    room = len(idle) if limit is None else max(0, limit - (group["pending"] - all_idle))
     for branch in idle[:room]:
         rows = j.line("forward", branch)
         j.ring(next(row for row in rows if row["status"] == Step.PENDING), rows)

@@ -3,7 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -114,8 +125,8 @@ def members(tx: Tx, run_id: str, group: str) -> list[dict[str, Any]]:
     return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal))
 
 
-def idle_branches(tx: Tx, run_id: str, group: str) -> list[str]:
-    """The branches of a fan-out whose next step may be rung and was not, in order."""
+def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[list[str], int]:
+    """The first branches of a fan-out whose next step may be rung and was not, and how many there are."""
     inside = (
         step.c.tenant_id == tx.tenant,
         step.c.run_id == run_id,
@@ -129,8 +140,10 @@ def idle_branches(tx: Tx, run_id: str, group: str) -> list[str]:
         .subquery()
     )
     idle = (step.c.status == "pending", step.c.expect_since.is_(None))
-    joined = select(step.c.branch).join(following, following.c.ordinal == step.c.ordinal)
-    return [row["branch"] for row in tx.rows(joined.where(*inside, *idle).order_by(step.c.ordinal))]
+    columns = (step.c.branch, func.count().over().label("all"))
+    joined = select(*columns).join(following, following.c.ordinal == step.c.ordinal)
+    found = tx.rows(joined.where(*inside, *idle).order_by(step.c.ordinal).limit(most))
+    return [row["branch"] for row in found], found[0]["all"] if found else 0
 
 
 def lock_run_if_free(tx: Tx, run_id: str) -> bool:
