@@ -104,9 +104,22 @@ class Driver:
         chosen = next((one for one in armed if one["purpose"] in wanted), None)
         if chosen is None:
             return False
-        self.db.write(lambda tx: _make_due(tx, chosen))
+        self.make_due(chosen)
         self.ring(self.db.write(lambda tx: wake.fire_timer(tx, chosen["id"])) or ())
         return True
+
+    def make_due(self, armed: Mapping[str, Any]) -> None:
+        """Let the time come for which a timer was armed."""
+        self.db.write(lambda tx: _make_due(tx, armed))
+
+    def drain_until(self, run_id: str, key: str, phase: str = "forward") -> None:
+        """Run links until a message for this step is the next one."""
+        while self.waiting:
+            bell, place = self.waiting[0]
+            if (bell.run_id, bell.phase, bell.segments[place].first) == (run_id, phase, key):
+                return
+            self.deliver()
+        raise AssertionError(f"no message for {key} came")
 
     def finish(self, run_id: str, most: int = 100) -> str:
         """Run links and fire timers until nothing of the run moves; returns its status."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -9,7 +11,10 @@ from app.record import doctor
 from app.record.session import Database
 from tests import probes
 from tests.conftest import Databases
+from tests.databases import SqliteDatabases
 from tests.driver import Driver
+
+MEMORY = Path("/dev/shm")
 
 KINDS = (
     pytest.param("sqlite", marks=pytest.mark.sqlite),
@@ -18,9 +23,14 @@ KINDS = (
 
 
 @pytest.fixture(scope="session")
-def database_of(databases: Callable[[str], Databases]) -> Callable[[str], str]:
-    """One database of each kind for all tests of the engine; each test is a tenant of its own in it."""
-    return cache(lambda kind: databases(kind).fresh())
+def database_of(databases: Callable[[str], Databases]) -> Iterator[Callable[[str], str]]:
+    """One database of each kind for all tests of the engine; each test is a tenant of its own in it.
+
+    SQLite's is in memory where that is possible: what is tried here is not the speed of a disk.
+    """
+    with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        in_memory = SqliteDatabases(Path(folder))
+        yield cache(lambda kind: (in_memory if kind == "sqlite" else databases(kind)).fresh())
 
 
 @pytest.fixture(params=KINDS)

@@ -1,0 +1,381 @@
+"""What may be lost or doubled at any time: messages, workers, answers of the database. Nothing happens twice."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.errors import StepError
+from app.engine import accept, wake
+from app.engine.accept import Order
+from app.engine.claim import Claim, Dropped, Holder, Passed, claim
+from app.engine.execute import perform
+from app.engine.settle import Done, settle
+from app.record import timers
+from tasks.step import Again, Happened, NothingHappened
+from tests.driver import Driver
+from tests.probes import BEFORE, DONE, POLLS, SEEN, fails
+
+HOLDER = Holder(nonce="driver:1/a", task_id="t", lease_ms=10_000)
+OTHER = Holder(nonce="driver:2/b", task_id="u", lease_ms=10_000)
+
+
+def claimed(driver: Driver, run_id: str, key: str, holder: Holder = HOLDER, phase: str = "forward") -> Any:
+    """Claim a step for the message that was rung last."""
+    gen = driver.run(run_id)["dispatch_gen"]
+    return driver.db.write(lambda tx: claim(tx, run_id, phase, key, gen, holder))
+
+
+def test_a_doubled_message_is_dropped(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    driver.waiting.extend(list(driver.waiting) * 3)
+
+    assert driver.finish(run_id) == "completed"
+    assert DONE == ["first", "second", "third"]
+
+
+def test_a_doubled_message_of_a_step_that_runs_is_dropped(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    copy = driver.waiting[0]
+    words: list[str] = []
+
+    def again(_ctx: object) -> None:
+        driver.waiting.appendleft(copy)
+        ended = driver.deliver()
+        words.append(ended.word if ended else "")
+
+    BEFORE["first"] = again
+    assert driver.finish(run_id) == "completed"
+    assert words == ["dropped: another worker has it"]
+
+
+def test_a_message_of_an_older_generation_is_dropped(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    old = driver.waiting.pop()
+    driver.ring_again(run_id)
+    driver.waiting.append(old)
+    driver.waiting.rotate(1)
+
+    ended = driver.deliver()
+    assert ended is not None and ended.word == "dropped: an older generation"
+    assert driver.finish(run_id) == "completed"
+
+
+def test_messages_of_a_run_that_ended_are_dropped(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    kept = list(driver.waiting)
+    driver.finish(run_id)
+    driver.waiting.extend(kept)
+
+    driver.drain()
+    assert DONE == ["first", "second", "third"]
+
+
+def test_a_message_of_an_unknown_run_is_dropped(driver: Driver) -> None:
+    answer = driver.db.write(lambda tx: claim(tx, "run_unknown", "forward", "first", 1, HOLDER))
+    assert answer == Dropped("unknown run")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_lost_message_is_rung_again(driver: Driver, after: int) -> None:
+    run_id = driver.start("probe.line")
+    for _ in range(after):
+        driver.deliver()
+    driver.waiting.clear()
+    assert driver.finish(run_id) != "completed"
+
+    assert driver.find_lost() == 1
+    assert driver.finish(run_id) == "completed"
+    assert DONE == ["first", "second", "third"]
+
+
+def test_a_lost_message_of_an_undo_is_rung_again(driver: Driver) -> None:
+    BEFORE["third"] = fails()
+    run_id = driver.start("probe.line")
+    driver.deliver()
+    driver.deliver()
+    driver.waiting.clear()
+
+    driver.find_lost()
+    assert driver.finish(run_id) == "failed"
+    assert DONE[-3:] == ["undo third", "undo second", "undo first"]
+
+
+def test_ringing_for_a_run_that_expects_nothing_rings_nothing(driver: Driver) -> None:
+    POLLS.append(Again())
+    run_id = driver.start("probe.job")
+    driver.drain()
+
+    driver.ring_again(run_id)
+    assert not driver.waiting
+    driver.finish(run_id)
+    driver.ring_again(run_id)
+    assert not driver.waiting
+
+
+def test_a_message_that_comes_after_its_step_lets_the_chain_go_on(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    driver.deliver()
+
+    assert claimed(driver, run_id, "first") == Passed()
+    driver.finish(run_id)
+
+
+def test_a_worker_lost_in_its_step_costs_an_attempt(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    left = [1]
+    BEFORE["second"] = lambda _ctx: driver.lose(run_id, "second") if left and left.pop() else None
+
+    assert driver.finish(run_id) == "completed"
+    assert driver.step(run_id, "second")["attempt"] == 2
+    assert "step.fenced:second" in driver.events(run_id)
+
+
+def test_the_result_of_a_frozen_worker_is_fenced_off(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    frozen = claimed(driver, run_id, "first")
+    driver.lose(run_id, "first")
+    driver.drain()
+
+    late = driver.db.write(lambda tx: settle(tx, frozen, Done({"first_done": 666})))
+    assert late.status == "fenced"
+    assert driver.run(run_id)["output"]["first_done"] == 2
+
+
+def test_a_step_that_loses_its_worker_again_and_again_fails_and_is_undone(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    BEFORE["second"] = lambda _ctx: driver.lose(run_id, "second")
+
+    assert driver.finish(run_id) == "failed"
+    assert DONE.count("second") == 3
+    assert driver.run(run_id)["error_code"] == "WORKER_LOST"
+    assert DONE[-2:] == ["undo second", "undo first"]
+
+
+def test_an_undo_that_loses_its_worker_again_and_again_needs_an_operator(driver: Driver) -> None:
+    BEFORE["third"] = fails()
+    run_id = driver.start("probe.line")
+    BEFORE["undo second"] = lambda _ctx: driver.lose(run_id, "second", "comp")
+
+    assert driver.finish(run_id) == "compensation_failed"
+    assert "undo first" not in DONE
+
+
+def test_a_worker_that_was_stopped_in_good_order_is_not_counted(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    for _ in range(5):
+        step = claimed(driver, run_id, "first").step
+        lost = driver.db.write(
+            lambda tx, step=step: wake.lose(  # type: ignore[misc]
+                tx, run_id, "forward", "first", step["fence"], poison_limit=3, counted=False
+            )
+        )
+        driver.waiting.clear()
+        driver.ring(lost)
+
+    assert driver.finish(run_id) == "completed"
+
+
+def test_a_lost_lease_is_expired_once(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    fence = claimed(driver, run_id, "first").fence
+
+    for _ in range(3):
+        driver.db.write(lambda tx: wake.lose(tx, run_id, "forward", "first", fence, poison_limit=3))
+    assert driver.step(run_id, "first")["lost"] == 1
+    driver.find_lost()
+    driver.finish(run_id)
+
+
+class TestAStepThatMustNotBeRepeated:
+    """`once`: its worker is lost, or it fails, and it may have happened."""
+
+    def lost(self, driver: Driver) -> str:
+        """A run whose step lost its worker."""
+        run_id = driver.start("probe.once")
+        left = [1]
+        BEFORE["once"] = lambda _ctx: driver.lose(run_id, "once") if left and left.pop() else None
+        return run_id
+
+    def test_it_goes_on_when_it_is_seen_to_have_happened(self, driver: Driver) -> None:
+        SEEN.append(Happened())
+
+        assert driver.finish(self.lost(driver)) == "completed"
+        assert DONE == ["first", "once", "third"]
+
+    def test_it_is_repeated_when_it_is_seen_not_to_have_happened(self, driver: Driver) -> None:
+        SEEN.append(NothingHappened())
+
+        assert driver.finish(self.lost(driver)) == "completed"
+        assert DONE.count("once") == 2
+
+    def test_it_stops_the_run_when_nobody_can_tell(self, driver: Driver) -> None:
+        run_id = self.lost(driver)
+
+        assert driver.finish(run_id) == "blocked"
+        assert DONE == ["first", "once"]
+        assert driver.run(run_id)["waiting_on"]["kind"] == "operator"
+
+    @pytest.mark.parametrize(
+        ("action", "status", "did"),
+        [
+            ("resolve", "completed", ["third"]),
+            ("skip", "completed", ["third"]),
+            ("resume", "completed", ["once", "third"]),
+            ("compensate", "failed", ["undo first"]),
+        ],
+    )
+    def test_an_operator_knows(self, driver: Driver, action: str, status: str, did: list[str]) -> None:
+        run_id = self.lost(driver)
+        driver.finish(run_id)
+        DONE.clear()
+
+        driver.act(run_id, action, reason="looked at the machine")
+        assert driver.finish(run_id) == status
+        assert did == DONE
+
+    def test_a_failure_that_may_have_done_something_stops_the_run_too(self, driver: Driver) -> None:
+        BEFORE["once"] = fails(1, StepError)
+
+        run_id = driver.start("probe.once")
+        assert driver.finish(run_id) == "blocked"
+        assert DONE == ["first", "once"]
+
+    def test_it_is_repeated_after_an_attempt_that_did_nothing(self, driver: Driver) -> None:
+        BEFORE["once"] = fails(1, type("Refused", (StepError,), {"nothing_happened": True}))
+
+        run_id = driver.start("probe.once", on_failure="hold")
+        assert driver.finish(run_id) == "failed_held"
+        driver.act(run_id, "resume")
+        assert driver.finish(run_id) == "completed"
+
+
+class TestACommitWhoseAnswerWasLost:
+    """The same transaction again, by the same holder: the log does not change."""
+
+    def twice(self, driver: Driver, run_id: str, work: Any) -> tuple[Any, Any]:
+        """Do something twice; the second time nothing is written."""
+        first = driver.db.write(work)
+        before = driver.log(run_id)
+        second = driver.db.write(work)
+        assert driver.log(run_id) == before
+        return first, second
+
+    def test_accept(self, driver: Driver) -> None:
+        order = Order(type="probe.line")
+        first, second = self.twice(
+            driver, "run_again", lambda tx: accept.accept(tx, "run_again", order, "usr_test")
+        )
+        assert first.id == second.id
+        driver.find_lost()
+        assert driver.finish("run_again") == "completed"
+
+    def test_claim(self, driver: Driver) -> None:
+        run_id = driver.start("probe.line")
+        gen = driver.run(run_id)["dispatch_gen"]
+        first, second = self.twice(
+            driver, run_id, lambda tx: claim(tx, run_id, "forward", "first", gen, HOLDER)
+        )
+        assert (first.fence, first.step["attempt"]) == (second.fence, second.step["attempt"])
+        driver.lose(run_id, "first")
+        driver.finish(run_id)
+
+    def test_settle_of_the_last_step_of_a_segment(self, driver: Driver) -> None:
+        run_id = driver.start("probe.line")
+        driver.drain_until(run_id, "third")
+        held = claimed(driver, run_id, "third")
+        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({})))
+        assert first.status == second.status == "completed"
+        assert driver.status(run_id) == "completed"
+
+    def test_settle_gives_the_claim_on_the_next_step_again(self, driver: Driver) -> None:
+        run_id = driver.start("probe.line")
+        held = claimed(driver, run_id, "first")
+        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({"first_done": 1})))
+        assert first.next.fence == second.next.fence
+        assert second.next.known["first_done"] == 1
+        driver.lose(run_id, "second")
+        assert driver.finish(run_id) == "completed"
+
+    def test_settle_of_an_undo_gives_the_claim_on_the_next_undo_again(self, driver: Driver) -> None:
+        BEFORE["third"] = fails()
+        run_id = driver.start("probe.line")
+        driver.drain_until(run_id, "second", "comp")
+        held = claimed(driver, run_id, "second", phase="comp")
+        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({})))
+        assert (first.next.step["key"], second.next.step["key"]) == ("first", "first")
+        assert second.next.known["outcome"] == first.next.known["outcome"]
+        outcome, _ = perform(driver.runner, second.next)
+        driver.db.write(lambda tx: settle(tx, second.next, outcome))
+        assert driver.status(run_id) == "failed"
+
+    def test_settle_of_a_failure(self, driver: Driver) -> None:
+        BEFORE["first"] = fails(1, StepError)
+        run_id = driver.start("probe.line")
+        held: Claim = claimed(driver, run_id, "first")
+        outcome, _ = perform(driver.runner, held)
+        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, outcome))
+        assert (first.status, second.status, second.chained) == ("retry_wait", "retry_wait", False)
+        driver.finish(run_id)
+
+    def test_a_timer(self, driver: Driver) -> None:
+        BEFORE["first"] = fails(1, StepError)
+        run_id = driver.start("probe.line")
+        driver.drain()
+        armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))[0]
+        driver.make_due(armed)
+        self.twice(driver, run_id, lambda tx: wake.fire_timer(tx, armed["id"]))
+        driver.find_lost()
+        assert driver.finish(run_id) == "completed"
+
+    def test_a_hook(self, driver: Driver) -> None:
+        POLLS.append(Again())
+        run_id = driver.start("probe.job")
+        driver.drain()
+        token = driver.open_hook(run_id, "job")
+        first, second = self.twice(driver, run_id, lambda tx: wake.execute_hook(tx, token, {"a": 1}))
+        assert first[0] == second[0]
+        driver.find_lost()
+        assert driver.finish(run_id) == "completed"
+
+    def test_a_retry(self, driver: Driver) -> None:
+        BEFORE["third"] = fails(1)
+        old = driver.start("probe.line", on_failure="hold")
+        driver.finish(old)
+        self.twice(driver, old, lambda tx: accept.retry(tx, old, "run_again", "usr_test", from_step="third"))
+        driver.find_lost()
+        assert driver.finish("run_again") == "completed"
+
+    @pytest.mark.parametrize("mode", ["graceful", "abandon", "kill"])
+    def test_a_cancel(self, driver: Driver, mode: str) -> None:
+        run_id = driver.start("probe.line")
+        driver.deliver()
+        driver.cancel(run_id, mode=mode)
+        before = driver.log(run_id)
+        if mode != "abandon":
+            driver.cancel(run_id, mode=mode)
+        assert driver.log(run_id) == before
+        driver.finish(run_id)
+
+
+def test_the_same_request_twice_is_one_run(driver: Driver) -> None:
+    first = driver.start("probe.line", idempotency_key="k")
+    driver.start("probe.line", idempotency_key="k")
+
+    assert driver.finish(first) == "completed"
+    assert DONE == ["first", "second", "third"]
+
+
+def test_a_timer_is_not_fired_before_its_time(driver: Driver) -> None:
+    BEFORE["first"] = fails(1, StepError)
+    POLLS.append(Again())
+    run_id = driver.start("probe.job")
+    BEFORE.clear()
+    driver.drain()
+    armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))[0]
+
+    assert driver.db.write(lambda tx: wake.fire_timer(tx, armed["id"])) is None
+    assert driver.finish(run_id) == "completed"
+
+
+def test_an_unknown_timer_is_over(driver: Driver) -> None:
+    assert driver.db.write(lambda tx: wake.fire_timer(tx, "tmr_unknown")) == []
