@@ -34,7 +34,7 @@ BATCH = 50
 LOOK = "stop changing this run, keep its rows, and report it with the output of: windlass run events"
 RECONCILE = "see that a reconciler runs: windlass doctor names those that have been heard of"
 TODO = {
-    "I7": "windlass run show tells what it waits for; a reconciler that runs repairs most of these",
+    "I7": "windlass run get tells what it waits for; a reconciler that runs repairs most of these",
     "I8": "release the lock as an operator once the run that holds it is known to be over",
     "I11": RECONCILE,
     "I12": "send the delivery again: windlass webhook redeliver",
