@@ -52,7 +52,7 @@ class World:
         """The controller of a server, behind its gate."""
         row = self.db.read(lambda tx: servers.read_server(tx, server_id))
         if row is None or row["credential"] is None:
-            raise Permanent(f"server {server_id} has no credential for its controller", nothing=True)
+            raise Permanent(f"server {server_id} has no credential for its controller", nothing_happened=True)
         return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
 
     def target(self, row: dict[str, Any]) -> Target:
@@ -132,11 +132,11 @@ class GatedBMC:
                 until=rfc3339(wait),
             )
         if not self._db.write(lambda tx: gates.enter(tx, self._server_id, self._holder, HOLD_MS)):
-            busy = BmcConnectionFailed(
-                f"another session holds the controller of {self._server_id}", reason="busy"
+            raise BmcConnectionFailed(
+                f"another session holds the controller of {self._server_id}",
+                nothing_happened=True,
+                reason="busy",
             )
-            busy.nothing_happened = True
-            raise busy
 
     def _leave(self, refused: bool) -> None:
         self._db.write(

@@ -165,6 +165,13 @@ class StepError(WindlassError):
     retryable: bool = True
     nothing_happened: bool = False
 
+    def __init__(
+        self, message: str | None = None, *, nothing_happened: bool | None = None, **details: Any
+    ) -> None:
+        super().__init__(message, **details)
+        if nothing_happened is not None:
+            self.nothing_happened = nothing_happened
+
 
 class Permanent(StepError):
     """A step failed in a way that another attempt cannot mend."""

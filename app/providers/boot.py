@@ -45,7 +45,7 @@ class BootService:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         if not self.url:
-            raise Permanent("no boot service is set: put its address into WINDLASS_BOOT_URL", nothing=True)
+            raise Permanent("no boot service is set: put its address into WINDLASS_BOOT_URL", nothing_happened=True)
         request = urllib.request.Request(
             self.url.rstrip("/") + path,
             method=method,
