@@ -1,0 +1,138 @@
+"""A broker that dies, freezes or forgets: workers come back, and publishing never holds anybody up."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from kombu.exceptions import OperationalError
+from redis import Redis
+
+from app.config import Settings
+from app.domain.plan import Segment
+from app.engine.dispatch import Ring
+from app.engine.journal import Alarm, Bell, Hint, Letter
+from app.wiring import wire
+from tests.integration.celery.conftest import CARRIER
+from tests.integration.celery.workers import TYPE, Publisher, Worker, lengths
+from tests.servers import KeyValue, new_redis, remove, until
+
+RESTARTS = 5
+RING_S = 2.5  # Longest time that one hint may hold its caller up.
+BELL = Bell(
+    run_id="run_1",
+    type=TYPE,
+    phase="forward",
+    gen=1,
+    segments=(Segment(first="ok", last="ok", queue="default", limit_ms=1_000),),
+)
+HINTS = (BELL, Alarm(timer_id="tmr_1", due_at=1), Letter(delivery_id="del_1", fence=0))
+
+
+@pytest.fixture
+def busy_worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
+    """A worker with three pool processes."""
+    started = Worker(settings, tmp_path / "worker", CARRIER, processes=3)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def own_broker() -> Iterator[KeyValue]:
+    """A broker that a test may leave dead or frozen."""
+    server = new_redis()
+    server.start()
+    yield server
+    remove(server)
+
+
+@pytest.fixture
+def ring(own_broker: KeyValue) -> Ring:
+    """Rings as a worker, a reconciler or the API's thread does."""
+    return wire(Settings(redis_url=own_broker.url), role="cli").ring
+
+
+def sent(publisher: Publisher, *steps: str) -> str | None:
+    """The run, once the broker has taken it."""
+    with suppress(OperationalError):
+        return publisher.send(*steps)
+    return None
+
+
+def ringing(ring: Ring) -> bool:
+    """Ring, and say so."""
+    ring([BELL])
+    return True
+
+
+def freeze(broker: KeyValue) -> None:
+    """It accepts connections and never answers."""
+    with Redis.from_url(broker.url) as client:
+        number = int(client.info("server")["process_id"])
+    psutil.Process(number).suspend()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def test_a_busy_worker_consumes_again_after_every_restart_of_its_broker(
+    busy_worker: Worker, publisher: Publisher, broker: KeyValue
+) -> None:
+    main = busy_worker.main.pid
+    for _ in range(RESTARTS):
+        for _ in range(20):
+            publisher.send("ok-1", "ok-2", "ok-3")
+        broker.restart_empty()
+        run = until(lambda: sent(publisher, "ok"))
+        busy_worker.noted("link", str(run))
+    assert (busy_worker.lives, busy_worker.main.pid) == (True, main)
+
+
+def test_a_failed_publish_reaches_nobody_and_the_next_one_after_a_pause_does(
+    ring: Ring, own_broker: KeyValue
+) -> None:
+    own_broker.kill()
+    ring([BELL])
+    own_broker.start()
+    until(lambda: ringing(ring) and lengths(own_broker, "wl:") == {"wl:default": 1})
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
+def test_ringing_at_a_dead_broker_returns_at_once(ring: Ring, own_broker: KeyValue, hint: Hint) -> None:
+    own_broker.kill()
+    assert seconds(lambda: ring([hint])) < 1
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
+def test_ringing_at_a_frozen_broker_returns_soon(ring: Ring, own_broker: KeyValue, hint: Hint) -> None:
+    freeze(own_broker)
+    assert seconds(lambda: ring([hint])) < RING_S
+
+
+@pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
+def test_ringing_at_a_broker_that_froze_later_returns_soon(
+    ring: Ring, own_broker: KeyValue, hint: Hint
+) -> None:
+    ring([hint])
+    freeze(own_broker)
+    assert seconds(lambda: ring([hint])) < RING_S
+
+
+def test_many_hints_for_a_frozen_broker_cost_no_more_than_one(ring: Ring, own_broker: KeyValue) -> None:
+    freeze(own_broker)
+    assert seconds(lambda: ring([BELL] * 100)) < RING_S
+
+
+def test_the_apis_ring_never_waits(own_broker: KeyValue) -> None:
+    freeze(own_broker)
+    ring = wire(Settings(redis_url=own_broker.url), role="api").ring
+    assert seconds(lambda: ring([BELL] * 100)) < 0.1
