@@ -12,7 +12,7 @@ from app.api.context import world
 from app.api.shapes import Query
 from app.auth.tokens import filter_hash
 from app.domain.errors import ValidationFailed
-from app.record.listing import EXACT_TOTAL, Page, Window
+from app.record.paging import EXACT_TOTAL, Page, Window
 
 POSITION = ("limit", "page", "cursor")
 

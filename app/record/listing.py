@@ -1,7 +1,7 @@
-"""Lists for readers: runs, steps, events, servers, and one way to page through all of them.
+"""Lists for readers: runs, steps, events, servers, pools, locks, webhooks, deliveries.
 
-Order everywhere: newest first, then by id. A page is a keyset query on an index of `app.record.tables`; no
-list is ever counted beyond `EXACT_TOTAL` rows, so that it stays quick however many rows there are.
+Each filter is one that an index of `app.record.tables` answers, however many rows there are; tags and parts
+of names are looked for among the rows that the other filters leave.
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
-    Select,
     Table,
     Text,
     and_,
     cast,
+    false,
     func,
     or_,
     select,
     text,
-    tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.domain.states import API_STATUS, API_WORDS
+from app.record.paging import EXACT_TOTAL, Page, Window, page
 from app.record.session import Tx
 from app.record.tables import (
     OPEN,
@@ -39,32 +39,14 @@ from app.record.tables import (
     webhook,
 )
 
-EXACT_TOTAL = 10_000
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
+OPEN_WORDS = ("pending", "running")
+RESOURCE_TYPES = {"srv": "server", "cls": "cluster", "vm": "vm"}
 FREE_STATE = "available"
 GONE_STATE = "decommissioned"
 STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """Which part of a list is wanted."""
-
-    limit: int = 20
-    offset: int = 0
-    after: tuple[int, str] | None = None  # createdAt and id of the last row of the page before.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """A part of a list and what is known of the rest."""
-
-    rows: list[Row]
-    total: int
-    estimated: bool = False  # Whether the total is a guess.
-    more: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +78,12 @@ class ServerFilters:
 
 def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
     """Which runs are there?"""
-    return _page(tx, run, _run_where(tx, filters), window)
+    return page(tx, run, _run_where(tx, filters), window)
 
 
 def list_servers(tx: Tx, filters: ServerFilters, window: Window) -> Page:
     """Which servers are there? Decommissioned ones only when their state is asked for."""
-    return _page(tx, server, _server_where(tx, filters), window)
+    return page(tx, server, _server_where(tx, filters), window)
 
 
 def steps_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -114,6 +96,12 @@ def steps_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
         ):
             found[row["run_id"]].append(row)
     return found
+
+
+def retries_of(tx: Tx, run_id: str) -> list[str]:
+    """Which runs retried this one, oldest first? Sorted here: by itself SQLite would walk all ids for it."""
+    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id)
+    return sorted(row["id"] for row in tx.rows(select(run.c.id).where(*where)))
 
 
 def events(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | None = None) -> list[Row]:
@@ -142,18 +130,18 @@ def pool_counts(tx: Tx, pool_ids: Sequence[str]) -> dict[str, dict[str, int]]:
 
 def list_pools(tx: Tx, window: Window) -> Page:
     """Which pools are there?"""
-    return _page(tx, pool, [pool.c.tenant_id == tx.tenant], window)
+    return page(tx, pool, [pool.c.tenant_id == tx.tenant], window)
 
 
 def list_webhooks(tx: Tx, window: Window) -> Page:
     """Which endpoints are there, those of single runs left out?"""
-    return _page(tx, webhook, [webhook.c.tenant_id == tx.tenant, webhook.c.run_id.is_(None)], window)
+    return page(tx, webhook, [webhook.c.tenant_id == tx.tenant, webhook.c.run_id.is_(None)], window)
 
 
 def list_deliveries(tx: Tx, webhook_id: str, status: str | None, window: Window) -> Page:
     """What was sent, or is to be sent, to an endpoint?"""
     where = [delivery.c.tenant_id == tx.tenant, delivery.c.webhook_id == webhook_id]
-    return _page(tx, delivery, where + ([delivery.c.status == status] if status else []), window)
+    return page(tx, delivery, where + ([delivery.c.status == status] if status else []), window)
 
 
 def attempts_of(tx: Tx, delivery_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -180,7 +168,7 @@ def list_locks(tx: Tx, resource: str | None, window: Window) -> Page:
     """Which resources are locked?"""
     held = select(lock, lock.c.granted_at.label("created_at"), lock.c.resource.label("id")).subquery("held")
     where = [held.c.tenant_id == tx.tenant, *([held.c.resource == resource] if resource else [])]
-    return _page(tx, held, where, window)
+    return page(tx, held, where, window)
 
 
 def current_step(tx: Tx, run_id: str) -> str | None:
@@ -212,10 +200,9 @@ def _run_where(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
     began = func.coalesce(run.c.started_at, run.c.created_at)
     equal = {
         run.c.type: filters.type,
-        run.c.resource_type: filters.resource_type,
+        run.c.resource_type: filters.resource_type or _resource_type(filters.resource_id),
         run.c.resource_id: filters.resource_id,
         run.c.triggered_by: filters.triggered_by,
-        run.c.retry_of: filters.retry_of,
     }
     where = [
         run.c.tenant_id == tx.tenant,
@@ -223,13 +210,19 @@ def _run_where(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
     ]
     if filters.type is None:
         where.append(run.c.type.not_like("sync.%"))
-    if filters.status is not None:
+    if filters.status in OPEN_WORDS:
+        others = [status for word in OPEN_WORDS if word != filters.status for status in STATUSES_OF[word]]
+        where += [_open(), run.c.status.not_in(others)]  # The index over open runs is small: walk that one.
+    elif filters.status is not None:
         where.append(run.c.status.in_(STATUSES_OF[filters.status]))
     if filters.since is not None:
-        where.append(began >= filters.since)
+        where += [began >= filters.since, run.c.created_at >= _oldest_since(tx, filters.since)]
     if filters.until is not None:
         # No run starts before it is created: the second half is what an index answers.
         where += [began < filters.until, run.c.created_at < filters.until]
+    if filters.retry_of is not None:
+        found = retries_of(tx, filters.retry_of)  # A few ids, rather than a walk by age.
+        where.append(run.c.id.in_(found) if found else false())
     if filters.waiting is not None:
         where += _waiting(tx, filters.waiting)
     return where + [_has_tag(tx, run, tag) for tag in filters.tags]
@@ -240,7 +233,33 @@ def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
     said = func.coalesce(cast(run.c.waiting_on, Text), "null") != "null"
     overdue = func.coalesce(run.c.expect_since, tx.now) < tx.now - WAITS_AFTER_MS
     stands = or_(said, overdue)
-    return [text(OPEN), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]  # type: ignore[list-item]
+    return [_open(), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]
+
+
+def _open() -> ColumnElement[bool]:
+    """The very words of the partial index over open runs, so that it answers."""
+    words: ColumnElement[bool] = text(OPEN)  # type: ignore[assignment]
+    return words
+
+
+def _resource_type(resource_id: str | None) -> str | None:
+    """What an id of ours says by its prefix; the index over resources begins with it."""
+    return RESOURCE_TYPES.get((resource_id or "").partition("_")[0])
+
+
+def _oldest_since(tx: Tx, since: int) -> int:
+    """No run that began at or after `since` was created before this: where the walk by age may stop.
+
+    A run that was created earlier and began later is open, or ended later still. When those are too many to
+    look at, matches are so frequent that the walk needs no end.
+    """
+    later = (run.c.tenant_id == tx.tenant, run.c.completed_at >= since)
+    ended = select(run.c.created_at).where(*later).limit(EXACT_TOTAL + 1).subquery()
+    many, first = tx.connection.execute(select(func.count(), func.min(ended.c.created_at))).one()
+    if many > EXACT_TOTAL:
+        return 0
+    open_ = tx.value(select(func.min(run.c.created_at)).where(run.c.tenant_id == tx.tenant, _open()))
+    return min(since, *(int(at) for at in (first, open_) if at is not None))
 
 
 def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:
@@ -257,32 +276,6 @@ def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:
 
 def _has_tag(tx: Tx, table: Table, tag: str) -> ColumnElement[bool]:
     if tx.dialect == "postgresql":
-        return table.c.tags.contains([tag])
+        return cast(table.c.tags, JSONB).contains([tag])
     each = func.json_each(table.c.tags).table_valued("value")
     return select(each.c.value).where(each.c.value == tag).exists()
-
-
-def _page(tx: Tx, table: FromClause, where: list[ColumnElement[bool]], window: Window) -> Page:
-    newest = (table.c.created_at.desc(), table.c.id.desc())
-    query: Select[Any] = select(table).where(*where).order_by(*newest).limit(window.limit + 1)
-    if window.after is not None:
-        query = query.where(tuple_(table.c.created_at, table.c.id) < window.after)
-    rows = tx.rows(query.offset(window.offset or None))
-    total, estimated = _total(tx, table, where)
-    return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
-
-
-def _total(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> tuple[int, bool]:
-    counted = select(table.c.id).where(*where).limit(EXACT_TOTAL + 1).subquery()
-    total: int = int(tx.value(select(func.count()).select_from(counted)))
-    if total <= EXACT_TOTAL:
-        return total, False
-    return max(EXACT_TOTAL + 1, _by_density(tx, table, where)), True
-
-
-def _by_density(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> int:
-    """Guess a total: as many rows an hour as the newest ones show, back to the oldest row of all."""
-    matching = select(table.c.created_at).where(*where).order_by(table.c.created_at.desc(), table.c.id.desc())
-    newest, deep = tx.value(matching.limit(1)), tx.value(matching.offset(EXACT_TOTAL - 1).limit(1))
-    oldest = tx.value(select(func.min(table.c.created_at)).where(table.c.tenant_id == tx.tenant))
-    return int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))

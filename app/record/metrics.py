@@ -1,6 +1,6 @@
 """Aggregates for readers: what ended in a period, how long it took, why it failed (contract 1, A.7)."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,10 +100,15 @@ def ended_totals(tx: Tx) -> list[Row]:
 
 
 def open_runs(tx: Tx) -> list[Row]:
-    """How many runs of each type are in which state now?"""
-    query = select(run.c.type, run.c.status, func.count().label("runs"))
-    query = query.where(run.c.tenant_id == tx.tenant, text(OPEN))
-    return tx.rows(query.group_by(run.c.type, run.c.status).order_by(run.c.type, run.c.status))
+    """How many runs of each type are in which state now? Rows of type, status, runs.
+
+    Counted here: for a GROUP BY SQLite would walk an index over all runs instead of the small one over these.
+    """
+    query = select(run.c.type, run.c.status).where(run.c.tenant_id == tx.tenant, text(OPEN))
+    counts = Counter((row["type"], row["status"]) for row in tx.rows(query.order_by(run.c.created_at)))
+    return [
+        {"type": type_, "status": status, "runs": runs} for (type_, status), runs in sorted(counts.items())
+    ]
 
 
 def running_steps(tx: Tx) -> list[Row]:
@@ -126,11 +131,3 @@ def deliveries(tx: Tx) -> list[Row]:
         delivery.c.tenant_id == tx.tenant
     )
     return tx.rows(query.group_by(delivery.c.status).order_by(delivery.c.status))
-
-
-def summed(rows: Sequence[Row]) -> dict[str, int]:
-    """Runs by status over these endings."""
-    found = {"completed": 0, "failed": 0, "cancelled": 0}
-    for row in rows:
-        found[row["status"]] += int(row["runs"])
-    return found

@@ -8,7 +8,6 @@ from typing import Any
 
 from app.auth.secrets import redact
 from app.domain.clock import rfc3339
-from app.domain.servers import allowed_actions
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
 
 Row = Mapping[str, Any]
@@ -150,112 +149,6 @@ def event_object(row: Row) -> Object:
         "actor": row["actor"],
         "at": rfc3339(row["at"]),
         "payload": redact(row["payload"] or {}),
-    }
-
-
-def server_object(row: Row) -> Object:
-    """A server, never its credential."""
-    return {
-        "id": row["id"],
-        "displayName": row["display_name"],
-        "description": row["description"],
-        "tags": row["tags"] or [],
-        "persona": row["persona"],
-        "poolId": row["pool_id"],
-        "protocol": row["protocol"],
-        "bmcAddress": row["bmc_address"],
-        "bootMac": row["boot_mac"],
-        "serial": row["serial"],
-        "state": row["state"],
-        "maintenance": bool(row["maintenance"]),
-        "power": row["power"],
-        "healthStatus": {
-            "status": row["health"],
-            "lastCheckTime": rfc3339(row["last_check_at"]),
-            "failureReasons": row["failure_reasons"] or [],
-        },
-        "hardware": row["hardware"],
-        "image": redact(row["image"]),
-        "credentialVersion": row["credential_version"],
-        "reservedBy": row["reserved_by"],
-        "runId": row["run_id"],
-        "allowedActions": allowed_actions(row["state"], maintenance=bool(row["maintenance"])),
-        "createdAt": rfc3339(row["created_at"]),
-        "updatedAt": rfc3339(row["updated_at"]),
-    }
-
-
-def pool_object(row: Row, counts: Mapping[str, int]) -> Object:
-    """A pool with how many machines it has and how many are free."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "labels": row["labels"] or {},
-        "capacity": {"total": counts["total"], "free": counts["free"]},
-        "createdAt": rfc3339(row["created_at"]),
-        "updatedAt": rfc3339(row["updated_at"]),
-    }
-
-
-def lock_object(
-    row: Row, holder: Row | None, step: str | None, waiters: Sequence[Row], *, now: int
-) -> Object:
-    """A lock: the run that holds it, at which step and for how long, and who waits."""
-    return {
-        "resource": row["resource"],
-        "runId": row["run_id"],
-        "type": holder["type"] if holder else None,
-        "detail": holder["status"] if holder else None,
-        "step": step,
-        "fence": row["fence"],
-        "grantedAt": rfc3339(row["granted_at"]),
-        "ageMs": max(0, now - row["granted_at"]),
-        "waiters": [{"runId": waiter["run_id"], "since": rfc3339(waiter["since"])} for waiter in waiters],
-    }
-
-
-def webhook_object(row: Row, secret: str | None = None) -> Object:
-    """An endpoint; its secret is shown only by the answer that made it."""
-    shown = {
-        "id": row["id"],
-        "url": row["url"],
-        "description": row["description"],
-        "events": row["events"] or [],
-        "active": bool(row["active"]),
-        "disabledReason": row["disabled_reason"],
-        "runId": row["run_id"],
-        "oldSecretUntil": rfc3339(row["old_until"]),
-        "createdAt": rfc3339(row["created_at"]),
-        "updatedAt": rfc3339(row["updated_at"]),
-    }
-    return shown if secret is None else {**shown, "secret": secret}
-
-
-def delivery_object(row: Row, attempts: Sequence[Row] = ()) -> Object:
-    """A delivery with every attempt that was made."""
-    return {
-        "id": row["id"],
-        "webhookId": row["webhook_id"],
-        "runId": row["run_id"],
-        "seq": row["seq"],
-        "event": row["event"],
-        "status": row["status"],
-        "attempt": row["attempt"],
-        "nextAt": rfc3339(row["next_at"]),
-        "createdAt": rfc3339(row["created_at"]),
-        "deliveredAt": rfc3339(row["delivered_at"]),
-        "attempts": [_attempt_object(attempt) for attempt in attempts],
-    }
-
-
-def _attempt_object(row: Row) -> Object:
-    return {
-        "attempt": row["attempt"],
-        "at": rfc3339(row["at"]),
-        "status": row["status"],
-        "latencyMs": row["latency_ms"],
-        "answer": row["answer"],
-        "error": row["error"],
     }
 
 

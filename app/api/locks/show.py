@@ -4,9 +4,9 @@ from typing import Any
 
 from app.api.context import world
 from app.record import listing, locks, runs
-from app.record.listing import Page, Window
+from app.record.paging import Page, Window
 from app.record.session import Tx
-from app.services import present
+from app.services import resources
 
 
 def page(resource: str | None, window: Window) -> tuple[Page, list[dict[str, Any]]]:
@@ -22,4 +22,4 @@ def _page(tx: Tx, resource: str | None, window: Window) -> tuple[Page, list[dict
 def _shown(tx: Tx, row: dict[str, Any]) -> dict[str, Any]:
     holder = runs.read_run(tx, row["run_id"])
     step = listing.current_step(tx, row["run_id"])
-    return present.lock_object(row, holder, step, locks.waiters(tx, row["resource"]), now=tx.now)
+    return resources.lock_object(row, holder, step, locks.waiters(tx, row["resource"]), now=tx.now)

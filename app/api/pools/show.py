@@ -5,9 +5,9 @@ from typing import Any
 from app.api.context import world
 from app.domain.errors import NotFound
 from app.record import listing
-from app.record.listing import Page, Window
+from app.record.paging import Page, Window
 from app.record.session import Tx
-from app.services import present
+from app.services import resources
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ def row(pool_id: str) -> Row:
 def shown(row: Row) -> Row:
     """A pool with its capacity."""
     counts = world().db.read(lambda tx: listing.pool_counts(tx, [row["id"]]))
-    return present.pool_object(row, counts[row["id"]])
+    return resources.pool_object(row, counts[row["id"]])
 
 
 def page(window: Window) -> tuple[Page, list[Row]]:
@@ -34,4 +34,4 @@ def page(window: Window) -> tuple[Page, list[Row]]:
 def _page(tx: Tx, window: Window) -> tuple[Page, list[Row]]:
     found = listing.list_pools(tx, window)
     counts = listing.pool_counts(tx, [pool["id"] for pool in found.rows])
-    return found, [present.pool_object(pool, counts[pool["id"]]) for pool in found.rows]
+    return found, [resources.pool_object(pool, counts[pool["id"]]) for pool in found.rows]

@@ -7,7 +7,8 @@ from app.api.context import world
 from app.domain.errors import NotFound
 from app.engine import operate
 from app.record import listing, metrics, runs
-from app.record.listing import Page, RunFilters, Window
+from app.record.listing import RunFilters
+from app.record.paging import Page, Window
 from app.record.session import Tx
 from app.services import present
 
@@ -60,7 +61,7 @@ def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
         found,
         runs.all_steps(tx, run_id),
         now=tx.now,
-        retried_by=runs.retries(tx, run_id),
+        retried_by=listing.retries_of(tx, run_id),
         usual_ms=metrics.usual_step_ms(tx, found["type"]),
         operator_actions=operate.allowed_actions(found["status"]),
     )

@@ -5,8 +5,9 @@ from typing import Any
 from app.api.context import world
 from app.domain.errors import NotFound
 from app.record import listing
-from app.record.listing import Page, ServerFilters, Window
-from app.services import present
+from app.record.listing import ServerFilters
+from app.record.paging import Page, Window
+from app.services import resources
 
 Row = dict[str, Any]
 
@@ -21,7 +22,7 @@ def row(server_id: str) -> Row:
 
 def shown(row: Row) -> Row:
     """The server as the API shows it."""
-    return present.server_object(row)
+    return resources.server_object(row)
 
 
 def page(filters: ServerFilters, window: Window) -> tuple[Page, list[Row]]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from app.api.context import world
 from app.record import listing
-from app.record.listing import Page, Window
+from app.record.paging import Page, Window
 from app.record.session import Tx
-from app.services import present
+from app.services import resources
 
 
 def page(window: Window) -> Page:
@@ -24,4 +24,4 @@ def _deliveries(
 ) -> tuple[Page, list[dict[str, Any]]]:
     found = listing.list_deliveries(tx, webhook_id, status, window)
     attempts = listing.attempts_of(tx, [row["id"] for row in found.rows])
-    return found, [present.delivery_object(row, attempts[row["id"]]) for row in found.rows]
+    return found, [resources.delivery_object(row, attempts[row["id"]]) for row in found.rows]

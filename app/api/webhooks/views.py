@@ -17,7 +17,7 @@ from app.api.webhooks.schemas import (
     WebhookOnce,
     WebhookShape,
 )
-from app.services import present
+from app.services import resources
 from app.services import webhooks as service
 
 webhooks = Family("webhooks", "Endpoints that are told of events, by Standard Webhooks 1.0.")
@@ -31,7 +31,7 @@ ONE = f"{PATH}/<webhook_id>"
 def list_webhooks(query: dict[str, Any]) -> Any:
     """Endpoints, newest first, without their secrets."""
     found = show.page(paging.window(query))
-    return paging.answer(query, found, [present.webhook_object(row) for row in found.rows])
+    return paging.answer(query, found, [resources.webhook_object(row) for row in found.rows])
 
 
 @webhooks.serve("POST", PATH, "createWebhook", scope="webhooks")
@@ -40,7 +40,7 @@ def list_webhooks(query: dict[str, Any]) -> Any:
 def create_webhook(body: dict[str, Any]) -> Any:
     """Make an endpoint; the answer alone shows its secret."""
     row, secret = service.create(world(), principal(), body)
-    return present.webhook_object(row, secret), 201, {"Location": f"{PATH}/{row['id']}"}
+    return resources.webhook_object(row, secret), 201, {"Location": f"{PATH}/{row['id']}"}
 
 
 @webhooks.serve("GET", ONE, "getWebhook", scope="webhooks")
@@ -49,7 +49,7 @@ def create_webhook(body: dict[str, Any]) -> Any:
 def get_webhook(webhook_id: str) -> Any:
     """One endpoint."""
     row = service.get(world(), webhook_id)
-    return versions.tagged(present.webhook_object(row), str(row["version"]))
+    return versions.tagged(resources.webhook_object(row), str(row["version"]))
 
 
 @webhooks.serve("PATCH", ONE, "changeWebhook", scope="webhooks", errors=(409, 412))
@@ -58,7 +58,7 @@ def get_webhook(webhook_id: str) -> Any:
 def change_webhook(body: dict[str, Any], webhook_id: str) -> Any:
     """Change an endpoint; with If-Match only when nobody else did meanwhile."""
     row = service.change(world(), principal(), webhook_id, body, versions.wanted_version())
-    return present.webhook_object(row), None, {"ETag": f'"{row["version"]}"'}
+    return resources.webhook_object(row), None, {"ETag": f'"{row["version"]}"'}
 
 
 @webhooks.serve("DELETE", ONE, "deleteWebhook", scope="webhooks")
@@ -74,14 +74,14 @@ def delete_webhook(webhook_id: str) -> Response:
 def rotate_webhook(webhook_id: str) -> Any:
     """Make a new secret, shown this once; the old one stays valid for an overlap."""
     row, secret = service.rotate(world(), principal(), webhook_id)
-    return present.webhook_object(row, secret)
+    return resources.webhook_object(row, secret)
 
 
 @webhooks.serve("POST", f"{ONE}/test", "testWebhook", scope="webhooks")
 @webhooks.response(202, DeliveryShape, example=examples.DELIVERY)
 def test_webhook(webhook_id: str) -> Any:
     """Send a test event."""
-    return present.delivery_object(service.test(world(), principal(), webhook_id))
+    return resources.delivery_object(service.test(world(), principal(), webhook_id))
 
 
 @webhooks.serve("GET", f"{ONE}/deliveries", "listDeliveries", scope="webhooks")
@@ -98,4 +98,4 @@ def list_deliveries(query: dict[str, Any], webhook_id: str) -> Any:
 @webhooks.response(202, DeliveryShape, example={**examples.DELIVERY, "status": "pending"})
 def redeliver(webhook_id: str, delivery_id: str) -> Any:
     """Send one again, also when it was given up."""
-    return present.delivery_object(service.redeliver(world(), principal(), webhook_id, delivery_id))
+    return resources.delivery_object(service.redeliver(world(), principal(), webhook_id, delivery_id))

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.states import API_STATUS, Run
 from app.record import tables
-from app.services import present
+from app.services import present, resources
 
 T0 = 1_768_305_600_000  # 2026-01-13T12:00:00Z
 
@@ -155,7 +155,7 @@ def test_credentials_in_inputs_are_not_shown() -> None:
 
 def test_a_server_never_shows_its_credential() -> None:
     blank: dict[str, Any] = {column.name: None for column in tables.server.c}
-    shown = present.server_object(
+    shown = resources.server_object(
         {**blank, "state": "available", "health": "unknown", "credential": "v1.k.box"}
     )
     assert "v1.k.box" not in str(shown)
@@ -163,5 +163,5 @@ def test_a_server_never_shows_its_credential() -> None:
 
 
 def test_a_server_in_maintenance_takes_no_new_work() -> None:
-    shown = present.server_object(server_row(maintenance=True))
+    shown = resources.server_object(server_row(maintenance=True))
     assert "provision" not in shown["allowedActions"]

@@ -1,0 +1,141 @@
+"""The questions that are put differently to SQLite and PostgreSQL have the same answers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from app.record import listing, metrics, requests, tables
+from app.record.listing import RunFilters, ServerFilters
+from app.record.metrics import Period
+from app.record.paging import EXACT_TOTAL, Window
+from app.record.session import Database, Tx
+
+SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
+POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+T0 = 1_768_305_600_000
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+def db(request: pytest.FixtureRequest, databases: Callable[[str], Any]) -> Iterator[Database]:
+    """A fresh database of each kind."""
+    url = databases(request.param).fresh()
+    made = Database(url)
+    yield made
+    made.dispose()
+    databases(request.param).drop(url)
+
+
+def run_row(run_id: str, **changes: Any) -> dict[str, Any]:
+    """A run."""
+    given = {"id": run_id, "type": "server.inspect", "status": "running", "triggered_by": "usr_a"}
+    times = {"created_at": T0, "started_at": T0, "on_failure": "hold", "tenant_id": "default"}
+    optional = dict.fromkeys(("completed_at", "expect_since", "retry_of", "error_code"))
+    return {**given, **times, **optional, "waiting_on": None, "tags": None, **changes}
+
+
+def plant(db: Database, *rows: dict[str, Any]) -> None:
+    """Store runs."""
+    db.write(lambda tx: tx.execute(insert(tables.run), list(rows)))
+
+
+def found(db: Database, **filters: Any) -> list[str]:
+    """The ids of the runs that match."""
+    wanted = RunFilters(**filters)
+    return [row["id"] for row in db.read(lambda tx: listing.list_runs(tx, wanted, Window())).rows]
+
+
+def test_a_tag_is_found_as_a_whole_and_not_as_a_part(db: Database) -> None:
+    plant(db, run_row("run_a", tags=["rack-7"]), run_row("run_b", tags=["rack-70"]), run_row("run_c"))
+    assert found(db, tags=("rack-7",)) == ["run_a"]
+    assert found(db, tags=('" OR 1=1 --',)) == []
+
+
+def test_a_run_waits_when_it_says_so_or_nobody_takes_its_message(db: Database) -> None:
+    now = db.read(lambda tx: tx.now)
+    plant(
+        db,
+        run_row("run_hook", waiting_on={"kind": "hook"}),
+        run_row("run_worker", expect_since=now - 60_000),
+        run_row("run_soon", expect_since=now),
+        run_row("run_ended", status="failed", completed_at=T0, waiting_on={"kind": "hook"}),
+    )
+    assert sorted(found(db, waiting=True)) == ["run_hook", "run_worker"]
+    assert sorted(found(db, waiting=False)) == ["run_ended", "run_soon"]
+
+
+def test_since_finds_what_was_created_before_and_began_later(db: Database) -> None:
+    plant(
+        db,
+        run_row("run_old", completed_at=T0 + 10, status="completed"),
+        run_row("run_queued_long", started_at=T0 + 900_000, completed_at=T0 + 950_000, status="completed"),
+        run_row("run_open", started_at=T0 + 900_000),
+        run_row("run_new", created_at=T0 + 800_000, started_at=None),
+    )
+    assert found(db, since=T0 + 800_000) == ["run_new", "run_queued_long", "run_open"]
+    assert found(db, until=T0 + 800_000) == ["run_old"]
+
+
+def test_a_total_beyond_ten_thousand_is_an_estimate_that_is_near(db: Database) -> None:
+    rows = [run_row(f"run_{n:05}", created_at=T0 + n * 1000) for n in range(EXACT_TOTAL + 2_000)]
+    plant(db, *rows)
+    page = db.read(lambda tx: listing.list_runs(tx, RunFilters(), Window(limit=1)))
+    assert page.estimated
+    assert abs(page.total - len(rows)) < len(rows) * 0.05
+
+
+def test_times_are_nearest_rank_by_type_and_overall(db: Database) -> None:
+    ended = {"status": "completed", "started_at": T0}
+    plant(db, *(run_row(f"run_{n}", completed_at=T0 + n * 100, **ended) for n in range(1, 11)))
+    plant(db, run_row("run_x", type="server.provision", completed_at=T0 + 5_000, **ended))
+    period = Period(since=T0, until=T0 + 10_000)
+    overall = db.read(lambda tx: metrics.durations(tx, period, by_type=False))[None]
+    by_type = db.read(lambda tx: metrics.durations(tx, period, by_type=True))
+    assert overall == {"p50Ms": 600, "p90Ms": 1000, "p99Ms": 5000, "avgMs": 955}
+    assert by_type["server.inspect"] == {"p50Ms": 500, "p90Ms": 900, "p99Ms": 1000, "avgMs": 550}
+    assert set(by_type["server.provision"].values()) == {5000}
+
+
+def test_reasons_of_failure_come_by_number_and_then_by_code(db: Database) -> None:
+    codes = ("B", "A", "C", "C", None)
+    ended = {"status": "failed", "completed_at": T0 + 1}
+    plant(db, *(run_row(f"run_{n}", error_code=code, **ended) for n, code in enumerate(codes)))
+    reasons = db.read(lambda tx: metrics.failures(tx, Period(since=T0, until=T0 + 10)))
+    assert [(row["code"], row["count"]) for row in reasons] == [
+        ("C", 2),
+        ("A", 1),
+        ("B", 1),
+        ("INTERNAL_ERROR", 1),
+    ]
+
+
+def test_parts_of_names_are_taken_literally(db: Database) -> None:
+    given = {"tenant_id": "default", "protocol": "ipmi", "state": "available", "created_at": T0}
+    rows = [
+        {**given, "id": f"srv_{n}", "bmc_address": f"10.0.0.{n}", "display_name": name}
+        for n, name in enumerate(("50%_off", "50 off", "Fifty"))
+    ]
+    db.write(lambda tx: tx.execute(insert(tables.server), rows))
+    parts = {"50%": ["50%_off"], "%_": ["50%_off"], "FIFTY": ["Fifty"], "\\": []}
+    for part, names in parts.items():
+        wanted = ServerFilters(q=part)
+        page = db.read(lambda tx, w=wanted: listing.list_servers(tx, w, Window()))  # type: ignore[misc]
+        assert [row["display_name"] for row in page.rows] == names
+
+
+def test_a_request_is_noted_once(db: Database) -> None:
+    place = ("usr_a", "/v1/servers", "k")
+
+    def twice(tx: Tx) -> list[bool]:
+        return [requests.open_(tx, *place, "hash"), requests.open_(tx, *place, "hash")]
+
+    assert db.write(twice) == [True, False]
+    assert db.read(lambda tx: requests.find(tx, *place)) is not None
+
+
+def test_old_answers_are_dropped(db: Database) -> None:
+    place = ("usr_a", "/v1/servers", "k")
+    db.write(lambda tx: requests.open_(tx, *place, "hash"))
+    assert db.write(lambda tx: requests.forget_before(tx, tx.now - 1_000)) == 0
+    assert db.write(lambda tx: requests.forget_before(tx, tx.now + 1_000)) == 1
