@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.errors import InvalidStateTransition, StepError
+from tasks.step import Again
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, POLLS, fails
-from tasks.step import Again
 
 
 def queued(driver: Driver) -> str:
@@ -85,7 +85,7 @@ def test_a_cancelled_run_undoes_what_it_did(
 
     driver.cancel(run_id, reason="not needed")
     assert driver.finish(run_id) == "cancelled"
-    assert DONE == back
+    assert back == DONE
 
 
 @pytest.mark.parametrize(

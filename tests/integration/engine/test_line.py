@@ -41,7 +41,7 @@ def test_a_step_that_fails_for_a_while_is_tried_again_after_a_wait(driver: Drive
     assert driver.run(run_id)["status"] == "waiting"
     assert driver.run(run_id)["waiting_on"]["kind"] == "timer"
     assert driver.finish(run_id) == "completed"
-    assert DONE == ["first", *["second"] * (failures + 1), "third"]
+    assert ["first", *["second"] * (failures + 1), "third"] == DONE
 
 
 def test_an_exhausted_step_turns_the_run_back_in_reverse_order(driver: Driver) -> None:

@@ -1,0 +1,287 @@
+"""Everything at any time: random requests, losses, doubles, deaths and operators; the doctor looks after each."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from app.domain.errors import Permanent, Rejected, StepError
+from app.domain.states import NEEDS_OPERATOR, TERMINAL
+from app.engine import wake
+from app.record import doctor, locks, runs, timers
+from app.record.session import Database
+from tasks.step import Again, Happened, NothingHappened
+from tests import probes
+from tests.driver import Driver
+
+EXAMPLES, STEPS = 40, 40  # The same ones in each run: they are derived from the machine itself.
+BODIES = ("first", "second", "third", "once", "job", "poll", "visit 1", "visit 2", "visit x")
+UNDOS = ("undo first", "undo second", "undo third", "unvisit 1", "abort job")
+ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
+FINAL = TERMINAL | NEEDS_OPERATOR | {"paused"}
+
+
+class Died(BaseException):
+    """The worker is gone, in the middle of a body."""
+
+
+class Refused(StepError):
+    """Nothing happened."""
+
+    nothing_happened = True
+
+
+class Engine(RuleBasedStateMachine):
+    """Rules are what may happen; each leaves rows in which the doctor finds nothing."""
+
+    db: ClassVar[Database]
+    tenants: ClassVar[Iterator[int]] = count(1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        probes.reset()
+        self.db.tenant = f"machine-{next(self.tenants)}"
+        self.driver = Driver(self.db)
+        self.runs: list[str] = []
+        self.tokens: list[str] = []
+
+    @rule(
+        type_=st.sampled_from(["probe.line", "probe.once", "probe.job", "probe.group", "probe.locked"]),
+        on_failure=st.sampled_from(["compensate", "hold"]),
+        resource=st.sampled_from(["p1", "p2"]),
+    )
+    def start(self, type_: str, on_failure: str, resource: str) -> None:
+        """Somebody asks for a run."""
+        locked = {"resource_id": resource, "on_conflict": "queue"} if type_ == "probe.locked" else {}
+        self.runs.append(self.driver.start(type_, on_failure=on_failure, **locked))
+
+    @rule(
+        items=st.sampled_from([[], [1], [1, 2], [1, 2, 3]]),
+        join=st.sampled_from(["all", "any", "collect", "two"]),
+        limit=st.sampled_from([None, 1, 2]),
+        on_failure=st.sampled_from(["compensate", "hold"]),
+    )
+    def start_map(self, items: list[int], join: str, limit: int | None, on_failure: str) -> None:
+        """Somebody asks for a run over a list."""
+        given = {"items": items, "join": join, "limit": limit}
+        self.runs.append(self.driver.start("probe.map", given, on_failure=on_failure))
+
+    @precondition(lambda self: self.driver.waiting)
+    @rule(place=st.integers(0, 5))
+    def deliver(self, place: int) -> None:
+        """A worker takes a message, in any order, and perhaps dies."""
+        self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
+        self.alive(self.driver.deliver)
+
+    @precondition(lambda self: self.driver.waiting)
+    @rule()
+    def deliver_all(self) -> None:
+        """Workers take all messages."""
+        while self.driver.waiting:
+            self.alive(self.driver.deliver)
+
+    @precondition(lambda self: self.driver.waiting)
+    @rule(place=st.integers(0, 5), twice=st.booleans())
+    def lose_or_double_a_message(self, place: int, twice: bool) -> None:
+        """The broker forgets a message, or keeps it twice."""
+        self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
+        if twice:
+            self.driver.waiting.append(self.driver.waiting[0])
+        else:
+            self.driver.waiting.popleft()
+
+    @rule(
+        what=st.sampled_from(BODIES + UNDOS),
+        kind=st.sampled_from(
+            [
+                "fails",
+                "fails for good",
+                "refused",
+                "dies",
+                "lost",
+                "cancel",
+                "kill",
+                "abandon",
+                "pause",
+                "others",
+                "hook",
+            ]
+        ),
+    )
+    def trouble(self, what: str, kind: str) -> None:
+        """The next time this body runs, this happens in it."""
+
+        def happen(ctx: Any) -> None:
+            probes.BEFORE.pop(what, None)
+            self.happen(kind, ctx)
+
+        probes.BEFORE[what] = happen
+
+    @rule(polls=st.integers(1, 2), seen=st.sampled_from([None, Happened(), NothingHappened()]))
+    def world(self, polls: int, seen: Any) -> None:
+        """What polls and observations will say."""
+        probes.POLLS[:] = [Again("on it")] * polls
+        probes.SEEN[:] = [] if seen is None else [seen]
+
+    @precondition(lambda self: self.runs)
+    @rule(
+        place=st.integers(0, 9),
+        purpose=st.sampled_from(["retry", "poll", "retry", "poll", "hold", "deadline"]),
+    )
+    def fire(self, place: int, purpose: str) -> None:
+        """Time passes for one run."""
+        self.driver.fire(self.chosen(place), purpose)
+
+    @precondition(lambda self: self.runs)
+    @rule(place=st.integers(0, 9), mode=st.sampled_from(["graceful", "kill", "abandon"]))
+    def cancel(self, place: int, mode: str) -> None:
+        """Somebody cancels a run."""
+        self.allowed(lambda: self.driver.cancel(self.chosen(place), mode=mode))
+
+    @precondition(lambda self: self.runs)
+    @rule(place=st.integers(0, 9), action=st.sampled_from(ACTIONS))
+    def act(self, place: int, action: str) -> None:
+        """An operator does something."""
+        self.allowed(lambda: self.driver.act(self.chosen(place), action))
+
+    @precondition(lambda self: self.stuck())
+    @rule(place=st.integers(0, 9), action=st.sampled_from(ACTIONS[:4]))
+    def help(self, place: int, action: str) -> None:
+        """An operator looks after a run that needs one."""
+        stuck = self.stuck()
+        self.allowed(lambda: self.driver.act(stuck[place % len(stuck)], action))
+
+    @precondition(lambda self: self.runs)
+    @rule(
+        place=st.integers(0, 9),
+        start=st.sampled_from([None, "second", "third", "each-item", "parallel", "earliest"]),
+    )
+    def retry(self, place: int, start: str | None) -> None:
+        """Somebody retries a run."""
+        how: dict[str, Any] = {"earliest": True} if start == "earliest" else {"from_step": start}
+        fresh = self.allowed(lambda: self.driver.retry(self.chosen(place), **how))
+        if fresh is not None:
+            self.runs.append(fresh)
+
+    @precondition(lambda self: self.runs)
+    @rule(place=st.integers(0, 9), payload=st.integers(0, 1))
+    def hook(self, place: int, payload: int) -> None:
+        """A hook is opened for an operation, or one is called."""
+        run_id = self.chosen(place)
+        row = self.driver.steps(run_id).get("job")
+        if row is not None and row["status"] not in ("completed", "cancelled") and not self.ended(run_id):
+            self.tokens.append(self.driver.open_hook(run_id, "job"))
+        if self.tokens:
+            self.allowed(lambda: self.driver.call_hook(self.tokens[place % len(self.tokens)], payload))
+
+    @rule()
+    def reconcile(self) -> None:
+        """A reconciler looks at everything, long after."""
+        for run_id in self.runs:
+            for row in self.db.read(lambda tx, r=run_id: runs.all_steps(tx, r)):  # type: ignore[misc]
+                if row["status"] == "running":
+                    self.driver.lose(run_id, row["key"], row["phase"])
+        for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, 10)):
+            self.driver.ring(self.db.write(lambda tx, r=resource: wake.grant_waiting(tx, r)))  # type: ignore[misc]
+        self.driver.find_lost()
+
+    @invariant()
+    def healthy(self) -> None:
+        """The doctor finds nothing."""
+        assert self.db.read(doctor.findings) == []
+
+    def teardown(self) -> None:
+        """When nothing goes wrong any more, every run ends, or needs an operator, or is paused by one."""
+        probes.BEFORE.clear()
+        probes.POLLS.clear()
+        for _ in range(200):
+            self.driver.drain()
+            self.reconcile()
+            fired = [self.driver.fire(run_id) for run_id in self.runs]
+            if not self.driver.waiting and not any(fired):
+                break
+        for run_id in self.runs:
+            assert self.settled(run_id), (self.driver.run(run_id), self.driver.events(run_id))
+        self.healthy()
+        late = self.db.read(lambda tx: [t for run_id in self.runs for t in timers.open_of(tx, run_id)])
+        assert {one["purpose"] for one in late} <= {"hold", "deadline"}
+
+    def settled(self, run_id: str) -> bool:
+        """Whether a run stands as it may stand when nothing moves any more."""
+        run = self.driver.run(run_id)
+        if run["status"] == "lock_waiting":
+            holder = self.driver.holder(f"probe/{run['resource_id']}")
+            return holder is not None and self.driver.status(holder) in FINAL - TERMINAL
+        return run["status"] in FINAL
+
+    def chosen(self, place: int) -> str:
+        """One of the runs, the newest first."""
+        return self.runs[-1 - place % len(self.runs)]
+
+    def ended(self, run_id: str) -> bool:
+        """Whether a run is over."""
+        return self.driver.run(run_id)["completed_at"] is not None
+
+    def stuck(self) -> list[str]:
+        """The runs that need an operator."""
+        return [run_id for run_id in self.runs if self.driver.status(run_id) in NEEDS_OPERATOR]
+
+    def alive(self, work: Callable[[], Any]) -> None:
+        """Do something that a worker does, who may die."""
+        try:
+            work()
+        except Died:
+            return
+
+    def allowed(self, work: Callable[[], Any]) -> Any:
+        """Do what somebody asks for; a refusal is an answer."""
+        try:
+            return work()
+        except Rejected:
+            return None
+
+    def happen(self, kind: str, ctx: Any) -> None:
+        """What goes wrong inside a body."""
+        raised = {"fails": StepError, "fails for good": Permanent, "refused": Refused, "dies": Died}
+        if kind in raised:
+            raise raised[kind]("told to")
+        if kind == "lost":
+            self.driver.lose(ctx.run_id, ctx.step, ctx.phase)
+        elif kind in ("cancel", "kill", "abandon"):
+            mode = "graceful" if kind == "cancel" else kind
+            self.allowed(lambda: self.driver.cancel(ctx.run_id, mode=mode))
+        elif kind == "pause":
+            self.allowed(lambda: self.driver.act(ctx.run_id, "pause"))
+        elif kind == "others":
+            self.alive(self.driver.deliver)
+        elif self.tokens:
+            self.allowed(lambda: self.driver.call_hook(self.tokens[-1], 1))
+
+
+@pytest.mark.sqlite
+@pytest.mark.timeout(300)
+def test_nothing_that_may_happen_breaks_an_invariant(database_of: Callable[[str], str]) -> None:
+    Engine.db = Database(database_of("sqlite"), "machine")
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    run_state_machine_as_test(
+        Engine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            derandomize=True,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=checks,
+        ),
+    )
+    Engine.db.dispose()
