@@ -1,0 +1,132 @@
+"""The real tasks in a real worker: doubled messages, and what `celery -A tasks` tells an operator."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from celery import Celery
+
+from app.config import Settings
+from app.domain.ids import new_id
+from app.engine import accept
+from app.engine.journal import Bell
+from app.record import runs
+from app.record.doctor import findings
+from app.record.session import Database
+from app.wiring import celery_app
+from chains import canvas
+from tests import probes
+from tests.conftest import Databases
+from tests.integration.celery.workers import Worker, said
+from tests.servers import KeyValue, until
+
+LINE = probes.line.name  # Accepted here and run in the worker.
+
+
+@pytest.fixture(scope="module")
+def settings(
+    broker: KeyValue, databases: Callable[[str], Databases], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """The shipped settings, on this broker and a database."""
+    url = databases("sqlite").fresh()
+    yield Settings(redis_url=broker.url, database_url=url, state_dir=str(tmp_path_factory.mktemp("state")))
+    databases("sqlite").drop(url)
+
+
+@pytest.fixture(scope="module")
+def worker(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker of the service that also knows the types of the probes."""
+    more = ("--include", "tests.probes")
+    started = Worker(settings, tmp_path_factory.mktemp("worker"), "tasks", processes=3, more=more)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def db(settings: Settings) -> Iterator[Database]:
+    """The database of the worker."""
+    opened = Database(settings.database)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def app(settings: Settings, worker: Worker) -> Iterator[Celery]:
+    """A publisher, while the worker is there."""
+    with celery_app(settings, worker=False) as made:
+        yield made
+
+
+def accepted(db: Database, type_: str) -> Bell:
+    """A run that nobody has rung for yet."""
+    order = accept.Order(type=type_, input={})
+    hints = db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test")).hints
+    (bell,) = [hint for hint in hints if isinstance(hint, Bell)]
+    return bell
+
+
+def publish(app: Celery, bell: Bell) -> None:
+    """Send a bell's chain."""
+    canvas.publish(
+        app, run_id=bell.run_id, type_=bell.type, phase=bell.phase, gen=bell.gen, segments=bell.segments
+    )
+
+
+def status(db: Database, run_id: str) -> str:
+    """The run's status."""
+    return str((db.read(lambda tx: runs.read_run(tx, run_id)) or {})["status"])
+
+
+def test_a_message_that_comes_five_times_does_its_work_once(app: Celery, db: Database) -> None:
+    bell = accepted(db, LINE)
+    for _ in range(5):
+        publish(app, bell)
+    until(lambda: status(db, bell.run_id) == "completed", 20)
+    begun = [
+        one["step"]
+        for one in db.read(lambda tx: runs.events_of(tx, bell.run_id))
+        if one["type"] == "step.started"
+    ]
+    assert begun == ["first", "second", "third"]
+    assert db.read(findings) == []
+
+
+def test_a_message_about_a_run_that_is_not_there_does_no_harm(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    bell = accepted(db, LINE)
+    nobody = Bell(run_id=new_id("run"), type=bell.type, phase="forward", gen=1, segments=bell.segments)
+    publish(app, nobody)
+    publish(app, bell)
+    until(lambda: status(db, bell.run_id) == "completed", 20)
+    assert "dropped: unknown run" in worker.log
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (("status",), ("contract@", "1 node online")),
+        (("inspect", "active"), ("contract@", "- empty -")),
+        (("inspect", "stats"), ('"prefetch_count": 3', '"processes"')),
+        (("inspect", "registered"), ("windlass.link", "windlass.on_error")),
+        (("inspect", "active_queues"), ("'name': 'default'", "'name': 'bmc'")),
+        (("report",), ("software -> celery:5.6.3", "kombu:5.6.2")),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_the_celery_command_tells_the_truth(
+    app: Celery, settings: Settings, words: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    told = said(settings, "celery", "-A", "tasks", *words)
+    assert told.returncode == 0, told.stderr
+    assert not [word for word in shown if word not in told.stdout], told.stdout
+
+
+def test_the_celery_command_does_not_show_the_password_of_the_broker(settings: Settings) -> None:
+    guarded = replace(settings, redis_url="redis://:hunter-two@127.0.0.1:1/0")
+    told = said(guarded, "celery", "-A", "tasks", "report")
+    assert "redis://" in told.stdout
+    assert "hunter-two" not in told.stdout + told.stderr
