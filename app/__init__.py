@@ -9,8 +9,11 @@ if TYPE_CHECKING:
 
 
 def create_app(world: "World | None" = None) -> "Flask":
-    """The API as a WSGI application; without a world it is wired from the environment, when first needed."""
-    # Late, so that a worker or a command that imports this package does not load the API.
-    from app.api.application import build
+    """The API as a WSGI application; without a world it is wired from the environment, when first needed.
 
-    return build(world)
+    Raises `SettingsError` where the environment would let others reach it and there is no API key.
+    """
+    # Late, so that a worker or a command that imports this package does not load the API.
+    from app.api.application import build, guarded
+
+    return guarded() if world is None else build(world)

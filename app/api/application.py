@@ -1,10 +1,12 @@
 """The Flask application: the families, what surrounds each request, and the OpenAPI document."""
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
 
+from app import logs
 from app.api import headers, idempotency, keys, problems
 from app.api.bodies import MEBIBYTE
 from app.api.context import LazyWorld
@@ -22,10 +24,22 @@ from app.api.stream import Places
 from app.api.types.views import types
 from app.api.webhooks.views import webhooks
 from app.config import load
+from app.domain.errors import Unavailable
 from app.services.world import World
 from app.wiring import wire
 
 FAMILIES = (runs, metrics, types, locks, servers, pools, hooks, webhooks, health, docs)
+
+
+def guarded() -> Flask:
+    """The application on the environment, refused where it would stand open (see `keys.refuse_unsafe`)."""
+    settings = load()
+    logs.configure(settings.log_level)
+    if not settings.loopback_only:
+        # While the database is away nobody gets in either: without a known key every request is refused.
+        with suppress(Unavailable):
+            keys.refuse_unsafe(wire(settings))
+    return build()
 
 
 def build(world: World | None = None) -> Flask:

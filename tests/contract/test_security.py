@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
 from app.api.family import PUBLIC
 from app.api.keys import check, refuse_unsafe
 from app.auth.keys import SCOPES
@@ -141,6 +142,18 @@ def test_a_service_that_others_reach_refuses_to_start_without_a_key(world: World
     exposed = replace(world, settings=replace(world.settings, host="0.0.0.0"))
     with pytest.raises(SettingsError, match="windlass key create"):
         refuse_unsafe(exposed)
+
+
+def test_a_server_process_that_stands_open_does_not_come_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
+) -> None:
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("WINDLASS_STATE_DIR", str(world.settings.state))
+    with pytest.raises(SettingsError, match="without any API key"):
+        create_app()
+    keys.create(world, "first", ["admin"])
+    assert create_app().test_client().get("/v1/workflows/runs").status_code == 401
 
 
 def test_with_a_key_or_on_loopback_it_starts(world: World) -> None:
