@@ -52,6 +52,7 @@ class Settings:
     soft_shutdown_s: int = 25  # Seconds that running steps get to end when a worker is stopped.
     webhook_allow: str = ""  # Comma-separated networks or hosts that webhooks may reach although private.
     webhook_allow_http: bool = False  # Whether webhook URLs may use plain http.
+    boot_url: str = ""  # Base URL of the boot service that installs operating systems.
     bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.

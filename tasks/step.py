@@ -218,4 +218,3 @@ def _spec(
         timeout_ms=duration_ms(timeout),
         alone=alone,
     )
-

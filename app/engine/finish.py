@@ -10,9 +10,7 @@ from app.record import hooks, runs, timers
 EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
 
 
-def finish(
-    j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False
-) -> None:
+def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
     j.become(
         status,

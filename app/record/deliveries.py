@@ -97,14 +97,19 @@ def under_way(tx: Tx, webhook_id: str) -> bool:
 
 
 def begin_attempt(tx: Tx, delivery_id: str, attempt: int) -> None:
-    """Note that an attempt is made; one that was never ended before it is known as lost from now on."""
-    tried = delivery_attempt
-    open_ = (tried.c.status.is_(None), tried.c.error.is_(None))
-    where = (tried.c.tenant_id == tx.tenant, tried.c.delivery_id == delivery_id)
+    """Note that an attempt is made."""
     if attempt > 1:
-        tx.execute(update(tried).where(*where, *open_).values(error=LOST))
+        lose_attempts(tx, delivery_id)
     values = {"tenant_id": tx.tenant, "delivery_id": delivery_id, "attempt": attempt, "at": tx.now}
-    tx.execute(insert(tried), values)
+    tx.execute(insert(delivery_attempt), values)
+
+
+def lose_attempts(tx: Tx, delivery_id: str) -> None:
+    """Note that attempts which never ended are lost."""
+    tried = delivery_attempt
+    where = (tried.c.tenant_id == tx.tenant, tried.c.delivery_id == delivery_id)
+    open_ = (tried.c.status.is_(None), tried.c.error.is_(None))
+    tx.execute(update(tried).where(*where, *open_).values(error=LOST))
 
 
 def end_attempt(tx: Tx, delivery_id: str, attempt: int, facts: Mapping[str, Any]) -> None:

@@ -13,7 +13,9 @@ Row = dict[str, Any]
 
 def insert_webhook(tx: Tx, values: Mapping[str, Any], events: Iterable[str]) -> None:
     """Store an endpoint with the events that it is told of, spelled out."""
-    tx.execute(insert(webhook), {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now, **values})
+    tx.execute(
+        insert(webhook), {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now, **values}
+    )
     _subscribe(tx, values["id"], values.get("run_id"), events)
 
 

@@ -1,0 +1,52 @@
+"""The callback of one run: an endpoint that is told of this run alone (contract 1, A.10)."""
+
+import socket
+
+from app.auth.keys import Principal
+from app.domain.errors import ValidationFailed
+from app.domain.ids import new_id
+from app.record import webhooks
+from app.record.session import Tx
+from app.services import signing_secrets
+from app.services.world import World
+from app.webhooks.guard import Allow, judge
+
+EVENTS = ("run.started", "run.completed", "run.failed", "run.cancelled")
+PUBLIC = "1.1.1.1"
+
+
+def check(world: World, url: str) -> None:
+    """Raise `ValidationFailed` on ``callbackUrl`` when it can never be called.
+
+    No name is looked up: a request shall not wait for a resolver. Each delivery judges the addresses.
+    """
+    try:
+        judge(url, Allow.of(world.settings), _spelled_out)
+    except ValidationFailed as error:
+        raise ValidationFailed.of("callbackUrl", error.details["fields"]["url"]) from error
+
+
+def attach(tx: Tx, world: World, principal: Principal, run_id: str, url: str) -> None:
+    """Give a run its callback, in the transaction that accepts the run and before its first event.
+
+    The same run gets it once. Raises `ValidationFailed` on ``callbackUrl``.
+    """
+    check(world, url)
+    if webhooks.callback_of(tx, run_id) is not None:
+        return
+    webhook_id = new_id("whk")
+    key_id = webhooks.key_that_signs(tx, principal.name)
+    own = None
+    if key_id is None:
+        own = signing_secrets.sealed(world, webhook_id, signing_secrets.local_secret(world))
+    values = {"id": webhook_id, "url": url, "events": list(EVENTS), "active": True, "run_id": run_id}
+    webhooks.insert_webhook(tx, {**values, "key_id": key_id, "secret": own}, EVENTS)
+
+
+def _spelled_out(host: str, port: int) -> list[str]:
+    """The address that a numeric host spells; a name stands for a public one until it is called."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return [PUBLIC]
+    return [str(one[4][0]) for one in found]

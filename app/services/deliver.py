@@ -1,0 +1,167 @@
+"""Deliver a webhook: claim the delivery, post it, settle it under the same fence.
+
+1. Claim: the message's fence must be the row's. The fence grows, the attempt is counted and becomes a row.
+2. Post: outside any transaction, for at most 20 seconds of the lease.
+3. Settle: delivered, pending until the schedule's next moment, or dead. A worker that was taken for lost
+   finds another fence and changes nothing; that its attempt was made stays on record.
+
+Only the first ring comes from the transaction of the event; later ones come from the reconciler, which
+reads in SQL what is due. An endpoint that is failing gets one delivery at a time, so that a receiver that
+hangs does not hold every worker.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.auth.seal import SealRefused
+from app.config import SettingsError
+from app.record import deliveries, webhooks
+from app.record.session import Tx
+from app.services import signing_secrets
+from app.services.letter import body_of
+from app.services.world import World
+from app.webhooks import send
+from app.webhooks.guard import Allow
+from app.webhooks.schedule import SCHEDULE_MS, next_delay
+from app.webhooks.send import Attempt
+from app.webhooks.signing import sign
+
+log = structlog.get_logger(__name__)
+Row = dict[str, Any]
+LEASE_MS = 60_000  # Three times what an attempt can take.
+PUT_OFF_MS = 10_000  # How long a delivery to a failing endpoint waits for the one under way.
+SETTLE_PATIENCE_S = 60.0
+GONE = "the endpoint answered 410 Gone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A delivery that this worker alone may settle."""
+
+    id: str
+    webhook_id: str
+    url: str
+    body: str
+    secrets: list[tuple[str, str]]  # Sealed, each with the id of its owner.
+    attempt: int
+    tries: int
+    fence: int
+    at: int  # When the attempt began, by the database's clock.
+
+
+def deliver(world: World, delivery_id: str, fence: int) -> str:
+    """Make one attempt; returns in a word how it ended. A message that is late or doubled is dropped."""
+    claimed = world.db.write(lambda tx: claim(tx, delivery_id, fence))
+    if isinstance(claimed, str):
+        return claimed
+    made = attempt(world, claimed)
+    word = world.db.write(lambda tx: settle(tx, claimed, made), patience_s=SETTLE_PATIENCE_S)
+    log.info(
+        "webhook.attempted", delivery=delivery_id, attempt=claimed.attempt, status=made.status, word=word
+    )
+    return word
+
+
+def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
+    """Take a delivery on, or say in a word why not."""
+    row = deliveries.lock_delivery(tx, delivery_id)
+    if row is None or row["fence"] != fence or row["status"] != "pending":
+        return "dropped"
+    endpoint = webhooks.read_webhook(tx, row["webhook_id"])
+    assert endpoint is not None, "deliveries are deleted together with their endpoint"
+    if row["tries"] >= len(SCHEDULE_MS):
+        return _die(tx, row)
+    if not endpoint["active"]:
+        return _refuse(tx, row)
+    if endpoint["failing_since"] is not None and deliveries.under_way(tx, endpoint["id"]):
+        deliveries.change_delivery(tx, row["id"], {"next_at": tx.now + PUT_OFF_MS})
+        return "put off"
+    taken = {
+        "status": "delivering",
+        "fence": row["fence"] + 1,
+        "attempt": row["attempt"] + 1,
+        "tries": row["tries"] + 1,
+        "body": row["body"] or body_of(tx, row),
+        "lease_until": tx.now + LEASE_MS,
+    }
+    deliveries.change_delivery(tx, row["id"], taken)
+    deliveries.begin_attempt(tx, row["id"], taken["attempt"])
+    return _claimed(tx, {**row, **taken}, endpoint)
+
+
+def attempt(world: World, claimed: Claimed) -> Attempt:
+    """Sign and post; the signature's time is the attempt's."""
+    try:
+        secrets = signing_secrets.opened(world, claimed.secrets)
+    except (SealRefused, SettingsError) as error:
+        log.error("webhook.sealed", webhook=claimed.webhook_id, error=error.message)
+        return Attempt(latency_ms=0, error="the secret of the endpoint cannot be opened", verdict="retry")
+    body = claimed.body.encode()
+    headers = sign(secrets, claimed.id, claimed.at // 1000, body)
+    return send.deliver(claimed.url, Allow.of(world.settings), headers, body)
+
+
+def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
+    """Write down what became of an attempt; returns delivered, retry, dead or late."""
+    facts = {
+        "status": made.status,
+        "latency_ms": made.latency_ms,
+        "answer": made.answer,
+        "error": made.error,
+    }
+    deliveries.end_attempt(tx, claimed.id, claimed.attempt, facts)
+    row = deliveries.lock_delivery(tx, claimed.id)
+    if row is None or row["fence"] != claimed.fence:
+        return "late"
+    if made.verdict == "delivered":
+        webhooks.recovered(tx, claimed.webhook_id)
+        return _end(tx, claimed.id, "delivered", delivered_at=tx.now)
+    webhooks.failing(tx, claimed.webhook_id)
+    if made.verdict == "gone":
+        off = {"active": False, "disabled_reason": GONE}
+        webhooks.change_webhook(tx, claimed.webhook_id, off)
+        return _end(tx, claimed.id, "dead")
+    pause = next_delay(claimed.tries, random.random, made.retry_after_ms)
+    if pause is None:
+        return _end(tx, claimed.id, "dead")
+    # The fence grows here too: a message that was sent because this worker seemed lost is void.
+    again = {"status": "pending", "next_at": tx.now + pause, "lease_until": None, "fence": row["fence"] + 1}
+    deliveries.change_delivery(tx, claimed.id, again)
+    return "retry"
+
+
+def _claimed(tx: Tx, row: Row, endpoint: Row) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        webhook_id=endpoint["id"],
+        url=endpoint["url"],
+        body=row["body"],
+        secrets=signing_secrets.in_force(tx, endpoint),
+        attempt=row["attempt"],
+        tries=row["tries"],
+        fence=row["fence"],
+        at=tx.now,
+    )
+
+
+def _end(tx: Tx, delivery_id: str, status: str, **facts: Any) -> str:
+    over = {"status": status, "next_at": None, "lease_until": None}
+    deliveries.change_delivery(tx, delivery_id, {**over, **facts})
+    return status
+
+
+def _die(tx: Tx, row: Row) -> str:
+    """The worker of the last attempt was lost."""
+    deliveries.lose_attempts(tx, row["id"])
+    return _end(tx, row["id"], "dead")
+
+
+def _refuse(tx: Tx, row: Row) -> str:
+    """Nobody is told of anything at an endpoint that was switched off; the attempt says so."""
+    number = row["attempt"] + 1
+    deliveries.begin_attempt(tx, row["id"], number)
+    deliveries.end_attempt(tx, row["id"], number, {"error": "the endpoint is switched off"})
+    return _end(tx, row["id"], "dead", attempt=number)

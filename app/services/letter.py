@@ -1,0 +1,77 @@
+"""What a webhook says: ``{type, timestamp, data}``, the run as it was right after the event (contract 1, A.10)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain.clock import rfc3339
+from app.domain.fold import fold
+from app.record import runs
+from app.record.session import Tx
+from app.services import present
+
+Row = Mapping[str, Any]
+TEST = "webhook.test"
+# What went in and came out of a run may be anybody's business, and stays here; readers with a key get it.
+PRIVATE = ("input", "output", "allowedActions")
+
+
+def body_of(tx: Tx, delivery: Row) -> str:
+    """The body of a delivery; every attempt sends it as it is rendered the first time."""
+    if delivery["run_id"] is None:
+        return _said(delivery["event"], delivery["created_at"], {"webhookId": delivery["webhook_id"]})
+    events = runs.events_of(tx, delivery["run_id"], delivery["seq"])
+    return _said(delivery["event"], events[-1]["at"], _run(tx, delivery["run_id"], events))
+
+
+def _said(type_: str, at: int, data: Mapping[str, Any]) -> str:
+    message = {"type": type_, "timestamp": rfc3339(at), "data": data}
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _run(tx: Tx, run_id: str, events: Sequence[Row]) -> dict[str, Any]:
+    """The run object of A.5 with ``seq``, and for an event of a step which step it was."""
+    row, last = runs.read_run(tx, run_id), events[-1]
+    assert row is not None, "deliveries are deleted together with their run"
+    state = fold(events)
+    steps = {(step["phase"], step["key"]): step for step in runs.all_steps(tx, run_id)}
+    then = [_step_then(steps[one["phase"], one["key"]], one) for one in state["steps"]]
+    shown = present.run_detail(_run_then(row, state), then, now=last["at"])
+    for name in ("steps", "compensation"):
+        shown[name] = [_public(step) for step in shown[name]]
+    step = {} if last["step"] is None else {"step": {"name": last["step"], "attempt": last["attempt"]}}
+    return {**_public(shown), "seq": last["seq"], **step}
+
+
+def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
+    error = state["error"] or {}
+    return {
+        **row,
+        "status": state["status"],
+        "started_at": state["startedAt"],
+        "completed_at": state["completedAt"],
+        "cancel_requested_at": (state["cancelRequested"] or {}).get("at"),
+        "error_code": error.get("code"),
+        "error_message": error.get("message"),
+        "error_step": error.get("step"),
+        "waiting_on": None,
+        "expect_since": None,
+    }
+
+
+def _step_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "status": state["status"],
+        "attempt": state["attempt"],
+        "error": state["error"],
+        "progress": None,
+        "retry_at": state["dueAt"],
+        "first_started_at": state["startedAt"],
+        "completed_at": state["completedAt"],
+        "compensated_at": state["compensatedAt"],
+    }
+
+
+def _public(shown: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shown.items() if name not in PRIVATE}
