@@ -12,8 +12,9 @@ from app.domain.ids import request_id
 
 def begin() -> None:
     """Give the request its id; the access log, the header and ``meta`` carry it."""
-    g.request_id = request_id(world().settings.region)
     g.meta = {}
+    g.request_id = request_id("local")  # For the case that the settings cannot be had.
+    g.request_id = request_id(world().settings.region)
 
 
 def meta() -> dict[str, Any]:

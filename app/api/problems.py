@@ -9,6 +9,7 @@ from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.api import envelope
+from app.api.bodies import MEBIBYTE
 from app.domain.errors import (
     MethodNotAllowed,
     NotAcceptable,
@@ -80,7 +81,7 @@ def _foreign(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     if isinstance(error, RequestEntityTooLarge):
-        return answer(PayloadTooLarge(limit=request.max_content_length))
+        return answer(PayloadTooLarge(f"The body has more than {MEBIBYTE} bytes.", limit=MEBIBYTE))
     kind = _FOREIGN.get(error.code or 500)
     if kind is None and (error.code or 500) < 500:
         return answer(ValidationFailed(error.description or "The request is not valid."))

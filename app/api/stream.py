@@ -52,9 +52,7 @@ class Places:
                 self._free.release()
 
 
-def frames(
-    world: World, run_id: str, after: int, leave: Callable[[], None], pause: Pause = time.sleep
-) -> Iterator[str]:
+def frames(world: World, run_id: str, after: int, pause: Pause = time.sleep) -> Iterator[str]:
     """The events after this one as text/event-stream, until the run ends or the database goes away."""
     try:
         yield "retry: 2000\n\n"
@@ -74,8 +72,6 @@ def frames(
                 pause(TURN_S)
     except Unavailable:
         return  # The client comes again with Last-Event-ID.
-    finally:
-        leave()
 
 
 def await_change(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -72,9 +73,16 @@ def test_an_empty_form_is_415_too(client: FlaskClient, world: World) -> None:
 
 
 def test_a_body_over_one_mebibyte_is_413(client: FlaskClient) -> None:
-    answer = client.post(RUNS, data=b" " * (MEBIBYTE + 1), content_type="application/json")
+    answer = client.post(RUNS, data=b" " * (MEBIBYTE + 2), content_type="application/json")
     body = problem(answer, 413, "PAYLOAD_TOO_LARGE")
     assert body["error"]["details"]["limit"] == MEBIBYTE
+
+
+def test_a_body_that_hides_its_length_is_413_too(client: FlaskClient) -> None:
+    hidden = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    raw = BytesIO(b"{}" + b" " * MEBIBYTE)
+    answer = client.post(RUNS, input_stream=raw, content_type="application/json", environ_overrides=hidden)
+    assert problem(answer, 413, "PAYLOAD_TOO_LARGE")["error"]["details"]["limit"] == MEBIBYTE
 
 
 def test_a_form_that_nobody_offers_is_406(client: FlaskClient) -> None:

@@ -126,9 +126,11 @@ def get_run_state(query: dict[str, Any], run_id: str) -> Any:
 def stream_run(run_id: str) -> Response:
     """The events of a run as they happen, after the one in `Last-Event-ID`, until the run ends."""
     show.row(run_id)
+    frames = stream.frames(world(), run_id, _last_seen())
     leave = current_app.extensions["windlass.places"].take()
-    frames = stream.frames(world(), run_id, _last_seen(), leave)
-    return Response(frames, mimetype=STREAM, headers={"X-Accel-Buffering": "no"})
+    response = Response(frames, mimetype=STREAM, headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(leave)  # Also when nobody ever reads it, as after HEAD.
+    return response
 
 
 def _last_seen() -> int:
