@@ -106,6 +106,7 @@ def retry(
 def _existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
     same = run_id if runs.read_run(tx, run_id) is not None else None
     if same is None and order.idempotency_key:
+        runs.enter_key(tx, order.idempotency_key)
         same = runs.run_with_key(tx, order.idempotency_key)
         if same is not None and runs.read_run(tx, same)["request_hash"] != request_hash(order):  # type: ignore[index]
             raise Conflict("the idempotency key was used for another request", run=same)

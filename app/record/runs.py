@@ -75,6 +75,13 @@ def change_run(tx: Tx, run_id: str, changes: Mapping[str, Any]) -> None:
     tx.execute(update(run).where(*_BY_ID), {"tenant": tx.tenant, "run_id": run_id, **changes})
 
 
+def enter_key(tx: Tx, idempotency_key: str) -> None:
+    """Keep everybody else from accepting a run under this key until this transaction ends."""
+    if tx.dialect == "postgresql":  # SQLite has one writer.
+        name = func.hashtextextended(f"{tx.tenant}/{idempotency_key}", 0)
+        tx.execute(select(func.pg_advisory_xact_lock(name)))
+
+
 def run_with_key(tx: Tx, idempotency_key: str) -> str | None:
     """The run that was accepted under this idempotency key."""
     where = (run.c.tenant_id == tx.tenant, run.c.idempotency_key == idempotency_key)
