@@ -147,6 +147,16 @@ class Driver:
             self.ring(self.db.write(lambda tx, where=where: redispatch(tx, *where)))  # type: ignore[misc]
         return len(lost)
 
+    def reconcile(self, run_ids: Iterable[str]) -> None:
+        """What a reconciler does long after: no worker lives any more, and no message is left."""
+        for run_id in run_ids:
+            for row in self.db.read(lambda tx, one=run_id: runs.all_steps(tx, one)):  # type: ignore[misc]
+                if row["status"] == "running":
+                    self.lose(run_id, row["key"], row["phase"])
+        for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, 100)):
+            self.ring(self.db.write(lambda tx, one=resource: wake.grant_waiting(tx, one)))  # type: ignore[misc]
+        self.find_lost()
+
     def cancel(self, run_id: str, **how: Any) -> None:
         """Ask a run to stop."""
         self._under_lock(run_id, lambda j: operate.cancel(j, "usr_test", **how))

@@ -1,4 +1,4 @@
-"""A run that holds what it has after a failure, and the ways out: resume, compensate, skip, resolve, expiry."""
+"""A run that holds what it has after a failure, and the ways out of that."""
 
 import pytest
 

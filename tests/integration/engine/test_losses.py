@@ -1,4 +1,4 @@
-"""What may be lost or doubled at any time: messages, workers, answers of the database. Nothing happens twice."""
+"""What may be lost or doubled at any time: messages, workers, answers. Nothing happens twice."""
 
 from typing import Any
 

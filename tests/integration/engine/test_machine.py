@@ -1,4 +1,4 @@
-"""Everything at any time: random requests, losses, doubles, deaths and operators; the doctor looks after each."""
+"""Everything at any time: requests, losses, doubles, deaths, operators; the doctor looks after each."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -17,8 +17,7 @@ from hypothesis.stateful import (
 
 from app.domain.errors import Permanent, Rejected, StepError
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
-from app.engine import wake
-from app.record import doctor, locks, runs, timers
+from app.record import doctor, timers
 from app.record.session import Database
 from tasks.step import Again, Happened, NothingHappened
 from tests import probes
@@ -187,13 +186,7 @@ class Engine(RuleBasedStateMachine):
     @rule()
     def reconcile(self) -> None:
         """A reconciler looks at everything, long after."""
-        for run_id in self.runs:
-            for row in self.db.read(lambda tx, r=run_id: runs.all_steps(tx, r)):  # type: ignore[misc]
-                if row["status"] == "running":
-                    self.driver.lose(run_id, row["key"], row["phase"])
-        for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, 10)):
-            self.driver.ring(self.db.write(lambda tx, r=resource: wake.grant_waiting(tx, r)))  # type: ignore[misc]
-        self.driver.find_lost()
+        self.driver.reconcile(self.runs)
 
     @invariant()
     def healthy(self) -> None:

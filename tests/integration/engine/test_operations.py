@@ -1,4 +1,4 @@
-"""Long operations: parked between polls, woken by timers and hooks, limited by a deadline, aborted by the way back."""
+"""Long operations: parked between polls, woken by timers and hooks, limited, aborted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Retries of a run: a new run, linked to the old one, from the start or from a step whose past still stands."""
+"""Retries of a run: a new one, from the start or from a step whose past still stands."""
 
 import pytest
 
