@@ -44,7 +44,7 @@ class Bench:
         return Site(service=self.service, protocol=protocol)
 
     def provisioning(self) -> "Work":
-        """Two provisionings in the middle of the step that turns the machine off; the second one will fail."""
+        """Two provisionings while their machines are turned off; the second one will fail later."""
         machines = [self.site(protocol).machine(power="on") for protocol in ("redfish", "ipmi")]
         for begin in (Machine.register, inspect):
             for run in [self.ended(begin(machine)) for machine in machines]:

@@ -1,4 +1,4 @@
-"""One service for each stack and module; its settings are the shipped ones."""
+"""One service for each stack; its settings are the shipped ones."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -29,7 +29,7 @@ def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Service:
     return Service(stack=stack, client=client, lab=lab, unused=iter(lab.machines))
 
 
-@pytest.fixture(scope="module", params=[SQLITE_VALKEY, POSTGRES_REDIS])
+@pytest.fixture(scope="package", params=[SQLITE_VALKEY, POSTGRES_REDIS])
 def bench(
     request: pytest.FixtureRequest,
     databases: Callable[[str], Databases],
@@ -49,7 +49,7 @@ def bench(
         yield Bench(service=service, db=db, store=store, postgres=postgres)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """The service on SQLite and the Valkey that it starts itself."""
     with ExitStack() as open_:

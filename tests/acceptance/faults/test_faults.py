@@ -83,7 +83,7 @@ ALL = (
 
 # Faults that cost the first run its worker for sure, and when its step has to be free again. A host that was
 # killed whole takes its reconciler along, and starts again while its processes still hold their leases.
-FREED_S = {pool_process_killed: LEASE_S, worker_host_killed: LEASE_S + 5}
+FREED_S: dict[Fault, float] = {pool_process_killed: LEASE_S, worker_host_killed: LEASE_S + 5}
 
 
 @pytest.mark.parametrize("fault", ALL)

@@ -1,0 +1,79 @@
+"""Workers that are stopped in order hand over what they do, and nothing of it counts as a failure."""
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.faults.bench import SUCCESS, Bench
+from tests.acceptance.servers.site import IMAGE, Machine
+from tests.servers import until
+
+pytestmark = pytest.mark.sqlite
+SLOW_MS = 2_500
+
+
+@pytest.fixture(scope="module")
+def drained(embedded: Bench) -> Bench:
+    """The service after `windlass worker drain`: accepting, with nobody to work."""
+    done = embedded.windlass("worker", "drain")
+    assert done.returncode == 0, done.stderr
+    assert embedded.service.stack.find("worker-bmc") is None
+    return embedded
+
+
+@pytest.fixture
+def hurried(drained: Bench, tmp_path: Path) -> Iterator[psutil.Process]:
+    """A worker host that gives running steps one second to end."""
+    short = {"WINDLASS_SOFT_SHUTDOWN_S": "1"}
+    with drained.beside("worker", "--name", "hurried", log=tmp_path / "hurried.log", **short) as host:
+        yield host
+
+
+def switching_off(bench: Bench) -> tuple[Machine, str]:
+    """A provisioning in the middle of the step that turns the machine off, which takes some seconds."""
+    machine = bench.site("ipmi").available()
+    machine.set(powerDelayMs=SLOW_MS)
+    run_id = machine.act("provision", image=IMAGE)
+    until(lambda: not machine.bmc.settled, 30, "it is told to go off")
+    return machine, run_id
+
+
+def test_a_step_that_outlasts_its_host_is_handed_over_and_not_counted(
+    drained: Bench, hurried: psutil.Process, tmp_path: Path
+) -> None:
+    machine, run_id = switching_off(drained)
+    hurried.send_signal(signal.SIGTERM)
+    hurried.wait(30)
+    step = drained.step(run_id, "power")
+    assert (step["status"], step["lost"], step["tries"]) == ("pending", 0, 0)
+    machine.set(powerDelayMs=100)
+    with drained.beside("worker", log=tmp_path / "next.log"):
+        assert drained.ended(run_id).status == "completed"
+    assert machine.effects == SUCCESS
+
+
+def test_a_step_that_ends_in_time_is_not_begun_again(drained: Bench, tmp_path: Path) -> None:
+    with drained.beside("worker", log=tmp_path / "first.log"):
+        machine, run_id = switching_off(drained)
+        assert drained.windlass("worker", "drain").returncode == 0
+    step = drained.step(run_id, "power")
+    assert (step["status"], step["attempt"], step["lost"]) == ("completed", 1, 0)
+    machine.set(powerDelayMs=100)
+    with drained.beside("worker", log=tmp_path / "second.log"):
+        assert drained.ended(run_id).status == "completed"
+    assert machine.effects == SUCCESS
+
+
+def test_the_embedded_valkey_may_be_killed_and_lose_everything(drained: Bench, tmp_path: Path) -> None:
+    with drained.beside("worker", log=tmp_path / "worker.log"):
+        machine, run_id = switching_off(drained)
+        valkey = drained.service.stack.find("valkey")
+        assert valkey is not None
+        valkey.kill()
+        shutil.rmtree(drained.service.stack.settings.state / "valkey" / "appendonlydir")
+        assert drained.ended(run_id).status == "completed"
+    assert machine.effects == SUCCESS
