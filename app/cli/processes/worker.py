@@ -66,13 +66,13 @@ def drain(settings: Settings, name: str = "") -> int:
 
     Raises `CannotStart` when there is none, or when it outlives its grace.
     """
-    path = _pid_path(settings.state, name)
-    pid = _alive(path)
-    if pid is None:
+    pid = _named(_pid_path(settings.state, name))
+    if pid is None or not _is_host(pid):
         raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + settings.soft_shutdown_s + 2 * STOP_MARGIN_S
-    while _alive(path) == pid:
+    # The process is watched and not its file, which it removes a moment before it is gone.
+    while _is_host(pid):
         if time.monotonic() > deadline:
             raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
         time.sleep(0.1)
@@ -94,10 +94,15 @@ def _pid_path(state: Path, name: str) -> Path:
     return state / (f"worker-{name}.pid" if name else "worker.pid")
 
 
-def _alive(path: Path) -> int | None:
-    """The worker host that the file names, if that process is one still."""
+def _named(path: Path) -> int | None:
+    """The process that a pid file names."""
     with suppress(OSError, ValueError):
-        pid = int(path.read_text())
-        if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-            return pid
+        return int(path.read_text())
     return None
+
+
+def _is_host(pid: int) -> bool:
+    """Whether the process lives and is a worker host; a zombie has no command line any more."""
+    with suppress(OSError):
+        return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False

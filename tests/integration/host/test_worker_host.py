@@ -17,11 +17,14 @@ from app.cli.processes.child import CannotStart
 from app.config import Settings, environment
 from tests.servers import KeyValue, is_alive, until
 
+# It lingers once it has let go of its pid file, as an interpreter under load does.
 HOST = """
+from threading import Event
 from app.cli.processes import worker
 from app.config import load
 settings = load()
 worker.run(settings, worker.children(settings, processes=1, reconcile=False))
+Event().wait(0.5)
 """
 
 
