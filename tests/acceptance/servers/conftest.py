@@ -13,7 +13,7 @@ from tests.stack import Stack
 from windlass import Client
 
 MACHINES = 120
-BMC_PROCESSES = "4"
+BMC_PROCESSES = "6"  # Some tests keep a few of them waiting for controllers that say nothing.
 
 
 def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Service:

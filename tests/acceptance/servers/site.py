@@ -166,7 +166,7 @@ class Site:
 
     def reached(self, run_id: str, until: Callable[[Run], bool]) -> Run:
         """The run once something holds for it."""
-        return self.client.runs.wait(run_id, timeout_s=PATIENCE_S, every_s=0.05, until=until)
+        return self.client.runs.wait(run_id, timeout_s=PATIENCE_S, until=until)
 
     def running(self, run_id: str, step: str) -> Run:
         """The run once this step runs."""

@@ -1,14 +1,60 @@
-"""Controllers that misbehave: refused logins, lies, silence."""
+"""Controllers that misbehave: refused logins, lies, refusals, silence; installers that say nothing."""
+
+from dataclasses import dataclass
 
 import pytest
 
-from tests.acceptance.servers.site import IMAGE, Site, failure, undone
+from tests.acceptance.servers.site import IMAGE, Machine, Service, Site, failure, undone
 from windlass.models import Run
 
 pytestmark = pytest.mark.postgres
 LOGINS = 3  # Refused ones, in ten minutes.
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slow:
+    """Runs that try again and again before they end: started together, they wait together."""
+
+    dead: tuple[Machine, str]
+    forced: tuple[Machine, str]
+    lies: tuple[Machine, str]
+    refuses: tuple[Machine, str]
+    silent: tuple[Machine, str]
+
+    @classmethod
+    def begin(cls, site: Site) -> "Slow":
+        """Break a machine in each way and let a run work on it."""
+        unknown, retired, lying, refusing = (
+            site.machine(),
+            *(site.available() for _ in range(2)),
+            site.registered(),
+        )
+        quiet = site.available()
+        for machine, fault in ((unknown, "dead"), (retired, "dead"), (lying, "lies"), (refusing, "refuse")):
+            machine.break_(**{fault: True})
+        quiet.set(installer={"mode": "silent"})
+        return cls(
+            dead=(unknown, unknown.register()),
+            forced=(retired, retired.decommission(force=True)),
+            lies=(lying, lying.act("provision", image=IMAGE, on_failure="compensate")),
+            refuses=(refusing, refusing.act("powerOff", mode="hard")),
+            silent=(quiet, quiet.act("provision", image=IMAGE)),
+        )
+
+
+@pytest.fixture(scope="module")
+def begun(on_postgres: Service) -> dict[str, Slow]:
+    """The slow runs over each protocol."""
+    return {one: Slow.begin(Site(service=on_postgres, protocol=one)) for one in ("ipmi", "redfish")}
+
+
+@pytest.fixture
+def slow(begun: dict[str, Slow], site: Site) -> Slow:
+    """The slow runs over the test's own protocol."""
+    return begun[site.protocol]
+
+
+@pytest.mark.usefixtures("begun")
 def test_after_three_refused_logins_the_controller_is_left_alone(site: Site) -> None:
     machine = site.registered()
     machine.break_(wrongPassword=True)
@@ -28,36 +74,43 @@ def test_a_new_credential_is_tried_at_once(site: Site) -> None:
     assert site.ended(machine.act("inspect")).status == "completed"
 
 
-def test_one_that_says_yes_and_does_nothing_is_found_out_and_named(site: Site) -> None:
-    machine = site.available()
-    machine.break_(lies=True)
-    run = site.ended(machine.act("provision", image=IMAGE, on_failure="compensate"))
+def test_a_silent_installer_is_found_out_by_asking(site: Site, slow: Slow) -> None:
+    machine, run_id = slow.silent
+    assert site.ended(run_id).status == "completed"
+    assert site.events(run_id, "hook.executed") == []
+    assert machine.server.state == "provisioned"
+
+
+def test_one_that_refuses_is_named(site: Site, slow: Slow) -> None:
+    machine, run_id = slow.refuses
+    run = site.ended(run_id)
+    assert (run.status, failure(run)) == ("failed", ("BMC_REFUSED", "switch-power"))
+    assert (machine.effects, machine.server.state) == ([], "error")
+
+
+def test_one_that_says_yes_and_does_nothing_is_found_out_and_named(site: Site, slow: Slow) -> None:
+    machine, run_id = slow.lies
+    run = site.ended(run_id)
     assert (run.status, failure(run)) == ("failed", ("BMC_UNCONFIRMED", "boot-from"))
     assert undone(run) == ["boot-from", "reserve", "validate"]
     assert (machine.effects, machine.server.state) == ([], "error")
 
 
-def test_one_that_does_not_answer_is_named_and_tried_again_until_it_does(site: Site) -> None:
-    machine = site.machine()
-    machine.break_(dead=True)
-    run_id = machine.register()
-    waiting = site.reached(run_id, lambda run: _retried(run) is not None)
-    assert (_retried(waiting), waiting.waiting_on and waiting.waiting_on.kind) == (
-        "BMC_CONNECTION_FAILED",
-        "timer",
-    )
+def test_one_that_does_not_answer_is_named_and_tried_again_until_it_does(site: Site, slow: Slow) -> None:
+    machine, run_id = slow.dead
+    site.reached(run_id, _is_retried)
     machine.mend()
     assert site.ended(run_id).status == "completed"
+    said = {event["error"]["code"] for event in site.events(run_id, "step.retrying")}
+    assert (said, machine.server.state) == ({"BMC_CONNECTION_FAILED"}, "registered")
 
 
-def test_one_that_refuses_is_named(site: Site) -> None:
-    machine = site.registered()
-    machine.break_(refuse=True)
-    run = site.ended(machine.act("powerOff", mode="hard"))
-    assert (run.status, failure(run)) == ("failed", ("BMC_REFUSED", "switch-power"))
-    assert (machine.effects, machine.server.state) == ([], "error")
+def test_by_force_a_machine_that_does_not_answer_is_retired(site: Site, slow: Slow) -> None:
+    machine, run_id = slow.forced
+    assert site.ended(run_id).status == "completed"
+    assert (machine.server.state, machine.effects) == ("decommissioned", [])
 
 
-def _retried(run: Run) -> str | None:
-    """The code of the error after which a step waits for its next attempt."""
-    return next((one.error.code for one in run.steps if one.detail == "retry_wait" and one.error), None)
+def _is_retried(run: Run) -> bool:
+    """Whether a step has failed once and is tried again."""
+    return any((step.attempt or 0) > 1 or step.detail == "retry_wait" for step in run.steps)

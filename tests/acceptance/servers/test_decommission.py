@@ -59,10 +59,3 @@ def test_held_and_mended_it_goes_on_from_the_failed_step(site: Site) -> None:
     again = site.ended(site.client.runs.retry(run.id, from_step="drain").id)
     assert steps(again) == {**dict.fromkeys(STEPS, "completed"), "validate": "skipped"}
     assert (machine.effects, machine.server.state) == (["power.off"], "decommissioned")
-
-
-def test_by_force_a_machine_that_does_not_answer_leaves_too(site: Site) -> None:
-    machine = site.available()
-    machine.break_(dead=True)
-    run = site.ended(machine.decommission(force=True))
-    assert (run.status, machine.server.state, machine.effects) == ("completed", "decommissioned", [])

@@ -4,10 +4,11 @@ import pytest
 
 from tests.acceptance.servers.site import IMAGE, Site
 
-EMBEDDED = [pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish")]
-pytestmark = [pytest.mark.sqlite, pytest.mark.parametrize("site", EMBEDDED, indirect=True)]
+IPMI, REDFISH = (pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish"))
+pytestmark = pytest.mark.sqlite
 
 
+@pytest.mark.parametrize("site", [IPMI, REDFISH], indirect=True)
 def test_a_machine_lives_from_registration_to_retirement(site: Site) -> None:
     machine = site.available()
     for action, values in (("provision", {"image": IMAGE}), ("reboot", {}), ("deprovision", {})):
@@ -20,6 +21,7 @@ def test_a_machine_lives_from_registration_to_retirement(site: Site) -> None:
     assert machine.server.state == "decommissioned"
 
 
+@pytest.mark.parametrize("site", [IPMI], indirect=True)
 def test_a_failed_installation_is_undone(site: Site) -> None:
     machine = site.available()
     machine.set(installer={"status": "failed"})
@@ -28,6 +30,7 @@ def test_a_failed_installation_is_undone(site: Site) -> None:
     assert machine.effects[-2:] == ["power.off", "boot default"]
 
 
+@pytest.mark.parametrize("site", [REDFISH], indirect=True)
 def test_a_cancelled_installation_is_undone(site: Site) -> None:
     machine = site.available()
     machine.set(installer={"mode": "never"})
@@ -37,6 +40,7 @@ def test_a_cancelled_installation_is_undone(site: Site) -> None:
     assert (site.ended(run_id).status, machine.server.state) == ("cancelled", "available")
 
 
+@pytest.mark.parametrize("site", [IPMI], indirect=True)
 def test_a_held_run_goes_on_without_repeating_what_was_done(site: Site) -> None:
     machine = site.available()
     machine.set(powerDelayMs=800)

@@ -69,11 +69,11 @@ def test_a_machine_that_is_off_is_not_reset(site: Site) -> None:
 def test_maintenance_keeps_new_work_away(site: Site) -> None:
     machine = site.available()
     assert site.ended(machine.act("maintenance", enabled=True)).status == "completed"
-    assert machine.server.maintenance
+    assert machine.raw["maintenance"] is True
     with pytest.raises(InvalidState):
         machine.act("provision", image=IMAGE)
     assert site.ended(machine.act("maintenance", enabled=False)).status == "completed"
-    assert not machine.server.maintenance
+    assert machine.raw["maintenance"] is False
     assert (machine.server.state, machine.effects) == ("available", [])
 
 

@@ -15,12 +15,12 @@ INSTALLED = ["install.started", "install.done", "boot disk"]
 GIVEN_UP = ["power.off", "boot default"]
 
 
-def broken_at_power_on(site: Site, on_failure: str) -> tuple[Machine, str]:
+def broken_at_power_on(site: Site, on_failure: str, forever: bool = False) -> tuple[Machine, str]:
     """A provisioning whose controller refuses the login of the step that turns the machine on."""
     machine = site.available()
     machine.set(powerDelayMs=800)
     run_id = machine.act("provision", image=IMAGE, on_failure=on_failure)
-    machine.refuses_logins_after(2, failTimes=1)
+    machine.refuses_logins_after(2, **({} if forever else {"failTimes": 1}))
     return machine, run_id
 
 
@@ -32,23 +32,7 @@ def test_an_image_is_installed(site: Site) -> None:
     shown = machine.raw
     assert (shown["state"], shown["power"], shown["reservedBy"]) == ("provisioned", "on", run.id)
     assert (shown["image"]["url"], machine.bmc.installed) == (IMAGE["url"], IMAGE["url"])
-
-
-def test_the_installer_calls_the_hook_and_nobody_needs_to_poll(site: Site) -> None:
-    machine = site.available()
-    run_id = machine.act("provision", image=IMAGE)
-    site.ended(run_id)
-    assert len(site.events(run_id, "hook.executed")) == 1
-    called = site.service.lab.ledger.read(machine.bmc.id, machine.mark, "install.called")
-    assert [one.value for one in called] == [202]
-
-
-def test_a_silent_installer_is_found_out_by_asking(site: Site) -> None:
-    machine = site.available()
-    machine.set(installer={"mode": "silent"})
-    run = site.ended(machine.act("provision", image=IMAGE))
-    assert (run.status, site.events(run.id, "hook.executed")) == ("completed", [])
-    assert machine.server.state == "provisioned"
+    assert len(site.events(run.id, "hook.executed")) == 1
 
 
 def test_an_installer_that_failed_fails_it_and_all_is_undone_in_reverse(site: Site) -> None:
@@ -123,6 +107,40 @@ def test_a_held_run_can_be_resumed(site: Site) -> None:
     site.client.runs.resume(run_id)
     assert site.ended(run_id).status == "completed"
     assert machine.effects == STARTED + INSTALLED
+
+
+def test_an_installation_that_failed_is_repeated_from_the_boot_device_on(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"status": "failed"})
+    run_id = machine.act("provision", image=IMAGE)
+    assert failure(site.settled(run_id)) == ("STEP_FAILED", "install")
+    machine.forget()
+    machine.set(installer={"status": "ok"})
+    run = site.ended(site.client.runs.retry(run_id, from_step="boot-from").id)
+    assert list(steps(run).values()) == ["skipped"] * 2 + ["completed"] * 7
+    assert machine.effects == STARTED + INSTALLED
+
+
+def test_what_was_undone_is_not_skipped_by_a_retry(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "compensate")
+    site.ended(run_id)
+    with pytest.raises(InvalidState) as refused:
+        site.client.runs.retry(run_id, from_step="power-2")
+    assert refused.value.details["earliestStep"] == "validate"
+    run = site.ended(site.client.runs.retry(run_id, from_="earliest").id)
+    assert (run.status, machine.server.state) == ("completed", "provisioned")
+
+
+def test_an_undo_that_cannot_be_done_waits_for_an_operator(site: Site) -> None:
+    machine, run_id = broken_at_power_on(site, "compensate", forever=True)
+    stuck = site.settled(run_id)
+    assert (stuck.detail, stuck.needs_operator) == ("compensation_failed", True)
+    assert machine.server.state == "provisioning"
+    machine.mend()
+    site.client.runs.resume(run_id, reason="the password is right again")
+    assert site.ended(run_id).status == "failed"
+    assert machine.effects == ["boot network", "power.off", "boot default"]
+    assert (machine.server.state, machine.raw["reservedBy"]) == ("error", None)
 
 
 def test_a_provisioned_machine_is_not_provisioned_again(site: Site) -> None:
