@@ -18,7 +18,8 @@ def wire(settings: Settings | None = None, role: Role = "api") -> World:
     """Put a process together; nothing connects before it is used."""
     settings = settings or load()
     db = Database(settings.database, statement_timeout_ms=API_STATEMENT_MS if role == "api" else 0)
-    app = celery_app(settings, worker=role == "worker")
+    # Whoever rings has a publisher's patience, workers too: the app that consumes is in `tasks.celery`.
+    app = celery_app(settings, worker=False)
     quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
     ring = ringer(app, TimerSet(quick, settings.redis_prefix))
     if role == "api":

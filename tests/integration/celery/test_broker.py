@@ -51,10 +51,10 @@ def own_broker() -> Iterator[KeyValue]:
     remove(server)
 
 
-@pytest.fixture
-def ring(own_broker: KeyValue) -> Ring:
-    """Rings as a worker, a reconciler or the API's thread does."""
-    return wire(Settings(redis_url=own_broker.url), role="cli").ring
+@pytest.fixture(params=["worker", "reconciler"])
+def ring(own_broker: KeyValue, request: pytest.FixtureRequest) -> Ring:
+    """Rings in the caller's own thread, as workers and reconcilers do."""
+    return wire(Settings(redis_url=own_broker.url), role=request.param).ring
 
 
 def sent(publisher: Publisher, *steps: str) -> str | None:
