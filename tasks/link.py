@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class StepFailed(Exception):
-    """Tells Celery that a step has failed for good, so that Flower shows it and the callback wakes the engine."""
+    """Tells Celery that a step has failed for good: Flower shows it and the callback wakes the engine."""
 
 
 @app.task(name=LINK, bind=True, throws=(StepFailed,))

@@ -56,7 +56,14 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
         before = was or row["state_before"]
         state = before if ctx.goal == "cancelled" and before not in (None, "registering") else "error"
         reasons = [] if state != "error" else [f"{ctx.type} failed: see run {ctx.run_id}"]
-        changes = {"state": state, "state_before": None, "run_id": ctx.run_id, "failure_reasons": reasons}
+        health = {"health": "unhealthy"} if reasons else {}
+        changes = {
+            "state": state,
+            "state_before": None,
+            "run_id": ctx.run_id,
+            "failure_reasons": reasons,
+            **health,
+        }
         servers.change_server(tx, server_id, changes)
 
     ctx.db.write(mark)

@@ -126,8 +126,8 @@ class GatedBMC:
         wait = self._db.read(lambda tx: gates.login_after(tx, self._server_id))
         if wait is not None:
             raise BmcAuthFailed(
-                f"the controller of {self._server_id} refused {LOGINS} logins in a row and is left alone until "
-                f"{rfc3339(wait)}; set the right credential to try at once",
+                f"the controller of {self._server_id} refused {LOGINS} logins in a row and is left alone "
+                f"until {rfc3339(wait)}; set the right credential to try at once",
                 reason="login_backoff",
                 until=rfc3339(wait),
             )

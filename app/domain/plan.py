@@ -256,6 +256,6 @@ def _wired_step(node: Do, known: set[str]) -> set[str]:
     unsure = [name for name in spec.undo_needs if name not in known | set(node.values)]
     if unsure:
         raise PlanError(
-            f"the undo of {spec.title} needs {', '.join(unsure)}: its outcome may be unknown, so give a default"
+            f"the undo of {spec.title} needs {', '.join(unsure)}: the outcome may be unknown, so give a default"
         )
     return set(spec.gives)

@@ -1,4 +1,4 @@
-"""The states of a server, and which action each of them allows (contract 1, A.8a). Data, served as ``allowedActions``."""
+"""The states of a server and the actions each of them allows, served as ``allowedActions`` (contract 1, A.8a)."""
 
 STATES = (
     "registering",

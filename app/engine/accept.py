@@ -34,6 +34,9 @@ class Order:
     on_conflict: str = "reject"  # "reject" or "queue" when the resource is locked.
     traceparent: str | None = None
     parent_run_id: str | None = None
+    identity: Mapping[str, Any] | None = (
+        None  # What makes two orders the same when the resource is new with them.
+    )
 
 
 def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
@@ -123,7 +126,8 @@ def known(tx: Tx, order: Order) -> bool:
 
 def request_hash(order: Order) -> str:
     """What makes two orders the same."""
-    facts = [order.type, dict(order.input), order.resource_id, order.on_failure]
+    resource = order.resource_id if order.identity is None else dict(order.identity)
+    facts = [order.type, dict(order.input), resource, order.on_failure]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

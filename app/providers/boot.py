@@ -30,7 +30,7 @@ class BootService:
     url: str
 
     def order(self, bmc_address: str, image: Mapping[str, Any], hook_url: str) -> None:
-        """Have the machine install an image at its next boot from the network, and call the hook when done."""
+        """Have the machine install an image at its next network boot, and call the hook when done."""
         self._call("POST", "/boot", {"bmcAddress": bmc_address, "image": dict(image), "url": hook_url})
 
     def installed(self, bmc_address: str) -> bool:
@@ -45,7 +45,8 @@ class BootService:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         if not self.url:
-            raise Permanent("no boot service is set: put its address into WINDLASS_BOOT_URL", nothing_happened=True)
+            unset = "no boot service is set: put its address into WINDLASS_BOOT_URL"
+            raise Permanent(unset, nothing_happened=True)
         request = urllib.request.Request(
             self.url.rstrip("/") + path,
             method=method,

@@ -55,7 +55,7 @@ def current(db: Database) -> str | None:
 
 
 def check(url: str) -> list[str]:
-    """What differs: the revision from the newest one, and the tables from the models. Empty when all agree."""
+    """What differs: the revision from the newest, the tables from the models. Empty when all agree."""
     db = Database(url)
     try:
         found = current(db)

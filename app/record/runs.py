@@ -96,12 +96,6 @@ def live_retry(tx: Tx, run_id: str) -> str | None:
     return found
 
 
-def retries(tx: Tx, run_id: str) -> list[str]:
-    """The runs that retried this one, oldest first."""
-    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id)
-    return [row["id"] for row in tx.rows(select(run.c.id).where(*where).order_by(run.c.id))]
-
-
 def insert_steps(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store the steps of a run."""
     if rows:

@@ -26,7 +26,11 @@ NOW = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
-TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100"})
+# Conflicts, connections, a full disk; and a unique key that somebody has just taken: the next look sees it.
+TRANSIENT_SQLSTATES = frozenset(
+    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505"}
+)
+TOO_SLOW = "57014"  # The statement timeout
 
 
 class Tx:
@@ -124,12 +128,19 @@ class Database:
                 with begin() as tx:
                     return work(tx)
             except (DBAPIError, sqlite3.OperationalError) as error:
+                if _sqlstate(error) == TOO_SLOW:
+                    raise Unavailable("the question took the database too long; narrow it") from error
                 if not _transient(error):
                     raise
                 if time.monotonic() > give_up:
                     raise Unavailable("the database does not answer; nothing was changed") from error
             time.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, 1.0)
+
+
+def _sqlstate(error: Exception) -> str | None:
+    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state
 
 
 def _transient(error: Exception) -> bool:
@@ -139,7 +150,7 @@ def _transient(error: Exception) -> bool:
         return False
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
-    state = getattr(error.orig, "sqlstate", None)
+    state = _sqlstate(error)
     if state is not None:
         return state in TRANSIENT_SQLSTATES or state.startswith("08")
     return isinstance(error, OperationalError)

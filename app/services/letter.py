@@ -1,4 +1,4 @@
-"""What a webhook says: ``{type, timestamp, data}``, the run as it was right after the event (contract 1, A.10)."""
+"""What a webhook says: ``{type, timestamp, data}``, the run as it was after the event (contract 1, A.10)."""
 
 import json
 from collections.abc import Mapping, Sequence

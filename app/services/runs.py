@@ -51,7 +51,7 @@ def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Pri
 
 
 def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:
-    """What a run would do: steps, targets, locks, duration, and what compensation would undo. Stores nothing."""
+    """What a run would do: steps, locks, duration, and what compensation would undo. Stores nothing."""
 
     def work(tx: Tx) -> dict[str, Any]:
         check_order(tx, order)

@@ -29,7 +29,8 @@ def register(world: World, principal: Principal, values: Mapping[str, Any], **op
     """Take a machine into the inventory and start `server.register`; its controller's address must be new."""
     server_id, run_id = new_id("srv"), new_id("run")
     row = _new_row(world, server_id, values)
-    order = Order(type="server.register", resource_id=server_id, **options)
+    said = {name: value for name, value in values.items() if name != "bmc_credential"}
+    order = Order(type="server.register", resource_id=server_id, identity=said, **options)
 
     def work(tx: Tx) -> tuple[Started, list[Hint]]:
         if servers.read_server(tx, server_id) is None and not accepting.known(tx, order):

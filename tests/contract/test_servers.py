@@ -48,6 +48,19 @@ def test_the_same_controller_twice_is_409(client: FlaskClient) -> None:
     assert code(client.post(SERVERS, json=REGISTRATION)) == (409, "CONFLICT")
 
 
+def test_a_registration_sent_again_under_its_key_is_the_same_run(client: FlaskClient) -> None:
+    ours = {**REGISTRATION, "idempotencyKey": "rack-7"}
+    first, again = (client.post(SERVERS, json=ours).get_json() for _ in range(2))
+    assert again["meta"]["workflowId"] == first["meta"]["workflowId"]
+    assert again["data"]["id"] == first["data"]["id"]
+
+
+def test_a_key_used_for_another_machine_is_409(client: FlaskClient) -> None:
+    client.post(SERVERS, json={**REGISTRATION, "idempotencyKey": "rack-7"})
+    other = {**REGISTRATION, "bmcAddress": "10.0.7.99:623", "idempotencyKey": "rack-7"}
+    assert code(client.post(SERVERS, json=other)) == (409, "CONFLICT")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
