@@ -130,8 +130,10 @@ class Reconciler:
         log.warning("broker.emptied", epoch=seen)
         moment = self.db.read(lambda tx: tx.now)
         self.timers.fill(self.db)
-        while lost := self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH)):
+        tried: set[tuple[Any, ...]] = set()  # What cannot be rung for stays expected; it is tried once.
+        while lost := [one for one in self._expected_before(moment) if tuple(one.values()) not in tried]:
             self._ring_again(lost)
+            tried.update(tuple(one.values()) for one in lost)
         self.db.write(lambda tx: beats.set_fact(tx, "broker_epoch", seen))
 
     def lost_messages(self) -> None:
@@ -178,6 +180,9 @@ class Reconciler:
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
         self._each(lambda tx: wake.lose(tx, *which, poison_limit=limit, counted=counted))
 
+    def _expected_before(self, moment: int) -> list[dict[str, Any]]:
+        return self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH))
+
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
@@ -192,6 +197,9 @@ class Reconciler:
             hints = self.db.write(work)
         except WindlassError as error:
             log.warning("reconcile.refused", error=error.message)
+            return False
+        except Exception:  # One run that cannot be moved must not keep the others from moving.
+            log.exception("reconcile.failed")
             return False
         self.ring(hints or ())
         return hints is not None

@@ -11,11 +11,13 @@ import pytest
 from redis import Redis
 
 from app.config import Settings
+from app.engine import wake
 from app.engine.claim import Claim, Holder, claim
 from app.engine.instance import instance, is_gone, place
+from app.engine.journal import Hint
 from app.engine.reconcile import Reconciler
 from app.engine.timers import TimerSet
-from app.record.session import Database
+from app.record.session import Database, Tx
 from tests import probes
 from tests.driver import Driver
 
@@ -122,3 +124,20 @@ def test_a_living_processs_step_stays_its_own(driver: Driver, reconciler: Reconc
     for _ in "abc":
         reconciler.orphans()
     assert driver.step(run_id, "first")["status"] == "running"
+
+
+def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
+    driver: Driver, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = (begun_by(driver, dead()) for _ in "ab")
+    lose = wake.lose
+
+    def losing(tx: Tx, run_id: str, *more: Any, **how: Any) -> list[Hint]:
+        if run_id == broken:
+            raise KeyError("a fault of ours that nobody has foreseen")
+        return lose(tx, run_id, *more, **how)
+
+    monkeypatch.setattr(wake, "lose", losing)
+    for _ in "ab":
+        reconciler.orphans()
+    assert [driver.step(run_id, "first")["status"] for run_id in (broken, sound)] == ["running", "pending"]
