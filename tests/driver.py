@@ -105,7 +105,8 @@ class Driver:
         if chosen is None:
             return False
         self.make_due(chosen)
-        self.ring(self.db.write(lambda tx: wake.fire_timer(tx, chosen["id"])) or ())
+        hints = self.db.write(lambda tx: wake.fire_timer(tx, chosen["id"]))
+        self.ring(hints or ())
         return True
 
     def make_due(self, armed: Mapping[str, Any]) -> None:

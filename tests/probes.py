@@ -12,7 +12,7 @@ from chains.catalogue import workflow
 from tasks.step import Again, Happened, NothingHappened, operation, step
 
 DONE: list[str] = []  # What bodies did, in order.
-BEFORE: dict[str, Callable[[Any], None]] = {}  # What happens inside a body before it does anything.
+BEFORE: dict[str, Callable[[Any], Any]] = {}  # What happens inside a body before it does anything.
 
 
 def reset() -> None:
@@ -102,7 +102,7 @@ def job(ctx: Any) -> dict[str, Any]:
     return {"job": 1}
 
 
-POLLS: list[Any] = []  # What polls say, in order; then it is done.
+POLLS: list[Again] = []  # What polls say, in order; then it is done.
 
 
 @job.poll
@@ -193,3 +193,18 @@ def promising(ctx: Any) -> None:
 def broken(_given: Mapping[str, Any]) -> Plan:
     """A step that does not keep its promise."""
     return promising()
+
+
+@workflow("probe.mix", expects=Anything)
+def mix(given: Mapping[str, Any]) -> Plan:
+    """An operation beside other branches, joined as the input says."""
+    fan = job() & (visit(item=1) | third()) & (once() | visit(item=2))
+    return first() | fan.joined(JOINS[given["join"]], given["limit"]) | second()
+
+
+@workflow("probe.pairs", expects=Anything)
+def pairs(given: Mapping[str, Any]) -> Plan:
+    """Two steps for each item."""
+    body = visit() | third()
+    fan = each("items", "item", body, gives="reports", join=JOINS[given["join"]], limit=given["limit"])
+    return first() | fan | second()

@@ -1,5 +1,7 @@
 """A run that holds what it has after a failure, and the ways out of that."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
@@ -7,7 +9,7 @@ from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
 
 
-def held(driver: Driver, **order: object) -> str:
+def held(driver: Driver, **order: Any) -> str:
     """A run that is held because its third step failed once."""
     BEFORE["third"] = fails(1)
     run_id = driver.start("probe.line", on_failure="hold", **order)

@@ -1,5 +1,7 @@
 """One run at a time on a resource: in the order of asking, whatever becomes of those in line."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.errors import Conflict
@@ -9,7 +11,7 @@ from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
 
 
-def ask(driver: Driver, **order: object) -> str:
+def ask(driver: Driver, **order: Any) -> str:
     """A run on the resource p1, in line when somebody has it."""
     return driver.start("probe.locked", resource_id="p1", on_conflict="queue", **order)
 

@@ -61,19 +61,24 @@ class Engine(RuleBasedStateMachine):
     )
     def start(self, type_: str, on_failure: str, resource: str) -> None:
         """Somebody asks for a run."""
-        locked = {"resource_id": resource, "on_conflict": "queue"} if type_ == "probe.locked" else {}
+        locked: dict[str, Any] = (
+            {"resource_id": resource, "on_conflict": "queue"} if type_ == "probe.locked" else {}
+        )
         self.runs.append(self.driver.start(type_, on_failure=on_failure, **locked))
 
     @rule(
+        type_=st.sampled_from(["probe.map", "probe.pairs", "probe.mix"]),
         items=st.sampled_from([[], [1], [1, 2], [1, 2, 3]]),
         join=st.sampled_from(["all", "any", "collect", "two"]),
         limit=st.sampled_from([None, 1, 2]),
         on_failure=st.sampled_from(["compensate", "hold"]),
     )
-    def start_map(self, items: list[int], join: str, limit: int | None, on_failure: str) -> None:
+    def start_fan_out(
+        self, type_: str, items: list[int], join: str, limit: int | None, on_failure: str
+    ) -> None:
         """Somebody asks for a run over a list."""
         given = {"items": items, "join": join, "limit": limit}
-        self.runs.append(self.driver.start("probe.map", given, on_failure=on_failure))
+        self.runs.append(self.driver.start(type_, given, on_failure=on_failure))
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5))

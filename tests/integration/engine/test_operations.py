@@ -1,5 +1,7 @@
 """Long operations: parked between polls, woken by timers and hooks, limited, aborted."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.errors import Gone, NotFound, Permanent, StepError
@@ -8,7 +10,7 @@ from tests.driver import Driver
 from tests.probes import BEFORE, DONE, POLLS, fails
 
 
-def parked(driver: Driver, *polls: Again, **order: object) -> str:
+def parked(driver: Driver, *polls: Again, **order: Any) -> str:
     """A run whose operation is under way."""
     POLLS.extend(polls or [Again("installing")] * 3)
     run_id = driver.start("probe.job", **order)

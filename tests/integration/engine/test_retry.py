@@ -1,5 +1,7 @@
 """Retries of a run: a new one, from the start or from a step whose past still stands."""
 
+from typing import Any
+
 import pytest
 
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
@@ -7,7 +9,7 @@ from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
 
 
-def failed(driver: Driver, type_: str = "probe.line", **order: object) -> str:
+def failed(driver: Driver, type_: str = "probe.line", **order: Any) -> str:
     """A run that failed at its third step and undid the others."""
     BEFORE["third"] = fails(1)
     run_id = driver.start(type_, **order)
@@ -16,7 +18,7 @@ def failed(driver: Driver, type_: str = "probe.line", **order: object) -> str:
     return run_id
 
 
-def held(driver: Driver, type_: str = "probe.line", **order: object) -> str:
+def held(driver: Driver, type_: str = "probe.line", **order: Any) -> str:
     """A run that is held at its third step."""
     BEFORE["third"] = fails(1)
     run_id = driver.start(type_, on_failure="hold", **order)
