@@ -3,6 +3,7 @@
 No connection to SQL exists before the fork; each pool process makes its own.
 """
 
+from functools import cache
 from typing import Any
 
 import structlog
@@ -12,15 +13,14 @@ from app import logs
 from app.config import load
 from app.engine.execute import Runner
 from app.engine.instance import instance
-from app.wiring import celery_app, wire
+from app.wiring import World, celery_app, wire
 from chains import catalogue
-from tasks.world import World as RealWorld
+from tasks.world import Reach
 
 settings = load()
 app = celery_app(settings, worker=True)
 app.conf.imports = ("tasks.link",)
 log = structlog.get_logger(__name__)
-_runner: Runner | None = None
 
 
 @setup_logging.connect
@@ -31,22 +31,26 @@ def _logging(**_kw: Any) -> None:
 @worker_process_init.connect
 def _forked(**_kw: Any) -> None:
     """A pool process begins: its steps are known, its connections are its own."""
-    global _runner
-    _runner = None
+    world.cache_clear()
+    runner.cache_clear()
     catalogue.types()
 
 
+@cache
+def world() -> World:
+    """This process put together, on first use."""
+    return wire(settings, role="worker")
+
+
+@cache
 def runner() -> Runner:
     """What the links of this process share, made on first use."""
-    global _runner
-    if _runner is None:
-        world = wire(settings, role="worker")
-        _runner = Runner(
-            db=world.db,
-            ring=world.ring,
-            capabilities=RealWorld(settings=settings, db=world.db, opener=lambda: world.opener),
-            instance=instance(),
-            lease_ms=settings.lease_ms,
-            heartbeat_ms=settings.heartbeat_ms,
-        )
-    return _runner
+    own = world()
+    return Runner(
+        db=own.db,
+        ring=own.ring,
+        capabilities=Reach(settings=settings, db=own.db, opener=lambda: own.opener),
+        instance=instance(),
+        lease_ms=settings.lease_ms,
+        heartbeat_ms=settings.heartbeat_ms,
+    )

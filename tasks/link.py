@@ -14,8 +14,9 @@ from celery import Task
 from app.engine import wake
 from app.engine.execute import Ended, run_link
 from app.record import runs
-from chains.canvas import LINK, ON_ERROR
-from tasks.celery import app, runner, settings
+from app.services.deliver import deliver
+from chains.canvas import LINK, ON_ERROR, WEBHOOK
+from tasks.celery import app, runner, settings, world
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,9 @@ class StepFailed(Exception):
 
 @app.task(name=LINK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
-    """Run one segment of a run."""
+    """Run one segment of a run, or deliver one webhook."""
+    if phase == WEBHOOK:
+        return {"ended": deliver(world(), run_id, gen)}
     carried = self.request.chain
     ended: Ended = run_link(
         runner(),

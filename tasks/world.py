@@ -35,7 +35,7 @@ class Capabilities(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class Reach:
     """The real capabilities of a worker; only it can open sealed credentials."""
 
     settings: Settings

@@ -194,6 +194,7 @@ KEYS: Columns = (
     ("USED", "usedAt"),
     ("REVOKED", "revokedAt"),
     ("TOKEN", "token"),
+    ("CALLBACK SECRET", "callbackSecret"),
 )
 FINDINGS: Columns = (("INVARIANT", "invariant"), ("RUN", "run"), ("WHAT", "what"), ("TO DO", "todo"))
 SETTINGS: Columns = (("VARIABLE", "variable"), ("VALUE", "value"))

@@ -31,9 +31,9 @@ def key() -> None:
 def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
     """Make a key called NAME; its token is shown once, now."""
     until = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
-    row, token = keys.create(world(), name, scopes, until)
-    caller.show({**_shown(row), "token": token}, columns.KEYS)
-    output.say("Keep the token: it is not shown again.")
+    row, token, callback_secret = keys.create(world(), name, scopes, until)
+    caller.show({**_shown(row), "token": token, "callbackSecret": callback_secret}, columns.KEYS)
+    output.say("Keep the token, and the secret that signs callbacks of its runs: they are not shown again.")
     caller.hint(f"WINDLASS_API_KEY={token[:12]}… windlass run list")
 
 

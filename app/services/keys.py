@@ -8,26 +8,33 @@ from app.domain.errors import Conflict, NotFound, Unauthorized
 from app.domain.ids import new_id
 from app.record import apikeys
 from app.record.session import Tx
+from app.services import signing_secrets
 from app.services.world import World
 
 Row = dict[str, Any]
 NOTE_EVERY_MS = 60_000  # How exactly "last used" is known.
 
 
-def create(world: World, name: str, scopes: Iterable[str], expires: int | None = None) -> tuple[Row, str]:
-    """Make a key; the token is returned once and never stored."""
+def create(
+    world: World, name: str, scopes: Iterable[str], expires: int | None = None
+) -> tuple[Row, str, str]:
+    """Make a key; its token and the secret that signs its callbacks are returned once."""
     token, record = issue(name, scopes)
-    values = {"id": new_id("key"), "name": record.name, "prefix": record.prefix, "hash": record.hash}
+    key_id = new_id("key")
+    values = {"id": key_id, "name": record.name, "prefix": record.prefix, "hash": record.hash}
+    callback_secret, sealed = signing_secrets.fresh(world, key_id)
 
     def work(tx: Tx) -> Row:
         if apikeys.by_name(tx, name) is not None:
             raise Conflict(f"there is a key called {name!r} already", name=name)
-        apikeys.insert_key(tx, {**values, "scopes": list(record.scopes), "expires_at": expires})
+        apikeys.insert_key(
+            tx, {**values, "scopes": list(record.scopes), "expires_at": expires, "callback_secret": sealed}
+        )
         made = apikeys.by_name(tx, name)
         assert made is not None
         return made
 
-    return world.db.write(work), token
+    return world.db.write(work), token, callback_secret
 
 
 def revoke(world: World, name: str) -> None:

@@ -15,6 +15,7 @@ from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
 from app.record import locks, runs, servers, typestates
 from app.record.session import Tx
+from app.services import callbacks
 from app.services.world import World
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -47,6 +48,8 @@ def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 
 def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Principal) -> Journal:
     """Store a run and what belongs to it, in the caller's transaction."""
+    if order.callback_url and not accepting.known(tx, order):
+        callbacks.attach(tx, world, principal, run_id, order.callback_url)
     return accepting.accept(tx, run_id, order, principal.actor)
 
 

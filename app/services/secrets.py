@@ -3,6 +3,7 @@
 from app.auth.rings import rotate as new_key
 from app.auth.seal import binding, opener, sealer
 from app.record import servers
+from app.services import signing_secrets
 from app.services.world import World
 
 
@@ -21,4 +22,4 @@ def rotate(world: World) -> int:
                 tx, row["id"], row["credential_version"], sealed
             )  # type: ignore[misc]
         )
-    return count
+    return count + signing_secrets.reseal(world, seal, open_)

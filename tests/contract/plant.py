@@ -20,7 +20,7 @@ REGISTRATION = {
 
 def bearer(world: World, name: str, *scopes: str) -> dict[str, str]:
     """The header of a fresh key."""
-    _, token = keys.create(world, name, scopes)
+    _, token, _ = keys.create(world, name, scopes)
     return {"Authorization": f"Bearer {token}"}
 
 
