@@ -28,7 +28,7 @@ def wire(settings: Settings | None = None, role: Role = "api") -> World:
 
 
 def celery_app(settings: Settings, *, worker: bool) -> Celery:
-    """The Celery application, tuned for workers or for publishers (durability of transport: none is assumed)."""
+    """The Celery application, tuned for workers or for publishers; its transport may lose anything."""
     app = Celery("windlass", broker=settings.redis, set_as_current=worker)
     transport = {
         "global_keyprefix": settings.redis_prefix,

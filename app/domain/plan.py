@@ -255,7 +255,8 @@ def _wired_step(node: Do, known: set[str]) -> set[str]:
         raise PlanError(f"{spec.title} needs {', '.join(missing)}, which nobody provides")
     unsure = [name for name in spec.undo_needs if name not in known | set(node.values)]
     if unsure:
+        names = ", ".join(unsure)
         raise PlanError(
-            f"the undo of {spec.title} needs {', '.join(unsure)}: the outcome may be unknown, so give a default"
+            f"the undo of {spec.title} needs {names}: its outcome may be unknown, so give a default"
         )
     return set(spec.gives)
