@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -69,10 +68,10 @@ def reconciler() -> None:
     """Run the reconciler alone, as many as you like."""
     # Here and not above: every other command would pay for the engine and its SQL at start.
     from app import logs
-    from app.engine.reconcile import run_forever
+    from app.engine.reconcile import Stop, run_forever
     from app.wiring import wire
 
-    stopped = threading.Event()
+    stopped = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     settings = load()

@@ -7,7 +7,6 @@ Timers also have a fast path between two passes: the sorted set in Redis.
 """
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -35,6 +34,29 @@ DAY_MS = 86_400_000
 RETAIN_EVERY_S = 60.0
 
 
+class Stop:
+    """Whether to stop; a signal handler may say so at any moment.
+
+    A `threading.Event` would not do: its lock may be held by the very code that the signal interrupts.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def set(self) -> None:
+        """Stop soon."""
+        self._asked = True
+
+    def is_set(self) -> bool:
+        """Whether somebody said so."""
+        return self._asked
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, unless it is time to stop already."""
+        if not self._asked:
+            time.sleep(seconds)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reconciler:
     """One instance, with what it needs."""
@@ -47,7 +69,7 @@ class Reconciler:
     instance: str
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
-    def run_forever(self, stopped: threading.Event) -> None:
+    def run_forever(self, stopped: Stop) -> None:
         """Pass after pass until stopped; a database or a broker that is away is waited for."""
         next_pass = next_retention = 0.0
         ahead = 0.0  # The database's clock less ours, in milliseconds.
@@ -235,6 +257,6 @@ def reconciler(world: Any) -> Reconciler:
     )
 
 
-def run_forever(world: Any, stopped: threading.Event | None = None) -> None:
+def run_forever(world: Any, stopped: Stop | None = None) -> None:
     """Reconcile until stopped; see `Reconciler`."""
-    reconciler(world).run_forever(stopped or threading.Event())
+    reconciler(world).run_forever(stopped or Stop())

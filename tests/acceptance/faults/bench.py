@@ -123,10 +123,9 @@ class Bench:
         try:
             yield started
         finally:
-            for number in (signal.SIGTERM, signal.SIGTERM):
-                with suppress(psutil.NoSuchProcess):
-                    started.send_signal(number)
-            started.wait(60)
+            with suppress(psutil.NoSuchProcess):
+                started.terminate()
+            started.wait(40)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,10 @@
 """Steps of dead worker processes go back at once; nobody waits for their leases."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from threading import Event
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from app.engine import wake
 from app.engine.claim import Claim, Holder, claim
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint
-from app.engine.reconcile import Reconciler
+from app.engine.reconcile import Reconciler, Stop
 from app.engine.timers import TimerSet
 from app.record.session import Database, Tx
 from tests import probes
@@ -112,7 +112,7 @@ def test_a_reconciler_that_stops_hands_back_at_once_and_counts_nothing(
     driver: Driver, reconciler: Reconciler
 ) -> None:
     run_id = begun_by(driver, dead())
-    stopped = Event()
+    stopped = Stop()
     stopped.set()
     reconciler.run_forever(stopped)
     step = driver.step(run_id, "first")
@@ -141,3 +141,17 @@ def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
     for _ in "ab":
         reconciler.orphans()
     assert [driver.step(run_id, "first")["status"] for run_id in (broken, sound)] == ["running", "pending"]
+
+
+def test_a_signal_may_ask_to_stop_at_any_moment() -> None:
+    stop, waits = Stop(), 2_000
+    before = signal.signal(signal.SIGALRM, lambda *_: stop.set())
+    signal.setitimer(signal.ITIMER_REAL, 0.000_1, 0.000_1)
+    try:
+        for _ in range(waits):
+            stop.wait(0.001)
+            stop.is_set()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert stop.is_set()
