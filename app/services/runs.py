@@ -41,6 +41,10 @@ def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 
     def work(tx: Tx) -> Journal:
         check_order(tx, order)
+        if (
+            order.type == "server.register"
+        ):  # Here the machine is one that is known, whose registration failed.
+            _check_server(tx, order)
         return accept_order(tx, world, run_id, order, principal)
 
     return rung(world, world.db.write(work))
@@ -206,8 +210,8 @@ def check_order(tx: Tx, order: Order) -> None:
         raise Conflict(
             f"{kind.name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused"
         )
-    if kind.resource == "server" and order.resource_id is not None and kind.name != "server.register":
-        _check_server(tx, kind, order)
+    if kind.resource == "server" and kind.name != "server.register":
+        _check_server(tx, order)
 
 
 def rung(world: World, j: Journal) -> dict[str, Any]:
@@ -239,15 +243,17 @@ def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
     return shown
 
 
-def _check_server(tx: Tx, kind: Workflow, order: Order) -> None:
-    row = servers.read_server(tx, str(order.resource_id))
+def _check_server(tx: Tx, order: Order) -> None:
+    if order.resource_id is None or accepting.known(tx, order):
+        return  # The plan asks for the one; to the other the answer is its run, whatever that did since.
+    row = servers.read_server(tx, order.resource_id)
     if row is None:
         raise NotFound(f"there is no server {order.resource_id}")
     if locks.holder(tx, f"server/{row['id']}") is not None:
         return  # Whoever holds the lock decides: a conflict that names it, or a place in the line.
-    action = str(order.input.get("action") or kind.name.partition(".")[2])
+    action = str(order.input.get("action") or order.type.partition(".")[2])
     allowed = states.allowed_actions(row["state"], maintenance=row["maintenance"])
-    if action in states.ACTIONS and action not in allowed:
+    if action in (*states.ACTIONS, "register") and action not in allowed:
         raise InvalidStateTransition(
             f"server {row['id']} is {row['state']}{' in maintenance' if row['maintenance'] else ''}, "
             f"which does not allow {action}",
