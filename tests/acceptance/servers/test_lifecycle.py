@@ -69,12 +69,11 @@ def test_a_machine_that_is_off_is_not_reset(site: Site) -> None:
 def test_maintenance_keeps_new_work_away(site: Site) -> None:
     machine = site.available()
     assert site.ended(machine.act("maintenance", enabled=True)).status == "completed"
-    assert machine.raw["maintenance"] is True
+    assert machine.server.maintenance
     with pytest.raises(InvalidState):
-        machine.act("provision", image=IMAGE)
+        site.client.servers.provision(machine.id, IMAGE)
     assert site.ended(machine.act("maintenance", enabled=False)).status == "completed"
-    assert machine.raw["maintenance"] is False
-    assert (machine.server.state, machine.effects) == ("available", [])
+    assert (machine.raw["maintenance"], machine.server.state, machine.effects) == (False, "available", [])
 
 
 def test_a_provisioned_machine_is_given_back(site: Site) -> None:

@@ -78,6 +78,7 @@ def test_held_and_mended_it_goes_on_without_repeating_what_was_done(site: Site) 
     assert list(steps(run).values()) == ["skipped"] * 5 + ["completed"] * 4
     assert machine.effects == STARTED + INSTALLED
     assert (machine.server.state, machine.server.run_id) == ("provisioned", run.id)
+    assert len(site.events(run.id, "hook.executed")) == 1
 
 
 def test_a_retry_takes_over_what_must_be_undone(site: Site) -> None:
@@ -143,10 +144,15 @@ def test_an_undo_that_cannot_be_done_waits_for_an_operator(site: Site) -> None:
     assert (machine.server.state, machine.raw["reservedBy"]) == ("error", None)
 
 
-def test_a_provisioned_machine_is_not_provisioned_again(site: Site) -> None:
-    machine = site.provisioned()
+def test_a_provisioned_machine_is_not_provisioned_again_but_an_order_may_be_repeated(site: Site) -> None:
+    machine = site.available()
+    order = {"image": IMAGE, "idempotency_key": f"order of {machine.id}"}
+    run_id = machine.act("provision", **order)
+    site.ended(run_id)
+    machine.forget()
     with pytest.raises(InvalidState):
         machine.act("provision", image=IMAGE)
+    assert machine.act("provision", **order) == run_id
     assert machine.effects == []
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from app.domain.ids import new_id
 from tests.acceptance.servers.site import Site, failure, steps, undone
-from windlass import Conflict
+from windlass import Conflict, InvalidState, NotFound
 
 pytestmark = pytest.mark.postgres
 STEPS = ["validate", "connect-bmc", "register-host", "settle"]
@@ -65,6 +66,19 @@ def test_held_and_mended_it_goes_on_from_the_failed_step(site: Site) -> None:
     run = site.ended(site.client.runs.retry(run_id, from_step="connect-bmc").id)
     assert steps(run) == {**dict.fromkeys(STEPS, "completed"), "validate": "skipped"}
     assert (run.retry_of, machine.server.state) == (run_id, "registered")
+
+
+def test_only_what_failed_to_be_registered_is_registered_again(site: Site) -> None:
+    start = site.client.runs.start
+    with pytest.raises(NotFound):
+        start("server.register", resource_id=new_id("srv"))
+    with pytest.raises(InvalidState):
+        start("server.register", resource_id=site.registered().id)
+    machine = site.machine()
+    machine.break_(wrongPassword=True, failTimes=1)
+    site.ended(machine.register())
+    assert site.ended(start("server.register", resource_id=machine.id).id).status == "completed"
+    assert machine.server.state == "registered"
 
 
 def test_what_failed_and_was_undone_can_be_registered_again(site: Site) -> None:
