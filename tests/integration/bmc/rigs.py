@@ -3,7 +3,6 @@
 Orders are told in one language whatever the ledger behind: `on`, `off`, `soft`, `reset`, `boot network`.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from app.providers.bmc.confirm import becomes
 from app.providers.bmc.memory import FAULTS, Machine, MemoryBMC
 from tests.integration.bmc.emulator import Emulator
 from tests.integration.bmc.ipmi_sim import IpmiSim
+from tests.servers import until
 
 
 class Rig(Protocol):
@@ -227,13 +227,12 @@ class LabRedfishRig(LabRig):
 
 def until_ready(ask: Callable[[], object], within: float = 30.0) -> None:
     """Wait until a call to a starting server succeeds."""
-    deadline = time.monotonic() + within
-    while True:
+
+    def answers() -> bool:
         try:
             ask()
         except BmcError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+            return False
+        return True
+
+    until(answers, within, "the server answers")

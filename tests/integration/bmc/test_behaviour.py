@@ -8,6 +8,7 @@ from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcR
 from app.providers.bmc import PowerState
 from tests.integration.bmc.conftest import EVERYWHERE
 from tests.integration.bmc.rigs import Rig
+from tests.servers import until
 
 pytestmark = pytest.mark.parametrize("made_rig", EVERYWHERE, indirect=True)
 
@@ -154,6 +155,4 @@ def test_no_failure_tells_the_password(rig: Rig) -> None:
 
 def settled(rig: Rig, state: PowerState) -> None:
     """Wait until the machine reads so and its ledger has something to tell."""
-    deadline = time.monotonic() + 5
-    while (rig.bmc().power() != state or not rig.orders()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(lambda: rig.bmc().power() == state and bool(rig.orders()), 5, f"power is {state}")
