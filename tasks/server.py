@@ -219,9 +219,8 @@ def installed(
 ) -> Again | dict[str, Any]:
     """The installer's call decides; without one the boot service is asked."""
     if called is not None and called.get("status") != "ok":
-        raise Permanent(
-            f"the installer of {server_id} reported {called.get('status')!r}: {called.get('message', '')}"
-        )
+        said = f": {called['message']}" if called.get("message") else ""
+        raise Permanent(f"the installer of {server_id} reported {called.get('status')!r}{said}")
     if called is None and not ctx.capabilities.boot.installed(bmc_address):
         return Again("the installer has not called yet")
     return {"installed_image": image}

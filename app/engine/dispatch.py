@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
 from app.domain.states import STEP_DONE, Step
-from app.engine.journal import Alarm, Hint, Journal, Letter, journal
+from app.engine.journal import Alarm, Halt, Hint, Journal, Letter, journal
 from app.engine.timers import TimerSet
 from app.record import runs
 from app.record.session import Tx
@@ -45,6 +45,8 @@ def ringer(app: Celery, timers: TimerSet) -> Ring:
 def _publish(app: Celery, timers: TimerSet, hint: Hint) -> None:
     if isinstance(hint, Alarm):
         timers.put(hint.timer_id, hint.due_at)
+    elif isinstance(hint, Halt):
+        app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
     elif isinstance(hint, Letter):
         canvas.publish_letter(app, delivery_id=hint.delivery_id, fence=hint.fence)
     else:

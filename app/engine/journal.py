@@ -55,7 +55,14 @@ class Letter:
     fence: int
 
 
-Hint = Bell | Alarm | Letter
+@dataclass(frozen=True, kw_only=True)
+class Halt:
+    """Links whose steps were killed: Celery may end their processes, if it still hears."""
+
+    task_ids: tuple[str, ...]
+
+
+Hint = Bell | Alarm | Letter | Halt
 
 
 class Journal:

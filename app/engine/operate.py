@@ -10,7 +10,7 @@ from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance
 from app.engine.fanout import group_of, reopen_fan_out, start_branches
-from app.engine.journal import FAN_OUT, Journal, Row
+from app.engine.journal import FAN_OUT, Halt, Journal, Row
 from app.engine.rows import AFRESH
 from app.engine.unwind import next_undo, stop
 from app.record import runs, timers
@@ -18,18 +18,18 @@ from app.record import runs, timers
 Action = Callable[[Journal, str | None], None]
 
 
-def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None = None) -> list[str]:
-    """Ask a run to stop; returns the Celery task ids to terminate. Repeating it changes nothing."""
+def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None = None) -> None:
+    """Ask a run to stop. Repeating it changes nothing."""
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status} already", current=j.status)
     again = j.run["cancel_requested_at"] is not None and mode in ("graceful", j.run["cancel_mode"])
     if again or j.status in (Run.COMPENSATING, Run.COMPENSATION_FAILED):
-        return []
+        return
     j.set(cancel_requested_at=j.run["cancel_requested_at"] or j.now, cancel_mode=mode)
     j.event("run.cancel_requested", actor=actor, mode=mode, reason=reason)
-    killed = _kill_running(j) if mode == "kill" else []
+    if mode == "kill":
+        _kill_running(j)
     stop(j, Run.CANCELLED)
-    return killed
 
 
 def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason: str | None = None) -> None:
@@ -153,14 +153,13 @@ def _failed(j: Journal, key: str | None) -> Row:
     )
 
 
-def _kill_running(j: Journal) -> list[str]:
-    killed = []
-    for row in runs.all_steps(j.tx, j.id):
-        if row["status"] == Step.RUNNING:
-            killed.append(str(row["task_id"]))
-            j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
-            j.event("step.cancelled", row, outcome="unknown")
-    return killed
+def _kill_running(j: Journal) -> None:
+    running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == Step.RUNNING]
+    for row in running:
+        j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
+        j.event("step.cancelled", row, outcome="unknown")
+    if running:
+        j.hints.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
 
 
 RESUMABLE = frozenset({Run.FAILED_HELD, Run.BLOCKED, Run.COMPENSATION_FAILED})

@@ -1,6 +1,6 @@
 """Start, steer and end runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.auth.keys import Principal
@@ -53,6 +53,7 @@ def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Principal) -> Journal:
     """Store a run and what belongs to it, in the caller's transaction."""
     if order.callback_url and not accepting.known(tx, order):
+        callbacks.check(world, order.callback_url)
         callbacks.attach(tx, world, principal, run_id, order.callback_url)
     return accepting.accept(tx, run_id, order, principal.actor)
 
@@ -85,17 +86,13 @@ def cancel(
     world: World, principal: Principal, run_id: str, reason: str | None = None, mode: str = "graceful"
 ) -> dict[str, Any]:
     """Ask a run to stop; returns its row as it then is."""
-    killed: list[str] = []
 
     def work(tx: Tx) -> Journal:
         with journal(tx, run_id) as j:
-            killed[:] = operate.cancel(j, principal.actor, mode=mode, reason=reason)
+            operate.cancel(j, principal.actor, mode=mode, reason=reason)
         return j
 
-    row = rung(world, world.db.write(work))
-    if killed:
-        _terminate(world, killed)
-    return row
+    return rung(world, world.db.write(work))
 
 
 def retry(
@@ -115,6 +112,9 @@ def retry(
     fresh = new_id("run")
 
     def work(tx: Tx) -> Journal:
+        old = runs.read_run(tx, run_id)
+        if old is not None and old["callback_url"]:
+            callbacks.attach(tx, world, principal, fresh, old["callback_url"])
         return accepting.retry(
             tx,
             run_id,
@@ -288,14 +288,3 @@ def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int | N
         "paused": paused is not None,
         "reason": paused["reason"] if paused else None,
     }
-
-
-def _terminate(world: World, task_ids: Sequence[str]) -> None:
-    """Best effort: SQL has ended the steps already, and the fence refuses whatever they still report."""
-    try:
-        world.celery.control.revoke(list(task_ids), terminate=True, signal="SIGKILL")
-    except OSError:
-        return
-    except Exception as error:  # kombu wraps whatever the broker's client raises; none of it matters here.
-        if not type(error).__module__.startswith(("kombu", "redis")):
-            raise

@@ -1,20 +1,27 @@
 """The start page, the OpenAPI document, and its pages; nothing is loaded from elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, current_app, g, jsonify
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from app.api import openapi
 from app.api.context import world
 from app.api.docs import reference
 from app.api.family import PUBLIC, Family
 from app.domain.errors import Unavailable
-from app.record import metrics
+from app.record import listing, metrics
+from app.record.paging import Window
+from app.record.session import Tx
+from app.services import present
 
 docs = Family("docs", "The start page, this document and its pages.")
 FOLDER = Path(__file__).parent / "templates"
+T = TypeVar("T")
+NEWEST = 12  # Runs on the start page.
 HTML, CSS = "text/html", "text/css"
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _pages = Environment(
@@ -32,7 +39,7 @@ def start_page() -> Response:
     """What runs, and where to look."""
     settings = world().settings
     flower = f"http://127.0.0.1:{settings.flower_port}" if settings.loopback_only else None
-    return _page("start.html", open_runs=_open_runs(), flower=flower)
+    return _page("start.html", open_runs=_open_runs(), newest=_newest_runs(), flower=flower)
 
 
 @docs.serve("GET", "/openapi.json", "openapi", scope=PUBLIC)
@@ -73,10 +80,37 @@ def _page(name: str, **values: Any) -> Response:
 
 
 def _open_runs() -> list[dict[str, Any]] | None:
-    """Runs that have not ended, by type and status; None when the reader may not know or nobody can tell."""
+    """Runs that have not ended, by type and status."""
+    return _told(metrics.open_runs)
+
+
+def _newest_runs() -> list[dict[str, Any]] | None:
+    """The runs that were asked for last, as the list shows them."""
+
+    def look(tx: Tx) -> list[dict[str, Any]]:
+        rows = listing.list_runs(tx, listing.RunFilters(), Window(limit=NEWEST)).rows
+        return [present.run_summary(row, [], now=tx.now) for row in rows]
+
+    return _told(look)
+
+
+def _told(question: Callable[[Tx], T]) -> T | None:
+    """The answer; None when the reader may not know it or nobody can tell."""
     if g.principal is None:
         return None
     try:
-        return world().db.read(metrics.open_runs)
+        return world().db.read(question)
     except Unavailable:
         return None
+
+
+def _with_code(text: str) -> Markup:
+    """Prose in which backticks stand around code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+_pages.filters["with_code"] = _with_code
