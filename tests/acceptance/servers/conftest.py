@@ -12,7 +12,7 @@ from tests.servers import new_redis, remove
 from tests.stack import Stack
 from windlass import Client
 
-MACHINES = 120
+MACHINES = 180  # More than all tests together use.
 BMC_PROCESSES = "6"  # Some tests keep a few of them waiting for controllers that say nothing.
 
 

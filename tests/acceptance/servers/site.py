@@ -158,15 +158,19 @@ class Site:
 
     def ended(self, run_id: str) -> Run:
         """The run once it has ended."""
-        return self.reached(run_id, attrgetter("ended"))
+        return self.client.runs.wait(run_id, timeout_s=PATIENCE_S)
 
     def settled(self, run_id: str) -> Run:
         """The run once it has ended or waits for an operator."""
-        return self.reached(run_id, attrgetter("settled"))
+        return self.client.runs.wait(run_id, timeout_s=PATIENCE_S, until=attrgetter("settled"))
 
-    def reached(self, run_id: str, until: Callable[[Run], bool]) -> Run:
-        """The run once something holds for it."""
-        return self.client.runs.wait(run_id, timeout_s=PATIENCE_S, until=until)
+    def reached(self, run_id: str, wanted: Callable[[Run], bool]) -> Run:
+        """The run as soon as something holds for it, which may be over soon; fails when it ends before."""
+        run = self.client.runs.wait(
+            run_id, timeout_s=PATIENCE_S, every_s=0.05, until=lambda run: run.ended or wanted(run)
+        )
+        assert wanted(run), f"{run_id} is {run.status}"
+        return run
 
     def running(self, run_id: str, step: str) -> Run:
         """The run once this step runs."""
