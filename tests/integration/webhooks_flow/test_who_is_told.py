@@ -1,0 +1,114 @@
+"""Which endpoint is told of which event, and that it is told once."""
+
+import pytest
+
+from app.auth.keys import LOCAL
+from app.domain.errors import StepError, ValidationFailed
+from app.record.tables import webhook
+from app.services import webhooks
+from tests.integration.webhooks_flow.box import Box
+from tests.integration.webhooks_flow.office import Office
+from tests.probes import BEFORE, fails
+
+RUN = ["run.created", "run.started", "run.completed"]
+STEPS = ["step.completed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("patterns", "told"),
+    [
+        (("*",), ["run.created", "run.started", *STEPS, "run.completed"]),
+        (("run.*",), RUN),
+        (("*.completed",), [*STEPS, "run.completed"]),
+        (("run.created", "run.*"), RUN),
+        (("step.failed", "run.cancelled"), []),
+    ],
+)
+def test_a_pattern_stands_for_the_events_that_it_matches(
+    office: Office, to: Box, patterns: tuple[str, ...], told: list[str]
+) -> None:
+    made = office.endpoint(to.url, *patterns)
+    office.ran()
+    assert office.told(made.id) == told
+
+
+def test_each_endpoint_has_one_delivery_for_each_event(office: Office, to: Box) -> None:
+    one, other = office.endpoint(to.url, "run.*"), office.endpoint(to.url, "run.completed")
+    office.ran()
+    assert (office.told(one.id), office.told(other.id)) == (RUN, ["run.completed"])
+    assert office.deliver_until_quiet() == ["delivered"] * 4
+    assert to.events == [*RUN, "run.completed"]
+
+
+def test_a_step_that_is_tried_again_is_told_of(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "step.retrying", "run.completed")
+    BEFORE["first"] = fails(1, StepError)
+    office.ran()
+    assert office.told(made.id) == ["step.retrying", "run.completed"]
+
+
+def test_compensation_is_told_of_when_it_begins_and_the_failure_when_it_has_ended(
+    office: Office, to: Box
+) -> None:
+    office.endpoint(to.url, "run.*", "step.failed")
+    BEFORE["third"] = fails()
+    run_id = office.ran()
+    office.deliver_until_quiet()
+    failed = ["step.failed", "run.compensating", "run.compensated", "run.failed"]
+    assert to.events == ["run.created", "run.started", *failed]
+    compensating, last = to.in_order[3].data, to.in_order[-1].data
+    assert (compensating["status"], compensating["detail"]) == ("running", "compensating")
+    assert (last["id"], last["status"], last["error"]["step"]) == (run_id, "failed", "third")
+    assert [step["undoes"] for step in last["compensation"]] == ["third", "second", "first"]
+    assert {step["status"] for step in last["compensation"]} == {"completed"}
+
+
+def test_a_cancelled_run_says_so(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.cancelled", "run.completed")
+    run_id = office.start()
+    office.driver.cancel(run_id)
+    office.driver.finish(run_id)
+    assert office.told(made.id) == ["run.cancelled"]
+
+
+def test_an_endpoint_that_is_switched_off_gets_nothing_new(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.*")
+    webhooks.change(office.world, LOCAL, made.id, {"active": False})
+    office.ran()
+    assert office.told(made.id) == []
+
+
+def test_what_is_under_way_when_an_endpoint_is_switched_off_is_not_sent(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.completed")
+    office.ran()
+    webhooks.change(office.world, LOCAL, made.id, {"active": False})
+    assert office.deliver() == ["dead"]
+    assert to.mail == []
+    assert office.attempts[0]["error"] == "the endpoint is switched off"
+
+
+def test_an_endpoint_that_is_switched_on_again_is_told_from_then_on(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.created", active=False)
+    office.ran()
+    webhooks.change(office.world, LOCAL, made.id, {"active": True})
+    assert office.told(made.id) == []
+    office.ran()
+    assert office.told(made.id) == ["run.created"]
+
+
+def test_other_events_are_told_after_a_change(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.created")
+    webhooks.change(office.world, LOCAL, made.id, {"events": ["*.completed"]})
+    office.ran()
+    assert office.told(made.id) == [*STEPS, "run.completed"]
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1:8000/", "http://169.254.169.254/", "http://[::1]:8000/"])
+def test_private_addresses_are_refused_unless_the_settings_name_them(office: Office, url: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        office.endpoint(url)
+    assert "not public" in refused.value.details["fields"]["url"]
+    with pytest.raises(ValidationFailed) as refused:
+        office.start(callback_url=url)
+    assert "not public" in refused.value.details["fields"]["callbackUrl"]
+    assert office.rows(webhook) == []
