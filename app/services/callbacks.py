@@ -29,9 +29,8 @@ def check(world: World, url: str) -> None:
 def attach(tx: Tx, world: World, principal: Principal, run_id: str, url: str) -> None:
     """Give a run its callback, in the transaction that accepts the run and before its first event.
 
-    The same run gets it once. Raises `ValidationFailed` on ``callbackUrl``.
+    The same run gets it once; `check` has judged the URL where somebody gave it.
     """
-    check(world, url)
     if webhooks.callback_of(tx, run_id) is not None:
         return
     webhook_id = new_id("whk")
@@ -41,6 +40,13 @@ def attach(tx: Tx, world: World, principal: Principal, run_id: str, url: str) ->
         own = signing_secrets.sealed(world, webhook_id, signing_secrets.local_secret(world))
     values = {"id": webhook_id, "url": url, "events": list(EVENTS), "active": True, "run_id": run_id}
     webhooks.insert_webhook(tx, {**values, "key_id": key_id, "secret": own}, EVENTS)
+
+
+def detach(tx: Tx, run_id: str) -> None:
+    """Take back the callback of a run that was not accepted after all."""
+    found = webhooks.callback_of(tx, run_id)
+    if found is not None:
+        webhooks.delete_webhook(tx, found["id"])
 
 
 def _spelled_out(host: str, port: int) -> list[str]:

@@ -44,7 +44,7 @@ def _run(tx: Tx, run_id: str, events: Sequence[Row]) -> dict[str, Any]:
 
 
 def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
-    error = state["error"] or {}
+    error = state["error"] or _reason(state)
     return {
         **row,
         "status": state["status"],
@@ -57,6 +57,13 @@ def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
         "waiting_on": None,
         "expect_since": None,
     }
+
+
+def _reason(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Why a run that has not ended yet is being undone: its log says so only where a step failed."""
+    failed = (step for step in state["steps"] if step["phase"] == "forward" and step["status"] == "failed")
+    step = next(failed, None) if state["goal"] == "failed" else None
+    return {} if step is None else {**step["error"], "step": step["key"]}
 
 
 def _step_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:

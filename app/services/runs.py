@@ -55,7 +55,10 @@ def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Pri
     if order.callback_url and not accepting.known(tx, order):
         callbacks.check(world, order.callback_url)
         callbacks.attach(tx, world, principal, run_id, order.callback_url)
-    return accepting.accept(tx, run_id, order, principal.actor)
+    accepted = accepting.accept(tx, run_id, order, principal.actor)
+    if accepted.id != run_id:  # Another request with this idempotency key was quicker by a moment.
+        callbacks.detach(tx, run_id)
+    return accepted
 
 
 def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""What an endpoint may be: which addresses, how many, under which version."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.auth.keys import LOCAL
+from app.auth.rings import public_ring
+from app.config import SettingsError, load
+from app.domain.errors import PreconditionFailed, QuotaExceeded, ValidationFailed
+from app.record.deliveries import TOLD
+from app.services import signing_secrets, webhooks
+from app.webhooks.filter import EVENTS
+from tests.integration.webhooks_flow.office import Office
+
+PUBLIC = "https://93.184.216.34/in"
+
+
+def test_the_events_that_can_be_asked_for_are_those_that_are_told() -> None:
+    assert set(EVENTS) == TOLD
+
+
+def test_a_url_is_at_most_2048_characters_long(office: Office) -> None:
+    longest = PUBLIC + "x" * (2048 - len(PUBLIC))
+    assert office.row(office.endpoint(longest).id)["url"] == longest
+    with pytest.raises(ValidationFailed) as refused:
+        office.endpoint(longest + "x")
+    assert list(refused.value.details["fields"]) == ["url"]
+
+
+def test_there_are_at_most_100_endpoints_beside_callbacks(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert webhooks.MOST_ENDPOINTS == 100
+    monkeypatch.setattr(webhooks, "MOST_ENDPOINTS", 1)
+    office.start(callback_url=PUBLIC)
+    office.endpoint(PUBLIC)
+    with pytest.raises(QuotaExceeded):
+        office.endpoint(PUBLIC)
+
+
+def test_a_change_under_an_old_version_changes_nothing(office: Office) -> None:
+    made = office.endpoint(PUBLIC)
+    webhooks.change(office.world, LOCAL, made.id, {"description": "new"}, version=1)
+    with pytest.raises(PreconditionFailed):
+        webhooks.change(office.world, LOCAL, made.id, {"active": False}, version=1)
+    assert office.row(made.id)["active"] and office.row(made.id)["version"] == 2
+
+
+def test_whoever_can_only_seal_makes_secrets_that_workers_alone_open(office: Office) -> None:
+    public = public_ring(office.world.settings).text
+    sealing_only = replace(office.world, settings=load({}, sealing_public_key=public))
+    secret, sealed = signing_secrets.fresh(sealing_only, "whk_1")
+    assert signing_secrets.opened(office.world, [("whk_1", sealed)]) == [secret]
+    with pytest.raises(SettingsError):
+        signing_secrets.opened(sealing_only, [("whk_1", sealed)])
