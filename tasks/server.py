@@ -34,7 +34,7 @@ def validate(ctx: Context, server_id: str, action: str) -> dict[str, Any]:
             raise WrongState(f"server {server_id} is gone", server=server_id)
         shown = states.TRANSIENT.get(action, row["state"])
         begun = row["state"] == shown and action in states.TRANSIENT
-        if not begun and action not in states.allowed_actions(row["state"], maintenance=row["maintenance"]):
+        if not begun and not states.allows(row["state"], action, maintenance=row["maintenance"]):
             raise WrongState(
                 f"server {server_id} is {row['state']}, which does not allow {action}", state=row["state"]
             )
@@ -55,7 +55,8 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
             return
         before = was or row["state_before"]
         state = before if ctx.goal == "cancelled" and before not in (None, "registering") else "error"
-        reasons = [] if state != "error" else [f"{ctx.type} failed: see run {ctx.run_id}"]
+        ended = "was cancelled" if ctx.goal == "cancelled" else "failed"
+        reasons = [] if state != "error" else [f"{ctx.type} {ended}: see run {ctx.run_id}"]
         health = {"health": "unhealthy"} if reasons else {}
         changes = {
             "state": state,

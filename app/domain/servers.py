@@ -43,6 +43,11 @@ ALLOWED: dict[str, frozenset[str]] = {
 NOT_IN_MAINTENANCE = frozenset({"provision"})  # A machine that is out of service gets no new work.
 
 
+def allows(state: str, action: str, *, maintenance: bool = False) -> bool:
+    """Whether a server in this state accepts an action; ``register`` is one that only a retry asks for."""
+    return action in ALLOWED[state] and not (maintenance and action in NOT_IN_MAINTENANCE)
+
+
 def allowed_actions(state: str, *, maintenance: bool = False) -> list[str]:
-    """The actions that a server in this state accepts."""
-    return sorted(ALLOWED[state] - (NOT_IN_MAINTENANCE if maintenance else frozenset()))
+    """The actions that people may ask of a server in this state."""
+    return sorted(action for action in ACTIONS if allows(state, action, maintenance=maintenance))

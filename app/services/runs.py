@@ -256,7 +256,8 @@ def _check_server(tx: Tx, order: Order) -> None:
         return  # Whoever holds the lock decides: a conflict that names it, or a place in the line.
     action = str(order.input.get("action") or order.type.partition(".")[2])
     allowed = states.allowed_actions(row["state"], maintenance=row["maintenance"])
-    if action in (*states.ACTIONS, "register") and action not in allowed:
+    known_action = action in (*states.ACTIONS, "register")
+    if known_action and not states.allows(row["state"], action, maintenance=row["maintenance"]):
         raise InvalidStateTransition(
             f"server {row['id']} is {row['state']}{' in maintenance' if row['maintenance'] else ''}, "
             f"which does not allow {action}",

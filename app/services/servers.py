@@ -131,11 +131,6 @@ def set_credential(world: World, principal: Principal, server_id: str, credentia
     return world.db.write(work)
 
 
-def allowed_actions(row: Mapping[str, Any]) -> list[str]:
-    """The actions that a server accepts as it is now."""
-    return states.allowed_actions(row["state"], maintenance=bool(row["maintenance"]))
-
-
 def _accepted(
     tx: Tx, world: World, run_id: str, order: Order, principal: Principal
 ) -> tuple[Started, list[Hint]]:
