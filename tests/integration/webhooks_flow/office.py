@@ -1,4 +1,4 @@
-"""A post office for one test: runs are driven in this process, letters are delivered when the test says so."""
+"""A post office for one test: runs are driven in this process, letters are delivered when a test says so."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping

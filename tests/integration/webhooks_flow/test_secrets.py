@@ -10,6 +10,7 @@ from standardwebhooks import WebhookVerificationError
 
 from app.auth.keys import LOCAL
 from app.record import webhooks as rows
+from app.record.session import Tx
 from app.record.tables import metadata
 from app.services import keys, secrets, signing_secrets, webhooks
 from tests.integration.webhooks_flow.box import Box
@@ -95,8 +96,11 @@ def test_no_secret_is_in_the_record_in_the_log_or_in_a_message(
 
 def everything_in(office: Office) -> str:
     """Every row of every table, of everybody."""
-    tables = metadata.sorted_tables
-    return "\n".join(str(row) for table in tables for row in office.read(lambda tx, t=table: tx.rows(select(t))))
+
+    def dump(tx: Tx) -> str:
+        return "\n".join(str(row) for table in metadata.sorted_tables for row in tx.rows(select(table)))
+
+    return str(office.read(dump))
 
 
 def forms(secret: str) -> Iterable[str]:

@@ -1,0 +1,67 @@
+"""From a request to the receiver through the real service: API, workers, reconciler, lab and command line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.cli.processes.up import LAB_PASSWORD
+from app.config import environment
+from tests.conftest import POSTGRES_REDIS, Backend
+from tests.integration.webhooks_flow.box import Box
+from tests.integration.webhooks_flow.conftest import INWARD
+from tests.servers import until
+from tests.stack import Stack
+from windlass import Client
+
+SOON_S = 20.0  # A few seconds, on a machine that has other things to do.
+
+
+@pytest.fixture
+def service(backend: Backend, state: Path, tmp_path: Path) -> Iterator[Stack]:
+    """The whole service, which may send webhooks to this machine."""
+    with closing(Stack(state, {**backend.environ, **INWARD}, tmp_path / "up.log")) as started:
+        started.start()
+        yield started
+
+
+def windlass(service: Stack, *args: str) -> Any:
+    """What the command line prints as JSON."""
+    command = [sys.executable, "-m", "app.cli", *args, "-o", "json"]
+    done = subprocess.run(
+        command, env=environment(service.settings), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def settled(service: Stack, webhook_id: str) -> list[dict[str, Any]]:
+    """What the command line shows of the deliveries, once every one is delivered."""
+    shown: list[dict[str, Any]] = windlass(service, "webhook", "deliveries", webhook_id)
+    return shown if {one["status"] for one in shown} == {"delivered"} else []
+
+
+@pytest.mark.parametrize("backend", [POSTGRES_REDIS], indirect=True)
+def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(service: Stack, to: Box) -> None:
+    wanted = {"url": to.url, "events": ["run.*"]}
+    made = httpx.post(f"{service.url}/v1/webhooks", json=wanted).raise_for_status().json()["data"]
+    address = httpx.get(f"{service.lab_url}/machines").json()[0]["ipmiAddress"]
+    to.say(500)  # The first attempt fails; the reconciler sees to the second.
+    with Client(service.url) as client:
+        accepted = client.servers.register(
+            protocol="ipmi", bmc_address=address, username="admin", password=LAB_PASSWORD
+        )
+    until(lambda: len(to.mail) == 4, SOON_S, "three events and one more attempt")
+    assert sorted(set(to.events)) == ["run.completed", "run.created", "run.started"]
+    for mail in to.mail:
+        assert mail.verified(made["secret"])["data"]["id"] == accepted.run_id
+
+    shown = until(lambda: settled(service, made["id"]), SOON_S, "all is settled")
+    assert sorted(one["event"] for one in shown) == ["run.completed", "run.created", "run.started"]
+    assert sorted(len(one["attempts"]) for one in shown) == [1, 1, 2]
