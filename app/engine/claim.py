@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.states import STEP_DONE, Run, Step
-from app.engine.journal import Journal, Row
+from app.engine.journal import Hint, Journal, Row
 from app.engine.rows import known_values
 from app.record import runs
 from app.record.session import Tx
@@ -35,6 +35,7 @@ class Claim:
     known: dict[str, Any] = field(repr=False)
     holder: Holder
     unsure: bool  # An earlier attempt may have taken effect.
+    hints: tuple[Hint, ...] = ()  # What the claim wants published: letters about the run's start.
 
     @property
     def fence(self) -> int:
@@ -72,7 +73,7 @@ def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -
         return claimed(j, step, rows, holder)
     taken = take(j, step, rows, holder)
     j.flush()
-    return taken
+    return replace(taken, hints=tuple(j.hints))
 
 
 def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[Row]:
@@ -85,9 +86,10 @@ def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
     unsure = bool(step["unsure"])
     polling = step["ref"] is not None and step["phase"] == "forward"
     if j.status in (Run.QUEUED, Run.WAITING):
-        if j.run["started_at"] is None:
-            j.event("run.started")
+        first = j.run["started_at"] is None
         j.become(Run.RUNNING, started_at=j.run["started_at"] or j.now)
+        if first:
+            j.event("run.started")
     if not step["branch"]:
         j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
     j.move(

@@ -60,6 +60,7 @@ def run_link(
         return Ended(True, "passed")
     if isinstance(claimed, Dropped):
         return Ended(False, f"dropped: {claimed.reason}")
+    runner.ring(claimed.hints)
     while True:
         outcome, logs = perform(runner, claimed)
         held: Claim = claimed

@@ -5,25 +5,12 @@ from typing import Any
 
 from sqlalchemy import insert, or_, select, update
 
+from app.domain.events import TOLD
 from app.domain.ids import new_id
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, subscription, webhook
 
 Row = dict[str, Any]
-TOLD = frozenset(
-    {
-        "run.created",
-        "run.started",
-        "run.completed",
-        "run.failed",
-        "run.cancelled",
-        "run.compensating",
-        "run.compensated",
-        "step.completed",
-        "step.failed",
-        "step.retrying",
-    }
-)
 GRACE_MS = 1_000  # The message of a fresh delivery gets this long before it counts as lost.
 RING_AGAIN_MS = 30_000
 LOST = "the worker was lost before the outcome was known"

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.sql.schema import Table
 
+from app.domain.events import TOLD
 from app.domain.invariants import Case, broken
-from app.record.deliveries import TOLD
 from app.record.session import Tx
 from app.record.tables import (
     delivery,

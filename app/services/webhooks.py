@@ -7,6 +7,7 @@ import structlog
 
 from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, QuotaExceeded
+from app.domain.events import TOLD
 from app.domain.ids import new_id
 from app.engine.journal import Letter
 from app.record import deliveries
@@ -158,7 +159,7 @@ def _judge(world: World, url: str) -> None:
 def _told(wanted: Iterable[str]) -> list[str]:
     """The events that patterns stand for."""
     kept = tuple(wanted)
-    return [event for event in patterns.EVENTS if patterns.matches(kept, event)]
+    return [event for event in TOLD if patterns.matches(kept, event)]
 
 
 def _read(tx: Tx, webhook_id: str) -> Row:

@@ -3,19 +3,8 @@
 from collections.abc import Iterable
 
 from app.domain.errors import ValidationFailed
+from app.domain.events import TOLD
 
-EVENTS = (
-    "run.created",
-    "run.started",
-    "run.completed",
-    "run.failed",
-    "run.cancelled",
-    "run.compensating",
-    "run.compensated",
-    "step.completed",
-    "step.failed",
-    "step.retrying",
-)
 MOST_PATTERNS = 50
 
 
@@ -24,10 +13,10 @@ def validate(patterns: Iterable[str]) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(patterns))
     if not 1 <= len(wanted) <= MOST_PATTERNS:
         raise ValidationFailed.of("events", f"needs 1 to {MOST_PATTERNS} names or patterns")
-    idle = [pattern for pattern in wanted if not any(_fits(pattern, event) for event in EVENTS)]
+    idle = [pattern for pattern in wanted if not any(_fits(pattern, event) for event in TOLD)]
     if idle:
         names = ", ".join(pattern[:64] for pattern in idle)
-        raise ValidationFailed.of("events", f"match no event: {names}; there are {', '.join(EVENTS)}")
+        raise ValidationFailed.of("events", f"match no event: {names}; there are {', '.join(TOLD)}")
     return wanted
 
 

@@ -8,16 +8,10 @@ from app.auth.keys import LOCAL
 from app.auth.rings import public_ring
 from app.config import SettingsError, load
 from app.domain.errors import PreconditionFailed, QuotaExceeded, ValidationFailed
-from app.record.deliveries import TOLD
 from app.services import signing_secrets, webhooks
-from app.webhooks.filter import EVENTS
 from tests.integration.webhooks_flow.office import Office
 
 PUBLIC = "https://93.184.216.34/in"
-
-
-def test_the_events_that_can_be_asked_for_are_those_that_are_told() -> None:
-    assert set(EVENTS) == TOLD
 
 
 def test_a_url_is_at_most_2048_characters_long(office: Office) -> None:

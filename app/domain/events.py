@@ -1,0 +1,57 @@
+"""What can happen to a run: every type of event in its log, and those that others may be told of.
+
+Undo steps write the same events as forward steps, in the phase ``comp``. The table is printed in
+``docs/events.rst``.
+"""
+
+TYPES = {
+    "run.created": "The request was accepted; the plan is in the event.",
+    "run.started": "The first step was claimed.",
+    "run.held": "A step has failed; the run keeps what it has until an operator or its hold time decides.",
+    "run.hold_expired": "Nobody decided in time.",
+    "run.blocked": "An outcome is unknown and must not be repeated: an operator says what happened.",
+    "run.needs_operator": "An undo is exhausted.",
+    "run.cancel_requested": "Somebody asked the run to stop.",
+    "run.paused": "Nothing new starts until the run is let go.",
+    "run.unpaused": "The run was let go.",
+    "run.resumed": "An operator let the run go on.",
+    "run.moved": "The run stands elsewhere in its life, for no reason that another event gives.",
+    "run.compensating": "What happened is being undone; the undo steps are in the event.",
+    "run.compensated": "All is undone.",
+    "run.completed": "The last step is done.",
+    "run.failed": "The run has ended without reaching its goal; compensation is over.",
+    "run.cancelled": "The run has ended because somebody asked; compensation is over.",
+    "step.started": "An attempt began.",
+    "step.polling": "An operation is being asked how far it is.",
+    "step.waiting": "An operation is under way, or a fan-out waits for its members.",
+    "step.ready": "A wait is over; the step may be claimed.",
+    "step.expanded": "The list of a map is known; its members are in the event.",
+    "step.log": "A line that the step wrote.",
+    "step.completed": "The step has reached its goal.",
+    "step.retrying": "The attempt failed; another one is due.",
+    "step.failed": "The step has failed for good.",
+    "step.lost": "The worker died or fell silent; whether the step took effect is unknown.",
+    "step.fenced": "A result came too late and was refused.",
+    "step.cancelled": "The step was given up with its run.",
+    "step.skipped": "An operator left the step out.",
+    "step.resolved": "An operator says that the step is done.",
+    "step.compensated": "The step is undone.",
+    "hook.executed": "Somebody called the hook of a step.",
+    "lock.granted": "The run holds the resource from now on.",
+    "lock.released": "The run no longer holds the resource.",
+    "operator.action": "An operator did something; who and why is in the event.",
+}
+
+# What webhooks may be told of (contract 1, A.10).
+TOLD = (
+    "run.created",
+    "run.started",
+    "run.completed",
+    "run.failed",
+    "run.cancelled",
+    "run.compensating",
+    "run.compensated",
+    "step.completed",
+    "step.failed",
+    "step.retrying",
+)
