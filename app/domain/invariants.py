@@ -243,6 +243,11 @@ def _over(branch: Sequence[Row]) -> bool:
     return branch[-1]["status"] in STEP_DONE or any(row["status"] in STEP_ENDED - STEP_DONE for row in branch)
 
 
+def _stands(branch: Sequence[Row]) -> bool:
+    """Whether a branch ended with an outcome that only an operator can tell."""
+    return any(row["status"] == Step.FAILED and row["outcome"] == "unknown" for row in branch)
+
+
 def _locked(case: Case) -> Iterator[str]:
     held = {row["resource"]: row["fence"] for row in case.locks}
     if case.status in TERMINAL and (held or case.tickets):
@@ -268,7 +273,8 @@ def _joined(case: Case) -> Iterator[str]:
     for group in case.forward():
         if group["kind"] in FAN_OUT and group["status"] == Step.WAITING:
             left = sum(1 for branch in _branches(case, group) if not _over(branch))
-            if group["pending"] != left:
+            unknown = sum(1 for branch in _branches(case, group) if _stands(branch))
+            if not left <= group["pending"] <= left + (unknown if case.status == Run.BLOCKED else 0):
                 yield f"{group['key']} counts {group['pending']} open members; there are {left}"
 
 

@@ -106,6 +106,7 @@ RUN_ARROWS = frozenset(
         (Run.PAUSED, Run.BLOCKED),  # a step that still ran ended unknown
         (Run.BLOCKED, Run.RUNNING),  # an operator said what happened, or to try again
         (Run.BLOCKED, Run.CANCELLING),  # an operator compensates while a step still runs
+        (Run.BLOCKED, Run.FAILED_HELD),  # a parallel step failed and the run keeps what it has
         (Run.BLOCKED, Run.COMPENSATING),  # an operator compensates
         (Run.BLOCKED, Run.FAILED),  # an operator gives up with nothing to undo
         (Run.BLOCKED, Run.CANCELLED),  # cancelled with nothing to undo

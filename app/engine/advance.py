@@ -97,7 +97,7 @@ def runnable(j: Journal, step: Row) -> None:
 def _branch_on(j: Journal, step: Row) -> None:
     rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
     if rest and rest[0]["status"] == Step.PENDING:
-        if j.status != Run.PAUSED:
+        if j.status in MOVING:
             j.ring(rest[0], rest)
         return
     counted = count_branch(j, step, failed=False)

@@ -11,6 +11,7 @@ from app.engine.journal import Journal, Row
 from app.engine.rows import AFRESH, collected, known_values, plan_facts, step_row
 from app.record import runs
 from chains import catalogue
+from tasks.step import REGISTRY
 
 
 def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
@@ -79,19 +80,44 @@ def close_fan_out(j: Journal, group: Row) -> None:
     j.event("step.completed", group, output=output)
 
 
-def reopen_fan_out(j: Journal, group: Row) -> None:
-    """An operator lets the failed members of a fan-out try again; what has ended is counted anew."""
+def reopen_fan_out(j: Journal, group: Row, step: Row) -> None:
+    """An operator lets a fan-out go on after one of its members, or itself, stood in the way.
+
+    A fan-out that has failed tries all failed members again; what has ended is counted anew. A member
+    that may have happened and that the operator did not name looks before it leaps.
+    """
+    failed = group["status"] == Step.FAILED
     branches = _branches(runs.members(j.tx, j.id, group["key"])).values()
     for row in (row for rows in branches for row in rows if row["status"] == Step.FAILED):
-        j.move(row, Step.PENDING, **AFRESH)
-        j.event("step.ready", row)
+        if failed or row["key"] == step["key"]:
+            j.move(row, Step.PENDING, **AFRESH, unsure=row["unsure"] and row["key"] != step["key"])
+            j.event("step.ready", row)
     done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
-    j.move(group, Step.WAITING, pending=len(branches) - done, succeeded=done, failures=0, error=None)
-    j.event("step.ready", group)
+    lost = sum(1 for rows in branches if any(r["status"] == Step.FAILED and not blocks(r) for r in rows))
+    counted = {"pending": len(branches) - done - lost, "succeeded": done, "failures": lost, "error": None}
+    if failed:
+        j.move(group, Step.WAITING, **counted)
+        j.event("step.ready", group)
+    else:
+        j.change(group, **counted)
     if _verdict(group) == "completed":
         close_fan_out(j, group)
     else:
         start_branches(j, group)
+
+
+def blocking_member(j: Journal, group: Row) -> Row | None:
+    """A member of an open fan-out that needs an operator."""
+    if group["status"] != Step.WAITING:
+        return None
+    return next((row for row in runs.members(j.tx, j.id, group["key"]) if blocks(row)), None)
+
+
+def blocks(row: Row) -> bool:
+    """Whether a failed step may have happened and must not be repeated, so that only people can go on."""
+    return bool(
+        row["status"] == Step.FAILED and row["outcome"] == "unknown" and REGISTRY[row["name"]].at_most_once
+    )
 
 
 def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:

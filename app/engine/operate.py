@@ -9,10 +9,10 @@ from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance
-from app.engine.fanout import group_of, reopen_fan_out, start_branches
+from app.engine.fanout import blocking_member, group_of, reopen_fan_out, start_branches
 from app.engine.journal import FAN_OUT, Halt, Journal, Row
 from app.engine.rows import AFRESH
-from app.engine.unwind import next_undo, stop
+from app.engine.unwind import block, next_undo, stop
 from app.record import runs, timers
 
 Action = Callable[[Journal, str | None], None]
@@ -65,7 +65,7 @@ def _resume(j: Journal, key: str | None) -> None:
     if step["kind"] in FAN_OUT or step["branch"]:
         _reopen(j, step)
         return
-    j.move(step, Step.PENDING, **AFRESH)
+    j.move(step, Step.PENDING, **AFRESH, unsure=False)
     j.event("step.ready", step)
     j.ring(step, j.line(step["phase"], step["branch"]))
 
@@ -133,10 +133,14 @@ def _unpause(j: Journal, _key: str | None) -> None:
 
 
 def _reopen(j: Journal, step: Row) -> None:
-    """Let the fan-out that has failed, or whose member has, go on with what is not done."""
+    """Let a fan-out go on after what stood in its way, unless another member stands there too."""
     group = step if step["kind"] in FAN_OUT else group_of(j, step)
-    if group is not None and group["status"] == Step.FAILED:
-        reopen_fan_out(j, group)
+    if group is not None and group["status"] in (Step.FAILED, Step.WAITING):
+        reopen_fan_out(j, group, step)
+        other = blocking_member(j, group)
+        if other is not None:
+            block(j, other, other["error"])
+            return
     advance(j)
 
 

@@ -10,7 +10,6 @@ from app.engine.journal import Row
 AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: its attempts count anew.
     "tries": 0,
     "lost": 0,
-    "unsure": False,
     "first_started_at": None,
     "deadline_at": None,
     "completed_at": None,

@@ -15,7 +15,7 @@ from app.engine.advance import failed, runnable, succeeded
 from app.engine.claim import Claim, claimed, steps_seen, take
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, journal, planned
 from app.engine.rows import waits_for
-from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
+from app.engine.unwind import block, settled_while_stopping, undo_exhausted, undone
 from app.record import hooks, runs
 from app.record.session import Tx
 from tasks.step import REGISTRY
@@ -197,7 +197,7 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
     if step["phase"] == "comp":
         undo_exhausted(j, step)
     elif definition.at_most_once and outcome == "unknown" and j.status != Run.CANCELLING:
-        _blocked(j, step, facts)
+        block(j, step, facts)
     else:
         failed(j, step, facts)
 
@@ -248,10 +248,3 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
             j.become(Run.WAITING)
     if called:
         runnable(j, step)
-
-
-def _blocked(j: Journal, step: Row, facts: dict[str, Any]) -> None:
-    waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
-    j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
-    j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)
-    j.event("run.blocked", step, error=facts)

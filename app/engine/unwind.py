@@ -75,10 +75,24 @@ def undo_exhausted(j: Journal, undo: Row) -> None:
     j.event("run.needs_operator", undo, reason="an undo is exhausted")
 
 
-def _hold(j: Journal, steps: Sequence[Row]) -> None:
+def block(j: Journal, step: Row, facts: dict[str, Any]) -> None:
+    """Stop at a step that may have happened and must not be repeated, until an operator knows."""
+    _expect_nothing(j, runs.all_steps(j.tx, j.id))
+    waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
+    j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
+    j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)
+    j.event("run.blocked", step, error=facts)
+
+
+def _expect_nothing(j: Journal, steps: Sequence[Row]) -> None:
+    """Members that were rung are rung anew when the run goes on."""
     for row in steps:
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
+
+
+def _hold(j: Journal, steps: Sequence[Row]) -> None:
+    _expect_nothing(j, steps)
     hold_ms = catalogue.hold_ms(j.run["type"])
     j.arm("hold", j.now + hold_ms)
     waiting = {"kind": "operator", "step": j.run["error_step"], "until": j.now + hold_ms, "since": j.now}

@@ -314,3 +314,35 @@ def test_a_thousand_members_are_joined_once(driver: Driver) -> None:
     assert driver.finish(run_id) == "completed"
     assert len(set(visits())) == len(visits()) == many
     assert len(driver.run(run_id)["output"]["reports"]) == many
+
+
+def blocked_member(driver: Driver, **given: object) -> str:
+    """A run that is blocked because a member must not be repeated."""
+    BEFORE["once"] = fails(1, StepError)
+    run_id = driver.start("probe.mix", {"join": "all", "limit": None, **given})
+    assert driver.finish(run_id) == "blocked"
+    return run_id
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+@pytest.mark.parametrize("action", ["resume", "skip", "resolve"])
+def test_an_operator_ends_what_blocks_a_member(driver: Driver, action: str, limit: int | None) -> None:
+    run_id = blocked_member(driver, limit=limit)
+
+    driver.act(run_id, action)
+    assert driver.finish(run_id) == "completed"
+    assert DONE.count("once") == (2 if action == "resume" else 1)
+    assert DONE[-1] == "second"
+
+
+def test_a_member_that_fails_while_another_blocks_holds_the_run(driver: Driver) -> None:
+    BEFORE["once"], BEFORE["visit 1"] = fails(1, StepError), lambda _ctx: driver.deliver() and fails(1)(_ctx)
+    run_id = driver.start("probe.mix", {"join": "all", "limit": None}, on_failure="hold")
+
+    assert driver.finish(run_id) == "failed_held"
+    BEFORE.clear()
+    driver.act(run_id, "resume", step="visit")
+    assert driver.finish(run_id) == "blocked"
+    driver.act(run_id, "resolve")
+    assert driver.finish(run_id) == "completed"
+    assert DONE.count("once") == 1
