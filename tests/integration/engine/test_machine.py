@@ -1,6 +1,7 @@
 """Everything at any time: requests, losses, doubles, deaths, operators; the doctor looks after each."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -26,6 +28,27 @@ from tests.driver import Driver
 EXAMPLES, STEPS = 40, 40  # The same ones in each run: they are derived from the machine itself.
 BODIES = ("first", "second", "third", "once", "job", "poll", "visit 1", "visit 2", "visit x")
 UNDOS = ("undo first", "undo second", "undo third", "unvisit 1", "abort job")
+KINDS = [*["fails for good"] * 3, "fails", "refused", "dies", "lost", "others", "hook"]
+KINDS += ["cancel", "kill", "abandon", "pause"]
+TROUBLES = st.lists(
+    st.tuples(
+        st.sampled_from(BODIES * 2 + UNDOS),
+        st.sampled_from(KINDS),
+    ),
+    max_size=4,
+)
+LINES = ["probe.line", "probe.once", "probe.job", "probe.group", "probe.locked"]
+FANS = ["probe.map", "probe.pairs", "probe.mix"]
+ORDERS = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(LINES + FANS),
+        "on_failure": st.sampled_from(["compensate", "hold"]),
+        "resource": st.sampled_from(["p1", "p2"]),
+        "items": st.sampled_from([[1, 2], [1, 2, 3], [1], []]),
+        "join": st.sampled_from(["all", "any", "collect", "two"]),
+        "limit": st.sampled_from([None, 1, 2]),
+    }
+)
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 FINAL = TERMINAL | NEEDS_OPERATOR | {"paused"}
 
@@ -54,45 +77,29 @@ class Engine(RuleBasedStateMachine):
         self.runs: list[str] = []
         self.tokens: list[str] = []
 
-    @rule(
-        type_=st.sampled_from(["probe.line", "probe.once", "probe.job", "probe.group", "probe.locked"]),
-        on_failure=st.sampled_from(["compensate", "hold"]),
-        resource=st.sampled_from(["p1", "p2"]),
-    )
-    def start(self, type_: str, on_failure: str, resource: str) -> None:
-        """Somebody asks for a run."""
-        locked: dict[str, Any] = (
-            {"resource_id": resource, "on_conflict": "queue"} if type_ == "probe.locked" else {}
-        )
-        self.runs.append(self.driver.start(type_, on_failure=on_failure, **locked))
+    @initialize(given=ORDERS, troubles=TROUBLES)
+    def begin(self, given: dict[str, Any], troubles: list[tuple[str, str]]) -> None:
+        """There is always a run, and something goes wrong."""
+        self.start(given, troubles)
 
-    @rule(
-        type_=st.sampled_from(["probe.map", "probe.pairs", "probe.mix"]),
-        items=st.sampled_from([[], [1], [1, 2], [1, 2, 3]]),
-        join=st.sampled_from(["all", "any", "collect", "two"]),
-        limit=st.sampled_from([None, 1, 2]),
-        on_failure=st.sampled_from(["compensate", "hold"]),
-    )
-    def start_fan_out(
-        self, type_: str, items: list[int], join: str, limit: int | None, on_failure: str
-    ) -> None:
-        """Somebody asks for a run over a list."""
-        given = {"items": items, "join": join, "limit": limit}
-        self.runs.append(self.driver.start(type_, given, on_failure=on_failure))
+    @rule(given=ORDERS, troubles=TROUBLES)
+    def start(self, given: dict[str, Any], troubles: list[tuple[str, str]]) -> None:
+        """Somebody asks for a run, and things will go wrong."""
+        self.plan(troubles)
+        own = {"resource_id": given["resource"], "on_conflict": "queue"}
+        more = own if given["type"] == "probe.locked" else {}
+        wanted = {name: given[name] for name in ("items", "join", "limit")} if given["type"] in FANS else {}
+        self.runs.append(self.driver.start(given["type"], wanted, on_failure=given["on_failure"], **more))
 
     @precondition(lambda self: self.driver.waiting)
-    @rule(place=st.integers(0, 5))
-    def deliver(self, place: int) -> None:
-        """A worker takes a message, in any order, and perhaps dies."""
+    @rule(place=st.integers(0, 5), most=st.sampled_from([1, 2, 3, 99]), troubles=TROUBLES)
+    def deliver(self, place: int, most: int, troubles: list[tuple[str, str]]) -> None:
+        """Workers take messages, in any order, and things go wrong."""
+        self.plan(troubles)
         self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
-        self.alive(self.driver.deliver)
-
-    @precondition(lambda self: self.driver.waiting)
-    @rule()
-    def deliver_all(self) -> None:
-        """Workers take all messages."""
-        while self.driver.waiting:
+        while self.driver.waiting and most:
             self.alive(self.driver.deliver)
+            most -= 1
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5), twice=st.booleans())
@@ -103,33 +110,6 @@ class Engine(RuleBasedStateMachine):
             self.driver.waiting.append(self.driver.waiting[0])
         else:
             self.driver.waiting.popleft()
-
-    @rule(
-        what=st.sampled_from(BODIES + UNDOS),
-        kind=st.sampled_from(
-            [
-                "fails",
-                "fails for good",
-                "refused",
-                "dies",
-                "lost",
-                "cancel",
-                "kill",
-                "abandon",
-                "pause",
-                "others",
-                "hook",
-            ]
-        ),
-    )
-    def trouble(self, what: str, kind: str) -> None:
-        """The next time this body runs, this happens in it."""
-
-        def happen(ctx: Any) -> None:
-            probes.BEFORE.pop(what, None)
-            self.happen(kind, ctx)
-
-        probes.BEFORE[what] = happen
 
     @rule(polls=st.integers(1, 2), seen=st.sampled_from([None, Happened(), NothingHappened()]))
     def world(self, polls: int, seen: Any) -> None:
@@ -196,7 +176,8 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def healthy(self) -> None:
         """The doctor finds nothing."""
-        assert self.db.read(doctor.findings) == []
+        findings = self.db.read(doctor.findings)
+        assert not findings, [(one["what"], self.driver.log(one["run"])) for one in findings]
 
     def teardown(self) -> None:
         """When nothing goes wrong any more, every run ends, or needs an operator, or is paused by one."""
@@ -213,6 +194,16 @@ class Engine(RuleBasedStateMachine):
         self.healthy()
         late = self.db.read(lambda tx: [t for run_id in self.runs for t in timers.open_of(tx, run_id)])
         assert {one["purpose"] for one in late} <= {"hold", "deadline"}
+
+    def plan(self, troubles: list[tuple[str, str]]) -> None:
+        """The next time one of these bodies runs, this happens in it."""
+        for what, kind in troubles:
+            probes.BEFORE[what] = partial(self.once, what, kind)
+
+    def once(self, what: str, kind: str, ctx: Any) -> None:
+        """Something goes wrong inside a body, this time."""
+        probes.BEFORE.pop(what, None)
+        self.happen(kind, ctx)
 
     def settled(self, run_id: str) -> bool:
         """Whether a run stands as it may stand when nothing moves any more."""
