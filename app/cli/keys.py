@@ -10,7 +10,7 @@ from app.cli import columns, output
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.direct import world
 from app.domain.clock import rfc3339
-from app.services import keys
+from app.services import keys, signing_secrets
 from app.services import secrets as sealed
 
 TIMES = {"created_at": "createdAt", "expires_at": "expiresAt", "used_at": "usedAt", "revoked_at": "revokedAt"}
@@ -58,6 +58,12 @@ def revoke(caller: Caller, name: str) -> None:
 @click.group(cls=Noun)
 def secrets() -> None:
     """Sealed credentials."""
+
+
+@secrets.command()
+def callback() -> None:
+    """Show the secret that signs callbacks of runs that were started without a key."""
+    click.echo(signing_secrets.local_secret(world()))
 
 
 @secrets.command()
