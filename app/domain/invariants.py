@@ -268,7 +268,7 @@ def _called_once(case: Case) -> Iterator[str]:
 
 
 def _joined(case: Case) -> Iterator[str]:
-    if case.status in TERMINAL:
+    if case.status in TERMINAL or case.status == Run.CANCELLING:  # Nobody counts what stops.
         return
     for group in case.forward():
         if group["kind"] in FAN_OUT and group["status"] == Step.WAITING:
