@@ -41,7 +41,7 @@ def test_a_failure_is_tried_again_by_the_schedule(office: Office, to: Box, made:
     assert [row["status"] for row in office.attempts] == [500, 200]
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [302, 308])
 def test_a_redirect_is_a_failure_and_is_not_followed(
     office: Office, to: Box, made: Endpoint, status: int
 ) -> None:

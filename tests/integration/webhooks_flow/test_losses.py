@@ -34,6 +34,13 @@ def test_a_doubled_message_is_one_attempt(office: Office, to: Box, made: Endpoin
     assert len(to.mail) == 1
 
 
+def test_every_delivery_leaves_with_its_transaction(office: Office, to: Box) -> None:
+    office.endpoint(to.url)
+    office.ran()
+    assert office.deliver() == ["delivered"] * 6  # No reconciler was needed.
+    assert {row["status"] for row in office.deliveries} == {"delivered"}
+
+
 def test_a_message_that_was_lost_is_rung_for_again(office: Office, to: Box, made: Endpoint) -> None:
     office.driver.letters.clear()
     office.come_due()
