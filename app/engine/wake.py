@@ -7,7 +7,8 @@ from typing import Any
 from app.domain.errors import Gone, NotFound, StepError, StepTimedOut, WorkerLost
 from app.domain.states import TERMINAL, Run, Step
 from app.engine import locks
-from app.engine.advance import failed, runnable
+from app.engine.advance import advance, failed, runnable
+from app.engine.fanout import group_of
 from app.engine.journal import Hint, Journal, Row, journal
 from app.engine.settle import error_facts
 from app.engine.unwind import settled_while_stopping, stop, undo_exhausted
@@ -80,6 +81,10 @@ def lose(
                 step,
                 WorkerLost(f"the worker of {key} was lost while the run was being stopped", fence=fence),
             )
+        elif _too_late(j, step):
+            j.move(step, Step.CANCELLED, completed_at=j.now)
+            j.event("step.cancelled", step)
+            advance(j)
         else:
             runnable(j, step)
         return j.hints
@@ -95,6 +100,12 @@ def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
         if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
             locks.grant_to(j, resource)
         return j.hints
+
+
+def _too_late(j: Journal, step: Row) -> bool:
+    """Whether a member's fan-out is complete without it, so that nobody needs it any more."""
+    group = group_of(j, step) if step["branch"] else None
+    return group is not None and group["status"] == Step.COMPLETED
 
 
 def _fire_step(j: Journal, timer: Row) -> None:

@@ -346,3 +346,15 @@ def test_a_member_that_fails_while_another_blocks_holds_the_run(driver: Driver) 
     driver.act(run_id, "resolve")
     assert driver.finish(run_id) == "completed"
     assert DONE.count("once") == 1
+
+
+def test_a_straggler_whose_worker_is_lost_is_not_done_again(driver: Driver) -> None:
+    run_id = driver.start("probe.map", {"items": ["a", "b"], "join": "any"})
+
+    def everything_else_ends() -> None:
+        driver.drain()
+        driver.lose(run_id, "each-item[0].visit")
+
+    during(driver, "visit a", everything_else_ends)
+    assert driver.finish(run_id) == "completed"
+    assert visits() == ["visit a", "visit b"]
