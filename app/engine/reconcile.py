@@ -23,7 +23,7 @@ from app.engine.dispatch import Ring, redispatch
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint, Letter
 from app.engine.timers import TimerSet
-from app.record import beats, deliveries, locks, requests, runs, timers
+from app.record import beats, deliveries, gates, locks, requests, runs, timers
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -191,6 +191,7 @@ class Reconciler:
         days = self.settings.retention_days
         while self.db.write(lambda tx: runs.delete_ended(tx, tx.now - days * DAY_MS, BATCH)) == BATCH:
             continue
+        self.db.write(lambda tx: gates.forget_before(tx, tx.now - days * DAY_MS))
         self.db.write(lambda tx: requests.forget_before(tx, tx.now - DAY_MS))
         self.db.write(lambda tx: beats.forget(tx, tx.now - DAY_MS))
 

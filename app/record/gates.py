@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -50,6 +50,11 @@ def intended(tx: Tx, operation: str, fence: int) -> bool:
     """Whether the order may have been sent by the attempt before this one."""
     where = (intent.c.tenant_id == tx.tenant, intent.c.operation == operation, intent.c.fence == fence - 1)
     return tx.value(select(intent.c.fence).where(*where)) is not None
+
+
+def forget_before(tx: Tx, before: int) -> None:
+    """Forget intents whose runs are deleted by now."""
+    tx.execute(delete(intent).where(intent.c.tenant_id == tx.tenant, intent.c.at < before))
 
 
 def _gate(tx: Tx, server_id: str) -> tuple[Any, ...]:
