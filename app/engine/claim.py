@@ -60,7 +60,6 @@ def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -
     run = runs.lock_run(tx, run_id)
     if run is None:
         return Dropped("unknown run")
-    run.pop("now")
     j = Journal(tx, run)
     rows = steps_seen(tx, run_id, phase, key)
     step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)

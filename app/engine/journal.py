@@ -71,6 +71,7 @@ class Journal:
     def __init__(self, tx: Tx, run: Row) -> None:
         self.tx = tx
         self.run = run
+        self._watched = run.pop("watched")
         self.now = tx.now
         self.hints: list[Hint] = []
         self._events: list[Row] = []
@@ -165,7 +166,7 @@ class Journal:
             runs.change_run(self.tx, self.id, self._changes)
         if self._events:
             runs.append_events(self.tx, self._events)
-            letters = deliveries.fan_out(self.tx, self.id, self._events)
+            letters = deliveries.fan_out(self.tx, self.id, self._events) if self._watched else ()
             self.hints.extend(Letter(delivery_id=one, fence=0) for one in letters)
         self._changes, self._events = {}, []
 
@@ -184,7 +185,6 @@ def journal(tx: Tx, run_id: str) -> Iterator[Journal]:
     run = runs.lock_run(tx, run_id)
     if run is None:
         raise NotFound(f"there is no run {run_id}")
-    run.pop("now")
     opened = Journal(tx, run)
     yield opened
     opened.flush()

@@ -63,14 +63,17 @@ def settle(
 ) -> Settled:
     """Record how a step ended and what follows from it."""
     with journal(tx, claim.run["id"]) as j:
-        step = runs.one_step(tx, j.id, claim.step["phase"], claim.step["key"])
+        ahead = _in_segment(claim)
+        found = runs.some_steps(tx, j.id, claim.step["phase"], claim.step["key"], ahead)
+        step = found.get(claim.step["key"])
         if step is None or not _mine(step, claim):
             return _late(j, step, claim)
         for line in logs:
             j.event("step.log", step, **line)
         following: Claim | None = None
         if isinstance(outcome, Done):
-            following = _completed(j, step, claim, outcome.result, chained)
+            after = found.get(ahead) if ahead is not None else None
+            following = _completed(j, step, claim, outcome.result, after, chained)
         elif isinstance(outcome, Parked):
             _parked(j, step, claim, outcome)
         else:
@@ -116,7 +119,9 @@ def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
     return None
 
 
-def _completed(j: Journal, step: Row, claim: Claim, result: dict[str, Any], chained: bool) -> Claim | None:
+def _completed(
+    j: Journal, step: Row, claim: Claim, result: dict[str, Any], after: Row | None, chained: bool
+) -> Claim | None:
     j.move(
         step,
         Step.COMPLETED,
@@ -132,11 +137,8 @@ def _completed(j: Journal, step: Row, claim: Claim, result: dict[str, Any], chai
         j.disarm(step)
         hooks.expire(j.tx, j.id, step["key"])
     j.event("step.completed", step, output=result or None)
-    following = _in_segment(claim)
-    if following is not None and _may_go_on(j, step["phase"]):
-        fresh = runs.one_step(j.tx, j.id, step["phase"], following)
-        if fresh is not None and fresh["status"] == Step.PENDING:
-            return _go_on(j, step, claim, result, fresh)
+    if after is not None and after["status"] == Step.PENDING and _may_go_on(j, step["phase"]):
+        return _go_on(j, step, claim, result, after)
     if step["phase"] == "comp":
         undone(j, step)
     else:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -19,11 +20,14 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import NOW, Tx
-from app.record.tables import event, run, step, totals
+from app.record.tables import event, run, step, subscription, totals
 
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
+_SOMEBODY_LISTENS = exists().where(subscription.c.tenant_id == bindparam("tenant")).label("watched")
 _LOCK = {
-    dialect: select(run, literal_column(NOW[dialect]).label("now")).where(*_BY_ID).with_for_update()
+    dialect: select(run, literal_column(NOW[dialect]).label("now"), _SOMEBODY_LISTENS)
+    .where(*_BY_ID)
+    .with_for_update(of=run)
     for dialect in NOW
 }
 _READ = select(run).where(*_BY_ID)
@@ -35,6 +39,7 @@ _STEPS = (
 _LINE = _STEPS.where(
     step.c.phase == bindparam("phase"), step.c.branch.in_(bindparam("branches", expanding=True))
 )
+_SOME = _STEPS.where(step.c.phase == bindparam("phase"), step.c.key.in_(bindparam("keys", expanding=True)))
 _own = step.alias("own")
 _own_branch = (
     select(_own.c.branch)
@@ -58,10 +63,10 @@ def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
 
 
 def lock_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
-    """The run, locked until the transaction ends, with the database's time as ``now``."""
+    """The run, locked until the transaction ends; ``watched``: somebody subscribed to events at all."""
     found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
     if found is not None:
-        tx._now = int(found["now"])
+        tx._now = int(found.pop("now"))
     return found
 
 
@@ -156,6 +161,13 @@ def lock_run_if_free(tx: Tx, run_id: str) -> bool:
 def one_step(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, Any] | None:
     """One step of a run."""
     return tx.row(select(step).where(*_step(tx, run_id, phase, key)))
+
+
+def some_steps(tx: Tx, run_id: str, phase: str, *keys: str | None) -> dict[str, dict[str, Any]]:
+    """The named steps of a run, by key; names that are None are left out."""
+    wanted = [key for key in keys if key is not None]
+    values = {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "keys": wanted}
+    return {row["key"]: row for row in tx.rows(_SOME, values)}
 
 
 def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: Mapping[str, Any]) -> None:
