@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -232,12 +234,13 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     A message is lost when it has been expected for ``lost_ms`` and its queue is among the ``empty`` ones, or
     for ``cap_ms`` in any case; each further ring for the same run waits longer.
     """
-    patience = cap_ms * (1 + run.c.dispatch_attempts * run.c.dispatch_attempts)
+    # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
+    patience = cap_ms * (1 + cast(run.c.dispatch_attempts, BigInteger) * run.c.dispatch_attempts)
     gone = and_(run.c.expect_since < tx.now - lost_ms, run.c.expect_queue.in_(empty))
     runs_ = (
         select(run.c.id.label("run_id"))
         .where(run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None))
-        .where(or_(gone, run.c.expect_since < tx.now - patience))
+        .where(or_(gone, run.c.expect_since + patience < tx.now))
         .order_by(run.c.expect_since)
         .limit(limit)
     )

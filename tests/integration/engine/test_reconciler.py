@@ -1,0 +1,164 @@
+"""The reconciler on both stacks: it makes move whatever SQL expects and nobody carries."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from app.config import Settings
+from app.domain.errors import StepError
+from app.engine.reconcile import Reconciler
+from app.engine.timers import TimerSet
+from app.record import beats, timers
+from app.record.session import Database
+from tests import probes
+from tests.conftest import Backend
+from tests.driver import Driver
+
+PREFIX = "wl:"
+
+
+class Strict(Reconciler):
+    """A reconciler whose every failure is the test's."""
+
+    def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
+        return look()
+
+
+@pytest.fixture
+def driver(backend: Backend) -> Iterator[Driver]:
+    """The engine on this stack's database."""
+    db = Database(backend.database_url)
+    yield Driver(db)
+    db.dispose()
+
+
+@pytest.fixture
+def redis(backend: Backend) -> Iterator[Redis]:
+    """This stack's Redis or Valkey, empty."""
+    with Redis.from_url(backend.redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def reconcile(driver: Driver, redis: Redis) -> Callable[..., None]:
+    """One pass with these settings; the first pass makes the broker known."""
+
+    def one_pass(**settings: int) -> None:
+        made = Settings(**{"lost_after_ms": 60_000, "lost_cap_ms": 60_000, **settings})  # type: ignore[arg-type]
+        due = TimerSet(redis, PREFIX)
+        Strict(
+            settings=made, db=driver.db, redis=redis, ring=driver.ring, timers=due, instance="test"
+        ).one_pass()
+
+    one_pass()
+    return one_pass
+
+
+def lose_messages(driver: Driver) -> None:
+    """Whatever was rung never arrives."""
+    driver.waiting.clear()
+
+
+def test_a_message_that_an_empty_queue_does_not_hold_is_rung_for_again(
+    driver: Driver, reconcile: Callable[..., None]
+) -> None:
+    run_id = driver.start("probe.line")
+    lose_messages(driver)
+
+    reconcile(lost_after_ms=-1)
+
+    assert driver.finish(run_id) == "completed"
+
+
+def test_a_fresh_message_is_not_lost(driver: Driver, reconcile: Callable[..., None]) -> None:
+    driver.start("probe.line")
+    lose_messages(driver)
+
+    reconcile()
+
+    assert not driver.waiting
+
+
+def test_a_long_queue_is_not_taken_for_a_loss(
+    driver: Driver, redis: Redis, reconcile: Callable[..., None]
+) -> None:
+    driver.start("probe.line")
+    lose_messages(driver)
+    redis.lpush(f"{PREFIX}default", "somebody else's message")
+
+    reconcile(lost_after_ms=-1)
+
+    assert not driver.waiting
+
+
+def test_however_long_the_queue_there_is_a_cap(
+    driver: Driver, redis: Redis, reconcile: Callable[..., None]
+) -> None:
+    run_id = driver.start("probe.line")
+    lose_messages(driver)
+    redis.lpush(f"{PREFIX}default", "somebody else's message")
+
+    reconcile(lost_cap_ms=-1)
+
+    assert driver.finish(run_id) == "completed"
+
+
+def test_the_lost_message_of_a_member_is_rung_for_again(
+    driver: Driver, reconcile: Callable[..., None]
+) -> None:
+    run_id = driver.start("probe.map", {"items": [1, 2, 3]})
+    driver.deliver()
+    lose_messages(driver)
+
+    reconcile(lost_after_ms=-1)
+
+    assert driver.finish(run_id) == "completed"
+    assert driver.run(run_id)["output"]["reports"] == [{"report": f"seen {n}"} for n in (1, 2, 3)]
+
+
+def test_an_emptied_broker_makes_everything_ring_at_once(
+    driver: Driver, redis: Redis, reconcile: Callable[..., None]
+) -> None:
+    runs = [driver.start("probe.line") for _ in range(3)]
+    lose_messages(driver)
+    redis.flushall()
+
+    reconcile()
+
+    assert [driver.finish(run_id) for run_id in runs] == ["completed"] * 3
+
+
+def test_a_broker_that_is_known_is_not_taken_for_an_emptied_one(
+    driver: Driver, reconcile: Callable[..., None]
+) -> None:
+    driver.start("probe.line")
+    lose_messages(driver)
+
+    reconcile()
+    reconcile()
+
+    assert not driver.waiting
+
+
+def test_a_timer_that_redis_has_forgotten_fires_by_the_sweep(
+    driver: Driver, redis: Redis, reconcile: Callable[..., None]
+) -> None:
+    probes.BEFORE["first"] = probes.fails(1, StepError)
+    run_id = driver.start("probe.line")
+    driver.drain()
+    redis.flushall()
+    (armed,) = driver.db.read(lambda tx: timers.open_of(tx, run_id))
+    driver.make_due(armed)
+
+    reconcile()
+
+    assert driver.finish(run_id) == "completed"
+
+
+def test_a_pass_says_that_the_reconciler_lives(driver: Driver, reconcile: Callable[..., None]) -> None:
+    reconcile()
+
+    found = driver.db.read(beats.all_beats)
+    assert [(one["kind"], one["instance"]) for one in found] == [("reconciler", "test")]
