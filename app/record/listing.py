@@ -259,7 +259,7 @@ def _oldest_since(tx: Tx, since: int) -> int:
     if many > EXACT_TOTAL:
         return 0
     open_ = tx.value(select(func.min(run.c.created_at)).where(run.c.tenant_id == tx.tenant, _open()))
-    return min(since, *(int(at) for at in (first, open_) if at is not None))
+    return min([since, *(int(at) for at in (first, open_) if at is not None)])
 
 
 def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:

@@ -152,5 +152,16 @@ def test_the_start_page_leads_to_docs_runs_and_flower(client: FlaskClient) -> No
         assert f'href="{address}"' in page
 
 
+def test_the_start_page_says_what_runs_wait_for_and_what_went_wrong(
+    client: FlaskClient, world: World
+) -> None:
+    held = {"kind": "lock", "resource": "server/srv_1", "holder": "run_9", "since": 1}
+    plant_run(world, "run_1", status="lock_waiting", waiting_on=held)
+    plant_run(world, "run_2", status="failed", error_code="X", error_message="no power", error_step="power")
+    page = client.get("/").get_data(as_text=True)
+    assert "<td>lock</td>" in page
+    assert "power: no power" in page
+
+
 def test_the_style_is_a_style(client: FlaskClient) -> None:
     assert client.get("/docs/style.css").mimetype == "text/css"

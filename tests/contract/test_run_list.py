@@ -182,3 +182,8 @@ def test_the_total_is_exact_as_long_as_it_is_small(some: World, client: FlaskCli
     pagination: Any = client.get(f"{PATH}?limit=1").get_json()["meta"]["pagination"]
     assert pagination["total"] == 4
     assert "totalIsEstimate" not in pagination
+
+
+def test_a_time_to_come_finds_nothing_where_nothing_is(client: FlaskClient) -> None:
+    answer = client.get("/v1/workflows/runs?since=2896-07-03T20:36:21.37Z")
+    assert (answer.status_code, answer.get_json()["data"]) == (200, [])
