@@ -8,6 +8,7 @@ import pytest
 
 from tests.acceptance.faults.bench import BACK_S, Bench, post
 from tests.acceptance.servers.site import PASSWORD, USER
+from tests.conftest import POSTGRES_REDIS
 from tests.servers import until
 
 ACCEPTED_S = 5.0  # An answer that waits for the broker takes longer than this; others take milliseconds.
@@ -32,9 +33,9 @@ def test_a_run_is_accepted_at_once_while_the_broker_is_away_and_runs_when_it_is_
     assert bench.ended(run_of(answer)).status == "completed"
 
 
+@pytest.mark.parametrize("bench", [POSTGRES_REDIS], indirect=True)  # SQLite is a file: it is never away.
 def test_a_run_is_refused_with_a_time_to_come_back_while_the_database_is_away(bench: Bench) -> None:
-    if bench.postgres is None:
-        pytest.skip("SQLite is a file: there is no server that could be away")
+    assert bench.postgres is not None
     order = registration(bench)
     bench.postgres.kill()
     try:

@@ -38,7 +38,10 @@ def on_postgres(
     with ExitStack() as open_:
         open_.callback(remove, store)
         environ = {"DATABASE_URL": url, "REDIS_URL": store.url}
-        yield started(environ, tmp_path_factory.mktemp("postgres-service"), open_)
+        service = started(environ, tmp_path_factory.mktemp("postgres-service"), open_)
+        yield service
+        log = service.stack.settings.state / "logs" / "reconciler.log"
+        assert "reconcile.failed" not in log.read_text()
 
 
 @pytest.fixture(scope="module")
