@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 Broken = tuple[str, str]  # The invariant's number, and what is wrong.
 FAN_OUT = ("group", "map")
 ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled"})
-AFTER_THE_END = frozenset({"operator.action", "step.fenced", "lock.released"})
+AFTER_THE_END = frozenset({"operator.action", "step.fenced"})
 LATE_MS = 60_000  # What is overdue by this much has been seen by no reconciler.
 
 

@@ -12,6 +12,8 @@ EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED
 
 def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
+    if not inherited:
+        locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
     j.become(
         status,
         output=output,
@@ -26,5 +28,3 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
     j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
     runs.add_total(j.tx, j.run["type"], str(status), j.now - j.run["started_at"])
-    if not inherited:
-        locks.release_all(j)

@@ -27,6 +27,17 @@ def test_runs_on_one_resource_go_one_after_the_other(driver: Driver) -> None:
     assert ends == sorted(ends)
 
 
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_a_run_s_end_is_the_last_word_of_its_log(driver: Driver, end: str) -> None:
+    if end == "failed":
+        BEFORE["third"] = fails()
+    run_id = ask(driver)
+
+    driver.finish(run_id)
+
+    assert driver.events(run_id)[-2:] == ["lock.released", f"run.{end}"]
+
+
 def test_a_run_that_will_not_wait_is_refused_with_the_holder(driver: Driver) -> None:
     holder = ask(driver)
     seen: list[Conflict] = []
