@@ -64,13 +64,8 @@ class Problem(Shape):
     meta = fields.Nested(Meta, required=True)
 
 
-def document(app: Flask | None = None) -> dict[str, Any]:
+def document(app: Flask) -> dict[str, Any]:
     """The document as plain data, the same at every call and on every machine."""
-    if app is None:
-        # Late: the application's module imports this one.
-        from app.api.application import build
-
-        app = build()
     found: dict[str, Any] = app.extensions["windlass.openapi"].spec.to_dict()
     return found
 

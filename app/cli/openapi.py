@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from app.api.application import build
 from app.api.openapi import document
 from app.cli import output
 from app.cli.context import Caller, Verb, pass_caller
@@ -18,7 +19,7 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 @pass_caller
 def openapi(caller: Caller, check: bool, write: bool) -> None:
     """Print the OpenAPI 3.1 document."""
-    described = document()
+    described = document(build())
     text = output.as_text("json", described)
     if write:
         SNAPSHOT.write_text(text)

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from app import create_app
 from app.api import examples, openapi
+from app.api.application import build
 from app.config import load
 from app.services.world import World
 from app.wiring import wire
@@ -69,7 +70,7 @@ def quiet_world(url: str, folder: Path) -> World:
 
 def operations() -> list[tuple[str, str]]:
     """Path and method of every operation."""
-    paths = openapi.document()["paths"]
+    paths = openapi.document(build())["paths"]
     return [(path, method) for path, item in paths.items() for method in item if method != "parameters"]
 
 
