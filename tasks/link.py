@@ -6,6 +6,7 @@ callback only wakes the engine: it fires for steps that succeeded and stays sile
 what it says is never taken for a fact.
 """
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +14,9 @@ from celery import Task
 
 from app.engine import wake
 from app.engine.execute import Ended, run_link
+from app.engine.journal import Hint
 from app.record import runs
+from app.record.session import Tx
 from app.services.deliver import deliver
 from chains.canvas import LINK, ON_ERROR, WEBHOOK
 from tasks.celery import app, runner, settings, world
@@ -54,11 +57,11 @@ def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) ->
     run = runner()
     held = run.db.read(lambda tx: runs.held_by_task(tx, task_id))
     for one in held:
-        bells = run.db.write(
-            lambda tx, one=one: wake.lose(  # type: ignore[misc]
-                tx, one["run_id"], one["phase"], one["key"], one["fence"], poison_limit=settings.poison_limit
-            )
-        )
-        run.ring(bells)
+        which = (one["run_id"], one["phase"], one["key"], one["fence"])
+        run.ring(run.db.write(partial(_lose, which)))
     if run_id is not None and not held:
         log.info("on_error.looked", run_id=run_id, task_id=task_id)
+
+
+def _lose(which: tuple[str, str, str, int], tx: Tx) -> list[Hint]:
+    return wake.lose(tx, *which, poison_limit=settings.poison_limit)

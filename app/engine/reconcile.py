@@ -132,7 +132,7 @@ class Reconciler:
         """Fire timers in SQL, then take them off the fast path."""
         over = []
         for timer_id in ids:
-            fired = self._each(lambda tx, timer_id=timer_id: wake.fire_timer(tx, timer_id))  # type: ignore[misc]
+            fired = self._each(wake.fire_timer, timer_id)
             if fired:
                 over.append(timer_id)
         self.timers.drop(over)
@@ -179,7 +179,7 @@ class Reconciler:
     def free_locks(self) -> None:
         """Locks that nobody holds although somebody waits."""
         for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, BATCH)):
-            self._each(lambda tx, resource=resource: wake.grant_waiting(tx, resource))  # type: ignore[misc]
+            self._each(wake.grant_waiting, resource)
 
     def due_deliveries(self) -> None:
         """Webhook deliveries whose time has come, or whose worker was lost."""
@@ -201,7 +201,7 @@ class Reconciler:
     def _lose(self, one: dict[str, Any], *, counted: bool = True) -> None:
         limit = self.settings.poison_limit
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
-        self._each(lambda tx: wake.lose(tx, *which, poison_limit=limit, counted=counted))
+        self._each(wake.lose, *which, poison_limit=limit, counted=counted)
 
     def _expected_before(self, moment: int) -> list[dict[str, Any]]:
         return self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH))
@@ -209,15 +209,13 @@ class Reconciler:
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
-            self._each(
-                lambda tx, one=one: redispatch(tx, one["run_id"], one.get("phase"), one.get("key"))  # type: ignore[misc]
-            )
+            self._each(redispatch, one["run_id"], one.get("phase"), one.get("key"))
 
-    def _each(self, work: Callable[[Tx], list[Hint] | None]) -> bool:
+    def _each(self, work: Callable[..., list[Hint] | None], *what: Any, **how: Any) -> bool:
         """Do one thing in its own transaction and ring for it; tells whether it is over."""
         hints: list[Hint] | None = None
         try:
-            hints = self.db.write(work)
+            hints = self.db.write(lambda tx: work(tx, *what, **how))
         except WindlassError as error:
             log.warning("reconcile.refused", error=error.message)
             return False
