@@ -64,8 +64,8 @@ class Line(requests.Session):
             self.answered = True
             if response.is_redirect:
                 raise Astray("it redirects")
-            response._content = self._body(response.raw)  # What requests itself would have read, but bounded.
-            response._content_consumed = True  # type: ignore[attr-defined]
+            # What requests itself would have read, but bounded.
+            vars(response).update(_content=self._body(response.raw), _content_consumed=True)
         return response
 
     def _body(self, raw: HTTPResponse) -> bytes:
