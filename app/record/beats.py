@@ -23,13 +23,6 @@ def note(tx: Tx, kind: str, instance: str, facts: Mapping[str, Any]) -> None:
     )
 
 
-def newest(tx: Tx, kind: str) -> int | None:
-    """When a component of this kind was last heard of."""
-    where = (beat.c.tenant_id == tx.tenant, beat.c.kind == kind)
-    found: int | None = tx.value(select(beat.c.at).where(*where).order_by(beat.c.at.desc()).limit(1))
-    return found
-
-
 def all_beats(tx: Tx) -> list[dict[str, Any]]:
     """Every component, the one heard of last first."""
     return tx.rows(select(beat).where(beat.c.tenant_id == tx.tenant).order_by(beat.c.at.desc()))

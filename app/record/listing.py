@@ -42,7 +42,7 @@ from app.record.tables import (
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 OPEN_WORDS = ("pending", "running")
 RESOURCE_TYPES = {"srv": "server", "cls": "cluster", "vm": "vm"}
-FREE_STATE = "available"
+FREE_STATE = "available"  # A server in it may be taken from its pool.
 GONE_STATE = "decommissioned"
 STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
 
@@ -152,11 +152,6 @@ def attempts_of(tx: Tx, delivery_ids: Sequence[str]) -> dict[str, list[Row]]:
     for row in tx.rows(select(tried).where(*where).order_by(tried.c.delivery_id, tried.c.attempt)):
         found[row["delivery_id"]].append(row)
     return found
-
-
-def read_server(tx: Tx, server_id: str) -> Row | None:
-    """Which server is this?"""
-    return tx.row(select(server).where(server.c.tenant_id == tx.tenant, server.c.id == server_id))
 
 
 def read_pool(tx: Tx, pool_id: str) -> Row | None:

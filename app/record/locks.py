@@ -83,14 +83,6 @@ def waiters(tx: Tx, resource: str) -> list[dict[str, Any]]:
     return tx.rows(select(lock_waiter).where(*where).order_by(lock_waiter.c.ticket))
 
 
-def all_locks(tx: Tx, resource: str | None = None) -> list[dict[str, Any]]:
-    """Every lock, or the one of a resource, oldest first."""
-    where = [lock.c.tenant_id == tx.tenant]
-    if resource is not None:
-        where.append(lock.c.resource == resource)
-    return tx.rows(select(lock).where(*where).order_by(lock.c.granted_at, lock.c.resource))
-
-
 def free_with_waiters(tx: Tx, limit: int) -> list[str]:
     """Resources that nobody holds although somebody waits: grants that were left to the reconciler."""
     taken = select(lock.c.resource).where(lock.c.tenant_id == tx.tenant)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from app.domain.ids import new_id
+from app.record.listing import FREE_STATE, pool_counts
 from app.record.session import Tx
 from app.record.tables import pool, server
-
-FREE = ("available",)  # States in which a server may be taken from its pool.
 
 
 def insert_server(tx: Tx, values: Mapping[str, Any]) -> None:
@@ -46,7 +45,7 @@ def free_in_pool(tx: Tx, pool_id: str, count: int) -> list[dict[str, Any]]:
     where = (
         server.c.tenant_id == tx.tenant,
         server.c.pool_id == pool_id,
-        server.c.state.in_(FREE),
+        server.c.state == FREE_STATE,
         server.c.maintenance.is_(False),
         server.c.reserved_by.is_(None),
     )
@@ -82,20 +81,13 @@ def read_pool(tx: Tx, pool_id: str, *, lock: bool = False) -> dict[str, Any] | N
     """A pool with its capacity: how many servers it has and how many are free."""
     found = select(pool).where(pool.c.tenant_id == tx.tenant, pool.c.id == pool_id)
     row = tx.row(found.with_for_update() if lock else found)
-    return None if row is None else {**row, **_capacity(tx, [pool_id])[pool_id]}
+    return None if row is None else {**row, **pool_counts(tx, [pool_id])[pool_id]}
 
 
 def pool_named(tx: Tx, name: str) -> str | None:
     """The pool of this name."""
     found: str | None = tx.value(select(pool.c.id).where(pool.c.tenant_id == tx.tenant, pool.c.name == name))
     return found
-
-
-def list_pools(tx: Tx) -> list[dict[str, Any]]:
-    """All pools by name, with their capacity."""
-    rows = tx.rows(select(pool).where(pool.c.tenant_id == tx.tenant).order_by(pool.c.name))
-    capacity = _capacity(tx, [row["id"] for row in rows])
-    return [{**row, **capacity[row["id"]]} for row in rows]
 
 
 def change_pool(tx: Tx, pool_id: str, changes: Mapping[str, Any]) -> None:
@@ -107,24 +99,3 @@ def change_pool(tx: Tx, pool_id: str, changes: Mapping[str, Any]) -> None:
 def delete_pool(tx: Tx, pool_id: str) -> None:
     """Delete a pool."""
     tx.execute(delete(pool).where(pool.c.tenant_id == tx.tenant, pool.c.id == pool_id))
-
-
-def _capacity(tx: Tx, ids: list[str]) -> dict[str, dict[str, int]]:
-    free = func.sum(
-        (server.c.state.in_(FREE) & server.c.maintenance.is_(False) & server.c.reserved_by.is_(None)).cast(
-            _integer()
-        )
-    )
-    where = (server.c.tenant_id == tx.tenant, server.c.pool_id.in_(ids), server.c.state != "decommissioned")
-    counted = select(server.c.pool_id, func.count().label("total"), free.label("free")).where(*where)
-    found = {row["pool_id"]: row for row in tx.rows(counted.group_by(server.c.pool_id))}
-    return {
-        one: {"total": found[one]["total"], "free": int(found[one]["free"] or 0)}
-        if one in found
-        else {"total": 0, "free": 0}
-        for one in ids
-    }
-
-
-def _integer() -> Any:
-    return pool.c.version.type

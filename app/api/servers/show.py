@@ -4,7 +4,7 @@ from typing import Any
 
 from app.api.context import world
 from app.domain.errors import NotFound
-from app.record import listing
+from app.record import listing, servers
 from app.record.listing import ServerFilters
 from app.record.paging import Page, Window
 from app.services import resources
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 def row(server_id: str) -> Row:
     """The server's row; raises `NotFound`."""
-    found = world().db.read(lambda tx: listing.read_server(tx, server_id))
+    found = world().db.read(lambda tx: servers.read_server(tx, server_id))
     if found is None:
         raise NotFound(f"There is no server {server_id}.")
     return found
