@@ -1,0 +1,280 @@
+"""The system under test: the service as it is operated, with every process in reach of a fault.
+
+PostgreSQL and Redis, or SQLite and Valkey; the API by gunicorn; two worker hosts with their Celery workers
+and reconcilers; further reconcilers of their own; the lab. All on the shipped settings. What dies is
+started again by `tests.chaos.keeper`, as systemd would.
+
+With ``tree`` the service's code comes from another folder (one that holds app, chains, migrations, tasks),
+so that a fault can be planted in it. With ``setting.proxied`` the service reaches its database server and
+its Redis through `tests.chaos.faults.proxy.Proxy`, which this process reaches as `proxies["database"]` and
+`proxies["redis"]`.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from redis import Redis
+
+from app.cli.processes import programs, up
+from app.config import Settings, environment, load
+from app.record import beats, migrate
+from app.record.session import Database
+from tests.chaos.fault import SQLITE, Setting
+from tests.chaos.ledger import LEDGER, Ledger
+from tests.servers import (
+    KeyValue,
+    Postgres,
+    free_port,
+    free_ports,
+    new_postgres,
+    new_redis,
+    new_valkey,
+    remove,
+    until,
+)
+
+ROOT = Path(__file__).parents[2]
+INSIDE = Path(__file__).with_name("inside")
+START_S = 120.0
+LAB_MACHINES = 8
+LAB_PASSWORD = "windlass-lab"
+
+
+class Durable(Postgres):
+    """PostgreSQL that keeps what it acknowledged also when the power is cut, as it ships."""
+
+    tuning: Mapping[str, str] = {"max_connections": "200", "shared_buffers": "64MB"}
+
+
+class Site:
+    """One running service; a context manager that leaves nothing behind."""
+
+    def __init__(
+        self,
+        backend: str,
+        folder: Path,
+        *,
+        tree: Path = ROOT,
+        setting: Setting | None = None,
+        hosts: int = 2,
+        reconcilers: int = 1,
+    ) -> None:
+        """``folder`` gets state, logs and ledger; ``reconcilers`` come on top of those of the hosts."""
+        self.backend, self.folder, self.tree = backend, folder, tree
+        self.setting = setting or Setting()
+        self.proxies: dict[str, Any] = {}
+        self.postgres: Postgres | None = None  # None on SQLite, which has no server.
+        self.store: KeyValue = new_valkey() if backend == SQLITE else new_redis()
+        self._hosts, self._reconcilers = hosts, reconcilers
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self.stopping = False  # Whether the site is being taken down on purpose.
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ledger = Ledger(folder / LEDGER)
+
+    @property
+    def url(self) -> str:
+        """The base URL of the API."""
+        return up.local_url(self.settings)
+
+    @property
+    def lab_url(self) -> str:
+        """The base URL of the lab's control API."""
+        return up.lab_url(self.settings)
+
+    def is_ready(self) -> bool:
+        """Whether the API says that it is ready."""
+        return up.is_ready(self.settings)
+
+    def __enter__(self) -> "Site":
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start servers, proxies and processes; returns when the API and the reconcilers work."""
+        self.store.start()
+        direct = self._database()
+        migrate.upgrade(direct)
+        self.db = Database(direct)
+        self.redis: Redis = Redis.from_url(self.store.url, socket_timeout=5, decode_responses=True)
+        self.settings = self._settings(direct)
+        (self.settings.state / "lab").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._spawn()
+        until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
+        until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
+        children = self._hosts * (self.settings.worker_processes + self.settings.bmc_processes)
+        until(lambda: len(self.processes("child")) >= children, START_S, "the pools are there")
+
+    def close(self) -> None:
+        """Stop everything, killing what is left, and remove the servers; the folder stays as evidence."""
+        self.stopping = True
+        if self._keeper is not None:
+            family = self.family()
+            self._keeper.send_signal(signal.SIGTERM)
+            for process in family:  # What was frozen could not end.
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGCONT)
+            self._keeper.wait(60)
+            for process in family:
+                with suppress(psutil.Error):
+                    process.kill()
+            self._keeper = None
+        for proxy in self.proxies.values():
+            proxy.close()
+        if hasattr(self, "db"):
+            self.db.dispose()
+            self.redis.close()
+        for server in (self.store, self.postgres):
+            if server is not None:
+                self._keep_log(server)
+                remove(server)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process of the service but the keeper."""
+        with suppress(psutil.Error):
+            if self._keeper is not None:
+                return psutil.Process(self._keeper.pid).children(recursive=True)
+        return []
+
+    def processes(self, role: str) -> list[psutil.Process]:
+        """The living processes of a role: `ROLES` says what there is."""
+        found = []
+        for process in self.family():
+            with suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE and ROLES[role](process):
+                    found.append(process)
+        return found
+
+    def memory(self) -> dict[str, int]:
+        """Resident bytes of the largest process of each role."""
+        sizes: dict[str, int] = {}
+        for role in ROLES:
+            for process in self.processes(role):
+                with suppress(psutil.Error):
+                    sizes[role] = max(sizes.get(role, 0), process.memory_info().rss)
+        return sizes
+
+    # ------------------------------------------------------------------------------------ how it is put
+    # together
+
+    def _database(self) -> str:
+        """Start the database; its URL with the driver named."""
+        if self.backend == SQLITE:
+            return f"sqlite:///{self.folder / 'windlass.db'}"
+        self.postgres = new_postgres(Durable)
+        self.postgres.start()
+        self.postgres.execute("CREATE DATABASE windlass")
+        return self.postgres.database("windlass").replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def _settings(self, direct: str) -> Settings:
+        """The shipped settings; nothing but addresses is set."""
+        addresses = {"DATABASE_URL": direct, "REDIS_URL": self.store.url}
+        if self.setting.proxied:
+            addresses = self._through_proxies(direct)
+        ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 1)}
+        made = load({"WINDLASS_REGION": "chaos", **addresses}, state_dir=str(self.folder / "state"), **ports)
+        return replace(made, boot_url=up.lab_url(made))
+
+    def _through_proxies(self, direct: str) -> dict[str, str]:
+        from tests.chaos.faults.proxy import Proxy  # Its own tests need no site.
+
+        self.proxies["redis"] = Proxy(self.store.port)
+        if self.postgres is not None:
+            self.proxies["database"] = Proxy(self.postgres.port)
+        for proxy in self.proxies.values():
+            proxy.start()
+        database = direct
+        if self.postgres is not None:
+            database = direct.replace(f":{self.postgres.port}/", f":{self.proxies['database'].port}/")
+        return {"DATABASE_URL": database, "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}/0"}
+
+    def _spawn(self) -> None:
+        """Hand the processes to a keeper."""
+        windlass = list(programs.windlass())
+        argvs = {
+            "lab": list(programs.lab(self.settings, LAB_PASSWORD, LAB_MACHINES)),
+            "api": list(programs.api(self.settings)),
+            **{f"host-{n}": [*windlass, "worker", "--name", f"h{n}"] for n in range(self._hosts)},
+            **{f"reconciler-{n}": [*windlass, "reconciler"] for n in range(self._reconcilers)},
+        }
+        env = self._environment()
+        children = [{"name": name, "argv": argv, "env": env} for name, argv in argvs.items()]
+        plan = self.folder / "keeper.json"
+        plan.write_text(json.dumps({"logs": str(self.folder / "logs"), "children": children}))
+        with (self.folder / "keeper.log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.keeper", str(plan)],
+                cwd=self.tree,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(map(str, (INSIDE, self.tree, ROOT)))
+        mine = {
+            "PYTHONPATH": path,
+            "CHAOS_LEDGER": str(self.ledger.path),
+            "CHAOS_INSIDE": " ".join(self.setting.inside),
+        }
+        return environment(self.settings, **{**mine, **self.setting.env})
+
+    def _reconciling(self) -> int:
+        """How many reconcilers were heard of in the last seconds."""
+        told = self.db.read(lambda tx: [one for one in beats.all_beats(tx) if one["at"] > tx.now - 5_000])
+        return sum(one["kind"] == "reconciler" for one in told)
+
+    def _keep_log(self, server: KeyValue | Postgres) -> None:
+        log = server.folder.with_suffix(".log")
+        if log.exists():
+            (self.folder / "logs").mkdir(exist_ok=True)
+            shutil.copy(log, self.folder / "logs" / f"{type(server).__name__.lower()}.log")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    return [str(word) for word in process.cmdline()]
+
+
+def _parent_words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.Error):
+        parent = process.parent()
+        return _words(parent) if parent is not None else []
+    return []
+
+
+def _leads(*words: str) -> Callable[[psutil.Process], bool]:
+    """A process whose command line has these words, and whose parent's has not."""
+    return lambda one: set(words) <= set(_words(one)) and not set(words) <= set(_parent_words(one))
+
+
+def _follows(*words: str) -> Callable[[psutil.Process], bool]:
+    """A process that was forked by one whose command line has these words."""
+    return lambda one: set(words) <= set(_words(one)) and set(words) <= set(_parent_words(one))
+
+
+ROLES: dict[str, Callable[[psutil.Process], bool]] = {
+    "api": _leads("gunicorn"),  # gunicorn's arbiter.
+    "api-worker": _follows("gunicorn"),  # What answers requests.
+    "host": _leads("app.cli", "worker"),  # The parent of the workers of one host.
+    "worker": _leads("celery", "worker"),  # A Celery main.
+    "child": _follows("celery", "worker"),  # A pool process: what runs steps.
+    "reconciler": _leads("app.cli", "reconciler"),
+    "lab": _leads("app.lab"),
+}
