@@ -47,9 +47,9 @@ def intend(tx: Tx, operation: str, fence: int) -> None:
 
 
 def intended(tx: Tx, operation: str, fence: int) -> bool:
-    """Whether the order may have been sent by the attempt before this one."""
-    where = (intent.c.tenant_id == tx.tenant, intent.c.operation == operation, intent.c.fence == fence - 1)
-    return tx.value(select(intent.c.fence).where(*where)) is not None
+    """Whether the order may have been sent by any attempt before this one."""
+    where = (intent.c.tenant_id == tx.tenant, intent.c.operation == operation, intent.c.fence < fence)
+    return tx.value(select(intent.c.fence).where(*where).limit(1)) is not None
 
 
 def forget_before(tx: Tx, before: int) -> None:
