@@ -71,6 +71,21 @@ class Ledger:
         mark = f'"{operation}"'.encode()
         return [Effect(**json.loads(line)) for line in self._lines() if mark in line]
 
+    def of_run(self, run_id: str) -> list[Effect]:
+        """The effects of one run, oldest first."""
+        mark = f'"{run_id}/'.encode()
+        return [Effect(**json.loads(line)) for line in self._lines() if mark in line]
+
+    def since(self, place: int) -> tuple[list[Effect], int]:
+        """The effects after a place in the file, and the place after them."""
+        if not self.path.exists():
+            return [], place
+        with self.path.open("rb") as file:
+            file.seek(place)
+            lines = file.read().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        return [Effect(**json.loads(line)) for line in whole], place + sum(map(len, whole))
+
     def _lines(self) -> list[bytes]:
         return self.path.read_bytes().splitlines() if self.path.exists() else []
 

@@ -1,8 +1,8 @@
 """The workflow types of the chaos workload: five steps of 0 to 50 ms whose every effect the ledger has seen.
 
 What a run does is in its input: which step fails, how often, how; so a checker that knows the input knows
-what the ledger must say. `trail` hands the numbers of the steps from one to the next: its end shows that
-all came in order.
+what the ledger must say. `by` in a result is the fence that the step really had. `trail` hands the numbers
+of the steps from one to the next: its end shows that all came in order.
 """
 
 import os
@@ -16,6 +16,7 @@ from marshmallow import Schema, fields
 from app.domain.errors import Permanent, StepError
 from app.domain.plan import Plan, each
 from app.domain.policy import ALL, ANY, COLLECT, backoff, n_of_m
+from app.record import gates
 from chains.catalogue import workflow
 from tasks.step import Again, Happened, NothingHappened, Step, operation, step
 from tests.chaos.ledger import Effect, here
@@ -28,6 +29,7 @@ JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}
 class Given(Schema):
     """What a run is told to do; without anything said it completes."""
 
+    order = fields.Integer(load_default=0)  # The number that the client gave it.
     pace = fields.Integer(load_default=0)  # Milliseconds that a step takes.
     fails = fields.Integer(load_default=0)  # The step that fails for good, after its effect; 0 for none.
     clean = fields.Boolean(load_default=False)  # It fails before it had an effect, and says so.
@@ -93,7 +95,7 @@ def numbered(name: str, number: int, *, queue: str = "default", observed: bool =
             _stumble(ctx, times)
         if fails == number:
             raise Permanent("told to fail")
-        return {"trail": [*trail, number]}
+        return {"trail": [*trail, number], "by": ctx.fence}
 
     def undo(ctx: Any, pace: Any, stiff: Any, times: Any) -> None:
         if stiff:
@@ -123,7 +125,7 @@ def visit(ctx: Any, item: Any, pace: Any, lame: Any) -> dict[str, Any]:
     work(ctx, pace, "did", item)
     if lame == item:
         raise Permanent("told to fail")
-    return {"report": item}
+    return {"report": item, "by": ctx.fence}
 
 
 @visit.undo(retry=STUBBORN)
@@ -160,15 +162,17 @@ def job_abort(ctx: Any, ref: Any = None) -> None:
 
 @step(at_most_once=True, alone=True)
 def once(ctx: Any, pace: Any) -> None:
-    """An order that must never be sent twice."""
+    """An order that must never be sent twice, guarded as a machine's hard reset is."""
+    ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence))
     work(ctx, pace, "did")
 
 
 @once.observe
 def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
-    """Whether it was sent; a blind one cannot tell."""
+    """Whether it was sent; a blind one knows only whether it was about to be."""
     if blind:
-        return None
+        sent = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
+        return None if sent else NothingHappened()
     return Happened() if seen(ctx, "did") else NothingHappened()
 
 

@@ -1,0 +1,67 @@
+"""The checker: reads what four witnesses know, and says what must not be.
+
+The record is judged by the doctor itself (`app.record.doctor`), whose invariants are those of the product;
+the modules of `tests.chaos.checks` add what only the ledger, the client and the faults can tell.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.config import Settings
+from app.record.doctor import findings
+from app.record.session import Database
+from tests.chaos.checks import effects, promises, recovery, rest
+from tests.chaos.checks.evidence import Evidence, Finding
+
+EVERY_RUN = 1_000_000
+CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
+    promises.accepted,
+    promises.answered,
+    promises.ended,
+    promises.as_told,
+    effects.intended,
+    effects.settled,
+    effects.happened,
+    effects.ordered,
+    effects.undone,
+    effects.at_most_once,
+    effects.zombies,
+    rest.quiet,
+    rest.counted,
+    rest.exclusive,
+    rest.rung,
+)
+
+
+def check(evidence: Evidence) -> list[Finding]:
+    """Everything that the witnesses together hold against the engine."""
+    found = [one for look in CHECKS for one in look(evidence)]
+    return found + list(recovery.slow(evidence, recovery.recoveries(evidence)))
+
+
+def doctor(db: Database, settings: Settings) -> list[Finding]:
+    """What the product's own doctor says of every run, and the database of itself."""
+    said = db.read(
+        lambda tx: findings(tx, limit=EVERY_RUN, poison_limit=settings.poison_limit), patience_s=30
+    )
+    found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in said]
+    if db.sqlite:
+        with closing(sqlite3.connect(str(db.url.database))) as connection:
+            (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
+            if verdict != "ok":
+                found.append(Finding(number="integrity", what=str(verdict)))
+    return found
+
+
+def messages(redis: Redis, prefix: str) -> dict[str, int]:
+    """The messages that are left in queues, by key; empty when the broker does not answer."""
+    try:
+        keys = redis.scan_iter(match=f"{prefix}*", _type="list", count=1_000)
+        found = {str(key): int(redis.llen(str(key))) for key in keys}
+    except RedisError:
+        return {}
+    return {key: length for key, length in found.items() if "pidbox" not in key}

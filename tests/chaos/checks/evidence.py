@@ -1,0 +1,110 @@
+"""What is known after a campaign, from four witnesses: the record, the ledger, the client, and the faults."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.sql.schema import Table
+
+from app.record.session import Database, Tx
+from app.record.tables import event, lock, lock_waiter, run, step, timer, totals
+from tests.chaos.fault import Injection
+from tests.chaos.ledger import Effect
+from tests.chaos.workload.client import Request
+
+Row = Mapping[str, Any]
+CHUNK = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something that must not be."""
+
+    number: str  # Of the invariant, or the target.
+    what: str
+    run_id: str | None = None
+    step: str | None = None
+
+    def __str__(self) -> str:
+        where = " ".join(one for one in (self.run_id, self.step) if one)
+        return f"{self.number} {where}: {self.what}" if where else f"{self.number}: {self.what}"
+
+
+@dataclass(kw_only=True)
+class Evidence:
+    """All of it, in memory."""
+
+    runs: Mapping[str, Row]
+    steps: Mapping[str, Sequence[Row]]  # By run, in order.
+    events: Mapping[str, Sequence[Row]]  # By run, in order.
+    locks: Sequence[Row] = ()
+    tickets: Sequence[Row] = ()
+    totals: Sequence[Row] = ()
+    effects: Sequence[Effect] = ()  # In the order they happened.
+    requests: Sequence[Request] = ()
+    injections: Sequence[Injection] = ()
+    calm_until: int = 0  # Runs that were created before, in milliseconds since 1970, knew no fault.
+    lease_ms: int = 10_000
+    poison_limit: int = 3
+    redis: Mapping[str, int] = field(default_factory=dict)  # Messages left, by key.
+
+    @cached_property
+    def operations(self) -> dict[str, list[tuple[int, Effect]]]:
+        """The effects of each operation, each with its place in the order of all."""
+        found: dict[str, list[tuple[int, Effect]]] = defaultdict(list)
+        for place, one in enumerate(self.effects):
+            found[one.operation].append((place, one))
+        return found
+
+    @cached_property
+    def frozen(self) -> bool:
+        """Whether a worker may have gone on after its lease: a freeze, or a database that was away."""
+        return any(one.until is not None or one.scope != "process" for one in self.injections)
+
+    def effects_of(self, row: Row, effect: str) -> list[tuple[int, Effect]]:
+        """The effects of one step, each with its place."""
+        operation = f"{row['run_id']}/{row['phase']}/{row['key']}"
+        return [(place, one) for place, one in self.operations.get(operation, ()) if one.effect == effect]
+
+    def ours(self) -> Iterator[Row]:
+        """The runs of the chaos workload."""
+        return (one for one in self.runs.values() if str(one["type"]).startswith("chaos."))
+
+
+def collect(db: Database, **others: Any) -> Evidence:
+    """Read the record in chunks; ``others`` are what the other witnesses know."""
+    runs_ = {row["id"]: row for row in _all(db, run, "id")}
+    return Evidence(
+        runs=runs_,
+        steps=_by_run(_all(db, step, "run_id", "phase", "ordinal")),
+        events=_by_run(_all(db, event, "run_id", "seq")),
+        locks=_all(db, lock, "resource"),
+        tickets=_all(db, lock_waiter, "resource", "ticket"),
+        totals=_all(db, totals, "type", "status"),
+        **others,
+    )
+
+
+def open_timers(db: Database) -> int:
+    """How many timers are still armed."""
+    armed = select(timer.c.id).where(timer.c.fired_at.is_(None), timer.c.cancelled_at.is_(None))
+    return len(db.read(lambda tx: tx.rows(armed)))
+
+
+def _all(db: Database, table: Table, *order: str) -> list[dict[str, Any]]:
+    wanted = select(table).order_by(*(table.c[name] for name in order))
+
+    def read(tx: Tx) -> list[dict[str, Any]]:
+        return tx.rows(wanted)
+
+    return db.read(read, patience_s=30)
+
+
+def _by_run(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["run_id"]].append(row)
+    return found

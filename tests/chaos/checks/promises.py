@@ -1,0 +1,123 @@
+"""What the client was promised: accepted runs exist once, every run ends, and as it was told to."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from app.domain.states import TERMINAL
+from tests.chaos.checks.evidence import Evidence, Finding, Row
+from tests.chaos.workload.types import JOINS
+
+# The answers that a request of each kind may end with.
+ANSWERS: dict[str, set[int]] = {
+    "start": {202},
+    "again": {202},
+    "other-body": {400, 409, 422},
+    "cancel": {202, 409},
+    "retry": {202, 409},
+    "act": {202, 409},
+    "hook": {202, 409, 410},
+}
+STEPS = {"line": {1, 2, 3, 4, 5}, "locked": {1, 2, 3, 4, 5}, "group": {1, 5}}
+OTHERS = {1, 2, 4, 5}  # The numbered steps of every other type.
+BLIND = "OUTCOME_UNKNOWN"
+
+
+def accepted(evidence: Evidence) -> Iterator[Finding]:
+    """I1: what was answered with 202 is there, once; another body under the same key was refused."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for one in evidence.requests:
+        if one.kind in ("start", "again", "retry") and one.accepted:
+            if one.run_id not in evidence.runs:
+                yield Finding(number="I1", run_id=one.run_id, what=f"accepted ({one.kind}) and not there")
+            elif one.kind != "retry":
+                named[one.key].add(str(one.run_id))
+    for key, ids in named.items():
+        if len(ids) > 1:
+            yield Finding(number="I1", what=f"the key {key} was answered with the runs {sorted(ids)}")
+    orders = Counter(_order(row) for row in evidence.ours() if row["retry_of"] is None)
+    for order, times in orders.items():
+        if order and times > 1:
+            yield Finding(number="I1", what=f"order {order} is {times} runs")
+
+
+def answered(evidence: Evidence) -> Iterator[Finding]:
+    """No unhandled 500 was ever answered, and no request ended in anything but what is documented."""
+    for one in evidence.requests:
+        crashes = [reply for reply in one.replies if reply.status == 500]
+        if crashes:
+            said = crashes[0].said
+            yield Finding(number="500", run_id=one.run_id, what=f"{one.kind} {one.path}: {said}")
+        if (
+            one.replies
+            and one.status not in ANSWERS[one.kind]
+            and not (one.kind == "act" and one.status in (0, 503))
+        ):
+            last = one.replies[-1]
+            yield Finding(
+                number="I1",
+                run_id=one.run_id,
+                what=f"{one.kind} {one.path} ended with {last.status} {last.said} after {len(one.replies)} tries",
+            )
+
+
+def ended(evidence: Evidence) -> Iterator[Finding]:
+    """Every run has ended, and only an order whose outcome nobody could tell had waited for an operator."""
+    for row in evidence.runs.values():
+        if row["status"] not in TERMINAL:
+            waits = row["waiting_on"]
+            yield Finding(number="lost", run_id=row["id"], what=f"{row['type']} is {row['status']}, {waits}")
+        for one in evidence.events.get(row["id"], ()):
+            if one["type"] == "run.needs_operator":
+                yield Finding(number="I6", run_id=row["id"], what="an undo was exhausted")
+            if one["type"] == "run.blocked" and not _may_be_blind(row, one):
+                yield Finding(
+                    number="operator", run_id=row["id"], step=one["step"], what=f"{row['type']} was blocked"
+                )
+
+
+def as_told(evidence: Evidence) -> Iterator[Finding]:
+    """A run that was told to fail has failed, one that was cancelled may have been, every other completed."""
+    for row in evidence.ours():
+        if row["status"] in TERMINAL and row["status"] not in fates(row):
+            why = f"{row['error_code']} {row['error_message']} at {row['error_step']}"
+            what = f"{row['type']} is {row['status']}, told {sorted(fates(row))}: {why}"
+            yield Finding(number="fate", run_id=row["id"], what=what)
+
+
+def fates(row: Row) -> set[str]:
+    """How a run may end, by its input."""
+    fate = {"failed"} if told_to_fail(row) else {"completed"}
+    if row["cancel_requested_at"] is not None:
+        fate |= {"cancelled", "completed"} if fate == {"completed"} else {"cancelled"}
+    return fate
+
+
+def told_to_fail(row: Row) -> bool:
+    """Whether the input makes the run fail."""
+    kind, given = str(row["type"]).removeprefix("chaos."), row["input"]
+    return kind == "poison" or given["fails"] in STEPS.get(kind, OTHERS) or _fan_out_fails(kind, given)
+
+
+def _fan_out_fails(kind: str, given: Row) -> bool:
+    if kind == "map":
+        members = [[item] for item in given["items"]]
+    elif kind == "group":
+        members = [[1], [2, 3], [4]]
+    else:
+        return False
+    failed = sum(given["lame"] in branch for branch in members)
+    if not members or not failed:
+        return False
+    verdict = JOINS[given["join"]].verdict(total=len(members), done=len(members) - failed, failed=failed)
+    return verdict == "failed"
+
+
+def _may_be_blind(row: Row, one: Row) -> bool:
+    unknown = (one["payload"] or {}).get("error", {}).get("code") == BLIND
+    if row["type"] == "chaos.once":
+        return unknown and bool(row["input"]["blind"])
+    return unknown and row["type"] == "server.lifecycle" and one["step"] == "hard-reset"
+
+
+def _order(row: Row) -> int:
+    return int((row["input"] or {}).get("order", 0))

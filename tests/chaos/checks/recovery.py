@@ -1,0 +1,106 @@
+"""How long it took until a run that was hit moved again, from the events of the log alone.
+
+A run is hit when an attempt is lost, or when a message is: then it stands still though nothing keeps it.
+Time counts from the claim of the lost attempt or from the event that expected the message; and, since
+nobody can recover while the database or the broker is away, from the end of such a fault at the earliest.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.checks.evidence import Evidence, Finding, Row
+
+# After these events somebody is expected to go on at once.
+EXPECTING = frozenset(
+    {"step.ready", "step.completed", "step.compensated", "lock.granted", "run.compensating", "run.created"}
+)
+STANDS_MS = 1_000  # A message that takes longer than this has been lost or delayed.
+P99_OVER_MS, MAX_OVER_MS = 3_000, 10_000  # What recovery may take beyond the lease.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """One run that was hit and moved again."""
+
+    run_id: str
+    step: str | None
+    why: str  # "attempt" or "message"
+    took_ms: int
+    at: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """What the campaign's report shows of them."""
+
+    hits: int
+    p50_ms: int
+    p99_ms: int
+    max_ms: int
+
+
+def recoveries(evidence: Evidence) -> list[Recovery]:
+    """Every recovery in the log."""
+    outages = sorted((one.at, one.until or one.at) for one in evidence.injections if one.scope != "process")
+    found = []
+    for run_id, events in evidence.events.items():
+        if evidence.runs[run_id]["created_at"] >= evidence.calm_until:
+            found += [*_lost_attempts(run_id, events, outages), *_lost_messages(run_id, events, outages)]
+    return found
+
+
+def times(found: Sequence[Recovery]) -> Times:
+    """Their distribution."""
+    took = sorted(one.took_ms for one in found) or [0]
+    return Times(hits=len(found), p50_ms=_part(took, 0.5), p99_ms=_part(took, 0.99), max_ms=took[-1])
+
+
+def slow(evidence: Evidence, found: Sequence[Recovery]) -> Iterator[Finding]:
+    """The targets: 99 of 100 within the lease and 3 s, all within the lease and 10 s."""
+    shown, lease = times(found), evidence.lease_ms
+    if shown.p99_ms > lease + P99_OVER_MS:
+        yield Finding(number="recovery", what=f"p99 is {shown.p99_ms} ms of {shown.hits} recoveries")
+    for one in found:
+        if one.took_ms > lease + MAX_OVER_MS:
+            what = f"{one.why} recovered after {one.took_ms} ms, at {one.at}"
+            yield Finding(number="recovery", run_id=one.run_id, step=one.step, what=what)
+
+
+def _part(ordered: Sequence[int], part: float) -> int:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def _lost_attempts(
+    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]]
+) -> Iterator[Recovery]:
+    """From the claim of an attempt that was lost to the next event after the loss was known."""
+    claims: dict[tuple[str, str], int] = {}
+    for place, one in enumerate(events):
+        where = (one["phase"], one["step"])
+        if one["type"] in ("step.started", "step.polling"):
+            claims[where] = one["at"]
+        if one["type"] == "step.lost" and where in claims:
+            following = next((e for e in events[place + 1 :] if e["type"] != "step.ready"), one)
+            took = following["at"] - _since(claims[where], following["at"], outages)
+            yield Recovery(run_id=run_id, step=one["step"], why="attempt", took_ms=took, at=one["at"])
+
+
+def _lost_messages(
+    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]]
+) -> Iterator[Recovery]:
+    """From an event that expected a message to the next one, where the run stood still for long."""
+    for one, following in itertools.pairwise(events):
+        waits = "lock_waiting" in str((one["payload"] or {}).get("runStatus"))
+        if one["type"] not in EXPECTING or waits or following["at"] - one["at"] < STANDS_MS:
+            continue
+        if following["type"] in ("hook.executed", "run.cancel_requested", "operator.action"):
+            continue
+        took = following["at"] - _since(one["at"], following["at"], outages)
+        if took >= STANDS_MS:
+            yield Recovery(run_id=run_id, step=following["step"], why="message", took_ms=took, at=one["at"])
+
+
+def _since(began: int, ended: int, outages: Sequence[tuple[int, int]]) -> int:
+    """The moment from which somebody could have gone on."""
+    return max([began, *(min(until, ended) for at, until in outages if at < ended and until > began)])

@@ -1,0 +1,208 @@
+"""Those who use the site: clients that start, cancel and retry runs, somebody who calls hooks, an operator.
+
+They know nothing of faults: they do what the documentation tells a user to do, and keep asking.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import WindlassError
+from app.domain.states import NEEDS_OPERATOR, Run
+from app.record.tables import run as runs
+from tests.chaos.ledger import Effect
+from tests.chaos.site import Site
+from tests.chaos.workload.client import Client, Request
+from tests.chaos.workload.mix import Mix, Order
+
+RUNS = "/v1/workflows/runs"
+LOOK_S = 0.25
+SURE_S = (
+    25.0  # An operator waits this long before believing that an order was not sent: a frozen worker may wake.
+)
+
+
+class Crowd:
+    """Clients in threads of their own; at most `window` runs are open at a time."""
+
+    def __init__(self, site: Site, mix: Mix, *, window: int = 48, threads: int = 8) -> None:
+        self.site, self.mix, self.window = site, mix, window
+        self.client = Client(site.url, site.folder)
+        self.open = 0  # Open runs, at the last look.
+        self._threads = threads
+        self._numbers = count(1)
+        self._lock = threading.Lock()
+        self._limit = 0
+        self._done = threading.Event()
+        self._workers: list[threading.Thread] = []
+        self._beside: list[threading.Thread] = []
+        self._operated: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Let the operator, the caller of hooks and the counter begin."""
+        for work in (self._count, self._operate, self._call_hooks):
+            self._beside.append(self._thread(work))
+
+    def submit(self, runs_: int) -> None:
+        """Ask for so many runs more, beside whatever else happens."""
+        with self._lock:
+            self._limit += runs_
+        self._workers = [one for one in self._workers if one.is_alive()]
+        self._workers += [self._thread(self._work) for _ in range(self._threads - len(self._workers))]
+
+    def enough(self) -> None:
+        """Ask for nothing more; what is under way goes on."""
+        with self._lock:
+            self._limit = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody still asks for something."""
+        return any(one.is_alive() for one in self._workers)
+
+    def close(self) -> None:
+        """Everybody goes home."""
+        self._done.set()
+        self.client.stopped.set()
+        for one in [*self._workers, *self._beside]:
+            one.join(30)
+        self.client.close()
+
+    def still_open(self) -> int:
+        """How many runs have not ended, by the record itself."""
+        where = select(func.count()).select_from(runs).where(runs.c.completed_at.is_(None))
+        return int(self.site.db.read(lambda tx: tx.value(where)))
+
+    def start_run(self, order: Order) -> Request:
+        """Start one run as a client would, and do what its order says; the request that started it."""
+        asked = self._start(order)
+        if asked.run_id is None:
+            return asked
+        if order.twice:
+            self._repeat(order, asked)
+        if order.cancel_after_ms is not None:
+            self._done.wait(order.cancel_after_ms / 1000)
+            self.cancel(asked.run_id, twice=order.cancel_twice)
+        if order.retry is not None:
+            self._retry(order, asked.run_id)
+        return asked
+
+    def cancel(self, run_id: str, *, twice: bool = False) -> None:
+        """Ask a run to stop, at the same time from two sides if wished."""
+        ask = self._asking("cancel", f"{RUNS}/{run_id}/cancel", {"reason": "chaos"})
+        _together([ask] * (2 if twice else 1))
+
+    def _start(self, order: Order, kind: str = "start") -> Request:
+        key = f"chaos-{self.mix.seed}-{order.number}"
+        path = RUNS if order.resource is None else f"{RUNS}?onConflict=queue"
+        request = Request(kind=kind, path=path, body=order.body, key=key, order=order.number)
+        return self.client.ask(request, header=order.header)
+
+    def _repeat(self, order: Order, first: Request) -> None:
+        """The same again must be the same run; another body under the same key must be refused."""
+        self._start(order, "again")
+        changed = {**order.body, "input": {**order.body["input"], "pace": 49}}
+        request = Request(kind="other-body", path=first.path, body=changed, key=first.key, order=order.number)
+        self.client.ask(request, header=order.header)
+
+    def _retry(self, order: Order, run_id: str) -> None:
+        """Once the run has failed, start it again, if wished from two sides at once."""
+        if self._status(run_id) != "failed":
+            return
+        body = {"reason": "chaos"} | ({} if order.retry == "start" else {"fromStep": order.retry})
+        asks = [
+            self._asking("retry", f"{RUNS}/{run_id}/retry", body, f"retry-{run_id}-{n}")
+            for n in range(2 if order.retry_twice else 1)
+        ]
+        _together(asks)
+
+    def _status(self, run_id: str) -> str | None:
+        """The status of a run once it has ended; None when everybody goes home before."""
+        give_up = time.monotonic() + 300
+        while not self._done.is_set() and time.monotonic() < give_up:
+            shown = self.client.get(f"{RUNS}/{run_id}", wait=5)
+            if shown is not None and shown["completedAt"]:
+                return str(shown["status"])
+            if shown is None:
+                self._done.wait(LOOK_S)
+        return None
+
+    def _asking(self, kind: str, path: str, body: dict[str, Any], key: str = "") -> Callable[[], Request]:
+        return lambda: self.client.ask(Request(kind=kind, path=path, body=body, key=key), header=True)
+
+    def _work(self) -> None:
+        while not self._done.is_set():
+            if self.open >= self.window:
+                self._done.wait(0.05)
+                continue
+            with self._lock:
+                if self._limit <= 0:
+                    return
+                self._limit -= 1
+                number = next(self._numbers)
+                self.open += 1
+            self.start_run(self.mix.order(number))
+
+    def _count(self) -> None:
+        while not self._done.wait(LOOK_S):
+            with suppress(WindlassError, SQLAlchemyError):
+                self.open = self.still_open()
+
+    def _operate(self) -> None:
+        """What an operator does: looks at the machine, and says what happened."""
+        wanted = select(runs.c.id, runs.c.status).where(runs.c.status.in_(NEEDS_OPERATOR))
+        due: dict[str, float] = {}
+        while not self._done.wait(LOOK_S * 2):
+            with suppress(WindlassError, SQLAlchemyError):
+                found = {row["id"]: row["status"] for row in self.site.db.read(lambda tx: tx.rows(wanted))}
+                now = time.monotonic()
+                due = {
+                    one: due.get(one, now + (SURE_S if status == Run.BLOCKED else 0))
+                    for one, status in found.items()
+                }
+                for run_id in [one for one, moment in due.items() if moment <= now]:
+                    due[run_id] = now + 5
+                    self._help(run_id, found[run_id])
+
+    def _help(self, run_id: str, status: str) -> None:
+        action = "compensate"
+        if status == Run.BLOCKED:
+            sent = any(one.effect == "did" and one.step == "once" for one in self.site.ledger.of_run(run_id))
+            action = "resolve" if sent else "resume"
+        elif status == Run.COMPENSATION_FAILED:
+            action = "resume"
+        body = {"action": action, "reason": "chaos"}
+        self.client.ask(Request(kind="act", path=f"{RUNS}/{run_id}/actions", body=body), patience_s=5)
+
+    def _call_hooks(self) -> None:
+        """Whoever is told of a hook calls it, sometimes twice."""
+        place = 0
+        while not self._done.wait(LOOK_S):
+            told, place = self.site.ledger.since(place)
+            for one in told:
+                if one.effect == "began" and one.value:
+                    self._call(one)
+
+    def _call(self, told: Effect) -> None:
+        path = "/v1/hooks/" + str(told.value).rpartition("/")[2]
+        for _ in range(1 + told.pid % 2):
+            self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}), patience_s=20)
+
+    def _thread(self, work: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, name=work.__name__, daemon=True)
+        thread.start()
+        return thread
+
+
+def _together(asks: list[Callable[[], Request]]) -> None:
+    threads = [threading.Thread(target=ask, daemon=True) for ask in asks]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
