@@ -29,13 +29,13 @@ START_S = 30.0
 UNPRIVILEGED = ("nobody", "nogroup")
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0, why: str = "") -> T:
-    """The first true value of the condition; fails when there is none in time."""
+def until(condition: Callable[[], T], seconds: float = 10.0, why: str = "", pause: float = 0.02) -> T:
+    """The first true value of the condition, asked every `pause`; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"Not within {seconds:g} s: {why or condition}")
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 
@@ -73,6 +73,11 @@ class Server(ABC):
     @abstractmethod
     def url(self) -> str:
         """Where clients reach it."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, while it is started."""
+        return self._process.pid if self._process else None
 
     @abstractmethod
     def answers(self) -> bool:

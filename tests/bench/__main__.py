@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.bench import report
 from tests.bench.calibration import calibrate, slower
+from tests.bench.profile import profile
 from tests.bench.report import Rounds
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure, Workload
@@ -27,8 +28,9 @@ def main() -> int:
             if find_spec(f"tests.bench.{name.lower()}")
         ]
         rounds = measure(stage, workloads, asked.rounds, asked.candidates)
+        profiles = profile(stage) if asked.profile else []
     found = report.summary(rounds)
-    print(report.table(found))
+    print(report.table(found), *profiles, sep="\n\n")
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")
     return 0
@@ -81,10 +83,12 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--candidates", default="", help="measure these alone, such as windlass,celery-bare")
     parser.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS}, with --quick {QUICK_ROUNDS}")
     parser.add_argument("--json", type=Path, help="write the summary to this file")
+    parser.add_argument("--profile", action="store_true", help="profile the hot path, as a full run does")
     parser.add_argument("--keep", action="store_true", help="leave the logs of all processes")
     asked = parser.parse_args()
     asked.only = [name for name in asked.only.split(",") if name]
     asked.candidates = frozenset(name for name in asked.candidates.split(",") if name)
+    asked.profile = asked.profile or asked.only == list(NAMES)
     asked.rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else FULL_ROUNDS)
     unknown = set(asked.only) - set(NAMES)
     if unknown:

@@ -29,16 +29,16 @@ class Witness:
     """The marks that bodies have left, as a reader sees them."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         path.touch()
 
     def count(self) -> int:
         """How many steps have begun so far."""
-        return self._path.stat().st_size // LINE
+        return self.path.stat().st_size // LINE
 
     def marks(self, first: int = 0) -> list[tuple[str, int, float]]:
         """Run, place and moment (seconds of CLOCK_MONOTONIC) of every mark from this one on."""
-        with self._path.open() as file:
+        with self.path.open() as file:
             file.seek(first * LINE)
             found = [(line[:40].rstrip(), int(line[40:45]), int(line[45:65]) / 1e9) for line in file]
         return found

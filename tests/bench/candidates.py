@@ -1,7 +1,7 @@
 """Who is measured: what it is, with which settings, and what it must have done when it says that it is done.
 
-Counts are asked in SQL after every measurement. ``commits`` is the least number of writing transactions a run
-of five steps can have when every outcome is durable before the next step begins; a candidate that needs
+Counts are asked in SQL after every measurement. ``commits`` is the least number of writing transactions that
+a run of five steps has when every outcome is durable before the next step begins; a candidate that needs
 fewer does not record what it claims.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 STEPS = 5  # Of a line.
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One competitor."""
 
@@ -19,51 +19,112 @@ class Candidate:
     settings: str  # For people: what was chosen, beyond defaults.
     driver: tuple[str, ...]  # ``python -m`` arguments of the process that triggers.
     drivers: int = 1  # How many of them share the triggers.
-    workers: tuple[tuple[str, ...], ...] = ()  # ``python -m`` arguments of worker processes.
-    ended: str = ""  # SQL: number of runs recorded as completed. Empty: records nothing.
+    worker: tuple[
+        str, ...
+    ] = ()  # ``python -m`` arguments of a worker process; empty: the drivers do the work.
+    workers: int = 1  # How many worker processes.
+    slots: int = 1  # Steps at once in each worker (or working driver), the best setting that was found.
+    prepare: tuple[str, ...] = ()  # ``python -m`` arguments of what sets up the database.
+    ended: str = ""  # SQL: number of runs recorded as completed. Empty: nothing is recorded.
     steps: str = ""  # SQL: number of steps recorded as completed.
     commits: int = 0  # Writing transactions of one run, at least.
-    store: str = "postgres"
+    ours: bool = False  # Runs in Windlass's own environment.
+    children: bool = False  # Whether each member of a fan-out is a run of its own.
+
+    def slots_each(self, total: int | None) -> int:
+        """Steps at once in each process when there shall be so many in all; None takes the best setting."""
+        return self.slots if total is None else total // (self.workers if self.worker else self.drivers)
 
 
-def _celery(style: str) -> tuple[str, ...]:
-    return (
-        "celery",
-        "-A",
-        "tests.bench.peers.celery_app",
-        "worker",
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-        "--loglevel",
-        "ERROR",
-        "-P",
-        "prefork",
-        "-c",
-        "{slots}",
-        "-n",
-        f"{style}@%h",
-    )
-
-
-WINDLASS_ENDED = "SELECT count(*) FROM run WHERE status = 'completed'"
-WINDLASS_STEPS = "SELECT count(*) FROM step WHERE status = 'completed' AND kind = 'task'"
+CELERY = (
+    *("celery", "-A", "tests.bench.peers.celery_app", "worker", "-P", "prefork", "-c", "{slots}"),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "ERROR"),
+)
+WINDLASS = Candidate(
+    name="windlass",
+    what="this project, triggered through app.services in a client process",
+    settings="as shipped: `windlass worker`",
+    driver=("tests.bench.windlass_driver",),
+    worker=("tests.bench.host",),
+    slots=2,
+    ended="SELECT count(*) FROM run WHERE status = 'completed'",
+    steps="SELECT count(*) FROM step WHERE status = 'completed' AND kind = 'task'",
+    commits=STEPS + 1,
+    ours=True,
+)
+DBOS = Candidate(
+    name="dbos-direct",
+    what="DBOS, workflows run in the two processes that start them",
+    settings="max_executor_threads 8",
+    driver=("tests.bench.peers.dbos_driver", "direct"),
+    drivers=2,
+    slots=8,
+    children=True,
+    ended="SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'",
+    steps="SELECT count(*) FROM dbos.operation_outputs WHERE function_name LIKE '%work'",
+    commits=STEPS + 2,
+)
 ALL = (
-    Candidate(
-        name="windlass",
-        what="this project; triggered through app.services in a client process",
-        settings="as shipped: `windlass worker`",
-        driver=("tests.bench.windlass_driver",),
-        ended=WINDLASS_ENDED,
-        steps=WINDLASS_STEPS,
-        commits=STEPS + 1,
-    ),
+    WINDLASS,
     Candidate(
         name="celery-bare",
-        what="Celery chain of five tasks, nothing recorded",
+        what="a Celery chain of five tasks; nothing is recorded",
         settings="prefork 2, no results, no gossip, mingle or heartbeat, hiredis",
-        driver=("tests.bench.peers.celery_driver", "bare"),
-        workers=(_celery("bare"),),
+        driver=("tests.bench.peers.celery_driver", "driver"),
+        worker=CELERY,
+        slots=2,
+    ),
+    Candidate(
+        name="celery-naive",
+        prepare=("tests.bench.peers.celery_driver", "prepare"),
+        what="the same chain with one commit at the start and one at the end of every step (psycopg)",
+        settings="as celery-bare",
+        driver=("tests.bench.peers.celery_driver", "driver"),
+        worker=CELERY,
+        slots=2,
+        ended="SELECT count(*) FROM step WHERE place = 5 AND status = 'done'",
+        steps="SELECT count(*) FROM step WHERE status = 'done'",
+        commits=2 * STEPS + 1,
+    ),
+    DBOS,
+    Candidate(
+        name="dbos-queue",
+        what="DBOS, enqueued by a DBOSClient and run by two worker processes",
+        settings="polling_interval_sec 0.05, max_executor_threads 8",
+        prepare=("tests.bench.peers.dbos_worker", "prepare"),
+        driver=("tests.bench.peers.dbos_driver", "queue"),
+        worker=("tests.bench.peers.dbos_worker", "serve"),
+        workers=2,
+        slots=8,
+        children=True,
+        ended=DBOS.ended,
+        steps=DBOS.steps,
+        commits=STEPS + 2,
+    ),
+    Candidate(
+        name="absurd",
+        what="Absurd, eight worker processes",
+        settings="claim_timeout 10, poll_interval 0.25 (its default)",
+        driver=("tests.bench.peers.absurd_app", "driver"),
+        worker=("tests.bench.peers.absurd_app", "worker"),
+        workers=8,
+        prepare=("tests.bench.peers.absurd_app", "prepare"),
+        ended="SELECT count(*) FROM absurd.t_bench WHERE state = 'completed'",
+        steps="SELECT count(*) FROM absurd.c_bench",
+        commits=STEPS + 3,
+    ),
+    Candidate(
+        name="procrastinate",
+        what="procrastinate, two worker processes; every job defers the next one",
+        settings="concurrency 10 in each",
+        prepare=("tests.bench.peers.procrastinate_app", "prepare"),
+        driver=("tests.bench.peers.procrastinate_app", "driver"),
+        worker=("tests.bench.peers.procrastinate_app", "worker"),
+        workers=2,
+        slots=10,
+        ended=f"SELECT count(*) / {STEPS} FROM procrastinate_jobs WHERE status = 'succeeded'",
+        steps="SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded' AND task_name = 'step'",
+        commits=3 * STEPS,
     ),
 )
 CANDIDATES = {candidate.name: candidate for candidate in ALL}

@@ -1,25 +1,244 @@
 """A candidate at work: its processes started and warm, commands to its drivers, what it cost, what it did."""
 
-from typing import TYPE_CHECKING
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from tests.bench.candidates import Candidate
+import psycopg
+
+from app.config import environment
+from tests.bench.body import Witness
+from tests.bench.candidates import STEPS, Candidate
+from tests.bench.processes import ROOT, Running, cpu_seconds
+from tests.bench.workload import Wrong
+from tests.servers import until
 
 if TYPE_CHECKING:
     from tests.bench.stage import Stage
+
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+CLIENTS = 4  # Threads that trigger at the same time, over all drivers.
+WARM_RUNS, WARM_S = 40, 90.0
+STALL_S = 45.0  # Nothing has happened for so long: the candidate has lost something.
+FOREVER_S = 3600.0
+WRITES = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"  # The next writing transaction.
+
+
+@dataclass(frozen=True)
+class Burst:
+    """What one burst of runs took."""
+
+    runs: int
+    seconds: float  # From before the first trigger until the last run is recorded as completed.
+    triggering: float  # Seconds until the last trigger was accepted.
+    cpu: float  # CPU seconds of drivers, workers, Redis and PostgreSQL.
+
+    @property
+    def steps_per_second(self) -> float:
+        """Throughput."""
+        return self.runs * STEPS / self.seconds
+
+    @property
+    def cpu_per_1000(self) -> float:
+        """CPU seconds per 1,000 steps."""
+        return self.cpu / self.runs / STEPS * 1000
+
+
+@dataclass(frozen=True)
+class Single:
+    """Moments of one run alone, in seconds after its trigger began."""
+
+    accepted: float
+    first: float  # The first step's body begins.
+    ended: float  # Its completion is recorded, or its last step has begun where nothing is recorded.
 
 
 class Session:
     """The processes of one candidate on a fresh database."""
 
     def __init__(self, stage: "Stage", candidate: Candidate, slots: int | None) -> None:
-        self._stage, self.candidate, self.slots = stage, candidate, slots
+        self.candidate, self.slots = candidate, slots
+        self.workers: list[Running] = []
+        self.drivers: list[Running] = []
+        self.rate = 0.0  # Steps a second, roughly, as the warming found.
+        self._stage = stage
+        self.witness = Witness(stage.scratch() / "witness")
+        self._look: psycopg.Connection[Any] | None = None
+        self._runs = self._steps = 0  # What must be recorded by now.
 
     def serves(self, candidate: str, slots: int | None) -> bool:
         """Whether this is the session asked for."""
         return (self.candidate.name, self.slots) == (candidate, slots)
 
     def start(self) -> None:
-        """Start everything."""
+        """Start everything on an empty Redis and a fresh database, and warm it up."""
+        self._stage.empty_redis()
+        self.database = self._stage.migrated() if self.candidate.ours else self._stage.database()
+        self._env = self._environment()
+        if self.candidate.prepare:
+            prepared = self._launch(self.candidate.prepare)
+            if prepared.process.wait(WARM_S) != 0:
+                raise Wrong(f"{self.candidate.name}: no schema\n{prepared.log.read_text()[-2000:]}")
+        for _ in range(self.candidate.drivers):
+            self.drivers.append(self._launch(self.candidate.driver, talks=True))
+            _answer(self.drivers[-1])  # It is ready.
+        self.start_workers()
+        if self.candidate.ended:
+            self._look = psycopg.connect(self.database, autocommit=True)
+        self.burst(WARM_RUNS // 2)
+        self.rate = self.burst(WARM_RUNS).steps_per_second
+
+    def start_workers(self) -> None:
+        """Start the processes that do the steps, unless the drivers do."""
+        for _ in range(self.candidate.workers if self.candidate.worker else 0):
+            self.workers.append(self._launch(self.candidate.worker))
 
     def stop(self) -> None:
         """End all processes."""
+        if self._look is not None:
+            self._look.close()
+        for running in [*self.drivers, *self.workers]:
+            running.stop()
+
+    def burst(self, runs: int, ms: int = 0) -> Burst:
+        """Trigger so many runs and wait until all are recorded; raises `Wrong` when something is missing."""
+        writes, cpu, before = self._writes(), self.cpu(), self.witness.count()
+        part = runs // len(self.drivers)
+        shares = [runs - part * (len(self.drivers) - 1), *[part] * (len(self.drivers) - 1)]
+        for driver, share in zip(self.drivers, shares, strict=True):
+            _tell(driver, do="burst", runs=share, ms=ms, clients=max(1, CLIENTS // len(self.drivers)))
+        ended = self._await(runs, runs * STEPS)
+        answers = [_answer(driver) for driver in self.drivers]
+        spent = self.cpu() - cpu
+        self._check(before, runs * STEPS)
+        self._check_commits(self._writes() - writes, runs)
+        begun = min(answer["begun"] for answer in answers)
+        triggering = max(answer["triggered"] for answer in answers) - begun
+        return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent)
+
+    def single(self, ms: int = 0) -> Single:
+        """One run alone."""
+        before = self.witness.count()
+        _tell(self.drivers[0], do="burst", runs=1, ms=ms, clients=1)
+        ended = self._await(1, STEPS, pause=0.0003)
+        answer = _answer(self.drivers[0])
+        self._check(before, STEPS)
+        moments = [moment for _run, _place, moment in self.witness.marks(before)]
+        begun = answer["begun"]
+        return Single(
+            accepted=answer["triggered"] - begun,
+            first=min(moments) - begun,
+            ended=(ended if self.candidate.ended else max(moments)) - begun,
+        )
+
+    def fan(self, count: int) -> float:
+        """Seconds of one run of so many parallel steps and a step after them all."""
+        before = self.witness.count()
+        _tell(self.drivers[0], do="fan", count=count)
+        ended = self._await(1 + self.candidate.children * count, count + 1, pause=0.002)
+        answer = _answer(self.drivers[0])
+        self._check(before, count + 1)
+        return float(ended - answer["begun"])
+
+    def cpu(self) -> float:
+        """CPU seconds of drivers, workers, Redis and PostgreSQL so far."""
+        own = [running.pid for running in [*self.drivers, *self.workers]]
+        return cpu_seconds([*own, *self._stage.servers])
+
+    def _await(self, runs: int, steps: int, pause: float = 0.004) -> float:
+        """The moment at which so many more runs are recorded as completed, and their steps have begun."""
+        self._runs, self._steps = self._runs + runs, self._steps + steps
+        progress = _Progress(self)
+        until(lambda: progress.count() >= self._steps, FOREVER_S, pause=pause)
+        if self.candidate.ended:
+            until(lambda: progress.ended() >= self._runs, FOREVER_S, pause=pause)
+        return time.monotonic()
+
+    def recorded(self, question: str) -> int:
+        """A number that the candidate's database holds."""
+        assert self._look is not None
+        row = self._look.execute(question.encode()).fetchone()
+        return int(row[0]) if row else 0
+
+    def _check(self, before: int, steps: int) -> None:
+        """Every step ran, once, and is recorded."""
+        marks = [(run, place) for run, place, _moment in self.witness.marks(before)]
+        if len(set(marks)) != steps or len(marks) != steps:
+            raise Wrong(f"{self.candidate.name}: {len(set(marks))} steps ran, {len(marks)} times, of {steps}")
+        if self.candidate.steps and self.recorded(self.candidate.steps) != self._steps:
+            found = self.recorded(self.candidate.steps)
+            raise Wrong(f"{self.candidate.name}: {found} steps are recorded, {self._steps} ran")
+
+    def _check_commits(self, writes: int, runs: int) -> None:
+        """Every run has as many writing transactions as its promise needs."""
+        if writes < self.candidate.commits * runs:
+            floor = self.candidate.commits
+            raise Wrong(f"{self.candidate.name}: {writes / runs:.1f} commits a run, durable are {floor}")
+
+    def _writes(self) -> int:
+        return self._stage.ask(self._stage.postgres.url, WRITES)
+
+    def _environment(self) -> dict[str, str]:
+        slots = self.candidate.slots_each(self.slots)
+        witness = {"BENCH_WITNESS": str(self.witness.path)}
+        if self.candidate.ours:
+            other = {} if self.slots is None else {"worker_processes": self.slots}
+            return environment(self._stage.settings(self.database, **other), **witness)
+        return {
+            **os.environ,
+            **witness,
+            "BENCH_DATABASE": self.database,
+            "ABSURD_DATABASE_URL": self.database,
+            "BENCH_REDIS": self._stage.redis.url,
+            "BENCH_SLOTS": str(slots),
+            "BENCH_STYLE": self.candidate.name,
+        }
+
+    def _launch(self, module: tuple[str, ...], *, talks: bool = False) -> Running:
+        python = sys.executable if self.candidate.ours else str(PEERS)
+        slots = str(self.candidate.slots_each(self.slots))
+        argv = [part.replace("{slots}", slots) for part in module]
+        return self._stage.launch((python, "-m", *argv), self._env, talks=talks)
+
+
+class _Progress:
+    """What has been done; asking raises `Wrong` when a process has died or nothing more is done."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._seen, self._since = -1, time.monotonic()
+
+    def count(self) -> int:
+        """How many steps have begun."""
+        return self._judged(self._session.witness.count())
+
+    def ended(self) -> int:
+        """How many runs are recorded as completed."""
+        return self._judged(self._session.recorded(self._session.candidate.ended))
+
+    def _judged(self, now: int) -> int:
+        if now != self._seen:
+            self._seen, self._since = now, time.monotonic()
+        name = self._session.candidate.name
+        for running in [*self._session.drivers, *self._session.workers]:
+            if running.has_ended():
+                raise Wrong(f"{name}: a process has ended\n{running.log.read_text()[-2000:]}")
+        if time.monotonic() - self._since > STALL_S:
+            raise Wrong(f"{name}: nothing happens any more, work is lost")
+        return now
+
+
+def _tell(driver: Running, **what: Any) -> None:
+    driver.input.write(json.dumps(what) + "\n")
+    driver.input.flush()
+
+
+def _answer(driver: Running) -> dict[str, Any]:
+    line = driver.output.readline()
+    if not line:
+        raise Wrong(f"a driver has ended\n{driver.log.read_text()[-2000:]}")
+    found: dict[str, Any] = json.loads(line)
+    return found

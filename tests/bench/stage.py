@@ -1,6 +1,5 @@
 """What all workloads share: the servers as Debian ships them, fresh databases, Windlass's own processes."""
 
-import os
 import shutil
 import sys
 import tempfile
@@ -21,7 +20,6 @@ from tests.bench.processes import ROOT, Running
 from tests.bench.session import Session
 from tests.servers import KeyValue, Postgres, free_port, new_postgres, new_redis, remove
 
-PEERS = ROOT / ".venv-bench" / "bin" / "python"
 _NUMBERS = count(1)
 
 
@@ -117,14 +115,21 @@ class Stage:
         """`windlass api`; it knows the benchmark's types."""
         return self.launch(knowing(programs.api(settings)), environment(settings))
 
+    @property
+    def servers(self) -> list[int]:
+        """The process ids of Redis and PostgreSQL, whose work belongs to every candidate's."""
+        return [pid for pid in (self.redis.pid, self.postgres.pid) if pid is not None]
+
     def launch(self, argv: Sequence[str], env: Mapping[str, str], *, talks: bool = False) -> Running:
         """Any process, with a log in the stage's folder."""
         log = self.folder / f"process{next(_NUMBERS)}.log"
         return Running(argv, {**env, "PYTHONPATH": str(ROOT)}, log, talks=talks)
 
-    def peer(self, *argv: str, env: Mapping[str, str], talks: bool = False) -> Running:
-        """A process of the peers' environment."""
-        return self.launch((str(PEERS), *argv), {**os.environ, **env}, talks=talks)
+    def scratch(self) -> Path:
+        """A new folder for whoever asks."""
+        folder = self.folder / f"scratch{next(_NUMBERS)}"
+        folder.mkdir()
+        return folder
 
     def empty_redis(self) -> None:
         """Forget all messages."""

@@ -48,4 +48,4 @@ def line(_given: Mapping[str, Any]) -> Plan:
 @workflow("bench.fan", expects=Fan)
 def fan(_given: Mapping[str, Any]) -> Plan:
     """One visit for each item, and a step after all of them."""
-    return each("items", "item", visit(), gives="seen_all") | work(place=1)
+    return each("items", "item", visit(), gives="seen_all") | work(place=0)

@@ -1,0 +1,115 @@
+"""Where the time goes: py-spy looks at a pool process, the worker main and the driver under load."""
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.bench.processes import ROOT
+from tests.bench.session import Session
+from tests.bench.stage import Stage
+
+PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
+RATE, SECONDS = 200, 6
+TOP, LEAST = 15, 0.03  # Functions listed; branches of the tree below this share are left out.
+Stack = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The samples of one process."""
+
+    name: str
+    stacks: Mapping[Stack, int]
+
+    @property
+    def samples(self) -> int:
+        """How often any thread was found at work."""
+        return sum(self.stacks.values())
+
+    def __str__(self) -> str:
+        busy = self.samples / (RATE * SECONDS)
+        lines = [f"{self.name}: at work in {busy:.0%} of {RATE * SECONDS} looks", "  self    total  function"]
+        own, total = self._own(), self._total()
+        for frame, count in own.most_common(TOP):
+            lines.append(f"  {self._share(count)}  {self._share(total[frame])}  {frame}")
+        return "\n".join([*lines, "  tree (total share)", *self._tree((), 1)])
+
+    def _own(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for stack, count in self.stacks.items():
+            counts[stack[-1]] += count
+        return counts
+
+    def _total(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for stack, count in self.stacks.items():
+            for frame in set(stack):
+                counts[frame] += count
+        return counts
+
+    def _tree(self, above: Stack, depth: int) -> Iterable[str]:
+        below: Counter[str] = Counter()
+        for stack, count in self.stacks.items():
+            if len(stack) > len(above) and stack[: len(above)] == above:
+                below[stack[len(above)]] += count
+        for frame, count in below.most_common():
+            if count >= LEAST * self.samples:
+                yield f"  {self._share(count)} {' ' * depth}{frame}"
+                yield from self._tree((*above, frame), depth + 1)
+
+    def _share(self, count: int) -> str:
+        return f"{count / max(1, self.samples):6.1%}"
+
+
+def profile(stage: Stage) -> list[Profile]:
+    """Profiles of the processes on the hot path while no-op runs are worked off."""
+    session = stage.session("windlass")
+    session.burst(max(60, round(session.rate / 5)))
+    watched = {name: _watch(stage.scratch() / "stacks", process) for name, process in _hot(session).items()}
+    runs = max(60, round(session.rate / 5 * (SECONDS + 3)))
+    session.burst(runs)
+    return [Profile(name, _stacks(*found)) for name, found in watched.items()]
+
+
+def _hot(session: Session) -> dict[str, psutil.Process]:
+    """The processes that a no-op run passes through."""
+    family = session.workers[0].family()
+    main = next(one for one in family if "default@%h" in one.cmdline())
+    return {
+        "pool child": main.children()[0],
+        "worker main": main,
+        "driver": psutil.Process(session.drivers[0].pid),
+    }
+
+
+def _watch(file: Path, process: psutil.Process) -> tuple["subprocess.Popen[bytes]", Path]:
+    argv = [PY_SPY, "record", "--pid", str(process.pid), "--format", "raw", "--output", file]
+    options = ["--rate", str(RATE), "--duration", str(SECONDS), "--nonblocking"]
+    spy = subprocess.Popen(
+        [*map(str, argv), *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    return spy, file
+
+
+def _stacks(spy: "subprocess.Popen[bytes]", file: Path) -> dict[Stack, int]:
+    _, said = spy.communicate(timeout=60)
+    if not file.exists():
+        raise RuntimeError(f"py-spy saw nothing: {said.decode()[-500:]}")
+    stacks: Counter[Stack] = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        stacks[tuple(_short(frame) for frame in stack.split(";"))] += int(count)
+    return dict(stacks)
+
+
+def _short(frame: str) -> str:
+    """``function (file.py)`` without the line, so that one function is one frame."""
+    name, _, place = frame.partition(" (")
+    return f"{name} ({place.partition(':')[0].rstrip(')')})" if place else name
