@@ -14,6 +14,7 @@ function's module and name make the registered name: ``tasks/server.py`` `power`
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, overload
 
 from app.domain.clock import duration_ms
@@ -176,6 +177,7 @@ def operation(
     return declare
 
 
+@cache
 def parameters(body: Body) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names a body needs and all the names it takes, its context left out."""
     found = list(inspect.signature(body).parameters.values())[1:]

@@ -9,7 +9,6 @@ from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row
 from app.engine.rows import collected, waits_for
 from app.engine.unwind import settled_while_stopping, stop
-from app.record import runs
 
 MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
 
@@ -34,7 +33,7 @@ def advance(j: Journal) -> None:
         elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
             j.become(Run.WAITING, waiting_on=waits_for(row))
         return
-    steps = runs.all_steps(j.tx, j.id)
+    steps = j.steps()
     if not any(row["status"] == Step.RUNNING for row in steps):
         for row in steps:  # Members that came too late for their join, and wait for something.
             if row["status"] in (Step.RETRY_WAIT, Step.WAITING):

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.states import STEP_DONE, Run, Step
+from app.engine import draft
+from app.engine.draft import Seen
 from app.engine.journal import Hint, Journal, Row
 from app.engine.rows import known_values
 from app.record import runs
-from app.record.session import Tx
+from app.record.session import Database, Tx
 
 CLAIMABLE = {
     "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
@@ -36,6 +38,7 @@ class Claim:
     holder: Holder
     unsure: bool  # An earlier attempt may have taken effect.
     hints: tuple[Hint, ...] = ()  # What the claim wants published: letters about the run's start.
+    seen: Seen | None = field(default=None, repr=False)  # What the claim left behind, for the next draft.
 
     @property
     def fence(self) -> int:
@@ -55,19 +58,41 @@ class Dropped:
     reason: str
 
 
-def claim(tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder) -> Claim | Passed | Dropped:
-    """Claim a step for one link, or say why not."""
+def claim(
+    db: Database, run_id: str, phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """Claim a step for one link, or say why not: from what is seen, or else under the run's lock."""
+    seen = draft.see(db, run_id)
+    if seen is not None:
+        decided = draft.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
+        if decided is not None:
+            result = decided.result
+            return replace(result, seen=decided.seen) if isinstance(result, Claim) else result
+    return db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
+
+
+def locked_claim(
+    tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """Claim a step under the run's lock, or say why not."""
     run = runs.lock_run(tx, run_id)
     if run is None:
         return Dropped("unknown run")
     j = Journal(tx, run)
-    rows = steps_seen(tx, run_id, phase, key)
+    return decide(j, steps_seen(tx, run_id, phase, key), phase, key, gen, holder)
+
+
+def decide(
+    j: Journal, rows: Sequence[Row], phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """What becomes of a link's wish to run a step."""
     step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)
-    reason = "unknown step" if step is None else _refusal(j, step, rows, gen, holder)
-    if step is None or reason is not None:
-        if step is not None and step["status"] in STEP_DONE and _current(j, step, gen):
-            return Passed()
-        return Dropped(reason or "unknown step")
+    if step is None:
+        return Dropped("unknown step")
+    reason = _refusal(j, step, rows, gen, holder)
+    if reason is not None:
+        passed = step["status"] in STEP_DONE and _current(j, step, gen)
+        return Passed() if passed else Dropped(reason)
     if step["status"] == Step.RUNNING:
         return claimed(j, step, rows, holder)
     taken = take(j, step, rows, holder)

@@ -55,7 +55,7 @@ def run_link(
 ) -> Ended:
     """Run the steps of a segment from this one on; ``chained``: the message carries a further link."""
     holder = Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)
-    claimed = runner.db.write(lambda tx: claim(tx, run_id, phase, key, gen, holder))
+    claimed = claim(runner.db, run_id, phase, key, gen, holder)
     if isinstance(claimed, Passed):
         return Ended(True, "passed")
     if isinstance(claimed, Dropped):
@@ -63,12 +63,8 @@ def run_link(
     runner.ring(claimed.hints)
     while True:
         outcome, logs = perform(runner, claimed)
-        held: Claim = claimed
-        settled = runner.db.write(
-            lambda tx, held=held, outcome=outcome, logs=logs: settle(  # type: ignore[misc]
-                tx, held, outcome, logs=logs, chained=chained
-            ),
-            patience_s=SETTLE_PATIENCE_S,
+        settled = settle(
+            runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
         )
         runner.ring(settled.hints)
         if settled.next is None:

@@ -5,14 +5,13 @@ from typing import Any
 from app.domain.states import Run
 from app.engine import locks
 from app.engine.journal import Journal
-from app.record import hooks, runs, timers
 
 EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
 
 
 def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
-    if not inherited:
+    if j.run["resource_id"] is not None and not inherited:
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
     j.become(
         status,
@@ -22,9 +21,6 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
         waiting_on=None,
         started_at=j.run["started_at"] or j.now,
     )
-    timers.disarm(j.tx, j.id)
-    if not inherited:
-        hooks.expire(j.tx, j.id)
+    j.close(str(status), hooks_too=not inherited)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
     j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
-    runs.add_total(j.tx, j.run["type"], str(status), j.now - j.run["started_at"])

@@ -16,7 +16,7 @@ from typing import Any
 from app.domain.errors import NotFound
 from app.domain.plan import PlannedStep, Segment, segments
 from app.domain.states import STEP_ENDED, Run, check_run, check_step
-from app.record import deliveries, runs, timers
+from app.record import deliveries, hooks, runs, timers
 from app.record.session import Tx
 
 Row = dict[str, Any]
@@ -131,6 +131,18 @@ class Journal:
         step.update(changes)
         runs.change_step(self.tx, self.id, step["phase"], step["key"], changes)
 
+    def steps(self) -> list[Row]:
+        """All steps of the run: forward steps in order, then undo steps in order."""
+        return runs.all_steps(self.tx, self.id)
+
+    def one(self, phase: str, key: str) -> Row | None:
+        """One step of the run."""
+        return runs.one_step(self.tx, self.id, phase, key)
+
+    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+        """The named steps of the run, by key; names that are None are left out."""
+        return runs.some_steps(self.tx, self.id, phase, *keys)
+
     def line(self, phase: str, branch: str = "") -> list[Row]:
         """The steps of one branch, or of the main line, in order."""
         return [row for row in runs.line_steps(self.tx, self.id, phase, branch) if row["branch"] == branch]
@@ -157,6 +169,13 @@ class Journal:
     def disarm(self, step: Mapping[str, Any], *purposes: str) -> None:
         """Cancel the timers of a step."""
         timers.disarm(self.tx, self.id, phase=step["phase"], step=step["key"], purposes=purposes)
+
+    def close(self, status: str, *, hooks_too: bool) -> None:
+        """Count the run, which has ended, and close its timers and, unless they move on, its hooks."""
+        timers.disarm(self.tx, self.id)
+        if hooks_too:
+            hooks.expire(self.tx, self.id)
+        runs.add_total(self.tx, self.id, self.run["type"], status, self.now - self.run["started_at"])
 
     def flush(self) -> None:
         """Write the run and its events; matching webhooks get their delivery rows here."""

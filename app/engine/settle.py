@@ -5,19 +5,20 @@ same transaction. A step whose commit answer was lost recognises its own earlier
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from app.domain.errors import StepError, StepTimedOut, WindlassError
+from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
 from app.domain.plan import segments
 from app.domain.states import Run, Step
+from app.engine import draft
 from app.engine.advance import failed, runnable, succeeded
 from app.engine.claim import Claim, claimed, steps_seen, take
-from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, journal, planned
+from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, planned
 from app.engine.rows import waits_for
 from app.engine.unwind import block, settled_while_stopping, undo_exhausted, undone
 from app.record import hooks, runs
-from app.record.session import Tx
+from app.record.session import Database, Tx
 from tasks.step import REGISTRY
 
 ERROR_BYTES = 8_192  # Longest message of an error that is kept.
@@ -59,28 +60,61 @@ class Settled:
 
 
 def settle(
+    db: Database,
+    claim: Claim,
+    outcome: Outcome,
+    *,
+    logs: Sequence[dict[str, Any]] = (),
+    chained: bool = False,
+    patience_s: float = 5.0,
+) -> Settled:
+    """Record how a step ended and what follows from it: from what is seen, or else under the run's lock."""
+    if claim.seen is not None and isinstance(outcome, Done):
+        decided = draft.decide(
+            db, claim.seen, lambda j: _decide(j, claim, outcome, logs, chained), patience_s=patience_s
+        )
+        if decided is not None:
+            after = decided.result
+            following = replace(after.next, seen=decided.seen) if after.next is not None else None
+            return replace(after, next=following)
+    return db.write(
+        lambda tx: locked_settle(tx, claim, outcome, logs=logs, chained=chained), patience_s=patience_s
+    )
+
+
+def locked_settle(
     tx: Tx, claim: Claim, outcome: Outcome, *, logs: Sequence[dict[str, Any]] = (), chained: bool = False
 ) -> Settled:
-    """Record how a step ended and what follows from it."""
-    with journal(tx, claim.run["id"]) as j:
-        ahead = _in_segment(claim)
-        found = runs.some_steps(tx, j.id, claim.step["phase"], claim.step["key"], ahead)
-        step = found.get(claim.step["key"])
-        if step is None or not _mine(step, claim):
-            return _late(j, step, claim)
-        for line in logs:
-            j.event("step.log", step, **line)
-        following: Claim | None = None
-        if isinstance(outcome, Done):
-            after = found.get(ahead) if ahead is not None else None
-            following = _completed(j, step, claim, outcome.result, after, chained)
-        elif isinstance(outcome, Parked):
-            _parked(j, step, claim, outcome)
-        else:
-            _raised(j, step, outcome.error)
-        rung = any(isinstance(hint, Bell) for hint in j.hints)
-        carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
-    # After the journal is flushed, which adds the letters of subscribed webhooks.
+    """Record how a step ended and what follows from it, under the run's lock."""
+    run = runs.lock_run(tx, claim.run["id"])
+    if run is None:
+        raise NotFound(f"there is no run {claim.run['id']}")
+    return _decide(Journal(tx, run), claim, outcome, logs, chained)
+
+
+def _decide(
+    j: Journal, claim: Claim, outcome: Outcome, logs: Sequence[dict[str, Any]], chained: bool
+) -> Settled:
+    phase, key, ahead = claim.step["phase"], claim.step["key"], _in_segment(claim)
+    found = j.some(phase, key, ahead)
+    step = found.get(key)
+    if step is None or not _mine(step, claim):
+        late = _late(j, step, claim)
+        j.flush()
+        return late
+    for line in logs:
+        j.event("step.log", step, **line)
+    following: Claim | None = None
+    if isinstance(outcome, Done):
+        after = found.get(ahead) if ahead is not None else None
+        following = _completed(j, step, claim, outcome.result, after, chained)
+    elif isinstance(outcome, Parked):
+        _parked(j, step, claim, outcome)
+    else:
+        _raised(j, step, outcome.error)
+    rung = any(isinstance(hint, Bell) for hint in j.hints)
+    carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
+    j.flush()  # Adds the letters of subscribed webhooks.
     return Settled(
         status=step["status"],
         next=following,
@@ -148,11 +182,11 @@ def _completed(
 
 def _go_on(j: Journal, step: Row, claim: Claim, result: dict[str, Any], following: Row) -> Claim:
     if step["phase"] == "comp":
-        forward = runs.one_step(j.tx, j.id, "forward", step["undoes"])
+        forward = j.one("forward", step["undoes"])
         if forward is not None:
             j.change(forward, compensated_at=j.now)
         j.event("step.compensated", step, undoes=step["undoes"])
-        rows = runs.all_steps(j.tx, j.id)
+        rows = j.steps()
     else:
         rows = [
             dict(row, status=str(Step.COMPLETED), output=result or None) if row["key"] == step["key"] else row

@@ -24,7 +24,7 @@ INTERRUPTIBLE = frozenset({Step.WAITING, Step.RETRY_WAIT})
 def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
     """Start nothing new. Once no step runs: hold the run, undo what happened, or end it."""
     j.set(goal=str(goal), expect_since=None)
-    steps = runs.all_steps(j.tx, j.id)
+    steps = j.steps()
     if any(row["status"] == Step.RUNNING for row in steps):
         if j.status != Run.CANCELLING:
             j.become(Run.CANCELLING, waiting_on=None)
@@ -61,7 +61,7 @@ def next_undo(j: Journal) -> None:
 
 def undone(j: Journal, undo: Row) -> None:
     """Mark the forward step of a completed undo, then go on."""
-    forward = runs.one_step(j.tx, j.id, "forward", undo["undoes"])
+    forward = j.one("forward", undo["undoes"])
     if forward is not None:
         j.change(forward, compensated_at=j.now)
     j.event("step.compensated", undo, undoes=undo["undoes"])
@@ -77,7 +77,7 @@ def undo_exhausted(j: Journal, undo: Row) -> None:
 
 def block(j: Journal, step: Row, facts: dict[str, Any]) -> None:
     """Stop at a step that may have happened and must not be repeated, until an operator knows."""
-    _expect_nothing(j, runs.all_steps(j.tx, j.id))
+    _expect_nothing(j, j.steps())
     waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
     j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
     j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)

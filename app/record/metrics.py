@@ -94,9 +94,9 @@ def usual_step_ms(tx: Tx, type_: str) -> dict[str, float]:
 
 def ended_totals(tx: Tx) -> list[Row]:
     """How many runs ended since the beginning, by type and status, and how long did they take in all?"""
-    return tx.rows(
-        select(totals).where(totals.c.tenant_id == tx.tenant).order_by(totals.c.type, totals.c.status)
-    )
+    sums = (func.sum(totals.c[name]).label(name) for name in ("runs", "duration_ms"))
+    query = select(totals.c.type, totals.c.status, *sums).where(totals.c.tenant_id == tx.tenant)
+    return tx.rows(query.group_by(totals.c.type, totals.c.status).order_by(totals.c.type, totals.c.status))
 
 
 def open_runs(tx: Tx) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import (
     BigInteger,
@@ -23,6 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import NOW, Tx
 from app.record.tables import event, run, step, subscription, totals
+from app.record.tables.runs import TOTAL_SLOTS
 
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
 _SOMEBODY_LISTENS = exists().where(subscription.c.tenant_id == bindparam("tenant")).label("watched")
@@ -206,14 +208,20 @@ def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[dict[str, A
     return tx.rows(select(event).where(*where).order_by(event.c.seq))
 
 
-def add_total(tx: Tx, type_: str, status: str, duration_ms: int) -> None:
+def total_slot(run_id: str) -> int:
+    """The row among those of its type and status that counts this run."""
+    return crc32(run_id.encode()) % TOTAL_SLOTS
+
+
+def add_total(tx: Tx, run_id: str, type_: str, status: str, duration_ms: int) -> None:
     """Count one more ended run of this type and status."""
-    values = {"tenant_id": tx.tenant, "type": type_, "status": status, "runs": 1, "duration_ms": duration_ms}
+    where = {"tenant_id": tx.tenant, "type": type_, "status": status, "slot": total_slot(run_id)}
+    values = {**where, "runs": 1, "duration_ms": duration_ms}
     make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
     statement = make(totals).values(values)
     tx.execute(
         statement.on_conflict_do_update(
-            index_elements=["tenant_id", "type", "status"],
+            index_elements=list(where),
             set_={"runs": totals.c.runs + 1, "duration_ms": totals.c.duration_ms + duration_ms},
         )
     )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, text
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -78,6 +79,7 @@ class Database:
         self._statement_timeout_ms = statement_timeout_ms
         self._engine: Engine | None = None
         self._pid = 0
+        self._remembered: dict[str, tuple[float, Any]] = {}
 
     @property
     def engine(self) -> Engine:
@@ -114,20 +116,52 @@ class Database:
         """Do the reading in a transaction, again when the connection was lost; then `Unavailable`."""
         return self._patiently(self.reading, work, patience_s)
 
+    def once(self, work: Callable[[Any], T], *, patience_s: float = 5.0) -> T:
+        """Give the driver's own cursor to work whose every statement is a transaction of its own.
+
+        For the few questions that are asked all day; the rest goes through `write` and `read`.
+        """
+        return self._patiently(self._cursor, work, patience_s)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        pooled = self.engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        try:
+            if self.sqlite:
+                yield driver.cursor()
+            else:
+                driver.autocommit = True
+                yield psycopg.RawCursor(driver)  # Numbered placeholders: nothing to parse on the way.
+                driver.autocommit = False
+        except BaseException:
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
+    def remembered(self, name: str, ask: Callable[[Tx], T], *, for_s: float = 60.0) -> T:
+        """What a question was answered within the last minute: for hints that may be a little old."""
+        found = self._remembered.get(name)
+        if found is None or found[0] < time.monotonic():
+            self._remembered[name] = found = (time.monotonic() + for_s, self.read(ask))
+        answer: T = found[1]
+        return answer
+
     def dispose(self) -> None:
         """Close every connection."""
         if self._engine is not None:
             self._engine.dispose(close=self._pid == os.getpid())
             self._engine = None
 
-    def _patiently(self, begin: Callable[[], Any], work: Callable[[Tx], T], patience_s: float) -> T:
+    def _patiently(self, begin: Callable[[], Any], work: Callable[[Any], T], patience_s: float) -> T:
         give_up = time.monotonic() + patience_s
         wait = 0.02
         while True:
             try:
                 with begin() as tx:
                     return work(tx)
-            except (DBAPIError, sqlite3.OperationalError) as error:
+            except (DBAPIError, sqlite3.OperationalError, psycopg.Error) as error:
                 if _sqlstate(error) == TOO_SLOW:
                     raise Unavailable("the question took the database too long; narrow it") from error
                 if not _transient(error):
@@ -139,28 +173,28 @@ class Database:
 
 
 def _sqlstate(error: Exception) -> str | None:
-    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
     return state
 
 
 def _transient(error: Exception) -> bool:
     if isinstance(error, sqlite3.OperationalError):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated or isinstance(error, InterfaceError):
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = _sqlstate(error)
     if state is not None:
         return state in TRANSIENT_SQLSTATES or state.startswith("08")
-    return isinstance(error, OperationalError)
+    return isinstance(
+        error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError
+    )
 
 
 def _sqlite(url: Any) -> Engine:
     engine = create_engine(
         url,
         connect_args={"timeout": 20, "isolation_level": None, "check_same_thread": False},
-        json_serializer=_dump,
+        json_serializer=dump,
         pool_size=10,
         max_overflow=20,
     )
@@ -191,12 +225,13 @@ def _postgres(url: Any, statement_timeout_ms: int) -> Engine:
             "tcp_user_timeout": 15_000,
             "options": options,
         },
-        json_serializer=_dump,
+        json_serializer=dump,
         pool_size=5,
         max_overflow=15,
         pool_use_lifo=True,
     )
 
 
-def _dump(value: Any) -> str:
+def dump(value: Any) -> str:
+    """A JSON value as it is stored."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)

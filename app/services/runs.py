@@ -11,6 +11,7 @@ from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.engine import accept as accepting
 from app.engine import operate, wake
+from app.engine import retry as retrying
 from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
 from app.record import locks, runs, servers, typestates
@@ -38,6 +39,10 @@ __all__ = [
 def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
     """Accept a run; returns its row. The commit is the promise that it will end."""
     run_id = new_id("run")
+    _check_words(order)
+    arrived = accepting.at_once(world.db, run_id, order, principal.actor)
+    if arrived is not None:
+        return rung(world, arrived)
 
     def work(tx: Tx) -> Journal:
         check_order(tx, order)
@@ -118,7 +123,7 @@ def retry(
         old = runs.read_run(tx, run_id)
         if old is not None and old["callback_url"]:
             callbacks.attach(tx, world, principal, fresh, old["callback_url"])
-        return accepting.retry(
+        return retrying.retry(
             tx,
             run_id,
             fresh,
@@ -203,11 +208,8 @@ def release_lock(world: World, principal: Principal, resource: str, reason: str 
 
 def check_order(tx: Tx, order: Order) -> None:
     """Refuse what cannot be accepted whatever the plan says; raises `Rejected` errors."""
+    _check_words(order)
     kind = catalogue.lookup(order.type)
-    if order.on_failure not in (None, "compensate", "hold"):
-        raise ValidationFailed.of("onFailure", f'{order.on_failure!r} is neither "compensate" nor "hold"')
-    if order.on_conflict not in ("reject", "queue"):
-        raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
     paused = typestates.paused(tx).get(kind.name)
     if paused is not None:
         raise Conflict(
@@ -215,6 +217,13 @@ def check_order(tx: Tx, order: Order) -> None:
         )
     if kind.resource == "server" and kind.name != "server.register":
         _check_server(tx, order)
+
+
+def _check_words(order: Order) -> None:
+    if order.on_failure not in (None, "compensate", "hold"):
+        raise ValidationFailed.of("onFailure", f'{order.on_failure!r} is neither "compensate" nor "hold"')
+    if order.on_conflict not in ("reject", "queue"):
+        raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
 
 
 def rung(world: World, j: Journal) -> dict[str, Any]:

@@ -339,9 +339,10 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
         sa.Column("runs", sa.BigInteger(), nullable=False),
         sa.Column("duration_ms", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "type", "status", name=op.f("pk_totals")),
+        sa.PrimaryKeyConstraint("tenant_id", "type", "status", "slot", name=op.f("pk_totals")),
     )
     op.create_table(
         "type_state",

@@ -202,13 +202,15 @@ lock_waiter = table(
     key=("resource", "ticket"),
 )
 
+TOTAL_SLOTS = 16  # Runs that end at the same moment seldom meet on one row.
 totals = table(  # Bumped by the finishing transaction, so that retention makes no counter fall.
     "totals",
     words("type", null=False),
     words("status", null=False),
+    Column("slot", Integer, nullable=False),
     Column("runs", BigInteger, nullable=False),
     Column("duration_ms", BigInteger, nullable=False),
-    key=("type", "status"),
+    key=("type", "status", "slot"),
 )
 
 type_state = table(

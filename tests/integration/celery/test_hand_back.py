@@ -12,7 +12,7 @@ from redis import Redis
 
 from app.config import Settings
 from app.engine import wake
-from app.engine.claim import Claim, Holder, claim
+from app.engine.claim import Claim, Holder, locked_claim
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint
 from app.engine.reconcile import Reconciler, Stop
@@ -64,7 +64,7 @@ def begun_by(driver: Driver, process: str) -> str:
     bell, _ = driver.waiting.popleft()
     holder = Holder(nonce=f"{process}/1", task_id="t", lease_ms=600_000)
     claimed = driver.db.write(
-        lambda tx: claim(tx, run_id, "forward", bell.segments[0].first, bell.gen, holder)
+        lambda tx: locked_claim(tx, run_id, "forward", bell.segments[0].first, bell.gen, holder)
     )
     assert isinstance(claimed, Claim)
     return run_id

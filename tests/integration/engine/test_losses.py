@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StepError
-from app.engine import accept, wake
+from app.engine import accept, retry, wake
 from app.engine.accept import Order
-from app.engine.claim import Claim, Dropped, Holder, Passed, claim
+from app.engine.claim import Claim, Dropped, Holder, Passed, locked_claim
 from app.engine.execute import perform
-from app.engine.settle import Done, settle
+from app.engine.settle import Done, locked_settle
 from app.record import timers
 from tasks.step import Again, Happened, NothingHappened
 from tests.driver import Driver
@@ -22,7 +22,7 @@ OTHER = Holder(nonce="driver:2/b", task_id="u", lease_ms=10_000)
 def claimed(driver: Driver, run_id: str, key: str, holder: Holder = HOLDER, phase: str = "forward") -> Any:
     """Claim a step for the message that was rung last."""
     gen = driver.run(run_id)["dispatch_gen"]
-    return driver.db.write(lambda tx: claim(tx, run_id, phase, key, gen, holder))
+    return driver.db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
 
 
 def test_a_doubled_message_is_dropped(driver: Driver) -> None:
@@ -71,7 +71,7 @@ def test_messages_of_a_run_that_ended_are_dropped(driver: Driver) -> None:
 
 
 def test_a_message_of_an_unknown_run_is_dropped(driver: Driver) -> None:
-    answer = driver.db.write(lambda tx: claim(tx, "run_unknown", "forward", "first", 1, HOLDER))
+    answer = driver.db.write(lambda tx: locked_claim(tx, "run_unknown", "forward", "first", 1, HOLDER))
     assert answer == Dropped("unknown run")
 
 
@@ -136,7 +136,7 @@ def test_the_result_of_a_frozen_worker_is_fenced_off(driver: Driver) -> None:
     driver.lose(run_id, "first")
     driver.drain()
 
-    late = driver.db.write(lambda tx: settle(tx, frozen, Done({"first_done": 666})))
+    late = driver.db.write(lambda tx: locked_settle(tx, frozen, Done({"first_done": 666})))
     assert late.status == "fenced"
     assert driver.run(run_id)["output"]["first_done"] == 2
 
@@ -273,7 +273,7 @@ class TestACommitWhoseAnswerWasLost:
         run_id = driver.start("probe.line")
         gen = driver.run(run_id)["dispatch_gen"]
         first, second = self.twice(
-            driver, run_id, lambda tx: claim(tx, run_id, "forward", "first", gen, HOLDER)
+            driver, run_id, lambda tx: locked_claim(tx, run_id, "forward", "first", gen, HOLDER)
         )
         assert (first.fence, first.step["attempt"]) == (second.fence, second.step["attempt"])
         driver.lose(run_id, "first")
@@ -283,14 +283,16 @@ class TestACommitWhoseAnswerWasLost:
         run_id = driver.start("probe.line")
         driver.drain_until(run_id, "third")
         held = claimed(driver, run_id, "third")
-        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({})))
+        first, second = self.twice(driver, run_id, lambda tx: locked_settle(tx, held, Done({})))
         assert first.status == second.status == "completed"
         assert driver.status(run_id) == "completed"
 
     def test_settle_gives_the_claim_on_the_next_step_again(self, driver: Driver) -> None:
         run_id = driver.start("probe.line")
         held = claimed(driver, run_id, "first")
-        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({"first_done": 1})))
+        first, second = self.twice(
+            driver, run_id, lambda tx: locked_settle(tx, held, Done({"first_done": 1}))
+        )
         assert first.next.fence == second.next.fence
         assert second.next.known["first_done"] == 1
         driver.lose(run_id, "second")
@@ -301,11 +303,11 @@ class TestACommitWhoseAnswerWasLost:
         run_id = driver.start("probe.line")
         driver.drain_until(run_id, "second", "comp")
         held = claimed(driver, run_id, "second", phase="comp")
-        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, Done({})))
+        first, second = self.twice(driver, run_id, lambda tx: locked_settle(tx, held, Done({})))
         assert (first.next.step["key"], second.next.step["key"]) == ("first", "first")
         assert second.next.known["outcome"] == first.next.known["outcome"]
         outcome, _ = perform(driver.runner, second.next)
-        driver.db.write(lambda tx: settle(tx, second.next, outcome))
+        driver.db.write(lambda tx: locked_settle(tx, second.next, outcome))
         assert driver.status(run_id) == "failed"
 
     def test_settle_of_a_failure(self, driver: Driver) -> None:
@@ -313,7 +315,7 @@ class TestACommitWhoseAnswerWasLost:
         run_id = driver.start("probe.line")
         held: Claim = claimed(driver, run_id, "first")
         outcome, _ = perform(driver.runner, held)
-        first, second = self.twice(driver, run_id, lambda tx: settle(tx, held, outcome))
+        first, second = self.twice(driver, run_id, lambda tx: locked_settle(tx, held, outcome))
         assert (first.status, second.status, second.chained) == ("retry_wait", "retry_wait", False)
         driver.finish(run_id)
 
@@ -341,7 +343,7 @@ class TestACommitWhoseAnswerWasLost:
         BEFORE["third"] = fails(1)
         old = driver.start("probe.line", on_failure="hold")
         driver.finish(old)
-        self.twice(driver, old, lambda tx: accept.retry(tx, old, "run_again", "usr_test", from_step="third"))
+        self.twice(driver, old, lambda tx: retry.retry(tx, old, "run_again", "usr_test", from_step="third"))
         driver.find_lost()
         assert driver.finish("run_again") == "completed"
 

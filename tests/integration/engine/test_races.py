@@ -9,11 +9,11 @@ import pytest
 
 from app.domain.errors import Conflict, Gone, Rejected
 from app.domain.ids import new_id
-from app.engine import accept, operate, wake
+from app.engine import accept, operate, retry, wake
 from app.engine.accept import Order
-from app.engine.claim import Claim, Holder, claim
+from app.engine.claim import Claim, Holder, locked_claim
 from app.engine.journal import journal
-from app.engine.settle import Done, settle
+from app.engine.settle import Done, locked_settle
 from app.record import timers
 from app.record.session import Tx
 from tasks.step import Again
@@ -48,7 +48,7 @@ def held(driver: Driver, run_id: str, key: str, who: str) -> Claim:
     row = driver.step(run_id, key)
     gen = row["gen"] if row["branch"] else driver.run(run_id)["dispatch_gen"]
     holder = Holder(nonce=f"driver:1/{who}", task_id=who, lease_ms=10_000)
-    made = driver.db.write(lambda tx: claim(tx, run_id, "forward", key, gen, holder))
+    made = driver.db.write(lambda tx: locked_claim(tx, run_id, "forward", key, gen, holder))
     assert isinstance(made, Claim)
     return made
 
@@ -69,8 +69,8 @@ def test_the_last_two_members_close_their_join_once(driver: Driver, join: str) -
 
         ended = at_once(
             driver,
-            partial(settle, claim=claims[0], outcome=done[0]),
-            partial(settle, claim=claims[1], outcome=done[1]),
+            partial(locked_settle, claim=claims[0], outcome=done[0]),
+            partial(locked_settle, claim=claims[1], outcome=done[1]),
         )
         assert [one.status for one in ended] == ["completed", "completed"]
         driver.waiting.clear()
@@ -89,7 +89,7 @@ def test_one_of_two_messages_gets_the_step(driver: Driver) -> None:
         answers = at_once(
             driver,
             *(
-                partial(claim, run_id=run_id, phase="forward", key="first", gen=gen, holder=one)
+                partial(locked_claim, run_id=run_id, phase="forward", key="first", gen=gen, holder=one)
                 for one in holders
             ),
         )
@@ -106,7 +106,7 @@ def test_a_late_result_and_its_successor_are_told_apart(driver: Driver) -> None:
 
         at_once(
             driver,
-            partial(settle, claim=old, outcome=Done({"first_done": 1})),
+            partial(locked_settle, claim=old, outcome=Done({"first_done": 1})),
             partial(wake.lose, run_id=run_id, phase="forward", key="first", fence=old.fence, poison_limit=3),
         )
         driver.reconcile([run_id])
@@ -128,7 +128,7 @@ def test_a_cancel_and_the_last_result_have_one_ending(driver: Driver) -> None:
 
         at_once(
             driver,
-            partial(settle, claim=last, outcome=Done({})),
+            partial(locked_settle, claim=last, outcome=Done({})),
             partial(stop, run_id=run_id),
         )
         driver.reconcile([run_id])
@@ -208,7 +208,7 @@ def test_runs_that_end_at_once_free_their_resources_for_those_in_line(driver: Dr
         claims = [held(driver, one, "third", one) for one in holders]
         driver.waiting.clear()
 
-        at_once(driver, *(partial(settle, claim=one, outcome=Done({})) for one in claims))
+        at_once(driver, *(partial(locked_settle, claim=one, outcome=Done({})) for one in claims))
         driver.reconcile([*holders, *queued])
         driver.drain()
         assert [driver.status(one) for one in holders + queued] == ["completed"] * 4
@@ -221,9 +221,7 @@ def test_one_of_two_retries_is_made(driver: Driver) -> None:
         driver.waiting.clear()
         names = [new_id("run") for _ in range(2)]
 
-        answers = at_once(
-            driver, *(partial(accept.retry, old_id=old, new_id=one, actor="u") for one in names)
-        )
+        answers = at_once(driver, *(partial(retry.retry, old_id=old, new_id=one, actor="u") for one in names))
         assert sum(isinstance(one, Conflict) for one in answers) == 1
         driver.find_lost()
         driver.drain()

@@ -1,0 +1,154 @@
+"""A transition decided from what a link saw last, and written on the condition that nothing else happened.
+
+    decided = decide(db, seen, lambda j: ...)
+
+A draft is a journal without a transaction: the same rules write into it. What it cannot know from the run and
+its own steps (locks, timers, subscribers, members of a fan-out) it does not guess: `Unforeseen` is raised, or
+the write is refused, and the caller does the same again under the run's lock.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NoReturn, TypeVar
+
+from app.engine.journal import FAN_OUT, Journal, Row
+from app.record import transition
+from app.record.session import Database, Tx
+from app.record.transition import Ending, Transition
+
+T = TypeVar("T")
+
+
+class Unforeseen(Exception):
+    """The transition needs more than the run and its steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A run with all its steps, and when that was true by the database's clock."""
+
+    run: Row = field(repr=False)
+    steps: list[Row] = field(repr=False)
+    now: int
+    read_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Decided(Generic[T]):
+    """What was decided and is written, and what is known now."""
+
+    result: T
+    seen: Seen
+
+
+class Draft(Journal):
+    """The journal of one transition that is not under the lock."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.run = dict(seen.run)
+        self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
+        self.hints = []
+        self._seen = seen.run
+        self._steps = [dict(row) for row in seen.steps]
+        self._changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._ending: Ending | None = None
+        self._events = []
+        self._changes = {}
+        self._untold = None
+
+    @property
+    def tx(self) -> Tx:  # type: ignore[override]
+        """There is none."""
+        raise Unforeseen
+
+    def change(self, step: Row, **changes: Any) -> None:
+        """Change columns of a step."""
+        step.update(changes)
+        self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
+
+    def steps(self) -> list[Row]:
+        """All steps of the run."""
+        return self._steps
+
+    def one(self, phase: str, key: str) -> Row | None:
+        """One step of the run."""
+        return next((row for row in self._steps if row["phase"] == phase and row["key"] == key), None)
+
+    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+        """The named steps of the run, by key."""
+        return {row["key"]: row for row in self._steps if row["phase"] == phase and row["key"] in keys}
+
+    def line(self, phase: str, branch: str = "") -> list[Row]:
+        """The steps of one branch, or of the main line, in order."""
+        return [row for row in self._steps if row["phase"] == phase and row["branch"] == branch]
+
+    def arm(self, purpose: str, due_at: int, step: Mapping[str, Any] | None = None) -> NoReturn:
+        """Timers are armed under the lock."""
+        raise Unforeseen
+
+    def disarm(self, step: Mapping[str, Any], *purposes: str) -> NoReturn:
+        """Timers are disarmed under the lock."""
+        raise Unforeseen
+
+    def close(self, status: str, *, hooks_too: bool) -> None:
+        """Count the run and close its timers; only operations have hooks."""
+        if any(row["kind"] == "operation" for row in self._steps):
+            raise Unforeseen
+        duration = self.now - self.run["started_at"]
+        self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
+
+    @property
+    def told(self) -> list[Row]:
+        """The events so far."""
+        return self._events
+
+    def flush(self) -> None:
+        """Drafts are written by `decide`."""
+        if self._untold is not None:
+            self._tell_status()
+
+    def transition(self) -> Transition | None:
+        """What there is to write, if anything."""
+        self.flush()
+        if not self._changes:
+            return None
+        return Transition(
+            run_id=self.id,
+            version=self._seen["event_seq"],
+            gen=self._seen["dispatch_gen"],
+            run=self._changes,
+            steps=[(phase, key, changes) for (phase, key), changes in self._changed.items()],
+            events=self._events,
+            ending=self._ending,
+        )
+
+    def seen(self, now: int) -> Seen:
+        """What is true once the draft is written."""
+        return Seen(run=self.run, steps=self._steps, now=now)
+
+
+def see(db: Database, run_id: str) -> Seen | None:
+    """A run that drafts can be written for: few steps, no fan-out, and nobody is told of its events."""
+    found = transition.see(db, run_id)
+    if found is None or found.run.pop("watched"):
+        return None
+    if any(row["branch"] or row["kind"] in FAN_OUT for row in found.steps):
+        return None
+    return Seen(run=found.run, steps=found.steps, now=found.now)
+
+
+def decide(
+    db: Database, seen: Seen, rules: Callable[[Draft], T], *, patience_s: float = 5.0
+) -> Decided[T] | None:
+    """Let the rules write a draft, and write it down; None when that has to be done under the lock."""
+    draft = Draft(seen)
+    try:
+        result = rules(draft)
+        wanted = draft.transition()
+    except Unforeseen:
+        return None
+    if wanted is None:
+        return Decided(result, seen)
+    now = transition.write(db, wanted, patience_s=patience_s)
+    return None if now is None else Decided(result, draft.seen(now))

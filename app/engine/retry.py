@@ -1,0 +1,164 @@
+"""Repeat an ended or held run as a new one, from the start or from a step (contract 1, A.6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
+from app.domain.plan import PlannedStep
+from app.domain.states import STEP_DONE, TERMINAL, Run, Step
+from app.engine.accept import Order, store
+from app.engine.finish import finish
+from app.engine.journal import FAN_OUT, Journal, Row, journal
+from app.engine.rows import step_row
+from app.record import hooks, runs
+from app.record import locks as lock_rows
+from app.record.session import Tx
+from chains import catalogue
+
+
+def retry(
+    tx: Tx,
+    old_id: str,
+    new_id: str,
+    actor: str,
+    *,
+    from_step: str | None = None,
+    earliest: bool = False,
+    edited: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> Journal:
+    """Store a new run that repeats an ended or held one, from the start or from a step (contract 1, A.6)."""
+    if runs.read_run(tx, new_id) is not None:
+        with journal(tx, new_id) as repeated:
+            return repeated
+    with journal(tx, old_id) as old:
+        _retryable(old)
+        steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
+        start = _start(steps, from_step, earliest)
+        kind = catalogue.lookup(old.run["type"])
+        given = {**old.run["input"], **(kind.check({**_own(old, kind), **edited}) if edited else {})}
+        rows = _inherited(old, new_id, kind.plan(given).rows(), steps, start)
+        order = Order(
+            type=old.run["type"],
+            resource_id=old.run["resource_id"],
+            on_failure=old.run["on_failure"],
+            tags=old.run["tags"],
+            callback_url=old.run["callback_url"],
+        )
+        held = old.status == Run.FAILED_HELD
+        extra = {"retry_of": old_id, "from_step": start}
+        difference = {k: v for k, v in given.items() if old.run["input"].get(k) != v}
+        if held:
+            old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+            for held_lock in lock_rows.held_by(tx, old_id):
+                old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
+            finish(old, Run.FAILED, inherited=True)
+            old.flush()
+        new = store(
+            tx,
+            new_id,
+            order,
+            kind,
+            given,
+            rows,
+            actor,
+            extra=extra,
+            changed=difference,
+            heir_of=old_id if held else None,
+        )
+        if held:
+            hooks.hand_over(tx, old_id, new_id)
+        new.hints[:0] = old.hints
+        return new
+
+
+def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
+    return {name: value for name, value in old.run["input"].items() if name not in kind.always}
+
+
+def _retryable(old: Journal) -> None:
+    if old.status in (Run.COMPENSATING, Run.CANCELLING, Run.COMPENSATION_FAILED):
+        raise Conflict(
+            "compensation is still in progress", reason="compensation_in_progress", status=old.status
+        )
+    if old.status not in (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD):
+        raise InvalidStateTransition(
+            f"only a failed, cancelled or held run can be retried; this one is {old.status}",
+            current=old.status,
+        )
+    live = runs.live_retry(old.tx, old.id)
+    if live is not None:
+        raise Conflict(f"run {live} retries this one already", retriedBy=live)
+
+
+def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str | None:
+    """The step to begin at, None for the first; raises when effects before it no longer stand."""
+    main = [row for row in steps if not row["branch"]]
+    gone = [row["key"] for row in main if row["status"] not in STEP_DONE or _undone(row, steps)]
+    if earliest:
+        return gone[0] if gone and gone[0] != main[0]["key"] else None
+    if from_step is None:
+        return None
+    keys = [row["key"] for row in main]
+    if from_step not in keys:
+        raise ValidationFailed.of("fromStep", f"{from_step!r} is not a step of this run: {', '.join(keys)}")
+    blocking = [key for key in keys[: keys.index(from_step)] if key in gone]
+    if blocking:
+        raise InvalidStateTransition(
+            f"{', '.join(blocking)} did not complete or was undone; the earliest step possible is {gone[0]}",
+            blockingSteps=blocking,
+            earliestStep=gone[0],
+        )
+    return from_step
+
+
+def _undone(row: Row, steps: Sequence[Row]) -> bool:
+    if row["kind"] in FAN_OUT:
+        return any(m["compensated_at"] for m in steps if m["branch"].startswith(f"{row['key']}/"))
+    return row["compensated_at"] is not None
+
+
+def _inherited(
+    old: Journal, new_id: str, planned: Sequence[PlannedStep], steps: Sequence[Row], start: str | None
+) -> list[Row]:
+    """The rows of a retry: steps before the start stand, what may have happened stays undoable."""
+    before = {row["key"]: row for row in steps}
+    first = next((row.ordinal for row in planned if row.key == start), 0)
+    rows = [
+        _heir(step_row(new_id, row), before.get(row.key), old, skipped=row.ordinal < first) for row in planned
+    ]
+    known = {row["key"] for row in rows}
+    for row in steps:  # Members of maps that stand, or have left something behind.
+        skipped = row["ordinal"] < first
+        if row["key"] not in known and (skipped or _stands(row, old)):
+            rows.append(_heir(step_row(new_id, _as_planned(row)), row, old, skipped=skipped))
+    return sorted(rows, key=lambda row: int(row["ordinal"]))
+
+
+def _heir(row: Row, was: Row | None, old: Journal, *, skipped: bool) -> Row:
+    if was is None:
+        return row
+    if skipped:
+        done = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
+        return {**row, **done, "reused_from": old.id}
+    return {**row, "outcome": "unknown"} if _stands(was, old) else row
+
+
+def _stands(was: Row, old: Journal) -> bool:
+    """Whether the step of a held run may have done something that its retry has to undo."""
+    return was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
+
+
+def _as_planned(row: Row) -> PlannedStep:
+    return PlannedStep(
+        key=row["key"],
+        name=row["name"],
+        ordinal=row["ordinal"],
+        kind=row["kind"],
+        queue=row["queue"],
+        branch=row["branch"],
+        values=row["given"] or {},
+        timeout_ms=row["timeout_ms"],
+        alone=row["alone"],
+        undoable=row["undoable"],
+    )

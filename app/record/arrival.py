@@ -1,0 +1,99 @@
+"""A new run as one conditional write: the run, its steps and its first events, or nothing.
+
+Nothing is written when somebody subscribed to events, when the type is paused, or when the run or its
+idempotency key is known already; all that is looked into in a transaction. See `app.record.transition`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from app.record.session import NOW, Database
+from app.record.tables import event, run, step, subscription, type_state
+from app.record.transition import EVENT, bound, numbered, told_rows, typed
+
+Row = dict[str, Any]
+_RUN = (
+    *("id", "type", "status", "resource_type", "resource_id", "triggered_by", "input", "tags", "on_failure"),
+    *("idempotency_key", "request_hash", "callback_url", "parent_run_id", "traceparent", "eta_ms"),
+    *("event_seq", "dispatch_gen", "expect_queue"),
+)
+_STEP = (
+    *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given"),
+    *("timeout_ms", "alone", "undoable"),
+)
+_TOLD = tuple(name for name in EVENT if name != "at")
+
+
+def create(
+    db: Database, new: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], events: Sequence[Row]
+) -> int | None:
+    """Write a new run that is rung for; returns the database's clock, or None when nothing was written."""
+    values = [
+        [db.tenant, *bound(run, {name: new[name] for name in _RUN}), db.tenant, db.tenant, new["type"]],
+        [v for one in steps for v in (db.tenant, *bound(step, {name: one[name] for name in _STEP}))],
+        [v for one in events for v in (db.tenant, *bound(event, {name: one[name] for name in _TOLD}))],
+    ]
+    if db.sqlite:
+        return db.once(lambda cursor: _one_by_one(cursor, _statements(len(steps), len(events)), values))
+    text, flat = _statement(len(steps), len(events)), [value for part in values for value in part]
+
+    def at_once(cursor: Any) -> int | None:
+        cursor.execute(text, flat)
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    return db.once(at_once)
+
+
+def _parts(steps: int, events: int, given: Callable[[], str], source: str, *, cast: bool) -> list[str]:
+    """The insertions; ``source`` names what the later ones depend on, and the clock."""
+    columns = ", ".join(typed(run, name, given, cast=cast) for name in ("tenant_id", *_RUN))
+    born = (
+        f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since)"
+        f" SELECT {columns}, clock.now, clock.now FROM clock"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
+        f" AND NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
+        " AND paused_at IS NOT NULL) ON CONFLICT DO NOTHING"
+    )
+    planned = (
+        f"INSERT INTO step (tenant_id, {', '.join(_STEP)}) SELECT told.*"
+        f" FROM {source}, {told_rows(step, ('tenant_id', *_STEP), steps, given, cast=cast)}"
+    )
+    told = (
+        f"INSERT INTO event (tenant_id, {', '.join(_TOLD)}, at) SELECT told.*, clock.now"
+        f" FROM {source}, {told_rows(event, ('tenant_id', *_TOLD), events, given, cast=cast)}"
+    )
+    return [born, planned, told]
+
+
+@cache
+def _statement(steps: int, events: int) -> str:
+    born, planned, told = _parts(steps, events, numbered(), "clock, born", cast=True)
+    return (
+        f"WITH clock AS MATERIALIZED (SELECT {NOW['postgresql']} AS now), born AS ({born} RETURNING 1),"
+        f" planned AS ({planned}), told AS ({told}) SELECT now FROM clock, born"
+    )
+
+
+@cache
+def _statements(steps: int, events: int) -> list[str]:
+    parts = _parts(steps, events, lambda: "?", "clock", cast=False)
+    return [f"WITH clock(now) AS (SELECT ?) {part}" for part in parts]
+
+
+def _one_by_one(cursor: Any, texts: Sequence[str], values: Sequence[Sequence[Any]]) -> int | None:
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
+        for number, (text, bound_) in enumerate(zip(texts, values, strict=True)):
+            cursor.execute(text, (now, *bound_))
+            if number == 0 and cursor.execute("SELECT changes()").fetchone()[0] == 0:
+                cursor.execute("ROLLBACK")
+                return None
+        cursor.execute("COMMIT")
+    except BaseException:
+        if cursor.connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    return now

@@ -1,0 +1,273 @@
+"""One transition of one run as one conditional write: all of it, or nothing when the run has moved on.
+
+The run's event number is its version: whatever happens to a run appends an event. So a transition that
+was decided from rows read earlier is still right while the number is the same, and needs neither a lock
+that is held over a round trip nor a second reading. On PostgreSQL it is a single statement, a commit of its
+own; on SQLite, whose statements cost no round trip, a few in one transaction. The texts are made once for
+each shape, so that the database plans them once.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Table
+from sqlalchemy.dialects import postgresql
+
+from app.record.runs import total_slot
+from app.record.session import NOW, Database, dump
+from app.record.tables import event, run, step, subscription, timer, totals
+
+Row = dict[str, Any]
+MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+EVENT = tuple(column.name for column in event.columns if column.name != "tenant_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A run and all its steps as one moment showed them."""
+
+    run: Row
+    steps: list[Row]
+    now: int  # The database's clock then.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """A run that ends with this transition, for the totals."""
+
+    type: str
+    status: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What is to be written, and the version it was decided on."""
+
+    run_id: str
+    version: int  # The run's event number, and
+    gen: int  # its dispatch generation, as they were seen.
+    run: Mapping[str, Any]
+    steps: Sequence[tuple[str, str, Mapping[str, Any]]]  # phase, key, changed columns
+    events: Sequence[Mapping[str, Any]]
+    ending: Ending | None = None
+
+
+def see(db: Database, run_id: str) -> Seen | None:
+    """The run, its steps in order and the clock; None for an unknown run or one with too many steps.
+
+    The two are read one after the other: a transition that came between them changes the version, and a
+    write that was decided on the mixture is refused.
+    """
+
+    def look(cursor: Any) -> Seen | None:
+        cursor.execute(_see_run(db.sqlite), (db.tenant, run_id))
+        found = cursor.fetchone()
+        if found is None:
+            return None
+        cursor.execute(_see_steps(db.sqlite), (db.tenant, run_id))
+        steps = cursor.fetchall()
+        if len(steps) > MOST_STEPS:
+            return None
+        *columns, now, watched = found
+        row = _row(run, columns, db.sqlite)
+        return Seen(
+            run={**row, "watched": bool(watched)}, steps=[_row(step, s, db.sqlite) for s in steps], now=now
+        )
+
+    return db.once(look)
+
+
+def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int | None:
+    """Write a transition; returns the database's clock, or None when the run is no longer what was seen."""
+    shape = _Shape(
+        run=tuple(wanted.run),
+        steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
+        events=len(wanted.events),
+        ends=wanted.ending is not None,
+    )
+    parts = _values(db.tenant, wanted)
+    if db.sqlite:
+        return db.once(lambda cursor: _one_by_one(cursor, shape, parts), patience_s=patience_s)
+    text, values = _statement(shape), [value for part in parts for value in part]
+
+    def at_once(cursor: Any) -> int | None:
+        cursor.execute(text, values)
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    return db.once(at_once, patience_s=patience_s)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    run: tuple[str, ...]
+    steps: tuple[tuple[str, ...], ...]
+    events: int
+    ends: bool
+
+
+def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
+    """The values of each part of the statement, in the order of `_parts`."""
+    version = [tenant, wanted.run_id, wanted.version, wanted.gen, tenant]
+    parts = [[*bound(run, wanted.run), *version]]
+    parts += [
+        [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
+    ]
+    if wanted.events:
+        parts.append(
+            [
+                value
+                for one in wanted.events
+                for value in (tenant, *bound(event, {name: one[name] for name in EVENT}))
+            ]
+        )
+    if wanted.ending is not None:
+        ending = wanted.ending
+        parts.append([tenant, wanted.run_id])
+        parts.append([tenant, ending.type, ending.status, total_slot(wanted.run_id), ending.duration_ms])
+    return parts
+
+
+def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> list[str]:
+    """The writes of a transition, the guarded one first; ``source`` makes the others depend on it."""
+    parts = [
+        f"UPDATE run SET {_sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
+        f" AND event_seq = {given()} AND dispatch_gen = {given()}"
+        f" AND NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
+    ]
+    from_ = f" FROM {source}" if source else ""
+    parts += [
+        f"UPDATE step SET {_sets(columns, given)}{from_}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
+        for columns in shape.steps
+    ]
+    if shape.events:
+        names = ("tenant_id", *EVENT)
+        told = told_rows(event, names, shape.events, given, cast=bool(source))
+        chosen = f"SELECT told.* FROM {source}, {told}" if source else f"SELECT * FROM {told}"
+        parts.append(f"INSERT INTO event ({', '.join(names)}) {chosen}")
+    if shape.ends:
+        parts.append(
+            f"UPDATE {timer.name} SET cancelled_at = {now}{from_}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()}"
+            " AND fired_at IS NULL AND cancelled_at IS NULL"
+        )
+        key = ("tenant_id", "type", "status", "slot")
+        added = [typed(totals, name, given, cast=bool(source)) for name in (*key, "duration_ms")]
+        parts.append(
+            f"INSERT INTO totals ({', '.join(key)}, duration_ms, runs) SELECT {', '.join(added)}, 1"
+            f"{from_ or ' WHERE true'} ON CONFLICT ({', '.join(key)}) DO UPDATE"
+            " SET runs = totals.runs + 1, duration_ms = totals.duration_ms + excluded.duration_ms"
+        )
+    return parts
+
+
+@cache
+def _statement(shape: _Shape) -> str:
+    guarded, *others = _parts(shape, numbered(), "moved", NOW["postgresql"])
+    bodies = [f"moved AS ({guarded} RETURNING 1)"]
+    bodies += [f"part{number} AS ({body})" for number, body in enumerate(others)]
+    return f"WITH {', '.join(bodies)} SELECT {NOW['postgresql']} FROM moved"
+
+
+@cache
+def _statements(shape: _Shape) -> list[str]:
+    return _parts(shape, lambda: "?", "", NOW["sqlite"])
+
+
+def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> int | None:
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
+            cursor.execute(text, values)
+            if number == 0 and cursor.rowcount == 0:
+                cursor.execute("ROLLBACK")
+                return None
+        now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
+        cursor.execute("COMMIT")
+    except BaseException:
+        if cursor.connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    return now
+
+
+@cache
+def _see_run(sqlite: bool) -> str:
+    given = _one_of(sqlite)
+    columns = ", ".join(column.name for column in run.columns)
+    watched = (
+        f"EXISTS (SELECT 1 FROM {subscription.name} WHERE {subscription.name}.tenant_id = run.tenant_id)"
+    )
+    now = NOW["sqlite" if sqlite else "postgresql"]
+    return f"SELECT {columns}, {now}, {watched} FROM run WHERE tenant_id = {given()} AND id = {given()}"
+
+
+@cache
+def _see_steps(sqlite: bool) -> str:
+    given = _one_of(sqlite)
+    columns = ", ".join(column.name for column in step.columns)
+    return (
+        f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()}"
+        f" ORDER BY phase DESC, ordinal LIMIT {MOST_STEPS + 1}"
+    )
+
+
+def numbered() -> Callable[[], str]:
+    """The placeholders of PostgreSQL, one after the other."""
+    numbers = count(1)
+    return lambda: f"${next(numbers)}"
+
+
+def _one_of(sqlite: bool) -> Callable[[], str]:
+    return (lambda: "?") if sqlite else numbered()
+
+
+def _sets(columns: Sequence[str], given: Callable[[], str]) -> str:
+    return ", ".join(f"{name} = {given()}" for name in columns)
+
+
+def typed(table: Table, name: str, given: Callable[[], str], *, cast: bool) -> str:
+    """A value with its type, which PostgreSQL cannot guess outside of an assignment."""
+    return f"{given()}::{table.c[name].type.compile(_POSTGRES)}" if cast else given()
+
+
+def told_rows(table: Table, names: Sequence[str], rows: int, given: Callable[[], str], *, cast: bool) -> str:
+    """So many rows of values, as a table named ``told``."""
+    texts = (
+        "(" + ", ".join(typed(table, name, given, cast=cast) for name in names) + ")" for _ in range(rows)
+    )
+    return f"(VALUES {', '.join(texts)}) AS told"
+
+
+def bound(table: Table, values: Mapping[str, Any]) -> list[Any]:
+    documents = _documents(table)
+    return [
+        dump(value) if name in documents and value is not None else value for name, value in values.items()
+    ]
+
+
+def _row(table: Table, values: Sequence[Any], sqlite: bool) -> Row:
+    row = dict(zip(table.columns.keys(), values, strict=True))
+    if sqlite:
+        for name in _flags(table):
+            row[name] = bool(row[name])
+        for name in _documents(table):
+            row[name] = None if row[name] is None else json.loads(row[name])
+    return row
+
+
+@cache
+def _flags(table: Table) -> list[str]:
+    return [column.name for column in table.columns if isinstance(column.type, Boolean)]
+
+
+@cache
+def _documents(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if isinstance(column.type, JSON))
