@@ -13,8 +13,9 @@ from the network.
 or ``python -m app.lab --count 3``.
 """
 
+from app.lab.background import serve
 from app.lab.faults import Faults
-from app.lab.lab import Lab, serve
+from app.lab.lab import Lab
 from app.lab.ledger import Effect, Ledger
 from app.lab.machine import Machine
 

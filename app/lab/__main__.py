@@ -8,7 +8,8 @@ import json
 import sys
 
 from app.domain.errors import Unavailable
-from app.lab.lab import Lab, serve
+from app.lab.background import serve
+from app.lab.lab import Lab
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,9 +1,9 @@
-"""A small HTTP/1.1 server over asyncio streams: enough for Redfish clients and for the control API."""
+"""A small HTTP/1.1 server over asyncio streams: enough for Redfish, Kubernetes and the control API."""
 
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, cast
@@ -64,7 +64,26 @@ class Response:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + raw
 
 
-Handler = Callable[[Request], Awaitable[Response | None]]
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """An answer that goes out piece by piece; a source that raises `OSError` cuts the connection."""
+
+    pieces: AsyncIterator[bytes]
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def send(self, writer: asyncio.StreamWriter) -> None:
+        """Each piece as one chunk, no faster than the client reads."""
+        headers = {"Transfer-Encoding": "chunked", **self.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1"))
+        async for piece in self.pieces:
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+Handler = Callable[[Request], Awaitable[Response | Stream | None]]
 
 
 class HttpServer:
@@ -119,6 +138,9 @@ class HttpServer:
             answer = self._on_error(error)
         if answer is None:
             return False
+        if isinstance(answer, Stream):
+            await answer.send(writer)
+            return True
         last = request.headers.get("connection", "").lower() == "close"
         # A client that is not told would send its next request into a connection that is going away.
         told = {**answer.headers, "Connection": "close"} if last else answer.headers

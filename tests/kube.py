@@ -1,0 +1,59 @@
+"""A management cluster for tests: the lab's API server or, by WINDLASS_TEST_KUBECONFIG, a real one.
+
+A conftest takes the fixtures over by name::
+
+    from tests.kube import kube, management
+
+    __all__ = ["kube", "management"]
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client, config
+
+from app.lab.kube import Kube
+
+# Read when the tests are collected: every test begins with an environment without our variables.
+REAL = os.environ.get("WINDLASS_TEST_KUBECONFIG")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Management:
+    """How to reach a management cluster."""
+
+    kubeconfig: str  # YAML with one context at least; the current one is meant.
+    lab: Kube | None  # What breaks it; a real one cannot be broken.
+
+    def client(self) -> client.ApiClient:
+        """The official client, ready to use."""
+        build: Any = config.new_client_from_config_dict
+        made: client.ApiClient = build(yaml.safe_load(self.kubeconfig))
+        return made
+
+    def write(self, folder: Path) -> Path:
+        """A kubeconfig file, for programs."""
+        path = folder / "kubeconfig"
+        path.write_text(self.kubeconfig)
+        return path
+
+
+@pytest.fixture
+def kube() -> Iterator[Kube]:
+    """The lab's API server alone, empty, over HTTPS; its token is ``kube.token``."""
+    with Kube() as started:
+        yield started
+
+
+@pytest.fixture
+def management(request: pytest.FixtureRequest) -> Management:
+    """A management cluster for facts that must hold on a real one too."""
+    if REAL:
+        return Management(kubeconfig=Path(REAL).read_text(), lab=None)
+    lab: Any = request.getfixturevalue("kube")
+    return Management(kubeconfig=lab.kubeconfig(), lab=lab)
