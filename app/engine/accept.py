@@ -96,7 +96,7 @@ def _with_resource(kind: catalogue.Workflow, order: Order) -> dict[str, Any]:
 def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | None:
     """Store a new run and ring for it in one statement; None when that has to be done in a transaction."""
     kind = catalogue.lookup(order.type)
-    if kind.locks or order.callback_url is not None:
+    if kind.locks or order.callback_url is not None or order.tags:
         return None
     given = _with_resource(kind, order)
     rows = [step_row(run_id, row) for row in kind.plan(given).rows()]

@@ -1,4 +1,4 @@
-"""Lists for readers: runs, steps, events, servers, pools, locks, webhooks, deliveries.
+"""Lists for readers: events, servers, pools, locks, webhooks, deliveries; those of runs are in `runlist`.
 
 Each filter is one that an index of `app.record.tables` answers, however many rows there are; tags and parts
 of names are looked for among the rows that the other filters leave.
@@ -11,58 +11,32 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Table,
-    Text,
     and_,
     cast,
-    false,
     func,
     or_,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.domain.states import API_STATUS, API_WORDS
-from app.record.paging import EXACT_TOTAL, Page, Window, page
+from app.record.paging import Page, Window, page
 from app.record.session import Tx
 from app.record.tables import (
-    OPEN,
     beat,
     delivery,
     delivery_attempt,
     event,
     lock,
     pool,
-    run,
     server,
     step,
     webhook,
 )
 
-WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
-OPEN_WORDS = ("pending", "running")
-RESOURCE_TYPES = {"srv": "server", "cls": "cluster", "vm": "vm"}
 FREE_STATE = "available"  # A server in it may be taken from its pool.
 GONE_STATE = "decommissioned"
-STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFilters:
-    """What narrows a list of runs; all given ones must hold (contract 1, A.4)."""
-
-    type: str | None = None
-    status: str | None = None  # One of the five words.
-    resource_type: str | None = None
-    resource_id: str | None = None
-    triggered_by: str | None = None
-    since: int | None = None  # Started, or else created, at or after.
-    until: int | None = None  # Started, or else created, before.
-    retry_of: str | None = None
-    waiting: bool | None = None
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,32 +50,9 @@ class ServerFilters:
     q: str | None = None  # Part of the name, serial number or address.
 
 
-def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
-    """Which runs are there?"""
-    return page(tx, run, _run_where(tx, filters), window)
-
-
 def list_servers(tx: Tx, filters: ServerFilters, window: Window) -> Page:
     """Which servers are there? Decommissioned ones only when their state is asked for."""
     return page(tx, server, _server_where(tx, filters), window)
-
-
-def steps_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """What are the steps of these runs, in order, forward before undo?"""
-    found: dict[str, list[Row]] = {run_id: [] for run_id in run_ids}
-    if run_ids:
-        where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids))
-        for row in tx.rows(
-            select(step).where(*where).order_by(step.c.run_id, step.c.phase.desc(), step.c.ordinal)
-        ):
-            found[row["run_id"]].append(row)
-    return found
-
-
-def retries_of(tx: Tx, run_id: str) -> list[str]:
-    """Which runs retried this one, oldest first? Sorted here: by itself SQLite would walk all ids for it."""
-    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id)
-    return sorted(row["id"] for row in tx.rows(select(run.c.id).where(*where)))
 
 
 def events(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | None = None) -> list[Row]:
@@ -189,72 +140,6 @@ def beat_age_ms(tx: Tx, kind: str) -> int | None:
     """For how long has no process of this kind said that it lives?"""
     newest = newest_beat(tx, kind)
     return None if newest is None else max(0, tx.now - newest)
-
-
-def _run_where(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
-    began = func.coalesce(run.c.started_at, run.c.created_at)
-    equal = {
-        run.c.type: filters.type,
-        run.c.resource_type: filters.resource_type or _resource_type(filters.resource_id),
-        run.c.resource_id: filters.resource_id,
-        run.c.triggered_by: filters.triggered_by,
-    }
-    where = [
-        run.c.tenant_id == tx.tenant,
-        *(column == value for column, value in equal.items() if value is not None),
-    ]
-    if filters.type is None:
-        where.append(run.c.type.not_like("sync.%"))
-    if filters.status in OPEN_WORDS:
-        others = [status for word in OPEN_WORDS if word != filters.status for status in STATUSES_OF[word]]
-        where += [_open(), run.c.status.not_in(others)]  # The index over open runs is small: walk that one.
-    elif filters.status is not None:
-        where.append(run.c.status.in_(STATUSES_OF[filters.status]))
-    if filters.since is not None:
-        where += [began >= filters.since, run.c.created_at >= _oldest_since(tx, filters.since)]
-    if filters.until is not None:
-        # No run starts before it is created: the second half is what an index answers.
-        where += [began < filters.until, run.c.created_at < filters.until]
-    if filters.retry_of is not None:
-        found = retries_of(tx, filters.retry_of)  # A few ids, rather than a walk by age.
-        where.append(run.c.id.in_(found) if found else false())
-    if filters.waiting is not None:
-        where += _waiting(tx, filters.waiting)
-    return where + [_has_tag(tx, run, tag) for tag in filters.tags]
-
-
-def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
-    # A JSON column may hold nothing, or the JSON value null.
-    said = func.coalesce(cast(run.c.waiting_on, Text), "null") != "null"
-    overdue = func.coalesce(run.c.expect_since, tx.now) < tx.now - WAITS_AFTER_MS
-    stands = or_(said, overdue)
-    return [_open(), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]
-
-
-def _open() -> ColumnElement[bool]:
-    """The very words of the partial index over open runs, so that it answers."""
-    words: ColumnElement[bool] = text(OPEN)  # type: ignore[assignment]
-    return words
-
-
-def _resource_type(resource_id: str | None) -> str | None:
-    """What an id of ours says by its prefix; the index over resources begins with it."""
-    return RESOURCE_TYPES.get((resource_id or "").partition("_")[0])
-
-
-def _oldest_since(tx: Tx, since: int) -> int:
-    """No run that began at or after `since` was created before this: where the walk by age may stop.
-
-    A run that was created earlier and began later is open, or ended later still. When those are too many to
-    look at, matches are so frequent that the walk needs no end.
-    """
-    later = (run.c.tenant_id == tx.tenant, run.c.completed_at >= since)
-    ended = select(run.c.created_at).where(*later).limit(EXACT_TOTAL + 1).subquery()
-    many, first = tx.connection.execute(select(func.count(), func.min(ended.c.created_at))).one()
-    if many > EXACT_TOTAL:
-        return 0
-    open_ = tx.value(select(func.min(run.c.created_at)).where(run.c.tenant_id == tx.tenant, _open()))
-    return min([since, *(int(at) for at in (first, open_) if at is not None)])
 
 
 def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:

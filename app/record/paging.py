@@ -1,5 +1,9 @@
-"""One way to page through every list: newest first, then by id, by a keyset, never counted to the end."""
+"""One way to page through every list: newest first, then by id, by a keyset, never counted to the end.
 
+The keys of a page are looked for first, and only its own rows are read: an index answers the first part.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +14,7 @@ from app.record.session import Tx
 EXACT_TOTAL = 10_000
 
 Row = dict[str, Any]
+Newest = tuple[ColumnElement[Any], ColumnElement[Any]]  # What a list is ordered by, descending: time, id.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,30 +36,40 @@ class Page:
     more: bool = False
 
 
-def page(tx: Tx, table: FromClause, where: list[ColumnElement[bool]], window: Window) -> Page:
-    """The rows of a table or subquery with ``created_at`` and ``id`` that match, newest first."""
-    newest = (table.c.created_at.desc(), table.c.id.desc())
-    query: Select[Any] = select(table).where(*where).order_by(*newest).limit(window.limit + 1)
-    if window.after is not None:
-        query = query.where(tuple_(table.c.created_at, table.c.id) < window.after)
-    rows = tx.rows(query.offset(window.offset or None))
-    total, estimated = _total(tx, table, where)
+def page(
+    tx: Tx,
+    table: FromClause,
+    where: Sequence[ColumnElement[bool]],
+    window: Window,
+    *,
+    columns: Sequence[ColumnElement[Any]] = (),
+    newest: Newest | None = None,
+) -> Page:
+    """The rows of a table or subquery with ``created_at`` and ``id`` that match, newest first.
+
+    ``columns`` are those of a row, all unless given; ``newest`` stands for the two in another table.
+    """
+    at, id_ = newest or (table.c.created_at, table.c.id)
+    matching = select(at.label("at"), id_.label("id")).where(*where).order_by(at.desc(), id_.desc())
+    wanted = matching if window.after is None else matching.where(tuple_(at, id_) < window.after)
+    keys = wanted.limit(window.limit + 1).offset(window.offset or None).subquery()
+    query = select(*(columns or table.c)).join_from(keys, table, table.c.id == keys.c.id)
+    query = query.where(table.c.tenant_id == tx.tenant).order_by(keys.c.at.desc(), keys.c.id.desc())
+    rows = tx.rows(query)
+    total, estimated = _total(tx, table, matching)
     return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
 
 
-def _total(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> tuple[int, bool]:
-    # In the order of the list: without one SQLite prefers to walk some covering index from end to end.
-    newest = (table.c.created_at.desc(), table.c.id.desc())
-    counted = select(table.c.id).where(*where).order_by(*newest).limit(EXACT_TOTAL + 1).subquery()
-    total: int = int(tx.value(select(func.count()).select_from(counted)))
+def _total(tx: Tx, table: FromClause, matching: Select[Any]) -> tuple[int, bool]:
+    """How many match: exactly, or from so many on a guess.
+
+    The guess is: as many rows an hour as the newest ones show, back to the oldest row of all.
+    """
+    counted = matching.limit(EXACT_TOTAL + 1).subquery()
+    found = select(func.count(), func.max(counted.c.at), func.min(counted.c.at))
+    total, newest, deep = tx.connection.execute(found).one()
     if total <= EXACT_TOTAL:
-        return total, False
-    return max(EXACT_TOTAL + 1, _by_density(tx, table, where)), True
-
-
-def _by_density(tx: Tx, table: FromClause, where: list[ColumnElement[bool]]) -> int:
-    """Guess a total: as many rows an hour as the newest ones show, back to the oldest row of all."""
-    matching = select(table.c.created_at).where(*where).order_by(table.c.created_at.desc(), table.c.id.desc())
-    newest, deep = tx.value(matching.limit(1)), tx.value(matching.offset(EXACT_TOTAL - 1).limit(1))
+        return int(total), False
     oldest = tx.value(select(func.min(table.c.created_at)).where(table.c.tenant_id == tx.tenant))
-    return int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))
+    guess = int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))
+    return max(total, guess), True

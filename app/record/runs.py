@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import NOW, Tx
-from app.record.tables import event, run, step, subscription, totals
+from app.record.tables import event, run, run_tag, step, subscription, totals
 from app.record.tables.runs import TOTAL_SLOTS
 
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
@@ -62,8 +62,12 @@ _ADD_EVENTS = insert(event)
 
 
 def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
-    """Store a new run."""
+    """Store a new run and its tags."""
     tx.execute(insert(run), {"tenant_id": tx.tenant, **values})
+    if values.get("tags"):
+        same = {"tenant_id": tx.tenant, "run_id": values["id"], "type": values["type"]}
+        times = {"created_at": values["created_at"]}
+        tx.execute(insert(run_tag), [{**same, **times, "tag": tag} for tag in sorted(set(values["tags"]))])
 
 
 def lock_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
@@ -324,6 +328,7 @@ def delete_ended(tx: Tx, before: int, limit: int) -> int:
     chosen = tx.rows(select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit))
     ids = [row["id"] for row in chosen]
     if ids:
+        tx.execute(delete(event).where(event.c.tenant_id == tx.tenant, event.c.run_id.in_(ids)))
         tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id.in_(ids)))
     return len(ids)
 

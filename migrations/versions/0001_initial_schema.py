@@ -89,6 +89,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "server_id", name=op.f("pk_bmc_gate")),
     )
     op.create_table(
+        "event",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("phase", sa.Text(), nullable=True),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column(
+            "payload",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "run_id", "seq", name=op.f("pk_event")),
+    )
+    op.create_table(
         "intent",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("operation", sa.Text(), nullable=False),
@@ -211,10 +229,23 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": "80"},
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
-        batch_op.create_index("ix_run_actor", ["tenant_id", "triggered_by", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_actor",
+            [
+                "tenant_id",
+                "triggered_by",
+                "created_at",
+                "id",
+                "type",
+                "resource_type",
+                "started_at",
+                "status",
+            ],
+            unique=False,
+        )
         batch_op.create_index(
             "ix_run_ended",
-            ["tenant_id", "completed_at", "type", "status"],
+            ["tenant_id", "completed_at", "type", "status", "started_at", "error_code"],
             unique=False,
             postgresql_where=sa.text("completed_at IS NOT NULL"),
             sqlite_where=sa.text("completed_at IS NOT NULL"),
@@ -226,10 +257,21 @@ def upgrade() -> None:
             postgresql_where=sa.text("expect_since IS NOT NULL"),
             sqlite_where=sa.text("expect_since IS NOT NULL"),
         )
-        batch_op.create_index("ix_run_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_run_late",
+            ["tenant_id", "started_at", "created_at"],
+            unique=False,
+            postgresql_where=sa.text("started_at - created_at > 60000"),
+            sqlite_where=sa.text("started_at - created_at > 60000"),
+        )
+        batch_op.create_index(
+            "ix_run_newest",
+            ["tenant_id", "created_at", "id", "type", "resource_type", "started_at"],
+            unique=False,
+        )
         batch_op.create_index(
             "ix_run_open",
-            ["tenant_id", "created_at", "id"],
+            ["tenant_id", "created_at", "id", "type", "resource_type", "started_at", "status"],
             unique=False,
             postgresql_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
             sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
@@ -242,7 +284,11 @@ def upgrade() -> None:
             sqlite_where=sa.text("parent_run_id IS NOT NULL"),
         )
         batch_op.create_index(
-            "ix_run_resource", ["tenant_id", "resource_type", "resource_id", "created_at", "id"], unique=False
+            "ix_run_resource",
+            ["tenant_id", "resource_id", "created_at", "id", "type", "resource_type", "started_at"],
+            unique=False,
+            postgresql_where=sa.text("resource_id IS NOT NULL"),
+            sqlite_where=sa.text("resource_id IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_run_retries",
@@ -251,10 +297,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("retry_of IS NOT NULL"),
             sqlite_where=sa.text("retry_of IS NOT NULL"),
         )
-        batch_op.create_index("ix_run_status", ["tenant_id", "status", "created_at", "id"], unique=False)
-        batch_op.create_index("ix_run_type", ["tenant_id", "type", "created_at", "id"], unique=False)
         batch_op.create_index(
-            "ix_run_type_status", ["tenant_id", "type", "status", "created_at", "id"], unique=False
+            "ix_run_status",
+            ["tenant_id", "status", "created_at", "id", "type", "resource_type", "started_at"],
+            unique=False,
+            postgresql_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "ix_run_type", ["tenant_id", "type", "created_at", "id", "status", "started_at"], unique=False
         )
         batch_op.create_index(
             "uq_run_idempotency",
@@ -354,30 +405,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "type", name=op.f("pk_type_state")),
     )
     op.create_table(
-        "event",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("phase", sa.Text(), nullable=True),
-        sa.Column("step", sa.Text(), nullable=True),
-        sa.Column("attempt", sa.Integer(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=True),
-        sa.Column(
-            "payload",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
-            nullable=True,
-        ),
-        sa.Column("at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "run_id"],
-            ["run.tenant_id", "run.id"],
-            name=op.f("fk_event_run"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "run_id", "seq", name=op.f("pk_event")),
-    )
-    op.create_table(
         "hook",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -402,6 +429,26 @@ def upgrade() -> None:
     with op.batch_alter_table("hook", schema=None) as batch_op:
         batch_op.create_index("ix_hook_step", ["tenant_id", "run_id", "step"], unique=False)
         batch_op.create_index("uq_hook_token", ["token_hash"], unique=True)
+
+    op.create_table(
+        "run_tag",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_run_tag_run"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "run_id", "tag", name=op.f("pk_run_tag")),
+    )
+    with op.batch_alter_table("run_tag", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_run_tag_newest", ["tenant_id", "tag", "created_at", "run_id", "type"], unique=False
+        )
 
     op.create_table(
         "step",
@@ -488,14 +535,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("status = 'running'"),
             sqlite_where=sa.text("status = 'running'"),
         )
-        batch_op.create_index(
-            "ix_step_task",
-            ["tenant_id", "task_id"],
-            unique=False,
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
-        batch_op.create_index("uq_step_ordinal", ["tenant_id", "run_id", "phase", "ordinal"], unique=True)
 
     op.create_table(
         "timer",
@@ -728,12 +767,6 @@ def downgrade() -> None:
 
     op.drop_table("timer")
     with op.batch_alter_table("step", schema=None) as batch_op:
-        batch_op.drop_index("uq_step_ordinal")
-        batch_op.drop_index(
-            "ix_step_task",
-            postgresql_where=sa.text("status = 'running'"),
-            sqlite_where=sa.text("status = 'running'"),
-        )
         batch_op.drop_index(
             "ix_step_leases",
             postgresql_where=sa.text("status = 'running'"),
@@ -746,12 +779,15 @@ def downgrade() -> None:
         )
 
     op.drop_table("step")
+    with op.batch_alter_table("run_tag", schema=None) as batch_op:
+        batch_op.drop_index("ix_run_tag_newest")
+
+    op.drop_table("run_tag")
     with op.batch_alter_table("hook", schema=None) as batch_op:
         batch_op.drop_index("uq_hook_token")
         batch_op.drop_index("ix_hook_step")
 
     op.drop_table("hook")
-    op.drop_table("event")
     op.drop_table("type_state")
     op.drop_table("totals")
     with op.batch_alter_table("server", schema=None) as batch_op:
@@ -779,15 +815,22 @@ def downgrade() -> None:
             postgresql_where=sa.text("idempotency_key IS NOT NULL"),
             sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         )
-        batch_op.drop_index("ix_run_type_status")
         batch_op.drop_index("ix_run_type")
-        batch_op.drop_index("ix_run_status")
+        batch_op.drop_index(
+            "ix_run_status",
+            postgresql_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+            sqlite_where=sa.text("status IN ('completed', 'failed', 'cancelled')"),
+        )
         batch_op.drop_index(
             "ix_run_retries",
             postgresql_where=sa.text("retry_of IS NOT NULL"),
             sqlite_where=sa.text("retry_of IS NOT NULL"),
         )
-        batch_op.drop_index("ix_run_resource")
+        batch_op.drop_index(
+            "ix_run_resource",
+            postgresql_where=sa.text("resource_id IS NOT NULL"),
+            sqlite_where=sa.text("resource_id IS NOT NULL"),
+        )
         batch_op.drop_index(
             "ix_run_parent",
             postgresql_where=sa.text("parent_run_id IS NOT NULL"),
@@ -799,6 +842,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
         )
         batch_op.drop_index("ix_run_newest")
+        batch_op.drop_index(
+            "ix_run_late",
+            postgresql_where=sa.text("started_at - created_at > 60000"),
+            sqlite_where=sa.text("started_at - created_at > 60000"),
+        )
         batch_op.drop_index(
             "ix_run_expected",
             postgresql_where=sa.text("expect_since IS NOT NULL"),
@@ -827,6 +875,7 @@ def downgrade() -> None:
 
     op.drop_table("lock")
     op.drop_table("intent")
+    op.drop_table("event")
     op.drop_table("bmc_gate")
     op.drop_table("beat")
     with op.batch_alter_table("api_request", schema=None) as batch_op:

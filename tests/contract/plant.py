@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.record import tables
+from app.record import runs, tables
 from app.services import keys
 from app.services.world import World
 
@@ -36,7 +36,7 @@ def plant_run(world: World, run_id: str, **changes: Any) -> str:
         "started_at": T0,
         "eta_ms": 60_000,
     }
-    world.db.write(lambda tx: tx.execute(insert(tables.run), {"tenant_id": tx.tenant, **given, **changes}))
+    world.db.write(lambda tx: runs.insert_run(tx, {**given, **changes}))
     return run_id
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.record import listing, metrics, requests, tables
-from app.record.listing import RunFilters, ServerFilters
-from app.record.metrics import Period
+from app.api.metrics.numbers import measured
+from app.record import listing, requests, runlist, runs, tables
+from app.record.listing import ServerFilters
 from app.record.paging import EXACT_TOTAL, Window
+from app.record.runlist import RunFilters
 from app.record.session import Database, Tx
 
 SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
@@ -37,13 +38,18 @@ def run_row(run_id: str, **changes: Any) -> dict[str, Any]:
 
 def plant(db: Database, *rows: dict[str, Any]) -> None:
     """Store runs."""
-    db.write(lambda tx: tx.execute(insert(tables.run), list(rows)))
+
+    def work(tx: Tx) -> None:
+        for row in rows:
+            runs.insert_run(tx, row)
+
+    db.write(work)
 
 
 def found(db: Database, **filters: Any) -> list[str]:
     """The ids of the runs that match."""
     wanted = RunFilters(**filters)
-    return [row["id"] for row in db.read(lambda tx: listing.list_runs(tx, wanted, Window())).rows]
+    return [row["id"] for row in db.read(lambda tx: runlist.list_runs(tx, wanted, Window())).rows]
 
 
 def test_a_tag_is_found_as_a_whole_and_not_as_a_part(db: Database) -> None:
@@ -80,7 +86,7 @@ def test_since_finds_what_was_created_before_and_began_later(db: Database) -> No
 def test_a_total_beyond_ten_thousand_is_an_estimate_that_is_near(db: Database) -> None:
     rows = [run_row(f"run_{n:05}", created_at=T0 + n * 1000) for n in range(EXACT_TOTAL + 2_000)]
     plant(db, *rows)
-    page = db.read(lambda tx: listing.list_runs(tx, RunFilters(), Window(limit=1)))
+    page = db.read(lambda tx: runlist.list_runs(tx, RunFilters(), Window(limit=1)))
     assert page.estimated
     assert abs(page.total - len(rows)) < len(rows) * 0.05
 
@@ -89,10 +95,9 @@ def test_times_are_nearest_rank_by_type_and_overall(db: Database) -> None:
     ended = {"status": "completed", "started_at": T0}
     plant(db, *(run_row(f"run_{n}", completed_at=T0 + n * 100, **ended) for n in range(1, 11)))
     plant(db, run_row("run_x", type="server.provision", completed_at=T0 + 5_000, **ended))
-    period = Period(since=T0, until=T0 + 10_000)
-    overall = db.read(lambda tx: metrics.durations(tx, period, by_type=False))[None]
-    by_type = db.read(lambda tx: metrics.durations(tx, period, by_type=True))
-    assert overall == {"p50Ms": 600, "p90Ms": 1000, "p99Ms": 5000, "avgMs": 955}
+    numbers = db.read(lambda tx: measured(tx, {"since": T0, "until": T0 + 10_000}))
+    by_type = {one["type"]: one["timing"] for one in numbers["byType"]}
+    assert numbers["timing"] == {"p50Ms": 600, "p90Ms": 1000, "p99Ms": 5000, "avgMs": 955}
     assert by_type["server.inspect"] == {"p50Ms": 500, "p90Ms": 900, "p99Ms": 1000, "avgMs": 550}
     assert set(by_type["server.provision"].values()) == {5000}
 
@@ -101,8 +106,8 @@ def test_reasons_of_failure_come_by_number_and_then_by_code(db: Database) -> Non
     codes = ("B", "A", "C", "C", None)
     ended = {"status": "failed", "completed_at": T0 + 1}
     plant(db, *(run_row(f"run_{n}", error_code=code, **ended) for n, code in enumerate(codes)))
-    reasons = db.read(lambda tx: metrics.failures(tx, Period(since=T0, until=T0 + 10)))
-    assert [(row["code"], row["count"]) for row in reasons] == [
+    numbers = db.read(lambda tx: measured(tx, {"since": T0, "until": T0 + 10}))
+    assert [(row["code"], row["count"]) for row in numbers["failureReasons"]] == [
         ("C", 2),
         ("A", 1),
         ("B", 1),

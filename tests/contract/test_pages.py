@@ -62,7 +62,7 @@ def test_a_silent_reconciler_is_reported(
 
 def test_prometheus_gets_numbers_from_sql_without_ids(client: FlaskClient, world: World) -> None:
     plant_run(world, "run_secret_id", type="server.inspect", status="running", expect_since=1)
-    row = {"tenant_id": world.db.tenant, "type": "server.inspect", "status": "completed"}
+    row = {"tenant_id": world.db.tenant, "type": "server.inspect", "status": "completed", "slot": 0}
     world.db.write(lambda tx: tx.execute(insert(tables.totals), {**row, "runs": 3, "duration_ms": 4500}))
     beat(world, 2_000)
     text = client.get("/metrics").get_data(as_text=True)

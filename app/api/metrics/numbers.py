@@ -1,6 +1,7 @@
-"""Metrics from their rows (contract 1, A.7)."""
+"""Metrics from the endings of a period (contract 1, A.7)."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.clock import rfc3339
@@ -9,7 +10,7 @@ from app.record.metrics import Period, Row
 from app.record.session import Tx
 
 WINDOW_MS = 30 * 86_400_000
-TIMES = ("p50Ms", "p90Ms", "p99Ms", "avgMs")
+PERCENTS = (50, 90, 99)
 
 
 def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,30 +18,28 @@ def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
     until = query.get("until", tx.now)
     period = Period(since=query.get("since", until - WINDOW_MS), until=until, type=query.get("type"))
     endings = metrics.endings(tx, period)
-    overall = metrics.durations(tx, period, by_type=False).get(None, {})
     found = {
         "type": period.type,
         "period": {"from": rfc3339(period.since), "to": rfc3339(period.until)},
-        "summary": _summary(endings),
-        "timing": _timing(overall),
-        "failureReasons": metrics.failures(tx, period),
+        **_counts_and_times(endings),
+        "failureReasons": _reasons(endings),
     }
-    return found if period.type is not None else {**found, "byType": _by_type(tx, period, endings)}
+    return found if period.type is not None else {**found, "byType": _by_type(endings)}
 
 
-def _by_type(tx: Tx, period: Period, endings: list[Row]) -> list[dict[str, Any]]:
-    durations = metrics.durations(tx, period, by_type=True)
-    return [
-        {
-            "type": name,
-            "summary": _summary(row for row in endings if row["type"] == name),
-            "timing": _timing(durations.get(name, {})),
-        }
-        for name in sorted({row["type"] for row in endings})
-    ]
+def _by_type(endings: Sequence[Row]) -> list[dict[str, Any]]:
+    types: dict[str, list[Row]] = {}
+    for row in endings:
+        types.setdefault(row["type"], []).append(row)
+    return [{"type": name, **_counts_and_times(rows)} for name, rows in sorted(types.items())]
 
 
-def _summary(endings: Iterable[Row]) -> dict[str, Any]:
+def _counts_and_times(endings: Sequence[Row]) -> dict[str, Any]:
+    took = sorted(ms for row in endings for ms in row["took"] or ())
+    return {"summary": _summary(endings), "timing": _timing(took)}
+
+
+def _summary(endings: Sequence[Row]) -> dict[str, Any]:
     counts = {"completed": 0, "failed": 0, "cancelled": 0}
     for row in endings:
         counts[row["status"]] += row["runs"]
@@ -48,5 +47,18 @@ def _summary(endings: Iterable[Row]) -> dict[str, Any]:
     return {"total": total, **counts, "successRate": round(counts["completed"] / total, 2) if total else None}
 
 
-def _timing(found: Mapping[str, int]) -> dict[str, int | None]:
-    return {name: found.get(name) for name in TIMES}
+def _timing(took: Sequence[int]) -> dict[str, int | None]:
+    """Percentiles by nearest rank, and the mean, of sorted milliseconds."""
+    ranks = {f"p{percent}Ms": (len(took) * percent + 99) // 100 - 1 for percent in PERCENTS}
+    times = {name: took[rank] if took else None for name, rank in ranks.items()}
+    return {**times, "avgMs": round(sum(took) / len(took)) if took else None}
+
+
+def _reasons(endings: Sequence[Row]) -> list[dict[str, Any]]:
+    """Why runs failed, the most frequent first."""
+    counts = Counter[str]()
+    for row in endings:
+        if row["code"] is not None:
+            counts[row["code"]] += row["runs"]
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"code": code, "count": count} for code, count in ordered]

@@ -6,9 +6,9 @@ from app.api import envelope, versions
 from app.api.context import world
 from app.domain.errors import NotFound
 from app.engine import operate
-from app.record import listing, metrics, runs
-from app.record.listing import RunFilters
+from app.record import metrics, runlist, runs
 from app.record.paging import Page, Window
+from app.record.runlist import RunFilters
 from app.record.session import Tx
 from app.services import present
 
@@ -43,8 +43,8 @@ def page(filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
 
 
 def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
-    found = listing.list_runs(tx, filters, window)
-    steps = listing.steps_of(tx, [run["id"] for run in found.rows])
+    found = runlist.list_runs(tx, filters, window)
+    steps = runlist.brief_steps(tx, [run["id"] for run in found.rows])
     return found, [present.run_summary(run, steps[run["id"]], now=tx.now) for run in found.rows]
 
 
@@ -61,7 +61,7 @@ def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
         found,
         runs.all_steps(tx, run_id),
         now=tx.now,
-        retried_by=listing.retries_of(tx, run_id),
+        retried_by=runlist.retries_of(tx, run_id),
         usual_ms=metrics.usual_step_ms(tx, found["type"]),
         operator_actions=operate.allowed_actions(found["status"]),
     )

@@ -24,7 +24,7 @@ from app.api.runs.schemas import (
     StateQuery,
 )
 from app.domain.errors import ValidationFailed
-from app.record.listing import RunFilters
+from app.record.runlist import RunFilters
 from app.services import present
 from app.services import runs as service
 from app.services.runs import Order

@@ -6,6 +6,9 @@ the statuses that the question asks for.
 
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
+    ENDED,
+    LATE,
+    LATE_MS,
     OPEN,
     event,
     hook,
@@ -14,6 +17,7 @@ from app.record.tables.runs import (
     lock_fence,
     lock_waiter,
     run,
+    run_tag,
     step,
     timer,
     totals,
@@ -24,6 +28,9 @@ from app.record.tables.service import api_key, api_request, beat, meta
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
 __all__ = [
+    "ENDED",
+    "LATE",
+    "LATE_MS",
     "OPEN",
     "api_key",
     "api_request",
@@ -41,6 +48,7 @@ __all__ = [
     "metadata",
     "pool",
     "run",
+    "run_tag",
     "server",
     "step",
     "subscription",

@@ -5,6 +5,10 @@ from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer,
 from app.record.tables.columns import flag, json, moment, number, partial, table, words
 
 OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
+ENDED = "status IN ('completed', 'failed', 'cancelled')"
+LATE_MS = 60_000
+LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
+_THEN = ("created_at", "id", "type", "resource_type", "started_at")
 
 run = table(
     "run",
@@ -43,12 +47,14 @@ run = table(
     moment("created_at"),
     moment("started_at"),
     moment("completed_at"),
-    Index("ix_run_newest", "tenant_id", "created_at", "id"),
-    Index("ix_run_status", "tenant_id", "status", "created_at", "id"),
-    Index("ix_run_type", "tenant_id", "type", "created_at", "id"),
-    Index("ix_run_type_status", "tenant_id", "type", "status", "created_at", "id"),
-    Index("ix_run_resource", "tenant_id", "resource_type", "resource_id", "created_at", "id"),
-    Index("ix_run_actor", "tenant_id", "triggered_by", "created_at", "id"),
+    # For lists, newest first; what follows the id saves looking at the row.
+    Index("ix_run_newest", "tenant_id", "created_at", "id", "type", "resource_type", "started_at"),
+    Index("ix_run_type", "tenant_id", "type", "created_at", "id", "status", "started_at"),
+    partial("ix_run_status", "tenant_id", "status", *_THEN, where=ENDED),
+    Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "status"),
+    partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
+    partial("ix_run_open", "tenant_id", *_THEN, "status", where=OPEN),
+    partial("ix_run_late", "tenant_id", "started_at", "created_at", where=LATE),
     partial("ix_run_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
     partial(
         "uq_run_idempotency", "tenant_id", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
@@ -58,10 +64,24 @@ run = table(
     ),
     partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
     partial("ix_run_parent", "tenant_id", "parent_run_id", where="parent_run_id IS NOT NULL"),
-    partial("ix_run_ended", "tenant_id", "completed_at", "type", "status", where="completed_at IS NOT NULL"),
-    partial("ix_run_open", "tenant_id", "created_at", "id", where=OPEN),
+    partial(
+        "ix_run_ended",
+        *("tenant_id", "completed_at", "type", "status", "started_at", "error_code"),
+        where="completed_at IS NOT NULL",
+    ),
     key=("id",),
     postgresql_with={"fillfactor": "80"},
+)
+
+run_tag = table(
+    "run_tag",
+    words("run_id", null=False),
+    words("tag", null=False),
+    words("type", null=False),  # Of the run, as is its time: counting looks at no run.
+    moment("created_at"),
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    Index("ix_run_tag_newest", "tenant_id", "tag", "created_at", "run_id", "type"),
+    key=("run_id", "tag"),
 )
 
 step = table(
@@ -108,15 +128,13 @@ step = table(
     moment("started_at"),
     moment("completed_at"),
     ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
-    Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
     partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
     partial("ix_step_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
-    partial("ix_step_task", "tenant_id", "task_id", where="status = 'running'"),
     key=("run_id", "phase", "key"),
     postgresql_with={"fillfactor": "70"},
 )
 
-event = table(
+event = table(  # Without a foreign key: the run that numbers an event is written with it, always.
     "event",
     words("run_id", null=False),
     Column("seq", Integer, nullable=False),
@@ -127,7 +145,6 @@ event = table(
     words("actor"),
     json("payload"),
     moment("at"),
-    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
     key=("run_id", "seq"),
 )
 

@@ -1,0 +1,159 @@
+"""The list of runs.
+
+Each filter is answered by an index that also holds what the other filters look at, so that counting ten
+thousand matches touches no row: see the indexes in `app.record.tables.runs`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
+
+from app.domain.states import API_STATUS, API_WORDS
+from app.record.paging import Page, Window, page
+from app.record.session import Tx
+from app.record.tables import ENDED, LATE, LATE_MS, OPEN, run, run_tag, step
+
+WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
+OPEN_WORDS = ("pending", "running")
+STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
+
+Row = dict[str, Any]
+_SHOWN = [
+    *(run.c.id, run.c.type, run.c.status, run.c.resource_type, run.c.resource_id, run.c.triggered_by),
+    *(run.c.created_at, run.c.started_at, run.c.completed_at, run.c.waiting_on, run.c.expect_since),
+    *(run.c.error_code, run.c.error_message, run.c.error_step, run.c.retry_of, run.c.tags),
+]
+_BRIEF_STEP = [
+    *(step.c.run_id, step.c.key, step.c.phase, step.c.status, step.c.queue),
+    *(step.c.first_started_at, step.c.completed_at),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFilters:
+    """What narrows a list of runs; all given ones must hold (contract 1, A.4)."""
+
+    type: str | None = None
+    status: str | None = None  # One of the five words.
+    resource_type: str | None = None
+    resource_id: str | None = None
+    triggered_by: str | None = None
+    since: int | None = None  # Started, or else created, at or after.
+    until: int | None = None  # Started, or else created, before.
+    retry_of: str | None = None
+    waiting: bool | None = None
+    tags: tuple[str, ...] = ()
+
+
+def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
+    """Which runs are there? Their rows hold what lists show of a run."""
+    own = _own(tx, filters)
+    if not filters.tags:
+        where = [run.c.tenant_id == tx.tenant, *_common(tx, run, filters), *own]
+        return page(tx, run, where, window, columns=_SHOWN)
+    where = [*_tagged(tx, filters.tags), *_common(tx, run_tag, filters)]
+    if own:
+        where += [run.c.tenant_id == tx.tenant, run.c.id == run_tag.c.run_id, *own]
+    newest = (run_tag.c.created_at, run_tag.c.run_id)
+    return page(tx, run, where, window, columns=_SHOWN, newest=newest)
+
+
+def brief_steps(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """What lists show of the steps of these runs, in order, forward before undo."""
+    found: dict[str, list[Row]] = {run_id: [] for run_id in run_ids}
+    if run_ids:
+        where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids))
+        order = (step.c.run_id, step.c.phase.desc(), step.c.ordinal)
+        for row in tx.rows(select(*_BRIEF_STEP).where(*where).order_by(*order)):
+            found[row["run_id"]].append(row)
+    return found
+
+
+def retries_of(tx: Tx, run_id: str) -> list[str]:
+    """Which runs retried this one, oldest first? Sorted here: by itself SQLite would walk all ids for it."""
+    where = (run.c.tenant_id == tx.tenant, run.c.retry_of == run_id)
+    return sorted(row["id"] for row in tx.rows(select(run.c.id).where(*where)))
+
+
+def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[bool]]:
+    """The conditions on what both a run and its tags say."""
+    type_, created = table.c.type, table.c.created_at
+    where = [type_.not_like("sync.%") if filters.type is None else type_ == filters.type]
+    if filters.since is not None:
+        where.append(created >= _oldest_since(tx, filters.since))
+    if filters.until is not None:
+        where.append(created < filters.until)  # No run starts before it is created.
+    return where
+
+
+def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
+    """The conditions on what a run alone says."""
+    equal = {
+        run.c.resource_type: filters.resource_type,
+        run.c.resource_id: filters.resource_id,
+        run.c.triggered_by: filters.triggered_by,
+    }
+    where = [column == value for column, value in equal.items() if value is not None]
+    where += _status(filters.status) if filters.status else []
+    if filters.since is not None:
+        where.append(or_(run.c.created_at >= filters.since, run.c.started_at >= filters.since))
+    if filters.until is not None:
+        where.append(func.coalesce(run.c.started_at, run.c.created_at) < filters.until)
+    if filters.retry_of is not None:
+        found = retries_of(tx, filters.retry_of)  # A few ids, rather than a walk by age.
+        where.append(run.c.id.in_(found) if found else false())
+    if filters.waiting is not None:
+        where += _waiting(tx, filters.waiting)
+    return where
+
+
+def _status(word: str) -> list[ColumnElement[bool]]:
+    if word not in OPEN_WORDS:
+        return [_words(ENDED), run.c.status == literal(word, literal_execute=True)]
+    others = [status for open_ in OPEN_WORDS if open_ != word for status in STATUSES_OF[open_]]
+    return [_words(OPEN), run.c.status.not_in(others)]
+
+
+def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
+    # A JSON column may hold nothing, or the JSON value null.
+    said = func.coalesce(cast(run.c.waiting_on, Text), "null") != "null"
+    overdue = func.coalesce(run.c.expect_since, tx.now) < tx.now - WAITS_AFTER_MS
+    stands = or_(said, overdue)
+    return [_words(OPEN), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]
+
+
+def _words(condition: str) -> ColumnElement[bool]:
+    """The very words of a partial index, so that it answers."""
+    words: ColumnElement[bool] = text(condition)  # type: ignore[assignment]
+    return words
+
+
+def _oldest_since(tx: Tx, since: int) -> int:
+    """No run that began at or after `since` was created before this: where the walk by age may stop."""
+    late = (run.c.tenant_id == tx.tenant, _words(LATE), run.c.started_at >= since)
+    first = tx.value(select(func.min(run.c.created_at)).where(*late))
+    return since - LATE_MS if first is None else min(since - LATE_MS, int(first))
+
+
+def _tagged(tx: Tx, tags: Sequence[str]) -> list[ColumnElement[bool]]:
+    where = [run_tag.c.tenant_id == tx.tenant, run_tag.c.tag == tags[0]]
+    for tag in tags[1:]:
+        other = run_tag.alias()
+        same = (other.c.tenant_id == tx.tenant, other.c.run_id == run_tag.c.run_id, other.c.tag == tag)
+        where.append(exists().where(*same))
+    return where
