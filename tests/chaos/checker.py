@@ -34,6 +34,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     rest.counted,
     rest.exclusive,
     rest.rung,
+    recovery.away,
 )
 
 

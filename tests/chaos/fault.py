@@ -37,6 +37,10 @@ BOTH = (POSTGRES, SQLITE)
 # recover from a fault of the database before it is over, so recovery times count from its end.
 Scope = Literal["process", "broker", "database", "site"]
 
+# How often a fault strikes: kills every 2 s, freezes every 5 s, demands (poison, races, …) every 3 s, what
+# concerns everybody every 8 s.
+Rhythm = Literal["kill", "freeze", "demand", "weather"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -72,6 +76,16 @@ class Fault(ABC):
     alone: ClassVar[bool] = False  # Whether no other fault may be under way at the same time.
     smoke: ClassVar[bool] = True  # Whether it belongs to the short campaign as well.
     needs: ClassVar[Setting] = Setting()
+    beat: ClassVar[Rhythm | None] = None  # None: by scope and duration.
+
+    @property
+    def rhythm(self) -> Rhythm:
+        """How often it strikes."""
+        if self.beat is not None:
+            return self.beat
+        if self.scope != "process" or self.alone:
+            return "weather"
+        return "freeze" if self.lasts_s[1] else "kill"
 
     @abstractmethod
     def strike(self, site: "Site", rng: Random) -> Injection | None:
@@ -104,7 +118,7 @@ def register(kind: F) -> F:
 
 def faults(backend: str | None = None) -> dict[str, Fault]:
     """All faults by name, or those of one backend; imports every module that may register one."""
-    for package in ("tests.chaos.faults", "tests.chaos.points"):
+    for package in ("tests.chaos.faults", "tests.chaos.points", "tests.chaos.demands"):
         try:
             found = importlib.import_module(package)
         except ModuleNotFoundError as error:

@@ -77,7 +77,7 @@ class Site:
         self.store: KeyValue = new_valkey() if backend == SQLITE else new_redis()
         self._hosts, self._reconcilers = hosts, reconcilers
         self._keeper: subprocess.Popen[bytes] | None = None
-        self.stopping = False  # Whether the site is being taken down on purpose.
+        self.crowd: Any = None  # Who uses the site, a `tests.chaos.workload.crowd.Crowd`, once there is one.
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(folder / LEDGER)
 
@@ -123,7 +123,6 @@ class Site:
 
     def close(self) -> None:
         """Stop everything, killing what is left, and remove the servers; the folder stays as evidence."""
-        self.stopping = True
         if self._keeper is not None:
             family = self.family()
             self._keeper.send_signal(signal.SIGTERM)

@@ -7,7 +7,7 @@ from app.domain.states import TERMINAL, Step
 from tests.chaos.checks.evidence import Evidence, Finding, Row
 
 NOTED = ("did", "undid")  # The effects that settle a step of each phase.
-NO_LINE = frozenset({"job"})  # Whose undo leaves a line only when there was something to stop.
+HAPPENED = ("did", "began", "died")  # What there is to undo.
 
 
 def intended(evidence: Evidence) -> Iterator[Finding]:
@@ -46,8 +46,6 @@ def happened(evidence: Evidence) -> Iterator[Finding]:
         if row["status"] != Step.COMPLETED or row["kind"] in ("group", "map") or row["reused_from"]:
             continue
         effect = "did" if row["phase"] == "forward" else "undid"
-        if row["phase"] == "comp" and (row["undoes"] or "").split("-")[0] in NO_LINE:
-            continue
         if not evidence.effects_of(row, effect):
             what = f"{row['phase']} step completed, and nothing happened"
             yield Finding(number="I8", run_id=row["run_id"], step=row["key"], what=what)
@@ -86,7 +84,7 @@ def undone(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _undone(evidence: Evidence, run: Row, row: Row, undo: Row | None) -> Iterator[Finding]:
-    did = bool(evidence.effects_of(row, "did")) and not row["reused_from"]
+    did = any(evidence.effects_of(row, effect) for effect in HAPPENED) and not row["reused_from"]
     gone = undo is not None and bool(evidence.effects_of(undo, "undid"))
     where = {"run_id": run["id"], "step": row["key"]}
     if run["status"] == "completed" and (gone or undo is not None):

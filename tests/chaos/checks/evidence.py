@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.sql.schema import Table
 
+from app.record.metrics import ended_totals
 from app.record.session import Database, Tx
-from app.record.tables import event, lock, lock_waiter, run, step, timer, totals
+from app.record.tables import event, lock, lock_waiter, run, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
 from tests.chaos.workload.client import Request
@@ -83,15 +84,9 @@ def collect(db: Database, **others: Any) -> Evidence:
         events=_by_run(_all(db, event, "run_id", "seq")),
         locks=_all(db, lock, "resource"),
         tickets=_all(db, lock_waiter, "resource", "ticket"),
-        totals=_all(db, totals, "type", "status"),
+        totals=db.read(ended_totals, patience_s=30),
         **others,
     )
-
-
-def open_timers(db: Database) -> int:
-    """How many timers are still armed."""
-    armed = select(timer.c.id).where(timer.c.fired_at.is_(None), timer.c.cancelled_at.is_(None))
-    return len(db.read(lambda tx: tx.rows(armed)))
 
 
 def _all(db: Database, table: Table, *order: str) -> list[dict[str, Any]]:

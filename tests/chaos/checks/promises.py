@@ -47,17 +47,11 @@ def answered(evidence: Evidence) -> Iterator[Finding]:
         if crashes:
             said = crashes[0].said
             yield Finding(number="500", run_id=one.run_id, what=f"{one.kind} {one.path}: {said}")
-        if (
-            one.replies
-            and one.status not in ANSWERS[one.kind]
-            and not (one.kind == "act" and one.status in (0, 503))
-        ):
-            last = one.replies[-1]
-            yield Finding(
-                number="I1",
-                run_id=one.run_id,
-                what=f"{one.kind} {one.path} ended with {last.status} {last.said} after {len(one.replies)} tries",
-            )
+        wanted = ANSWERS[one.kind] | ({0, 503} if one.kind == "act" else set())  # The operator comes again.
+        if one.replies and one.status not in wanted:
+            last, tries = one.replies[-1], len(one.replies)
+            what = f"{one.kind} {one.path} ended with {last.status} {last.said} after {tries} tries"
+            yield Finding(number="I1", run_id=one.run_id, what=what)
 
 
 def ended(evidence: Evidence) -> Iterator[Finding]:
@@ -113,10 +107,10 @@ def _fan_out_fails(kind: str, given: Row) -> bool:
 
 
 def _may_be_blind(row: Row, one: Row) -> bool:
-    unknown = (one["payload"] or {}).get("error", {}).get("code") == BLIND
+    unknown = bool((one["payload"] or {}).get("error", {}).get("code") == BLIND)
     if row["type"] == "chaos.once":
         return unknown and bool(row["input"]["blind"])
-    return unknown and row["type"] == "server.lifecycle" and one["step"] == "hard-reset"
+    return unknown and (row["type"], one["step"]) == ("server.lifecycle", "hard-reset")
 
 
 def _order(row: Row) -> int:

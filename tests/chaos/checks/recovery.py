@@ -6,6 +6,7 @@ nobody can recover while the database or the broker is away, from the end of suc
 """
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ EXPECTING = frozenset(
     {"step.ready", "step.completed", "step.compensated", "lock.granted", "run.compensating", "run.created"}
 )
 STANDS_MS = 1_000  # A message that takes longer than this has been lost or delayed.
+BACK_MS = 10_000
 P99_OVER_MS, MAX_OVER_MS = 3_000, 10_000  # What recovery may take beyond the lease.
 
 
@@ -40,13 +42,20 @@ class Times:
     max_ms: int
 
 
+NONE = Times(hits=0, p50_ms=0, p99_ms=0, max_ms=0)
+
+
 def recoveries(evidence: Evidence) -> list[Recovery]:
     """Every recovery in the log."""
+    faults = sorted((one.at, one.until or one.at) for one in evidence.injections)
     outages = sorted((one.at, one.until or one.at) for one in evidence.injections if one.scope != "process")
     found = []
     for run_id, events in evidence.events.items():
         if evidence.runs[run_id]["created_at"] >= evidence.calm_until:
-            found += [*_lost_attempts(run_id, events, outages), *_lost_messages(run_id, events, outages)]
+            found += [
+                *_lost_attempts(run_id, events, outages),
+                *_lost_messages(run_id, events, outages, faults),
+            ]
     return found
 
 
@@ -54,6 +63,33 @@ def times(found: Sequence[Recovery]) -> Times:
     """Their distribution."""
     took = sorted(one.took_ms for one in found) or [0]
     return Times(hits=len(found), p50_ms=_part(took, 0.5), p99_ms=_part(took, 0.99), max_ms=took[-1])
+
+
+def service(evidence: Evidence) -> list[int]:
+    """For every fault of the database: how long after its end the first new run was accepted."""
+    taken = sorted(
+        reply.at
+        for one in evidence.requests
+        if one.kind == "start"
+        for reply in one.replies
+        if reply.status == 202
+    )
+    found = []
+    for one in evidence.injections:
+        if one.scope in ("database", "site") and one.until is not None:
+            place = bisect_left(taken, one.until)
+            if place < len(taken):
+                found.append(taken[place] - one.until)
+    return found
+
+
+def away(evidence: Evidence) -> Iterator[Finding]:
+    """The target: the service is normal again within 10 s after the database is."""
+    for took in service(evidence):
+        if took > BACK_MS:
+            yield Finding(
+                number="service", what=f"the first run was accepted {took} ms after the database was back"
+            )
 
 
 def slow(evidence: Evidence, found: Sequence[Recovery]) -> Iterator[Finding]:
@@ -87,7 +123,7 @@ def _lost_attempts(
 
 
 def _lost_messages(
-    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]]
+    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]], faults: Sequence[tuple[int, int]]
 ) -> Iterator[Recovery]:
     """From an event that expected a message to the next one, where the run stood still for long."""
     for one, following in itertools.pairwise(events):
@@ -97,8 +133,13 @@ def _lost_messages(
         if following["type"] in ("hook.executed", "run.cancel_requested", "operator.action"):
             continue
         took = following["at"] - _since(one["at"], following["at"], outages)
-        if took >= STANDS_MS:
+        if took >= STANDS_MS and _struck(one["at"], following["at"], faults):
             yield Recovery(run_id=run_id, step=following["step"], why="message", took_ms=took, at=one["at"])
+
+
+def _struck(began: int, ended: int, faults: Sequence[tuple[int, int]]) -> bool:
+    """Whether any fault was under way in between."""
+    return any(at < ended and until > began for at, until in faults)
 
 
 def _since(began: int, ended: int, outages: Sequence[tuple[int, int]]) -> int:

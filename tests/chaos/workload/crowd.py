@@ -38,7 +38,7 @@ class Crowd:
         self._threads = threads
         self._numbers = count(1)
         self._lock = threading.Lock()
-        self._limit = 0
+        self._limit = self._asked = 0
         self._done = threading.Event()
         self._workers: list[threading.Thread] = []
         self._beside: list[threading.Thread] = []
@@ -60,6 +60,11 @@ class Crowd:
         """Ask for nothing more; what is under way goes on."""
         with self._lock:
             self._limit = 0
+
+    @property
+    def asked(self) -> int:
+        """How many runs were asked for."""
+        return self._asked
 
     @property
     def busy(self) -> bool:
@@ -145,7 +150,7 @@ class Crowd:
                 if self._limit <= 0:
                     return
                 self._limit -= 1
-                number = next(self._numbers)
+                self._asked = number = next(self._numbers)
                 self.open += 1
             self.start_run(self.mix.order(number))
 

@@ -5,11 +5,9 @@ from random import Random
 from typing import Any
 
 PACES = (0, 0, 1, 5, 10, 20, 50)
-FAILING = ("line", "locked", "fused", "map", "group", "job", "once")
 RESOURCES = 6
-LAST = {"line": 5, "locked": 5, "fused": 5, "group": 5, "map": 5, "job": 5, "once": 5}
-
 WEIGHTS = {"line": 30, "fused": 15, "group": 10, "map": 10, "job": 8, "locked": 12, "once": 10}
+AGAIN = {kind: "parallel" if kind == "group" else "two" for kind in WEIGHTS}  # Where a retry may begin.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +50,7 @@ class Mix:
         kind = rng.choices(list(self.weights), list(self.weights.values()))[0]
         given = _given(kind, rng)
         fails = given.get("fails", 0)
-        retry = rng.choice(["start", "two", "start"]) if fails and rng.random() < 0.25 else None
+        retry = rng.choice(["start", AGAIN[kind]]) if fails and rng.random() < 0.25 else None
         cancel = rng.randint(0, 250) if rng.random() < 0.06 else None
         return Order(
             number=number,

@@ -157,6 +157,12 @@ def job_poll(ctx: Any, ref: Any, polls: Any, hook: Any, called: Any = None) -> A
 @job.abort
 def job_abort(ctx: Any, ref: Any = None) -> None:
     """Stop the job."""
+    note(ctx, "aborted")
+
+
+@job.undo(retry=STUBBORN)
+def job_undo(ctx: Any) -> None:
+    """Back from the job, whether it was done, under way or never began."""
     note(ctx, "undid")
 
 

@@ -1,0 +1,242 @@
+"""One campaign: a site, a crowd that uses it, a storm over it, and the verdict of the checker afterwards.
+
+1. Calm: some runs without any fault, which the costs under chaos are compared with.
+2. Storm: runs without pause while faults strike by the schedule of the seed.
+3. Rest: every fault is healed, and every run that was accepted has to end.
+4. Verdict: the witnesses are heard, and whatever must not be is a finding.
+"""
+
+import shlex
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain.errors import WindlassError
+from tests.chaos import checker
+from tests.chaos.checks import effects, recovery, rest
+from tests.chaos.checks.evidence import Evidence, Finding, collect
+from tests.chaos.fault import POSTGRES, Fault, Setting, faults
+from tests.chaos.sampler import Sampler
+from tests.chaos.schedule import Beat, schedule
+from tests.chaos.site import ROOT, Site
+from tests.chaos.storm import Storm
+from tests.chaos.workload.crowd import Crowd
+from tests.chaos.workload.mix import Mix
+
+CALM_S, REST_S = 120.0, 120.0
+ENDED_WITHIN_S = 60.0  # Target: all runs have ended so long after the last fault.
+TICK_S = 0.05
+LONGEST_S = 4 * 3600.0
+SAY_EVERY_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a campaign does; with its seed it can be repeated."""
+
+    name: str
+    seed: int
+    backend: str = POSTGRES
+    runs: int = 0  # Runs under the storm; 0: as many as there is time for.
+    seconds: float = 0.0  # How long the storm lasts; 0: until all runs were asked for.
+    calm: int = 60  # Runs before it.
+    beats: tuple[Beat, ...] = ()
+    setting: Setting = field(default_factory=Setting)
+    window: int = 24  # Open runs at a time.
+    tree: Path = ROOT
+    rows: tuple[str, ...] = ()  # Rows that must have been struck; empty: all that its faults cover.
+    soak: bool = False  # Whether memory and tables are sampled and judged.
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What came out of a campaign."""
+
+    plan: Plan
+    folder: Path
+    runs: int = 0
+    effects: int = 0
+    injected: Counter[str] = field(default_factory=Counter)  # By fault.
+    rows: Counter[str] = field(default_factory=Counter)  # By row of the matrices.
+    refused: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)  # How the runs ended.
+    answers: Counter[int] = field(default_factory=Counter)  # Statuses that the client was answered with.
+    times: recovery.Times = recovery.NONE
+    service_ms: int = 0  # Longest time until a request was accepted after the database was back.
+    bells: Mapping[str, float] = field(default_factory=dict)
+    late: int = 0  # Operations with an effect after that of a newer attempt: zombies.
+    needed_operator: int = 0
+    storm_s: float = 0.0
+    ended_s: float = 0.0  # From the last heal to the end of the last run.
+    slopes: Mapping[str, float] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    @property
+    def command(self) -> str:
+        """What repeats it."""
+        words = ["scripts/chaos", *sys.argv[1:]]
+        if "--seed" not in words:
+            words += ["--seed", str(self.plan.seed)]
+        return shlex.join(words)
+
+
+def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
+    """Do what the plan says on a new site; the folder keeps the evidence."""
+    known = faults(plan.backend)
+    result = Result(plan=plan, folder=folder)
+    with Site(plan.backend, folder, tree=plan.tree, setting=plan.setting) as site:
+        crowd = Crowd(site, Mix(plan.seed), window=plan.window)
+        site.crowd = crowd
+        try:
+            return _Campaign(plan, site, crowd, known, result, say).run()
+        finally:
+            crowd.close()
+
+
+class _Campaign:
+    """The four phases."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        site: Site,
+        crowd: Crowd,
+        known: Mapping[str, Fault],
+        result: Result,
+        say: Callable[[str], None],
+    ) -> None:
+        self._plan, self._site, self._crowd, self._known = plan, site, crowd, known
+        self._result, self._say = result, say
+        self._pause = threading.Event()
+        self._sampler = Sampler(site) if plan.soak else None
+        seconds = plan.seconds or LONGEST_S
+        self._strikes = schedule(plan.seed, plan.beats, known, seconds)
+
+    def run(self) -> Result:
+        self._crowd.start()
+        self._calm()
+        storm = self._storm()
+        self._rest()
+        self._judge(storm)
+        return self._result
+
+    def _calm(self) -> None:
+        self._crowd.submit(self._plan.calm)
+        if not self._wait_for_all(CALM_S):
+            self._find("calm", f"{self._crowd.open} runs had not ended without any fault")
+        self._calm_until = self._site.db.read(lambda tx: tx.now)
+        self._say(f"calm: {self._plan.calm} runs have ended")
+
+    def _storm(self) -> Storm:
+        plan, began, told = self._plan, time.monotonic(), time.monotonic()
+        self._crowd.submit(plan.runs or sys.maxsize)
+        storm = Storm(self._site, self._known, self._strikes, seed=plan.seed, say=self._say)
+        try:
+            while self._goes_on(began):
+                storm.tend()
+                self._pause.wait(TICK_S)
+                if self._sampler is not None:
+                    self._sampler.look()
+                if time.monotonic() - told > SAY_EVERY_S:
+                    told = time.monotonic()
+                    self._say(
+                        f"{told - began:7.1f} s  {self._crowd.asked} asked for, {self._crowd.open} open"
+                    )
+        finally:
+            self._crowd.enough()
+            storm.calm()
+        self._result.storm_s = time.monotonic() - began
+        return storm
+
+    def _goes_on(self, began: float) -> bool:
+        if self._plan.seconds:
+            return time.monotonic() - began < self._plan.seconds
+        return self._crowd.busy
+
+    def _rest(self) -> None:
+        began = time.monotonic()
+        if not self._wait_for_all(REST_S):
+            self._find("lost", f"{self._crowd.open} runs had not ended {REST_S:.0f} s after the last fault")
+        self._result.ended_s = time.monotonic() - began
+        if self._result.ended_s > ENDED_WITHIN_S:
+            what = f"the last run ended {self._result.ended_s:.0f} s after the last fault"
+            self._find("late", what)
+        give_up = time.monotonic() + 10
+        while any(self._messages().values()) and time.monotonic() < give_up:
+            self._pause.wait(0.2)
+
+    def _wait_for_all(self, seconds: float) -> bool:
+        """Wait until nobody asks any more and every run has ended."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            with suppress(WindlassError, SQLAlchemyError):
+                if not self._crowd.busy and self._crowd.still_open() == 0:
+                    return True
+            self._pause.wait(0.1)
+        return False
+
+    def _judge(self, storm: Storm) -> None:
+        site, result = self._site, self._result
+        evidence = collect(
+            site.db,
+            effects=list(site.ledger.read()),
+            requests=list(self._crowd.client.log),
+            injections=storm.injections,
+            calm_until=self._calm_until,
+            lease_ms=site.settings.lease_ms,
+            poison_limit=site.settings.poison_limit,
+            redis=self._messages(),
+        )
+        _count(result, evidence, storm)
+        result.findings += checker.doctor(site.db, site.settings)
+        result.findings += checker.check(evidence)
+        result.findings += self._rows()
+        if self._sampler is not None:
+            result.slopes = self._sampler.slopes()
+            result.findings += self._sampler.judge()
+
+    def _rows(self) -> Sequence[Finding]:
+        """A row in which no fault was really injected has failed."""
+        names = {name for beat in self._plan.beats for name in beat.faults}
+        wanted = self._plan.rows or sorted({row for name in names for row in self._known[name].rows})
+        return [
+            Finding(number="row", what=f"{row}: no fault was really injected")
+            for row in wanted
+            if not self._result.rows[row]
+        ]
+
+    def _messages(self) -> dict[str, int]:
+        return checker.messages(self._site.redis, self._site.settings.redis_prefix)
+
+    def _find(self, number: str, what: str) -> None:
+        self._result.findings.append(Finding(number=number, what=what))
+
+
+def _count(result: Result, evidence: Evidence, storm: Storm) -> None:
+    """The figures of the report."""
+    result.runs, result.effects = len(evidence.runs), len(evidence.effects)
+    for one in evidence.injections:
+        result.injected[one.fault] += 1
+        result.rows.update(one.rows)
+    result.refused = storm.refused
+    result.statuses = Counter(str(row["status"]) for row in evidence.runs.values())
+    result.answers = Counter(reply.status for one in evidence.requests for reply in one.replies)
+    result.times = recovery.times(recovery.recoveries(evidence))
+    result.service_ms = max(recovery.service(evidence), default=0)
+    result.bells = rest.bells(evidence)
+    result.late = len(effects.late(evidence))
+    result.needed_operator = sum(
+        any(one["type"] == "run.blocked" for one in events) for events in evidence.events.values()
+    )

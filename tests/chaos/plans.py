@@ -1,0 +1,122 @@
+"""The campaigns by name: which faults, how often, how long, on which stack."""
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+
+from tests.chaos.campaign import Plan
+from tests.chaos.fault import POSTGRES, SQLITE, Fault, Rhythm, Setting, faults
+from tests.chaos.schedule import Beat
+
+# The rows of the two matrices that concern what is built.
+ROWS = (
+    *(f"RF{number}" for number in (*range(1, 9), *range(10, 15), 18, 20, 25, 26)),
+    *(f"DF{number}" for number in (*range(1, 8), 9, 12, *range(16, 21), 26, 27)),
+)
+RHYTHMS: Mapping[Rhythm, float] = {"kill": 2.0, "freeze": 5.0, "demand": 3.0, "weather": 8.0}
+ROW_RHYTHMS: Mapping[Rhythm, float] = {"kill": 2.0, "freeze": 4.0, "demand": 1.0, "weather": 7.0}
+CORE = frozenset({"RF1", "RF2", "RF3", "RF4", "RF5", "RF6", "RF7", "RF8", "RF11", "RF12", "DF4", "DF5"})
+SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 20.0, "weather": 90.0}
+
+
+def beats(chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS) -> tuple[Beat, ...]:
+    """The faults by rhythm."""
+    found = list(chosen)
+    return tuple(
+        Beat(every_s=every_s, faults=tuple(one.name for one in found if one.rhythm == rhythm))
+        for rhythm, every_s in rhythms.items()
+        if any(one.rhythm == rhythm for one in found)
+    )
+
+
+def joined(chosen: Iterable[Fault]) -> Setting:
+    """What all of them need a site to be started with."""
+    return reduce(
+        lambda one, other: Setting(
+            proxied=one.proxied or other.proxied,
+            inside=tuple(dict.fromkeys((*one.inside, *other.inside))),
+            env={**one.env, **other.env},
+        ),
+        (fault.needs for fault in chosen),
+        Setting(),
+    )
+
+
+def smoke(seed: int, backend: str) -> Plan:
+    """A minute: something of everything that needs no patience."""
+    chosen = [one for one in faults(backend).values() if one.smoke]
+    return Plan(
+        name="smoke",
+        seed=seed,
+        backend=backend,
+        seconds=45,
+        calm=40,
+        beats=beats(chosen),
+        setting=joined(chosen),
+        rows=("RF1", "RF2", "RF5", "RF6"),
+    )
+
+
+def full(seed: int, backend: str) -> Plan:
+    """A quarter of an hour: every row on one stack."""
+    chosen = list(faults(backend).values())
+    return Plan(
+        name="full",
+        seed=seed,
+        backend=backend,
+        seconds=13 * 60,
+        beats=beats(chosen),
+        setting=joined(chosen),
+        rows=rows_of(backend),
+    )
+
+
+def mass(seed: int, backend: str) -> Plan:
+    """The large one: a kill every 2 s, a freeze every 5 s, and what befalls Redis and the database."""
+    chosen = [one for one in faults(backend).values() if CORE & set(one.rows) and one.rhythm != "demand"]
+    return Plan(
+        name="campaign",
+        seed=seed,
+        backend=backend,
+        runs=10_000 if backend == POSTGRES else 2_000,
+        calm=100,
+        beats=beats(chosen, {**RHYTHMS, "weather": 10.0}),
+        setting=joined(chosen),
+    )
+
+
+def row(name: str, seed: int, backend: str, seconds: float = 75) -> Plan:
+    """One row alone, struck as often as it can be borne."""
+    chosen = [one for one in faults(backend).values() if name in one.rows]
+    return Plan(
+        name=name,
+        seed=seed,
+        backend=backend,
+        seconds=seconds,
+        calm=40,
+        beats=beats(chosen, ROW_RHYTHMS),
+        setting=joined(chosen),
+        rows=(name,),
+    )
+
+
+def soak(seed: int, backend: str, seconds: float) -> Plan:
+    """Hours at a low rate: what grows, grows for a reason."""
+    chosen = list(faults(backend).values())
+    return Plan(
+        name="soak",
+        seed=seed,
+        backend=backend,
+        seconds=seconds,
+        beats=beats(chosen, SOAK_RHYTHMS),
+        setting=joined(chosen),
+        window=6,
+        soak=True,
+    )
+
+
+def rows_of(backend: str) -> tuple[str, ...]:
+    """The rows that a stack can be struck by; what only the other one knows is left to it."""
+    here = {name for one in faults(backend).values() for name in one.rows}
+    other = SQLITE if backend == POSTGRES else POSTGRES
+    there = {name for one in faults(other).values() for name in one.rows}
+    return tuple(name for name in ROWS if name in here or name not in there)
