@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tests.bench import report
-from tests.bench.calibration import calibrate, slower
+from tests.bench.calibration import Foreign, calibrate, slower
 from tests.bench.profile import profile
 from tests.bench.report import Rounds
 from tests.bench.stage import Stage
@@ -50,9 +50,11 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
             for candidate in _in_turn(workloads, wanted):
                 for workload in workloads:
                     if candidate in workload.candidates:
+                        others = Foreign()
                         figures = workload.measure(candidate, round_)
                         rounds.add(workload.name, candidate, round_, figures)
-                        _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)}")
+                        title = f"round {round_} {workload.name} {candidate}"
+                        _say(f"{title}: {_shown(figures)} (foreign {others.share():.0%})")
             stage.close_session()
             rounds.calibrations[round_] = slower(before, calibrate(gauge))
             _say(f"round {round_} calibration: {rounds.calibrations[round_]}")

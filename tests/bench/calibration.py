@@ -1,19 +1,24 @@
 """How fast the machine is right now: a round trip to PostgreSQL, a durable commit, a fixed Python loop."""
 
+import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
+import psutil
 import psycopg
 
-ROUND_TRIPS, COMMITS, LOOPS = 400, 100, 3
+from tests.bench.processes import cpu_seconds
+
+BATCHES, ROUND_TRIPS, COMMITS, LOOPS = 10, 50, 100, 5
 NEAR = 1.2  # A round is quiet when it is at most this much slower than the best.
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the machine needed for the same small work; medians."""
+    """What the machine needed for the same small work; the best of some batches, as noise only adds."""
 
     select_us: float  # SELECT 1, there and back.
     commit_us: float  # One row inserted and committed, for information.
@@ -27,9 +32,10 @@ def calibrate(database_url: str) -> Calibration:
     """Measure now; takes about a quarter of a second."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS calibration (n int)")
-        select = median(_timed(lambda: connection.execute("SELECT 1").fetchone()) for _ in range(ROUND_TRIPS))
-        insert = "INSERT INTO calibration VALUES (1)"
-        commit = median(_timed(lambda: connection.execute(insert)) for _ in range(COMMITS))
+        ask = partial(connection.execute, "SELECT 1")
+        select = min(median(_timed(ask) for _ in range(ROUND_TRIPS)) for _ in range(BATCHES))
+        insert = partial(connection.execute, "INSERT INTO calibration VALUES (1)")
+        commit = median(_timed(insert) for _ in range(COMMITS))
     loop = min(_timed(_loop) for _ in range(LOOPS))
     return Calibration(select_us=select * 1e6, commit_us=commit * 1e6, loop_ms=loop * 1e3)
 
@@ -50,6 +56,24 @@ def quiet(rounds: Iterable[Calibration]) -> list[bool]:
     return [c.select_us <= NEAR * best_select and c.loop_ms <= NEAR * best_loop for c in all_]
 
 
+class Foreign:
+    """The share of the machine that others use meanwhile: all work but that of this process's tree."""
+
+    def __init__(self) -> None:
+        self._since, self._busy, self._own = time.monotonic(), _busy(), cpu_seconds([os.getpid()])
+
+    def share(self) -> float:
+        """From the beginning until now; 1 is all processors."""
+        others = _busy() - self._busy - (cpu_seconds([os.getpid()]) - self._own)
+        return max(0.0, others / (time.monotonic() - self._since) / (os.cpu_count() or 1))
+
+
+def _busy() -> float:
+    """CPU seconds of the whole machine that somebody used, the hypervisor's theft among them."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
 def _loop() -> int:
     total = 0
     for number in range(300_000):
@@ -57,7 +81,7 @@ def _loop() -> int:
     return total
 
 
-def _timed(work: object) -> float:
+def _timed(work: Callable[[], object]) -> float:
     begun = time.perf_counter()
-    work()  # type: ignore[operator]
+    work()
     return time.perf_counter() - begun

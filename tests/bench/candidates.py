@@ -5,7 +5,7 @@ a run of five steps has when every outcome is durable before the next step begin
 fewer does not record what it claims.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STEPS = 5  # Of a line.
 
@@ -29,6 +29,7 @@ class Candidate:
     steps: str = ""  # SQL: number of steps recorded as completed.
     commits: int = 0  # Writing transactions of one run, at least.
     ours: bool = False  # Runs in Windlass's own environment.
+    sqlite: bool = False  # On SQLite with synchronous=FULL; ours with the embedded Valkey.
     children: bool = False  # Whether each member of a fan-out is a run of its own.
 
     def slots_each(self, total: int | None) -> int:
@@ -63,6 +64,16 @@ DBOS = Candidate(
     ended="SELECT count(*) FROM dbos.workflow_status WHERE status = 'SUCCESS'",
     steps="SELECT count(*) FROM dbos.operation_outputs WHERE function_name LIKE '%work'",
     commits=STEPS + 2,
+)
+DBOS_SQLITE = replace(
+    DBOS,
+    name="dbos-sqlite",
+    what="DBOS on SQLite, workflows run in the process that starts them",
+    settings="journal_mode=WAL, synchronous=FULL, max_executor_threads 8",
+    drivers=1,
+    ended=DBOS.ended.replace("dbos.", ""),
+    steps=DBOS.steps.replace("dbos.", ""),
+    sqlite=True,
 )
 ALL = (
     WINDLASS,
@@ -127,4 +138,9 @@ ALL = (
         commits=3 * STEPS,
     ),
 )
-CANDIDATES = {candidate.name: candidate for candidate in ALL}
+EVERYONE = tuple(candidate.name for candidate in ALL)  # On PostgreSQL and Redis.
+SQLITE = (
+    replace(WINDLASS, name="windlass-sqlite", what="this project on SQLite and Valkey", sqlite=True),
+    DBOS_SQLITE,
+)
+CANDIDATES = {candidate.name: candidate for candidate in (*ALL, *SQLITE)}

@@ -14,7 +14,8 @@ from tests.bench.stage import Stage
 
 PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
 RATE, SECONDS = 200, 6
-TOP, LEAST = 15, 0.03  # Functions listed; branches of the tree below this share are left out.
+TOP = 15  # Functions listed.
+LEAST, TRUNK = 0.03, 0.9  # Branches of the tree below this share, and the trunk above that, are left out.
 Stack = tuple[str, ...]
 
 
@@ -36,7 +37,7 @@ class Profile:
         own, total = self._own(), self._total()
         for frame, count in own.most_common(TOP):
             lines.append(f"  {self._share(count)}  {self._share(total[frame])}  {frame}")
-        return "\n".join([*lines, "  tree (total share)", *self._tree((), 1)])
+        return "\n".join([*lines, "  tree (total share)", *self._tree(self._trunk(), 1)])
 
     def _own(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -51,12 +52,25 @@ class Profile:
                 counts[frame] += count
         return counts
 
-    def _tree(self, above: Stack, depth: int) -> Iterable[str]:
-        below: Counter[str] = Counter()
+    def _trunk(self) -> Stack:
+        """The frames that nearly every sample goes through, from the outermost on."""
+        above: Stack = ()
+        while below := self._below(above).most_common(1):
+            frame, count = below[0]
+            if count < TRUNK * self.samples:
+                break
+            above = (*above, frame)
+        return above
+
+    def _below(self, above: Stack) -> Counter[str]:
+        found: Counter[str] = Counter()
         for stack, count in self.stacks.items():
             if len(stack) > len(above) and stack[: len(above)] == above:
-                below[stack[len(above)]] += count
-        for frame, count in below.most_common():
+                found[stack[len(above)]] += count
+        return found
+
+    def _tree(self, above: Stack, depth: int) -> Iterable[str]:
+        for frame, count in self._below(above).most_common():
             if count >= LEAST * self.samples:
                 yield f"  {self._share(count)} {' ' * depth}{frame}"
                 yield from self._tree((*above, frame), depth + 1)

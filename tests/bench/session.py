@@ -7,11 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 from app.config import environment
 from tests.bench.body import Witness
 from tests.bench.candidates import STEPS, Candidate
+from tests.bench.look import Look
 from tests.bench.processes import ROOT, Running, cpu_seconds
 from tests.bench.workload import Wrong
 from tests.servers import until
@@ -24,7 +23,6 @@ CLIENTS = 4  # Threads that trigger at the same time, over all drivers.
 WARM_RUNS, WARM_S = 40, 90.0
 STALL_S = 45.0  # Nothing has happened for so long: the candidate has lost something.
 FOREVER_S = 3600.0
-WRITES = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"  # The next writing transaction.
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Session:
         self.rate = 0.0  # Steps a second, roughly, as the warming found.
         self._stage = stage
         self.witness = Witness(stage.scratch() / "witness")
-        self._look: psycopg.Connection[Any] | None = None
+        self._look: Look | None = None
         self._runs = self._steps = 0  # What must be recorded by now.
 
     def serves(self, candidate: str, slots: int | None) -> bool:
@@ -75,8 +73,7 @@ class Session:
 
     def start(self) -> None:
         """Start everything on an empty Redis and a fresh database, and warm it up."""
-        self._stage.empty_redis()
-        self.database = self._stage.migrated() if self.candidate.ours else self._stage.database()
+        self._store = self._stage.store(self.candidate)
         self._env = self._environment()
         if self.candidate.prepare:
             prepared = self._launch(self.candidate.prepare)
@@ -86,8 +83,7 @@ class Session:
             self.drivers.append(self._launch(self.candidate.driver, talks=True))
             _answer(self.drivers[-1])  # It is ready.
         self.start_workers()
-        if self.candidate.ended:
-            self._look = psycopg.connect(self.database, autocommit=True)
+        self._look = self._store.look()
         self.burst(WARM_RUNS // 2)
         self.rate = self.burst(WARM_RUNS).steps_per_second
 
@@ -114,7 +110,7 @@ class Session:
         answers = [_answer(driver) for driver in self.drivers]
         spent = self.cpu() - cpu
         self._check(before, runs * STEPS)
-        self._check_commits(self._writes() - writes, runs)
+        self._check_commits(writes, runs)
         begun = min(answer["begun"] for answer in answers)
         triggering = max(answer["triggered"] for answer in answers) - begun
         return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent)
@@ -146,7 +142,7 @@ class Session:
     def cpu(self) -> float:
         """CPU seconds of drivers, workers, Redis and PostgreSQL so far."""
         own = [running.pid for running in [*self.drivers, *self.workers]]
-        return cpu_seconds([*own, *self._stage.servers])
+        return cpu_seconds([*own, *self._store.servers])
 
     def _await(self, runs: int, steps: int, pause: float = 0.004) -> float:
         """The moment at which so many more runs are recorded as completed, and their steps have begun."""
@@ -160,8 +156,7 @@ class Session:
     def recorded(self, question: str) -> int:
         """A number that the candidate's database holds."""
         assert self._look is not None
-        row = self._look.execute(question.encode()).fetchone()
-        return int(row[0]) if row else 0
+        return self._look.ask(question)
 
     def _check(self, before: int, steps: int) -> None:
         """Every step ran, once, and is recorded."""
@@ -172,27 +167,29 @@ class Session:
             found = self.recorded(self.candidate.steps)
             raise Wrong(f"{self.candidate.name}: {found} steps are recorded, {self._steps} ran")
 
-    def _check_commits(self, writes: int, runs: int) -> None:
+    def _check_commits(self, before: int | None, runs: int) -> None:
         """Every run has as many writing transactions as its promise needs."""
-        if writes < self.candidate.commits * runs:
-            floor = self.candidate.commits
-            raise Wrong(f"{self.candidate.name}: {writes / runs:.1f} commits a run, durable are {floor}")
+        now, floor = self._writes(), self.candidate.commits
+        if now is not None and before is not None and now - before < floor * runs:
+            found = (now - before) / runs
+            raise Wrong(f"{self.candidate.name}: {found:.1f} commits a run; it needs {floor} to be durable")
 
-    def _writes(self) -> int:
-        return self._stage.ask(self._stage.postgres.url, WRITES)
+    def _writes(self) -> int | None:
+        return None if self._look is None else self._look.writes()
 
     def _environment(self) -> dict[str, str]:
         slots = self.candidate.slots_each(self.slots)
         witness = {"BENCH_WITNESS": str(self.witness.path)}
         if self.candidate.ours:
             other = {} if self.slots is None else {"worker_processes": self.slots}
-            return environment(self._stage.settings(self.database, **other), **witness)
+            settings = self._stage.settings(self._store.url, redis_url=self._store.redis_url, **other)
+            return environment(settings, **witness)
         return {
             **os.environ,
             **witness,
-            "BENCH_DATABASE": self.database,
-            "ABSURD_DATABASE_URL": self.database,
-            "BENCH_REDIS": self._stage.redis.url,
+            "BENCH_DATABASE": self._store.url,
+            "ABSURD_DATABASE_URL": self._store.url,
+            "BENCH_REDIS": self._store.redis_url,
             "BENCH_SLOTS": str(slots),
             "BENCH_STYLE": self.candidate.name,
         }

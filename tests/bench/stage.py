@@ -3,7 +3,8 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -14,11 +15,12 @@ import redis
 from app.cli.processes import programs
 from app.config import Settings, environment
 from app.record import migrate
-from tests.bench.candidates import CANDIDATES
+from tests.bench.candidates import CANDIDATES, Candidate
 from tests.bench.knowing import knowing
+from tests.bench.look import Look, PostgresLook, SqliteLook
 from tests.bench.processes import ROOT, Running
 from tests.bench.session import Session
-from tests.servers import KeyValue, Postgres, free_port, new_postgres, new_redis, remove
+from tests.servers import KeyValue, Postgres, free_port, new_postgres, new_redis, new_valkey, remove
 
 _NUMBERS = count(1)
 
@@ -38,6 +40,16 @@ class VolatileRedis(KeyValue):
         self._launch([self.binary, *options, "--save", "", "--appendonly", "no"])
 
 
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """A fresh database and an empty Redis or Valkey for one session."""
+
+    url: str  # Of the database.
+    redis_url: str
+    servers: tuple[int, ...]  # Process ids whose work belongs to the candidate's.
+    look: Callable[[], Look]
+
+
 class Stage:
     """Servers, scratch folder and sessions of one benchmark."""
 
@@ -49,18 +61,21 @@ class Stage:
         self.postgres = new_postgres(DurablePostgres)
         stock = new_redis()
         self.redis = VolatileRedis(stock.binary, stock.folder)
+        self.valkey = new_valkey()
         self._template = ""
         self._session: Session | None = None
 
     def __enter__(self) -> Self:
         self.postgres.start()
         self.redis.start()
+        self.valkey.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.close_session()
         remove(self.postgres)
         remove(self.redis)
+        remove(self.valkey)
         if not self._keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -115,15 +130,24 @@ class Stage:
         """`windlass api`; it knows the benchmark's types."""
         return self.launch(knowing(programs.api(settings)), environment(settings))
 
-    @property
-    def servers(self) -> list[int]:
-        """The process ids of Redis and PostgreSQL, whose work belongs to every candidate's."""
-        return [pid for pid in (self.redis.pid, self.postgres.pid) if pid is not None]
-
     def launch(self, argv: Sequence[str], env: Mapping[str, str], *, talks: bool = False) -> Running:
         """Any process, with a log in the stage's folder."""
         log = self.folder / f"process{next(_NUMBERS)}.log"
         return Running(argv, {**env, "PYTHONPATH": str(ROOT)}, log, talks=talks)
+
+    def store(self, candidate: Candidate) -> Store:
+        """Where a candidate keeps what it does: PostgreSQL and Redis, or SQLite and Valkey."""
+        server: KeyValue = self.valkey if candidate.sqlite else self.redis
+        with redis.Redis.from_url(server.url) as client:
+            client.flushall()
+        if not candidate.sqlite:
+            url = self.migrated() if candidate.ours else self.database()
+            pids = (server.pid, self.postgres.pid)
+            return _store(url, server, pids, lambda: PostgresLook(url))
+        file = self.scratch() / "bench.db"
+        if candidate.ours:
+            migrate.upgrade(f"sqlite:///{file}")
+        return _store(f"sqlite:///{file}", server, (server.pid,), lambda: SqliteLook(file))
 
     def scratch(self) -> Path:
         """A new folder for whoever asks."""
@@ -131,13 +155,13 @@ class Stage:
         folder.mkdir()
         return folder
 
-    def empty_redis(self) -> None:
-        """Forget all messages."""
-        with redis.Redis.from_url(self.redis.url) as client:
-            client.flushall()
-
     def ask(self, database_url: str, question: str) -> int:
         """A number from a PostgreSQL database, asked from outside."""
         with psycopg.connect(database_url, autocommit=True) as connection:
             row = connection.execute(question.encode()).fetchone()
         return 0 if row is None else int(row[0])
+
+
+def _store(url: str, server: KeyValue, pids: tuple[int | None, ...], look: Callable[[], Look]) -> Store:
+    servers = tuple(pid for pid in pids if pid is not None)
+    return Store(url=url, redis_url=server.url, servers=servers, look=look)

@@ -1,17 +1,18 @@
 """W1: throughput of runs with five steps in a row, no-ops and steps of 50 ms."""
 
+from tests.bench.candidates import EVERYONE, SQLITE
 from tests.bench.session import Burst
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure
 
-EVERYONE = ("windlass", "celery-bare", "celery-naive", "dbos-direct", "dbos-queue", "absurd", "procrastinate")
+SLOW_MS, SLOTS = 50, 8  # With slow steps every candidate may run so many at once.
 
 
 class Throughput:
     """Enough runs to keep a candidate busy for some seconds."""
 
     name = "W1"
-    candidates = EVERYONE
+    candidates = (*EVERYONE, *(candidate.name for candidate in SQLITE))
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -23,11 +24,20 @@ class Throughput:
     def measure(self, candidate: str, round_: int) -> list[Figure]:
         """One burst, as long as the candidate's own speed wants it to be."""
         session = self._stage.session(candidate)
+        suffix = "-sqlite" if session.candidate.sqlite else ""
         runs = max(60, round(session.rate / 5 * self._seconds))
-        return [_figure("throughput", session.burst(runs))]
+        figures = [_figure(f"throughput{suffix}", session.burst(runs))]
+        if not suffix and (not self._stage.quick or round_ % 2 == 0):
+            figures.append(_figure(f"throughput-{SLOW_MS}ms", self._slow(candidate)))
+        return figures
 
     def teardown(self) -> None:
         """Nothing is shared."""
+
+    def _slow(self, candidate: str) -> Burst:
+        """As many runs as eight slots can at best do in the time."""
+        runs = round(SLOTS * 1000 / SLOW_MS / 5 * self._seconds)
+        return self._stage.session(candidate, slots=SLOTS).burst(runs, ms=SLOW_MS)
 
 
 def _figure(metric: str, burst: Burst) -> Figure:

@@ -1,8 +1,8 @@
 """W2: latency of one run at a time, from its trigger to the first step's start and to its completion."""
 
+from tests.bench.candidates import EVERYONE
 from tests.bench.session import Single
 from tests.bench.stage import Stage
-from tests.bench.w1 import EVERYONE
 from tests.bench.workload import Figure
 
 
