@@ -23,11 +23,17 @@
      │   ├─ StepTimedOut              STEP_TIMED_OUT
      │   ├─ WorkerLost                WORKER_LOST
      │   ├─ OutcomeUnknown            OUTCOME_UNKNOWN
-     │   └─ BmcError                  INTERNAL_ERROR
-     │       ├─ BmcConnectionFailed   BMC_CONNECTION_FAILED
-     │       ├─ BmcAuthFailed         BMC_AUTH_FAILED
-     │       ├─ BmcRefused            BMC_REFUSED
-     │       └─ BmcUnconfirmed        BMC_UNCONFIRMED
+     │   ├─ BmcError                  INTERNAL_ERROR
+     │   │   ├─ BmcConnectionFailed   BMC_CONNECTION_FAILED
+     │   │   ├─ BmcAuthFailed         BMC_AUTH_FAILED
+     │   │   ├─ BmcRefused            BMC_REFUSED
+     │   │   └─ BmcUnconfirmed        BMC_UNCONFIRMED
+     │   └─ KubeError                 INTERNAL_ERROR
+     │       ├─ KubeUnreachable       KUBERNETES_UNREACHABLE
+     │       ├─ KubeAuthFailed        KUBERNETES_AUTH_FAILED
+     │       ├─ KubeConflict          KUBERNETES_CONFLICT
+     │       ├─ KubeRefused           KUBERNETES_REFUSED
+     │       └─ KubeQuotaExceeded     QUOTA_EXCEEDED
      └─ PlanError                     a plan that cannot be wired
 
 The class docstring is the default message; ``code`` and ``status`` are public (contract 1, A.9).
@@ -227,6 +233,44 @@ class BmcUnconfirmed(BmcError):
     """The management controller said yes, but nothing changed."""
 
     code = "BMC_UNCONFIRMED"
+
+
+class KubeError(StepError):
+    """A Kubernetes API server did not do what was asked; ``details.status`` is its answer, if any."""
+
+
+class KubeUnreachable(KubeError):
+    """The Kubernetes API server could not be reached, is overloaded, or has failed."""
+
+    code = "KUBERNETES_UNREACHABLE"
+
+
+class KubeAuthFailed(KubeError):
+    """The Kubernetes API server does not know who asks; another kubeconfig may be set meanwhile."""
+
+    code = "KUBERNETES_AUTH_FAILED"
+    nothing_happened = True
+
+
+class KubeConflict(KubeError):
+    """The object is in a state, or in hands, that do not allow this."""
+
+    code = "KUBERNETES_CONFLICT"
+    nothing_happened = True
+
+
+class KubeRefused(KubeError):
+    """The Kubernetes API server refused the request, and would do so again."""
+
+    code = "KUBERNETES_REFUSED"
+    retryable = False
+    nothing_happened = True
+
+
+class KubeQuotaExceeded(KubeRefused):
+    """The quota of the namespace is used up."""
+
+    code = "QUOTA_EXCEEDED"
 
 
 class PlanError(WindlassError):

@@ -1,0 +1,182 @@
+"""One Kubernetes API server, through the official client: few verbs, any resource, answers read by ourselves.
+
+The client's typed calls know one status an operation and lose the object that a server-side apply *creates*;
+its raw call gives us its connections, TLS and serialisation, and leaves the answer to us (`_answered`).
+"""
+
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlencode
+
+from kubernetes.client import ApiClient, Configuration
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
+
+from app.domain.errors import (
+    KubeAuthFailed,
+    KubeConflict,
+    KubeError,
+    KubeQuotaExceeded,
+    KubeRefused,
+    KubeUnreachable,
+)
+from app.domain.ownership import MANAGER
+
+Object = dict[str, Any]
+CONNECT_S, READ_S = 3.0, 15.0
+PAGE = 500  # Objects of one page of a list.
+APPLY = "application/apply-patch+yaml"  # JSON is YAML.
+
+
+class Kube:
+    """An API server and who we are to it; an access is what `app.providers.kubeconfig.cleaned` returns."""
+
+    def __init__(self, access: Mapping[str, Any]) -> None:
+        self.server = str(access["server"])
+        self._api: Any = _client(access)
+
+    def get(self, path: str) -> Object | None:
+        """One object, or None."""
+        try:
+            return self.call("GET", path)
+        except KubeRefused as error:
+            if error.details.get("status") == 404:
+                return None
+            raise
+
+    def list(self, path: str, **query: Any) -> Iterator[Object]:
+        """All objects of a collection, a page at a time; ``query`` holds selectors."""
+        more: dict[str, Any] = {}
+        while True:
+            page = self.call("GET", path, query={**query, "limit": PAGE, **more})
+            yield from page.get("items") or ()
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            more = {"continue": token}
+
+    def apply(self, path: str, content: Mapping[str, Any], *, force: bool = False) -> Object:
+        """Server-side apply as our field manager: the object as it then is.
+
+        Whatever we owned and leave out now is given up, so ``content`` is always all that we want. With a
+        ``metadata.uid`` it changes that very object and makes no new one. ``force`` takes over what others
+        have set; without it that is a `KubeConflict`.
+        """
+        query = {"fieldManager": MANAGER, "force": str(force).lower()}
+        return self.call("PATCH", path, content, query=query, type_=APPLY)
+
+    def delete(self, path: str, uid: str | None = None) -> bool:
+        """Ask for the end of an object, of that very one when its uid is given; False when there is none."""
+        body = {"preconditions": {"uid": uid}} if uid else {}
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", **body}
+        try:
+            self.call("DELETE", path, options)
+        except KubeRefused as error:
+            if error.details.get("status") == 404:
+                return False
+            raise
+        return True
+
+    def put(self, path: str, content: Mapping[str, Any]) -> None:
+        """Call a subresource that acts rather than stores."""
+        self.call("PUT", path, content)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        content: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        type_: str = "application/json",
+    ) -> Object:
+        """Any request; raises one of the Kubernetes errors of `app.domain.errors`."""
+        attempt = f"{method} {path}"
+        url = self._api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        headers = {**self._api.default_headers, "Accept": "application/json", "Content-Type": type_}
+        try:
+            answer = self._api.call_api(
+                method, url, headers, None if content is None else dict(content), None, (CONNECT_S, READ_S)
+            )
+            body = answer.read()
+        except HTTPError as error:
+            raise _unreachable(error, attempt, self.server) from error
+        return _answered(answer.status, body, answer.getheader("Retry-After"), attempt)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._api.close()
+
+
+def _client(access: Mapping[str, Any]) -> Any:
+    """The official client without its own retries, proxies and temporary files."""
+    configuration = Configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
+    configuration.proxy = None
+    configuration.retries = False
+    configuration.verify_ssl = not access.get("insecure")
+    if access.get("serverName"):
+        configuration.tls_server_name = str(access["serverName"])
+    api: Any = ApiClient(configuration)
+    if access.get("certificate"):
+        api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _context(access)
+    if access.get("token"):
+        api.set_default_header("Authorization", f"Bearer {access['token']}")
+    api.user_agent = MANAGER
+    return api
+
+
+def _context(access: Mapping[str, Any]) -> ssl.SSLContext:
+    """TLS with a client certificate; its key goes through memory, never through a file system."""
+    context = ssl.create_default_context(cadata=access.get("ca"))
+    if access.get("insecure"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with _in_memory(f"{access['certificate']}\n{access['key']}") as path:
+        context.load_cert_chain(path)
+    return context
+
+
+@contextmanager
+def _in_memory(text: str) -> Iterator[str]:
+    number = os.memfd_create("windlass", os.MFD_CLOEXEC)
+    try:
+        os.write(number, text.encode())
+        yield f"/proc/self/fd/{number}"
+    finally:
+        os.close(number)
+
+
+def _answered(status: int, body: bytes, after: str | None, attempt: str) -> Object:
+    """The object of a good answer; any other becomes the error that it amounts to."""
+    content: Object = {}
+    with suppress(ValueError):
+        read = json.loads(body or b"{}")
+        content = read if isinstance(read, dict) else {}
+    if 200 <= status < 300:
+        if body and not content:
+            raise KubeUnreachable(f"{attempt}: the answer is no JSON object", status=status)
+        return content
+    said = str(content.get("message") or content.get("reason") or f"status {status}")
+    told = {"status": status, **({"retryAfter": after} if after else {})}
+    raise _refusal(status, said)(f"{attempt}: {said}", **told, nothing_happened=status < 500)
+
+
+def _refusal(status: int, said: str) -> type[KubeError]:
+    if status == 401:
+        return KubeAuthFailed
+    if status == 403 and "exceeded quota" in said:
+        return KubeQuotaExceeded
+    if status in (409, 410):
+        return KubeConflict
+    if status in (408, 425, 429) or status >= 500:
+        return KubeUnreachable
+    return KubeRefused
+
+
+def _unreachable(error: HTTPError, attempt: str, server: str) -> KubeUnreachable:
+    """Only what failed before anything was sent is certain to have changed nothing."""
+    cause = error.reason if isinstance(error, MaxRetryError) else error
+    unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError | SSLError)
+    return KubeUnreachable(f"{attempt} at {server}: {cause}", nothing_happened=unsent)
