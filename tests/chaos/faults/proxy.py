@@ -71,6 +71,12 @@ class Proxy:
         """Change the weather, also for connections that are there."""
         self._loop.run(self._change(weather))
 
+    def watch(self, tap: Callable[[], Tap]) -> None:
+        """Let taps read along, on connections that are there from their next bytes on."""
+        self.new_tap = tap
+        for link in list(self._links):
+            link.tap = tap()
+
     def cut(self) -> int:
         """Reset every connection; how many there were."""
         return self._loop.run(self._cut(lambda _link: True))
@@ -117,7 +123,7 @@ class _Link:
 
     def __init__(self, proxy: Proxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._proxy, self._reader, self._writer = proxy, reader, writer
-        self._tap = proxy.new_tap()
+        self.tap = proxy.new_tap()
         self._upstream: asyncio.StreamWriter | None = None
         self._answered = 0
         self._dead = proxy.weather.swallow  # Once bytes were swallowed it never works again.
@@ -151,7 +157,7 @@ class _Link:
                 _reset(writer)
 
     async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter | None) -> None:
-        await self._pass(source, sink, self._tap.asked)
+        await self._pass(source, sink, lambda data: self.tap.asked(data))
         self._client_left = True
 
     async def _backward(self, source: asyncio.StreamReader) -> None:
@@ -179,7 +185,7 @@ class _Link:
         if limit is not None and self._answered > limit:
             self._writer.write(data[: max(0, len(data) - (self._answered - limit))])
             raise Cut
-        return self._tap.answered(data)
+        return self.tap.answered(data)
 
     async def _travel(self, size: int) -> None:
         while self._proxy.weather.hold:

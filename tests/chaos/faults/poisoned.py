@@ -1,0 +1,59 @@
+"""Runs that are poison to their workers, asked for while others do their work."""
+
+from random import Random
+from typing import ClassVar
+from uuid import uuid4
+
+from tests.chaos.fault import Fault, Injection, register
+from tests.chaos.site import Site
+from tests.chaos.workload.client import Client, Request
+
+RUNS = "/v1/workflows/runs"
+
+
+def swallow(site: Site, how: str) -> str | None:
+    """Start a run with this poison; its id, once it is accepted."""
+    given = {"type": "chaos.venom", "input": {"how": how, "fails": 5}}
+    request = Request(kind="start", path=RUNS, body=given, key=f"venom-{uuid4().hex}")
+    client: Client = site.crowd.client if site.crowd is not None else Client(site.url, site.folder)
+    return client.ask(request, patience_s=30).run_id
+
+
+class Poison(Fault):
+    """A run of which a step is poison."""
+
+    rows = ("RF20", "DF20")
+    beat = "demand"
+    kinds: ClassVar[tuple[str, ...]]
+
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Ask for one."""
+        how = rng.choice(self.kinds)
+        run_id = swallow(site, how)
+        return self.injection(f"{run_id} is poisoned: {how}") if run_id is not None else None
+
+
+@register
+class DeadlyPoison(Poison):
+    """The process that runs the step dies each time."""
+
+    name = "poison-deadly"
+    kinds = ("kill", "exit")
+    weight = 2.0
+
+
+@register
+class BitterPoison(Poison):
+    """The step raises, or returns what cannot be stored."""
+
+    name = "poison-bitter"
+    kinds = ("sys-exit", "memory", "recursion", "unstorable", "huge", "not-a-number", "wordy")
+
+
+@register
+class DeafPoison(Poison):
+    """The step hears no time limit; it is only over when Celery's last resort has killed it three times."""
+
+    name = "poison-deaf"
+    kinds = ("deaf",)
+    smoke = False

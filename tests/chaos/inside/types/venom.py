@@ -1,0 +1,3 @@
+"""Puts the poisonous types into the catalogue."""
+
+import tests.chaos.faults.poison  # noqa: F401

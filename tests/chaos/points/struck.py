@@ -1,0 +1,207 @@
+"""Faults at named points: a process dies, stands still or stumbles exactly there."""
+
+from random import Random
+from typing import ClassVar
+
+from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Setting, register
+from tests.chaos.faults.waiting import within
+from tests.chaos.points import arms
+from tests.chaos.points.arms import ENDLESS, Arm
+from tests.chaos.site import Site
+
+INSIDE = Setting(inside=("tests.chaos.points.inside",))
+HIT_S = 2.0  # How long a strike waits for a process to pass.
+LEASE_S = 10.0
+CONFLICTS = ("40001", "40P01", "55P03")  # Serialization failure, deadlock, lock timeout.
+
+ACCEPT = ("accept.before-commit", "accept.after-commit", "publish.before")
+WORK = (
+    "claim.before-commit",
+    "claim.after-commit",
+    "body.begin",
+    "body.end",
+    "settle.before-commit",
+    "settle.after-commit",
+)
+LOOK = ("look.begin", "look.end", "lose.before-commit", "lose.after-commit", "redispatch.after-commit")
+
+
+class AtPoint(Fault):
+    """One process that passes one of some points."""
+
+    needs = INSIDE
+    points: ClassVar[tuple[str, ...]]
+    action: ClassVar[str] = "kill"
+    role: ClassVar[str] = ""
+    where: ClassVar[str] = ""
+    frozen_s: ClassVar[float] = 0.0
+
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Arm a point, and wait until somebody has passed it."""
+        control, point = arms.of(site.folder), rng.choice(self.points)
+        before = len(control.hits())
+        arm = Arm(point=point, action=self.action, seconds=self.frozen_s, role=self.role, where=self.where)
+        name = control.arm(arm)
+        struck = within(HIT_S, lambda: len(control.hits()) > before)
+        control.disarm(name)
+        hits = [hit for hit in control.hits()[before:] if hit.point == point]
+        if not struck or not hits:
+            return None
+        return self.injection(f"{self.action} at {point}: {hits[0].facts}", [hits[0].pid])
+
+
+@register
+class ChildKilledAtPoint(AtPoint):
+    """A pool process dies before or after a commit, or around a body."""
+
+    name, rows = "child-killed-at-point", ("RF1", "DF1", "RF12")
+    points, role = WORK, "worker"
+    weight = 3.0
+
+
+@register
+class CallbackKilled(AtPoint):
+    """A pool process dies inside the error callback of another one's death."""
+
+    name, rows = "callback-killed", ("RF1", "DF1")
+    points, role = ("on_error.begin", "lose.before-commit", "lose.after-commit"), "worker"
+
+
+@register
+class UndoKilled(AtPoint):
+    """A pool process dies while it undoes something."""
+
+    name, rows = "undo-killed", ("RF1", "DF17")
+    points, role, where = ("body.begin", "body.end"), "worker", "phase=comp"
+
+
+@register
+class ApiKilledAtPoint(AtPoint):
+    """The API dies around the commit that accepts a run, or before it rings."""
+
+    name, rows = "api-killed-at-point", ("RF3",)
+    points, role = ACCEPT, "api"
+    weight = 2.0
+
+
+@register
+class ReconcilerKilledAtPoint(AtPoint):
+    """A reconciler dies in the middle of a look, or around what it decided."""
+
+    name, rows = "reconciler-killed-at-point", ("RF4", "DF12")
+    points, role = LOOK, "reconciler"
+
+
+@register
+class OrderKilled(AtPoint):
+    """A pool process dies after it has sent what must not be sent twice, before anybody knows of it."""
+
+    name, rows = "order-killed", ("RF18",)
+    points, role, where = ("body.end",), "worker", "body=once"
+    weight = 3.0
+
+
+@register
+class MachineOrderKilled(AtPoint):
+    """A pool process dies after a machine has heard an order, before anybody knows of it."""
+
+    name, rows = "machine-order-killed", ("RF18",)
+    points, role = ("bmc.after-send", "bmc.before-send"), "worker"
+    weight = 2.0
+
+
+@register
+class FrozenAtPoint(AtPoint):
+    """A pool process stands still at a point until others have taken over, and goes on there."""
+
+    name, rows = "frozen-at-point", ("RF5", "DF3")
+    points, role, action = (*WORK, "publish.before"), "worker", "freeze"
+    frozen_s = LEASE_S + 3.0
+    lasts_s = (frozen_s, frozen_s)
+    weight = 2.0
+
+
+@register
+class ReconcilerFrozenAtPoint(AtPoint):
+    """A reconciler stands still in the middle of a decision, with the rows locked."""
+
+    name, rows = "reconciler-frozen-at-point", ("RF4", "DF12")
+    points, role, action = (
+        ("lose.before-commit", "redispatch.before-commit", "look.begin"),
+        "reconciler",
+        "freeze",
+    )
+    frozen_s = LEASE_S + 3.0
+    lasts_s = (frozen_s, frozen_s)
+
+
+class Conflicts(Fault):
+    """Statements or commits fail with what a busy database says."""
+
+    needs = INSIDE
+    beat = "weather"
+    points: ClassVar[tuple[str, ...]] = ("sql.statement", "sql.commit")
+    probability: ClassVar[float] = 0.005
+    times: ClassVar[int] = ENDLESS
+    lasts_s = (4.0, 12.0)
+
+    def __init__(self) -> None:
+        self._armed: list[str] = []
+
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Arm them in every process; counts once a statement has failed."""
+        control, seed = arms.of(site.folder), rng.randrange(1 << 30)
+        before = len(control.hits())
+        self._armed = [
+            control.arm(
+                Arm(point=point, action=state, times=self.times, probability=self.probability, seed=seed)
+            )
+            for point in self.points
+            for state in self.states(rng)
+        ]
+        if not within(HIT_S, lambda: len(control.hits()) > before):
+            self.heal(site)
+            return None
+        return self.injection(f"{', '.join(self.states(rng))} with p = {self.probability}")
+
+    def states(self, rng: Random) -> tuple[str, ...]:
+        """What the database says."""
+        return CONFLICTS
+
+    def heal(self, site: Site) -> None:
+        """As before."""
+        for name in self._armed:
+            arms.of(site.folder).disarm(name)
+        self._armed = []
+
+
+@register
+class StatementsFail(Conflicts):
+    """One statement of 200 fails."""
+
+    name, rows, backends = "statements-fail", ("RF10",), (POSTGRES,)
+    weight = 2.0
+
+
+@register
+class SqliteStatementsFail(Conflicts):
+    """One statement of 200 finds the database locked."""
+
+    name, rows, backends = "sqlite-statements-fail", ("RF12",), (SQLITE,)
+
+    def states(self, rng: Random) -> tuple[str, ...]:
+        """SQLite has one word for all of it."""
+        return ("locked",)
+
+
+@register
+class OneStatementFails(Conflicts):
+    """The very next statements of one kind fail, in whoever runs them."""
+
+    name, rows, backends = "one-statement-fails", ("RF10",), (POSTGRES,)
+    probability, times = 1.0, 3
+    lasts_s = (0.0, 0.0)
+
+    def states(self, rng: Random) -> tuple[str, ...]:
+        """One conflict, always the same within a strike."""
+        return CONFLICTS[:1]
