@@ -151,10 +151,11 @@ def _server_where(tx: Tx, filters: ServerFilters) -> list[ColumnElement[bool]]:
     if filters.q is not None:
         named = (server.c.display_name, server.c.serial, server.c.bmc_address, server.c.id)
         where.append(or_(*(column.icontains(filters.q, autoescape=True) for column in named)))
-    return where + [_has_tag(tx, server, tag) for tag in filters.tags]
+    return where + [has_tag(tx, server, tag) for tag in filters.tags]
 
 
-def _has_tag(tx: Tx, table: Table, tag: str) -> ColumnElement[bool]:
+def has_tag(tx: Tx, table: Table, tag: str) -> ColumnElement[bool]:
+    """Whether a row bears a tag."""
     if tx.dialect == "postgresql":
         return cast(table.c.tags, JSONB).contains([tag])
     each = func.json_each(table.c.tags).table_valued("value")

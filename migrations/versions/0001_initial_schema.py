@@ -12,6 +12,36 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "allocation",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("cluster_id", sa.Text(), nullable=False),
+        sa.Column("server_id", sa.Text(), nullable=False),
+        sa.Column("pool_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column(
+            "image",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("provision_run", sa.Text(), nullable=True),
+        sa.Column("release_run", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("released_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_allocation")),
+    )
+    with op.batch_alter_table("allocation", schema=None) as batch_op:
+        batch_op.create_index("ix_allocation_cluster", ["tenant_id", "cluster_id"], unique=False)
+        batch_op.create_index(
+            "uq_allocation_server",
+            ["tenant_id", "server_id"],
+            unique=True,
+            postgresql_where=sa.text("released_at IS NULL"),
+            sqlite_where=sa.text("released_at IS NULL"),
+        )
+
+    op.create_table(
         "api_key",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -89,6 +119,70 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "server_id", name=op.f("pk_bmc_gate")),
     )
     op.create_table(
+        "cluster",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("management_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("uid", sa.Text(), nullable=True),
+        sa.Column("resource_version", sa.Text(), nullable=True),
+        sa.Column(
+            "observed",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("observed_at", sa.BigInteger(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "tags",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state_before", sa.Text(), nullable=True),
+        sa.Column("slow_since", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "failure_reasons",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("credential", sa.Text(), nullable=False),
+        sa.Column(
+            "config",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column(
+            "node_pools",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("dry_run", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("cleanup_on_deletion", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column(
+            "access",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_cluster")),
+    )
+    with op.batch_alter_table("cluster", schema=None) as batch_op:
+        batch_op.create_index("ix_cluster_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "uq_cluster_name",
+            ["tenant_id", "management_id", "name"],
+            unique=True,
+            postgresql_where=sa.text("state <> 'deleted'"),
+            sqlite_where=sa.text("state <> 'deleted'"),
+        )
+
+    op.create_table(
         "event",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -144,6 +238,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lock_waiter", schema=None) as batch_op:
         batch_op.create_index("ix_lock_waiter_run", ["tenant_id", "run_id"], unique=False)
+
+    op.create_table(
+        "management",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("cluster_namespace", sa.Text(), nullable=False),
+        sa.Column("machine_namespace", sa.Text(), nullable=False),
+        sa.Column("access", sa.Text(), nullable=True),
+        sa.Column("access_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_management")),
+    )
+    with op.batch_alter_table("management", schema=None) as batch_op:
+        batch_op.create_index("uq_management_name", ["tenant_id", "name"], unique=True)
 
     op.create_table(
         "meta",
@@ -404,6 +517,57 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("tenant_id", "type", name=op.f("pk_type_state")),
     )
+    op.create_table(
+        "vm",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("management_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("uid", sa.Text(), nullable=True),
+        sa.Column("resource_version", sa.Text(), nullable=True),
+        sa.Column(
+            "observed",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("observed_at", sa.BigInteger(), nullable=True),
+        sa.Column("display_name", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "tags",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state_before", sa.Text(), nullable=True),
+        sa.Column("slow_since", sa.BigInteger(), nullable=True),
+        sa.Column(
+            "failure_reasons",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.Column("run_strategy", sa.Text(), nullable=False),
+        sa.Column(
+            "content",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_vm")),
+    )
+    with op.batch_alter_table("vm", schema=None) as batch_op:
+        batch_op.create_index("ix_vm_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "uq_vm_name",
+            ["tenant_id", "management_id", "name"],
+            unique=True,
+            postgresql_where=sa.text("state <> 'deleted'"),
+            sqlite_where=sa.text("state <> 'deleted'"),
+        )
+
     op.create_table(
         "hook",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -788,6 +952,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_hook_step")
 
     op.drop_table("hook")
+    with op.batch_alter_table("vm", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_vm_name",
+            postgresql_where=sa.text("state <> 'deleted'"),
+            sqlite_where=sa.text("state <> 'deleted'"),
+        )
+        batch_op.drop_index("ix_vm_newest")
+
+    op.drop_table("vm")
     op.drop_table("type_state")
     op.drop_table("totals")
     with op.batch_alter_table("server", schema=None) as batch_op:
@@ -865,6 +1038,10 @@ def downgrade() -> None:
 
     op.drop_table("pool")
     op.drop_table("meta")
+    with op.batch_alter_table("management", schema=None) as batch_op:
+        batch_op.drop_index("uq_management_name")
+
+    op.drop_table("management")
     with op.batch_alter_table("lock_waiter", schema=None) as batch_op:
         batch_op.drop_index("ix_lock_waiter_run")
 
@@ -876,6 +1053,15 @@ def downgrade() -> None:
     op.drop_table("lock")
     op.drop_table("intent")
     op.drop_table("event")
+    with op.batch_alter_table("cluster", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_cluster_name",
+            postgresql_where=sa.text("state <> 'deleted'"),
+            sqlite_where=sa.text("state <> 'deleted'"),
+        )
+        batch_op.drop_index("ix_cluster_newest")
+
+    op.drop_table("cluster")
     op.drop_table("bmc_gate")
     op.drop_table("beat")
     with op.batch_alter_table("api_request", schema=None) as batch_op:
@@ -891,3 +1077,12 @@ def downgrade() -> None:
         )
 
     op.drop_table("api_key")
+    with op.batch_alter_table("allocation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_allocation_server",
+            postgresql_where=sa.text("released_at IS NULL"),
+            sqlite_where=sa.text("released_at IS NULL"),
+        )
+        batch_op.drop_index("ix_allocation_cluster")
+
+    op.drop_table("allocation")

@@ -4,6 +4,7 @@ Every table starts its key with ``tenant_id``; every index names the question it
 the statuses that the question asks for.
 """
 
+from app.record.tables.clusters import allocation, cluster, management, vm
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
     ENDED,
@@ -32,10 +33,12 @@ __all__ = [
     "LATE",
     "LATE_MS",
     "OPEN",
+    "allocation",
     "api_key",
     "api_request",
     "beat",
     "bmc_gate",
+    "cluster",
     "delivery",
     "delivery_attempt",
     "event",
@@ -44,6 +47,7 @@ __all__ = [
     "lock",
     "lock_fence",
     "lock_waiter",
+    "management",
     "meta",
     "metadata",
     "pool",
@@ -55,5 +59,6 @@ __all__ = [
     "timer",
     "totals",
     "type_state",
+    "vm",
     "webhook",
 ]
