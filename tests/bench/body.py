@@ -6,8 +6,9 @@ Every candidate runs this very function, peers in an environment of their own: s
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-LINE = 66  # Bytes of a mark: the run, the place of the step in it, CLOCK_MONOTONIC in nanoseconds.
+LINE = 75  # Bytes of a mark.
 _FILE = -1
 
 
@@ -23,7 +24,16 @@ def mark(run: str, place: int) -> None:
     global _FILE
     if _FILE < 0:
         _FILE = os.open(os.environ["BENCH_WITNESS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    os.write(_FILE, f"{run:<40.40}{place:>5}{time.monotonic_ns():>20}\n".encode())
+    os.write(_FILE, f"{run:<40.40}{place:>5}{os.getpid():>9}{time.monotonic_ns():>20}\n".encode())
+
+
+class Mark(NamedTuple):
+    """One step has begun."""
+
+    run: str
+    place: int  # Of the step in its run.
+    pid: int  # The process it runs in, as that process knows itself.
+    moment: float  # Seconds of CLOCK_MONOTONIC.
 
 
 class Witness:
@@ -37,9 +47,11 @@ class Witness:
         """How many steps have begun so far."""
         return self.path.stat().st_size // LINE
 
-    def marks(self, first: int = 0) -> list[tuple[str, int, float]]:
-        """Run, place and moment (seconds of CLOCK_MONOTONIC) of every mark from this one on."""
+    def marks(self, first: int = 0) -> list[Mark]:
+        """Every mark from this one on."""
         with self.path.open() as file:
             file.seek(first * LINE)
-            found = [(line[:40].rstrip(), int(line[40:45]), int(line[45:65]) / 1e9) for line in file]
-        return found
+            return [
+                Mark(line[:40].rstrip(), int(line[40:45]), int(line[45:54]), int(line[54:74]) / 1e9)
+                for line in file
+            ]

@@ -5,6 +5,7 @@ a run of five steps has when every outcome is durable before the next step begin
 fewer does not record what it claims.
 """
 
+import os
 from dataclasses import dataclass, replace
 
 STEPS = 5  # Of a line.
@@ -23,6 +24,7 @@ class Candidate:
         str, ...
     ] = ()  # ``python -m`` arguments of a worker process; empty: the drivers do the work.
     workers: int = 1  # How many worker processes.
+    within: tuple[str, ...] = ()  # What the workers are started by.
     slots: int = 1  # Steps at once in each worker (or working driver), the best setting that was found.
     prepare: tuple[str, ...] = ()  # ``python -m`` arguments of what sets up the database.
     ended: str = ""  # SQL: number of runs recorded as completed. Empty: nothing is recorded.
@@ -143,4 +145,9 @@ SQLITE = (
     replace(WINDLASS, name="windlass-sqlite", what="this project on SQLite and Valkey", sqlite=True),
     DBOS_SQLITE,
 )
-CANDIDATES = {candidate.name: candidate for candidate in (*ALL, *SQLITE)}
+# A worker host that shares nothing with its neighbours but SQL and Redis, as `app.engine.instance.place`
+# tells apart. Without root a namespace of users is needed as well.
+_USERS = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+AWAY = ("unshare", *_USERS, "--pid", "--fork", "--kill-child", "--mount-proc")
+REMOTE = replace(WINDLASS, name="windlass-remote", what="this project on another machine", within=AWAY)
+CANDIDATES = {candidate.name: candidate for candidate in (*ALL, *SQLITE, REMOTE)}

@@ -1,5 +1,6 @@
 """`windlass worker` as it is shipped, but its processes know the benchmark's workflow types."""
 
+import sys
 from dataclasses import replace
 
 from app.cli.processes import worker
@@ -7,12 +8,12 @@ from app.config import load
 from tests.bench.knowing import knowing
 
 
-def main() -> None:
-    """Keep the host's processes alive until SIGTERM."""
+def main(name: str = "") -> None:
+    """Keep the host's processes alive until SIGTERM; ``name`` tells two hosts apart."""
     settings = load()
-    hosted = [replace(child, argv=knowing(child.argv)) for child in worker.children(settings)]
-    worker.run(settings, hosted)
+    hosted = [replace(child, argv=knowing(child.argv)) for child in worker.children(settings, name=name)]
+    worker.run(settings, hosted, name=name)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

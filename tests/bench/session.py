@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.config import environment
-from tests.bench.body import Witness
+from tests.bench.body import Mark, Witness
 from tests.bench.candidates import STEPS, Candidate
 from tests.bench.look import Look
 from tests.bench.processes import ROOT, Running, cpu_seconds
@@ -74,23 +74,28 @@ class Session:
     def start(self) -> None:
         """Start everything on an empty Redis and a fresh database, and warm it up."""
         self._store = self._stage.store(self.candidate)
-        self._env = self._environment()
+        self.env = self._environment()
         if self.candidate.prepare:
             prepared = self._launch(self.candidate.prepare)
             if prepared.process.wait(WARM_S) != 0:
                 raise Wrong(f"{self.candidate.name}: no schema\n{prepared.log.read_text()[-2000:]}")
-        for _ in range(self.candidate.drivers):
-            self.drivers.append(self._launch(self.candidate.driver, talks=True))
-            _answer(self.drivers[-1])  # It is ready.
+        for number in range(self.candidate.drivers):
+            self.start_driver(number)
         self.start_workers()
         self._look = self._store.look()
         self.burst(WARM_RUNS // 2)
         self.rate = self.burst(WARM_RUNS).steps_per_second
 
+    def start_driver(self, number: int) -> None:
+        """Start a process that triggers, and wait until it is ready."""
+        driver = self._launch(self.candidate.driver, executor=number, talks=True)
+        self.drivers.insert(number, driver)
+        _answer(driver)
+
     def start_workers(self) -> None:
         """Start the processes that do the steps, unless the drivers do."""
-        for _ in range(self.candidate.workers if self.candidate.worker else 0):
-            self.workers.append(self._launch(self.candidate.worker))
+        for number in range(self.candidate.workers if self.candidate.worker else 0):
+            self.workers.append(self._launch(self.candidate.worker, executor=number))
 
     def stop(self) -> None:
         """End all processes."""
@@ -122,13 +127,21 @@ class Session:
         ended = self._await(1, STEPS, pause=0.0003)
         answer = _answer(self.drivers[0])
         self._check(before, STEPS)
-        moments = [moment for _run, _place, moment in self.witness.marks(before)]
+        moments = [mark.moment for mark in self.witness.marks(before)]
         begun = answer["begun"]
         return Single(
             accepted=answer["triggered"] - begun,
             first=min(moments) - begun,
             ended=(ended if self.candidate.ended else max(moments)) - begun,
         )
+
+    def begin(self, ms: int) -> Mark:
+        """Start a run with steps of so many milliseconds; returns when its first step has begun."""
+        before = self.witness.count()
+        _tell(self.drivers[0], do="burst", runs=1, ms=ms, clients=1)
+        _answer(self.drivers[0])
+        until(lambda: self.witness.count() > before, STALL_S, "the first step begins")
+        return self.witness.marks(before)[0]
 
     def fan(self, count: int) -> float:
         """Seconds of one run of so many parallel steps and a step after them all."""
@@ -160,7 +173,7 @@ class Session:
 
     def _check(self, before: int, steps: int) -> None:
         """Every step ran, once, and is recorded."""
-        marks = [(run, place) for run, place, _moment in self.witness.marks(before)]
+        marks = [(mark.run, mark.place) for mark in self.witness.marks(before)]
         if len(set(marks)) != steps or len(marks) != steps:
             raise Wrong(f"{self.candidate.name}: {len(set(marks))} steps ran, {len(marks)} times, of {steps}")
         if self.candidate.steps and self.recorded(self.candidate.steps) != self._steps:
@@ -194,11 +207,13 @@ class Session:
             "BENCH_STYLE": self.candidate.name,
         }
 
-    def _launch(self, module: tuple[str, ...], *, talks: bool = False) -> Running:
+    def _launch(self, module: tuple[str, ...], *, executor: int = 0, talks: bool = False) -> Running:
         python = sys.executable if self.candidate.ours else str(PEERS)
         slots = str(self.candidate.slots_each(self.slots))
         argv = [part.replace("{slots}", slots) for part in module]
-        return self._stage.launch((python, "-m", *argv), self._env, talks=talks)
+        within = self.candidate.within if module == self.candidate.worker else ()
+        env = {**self.env, "BENCH_EXECUTOR": f"executor-{executor}"}
+        return self._stage.launch((*within, python, "-m", *argv), env, talks=talks)
 
 
 class _Progress:

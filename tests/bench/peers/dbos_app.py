@@ -33,6 +33,15 @@ def member(run: str, place: int) -> int:
 
 @DBOS.workflow()
 def fan(count: int) -> None:
+    """So many members in this process, and a step after them all."""
+    run = DBOS.workflow_id or ""
+    for handle in [DBOS.start_workflow(member, run, place) for place in range(1, count + 1)]:
+        handle.get_result()
+    work(run, 0, 0)
+
+
+@DBOS.workflow()
+def queued_fan(count: int) -> None:
     """So many members through the queue, and a step after them all."""
     run = DBOS.workflow_id or ""
     for handle in [DBOS.enqueue_workflow(QUEUE, member, run, place) for place in range(1, count + 1)]:
@@ -40,13 +49,13 @@ def fan(count: int) -> None:
     work(run, 0, 0)
 
 
-def launch(executor: str) -> None:
-    """Make this process an executor of that name."""
+def launch() -> None:
+    """Make this process an executor."""
     url = os.environ["BENCH_DATABASE"]
     config: DBOSConfig = {
         "name": "bench",
         "system_database_url": url,
-        "executor_id": executor,
+        "executor_id": os.environ["BENCH_EXECUTOR"],
         "log_level": "ERROR",
         "max_executor_threads": int(os.environ["BENCH_SLOTS"]),
     }

@@ -13,14 +13,14 @@ class Direct:
     """An executor that runs what it starts."""
 
     def __init__(self) -> None:
-        dbos_app.launch(f"direct-{os.getpid()}")
+        dbos_app.launch()
 
     def trigger(self, ms: int) -> None:
         """Start a line here."""
         DBOS.start_workflow(dbos_app.line, ms)
 
     def fan(self, count: int) -> None:
-        """Start a fan-out here; its members go through the queue."""
+        """Start a fan-out here, with its members."""
         DBOS.start_workflow(dbos_app.fan, count)
 
 
@@ -36,7 +36,7 @@ class Queued:
 
     def fan(self, count: int) -> None:
         """Enqueue a fan-out."""
-        self._client.enqueue({"queue_name": dbos_app.QUEUE, "workflow_name": "fan"}, count)
+        self._client.enqueue({"queue_name": dbos_app.QUEUE, "workflow_name": "queued_fan"}, count)
 
 
 if __name__ == "__main__":
