@@ -40,7 +40,7 @@ class Settings:
     region: str = "local"  # First part of request ids (contract 1, A.3).
     api_workers: int = 2  # Processes of the API.
     api_threads: int = 8  # Threads of each API process.
-    worker_processes: int = 2  # Pool processes of a worker host for the queues default and webhook.
+    worker_processes: int = 8  # Pool processes of a worker host for the queues default and webhook.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc.
     lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
     heartbeat_ms: int = 3_000  # How often a running step renews its lease.

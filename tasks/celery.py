@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from celery.signals import setup_logging, worker_process_init
+from kombu.transport import TRANSPORT_ALIASES
 
 from app import logs
 from app.config import load
@@ -19,6 +20,8 @@ from tasks.world import Reach
 
 settings = load()
 app = celery_app(settings, worker=True)
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "tasks.transport:Transport"))
+app.conf.worker_consumer = "tasks.transport:Consumer"
 app.conf.imports = ("tasks.link",)
 log = structlog.get_logger(__name__)
 
