@@ -7,6 +7,7 @@ Exits with 0 when nothing was found, 1 when something was, 2 when the arguments 
 import argparse
 import importlib
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ SEEDS = 3
 def main(words: Sequence[str] | None = None) -> int:
     """Run what is asked for; the exit status."""
     asked = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # The site is taken down on the way out.
     if asked.selftest:
         return _selftest(asked)
     chosen = list(_plans(asked))

@@ -74,7 +74,6 @@ class Fault(ABC):
     weight: ClassVar[float] = 1.0  # How often it is chosen, compared with others.
     lasts_s: ClassVar[tuple[float, float]] = (0.0, 0.0)  # Shortest and longest time between strike and heal.
     alone: ClassVar[bool] = False  # Whether no other fault may be under way at the same time.
-    smoke: ClassVar[bool] = True  # Whether it belongs to the short campaign as well.
     needs: ClassVar[Setting] = Setting()
     beat: ClassVar[Rhythm | None] = None  # None: by scope and duration.
 

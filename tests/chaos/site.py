@@ -26,6 +26,7 @@ import psutil
 from redis import Redis
 
 from app.cli.processes import programs, up
+from app.cli.processes.child import end_with
 from app.config import Settings, environment, load
 from app.record import beats, migrate
 from app.record.session import Database
@@ -224,6 +225,7 @@ class Site:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=end_with(os.getpid()),
             )
 
     def _environment(self) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """Does what a schedule says to a site: strikes, keeps the evidence, heals."""
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from random import Random
 
 from tests.chaos.fault import Fault, Injection
@@ -12,12 +14,28 @@ from tests.chaos.schedule import Strike
 from tests.chaos.site import Site
 
 LOG = "faults.jsonl"
-TOO_LATE_S = 20.0  # A strike that others kept waiting for longer is dropped.
+TOO_LATE_S = 15.0  # A strike that others kept waiting for longer is dropped.
 MOST_OF_A_KIND = 3  # Under way at a time: somebody has to be left to work.
+WIDE = frozenset({"host-frozen", "main-frozen", "host-clock-shifted"})  # One at a time: there are two hosts.
+# Strikes and heals take a while; their threads live as long as this process, since what they start ends
+# with them.
+THREADS = ThreadPoolExecutor(12, thread_name_prefix="storm")
+
+
+@dataclass(kw_only=True)
+class Underway:
+    """A fault between its strike and the end of its heal."""
+
+    strike: Strike
+    fault: Fault
+    work: Future[Injection | None] | Future[None]  # The strike, then the heal.
+    injection: Injection | None = None
+    until_s: float = 0.0
+    healing: bool = False
 
 
 class Storm:
-    """The faults of one campaign, struck and healed by the thread that calls `tend`.
+    """The faults of one campaign; `tend` is called all the time.
 
     Faults of single processes may overlap with each other and with one fault of the broker or the database;
     two of those never overlap, and a fault that wants to be alone waits for all others and keeps them
@@ -38,61 +56,79 @@ class Storm:
         self._site, self._known, self._seed, self._say = site, known, seed, say
         self._due = list(strikes)
         self._began = time.monotonic()
-        self._active: list[tuple[float, Fault, Injection]] = []
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is left to strike."""
-        return not self._due
+        self._under_way: list[Underway] = []
 
     def tend(self) -> None:
         """Heal what has lasted long enough, and strike what is due and may strike now."""
-        for one in [one for one in self._active if one[0] <= self._now()]:
-            self._heal(one)
+        for one in list(self._under_way):
+            self._look_after(one)
         for strike in [one for one in self._due if one.at_s <= self._now()]:
             fault = type(self._known[strike.fault])()  # Of its own, since two of a kind may be under way.
             if self._may(fault):
                 self._due.remove(strike)
-                self._strike(strike, fault)
+                rng = Random(f"{self._seed}/strike/{strike.number}")
+                work = THREADS.submit(fault.strike, self._site, rng)
+                self._under_way.append(Underway(strike=strike, fault=fault, work=work))
             elif self._now() > strike.at_s + TOO_LATE_S:
                 self._due.remove(strike)
                 self.refused[fault.name] += 1
 
-    def calm(self) -> None:
-        """Heal everything, and strike nothing more."""
+    def calm(self, seconds: float = 60.0) -> None:
+        """Strike nothing more, and heal everything; raises `TimeoutError` when something cannot be healed."""
         self._due.clear()
-        for one in list(self._active):
-            self._heal(one)
+        pause, give_up = threading.Event(), time.monotonic() + seconds
+        while self._under_way:
+            for one in list(self._under_way):
+                one.until_s = 0.0
+                self._look_after(one)
+            if time.monotonic() > give_up:
+                names = ", ".join(one.fault.name for one in self._under_way)
+                raise TimeoutError(f"cannot be healed: {names}")
+            pause.wait(0.05)
 
     def _may(self, fault: Fault) -> bool:
-        under_way = [one for _, one, _ in self._active]
-        if any(one.alone for one in under_way) or (fault.alone and under_way):
+        others = [one.fault for one in self._under_way]
+        if any(one.alone for one in others) or (fault.alone and others):
             return False
-        if sum(one.name == fault.name for one in under_way) >= MOST_OF_A_KIND:
+        if sum(one.name == fault.name for one in others) >= MOST_OF_A_KIND:
             return False
-        return fault.scope == "process" or all(one.scope == "process" for one in under_way)
+        if fault.name in WIDE and any(one.name in WIDE for one in others):
+            return False
+        return fault.scope == "process" or all(one.scope == "process" for one in others)
 
-    def _strike(self, strike: Strike, fault: Fault) -> None:
-        done = fault.strike(self._site, Random(f"{self._seed}/strike/{strike.number}"))
-        if done is None:
-            self.refused[fault.name] += 1
+    def _look_after(self, one: Underway) -> None:
+        """Take a fault on to its next stage, when it is time."""
+        if not one.work.done():
             return
-        self._say(f"{self._now():7.1f} s  {fault.name}: {done.what}")
+        if one.healing:
+            one.work.result()
+            self._under_way.remove(one)
+            self._healed(one)
+        elif one.injection is None:
+            self._struck(one)
+        elif self._now() >= one.until_s:
+            one.healing = True
+            one.work = THREADS.submit(one.fault.heal, self._site)
+
+    def _struck(self, one: Underway) -> None:
+        done = one.work.result()
+        if done is None:
+            self.refused[one.fault.name] += 1
+            self._under_way.remove(one)
+            return
+        self._say(f"{self._now():7.1f} s  {one.fault.name}: {done.what}")
         self.injections.append(done)
-        one = (self._now() + strike.lasts_s, fault, done)
-        self._active.append(one)
-        if strike.lasts_s == 0:
-            self._heal(one)
+        one.injection = done
+        one.until_s = self._now() + one.strike.lasts_s
+
+    def _healed(self, one: Underway) -> None:
+        injection = one.injection
+        assert injection is not None
+        if one.fault.lasts_s != (0.0, 0.0) or one.fault.scope != "process":
+            injection.until = round(time.time() * 1000)
+        with (self._site.folder / LOG).open("a") as file:
+            file.write(json.dumps(asdict(injection)) + "\n")
 
     def _now(self) -> float:
         """Seconds since the storm began."""
         return time.monotonic() - self._began
-
-    def _heal(self, one: tuple[float, Fault, Injection]) -> None:
-        self._active.remove(one)
-        _, fault, injection = one
-        fault.heal(self._site)
-        if fault.lasts_s != (0.0, 0.0) or fault.scope != "process":
-            injection.until = round(time.time() * 1000)
-        with (self._site.folder / LOG).open("a") as file:
-            file.write(json.dumps(asdict(injection)) + "\n")

@@ -1,4 +1,4 @@
-"""Runs that are poison to their workers, asked for while others do their work."""
+"""Runs that are poison in rarer ways, asked for while others do their work."""
 
 from random import Random
 from typing import ClassVar
@@ -34,20 +34,11 @@ class Poison(Fault):
 
 
 @register
-class DeadlyPoison(Poison):
-    """The process that runs the step dies each time."""
-
-    name = "poison-deadly"
-    kinds = ("kill", "exit")
-    weight = 2.0
-
-
-@register
 class BitterPoison(Poison):
-    """The step raises, or returns what cannot be stored."""
+    """The step runs out of memory or stack, or says what no database can store."""
 
     name = "poison-bitter"
-    kinds = ("sys-exit", "memory", "recursion", "unstorable", "huge", "not-a-number", "wordy")
+    kinds = ("memory", "recursion", "not-a-number", "unprintable-error", "unprintable-result")
 
 
 @register
@@ -56,4 +47,3 @@ class DeafPoison(Poison):
 
     name = "poison-deaf"
     kinds = ("deaf",)
-    smoke = False

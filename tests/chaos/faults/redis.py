@@ -75,7 +75,6 @@ class RedisAway(RedisRestartedEmpty):
 
     name, rows = "redis-away", ("DF6", "RF6")
     lasts_s = (10.0, 20.0)
-    smoke = False
 
 
 @register

@@ -5,8 +5,10 @@ They know nothing of faults: they do what the documentation tells a user to do, 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,6 +25,7 @@ from tests.chaos.workload.mix import Mix, Order
 
 RUNS = "/v1/workflows/runs"
 LOOK_S = 0.25
+FIRST_DEMAND = 1_000_000  # Orders from this number on were demanded by a fault, not by the mix.
 SURE_S = (
     25.0  # An operator waits this long before believing that an order was not sent: a frozen worker may wake.
 )
@@ -36,7 +39,7 @@ class Crowd:
         self.client = Client(site.url, site.folder)
         self.open = 0  # Open runs, at the last look.
         self._threads = threads
-        self._numbers = count(1)
+        self._numbers, self._demanded = count(1), count(FIRST_DEMAND)
         self._lock = threading.Lock()
         self._limit = self._asked = 0
         self._done = threading.Event()
@@ -55,6 +58,12 @@ class Crowd:
             self._limit += runs_
         self._workers = [one for one in self._workers if one.is_alive()]
         self._workers += [self._thread(self._work) for _ in range(self._threads - len(self._workers))]
+
+    def demand(self, orders: Sequence[Order]) -> None:
+        """Ask for these runs as well, all at once, whatever is open; their numbers are given here."""
+        for order in orders:
+            numbered = replace(order, number=next(self._demanded))
+            self._workers.append(self._thread(partial(self._demand, numbered)))
 
     def enough(self) -> None:
         """Ask for nothing more; what is under way goes on."""
@@ -153,6 +162,9 @@ class Crowd:
                 self._asked = number = next(self._numbers)
                 self.open += 1
             self.start_run(self.mix.order(number))
+
+    def _demand(self, order: Order) -> None:
+        self.start_run(order)
 
     def _count(self) -> None:
         while not self._done.wait(LOOK_S):

@@ -6,7 +6,6 @@ of the steps from one to the next: its end shows that all came in order.
 """
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -182,19 +181,6 @@ def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
     return Happened() if seen(ctx, "did") else NothingHappened()
 
 
-@step(retry=SOON)
-def poison(ctx: Any) -> None:
-    """Kills the process that runs it."""
-    note(ctx, "died")
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@poison.undo(retry=STUBBORN)
-def unpoison(ctx: Any) -> None:
-    """Back from the poison."""
-    note(ctx, "undid")
-
-
 def declare(name: str, plan: Callable[[Mapping[str, Any]], Plan], resource: str | None = None) -> None:
     """A type of the workload."""
     plan.__doc__ = f"Chaos: {name}."
@@ -225,4 +211,3 @@ declare("map", _mapped)
 declare("job", lambda _given: one() | two() | job() | four() | five())
 declare("locked", lambda _given: one() | two() | three() | four() | five(), resource="site")
 declare("once", lambda _given: one() | two() | once() | four() | five())
-declare("poison", lambda _given: one() | two() | three() | poison() | five())

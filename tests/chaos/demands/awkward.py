@@ -1,0 +1,122 @@
+"""Demands: what users do that is as bad as any fault, on top of whatever else goes on.
+
+Many who fight for few resources, wide fan-outs, cancels and retries that race with
+everything.
+"""
+
+from random import Random
+from typing import Any, ClassVar
+
+from tests.chaos.fault import Fault, Injection, Rhythm, Setting, register
+from tests.chaos.site import Site
+from tests.chaos.workload.mix import Order
+
+UNNUMBERED = 0  # The crowd gives the number.
+
+
+class Demand(Fault):
+    """Runs that are asked for all at once."""
+
+    beat: ClassVar[Rhythm | None] = "demand"
+    needs = Setting()
+
+    def orders(self, rng: Random) -> list[Order]:
+        """What is asked for."""
+        raise NotImplementedError
+
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Ask for it."""
+        orders = self.orders(rng)
+        site.crowd.demand(orders)
+        return self.injection(f"{len(orders)} runs of {', '.join(sorted({one.type for one in orders}))}")
+
+
+def order(kind: str, resource: str | None = None, **more: Any) -> Order:
+    """One run with this input; what is no input is about how it is asked for."""
+    how = {name: more.pop(name) for name in list(more) if name in Order.__dataclass_fields__}
+    return Order(number=UNNUMBERED, type=f"chaos.{kind}", given=more, resource=resource, **how)
+
+
+@register
+class Cancelled(Demand):
+    """Cancels from two sides at every moment of a run's life."""
+
+    name, rows, weight = "racing-cancels", ("RF25", "DF16"), 2.0
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Runs of every type that are cancelled while they start, run, fail or end."""
+        return [
+            order(
+                kind,
+                resource=f"r{rng.randrange(3)}" if kind == "locked" else None,
+                pace=rng.choice([0, 5, 20]),
+                items=[1, 2, 3],
+                fails=rng.choice([0, 0, 2, 5]),
+                hook=rng.random() < 0.5,
+                cancel_after_ms=rng.randrange(200),
+                cancel_twice=rng.random() < 0.6,
+            )
+            for kind in ("line", "fused", "group", "map", "job", "locked", "once")
+        ]
+
+
+@register
+class Retried(Demand):
+    """Retries from two sides at once, of runs that fail again."""
+
+    name, rows = "racing-retries", ("RF25", "DF27")
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Runs that fail at a late step and are started again from the beginning or from the second."""
+        return [
+            order(kind, fails=5, pace=5, stiff=stiff, retry=rng.choice(["start", "two"]), retry_twice=True)
+            for kind in ("line", "fused", "job")
+            for stiff in (False, True)
+        ]
+
+
+@register
+class Undone(Demand):
+    """Undos that fail three times before they succeed, while everything else is struck."""
+
+    name, rows = "stubborn-undos", ("DF17",)
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Runs with nothing but trouble on the way back."""
+        return [
+            order(kind, fails=5, stiff=True, times=3, pace=20) for kind in ("line", "fused", "job", "map")
+        ]
+
+
+@register
+class Wide(Demand):
+    """Fan-outs of 0, 1, 2 and many members that all end at the same time."""
+
+    name, rows = "wide-fan-outs", ("DF18",)
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Every width, with every way to join."""
+        wide = rng.choice([50, 100, 200])
+        joins = [(width, rng.choice(["all", "any", "collect", "two"])) for width in (0, 1, 2, wide)]
+        lame = rng.choice([-1, 1])
+        return [order("map", items=list(range(width)), join=join, lame=lame) for width, join in joins]
+
+
+@register
+class Crowded(Demand):
+    """Many runs that want the same three machines, some of which are cancelled while they hold or wait."""
+
+    name, rows = "crowded-locks", ("DF19",)
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Sixteen for three."""
+        return [
+            order(
+                "locked",
+                resource=f"r{number % 3}",
+                pace=rng.choice([0, 20]),
+                fails=rng.choice([0, 0, 0, 3]),
+                cancel_after_ms=rng.randrange(500) if number % 5 == 0 else None,
+            )
+            for number in range(16)
+        ]
