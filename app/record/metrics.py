@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, and_, case, func, select, text
 
 from app.domain.errors import WindlassError
+from app.record.paging import plan_anew
 from app.record.session import Tx
 from app.record.tables import OPEN, delivery, lock, run, step, totals
 
@@ -39,6 +40,7 @@ def endings(tx: Tx, period: Period) -> list[Row]:
     ``took`` lists how long each completed run took, in milliseconds and in no order: one walk along one index
     brings everything, and plain Python ranks numbers faster than a database.
     """
+    plan_anew(tx)
     code = case((run.c.status == "failed", func.coalesce(run.c.error_code, WindlassError.code)))
     list_ = func.json_agg if tx.dialect == "postgresql" else func.json_group_array
     ran = and_(run.c.status == "completed", run.c.started_at.is_not(None))

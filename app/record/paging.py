@@ -13,6 +13,17 @@ from app.record.session import Tx
 
 EXACT_TOTAL = 10_000
 
+_PLAN_ANEW = select(
+    *(
+        func.set_config(name, value, True)
+        for name, value in (
+            ("plan_cache_mode", "force_custom_plan"),
+            ("max_parallel_workers_per_gather", "0"),
+            ("jit", "off"),
+        )
+    )
+)
+
 Row = dict[str, Any]
 Newest = tuple[ColumnElement[Any], ColumnElement[Any]]  # What a list is ordered by, descending: time, id.
 
@@ -58,6 +69,16 @@ def page(
     rows = tx.rows(query)
     total, estimated = _total(tx, table, matching)
     return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
+
+
+def plan_anew(tx: Tx) -> None:
+    """Have what this transaction still asks planned for its very values, and done by one process.
+
+    PostgreSQL plans a repeated statement for any values, though what suits a rare one is slow for a frequent
+    one; and to start helpers takes longer than an answer may.
+    """
+    if tx.dialect == "postgresql":
+        tx.execute(_PLAN_ANEW)
 
 
 def _total(tx: Tx, table: FromClause, matching: Select[Any]) -> tuple[int, bool]:

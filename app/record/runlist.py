@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from app.domain.states import API_STATUS, API_WORDS
-from app.record.paging import Page, Window, page
+from app.record.paging import Page, Window, page, plan_anew
 from app.record.session import Tx
 from app.record.tables import ENDED, LATE, LATE_MS, OPEN, run, run_tag, step
 
@@ -62,6 +62,7 @@ class RunFilters:
 
 def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
     """Which runs are there? Their rows hold what lists show of a run."""
+    plan_anew(tx)
     own = _own(tx, filters)
     if not filters.tags:
         where = [run.c.tenant_id == tx.tenant, *_common(tx, run, filters), *own]
@@ -95,7 +96,10 @@ def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[boo
     type_, created = table.c.type, table.c.created_at
     where = [type_.not_like("sync.%") if filters.type is None else type_ == filters.type]
     if filters.since is not None:
-        where.append(created >= _oldest_since(tx, filters.since))
+        later = run.c.started_at >= filters.since
+        if table is not run:  # Looked for only when the first half does not hold.
+            later = exists().where(run.c.tenant_id == tx.tenant, run.c.id == table.c.run_id, later)
+        where += [created >= _oldest_since(tx, filters.since), or_(created >= filters.since, later)]
     if filters.until is not None:
         where.append(created < filters.until)  # No run starts before it is created.
     return where
@@ -110,8 +114,6 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
     }
     where = [column == value for column, value in equal.items() if value is not None]
     where += _status(filters.status) if filters.status else []
-    if filters.since is not None:
-        where.append(or_(run.c.created_at >= filters.since, run.c.started_at >= filters.since))
     if filters.until is not None:
         where.append(func.coalesce(run.c.started_at, run.c.created_at) < filters.until)
     if filters.retry_of is not None:
@@ -146,7 +148,8 @@ def _words(condition: str) -> ColumnElement[bool]:
 def _oldest_since(tx: Tx, since: int) -> int:
     """No run that began at or after `since` was created before this: where the walk by age may stop."""
     late = (run.c.tenant_id == tx.tenant, _words(LATE), run.c.started_at >= since)
-    first = tx.value(select(func.min(run.c.created_at)).where(*late))
+    # Plus nothing: or PostgreSQL would look for the least along the index of all runs.
+    first = tx.value(select(func.min(run.c.created_at + 0)).where(*late))
     return since - LATE_MS if first is None else min(since - LATE_MS, int(first))
 
 
