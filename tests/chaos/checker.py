@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from app.config import Settings
 from app.record.doctor import findings
 from app.record.session import Database
-from tests.chaos.checks import effects, promises, recovery, rest
+from tests.chaos.checks import bells, effects, promises, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding
 
 EVERY_RUN = 1_000_000
@@ -34,6 +34,8 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     rest.counted,
     rest.exclusive,
     rest.rung,
+    bells.newest,
+    bells.prompt,
     recovery.away,
 )
 

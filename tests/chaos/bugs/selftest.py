@@ -1,0 +1,166 @@
+"""The checker proves itself: every planted bug is caught, and healthy runs of the same scenarios are not.
+
+``python -m tests.chaos --selftest``; two sites run side by side. The table is what ``docs/reliability.md``
+shows.
+"""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.chaos.bugs.catalogue import BUGS
+from tests.chaos.bugs.plant import ROOT, Bug, planted
+from tests.chaos.bugs.scenarios import SCENARIOS, Scenario
+from tests.chaos.bugs.stage import Missed, Stage
+from tests.chaos.fault import POSTGRES, Setting
+from tests.chaos.site import Site
+
+SEED = 1
+BESIDE = 2  # Sites at a time.
+AGAIN = ("failing", "hooks", "refused", "locks", "API dies")  # Played a second time on a healthy service.
+MOST_SHOWN = 3
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What came out of one scenario."""
+
+    scenario: str
+    bug: str = ""  # Empty on a healthy service.
+    expected: str = ""  # The invariant that must name the bug.
+    numbers: list[str] = field(default_factory=list)  # The invariants that were broken.
+    findings: list[str] = field(default_factory=list)  # The first of them, in words.
+    faults: int = 0
+    missed: str = ""  # A fault that could not be done.
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the bug was named, or a healthy service left alone."""
+        if self.bug:
+            return self.expected in self.numbers
+        return not self.numbers and not self.missed and self.faults > 0
+
+    def __str__(self) -> str:
+        what = f"{self.bug or 'healthy'}, {self.scenario}: "
+        found = ", ".join(dict.fromkeys(self.numbers)) or "nothing found"
+        missed = f"; {self.missed}" if self.missed else ""
+        return f"{'ok    ' if self.passed else 'FAILED'} {self.seconds:5.0f} s  {what}{found}{missed}"
+
+
+def play(site: Site, scenario: Scenario, seed: int, bug: Bug | None = None) -> Verdict:
+    """Play a scenario on a running site, and hear the checker."""
+    began, missed = time.monotonic(), ""
+    stage = Stage(site, scenario.name, seed)
+    try:
+        try:
+            scenario.play(stage)
+        except Missed as reason:
+            missed = str(reason)
+        found = stage.verdict()
+    finally:
+        stage.close()
+    return Verdict(
+        scenario=scenario.name,
+        bug=bug.name if bug else "",
+        expected=bug.caught_by if bug else "",
+        numbers=[one.number for one in found],
+        findings=[str(one) for one in found[:MOST_SHOWN]],
+        faults=len(stage.injections),
+        missed=missed,
+        seconds=time.monotonic() - began,
+    )
+
+
+def bugged(bug: Bug, folder: Path, seed: int) -> list[Verdict]:
+    """Run the service with the bug in it, and play the scenario that shows it."""
+    scenario, tree = SCENARIOS[bug.scenario], planted(bug, folder / "tree")
+    began = time.monotonic()
+    with Site(POSTGRES, folder / "site", tree=tree, setting=scenario.setting) as site:
+        verdict = play(site, scenario, seed, bug)
+    verdict.seconds = time.monotonic() - began
+    return [verdict]
+
+
+def healthy(names: Sequence[str], folder: Path, seed: int) -> list[Verdict]:
+    """Play scenarios one after the other on one service without any bug."""
+    with Site(POSTGRES, folder / "site", tree=ROOT, setting=joined(names)) as site:
+        return [play(site, SCENARIOS[name], seed) for name in names]
+
+
+def joined(names: Iterable[str]) -> Setting:
+    """One setting for several scenarios."""
+    settings = [SCENARIOS[name].setting for name in names]
+    inside = dict.fromkeys(module for one in settings for module in one.inside)
+    return Setting(inside=tuple(inside), env={k: v for one in settings for k, v in one.env.items()})
+
+
+def run(
+    bugs: Sequence[Bug], clean: Sequence[Sequence[str]], folder: Path, seed: int, say: Callable[[str], None]
+) -> list[Verdict]:
+    """Everything, two sites at a time."""
+    found: list[Verdict] = []
+    with ProcessPoolExecutor(BESIDE, get_context("spawn"), initializer=_alone) as pool:
+        jobs: list[Future[list[Verdict]]] = [
+            pool.submit(healthy, names, folder / f"healthy-{n}", seed + n) for n, names in enumerate(clean)
+        ]
+        jobs += [pool.submit(bugged, bug, folder / bug.name.replace(" ", "-"), seed) for bug in bugs]
+        for job in as_completed(jobs):
+            for verdict in job.result():
+                say(str(verdict))
+                if not verdict.passed:
+                    for one in verdict.findings:
+                        say(f"         ! {one}")
+                found.append(verdict)
+    return found
+
+
+def _alone() -> None:
+    """Ctrl-C is for the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.pop("CHAOS_INSIDE", None)
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """The bugs and what caught them, for the docs."""
+    by_name = {one.bug: one for one in verdicts if one.bug}
+    lines = ["| Planted bug | What it breaks | Scenario | Caught by | Seconds |", "|---|---|---|---|---|"]
+    for bug in BUGS:
+        if bug.name in by_name:
+            one = by_name[bug.name]
+            caught = ", ".join(dict.fromkeys(one.numbers)) if one.passed else "NOT CAUGHT"
+            words = (bug.name, bug.breaks, SCENARIOS[bug.scenario].about, caught, f"{one.seconds:.0f}")
+            lines.append(f"| {' | '.join(words)} |")
+    return "\n".join(lines)
+
+
+def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
+    """The two figures that count."""
+    bugs = [one for one in verdicts if one.bug]
+    clean = [one for one in verdicts if not one.bug]
+    caught, alarms = sum(one.passed for one in bugs), sum(not one.passed for one in clean)
+    return (
+        f"{caught} of {len(bugs)} planted bugs caught, {alarms} false alarms in {len(clean)} healthy runs, "
+        f"{seconds / 60:.1f} minutes"
+    )
+
+
+def main(asked: Namespace) -> int:
+    """Plant every bug; 0 when all were caught and nothing healthy was blamed."""
+    seed = asked.seed if asked.seed is not None else SEED
+    folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp(prefix="windlass-selftest-"))
+    began = time.monotonic()
+    verdicts = run(BUGS, (list(SCENARIOS), AGAIN), folder, seed, lambda text: print(text, flush=True))
+    print(table(verdicts))
+    print(summary(verdicts, time.monotonic() - began))
+    if asked.json:
+        Path(asked.json).write_text(json.dumps([asdict(one) for one in verdicts], indent=2) + "\n")
+    return 0 if all(one.passed for one in verdicts) else 1
