@@ -20,11 +20,12 @@ SMOKE = frozenset(
     {
         *("child-killed", "child-killed-at-point", "host-killed", "api-killed", "api-killed-at-point"),
         *("reconciler-killed", "order-killed", "child-frozen", "frozen-at-point", "undo-killed"),
-        *("redis-flushed", "redis-restarted-empty", "messages-doubled", "database-stopped", "database-locked"),
-        *("commit-unheard", "sessions-terminated", "writer-killed", "poison-deadly"),
+        *("redis-flushed", "redis-restarted-empty", "messages-doubled", "database-stopped"),
+        *("database-locked", "commit-unheard", "sessions-terminated", "writer-killed", "poisoned-step"),
         *("racing-cancels", "crowded-locks", "wide-fan-outs", "racing-retries"),
     }
 )
+PATIENT = frozenset({"poison-deaf"})  # What takes minutes to end, by Celery's own limits.
 SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 20.0, "weather": 90.0}
 
 
@@ -68,7 +69,7 @@ def smoke(seed: int, backend: str) -> Plan:
 
 def full(seed: int, backend: str) -> Plan:
     """A quarter of an hour: every row on one stack."""
-    chosen = list(faults(backend).values())
+    chosen = [one for name, one in faults(backend).items() if name not in PATIENT]
     return Plan(
         name="full",
         seed=seed,
@@ -117,17 +118,7 @@ def soak(seed: int, backend: str, seconds: float) -> Plan:
         seed=seed,
         backend=backend,
         seconds=seconds,
-        beats=beats(chosen, # What the short campaign is made of: the faults that happen, and those that find most.
-SMOKE = frozenset(
-    {
-        *("child-killed", "child-killed-at-point", "host-killed", "api-killed", "api-killed-at-point"),
-        *("reconciler-killed", "order-killed", "child-frozen", "frozen-at-point", "undo-killed"),
-        *("redis-flushed", "redis-restarted-empty", "messages-doubled", "database-stopped", "database-locked"),
-        *("commit-unheard", "sessions-terminated", "writer-killed", "poison-deadly"),
-        *("racing-cancels", "crowded-locks", "wide-fan-outs", "racing-retries"),
-    }
-)
-SOAK_RHYTHMS),
+        beats=beats(chosen, SOAK_RHYTHMS),
         setting=joined(chosen),
         window=6,
         soak=True,

@@ -1,6 +1,6 @@
 """Demands: what users do that is as bad as any fault, on top of whatever else goes on.
 
-Many who fight for few resources, wide fan-outs, cancels and retries that race with
+Poisoned steps, many who fight for few resources, wide fan-outs, cancels and retries that race with
 everything.
 """
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from tests.chaos.fault import Fault, Injection, Rhythm, Setting, register
 from tests.chaos.site import Site
 from tests.chaos.workload.mix import Order
+from tests.chaos.workload.types import DEADLY, POISONS
 
 UNNUMBERED = 0  # The crowd gives the number.
 
@@ -35,6 +36,28 @@ def order(kind: str, resource: str | None = None, **more: Any) -> Order:
     """One run with this input; what is no input is about how it is asked for."""
     how = {name: more.pop(name) for name in list(more) if name in Order.__dataclass_fields__}
     return Order(number=UNNUMBERED, type=f"chaos.{kind}", given=more, resource=resource, **how)
+
+
+@register
+class Poisoned(Demand):
+    """A step that kills its own process every time: three deaths, then it has failed."""
+
+    name, rows = "poisoned-step", ("RF20", "DF20")
+
+    def orders(self, rng: Random) -> list[Order]:
+        """One of them: each costs three processes."""
+        return [order("poison", how=rng.choice(DEADLY))]
+
+
+@register
+class Spoiled(Demand):
+    """Steps whose results cannot be stored, or that leave by the emergency exit."""
+
+    name, rows = "spoiled-results", ("RF20", "DF20")
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Each kind once."""
+        return [order("poison", how=how) for how in POISONS if how not in DEADLY]
 
 
 @register

@@ -6,6 +6,8 @@ of the steps from one to the next: its end shows that all came in order.
 """
 
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,6 +43,7 @@ class Given(Schema):
     limit = fields.Integer(load_default=None, allow_none=True)
     polls = fields.Integer(load_default=1)  # How often an operation is asked before it is done.
     hook = fields.Boolean(load_default=False)  # Whether the operation waits for its hook to be called.
+    how = fields.String(load_default="kill")  # How a poisoned step ends its process, or spoils its result.
     blind = fields.Boolean(load_default=False)  # Whether nobody can tell what a lost attempt did.
     trail = fields.List(fields.Integer(), load_default=list)
 
@@ -181,6 +184,43 @@ def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
     return Happened() if seen(ctx, "did") else NothingHappened()
 
 
+def _endless() -> Any:
+    endless: list[Any] = []
+    endless.append(endless)
+    return endless
+
+
+def _shout() -> Any:
+    raise ValueError("x" * 10_000_000)
+
+
+POISONS: Mapping[str, Callable[[], Any]] = {
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "vanish": lambda: os._exit(0),
+    "exit": lambda: sys.exit(3),
+    "huge": lambda: {"report": "x" * 10_000_000},
+    "strange": lambda: {"report": object()},
+    "endless": lambda: {"report": _endless()},
+    "word": lambda: "not a dict",
+    "shout": _shout,
+}
+DEADLY = ("kill", "segfault", "vanish")  # The poisons that take the process along.
+
+
+@step(retry=SOON)
+def poison(ctx: Any, how: Any) -> Any:
+    """Kills the process that runs it, or gives it something that cannot be stored."""
+    note(ctx, "died" if how in DEADLY else "did")
+    return POISONS[how]()
+
+
+@poison.undo(retry=STUBBORN)
+def unpoison(ctx: Any) -> None:
+    """Back from the poison."""
+    note(ctx, "undid")
+
+
 def declare(name: str, plan: Callable[[Mapping[str, Any]], Plan], resource: str | None = None) -> None:
     """A type of the workload."""
     plan.__doc__ = f"Chaos: {name}."
@@ -211,3 +251,4 @@ declare("map", _mapped)
 declare("job", lambda _given: one() | two() | job() | four() | five())
 declare("locked", lambda _given: one() | two() | three() | four() | five(), resource="site")
 declare("once", lambda _given: one() | two() | once() | four() | five())
+declare("poison", lambda _given: one() | two() | three() | poison() | five())
