@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.bench import report
+from tests.bench import document, report
 from tests.bench.calibration import Foreign, calibrate, slower
 from tests.bench.profile import profile
 from tests.bench.report import Rounds
@@ -29,8 +29,10 @@ def main() -> int:
         ]
         rounds = measure(stage, workloads, asked.rounds, asked.candidates)
         profiles = profile(stage) if asked.profile else []
-    found = report.summary(rounds)
-    print(report.table(found), *profiles, sep="\n\n")
+        found = report.summary(rounds)
+        print(report.table(found), *profiles, sep="\n\n")
+        if asked.write:
+            document.write(stage, rounds, found, profiles)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")
     return 0
@@ -85,6 +87,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--candidates", default="", help="measure these alone, such as windlass,celery-bare")
     parser.add_argument("--rounds", type=int, help=f"{FULL_ROUNDS}, with --quick {QUICK_ROUNDS}")
     parser.add_argument("--json", type=Path, help="write the summary to this file")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/performance.md")
     parser.add_argument("--profile", action="store_true", help="profile the hot path, as a full run does")
     parser.add_argument("--keep", action="store_true", help="leave the logs of all processes")
     asked = parser.parse_args()

@@ -31,13 +31,17 @@ class Profile:
         """How often any thread was found at work."""
         return sum(self.stacks.values())
 
-    def __str__(self) -> str:
+    def summary(self) -> str:
+        """The functions that most of the time is spent in."""
         busy = self.samples / (RATE * SECONDS)
         lines = [f"{self.name}: at work in {busy:.0%} of {RATE * SECONDS} looks", "  self    total  function"]
         own, total = self._own(), self._total()
         for frame, count in own.most_common(TOP):
             lines.append(f"  {self._share(count)}  {self._share(total[frame])}  {frame}")
-        return "\n".join([*lines, "  tree (total share)", *self._tree(self._trunk(), 1)])
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary(), "  tree (total share)", *self._tree(self._trunk(), 1)])
 
     def _own(self) -> Counter[str]:
         counts: Counter[str] = Counter()

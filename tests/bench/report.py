@@ -1,11 +1,12 @@
 """From figures of rounds to a summary: median, least and most, CPU per 1,000 steps, ratios inside rounds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from tests.bench.calibration import Calibration, quiet
+from tests.bench.targets import TARGETS
 from tests.bench.workload import Figure
 
 OURS = "windlass"
@@ -94,5 +95,14 @@ def table(found: Mapping[str, Any]) -> str:
                 cpu = "" if cell["cpuPer1000"] is None else f"   {cell['cpuPer1000']:g} CPU s / 1,000 steps"
                 spread = f"{cell['min']:g} / {cell['median']:g} / {cell['max']:g}"
                 lines.append(f"    {name:<18} {spread:<28}{cpu}")
+    lines += ["targets", *(f"    {line}" for line in _kept(found))]
     lines += ["ratios"] + [f"    {name:<60} {value:g}" for name, value in found["ratios"].items()]
     return "\n".join(lines)
+
+
+def _kept(found: Mapping[str, Any]) -> Iterator[str]:
+    for target in TARGETS:
+        value = target.found(found)
+        if value is not None:
+            met = "met" if target.is_met(value) else "NOT MET"
+            yield f"{target.what:<50} {value:<8g} {target.bound:<16} {met}"

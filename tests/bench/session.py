@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 from app.config import environment
 from tests.bench.body import Mark, Witness
 from tests.bench.candidates import STEPS, Candidate
-from tests.bench.look import Look
-from tests.bench.processes import ROOT, Running, cpu_seconds
+from tests.bench.look import SESSIONS, Look, Written
+from tests.bench.processes import Running, cpu_seconds
 from tests.bench.workload import Wrong
 from tests.servers import until
 
 if TYPE_CHECKING:
     from tests.bench.stage import Stage
 
-PEERS = ROOT / ".venv-bench" / "bin" / "python"
 CLIENTS = 4  # Threads that trigger at the same time, over all drivers.
 WARM_RUNS, WARM_S = 40, 90.0
 STALL_S = 45.0  # Nothing has happened for so long: the candidate has lost something.
 FOREVER_S = 3600.0
+COUNTED_S = 2.0  # PostgreSQL's counters are up to a second old.
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Session:
 
     def burst(self, runs: int, ms: int = 0) -> Burst:
         """Trigger so many runs and wait until all are recorded; raises `Wrong` when something is missing."""
-        writes, cpu, before = self._writes(), self.cpu(), self.witness.count()
+        written, cpu, before = self._written(), self.cpu(), self.witness.count()
         part = runs // len(self.drivers)
         shares = [runs - part * (len(self.drivers) - 1), *[part] * (len(self.drivers) - 1)]
         for driver, share in zip(self.drivers, shares, strict=True):
@@ -115,8 +115,8 @@ class Session:
         answers = [_answer(driver) for driver in self.drivers]
         spent = self.cpu() - cpu
         self._check(before, runs * STEPS)
-        self._check_commits(writes, runs)
         begun = min(answer["begun"] for answer in answers)
+        self._check_commits(written, runs, ended - begun)
         triggering = max(answer["triggered"] for answer in answers) - begun
         return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent)
 
@@ -180,15 +180,20 @@ class Session:
             found = self.recorded(self.candidate.steps)
             raise Wrong(f"{self.candidate.name}: {found} steps are recorded, {self._steps} ran")
 
-    def _check_commits(self, before: int | None, runs: int) -> None:
-        """Every run has as many writing transactions as its promise needs."""
-        now, floor = self._writes(), self.candidate.commits
-        if now is not None and before is not None and now - before < floor * runs:
-            found = (now - before) / runs
-            raise Wrong(f"{self.candidate.name}: {found:.1f} commits a run; it needs {floor} to be durable")
+    def _check_commits(self, before: Written | None, runs: int, seconds: float) -> None:
+        """Every run has as many writing transactions as its promise needs, and they waited for the disk."""
+        now, name, floor = self._written(), self.candidate.name, self.candidate.commits
+        if now is None or before is None or not floor:
+            return
+        commits, flushes = now.transactions - before.transactions, now.flushes - before.flushes
+        if commits < floor * runs:
+            raise Wrong(f"{name}: {commits / runs:.1f} commits a run; it needs {floor} to be durable")
+        # One flush serves at most the commits that all sessions wait for at the same time.
+        if seconds > COUNTED_S and flushes * self.recorded(SESSIONS) < commits:
+            raise Wrong(f"{name}: {commits} commits with {flushes} flushes of the log were not waited for")
 
-    def _writes(self) -> int | None:
-        return None if self._look is None else self._look.writes()
+    def _written(self) -> Written | None:
+        return None if self._look is None else self._look.written()
 
     def _environment(self) -> dict[str, str]:
         slots = self.candidate.slots_each(self.slots)
@@ -208,7 +213,7 @@ class Session:
         }
 
     def _launch(self, module: tuple[str, ...], *, executor: int = 0, talks: bool = False) -> Running:
-        python = sys.executable if self.candidate.ours else str(PEERS)
+        python = sys.executable if self.candidate.ours else str(self._stage.peers)
         slots = str(self.candidate.slots_each(self.slots))
         argv = [part.replace("{slots}", slots) for part in module]
         within = self.candidate.within if module == self.candidate.worker else ()

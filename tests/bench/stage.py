@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 import redis
@@ -22,6 +22,7 @@ from tests.bench.processes import ROOT, Running
 from tests.bench.session import Session
 from tests.servers import KeyValue, Postgres, free_port, new_postgres, new_redis, new_valkey, remove
 
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
 _NUMBERS = count(1)
 
 
@@ -53,9 +54,10 @@ class Store:
 class Stage:
     """Servers, scratch folder and sessions of one benchmark."""
 
-    def __init__(self, *, quick: bool, keep: bool = False) -> None:
-        """``quick`` asks workloads for small sizes; ``keep`` leaves the logs of all processes."""
+    def __init__(self, *, quick: bool, keep: bool = False, peers: Path = PEERS) -> None:
+        """``quick`` asks for small sizes; ``keep`` leaves all logs; ``peers`` is the Python that has them."""
         self.quick = quick
+        self.peers = peers
         self._keep = keep
         self.folder = Path(tempfile.mkdtemp(prefix="windlass-bench-"))
         self.postgres = new_postgres(DurablePostgres)
@@ -86,8 +88,12 @@ class Stage:
         """
         if self._session is not None and self._session.serves(candidate, slots):
             return self._session
+        return self.open(CANDIDATES[candidate], slots)
+
+    def open(self, candidate: Candidate, slots: int | None = None) -> Session:
+        """A new session, whoever the candidate is."""
         self.close_session()
-        self._session = Session(self, CANDIDATES[candidate], slots)
+        self._session = Session(self, candidate, slots)
         self._session.start()
         return self._session
 
@@ -154,6 +160,17 @@ class Stage:
         folder = self.folder / f"scratch{next(_NUMBERS)}"
         folder.mkdir()
         return folder
+
+    def versions(self) -> str:
+        """Servers and the settings that durability hangs on, as they are in force."""
+        with psycopg.connect(self.postgres.url) as connection:
+            names = ("server_version", "fsync", "synchronous_commit", "wal_sync_method", "shared_buffers")
+            shown = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in names]
+        found = {name: row[0] if row else "?" for name, row in zip(names, shown, strict=True)}
+        with redis.Redis.from_url(self.redis.url) as client:
+            server: Any = client.info("server")
+        settings = ", ".join(f"{name} {found[name]}" for name in names[1:])
+        return f"PostgreSQL {found['server_version']} ({settings}), Redis {server['redis_version']} without a file"
 
     def ask(self, database_url: str, question: str) -> int:
         """A number from a PostgreSQL database, asked from outside."""

@@ -8,7 +8,7 @@ from celery import Celery
 
 from tests.bench import body
 
-NAIVE = os.environ.get("BENCH_STYLE") == "celery-naive"
+NAIVE = os.environ["BENCH_STYLE"].startswith("celery-naive")
 app = Celery("bench", broker=os.environ["BENCH_REDIS"], backend=os.environ["BENCH_REDIS"])
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False, task_serializer="json")
 SCHEMA = """
@@ -29,10 +29,10 @@ def database() -> "psycopg.Connection[Any]":
 def step(run: str, place: int, ms: int) -> None:
     """One step of a line."""
     if NAIVE:
-        _record(run, place, "running")
+        record(run, place, "running")
     body.work(run, place, ms)
     if NAIVE:
-        _record(run, place, "done")
+        record(run, place, "done")
 
 
 @app.task(name="member", ignore_result=False)
@@ -42,5 +42,6 @@ def member(run: str, place: int) -> int:
     return place
 
 
-def _record(run: str, place: int, status: str) -> None:
+def record(run: str, place: int, status: str) -> None:
+    """Commit what a step has come to."""
     database().execute("UPDATE step SET status = %s WHERE run = %s AND place = %s", (status, run, place))

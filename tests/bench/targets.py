@@ -1,0 +1,52 @@
+"""What was promised, as data: a figure or a ratio of the summary, and the bound that it must keep."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Target:
+    """One promise."""
+
+    what: str
+    key: str  # Of a ratio, or workload.metric.candidate of a median.
+    least: float | None = None
+    most: float | None = None
+
+    def found(self, summary: Mapping[str, Any]) -> float | None:
+        """The measured value; None when it was not measured."""
+        ratio = summary["ratios"].get(self.key)
+        if ratio is not None:
+            return float(ratio)
+        workload, metric, candidate = self.key.split(".")
+        cell = summary.get(workload, {}).get(metric, {}).get(candidate)
+        return None if cell is None else float(cell["median"])
+
+    def is_met(self, value: float) -> bool:
+        """Whether the value keeps the bound."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    @property
+    def bound(self) -> str:
+        """The bound for people."""
+        return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
+
+
+LEASE_S = 10
+TARGETS = (
+    Target("W1, steps/s against DBOS direct", "W1.throughput.windlass/dbos-direct", least=4),
+    Target("W1, steps/s against Absurd", "W1.throughput.windlass/absurd", least=1.3),
+    Target("W1, steps/s against bare Celery chains", "W1.throughput.windlass/celery-bare", least=2),
+    Target("W1, CPU per step against DBOS", "W1.throughput.cpuPer1000.windlass/dbos-direct", most=1 / 3),
+    Target(
+        "W1 on SQLite, steps/s against DBOS on SQLite",
+        "W1.throughput-sqlite.windlass-sqlite/dbos-sqlite",
+        least=1,
+    ),
+    Target("W2, first step against bare Celery", "W2.first-step.windlass/celery-bare", most=1.5),
+    Target("W2, completion against DBOS direct", "W2.completion.windlass/dbos-direct", most=0.4),
+    Target("W2, completion against bare Celery", "W2.completion.windlass/celery-bare", most=1),
+    Target("W3, seconds", "W3.fan-out.windlass", most=2),
+    Target("W6, seconds after a host was lost", "W6.recovery.windlass", most=LEASE_S + 1),
+)
