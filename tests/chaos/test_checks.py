@@ -1,0 +1,153 @@
+"""The checks see what is wrong in evidence that no engine would leave behind."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.chaos.checks import effects, promises, recovery, rest
+from tests.chaos.checks.evidence import Evidence, Finding
+from tests.chaos.fault import Injection
+from tests.chaos.ledger import Effect
+from tests.chaos.workload.client import Reply, Request
+
+RUN = "run_1"
+GIVEN = {"fails": 0, "lame": -1, "items": [], "join": "all", "blind": False, "order": 1}
+
+
+def run(status: str = "completed", **more: Any) -> dict[str, Any]:
+    """The row of a run of the workload."""
+    row = {"id": RUN, "type": "chaos.line", "status": status, "input": GIVEN, "retry_of": None}
+    cancel = {"cancel_requested_at": None, "cancel_mode": None, "waiting_on": None, "created_at": 1_000}
+    error = dict.fromkeys(("error_code", "error_message", "error_step"))
+    return {**row, **cancel, **error, "dispatch_gen": 1, **more}
+
+
+def step(key: str, phase: str = "forward", **more: Any) -> dict[str, Any]:
+    """The row of a step that completed."""
+    row = {"run_id": RUN, "phase": phase, "key": key, "status": "completed", "kind": "task", "fence": 1}
+    return {**row, "branch": "", "reused_from": None, "undoable": True, "undoes": None, "gen": 0, **more}
+
+
+def event(kind: str, at: int, key: str | None = "one", **payload: Any) -> dict[str, Any]:
+    """A row of the log."""
+    return {"run_id": RUN, "type": kind, "at": at, "step": key, "phase": "forward", "payload": payload}
+
+
+def effect(key: str, what: str = "did", phase: str = "forward", fence: int = 1) -> Effect:
+    """A line of the ledger."""
+    return Effect(operation=f"{RUN}/{phase}/{key}", effect=what, fence=fence, attempt=1, pid=1)
+
+
+def evidence(
+    run_: Mapping[str, Any] | None = None, steps: Sequence[Any] = (), events: Sequence[Any] = (), **more: Any
+) -> Evidence:
+    """One run and what is known of it."""
+    return Evidence(runs={RUN: run_ or run()}, steps={RUN: steps}, events={RUN: events}, **more)
+
+
+def started(kind: str, run_id: str | None, status: int = 202) -> Request:
+    """A request that was answered."""
+    replies = [Reply(at=1, took_ms=1, status=status)]
+    return Request(kind=kind, path="/", body={}, key="k", order=1, run_id=run_id, replies=replies)
+
+
+def numbers(found: Sequence[Finding]) -> list[str]:
+    """What was found."""
+    return [one.number for one in found]
+
+
+def test_an_accepted_run_that_is_not_there_is_lost() -> None:
+    known = evidence(requests=[started("start", "run_2")])
+    assert numbers(list(promises.accepted(known))) == ["I1"]
+
+
+def test_a_key_that_was_answered_with_two_runs_is_seen() -> None:
+    known = evidence(requests=[started("start", RUN), started("again", "run_2")])
+    known.runs = {**known.runs, "run_2": run(id="run_2")}
+    assert numbers(list(promises.accepted(known))) == [
+        "I1",
+        "I1",
+    ]  # Two names, and an order that is two runs.
+
+
+def test_a_crash_that_was_answered_is_seen_though_the_client_tried_again() -> None:
+    request = started("start", RUN)
+    request.replies.insert(0, Reply(at=0, took_ms=1, status=500))
+    assert numbers(list(promises.answered(evidence(requests=[request])))) == ["500"]
+
+
+def test_a_run_that_did_not_end_and_one_that_ended_otherwise_than_told_are_seen() -> None:
+    assert numbers(list(promises.ended(evidence(run("running"))))) == ["lost"]
+    assert numbers(list(promises.as_told(evidence(run("failed"))))) == ["fate"]
+
+
+def test_an_effect_that_nobody_claimed_is_seen() -> None:
+    events = [event("step.started", 1, fence=1)]
+    assert not list(effects.intended(evidence(events=events, effects=[effect("one")])))
+    assert numbers(list(effects.intended(evidence(events=events, effects=[effect("one", fence=2)])))) == [
+        "I8"
+    ]
+
+
+def test_a_result_of_an_attempt_that_had_lost_its_step_is_seen() -> None:
+    claims = [event("step.started", 1, fence=1), event("step.started", 2, fence=2)]
+    stale = [*claims, event("step.completed", 3, output={"by": 1})]
+    right = [*claims, event("step.completed", 3, output={"by": 2})]
+    assert numbers(list(effects.settled(evidence(events=stale)))) == ["stale"]
+    assert not list(effects.settled(evidence(events=right)))
+
+
+def test_a_step_that_completed_without_any_effect_is_seen() -> None:
+    assert numbers(list(effects.happened(evidence(steps=[step("one")])))) == ["I8"]
+
+
+def test_undos_in_the_order_of_the_plan_are_seen() -> None:
+    steps = [step("two", "comp", undoes="two"), step("one", "comp", undoes="one")]
+    told = [effect("one", "undid", "comp"), effect("two", "undid", "comp")]
+    assert numbers(list(effects.ordered(evidence(run("failed"), steps, effects=told)))) == ["I6"]
+    assert not list(effects.ordered(evidence(run("failed"), steps, effects=told[::-1])))
+
+
+def test_what_happened_and_was_not_undone_is_seen_and_what_was_undone_in_a_run_that_completed() -> None:
+    happened = [effect("one")]
+    assert numbers(list(effects.undone(evidence(run("failed"), [step("one")], effects=happened)))) == ["I6"]
+    undone = [step("one"), step("one", "comp", undoes="one")]
+    assert numbers(list(effects.undone(evidence(run(), undone, effects=happened)))) == ["I6"]
+
+
+def test_an_order_that_was_sent_twice_is_seen() -> None:
+    assert numbers(list(effects.at_most_once(evidence(effects=[effect("once"), effect("once")])))) == ["once"]
+
+
+def test_an_older_attempt_that_acts_late_is_excused_by_a_freeze_alone() -> None:
+    told = [effect("one", fence=2), effect("one", fence=1)]
+    frozen = Injection(fault="f", rows=("RF5",), what="", scope="process", at=1, until=2)
+    assert numbers(list(effects.zombies(evidence(effects=told)))) == ["I14"]
+    assert not list(effects.zombies(evidence(effects=told, injections=[frozen])))
+
+
+def test_a_lock_that_was_granted_before_it_was_released_is_seen() -> None:
+    def held(run_id: str, fence: int, since: int, until: int) -> list[dict[str, Any]]:
+        told = {"resource": "site/a"}
+        return [event("lock.granted", since, fence=fence, **told), event("lock.released", until, **told)]
+
+    known = evidence()
+    known.events = {"run_1": held("run_1", 1, 10, 20), "run_2": held("run_2", 2, 15, 30)}
+    assert numbers(list(rest.exclusive(known))) == ["I8"]
+
+
+def test_recovery_counts_from_the_claim_that_was_lost_or_from_the_end_of_an_outage() -> None:
+    events = [
+        event("step.started", 1_000, fence=1),
+        event("step.lost", 11_000, fence=1, lost=1),
+        event("step.ready", 11_000),
+        event("step.started", 11_500, fence=2),
+    ]
+    away = Injection(fault="f", rows=("RF8",), what="", scope="database", at=2_000, until=9_000)
+    assert [one.took_ms for one in recovery.recoveries(evidence(events=events))] == [10_500]
+    known = evidence(events=events, injections=[away])
+    assert [one.took_ms for one in recovery.recoveries(known)] == [2_500]
+
+
+def test_recovery_that_takes_longer_than_the_lease_allows_is_seen() -> None:
+    late = recovery.Recovery(run_id=RUN, step="one", why="attempt", took_ms=20_001, at=0)
+    assert numbers(list(recovery.slow(evidence(), [late]))) == ["recovery", "recovery"]

@@ -1,0 +1,22 @@
+"""The short campaign on both stacks, as it is run by hand with ``scripts/chaos --smoke``."""
+
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+from tests.chaos import plans, report
+from tests.chaos.campaign import run
+from tests.chaos.fault import POSTGRES, SQLITE
+
+STACKS = (pytest.param(POSTGRES, marks=pytest.mark.postgres), pytest.param(SQLITE, marks=pytest.mark.sqlite))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("backend", STACKS)
+def test_no_run_is_lost_and_nothing_happens_twice_whatever_is_killed_meanwhile(
+    backend: str, tmp_path: Path
+) -> None:
+    plan = plans.smoke(SystemRandom().randrange(1_000_000), backend)
+    result = run(plan, tmp_path, print)
+    assert result.passed, report.verdict(result)
