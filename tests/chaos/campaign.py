@@ -25,13 +25,15 @@ from tests.chaos.checks.evidence import Evidence, Finding, collect
 from tests.chaos.fault import POSTGRES, Fault, Setting, faults
 from tests.chaos.sampler import Sampler
 from tests.chaos.schedule import Beat, schedule
-from tests.chaos.site import ROOT, Site
+from tests.chaos.site import LAB_PASSWORD, ROOT, Site
 from tests.chaos.storm import Storm
 from tests.chaos.workload.crowd import Crowd
+from tests.chaos.workload.machines import Machines
 from tests.chaos.workload.mix import Mix
 
 CALM_S, REST_S = 120.0, 120.0
 ENDED_WITHIN_S = 60.0  # Target: all runs have ended so long after the last fault.
+RECORD = "record.jsonl"
 TICK_S = 0.05
 LONGEST_S = 4 * 3600.0
 SAY_EVERY_S = 15.0
@@ -99,6 +101,8 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
     with Site(plan.backend, folder, tree=plan.tree, setting=plan.setting) as site:
         crowd = Crowd(site, Mix(plan.seed), window=plan.window)
         site.crowd = crowd
+        if "hard-reboots" in {name for beat in plan.beats for name in beat.faults}:
+            site.machines = Machines(site, LAB_PASSWORD)
         try:
             return _Campaign(plan, site, crowd, known, result, say).run()
         finally:
@@ -194,11 +198,14 @@ class _Campaign:
             effects=list(site.ledger.read()),
             requests=list(self._crowd.client.log),
             injections=storm.injections,
+            machines=site.machines.servers if site.machines else {},
+            resets=site.machines.resets() if site.machines else (),
             calm_until=self._calm_until,
             lease_ms=site.settings.lease_ms,
             poison_limit=site.settings.poison_limit,
             redis=self._messages(),
         )
+        evidence.save(result.folder / RECORD)
         _count(result, evidence, storm)
         result.findings += checker.doctor(site.db, site.settings)
         result.findings += checker.check(evidence)

@@ -29,6 +29,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     effects.ordered,
     effects.undone,
     effects.at_most_once,
+    effects.rebooted,
     effects.zombies,
     rest.quiet,
     rest.counted,

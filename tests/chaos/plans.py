@@ -23,6 +23,7 @@ SMOKE = frozenset(
         *("redis-flushed", "redis-restarted-empty", "messages-doubled", "database-stopped"),
         *("database-locked", "commit-unheard", "sessions-terminated", "writer-killed", "poisoned-step"),
         *("racing-cancels", "crowded-locks", "wide-fan-outs", "racing-retries"),
+        "hard-reboots",
     }
 )
 PATIENT = frozenset({"poison-deaf"})  # What takes minutes to end, by Celery's own limits.

@@ -78,6 +78,9 @@ class Site:
         self.store: KeyValue = new_valkey() if backend == SQLITE else new_redis()
         self._hosts, self._reconcilers = hosts, reconcilers
         self._keeper: subprocess.Popen[bytes] | None = None
+        self.machines: Any = (
+            None  # The lab's machines, a `tests.chaos.workload.machines.Machines`, if wanted.
+        )
         self.crowd: Any = None  # Who uses the site, a `tests.chaos.workload.crowd.Crowd`, once there is one.
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(folder / LEDGER)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from app.domain.states import TERMINAL, Step
 from tests.chaos.checks.evidence import Evidence, Finding, Row
+from tests.chaos.workload.machines import STEP, resets_of
 
 NOTED = ("did", "undid")  # The effects that settle a step of each phase.
 HAPPENED = ("did", "began", "died")  # What there is to undo.
@@ -107,6 +108,15 @@ def at_most_once(evidence: Evidence) -> Iterator[Finding]:
         died = sum(one.effect == "died" for _, one in effects)
         if died > evidence.poison_limit:
             yield Finding(number="poison", run_id=run_id, step=step, what=f"killed {died} workers")
+
+
+def rebooted(evidence: Evidence) -> Iterator[Finding]:
+    """A hard reboot that completed reset its machine once, any other at most once."""
+    told = resets_of(list(evidence.runs.values()), evidence.events, evidence.machines, evidence.resets)
+    for row, times in told:
+        if times > 1 or (times == 0 and row["status"] == "completed"):
+            what = f"its machine was reset {times} times, and it is {row['status']}"
+            yield Finding(number="once", run_id=row["id"], step=STEP, what=what)
 
 
 def late(evidence: Evidence) -> list[str]:

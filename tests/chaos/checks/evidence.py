@@ -1,9 +1,11 @@
 """What is known after a campaign, from four witnesses: the record, the ledger, the client, and the faults."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +17,7 @@ from app.record.tables import event, lock, lock_waiter, run, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
 from tests.chaos.workload.client import Request
+from tests.chaos.workload.machines import Reset
 
 Row = Mapping[str, Any]
 CHUNK = 5_000
@@ -47,6 +50,8 @@ class Evidence:
     effects: Sequence[Effect] = ()  # In the order they happened.
     requests: Sequence[Request] = ()
     injections: Sequence[Injection] = ()
+    machines: Mapping[str, str] = field(default_factory=dict)  # Server id to machine of the lab.
+    resets: Sequence[Reset] = ()  # What the machines have seen.
     calm_until: int = 0  # Runs that were created before, in milliseconds since 1970, knew no fault.
     lease_ms: int = 10_000
     poison_limit: int = 3
@@ -69,6 +74,17 @@ class Evidence:
         """The effects of one step, each with its place."""
         operation = f"{row['run_id']}/{row['phase']}/{row['key']}"
         return [(place, one) for place, one in self.operations.get(operation, ()) if one.effect == effect]
+
+    def save(self, path: Path) -> None:
+        """Write the record down, a run a line, for whoever looks for the cause of a finding."""
+        with path.open("w") as file:
+            for run_id, row in self.runs.items():
+                told = {
+                    "run": row,
+                    "steps": self.steps.get(run_id, ()),
+                    "events": self.events.get(run_id, ()),
+                }
+                file.write(json.dumps(told, default=str) + "\n")
 
     def ours(self) -> Iterator[Row]:
         """The runs of the chaos workload."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tests.chaos.fault import Fault, Injection, Rhythm, Setting, register
 from tests.chaos.site import Site
+from tests.chaos.workload import machines
 from tests.chaos.workload.mix import Order
 from tests.chaos.workload.types import DEADLY, POISONS
 
@@ -143,3 +144,23 @@ class Crowded(Demand):
             )
             for number in range(16)
         ]
+
+
+@register
+class Rebooted(Demand):
+    """Hard reboots of real controllers: an order that is sent once, or an operator is asked."""
+
+    name, rows, weight = "hard-reboots", ("RF18",), 2.0
+
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Two of them, when the site has machines."""
+        servers = sorted(site.machines.servers) if site.machines is not None else []
+        if not servers:
+            return None
+        given = dict(machines.REBOOT)
+        orders = [
+            Order(number=UNNUMBERED, type=machines.TYPE, given=given, resource=one)
+            for one in rng.sample(servers, 2)
+        ]
+        site.crowd.demand(orders)
+        return self.injection(f"{len(orders)} hard reboots")

@@ -17,9 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import WindlassError
 from app.domain.states import NEEDS_OPERATOR, Run
+from app.record.runs import read_run
 from app.record.tables import run as runs
 from tests.chaos.ledger import Effect
 from tests.chaos.site import Site
+from tests.chaos.workload import machines
 from tests.chaos.workload.client import Client, Request
 from tests.chaos.workload.mix import Mix, Order
 
@@ -190,12 +192,18 @@ class Crowd:
     def _help(self, run_id: str, status: str) -> None:
         action = "compensate"
         if status == Run.BLOCKED:
-            sent = any(one.effect == "did" and one.step == "once" for one in self.site.ledger.of_run(run_id))
-            action = "resolve" if sent else "resume"
+            action = "resolve" if self._sent(run_id) else "resume"
         elif status == Run.COMPENSATION_FAILED:
             action = "resume"
         body = {"action": action, "reason": "chaos"}
         self.client.ask(Request(kind="act", path=f"{RUNS}/{run_id}/actions", body=body), patience_s=5)
+
+    def _sent(self, run_id: str) -> bool:
+        """Whether the order that must not be repeated was sent: a look at the ledger, or at the machine."""
+        row = self.site.db.read(lambda tx: read_run(tx, run_id)) or {}
+        if row.get("type") == machines.TYPE:
+            return bool(self.site.machines.sent(row["resource_id"], row["started_at"]))
+        return any(one.effect == "did" and one.step == "once" for one in self.site.ledger.of_run(run_id))
 
     def _call_hooks(self) -> None:
         """Whoever is told of a hook calls it, sometimes twice."""
@@ -212,7 +220,7 @@ class Crowd:
             self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}), patience_s=20)
 
     def _thread(self, work: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, name=work.__name__, daemon=True)
+        thread = threading.Thread(target=work, name="crowd", daemon=True)
         thread.start()
         return thread
 

@@ -29,7 +29,8 @@ class Order:
     @property
     def body(self) -> dict[str, Any]:
         """The body that asks for it."""
-        body: dict[str, Any] = {"type": self.type, "input": {**self.given, "order": self.number}}
+        numbered = {"order": self.number} if self.type.startswith("chaos.") else {}
+        body: dict[str, Any] = {"type": self.type, "input": {**self.given, **numbered}}
         if self.resource is not None:
             body["resourceId"] = self.resource
         if self.on_failure is not None:
