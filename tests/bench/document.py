@@ -131,6 +131,6 @@ def _is_installed(name: str) -> bool:
 
 def _peers() -> str:
     program = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
-    argv = [PEERS, "-c", program, *PEER_PACKAGES]
+    argv = [str(PEERS), "-c", program, *PEER_PACKAGES]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     return ", ".join(map(" ".join, zip(PEER_PACKAGES, said.split(), strict=True)))
