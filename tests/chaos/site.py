@@ -14,10 +14,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ from tests.servers import (
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).with_name("inside")
 START_S = 120.0
+WRITABLE_S = 3.0  # Nobody who is alive writes for so long.
 LAB_MACHINES = 8
 LAB_PASSWORD = "windlass-lab"
 
@@ -98,6 +100,17 @@ class Site:
     def is_ready(self) -> bool:
         """Whether the API says that it is ready."""
         return up.is_ready(self.settings)
+
+    def is_writable(self) -> bool:
+        """Whether anybody can write to SQLite; PostgreSQL locks rows, not files."""
+        if not self.db.sqlite:
+            return True
+        with closing(sqlite3.connect(str(self.db.url.database), timeout=WRITABLE_S)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE").close()
+            except sqlite3.OperationalError:
+                return False
+        return True
 
     def __enter__(self) -> "Site":
         try:

@@ -67,7 +67,7 @@ class Storm:
             if self._may(fault):
                 self._due.remove(strike)
                 rng = Random(f"{self._seed}/strike/{strike.number}")
-                work = THREADS.submit(fault.strike, self._site, rng)
+                work = THREADS.submit(_struck_with, fault, self._site, rng)
                 self._under_way.append(Underway(strike=strike, fault=fault, work=work))
             elif self._now() > strike.at_s + TOO_LATE_S:
                 self._due.remove(strike)
@@ -88,13 +88,14 @@ class Storm:
 
     def _may(self, fault: Fault) -> bool:
         others = [one.fault for one in self._under_way]
+        scopes = {(one.injection or one.fault).scope for one in self._under_way}
         if any(one.alone for one in others) or (fault.alone and others):
             return False
         if sum(one.name == fault.name for one in others) >= MOST_OF_A_KIND:
             return False
         if fault.name in WIDE and any(one.name in WIDE for one in others):
             return False
-        return fault.scope == "process" or all(one.scope == "process" for one in others)
+        return fault.scope == "process" or scopes <= {"process"}
 
     def _look_after(self, one: Underway) -> None:
         """Take a fault on to its next stage, when it is time."""
@@ -132,3 +133,11 @@ class Storm:
     def _now(self) -> float:
         """Seconds since the storm began."""
         return time.monotonic() - self._began
+
+
+def _struck_with(fault: Fault, site: Site, rng: Random) -> Injection | None:
+    """Strike; who stands still while it writes to SQLite keeps everybody else from writing."""
+    done = fault.strike(site, rng)
+    if done is not None and fault.lasts_s[1] and done.scope == "process" and not site.is_writable():
+        done.scope, done.what = "database", f"{done.what}, in the middle of a write"
+    return done
