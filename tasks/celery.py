@@ -14,6 +14,7 @@ from app import logs
 from app.config import load
 from app.engine.execute import Runner
 from app.engine.instance import instance
+from app.services.children import ChildRuns
 from app.wiring import World, celery_app, wire
 from chains import catalogue
 from tasks.world import Reach
@@ -52,7 +53,12 @@ def runner() -> Runner:
     return Runner(
         db=own.db,
         ring=own.ring,
-        capabilities=Reach(settings=settings, db=own.db, opener=lambda: own.opener),
+        capabilities=Reach(
+            settings=settings,
+            db=own.db,
+            opener=lambda: own.opener,
+            children=ChildRuns(own.db, own.ring),
+        ),
         instance=instance(),
         lease_ms=settings.lease_ms,
         heartbeat_ms=settings.heartbeat_ms,

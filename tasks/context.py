@@ -7,6 +7,8 @@ from typing import Any
 
 from app.auth.secrets import redact
 from app.domain.errors import StepError
+from app.providers.clusters import Clusters
+from app.providers.vms import Machines
 from app.record.session import Database
 from tasks.world import Capabilities, GatedBMC
 
@@ -68,6 +70,14 @@ class Context:
     def hook(self, step: str | None = None) -> str:
         """A URL that somebody outside may call once to end the wait of this operation, or of a later one."""
         return self.capabilities.open_hook(self.run_id, step or self.step)
+
+    def clusters(self, management_id: str) -> Clusters:
+        """The clusters of a management cluster."""
+        return self.capabilities.clusters(management_id)
+
+    def machines(self, management_id: str) -> Machines:
+        """The virtual machines of a management cluster."""
+        return self.capabilities.machines(management_id)
 
     def bmc(self, server_id: str) -> GatedBMC:
         """The management controller of a server (see `app.providers.bmc.BMC`)."""

@@ -1,6 +1,6 @@
-"""What steps can do to the world: controllers behind their gates, hooks, the inventory."""
+"""What steps can do to the world: controllers behind their gates, management clusters, hooks, child runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -12,7 +12,12 @@ from app.domain.clock import rfc3339
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent
 from app.providers.bmc import BMC, PowerState, Target, connect
 from app.providers.boot import BootService
-from app.record import gates, hooks, servers
+from app.providers.clusters import Clusters
+from app.providers.clusters.k0rdent import K0rdent
+from app.providers.kube import Kube
+from app.providers.vms import Machines
+from app.providers.vms.kubevirt import KubeVirt
+from app.record import clusters, gates, hooks, servers
 from app.record.session import Database
 
 T = TypeVar("T")
@@ -20,11 +25,31 @@ HOLD_MS = 60_000  # A session that is held longer belongs to a dead process.
 LOGINS, LOGIN_WINDOW_MS = 3, 600_000  # Refused logins before the controller is left alone, and how long.
 
 
+class Children(Protocol):
+    """Runs that a run starts and follows."""
+
+    def start(self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, Any]) -> None:
+        """Accept a run under this id, once; it waits in line for its resource, and is undone if it fails."""
+
+    def cancel(self, run_id: str, reason: str) -> None:
+        """Ask a run to stop; one that has ended, or is stopping, is left alone."""
+
+
 class Capabilities(Protocol):
     """What a context needs to reach the world."""
 
     def bmc(self, server_id: str, holder: str) -> "GatedBMC":
         """The controller of a server."""
+
+    def clusters(self, management_id: str) -> Clusters:
+        """The clusters of a management cluster."""
+
+    def machines(self, management_id: str) -> Machines:
+        """The virtual machines of a management cluster."""
+
+    @property
+    def children(self) -> Children:
+        """Child runs."""
 
     @property
     def boot(self) -> BootService:
@@ -41,6 +66,7 @@ class Reach:
     settings: Settings
     db: Database
     opener: Callable[[], Opener]
+    children: Children
     connect: Callable[[Target], BMC] = connect
 
     @property
@@ -69,6 +95,29 @@ class Reach:
             password=secret["password"],
             verify=row["bmc_fingerprint"],
         )
+
+    def clusters(self, management_id: str) -> Clusters:
+        """The clusters of a management cluster, as its k0rdent offers them."""
+        row = self._management(management_id)
+        return K0rdent(Kube(self.access(row)), row["cluster_namespace"])
+
+    def machines(self, management_id: str) -> Machines:
+        """The machines of a management cluster, as its KubeVirt offers them."""
+        row = self._management(management_id)
+        return KubeVirt(Kube(self.access(row)), row["machine_namespace"])
+
+    def access(self, row: dict[str, Any]) -> dict[str, Any]:
+        """How to get into a management cluster; it is opened here alone."""
+        bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["access_version"])
+        access = self.opener().open(row["access"], bound)
+        REDACTOR.learn(*(access[name] for name in ("token", "key") if name in access))
+        return access
+
+    def _management(self, management_id: str) -> dict[str, Any]:
+        row = self.db.read(lambda tx: clusters.read_management(tx, management_id))
+        if row is None or row["access"] is None:
+            raise Permanent(f"there is no management cluster {management_id}", nothing_happened=True)
+        return row
 
     def open_hook(self, run_id: str, step: str) -> str:
         """A fresh token for a step; only its hash is stored."""

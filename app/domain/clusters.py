@@ -1,6 +1,6 @@
 """The states of a cluster, the actions that each allows, and how its template lets it be scaled (A.11)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -106,7 +106,7 @@ def scaled(
     return changed
 
 
-def on_machines(config: Mapping[str, Any], machines: list[Mapping[str, Any]]) -> dict[str, Any]:
+def on_machines(config: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The configuration of a cluster whose workers are these machines."""
     return {**config, "machines": [dict(each) for each in machines]} if machines else dict(config)
 
@@ -127,3 +127,19 @@ def _pool(pools: Mapping[str, Any], template: str) -> str:
     if len(pools) > 1 and "user" not in pools:
         raise Unscalable(f"which of the pools {', '.join(sorted(pools))} of {template} is meant?")
     return "user" if "user" in pools or not pools else next(iter(pools))
+
+
+def resized(pools: Sequence[Mapping[str, Any]], workers: int) -> list[dict[str, Any]]:
+    """The pools of servers for so many workers in all: the last pool grows, the last ones shrink first."""
+    if workers < 1:
+        raise Unscalable("a cluster on servers has at least 1 worker", least=1)
+    changed = [dict(pool) for pool in pools]
+    missing = workers - sum(int(pool["count"]) for pool in changed)
+    if missing > 0:
+        changed[-1]["count"] += missing
+        return changed
+    for pool in reversed(changed):
+        taken = min(-missing, int(pool["count"]))
+        pool["count"] -= taken
+        missing += taken
+    return changed

@@ -1,5 +1,6 @@
 """Identifiers: ``prefix_`` and a 26-character lower-case Crockford ULID with 80 random bits (contract 1)."""
 
+import hashlib
 import re
 import secrets
 import time
@@ -12,6 +13,13 @@ RESOURCE_LOCK = re.compile(r"[a-z]+/[A-Za-z0-9_-]{1,128}")
 def new_id(prefix: str) -> str:
     """A fresh identifier; later ones sort after earlier ones."""
     value = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
+    return f"{prefix}_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def derived_id(prefix: str, *origin: str) -> str:
+    """The identifier that belongs to this origin: the same one for whoever asks again."""
+    digest = hashlib.sha256("\0".join(origin).encode()).digest()
+    value = int.from_bytes(digest[:16], "big")
     return f"{prefix}_" + "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
 
 

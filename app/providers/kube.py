@@ -9,10 +9,10 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode
 
-from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
 
 from app.domain.errors import (
@@ -22,6 +22,7 @@ from app.domain.errors import (
     KubeQuotaExceeded,
     KubeRefused,
     KubeUnreachable,
+    Permanent,
 )
 from app.domain.ownership import MANAGER
 
@@ -112,14 +113,21 @@ class Kube:
 
 
 def _client(access: Mapping[str, Any]) -> Any:
-    """The official client without its own retries, proxies and temporary files."""
-    configuration = Configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
+    """The official client without its own retries, proxies and temporary files.
+
+    It is loaded here, on first use: it is large, and an extra that many installations do without.
+    """
+    try:
+        official: Any = import_module("kubernetes.client")
+    except ImportError:
+        raise Permanent("the Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
+    configuration = official.Configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
     configuration.proxy = None
     configuration.retries = False
     configuration.verify_ssl = not access.get("insecure")
     if access.get("serverName"):
         configuration.tls_server_name = str(access["serverName"])
-    api: Any = ApiClient(configuration)
+    api = official.ApiClient(configuration)
     if access.get("certificate"):
         api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _context(access)
     if access.get("token"):

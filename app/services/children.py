@@ -1,0 +1,45 @@
+"""Runs that are started and stopped by steps of other runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.engine import operate
+from app.engine.accept import Order, accept
+from app.engine.dispatch import Ring
+from app.engine.journal import Hint, journal
+from app.record import runs
+from app.record.session import Database, Tx
+
+
+@dataclass(frozen=True)
+class ChildRuns:
+    """See `tasks.world.Children`."""
+
+    db: Database
+    ring: Ring
+
+    def start(self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, Any]) -> None:
+        order = Order(
+            type=type_,
+            input=given,
+            resource_id=resource_id,
+            on_failure="compensate",  # The parent decides what is kept, and nobody holds a child for it.
+            on_conflict="queue",
+            parent_run_id=parent,
+        )
+        self.ring(self.db.write(lambda tx: accept(tx, run_id, order, _actor(tx, parent)).hints))
+
+    def cancel(self, run_id: str, reason: str) -> None:
+        def work(tx: Tx) -> list[Hint]:
+            with journal(tx, run_id) as j:
+                if j.run["completed_at"] is None:
+                    operate.cancel(j, j.run["triggered_by"], reason=reason)
+            return j.hints
+
+        self.ring(self.db.write(work))
+
+
+def _actor(tx: Tx, parent: str) -> str:
+    found = runs.read_run(tx, parent)
+    return str(found["triggered_by"]) if found else "usr_local"

@@ -1,0 +1,43 @@
+"""cluster.scale: more or fewer nodes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from app.domain.plan import Plan
+from chains.catalogue import workflow
+from tasks import allocation, cluster
+
+
+class Scale(Schema):
+    """Input of cluster.scale."""
+
+    workers = fields.Int(strict=True, validate=validate.Range(0, 10_000))
+    controlPlanes = fields.Int(strict=True, validate=validate.Range(1, 9))
+
+    @validates_schema
+    def says_something(self, given: dict[str, Any], **_kw: Any) -> None:
+        """At least one number is given."""
+        if not given.keys() & {"workers", "controlPlanes"}:
+            raise ValidationError("give workers, controlPlanes, or both", "workers")
+
+
+@workflow(
+    "cluster.scale",
+    resource="cluster",
+    expects=Scale,
+    eta="10m",
+    example={"cluster_id": "cls", "workers": 3},
+)
+def scale(_given: Mapping[str, Any]) -> Plan:
+    """Change how many nodes a Kubernetes cluster has."""
+    return (
+        cluster.validate(action="scale")
+        | cluster.check_scale()
+        | allocation.allocate_resources()
+        | cluster.patch_config()
+        | cluster.wait_ready()
+        | allocation.release_surplus()
+        | cluster.settle()
+    )

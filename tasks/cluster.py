@@ -1,0 +1,339 @@
+"""Steps on Kubernetes clusters: each is a wish for a deployment, and its undo stands under it.
+
+What a step wants is a value of the run, ``wanted``: ``{template, config, nodePools}``. It is written into the
+cluster's row together with the deployment, so that a run that was undone leaves both as they were.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain import clusters as states
+from app.domain import ownership
+from app.domain.errors import Permanent
+from app.domain.policy import backoff
+from app.providers.clusters import Clusters, Deployment, Wish
+from tasks.allocation import machines_for
+from tasks.context import Context
+from tasks.managed import (
+    CLUSTER,
+    PATIENT,
+    POLLS,
+    UNTIL_GONE,
+    StillThere,
+    Vanished,
+    begin,
+    check_free,
+    keep,
+    own,
+    reach,
+    row_of,
+    since_now,
+    wait_on,
+)
+from tasks.managed import mark_error as mark
+from tasks.step import Again, operation, step
+
+Wanted = dict[str, Any]
+SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own kubeconfig.
+
+
+class Unusable(Permanent):
+    """The template or the credential cannot be used."""
+
+    code = "VALIDATION_ERROR"
+
+
+class DryRunForced(Permanent):
+    """The management cluster turned the deployment into a dry run: it would never be built."""
+
+    code = "DRY_RUN_FORCED"
+
+
+@step(retry=PATIENT, timeout="60s", gives="was")
+def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, Any]:
+    """Check that the action is still allowed, and what a new cluster is made of; show that it has begun."""
+    row = begin(ctx, CLUSTER, cluster_id, action)
+    if action == "create":
+        clusters = ctx.clusters(row["management_id"])
+        _usable(clusters, row["template"])
+        ready = clusters.credential_ready(row["credential"])
+        if not ready:
+            problem = "there is no" if ready is None else "nothing can be made yet with the"
+            raise Unusable(f"{problem} credential {row['credential']}")
+    return {"was": row["was"]}
+
+
+@validate.undo
+def mark_error(ctx: Context, cluster_id: str, was: str | None = None) -> None:
+    """After a failure the cluster says `error` and names the run; after a cancel it is what it was."""
+    mark(ctx, CLUSTER, cluster_id, was)
+
+
+@step(gives="wanted")
+def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
+    """Say what the cluster shall be; its row is there since the request was accepted."""
+    return {"wanted": _wanted(row_of(ctx, CLUSTER, cluster_id))}
+
+
+@step(retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+def check_scale(
+    ctx: Context, cluster_id: str, workers: int | None = None, controlPlanes: int | None = None
+) -> dict[str, Any]:
+    """Find out what the other numbers of nodes mean for the cluster's configuration and for its servers."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    before = _wanted(row)
+    pools = before["nodePools"]
+    if pools and workers is not None:
+        pools, workers = states.resized(pools, workers), None
+    template = ctx.clusters(row["management_id"]).template(row["template"])
+    config = states.scaled(
+        before["config"],
+        row["template"],
+        workers=workers,
+        control_planes=controlPlanes,
+        defaults=template.parameters if template else None,
+    )
+    return {"wanted": {**before, "config": config, "nodePools": pools}, "before": before}
+
+
+@step(retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+def check_upgrade_path(
+    ctx: Context, cluster_id: str, template: str | None = None, kubernetesVersion: str | None = None
+) -> dict[str, Any]:
+    """Upgrade only to what the management cluster offers for this cluster, now."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = _there(ctx, clusters, row)
+    if template == row["template"]:
+        return {"wanted": _wanted(row), "before": _wanted(row)}
+    offered = there.available_upgrades
+    fits = [name for name in offered if name == template or _version(clusters, name, kubernetesVersion)]
+    if not fits:
+        asked = template or f"Kubernetes {kubernetesVersion}"
+        raise Unusable(
+            f"there is no way from {row['template']} to {asked}, but to {', '.join(offered) or 'nothing'}",
+            availableUpgrades=list(offered),
+            nothing_happened=True,
+        )
+    _usable(clusters, fits[0])
+    return {"wanted": {**_wanted(row), "template": fits[0]}, "before": _wanted(row)}
+
+
+@step(retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
+def apply_deployment(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
+    """Have the deployment; a repeated step finds its own, and nobody else's is touched."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = clusters.find(row["name"])
+    check_free(there, cluster_id, f"ClusterDeployment {row['name']}")
+    _apply(ctx, clusters, row, wanted, there)
+
+
+@apply_deployment.undo(retry=UNTIL_GONE)
+def remove_deployment(ctx: Context, cluster_id: str) -> None:
+    """Nothing is left of the deployment: asked for until it is gone, for its name and servers wait for it."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = clusters.find(row["name"])
+    if own(there, cluster_id):
+        assert there is not None
+        if not there.deleting:
+            clusters.delete(there.name, there.uid)
+            there = clusters.find(row["name"])
+        if own(there, cluster_id):
+            keep(ctx, CLUSTER, cluster_id, there)
+            raise StillThere(_leaving(there))
+    keep(ctx, CLUSTER, cluster_id, None)
+
+
+@step(retry=PATIENT, timeout="60s")
+def patch_config(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
+    """Give the deployment its other numbers of nodes."""
+    _patch(ctx, cluster_id, wanted)
+
+
+@patch_config.undo(retry=UNTIL_GONE)
+def restore_config(ctx: Context, cluster_id: str, before: Wanted) -> None:
+    """The deployment is what it was, on the servers that it had."""
+    _restore(ctx, cluster_id, before)
+
+
+@step(retry=PATIENT, timeout="60s")
+def patch_template(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
+    """Give the deployment its other template."""
+    _patch(ctx, cluster_id, wanted)
+
+
+@patch_template.undo(retry=UNTIL_GONE)
+def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
+    """The deployment is made of what it was made of before, as far as its operator goes back."""
+    _restore(ctx, cluster_id, before)
+
+
+@operation(gives="reached", timeout="60m", every=POLLS, retry=PATIENT)
+def wait_ready(ctx: Context, cluster_id: str) -> dict[str, Any]:
+    """Wait until the deployment is what was wished for, as its controllers say of this very wish."""
+    return since_now(ctx)
+
+
+@wait_ready.poll
+def is_ready(
+    ctx: Context, cluster_id: str, ref: dict[str, Any], slow_after: str = "15m"
+) -> Again | dict[str, Any]:
+    """Ready, on the way and why, slow, or beyond hope."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = _there(ctx, clusters, row)
+    _check_dry_run(row, there)
+    if there.hopeless is not None:
+        raise Permanent(f"the deployment cannot be built: {there.hopeless.told}")
+    if row["dry_run"] and there.checked:
+        return {"reached": "validated"}
+    waits_for = "; ".join(there.blockers) or "the controllers have not looked at it yet"
+    if not row["dry_run"] and there.ready:
+        access = clusters.access(row["name"])
+        if access is not None or row["template"].startswith(SELF_BROUGHT):
+            ctx.db.write(lambda tx: CLUSTER.change(tx, cluster_id, {"access": access}))
+            return {"reached": "ready"}
+        waits_for = "it is said to be ready, but there is no kubeconfig yet"
+    return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, waits_for)
+
+
+@step
+def settle(ctx: Context, cluster_id: str, reached: str) -> None:
+    """Show the state that the cluster has reached."""
+    reach(ctx, CLUSTER, cluster_id, reached)
+
+
+@step(retry=PATIENT, timeout="60s")
+def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | None = None) -> None:
+    """Ask for the end of the deployment; there may be none, or one that is not ours."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = clusters.find(row["name"])
+    if not own(there, cluster_id):
+        ctx.log("there is no deployment of this cluster", name=row["name"])
+        return
+    assert there is not None
+    if (
+        cleanupOnDeletion is not None
+        and not there.deleting
+        and cleanupOnDeletion != row["cleanup_on_deletion"]
+    ):
+        row = {**row, "cleanup_on_deletion": cleanupOnDeletion}
+        wanted = {"template": there.template, "config": dict(there.config)}
+        there = clusters.apply(_wish(ctx, row, wanted, there.uid))
+    clusters.delete(there.name, there.uid)
+    keep(ctx, CLUSTER, cluster_id, clusters.find(row["name"]))
+
+
+@operation(timeout="2h", every=POLLS, retry=PATIENT)
+def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, Any]:
+    """Wait until the deployment is truly gone, with everything that its finalizers guard."""
+    return since_now(ctx)
+
+
+@wait_deleted.poll
+def is_deleted(
+    ctx: Context, cluster_id: str, ref: dict[str, Any], slow_after: str = "15m"
+) -> Again | dict[str, Any]:
+    """Gone, or what holds it."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    there = ctx.clusters(row["management_id"]).find(row["name"])
+    if not own(there, cluster_id):
+        keep(ctx, CLUSTER, cluster_id, None)
+        return {}
+    keep(ctx, CLUSTER, cluster_id, there)
+    return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, _leaving(there))
+
+
+@step
+def forget(ctx: Context, cluster_id: str) -> None:
+    """The cluster leaves the inventory; its name is free."""
+    reach(ctx, CLUSTER, cluster_id, "deleted", access=None)
+
+
+def _patch(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    _apply(ctx, clusters, row, wanted, _there(ctx, clusters, row))
+
+
+def _restore(ctx: Context, cluster_id: str, before: Wanted) -> None:
+    row = row_of(ctx, CLUSTER, cluster_id)
+    clusters = ctx.clusters(row["management_id"])
+    there = clusters.find(row["name"])
+    if not own(there, cluster_id):
+        ctx.log("there is no deployment left that could be what it was", name=row["name"])
+        return
+    _apply(ctx, clusters, row, before, there)
+
+
+def _apply(
+    ctx: Context,
+    clusters: Clusters,
+    row: Mapping[str, Any],
+    wanted: Wanted,
+    there: Deployment | None,
+) -> None:
+    config = states.on_machines(wanted["config"], machines_for(ctx, row["id"], wanted["nodePools"]))
+    wish = _wish(ctx, row, {**wanted, "config": config}, there.uid if there else None)
+    made = clusters.apply(wish)
+    keep(ctx, CLUSTER, row["id"], made)
+    columns = {"template": wanted["template"], "config": wanted["config"], "node_pools": wanted["nodePools"]}
+    ctx.db.write(lambda tx: CLUSTER.change(tx, row["id"], columns))
+    ctx.log("applied", name=made.name, template=made.template, generation=made.generation)
+    _check_dry_run(row, made)
+
+
+def _wish(ctx: Context, row: Mapping[str, Any], wanted: Wanted, uid: str | None) -> Wish:
+    return Wish(
+        name=row["name"],
+        template=wanted["template"],
+        credential=row["credential"],
+        config=wanted["config"],
+        dry_run=bool(row["dry_run"]),
+        cleanup_on_deletion=bool(row["cleanup_on_deletion"]),
+        labels=ownership.labels(row["id"]),
+        annotations=ownership.annotations(ctx.run_id, ctx.step),
+        uid=uid,
+    )
+
+
+def _wanted(row: Mapping[str, Any]) -> Wanted:
+    return {"template": row["template"], "config": row["config"] or {}, "nodePools": row["node_pools"] or []}
+
+
+def _there(ctx: Context, clusters: Clusters, row: Mapping[str, Any]) -> Deployment:
+    """The cluster's deployment, noted as it is now; raises `Vanished` when there is none."""
+    there = clusters.find(row["name"])
+    if there is None or not own(there, row["id"]) or there.deleting:
+        keep(ctx, CLUSTER, row["id"], None if not own(there, row["id"]) else there)
+        raise Vanished(f"ClusterDeployment {row['name']} is gone; somebody else deleted it")
+    keep(ctx, CLUSTER, row["id"], there)
+    return there
+
+
+def _usable(clusters: Clusters, name: str) -> None:
+    template = clusters.template(name)
+    if template is None or not template.valid:
+        problem = "there is none" if template is None else template.problem or "it is not valid"
+        raise Unusable(f"template {name} cannot be used: {problem}")
+
+
+def _version(clusters: Clusters, name: str, wanted: str | None) -> bool:
+    """Whether a template gives this version of Kubernetes; ``1.32`` is any 1.32, with or without a v."""
+    if wanted is None:
+        return False
+    template = clusters.template(name)
+    has = (template.kubernetes_version or "").lstrip("v") if template else ""
+    return has == wanted.lstrip("v") or has.startswith((f"{wanted.lstrip('v')}.", f"{wanted.lstrip('v')}+"))
+
+
+def _check_dry_run(row: Mapping[str, Any], there: Deployment) -> None:
+    if there.dry_run and not row["dry_run"]:
+        raise DryRunForced(f"ClusterDeployment {there.name} is a dry run, which nobody asked for")
+
+
+def _leaving(there: Any) -> str:
+    return "the deployment is being deleted: " + ("; ".join(there.blockers) or "nothing is said of why")

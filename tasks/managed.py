@@ -1,0 +1,188 @@
+"""What steps on clusters and on virtual machines share: how one begins, how one fails, how long one waits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain import clusters as cluster_states
+from app.domain import vms as vm_states
+from app.domain.clock import duration_ms
+from app.domain.errors import KubeConflict, Permanent
+from app.domain.policy import backoff
+from app.record import clusters, runs, vms
+from app.record.session import Tx
+from tasks.context import Context
+from tasks.step import Again
+
+Row = dict[str, Any]
+PATIENT = backoff("1s", cap="15s", limit=10)
+UNTIL_GONE = backoff("1s", factor=1.5, cap="15s", limit=0, deadline="30m")  # Deletions take their time.
+POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
+
+
+class WrongState(Permanent):
+    """The resource is no longer in a state that allows this."""
+
+    code = "INVALID_STATE_TRANSITION"
+    nothing_happened = True
+
+
+class NameTaken(Permanent):
+    """Somebody else has an object of this name in the management cluster."""
+
+    code = "CONFLICT"
+    nothing_happened = True
+
+
+class Vanished(Permanent):
+    """The object was deleted in the management cluster, by somebody else."""
+
+    code = "RESOURCE_GONE"
+
+
+class StillThere(KubeConflict):
+    """An object is on its way out, and not gone yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Where the rows of one kind of resource are kept, and which of its states allows what."""
+
+    noun: str
+    read: Callable[..., Row | None]
+    change: Callable[[Tx, str, Mapping[str, Any]], None]
+    note_seen: Callable[..., None]
+    note_gone: Callable[[Tx, str], None]
+    transient: Mapping[str, str]
+    allows: Callable[..., bool]
+
+
+CLUSTER = Kind(
+    noun="cluster",
+    read=clusters.read_cluster,
+    change=clusters.change_cluster,
+    note_seen=clusters.note_seen,
+    note_gone=clusters.note_gone,
+    transient=cluster_states.TRANSIENT,
+    allows=cluster_states.allows,
+)
+VM = Kind(
+    noun="machine",
+    read=vms.read_vm,
+    change=vms.change_vm,
+    note_seen=vms.note_seen,
+    note_gone=vms.note_gone,
+    transient=vm_states.TRANSIENT,
+    allows=vm_states.allows,
+)
+
+
+def row_of(ctx: Context, kind: Kind, id_: str) -> Row:
+    """The resource as it is recorded."""
+    row = ctx.db.read(lambda tx: kind.read(tx, id_))
+    if row is None:
+        raise WrongState(f"{kind.noun} {id_} is gone")
+    return row
+
+
+def begin(ctx: Context, kind: Kind, id_: str, action: str) -> Row:
+    """Check that the action is still allowed, and show in the state that it has begun.
+
+    The row, with ``was``: the state that a cancelled run gives back.
+    """
+
+    def work(tx: Tx) -> Row:
+        row = kind.read(tx, id_, lock=True)
+        if row is None:
+            raise WrongState(f"{kind.noun} {id_} is gone")
+        shown = kind.transient.get(action, row["state"])
+        begun = row["state"] == shown and action in kind.transient
+        if not begun and not kind.allows(row["state"], action, built=row["uid"] is not None):
+            raise WrongState(
+                f"{kind.noun} {id_} is {row['state']}, which does not allow {action}", state=row["state"]
+            )
+        was = row["state_before"] if begun else row["state"]
+        changes: Row = {"state": shown, "state_before": was, "run_id": ctx.run_id, "slow_since": None}
+        kind.change(tx, id_, changes)
+        return {**row, "was": was}
+
+    return ctx.db.write(work)
+
+
+def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
+    """After a failure the resource says `error` and names the run; after a cancel it is what it was."""
+
+    def work(tx: Tx) -> None:
+        row = kind.read(tx, id_, lock=True)
+        if row is None or not ours(tx, ctx, row["run_id"]):
+            return
+        before = was or row["state_before"]
+        cancelled = ctx.goal == "cancelled"
+        state = before if cancelled and before not in (None, "creating") and _stands(row) else "error"
+        ended = "was cancelled" if cancelled else "failed"
+        reasons = [f"{ctx.type} {ended}: see run {ctx.run_id}"] if state == "error" else []
+        changes = {"state": state, "state_before": None, "slow_since": None, "run_id": ctx.run_id}
+        kind.change(tx, id_, {**changes, "failure_reasons": reasons})
+
+    ctx.db.write(work)
+
+
+def reach(ctx: Context, kind: Kind, id_: str, state: str, **more: Any) -> None:
+    """Show the state that the resource has reached."""
+    changes: Row = {"state": state, "state_before": None, "slow_since": None, "failure_reasons": []}
+    ctx.db.write(lambda tx: kind.change(tx, id_, {**changes, "run_id": ctx.run_id, **more}))
+
+
+def keep(ctx: Context, kind: Kind, id_: str, seen: Any) -> None:
+    """Keep what was just seen of the object, or that there is none."""
+    if seen is None:
+        ctx.db.write(lambda tx: kind.note_gone(tx, id_))
+        return
+    told = {"uid": seen.uid, "version": seen.resource_version, "facts": seen.facts()}
+    ctx.db.write(lambda tx: kind.note_seen(tx, id_, **told))
+
+
+def own(seen: Any, id_: str) -> bool:
+    """Whether an object is there and bears the label of the resource."""
+    return seen is not None and seen.owner == id_
+
+
+def check_free(seen: Any, id_: str, name: str) -> None:
+    """Refuse to take over what others made, and wait for what is still dying."""
+    if seen is not None and seen.deleting:
+        raise StillThere(f"{name} is still being deleted; its name is not free yet")
+    if seen is not None and not own(seen, id_):
+        raise NameTaken(f"{name} is there already, and it is not ours", owner=seen.owner)
+
+
+def since_now(ctx: Context, **more: Any) -> dict[str, Any]:
+    """The reference of a wait: when it began, by the database's clock."""
+    return {"since": ctx.db.read(lambda tx: tx.now), **more}
+
+
+def wait_on(ctx: Context, kind: Kind, id_: str, ref: Mapping[str, Any], slow_after: str, told: str) -> Again:
+    """Wait on; once it takes longer than usual the resource says so, long before the wait is given up."""
+    slow_at = int(ref["since"]) + duration_ms(slow_after)
+
+    def work(tx: Tx) -> bool:
+        row = kind.read(tx, id_)
+        late = tx.now > slow_at and row is not None and row["slow_since"] is None
+        if late:
+            kind.change(tx, id_, {"slow_since": tx.now})
+        return tx.now > slow_at
+
+    slow = ctx.db.write(work)
+    return Again(f"slow: {told}" if slow else told)
+
+
+def _stands(row: Row) -> bool:
+    """Whether the resource still has its object, and that is not on its way out."""
+    return row["uid"] is not None and not (row["observed"] or {}).get("deleting")
+
+
+def ours(tx: Tx, ctx: Context, run_id: str | None) -> bool:
+    """Whether a run is this one, or one whose effects this one took over by retrying it."""
+    line: str | None = ctx.run_id
+    while line is not None and line != run_id:
+        line = (runs.read_run(tx, line) or {}).get("retry_of")
+    return line is not None

@@ -1,0 +1,237 @@
+"""Steps on virtual machines: each is a wish for a state, and its undo stands under it."""
+
+from typing import Any
+
+from app.domain import ownership
+from app.domain.errors import KubeConflict, KubeRefused, Permanent
+from app.domain.policy import backoff
+from app.providers.vms import Machine, MachineWish
+from tasks.context import Context
+from tasks.managed import (
+    PATIENT,
+    POLLS,
+    UNTIL_GONE,
+    VM,
+    StillThere,
+    Vanished,
+    begin,
+    check_free,
+    keep,
+    own,
+    reach,
+    row_of,
+    since_now,
+    wait_on,
+)
+from tasks.managed import mark_error as mark
+from tasks.step import Again, operation, step
+
+
+@step(retry=PATIENT, timeout="60s", gives=("was", "instance"))
+def validate(ctx: Context, vm_id: str, action: str) -> dict[str, Any]:
+    """Check that the action is still allowed and show that it has begun; note which start of it runs."""
+    row = begin(ctx, VM, vm_id, action)
+    running = ctx.machines(row["management_id"]).instance(row["name"]) if action == "restart" else None
+    return {"was": row["was"], "instance": running}
+
+
+@validate.undo
+def mark_error(ctx: Context, vm_id: str, was: str | None = None) -> None:
+    """After a failure the machine says `error` and names the run; after a cancel it is what it was."""
+    mark(ctx, VM, vm_id, was)
+
+
+@step
+def create_record(ctx: Context, vm_id: str) -> None:
+    """Say what the machine is called; its row is there since the request was accepted."""
+    row = row_of(ctx, VM, vm_id)
+    ctx.log("a machine is to be made", name=row["name"], runStrategy=row["run_strategy"])
+
+
+@step(retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
+def create_vm(ctx: Context, vm_id: str) -> None:
+    """Have the machine; a repeated step finds its own, and nobody else's is touched."""
+    row = row_of(ctx, VM, vm_id)
+    machines = ctx.machines(row["management_id"])
+    there = machines.find(row["name"])
+    check_free(there, vm_id, f"VirtualMachine {row['name']}")
+    if there is None:
+        wish = MachineWish(
+            name=row["name"],
+            content=row["content"] or {},
+            run_strategy=row["run_strategy"],
+            labels=ownership.labels(vm_id),
+            annotations=ownership.annotations(ctx.run_id, ctx.step),
+        )
+        there = machines.apply(wish)
+    keep(ctx, VM, vm_id, there)
+
+
+@create_vm.undo(retry=UNTIL_GONE)
+def remove_vm(ctx: Context, vm_id: str) -> None:
+    """Nothing is left of the machine: asked for until it is gone."""
+    row = row_of(ctx, VM, vm_id)
+    machines = ctx.machines(row["management_id"])
+    there = machines.find(row["name"])
+    if own(there, vm_id):
+        assert there is not None
+        if not there.deleting:
+            machines.delete(there.name, there.uid)
+            there = machines.find(row["name"])
+        if own(there, vm_id):
+            keep(ctx, VM, vm_id, there)
+            raise StillThere(_leaving(there))
+    keep(ctx, VM, vm_id, None)
+
+
+@step(retry=PATIENT, timeout="60s")
+def start_vm(ctx: Context, vm_id: str) -> None:
+    """Switch a new machine on; one whose run strategy starts it is on its way already."""
+    row = row_of(ctx, VM, vm_id)
+    _there(ctx, vm_id)
+    ctx.machines(row["management_id"]).act(row["name"], "start")
+
+
+@step(retry=PATIENT, timeout="60s")
+def call_subresource(
+    ctx: Context,
+    vm_id: str,
+    action: str,
+    instance: str | None = None,
+    gracePeriodSeconds: int | None = None,
+    force: bool = False,
+) -> None:
+    """Order the action; being there already counts as done, and a restart that was lost is not repeated."""
+    row = row_of(ctx, VM, vm_id)
+    machines = ctx.machines(row["management_id"])
+    _there(ctx, vm_id)
+    if action == "restart" and machines.instance(row["name"]) != instance:
+        ctx.log("the machine was started anew already")
+        return
+    machines.act(row["name"], action, 0 if force else gracePeriodSeconds)
+
+
+@operation(gives="reached", timeout="15m", every=POLLS, retry=PATIENT)
+def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
+    """Wait until the machine is where it was sent."""
+    return since_now(ctx)
+
+
+@wait_state.poll
+def is_there(
+    ctx: Context,
+    vm_id: str,
+    ref: dict[str, Any],
+    state: str,
+    instance: str | None = None,
+    slow_after: str = "2m",
+) -> Again | dict[str, Any]:
+    """There, on the way and why, slow, or beyond hope; after a restart another start of it must run."""
+    row = row_of(ctx, VM, vm_id)
+    there = _there(ctx, vm_id)
+    if there.hopeless:
+        raise Permanent(f"the machine cannot run: {there.told}")
+    if there.state == state and _another(ctx, row, instance):
+        return {"reached": state}
+    return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
+
+
+@operation(gives="reached", timeout="30m", every=POLLS, retry=PATIENT)
+def wait_running(ctx: Context, vm_id: str) -> dict[str, Any]:
+    """Wait until a new machine runs; its volumes may have to be filled first."""
+    return since_now(ctx)
+
+
+@wait_running.poll
+def is_running(
+    ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "10m"
+) -> Again | dict[str, Any]:
+    """Running, on the way and why, slow, or beyond hope."""
+    there = _there(ctx, vm_id)
+    if there.hopeless:
+        raise Permanent(f"the machine cannot run: {there.told}")
+    if there.state == "running":
+        return {"reached": "running"}
+    return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
+
+
+@step
+def settle(ctx: Context, vm_id: str, reached: str) -> None:
+    """Show the state that the machine has reached."""
+    reach(ctx, VM, vm_id, reached)
+
+
+@step(retry=PATIENT, timeout="60s")
+def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
+    """Ask the system to go; a machine that does not run, or is not there, needs no asking."""
+    row = row_of(ctx, VM, vm_id)
+    machines = ctx.machines(row["management_id"])
+    there = machines.find(row["name"])
+    if there is None or not own(there, vm_id) or there.deleting:
+        return
+    try:
+        machines.act(row["name"], "stop", 0 if force else None)
+    except (KubeConflict, KubeRefused) as error:
+        ctx.log("it cannot be stopped as it is", why=error.message)
+
+
+@step(retry=PATIENT, timeout="60s")
+def delete_vm(ctx: Context, vm_id: str) -> None:
+    """Ask for the end of the machine; there may be none, or one that is not ours."""
+    row = row_of(ctx, VM, vm_id)
+    machines = ctx.machines(row["management_id"])
+    there = machines.find(row["name"])
+    if there is None or not own(there, vm_id):
+        ctx.log("there is no machine of ours", name=row["name"])
+        return
+    machines.delete(there.name, there.uid)
+    keep(ctx, VM, vm_id, machines.find(row["name"]))
+
+
+@operation(timeout="1h", every=POLLS, retry=PATIENT)
+def wait_deleted(ctx: Context, vm_id: str) -> dict[str, Any]:
+    """Wait until the machine is truly gone."""
+    return since_now(ctx)
+
+
+@wait_deleted.poll
+def is_deleted(
+    ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "5m"
+) -> Again | dict[str, Any]:
+    """Gone, or what holds it."""
+    row = row_of(ctx, VM, vm_id)
+    there = ctx.machines(row["management_id"]).find(row["name"])
+    if not own(there, vm_id):
+        keep(ctx, VM, vm_id, None)
+        return {}
+    keep(ctx, VM, vm_id, there)
+    return wait_on(ctx, VM, vm_id, ref, slow_after, _leaving(there))
+
+
+@step
+def forget(ctx: Context, vm_id: str) -> None:
+    """The machine leaves the inventory; its name is free."""
+    reach(ctx, VM, vm_id, "deleted")
+
+
+def _there(ctx: Context, vm_id: str) -> Machine:
+    """The machine, noted as it is now; raises `Vanished` when there is none."""
+    row = row_of(ctx, VM, vm_id)
+    there = ctx.machines(row["management_id"]).find(row["name"])
+    if there is None or not own(there, vm_id) or there.deleting:
+        keep(ctx, VM, vm_id, there if own(there, vm_id) else None)
+        raise Vanished(f"VirtualMachine {row['name']} is gone; somebody else deleted it")
+    keep(ctx, VM, vm_id, there)
+    return there
+
+
+def _another(ctx: Context, row: dict[str, Any], instance: str | None) -> bool:
+    """Whether another start of the machine runs than the one that was to end; None: none was to."""
+    return instance is None or ctx.machines(row["management_id"]).instance(row["name"]) not in (
+        None,
+        instance,
+    )
+
+
+def _leaving(there: Any) -> str:
+    return f"the machine is being deleted: {there.told}"
