@@ -8,6 +8,7 @@ from app.engine.dispatch import background, ringer
 from app.engine.timers import TimerSet
 from app.record.session import Database
 from app.services.world import Role, World
+from chains import catalogue
 
 __all__ = ["Role", "World", "celery_app", "wire"]
 
@@ -17,6 +18,7 @@ API_STATEMENT_MS = 5_000  # No statement of a request may take longer.
 def wire(settings: Settings | None = None, role: Role = "api") -> World:
     """Put a process together; nothing connects before it is used."""
     settings = settings or load()
+    catalogue.types()  # Whoever moves a run has to know its steps, also when it never starts one.
     db = Database(settings.database, statement_timeout_ms=API_STATEMENT_MS if role == "api" else 0)
     # Whoever rings has a publisher's patience, workers too: the app that consumes is in `tasks.celery`.
     app = celery_app(settings, worker=False)
