@@ -170,13 +170,9 @@ class _Campaign:
         return self._crowd.busy
 
     def _rest(self) -> None:
-        began = time.monotonic()
+        self._healed = self._site.db.read(lambda tx: tx.now, patience_s=30)
         if not self._wait_for_all(REST_S):
             self._find("lost", f"{self._crowd.open} runs had not ended {REST_S:.0f} s after the last fault")
-        self._result.ended_s = time.monotonic() - began
-        if self._result.ended_s > ENDED_WITHIN_S:
-            what = f"the last run ended {self._result.ended_s:.0f} s after the last fault"
-            self._find("late", what)
         give_up = time.monotonic() + 10
         while any(self._messages().values()) and time.monotonic() < give_up:
             self._pause.wait(0.2)
@@ -207,6 +203,9 @@ class _Campaign:
         )
         evidence.save(result.folder / RECORD)
         _count(result, evidence, storm)
+        result.ended_s = recovery.ended_after(evidence, self._healed) / 1000
+        if result.ended_s > ENDED_WITHIN_S:
+            self._find("late", f"the last run ended {result.ended_s:.0f} s after the last fault")
         result.findings += checker.doctor(site.db, site.settings)
         result.findings += checker.check(evidence)
         result.findings += self._rows()

@@ -66,9 +66,9 @@ def times(found: Sequence[Recovery]) -> Times:
 
 
 def service(evidence: Evidence) -> list[int]:
-    """For every fault of the database: how long after its end the first new run was accepted."""
-    taken = sorted(
-        reply.at
+    """For every fault of the database: how long after its end the first request for a run was answered 202."""
+    answered = sorted(
+        (reply.at, one.at)
         for one in evidence.requests
         if one.kind == "start"
         for reply in one.replies
@@ -77,9 +77,10 @@ def service(evidence: Evidence) -> list[int]:
     found = []
     for one in evidence.injections:
         if one.scope in ("database", "site") and one.until is not None:
-            place = bisect_left(taken, one.until)
-            if place < len(taken):
-                found.append(taken[place] - one.until)
+            place = bisect_left(answered, (one.until, 0))
+            if place < len(answered):
+                at, asked = answered[place]
+                found.append(at - max(one.until, asked))
     return found
 
 
@@ -101,6 +102,16 @@ def slow(evidence: Evidence, found: Sequence[Recovery]) -> Iterator[Finding]:
         if one.took_ms > lease + MAX_OVER_MS:
             what = f"{one.why} recovered after {one.took_ms} ms, at {one.at}"
             yield Finding(number="recovery", run_id=one.run_id, step=one.step, what=what)
+
+
+def ended_after(evidence: Evidence, healed: int) -> int:
+    """How long after this moment the last of the runs that were accepted before it has ended."""
+    ends = [
+        row["completed_at"]
+        for row in evidence.runs.values()
+        if row["completed_at"] and row["created_at"] < healed
+    ]
+    return max(0, max(ends, default=0) - healed)
 
 
 def _part(ordered: Sequence[int], part: float) -> int:
