@@ -66,7 +66,7 @@ def times(found: Sequence[Recovery]) -> Times:
 
 
 def service(evidence: Evidence) -> list[int]:
-    """For every fault of the database: how long after its end the first request for a run was answered 202."""
+    """For every fault of the database: how long after its end a request for a run was answered 202."""
     answered = sorted(
         (reply.at, one.at)
         for one in evidence.requests
