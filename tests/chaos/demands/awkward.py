@@ -13,6 +13,7 @@ from tests.chaos.workload import machines
 from tests.chaos.workload.mix import Order
 from tests.chaos.workload.types import DEADLY, POISONS
 
+MOST_OPEN = 80  # Runs that are open when more is demanded.
 UNNUMBERED = 0  # The crowd gives the number.
 
 
@@ -27,7 +28,9 @@ class Demand(Fault):
         raise NotImplementedError
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Ask for it."""
+        """Ask for it, unless nobody gets anything done as it is."""
+        if site.crowd.open > MOST_OPEN:
+            return None
         orders = self.orders(rng)
         site.crowd.demand(orders)
         return self.injection(f"{len(orders)} runs of {', '.join(sorted({one.type for one in orders}))}")
@@ -155,7 +158,7 @@ class Rebooted(Demand):
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Two of them, when the site has machines."""
         servers = sorted(site.machines.servers) if site.machines is not None else []
-        if not servers:
+        if not servers or site.crowd.open > MOST_OPEN:
             return None
         given = dict(machines.REBOOT)
         orders = [
