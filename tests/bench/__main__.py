@@ -52,11 +52,7 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
             for candidate in _in_turn(workloads, wanted):
                 for workload in workloads:
                     if candidate in workload.candidates:
-                        others = Foreign()
-                        figures = workload.measure(candidate, round_)
-                        rounds.add(workload.name, candidate, round_, figures)
-                        title = f"round {round_} {workload.name} {candidate}"
-                        _say(f"{title}: {_shown(figures)} (foreign {others.share():.0%})")
+                        _measure(rounds, workload, candidate, round_)
             stage.close_session()
             rounds.calibrations[round_] = slower(before, calibrate(gauge))
             _say(f"round {round_} calibration: {rounds.calibrations[round_]}")
@@ -64,6 +60,16 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
         for workload in reversed(begun):
             workload.teardown()
     return rounds
+
+
+def _measure(rounds: Rounds, workload: Workload, candidate: str, round_: int) -> None:
+    """One candidate in one round, and what others did meanwhile."""
+    foreign = Foreign()
+    figures = workload.measure(candidate, round_)
+    share = foreign.share()
+    rounds.add(workload.name, candidate, round_, figures)
+    rounds.disturb(round_, share)
+    _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)} (foreign {share:.0%})")
 
 
 def _in_turn(workloads: list[Workload], wanted: frozenset[str]) -> list[str]:

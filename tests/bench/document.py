@@ -44,7 +44,10 @@ def write(stage: Stage, rounds: Rounds, found: Mapping[str, Any], profiles: Sequ
 def _machine(stage: Stage, rounds: Rounds) -> list[str]:
     calm = quiet(rounds.calibrations.values())
     rows = [
-        (round_, f"{one.select_us:.0f}", f"{one.commit_us:.0f}", f"{one.loop_ms:.1f}", _yes(calm_))
+        (
+            *(round_, f"{one.select_us:.0f}", f"{one.commit_us:.0f}", f"{one.loop_ms:.1f}"),
+            *(f"{rounds.foreign.get(round_, 0):.0%}", _yes(calm_)),
+        )
         for (round_, one), calm_ in zip(rounds.calibrations.items(), calm, strict=True)
     ]
     return [
@@ -53,7 +56,7 @@ def _machine(stage: Stage, rounds: Rounds) -> list[str]:
         f"{psutil.cpu_count()} processors ({_processor()}), {psutil.virtual_memory().total / 2**30:.0f} GB, "
         f"Linux {platform.release()}, Python {platform.python_version()}. {stage.versions()}.",
         f"Windlass: {_ours()}. Peers: {_peers()}.",
-        _table(("round", "SELECT 1, us", "commit, us", "loop, ms", "quiet"), rows),
+        _table(("round", "SELECT 1, us", "commit, us", "loop, ms", "others, at most", "quiet"), rows),
     ]
 
 

@@ -17,12 +17,17 @@ class Rounds:
     """Everything that was measured."""
 
     calibrations: dict[int, Calibration] = field(default_factory=dict)  # By round.
+    foreign: dict[int, float] = field(default_factory=dict)  # By round: the most that others used meanwhile.
     figures: dict[tuple[str, str, str], dict[int, Figure]] = field(default_factory=dict)
 
     def add(self, workload: str, candidate: str, round_: int, figures: Sequence[Figure]) -> None:
         """Keep what one measurement gave."""
         for figure in figures:
             self.figures.setdefault((workload, figure.metric, candidate), {})[round_] = figure
+
+    def disturb(self, round_: int, share: float) -> None:
+        """Others used this share of the machine while a figure of the round was taken."""
+        self.foreign[round_] = max(share, self.foreign.get(round_, 0.0))
 
     def quiet(self) -> frozenset[int]:
         """The rounds in which absolute figures hold."""

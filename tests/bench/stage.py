@@ -170,7 +170,8 @@ class Stage:
         with redis.Redis.from_url(self.redis.url) as client:
             server: Any = client.info("server")
         settings = ", ".join(f"{name} {found[name]}" for name in names[1:])
-        return f"PostgreSQL {found['server_version']} ({settings}), Redis {server['redis_version']} without a file"
+        broker = f"Redis {server['redis_version']} without a file"
+        return f"PostgreSQL {found['server_version']} ({settings}), {broker}"
 
     def ask(self, database_url: str, question: str) -> int:
         """A number from a PostgreSQL database, asked from outside."""

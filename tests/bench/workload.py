@@ -36,7 +36,10 @@ class Workload(Protocol):
         """What all rounds share: called once, before the first round."""
 
     def measure(self, candidate: str, round_: int) -> list[Figure]:
-        """Measure one candidate in one round (from 1); raises `Wrong` when what it did is not complete."""
+        """Measure one candidate in one round (from 1); raises `Wrong` when what it did is not complete.
+
+        Whoever does not use ``stage.session`` calls ``stage.close_session`` first, so that nobody runs beside.
+        """
 
     def teardown(self) -> None:
         """Give everything back; called once, also after a failure."""
