@@ -68,7 +68,7 @@ def _ratios(rounds: Rounds) -> dict[str, float]:
         if not ours.startswith(OURS):
             continue
         for (other_workload, other_metric, peer), theirs in sorted(rounds.figures.items()):
-            if (other_workload, other_metric) != (workload, metric) or peer.startswith(OURS):
+            if (other_workload, other_metric) != (workload, metric) or not _compare(ours, peer):
                 continue
             both = sorted(mine.keys() & theirs.keys())
             pairs = [(mine[n], theirs[n]) for n in both]
@@ -80,6 +80,11 @@ def _ratios(rounds: Rounds) -> dict[str, float]:
             if costs:
                 ratios[f"{name}.cpuPer1000.{ours}/{peer}"] = _short(median(costs))
     return ratios
+
+
+def _compare(ours: str, peer: str) -> bool:
+    """Whether the ratio says something: ours to a peer, or ours in another state to ours as it is."""
+    return peer == OURS != ours or not peer.startswith(OURS)
 
 
 def _short(value: float) -> float:

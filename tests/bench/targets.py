@@ -48,5 +48,7 @@ TARGETS = (
     Target("W2, completion against DBOS direct", "W2.completion.windlass/dbos-direct", most=0.4),
     Target("W2, completion against bare Celery", "W2.completion.windlass/celery-bare", most=1),
     Target("W3, seconds", "W3.fan-out.windlass", most=2),
+    Target("W4, p99 at 32 clients against an empty view", "W4.post-32-p99.windlass/empty-flask", most=3),
+    Target("W4, p99 without Redis against with it", "W4.post-32-p99.windlass-no-redis/windlass", most=1),
     Target("W6, seconds after a host was lost", "W6.recovery.windlass", most=LEASE_S + 1),
 )

@@ -38,7 +38,7 @@ class Workload(Protocol):
     def measure(self, candidate: str, round_: int) -> list[Figure]:
         """Measure one candidate in one round (from 1); raises `Wrong` when what it did is not complete.
 
-        Whoever does not use ``stage.session`` calls ``stage.close_session`` first, so that nobody runs beside.
+        Whoever does not use ``stage.session`` calls ``stage.close_session`` first: nobody runs beside.
         """
 
     def teardown(self) -> None:
