@@ -54,6 +54,8 @@ class Settings:
     webhook_allow_http: bool = False  # Whether webhook URLs may use plain http.
     boot_url: str = ""  # Base URL of the boot service that installs operating systems.
     bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
+    quota_clusters: int = 0  # Clusters that there may be at a time; 0 is no limit.
+    quota_vms: int = 0  # Virtual machines that there may be at a time; 0 is no limit.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
     sealing_public_key: str = ""  # Key ring of public sealing keys; empty makes one in the state folder.

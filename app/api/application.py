@@ -9,11 +9,13 @@ from flask_smorest import Api
 from app import logs
 from app.api import headers, idempotency, keys, problems
 from app.api.bodies import MEBIBYTE
+from app.api.clusters.views import clusters
 from app.api.context import LazyWorld
 from app.api.docs.views import docs
 from app.api.health.views import health
 from app.api.hooks.views import hooks
 from app.api.locks.views import locks
+from app.api.managements.views import managements
 from app.api.metrics.views import metrics
 from app.api.openapi import API, describe_problems
 from app.api.pools.views import pools
@@ -22,13 +24,17 @@ from app.api.servers.views import servers
 from app.api.shapes import Moment
 from app.api.stream import Places
 from app.api.types.views import types
+from app.api.vms.views import vms
 from app.api.webhooks.views import webhooks
 from app.config import load
 from app.domain.errors import Unavailable
 from app.services.world import World
 from app.wiring import wire
 
-FAMILIES = (runs, metrics, types, locks, servers, pools, hooks, webhooks, health, docs)
+FAMILIES = (
+    *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
+    *(hooks, webhooks, health, docs),
+)
 
 
 def guarded() -> Flask:

@@ -5,6 +5,9 @@ from typing import Any
 RUN_ID = "run_01kc9v5q8w3f7x2m4n6p8r0t1v"
 SERVER_ID = "srv_01kc9v5q8w3f7x2m4n6p8r0t1v"
 POOL_ID = "pool_01kc9v5q8w3f7x2m4n6p8r0t1v"
+CLUSTER_ID = "cls_01kc9v5q8w3f7x2m4n6p8r0t1v"
+VM_ID = "vm_01kc9v5q8w3f7x2m4n6p8r0t1v"
+MANAGEMENT_ID = "mgt_01kc9v5q8w3f7x2m4n6p8r0t1v"
 WEBHOOK_ID = "whk_01kc9v5q8w3f7x2m4n6p8r0t1v"
 DELIVERY_ID = "dlv_01kc9v5q8w3f7x2m4n6p8r0t1v"
 AT = "2026-01-13T12:00:00.000Z"
@@ -152,6 +155,60 @@ SERVER = {
     "allowedActions": ["inspect", "provision", "powerOn", "maintenance"],
     "createdAt": AT,
     "updatedAt": AT,
+}
+MANAGEMENT = {
+    "id": MANAGEMENT_ID,
+    "name": "fra",
+    "description": None,
+    "server": "https://10.0.0.1:6443",
+    "clusterNamespace": "kcm-system",
+    "machineNamespace": "default",
+    "kubeconfigVersion": 1,
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+_MANAGED = {
+    "managementId": MANAGEMENT_ID,
+    "displayName": None,
+    "description": None,
+    "tags": ["team-a"],
+    "slowSince": None,
+    "failureReasons": [],
+    "runId": RUN_ID,
+    "observedAt": AT,
+    "observedAgeMs": 412,
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+CLUSTER = {
+    "id": CLUSTER_ID,
+    "name": "prod-1",
+    **_MANAGED,
+    "state": "ready",
+    "template": "aws-standalone-cp-1-0-16",
+    "credential": "aws",
+    "config": {"controlPlaneNumber": 3, "workersNumber": 5},
+    "nodePools": [],
+    "servers": [],
+    "dryRun": False,
+    "cleanupOnDeletion": False,
+    "status": {"phase": "ready", "ready": True, "conditions": []},
+    "kubernetesVersion": "v1.32.4",
+    "availableUpgrades": ["aws-standalone-cp-1-0-17"],
+    "kubeconfigRef": {"namespace": "kcm-system", "secret": "prod-1-kubeconfig", "key": "value"},
+    "allowedActions": ["delete", "scale", "upgrade"],
+}
+VM = {
+    "id": VM_ID,
+    "name": "web-1",
+    **_MANAGED,
+    "state": "running",
+    "runStrategy": "Manual",
+    "cpus": 2,
+    "memoryMb": 4096,
+    "disks": [{"source": "docker://quay.io/containerdisks/debian:12", "boot": True}],
+    "lifecycle": {"status": "Running", "statusMessage": None},
+    "allowedActions": ["delete", "pause", "restart", "stop"],
 }
 HOOKED = {"runId": RUN_ID, "step": "wait-provisioned", "acceptedAt": AT}
 WEBHOOK = {

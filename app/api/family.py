@@ -27,7 +27,16 @@ View = TypeVar("View", bound=Callable[..., Any])
 JSON_OFFERS = ("application/json", "application/problem+json")
 PUBLIC = "public"  # In the place of a scope: no key needed.
 RUN_PATTERN = "^[A-Za-z0-9_-]{1,128}$"
-PATH_IDS = {"run_id": "run", "server_id": "srv", "pool_id": "pool", "webhook_id": "whk", "delivery_id": "dlv"}
+PATH_IDS = {
+    "run_id": "run",
+    "server_id": "srv",
+    "pool_id": "pool",
+    "cluster_id": "cls",
+    "vm_id": "vm",
+    "management_id": "mgt",
+    "webhook_id": "whk",
+    "delivery_id": "dlv",
+}
 
 
 class StrictParser(FlaskParser):

@@ -5,8 +5,7 @@ from typing import Any
 
 from app.auth.keys import Principal
 from app.auth.tokens import hook_hash
-from app.domain import servers as states
-from app.domain.errors import Conflict, InvalidStateTransition, NotFound, ValidationFailed
+from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.engine import accept as accepting
@@ -14,9 +13,9 @@ from app.engine import operate, wake
 from app.engine import retry as retrying
 from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
-from app.record import locks, runs, servers, typestates
+from app.record import locks, runs, typestates
 from app.record.session import Tx
-from app.services import callbacks
+from app.services import admission, callbacks
 from app.services.world import World
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -46,10 +45,8 @@ def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 
     def work(tx: Tx) -> Journal:
         check_order(tx, order)
-        if (
-            order.type == "server.register"
-        ):  # Here the machine is one that is known, whose registration failed.
-            _check_server(tx, order)
+        if order.type in admission.FIRST:  # Here the resource is one that is known, whose first run failed.
+            admission.check(tx, order, catalogue.lookup(order.type).resource)
         return accept_order(tx, world, run_id, order, principal)
 
     return rung(world, world.db.write(work))
@@ -215,8 +212,8 @@ def check_order(tx: Tx, order: Order) -> None:
         raise Conflict(
             f"{kind.name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused"
         )
-    if kind.resource == "server" and kind.name != "server.register":
-        _check_server(tx, order)
+    if kind.name not in admission.FIRST:
+        admission.check(tx, order, kind.resource)
 
 
 def _check_words(order: Order) -> None:
@@ -253,26 +250,6 @@ def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
             }
         )
     return shown
-
-
-def _check_server(tx: Tx, order: Order) -> None:
-    if order.resource_id is None or accepting.known(tx, order):
-        return  # The plan asks for the one; to the other the answer is its run, whatever that did since.
-    row = servers.read_server(tx, order.resource_id)
-    if row is None:
-        raise NotFound(f"there is no server {order.resource_id}")
-    if locks.holder(tx, f"server/{row['id']}") is not None:
-        return  # Whoever holds the lock decides: a conflict that names it, or a place in the line.
-    action = str(order.input.get("action") or order.type.partition(".")[2])
-    allowed = states.allowed_actions(row["state"], maintenance=row["maintenance"])
-    known_action = action in (*states.ACTIONS, "register")
-    if known_action and not states.allows(row["state"], action, maintenance=row["maintenance"]):
-        raise InvalidStateTransition(
-            f"server {row['id']} is {row['state']}{' in maintenance' if row['maintenance'] else ''}, "
-            f"which does not allow {action}",
-            current=row["state"],
-            allowedActions=allowed,
-        )
 
 
 def _resource_input(kind: Workflow, order: Order) -> dict[str, str]:

@@ -1,0 +1,41 @@
+"""Virtual machines as their answers need them."""
+
+from typing import Any
+
+from app.api.context import world
+from app.domain.errors import NotFound
+from app.record import vms
+from app.record.managed import ManagedFilters
+from app.record.paging import Page, Window
+from app.record.session import Tx
+from app.services.managed import vm_object
+
+Row = dict[str, Any]
+
+
+def one(vm_id: str) -> Row:
+    """The machine as the API shows it; raises `NotFound`."""
+
+    def read(tx: Tx) -> Row | None:
+        row = vms.read_vm(tx, vm_id)
+        return None if row is None else vm_object(row, now=tx.now)
+
+    found = world().db.read(read)
+    if found is None:
+        raise NotFound(f"There is no machine {vm_id}.")
+    return found
+
+
+def shown(row: Row) -> Row:
+    """A row as the API shows it."""
+    return world().db.read(lambda tx: vm_object(row, now=tx.now))
+
+
+def page(filters: ManagedFilters, window: Window) -> tuple[Page, list[Row]]:
+    """A page of machines."""
+
+    def read(tx: Tx) -> tuple[Page, list[Row]]:
+        found = vms.list_vms(tx, filters, window)
+        return found, [vm_object(row, now=tx.now) for row in found.rows]
+
+    return world().db.read(read)

@@ -1,0 +1,106 @@
+"""Whether a resource lets a run begin: its state, and what can be told without asking the world."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.domain import clusters as cluster_states
+from app.domain import servers as server_states
+from app.domain import vms as vm_states
+from app.domain.clusters import Unscalable
+from app.domain.errors import Conflict, InvalidStateTransition, NotFound
+from app.engine import accept as accepting
+from app.engine.accept import Order
+from app.record import clusters, locks, servers, vms
+from app.record.session import Tx
+
+Row = dict[str, Any]
+
+# Types whose resource is new with them; ordered by name they are a repetition, for a resource that is known.
+FIRST = frozenset({"server.register", "cluster.create", "vm.create"})
+
+
+def check(tx: Tx, order: Order, resource: str | None) -> None:
+    """Refuse an order that the state of its resource does not allow; raises `Rejected` errors."""
+    judge = JUDGES.get(resource or "")
+    if judge is None or order.resource_id is None or accepting.known(tx, order):
+        return  # The plan asks for the one; to the other the answer is its run, whatever that did since.
+    if locks.holder(tx, f"{resource}/{order.resource_id}") is not None:
+        return  # Whoever holds the lock decides: a conflict that names it, or a place in the line.
+    judge(tx, order, str(order.input.get("action") or order.type.partition(".")[2]))
+
+
+def _server(tx: Tx, order: Order, action: str) -> None:
+    row = _known(servers.read_server(tx, str(order.resource_id)), f"server {order.resource_id}")
+    maintenance = bool(row["maintenance"])
+    if action in (*server_states.ACTIONS, "register") and not server_states.allows(
+        row["state"], action, maintenance=maintenance
+    ):
+        allowed = server_states.allowed_actions(row["state"], maintenance=maintenance)
+        raise _not_allowed(
+            f"server {row['id']}", row, action, allowed, " in maintenance" if maintenance else ""
+        )
+    owner = clusters.cluster_of(tx, row["id"])
+    if owner is not None and action in ("deprovision", "decommission"):
+        raise Conflict(f"cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
+
+
+def _cluster(tx: Tx, order: Order, action: str) -> None:
+    row = _known(clusters.read_cluster(tx, str(order.resource_id)), f"cluster {order.resource_id}")
+    built = row["uid"] is not None
+    if not cluster_states.allows(row["state"], action, built=built):
+        allowed = cluster_states.allowed_actions(row["state"], built=built)
+        raise _not_allowed(f"cluster {row['id']}", row, action, allowed)
+    if action == "scale":
+        _check_scale(row, order.input)
+    if action == "upgrade":
+        _check_upgrade(row, order.input.get("template"))
+
+
+def _vm(tx: Tx, order: Order, action: str) -> None:
+    row = _known(vms.read_vm(tx, str(order.resource_id)), f"machine {order.resource_id}")
+    built = row["uid"] is not None
+    if not vm_states.allows(row["state"], action, built=built):
+        raise _not_allowed(
+            f"machine {row['id']}", row, action, vm_states.allowed_actions(row["state"], built=built)
+        )
+
+
+JUDGES: Mapping[str, Callable[[Tx, Order, str], None]] = {"server": _server, "cluster": _cluster, "vm": _vm}
+
+
+def _known(row: Row | None, what: str) -> Row:
+    if row is None:
+        raise NotFound(f"there is no {what}")
+    return row
+
+
+def _not_allowed(
+    what: str, row: Row, action: str, allowed: list[str], more: str = ""
+) -> InvalidStateTransition:
+    return InvalidStateTransition(
+        f"{what} is {row['state']}{more}, which does not allow {action}",
+        current=row["state"],
+        allowedActions=allowed,
+    )
+
+
+def _check_scale(row: Row, wanted: Mapping[str, Any]) -> None:
+    """What the template's family is known not to allow; the template itself is asked by the run."""
+    family = any(row["template"].startswith(name) for name in cluster_states.SCALES)
+    numbers = {"workers": wanted.get("workers"), "control_planes": wanted.get("controlPlanes")}
+    try:
+        if row["node_pools"] and numbers["workers"] is not None:
+            cluster_states.resized(row["node_pools"], numbers.pop("workers") or 0)
+        if family:
+            cluster_states.scaled(row["config"] or {}, row["template"], **numbers)
+    except Unscalable as error:
+        raise InvalidStateTransition(error.message, **error.details) from None
+
+
+def _check_upgrade(row: Row, template: Any) -> None:
+    """A template that was not offered when the cluster was last looked at."""
+    offered = (row["observed"] or {}).get("availableUpgrades")
+    if template is not None and offered is not None and template not in offered:
+        raise InvalidStateTransition(
+            f"there is no way from {row['template']} to {template}", availableUpgrades=offered
+        )

@@ -1,0 +1,85 @@
+"""Management clusters, clusters and virtual machines as public objects (contract 1, A.11, A.12); pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.auth.secrets import redact
+from app.domain import clusters as cluster_states
+from app.domain import vms as vm_states
+from app.domain.clock import rfc3339
+
+Row = Mapping[str, Any]
+Object = dict[str, Any]
+
+
+def management_object(row: Row) -> Object:
+    """A management cluster, never how to get into it."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "description": row["description"],
+        "server": row["server"],
+        "clusterNamespace": row["cluster_namespace"],
+        "machineNamespace": row["machine_namespace"],
+        "kubeconfigVersion": row["access_version"],
+        "createdAt": rfc3339(row["created_at"]),
+        "updatedAt": rfc3339(row["updated_at"]),
+    }
+
+
+def cluster_object(row: Row, servers: Sequence[str], *, now: int) -> Object:
+    """A cluster: what was asked for, and what was last seen of it."""
+    observed: Row = row["observed"] or {}
+    built = row["uid"] is not None
+    return {
+        **_common(row, now),
+        "template": row["template"],
+        "credential": row["credential"],
+        "config": redact(row["config"]),
+        "nodePools": row["node_pools"] or [],
+        "servers": list(servers),
+        "dryRun": bool(row["dry_run"]),
+        "cleanupOnDeletion": bool(row["cleanup_on_deletion"]),
+        "status": {
+            "phase": row["state"],
+            "ready": bool(observed.get("ready")),
+            "conditions": observed.get("conditions") or [],
+        },
+        "kubernetesVersion": observed.get("kubernetesVersion"),
+        "availableUpgrades": observed.get("availableUpgrades") or [],
+        "kubeconfigRef": row["access"],
+        "allowedActions": cluster_states.allowed_actions(row["state"], built=built),
+    }
+
+
+def vm_object(row: Row, *, now: int) -> Object:
+    """A virtual machine: what was asked for, and what was last seen of it."""
+    observed: Row = row["observed"] or {}
+    built = row["uid"] is not None
+    return {
+        **_common(row, now),
+        "runStrategy": row["run_strategy"],
+        **{name: value for name, value in (row["content"] or {}).items() if name != "instanceMetadata"},
+        "lifecycle": {"status": observed.get("status"), "statusMessage": observed.get("problem") or None},
+        "allowedActions": vm_states.allowed_actions(row["state"], built=built),
+    }
+
+
+def _common(row: Row, now: int) -> Object:
+    seen = row["observed_at"]
+    return {
+        "id": row["id"],
+        "managementId": row["management_id"],
+        "name": row["name"],
+        "displayName": row["display_name"],
+        "description": row["description"],
+        "tags": row["tags"] or [],
+        "state": row["state"],
+        "slowSince": rfc3339(row["slow_since"]),
+        "failureReasons": row["failure_reasons"] or [],
+        "runId": row["run_id"],
+        "observedAt": rfc3339(seen),
+        "observedAgeMs": None if seen is None else max(0, now - seen),
+        "createdAt": rfc3339(row["created_at"]),
+        "updatedAt": rfc3339(row["updated_at"]),
+    }
