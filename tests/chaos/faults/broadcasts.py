@@ -115,15 +115,15 @@ class ConsumersCancelled(Broadcast):
 
 @register
 class RateLimited(Broadcast):
-    """``celery control rate_limit``: one link a minute."""
+    """``celery control rate_limit``: twenty links a minute."""
 
     name = "rate-limited"
     lasts_s = (2.0, 15.0)
 
     def say(self, app: Celery, site: Site) -> str:
         """Limit the links."""
-        app.control.rate_limit(LINK, "1/m")
-        return "told all workers to run one link a minute"
+        app.control.rate_limit(LINK, "20/m")
+        return "told all workers to run twenty links a minute"
 
     def heal(self, site: Site) -> None:
         """No limit."""

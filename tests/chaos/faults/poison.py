@@ -1,13 +1,11 @@
-"""Workflow types of which one step is poison to the process that runs it, or to what has to be stored of it.
+"""Workflow types of which one step is poison in ways that only a resource limit or a database notices.
 
 `HOW` says what there is; the input of ``chaos.venom`` names one. All of them end in a failed run that was
-undone.
+undone. What merely kills its process or returns nonsense is in `tests.chaos.workload.types`.
 """
 
-import os
 import resource
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
@@ -19,7 +17,6 @@ from chains.catalogue import workflow
 from tasks.step import step
 from tests.chaos.workload.types import SOON, STUBBORN, Given, five, note, one, two
 
-HUGE = 2_000_000  # Characters, more than a result may have.
 SPARE = 64 * 1024 * 1024  # Bytes that a process may still take before its memory ends.
 
 
@@ -30,23 +27,10 @@ class Poisoned(Given):
     fails = fields.Integer(load_default=5)
 
 
-def _killed() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-    Event().wait()
-
-
-def _left() -> None:
-    os._exit(0)
-
-
 def _deaf() -> None:
-    """Beyond every limit: the step's own alarm is not heard, so that Celery's last resort has to end it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    """Without the alarm of its time limit, so that Celery's last resort has to end it."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
     Event().wait()
-
-
-def _exited() -> None:
-    sys.exit(3)
 
 
 def _hungry() -> None:
@@ -66,34 +50,27 @@ def _endless() -> None:
     _endless()
 
 
-def _unstorable() -> Any:
-    return {"venom": object()}
-
-
-def _huge() -> Any:
-    return {"venom": "x" * HUGE}
-
-
 def _not_a_number() -> Any:
     return {"venom": float("nan")}
 
 
-def _wordy() -> None:
-    raise RuntimeError("x" * HUGE + "\0\ud800")
+def _unprintable() -> None:
+    """Words that PostgreSQL can store neither as text nor as JSON."""
+    raise RuntimeError("a zero \0 and half a character \ud800")
+
+
+def _unprintable_result() -> Any:
+    return {"venom": "a zero \0 and half a character \ud800"}
 
 
 # Whether it takes its process along, and what it does.
 HOW: Mapping[str, tuple[bool, Callable[[], Any]]] = {
-    "kill": (True, _killed),
-    "exit": (True, _left),
     "deaf": (True, _deaf),
-    "sys-exit": (False, _exited),
     "memory": (False, _hungry),
     "recursion": (False, _endless),
-    "unstorable": (False, _unstorable),
-    "huge": (False, _huge),
     "not-a-number": (False, _not_a_number),
-    "wordy": (False, _wordy),
+    "unprintable-error": (False, _unprintable),
+    "unprintable-result": (False, _unprintable_result),
 }
 
 

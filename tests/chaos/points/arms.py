@@ -8,7 +8,7 @@ has won the right to act, so that two processes never act on the same one. What 
 
     folder/arms/ID.json     what to do
     folder/arms/ID.N        one time that is left
-    folder/hits.jsonl       what was done: {"point", "action", "pid", "facts", "at"}
+    folder/hits.jsonl       what was done: {"arm", "point", "action", "pid", "facts", "at"}
 """
 
 import json
@@ -46,6 +46,7 @@ class Arm:
 class Hit:
     """An arm that struck."""
 
+    arm: str  # What `Control.arm` returned.
     point: str
     action: str
     pid: int
@@ -79,11 +80,12 @@ class Control:
         """Disarm everything."""
         shutil.rmtree(self._arms, ignore_errors=True)
 
-    def hits(self) -> list[Hit]:
-        """What was done so far."""
+    def hits(self, name: str = "") -> list[Hit]:
+        """What was done so far, by one arm or by all."""
         if not self._hits.exists():
             return []
-        return [Hit(**json.loads(line)) for line in self._hits.read_text().splitlines()]
+        found = [Hit(**json.loads(line)) for line in self._hits.read_text().splitlines()]
+        return [hit for hit in found if name in ("", hit.arm)]
 
     def stamp(self) -> int:
         """Changes when arms come or go."""
@@ -109,9 +111,10 @@ class Control:
                 return True
         return False
 
-    def note(self, arm: Arm, facts: str) -> None:
+    def note(self, name: str, arm: Arm, facts: str) -> None:
         """It is about to be done."""
         hit = Hit(
+            arm=name,
             point=arm.point,
             action=arm.action,
             pid=os.getpid(),
@@ -142,7 +145,7 @@ class Passing:
         here = [(name, arm) for name, arm in self._arms.items() if arm.point == point]
         for name, arm in here:
             if self._meant(arm, facts) and self._lucky(name, arm) and self._control.take(name, arm):
-                self._control.note(arm, facts)
+                self._control.note(name, arm, facts)
                 return arm
         return None
 

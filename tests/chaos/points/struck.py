@@ -1,16 +1,19 @@
 """Faults at named points: a process dies, stands still or stumbles exactly there."""
 
+import os
+import signal
+from contextlib import suppress
 from random import Random
 from typing import ClassVar
 
 from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Setting, register
 from tests.chaos.faults.waiting import within
 from tests.chaos.points import arms
-from tests.chaos.points.arms import ENDLESS, Arm
+from tests.chaos.points.arms import ENDLESS, Arm, Control
 from tests.chaos.site import Site
 
 INSIDE = Setting(inside=("tests.chaos.points.inside",))
-HIT_S = 2.0  # How long a strike waits for a process to pass.
+HIT_S = 5.0  # How long a strike waits for a process to pass.
 LEASE_S = 10.0
 CONFLICTS = ("40001", "40P01", "55P03")  # Serialization failure, deadlock, lock timeout.
 
@@ -23,7 +26,8 @@ WORK = (
     "settle.before-commit",
     "settle.after-commit",
 )
-LOOK = ("look.begin", "look.end", "lose.before-commit", "lose.after-commit", "redispatch.after-commit")
+LOOK = ("look.begin", "look.end")
+TAKE_OVER = ("lose.before-commit", "lose.after-commit", "redispatch.before-commit")
 
 
 class AtPoint(Fault):
@@ -35,19 +39,41 @@ class AtPoint(Fault):
     role: ClassVar[str] = ""
     where: ClassVar[str] = ""
     frozen_s: ClassVar[float] = 0.0
+    provoked: ClassVar[bool] = False  # Whether a worker has to be lost before anybody passes.
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Arm a point, and wait until somebody has passed it."""
-        control, point = arms.of(site.folder), rng.choice(self.points)
-        before = len(control.hits())
-        arm = Arm(point=point, action=self.action, seconds=self.frozen_s, role=self.role, where=self.where)
+        control = arms.of(site.folder)
+        arm = Arm(
+            point=rng.choice(self.points),
+            action=self.action,
+            seconds=self.frozen_s,
+            role=self.role,
+            where=self.where,
+        )
         name = control.arm(arm)
-        struck = within(HIT_S, lambda: len(control.hits()) > before)
-        control.disarm(name)
-        hits = [hit for hit in control.hits()[before:] if hit.point == point]
-        if not struck or not hits:
+        lost = self._provoke(control) if self.provoked else None
+        struck = within(HIT_S, lambda: control.hits(name))
+        for one in (name, lost):
+            control.disarm(one or name)
+        if not struck:
             return None
-        return self.injection(f"{self.action} at {point}: {hits[0].facts}", [hits[0].pid])
+        hit = control.hits(name)[0]
+        died = control.hits(lost) if lost is not None else []
+        what = f"{hit.action} at {hit.point}: {hit.facts}"
+        self._pid = hit.pid
+        return self.injection(what, [hit.pid, *(one.pid for one in died)])
+
+    def heal(self, site: Site) -> None:
+        """A frozen process goes on, if it has not yet."""
+        if self.action == "freeze":
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGCONT)
+
+    @staticmethod
+    def _provoke(control: Control) -> str:
+        """A pool process dies in the middle of a step."""
+        return control.arm(Arm(point="body.begin", action="kill", role="worker"))
 
 
 @register
@@ -65,6 +91,7 @@ class CallbackKilled(AtPoint):
 
     name, rows = "callback-killed", ("RF1", "DF1")
     points, role = ("on_error.begin", "lose.before-commit", "lose.after-commit"), "worker"
+    provoked = True
 
 
 @register
@@ -122,17 +149,23 @@ class FrozenAtPoint(AtPoint):
 
 
 @register
+class ReconcilerKilledTakingOver(AtPoint):
+    """A reconciler dies around the decision about a worker that it has missed."""
+
+    name, rows = "reconciler-killed-taking-over", ("RF4", "DF12")
+    points, role = TAKE_OVER, "reconciler"
+    provoked = True
+
+
+@register
 class ReconcilerFrozenAtPoint(AtPoint):
     """A reconciler stands still in the middle of a decision, with the rows locked."""
 
     name, rows = "reconciler-frozen-at-point", ("RF4", "DF12")
-    points, role, action = (
-        ("lose.before-commit", "redispatch.before-commit", "look.begin"),
-        "reconciler",
-        "freeze",
-    )
+    points, role, action = (*LOOK, *TAKE_OVER), "reconciler", "freeze"
     frozen_s = LEASE_S + 3.0
     lasts_s = (frozen_s, frozen_s)
+    provoked = True
 
 
 class Conflicts(Fault):
@@ -150,19 +183,18 @@ class Conflicts(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Arm them in every process; counts once a statement has failed."""
-        control, seed = arms.of(site.folder), rng.randrange(1 << 30)
-        before = len(control.hits())
+        control, seed, states = arms.of(site.folder), rng.randrange(1 << 30), self.states(rng)
         self._armed = [
             control.arm(
                 Arm(point=point, action=state, times=self.times, probability=self.probability, seed=seed)
             )
             for point in self.points
-            for state in self.states(rng)
+            for state in states
         ]
-        if not within(HIT_S, lambda: len(control.hits()) > before):
+        if not within(HIT_S, lambda: any(control.hits(name) for name in self._armed)):
             self.heal(site)
             return None
-        return self.injection(f"{', '.join(self.states(rng))} with p = {self.probability}")
+        return self.injection(f"{', '.join(states)} with p = {self.probability}")
 
     def states(self, rng: Random) -> tuple[str, ...]:
         """What the database says."""
@@ -203,5 +235,5 @@ class OneStatementFails(Conflicts):
     lasts_s = (0.0, 0.0)
 
     def states(self, rng: Random) -> tuple[str, ...]:
-        """One conflict, always the same within a strike."""
-        return CONFLICTS[:1]
+        """One conflict for all of them."""
+        return (rng.choice(CONFLICTS),)
