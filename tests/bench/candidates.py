@@ -8,6 +8,8 @@ fewer does not record what it claims.
 import os
 from dataclasses import dataclass, replace
 
+from app.config import Settings
+
 STEPS = 5  # Of a line.
 
 
@@ -49,7 +51,7 @@ WINDLASS = Candidate(
     settings="as shipped: `windlass worker`",
     driver=("tests.bench.windlass_driver",),
     worker=("tests.bench.host",),
-    slots=2,
+    slots=Settings.worker_processes,
     ended="SELECT count(*) FROM run WHERE status = 'completed'",
     steps="SELECT count(*) FROM step WHERE status = 'completed' AND kind = 'task'",
     commits=STEPS + 1,

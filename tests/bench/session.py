@@ -68,8 +68,9 @@ class Session:
         self._runs = self._steps = 0  # What must be recorded by now.
 
     def serves(self, candidate: str, slots: int | None) -> bool:
-        """Whether this is the session asked for."""
-        return (self.candidate.name, self.slots) == (candidate, slots)
+        """Whether this is a session like the one asked for."""
+        same = self.candidate.slots_each(slots) == self.candidate.slots_each(self.slots)
+        return same and self.candidate.name == candidate
 
     def start(self) -> None:
         """Start everything on an empty Redis and a fresh database, and warm it up."""

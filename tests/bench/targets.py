@@ -16,9 +16,9 @@ class Target:
 
     def found(self, summary: Mapping[str, Any]) -> float | None:
         """The measured value; None when it was not measured."""
-        ratio = summary["ratios"].get(self.key)
-        if ratio is not None:
-            return float(ratio)
+        if "/" in self.key:
+            ratio = summary["ratios"].get(self.key)
+            return None if ratio is None else float(ratio)
         workload, metric, candidate = self.key.split(".")
         cell = summary.get(workload, {}).get(metric, {}).get(candidate)
         return None if cell is None else float(cell["median"])

@@ -14,8 +14,8 @@ class Latency:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._runs = 60 if stage.quick else 200
-        self._seconds = 4.0 if stage.quick else 12.0
+        self._runs = 50 if stage.quick else 200
+        self._seconds = 2.5 if stage.quick else 12.0
 
     def setup(self) -> None:
         """Nothing is shared."""
