@@ -4,8 +4,9 @@ from celery import Celery
 from redis import Redis
 
 from app.config import Settings, load
-from app.engine.dispatch import background, ringer
+from app.engine.dispatch import LATE_MS, background, ringer
 from app.engine.timers import TimerSet
+from app.record import waiting
 from app.record.session import Database
 from app.services.world import Role, World
 from chains import catalogue
@@ -23,9 +24,10 @@ def wire(settings: Settings | None = None, role: Role = "api") -> World:
     # Whoever rings has a publisher's patience, workers too: the app that consumes is in `tasks.celery`.
     app = celery_app(settings, worker=False)
     quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
-    ring = ringer(app, TimerSet(quick, settings.redis_prefix))
+    timers = TimerSet(quick, settings.redis_prefix)
+    ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")))
     if role == "api":
-        ring = background(ring)
+        ring = background(ring, lambda queue: waiting.anything(db, queue, LATE_MS))
     return World(settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick)
 
 

@@ -15,6 +15,8 @@ from app.domain.plan import Segment
 LINK = "windlass.link"
 ON_ERROR = "windlass.on_error"
 WEBHOOK = "webhook"
+LOOK = "look"
+LOOK_LIMIT_S = 900  # What may take longer gets a message of its own.
 LAST_RESORT_S = 30  # Celery's hard limit comes this much after the steps' own limits.
 
 
@@ -63,6 +65,20 @@ def publish_letter(app: Celery, *, delivery_id: str, fence: int) -> None:
         task_id=task_id(delivery_id, WEBHOOK, "deliver", fence),
         shadow="webhook/deliver",
         time_limit=120,
+        argsrepr="-",
+        kwargsrepr="-",
+    )
+    signature.apply_async(retry=False)
+
+
+def publish_look(app: Celery, *, queue: str) -> None:
+    """Let whoever is free look for what waits in this queue."""
+    signature = app.signature(
+        LINK,
+        args=(queue, LOOK, "", 0),
+        queue=queue,
+        shadow="look",
+        time_limit=LOOK_LIMIT_S + LAST_RESORT_S,
         argsrepr="-",
         kwargsrepr="-",
     )

@@ -22,6 +22,7 @@ import chains
 from app.domain.clock import duration_ms
 from app.domain.errors import PlanError, ValidationFailed
 from app.domain.plan import SPACING, Map, Plan
+from tasks.step import REGISTRY, Step
 
 Compose = Callable[[Mapping[str, Any]], Plan]
 OnFailure = Literal["compensate", "hold"]
@@ -112,6 +113,13 @@ def types() -> Mapping[str, Workflow]:
             importlib.import_module(module.name)
         _loaded = True
     return _TYPES
+
+
+def step_named(name: str) -> Step:
+    """The step of this name, in whatever process asks; raises `KeyError`."""
+    if name not in REGISTRY:
+        types()
+    return REGISTRY[name]
 
 
 def hold_ms(name: str) -> int:

@@ -6,6 +6,7 @@ callback only wakes the engine: it fires for steps that succeeded and stays sile
 what it says is never taken for a fact.
 """
 
+import time
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,12 @@ import structlog
 from celery import Task
 
 from app.engine import wake
-from app.engine.execute import Ended, run_link
 from app.engine.journal import Hint
+from app.engine.link import MOST_S, go_on, run_link
 from app.record import runs
 from app.record.session import Tx
 from app.services.deliver import deliver
-from chains.canvas import LINK, ON_ERROR, WEBHOOK
+from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, WEBHOOK
 from tasks.celery import app, runner, settings, world
 
 log = structlog.get_logger(__name__)
@@ -30,20 +31,27 @@ class StepFailed(Exception):
 
 @app.task(name=LINK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
-    """Run one segment of a run, or deliver one webhook."""
+    """Run one segment of a run and what else waits, look for what waits, or deliver one webhook."""
     if phase == WEBHOOK:
         return {"ended": deliver(world(), run_id, gen)}
-    carried = self.request.chain
-    ended: Ended = run_link(
+    began, task_id = time.monotonic(), self.request.id or ""
+    limit_s = (self.request.timelimit or (None,))[0] or LOOK_LIMIT_S
+    if phase == LOOK:
+        return {"ended": f"{go_on(runner(), run_id, task_id=task_id, limit_s=limit_s)} taken"}
+    ended = run_link(
         runner(),
         run_id=run_id,
         phase=phase,
         key=first,
         gen=gen,
-        task_id=self.request.id or "",
-        chained=bool(carried),
+        task_id=task_id,
+        chained=bool(self.request.chain),
     )
     log.info("link.ended", run_id=run_id, phase=phase, first=first, gen=gen, word=ended.word)
+    took = time.monotonic() - began
+    if not ended.chain_goes_on and took < MOST_S:
+        queue = (self.request.delivery_info or {})["routing_key"]
+        go_on(runner(), str(queue), task_id=task_id, limit_s=limit_s - took)
     if ended.failed:
         raise StepFailed(f"{run_id} {first}: {ended.word}")
     if not ended.chain_goes_on:

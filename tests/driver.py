@@ -15,8 +15,9 @@ from app.domain.ids import new_id
 from app.engine import accept, operate, retry, wake
 from app.engine.accept import Order
 from app.engine.dispatch import redispatch
-from app.engine.execute import Ended, Runner, run_link
+from app.engine.execute import Runner
 from app.engine.journal import Bell, Hint, Journal, journal
+from app.engine.link import Ended, run_link
 from app.record import hooks, locks, runs, timers
 from app.record.session import Database, Tx
 from app.record.tables import timer

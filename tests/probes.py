@@ -148,6 +148,12 @@ def line(_given: Mapping[str, Any]) -> Plan:
     return first() | second() | third()
 
 
+@workflow("probe.short")
+def short(_given: Mapping[str, Any]) -> Plan:
+    """Two steps in one link."""
+    return first() | second()
+
+
 @workflow("probe.locked", resource="probe")
 def locked(_given: Mapping[str, Any]) -> Plan:
     """Three steps on a resource."""

@@ -10,14 +10,14 @@ from app.domain.errors import Conflict, ValidationFailed
 from app.domain.states import Run
 from app.engine import locks
 from app.engine.advance import advance
-from app.engine.draft import Draft, Seen, Unforeseen
+from app.engine.draft import Draft, Unforeseen
 from app.engine.journal import Journal, Row, journal
 from app.engine.rows import plan_facts, step_row
 from app.record import arrival, runs
 from app.record import locks as lock_rows
 from app.record.session import Database, Tx
 from app.record.tables import run
-from app.record.transition import MOST_STEPS
+from app.record.transition import MOST_STEPS, Seen
 from chains import catalogue
 
 _BLANK: Mapping[str, Any] = {

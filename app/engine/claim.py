@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.domain.plan import segments
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine import draft
-from app.engine.draft import Seen
-from app.engine.journal import Hint, Journal, Row
+from app.engine.journal import FAN_OUT, Hint, Journal, Look, Row, carried_steps, planned
 from app.engine.rows import known_values
-from app.record import runs
+from app.record import runs, transition, waiting
 from app.record.session import Database, Tx
+from app.record.transition import Seen
 
 CLAIMABLE = {
     "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
@@ -62,13 +63,59 @@ def claim(
     db: Database, run_id: str, phase: str, key: str, gen: int, holder: Holder
 ) -> Claim | Passed | Dropped:
     """Claim a step for one link, or say why not: from what is seen, or else under the run's lock."""
-    seen = draft.see(db, run_id)
-    if seen is not None:
+    seen = transition.see(db, run_id)
+    if seen is not None and draft.is_plain(seen):
         decided = draft.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
         if decided is not None:
-            result = decided.result
-            return replace(result, seen=decided.seen) if isinstance(result, Claim) else result
-    return db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
+            return _looking(decided.result, decided.seen, seen.run["expect_queue"] if seen.others else None)
+    claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
+    if not isinstance(claimed, Claim):
+        return claimed
+    queue = claimed.step["queue"]
+    return _looking(claimed, None, queue if waiting.anything(db, queue) else None)
+
+
+def claim_seen(db: Database, seen: Seen, holder: Holder, left_s: float) -> Claim | None:
+    """Claim the next step of a run that waits, if it fits into the time left and nobody else was quicker."""
+    phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
+    line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
+    step = next((row for row in line if row["status"] not in STEP_DONE), None)
+    if step is None or step["kind"] in FAN_OUT or limit_ms(step, line) > left_s * 1000:
+        return None
+    key, gen = step["key"], seen.run["dispatch_gen"]
+    if draft.is_plain(seen):
+        decided = draft.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
+        if decided is None or not isinstance(decided.result, Claim):
+            return None
+        return replace(decided.result, seen=decided.seen)
+    claimed = db.write(lambda tx: locked_claim(tx, seen.run["id"], phase, key, gen, holder))
+    return claimed if isinstance(claimed, Claim) else None
+
+
+def claim_member(
+    db: Database, member: tuple[str, str, str, int], holder: Holder, left_s: float
+) -> Claim | None:
+    """Claim a member of a fan-out that waits, if it fits into the time left and nobody else was quicker."""
+    run_id, phase, key, gen = member
+    if left_s < 0:
+        return None
+    claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
+    return claimed if isinstance(claimed, Claim) else None
+
+
+def limit_ms(step: Row, line: Sequence[Row]) -> int:
+    """How long the segment that begins with this step may take."""
+    return next(iter(segments(planned(row) for row in carried_steps(step, line)))).limit_ms
+
+
+def _looking(
+    claimed: Claim | Passed | Dropped, seen: Seen | None, queue: str | None
+) -> Claim | Passed | Dropped:
+    """The claim with what it leaves behind, and a hint that more waits in its queue."""
+    if not isinstance(claimed, Claim):
+        return claimed
+    looks = () if queue is None else (Look(queue=queue),)
+    return replace(claimed, seen=seen, hints=(*claimed.hints, *looks))
 
 
 def locked_claim(

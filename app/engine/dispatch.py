@@ -4,15 +4,17 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
+from app.domain.errors import WindlassError
 from app.domain.states import STEP_DONE, Step
-from app.engine.journal import Alarm, Halt, Hint, Journal, Letter, journal
+from app.engine.journal import Alarm, Bell, Halt, Hint, Journal, Letter, Look, journal
 from app.engine.timers import TimerSet
 from app.record import runs
 from app.record.session import Tx
@@ -21,25 +23,48 @@ from chains import canvas
 log = structlog.get_logger(__name__)
 Ring = Callable[[Iterable[Hint]], None]
 BACKLOG = 10_000  # Bells that may wait for the publishing thread; the reconciler rings for the others.
+DENSE_S, GATHER_S = 0.005, 0.01
+LATE_MS = 5  # What has waited for less will soon be found by a worker that is at work.
 BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind a dead one.
 
 
-def ringer(app: Celery, timers: TimerSet) -> Ring:
-    """Publish at once, in the caller's thread; a broker that is away is not the caller's problem."""
+def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
+    """Publish at once, in the caller's thread; a broker that is away is not the caller's problem.
+
+    ``length`` tells how many messages wait in a queue. While one waits, no other is needed: whoever takes it
+    looks for everything that is due by then. Only what takes too long for that gets a message in any case.
+    """
     resting_until = 0.0
 
     def ring(hints: Iterable[Hint]) -> None:
         nonlocal resting_until
+        served: set[str] = set()
         for hint in hints:
             if time.monotonic() < resting_until:
                 return
             try:
-                _publish(app, timers, hint)
+                queue = _shared_queue(hint)
+                if queue is None:
+                    _publish(app, timers, hint)
+                elif queue not in served:
+                    if length(queue):
+                        served.add(queue)
+                    else:
+                        _publish(app, timers, hint)
             except (BrokerDown, RedisError, OSError) as error:
                 resting_until = time.monotonic() + BREAK_S
                 log.warning("hint.unpublished", error=str(error))
 
     return ring
+
+
+def _shared_queue(hint: Hint) -> str | None:
+    """The queue whose next message serves this hint as well."""
+    if isinstance(hint, Look):
+        return hint.queue
+    if isinstance(hint, Bell) and hint.segments[0].limit_ms <= canvas.LOOK_LIMIT_S * 1000:
+        return hint.queue
+    return None
 
 
 def _publish(app: Celery, timers: TimerSet, hint: Hint) -> None:
@@ -49,6 +74,8 @@ def _publish(app: Celery, timers: TimerSet, hint: Hint) -> None:
         app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
     elif isinstance(hint, Letter):
         canvas.publish_letter(app, delivery_id=hint.delivery_id, fence=hint.fence)
+    elif isinstance(hint, Look):
+        canvas.publish_look(app, queue=hint.queue)
     else:
         canvas.publish(
             app,
@@ -60,15 +87,28 @@ def _publish(app: Celery, timers: TimerSet, hint: Hint) -> None:
         )
 
 
-def background(ring: Ring) -> Ring:
-    """Ring from a thread of its own, so that a request never waits for the broker."""
+def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
+    """Ring from a thread of its own, so that a request never waits for the broker.
+
+    When bells follow each other closely they are gathered for a moment, and then rung only if something still
+    ``waits`` in their queue: workers that are at work find most of it by themselves.
+    """
     waiting: queue.Queue[Hint] = queue.Queue(BACKLOG)
     lock = threading.Lock()
     started: list[int] = []
 
     def work() -> None:
+        rung_at = 0.0
         while True:
-            ring([waiting.get()])
+            hints = [waiting.get()]
+            if time.monotonic() - rung_at < DENSE_S:
+                time.sleep(GATHER_S)
+                with suppress(queue.Empty):
+                    while True:
+                        hints.append(waiting.get_nowait())
+                hints = list(_still_wanted(hints, waits))
+            ring(hints)
+            rung_at = time.monotonic()
 
     def later(bells: Iterable[Hint]) -> None:
         with lock:
@@ -82,6 +122,20 @@ def background(ring: Ring) -> Ring:
                 return
 
     return later
+
+
+def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterator[Hint]:
+    """One hint for each queue in which something waits, and all that are nobody else's."""
+    asked: set[str] = set()
+    for hint in hints:
+        name = _shared_queue(hint)
+        if name is None:
+            yield hint
+        elif name not in asked:
+            asked.add(name)
+            with suppress(WindlassError):
+                if waits(name):
+                    yield hint
 
 
 def redispatch(tx: Tx, run_id: str, phase: str | None = None, key: str | None = None) -> list[Hint]:

@@ -9,29 +9,19 @@ the write is refused, and the caller does the same again under the run's lock.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
 from app.engine.journal import FAN_OUT, Journal, Row
 from app.record import transition
 from app.record.session import Database, Tx
-from app.record.transition import Ending, Transition
+from app.record.transition import Ending, Seen, Transition
 
 T = TypeVar("T")
 
 
 class Unforeseen(Exception):
     """The transition needs more than the run and its steps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """A run with all its steps, and when that was true by the database's clock."""
-
-    run: Row = field(repr=False)
-    steps: list[Row] = field(repr=False)
-    now: int
-    read_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -128,14 +118,9 @@ class Draft(Journal):
         return Seen(run=self.run, steps=self._steps, now=now)
 
 
-def see(db: Database, run_id: str) -> Seen | None:
-    """A run that drafts can be written for: few steps, no fan-out, and nobody is told of its events."""
-    found = transition.see(db, run_id)
-    if found is None or found.run.pop("watched"):
-        return None
-    if any(row["branch"] or row["kind"] in FAN_OUT for row in found.steps):
-        return None
-    return Seen(run=found.run, steps=found.steps, now=found.now)
+def is_plain(seen: Seen) -> bool:
+    """Whether the run and its steps are all that matters: no fan-out, nobody who is told of its events."""
+    return not seen.watched and not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
 
 
 def decide(

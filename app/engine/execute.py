@@ -1,13 +1,13 @@
-"""Run a link: claim, body, settle, and on to the next step of the segment, one commit between two bodies."""
+"""Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it."""
 
 import json
 import os
+import re
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -15,18 +15,20 @@ import structlog
 
 from app.auth.secrets import REDACTOR, redact
 from app.domain.errors import OutcomeUnknown, Permanent, StepError, StepTimedOut, WindlassError
-from app.engine.claim import Claim, Dropped, Holder, Passed, claim
+from app.domain.text import legible
+from app.engine.claim import Claim
 from app.engine.dispatch import Ring
-from app.engine.settle import Done, Failed, Outcome, Parked, settle
+from app.engine.settle import Done, Failed, Outcome, Parked
 from app.record import runs
 from app.record.session import Database
+from chains import catalogue
 from tasks.context import Context
-from tasks.step import REGISTRY, Again, Happened, NothingHappened, Step, call, result_of
+from tasks.step import Again, Happened, NothingHappened, Step, call, result_of
 from tasks.world import Capabilities
 
 log = structlog.get_logger(__name__)
+UNSTORABLE = re.compile(r"\\u0000|\\ud[89a-f]")  # As JSON writes NUL and surrogates.
 RESULT_BYTES = 262_144  # Largest result of a step, as JSON.
-SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,40 +43,9 @@ class Runner:
     heartbeat_ms: int
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a link ended, and whether its chain goes on."""
-
-    chain_goes_on: bool
-    word: str
-    failed: bool = False
-
-
-def run_link(
-    runner: Runner, *, run_id: str, phase: str, key: str, gen: int, task_id: str, chained: bool
-) -> Ended:
-    """Run the steps of a segment from this one on; ``chained``: the message carries a further link."""
-    holder = Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)
-    claimed = claim(runner.db, run_id, phase, key, gen, holder)
-    if isinstance(claimed, Passed):
-        return Ended(True, "passed")
-    if isinstance(claimed, Dropped):
-        return Ended(False, f"dropped: {claimed.reason}")
-    runner.ring(claimed.hints)
-    while True:
-        outcome, logs = perform(runner, claimed)
-        settled = settle(
-            runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
-        )
-        runner.ring(settled.hints)
-        if settled.next is None:
-            return Ended(settled.chained, settled.status, failed=settled.status == "failed")
-        claimed = settled.next
-
-
 def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any]]]:
     """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
-    step = REGISTRY[claimed.step["name"]]
+    step = catalogue.step_named(claimed.step["name"])
     with (
         _Heartbeat(runner, claimed) as heartbeat,
         structlog.contextvars.bound_contextvars(
@@ -98,22 +69,26 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
 
 
 def _storable(outcome: Outcome) -> Outcome:
-    """The outcome, when it can be stored; a result that is no JSON or too large is a permanent failure."""
+    """The outcome, when it can be stored; a result that cannot be is a permanent failure."""
+    if isinstance(outcome, Parked):
+        outcome = replace(outcome, progress=legible(outcome.progress))
     value = outcome.result if isinstance(outcome, Done) else getattr(outcome, "ref", None)
     try:
-        size = len(json.dumps(value, allow_nan=False))
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise Permanent(f"the step's result is not JSON: {error}") from None
-    if size > RESULT_BYTES:
+    if UNSTORABLE.search(text) and legible(value) != json.loads(text):
+        raise Permanent("the step's result holds text that cannot be stored: NUL, or half a surrogate pair")
+    if len(text) > RESULT_BYTES:
         raise Permanent(
-            f"the step's result has {size} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
+            f"the step's result has {len(text)} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
         )
     return outcome
 
 
 def _scrubbed(error: StepError) -> StepError:
     """The error without any secret that the step has opened."""
-    error.message, error.details = REDACTOR.scrub(error.message), redact(error.details)
+    error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
     return error
 
 

@@ -11,7 +11,6 @@ from app.engine.journal import Journal, Row
 from app.engine.rows import AFRESH, collected, known_values, plan_facts, step_row
 from app.record import runs
 from chains import catalogue
-from tasks.step import REGISTRY
 
 
 def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
@@ -116,7 +115,9 @@ def blocking_member(j: Journal, group: Row) -> Row | None:
 def blocks(row: Row) -> bool:
     """Whether a failed step may have happened and must not be repeated, so that only people can go on."""
     return bool(
-        row["status"] == Step.FAILED and row["outcome"] == "unknown" and REGISTRY[row["name"]].at_most_once
+        row["status"] == Step.FAILED
+        and row["outcome"] == "unknown"
+        and catalogue.step_named(row["name"]).at_most_once
     )
 
 

@@ -62,7 +62,14 @@ class Halt:
     task_ids: tuple[str, ...]
 
 
-Hint = Bell | Alarm | Letter | Halt
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Something waits in this queue: whoever is free looks."""
+
+    queue: str
+
+
+Hint = Bell | Alarm | Letter | Halt | Look
 
 
 class Journal:

@@ -19,7 +19,7 @@ from app.engine.rows import waits_for
 from app.engine.unwind import block, settled_while_stopping, undo_exhausted, undone
 from app.record import hooks, runs
 from app.record.session import Database, Tx
-from tasks.step import REGISTRY
+from chains import catalogue
 
 ERROR_BYTES = 8_192  # Longest message of an error that is kept.
 
@@ -217,7 +217,7 @@ def _may_go_on(j: Journal, phase: str) -> bool:
 
 def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> None:
     facts = error_facts(error)
-    definition = REGISTRY[step["name"]]
+    definition = catalogue.step_named(step["name"])
     outcome = "none" if error.nothing_happened and not step["unsure"] and step["ref"] is None else "unknown"
     policy = definition.undoing.retry if step["phase"] == "comp" and definition.undoing else definition.retry
     unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
@@ -251,7 +251,7 @@ def _retry_later(j: Journal, step: Row, facts: dict[str, Any], wait: int, unsure
 
 def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
     called = step["signal"] if step["signal"] != claim.step["signal"] else None
-    due = j.now + REGISTRY[step["name"]].poll_every.bound_ms(step["polls"] + 1)
+    due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
     deadline = step["deadline_at"] or j.now + step["timeout_ms"]
     if deadline <= j.now:
         late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"

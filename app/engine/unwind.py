@@ -15,7 +15,6 @@ from app.engine.journal import FAN_OUT, Journal, Row
 from app.engine.rows import plan_facts, step_row
 from app.record import hooks, runs, timers
 from chains import catalogue
-from tasks.step import REGISTRY
 
 MAY_HAVE_HAPPENED = frozenset({"done", "unknown"})
 INTERRUPTIBLE = frozenset({Step.WAITING, Step.RETRY_WAIT})
@@ -133,7 +132,7 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
 
 
 def _undo_row(run_id: str, forward: Row, place: int) -> dict[str, Any]:
-    step = REGISTRY[forward["name"]]
+    step = catalogue.step_named(forward["name"])
     planned = PlannedStep(
         key=forward["key"],
         name=forward["name"],

@@ -8,8 +8,9 @@ each shape, so that the database plans them once.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from typing import Any
@@ -31,9 +32,12 @@ EVENT = tuple(column.name for column in event.columns if column.name != "tenant_
 class Seen:
     """A run and all its steps as one moment showed them."""
 
-    run: Row
-    steps: list[Row]
+    run: Row = field(repr=False)
+    steps: list[Row] = field(repr=False)
     now: int  # The database's clock then.
+    watched: bool = False  # Somebody is told of events.
+    others: bool = False  # Something else waits in the run's queue.
+    read_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +78,13 @@ def see(db: Database, run_id: str) -> Seen | None:
         steps = cursor.fetchall()
         if len(steps) > MOST_STEPS:
             return None
-        *columns, now, watched = found
-        row = _row(run, columns, db.sqlite)
+        *columns, now, watched, others = found
         return Seen(
-            run={**row, "watched": bool(watched)}, steps=[_row(step, s, db.sqlite) for s in steps], now=now
+            run=row_of(run, columns, db.sqlite),
+            steps=[row_of(step, values, db.sqlite) for values in steps],
+            now=now,
+            watched=bool(watched),
+            others=bool(others),
         )
 
     return db.once(look)
@@ -200,18 +207,27 @@ def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> i
 
 @cache
 def _see_run(sqlite: bool) -> str:
-    given = _one_of(sqlite)
+    given = placeholders(sqlite)
     columns = ", ".join(column.name for column in run.columns)
     watched = (
         f"EXISTS (SELECT 1 FROM {subscription.name} WHERE {subscription.name}.tenant_id = run.tenant_id)"
     )
     now = NOW["sqlite" if sqlite else "postgresql"]
-    return f"SELECT {columns}, {now}, {watched} FROM run WHERE tenant_id = {given()} AND id = {given()}"
+    others = (
+        "EXISTS (SELECT 1 FROM run AS o WHERE o.tenant_id = run.tenant_id"
+        f" AND o.expect_queue = run.expect_queue AND o.expect_since <= {now} AND o.id <> run.id)"
+        " OR EXISTS (SELECT 1 FROM step AS o WHERE o.tenant_id = run.tenant_id"
+        f" AND o.queue = run.expect_queue AND o.expect_since <= {now})"
+    )
+    return (
+        f"SELECT {columns}, {now}, {watched}, {others} FROM run"
+        f" WHERE tenant_id = {given()} AND id = {given()}"
+    )
 
 
 @cache
 def _see_steps(sqlite: bool) -> str:
-    given = _one_of(sqlite)
+    given = placeholders(sqlite)
     columns = ", ".join(column.name for column in step.columns)
     return (
         f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()}"
@@ -225,7 +241,7 @@ def numbered() -> Callable[[], str]:
     return lambda: f"${next(numbers)}"
 
 
-def _one_of(sqlite: bool) -> Callable[[], str]:
+def placeholders(sqlite: bool) -> Callable[[], str]:
     return (lambda: "?") if sqlite else numbered()
 
 
@@ -253,7 +269,7 @@ def bound(table: Table, values: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def _row(table: Table, values: Sequence[Any], sqlite: bool) -> Row:
+def row_of(table: Table, values: Sequence[Any], sqlite: bool) -> Row:
     row = dict(zip(table.columns.keys(), values, strict=True))
     if sqlite:
         for name in _flags(table):

@@ -365,7 +365,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_run_expected",
-            ["tenant_id", "expect_since"],
+            ["tenant_id", "expect_queue", "expect_since"],
             unique=False,
             postgresql_where=sa.text("expect_since IS NOT NULL"),
             sqlite_where=sa.text("expect_since IS NOT NULL"),
@@ -687,7 +687,7 @@ def upgrade() -> None:
     with op.batch_alter_table("step", schema=None) as batch_op:
         batch_op.create_index(
             "ix_step_expected",
-            ["tenant_id", "expect_since"],
+            ["tenant_id", "queue", "expect_since"],
             unique=False,
             postgresql_where=sa.text("expect_since IS NOT NULL"),
             sqlite_where=sa.text("expect_since IS NOT NULL"),

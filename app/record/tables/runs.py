@@ -55,7 +55,7 @@ run = table(
     partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
     partial("ix_run_open", "tenant_id", *_THEN, "status", where=OPEN),
     partial("ix_run_late", "tenant_id", "started_at", "created_at", where=LATE),
-    partial("ix_run_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
+    partial("ix_run_expected", "tenant_id", "expect_queue", "expect_since", where="expect_since IS NOT NULL"),
     partial(
         "uq_run_idempotency", "tenant_id", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
@@ -129,7 +129,7 @@ step = table(
     moment("completed_at"),
     ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
     partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
-    partial("ix_step_expected", "tenant_id", "expect_since", where="expect_since IS NOT NULL"),
+    partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
     key=("run_id", "phase", "key"),
     postgresql_with={"fillfactor": "70"},
 )

@@ -11,7 +11,7 @@ from app.engine.accept import Order
 from app.engine.claim import Claim, Holder, claim, locked_claim
 from app.engine.dispatch import redispatch
 from app.engine.settle import Done, settle
-from app.record import runs, typestates
+from app.record import runs, transition, typestates
 from app.record import webhooks as rows
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails, reset
@@ -57,7 +57,7 @@ def test_the_story_is_that_of_the_lock(
     stories = []
     for under_lock in (False, True):
         if under_lock:
-            monkeypatch.setattr(draft, "see", lambda *_: None)
+            monkeypatch.setattr(transition, "see", lambda *_: None)
             monkeypatch.setattr(accept, "at_once", lambda *_: None)
         reset()
         TROUBLES[trouble]()
@@ -121,7 +121,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(driver: Driver) -> None:
 
 def test_a_claim_of_a_message_that_was_rung_anew_is_refused(driver: Driver) -> None:
     run_id = driver.start("probe.line")
-    seen = draft.see(driver.db, run_id)
+    seen = transition.see(driver.db, run_id)
     assert seen is not None
     driver.db.write(lambda tx: redispatch(tx, run_id))
 
@@ -131,7 +131,7 @@ def test_a_claim_of_a_message_that_was_rung_anew_is_refused(driver: Driver) -> N
 
 def test_two_that_saw_the_same_do_not_both_write(driver: Driver) -> None:
     run_id = driver.start("probe.line")
-    seen = draft.see(driver.db, run_id)
+    seen = transition.see(driver.db, run_id)
     assert seen is not None
 
     answers = [draft.decide(driver.db, seen, lambda j: j.event("run.moved")) for _ in range(2)]

@@ -1,0 +1,116 @@
+"""What waits for a worker, asked by workers: runs and members of fan-outs for which a message is expected.
+
+The messages themselves are hints: a worker that has one asks here what else there is to do.
+"""
+
+from functools import cache
+from typing import Any
+
+from app.record.session import NOW, Database
+from app.record.tables import run, step, subscription
+from app.record.transition import MOST_STEPS, Seen, placeholders, row_of
+
+Row = dict[str, Any]
+RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
+RESERVED_MS = 1_000
+STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
+
+
+def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
+    """Whether something has been waiting in this queue for so long."""
+
+    def look(cursor: Any) -> bool:
+        cursor.execute(_anything(db.sqlite), (db.tenant, queue, for_ms, db.tenant, queue, for_ms))
+        return bool(cursor.fetchone()[0])
+
+    return db.once(look)
+
+
+def reserve(db: Database, queue: str, most: int) -> list[Seen]:
+    """Take the runs that wait longest for a worker of this queue out of the others' sight for a second.
+
+    They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
+    """
+
+    def look(cursor: Any) -> list[Seen]:
+        cursor.execute(_reserve(db.sqlite), (db.tenant, queue, most))
+        found = cursor.fetchall()
+        if not found:
+            return []
+        cursor.execute(_steps(db.sqlite, len(found)), (db.tenant, *(one[_ID] for one in found)))
+        steps: dict[str, list[Row]] = {}
+        for values in cursor.fetchall():
+            row = row_of(step, values, db.sqlite)
+            steps.setdefault(row["run_id"], []).append(row)
+        return [
+            Seen(
+                run=row_of(run, values, db.sqlite),
+                steps=steps.get(values[_ID], []),
+                now=now,
+                watched=bool(watched),
+            )
+            for *values, now, watched in found
+        ]
+
+    return [one for one in db.once(look) if len(one.steps) <= MOST_STEPS]
+
+
+def ready_members(db: Database, queue: str, limit: int) -> list[tuple[str, str, str, int]]:
+    """Members of fan-outs that wait longest for a worker of this queue: run, phase, key, generation."""
+
+    def look(cursor: Any) -> list[tuple[str, str, str, int]]:
+        cursor.execute(_members(db.sqlite), (db.tenant, queue, limit))
+        return [tuple(one) for one in cursor.fetchall()]
+
+    return db.once(look)
+
+
+_ID = [column.name for column in run.columns].index("id")
+
+
+@cache
+def _reserve(sqlite: bool) -> str:
+    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
+    chosen = (
+        f"SELECT tenant_id, id FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
+        f" AND expect_since <= {now} ORDER BY expect_since LIMIT {given()}"
+    )
+    skip = "" if sqlite else " FOR NO KEY UPDATE SKIP LOCKED"
+    return (
+        f"UPDATE run SET expect_since = {now} + {RESERVED_MS} WHERE (tenant_id, id) IN ({chosen}{skip})"
+        f" RETURNING {RUN_COLUMNS}, {now}, {watched}"
+    )
+
+
+@cache
+def _steps(sqlite: bool, runs: int) -> str:
+    given = placeholders(sqlite)
+    return (
+        f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()}"
+        f" AND run_id IN ({', '.join(given() for _ in range(runs))})"
+        f" ORDER BY run_id, phase DESC, ordinal LIMIT {runs * (MOST_STEPS + 1)}"
+    )
+
+
+@cache
+def _members(sqlite: bool) -> str:
+    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    return (
+        "SELECT run_id, phase, key, gen FROM step"
+        f" WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {now}"
+        f" ORDER BY expect_since LIMIT {given()}"
+    )
+
+
+@cache
+def _anything(sqlite: bool) -> str:
+    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+
+    def late(queue: str) -> str:
+        return f"tenant_id = {given()} AND {queue} = {given()} AND expect_since <= {now} - {given()}"
+
+    return (
+        f"SELECT EXISTS (SELECT 1 FROM run WHERE {late('expect_queue')})"
+        f" OR EXISTS (SELECT 1 FROM step WHERE {late('queue')})"
+    )

@@ -1,0 +1,207 @@
+"""A link goes on with what else waits, and one message serves all that waited when it was taken."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from app.domain.plan import Segment
+from app.engine import link
+from app.engine.dispatch import background, ringer
+from app.engine.journal import Bell, Hint, Letter, Look
+from app.engine.link import go_on
+from app.record import waiting
+from chains import canvas
+from tests.driver import Driver
+from tests.probes import BEFORE, DONE
+from tests.servers import until
+
+HOUR_S = 3600.0
+
+
+def others(driver: Driver, queue: str = "default", *, limit_s: float = HOUR_S) -> int:
+    """What links do after their own runs, until nothing is left; how many claims they made."""
+    driver.waiting.clear()
+    claims = 0
+    while more := go_on(driver.runner, queue, task_id="t", limit_s=limit_s):
+        claims += more
+    return claims
+
+
+def test_all_runs_that_wait_are_found_without_their_messages(driver: Driver) -> None:
+    started = [driver.start("probe.short") for _ in range(20)]
+    assert others(driver) == 20
+    assert {driver.status(one) for one in started} == {"completed"}
+
+
+def test_members_of_a_fan_out_are_found(driver: Driver) -> None:
+    run_id = driver.start("probe.map", {"items": [1, 2, 3, 4]})
+    assert others(driver) == 5
+    assert driver.run(run_id)["expect_queue"] == "bmc"
+    assert others(driver, "bmc") == 1
+    assert driver.status(run_id) == "completed"
+
+
+def test_a_run_for_another_queue_is_left(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    others(driver)
+    assert driver.step(run_id, "third")["status"] == "pending"
+    assert driver.run(run_id)["expect_queue"] == "bmc"
+
+
+def test_an_undo_is_found(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    others(driver)
+    driver.cancel(run_id)
+    others(driver)
+    assert driver.status(run_id) == "cancelled"
+    assert DONE[-2:] == ["undo second", "undo first"]
+
+
+def test_what_does_not_fit_into_the_time_left_is_left(driver: Driver) -> None:
+    run_id = driver.start("probe.short")
+    assert others(driver, limit_s=1.0) == 0
+    assert driver.status(run_id) == "queued"
+
+
+def test_a_paused_run_and_one_in_line_for_a_lock_are_not_found(driver: Driver) -> None:
+    driver.start("probe.locked", resource_id="r")
+    line = driver.start("probe.locked", resource_id="r", on_conflict="queue")
+    paused = driver.start("probe.short")
+    driver.act(paused, "pause")
+    others(driver)
+    assert [driver.status(one) for one in (line, paused)] == ["lock_waiting", "paused"]
+
+
+def test_what_is_reserved_is_out_of_sight_for_a_second_and_then_back(driver: Driver) -> None:
+    run_id = driver.start("probe.short")
+    assert [one.run["id"] for one in waiting.reserve(driver.db, "default", 5)] == [run_id]
+    assert waiting.reserve(driver.db, "default", 5) == []
+    assert not waiting.anything(driver.db, "default")
+
+    until(lambda: waiting.anything(driver.db, "default"), 5)
+    assert others(driver) == 1
+
+
+def test_what_is_reserved_may_be_claimed_by_its_own_message(driver: Driver) -> None:
+    run_id = driver.start("probe.short")
+    waiting.reserve(driver.db, "default", 5)
+    assert driver.finish(run_id) == "completed"
+
+
+def test_a_link_that_had_enough_tells_of_what_is_left(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "MOST_CLAIMS", 3)
+    monkeypatch.setattr(link, "MOST_S", 60)
+    rung: list[Hint] = []
+    driver.ring = rung.extend  # type: ignore[method-assign]
+    for _ in range(5):
+        driver.start("probe.short")
+    rung.clear()
+    assert go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S) == 3
+    assert rung == [Look(queue="default")]
+
+
+def test_before_a_body_runs_the_others_are_told_that_more_waits(driver: Driver) -> None:
+    rung: list[Hint] = []
+    first = driver.start("probe.short")
+    driver.start("probe.short")
+    seen: list[bool] = []
+    BEFORE["first"] = lambda _ctx: seen.append(Look(queue="default") in rung)
+    bell, _ = driver.waiting.popleft()
+    driver.ring = rung.extend  # type: ignore[method-assign]
+
+    link.run_link(
+        driver.runner, run_id=first, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False
+    )
+    assert seen == [True]
+
+
+def test_the_latest_transition_of_each_step_is_a_commit_of_its_own(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    kept: list[str] = []
+    BEFORE["second"] = lambda _ctx: kept.append(driver.step(run_id, "first")["status"])
+    others(driver)
+    assert kept == ["completed"]
+
+
+class Wire:
+    """A broker that notes what is published and says how long its queues are."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.published: list[str] = []
+        self.length = 0
+        monkeypatch.setattr(canvas, "publish", lambda _app, **what: self._put(what["run_id"]))
+        monkeypatch.setattr(canvas, "publish_look", lambda _app, queue: self._put(f"look {queue}"))
+        monkeypatch.setattr(
+            canvas, "publish_letter", lambda _app, delivery_id, **_: self.published.append(delivery_id)
+        )
+        none: Any = None
+        self.ring = ringer(none, none, lambda _queue: self.length)
+
+    def _put(self, what: str) -> None:
+        self.published.append(what)
+        self.length += 1
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
+    """An empty one."""
+    return Wire(monkeypatch)
+
+
+def bell(run_id: str, limit_ms: int = 60_000, queue: str = "default") -> Bell:
+    """A bell for a run."""
+    segment = Segment(first="a", last="a", queue=queue, limit_ms=limit_ms)
+    return Bell(run_id=run_id, type="t", phase="forward", gen=1, segments=(segment,))
+
+
+def test_one_message_waits_for_all(wire: Wire) -> None:
+    wire.ring([bell("one"), bell("two"), Look(queue="default")])
+    wire.ring([bell("three")])
+    assert wire.published == ["one"]
+
+
+def test_the_next_is_published_when_the_queue_is_empty_again(wire: Wire) -> None:
+    wire.ring([bell("one")])
+    wire.length = 0
+    wire.ring([bell("two")])
+    assert wire.published == ["one", "two"]
+
+
+def test_what_takes_long_and_letters_are_always_published(wire: Wire) -> None:
+    wire.length = 5
+    wire.ring([bell("long", limit_ms=3_600_000), Letter(delivery_id="dlv", fence=0)])
+    assert wire.published == ["long", "dlv"]
+
+
+def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
+    rung: list[Hint] = []
+    asked: list[str] = []
+
+    def waits(queue: str) -> bool:
+        asked.append(queue)
+        return queue == "bmc"
+
+    def ring(hints: Iterable[Hint]) -> None:
+        rung.extend(hints)
+
+    later = background(ring, waits)
+    later([bell("one"), bell("two")])
+    later([bell("three"), bell("four", queue="bmc")])
+    until(lambda: asked, 2)
+    until(lambda: rung[-1].queue == "bmc", 2)
+    assert len(rung) == 2
+    assert asked == ["default", "bmc"]
+
+
+def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
+    rung: list[Hint] = []
+    later = background(rung.extend, lambda _queue: False)
+    for name in ("one", "two"):
+        later([bell(name)])
+        until(lambda name=name: rung and rung[-1].run_id == name, 2)  # type: ignore[misc]
+        moment = time.monotonic()
+        until(lambda moment=moment: time.monotonic() - moment > 0.02, 2)  # type: ignore[misc]
