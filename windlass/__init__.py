@@ -18,9 +18,11 @@ from windlass.errors import (
     WindlassError,
 )
 from windlass.models import (
+    Cluster,
     Delivery,
     Event,
     Lock,
+    Management,
     Metrics,
     Plan,
     Pool,
@@ -28,6 +30,7 @@ from windlass.models import (
     RunError,
     Server,
     Step,
+    Vm,
     WaitingOn,
     Webhook,
     WorkflowType,
@@ -39,6 +42,7 @@ from windlass.transport import HttpxTransport, Request, Response, Transport
 __all__ = [
     "Accepted",
     "Client",
+    "Cluster",
     "Conflict",
     "ConnectionFailed",
     "Delivery",
@@ -48,6 +52,7 @@ __all__ = [
     "HttpxTransport",
     "InvalidState",
     "Lock",
+    "Management",
     "Metrics",
     "NotFound",
     "Page",
@@ -66,6 +71,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "ValidationError",
+    "Vm",
     "WaitTimeout",
     "WaitingOn",
     "Webhook",

@@ -3,7 +3,9 @@
 from types import TracebackType
 from typing import Self
 
+from windlass.clusters import Clusters
 from windlass.locks import Locks
+from windlass.managements import Managements
 from windlass.metrics import MetricsOf
 from windlass.pools import Pools
 from windlass.retries import Retries
@@ -12,6 +14,7 @@ from windlass.servers import Servers
 from windlass.session import Session
 from windlass.transport import HttpxTransport, Transport
 from windlass.types import Types
+from windlass.vms import Vms
 from windlass.webhooks import Webhooks
 
 BASE_URL = "http://127.0.0.1:8080"
@@ -44,6 +47,9 @@ class Client:
         self.runs = Runs(session=session)
         self.servers = Servers(session=session)
         self.pools = Pools(session=session)
+        self.clusters = Clusters(session=session)
+        self.vms = Vms(session=session)
+        self.managements = Managements(session=session)
         self.webhooks = Webhooks(session=session)
         self.locks = Locks(session=session)
         self.types = Types(session=session)

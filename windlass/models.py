@@ -177,6 +177,71 @@ class Pool(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Management(Model):
+    """A Kubernetes cluster that makes other clusters and runs virtual machines."""
+
+    id: str = ""
+    name: str = ""
+    description: str | None = None
+    server: str = ""
+    cluster_namespace: str = ""
+    machine_namespace: str = ""
+    kubeconfig_version: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Model):
+    """A Kubernetes cluster: what was asked for, and what was seen of it ``observed_age_ms`` ago."""
+
+    id: str = ""
+    name: str = ""
+    display_name: str | None = None
+    management_id: str | None = None
+    state: str = ""
+    template: str = ""
+    credential: str = ""
+    config: Mapping[str, Any] | None = None
+    node_pools: tuple[Any, ...] = ()
+    servers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    dry_run: bool = False
+    status: Mapping[str, Any] | None = None
+    kubernetes_version: str | None = None
+    available_upgrades: tuple[str, ...] = ()
+    kubeconfig_ref: Mapping[str, str] | None = None
+    slow_since: datetime | None = None
+    run_id: str | None = None
+    observed_at: datetime | None = None
+    observed_age_ms: int | None = None
+    allowed_actions: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vm(Model):
+    """A virtual machine: what was asked for, and what was seen of it ``observed_age_ms`` ago."""
+
+    id: str = ""
+    name: str = ""
+    display_name: str | None = None
+    management_id: str | None = None
+    state: str = ""
+    run_strategy: str = ""
+    tags: tuple[str, ...] = ()
+    lifecycle: Mapping[str, Any] | None = None
+    slow_since: datetime | None = None
+    run_id: str | None = None
+    observed_at: datetime | None = None
+    observed_age_ms: int | None = None
+    allowed_actions: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Webhook(Model):
     """Where events are sent; ``secret`` is there only in the answer that made it."""
 

@@ -216,14 +216,9 @@ def test_an_action_can_be_previewed(client: FlaskClient, world: World) -> None:
     ],
 )
 def test_lists_are_narrowed(client: FlaskClient, world: World, query: str, found: list[str]) -> None:
-    for place, (name, changes) in enumerate(
-        {
-            "prod": {"tags": ["team-a"], "template": "aws-eks-1"},
-            "dev": {"state": "error"},
-            "old": {"state": "deleted"},
-        }.items()
-    ):
-        plant_cluster(world, f"cls_{UNKNOWN[:-1]}{9 - place}", name=name, **changes)
+    plant_cluster(world, f"cls_{UNKNOWN[:-1]}9", name="prod", tags=["team-a"], template="aws-eks-1")
+    plant_cluster(world, f"cls_{UNKNOWN[:-1]}8", name="dev", state="error")
+    plant_cluster(world, f"cls_{UNKNOWN[:-1]}7", name="old", state="deleted")
     assert [row["name"] for row in client.get(f"{PATH}?{query}").get_json()["data"]] == found
 
 

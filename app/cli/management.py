@@ -1,0 +1,78 @@
+"""`windlass management`: the Kubernetes clusters that make other clusters and run virtual machines."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli import columns, output
+from app.cli.context import Caller, Noun, pass_caller
+
+kubeconfig = click.option(
+    "--kubeconfig",
+    "file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File whose current context is taken; tokens and certificates must stand in it.",
+)
+namespaces = (
+    click.option("--cluster-namespace", help="Namespace of its ClusterDeployments."),
+    click.option("--machine-namespace", help="Namespace of its VirtualMachines."),
+)
+
+
+@click.group(cls=Noun)
+def management() -> None:
+    """Where clusters and virtual machines are made."""
+
+
+@management.command("list")
+@pass_caller
+def list_(caller: Caller) -> None:
+    """List management clusters."""
+    caller.show([each.raw for each in caller.client.managements.each()], columns.MANAGEMENTS)
+
+
+@management.command()
+@click.argument("management_id", metavar="MANAGEMENT")
+@pass_caller
+def get(caller: Caller, management_id: str) -> None:
+    """Show one management cluster."""
+    caller.resource = f"management cluster {management_id}"
+    caller.show(caller.client.managements.get(management_id).raw, columns.MANAGEMENTS)
+
+
+@management.command()
+@click.argument("name")
+@kubeconfig
+@namespaces[0]
+@namespaces[1]
+@click.option("--description", help="A sentence about it.")
+@pass_caller
+def add(caller: Caller, /, name: str, file: Path, **values: Any) -> None:
+    """Know one more; its kubeconfig is sealed at once."""
+    made = caller.client.managements.add(name, file.read_text(), **values)
+    caller.show(made.raw, columns.MANAGEMENTS)
+    caller.hint(f"windlass cluster create --management {made.id} …")
+
+
+@management.command("set-kubeconfig")
+@click.argument("management_id", metavar="MANAGEMENT")
+@kubeconfig
+@pass_caller
+def set_kubeconfig(caller: Caller, management_id: str, file: Path) -> None:
+    """Replace how to get in."""
+    caller.resource = f"management cluster {management_id}"
+    caller.client.managements.set_kubeconfig(management_id, file.read_text())
+    output.say(f"The kubeconfig of {management_id} was replaced.")
+
+
+@management.command()
+@click.argument("management_id", metavar="MANAGEMENT")
+@pass_caller
+def forget(caller: Caller, management_id: str) -> None:
+    """Forget one that has neither clusters nor machines."""
+    caller.resource = f"management cluster {management_id}"
+    caller.confirm(f"Forget {management_id}?")
+    caller.client.managements.forget(management_id)
+    output.say(f"{management_id} was forgotten.")
