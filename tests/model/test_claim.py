@@ -18,6 +18,7 @@ DEEPEST = 100_000  # Steps of the longest story that is followed.
 
 pytestmark = [
     pytest.mark.spin,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: Debian's {', '.join(MISSING)}"),
 ]
 
@@ -31,11 +32,11 @@ class Verdict:
     complete: bool  # Every reachable state was looked at.
 
 
-def verify(folder: Path, *switches: str, optimise: str = "-O0") -> Verdict:
+def verify(folder: Path, *switches: str) -> Verdict:
     """Build the model with these switches and look at all its states, or at those until a property breaks."""
     temporal = any(switch.startswith(("ENDS", "NEVER")) for switch in switches)
     spin = ["spin", "-a", *(f"-D{switch}" for switch in switches), str(MODEL)]
-    compile_ = ["gcc", "-w", optimise, "-DVECTORSZ=512", "-DNFAIR=3", *([] if temporal else ["-DSAFETY"])]
+    compile_ = ["gcc", "-w", "-O0", "-DVECTORSZ=512", "-DNFAIR=3", *([] if temporal else ["-DSAFETY"])]
     run(folder, *spin)
     run(folder, *compile_, "-o", "pan", "pan.c")
     said = run(folder, "./pan", f"-m{DEEPEST}", *(["-a", "-f"] if temporal else []))
@@ -68,11 +69,11 @@ def test_whatever_happens_no_property_breaks(tmp_path: Path) -> None:
 
 
 def test_every_run_ends(tmp_path: Path) -> None:
-    verdict = verify(tmp_path, "ENDS", optimise="-O1")
+    verdict = verify(tmp_path, "ENDS", "MISHAPS=2")
 
     assert verdict.broken is None
     assert verdict.complete
-    assert verdict.states > 500_000
+    assert verdict.states > 100_000
 
 
 def test_without_faults_a_run_ends_without_a_reconciler(tmp_path: Path) -> None:
