@@ -8,8 +8,11 @@ machines do not lose that one.
 
 import json
 import os
+import select
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.ledger import VARIABLE
 
@@ -20,7 +23,10 @@ LIES = "FAKETIME_TIMESTAMP_FILE"
 def begin() -> None:
     """Begin again under the library, when this process is in the table and has not yet."""
     table = Path(os.environ[VARIABLE]).parent / TABLE
-    if LIES in os.environ or not table.exists():
+    if LIES in os.environ:
+        time.sleep = sleep
+        return
+    if not table.exists():
         return
     clocks = json.loads(table.read_text())
     words = " ".join(sys.orig_argv)
@@ -30,6 +36,11 @@ def begin() -> None:
             file.parent.mkdir(exist_ok=True)
             file.write_text(f"{shift_s:+d}")
             os.execve(sys.executable, sys.orig_argv, {**os.environ, **_lies(clocks["library"], file)})
+
+
+def sleep(seconds: Any) -> None:
+    """As Python's own, whose system call fails under libfaketime 0.9.10 when it leaves one clock alone."""
+    select.select((), (), (), float(seconds))
 
 
 def _lies(library: str, file: Path) -> dict[str, str]:
