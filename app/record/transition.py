@@ -63,7 +63,7 @@ class Transition:
 
 
 def see(db: Database, run_id: str) -> Seen | None:
-    """The run, its steps in order and the clock; None for an unknown run or one with too many steps.
+    """The run, its steps in order and the clock; None if unknown, very long or with a fan-out.
 
     The two are read one after the other: a transition that came between them changes the version, and a
     write that was decided on the mixture is refused.
@@ -72,13 +72,13 @@ def see(db: Database, run_id: str) -> Seen | None:
     def look(cursor: Any) -> Seen | None:
         cursor.execute(_see_run(db.sqlite), (db.tenant, run_id))
         found = cursor.fetchone()
-        if found is None:
+        if found is None or found[-1]:
             return None
         cursor.execute(_see_steps(db.sqlite), (db.tenant, run_id))
         steps = cursor.fetchall()
         if len(steps) > MOST_STEPS:
             return None
-        *columns, now, watched, others = found
+        *columns, now, watched, others, _forked = found
         return Seen(
             run=row_of(run, columns, db.sqlite),
             steps=[row_of(step, values, db.sqlite) for values in steps],
@@ -219,8 +219,12 @@ def _see_run(sqlite: bool) -> str:
         " OR EXISTS (SELECT 1 FROM step AS o WHERE o.tenant_id = run.tenant_id"
         f" AND o.queue = run.expect_queue AND o.expect_since <= {now})"
     )
+    forked = (
+        "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"
+        " AND f.branch <> '')"
+    )
     return (
-        f"SELECT {columns}, {now}, {watched}, {others} FROM run"
+        f"SELECT {columns}, {now}, {watched}, {others}, {forked} FROM run"
         f" WHERE tenant_id = {given()} AND id = {given()}"
     )
 

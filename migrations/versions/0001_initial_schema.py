@@ -699,6 +699,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("status = 'running'"),
             sqlite_where=sa.text("status = 'running'"),
         )
+        batch_op.create_index("uq_step_ordinal", ["tenant_id", "run_id", "phase", "ordinal"], unique=True)
 
     op.create_table(
         "timer",
@@ -931,6 +932,7 @@ def downgrade() -> None:
 
     op.drop_table("timer")
     with op.batch_alter_table("step", schema=None) as batch_op:
+        batch_op.drop_index("uq_step_ordinal")
         batch_op.drop_index(
             "ix_step_leases",
             postgresql_where=sa.text("status = 'running'"),

@@ -128,6 +128,7 @@ step = table(
     moment("started_at"),
     moment("completed_at"),
     ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
     partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
     key=("run_id", "phase", "key"),
