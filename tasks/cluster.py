@@ -166,7 +166,14 @@ def patch_template(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
 
 @patch_template.undo(retry=UNTIL_GONE)
 def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
-    """The deployment is made of what it was made of before, as far as its operator goes back."""
+    """The deployment is made of what it was made of before; where there is no way back, that is an error."""
+    row = row_of(ctx, CLUSTER, cluster_id)
+    there = ctx.clusters(row["management_id"]).find(row["name"])
+    back = before["template"]
+    if there is not None and back not in (there.template, *there.available_upgrades):
+        ctx.log("there is no way back; the cluster stays what it became", template=there.template)
+        ctx.db.write(lambda tx: CLUSTER.change(tx, cluster_id, {"state_before": "error"}))
+        return
     _restore(ctx, cluster_id, before)
 
 

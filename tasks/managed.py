@@ -116,7 +116,7 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
         row = kind.read(tx, id_, lock=True)
         if row is None or not ours(tx, ctx, row["run_id"]):
             return
-        before = was or row["state_before"]
+        before = row["state_before"] or was
         cancelled = ctx.goal == "cancelled"
         state = before if cancelled and before not in (None, "creating") and _stands(row) else "error"
         ended = "was cancelled" if cancelled else "failed"

@@ -123,6 +123,8 @@ class MemoryClusters:
         return self._keep(fresh)
 
     def _changed(self, before: Deployment, wanted: Mapping[str, Any]) -> Deployment:
+        if wanted["template"] not in (before.template, *before.available_upgrades):
+            raise KubeRefused(f"apply {before.name}: cluster upgrade is forbidden", status=403)
         self.site.ledger.append(f"change {before.name}")
         return self._keep(replace(before, generation=before.generation + 1, **wanted))
 

@@ -41,20 +41,36 @@ def test_there_is_no_way_but_the_ones_offered(scene: Scene, cluster_id: str, giv
     assert template(scene) == AWS
 
 
-def test_an_upgrade_that_fails_is_taken_back(scene: Scene, cluster_id: str) -> None:
+def test_an_upgrade_that_fails_is_taken_back_where_there_is_a_way(scene: Scene, cluster_id: str) -> None:
+    scene.site.upgrades[AWS_NEXT] = (AWS,)
     scene.site.faults.add("fails")
     run_id = scene.ran("cluster.upgrade", cluster_id, {"template": AWS_NEXT})
     assert scene.undone(run_id) == ["patch-template", "validate"]
     assert (template(scene), scene.cluster(cluster_id)["template"]) == (AWS, AWS)
 
 
-def test_cancelled_it_is_what_it_was(scene: Scene, cluster_id: str) -> None:
+def test_where_there_is_no_way_back_it_stays_and_says_so(scene: Scene, cluster_id: str) -> None:
+    scene.site.faults.add("fails")
+    run_id = scene.ran("cluster.upgrade", cluster_id, {"template": AWS_NEXT})
+    assert scene.driver.status(run_id) == "failed"
+    row = scene.cluster(cluster_id)
+    assert (template(scene), row["template"], row["state"]) == (AWS_NEXT, AWS_NEXT, "error")
+
+
+@pytest.mark.parametrize(("back", "state"), [((AWS,), "ready"), ((), "error")])
+def test_cancelled_it_is_what_it_was_if_it_can_be(
+    scene: Scene, cluster_id: str, back: tuple[str, ...], state: str
+) -> None:
+    scene.site.upgrades[AWS_NEXT] = back
     scene.site.faults.add("never")
     run_id = scene.start("cluster.upgrade", cluster_id, {"template": AWS_NEXT})
     scene.reach(run_id, "wait-ready")
+    scene.driver.fire(run_id)
+    scene.driver.drain()
+    scene.driver.fire(run_id)
+    scene.driver.drain()
     scene.driver.cancel(run_id)
-    assert (scene.finish(run_id), template(scene)) == ("cancelled", AWS)
-    assert scene.cluster(cluster_id)["state"] == "ready"
+    assert (scene.finish(run_id), scene.cluster(cluster_id)["state"]) == ("cancelled", state)
 
 
 def test_held_it_goes_on_from_where_it_failed(scene: Scene, cluster_id: str) -> None:
