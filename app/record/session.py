@@ -12,7 +12,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -80,6 +80,7 @@ class Database:
         self._engine: Engine | None = None
         self._pid = 0
         self._remembered: dict[str, tuple[float, Any]] = {}
+        self._idle: list[Any] = []  # Cursors of connections that commit by themselves.
 
     @property
     def engine(self) -> Engine:
@@ -87,6 +88,7 @@ class Database:
         if self._engine is None or self._pid != os.getpid():
             if self._engine is not None:
                 self._engine.dispose(close=False)
+                self._idle = []
             self._engine = (
                 _sqlite(self.url) if self.sqlite else _postgres(self.url, self._statement_timeout_ms)
             )
@@ -121,24 +123,7 @@ class Database:
 
         For the few questions that are asked all day; the rest goes through `write` and `read`.
         """
-        return self._patiently(self._cursor, work, patience_s)
-
-    @contextmanager
-    def _cursor(self) -> Iterator[Any]:
-        pooled = self.engine.raw_connection()
-        driver: Any = pooled.driver_connection
-        try:
-            if self.sqlite:
-                yield driver.cursor()
-            else:
-                driver.autocommit = True
-                yield psycopg.RawCursor(driver)  # Numbered placeholders: nothing to parse on the way.
-                driver.autocommit = False
-        except BaseException:
-            pooled.invalidate()
-            raise
-        finally:
-            pooled.close()
+        return self._patiently(lambda: _Lent(self), work, patience_s)
 
     def remembered(self, name: str, ask: Callable[[Tx], T], *, for_s: float = 60.0) -> T:
         """What a question was answered within the last minute: for hints that may be a little old."""
@@ -153,6 +138,13 @@ class Database:
         if self._engine is not None:
             self._engine.dispose(close=self._pid == os.getpid())
             self._engine = None
+            self.forget_idle()
+
+    def forget_idle(self) -> None:
+        """Close the connections that are kept for `once`."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().connection.close()
 
     def _patiently(self, begin: Callable[[], Any], work: Callable[[Any], T], patience_s: float) -> T:
         give_up = time.monotonic() + patience_s
@@ -170,6 +162,36 @@ class Database:
                     raise Unavailable("the database does not answer; nothing was changed") from error
             time.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, 1.0)
+
+
+class _Lent:
+    """A cursor of a connection that commits every statement by itself, kept for the next one who asks."""
+
+    def __init__(self, db: Database) -> None:
+        self._db, self._engine = db, db.engine
+
+    def __enter__(self) -> Any:
+        try:
+            self._cursor = self._db._idle.pop()
+        except IndexError:
+            self._cursor = self._fresh()
+        return self._cursor
+
+    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        if kind is None:
+            self._db._idle.append(self._cursor)
+        else:  # Whatever went wrong with this connection may have happened to all.
+            self._cursor.connection.close()
+            self._db.forget_idle()
+
+    def _fresh(self) -> Any:
+        pooled = self._engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        pooled.detach()
+        if self._db.sqlite:
+            return driver.cursor()
+        driver.autocommit = True
+        return psycopg.RawCursor(driver)  # Numbered placeholders: nothing to parse on the way.
 
 
 def _sqlstate(error: Exception) -> str | None:
