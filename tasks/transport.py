@@ -5,12 +5,17 @@ taken are kept in its memory alone. Redis would keep a copy of each, for two mor
 after an hour what SQL has long seen to.
 """
 
+import socket
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.transport import redis, virtual
 
+SILENCE_S = 5.0  # Redis answers each wait for a message after a second; this much later it is out of reach.
+LOOK_EVERY_S = 1.0
 EVENTS_EVERY_S = 0.1  # What Flower shows may be this much late; Celery would send every event by itself.
 
 
@@ -45,15 +50,42 @@ class QoS(virtual.QoS):
 
 
 class Channel(redis.Channel):
-    """Redis without copies of taken messages."""
+    """Redis without copies of taken messages; a question that stays unanswered is given up."""
 
     QoS = QoS  # type: ignore[assignment]
+    _asked_at = 0.0
+    _in_poll: Any
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        self._asked_at = time.monotonic()
+        super()._brpop_start(timeout)  # type: ignore[misc]
+
+    def hang_up(self) -> None:
+        """Cut the connection when Redis, which answers every second, has not done so for long.
+
+        A connection that leads nowhere looks alive for ever, and so does the worker that waits at it. Once it
+        is cut Celery sees a lost connection and makes another.
+        """
+        overdue = time.monotonic() - self._asked_at > self.brpop_timeout + SILENCE_S
+        if self._in_poll and overdue and self.qos.can_consume():
+            with suppress(AttributeError, OSError):
+                self.client.connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 class Transport(redis.Transport):
     """Kombu's Redis transport for workers."""
 
     Channel = Channel
+    cycle: Any
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Look every second whether Redis still answers."""
+        super().register_with_event_loop(connection, loop)
+        loop.call_repeatedly(LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        for channel in list(self.cycle._channels):
+            channel.hang_up()
 
 
 class Consumer(CeleryConsumer):
