@@ -15,6 +15,7 @@ from tests.chaos.site import Site
 
 LOG = "faults.jsonl"
 TOO_LATE_S = 15.0  # A strike that others kept waiting for longer is dropped.
+ALONE_S = 45.0  # One that has to wait until all others are over gets more time.
 MOST_OF_A_KIND = 3  # Under way at a time: somebody has to be left to work.
 WIDE = frozenset({"host-frozen", "main-frozen", "host-clock-shifted"})  # One at a time: there are two hosts.
 # Strikes and heals take a while; their threads live as long as this process, since what they start ends
@@ -62,14 +63,14 @@ class Storm:
         """Heal what has lasted long enough, and strike what is due and may strike now."""
         for one in list(self._under_way):
             self._look_after(one)
-        for strike in [one for one in self._due if one.at_s <= self._now()]:
+        for strike in self._overdue():
             fault = type(self._known[strike.fault])()  # Of its own, since two of a kind may be under way.
             if self._may(fault):
                 self._due.remove(strike)
                 rng = Random(f"{self._seed}/strike/{strike.number}")
                 work = THREADS.submit(_struck_with, fault, self._site, rng)
                 self._under_way.append(Underway(strike=strike, fault=fault, work=work))
-            elif self._now() > strike.at_s + TOO_LATE_S:
+            elif self._now() > strike.at_s + (TOO_LATE_S if not fault.alone else ALONE_S):
                 self._due.remove(strike)
                 self.refused[fault.name] += 1
 
@@ -88,6 +89,8 @@ class Storm:
 
     def _may(self, fault: Fault) -> bool:
         others = [one.fault for one in self._under_way]
+        if not fault.alone and any(self._known[one.fault].alone for one in self._overdue()):
+            return False  # It waits for those that are under way, and nobody else begins.
         scopes = {(one.injection or one.fault).scope for one in self._under_way}
         if any(one.alone for one in others) or (fault.alone and others):
             return False
@@ -129,6 +132,10 @@ class Storm:
             injection.until = round(time.time() * 1000)
         with (self._site.folder / LOG).open("a") as file:
             file.write(json.dumps(asdict(injection)) + "\n")
+
+    def _overdue(self) -> list[Strike]:
+        """What should strike by now."""
+        return [one for one in self._due if one.at_s <= self._now()]
 
     def _now(self) -> float:
         """Seconds since the storm began."""
