@@ -5,6 +5,7 @@ from typing import Any
 from app.domain import ownership
 from app.domain.errors import KubeConflict, KubeRefused, Permanent
 from app.domain.policy import backoff
+from app.domain.vms import SELF_STARTING
 from app.providers.vms import Machine, MachineWish
 from tasks.context import Context
 from tasks.managed import (
@@ -89,7 +90,8 @@ def start_vm(ctx: Context, vm_id: str) -> None:
     """Switch a new machine on; one whose run strategy starts it is on its way already."""
     row = row_of(ctx, VM, vm_id)
     _there(ctx, vm_id)
-    ctx.machines(row["management_id"]).act(row["name"], "start")
+    if row["run_strategy"] not in SELF_STARTING:
+        ctx.machines(row["management_id"]).act(row["name"], "start")
 
 
 @step(retry=PATIENT, timeout="60s")

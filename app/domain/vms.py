@@ -4,6 +4,7 @@ STATES = ("creating", "starting", "running", "stopping", "stopped", "paused", "d
 POWER = ("start", "stop", "restart", "pause", "unpause")
 ACTIONS = (*POWER, "delete")
 RUN_STRATEGIES = ("Manual", "Halted", "Always", "RerunOnFailure", "Once")
+SELF_STARTING = frozenset({"Always", "RerunOnFailure", "Once"})  # Nobody has to start a new machine.
 
 # The state that a machine shows while an action is under way.
 TRANSIENT = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 CHECKS = ("TemplateReady", "CredentialReady", "HelmChartReady")  # What a dry run gets to.
-# Conditions that say "no" when somebody must change a template or a credential.
-HOPELESS = frozenset({"TemplateReady", "CredentialReady"})
-FAILED = "Failed"  # The reason that such a condition gives.
+FAILED = "Failed"  # The reason of a check that somebody has to do something about.
+# What says "no" with these reasons is not mended by waiting.
+HOPELESS = {**dict.fromkeys(CHECKS, (FAILED,)), "HelmReleaseReady": ("InstallFailed", "UpgradeFailed")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,13 +86,14 @@ class Deployment:
     @property
     def hopeless(self) -> Condition | None:
         """What no waiting mends."""
-        told = (one for one in self.conditions if one.type in HOPELESS and self._current(one))
-        return next((one for one in told if one.status == "False" and one.reason == FAILED), None)
+        told = (one for one in self.conditions if one.status == "False" and self._current(one))
+        return next((one for one in told if one.reason in HOPELESS.get(one.type, ())), None)
 
     @property
     def blockers(self) -> tuple[str, ...]:
         """What it is still waiting for, in the words of its controllers."""
-        said = tuple(one.told for one in self.conditions if one.status != "True" and one.reason)
+        waits = [one for one in self.conditions if one.status != "True" or one.reason.startswith("Waiting")]
+        said = tuple(one.told for one in waits if one.reason)
         held = tuple(f"finalizer {one}" for one in self.finalizers) if self.deleting else ()
         return said + held
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from app.domain.errors import KubeConflict, KubeRefused, KubeUnreachable
 from app.domain.ownership import RESOURCE
-from app.providers.vms.values import SELF_STARTING, Machine, MachineWish
+from app.domain.vms import SELF_STARTING
+from app.providers.vms.values import Machine, MachineWish
 
 Fault = Literal[
     "dead",  # No answer to anything.

@@ -8,7 +8,6 @@ from app.domain.vms import HOPELESS, SEEN_AS
 
 RISING = frozenset({"Running", "Starting", "Provisioning", "WaitingForVolumeBinding", "Migrating"})
 FALLING = frozenset({"Stopped", "Stopping"})
-SELF_STARTING = frozenset({"Always", "Once"})  # Run strategies that need nobody to start the machine.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +57,7 @@ class Machine:
     def already(self, action: str) -> bool:
         """Whether a refused action has been carried out before, or is under way."""
         if action == "start":
-            return self.status in RISING or self.run_strategy in SELF_STARTING
+            return self.status in RISING or self.run_strategy == "Always"
         if action == "stop":
             return self.status in FALLING
         return {"pause": "Paused", "unpause": "Running"}.get(action) == self.status
