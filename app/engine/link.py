@@ -47,24 +47,31 @@ def run_link(
 
 def go_on(runner: Runner, queue: str, *, task_id: str, limit_s: float) -> int:
     """Run what else waits in a queue, if its own limits fit into this message's; returns how many claims."""
-    began = time.monotonic()
+    began = looked = time.monotonic()
     claims, batch = 0, 1
     while claims < MOST_CLAIMS and time.monotonic() - began < MOST_S:
         batch_began, made = time.monotonic(), 0
         reserved = waiting.reserve(runner.db, queue, batch)
         found = _runs if reserved else _member
         for claimed in found(runner, reserved, queue, task_id, began + limit_s):
+            if not claims or time.monotonic() - looked > QUICK_S:
+                _tell(runner, queue)
+                looked = time.monotonic()
             _carry(runner, claimed, False)
-            made += 1
+            claims, made = claims + 1, made + 1
         if not reserved and not made:
             return claims
-        claims += made
         # What is reserved waits for the others, so more than one is only while each takes next to no time.
         is_quick = made and time.monotonic() - batch_began < QUICK_S * made
         batch = min(batch * 2, MOST_RESERVED) if is_quick else 1
+    _tell(runner, queue)
+    return claims
+
+
+def _tell(runner: Runner, queue: str) -> None:
+    """Let the others know that more waits, before a body may keep this worker for long."""
     if waiting.anything(runner.db, queue):
         runner.ring([Look(queue=queue)])
-    return claims
 
 
 def _runs(runner: Runner, reserved: list[Seen], _queue: str, task_id: str, until: float) -> Iterator[Claim]:

@@ -101,7 +101,24 @@ def test_a_link_that_had_enough_tells_of_what_is_left(
         driver.start("probe.short")
     rung.clear()
     assert go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S) == 3
+    assert rung[-1] == Look(queue="default")
+    rung.clear()
+    assert go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S) == 2
     assert rung == [Look(queue="default")]
+
+
+def test_a_look_tells_the_others_of_more_before_its_body_runs(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[Hint] = []
+    monkeypatch.setattr(driver, "ring", rung.extend)
+    for _ in range(2):
+        driver.start("probe.short")
+    rung.clear()
+    seen: list[int] = []
+    BEFORE["first"] = lambda _ctx: seen.append(rung.count(Look(queue="default")))
+    go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S)
+    assert seen[0] == 1
 
 
 def test_before_a_body_runs_the_others_are_told_that_more_waits(
