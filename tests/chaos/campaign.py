@@ -26,6 +26,7 @@ from tests.chaos.fault import POSTGRES, Fault, Setting, faults
 from tests.chaos.sampler import Sampler
 from tests.chaos.schedule import Beat, schedule
 from tests.chaos.site import LAB_PASSWORD, ROOT, Site
+from tests.chaos.stalls import Stall, Stalls
 from tests.chaos.storm import Storm
 from tests.chaos.workload.crowd import Crowd
 from tests.chaos.workload.machines import Machines
@@ -77,6 +78,7 @@ class Result:
     needed_operator: int = 0
     storm_s: float = 0.0
     ended_s: float = 0.0  # From the last heal to the end of the last run.
+    stalls: Sequence[Stall] = ()  # When the machine itself stood still.
     slopes: Mapping[str, float] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -103,9 +105,11 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
         site.crowd = crowd
         if "hard-reboots" in {name for beat in plan.beats for name in beat.faults}:
             site.machines = Machines(site, LAB_PASSWORD)
+        stalls = Stalls(folder)
         try:
-            return _Campaign(plan, site, crowd, known, result, say).run()
+            return _Campaign(plan, site, crowd, known, stalls, result, say).run()
         finally:
+            stalls.close()
             crowd.close()
 
 
@@ -118,11 +122,12 @@ class _Campaign:
         site: Site,
         crowd: Crowd,
         known: Mapping[str, Fault],
+        stalls: Stalls,
         result: Result,
         say: Callable[[str], None],
     ) -> None:
         self._plan, self._site, self._crowd, self._known = plan, site, crowd, known
-        self._result, self._say = result, say
+        self._stalls, self._result, self._say = stalls, result, say
         self._pause = threading.Event()
         self._sampler = Sampler(site) if plan.soak else None
         seconds = plan.seconds or LONGEST_S
@@ -196,6 +201,7 @@ class _Campaign:
             injections=storm.injections,
             machines=site.machines.servers if site.machines else {},
             resets=site.machines.resets() if site.machines else (),
+            stalls=list(self._stalls.found),
             calm_until=self._calm_until,
             lease_ms=site.settings.lease_ms,
             poison_limit=site.settings.poison_limit,
@@ -241,6 +247,7 @@ def _count(result: Result, evidence: Evidence, storm: Storm) -> None:
     result.answers = Counter(reply.status for one in evidence.requests for reply in one.replies)
     result.times = recovery.times(recovery.recoveries(evidence))
     result.service_ms = max(recovery.service(evidence), default=0)
+    result.stalls = evidence.stalls
     result.bells = rest.bells(evidence)
     result.late = len(effects.late(evidence))
     result.needed_operator = sum(

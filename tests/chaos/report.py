@@ -45,6 +45,9 @@ def verdict(result: Result) -> str:
         f"  answers {_counts(result.answers)}; storm {result.storm_s:.0f} s, "
         f"all ended {result.ended_s:.0f} s after it",
     ]
+    if result.stalls:
+        longest = max(one.until - one.at for one in result.stalls)
+        lines.append(f"  the machine stood still {len(result.stalls)} times, at most {longest} ms")
     if result.refused:
         lines.append(f"  could not be injected: {_counts(result.refused)}")
     lines += [f"  {name}: {slope:+.3f} a minute" for name, slope in result.slopes.items()]
@@ -88,6 +91,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
                 "neededOperator": one.needed_operator,
                 "stormS": round(one.storm_s, 1),
                 "endedS": round(one.ended_s, 1),
+                "machineStalls": [stall.until - stall.at for stall in one.stalls],
                 "slopes": one.slopes,
                 "findings": [asdict(finding) for finding in one.findings],
             }

@@ -16,6 +16,7 @@ from app.record.session import Database, Tx
 from app.record.tables import event, lock, lock_waiter, run, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
+from tests.chaos.stalls import Stall
 from tests.chaos.workload.client import Request
 from tests.chaos.workload.machines import Reset
 
@@ -52,6 +53,7 @@ class Evidence:
     injections: Sequence[Injection] = ()
     machines: Mapping[str, str] = field(default_factory=dict)  # Server id to machine of the lab.
     resets: Sequence[Reset] = ()  # What the machines have seen.
+    stalls: Sequence[Stall] = ()  # When the machine itself stood still.
     calm_until: int = 0  # Runs that were created before, in milliseconds since 1970, knew no fault.
     lease_ms: int = 10_000
     poison_limit: int = 3
@@ -69,6 +71,12 @@ class Evidence:
     def frozen(self) -> bool:
         """Whether a worker may have gone on after its lease: a freeze, or a database that was away."""
         return any(one.until is not None or one.scope != "process" for one in self.injections)
+
+    @cached_property
+    def outages(self) -> list[tuple[int, int]]:
+        """When nobody could recover: faults of the broker, the database or all, and stalls of the machine."""
+        faults = [(one.at, one.until or one.at) for one in self.injections if one.scope != "process"]
+        return sorted([*faults, *((one.at, one.until) for one in self.stalls)])
 
     def effects_of(self, row: Row, effect: str) -> list[tuple[int, Effect]]:
         """The effects of one step, each with its place."""

@@ -48,7 +48,7 @@ NONE = Times(hits=0, p50_ms=0, p99_ms=0, max_ms=0)
 def recoveries(evidence: Evidence) -> list[Recovery]:
     """Every recovery in the log."""
     faults = sorted((one.at, one.until or one.at) for one in evidence.injections)
-    outages = sorted((one.at, one.until or one.at) for one in evidence.injections if one.scope != "process")
+    outages = evidence.outages
     found = []
     for run_id, events in evidence.events.items():
         if evidence.runs[run_id]["created_at"] >= evidence.calm_until:
@@ -80,7 +80,7 @@ def service(evidence: Evidence) -> list[int]:
             place = bisect_left(answered, (one.until, 0))
             if place < len(answered):
                 at, asked = answered[place]
-                found.append(at - max(one.until, asked))
+                found.append(at - _since(max(one.until, asked), at, evidence.outages))
     return found
 
 
