@@ -1,4 +1,4 @@
-"""Intents: what is known of an order that must never be sent twice, however many workers were lost over it."""
+"""Intents: what is known of an order that must never be sent twice, however many workers are lost over it."""
 
 from collections.abc import Iterator
 
