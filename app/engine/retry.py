@@ -1,6 +1,7 @@
 """Repeat an ended or held run as a new one, from the start or from a step (contract 1, A.6)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
@@ -8,7 +9,7 @@ from app.domain.plan import PlannedStep
 from app.domain.states import STEP_DONE, TERMINAL, Run, Step
 from app.engine.accept import Order, store
 from app.engine.finish import finish
-from app.engine.journal import FAN_OUT, Journal, Row, journal
+from app.engine.journal import FAN_OUT, Journal, Row, journal, planned
 from app.engine.rows import step_row
 from app.record import hooks, runs
 from app.record import locks as lock_rows
@@ -150,15 +151,4 @@ def _stands(was: Row, old: Journal) -> bool:
 
 
 def _as_planned(row: Row) -> PlannedStep:
-    return PlannedStep(
-        key=row["key"],
-        name=row["name"],
-        ordinal=row["ordinal"],
-        kind=row["kind"],
-        queue=row["queue"],
-        branch=row["branch"],
-        values=row["given"] or {},
-        timeout_ms=row["timeout_ms"],
-        alone=row["alone"],
-        undoable=row["undoable"],
-    )
+    return replace(planned(row), values=row["given"] or {}, undoable=row["undoable"])
