@@ -129,7 +129,8 @@ class Family(Blueprint):  # type: ignore[misc]
         self, schema: type[Schema] | Schema, *, location: str = "json", **given: Any
     ) -> Callable[[View], View]:
         """Pass a checked body or query to the view as its first argument."""
-        decorate: Callable[[View], View] = super().arguments(schema, location=location, **given)
+        made = schema if isinstance(schema, Schema) else schema()  # Once, and not for every request.
+        decorate: Callable[[View], View] = super().arguments(made, location=location, **given)
         return decorate
 
     def json_object(self, *, limit: int = bodies.MEBIBYTE, example: Any = None) -> Callable[[View], View]:

@@ -54,6 +54,14 @@ class Shape(Schema):
         field_obj.data_key = field_obj.attribute = camel(field_name)
 
 
+class Finished(Shape):
+    """What `app.services.present` makes member by member as it is shown: nothing is left to convert."""
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """The object itself."""
+        return obj
+
+
 class Moment(fields.Field[int]):
     """A point in time: ISO 8601 on the wire (a bare date is its midnight in UTC), milliseconds inside."""
 

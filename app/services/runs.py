@@ -1,6 +1,7 @@
 """Start, steer and end runs."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from app.auth.keys import Principal
@@ -23,6 +24,7 @@ from tasks.step import REGISTRY
 
 __all__ = [
     "Order",
+    "Started",
     "act",
     "cancel",
     "execute_hook",
@@ -35,21 +37,31 @@ __all__ = [
 ]
 
 
-def start(world: World, principal: Principal, order: Order) -> dict[str, Any]:
-    """Accept a run; returns its row. The commit is the promise that it will end."""
+@dataclass(frozen=True)
+class Started:
+    """A run that was accepted."""
+
+    run: dict[str, Any]
+    steps: list[dict[str, Any]] | None  # As they were stored; None for a run that is known already.
+
+
+def start(world: World, principal: Principal, order: Order) -> Started:
+    """Accept a run. The commit is the promise that it will end."""
     run_id = new_id("run")
     _check_words(order)
     arrived = accepting.at_once(world.db, run_id, order, principal.actor)
     if arrived is not None:
-        return rung(world, arrived)
+        return Started(rung(world, arrived), arrived.steps())
 
-    def work(tx: Tx) -> Journal:
+    def work(tx: Tx) -> tuple[Journal, list[dict[str, Any]] | None]:
         check_order(tx, order)
         if order.type in admission.FIRST:  # Here the resource is one that is known, whose first run failed.
             admission.check(tx, order, catalogue.lookup(order.type).resource)
-        return accept_order(tx, world, run_id, order, principal)
+        accepted = accept_order(tx, world, run_id, order, principal)
+        return accepted, runs.all_steps(tx, run_id) if accepted.id == run_id else None
 
-    return rung(world, world.db.write(work))
+    accepted, steps = world.db.write(work)
+    return Started(rung(world, accepted), steps)
 
 
 def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Principal) -> Journal:

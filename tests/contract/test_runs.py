@@ -1,13 +1,16 @@
 """One run: start, preview, follow, cancel, retry, operate, read its log (contract 1, A.5, A.6)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
+from app.api.runs.schemas import RunDetail, RunSummary
 from app.record import tables
 from app.services.world import World
+from chains import catalogue
 from tests.contract.plant import T0, UNKNOWN, ids, plant_events, plant_run, plant_server
 
 PATH = "/v1/workflows/runs"
@@ -38,6 +41,30 @@ def test_a_started_run_is_202_with_where_to_follow_it(
     assert body["meta"]["estimatedDuration"] == 30_000
     assert (body["data"]["status"], body["data"]["triggeredBy"]) == ("pending", "usr_local")
     assert rung
+
+
+@pytest.fixture(params=[True, False], ids=["locks", "locks-nothing"])
+def order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, server: str) -> dict[str, Any]:
+    """An order of a type that takes a lock, and of one that takes none and is stored in one statement."""
+    kind = replace(catalogue.lookup(ORDER["type"]), locks=request.param)
+    monkeypatch.setitem(catalogue.types(), kind.name, kind)
+    return ORDER
+
+
+def test_a_run_is_answered_as_it_is_shown_from_then_on(client: FlaskClient, order: dict[str, Any]) -> None:
+    started = client.post(PATH, json=order).get_json()["data"]
+    assert started == client.get(f"{PATH}/{started['id']}").get_json()["data"]
+
+
+def test_what_is_made_to_be_shown_has_the_members_of_its_schema(
+    client: FlaskClient, order: dict[str, Any]
+) -> None:
+    client.post(PATH, json=order)
+    (listed,) = client.get(PATH).get_json()["data"]
+    detail = client.get(f"{PATH}/{listed['id']}").get_json()["data"]
+    for shown, schema in ((listed, RunSummary()), (detail, RunDetail())):
+        assert not schema.validate(shown)
+        assert set(shown) == {field.data_key for field in schema.fields.values()}
 
 
 def test_a_preview_is_200_with_the_plan_and_stores_nothing(

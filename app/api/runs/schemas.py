@@ -6,6 +6,7 @@ from app.api.paging import PageQuery
 from app.api.shapes import (
     TAG,
     Body,
+    Finished,
     Flag,
     Moment,
     Object,
@@ -168,7 +169,7 @@ class WaitingOn(Shape):
     reason = fields.String(allow_none=True)
 
 
-class RunSummary(Shape):
+class RunSummary(Finished):
     """A run in a list."""
 
     id = fields.String(required=True)

@@ -11,8 +11,12 @@ from app.record.paging import Page, Window
 from app.record.runlist import RunFilters
 from app.record.session import Tx
 from app.services import present
+from app.services.runs import Started
 
 Object = dict[str, Any]
+_NOT_BEGUN: Object = dict.fromkeys(
+    ("first_started_at", "completed_at", "progress", "retry_at", "error", "compensated_at")
+)
 
 
 def row(run_id: str) -> Object:
@@ -31,8 +35,18 @@ def tagged(run_id: str) -> Any:
     return versions.tagged(shown, versions.run_tag(found, shown))
 
 
+def started(new: Started) -> Any:
+    """202 with the run that was started, without a look at it where everything about it is known."""
+    if new.steps is None:
+        return accepted(new.run)
+    steps = [{**_NOT_BEGUN, **step} for step in new.steps]
+    actions = operate.allowed_actions(new.run["status"])
+    shown = present.run_detail(new.run, steps, now=new.run["created_at"], operator_actions=actions)
+    return envelope.accepted(shown, new.run)
+
+
 def accepted(run: Object) -> Any:
-    """202 with the run that was started or is being changed."""
+    """202 with the run that is being changed."""
     found, shown = detail(run["id"])
     return envelope.accepted(shown, found)
 

@@ -61,7 +61,7 @@ def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
     order = Order(**body, idempotency_key=key, on_conflict=query["on_conflict"], traceparent=traceparent)
     if query["dry_run"]:
         return envelope.plain(present.plan_object(service.preview(world(), principal(), order)))
-    return show.accepted(service.start(world(), principal(), order))
+    return show.started(service.start(world(), principal(), order))
 
 
 @runs.serve("GET", f"{PATH}/<run_id>", "getRun", scope="runs:read")
