@@ -173,6 +173,8 @@ def _alive(case: Case) -> Iterator[str]:
     if case.status in TERMINAL:
         if any(_open(one) for one in case.timers) or case.run["expect_since"] is not None:
             yield "it has ended and still waits for something"
+        if any(row["status"] == Step.RUNNING for row in case.steps):
+            yield "it has ended and a step still runs"
         return
     if case.status == Run.LOCK_WAITING and not case.tickets:
         yield "it waits for a lock and stands in no line"
@@ -208,7 +210,11 @@ def _lines_alive(case: Case) -> Iterator[str]:
         return
     for (line_phase, branch), line in case.lines().items():
         following = next((row for row in line if row["status"] not in STEP_DONE), None)
-        if line_phase != phase or following is None or following["status"] != Step.PENDING:
+        if line_phase != phase or following is None:
+            continue
+        if not branch:
+            yield from _stopped(case, following)
+        if following["status"] != Step.PENDING:
             continue
         expected = following["expect_since"] if branch else case.run["expect_since"]
         if expected is None and (not branch or _due_in_group(case, branch, line)):
@@ -217,6 +223,15 @@ def _lines_alive(case: Case) -> Iterator[str]:
     straggles = any(row["status"] == Step.RUNNING for row in case.steps)
     if all(row["status"] in STEP_DONE for row in main) and not straggles:
         yield "nothing is left to do and it has not ended"
+
+
+def _stopped(case: Case, following: Row) -> Iterator[str]:
+    """A step of the main line that will never be done although its run goes on."""
+    if following["status"] in STEP_ENDED:
+        yield f"step {following['key']} is {following['status']} and the run goes on"
+    waits = following["kind"] in FAN_OUT and following["status"] == Step.WAITING
+    if waits and all(_over(branch) for branch in _branches(case, following)):
+        yield f"all members of {following['key']} have ended and it waits for them"
 
 
 def _due_in_group(case: Case, branch: str, line: Sequence[Row]) -> bool:
@@ -253,11 +268,16 @@ def _locked(case: Case) -> Iterator[str]:
     held = {row["resource"]: row["fence"] for row in case.locks}
     if case.status in TERMINAL and (held or case.tickets):
         yield f"it is {case.status} and holds or waits for {sorted(held) or 'a lock'}"
-    told = fold(case.events)["locks"] if case.events else {}
+    try:
+        told = fold(case.events)["locks"]
+    except (KeyError, TypeError):
+        told = held  # A log that cannot be folded is a finding already.
     if told != held:
         yield f"the log says that it holds {told}, the table says {held}"
     if held and any(ticket["resource"] in held for ticket in case.tickets):
         yield "it waits for a lock that it holds"
+    if case.tickets and case.status not in TERMINAL | {Run.LOCK_WAITING, Run.PAUSED}:
+        yield f"it stands in line for a lock and is {case.status}"
 
 
 def _called_once(case: Case) -> Iterator[str]:

@@ -7,11 +7,11 @@ that it may be asked at any time. What it checks is `app.domain.invariants`.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.sql.schema import Table
 
 from app.domain.events import TOLD
-from app.domain.invariants import Case, broken
+from app.domain.invariants import LATE_MS, Case, broken
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -53,7 +53,7 @@ def findings(
     for chosen in _batches(_chosen(tx, limit)):
         for case in _cases(tx, chosen, poison_limit, budgets or {}):
             found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
-    return found + _locks(tx)
+    return found + _locks(tx) + _free_locks(tx)
 
 
 def _finding(number: str, run_id: str | None, what: str) -> Finding:
@@ -144,3 +144,37 @@ def _said(row: Row) -> str:
     if row["status"] is None:
         return f"{row['resource']} is held by a run that is not there"
     return f"{row['resource']} is held with fence {row['fence']}; the highest given was {row['last']}"
+
+
+def _free_locks(tx: Tx) -> list[Finding]:
+    """Locks that nobody holds although somebody has stood in line for long, and nobody has just let go."""
+    held = exists().where(lock.c.tenant_id == tx.tenant, lock.c.resource == lock_waiter.c.resource)
+    waiting = (
+        select(lock_waiter.c.resource, lock_waiter.c.run_id, run.c.status)
+        .outerjoin(run, and_(run.c.tenant_id == tx.tenant, run.c.id == lock_waiter.c.run_id))
+        .where(lock_waiter.c.tenant_id == tx.tenant, ~held, lock_waiter.c.since < tx.now - LATE_MS)
+        .order_by(lock_waiter.c.resource, lock_waiter.c.ticket)
+        .limit(LIMIT)
+    )
+    first: dict[str, Row] = {}
+    for row in tx.rows(waiting):
+        first.setdefault(row["resource"], row)
+    return [
+        {**_finding("I8", row["run_id"], _unheld(row)), "todo": RECONCILE if row["status"] else LOOK}
+        for row in first.values()
+        if row["status"] is None or not _just_released(tx, row["resource"])
+    ]
+
+
+def _just_released(tx: Tx, resource: str) -> bool:
+    type_, _, id_ = resource.partition("/")
+    ended = and_(
+        run.c.resource_type == type_, run.c.resource_id == id_, run.c.completed_at > tx.now - LATE_MS
+    )
+    return tx.value(select(run.c.id).where(run.c.tenant_id == tx.tenant, ended).limit(1)) is not None
+
+
+def _unheld(row: Row) -> str:
+    if row["status"] is None:
+        return f"a run that is not there waits for {row['resource']}"
+    return f"{row['resource']} is free and the run has been waiting for it"

@@ -123,6 +123,19 @@ def mapped(driver: Driver) -> str:
     return run_id
 
 
+def in_line(driver: Driver) -> str:
+    locked(driver)
+    return driver.start("probe.locked", resource_id="p1", on_conflict="queue")
+
+
+def undoing(driver: Driver) -> str:
+    BEFORE["third"] = fails()
+    run_id = driver.start("probe.line")
+    while driver.status(run_id) != "compensating":
+        driver.deliver()
+    return run_id
+
+
 def unlogged(tx: Tx, run_id: str) -> None:
     """The log loses an event from its middle."""
     where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq == 3)
@@ -219,6 +232,12 @@ PLANTED: list[tuple[str, Callable[[Driver], str], Plant]] = [
     ("I7", queued, change(step, None, status="completed")),
     ("I7", completed, change(run, expect_since=1)),
     ("I7", mapped, change(step, "each-item[0].visit", expect_since=None)),
+    ("I7", completed, change(step, "second", status="running")),
+    ("I7", waiting, change(step, "first", status="failed")),
+    ("I7", waiting, change(step, "first", status="cancelled")),
+    ("I7", undoing, change(step, "third", step.c.phase == "comp", status="failed")),
+    ("I7", mapped, change(step, None, step.c.branch != "", status="completed")),
+    ("I8", in_line, change(run, status="queued")),
     ("I8", locked, without_lock),
     ("I8", completed, with_lock),
     ("I8", completed, with_line),
@@ -255,6 +274,49 @@ def test_a_lock_of_a_run_that_is_not_there_is_found(sick: Driver) -> None:
     sick.db.write(lambda tx: with_lock(tx, "run_gone"))
 
     assert [one["invariant"] for one in sick.db.read(doctor.findings)] == ["I8"]
+
+
+def free(tx: Tx, run_id: str, since: int = 1) -> None:
+    """The lock that a run waits for is free, and was given to nobody."""
+    where = (lock.c.tenant_id == tx.tenant, lock.c.resource == "probe/p1")
+    assert tx.execute(delete(lock).where(*where)).rowcount == 1
+    own = (lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.run_id == run_id)
+    tx.execute(update(lock_waiter).where(*own).values(since=since))
+
+
+def named(driver: Driver, run_id: str) -> list[str]:
+    """What the doctor says about a run."""
+    return [one["what"] for one in driver.db.read(doctor.findings) if one["run"] == run_id]
+
+
+def test_a_free_lock_that_nobody_gives_to_who_waits_for_it_is_found(sick: Driver) -> None:
+    run_id = in_line(sick)
+    assert named(sick, run_id) == []
+
+    sick.db.write(lambda tx: free(tx, run_id))
+    assert named(sick, run_id) == ["probe/p1 is free and the run has been waiting for it"]
+
+
+def test_a_lock_that_was_let_go_just_now_is_no_finding(sick: Driver) -> None:
+    run_id = in_line(sick)
+    sick.db.write(lambda tx: free(tx, run_id, since=tx.now))
+
+    assert named(sick, run_id) == []
+
+
+def test_a_lock_that_was_held_until_just_now_is_no_finding(sick: Driver) -> None:
+    run_id = in_line(sick)
+    sick.db.write(lambda tx: free(tx, run_id))
+    own = (run.c.resource_id == "p1", run.c.id != run_id)
+    sick.db.write(lambda tx: tx.execute(update(run).where(*own).values(completed_at=tx.now)))
+
+    assert named(sick, run_id) == []
+
+
+def test_somebody_in_line_who_is_not_there_is_found(sick: Driver) -> None:
+    sick.db.write(lambda tx: with_line(tx, "run_gone"))
+
+    assert named(sick, "run_gone") == ["a run that is not there waits for probe/p9"]
 
 
 def test_open_runs_come_before_ended_ones(sick: Driver) -> None:
