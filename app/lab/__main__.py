@@ -1,6 +1,7 @@
 """``python -m app.lab``: run a lab from the command line until SIGTERM or SIGINT.
 
-When everything listens it prints one line of JSON: controlUrl, user, machines[{id, ipmiAddress, redfishUrl}].
+When everything listens it prints one line of JSON: controlUrl, user, machines[{id, ipmiAddress, redfishUrl}],
+clusters[{name, url}].
 """
 
 import argparse
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         power_delay=given.power_delay,
         install_delay=given.install_delay,
         tls=given.tls,
+        clusters=given.cluster,
+        kube_port=given.kube_port,
     )
     try:
         serve(lab, lambda ready: print(json.dumps(ready.summary()), flush=True))
@@ -50,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--power-delay", type=float, default=0.2, help="seconds that a power change takes")
     parser.add_argument("--install-delay", type=float, default=0.5, help="seconds that an installation takes")
     parser.add_argument("--ledger", help="file that keeps the effects, one JSON object a line")
+    parser.add_argument("--cluster", action="append", default=[], help="name of a management cluster")
+    parser.add_argument("--kube-port", type=int, default=0, help="TCP port of the first of them, 0 for any")
     parser.add_argument("--tls", help="file that keeps key and certificate of the Redfish services")
     return parser
 

@@ -10,6 +10,7 @@
     GET    /ledger?machine=&since=&effect=
     DELETE /ledger                    forget what was written so far
     GET    /certificate               of the Redfish services, as PEM
+    *      /kube                      the management clusters: see `app.lab.kube.control`
 
 Plain HTTP and JSON without keys: it listens on loopback only.
 """
@@ -18,10 +19,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.domain.errors import MethodNotAllowed, NotFound, ValidationFailed, WindlassError
+from app.domain.errors import MethodNotAllowed, NotFound, ValidationFailed
 from app.lab.faults import Faults
-from app.lab.http import HttpServer, Request, Response
+from app.lab.http import HttpServer, Request, Response, as_error
 from app.lab.installer import Installer, Order
+from app.lab.kube.control import KubeControl
 from app.lab.ledger import Ledger, Origin, as_json
 from app.lab.machine import DEVICES, Boot, Machine
 
@@ -33,12 +35,18 @@ class Control:
     """The control API of one lab."""
 
     def __init__(
-        self, machines: list[Machine], installers: dict[str, Installer], ledger: Ledger, certificate: bytes
+        self,
+        machines: list[Machine],
+        installers: dict[str, Installer],
+        ledger: Ledger,
+        certificate: bytes,
+        kube: KubeControl,
     ) -> None:
         self._machines = {machine.id: machine for machine in machines}
         self._installers = installers
         self._ledger = ledger
         self._certificate = certificate
+        self._kube = kube
         self.server = HttpServer(self._handle, as_error)
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/machines"): self._list,
@@ -60,6 +68,8 @@ class Control:
         if route:
             return route(request)
         parts = request.path.split("/")
+        if parts[1] == "kube":
+            return await self._kube.handle(request)
         if len(parts) in (3, 4) and parts[1] == "machines":
             machine = self._machine(parts[2])
             action = self._machine_routes.get((request.method, "/".join(parts[3:])))
@@ -222,11 +232,3 @@ def _boot_change(machine: Machine, value: Any) -> Callable[[], None]:
         machine.note("boot", value, _CONTROL)
 
     return change
-
-
-def as_error(error: WindlassError) -> Response:
-    """An error as Windlass's own API would say it."""
-    return Response(
-        status=getattr(error, "status", 500),
-        body={"error": {"code": error.code, "message": error.message, "details": error.details}},
-    )

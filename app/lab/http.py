@@ -83,6 +83,14 @@ class Stream:
         await writer.drain()
 
 
+def as_error(error: WindlassError) -> Response:
+    """An error as Windlass's own API would say it."""
+    return Response(
+        status=getattr(error, "status", 500),
+        body={"error": {"code": error.code, "message": error.message, "details": error.details}},
+    )
+
+
 Handler = Callable[[Request], Awaitable[Response | Stream | None]]
 
 
@@ -101,13 +109,17 @@ class HttpServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=tls, backlog=256)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    def cut(self) -> None:
+        """Cut every connection; new ones are taken."""
+        for task in self._connections:
+            task.cancel()
+
     async def stop(self) -> None:
         """Close the port and cut every connection."""
         if self._server:
             self._server.close()
         tasks = list(self._connections)
-        for task in tasks:
-            task.cancel()
+        self.cut()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,7 @@
 """A lab: its machines, their BMCs on their ports, the control API, and the ways to run it."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.lab.certificate import load_or_make
 from app.lab.control import Control
 from app.lab.installer import Behaviour, Installer
 from app.lab.ipmi import IpmiBmc
+from app.lab.kube import Kube
 from app.lab.ledger import Ledger
 from app.lab.machine import Machine
 from app.lab.redfish import RedfishBmc
@@ -22,7 +24,8 @@ class Lab(Background):
 
     As a context manager it runs in a background thread. Port 0 means any free port; a base port means one
     port per machine from there on. ``ledger`` and ``tls`` are paths of files that outlive the lab: a lab
-    started again on them has the same machines in the same state and the same certificate.
+    started again on them has the same machines in the same state and the same certificate. ``clusters``
+    names management clusters that live beside the machines, from ``kube_port`` on.
     Raises `Unavailable` when a port is taken.
     """
 
@@ -39,6 +42,8 @@ class Lab(Background):
         power_delay: float = 0.2,
         install_delay: float = 0.5,
         tls: str | Path | None = None,
+        clusters: Sequence[str] = (),
+        kube_port: int = 0,
     ) -> None:
         self.account = Account(user=user, password=password)
         self.ledger = Ledger(ledger)
@@ -47,7 +52,10 @@ class Lab(Background):
         behaviour = Behaviour(delay_ms=round(install_delay * 1000))
         self.machines = [self._restored(f"m{number + 1}", power_delay) for number in range(count)]
         self.installers = {machine.id: Installer(machine, behaviour) for machine in self.machines}
-        self._control = Control(self.machines, self.installers, self.ledger, self.certificate)
+        self.kube = Kube(clusters, kube_port, ledger=self.ledger, tls=tls, control_port=None)
+        self._control = Control(
+            self.machines, self.installers, self.ledger, self.certificate, self.kube.control
+        )
         self._transports: list[asyncio.DatagramTransport] = []
         self._redfish: list[RedfishBmc] = []
 
@@ -68,12 +76,14 @@ class Lab(Background):
                 {"id": one.id, "ipmiAddress": one.address, "redfishUrl": one.redfish_url}
                 for one in self.machines
             ],
+            "clusters": self.kube.summary()["clusters"],
         }
 
     async def open(self) -> None:
         ipmi, redfish, control = self._ports
         for index, machine in enumerate(self.machines):
             await self._open_machine(machine, ipmi and ipmi + index, redfish and redfish + index)
+        await self.kube.open()
         await listening(self._control.server.start(control), "TCP", control)
 
     async def close(self) -> None:
@@ -83,6 +93,7 @@ class Lab(Background):
             await server.stop()
         for installer in self.installers.values():
             installer.withdraw()
+        await self.kube.close()
         # Cut connections let their sockets go in the next turns of the loop.
         await asyncio.sleep(0.01)
         self.ledger.close()

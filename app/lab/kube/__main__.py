@@ -1,6 +1,6 @@
 """``python -m app.lab.kube``: run management clusters from the command line until SIGTERM or SIGINT.
 
-When everything listens it prints one line of JSON: token, clusters[{name, url}].
+When everything listens it prints one line of JSON: controlUrl, token, clusters[{name, url}].
 """
 
 import argparse
@@ -19,7 +19,13 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     ledger = Ledger(given.ledger)
     kube = Kube(
-        given.name or ["mgmt"], given.port, given.token, ledger=ledger, tls=given.tls, plain=given.plain
+        given.name or ["mgmt"],
+        given.port,
+        given.token,
+        ledger=ledger,
+        tls=given.tls,
+        plain=given.plain,
+        control_port=given.control_port,
     )
 
     def announce(ready: Kube) -> None:
@@ -42,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--name", action="append", help="name of a cluster, once for each; mgmt by default")
     parser.add_argument("--port", type=int, default=0, help="TCP port of the first cluster, 0 for any")
+    parser.add_argument("--control-port", type=int, default=0, help="TCP port of the control API, 0 for any")
     parser.add_argument("--token", default=TOKEN, help="bearer token that may do everything")
     parser.add_argument("--kubeconfig", type=Path, help="file to write a kubeconfig for all of them to")
     parser.add_argument("--ledger", help="file that keeps the effects, one JSON object a line")

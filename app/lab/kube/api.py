@@ -11,12 +11,14 @@ from app.lab.http import Request, Response
 from app.lab.http import Stream as Streamed
 from app.lab.kube import patches, tables
 from app.lab.kube.errors import bad_request, no_such_path, not_allowed, unsupported
+from app.lab.kube.faults import Ailment
 from app.lab.kube.kinds import ACCESS_REVIEWS, TOKEN_REVIEWS, Kind, Kinds
+from app.lab.kube.lists import Lists
 from app.lab.kube.objects import Deletion, Objects, Write
-from app.lab.kube.reads import Lists, Stream, Watch, line
 from app.lab.kube.selectors import selector
 from app.lab.kube.store import Key, Object
 from app.lab.kube.tokens import Tokens, User, access_review
+from app.lab.kube.watches import Stream, Watch, line
 
 _APPLY = "application/apply-patch+yaml"
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
@@ -71,10 +73,11 @@ def _split(path: str) -> tuple[str, str, list[str]]:
 class Api:
     """The verbs of one server."""
 
-    def __init__(self, objects: Objects, tokens: Tokens, bookmark_seconds: float) -> None:
+    def __init__(self, objects: Objects, tokens: Tokens, ailment: Ailment) -> None:
         self._objects = objects
         self._tokens = tokens
-        self._bookmark_seconds = bookmark_seconds
+        self._ailment = ailment
+        self.bookmark_seconds = 5.0
         self.lists = Lists(objects.store)
 
     def answer(self, at: Target, request: Request, user: User) -> Response | Streamed:
@@ -109,6 +112,9 @@ class Api:
     def _list(self, at: Target, request: Request, write: Write) -> Response:
         chosen = selector(at.kind, *_selectors(request))
         limit, token = _number(request, "limit") or 0, request.query.get("continue", "")
+        faults = self._ailment.current
+        if token and faults.gone and faults.concern("list", at.kind.plural) and self._ailment.bites("gone"):
+            self.lists.forget()
         page = self.lists.page(at.kind, at.namespace, chosen, int(limit), token)
         metadata: dict[str, Any] = {"resourceVersion": str(page.version)}
         metadata |= {"continue": page.token} if page.token else {}
@@ -134,12 +140,12 @@ class Api:
             namespace=at.namespace,
             chosen=selector(at.kind, labels, fields),
             version=None if version in ("", "0") or initial else int(version),
-            bookmarks=_flag(request, "allowWatchBookmarks"),
+            bookmarks=self.bookmark_seconds if _flag(request, "allowWatchBookmarks") else None,
             seconds=_number(request, "timeoutSeconds"),
             initial_end=initial,
         )
         encode = _row_line(at.kind, request) if tables.wanted(request.headers.get("accept", "")) else line
-        stream = Stream(self._objects.store, watch, self._bookmark_seconds, request.gone, encode)
+        stream = Stream(self._objects.store, watch, self._ailment, request.gone, encode)
         return Streamed(pieces=stream.pieces(), headers={"Content-Type": "application/json"})
 
     def _create(self, at: Target, request: Request, write: Write) -> Response:

@@ -1,9 +1,11 @@
 """Discovery: what a server says about itself to kubectl and to dynamic clients."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from app.lab.http import Request, Response
+from app.lab.kube import openapi
 from app.lab.kube.kinds import Kind, Kinds
 
 VERSION = {
@@ -19,30 +21,39 @@ VERSION = {
 }
 HEALTH = ("/healthz", "/livez", "/readyz")
 
-# Groups that have no objects of their own, only calls.
-CALLS = {("subresources.kubevirt.io", "v1")}
+# A group that has no objects of its own, only calls.
+_CALLS = ("subresources.kubevirt.io", "v1")
+_CALL_NAMES = {
+    "virtualmachines": ("start", "stop", "restart"),
+    "virtualmachineinstances": ("pause", "unpause", "softreboot", "reset"),
+}
 
 
-def document(path: str, kinds: Kinds) -> Any:
+def document(request: Request, kinds: Kinds) -> Response | None:
     """What is said at a path outside the resources, None when there is nothing."""
-    if path == "/version":
-        return VERSION
+    if request.path.startswith("/openapi/"):
+        return openapi.document(request, kinds)
+    found = _document(request.path, kinds)
+    return None if found is None else Response(body=found)
+
+
+def _document(path: str, kinds: Kinds) -> Any:
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-    if path == "/api/v1":
-        return _resources("", "v1", kinds)
     if path == "/apis":
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(_groups(kinds))}
-    parts = path.split("/")
-    if len(parts) == 3 and parts[1] == "apis":
-        return next((group for group in _groups(kinds) if group["name"] == parts[2]), None)
-    if len(parts) == 4 and parts[1] == "apis":
-        return _resources(parts[2], parts[3], kinds)
+    match path.split("/"):
+        case ["", "api", version]:
+            return _resources("", version, kinds)
+        case ["", "apis", name]:
+            return next((group for group in _groups(kinds) if group["name"] == name), None)
+        case ["", "apis", group, version]:
+            return _resources(group, version, kinds)
     return None
 
 
-def _groups(kinds: Kinds) -> Iterable[dict[str, Any]]:
-    found = sorted({(kind.group, kind.version) for kind in kinds if kind.group} | CALLS)
+def _groups(kinds: Kinds) -> Iterator[dict[str, Any]]:
+    found = sorted({(kind.group, kind.version) for kind in kinds if kind.group} | {_CALLS})
     for name, pairs in groupby(found, key=lambda pair: pair[0]):
         versions = [{"groupVersion": f"{name}/{version}", "version": version} for _, version in pairs]
         yield {
@@ -55,21 +66,28 @@ def _groups(kinds: Kinds) -> Iterable[dict[str, Any]]:
 
 
 def _resources(group: str, version: str, kinds: Kinds) -> dict[str, Any] | None:
-    listed = [kind for kind in kinds if (kind.group, kind.version) == (group, version)]
-    if not listed and (group, version) not in CALLS:
+    if (group, version) == _CALLS:
+        resources = list(_calls())
+    else:
+        listed = [kind for kind in kinds if (kind.group, kind.version) == (group, version)]
+        resources = [entry for kind in listed for entry in _entries(kind)]
+    if not resources:
         return None
-    return {
-        "kind": "APIResourceList",
-        "apiVersion": "v1",
-        "groupVersion": f"{group}/{version}" if group else version,
-        "resources": [entry for kind in listed for entry in _entries(kind)],
-    }
+    name = f"{group}/{version}" if group else version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
 
 
-def _entries(kind: Kind) -> Iterable[dict[str, Any]]:
+def _entries(kind: Kind) -> Iterator[dict[str, Any]]:
     about = {"singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind}
     short = {"shortNames": list(kind.short)} if kind.short else {}
     yield {"name": kind.plural, **about, "verbs": list(kind.verbs), **short}
     if kind.status:
         verbs = ["get", "patch", "update"]
         yield {"name": f"{kind.plural}/status", **about, "singularName": "", "verbs": verbs}
+
+
+def _calls() -> Iterator[dict[str, Any]]:
+    for plural, names in _CALL_NAMES.items():
+        for name in names:
+            about = {"singularName": "", "namespaced": True, "kind": "", "verbs": ["update"]}
+            yield {"name": f"{plural}/{name}", **about}

@@ -43,27 +43,29 @@ def with_metadata(schema: Schema | None) -> Schema:
     return {"properties": {**(schema or {}).get("properties", {}), "metadata": METADATA}}
 
 
-def owned(value: Any, schema: Schema) -> Fields:
-    """Every field of an object that can have an owner."""
-    return frozenset(
-        path for path in _leaves(value, schema, ()) if path[:2] not in _NOBODYS and path not in _NOBODYS
-    )
+def owned(value: Any, schema: Schema) -> dict[Path, Any]:
+    """Every field of an object that can have an owner, with what stands there."""
+    return {
+        path: found
+        for path, found in _leaves(value, schema, ())
+        if path[:2] not in _NOBODYS and path not in _NOBODYS
+    }
 
 
-def _leaves(value: Any, schema: Schema, at: Path) -> Iterator[Path]:
+def _leaves(value: Any, schema: Schema, at: Path) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, dict) and value and schema.get("x-kubernetes-map-type") != "atomic":
         for name, inner in value.items():
             yield from _leaves(inner, below(schema, name), (*at, f"f:{name}"))
     elif isinstance(value, list) and value and list_type(schema) == "map":
         for item in value:
             where = (*at, item_element(item, schema))
-            yield (*where, ".")
+            yield (*where, "."), None
             yield from _leaves(item, schema.get("items", {}), where)
     elif isinstance(value, list) and value and list_type(schema) == "set":
         for item in value:
-            yield (*at, f"v:{json.dumps(item)}")
+            yield (*at, f"v:{json.dumps(item)}"), None
     elif at:
-        yield at
+        yield at, value
 
 
 def below(schema: Schema, name: str) -> Schema:

@@ -20,9 +20,9 @@ class Column:
     priority: int = 0  # Above 0 it shows with ``-o wide`` only.
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Kind:
-    """One resource of the API."""
+    """One resource of the API; the same only as itself, so that it can be a key."""
 
     kind: str
     plural: str

@@ -10,6 +10,8 @@ import yaml
 
 from app.lab.background import Background, listening
 from app.lab.certificate import load_or_make
+from app.lab.http import HttpServer, as_error
+from app.lab.kube.control import KubeControl
 from app.lab.kube.server import ApiServer
 from app.lab.ledger import Ledger
 
@@ -20,7 +22,8 @@ class Kube(Background):
     """API servers in one event loop, each a management cluster of its own on 127.0.0.1.
 
     As a context manager it runs in a background thread. Port 0 means any free port; a base port means one
-    port per cluster from there on. Raises `Unavailable` when a port is taken.
+    port per cluster from there on. Without a control port it has no control API of its own.
+    Raises `Unavailable` when a port is taken.
     """
 
     def __init__(
@@ -32,16 +35,22 @@ class Kube(Background):
         ledger: Ledger | None = None,
         tls: str | Path | None = None,
         plain: bool = False,
-        bookmark_seconds: float = 5.0,
+        control_port: int | None = 0,
     ) -> None:
         self.token = token
         self.ledger = ledger or Ledger()
         self.certificate, context = load_or_make(tls)
         self._tls = None if plain else context
         self._base = base_port
-        self.servers = [
-            ApiServer(name, token, self.ledger, bookmark_seconds=bookmark_seconds) for name in names
-        ]
+        self._control_port = control_port
+        self.servers = [ApiServer(name, token, self.ledger) for name in names]
+        self.control = KubeControl(self.servers, self.ledger, self.kubeconfig)
+        self._http = HttpServer(self.control.handle, as_error)
+
+    @property
+    def control_url(self) -> str:
+        """The control API, on its own: ``<control_url>/kube/...``."""
+        return f"http://127.0.0.1:{self._http.port}"
 
     def server(self, name: str = "") -> ApiServer:
         """The server with this name, or the first one; raises `KeyError`."""
@@ -73,6 +82,7 @@ class Kube(Background):
     def summary(self) -> dict[str, Any]:
         """Where everything listens, as JSON."""
         return {
+            "controlUrl": self.control_url,
             "token": self.token,
             "clusters": [{"name": server.name, "url": server.url} for server in self.servers],
         }
@@ -81,8 +91,11 @@ class Kube(Background):
         for index, server in enumerate(self.servers):
             port = self._base and self._base + index
             await listening(server.start(port, self._tls), "TCP", port)
+        if self._control_port is not None:
+            await listening(self._http.start(self._control_port), "TCP", self._control_port)
 
     async def close(self) -> None:
+        await self._http.stop()
         for server in self.servers:
             await server.stop()
         # Cut connections let their sockets go in the next turns of the loop.

@@ -1,7 +1,7 @@
 """Field managers: who last wrote which field, and what server-side apply makes of it."""
 
-import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.lab.kube.fieldsets import (
     without,
 )
 from app.lab.kube.kinds import Kind
-from app.lab.kube.store import Object
+from app.lab.kube.store import Object, copied
 
 APPLY, UPDATE = "Apply", "Update"
 
@@ -55,15 +55,15 @@ def updated(kind: Kind, before: Object | None, after: Object, writer: Manager) -
     """The owners after a plain write: what it changed belongs to the writer alone."""
     schema = with_metadata(kind.schema)
     held, now = owners(before) if before else {}, owned(after, schema)
-    then = owned(before, schema) if before else frozenset()
-    changed = {path for path in now if path not in then or _differs(before, after, path)}
+    then = owned(before, schema) if before else {}
+    changed = {path for path, value in now.items() if path not in then or then[path] != value}
     kept = {who: frozenset(path for path in fields if _holds(path, now) and path not in changed)
             for who, fields in held.items()}  # fmt: skip
     kept[writer] = kept.get(writer, frozenset()) | changed
     return {who: fields for who, fields in kept.items() if fields}
 
 
-def _holds(path: Path, now: Fields) -> bool:
+def _holds(path: Path, now: Mapping[Path, Any]) -> bool:
     """Whether a field is still there, as a leaf or as one that has grown inner fields."""
     return path in now or any(other[: len(path)] == path for other in now)
 
@@ -77,7 +77,7 @@ def applied(
 ) -> tuple[Object, Owners]:
     """What is there after an apply, and who owns it then; raises `Refused` (409) on a conflict."""
     schema = with_metadata(kind.schema)
-    wanted = owned(config, schema)
+    wanted = frozenset(owned(config, schema))
     held = owners(live) if live else {}
     if live:
         taken = _taken(live, config, wanted, held, writer)
@@ -85,7 +85,7 @@ def applied(
             raise _conflict(kind, config["metadata"]["name"], taken)
         lost = {path for _, path in taken}
         held = {who: fields - lost if who != writer else fields for who, fields in held.items()}
-    result: Object = _merge(copy.deepcopy(live or {}), config, schema)
+    result: Object = _merge(copied(live or {}), config, schema)
     others = frozenset[Path]().union(*(fields for who, fields in held.items() if who != writer))
     given_up = [path for path in held.get(writer, frozenset()) if not _covers(wanted | others, path)]
     # Inner fields first, so that what they leave empty can go after them.

@@ -1,6 +1,6 @@
 """Writing objects: what create, replace, patch, apply and delete mean, whoever asks."""
 
-import copy
+import base64
 import datetime
 import re
 import secrets
@@ -19,9 +19,9 @@ from app.lab.kube.errors import (
     not_found,
     stale,
 )
-from app.lab.kube.kinds import NAMESPACES, Kind
+from app.lab.kube.kinds import NAMESPACES, SECRETS, Kind
 from app.lab.kube.managed import APPLY, UPDATE, Manager, Owners, applied, stamp, updated
-from app.lab.kube.store import Key, Object, Store
+from app.lab.kube.store import Key, Object, Store, copied
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -92,7 +92,7 @@ class Objects:
         self, kind: Kind, namespace: str, body: Object, write: Write, held: Owners | None = None
     ) -> Object:
         """Write a new object; raises `Refused` (404, 409, 422)."""
-        content: Object = {"apiVersion": "", "kind": "", "metadata": {}} | copy.deepcopy(body)
+        content: Object = {"apiVersion": "", "kind": "", "metadata": {}} | copied(body)
         metadata = content["metadata"]
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
@@ -109,6 +109,8 @@ class Objects:
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": now()}
         if kind.custom:
             metadata["generation"] = 1
+        if kind.id == NAMESPACES.id:
+            content |= {"spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}
         return self._write(kind, key, None, content, write, held)
 
     def replace(self, kind: Kind, key: Key, body: Object, write: Write) -> Object:
@@ -117,24 +119,27 @@ class Objects:
         if kind.custom and not body.get("metadata", {}).get("resourceVersion"):
             field_ = ("metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update")
             raise invalid(kind, key[1], [field_])
-        return self._changed(kind, key, before, copy.deepcopy(body), write)
+        return self._changed(kind, key, before, copied(body), write)
 
     def patch(self, kind: Kind, key: Key, change: Callable[[Object], Object], write: Write) -> Object:
         """Write what a patch makes of an object; raises `Refused` (404, 409, 422)."""
         before = self.get(kind, key)
-        return self._changed(kind, key, before, change(copy.deepcopy(before)), write)
+        return self._changed(kind, key, before, change(copied(before)), write)
 
     def apply(self, kind: Kind, key: Key, config: Object, write: Write) -> tuple[Object, bool]:
         """Server-side apply: the object as it is then, and whether it is new; raises `Refused` (409, 422)."""
         if config.get("metadata", {}).get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
-        config = copy.deepcopy(config)
+        config = copied(config)
         config.setdefault("metadata", {}).setdefault("name", key[1])
         record = self.store.get(kind, key)
         writer = Manager(write.manager, APPLY, write.subresource)
         if record is None:
             if write.subresource:
                 raise not_found(kind, key[1])
+            if "uid" in config["metadata"]:
+                why = f"uid mismatch: the provided object specified uid {config['metadata']['uid']}"
+                raise conflict(kind, key[1], f"{why}, and no existing object was found")
             _, held = applied(kind, None, config, writer, force=write.force)
             return self.create(kind, key[0], config, write, held), True
         before = record.object()
@@ -209,7 +214,7 @@ class Objects:
             raise bad_request("the name of the object does not match the name on the URL")
         if write.subresource == "status":
             content = before | {"status": after.get("status", {})}
-            content["metadata"] = copy.deepcopy(old)
+            content["metadata"] = copied(old)
         else:
             content = after
             if kind.status:
@@ -231,6 +236,8 @@ class Objects:
         content = content | {"apiVersion": kind.api_version, "kind": kind.kind}
         metadata = content["metadata"]
         _judge(kind, key, before, content, write)
+        if kind.id == SECRETS.id:
+            _settle_secret(content)
         for admit in self.admission:
             admit(kind, before, content, write)
         if before and kind.custom and _wish(content) != _wish(before):
@@ -249,6 +256,10 @@ class Objects:
             if not before or (kind.custom and metadata["generation"] != before["metadata"]["generation"]):
                 self.note("update" if before else "create", kind, content, write)
         return content
+
+    def finish(self, kind: Kind, key: Key, write: Write) -> None:
+        """Remove an object whatever holds it, as only the server itself can."""
+        self._remove(kind, key, self.get(kind, key), write)
 
     def _remove(self, kind: Kind, key: Key, content: Object, write: Write) -> None:
         if not write.dry_run:
@@ -271,6 +282,14 @@ def _judge(kind: Kind, key: Key, before: Object | None, content: Object, write: 
         causes = list(schemas.frozen(before, content, kind.schema))
     if causes:
         raise invalid(kind, key[1], causes)
+
+
+def _settle_secret(content: Object) -> None:
+    """What was given as plain text becomes data, and is never shown as text again."""
+    plain = content.pop("stringData", None) or {}
+    encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in plain.items()}
+    content["data"] = (content.get("data") or {}) | encoded
+    content.setdefault("type", "Opaque")
 
 
 def _wish(content: Object) -> Object:

@@ -1,37 +1,68 @@
 """One management cluster: its API server on a port of loopback, its objects, its controllers."""
 
+import asyncio
 import ssl
 from dataclasses import replace
 
 from app.domain.errors import WindlassError
 from app.lab.http import HttpServer, Request, Response, Stream
-from app.lab.kube import discovery
+from app.lab.kube import catalogue, discovery
+from app.lab.kube.admission import Webhooks
 from app.lab.kube.api import Api, Target, target, verb_of
-from app.lab.kube.errors import Refused, bad_request, forbidden, no_such_path
-from app.lab.kube.kinds import CRDS, NAMESPACES, Kind, Kinds, shipped
+from app.lab.kube.clusters import Clusters
+from app.lab.kube.collector import Collector
+from app.lab.kube.controller import Controller
+from app.lab.kube.definitions import Definitions
+from app.lab.kube.errors import (
+    Refused,
+    bad_request,
+    broken,
+    forbidden,
+    no_such_path,
+    stale,
+    too_many,
+    unauthorized,
+)
+from app.lab.kube.faults import Ailment
+from app.lab.kube.kinds import CRDS, EVENTS, NAMESPACES, Kind, Kinds, shipped
 from app.lab.kube.objects import Objects, Write
 from app.lab.kube.store import Object, Store
+from app.lab.kube.subresources import Subresources
 from app.lab.kube.tokens import ANONYMOUS, Tokens, User
+from app.lab.kube.vms import Machines
 from app.lab.ledger import Ledger, Origin
 
 _ITSELF = Write(user="system:apiserver", manager="apiserver")
-_NAMESPACES = ("default", "kube-system", "kcm-system")
+_NAMESPACES = ("default", "kube-system", catalogue.NAMESPACE)
+_WRITES = ("POST", "PUT", "PATCH", "DELETE")
+_LOOK = 0.1  # Seconds between looks whether a client that gets no answer has gone away.
 
 
 class ApiServer:
     """The API server of one management cluster."""
 
-    def __init__(self, name: str, token: str, ledger: Ledger, *, bookmark_seconds: float = 5.0) -> None:
+    def __init__(self, name: str, token: str, ledger: Ledger) -> None:
         self.name = name
+        self.ailment = Ailment()
         self.tokens = Tokens(token)
         self.kinds = Kinds()
         self.store = Store()
         self.objects = Objects(self.store, self._note)
-        self.api = Api(self.objects, self.tokens, bookmark_seconds)
+        self.api = Api(self.objects, self.tokens, self.ailment)
+        self.clusters = Clusters(self.objects, self.kinds)
+        self.vms = Machines(self.objects, self.kinds)
+        self._controllers: list[Controller] = [
+            Definitions(self.objects, self.kinds),
+            self.clusters,
+            self.vms,
+            Collector(self.objects, self.kinds),
+        ]
+        self._subresources = Subresources(self.vms)
         self._ledger = ledger
         self._http = HttpServer(self._handle, as_status)
         self._scheme = "http"
         self._furnish()
+        self.objects.admission.append(Webhooks(self.clusters))
 
     @property
     def port(self) -> int:
@@ -45,54 +76,109 @@ class ApiServer:
         """Listen; port 0 takes any free one. Raises `OSError` when the port is taken."""
         self._scheme = "https" if tls else "http"
         await self._http.start(port, tls)
+        for controller in self._controllers:
+            controller.start()
 
     async def stop(self) -> None:
-        """Close the port and cut every connection."""
+        """Close the port, cut every connection and end the controllers."""
+        for controller in self._controllers:
+            controller.stop()
         await self._http.stop()
 
-    async def _handle(self, request: Request) -> Response | Stream | None:
-        try:
-            return self._answer(request, self.tokens.user(request.headers.get("authorization", "")))
-        except Refused as error:
-            return error.response()
+    def cut(self) -> None:
+        """Cut every connection now."""
+        self._http.cut()
 
-    def _answer(self, request: Request, user: User) -> Response | Stream:
+    async def _handle(self, request: Request) -> Response | Stream | None:
+        at = target(request.path, self.kinds)
+        faults, bites = self.ailment.current, self.ailment.bites
+        ill = faults.concern(verb_of(request, at) if at else "", at.kind.plural if at else "")
+        if ill and (bites("dead") or bites("drop")):
+            await _silence(request, hang=faults.dead or faults.hang)
+            return None
+        if ill and bites("slow"):
+            await asyncio.sleep(faults.slow)
+        try:
+            if ill:
+                self._fail(request, at)
+            answer = self._answer(request, at)
+        except Refused as error:
+            answer = error.response()
+        if ill and request.method in _WRITES and bites("lose"):
+            await _silence(request, hang=faults.hang)
+            return None
+        return answer
+
+    def _fail(self, request: Request, at: Target | None) -> None:
+        """Raise `Refused` when a fault has it so."""
+        faults, bites = self.ailment.current, self.ailment.bites
+        if bites("expired"):
+            raise unauthorized()
+        if bites("throttle"):
+            raise too_many(faults.retry_after)
+        if bites("errors"):
+            raise broken(faults.error_status)
+        if at and bites("forbidden"):
+            raise forbidden(at.kind, at.name, "somebody took the rights away")
+        if at and request.method in ("PUT", "PATCH") and bites("conflicts"):
+            raise stale(at.kind, at.name)
+
+    def _answer(self, request: Request, at: Target | None) -> Response | Stream:
         if request.path in discovery.HEALTH:
             return Response(body=b"ok", headers={"Content-Type": "text/plain"})
+        user = self.tokens.user(request.headers.get("authorization", ""))
         if request.path == "/version":
             return Response(body=discovery.VERSION)
-        at = target(request.path, self.kinds)
         self._allow(user, request, at)
         if at:
             return self.api.answer(at, request, user)
-        found = discovery.document(request.path, self.kinds)
+        called = self._subresources.answer(request, user)
+        if called:
+            return called
+        found = discovery.document(request, self.kinds)
         if found is None:
             raise no_such_path()
-        return Response(body=found)
+        return found
 
     def _allow(self, user: User, request: Request, at: Target | None) -> None:
-        if user == ANONYMOUS or (user.reads_only and request.method != "GET"):
-            if at is None:
-                raise Refused(
-                    403, "Forbidden", f'forbidden: User "{user.name}" cannot get path "{request.path}"'
-                )
-            verb = verb_of(request, at)
-            where = f' in the namespace "{at.namespace}"' if at.namespace else " at the cluster scope"
-            what = f'cannot {verb} resource "{at.kind.plural}" in API group "{at.kind.group}"{where}'
-            raise forbidden(at.kind, at.name, f'User "{user.name}" {what}')
+        if user != ANONYMOUS and not (user.reads_only and request.method != "GET"):
+            return
+        if at is None:
+            why = f'forbidden: User "{user.name}" cannot {request.method.lower()} path "{request.path}"'
+            raise Refused(403, "Forbidden", why)
+        verb = verb_of(request, at)
+        where = f' in the namespace "{at.namespace}"' if at.namespace else " at the cluster scope"
+        what = f'cannot {verb} resource "{at.kind.plural}" in API group "{at.kind.group}"{where}'
+        raise forbidden(at.kind, at.name, f'User "{user.name}" {what}')
 
     def _furnish(self) -> None:
         for name in _NAMESPACES:
-            content: Object = {"metadata": {"name": name}}
-            self.objects.create(NAMESPACES, "", content, _ITSELF)
+            self.objects.create(NAMESPACES, "", {"metadata": {"name": name}}, _ITSELF)
         for crd in shipped():
-            self.objects.create(CRDS, "", crd, _ITSELF)
             self.kinds.add(Kind.of_crd(crd))
+            self.objects.create(CRDS, "", crd, _ITSELF)
+        for plural, content in catalogue.objects():
+            kind, key = self.kinds.named(plural), (catalogue.NAMESPACE, content["metadata"]["name"])
+            status = content.pop("status")
+            made = self.objects.create(kind, catalogue.NAMESPACE, content, _ITSELF)
+            self.objects.replace(kind, key, made | {"status": status}, replace(_ITSELF, subresource="status"))
 
     def _note(self, effect: str, kind: Kind, content: Object, write: Write) -> None:
+        """Events come and go without an effect on anything."""
         metadata = content["metadata"]
-        place = "/".join(filter(None, (self.name, kind.id, metadata.get("namespace"), metadata["name"])))
-        self._ledger.write(place, effect, metadata["uid"], Origin(protocol="kube", session=write.manager))
+        if kind.id != EVENTS.id:
+            place = self.place(kind, metadata.get("namespace", ""), metadata["name"])
+            self._ledger.write(place, effect, metadata["uid"], Origin(protocol="kube", session=write.manager))
+
+    def place(self, kind: Kind, namespace: str, name: str) -> str:
+        """How the ledger names an object."""
+        return "/".join(filter(None, (self.name, kind.id, namespace, name)))
+
+
+async def _silence(request: Request, *, hang: bool) -> None:
+    """No answer: the connection is cut, at once or when the client has had enough."""
+    while hang and not request.gone():
+        await asyncio.sleep(_LOOK)
 
 
 def as_status(error: WindlassError) -> Response:

@@ -21,6 +21,12 @@ class Compacted(Exception):
     """What happened after this version is no longer known."""
 
 
+def copied(content: Object) -> Object:
+    """A copy that shares nothing; several times as fast as ``copy.deepcopy`` for what came as JSON."""
+    made: Object = json.loads(json.dumps(content))
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One version of one object. It is kept as JSON, which is a tenth of the size of a tree of dicts."""
