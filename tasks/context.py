@@ -7,6 +7,7 @@ from typing import Any
 
 from app.auth.secrets import redact
 from app.domain.errors import StepError
+from app.domain.text import legible
 from app.providers.clusters import Clusters
 from app.providers.vms import Machines
 from app.record.session import Database
@@ -52,7 +53,7 @@ class Context:
 
     def log(self, message: str, **fields: Any) -> None:
         """Write a line to the run's event log; at most 64 KiB an attempt, secrets are redacted."""
-        line = redact({"message": message, **({"fields": fields} if fields else {})})
+        line = legible(redact({"message": message, **({"fields": fields} if fields else {})}))
         size = len(json.dumps(line, default=str))
         if self._logged + size > LOG_BYTES:
             if self._logged <= LOG_BYTES:
