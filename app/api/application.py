@@ -28,6 +28,10 @@ from app.api.vms.views import vms
 from app.api.webhooks.views import webhooks
 from app.config import load
 from app.domain.errors import Unavailable
+from app.record import runlist
+from app.record.paging import Window
+from app.record.runlist import RunFilters
+from app.services import runs as runs_service
 from app.services.world import World
 from app.wiring import wire
 
@@ -45,7 +49,16 @@ def guarded() -> Flask:
         # While the database is away nobody gets in either: without a known key every request is refused.
         with suppress(Unavailable):
             keys.refuse_unsafe(wire(settings))
-    return build()
+    app = build()
+    _warm(app.extensions["windlass"]())
+    return app
+
+
+def _warm(world: World) -> None:
+    """Load, connect and compile what the first request would wait for."""
+    with suppress(Exception):  # Whatever is wrong is told to those who ask, and may have passed by then.
+        runs_service.types(world)
+        world.db.read(lambda tx: runlist.list_runs(tx, RunFilters(), Window(limit=1)))
 
 
 def build(world: World | None = None) -> Flask:

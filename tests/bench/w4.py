@@ -1,0 +1,68 @@
+"""W4: latency of an accepted POST at 1 and 32 clients, beside an empty Flask view behind the same gunicorn.
+
+No worker runs: what is measured is the way from the request to the commit and back. ``windlass-no-redis`` is
+the same while nobody listens where Redis should be.
+"""
+
+from dataclasses import replace
+
+from app.cli.processes import programs
+from app.config import Settings, environment
+from tests.bench.asking import listens, percentiles, post
+from tests.bench.processes import Running
+from tests.bench.stage import Stage
+from tests.bench.workload import Figure
+from tests.servers import free_port, until
+
+BODY = b'{"type": "bench.line", "input": {}}'
+CLIENTS = (1, 32)
+FULL, QUICK = 3000, 800  # Requests at 32 clients; a quarter of them at one.
+WARM = 200
+START_S = 60.0
+
+
+class Post:
+    """`POST /v1/workflows/runs`, accepted; and a POST that does nothing."""
+
+    name = "W4"
+    candidates = ("empty-flask", "windlass", "windlass-no-redis")
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._count = QUICK if stage.quick else FULL
+
+    def setup(self) -> None:
+        """Nothing is shared."""
+
+    def measure(self, candidate: str, round_: int) -> list[Figure]:
+        """Requests at 1 client, then at 32, against fresh processes on a fresh database."""
+        self._stage.close_session()
+        settings = self._stage.settings()
+        if candidate == "windlass-no-redis":
+            settings = replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+        server, path = self._serve(candidate, settings)
+        try:
+            until(lambda: listens(settings.port), START_S, f"{candidate} answers")
+            post(settings.port, path, BODY, clients=8, count=WARM)
+            return [figure for clients in CLIENTS for figure in self._ask(settings.port, path, clients)]
+        finally:
+            server.stop()
+
+    def teardown(self) -> None:
+        """Nothing is shared."""
+
+    def _serve(self, candidate: str, settings: Settings) -> tuple[Running, str]:
+        if candidate != "empty-flask":
+            return self._stage.api(settings), "/v1/workflows/runs"
+        argv = [
+            "tests.bench.empty:create_app()" if word == "app:create_app()" else word
+            for word in programs.api(settings)
+        ]
+        return self._stage.launch(argv, environment(settings)), "/"
+
+    def _ask(self, port: int, path: str, clients: int) -> list[Figure]:
+        count = self._count if clients > 1 else self._count // 4
+        return percentiles(f"post-{clients}", post(port, path, BODY, clients=clients, count=count))
+
+
+make = Post
