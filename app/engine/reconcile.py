@@ -105,7 +105,7 @@ class Reconciler:
         """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
         for one in self.db.read(lambda tx: runs.expired_leases(tx, BATCH)):
             log.warning("lease.expired", run_id=one["run_id"], step=one["key"], fence=one["fence"])
-            self._lose(one)
+            self._lose(one, silent=True)
 
     def orphans(self) -> None:
         """Steps whose process on this host has died: nobody has to wait for their leases.
@@ -198,10 +198,10 @@ class Reconciler:
     def _orphans(self) -> list[dict[str, Any]]:
         return [one for one in self.db.read(lambda tx: runs.held_at(tx, place())) if is_gone(one["holder"])]
 
-    def _lose(self, one: dict[str, Any], *, counted: bool = True) -> None:
+    def _lose(self, one: dict[str, Any], **how: bool) -> None:
         limit = self.settings.poison_limit
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
-        self._each(wake.lose, *which, poison_limit=limit, counted=counted)
+        self._each(wake.lose, *which, poison_limit=limit, **how)
 
     def _expected_before(self, moment: int) -> list[dict[str, Any]]:
         return self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH))

@@ -62,12 +62,25 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
 
 
 def lose(
-    tx: Tx, run_id: str, phase: str, key: str, fence: int, *, poison_limit: int, counted: bool = True
+    tx: Tx,
+    run_id: str,
+    phase: str,
+    key: str,
+    fence: int,
+    *,
+    poison_limit: int,
+    counted: bool = True,
+    silent: bool = False,
 ) -> list[Hint]:
-    """A worker died or fell silent during a step: the outcome is unknown; ring again, or give up."""
+    """A worker died during a step, or is silent: the outcome is unknown; ring again, or give up.
+
+    ``silent`` asks for a lease that has run out.
+    """
     with journal(tx, run_id) as j:
         step = runs.one_step(tx, run_id, phase, key)
         if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
+            return []
+        if silent and step["lease_until"] >= j.now:  # It was renewed at the last moment.
             return []
         lost = step["lost"] + (1 if counted else 0)
         tries = max(0, step["tries"] - 1)

@@ -175,6 +175,17 @@ def test_a_worker_that_was_stopped_in_good_order_is_not_counted(driver: Driver) 
     assert driver.finish(run_id) == "completed"
 
 
+def test_a_lease_that_was_renewed_at_the_last_moment_is_not_lost(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    claimed(driver, run_id, "first")
+
+    assert (
+        driver.db.write(lambda tx: wake.lose(tx, run_id, "forward", "first", 1, poison_limit=3, silent=True))
+        == []
+    )
+    assert driver.step(run_id, "first")["status"] == "running"
+
+
 def test_a_lost_lease_is_expired_once(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     fence = claimed(driver, run_id, "first").fence
