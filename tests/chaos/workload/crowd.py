@@ -217,7 +217,7 @@ class Crowd:
     def _call(self, told: Effect) -> None:
         path = "/v1/hooks/" + str(told.value).rpartition("/")[2]
         for _ in range(1 + told.pid % 2):
-            self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}), patience_s=20)
+            self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}))
 
     def _thread(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name="crowd", daemon=True)
