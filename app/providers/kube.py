@@ -27,7 +27,7 @@ from app.domain.errors import (
 from app.domain.ownership import MANAGER
 
 Object = dict[str, Any]
-CONNECT_S, READ_S = 3.0, 15.0
+CONNECT_S, READ_S = 3.0, 10.0
 PAGE = 500  # Objects of one page of a list.
 APPLY = "application/apply-patch+yaml"  # JSON is YAML.
 

@@ -1,0 +1,47 @@
+"""Management clusters on which every driver of virtual machines has to behave alike."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from app.lab.kube import Kube as Lab
+from app.lab.kube.behaviour import Behaviour
+from app.providers.kube import Kube
+from app.providers.kubeconfig import cleaned
+from app.providers.vms import Machines
+from app.providers.vms.kubevirt import KubeVirt
+from app.providers.vms.memory import Room
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """The machines of one management cluster."""
+
+    machines: Machines
+    break_: Callable[[str], None]  # never, broken or stuck, as `app.providers.vms.memory` says.
+
+
+@contextmanager
+def in_memory() -> Iterator[Rig]:
+    """The twin."""
+    room = Room()
+    yield Rig(machines=room.machines(), break_=room.faults.add)  # type: ignore[arg-type]
+
+
+@contextmanager
+def kubevirt() -> Iterator[Rig]:
+    """KubeVirt on the lab's API server."""
+    with Lab() as lab:
+        kube = Kube(cleaned(lab.kubeconfig()))
+        controller = lab.server().vms
+
+        yield Rig(machines=KubeVirt(kube, "default"), break_=lambda fault: controller.behave(FAULTS[fault]))
+        kube.close()
+
+
+FAULTS = {
+    "never": Behaviour(never=True),
+    "broken": Behaviour(fail="DataVolumeError"),
+    "stuck": Behaviour(stuck=True),
+}
+RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"memory": in_memory, "kubevirt": kubevirt}
