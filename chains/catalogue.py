@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from marshmallow import Schema
@@ -49,7 +50,7 @@ class Workflow:
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The input with its types checked and defaults filled in; raises `ValidationFailed` by field."""
         try:
-            loaded: dict[str, Any] = self.expects().load(dict(given))
+            loaded: dict[str, Any] = self._schema.load(dict(given))
         except SchemaError as error:
             fields = {f"input.{name}": _sentence(text) for name, text in _by_field(error).items()}
             raise ValidationFailed("; ".join(f"{k}: {v}" for k, v in fields.items()), fields=fields) from None
@@ -58,8 +59,12 @@ class Workflow:
     def plan(self, given: Mapping[str, Any]) -> Plan:
         """The plan for this input; raises `PlanError` when it cannot be wired."""
         plan = self.compose(given)
-        plan.wire({*given, *self.expects().fields, *self.always})
+        plan.wire({*given, *self._schema.fields, *self.always})
         return plan
+
+    @cached_property
+    def _schema(self) -> Schema:
+        return self.expects()
 
 
 def workflow(

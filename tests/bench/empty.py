@@ -1,14 +1,29 @@
-"""An empty Flask view: the floor below every request that Flask and gunicorn serve."""
+"""What stands below every request: an empty Flask view, and one that commits a row and does nothing else."""
 
-from flask import Flask
+import os
+import threading
+
+import psycopg
+from flask import Flask, request
+
+INSERT = "INSERT INTO calibration_post (type, input) VALUES (%s, %s)"
 
 
 def create_app() -> Flask:
-    """One view that says nothing."""
+    """``/`` says nothing; ``/commit`` makes one durable row of a JSON body, on a connection of its thread."""
     app = Flask("empty")
+    mine = threading.local()
 
     @app.post("/")
     def nothing() -> tuple[str, int]:
         return "", 202
+
+    @app.post("/commit")
+    def commit() -> tuple[dict[str, str], int]:
+        if not hasattr(mine, "cursor"):
+            mine.cursor = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True).cursor()
+        asked = request.get_json()
+        mine.cursor.execute(INSERT, (asked["type"], str(asked["input"])))
+        return {"type": asked["type"]}, 202
 
     return app

@@ -1,10 +1,13 @@
 """W4: latency of an accepted POST at 1 and 32 clients, beside an empty Flask view behind the same gunicorn.
 
 No worker runs: what is measured is the way from the request to the commit and back. ``windlass-no-redis`` is
-the same while nobody listens where Redis should be.
+the same while nobody listens where Redis should be. ``flask-commit`` is the least that a durable answer
+costs: a Flask view that parses JSON and commits one row.
 """
 
 from dataclasses import replace
+
+import psycopg
 
 from app.cli.processes import programs
 from app.config import Settings, environment
@@ -16,6 +19,7 @@ from tests.servers import free_port, until
 
 BODY = b'{"type": "bench.line", "input": {}}'
 CLIENTS = (1, 32)
+EMPTY = {"empty-flask": "/", "flask-commit": "/commit"}
 FULL, QUICK = 3000, 800  # Requests at 32 clients; a quarter of them at one.
 WARM = 200
 START_S = 60.0
@@ -25,7 +29,7 @@ class Post:
     """`POST /v1/workflows/runs`, accepted; and a POST that does nothing."""
 
     name = "W4"
-    candidates = ("empty-flask", "windlass", "windlass-no-redis")
+    candidates = ("empty-flask", "flask-commit", "windlass", "windlass-no-redis")
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -40,6 +44,8 @@ class Post:
         settings = self._stage.settings()
         if candidate == "windlass-no-redis":
             settings = replace(settings, redis_url=f"redis://127.0.0.1:{free_port()}/0")
+        with psycopg.connect(settings.database_url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE calibration_post (type text, input text)")
         server, path = self._serve(candidate, settings)
         try:
             until(lambda: listens(settings.port), START_S, f"{candidate} answers")
@@ -52,13 +58,11 @@ class Post:
         """Nothing is shared."""
 
     def _serve(self, candidate: str, settings: Settings) -> tuple[Running, str]:
-        if candidate != "empty-flask":
-            return self._stage.api(settings), "/v1/workflows/runs"
-        argv = [
-            "tests.bench.empty:create_app()" if word == "app:create_app()" else word
-            for word in programs.api(settings)
-        ]
-        return self._stage.launch(argv, environment(settings)), "/"
+        if candidate in EMPTY:
+            ours, empty = "app:create_app()", "tests.bench.empty:create_app()"
+            argv = [empty if word == ours else word for word in programs.api(settings)]
+            return self._stage.launch(argv, environment(settings)), EMPTY[candidate]
+        return self._stage.api(settings), "/v1/workflows/runs"
 
     def _ask(self, port: int, path: str, clients: int) -> list[Figure]:
         count = self._count if clients > 1 else self._count // 4
