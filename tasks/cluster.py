@@ -4,23 +4,20 @@ What a step wants is a value of the run, ``wanted``: ``{template, config, nodePo
 cluster's row together with the deployment, so that a run that was undone leaves both as they were.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from app.domain import clusters as states
-from app.domain import ownership
 from app.domain.errors import Permanent
 from app.domain.policy import backoff
-from app.providers.clusters import Clusters, Deployment, Wish
-from tasks.allocation import machines_for
+from tasks import deployment
 from tasks.context import Context
+from tasks.deployment import Unusable, Wanted
 from tasks.managed import (
     CLUSTER,
     PATIENT,
     POLLS,
     UNTIL_GONE,
     StillThere,
-    Vanished,
     begin,
     check_free,
     keep,
@@ -33,20 +30,7 @@ from tasks.managed import (
 from tasks.managed import mark_error as mark
 from tasks.step import Again, operation, step
 
-Wanted = dict[str, Any]
 SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own kubeconfig.
-
-
-class Unusable(Permanent):
-    """The template or the credential cannot be used."""
-
-    code = "VALIDATION_ERROR"
-
-
-class DryRunForced(Permanent):
-    """The management cluster turned the deployment into a dry run: it would never be built."""
-
-    code = "DRY_RUN_FORCED"
 
 
 @step(retry=PATIENT, timeout="60s", gives="was")
@@ -55,7 +39,7 @@ def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, Any]:
     row = begin(ctx, CLUSTER, cluster_id, action)
     if action == "create":
         clusters = ctx.clusters(row["management_id"])
-        _usable(clusters, row["template"])
+        deployment.check_usable(clusters, row["template"])
         ready = clusters.credential_ready(row["credential"])
         if not ready:
             problem = "there is no" if ready is None else "nothing can be made yet with the"
@@ -72,7 +56,7 @@ def mark_error(ctx: Context, cluster_id: str, was: str | None = None) -> None:
 @step(gives="wanted")
 def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Say what the cluster shall be; its row is there since the request was accepted."""
-    return {"wanted": _wanted(row_of(ctx, CLUSTER, cluster_id))}
+    return {"wanted": deployment.wanted_of(row_of(ctx, CLUSTER, cluster_id))}
 
 
 @step(retry=PATIENT, timeout="60s", gives=("wanted", "before"))
@@ -81,7 +65,7 @@ def check_scale(
 ) -> dict[str, Any]:
     """Find out what the other numbers of nodes mean for the cluster's configuration and for its servers."""
     row = row_of(ctx, CLUSTER, cluster_id)
-    before = _wanted(row)
+    before = deployment.wanted_of(row)
     pools = before["nodePools"]
     if pools and workers is not None:
         pools, workers = states.resized(pools, workers), None
@@ -103,11 +87,13 @@ def check_upgrade_path(
     """Upgrade only to what the management cluster offers for this cluster, now."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
-    there = _there(ctx, clusters, row)
+    there = deployment.present(ctx, clusters, row)
     if template == row["template"]:
-        return {"wanted": _wanted(row), "before": _wanted(row)}
+        return {"wanted": deployment.wanted_of(row), "before": deployment.wanted_of(row)}
     offered = there.available_upgrades
-    fits = [name for name in offered if name == template or _version(clusters, name, kubernetesVersion)]
+    fits = [
+        name for name in offered if name == template or deployment.gives(clusters, name, kubernetesVersion)
+    ]
     if not fits:
         asked = template or f"Kubernetes {kubernetesVersion}"
         raise Unusable(
@@ -115,8 +101,8 @@ def check_upgrade_path(
             availableUpgrades=list(offered),
             nothing_happened=True,
         )
-    _usable(clusters, fits[0])
-    return {"wanted": {**_wanted(row), "template": fits[0]}, "before": _wanted(row)}
+    deployment.check_usable(clusters, fits[0])
+    return {"wanted": {**deployment.wanted_of(row), "template": fits[0]}, "before": deployment.wanted_of(row)}
 
 
 @step(retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
@@ -126,7 +112,7 @@ def apply_deployment(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     clusters = ctx.clusters(row["management_id"])
     there = clusters.find(row["name"])
     check_free(there, cluster_id, f"ClusterDeployment {row['name']}")
-    _apply(ctx, clusters, row, wanted, there)
+    deployment.apply(ctx, clusters, row, wanted, there)
 
 
 @apply_deployment.undo(retry=UNTIL_GONE)
@@ -142,26 +128,26 @@ def remove_deployment(ctx: Context, cluster_id: str) -> None:
             there = clusters.find(row["name"])
         if own(there, cluster_id):
             keep(ctx, CLUSTER, cluster_id, there)
-            raise StillThere(_leaving(there))
+            raise StillThere(deployment.leaving(there))
     keep(ctx, CLUSTER, cluster_id, None)
 
 
 @step(retry=PATIENT, timeout="60s")
 def patch_config(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Give the deployment its other numbers of nodes."""
-    _patch(ctx, cluster_id, wanted)
+    deployment.patch(ctx, cluster_id, wanted)
 
 
 @patch_config.undo(retry=UNTIL_GONE)
 def restore_config(ctx: Context, cluster_id: str, before: Wanted) -> None:
     """The deployment is what it was, on the servers that it had."""
-    _restore(ctx, cluster_id, before)
+    deployment.restore(ctx, cluster_id, before)
 
 
 @step(retry=PATIENT, timeout="60s")
 def patch_template(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Give the deployment its other template."""
-    _patch(ctx, cluster_id, wanted)
+    deployment.patch(ctx, cluster_id, wanted)
 
 
 @patch_template.undo(retry=UNTIL_GONE)
@@ -174,7 +160,7 @@ def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
         ctx.log("there is no way back; the cluster stays what it became", template=there.template)
         ctx.db.write(lambda tx: CLUSTER.change(tx, cluster_id, {"state_before": "error"}))
         return
-    _restore(ctx, cluster_id, before)
+    deployment.restore(ctx, cluster_id, before)
 
 
 @operation(gives="reached", timeout="60m", every=POLLS, retry=PATIENT)
@@ -190,8 +176,8 @@ def is_ready(
     """Ready, on the way and why, slow, or beyond hope."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
-    there = _there(ctx, clusters, row)
-    _check_dry_run(row, there)
+    there = deployment.present(ctx, clusters, row)
+    deployment.check_dry_run(row, there)
     if there.hopeless is not None:
         raise Permanent(f"the deployment cannot be built: {there.hopeless.told}")
     if row["dry_run"] and there.checked:
@@ -229,7 +215,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     ):
         row = {**row, "cleanup_on_deletion": cleanupOnDeletion}
         wanted = {"template": there.template, "config": dict(there.config)}
-        there = clusters.apply(_wish(ctx, row, wanted, there.uid))
+        there = clusters.apply(deployment.wish_of(ctx, row, wanted, there.uid))
     clusters.delete(there.name, there.uid)
     keep(ctx, CLUSTER, cluster_id, clusters.find(row["name"]))
 
@@ -251,96 +237,10 @@ def is_deleted(
         keep(ctx, CLUSTER, cluster_id, None)
         return {}
     keep(ctx, CLUSTER, cluster_id, there)
-    return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, _leaving(there))
+    return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, deployment.leaving(there))
 
 
 @step
 def forget(ctx: Context, cluster_id: str) -> None:
     """The cluster leaves the inventory; its name is free."""
     reach(ctx, CLUSTER, cluster_id, "deleted", access=None)
-
-
-def _patch(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
-    row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    _apply(ctx, clusters, row, wanted, _there(ctx, clusters, row))
-
-
-def _restore(ctx: Context, cluster_id: str, before: Wanted) -> None:
-    row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    there = clusters.find(row["name"])
-    if not own(there, cluster_id):
-        ctx.log("there is no deployment left that could be what it was", name=row["name"])
-        return
-    _apply(ctx, clusters, row, before, there)
-
-
-def _apply(
-    ctx: Context,
-    clusters: Clusters,
-    row: Mapping[str, Any],
-    wanted: Wanted,
-    there: Deployment | None,
-) -> None:
-    config = states.on_machines(wanted["config"], machines_for(ctx, row["id"], wanted["nodePools"]))
-    wish = _wish(ctx, row, {**wanted, "config": config}, there.uid if there else None)
-    made = clusters.apply(wish)
-    keep(ctx, CLUSTER, row["id"], made)
-    columns = {"template": wanted["template"], "config": wanted["config"], "node_pools": wanted["nodePools"]}
-    ctx.db.write(lambda tx: CLUSTER.change(tx, row["id"], columns))
-    ctx.log("applied", name=made.name, template=made.template, generation=made.generation)
-    _check_dry_run(row, made)
-
-
-def _wish(ctx: Context, row: Mapping[str, Any], wanted: Wanted, uid: str | None) -> Wish:
-    return Wish(
-        name=row["name"],
-        template=wanted["template"],
-        credential=row["credential"],
-        config=wanted["config"],
-        dry_run=bool(row["dry_run"]),
-        cleanup_on_deletion=bool(row["cleanup_on_deletion"]),
-        labels=ownership.labels(row["id"]),
-        annotations=ownership.annotations(ctx.run_id, ctx.step),
-        uid=uid,
-    )
-
-
-def _wanted(row: Mapping[str, Any]) -> Wanted:
-    return {"template": row["template"], "config": row["config"] or {}, "nodePools": row["node_pools"] or []}
-
-
-def _there(ctx: Context, clusters: Clusters, row: Mapping[str, Any]) -> Deployment:
-    """The cluster's deployment, noted as it is now; raises `Vanished` when there is none."""
-    there = clusters.find(row["name"])
-    if there is None or not own(there, row["id"]) or there.deleting:
-        keep(ctx, CLUSTER, row["id"], None if not own(there, row["id"]) else there)
-        raise Vanished(f"ClusterDeployment {row['name']} is gone; somebody else deleted it")
-    keep(ctx, CLUSTER, row["id"], there)
-    return there
-
-
-def _usable(clusters: Clusters, name: str) -> None:
-    template = clusters.template(name)
-    if template is None or not template.valid:
-        problem = "there is none" if template is None else template.problem or "it is not valid"
-        raise Unusable(f"template {name} cannot be used: {problem}")
-
-
-def _version(clusters: Clusters, name: str, wanted: str | None) -> bool:
-    """Whether a template gives this version of Kubernetes; ``1.32`` is any 1.32, with or without a v."""
-    if wanted is None:
-        return False
-    template = clusters.template(name)
-    has = (template.kubernetes_version or "").lstrip("v") if template else ""
-    return has == wanted.lstrip("v") or has.startswith((f"{wanted.lstrip('v')}.", f"{wanted.lstrip('v')}+"))
-
-
-def _check_dry_run(row: Mapping[str, Any], there: Deployment) -> None:
-    if there.dry_run and not row["dry_run"]:
-        raise DryRunForced(f"ClusterDeployment {there.name} is a dry run, which nobody asked for")
-
-
-def _leaving(there: Any) -> str:
-    return "the deployment is being deleted: " + ("; ".join(there.blockers) or "nothing is said of why")
