@@ -23,8 +23,8 @@ SMOKE = frozenset(
     {
         *("child-killed", "child-killed-at-point", "host-killed", "api-killed", "api-killed-at-point"),
         *("reconciler-killed", "order-killed", "child-frozen", "frozen-at-point", "undo-killed"),
-        *("redis-flushed", "redis-restarted-empty", "messages-doubled", "database-stopped"),
-        *("database-locked", "commit-unheard", "sessions-terminated", "writer-killed", "poisoned-step"),
+        *("redis-flushed", "redis-restarted-empty", "database-stopped", "database-locked"),
+        *("commit-unheard", "writer-killed", "poisoned-step"),
         *("racing-cancels", "crowded-locks", "wide-fan-outs", "racing-retries"),
         "hard-reboots",
     }
@@ -33,11 +33,13 @@ PATIENT = frozenset({"poison-deaf"})  # What takes minutes to end, by Celery's o
 SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 20.0, "weather": 90.0}
 
 
-def beats(chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS) -> tuple[Beat, ...]:
+def beats(
+    chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS, *, fair: bool = False
+) -> tuple[Beat, ...]:
     """The faults by rhythm."""
     found = list(chosen)
     return tuple(
-        Beat(every_s=every_s, faults=tuple(one.name for one in found if one.rhythm == rhythm))
+        Beat(every_s=every_s, faults=tuple(one.name for one in found if one.rhythm == rhythm), fair=fair)
         for rhythm, every_s in rhythms.items()
         if any(one.rhythm == rhythm for one in found)
     )
@@ -65,7 +67,7 @@ def smoke(seed: int, backend: str) -> Plan:
         backend=backend,
         seconds=45,
         calm=40,
-        beats=beats(chosen),
+        beats=beats(chosen, fair=True),
         setting=joined(chosen),
         rows=("RF1", "RF2", "RF5", "RF6"),
     )
@@ -79,7 +81,7 @@ def full(seed: int, backend: str) -> Plan:
         seed=seed,
         backend=backend,
         seconds=13 * 60,
-        beats=beats(chosen, FULL_RHYTHMS),
+        beats=beats(chosen, FULL_RHYTHMS, fair=True),
         setting=joined(chosen),
         rows=rows_of(backend),
     )

@@ -18,6 +18,7 @@ class Beat:
 
     every_s: float
     faults: Sequence[str]
+    fair: bool = False  # Whether every fault strikes equally often, whatever it weighs.
     jitter: float = 0.3  # Share of the pause by which it varies.
 
 
@@ -43,7 +44,7 @@ def schedule(seed: int, beats: Sequence[Beat], known: Mapping[str, Fault], secon
         bag: list[str] = []
         at_s = rng.uniform(0.3, 1.0) * beat.every_s
         while at_s < seconds and beat.faults:
-            bag = bag or _filled(rng, beat.faults, known)
+            bag = bag or _filled(rng, beat, known)
             name = bag.pop()
             found.append((at_s, name, rng.uniform(*known[name].lasts_s)))
             at_s += beat.every_s * rng.uniform(1 - beat.jitter, 1 + beat.jitter)
@@ -54,8 +55,9 @@ def schedule(seed: int, beats: Sequence[Beat], known: Mapping[str, Fault], secon
     ]
 
 
-def _filled(rng: Random, names: Sequence[str], known: Mapping[str, Fault]) -> list[str]:
+def _filled(rng: Random, beat: Beat, known: Mapping[str, Fault]) -> list[str]:
     """Each fault at least once, the heavier ones more often."""
-    bag = [name for name in names for _ in range(max(1, round(known[name].weight)))]
+    times = {name: 1 if beat.fair else max(1, round(known[name].weight)) for name in beat.faults}
+    bag = [name for name in beat.faults for _ in range(times[name])]
     rng.shuffle(bag)
     return bag
