@@ -56,7 +56,7 @@ class Office:
 
     def start(self, type_: str = "probe.line", principal: Principal = LOCAL, **order: Any) -> str:
         """Ask for a run, as a door does; its id."""
-        return str(runs.start(self.world, principal, runs.Order(type=type_, **order))["id"])
+        return str(runs.start(self.world, principal, runs.Order(type=type_, **order)).run["id"])
 
     def ran(self, type_: str = "probe.line", principal: Principal = LOCAL, **order: Any) -> str:
         """A run that has ended, or waits for an operator."""
