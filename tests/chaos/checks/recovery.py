@@ -69,7 +69,7 @@ def times(found: Sequence[Recovery]) -> Times:
 def service(evidence: Evidence) -> list[int]:
     """For every fault of the database: how long after its end a request for a run was answered 202.
 
-    A request whose own first attempt still counts as in flight is told to wait for a minute; that is no outage.
+    A request whose own first attempt still counts as in flight is told to wait; that is no outage.
     """
     answered = sorted(
         (reply.at, one.at)
