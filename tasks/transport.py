@@ -9,11 +9,16 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from json import JSONDecodeError
+from queue import Empty
 from typing import Any
+from uuid import uuid4
 
+import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.transport import redis, virtual
 
+log = structlog.get_logger(__name__)
 SILENCE_S = 5.0  # Redis answers each wait for a message after a second; this much later it is out of reach.
 LOOK_EVERY_S = 1.0
 EVENTS_EVERY_S = 0.1  # What Flower shows may be this much late; Celery would send every event by itself.
@@ -49,16 +54,38 @@ class QoS(virtual.QoS):
                 )
 
 
+class Message(virtual.Message):
+    """A message; what somebody pushed that is none becomes an empty one, which Celery refuses and forgets."""
+
+    def __init__(self, payload: Any, channel: Any = None, **how: Any) -> None:
+        try:
+            super().__init__(payload, channel, **how)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            nowhere = {"exchange": "", "routing_key": ""}
+            empty = {"properties": {"delivery_tag": uuid4().hex, "delivery_info": nowhere}}
+            super().__init__(empty, channel, **how)
+        self.body = self.body or ""  # Celery measures what it refuses.
+
+
 class Channel(redis.Channel):
-    """Redis without copies of taken messages; a question that stays unanswered is given up."""
+    """Redis without copies of taken messages; neither silence nor nonsense stops the worker."""
 
     QoS = QoS  # type: ignore[assignment]
+    Message = Message
     _asked_at = 0.0
     _in_poll: Any
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         self._asked_at = time.monotonic()
         super()._brpop_start(timeout)  # type: ignore[misc]
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]
+        except (JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+            # It would end the worker, and every further one would end the next.
+            log.warning("message.malformed", error=str(error))
+            raise Empty from None
 
     def hang_up(self) -> None:
         """Cut the connection when Redis, which answers every second, has not done so for long.

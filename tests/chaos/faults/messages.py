@@ -123,14 +123,14 @@ class MessagesForged(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """One of each into each queue."""
-        forged = list(forgeries(site.settings.redis_prefix))
+        forged = list(forgeries())
         rng.shuffle(forged)
         for queue, message in forged:
             site.redis.lpush(f"{site.settings.redis_prefix}{queue}", message)
         return self.injection(f"forged {len(forged)} messages")
 
 
-def forgeries(prefix: str) -> Iterable[tuple[str, str]]:
+def forgeries() -> Iterable[tuple[str, str]]:
     """Queue and message of everything that a stranger may think of."""
     unknown = "run_00000000000000000000000000"
     for queue in QUEUES:
@@ -145,6 +145,8 @@ def forgeries(prefix: str) -> Iterable[tuple[str, str]]:
         yield queue, envelope(queue, "windlass.link", [unknown, "forward", "one", 1], body="{not json")
         yield queue, _pickled(queue)
         yield queue, json.dumps({"body": "", "properties": {}})
+        yield queue, json.dumps({"properties": {"delivery_tag": uuid4().hex, "delivery_info": {}}})
+        yield queue, json.dumps({"body": "no base64", "properties": {"body_encoding": "base64"}})
         yield queue, "{}"
         yield queue, "no JSON at all"
         yield queue, "[]"

@@ -7,6 +7,7 @@ from random import Random
 from typing import ClassVar
 
 from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Setting, register
+from tests.chaos.faults.processes import family, kill
 from tests.chaos.faults.waiting import within
 from tests.chaos.points import arms
 from tests.chaos.points.arms import ENDLESS, Arm, Control
@@ -27,7 +28,7 @@ WORK = (
     "settle.after-commit",
 )
 LOOK = ("look.begin", "look.end")
-TAKE_OVER = ("lose.before-commit", "lose.after-commit", "redispatch.before-commit")
+TAKE_OVER = ("lose.before-commit", "lose.after-commit")
 
 
 class AtPoint(Fault):
@@ -39,7 +40,6 @@ class AtPoint(Fault):
     role: ClassVar[str] = ""
     where: ClassVar[str] = ""
     frozen_s: ClassVar[float] = 0.0
-    provoked: ClassVar[bool] = False  # Whether a worker has to be lost before anybody passes.
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Arm a point, and wait until somebody has passed it."""
@@ -52,17 +52,14 @@ class AtPoint(Fault):
             where=self.where,
         )
         name = control.arm(arm)
-        lost = self._provoke(control) if self.provoked else None
+        lost = self.provoke(site, control, rng)
         struck = within(HIT_S, lambda: control.hits(name))
-        for one in (name, lost):
-            control.disarm(one or name)
+        control.disarm(name)
         if not struck:
             return None
         hit = control.hits(name)[0]
-        died = control.hits(lost) if lost is not None else []
-        what = f"{hit.action} at {hit.point}: {hit.facts}"
         self._pid = hit.pid
-        return self.injection(what, [hit.pid, *(one.pid for one in died)])
+        return self.injection(f"{hit.action} at {hit.point}: {hit.facts}", [hit.pid, *lost])
 
     def heal(self, site: Site) -> None:
         """A frozen process goes on, if it has not yet."""
@@ -70,10 +67,9 @@ class AtPoint(Fault):
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGCONT)
 
-    @staticmethod
-    def _provoke(control: Control) -> str:
-        """A pool process dies in the middle of a step."""
-        return control.arm(Arm(point="body.begin", action="kill", role="worker"))
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """Do what makes somebody pass, when that is rare; the processes that it took."""
+        return []
 
 
 @register
@@ -91,7 +87,13 @@ class CallbackKilled(AtPoint):
 
     name, rows = "callback-killed", ("RF1", "DF1")
     points, role = ("on_error.begin", "lose.before-commit", "lose.after-commit"), "worker"
-    provoked = True
+
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """A pool process dies in the middle of a step, which its main tells the callback."""
+        lost = control.arm(Arm(point="body.begin", action="kill", role="worker"))
+        within(HIT_S, lambda: control.hits(lost))
+        control.disarm(lost)
+        return [hit.pid for hit in control.hits(lost)]
 
 
 @register
@@ -148,24 +150,34 @@ class FrozenAtPoint(AtPoint):
     weight = 2.0
 
 
+class TakingOver(AtPoint):
+    """Something happens to the reconciler that takes over from a lost worker."""
+
+    rows = ("RF4", "DF12")
+    points: ClassVar[tuple[str, ...]] = TAKE_OVER
+    role = "reconciler"
+
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """A Celery main dies with its pool: nobody but a reconciler can tell."""
+        mains = site.processes("worker")
+        return kill(family(rng.choice(mains))) if mains else []
+
+
 @register
-class ReconcilerKilledTakingOver(AtPoint):
+class ReconcilerKilledTakingOver(TakingOver):
     """A reconciler dies around the decision about a worker that it has missed."""
 
-    name, rows = "reconciler-killed-taking-over", ("RF4", "DF12")
-    points, role = TAKE_OVER, "reconciler"
-    provoked = True
+    name = "reconciler-killed-taking-over"
 
 
 @register
-class ReconcilerFrozenAtPoint(AtPoint):
+class ReconcilerFrozenAtPoint(TakingOver):
     """A reconciler stands still in the middle of a decision, with the rows locked."""
 
-    name, rows = "reconciler-frozen-at-point", ("RF4", "DF12")
-    points, role, action = (*LOOK, *TAKE_OVER), "reconciler", "freeze"
+    name, action = "reconciler-frozen-at-point", "freeze"
+    points = (*LOOK, *TAKE_OVER)
     frozen_s = LEASE_S + 3.0
     lasts_s = (frozen_s, frozen_s)
-    provoked = True
 
 
 class Conflicts(Fault):
