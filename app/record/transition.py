@@ -279,7 +279,8 @@ def row_of(table: Table, values: Sequence[Any], sqlite: bool) -> Row:
         for name in _flags(table):
             row[name] = bool(row[name])
         for name in _documents(table):
-            row[name] = None if row[name] is None else json.loads(row[name])
+            if isinstance(row[name], str):  # SQLite itself makes a number of a document that is one.
+                row[name] = json.loads(row[name])
     return row
 
 

@@ -35,8 +35,9 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     rest.counted,
     rest.exclusive,
     rest.rung,
-    bells.newest,
     bells.prompt,
+    bells.kept,
+    bells.timely,
     recovery.away,
 )
 

@@ -1,4 +1,8 @@
-"""The planted bugs: each is one line of the product, exchanged for one that breaks a promise."""
+"""The planted bugs: each is one line of the product, exchanged for one that breaks a promise.
+
+Those in `BUGS` are shown by a scenario on a running service; those in `RULES` by the random machine of
+``tests/integration/engine/test_machine.py``, which sees what no scenario can aim at.
+"""
 
 from tests.chaos.bugs.plant import Bug
 
@@ -15,9 +19,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="publish before commit",
         file="app/services/runs.py",
-        within="def start(",
-        old="    return rung(world, world.db.write(work))",
-        new="    return world.db.write(lambda tx: rung(world, work(tx)))",
+        old="        accepted = accept_order(tx, world, run_id, order, principal)",
+        new="        accepted = accept_order(tx, world, run_id, order, principal);"
+        " rung(world, accepted); accepted.hints.clear()",
         breaks="a message comes before the run that it is about, and is dropped",
         scenario="slow commits",
         caught_by="bell",
@@ -131,7 +135,7 @@ BUGS: tuple[Bug, ...] = (
         new="        self.now = int(time.time() * 1000)",
         breaks="a lease ends while its worker is at work",
         scenario="late clocks",
-        caught_by="fate",
+        caught_by="clock",
     ),
     Bug(
         name="lease not renewed",
@@ -140,7 +144,7 @@ BUGS: tuple[Bug, ...] = (
         new="            del current",
         breaks="a step that takes long is given to the next worker, and the next",
         scenario="long step",
-        caught_by="fate",
+        caught_by="lease",
     ),
     Bug(
         name="dispatch without generation",
@@ -187,5 +191,19 @@ BUGS: tuple[Bug, ...] = (
         breaks="whoever stands in line waits for ever",
         scenario="locks",
         caught_by="I8",
+    ),
+)
+
+RULES: tuple[Bug, ...] = (
+    *(bug for bug in BUGS if bug.name in ("no fence check", "dispatch without generation")),
+    Bug(
+        name="a lock is granted without a look at its holder",
+        file="app/engine/wake.py",
+        old="        if lock_rows.holder(tx, resource) is None"
+        " and lock_rows.next_waiter(tx, resource) == waiter:",
+        new="        if lock_rows.next_waiter(tx, resource) == waiter:",
+        breaks="a reconciler that comes late gives a resource to a second run",
+        scenario="",
+        caught_by="machine",
     ),
 )

@@ -23,6 +23,8 @@ from app.record import runs
 from app.record.tables import delivery
 from app.record.tables import run as runs_table
 from tests.chaos import checker
+from tests.chaos.bugs.witness import FILE
+from tests.chaos.checks.bells import links, newest
 from tests.chaos.checks.evidence import Evidence, Finding, collect
 from tests.chaos.fault import Injection, Scope
 from tests.chaos.faults.waiting import within
@@ -221,7 +223,8 @@ class Stage:
         told = checker.doctor(self.site.db, self.site.settings)
         evidence = self._evidence()
         mine = [one for one in told if one.run_id is None or one.run_id in evidence.runs]
-        return [*mine, *checker.check(evidence), *self.findings]
+        seen = [one for one in links(self.site.folder / FILE) if one.run in evidence.runs]
+        return [*mine, *checker.check(evidence), *newest(seen), *self.findings]
 
     def _evidence(self) -> Evidence:
         site = self.site

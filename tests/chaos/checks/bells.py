@@ -1,44 +1,74 @@
-"""What messages may do, and how soon: the last one that was rung alone, and at once."""
+"""What messages may do, and how soon; what leases and clocks may do where nothing was done to them."""
 
+import itertools
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from tests.chaos.checks.evidence import Evidence, Finding, Row
-from tests.chaos.checks.recovery import recoveries
+from tests.chaos.checks.evidence import Evidence, Finding
+from tests.chaos.checks.recovery import EXPECTING
 
 LOSES = frozenset({"process", "broker", "site"})  # Scopes of faults that a message may be lost with.
+HOLDS_UP = frozenset({"process", "database", "site"})  # Scopes of faults that a lease may run out with.
+LOST_MS = 1_900  # An expected message counts as lost a little later.
+BACK_MS = 60_000  # An event may be decided a little before one that stands above it in the log.
 
 
-def newest(evidence: Evidence) -> Iterator[Finding]:
-    """I3: a link of an older generation claims nothing once a newer one has claimed in its run."""
-    for run_id, events in evidence.events.items():
-        rows = {(row["phase"], row["key"]): row for row in evidence.steps.get(run_id, ())}
-        last = {
-            (one["phase"], one["step"]): one["seq"]
-            for one in events
-            if one["type"] in ("step.started", "step.polling")
-        }
-        highest: dict[str, int] = {}
-        for phase, key in sorted(last, key=lambda where: last[where]):
-            row = rows.get((phase, key))
-            if row is None or row["branch"] or (gen := _generation(row)) is None:
-                continue
-            if gen < highest.get(phase, 0):
-                what = f"claimed by a message of generation {gen}; {highest[phase]} had claimed before"
-                yield Finding(number="generation", run_id=run_id, step=key, what=what)
-            highest[phase] = max(gen, highest.get(phase, 0))
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A message that got a step, as `tests.chaos.bugs.witness` saw it."""
+
+    run: str
+    step: str
+    asked: int  # The generation of the message, and
+    current: int  # the one in force.
 
 
-def _generation(row: Row) -> int | None:
-    """The generation of the message whose link holds or held the step, which ends its task's id."""
-    last = str(row["task_id"] or "").rpartition(".")[2]
-    return int(last) if last.isdigit() else None
+def links(path: Path) -> list[Link]:
+    """What the witness wrote down."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [Link(**json.loads(line)) for line in lines]
+
+
+def newest(seen: list[Link]) -> Iterator[Finding]:
+    """I3: a message of an older generation gets nothing."""
+    for one in seen:
+        if one.asked != one.current:
+            what = f"a message of generation {one.asked} got it; {one.current} was in force"
+            yield Finding(number="generation", run_id=one.run, step=one.step, what=what)
 
 
 def prompt(evidence: Evidence) -> Iterator[Finding]:
-    """Where nothing loses messages, none is lost: nobody has to ring a second time."""
-    if any(one.scope in LOSES for one in evidence.injections):
+    """Where nothing loses messages, none is lost: nobody has to ring a second time for a run that waits."""
+    if evidence.stalls or any(one.scope in LOSES for one in evidence.injections):
         return
-    for one in recoveries(evidence):
-        if one.why == "message":
-            what = f"nobody came for {one.took_ms} ms, though no fault had lost a message"
-            yield Finding(number="bell", run_id=one.run_id, step=one.step, what=what)
+    for run_id, events in evidence.events.items():
+        for one, after in itertools.pairwise(events):
+            waited = after["at"] - one["at"]
+            rung_again = evidence.runs[run_id]["dispatch_gen"] > 1
+            if one["type"] in EXPECTING and waited > LOST_MS and rung_again:
+                what = f"nobody came for {waited} ms, though no fault had lost a message"
+                yield Finding(number="bell", run_id=run_id, step=after["step"], what=what)
+
+
+def kept(evidence: Evidence) -> Iterator[Finding]:
+    """Where nothing happens to a worker, it keeps its lease, however long its step takes."""
+    if evidence.stalls or any(one.scope in HOLDS_UP for one in evidence.injections):
+        return
+    for run_id, events in evidence.events.items():
+        for one in events:
+            if one["type"] == "step.lost":
+                what = "its worker was taken for lost, and nothing had happened to it"
+                yield Finding(number="lease", run_id=run_id, step=one["step"], what=what)
+
+
+def timely(evidence: Evidence) -> Iterator[Finding]:
+    """One clock: in a run's log time does not go backwards."""
+    for run_id, events in evidence.events.items():
+        for before, after in itertools.pairwise(events):
+            if after["at"] < before["at"] - BACK_MS:
+                what = (
+                    f"event {after['seq']} happened {before['at'] - after['at']} ms before the one before it"
+                )
+                yield Finding(number="clock", run_id=run_id, step=after["step"], what=what)

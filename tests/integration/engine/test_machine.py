@@ -19,6 +19,10 @@ from hypothesis.stateful import (
 
 from app.domain.errors import Permanent, Rejected, StepError
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
+from app.engine import wake
+from app.engine.claim import Claim, Dropped, Holder, Passed, claim
+from app.engine.journal import Bell
+from app.engine.settle import Done, Parked, settle
 from app.record import doctor, timers
 from app.record.session import Database
 from tasks.step import Again, Happened, NothingHappened
@@ -28,7 +32,7 @@ from tests.driver import Driver
 EXAMPLES, STEPS = 40, 40  # The same ones in each run: they are derived from the machine itself.
 BODIES = ("first", "second", "third", "once", "job", "poll", "visit 1", "visit 2", "visit x")
 UNDOS = ("undo first", "undo second", "undo third", "unvisit 1", "abort job")
-KINDS = [*["fails for good"] * 3, "fails", "refused", "dies", "lost", "others", "hook"]
+KINDS = [*["fails for good"] * 3, "fails", "refused", "dies", "lost", "taken", "others", "hook"]
 KINDS += ["cancel", "kill", "abandon", "pause"]
 TROUBLES = st.lists(
     st.tuples(
@@ -37,18 +41,19 @@ TROUBLES = st.lists(
     ),
     max_size=4,
 )
-LINES = ["probe.line", "probe.once", "probe.job", "probe.group", "probe.locked"]
+LINES = ["probe.line", "probe.once", "probe.job", "probe.group", *["probe.locked"] * 3]
 FANS = ["probe.map", "probe.pairs", "probe.mix"]
 ORDERS = st.fixed_dictionaries(
     {
         "type": st.sampled_from(LINES + FANS),
         "on_failure": st.sampled_from(["compensate", "hold"]),
-        "resource": st.sampled_from(["p1", "p2"]),
+        "resource": st.sampled_from(["p1", "p1", "p2"]),
         "items": st.sampled_from([[1, 2], [1, 2, 3], [1], []]),
         "join": st.sampled_from(["all", "any", "collect", "two"]),
         "limit": st.sampled_from([None, 1, 2]),
     }
 )
+GIVEN = {"first_done": 0, "second_done": 0, "report": "seen by somebody who was frozen"}
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 FINAL = TERMINAL | NEEDS_OPERATOR | {"paused"}
 
@@ -68,6 +73,7 @@ class Engine(RuleBasedStateMachine):
 
     db: ClassVar[Database]
     tenants: ClassVar[Iterator[int]] = count(1)
+    names: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +82,8 @@ class Engine(RuleBasedStateMachine):
         self.driver = Driver(self.db)
         self.runs: list[str] = []
         self.tokens: list[str] = []
+        self.frozen: list[Claim] = []  # Of workers that stand still in a body.
+        self.robbed: list[bool] = []  # For each link under way, whether somebody has taken its step over.
 
     @initialize(given=ORDERS, troubles=TROUBLES)
     def begin(self, given: dict[str, Any], troubles: list[tuple[str, str]]) -> None:
@@ -98,8 +106,46 @@ class Engine(RuleBasedStateMachine):
         self.plan(troubles)
         self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
         while self.driver.waiting and most:
-            self.alive(self.driver.deliver)
+            self.alive(self.run_link)
             most -= 1
+
+    @precondition(lambda self: self.driver.waiting)
+    @rule(place=st.integers(0, 5))
+    def freeze(self, place: int) -> None:
+        """A worker takes a message, claims its step, and stands still."""
+        self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
+        bell, link = self.driver.waiting.popleft()
+        current = self.generation(bell, link)
+        got = self.claim(bell.run_id, bell.phase, bell.segments[link].first, bell.gen)
+        assert current == bell.gen or isinstance(got, Dropped), "an older generation was followed"
+
+    @precondition(lambda self: self.frozen)
+    @rule(place=st.integers(0, 5))
+    def wake(self, place: int) -> None:
+        """A frozen worker goes on as if nothing had been."""
+        held = self.frozen.pop(place % len(self.frozen))
+        row = self.driver.step(held.run["id"], held.step["key"], held.step["phase"])
+        mine = (row["fence"], row["holder"]) == (held.fence, held.holder.nonce)
+        outcome = Parked({"job": 1}) if held.step["kind"] == "operation" else Done(dict(GIVEN))
+        settled = settle(self.db, held, outcome)
+        assert mine or settled.status == "fenced", "a result was taken that came too late"
+        self.driver.ring(settled.hints)
+        if settled.next is not None:
+            self.frozen.append(settled.next)
+
+    @precondition(lambda self: self.frozen)
+    @rule(place=st.integers(0, 5))
+    def lose(self, place: int) -> None:
+        """A reconciler sees that a lease has run out, whose worker may still wake up."""
+        held = self.frozen[place % len(self.frozen)]
+        which = (held.run["id"], held.step["phase"], held.step["key"], held.fence)
+        self.driver.ring(self.db.write(lambda tx: wake.lose(tx, *which, poison_limit=3)))
+
+    @precondition(lambda self: any(self.driver.status(run_id) == "lock_waiting" for run_id in self.runs))
+    @rule(resource=st.sampled_from(["probe/p1", "probe/p2"]))
+    def grant(self, resource: str) -> None:
+        """A reconciler that saw a free resource a while ago hands it out now."""
+        self.driver.ring(self.db.write(lambda tx: wake.grant_waiting(tx, resource)))
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5), twice=st.booleans())
@@ -189,11 +235,49 @@ class Engine(RuleBasedStateMachine):
             fired = [self.driver.fire(run_id) for run_id in self.runs]
             if not self.driver.waiting and not any(fired):
                 break
+        while self.frozen:
+            self.wake(0)
         for run_id in self.runs:
             assert self.settled(run_id), (self.driver.run(run_id), self.driver.events(run_id))
         self.healthy()
         late = self.db.read(lambda tx: [t for run_id in self.runs for t in timers.open_of(tx, run_id)])
         assert {one["purpose"] for one in late} <= {"hold", "deadline"}
+
+    def run_link(self) -> None:
+        """A worker takes the next message and runs its link to the end, unless it dies."""
+        bell, place = self.driver.waiting[0]
+        current = self.generation(bell, place)
+        self.robbed.append(False)
+        try:
+            ended = self.driver.deliver()
+        finally:
+            robbed = self.robbed.pop()
+        assert ended is not None
+        assert current == bell.gen or ended.word.startswith("dropped"), "an older generation was followed"
+        assert not robbed or ended.word == "fenced", "a result was taken that came too late"
+
+    def generation(self, bell: Bell, place: int) -> int:
+        """The generation that messages for this step have by now."""
+        step = self.driver.step(bell.run_id, bell.segments[place].first, bell.phase)
+        return int(step["gen"] if step["branch"] else self.driver.run(bell.run_id)["dispatch_gen"])
+
+    def claim(self, run_id: str, phase: str, key: str, gen: int) -> Claim | Passed | Dropped:
+        """Somebody claims a step and then stands still."""
+        holder = Holder(nonce=f"machine:1/{next(self.names)}", task_id="frozen", lease_ms=10_000)
+        got = claim(self.db, run_id, phase, key, gen, holder)
+        if isinstance(got, Claim):
+            self.driver.ring(got.hints)
+            self.frozen.append(got)
+        return got
+
+    def rob(self, ctx: Any) -> None:
+        """The step of a worker that stands still is taken over by another one, which is still at it."""
+        self.driver.lose(ctx.run_id, ctx.step, ctx.phase)
+        for bell, place in list(self.driver.waiting):
+            where = (bell.run_id, bell.phase, bell.segments[place].first)
+            if where == (ctx.run_id, ctx.phase, ctx.step):
+                taken = isinstance(self.claim(*where, bell.gen), Claim)
+                self.robbed[-1] = self.robbed[-1] or taken
 
     def plan(self, troubles: list[tuple[str, str]]) -> None:
         """The next time one of these bodies runs, this happens in it."""
@@ -251,8 +335,10 @@ class Engine(RuleBasedStateMachine):
             self.allowed(lambda: self.driver.cancel(ctx.run_id, mode=mode))
         elif kind == "pause":
             self.allowed(lambda: self.driver.act(ctx.run_id, "pause"))
-        elif kind == "others":
-            self.alive(self.driver.deliver)
+        elif kind == "taken":
+            self.rob(ctx)
+        elif kind == "others" and self.driver.waiting:
+            self.alive(self.run_link)
         elif self.tokens:
             self.allowed(lambda: self.driver.call_hook(self.tokens[-1], 1))
 
