@@ -36,10 +36,14 @@ SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 
 def beats(
     chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS, *, fair: bool = False
 ) -> tuple[Beat, ...]:
-    """The faults by rhythm."""
+    """The faults by rhythm; with ``fair``, those that concern everybody have their turns whatever they weigh."""
     found = list(chosen)
     return tuple(
-        Beat(every_s=every_s, faults=tuple(one.name for one in found if one.rhythm == rhythm), fair=fair)
+        Beat(
+            every_s=every_s,
+            faults=tuple(one.name for one in found if one.rhythm == rhythm),
+            fair=fair and rhythm == "weather",
+        )
         for rhythm, every_s in rhythms.items()
         if any(one.rhythm == rhythm for one in found)
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from app.domain.states import TERMINAL
 from tests.chaos.checks.evidence import Evidence, Finding
+from tests.chaos.workload.mix import FIRST_DEMAND
 
 MOST_BELLS = 2.0  # Bells per run under chaos, compared with those of a calm run.
 
@@ -55,6 +56,8 @@ def bells(evidence: Evidence) -> dict[str, float]:
     """How often was rung for a run, on average, by type: in the calm before, and under chaos."""
     rung: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in evidence.ours():
+        if not 0 < (row["input"] or {}).get("order", 0) < FIRST_DEMAND or row["retry_of"] is not None:
+            continue  # What faults demanded has no like in the calm.
         steps = evidence.steps.get(row["id"], ())
         calm = row["created_at"] < evidence.calm_until
         rung[row["type"], calm].append(row["dispatch_gen"] + sum(one["gen"] for one in steps))

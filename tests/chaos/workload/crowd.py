@@ -23,11 +23,10 @@ from tests.chaos.ledger import Effect
 from tests.chaos.site import Site
 from tests.chaos.workload import machines
 from tests.chaos.workload.client import Client, Request
-from tests.chaos.workload.mix import Mix, Order
+from tests.chaos.workload.mix import FIRST_DEMAND, Mix, Order
 
 RUNS = "/v1/workflows/runs"
 LOOK_S = 0.25
-FIRST_DEMAND = 1_000_000  # Orders from this number on were demanded by a fault, not by the mix.
 SURE_S = (
     25.0  # An operator waits this long before believing that an order was not sent: a frozen worker may wake.
 )
