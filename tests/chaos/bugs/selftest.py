@@ -7,6 +7,8 @@ shows.
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from argparse import Namespace
@@ -16,8 +18,8 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.chaos.bugs.catalogue import BUGS
-from tests.chaos.bugs.plant import ROOT, Bug, planted
+from tests.chaos.bugs.catalogue import BUGS, RULES
+from tests.chaos.bugs.plant import ROOT, TESTED, Bug, planted
 from tests.chaos.bugs.scenarios import SCENARIOS, Scenario
 from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.fault import POSTGRES, Setting
@@ -27,6 +29,8 @@ SEED = 1
 BESIDE = 2  # Sites at a time.
 AGAIN = ("failing", "hooks", "refused", "locks", "API dies")  # Played a second time on a healthy service.
 MOST_SHOWN = 3
+MACHINE = "tests/integration/engine/test_machine.py"
+BROKEN = 1  # What pytest ends with when a test has failed.
 
 
 @dataclass(kw_only=True)
@@ -98,6 +102,31 @@ def healthy(names: Sequence[str], folder: Path, seed: int) -> list[Verdict]:
         return [play(site, SCENARIOS[name], seed) for name in names]
 
 
+def by_machine(bug: Bug, folder: Path) -> list[Verdict]:
+    """Let the random machine of the engine's tests look at the bug."""
+    tree, began = planted(bug, folder / "machine", *TESTED), time.monotonic()
+    words = ["-m", "pytest", "-q", "-x", "-p", "tests.chaos.bugs.hasty", MACHINE]
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line.strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    return [
+        Verdict(
+            scenario="the random machine",
+            bug=bug.name,
+            expected="machine",
+            numbers=["machine"] if done.returncode == BROKEN and said else [],
+            findings=said[:MOST_SHOWN],
+            seconds=time.monotonic() - began,
+        )
+    ]
+
+
 def joined(names: Iterable[str]) -> Setting:
     """One setting for several scenarios."""
     settings = [SCENARIOS[name].setting for name in names]
@@ -106,7 +135,12 @@ def joined(names: Iterable[str]) -> Setting:
 
 
 def run(
-    bugs: Sequence[Bug], clean: Sequence[Sequence[str]], folder: Path, seed: int, say: Callable[[str], None]
+    bugs: Sequence[Bug],
+    rules: Sequence[Bug],
+    clean: Sequence[Sequence[str]],
+    folder: Path,
+    seed: int,
+    say: Callable[[str], None],
 ) -> list[Verdict]:
     """Everything, two sites at a time."""
     found: list[Verdict] = []
@@ -115,6 +149,7 @@ def run(
             pool.submit(healthy, names, folder / f"healthy-{n}", seed + n) for n, names in enumerate(clean)
         ]
         jobs += [pool.submit(bugged, bug, folder / bug.name.replace(" ", "-"), seed) for bug in bugs]
+        jobs += [pool.submit(by_machine, bug, folder / bug.name.replace(" ", "-")) for bug in rules]
         for job in as_completed(jobs):
             for verdict in job.result():
                 say(str(verdict))
@@ -133,14 +168,22 @@ def _alone() -> None:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The bugs and what caught them, for the docs."""
-    by_name = {one.bug: one for one in verdicts if one.bug}
-    lines = ["| Planted bug | What it breaks | Scenario | Caught by | Seconds |", "|---|---|---|---|---|"]
-    for bug in BUGS:
-        if bug.name in by_name:
-            one = by_name[bug.name]
-            caught = ", ".join(dict.fromkeys(one.numbers)) if one.passed else "NOT CAUGHT"
-            words = (bug.name, bug.breaks, SCENARIOS[bug.scenario].about, caught, f"{one.seconds:.0f}")
-            lines.append(f"| {' | '.join(words)} |")
+    told = {bug.name: bug for bug in (*BUGS, *RULES)}
+    lines = [
+        "| Planted bug | What it breaks | Scenario | Caught by | Seconds |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for one in sorted((one for one in verdicts if one.bug), key=lambda one: list(told).index(one.bug)):
+        about = SCENARIOS[one.scenario].about if one.scenario in SCENARIOS else one.scenario
+        caught = ", ".join(f"`{number}`" for number in dict.fromkeys(one.numbers))
+        words = (
+            one.bug,
+            told[one.bug].breaks,
+            about,
+            caught if one.passed else "NOT CAUGHT",
+            f"{one.seconds:.0f}",
+        )
+        lines.append(f"| {' | '.join(words)} |")
     return "\n".join(lines)
 
 
@@ -160,7 +203,8 @@ def main(asked: Namespace) -> int:
     seed = asked.seed if asked.seed is not None else SEED
     folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp(prefix="windlass-selftest-"))
     began = time.monotonic()
-    verdicts = run(BUGS, (list(SCENARIOS), AGAIN), folder, seed, lambda text: print(text, flush=True))
+    clean = (list(SCENARIOS), AGAIN)
+    verdicts = run(BUGS, RULES, clean, folder, seed, lambda text: print(text, flush=True))
     print(table(verdicts))
     print(summary(verdicts, time.monotonic() - began))
     if asked.json:
