@@ -57,7 +57,7 @@ def _plans(asked: argparse.Namespace) -> Iterator[Plan]:
         elif asked.full:
             yield plans.full(seed, backend)
         elif asked.campaign:
-            seeds = range(seed, seed + (SEEDS if backend == POSTGRES else 1))
+            seeds = range(seed, seed + (asked.seeds if backend == POSTGRES else 1))
             yield from (plans.mass(one, backend) for one in seeds)
         elif asked.soak:
             yield plans.soak(seed, backend, duration_ms(asked.soak) / 1000)
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, help="repeats the schedule and the workload of an earlier campaign"
     )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds --campaign takes (3)")
     parser.add_argument("--backend", choices=(POSTGRES, SQLITE), help="one stack alone")
     parser.add_argument("--seconds", type=float, help="how long the storm of a row lasts (75)")
     parser.add_argument("--show", action="store_true", help="print the schedule of faults and run nothing")

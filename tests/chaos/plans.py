@@ -36,7 +36,7 @@ SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 
 def beats(
     chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS, *, fair: bool = False
 ) -> tuple[Beat, ...]:
-    """The faults by rhythm; with ``fair``, those that concern everybody have their turns whatever they weigh."""
+    """The faults by rhythm; with ``fair``, those that concern everybody take turns whatever they weigh."""
     found = list(chosen)
     return tuple(
         Beat(
@@ -102,6 +102,7 @@ def mass(seed: int, backend: str) -> Plan:
         calm=100,
         beats=beats(chosen, {**RHYTHMS, "weather": 10.0}),
         setting=joined(chosen),
+        window=48,
     )
 
 
