@@ -119,7 +119,9 @@ class Draft(Journal):
 
 
 def is_plain(seen: Seen) -> bool:
-    """Whether the run and its steps are all that matters: no fan-out, nobody who is told of its events."""
+    """Whether the run and its steps are all that matters: few, no fan-out, nobody who is told of events."""
+    if len(seen.steps) > transition.MOST_STEPS:
+        return False
     return not seen.watched and not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.record.session import NOW, Database
 from app.record.tables import run, step, subscription
-from app.record.transition import MOST_STEPS, Seen, placeholders, row_of
+from app.record.transition import Seen, placeholders, row_of
 
 Row = dict[str, Any]
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
@@ -29,6 +29,7 @@ def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
 def reserve(db: Database, queue: str, most: int) -> list[Seen]:
     """Take the runs that wait longest for a worker of this queue out of the others' sight for a second.
 
+    They come with the steps of their main lines, which show whether there is a fan-out.
     They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
     """
 
@@ -52,7 +53,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
             for *values, now, watched in found
         ]
 
-    return [one for one in db.once(look) if len(one.steps) <= MOST_STEPS]
+    return db.once(look)
 
 
 def ready_members(db: Database, queue: str, limit: int) -> list[tuple[str, str, str, int]]:
@@ -88,8 +89,8 @@ def _steps(sqlite: bool, runs: int) -> str:
     given = placeholders(sqlite)
     return (
         f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()}"
-        f" AND run_id IN ({', '.join(given() for _ in range(runs))})"
-        f" ORDER BY run_id, phase DESC, ordinal LIMIT {runs * (MOST_STEPS + 1)}"
+        f" AND run_id IN ({', '.join(given() for _ in range(runs))}) AND branch = ''"
+        " ORDER BY run_id, phase DESC, ordinal"
     )
 
 

@@ -146,6 +146,21 @@ def test_the_latest_transition_of_each_step_is_a_commit_of_its_own(driver: Drive
     assert kept == ["completed"]
 
 
+def test_a_run_with_a_large_fan_out_is_found_when_that_has_ended(driver: Driver) -> None:
+    run_id = driver.start("probe.map", {"items": list(range(70))})
+    assert others(driver) == 71
+    assert others(driver, "bmc") == 1
+    assert driver.status(run_id) == "completed"
+
+
+def test_a_long_way_back_is_found_step_by_step(driver: Driver) -> None:
+    run_id = driver.start("probe.map", {"items": list(range(70))})
+    others(driver)
+    driver.cancel(run_id)
+    others(driver, limit_s=2 * HOUR_S)
+    assert driver.status(run_id) == "cancelled"
+
+
 class Wire:
     """A broker that notes what is published and says how long its queues are."""
 
