@@ -138,18 +138,23 @@ def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterat
                     yield hint
 
 
-def redispatch(tx: Tx, run_id: str, phase: str | None = None, key: str | None = None) -> list[Hint]:
-    """Look again at a run for which a message is expected: ring anew, under a new generation (T10)."""
+def redispatch(
+    tx: Tx, run_id: str, phase: str | None = None, key: str | None = None, since: int | None = None
+) -> list[Hint]:
+    """Ring anew, under a new generation, for a message that is expected (T10), unless somebody did.
+
+    ``since``: from when on it was expected as the caller saw it; None rings in any case.
+    """
     with journal(tx, run_id) as j:
         if key is not None and phase is not None:
-            _again_branch(j, phase, key)
+            _again_branch(j, phase, key, since)
         else:
-            _again_main(j)
+            _again_main(j, since)
         return j.hints
 
 
-def _again_main(j: Journal) -> None:
-    if j.run["expect_since"] is None:
+def _again_main(j: Journal, since: int | None) -> None:
+    if j.run["expect_since"] is None or since not in (None, j.run["expect_since"]):
         return
     phase = "comp" if j.status == "compensating" else "forward"
     line = j.line(phase)
@@ -164,9 +169,9 @@ def _again_main(j: Journal) -> None:
     j.set(expect_since=None)
 
 
-def _again_branch(j: Journal, phase: str, key: str) -> None:
+def _again_branch(j: Journal, phase: str, key: str, since: int | None) -> None:
     row = runs.one_step(j.tx, j.id, phase, key)
-    if row is None or row["expect_since"] is None:
+    if row is None or row["expect_since"] is None or since not in (None, row["expect_since"]):
         return
     if row["status"] == Step.PENDING and j.status in ("queued", "running", "waiting"):
         j.ring(row, [other for other in j.line(phase, row["branch"]) if other["ordinal"] >= row["ordinal"]])

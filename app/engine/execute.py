@@ -28,6 +28,7 @@ from tasks.world import Capabilities
 
 log = structlog.get_logger(__name__)
 UNSTORABLE = re.compile(r"\\u0000|\\ud[89a-f]")  # As JSON writes NUL and surrogates.
+DEAF_S = 30.0  # A body that goes on for so long after its alarm is ended with its process.
 RESULT_BYTES = 262_144  # Largest result of a step, as JSON.
 
 
@@ -53,9 +54,8 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
         ),
     ):
         ctx = _context(runner, claimed, heartbeat.cancelled)
-        limit_ms = claimed.step["timeout_ms"] if claimed.step["kind"] == "task" else 60_000
         try:
-            with _alarm(limit_ms, claimed.step["key"]):
+            with _alarm(_limit_ms(claimed), claimed.step["key"]):
                 return _storable(_attempt(step, ctx, claimed)), ctx.logs
         except StepError as error:
             return Failed(_scrubbed(error)), ctx.logs
@@ -66,6 +66,10 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
             return Failed(_scrubbed(StepError(f"{type(error).__name__}: {error}"))), ctx.logs
         finally:
             REDACTOR.forget_all()
+
+
+def _limit_ms(claimed: Claim) -> int:
+    return int(claimed.step["timeout_ms"]) if claimed.step["kind"] == "task" else 60_000
 
 
 def _storable(outcome: Outcome) -> Outcome:
@@ -210,15 +214,15 @@ class _Heartbeat:
 
 
 class _Pulse:
-    """One thread a process that renews the lease of whatever step runs now."""
+    """One thread a process that renews the lease of whatever step runs now, and ends what hears no alarm."""
 
     def __init__(self) -> None:
-        self._current: tuple[Runner, Claim] | None = None
+        self._current: tuple[Runner, Claim, float] | None = None  # Until when the body may run at all.
         self._pid = 0
 
     def start(self, runner: Runner, claimed: Claim) -> None:
         """Begin to renew the lease of this claim."""
-        self._current = (runner, claimed)
+        self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S)
         if self._pid != os.getpid():
             self._pid = os.getpid()
             threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
@@ -234,7 +238,11 @@ class _Pulse:
             time.sleep(pause)
             if current is None or self._current is not current:
                 continue
-            self._renew(*current)
+            runner, claimed, until = current
+            if time.monotonic() > until:
+                log.error("step.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
+                os.kill(os.getpid(), signal.SIGKILL)  # The loss is counted, and the step is somebody else's.
+            self._renew(runner, claimed)
 
     @staticmethod
     def _renew(runner: Runner, claimed: Claim) -> None:

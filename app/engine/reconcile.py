@@ -209,7 +209,7 @@ class Reconciler:
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
-            self._each(redispatch, one["run_id"], one.get("phase"), one.get("key"))
+            self._each(redispatch, one["run_id"], one.get("phase"), one.get("key"), since=one["since"])
 
     def _each(self, work: Callable[..., list[Hint] | None], *what: Any, **how: Any) -> bool:
         """Do one thing in its own transaction and ring for it; tells whether it is over."""

@@ -244,21 +244,23 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     """Runs and branch steps whose message is lost, oldest first.
 
     A message is lost when it has been expected for ``lost_ms`` and its queue is among the ``empty`` ones, or
-    for ``cap_ms`` in any case; each further ring for the same run waits longer.
+    for ``cap_ms`` in any case; each further ring for the same run or member waits longer.
     """
     # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
     patience = cap_ms * (1 + cast(run.c.dispatch_attempts, BigInteger) * run.c.dispatch_attempts)
-    gone = and_(run.c.expect_since < tx.now - lost_ms, run.c.expect_queue.in_(empty))
+    again = lost_ms * (1 + cast(run.c.dispatch_attempts, BigInteger))
+    gone = and_(run.c.expect_since + again < tx.now, run.c.expect_queue.in_(empty))
     runs_ = (
-        select(run.c.id.label("run_id"))
+        select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
         .where(run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None))
         .where(or_(gone, run.c.expect_since + patience < tx.now))
         .order_by(run.c.expect_since)
         .limit(limit)
     )
-    gone_step = and_(step.c.expect_since < tx.now - lost_ms, step.c.queue.in_(empty))
+    again_step = lost_ms * cast(step.c.gen, BigInteger)
+    gone_step = and_(step.c.expect_since + again_step < tx.now, step.c.queue.in_(empty))
     steps_ = (
-        select(step.c.run_id, step.c.phase, step.c.key)
+        select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since"))
         .where(step.c.tenant_id == tx.tenant, step.c.expect_since.is_not(None))
         .where(or_(gone_step, step.c.expect_since < tx.now - cap_ms))
         .order_by(step.c.expect_since)
@@ -269,8 +271,10 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
 
 def expected_since_before(tx: Tx, moment: int, limit: int) -> list[dict[str, Any]]:
     """Runs and branch steps for which a message has been expected since before a moment."""
-    runs_ = select(run.c.id.label("run_id")).where(run.c.tenant_id == tx.tenant, run.c.expect_since < moment)
-    steps_ = select(step.c.run_id, step.c.phase, step.c.key).where(
+    runs_ = select(run.c.id.label("run_id"), run.c.expect_since.label("since")).where(
+        run.c.tenant_id == tx.tenant, run.c.expect_since < moment
+    )
+    steps_ = select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since")).where(
         step.c.tenant_id == tx.tenant, step.c.expect_since < moment
     )
     ordered = (

@@ -1,10 +1,17 @@
 """Runs of a few steps: what happens in which order, what is retried, what is undone."""
 
+import os
+import signal
+from dataclasses import replace
+
 import pytest
 
 from app.domain.errors import OutcomeUnknown, Permanent, StepError
+from app.engine import execute
+from app.engine.link import run_link
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
+from tests.servers import until
 
 
 class Busy(StepError):
@@ -146,3 +153,20 @@ def test_an_unknown_outcome_is_told_to_the_undo(driver: Driver) -> None:
     assert driver.finish(run_id) == "failed"
     assert told == ["third"]
     assert driver.step(run_id, "third")["outcome"] == "unknown"
+
+
+def test_a_body_that_hears_no_alarm_is_ended_with_its_process(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _pid, number: killed.append(number))
+    monkeypatch.setattr(execute, "DEAF_S", -3_600.0)
+    BEFORE["first"] = lambda _ctx: until(lambda: killed, 10)
+    driver.start("probe.line")
+    bell, _ = driver.waiting.popleft()
+
+    hasty = replace(driver.runner, heartbeat_ms=10)
+    run_link(
+        hasty, run_id=bell.run_id, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False
+    )
+    assert killed[0] == signal.SIGKILL

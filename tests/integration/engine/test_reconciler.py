@@ -8,10 +8,11 @@ from redis import Redis
 
 from app.config import Settings
 from app.domain.errors import StepError
+from app.engine.dispatch import redispatch
 from app.engine.reconcile import Reconciler
 from app.engine.timers import TimerSet
-from app.record import beats, timers
-from app.record.session import Database
+from app.record import beats, runs, timers
+from app.record.session import Database, Tx
 from tests import probes
 from tests.conftest import Backend
 from tests.driver import Driver
@@ -103,6 +104,43 @@ def test_however_long_the_queue_there_is_a_cap(
     reconcile(lost_cap_ms=-1)
 
     assert driver.finish(run_id) == "completed"
+
+
+@pytest.mark.parametrize("type_", ["probe.line", "probe.map"])
+def test_two_that_saw_the_same_loss_ring_once(driver: Driver, type_: str) -> None:
+    driver.start(type_, {"items": [1]} if type_ == "probe.map" else None)
+    driver.deliver()
+    lost = driver.db.read(lambda tx: runs.expected_since_before(tx, tx.now + 60_000, 9))
+    seen = lost[-1]
+    moment = seen["since"]
+    driver.db.write(lambda tx: _expected_earlier(tx, seen))
+
+    def ring(since: int) -> int:
+        where = (seen["run_id"], seen.get("phase"), seen.get("key"))
+        return len(driver.db.write(lambda tx: redispatch(tx, *where, since)))
+
+    assert [ring(moment), ring(1), ring(1)] == [0, 1, 0]
+
+
+def _expected_earlier(tx: Tx, seen: dict[str, Any]) -> None:
+    if seen.get("key"):
+        runs.change_step(tx, seen["run_id"], seen["phase"], seen["key"], {"expect_since": 1})
+    else:
+        runs.change_run(tx, seen["run_id"], {"expect_since": 1})
+
+
+@pytest.mark.parametrize(("attempts", "lost"), [(0, True), (1, False)])
+def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int, lost: bool) -> None:
+    run_id = driver.start("probe.line")
+    driver.db.write(
+        lambda tx: runs.change_run(
+            tx, run_id, {"expect_since": tx.now - 3_000, "dispatch_attempts": attempts}
+        )
+    )
+    found = driver.db.read(
+        lambda tx: runs.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
+    )
+    assert bool(found) == lost
 
 
 def test_the_lost_message_of_a_member_is_rung_for_again(
