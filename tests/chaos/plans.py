@@ -30,6 +30,15 @@ SMOKE = frozenset(
     }
 )
 PATIENT = frozenset({"poison-deaf"})  # What takes minutes to end, by Celery's own limits.
+# What costs half of the site's capacity for many seconds strikes ten times less often than its like.
+HEAVY = frozenset(
+    {
+        *("host-killed", "main-killed", "api-lost", "reconcilers-killed"),
+        *("host-frozen", "main-frozen", "reconciler-frozen", "host-clock-shifted", "api-clock-shifted"),
+    }
+)
+HEAVY_TIMES = {"kill": 10.0, "freeze": 5.0}  # How many times longer the pause between two of them is.
+ALONE_TIMES = 3.0  # The same where there is nothing else to strike.
 SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 20.0, "weather": 90.0}
 
 
@@ -38,15 +47,15 @@ def beats(
 ) -> tuple[Beat, ...]:
     """The faults by rhythm; with ``fair``, those that concern everybody take turns whatever they weigh."""
     found = list(chosen)
-    return tuple(
-        Beat(
-            every_s=every_s,
-            faults=tuple(one.name for one in found if one.rhythm == rhythm),
-            fair=fair and rhythm == "weather",
-        )
-        for rhythm, every_s in rhythms.items()
-        if any(one.rhythm == rhythm for one in found)
-    )
+    made = []
+    for rhythm, every_s in rhythms.items():
+        names = [one.name for one in found if one.rhythm == rhythm]
+        light = tuple(name for name in names if name not in HEAVY)
+        heavy = tuple(name for name in names if name in HEAVY)
+        made.append(Beat(every_s=every_s, faults=light, fair=fair and rhythm == "weather"))
+        times = HEAVY_TIMES.get(rhythm, 1.0) if light else ALONE_TIMES
+        made.append(Beat(every_s=every_s * times, faults=heavy))
+    return tuple(beat for beat in made if beat.faults)
 
 
 def joined(chosen: Iterable[Fault]) -> Setting:
