@@ -140,8 +140,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="lease not renewed",
         file="app/engine/execute.py",
-        old="            self._renew(*current)",
-        new="            del current",
+        old="            self._renew(runner, claimed)",
+        new="            del runner, claimed",
         breaks="a step that takes long is given to the next worker, and the next",
         scenario="long step",
         caught_by="lease",
