@@ -240,7 +240,7 @@ class _Pulse:
                 continue
             runner, claimed, until = current
             if time.monotonic() > until:
-                log.error("step.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
+                log.error("worker.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
                 os.kill(os.getpid(), signal.SIGKILL)  # The loss is counted, and the step is somebody else's.
             self._renew(runner, claimed)
 
