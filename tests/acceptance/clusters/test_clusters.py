@@ -124,10 +124,12 @@ def test_trouble_with_the_api_server_passes_and_makes_no_second_cluster(
 
 @pytest.mark.parametrize("step", ["apply-deployment", "wait-ready"])
 def test_workers_that_are_killed_make_no_second_cluster(site: Site, step: str) -> None:
+    site.suffers(slow=1.5, verbs=["patch"], resources=["clusterdeployments"])
     cluster_id, name, run_id = site.create()
     site.at(run_id, step)
     for process in site.stack.pool("worker-default"):
         process.kill()
+    site.suffers()
     assert site.ended(run_id).status == "completed"
     assert site.client.clusters.get(cluster_id).state == "ready"
     assert site.effects(name) == ["create"]
