@@ -110,7 +110,9 @@ def test_a_conflict_is_injected_and_survived(
     control.arm(Arm(point=point, action=state, times=2))
     ended = run(backend.database_url, tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert len(control.hits()) == 2
+    # A plain run on PostgreSQL is single statements: there is no COMMIT that could be refused.
+    alone = point == "sql.commit" and backend.database_url.startswith("postgresql")
+    assert len(control.hits()) == (0 if alone else 2)
     assert statuses(backend.database_url) == ("completed", "completed")
 
 
