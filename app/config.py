@@ -35,7 +35,7 @@ class Settings:
     port: int = 8080  # Port of the API.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.
-    lab_port: int = 9400  # Port of the lab's control; BMC number i has UDP and TCP port lab_port + i.
+    lab_port: int = 9400  # Port of the lab's control; BMC number i has lab_port + i, then the cluster.
     public_url: str = ""  # Base URL that installers and receivers reach; empty uses host and port.
     region: str = "local"  # First part of request ids (contract 1, A.3).
     api_workers: int = 2  # Processes of the API.

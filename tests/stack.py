@@ -33,7 +33,7 @@ class Stack:
 
     def __init__(self, state: Path, environ: Mapping[str, str], log: Path) -> None:
         """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey."""
-        ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(4)}
+        ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(5)}
         self.settings: Settings = load({"WINDLASS_REGION": "test", **environ}, state_dir=str(state), **ports)
         self._log = log
         self._up: psutil.Process | None = None

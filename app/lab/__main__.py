@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         tls=given.tls,
         clusters=given.cluster,
         kube_port=given.kube_port,
+        kube_state=given.kube_state,
     )
     try:
         serve(lab, lambda ready: print(json.dumps(ready.summary()), flush=True))
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ledger", help="file that keeps the effects, one JSON object a line")
     parser.add_argument("--cluster", action="append", default=[], help="name of a management cluster")
     parser.add_argument("--kube-port", type=int, default=0, help="TCP port of the first of them, 0 for any")
+    parser.add_argument("--kube-state", help="folder that keeps what the management clusters hold")
     parser.add_argument("--tls", help="file that keeps key and certificate of the Redfish services")
     return parser
 

@@ -25,7 +25,8 @@ class Lab(Background):
     As a context manager it runs in a background thread. Port 0 means any free port; a base port means one
     port per machine from there on. ``ledger`` and ``tls`` are paths of files that outlive the lab: a lab
     started again on them has the same machines in the same state and the same certificate. ``clusters``
-    names management clusters that live beside the machines, from ``kube_port`` on.
+    names management clusters that live beside the machines, from ``kube_port`` on; their objects are kept in
+    the folder ``kube_state``.
     Raises `Unavailable` when a port is taken.
     """
 
@@ -44,6 +45,7 @@ class Lab(Background):
         tls: str | Path | None = None,
         clusters: Sequence[str] = (),
         kube_port: int = 0,
+        kube_state: str | Path | None = None,
     ) -> None:
         self.account = Account(user=user, password=password)
         self.ledger = Ledger(ledger)
@@ -52,7 +54,9 @@ class Lab(Background):
         behaviour = Behaviour(delay_ms=round(install_delay * 1000))
         self.machines = [self._restored(f"m{number + 1}", power_delay) for number in range(count)]
         self.installers = {machine.id: Installer(machine, behaviour) for machine in self.machines}
-        self.kube = Kube(clusters, kube_port, ledger=self.ledger, tls=tls, control_port=None)
+        self.kube = Kube(
+            clusters, kube_port, ledger=self.ledger, tls=tls, control_port=None, state=kube_state
+        )
         self._control = Control(
             self.machines, self.installers, self.ledger, self.certificate, self.kube.control
         )

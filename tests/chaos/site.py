@@ -203,7 +203,7 @@ class Site:
         addresses = {"DATABASE_URL": direct, "REDIS_URL": self.store.url}
         if self.setting.proxied:
             addresses = self._through_proxies(direct)
-        ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 1)}
+        ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 2)}
         made = load({"WINDLASS_REGION": "chaos", **addresses}, state_dir=str(self.folder / "state"), **ports)
         return replace(made, boot_url=up.lab_url(made))
 

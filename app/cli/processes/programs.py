@@ -46,11 +46,13 @@ def windlass() -> tuple[str, ...]:
 
 
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
-    """The lab: simulated BMCs and their control API on loopback."""
+    """The lab: simulated BMCs, a management cluster and their control API on loopback."""
     first = str(settings.lab_port + 1)
     return (
         *(sys.executable, "-m", "app.lab", "--count", str(count)),
         *("--control-port", str(settings.lab_port), "--ipmi-port", first, "--redfish-port", first),
         *("--ledger", str(settings.state / "lab" / "ledger.jsonl")),
         *("--tls", str(settings.state / "lab" / "tls.pem"), "--password", password),
+        *("--cluster", "mgmt", "--kube-port", str(settings.lab_port + count + 1)),
+        *("--kube-state", str(settings.state / "lab" / "kube")),
     )

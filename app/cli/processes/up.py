@@ -76,7 +76,7 @@ def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
     if wish.flower:
         yield "127.0.0.1", settings.flower_port, "WINDLASS_FLOWER_PORT"
     if wish.lab:
-        for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 1):
+        for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 2):
             yield "127.0.0.1", port, "WINDLASS_LAB_PORT"
 
 

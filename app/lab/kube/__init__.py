@@ -1,12 +1,18 @@
-"""Simulated Kubernetes management clusters: API servers with the real wire protocol and k0rdent and KubeVirt.
+"""Simulated Kubernetes management clusters: API servers with the real wire protocol, k0rdent and KubeVirt.
 
     with Kube() as kube:
-        kube.server().url, kube.token, kube.kubeconfig()
+        client = ...(kube.kubeconfig())
+        kube.server().ailment.current = Faults(throttle=0.5)
+        kube.server().clusters.behave(Behaviour(stuck=True), "my-cluster")
+        ...
+        assert kube.ledger.read("mgmt/virtualmachines.kubevirt.io/default/vm-1", effect="create") == []
 
-or ``python -m app.lab.kube --port 6443``. The ledger tells what was created and deleted.
+or ``python -m app.lab.kube --port 6443 --kubeconfig FILE``.
 """
 
+from app.lab.kube.behaviour import Behaviour
+from app.lab.kube.faults import Faults
 from app.lab.kube.kube import TOKEN, Kube
 from app.lab.kube.server import ApiServer
 
-__all__ = ["TOKEN", "ApiServer", "Kube"]
+__all__ = ["TOKEN", "ApiServer", "Behaviour", "Faults", "Kube"]

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         tls=given.tls,
         plain=given.plain,
         control_port=given.control_port,
+        state=given.state,
     )
 
     def announce(ready: Kube) -> None:
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token", default=TOKEN, help="bearer token that may do everything")
     parser.add_argument("--kubeconfig", type=Path, help="file to write a kubeconfig for all of them to")
     parser.add_argument("--ledger", help="file that keeps the effects, one JSON object a line")
+    parser.add_argument("--state", help="folder that keeps the objects")
     parser.add_argument("--tls", help="file that keeps key and certificate")
     parser.add_argument("--plain", action="store_true", help="HTTP instead of HTTPS")
     return parser

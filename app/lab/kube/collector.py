@@ -26,6 +26,12 @@ class Collector(Controller):
         super().__init__(*given)
         self._dependents: dict[str, set[Dependent]] = {}  # By the owner's uid.
 
+    def start(self) -> None:
+        super().start()
+        for kind in self.kinds:
+            for record in self.objects.store.records(kind):
+                self.concerns(kind, Event(ADDED, record, None))
+
     def concerns(self, kind: Kind, event: Event) -> Key | None:
         """Keep the books, and begin what an event makes necessary."""
         self._book(kind, event)

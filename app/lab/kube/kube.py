@@ -22,8 +22,9 @@ class Kube(Background):
     """API servers in one event loop, each a management cluster of its own on 127.0.0.1.
 
     As a context manager it runs in a background thread. Port 0 means any free port; a base port means one
-    port per cluster from there on. Without a control port it has no control API of its own.
-    Raises `Unavailable` when a port is taken.
+    port per cluster from there on. Without a control port it has no control API of its own. ``state`` is a
+    folder and ``tls`` a file that outlive it: objects and certificate are there again when it is started on
+    them. Raises `Unavailable` when a port is taken.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Kube(Background):
         tls: str | Path | None = None,
         plain: bool = False,
         control_port: int | None = 0,
+        state: str | Path | None = None,
     ) -> None:
         self.token = token
         self.ledger = ledger or Ledger()
@@ -43,7 +45,10 @@ class Kube(Background):
         self._tls = None if plain else context
         self._base = base_port
         self._control_port = control_port
-        self.servers = [ApiServer(name, token, self.ledger) for name in names]
+        folder = Path(state) if state else None
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        self.servers = [ApiServer(name, token, self.ledger, folder) for name in names]
         self.control = KubeControl(self.servers, self.ledger, self.kubeconfig)
         self._http = HttpServer(self.control.handle, as_error)
 

@@ -8,7 +8,7 @@ from app.lab.kube.kinds import Kind, Kinds
 # A document of version 2 without any definition, in the protobuf that older kubectl insist on:
 # swagger "2.0", info {title "lab", version "v1"}, no paths. Then they leave all validation to the server.
 _PROTOBUF = b"\n\x032.0\x12\t\n\x03lab\x12\x02v1B\x00"
-_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 # What kubectl looks for to learn that the server itself validates fields and can do dry runs.
 _PARAMETERS = [

@@ -13,6 +13,7 @@ Test = Callable[[Record], bool]
 
 _SET = re.compile(r"^(?P<key>[\w./-]+)\s+(?P<how>in|notin)\s+\((?P<values>[^)]*)\)$")
 _EQUAL = re.compile(r"^(?P<key>[\w./-]+)\s*(?P<how>==|=|!=)\s*(?P<value>[\w.-]*)$")
+_FIELD = re.compile(r"^(?P<key>[\w.]+)\s*(?P<how>==|=|!=)\s*(?P<value>.*)$")
 _EXISTS = re.compile(r"^(?P<no>!?)\s*(?P<key>[\w./-]+)$")
 _COMMA = re.compile(r",(?![^(]*\))")
 
@@ -69,7 +70,7 @@ def _label_test(part: str) -> Test:
 
 
 def _field_test(kind: Kind, part: str) -> Test:
-    found = _EQUAL.match(part)
+    found = _FIELD.match(part)
     if not found:
         raise bad_request(f"invalid selector: {part!r}; can't understand {part!r}")
     path, value, there = found["key"], found["value"], found["how"] != "!="

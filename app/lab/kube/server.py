@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import replace
+from pathlib import Path
 
 from app.domain.errors import WindlassError
 from app.lab.http import HttpServer, Request, Response, Stream
@@ -24,6 +25,7 @@ from app.lab.kube.errors import (
     unauthorized,
 )
 from app.lab.kube.faults import Ailment
+from app.lab.kube.journal import Journal
 from app.lab.kube.kinds import CRDS, EVENTS, NAMESPACES, Kind, Kinds, shipped
 from app.lab.kube.objects import Objects, Write
 from app.lab.kube.store import Object, Store
@@ -41,7 +43,7 @@ _LOOK = 0.1  # Seconds between looks whether a client that gets no answer has go
 class ApiServer:
     """The API server of one management cluster."""
 
-    def __init__(self, name: str, token: str, ledger: Ledger) -> None:
+    def __init__(self, name: str, token: str, ledger: Ledger, state: Path | None = None) -> None:
         self.name = name
         self.ailment = Ailment()
         self.tokens = Tokens(token)
@@ -61,7 +63,9 @@ class ApiServer:
         self._ledger = ledger
         self._http = HttpServer(self._handle, as_status)
         self._scheme = "http"
-        self._furnish()
+        self._journal = Journal(state / f"{name}.jsonl", self.store, self.kinds) if state else None
+        if not self.store.count(NAMESPACES):
+            self._furnish()
         self.objects.admission.append(Webhooks(self.clusters))
 
     @property
@@ -84,6 +88,8 @@ class ApiServer:
         for controller in self._controllers:
             controller.stop()
         await self._http.stop()
+        if self._journal:
+            self._journal.close()
 
     def cut(self) -> None:
         """Cut every connection now."""

@@ -90,6 +90,14 @@ class Store:
     def count(self, kind: Kind) -> int:
         return len(self._shelf(kind).records)
 
+    def restore(self, kind: Kind, key: Key, content: Object) -> None:
+        """Take up an object that an earlier store left behind; nothing happens by that."""
+        self.version = max(self.version, int(content["metadata"]["resourceVersion"]))
+        raw = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+        labels = content["metadata"].get("labels") or {}
+        self._shelf(kind).records[key] = Record(key, int(content["metadata"]["resourceVersion"]), raw, labels)
+        self._first = self.version
+
     def put(self, kind: Kind, key: Key, content: Object) -> Record:
         """Write an object; its ``resourceVersion`` is set here."""
         record, shelf = self._record(key, content), self._shelf(kind)

@@ -120,10 +120,11 @@ class Machines(Controller):
             self._stages.forget(vmi["metadata"]["uid"])
             self.release(kind, vmi, INSTANCE_FINALIZER)
             return None
+        status = status_of(vmi)
         held = stage.number >= 1 and (behaviour.never or behaviour.fail)
-        if stage.number >= len(_PHASES) or held:
+        if held or status.get("phase") in (_PHASES[-1], *FINAL):
             return None
-        status = status_of(vmi) | {"phase": _PHASES[stage.number]}
+        status |= {"phase": _PHASES[stage.number]}
         if status["phase"] == "Running":
             status |= {"nodeName": "lab-node", "interfaces": [{"ipAddress": "192.0.2.10"}]}
             set_condition(status.setdefault("conditions", []), "Ready", "True", "Ready")
