@@ -3,8 +3,8 @@
 from app.lab.kube.clusters import Clusters
 from app.lab.kube.errors import Refused, denied
 from app.lab.kube.kinds import Kind
-from app.lab.kube.objects import Write
 from app.lab.kube.store import Object
+from app.lab.kube.writes import Write
 
 _CLUSTERS = "validation.clusterdeployment.k0rdent.mirantis.com"
 _MACHINES = "virtualmachine-validator.kubevirt.io"

@@ -5,20 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from app.lab.http import Request, Response
 from app.lab.http import Stream as Streamed
-from app.lab.kube import patches, tables
+from app.lab.kube import asked, patches, tables
 from app.lab.kube.errors import bad_request, no_such_path, not_allowed, unsupported
 from app.lab.kube.faults import Ailment
 from app.lab.kube.kinds import ACCESS_REVIEWS, TOKEN_REVIEWS, Kind, Kinds
 from app.lab.kube.lists import Lists
-from app.lab.kube.objects import Deletion, Objects, Write
+from app.lab.kube.objects import Objects
 from app.lab.kube.selectors import selector
 from app.lab.kube.store import Key, Object
 from app.lab.kube.tokens import Tokens, User, access_review
 from app.lab.kube.watches import Stream, Watch, line
+from app.lab.kube.writes import Write
 
 _APPLY = "application/apply-patch+yaml"
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
@@ -99,10 +98,10 @@ class Api:
             "delete": self._delete,
             "deletecollection": self._delete_all,
         }
-        return verbs[verb](at, request, _write(request, user, at.subresource))
+        return verbs[verb](at, request, asked.write(request, user, at.subresource))
 
     def _review(self, kind: Kind, request: Request, user: User) -> Response:
-        body = _body(request)
+        body = asked.whole(asked.body(request))
         made = self._tokens.review(body) if kind.id == TOKEN_REVIEWS.id else access_review(body, user)
         return Response(status=201, body=made)
 
@@ -110,8 +109,8 @@ class Api:
         return _one(at.kind, self._objects.get(at.kind, at.key), request)
 
     def _list(self, at: Target, request: Request, write: Write) -> Response:
-        chosen = selector(at.kind, *_selectors(request))
-        limit, token = _number(request, "limit") or 0, request.query.get("continue", "")
+        chosen = selector(at.kind, *asked.selectors(request))
+        limit, token = asked.number(request, "limit") or 0, request.query.get("continue", "")
         faults = self._ailment.current
         if token and faults.gone and faults.concern("list", at.kind.plural) and self._ailment.bites("gone"):
             self.lists.forget()
@@ -121,14 +120,14 @@ class Api:
         metadata |= {"remainingItemCount": page.remaining} if page.remaining else {}
         if tables.wanted(request.headers.get("accept", "")):
             objects = [record.object() for record in page.records]
-            return Response(body=tables.table(at.kind, objects, metadata, _include(request)))
+            return Response(body=tables.table(at.kind, objects, metadata, asked.include(request)))
         head = {"kind": f"{at.kind.kind}List", "apiVersion": at.kind.api_version, "metadata": metadata}
         items = b",".join(record.raw for record in page.records)
         raw = b'%b,"items":[%b]}' % (json.dumps(head).encode()[:-1], items)
         return Response(body=raw, headers={"Content-Type": "application/json"})
 
     def _watch(self, at: Target, request: Request, write: Write) -> Streamed:
-        labels, fields = _selectors(request)
+        labels, fields = asked.selectors(request)
         if at.name:
             fields = f"metadata.name={at.name}"
         version = request.query.get("resourceVersion", "")
@@ -140,8 +139,8 @@ class Api:
             namespace=at.namespace,
             chosen=selector(at.kind, labels, fields),
             version=None if version in ("", "0") or initial else int(version),
-            bookmarks=self.bookmark_seconds if _flag(request, "allowWatchBookmarks") else None,
-            seconds=_number(request, "timeoutSeconds"),
+            bookmarks=self.bookmark_seconds if asked.flag(request, "allowWatchBookmarks") else None,
+            seconds=asked.number(request, "timeoutSeconds"),
             initial_end=initial,
         )
         encode = _row_line(at.kind, request) if tables.wanted(request.headers.get("accept", "")) else line
@@ -149,29 +148,28 @@ class Api:
         return Streamed(pieces=stream.pieces(), headers={"Content-Type": "application/json"})
 
     def _create(self, at: Target, request: Request, write: Write) -> Response:
-        made = self._objects.create(at.kind, at.namespace or "", _body(request), write)
+        made = self._objects.create(at.kind, at.namespace or "", asked.whole(asked.body(request)), write)
         return _one(at.kind, made, request, 201, write)
 
     def _update(self, at: Target, request: Request, write: Write) -> Response:
-        return _one(
-            at.kind, self._objects.replace(at.kind, at.key, _body(request), write), request, 200, write
-        )
+        body = asked.whole(asked.body(request))
+        return _one(at.kind, self._objects.replace(at.kind, at.key, body, write), request, 200, write)
 
     def _patch(self, at: Target, request: Request, write: Write) -> Response:
-        how, body = _media_type(request), _body(request)
+        how, body = asked.media_type(request), asked.body(request)
         if how == _APPLY:
             if not request.query.get("fieldManager"):
                 raise bad_request("fieldManager: Required value: is required for apply patch")
-            found, new = self._objects.apply(at.kind, at.key, body, write)
+            found, new = self._objects.apply(at.kind, at.key, asked.whole(body), write)
             return _one(at.kind, found, request, 201 if new else 200, write)
         patch = _PATCHES.get(how)
         if patch is None or (patch is patches.strategic and at.kind.custom):
             raise unsupported(", ".join([*_PATCHES, _APPLY]))
-        found = self._objects.patch(at.kind, at.key, lambda before: _object(patch(before, body)), write)
+        found = self._objects.patch(at.kind, at.key, lambda before: asked.whole(patch(before, body)), write)
         return _one(at.kind, found, request, 200, write)
 
     def _delete(self, at: Target, request: Request, write: Write) -> Response:
-        found, gone = self._objects.delete(at.kind, at.key, _deletion(request), write)
+        found, gone = self._objects.delete(at.kind, at.key, asked.deletion(request), write)
         if not gone:
             return _one(at.kind, found, request)
         details = {
@@ -190,9 +188,9 @@ class Api:
         return Response(body=status)
 
     def _delete_all(self, at: Target, request: Request, write: Write) -> Response:
-        chosen, asked = selector(at.kind, *_selectors(request)), _deletion(request)
+        chosen, how = selector(at.kind, *asked.selectors(request)), asked.deletion(request)
         records = [one for one in self._objects.store.records(at.kind, at.namespace) if chosen.takes(one)]
-        left = [self._objects.delete(at.kind, record.key, asked, write)[0] for record in records]
+        left = [self._objects.delete(at.kind, record.key, how, write)[0] for record in records]
         head = {"kind": f"{at.kind.kind}List", "apiVersion": at.kind.api_version}
         return Response(
             body=head | {"metadata": {"resourceVersion": str(self._objects.store.version)}, "items": left}
@@ -201,7 +199,7 @@ class Api:
 
 def verb_of(request: Request, at: Target) -> str:
     """The verb as rules and discovery name it."""
-    if request.method == "GET" and (_flag(request, "watch") and not at.subresource):
+    if request.method == "GET" and (asked.flag(request, "watch") and not at.subresource):
         return "watch"
     one = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
     many = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -218,83 +216,13 @@ def _one(
     )
     if tables.wanted(request.headers.get("accept", "")):
         metadata = {"resourceVersion": content["metadata"]["resourceVersion"]}
-        content = tables.table(kind, [content], metadata, _include(request))
+        content = tables.table(kind, [content], metadata, asked.include(request))
     return Response(status=status, body=content, headers=headers)
 
 
 def _row_line(kind: Kind, request: Request) -> Callable[[str, bytes], bytes]:
     def encode(type_: str, raw: bytes) -> bytes:
-        row = tables.table(kind, [json.loads(raw)], {}, _include(request))
+        row = tables.table(kind, [json.loads(raw)], {}, asked.include(request))
         return line(type_, json.dumps(row).encode())
 
     return encode
-
-
-def _write(request: Request, user: User, subresource: str) -> Write:
-    query = request.query
-    agent = request.headers.get("user-agent", "unknown").partition("/")[0]
-    return Write(
-        user=user.name,
-        manager=query.get("fieldManager") or agent,
-        dry_run=_dry_run(request),
-        force=_flag(request, "force"),
-        validation=query.get("fieldValidation") or "Warn",
-        subresource=subresource,
-    )
-
-
-def _dry_run(request: Request) -> bool:
-    asked = request.query.get("dryRun")
-    if asked not in (None, "", "All"):
-        raise bad_request(f'dryRun: Unsupported value: "{asked}": supported values: "All"')
-    return asked == "All"
-
-
-def _deletion(request: Request) -> Deletion:
-    body = _body(request) if request.body else {}
-    conditions = body.get("preconditions") or {}
-    policy = body.get("propagationPolicy") or request.query.get("propagationPolicy") or "Background"
-    return Deletion(uid=conditions.get("uid"), version=conditions.get("resourceVersion"), policy=policy)
-
-
-def _body(request: Request) -> Any:
-    kind = _media_type(request)
-    if "protobuf" in kind or "cbor" in kind:
-        raise unsupported("application/json, application/yaml")
-    try:
-        return (
-            yaml.safe_load(request.body)
-            if "yaml" in kind and request.body[:1] != b"{"
-            else json.loads(request.body)
-        )
-    except (ValueError, yaml.YAMLError) as error:
-        raise bad_request(f"the body of the request cannot be read: {error}") from error
-
-
-def _object(content: Any) -> Object:
-    if not isinstance(content, dict):
-        raise bad_request("the patch leaves no object")
-    return content
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "application/json").partition(";")[0].strip()
-
-
-def _selectors(request: Request) -> tuple[str, str]:
-    return request.query.get("labelSelector", ""), request.query.get("fieldSelector", "")
-
-
-def _flag(request: Request, name: str) -> bool:
-    return request.query.get(name, "").lower() in ("true", "1")
-
-
-def _include(request: Request) -> str:
-    return request.query.get("includeObject") or "Metadata"
-
-
-def _number(request: Request, name: str) -> float | None:
-    text = request.query.get(name, "")
-    if text and not text.isdecimal():
-        raise bad_request(f"{name}: Invalid value: {text!r}")
-    return float(text) if text else None

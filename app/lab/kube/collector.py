@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from app.lab.kube.controller import Controller
 from app.lab.kube.kinds import NAMESPACES, Kind
-from app.lab.kube.objects import Deletion, Write
 from app.lab.kube.store import ADDED, DELETED, Event, Key, Object
+from app.lab.kube.writes import Deletion, Write
 
 _WRITE = Write(
     user="system:serviceaccount:kube-system:generic-garbage-collector", manager="garbage-collector"

@@ -31,9 +31,9 @@ from app.lab.kube.controller import Controller
 from app.lab.kube.errors import Refused
 from app.lab.kube.faults import Faults
 from app.lab.kube.load import Load
-from app.lab.kube.objects import Write
 from app.lab.kube.server import ApiServer
 from app.lab.kube.tokens import User
+from app.lab.kube.writes import Write
 from app.lab.ledger import Ledger, as_json
 
 _WRITE = Write(user="system:control", manager="control", validation="Ignore")

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 from app.lab.kube.behaviour import Behaviour, Behaviours
 from app.lab.kube.errors import Refused
 from app.lab.kube.kinds import EVENTS, Kind, Kinds
-from app.lab.kube.objects import Deletion, Objects, Write, now
+from app.lab.kube.objects import Objects, now
 from app.lab.kube.store import Event, Key, Object, copied
+from app.lab.kube.writes import Deletion, Write
 
 _RETRY = 0.2  # Seconds after a write that did not succeed.
 _BUDGET = 0.005  # Seconds of work at a time.

@@ -8,9 +8,9 @@ import uuid
 from app.lab.kube import catalogue
 from app.lab.kube.conditions import set_condition
 from app.lab.kube.kinds import Kind
-from app.lab.kube.objects import Write
 from app.lab.kube.server import ApiServer
 from app.lab.kube.store import Key, Object
+from app.lab.kube.writes import Write
 
 _TICK = 0.05  # Seconds between bursts of events.
 

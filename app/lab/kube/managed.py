@@ -114,17 +114,27 @@ def _taken(
 
 
 def _conflict(kind: Kind, name: str, taken: list[tuple[Manager, Path]]) -> Exception:
-    told = [
-        (f'conflict with "{who.name}"{_how(who)} using {kind.api_version}', dotted(path))
-        for who, path in taken
+    told = [(_shown(who, kind), dotted(path)) for who, path in taken]
+    causes = [
+        {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": field}
+        for who, field in told
     ]
-    causes = [{"reason": "FieldManagerConflict", "message": who, "field": field} for who, field in told]
-    first, many = "; ".join(f"{who}: {field}" for who, field in told), "s" if len(told) > 1 else ""
-    return conflict(kind, name, f"Apply failed with {len(told)} conflict{many}: {first}", causes)
+    if len(told) == 1:
+        return conflict(
+            kind, name, f"Apply failed with 1 conflict: conflict with {told[0][0]}: {told[0][1]}", causes
+        )
+    fields: dict[str, list[str]] = {}
+    for who, field in told:
+        fields.setdefault(who, []).append(f"\n- {field}")
+    all_of_them = "\n".join(f"conflicts with {who}:{''.join(lines)}" for who, lines in fields.items())
+    return conflict(kind, name, f"Apply failed with {len(told)} conflicts: {all_of_them}", causes)
 
 
-def _how(who: Manager) -> str:
-    return f' with subresource "{who.subresource}"' if who.subresource else ""
+def _shown(who: Manager, kind: Kind) -> str:
+    """A manager as messages name it."""
+    subresource = f' with subresource "{who.subresource}"' if who.subresource else ""
+    version = f" using {kind.api_version}" if who.operation == UPDATE else ""
+    return f'"{who.name}"{subresource}{version}'
 
 
 def _merge(live: Any, config: Any, schema: Schema) -> Any:

@@ -1,16 +1,13 @@
 """Writing objects: what create, replace, patch, apply and delete mean, whoever asks."""
 
-import base64
 import datetime
 import re
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from app.lab.kube import schemas
+from app.lab.kube import rules
 from app.lab.kube.errors import (
-    Refused,
     already_exists,
     bad_request,
     conflict,
@@ -22,6 +19,7 @@ from app.lab.kube.errors import (
 from app.lab.kube.kinds import NAMESPACES, SECRETS, Kind
 from app.lab.kube.managed import APPLY, UPDATE, Manager, Owners, applied, stamp, updated
 from app.lab.kube.store import Key, Object, Store, copied
+from app.lab.kube.writes import Deletion, Write
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -36,28 +34,6 @@ _IDENTITY = (
     "generation",
 )
 _OURS = (*_IDENTITY[2:], "managedFields", "selfLink")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Write:
-    """Who writes and how."""
-
-    user: str
-    manager: str
-    dry_run: bool = False
-    force: bool = False
-    validation: str = "Warn"  # Strict refuses unknown fields, Warn tells them, Ignore drops them silently.
-    subresource: str = ""
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deletion:
-    """What a client asks about a deletion."""
-
-    uid: str | None = None
-    version: str | None = None
-    policy: str = "Background"
 
 
 # What a webhook has to say about a write: it may change the new object or raise `Refused`.
@@ -151,7 +127,7 @@ class Objects:
         content = self.get(kind, key)
         metadata = content["metadata"]
         if deletion.uid not in (None, metadata["uid"]):
-            raise _other_uid(kind, key, deletion.uid, metadata["uid"])
+            raise rules.other_uid(kind, key, deletion.uid, metadata["uid"])
         if deletion.version not in (None, metadata["resourceVersion"]):
             raise stale(kind, key[1])
         finalizers = metadata.get("finalizers", [])
@@ -209,7 +185,7 @@ class Objects:
         if new.get("resourceVersion") not in (None, "", old["resourceVersion"]):
             raise stale(kind, key[1])
         if new.get("uid") not in (None, old["uid"]):
-            raise _other_uid(kind, key, new["uid"], old["uid"])
+            raise rules.other_uid(kind, key, new["uid"], old["uid"])
         if new.get("name", key[1]) != key[1] or new.get("namespace", key[0]) != key[0]:
             raise bad_request("the name of the object does not match the name on the URL")
         if write.subresource == "status":
@@ -221,7 +197,7 @@ class Objects:
                 content.pop("status", None)
                 content |= {"status": before["status"]} if "status" in before else {}
             content["metadata"] = new | {name: old[name] for name in _IDENTITY if name in old}
-            _no_new_finalizers(kind, key, old, content["metadata"])
+            rules.no_new_finalizers(kind, key, old, content["metadata"])
         return self._write(kind, key, before, content, write, held)
 
     def _write(
@@ -235,12 +211,12 @@ class Objects:
     ) -> Object:
         content = content | {"apiVersion": kind.api_version, "kind": kind.kind}
         metadata = content["metadata"]
-        _judge(kind, key, before, content, write)
+        rules.judge(kind, key, before, content, write)
         if kind.id == SECRETS.id:
-            _settle_secret(content)
+            rules.settle_secret(content)
         for admit in self.admission:
             admit(kind, before, content, write)
-        if before and kind.custom and _wish(content) != _wish(before):
+        if before and kind.custom and rules.wish(content) != rules.wish(before):
             metadata["generation"] += 1
         if held is None:
             held = updated(kind, before, content, Manager(write.manager, UPDATE, write.subresource))
@@ -265,45 +241,3 @@ class Objects:
         if not write.dry_run:
             self.store.remove(kind, key, content)
             self.note("gone", kind, content, write)
-
-
-def _judge(kind: Kind, key: Key, before: Object | None, content: Object, write: Write) -> None:
-    """Prune, default and validate by the kind's schema; raises `Refused` (400, 422)."""
-    if kind.schema is None:
-        return
-    unknown = [f'unknown field "{path}"' for path in schemas.pruned(content, kind.schema)]
-    if unknown and write.validation == "Strict":
-        raise bad_request(f"strict decoding error: {', '.join(unknown)}")
-    if write.validation == "Warn":
-        write.warnings.extend(unknown)
-    schemas.defaulted(content, kind.schema)
-    causes = list(schemas.broken(content, kind.schema))
-    if before and not causes:
-        causes = list(schemas.frozen(before, content, kind.schema))
-    if causes:
-        raise invalid(kind, key[1], causes)
-
-
-def _settle_secret(content: Object) -> None:
-    """What was given as plain text becomes data, and is never shown as text again."""
-    plain = content.pop("stringData", None) or {}
-    encoded = {name: base64.b64encode(str(text).encode()).decode() for name, text in plain.items()}
-    content["data"] = (content.get("data") or {}) | encoded
-    content.setdefault("type", "Opaque")
-
-
-def _wish(content: Object) -> Object:
-    """Everything but metadata and status: a change there makes a new generation."""
-    return {name: value for name, value in content.items() if name not in ("metadata", "status")}
-
-
-def _other_uid(kind: Kind, key: Key, wanted: str | None, found: str) -> Refused:
-    why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
-    return conflict(kind, key[1], why)
-
-
-def _no_new_finalizers(kind: Kind, key: Key, old: Object, new: Object) -> None:
-    added = [one for one in new.get("finalizers") or () if one not in old.get("finalizers", ())]
-    if added and old.get("deletionTimestamp"):
-        why = f"Forbidden: no new finalizers can be added if the object is being deleted, found {added}"
-        raise invalid(kind, key[1], [("metadata.finalizers", why)])

@@ -27,11 +27,12 @@ from app.lab.kube.errors import (
 from app.lab.kube.faults import Ailment
 from app.lab.kube.journal import Journal
 from app.lab.kube.kinds import CRDS, EVENTS, NAMESPACES, Kind, Kinds, shipped
-from app.lab.kube.objects import Objects, Write
+from app.lab.kube.objects import Objects
 from app.lab.kube.store import Object, Store
 from app.lab.kube.subresources import Subresources
 from app.lab.kube.tokens import ANONYMOUS, Tokens, User
 from app.lab.kube.vms import Machines
+from app.lab.kube.writes import Write
 from app.lab.ledger import Ledger, Origin
 
 _ITSELF = Write(user="system:apiserver", manager="apiserver")

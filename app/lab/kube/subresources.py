@@ -8,10 +8,10 @@ from app.lab.kube.conditions import is_true, set_condition
 from app.lab.kube.controller import status_of
 from app.lab.kube.errors import Refused, bad_request, conflict, no_such_path, not_allowed, not_found
 from app.lab.kube.kinds import Kind
-from app.lab.kube.objects import Write
 from app.lab.kube.store import Key, Object
 from app.lab.kube.tokens import User
 from app.lab.kube.vms import FINAL, Machines, strategy
+from app.lab.kube.writes import Write
 
 _PREFIX = "/apis/subresources.kubevirt.io/v1/namespaces/"
 _NOT_RUNNING = "VM is not running"

@@ -18,7 +18,7 @@ import pytest
 from kubernetes import client
 
 from app.lab.kube import Kube
-from tests.integration.kube_double.widgets import Widgets, defined, undefined
+from tests.integration.kube_double.widgets import Widgets, defined
 from tests.kube import Management, kube, management
 from tests.servers import absent, until
 
@@ -56,7 +56,6 @@ def widgets(api: client.ApiClient, namespace: str) -> Iterator[Widgets]:
     until(made.served, why="the new kind is served")
     yield made
     made.delete_all()
-    undefined(api)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_what_enters_a_selection_is_added_and_what_leaves_it_deleted(widgets: Wi
 def test_bookmarks_come_only_when_asked_for(widgets: Widgets) -> None:
     version = widgets.create("w")["metadata"]["resourceVersion"]
     assert list(widgets.watch(resource_version=version)) == []
-    marks = list(widgets.watch(resource_version=version, allow_watch_bookmarks=True))
+    marks = list(widgets.watch(3, resource_version=version, allow_watch_bookmarks=True))
     assert marks and {type_ for type_, _ in marks} == {"BOOKMARK"}
     assert int(marks[-1][1]["metadata"]["resourceVersion"]) >= int(version)
 

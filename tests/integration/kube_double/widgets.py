@@ -65,14 +65,13 @@ Object = dict[str, Any]
 
 
 def defined(api: client.ApiClient) -> None:
-    """Make the kind known."""
+    """Make the kind known, unless it is already."""
     definitions: Any = client.ApiextensionsV1Api(api)
-    definitions.create_custom_resource_definition(_DEFINITION)
-
-
-def undefined(api: client.ApiClient) -> None:
-    """Forget it."""
-    client.ApiextensionsV1Api(api).delete_custom_resource_definition(_NAME)
+    try:
+        definitions.create_custom_resource_definition(_DEFINITION)
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
 
 
 def refused(code: int, reason: str, call: Callable[[], Any]) -> str:
