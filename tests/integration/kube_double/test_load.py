@@ -1,19 +1,37 @@
 """A large site: a thousand clusters and ten thousand machines, and two hundred events a second."""
 
-import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from kubernetes import client, watch
 
 from app.lab.kube import Kube
 from tests.integration.kube_double.places import MACHINES
+from tests.kube import Management
 
 CLUSTERS, VMS, RATE = 1_000, 10_000, 200
 MOST_MB = 300
+
+# A process of its own: what it holds is the client and the list, and nothing of the tests before it. VmHWM is
+# its peak; ru_maxrss would begin with that of the process it was started from.
+LISTING = """
+import re, sys
+from pathlib import Path
+from kubernetes import client, config
+
+config.load_kube_config(sys.argv[1])
+objects, names, token = client.CustomObjectsApi(), set(), None
+while token != "":
+    page = objects.list_namespaced_custom_object(*sys.argv[2:], limit=500, _continue=token)
+    names |= {one["metadata"]["name"] for one in page["items"]}
+    token = page["metadata"].get("continue") or ""
+print(len(names), re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
 
 
 @pytest.fixture
@@ -22,17 +40,13 @@ def large(control: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("large")
-def test_all_are_listed_in_pages_in_less_than_ten_seconds(api: client.ApiClient) -> None:
-    objects: Any = client.CustomObjectsApi(api)
-    token, names, began = None, set(), time.monotonic()
-    while True:
-        page = objects.list_namespaced_custom_object(*MACHINES, limit=500, _continue=token)
-        names |= {one["metadata"]["name"] for one in page["items"]}
-        token = page["metadata"].get("continue")
-        if not token:
-            break
-    assert len(names) == VMS and time.monotonic() - began < 10
-    assert psutil.Process(os.getpid()).memory_info().rss < MOST_MB * 2**20
+def test_all_are_listed_in_pages_in_less_than_ten_seconds(management: Management, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LISTING, str(management.write(tmp_path)), *MACHINES]
+    began = time.monotonic()
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    listed, peak_kb = map(int, told.split())
+    assert listed == VMS and time.monotonic() - began < 10
+    assert peak_kb < MOST_MB * 1024
 
 
 @pytest.mark.usefixtures("large")
