@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+LONGEST_PAUSE_MS = 24 * 3_600_000  # Whatever somebody else asks for.
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
 
@@ -31,3 +33,18 @@ def parse_time(text: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
+
+
+def retry_after_ms(text: str | None, now: datetime) -> int | None:
+    """A Retry-After header (RFC 9110: seconds, or a date) as milliseconds from now, 0 to 24 h."""
+    text = (text or "").strip()
+    if text.isascii() and text.isdigit():
+        # More digits than these are over the cap in any case.
+        return min(int(text[:12]) * 1000, LONGEST_PAUSE_MS)
+    try:
+        moment = parsedate_to_datetime(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        pause = (moment - now).total_seconds()
+    except (ValueError, OverflowError):
+        return None
+    return round(min(max(pause * 1000, 0), LONGEST_PAUSE_MS))

@@ -165,16 +165,23 @@ class StepError(WindlassError):
     """A step did not reach its goal.
 
     ``retryable`` tells whether another attempt may help; ``nothing_happened`` is true only when it is
-    certain that the step had no effect, so that neither observation nor undo is needed.
+    certain that the step had no effect, so that neither observation nor undo is needed. No other attempt
+    begins before ``retry_after_ms``, which whoever was asked wants to be left alone for.
     """
 
     retryable: bool = True
     nothing_happened: bool = False
 
     def __init__(
-        self, message: str | None = None, *, nothing_happened: bool | None = None, **details: Any
+        self,
+        message: str | None = None,
+        *,
+        nothing_happened: bool | None = None,
+        retry_after_ms: int = 0,
+        **details: Any,
     ) -> None:
         super().__init__(message, **details)
+        self.retry_after_ms = retry_after_ms
         if nothing_happened is not None:
             self.nothing_happened = nothing_happened
 

@@ -8,6 +8,7 @@ from typing import Any
 from app.domain.clock import duration_ms
 
 Random = Callable[[], float]
+LONGEST_ASKED_MS = 300_000  # However long somebody else wants to be left alone.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,18 @@ class Backoff:
         """Longest wait after this failed attempt, counted from 1."""
         return round(min(self.cap_ms, self.first_ms * self.factor ** min(attempt - 1, 60)))
 
-    def wait_ms(self, attempt: int, elapsed_ms: int = 0, rand: Random = random.random) -> int | None:
-        """The wait after this failed attempt, or None when the policy is exhausted."""
+    def wait_ms(
+        self, attempt: int, elapsed_ms: int = 0, rand: Random = random.random, *, asked_ms: int = 0
+    ) -> int | None:
+        """The wait after this failed attempt, or None when the policy is exhausted.
+
+        ``asked_ms`` is how long the other side wants to be left alone: the own wait follows, so that not all
+        come back at the same moment.
+        """
         if self.limit and attempt >= self.limit:
             return None
         bound = self.bound_ms(attempt)
-        wait = round(bound * rand()) if self.jitter else bound
+        wait = min(asked_ms, LONGEST_ASKED_MS) + (round(bound * rand()) if self.jitter else bound)
         if self.deadline_ms is not None and elapsed_ms + wait > self.deadline_ms:
             return None
         return wait

@@ -223,7 +223,8 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
     unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
     wait = None
     if error.retryable and not final and j.status != Run.CANCELLING:
-        wait = policy.wait_ms(step["tries"], j.now - step["first_started_at"])
+        elapsed = j.now - step["first_started_at"]
+        wait = policy.wait_ms(step["tries"], elapsed, asked_ms=error.retry_after_ms)
     if wait is not None:
         _retry_later(j, step, facts, wait, unsure)
         return

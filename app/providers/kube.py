@@ -9,12 +9,14 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
 
+from app.domain.clock import retry_after_ms
 from app.domain.errors import (
     KubeAuthFailed,
     KubeConflict,
@@ -168,7 +170,10 @@ def _answered(status: int, body: bytes, after: str | None, attempt: str) -> Obje
         return content
     said = str(content.get("message") or content.get("reason") or f"status {status}")
     told = {"status": status, **({"retryAfter": after} if after else {})}
-    raise _refusal(status, said)(f"{attempt}: {said}", **told, nothing_happened=status < 500)
+    pause = retry_after_ms(after, datetime.now(UTC)) or 0
+    raise _refusal(status, said)(
+        f"{attempt}: {said}", **told, nothing_happened=status < 500, retry_after_ms=pause
+    )
 
 
 def _refusal(status: int, said: str) -> type[KubeError]:

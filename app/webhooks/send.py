@@ -11,14 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from app.domain.clock import retry_after_ms
 from app.domain.errors import ValidationFailed
 from app.webhooks.connection import Deadline, connected
 from app.webhooks.guard import Allow, Pinned, Resolver, judge, resolve, within
 
-LONGEST_PAUSE_MS = 24 * 3_600_000
 STANDING_HEADERS = {
     "content-type": "application/json",
     "user-agent": "Windlass-Webhooks/1",
@@ -96,21 +95,6 @@ def post(
     except (OSError, http.client.HTTPException) as error:
         return Attempt(latency_ms=_since(began), error=_in_words(error), verdict="retry")
     return _attempt(response, answer, _since(began))
-
-
-def retry_after_ms(text: str | None, now: datetime) -> int | None:
-    """A Retry-After header (RFC 9110: seconds, or a date) as milliseconds from now, 0 to 24 h."""
-    text = (text or "").strip()
-    if text.isascii() and text.isdigit():
-        # More digits than these are over the cap in any case.
-        return min(int(text[:12]) * 1000, LONGEST_PAUSE_MS)
-    try:
-        moment = parsedate_to_datetime(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        pause = (moment - now).total_seconds()
-    except (ValueError, OverflowError):
-        return None
-    return round(min(max(pause * 1000, 0), LONGEST_PAUSE_MS))
 
 
 def _ask(

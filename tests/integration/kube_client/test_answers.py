@@ -62,3 +62,4 @@ def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_told() -> None:
     with answering(answer) as client, pytest.raises(KubeUnreachable) as raised:
         client.get("/version")
     assert raised.value.details == {"status": 429, "retryAfter": "7"}
+    assert raised.value.retry_after_ms == 7_000

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.clock import LONGEST_PAUSE_MS, retry_after_ms
 from app.webhooks.guard import Allow
-from app.webhooks.send import LONGEST_PAUSE_MS, Attempt, Limits, deliver, retry_after_ms
+from app.webhooks.send import Attempt, Limits, deliver
 from app.webhooks.signing import new_secret, sign, verify
 from tests.integration.webhooks.receivers import Receiver, Script, dripping, receiver, saying
 

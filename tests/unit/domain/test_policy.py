@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.policy import ANY, COLLECT, Backoff, Join, backoff, n_of_m
+from app.domain.policy import ANY, COLLECT, LONGEST_ASKED_MS, Backoff, Join, backoff, n_of_m
 
 POLICIES = st.builds(
     Backoff,
@@ -53,6 +53,15 @@ def test_without_jitter_the_bound_is_waited(policy: Backoff, attempt: int) -> No
 
 def test_a_policy_without_a_limit_never_gives_up() -> None:
     assert backoff("1s", limit=0).wait_ms(10_000) is not None
+
+
+def test_whoever_asks_to_be_left_alone_is_for_so_long_and_not_for_ever() -> None:
+    policy = backoff("2s", limit=3, deadline="10m")
+
+    assert policy.wait_ms(1, asked_ms=7_000, rand=lambda: 0.5) == 8_000
+    assert policy.wait_ms(1, asked_ms=86_400_000, rand=lambda: 0.0) == LONGEST_ASKED_MS
+    assert policy.wait_ms(3, asked_ms=7_000) is None
+    assert policy.wait_ms(1, 599_000, asked_ms=7_000) is None
 
 
 def test_waits_grow_by_the_factor_up_to_the_cap() -> None:
