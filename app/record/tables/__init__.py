@@ -26,6 +26,7 @@ from app.record.tables.runs import (
 )
 from app.record.tables.servers import bmc_gate, pool, server
 from app.record.tables.service import api_key, api_request, beat, meta
+from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "run",
     "run_tag",
     "server",
+    "source",
     "step",
     "subscription",
     "timer",

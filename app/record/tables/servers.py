@@ -38,6 +38,7 @@ server = table(
     words("health", null=False, server_default="unknown"),
     json("failure_reasons"),
     moment("last_check_at"),
+    moment("polled_at"),  # When its power was last asked for, answered or not.
     json("hardware"),
     json("image"),
     words("reserved_by"),
