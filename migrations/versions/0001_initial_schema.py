@@ -470,6 +470,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
+        sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column(
             "hardware",
             sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
@@ -498,6 +499,27 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'decommissioned'"),
         )
 
+    op.create_table(
+        "source",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("management_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=True),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("listed_at", sa.BigInteger(), nullable=True),
+        sa.Column("seen_at", sa.BigInteger(), nullable=True),
+        sa.Column("objects", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column(
+            "tally",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "management_id", "kind", name=op.f("pk_source")),
+    )
     op.create_table(
         "totals",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -965,6 +987,7 @@ def downgrade() -> None:
     op.drop_table("vm")
     op.drop_table("type_state")
     op.drop_table("totals")
+    op.drop_table("source")
     with op.batch_alter_table("server", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_server_bmc",
