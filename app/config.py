@@ -41,7 +41,8 @@ class Settings:
     api_workers: int = 2  # Processes of the API.
     api_threads: int = 8  # Threads of each API process.
     worker_processes: int = 8  # Pool processes of a worker host for the queues default and webhook.
-    bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc.
+    bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
+    kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.
     lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
     heartbeat_ms: int = 3_000  # How often a running step renews its lease.
     reconcile_ms: int = 1_000  # Pause between two passes of the reconciler.

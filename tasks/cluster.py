@@ -33,7 +33,7 @@ from tasks.step import Again, operation, step
 SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own kubeconfig.
 
 
-@step(retry=PATIENT, timeout="60s", gives="was")
+@step(queue="kube", retry=PATIENT, timeout="60s", gives="was")
 def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, Any]:
     """Check that the action is still allowed, and what a new cluster is made of; show that it has begun."""
     row = begin(ctx, CLUSTER, cluster_id, action)
@@ -59,7 +59,7 @@ def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
     return {"wanted": deployment.wanted_of(row_of(ctx, CLUSTER, cluster_id))}
 
 
-@step(retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"))
 def check_scale(
     ctx: Context, cluster_id: str, workers: int | None = None, controlPlanes: int | None = None
 ) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def check_scale(
     return {"wanted": {**before, "config": config, "nodePools": pools}, "before": before}
 
 
-@step(retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"))
 def check_upgrade_path(
     ctx: Context, cluster_id: str, template: str | None = None, kubernetesVersion: str | None = None
 ) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def check_upgrade_path(
     return {"wanted": {**deployment.wanted_of(row), "template": fits[0]}, "before": deployment.wanted_of(row)}
 
 
-@step(retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
+@step(queue="kube", retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
 def apply_deployment(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Have the deployment; a repeated step finds its own, and nobody else's is touched."""
     row = row_of(ctx, CLUSTER, cluster_id)
@@ -132,7 +132,7 @@ def remove_deployment(ctx: Context, cluster_id: str) -> None:
     keep(ctx, CLUSTER, cluster_id, None)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def patch_config(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Give the deployment its other numbers of nodes."""
     deployment.patch(ctx, cluster_id, wanted)
@@ -144,7 +144,7 @@ def restore_config(ctx: Context, cluster_id: str, before: Wanted) -> None:
     deployment.restore(ctx, cluster_id, before)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def patch_template(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Give the deployment its other template."""
     deployment.patch(ctx, cluster_id, wanted)
@@ -163,7 +163,7 @@ def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
     deployment.restore(ctx, cluster_id, before)
 
 
-@operation(gives="reached", timeout="60m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="60m", every=POLLS, retry=PATIENT)
 def wait_ready(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Wait until the deployment is what was wished for, as its controllers say of this very wish."""
     return since_now(ctx)
@@ -198,7 +198,7 @@ def settle(ctx: Context, cluster_id: str, reached: str) -> None:
     reach(ctx, CLUSTER, cluster_id, reached)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | None = None) -> None:
     """Ask for the end of the deployment; there may be none, or one that is not ours."""
     row = row_of(ctx, CLUSTER, cluster_id)
@@ -220,7 +220,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     keep(ctx, CLUSTER, cluster_id, clusters.find(row["name"]))
 
 
-@operation(timeout="2h", every=POLLS, retry=PATIENT)
+@operation(queue="kube", timeout="2h", every=POLLS, retry=PATIENT)
 def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Wait until the deployment is truly gone, with everything that its finalizers guard."""
     return since_now(ctx)

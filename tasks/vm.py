@@ -28,7 +28,7 @@ from tasks.managed import mark_error as mark
 from tasks.step import Again, operation, step
 
 
-@step(retry=PATIENT, timeout="60s", gives=("was", "instance"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("was", "instance"))
 def validate(ctx: Context, vm_id: str, action: str) -> dict[str, Any]:
     """Check that the action is still allowed and show that it has begun; note which start of it runs."""
     row = begin(ctx, VM, vm_id, action)
@@ -49,7 +49,7 @@ def create_record(ctx: Context, vm_id: str) -> None:
     ctx.log("a machine is to be made", name=row["name"], runStrategy=row["run_strategy"])
 
 
-@step(retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
+@step(queue="kube", retry=backoff("1s", cap="15s", limit=0, deadline="15m"), timeout="60s")
 def create_vm(ctx: Context, vm_id: str) -> None:
     """Have the machine; a repeated step finds its own, and nobody else's is touched."""
     row = row_of(ctx, VM, vm_id)
@@ -85,7 +85,7 @@ def remove_vm(ctx: Context, vm_id: str) -> None:
     keep(ctx, VM, vm_id, None)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def start_vm(ctx: Context, vm_id: str) -> None:
     """Switch a new machine on; one whose run strategy starts it is on its way already."""
     row = row_of(ctx, VM, vm_id)
@@ -94,7 +94,7 @@ def start_vm(ctx: Context, vm_id: str) -> None:
         ctx.machines(row["management_id"]).act(row["name"], "start")
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def call_subresource(
     ctx: Context,
     vm_id: str,
@@ -113,7 +113,7 @@ def call_subresource(
     machines.act(row["name"], action, 0 if force else gracePeriodSeconds)
 
 
-@operation(gives="reached", timeout="15m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="15m", every=POLLS, retry=PATIENT)
 def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
     """Wait until the machine is where it was sent."""
     return since_now(ctx)
@@ -138,7 +138,7 @@ def is_there(
     return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
 
 
-@operation(gives="reached", timeout="30m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="30m", every=POLLS, retry=PATIENT)
 def wait_running(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until a new machine runs; its volumes may have to be filled first."""
     return since_now(ctx)
@@ -163,7 +163,7 @@ def settle(ctx: Context, vm_id: str, reached: str) -> None:
     reach(ctx, VM, vm_id, reached)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
     """Ask the system to go; a machine that does not run, or is not there, needs no asking."""
     row = row_of(ctx, VM, vm_id)
@@ -177,7 +177,7 @@ def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
         ctx.log("it cannot be stopped as it is", why=error.message)
 
 
-@step(retry=PATIENT, timeout="60s")
+@step(queue="kube", retry=PATIENT, timeout="60s")
 def delete_vm(ctx: Context, vm_id: str) -> None:
     """Ask for the end of the machine; there may be none, or one that is not ours."""
     row = row_of(ctx, VM, vm_id)
@@ -190,7 +190,7 @@ def delete_vm(ctx: Context, vm_id: str) -> None:
     keep(ctx, VM, vm_id, machines.find(row["name"]))
 
 
-@operation(timeout="1h", every=POLLS, retry=PATIENT)
+@operation(queue="kube", timeout="1h", every=POLLS, retry=PATIENT)
 def wait_deleted(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until the machine is truly gone."""
     return since_now(ctx)

@@ -22,9 +22,10 @@ ROLES: dict[str, tuple[str, ...]] = {
     "worker": ("app.cli", "worker"),
     "worker-default": ("celery", "default@%h"),
     "worker-bmc": ("celery", "bmc@%h"),
+    "worker-kube": ("celery", "kube@%h"),
     "reconciler": ("app.cli", "reconciler"),
 }
-WORKING = ("worker-default", "worker-bmc", "reconciler")
+WORKING = ("worker-default", "worker-bmc", "worker-kube", "reconciler")
 START_S, STOP_S = 90.0, 60.0
 
 

@@ -8,7 +8,7 @@ from app.cli.context import Caller, Noun, pass_caller
 from app.config import load
 from app.domain.errors import Unavailable
 
-QUEUES = ("default", "bmc", "webhook")  # Those that exist also while nobody has rung yet.
+QUEUES = ("default", "bmc", "kube", "webhook")  # Those that exist also while nobody has rung yet.
 
 
 @click.group(cls=Noun)

@@ -135,7 +135,8 @@ class Site:
         self._spawn()
         until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
         until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
-        children = self._hosts * (self.settings.worker_processes + self.settings.bmc_processes)
+        pools = (self.settings.worker_processes, self.settings.bmc_processes, self.settings.kube_processes)
+        children = self._hosts * sum(pools)
         until(lambda: len(self.processes("child")) >= children, START_S, "the pools are there")
 
     def close(self) -> None:

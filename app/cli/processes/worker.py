@@ -34,6 +34,7 @@ def children(
     classes = {
         "default": (("default", "webhook"), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
+        "kube": (("kube",), settings.kube_processes),
     }
     if queues:
         classes = {queues[0]: (tuple(queues), settings.worker_processes)}
@@ -50,6 +51,7 @@ def children(
             grace_s=settings.soft_shutdown_s,
         )
         for kind, (served, count) in classes.items()
+        if count
     )
     beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
     return (*mains, beside) if reconcile else mains

@@ -127,7 +127,7 @@ def test_workers_that_are_killed_make_no_second_cluster(site: Site, step: str) -
     site.suffers(slow=1.5, verbs=["patch"], resources=["clusterdeployments"])
     cluster_id, name, run_id = site.create()
     site.at(run_id, step)
-    for process in site.stack.pool("worker-default"):
+    for process in site.stack.pool("worker-kube"):
         process.kill()
     site.suffers()
     assert site.ended(run_id).status == "completed"

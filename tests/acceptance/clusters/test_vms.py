@@ -89,7 +89,7 @@ def test_workers_that_are_killed_switch_a_machine_once(site: Site, action: str) 
     vm_id, name = site.running()
     run_id = site.client.vms.act(vm_id, action).run_id
     site.at(run_id, "wait-state")
-    for process in site.stack.pool("worker-default"):
+    for process in site.stack.pool("worker-kube"):
         process.kill()
     assert site.ended(run_id).status == "completed"
     assert site.effects(name, "virtualmachines").count(action) == 1

@@ -79,10 +79,10 @@ def watching(settings: Settings, log: Path) -> Iterator[None]:
 
 
 def has_workers(url: str) -> bool:
-    """Whether Flower knows both workers."""
+    """Whether Flower knows all workers."""
     with suppress(httpx.HTTPError):
         workers = httpx.get(f"{url}/api/workers?refresh=1", timeout=10, trust_env=False)
-        return workers.status_code == 200 and len(workers.json()) == 2
+        return workers.status_code == 200 and len(workers.json()) == 3
     return False
 
 
@@ -92,7 +92,7 @@ def test_it_shows_the_workers_with_their_queues(flower: Shown) -> None:
         name.partition("@")[0]: [queue["name"] for queue in worker["active_queues"]]
         for name, worker in workers.items()
     }
-    assert shown == {"default": ["default", "webhook"], "bmc": ["bmc"]}
+    assert shown == {"default": ["default", "webhook"], "bmc": ["bmc"], "kube": ["kube"]}
 
 
 def test_it_shows_what_ran_under_meaningful_names(flower: Shown) -> None:

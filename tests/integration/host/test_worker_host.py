@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -112,6 +113,11 @@ def test_there_is_nothing_to_drain_without_a_host(settings: Settings) -> None:
 
 def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Settings) -> None:
     names = [child.name for child in worker.children(settings)]
+    assert names == ["worker-default", "worker-bmc", "worker-kube", "reconciler"]
+
+
+def test_a_queue_without_processes_is_left_to_other_hosts(settings: Settings) -> None:
+    names = [child.name for child in worker.children(replace(settings, kube_processes=0))]
     assert names == ["worker-default", "worker-bmc", "reconciler"]
 
 
