@@ -32,6 +32,9 @@ run = table(
     words("request_hash"),
     words("callback_url"),
     words("parent_run_id"),
+    words("parent_step"),  # The call of a code workflow that waits for this run.
+    words("version"),  # Of the code workflow; none for a declared type.
+    json("limits"),  # Of a code workflow: events, milliseconds of work.
     words("retry_of"),
     words("from_step"),
     words("traceparent"),
@@ -181,6 +184,9 @@ hook = table(
     words("token_hash", null=False),
     words("run_id", null=False),
     words("step", null=False),
+    words("name"),  # Of the signal that it sends to a code workflow, and what for.
+    words("action"),
+    json("metadata"),
     words("status", null=False),  # open, executed, expired.
     json("payload"),
     words("payload_hash"),
@@ -191,6 +197,40 @@ hook = table(
     Index("uq_hook_token", "token_hash", unique=True),
     Index("ix_hook_step", "tenant_id", "run_id", "step"),
     key=("id",),
+)
+
+signal = table(
+    "signal",
+    words("id", null=False),
+    words("run_id", null=False),
+    Column("seq", Integer, nullable=False),  # Of the event that tells of it: the order of signals.
+    words("name", null=False),
+    json("payload"),
+    words("idempotency_key"),
+    words("payload_hash"),
+    words("sender"),
+    moment("received_at"),
+    words("consumed_by"),  # Key of the wait that took it.
+    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
+    partial("ix_signal_unread", "tenant_id", "run_id", "name", "seq", where="consumed_by IS NULL"),
+    partial(
+        "uq_signal_idempotency",
+        *("tenant_id", "run_id", "idempotency_key"),
+        where="idempotency_key IS NOT NULL",
+        unique=True,
+    ),
+    key=("id",),
+)
+
+definition = table(  # A code workflow as its workers announce it.
+    "definition",
+    words("name", null=False),
+    words("version", null=False),
+    json("facts"),  # maxEvents, executionTimeoutMs, stepTimeoutMs, secrets, description.
+    words("fingerprint", null=False),  # Of its source text.
+    moment("created_at"),
+    moment("updated_at"),
+    key=("name", "version"),
 )
 
 lock = table(
