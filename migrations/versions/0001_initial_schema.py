@@ -183,6 +183,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "definition",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column(
+            "facts",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "name", "version", name=op.f("pk_definition")),
+    )
+    op.create_table(
         "event",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -323,6 +338,13 @@ def upgrade() -> None:
         sa.Column("request_hash", sa.Text(), nullable=True),
         sa.Column("callback_url", sa.Text(), nullable=True),
         sa.Column("parent_run_id", sa.Text(), nullable=True),
+        sa.Column("parent_step", sa.Text(), nullable=True),
+        sa.Column("version", sa.Text(), nullable=True),
+        sa.Column(
+            "limits",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("retry_of", sa.Text(), nullable=True),
         sa.Column("from_step", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
@@ -597,6 +619,13 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("action", sa.Text(), nullable=True),
+        sa.Column(
+            "metadata",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column(
             "payload",
@@ -634,6 +663,47 @@ def upgrade() -> None:
     with op.batch_alter_table("run_tag", schema=None) as batch_op:
         batch_op.create_index(
             "ix_run_tag_newest", ["tenant_id", "tag", "created_at", "run_id", "type"], unique=False
+        )
+
+    op.create_table(
+        "signal",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "payload",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("payload_hash", sa.Text(), nullable=True),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("received_at", sa.BigInteger(), nullable=True),
+        sa.Column("consumed_by", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "run_id"],
+            ["run.tenant_id", "run.id"],
+            name=op.f("fk_signal_run"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_signal")),
+    )
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_signal_unread",
+            ["tenant_id", "run_id", "name", "seq"],
+            unique=False,
+            postgresql_where=sa.text("consumed_by IS NULL"),
+            sqlite_where=sa.text("consumed_by IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_signal_idempotency",
+            ["tenant_id", "run_id", "idempotency_key"],
+            unique=True,
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
         )
 
     op.create_table(
@@ -967,6 +1037,19 @@ def downgrade() -> None:
         )
 
     op.drop_table("step")
+    with op.batch_alter_table("signal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_signal_idempotency",
+            postgresql_where=sa.text("idempotency_key IS NOT NULL"),
+            sqlite_where=sa.text("idempotency_key IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_signal_unread",
+            postgresql_where=sa.text("consumed_by IS NULL"),
+            sqlite_where=sa.text("consumed_by IS NULL"),
+        )
+
+    op.drop_table("signal")
     with op.batch_alter_table("run_tag", schema=None) as batch_op:
         batch_op.drop_index("ix_run_tag_newest")
 
@@ -1078,6 +1161,7 @@ def downgrade() -> None:
     op.drop_table("lock")
     op.drop_table("intent")
     op.drop_table("event")
+    op.drop_table("definition")
     with op.batch_alter_table("cluster", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_cluster_name",
