@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import KubeConflict
+from app.domain.errors import KubeConflict, KubeUnreachable
 from app.domain.ownership import RESOURCE
 from app.providers.kube import Kube, Object
 from app.providers.vms.manifest import spec_of
@@ -12,6 +12,7 @@ from app.providers.vms.values import Machine, MachineWish
 GROUP, VERSION = "kubevirt.io", "v1"
 MACHINES = f"/apis/{GROUP}/{VERSION}/virtualmachines"  # Of all namespaces, for lists and watches.
 OF_INSTANCE = frozenset({"pause", "unpause"})  # Subresources of the instance; the others are the machine's.
+NOT_NOW = (409, 500)  # It is so already; or an order is under way ("unable to complete request").
 GRACE = {"stop": "gracePeriod", "restart": "gracePeriodSeconds"}
 
 
@@ -37,8 +38,8 @@ class KubeVirt:
         told = {GRACE[action]: grace_s} if grace_s is not None and action in GRACE else {}
         try:
             self._kube.put(f"{self._path(plural, name, 'subresources.' + GROUP)}/{action}", told)
-        except KubeConflict:
-            there = self.find(name)
+        except (KubeConflict, KubeUnreachable) as error:
+            there = self.find(name) if error.details.get("status") in NOT_NOW else None
             if there is None or not there.already(action):
                 raise
 
@@ -73,6 +74,7 @@ def seen(content: Mapping[str, Any]) -> Machine:
         deleting=bool(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         problem=_problem(status.get("conditions") or ()),
+        ordered=tuple(str(one.get("action")) for one in status.get("stateChangeRequests") or ()),
     )
 
 

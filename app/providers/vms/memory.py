@@ -17,6 +17,7 @@ from app.providers.vms.values import Machine, MachineWish
 Fault = Literal[
     "dead",  # No answer to anything.
     "drop",  # The answer to an order is lost; the order is carried out.
+    "asleep",  # No order is carried out.
     "never",  # A machine never starts.
     "broken",  # A machine's volume is not there.
     "stuck",  # A finalizer never goes.
@@ -122,6 +123,8 @@ class MemoryMachines:
         return self._keep(replace(there, status=status, ready=False))
 
     def _move(self, there: Machine) -> None:
+        if "asleep" in self.room.faults:
+            return
         if there.deleting:
             if "stuck" not in self.room.faults:
                 del self.room.there[there.name]

@@ -35,6 +35,7 @@ class Machine:
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
     problem: str = ""  # What a controller says is in the way.
+    ordered: tuple[str, ...] = ()  # Taken and not begun yet: ``Start``, ``Stop``, or one after the other.
 
     @property
     def state(self) -> str | None:
@@ -56,6 +57,8 @@ class Machine:
 
     def already(self, action: str) -> bool:
         """Whether a refused action has been carried out before, or is under way."""
+        if self.ordered and action in ("start", "stop"):
+            return self.ordered[-1].lower() == action
         if action == "start":
             return self.status in RISING or self.run_strategy == "Always"
         if action == "stop":

@@ -18,7 +18,7 @@ class Rig:
     """The machines of one management cluster."""
 
     machines: Machines
-    break_: Callable[[str], None]  # never, broken or stuck, as `app.providers.vms.memory` says.
+    break_: Callable[[str], None]  # asleep, never, broken or stuck, as `app.providers.vms.memory` says.
 
 
 @contextmanager
@@ -40,6 +40,7 @@ def kubevirt() -> Iterator[Rig]:
 
 
 FAULTS = {
+    "asleep": Behaviour(asleep=True),
     "never": Behaviour(never=True),
     "broken": Behaviour(fail="DataVolumeError"),
     "stuck": Behaviour(stuck=True),

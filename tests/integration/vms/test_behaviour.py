@@ -91,6 +91,15 @@ def test_what_is_so_already_counts_as_done(rig: Rig, action: str) -> None:
     assert seen(rig).state == "running"
 
 
+def test_an_order_that_is_under_way_counts_as_given(rig: Rig) -> None:
+    rig.machines.apply(wish())
+    reaches(rig, "stopped")
+    rig.break_("asleep")
+    rig.machines.act("web-1", "start")
+    rig.machines.act("web-1", "start")
+    assert seen(rig).already("start") and not seen(rig).already("stop")
+
+
 def test_a_stopped_machine_is_stopped_and_paused_is_paused(rig: Rig) -> None:
     running(rig)
     rig.machines.act("web-1", "pause")

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Permanent, PlanError
+from tasks import server
 from tasks.step import REGISTRY, call, operation, parameters, result_of, step
 
 
 def test_a_step_is_registered_under_its_module_and_name() -> None:
-    assert REGISTRY["server.boot_from"].spec.title == "boot-from"
+    assert REGISTRY["server.boot_from"] is server.boot_from
+    assert server.boot_from.spec.title == "boot-from"
 
 
 def test_parameters_without_a_default_are_needed() -> None:
