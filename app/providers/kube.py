@@ -31,6 +31,7 @@ from app.domain.ownership import MANAGER
 Object = dict[str, Any]
 CONNECT_S, READ_S = 3.0, 10.0
 PAGE = 500  # Objects of one page of a list.
+CHUNK = 65_536  # Bytes of a stream that are taken at a time.
 APPLY = "application/apply-patch+yaml"  # JSON is YAML.
 
 
@@ -108,6 +109,23 @@ class Kube:
         except HTTPError as error:
             raise _unreachable(error, attempt, self.server) from error
         return _answered(answer.status, body, answer.getheader("Retry-After"), attempt)
+
+    def lines(self, path: str, *, query: Mapping[str, Any], silence_s: float) -> Iterator[bytes]:
+        """The lines of an answer as they come, until it ends; a longer silence is as good as a cut."""
+        attempt = f"GET {path}"
+        url = f"{self._api.configuration.host}{path}?{urlencode(query)}"
+        headers = {**self._api.default_headers, "Accept": "application/json"}
+        try:
+            answer = self._api.call_api("GET", url, headers, None, None, (CONNECT_S, silence_s))
+            if answer.status != 200:
+                _answered(answer.status, answer.read(), answer.getheader("Retry-After"), attempt)
+            with answer.response as response:
+                rest = b""
+                for piece in response.stream(CHUNK):
+                    *whole, rest = (rest + piece).split(b"\n")
+                    yield from whole
+        except HTTPError as error:
+            raise _unreachable(error, attempt, self.server) from error
 
     def close(self) -> None:
         """Give back the connections."""

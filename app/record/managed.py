@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, insert, or_, select, update
 
+from app.domain.observed import older
 from app.record.listing import has_tag
 from app.record.paging import Page, Window, page
 from app.record.session import Tx
@@ -44,8 +45,13 @@ def change_row(tx: Tx, table: Table, id_: str, changes: Mapping[str, Any]) -> No
 
 
 def note_seen(tx: Tx, table: Table, id_: str, *, uid: str, version: str, facts: Mapping[str, Any]) -> None:
-    """Keep what was just seen of its object; nothing that people changed is touched."""
+    """Keep what was just seen of its object, unless a newer version of it was seen already.
+
+    Nothing that people changed is touched.
+    """
     where = (table.c.tenant_id == tx.tenant, table.c.id == id_)
+    if older(version, tx.value(select(table.c.resource_version).where(*where).with_for_update())):
+        return
     seen = {"uid": uid, "resource_version": version, "observed": dict(facts), "observed_at": tx.now}
     tx.execute(update(table).where(*where).values(**seen))
 

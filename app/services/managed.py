@@ -27,12 +27,12 @@ def management_object(row: Row) -> Object:
     }
 
 
-def cluster_object(row: Row, servers: Sequence[str], *, now: int) -> Object:
-    """A cluster: what was asked for, and what was last seen of it."""
+def cluster_object(row: Row, servers: Sequence[str], *, now: int, fresh: Mapping[str, int]) -> Object:
+    """A cluster: what was asked for, and what was last seen; ``fresh`` is until when sources vouch for it."""
     observed: Row = row["observed"] or {}
     built = row["uid"] is not None
     return {
-        **_common(row, now),
+        **_common(row, now, fresh),
         "template": row["template"],
         "credential": row["credential"],
         "config": redact(row["config"]),
@@ -52,12 +52,12 @@ def cluster_object(row: Row, servers: Sequence[str], *, now: int) -> Object:
     }
 
 
-def vm_object(row: Row, *, now: int) -> Object:
-    """A virtual machine: what was asked for, and what was last seen of it."""
+def vm_object(row: Row, *, now: int, fresh: Mapping[str, int]) -> Object:
+    """A virtual machine: what was asked for, and what was last seen of it; see `cluster_object`."""
     observed: Row = row["observed"] or {}
     built = row["uid"] is not None
     return {
-        **_common(row, now),
+        **_common(row, now, fresh),
         "runStrategy": row["run_strategy"],
         **{name: value for name, value in (row["content"] or {}).items() if name != "instanceMetadata"},
         "lifecycle": {"status": observed.get("status"), "statusMessage": observed.get("problem") or None},
@@ -65,8 +65,10 @@ def vm_object(row: Row, *, now: int) -> Object:
     }
 
 
-def _common(row: Row, now: int) -> Object:
+def _common(row: Row, now: int, fresh: Mapping[str, int]) -> Object:
     seen = row["observed_at"]
+    if seen is not None:  # A watch that has heard of nothing new since says that it is still so.
+        seen = max(seen, fresh.get(row["management_id"], 0))
     return {
         "id": row["id"],
         "managementId": row["management_id"],

@@ -1,10 +1,11 @@
 """Clusters as their answers need them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.api.context import world
 from app.domain.errors import NotFound
-from app.record import clusters
+from app.record import clusters, sources
 from app.record.managed import ManagedFilters
 from app.record.paging import Page, Window
 from app.record.session import Tx
@@ -18,7 +19,7 @@ def one(cluster_id: str) -> Row:
 
     def read(tx: Tx) -> Row | None:
         row = clusters.read_cluster(tx, cluster_id)
-        return None if row is None else _shown(tx, row)
+        return None if row is None else _shown(tx, row, sources.fresh(tx, "cluster"))
 
     found = world().db.read(read)
     if found is None:
@@ -28,7 +29,7 @@ def one(cluster_id: str) -> Row:
 
 def shown(row: Row) -> Row:
     """A row as the API shows it."""
-    return world().db.read(lambda tx: _shown(tx, row))
+    return world().db.read(lambda tx: _shown(tx, row, sources.fresh(tx, "cluster")))
 
 
 def page(filters: ManagedFilters, window: Window, template: str | None) -> tuple[Page, list[Row]]:
@@ -36,11 +37,12 @@ def page(filters: ManagedFilters, window: Window, template: str | None) -> tuple
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
         found = clusters.list_clusters(tx, filters, window, template)
-        return found, [_shown(tx, row) for row in found.rows]
+        fresh = sources.fresh(tx, "cluster")
+        return found, [_shown(tx, row, fresh) for row in found.rows]
 
     return world().db.read(read)
 
 
-def _shown(tx: Tx, row: Row) -> Row:
+def _shown(tx: Tx, row: Row, fresh: Mapping[str, int]) -> Row:
     taken = clusters.allocations(tx, row["id"]) if row["node_pools"] else []
-    return cluster_object(row, [one["server_id"] for one in taken], now=tx.now)
+    return cluster_object(row, [one["server_id"] for one in taken], now=tx.now, fresh=fresh)

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.api.context import world
 from app.domain.errors import NotFound
-from app.record import vms
+from app.record import sources, vms
 from app.record.managed import ManagedFilters
 from app.record.paging import Page, Window
 from app.record.session import Tx
@@ -18,7 +18,7 @@ def one(vm_id: str) -> Row:
 
     def read(tx: Tx) -> Row | None:
         row = vms.read_vm(tx, vm_id)
-        return None if row is None else vm_object(row, now=tx.now)
+        return None if row is None else _shown(tx, row)
 
     found = world().db.read(read)
     if found is None:
@@ -28,7 +28,7 @@ def one(vm_id: str) -> Row:
 
 def shown(row: Row) -> Row:
     """A row as the API shows it."""
-    return world().db.read(lambda tx: vm_object(row, now=tx.now))
+    return world().db.read(lambda tx: _shown(tx, row))
 
 
 def page(filters: ManagedFilters, window: Window) -> tuple[Page, list[Row]]:
@@ -36,6 +36,11 @@ def page(filters: ManagedFilters, window: Window) -> tuple[Page, list[Row]]:
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
         found = vms.list_vms(tx, filters, window)
-        return found, [vm_object(row, now=tx.now) for row in found.rows]
+        fresh = sources.fresh(tx, "vm")
+        return found, [vm_object(row, now=tx.now, fresh=fresh) for row in found.rows]
 
     return world().db.read(read)
+
+
+def _shown(tx: Tx, row: Row) -> Row:
+    return vm_object(row, now=tx.now, fresh=sources.fresh(tx, "vm"))
