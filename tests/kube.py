@@ -43,6 +43,27 @@ class Management:
         return path
 
 
+def effects(kube: Kube, name: str, plural: str = "clusterdeployments") -> list[str]:
+    """What really happened to the objects of this name, in order: create, delete, gone, start, stop."""
+    return [
+        line.effect
+        for line in kube.ledger.read()
+        if f"/{plural}." in line.machine and line.machine.endswith(f"/{name}") and line.effect != "update"
+    ]
+
+
+def left(kube: Kube, name: str) -> list[str]:
+    """The objects of any kind whose name begins so."""
+    store = kube.server().store
+    kinds = (kind for kind in kube.server().kinds if kind.plural not in ("events", "leases"))
+    return [
+        f"{kind.plural}/{record.key[1]}"
+        for kind in kinds
+        for record in store.records(kind)
+        if record.key[1].startswith(name)
+    ]
+
+
 @pytest.fixture
 def kube() -> Iterator[Kube]:
     """The lab's API server alone, empty, over HTTPS; its token is ``kube.token``."""

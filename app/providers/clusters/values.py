@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 CHECKS = ("TemplateReady", "CredentialReady", "HelmChartReady")  # What a dry run gets to.
+WORK = ("HelmReleaseReady", "CAPIClusterSummary")  # What tells of the work on a wish, once there is any.
 FAILED = "Failed"  # The reason of a check that somebody has to do something about.
 # What says "no" with these reasons is not mended by waiting.
 HOPELESS = {**dict.fromkeys(CHECKS, (FAILED,)), "HelmReleaseReady": ("InstallFailed", "UpgradeFailed")}
@@ -75,8 +76,13 @@ class Deployment:
 
     @property
     def ready(self) -> bool:
-        """Whether the wish as it stands now is fulfilled."""
-        return not self.deleting and self._holds("Ready")
+        """Whether the wish as it stands now is fulfilled.
+
+        Right after a change k0rdent sums up `Ready` of this wish out of what it knows of the work on the last
+        one; so all that tells of the work has to speak of this wish, too.
+        """
+        work = [one for one in self.conditions if one.type in WORK]
+        return not self.deleting and self._holds("Ready") and all(self._current(one) for one in work)
 
     @property
     def checked(self) -> bool:

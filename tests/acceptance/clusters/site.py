@@ -10,6 +10,7 @@ import httpx
 
 from app.lab import Lab, Machine
 from app.lab.kube import Kube
+from tests.kube import effects, left
 from tests.servers import until
 from tests.stack import Stack
 from windlass import Client, Run
@@ -125,22 +126,11 @@ class Site:
 
     def effects(self, name: str, plural: str = "clusterdeployments") -> list[str]:
         """What really happened to the objects of this name, in order: create, delete, gone."""
-        return [
-            line.effect
-            for line in self.kube.ledger.read()
-            if f"/{plural}." in line.machine and line.machine.endswith(f"/{name}") and line.effect != "update"
-        ]
+        return effects(self.kube, name, plural)
 
     def left(self, name: str) -> list[str]:
         """The objects of any kind whose name begins so."""
-        store = self.kube.server().store
-        kinds = (kind for kind in self.kube.server().kinds if kind.plural not in ("events", "leases"))
-        return [
-            f"{kind.plural}/{record.key[1]}"
-            for kind in kinds
-            for record in store.records(kind)
-            if record.key[1].startswith(name)
-        ]
+        return left(self.kube, name)
 
     def vanishes(self, name: str) -> None:
         """Wait until nothing of this name is left, whoever removes it."""
