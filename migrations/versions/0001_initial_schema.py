@@ -462,6 +462,59 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "schedule",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("workflow_version", sa.Text(), nullable=True),
+        sa.Column("resource_id", sa.Text(), nullable=True),
+        sa.Column(
+            "input",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("on_failure", sa.Text(), nullable=True),
+        sa.Column(
+            "tags",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("cron", sa.Text(), nullable=True),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("every_ms", sa.BigInteger(), nullable=True),
+        sa.Column("anchor_at", sa.BigInteger(), nullable=True),
+        sa.Column("overlap", sa.Text(), nullable=False),
+        sa.Column("catch_up", sa.Text(), nullable=False),
+        sa.Column("catch_up_limit", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("next_due_at", sa.BigInteger(), nullable=True),
+        sa.Column("paused_at", sa.BigInteger(), nullable=True),
+        sa.Column("paused_reason", sa.Text(), nullable=True),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("started", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("missed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "last",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_schedule")),
+    )
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_schedule_due",
+            ["tenant_id", "next_due_at"],
+            unique=False,
+            postgresql_where=sa.text("paused_at IS NULL"),
+            sqlite_where=sa.text("paused_at IS NULL"),
+        )
+        batch_op.create_index("ix_schedule_newest", ["tenant_id", "created_at", "id"], unique=False)
+        batch_op.create_index("uq_schedule_name", ["tenant_id", "name"], unique=True)
+
+    op.create_table(
         "server",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -644,6 +697,41 @@ def upgrade() -> None:
     with op.batch_alter_table("hook", schema=None) as batch_op:
         batch_op.create_index("ix_hook_step", ["tenant_id", "run_id", "step"], unique=False)
         batch_op.create_index("uq_hook_token", ["token_hash"], unique=True)
+
+    op.create_table(
+        "occurrence",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("schedule_id", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("manual", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("times", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column("noted_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "schedule_id"],
+            ["schedule.tenant_id", "schedule.id"],
+            name=op.f("fk_occurrence_schedule"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_occurrence")),
+    )
+    with op.batch_alter_table("occurrence", schema=None) as batch_op:
+        batch_op.create_index("ix_occurrence_closed", ["tenant_id", "closed_at"], unique=False)
+        batch_op.create_index(
+            "ix_occurrence_open",
+            ["tenant_id", "schedule_id", "due_at"],
+            unique=False,
+            postgresql_where=sa.text("closed_at IS NULL"),
+            sqlite_where=sa.text("closed_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_occurrence_due", ["tenant_id", "schedule_id", "due_at", "manual"], unique=True
+        )
 
     op.create_table(
         "run_tag",
@@ -1054,6 +1142,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_run_tag_newest")
 
     op.drop_table("run_tag")
+    with op.batch_alter_table("occurrence", schema=None) as batch_op:
+        batch_op.drop_index("uq_occurrence_due")
+        batch_op.drop_index(
+            "ix_occurrence_open",
+            postgresql_where=sa.text("closed_at IS NULL"),
+            sqlite_where=sa.text("closed_at IS NULL"),
+        )
+        batch_op.drop_index("ix_occurrence_closed")
+
+    op.drop_table("occurrence")
     with op.batch_alter_table("hook", schema=None) as batch_op:
         batch_op.drop_index("uq_hook_token")
         batch_op.drop_index("ix_hook_step")
@@ -1081,6 +1179,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_server_newest")
 
     op.drop_table("server")
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.drop_index("uq_schedule_name")
+        batch_op.drop_index("ix_schedule_newest")
+        batch_op.drop_index(
+            "ix_schedule_due",
+            postgresql_where=sa.text("paused_at IS NULL"),
+            sqlite_where=sa.text("paused_at IS NULL"),
+        )
+
+    op.drop_table("schedule")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_run_live_retry",

@@ -26,6 +26,7 @@ from app.record.tables.runs import (
     totals,
     type_state,
 )
+from app.record.tables.schedules import occurrence, schedule
 from app.record.tables.servers import bmc_gate, pool, server
 from app.record.tables.service import api_key, api_request, beat, meta
 from app.record.tables.sources import source
@@ -54,9 +55,11 @@ __all__ = [
     "management",
     "meta",
     "metadata",
+    "occurrence",
     "pool",
     "run",
     "run_tag",
+    "schedule",
     "server",
     "signal",
     "source",
