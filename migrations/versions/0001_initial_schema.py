@@ -345,6 +345,11 @@ def upgrade() -> None:
             sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
             nullable=True,
         ),
+        sa.Column(
+            "context",
+            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            nullable=True,
+        ),
         sa.Column("retry_of", sa.Text(), nullable=True),
         sa.Column("from_step", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),

@@ -35,6 +35,7 @@ run = table(
     words("parent_step"),  # The call of a code workflow that waits for this run.
     words("version"),  # Of the code workflow; none for a declared type.
     json("limits"),  # Of a code workflow: events, milliseconds of work.
+    json("context"),  # Of a code workflow: what clients keep with the run.
     words("retry_of"),
     words("from_step"),
     words("traceparent"),
