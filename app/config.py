@@ -45,6 +45,7 @@ class Settings:
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.
     lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
     heartbeat_ms: int = 3_000  # How often a running step renews its lease.
+    power_poll_s: int = 300  # How often the power of each server is read; 0 never.
     reconcile_ms: int = 1_000  # Pause between two passes of the reconciler.
     lost_after_ms: int = 2_000  # An expected message that an empty queue does not hold is lost after this.
     lost_cap_ms: int = 30_000  # An expected message is rung again after this, however long its queue is.

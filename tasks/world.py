@@ -47,6 +47,9 @@ class Capabilities(Protocol):
     def machines(self, management_id: str) -> Machines:
         """The virtual machines of a management cluster."""
 
+    def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
+        """A management cluster's row, and a client of its API server."""
+
     @property
     def children(self) -> Children:
         """Child runs."""
@@ -105,6 +108,11 @@ class Reach:
         """The machines of a management cluster, as its KubeVirt offers them."""
         row = self._management(management_id)
         return KubeVirt(Kube(self.access(row)), row["machine_namespace"])
+
+    def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
+        """A management cluster's row, and a client of its API server."""
+        row = self._management(management_id)
+        return row, Kube(self.access(row))
 
     def access(self, row: dict[str, Any]) -> dict[str, Any]:
         """How to get into a management cluster; it is opened here alone."""

@@ -1,10 +1,10 @@
-"""Commands that run parts of Windlass on this machine: up, worker, reconciler, api, flower, lab."""
+"""Commands that run parts of Windlass on this machine: up, worker, projector and so on."""
 
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -67,16 +67,19 @@ def drain(name: str) -> None:
 def reconciler() -> None:
     """Run the reconciler alone, as many as you like."""
     # Here and not above: every other command would pay for the engine and its SQL at start.
-    from app import logs
-    from app.engine.reconcile import Stop, run_forever
+    from app.engine.reconcile import run_forever
     from app.wiring import wire
 
-    stopped = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    settings = load()
-    logs.configure(settings.log_level)
-    run_forever(wire(settings, role="reconciler"), stopped)
+    run_forever(wire(_logging(), role="reconciler"), _stop_signals())
+
+
+@click.command()
+def projector() -> None:
+    """Run a projector, as many as you like: it watches management clusters and tells what changed."""
+    from app.projector.projector import projector as made
+    from app.wiring import wire
+
+    made(wire(_logging(), role="projector")).run_forever(_stop_signals())
 
 
 @click.command()
@@ -101,6 +104,25 @@ def lab(count: int, password: str) -> None:
     """Run the lab: simulated BMCs over real IPMI and Redfish, on loopback."""
     settings = load()
     _become(settings, programs.lab(settings, password, count))
+
+
+def _logging() -> Settings:
+    """The settings, with logs as they want them."""
+    from app import logs
+
+    settings = load()
+    logs.configure(settings.log_level)
+    return settings
+
+
+def _stop_signals() -> Any:
+    """What becomes true when this process is asked to end."""
+    from app.engine.reconcile import Stop
+
+    stopped = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
 
 
 def _become(settings: Settings, argv: tuple[str, ...]) -> NoReturn:

@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("up", "app.cli.host:up", "Start everything on this machine."),
     ("worker", "app.cli.host:worker", "Run a worker host, or drain it."),
     ("reconciler", "app.cli.host:reconciler", "Run the reconciler alone."),
+    ("projector", "app.cli.host:projector", "Watch management clusters."),
     ("api", "app.cli.host:api", "Run the API alone."),
     ("flower", "app.cli.host:flower", "Run Flower alone, read-only."),
     ("lab", "app.cli.host:lab", "Run simulated machines over real IPMI and Redfish."),

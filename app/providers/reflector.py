@@ -67,10 +67,11 @@ class Reflector:
         """What is there, then what happens, without end; raises `KubeError`, and may be called again."""
         while True:
             if self._version is None or time.monotonic() > self._list_at:
-                yield from self._list(kube)
+                yield from self.pages(kube)
             yield from self._watch(kube)
 
-    def _list(self, kube: Kube) -> Iterator[Page]:
+    def pages(self, kube: Kube) -> Iterator[Page]:
+        """What is there, once, as it was at one version."""
         self._version, token = None, ""
         while True:
             more = {"continue": token} if token else {}

@@ -15,11 +15,14 @@ Row = dict[str, Any]
 Changed = list[tuple[str, str]]  # Ids of resources, and what became of them.
 
 
-def observe(tx: Tx, kind: str, management_id: str, looks: Collection[Look]) -> Changed:
-    """Keep what is new in these looks; of several at one object the newest must come last."""
+def observe(tx: Tx, kind: str, management_id: str, looks: Collection[Look], *, dry: bool = False) -> Changed:
+    """Keep what is new in these looks; of several at one object the newest must come last.
+
+    A dry one only says what would be kept, here and below.
+    """
     newest = {look.id: look for look in looks}
-    rows = _rows(tx, TABLES[kind], management_id, list(newest))
-    return _keep(tx, TABLES[kind], [(row, judge(row, newest[row["id"]])) for row in rows])
+    rows = _rows(tx, TABLES[kind], management_id, list(newest), lock=not dry)
+    return _keep(tx, TABLES[kind], [(row, judge(row, newest[row["id"]])) for row in rows], dry)
 
 
 def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Look]) -> Changed:
@@ -30,21 +33,24 @@ def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Look])
     return _keep(tx, TABLES[kind], judged)
 
 
-def observe_missing(tx: Tx, kind: str, management_id: str, listed: Collection[str], version: str) -> Changed:
-    """Note the end of every object that a whole list at this version did not have."""
+def observe_missing(
+    tx: Tx,
+    kind: str,
+    management_id: str,
+    listed: Collection[str],
+    version: str,
+    *,
+    among: Collection[str] | None = None,
+    dry: bool = False,
+) -> Changed:
+    """Note the end of every object, or of those of some resources, that was not listed at this version."""
     table = TABLES[kind]
     where = (table.c.management_id == management_id, table.c.uid.is_not(None), table.c.state != GONE)
     found = tx.rows(select(table.c.id).where(table.c.tenant_id == tx.tenant, *where))
     missing = [row["id"] for row in found if row["id"] not in listed]
-    rows = _rows(tx, table, management_id, missing)
-    return _keep(tx, table, [(row, judge_gone(row, None, version)) for row in rows])
-
-
-def differing(tx: Tx, kind: str, management_id: str, looks: Collection[Look]) -> list[str]:
-    """Which resources are not recorded as these looks show them?"""
-    newest = {look.id: look for look in looks}
-    rows = _rows(tx, TABLES[kind], management_id, list(newest), lock=False)
-    return [row["id"] for row in rows if judge(row, newest[row["id"]]) is not None]
+    chosen = missing if among is None else [id_ for id_ in missing if id_ in among]
+    rows = _rows(tx, table, management_id, chosen, lock=not dry)
+    return _keep(tx, table, [(row, judge_gone(row, None, version)) for row in rows], dry)
 
 
 def _rows(tx: Tx, table: Table, management_id: str, ids: Sequence[str], *, lock: bool = True) -> list[Row]:
@@ -58,16 +64,14 @@ def _rows(tx: Tx, table: Table, management_id: str, ids: Sequence[str], *, lock:
     return tx.rows(found.with_for_update() if lock else found)
 
 
-def _keep(tx: Tx, table: Table, judged: Sequence[tuple[Row, Verdict | None]]) -> Changed:
+def _keep(tx: Tx, table: Table, judged: Sequence[tuple[Row, Verdict | None]], dry: bool = False) -> Changed:
     """Write the verdicts; the version of a row grows only with its state, which people see and act on."""
     told = [(row, verdict) for row, verdict in judged if verdict is not None]
-    if not told:
-        return []
-    values = [_values(tx, row, verdict.changes) for row, verdict in told]
-    written: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values[0] if name != "row_id"}
-    where = (table.c.tenant_id == tx.tenant, table.c.id == bindparam("row_id"))
-    statement = update(table).where(*where).values(**written)
-    tx.execute(statement, [_bound(one) for one in values])
+    if told and not dry:
+        values = [_values(tx, row, verdict.changes) for row, verdict in told]
+        written: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values[0] if name != "row_id"}
+        where = (table.c.tenant_id == tx.tenant, table.c.id == bindparam("row_id"))
+        tx.execute(update(table).where(*where).values(**written), [_bound(one) for one in values])
     return [(row["id"], verdict.word) for row, verdict in told]
 
 

@@ -37,21 +37,24 @@ class Held:
     fence: int
 
 
+def wanted(tx: Tx, *, servers: bool) -> set[tuple[str, str]]:
+    """Management cluster and kind of whatever there is to watch."""
+    where = (management.c.tenant_id == tx.tenant, management.c.access.is_not(None))
+    reachable = tx.rows(select(management.c.id).where(*where))
+    found = {(row["id"], kind) for row in reachable for kind in KINDS}
+    any_ = servers and tx.value(select(exists().where(server.c.tenant_id == tx.tenant)))
+    return found | {("", SERVERS)} if any_ else found
+
+
 def keep_up(tx: Tx, *, servers: bool) -> None:
     """Have a source for whatever there is to watch, and none for what is gone."""
-    mine = management.c.tenant_id == tx.tenant
-    ids = [
-        row["id"] for row in tx.rows(select(management.c.id).where(mine, management.c.access.is_not(None)))
-    ]
-    wanted = {(id_, kind) for id_ in ids for kind in KINDS}
-    if servers and tx.value(select(exists().where(server.c.tenant_id == tx.tenant))):
-        wanted.add(("", SERVERS))
+    there = wanted(tx, servers=servers)
     known = {(row["management_id"], row["kind"]) for row in all_sources(tx)}
-    for management_id, kind in sorted(wanted - known):
+    for management_id, kind in sorted(there - known):
         make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
         row = {"tenant_id": tx.tenant, "management_id": management_id, "kind": kind}
         tx.execute(make(source).values(**row).on_conflict_do_nothing())
-    for management_id, kind in sorted(known - wanted):
+    for management_id, kind in sorted(known - there):
         tx.execute(delete(source).where(*_key(tx, management_id, kind)))
 
 

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.engine.dispatch import Ring
 from app.record.session import Database
 
-Role = Literal["api", "worker", "reconciler", "cli"]
+Role = Literal["api", "worker", "reconciler", "projector", "cli"]
 
 
 @dataclass(frozen=True)

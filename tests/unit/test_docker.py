@@ -88,4 +88,4 @@ def test_a_worker_gets_longer_to_stop_than_its_steps() -> None:
 
 def test_only_who_talks_to_machines_holds_the_private_key() -> None:
     holders = {name for name, each in OURS.items() if "sealing_private_key" in each["secrets"]}
-    assert holders == {"worker"}
+    assert holders == {"worker", "projector"}

@@ -41,4 +41,4 @@ def test_what_others_need_starts_before_them(tmp_path: Path) -> None:
     stages = {
         child.name: child.stage for child in up.children(Settings(state_dir=str(tmp_path)), up.Wish(lab=True))
     }
-    assert stages == {"valkey": 0, "lab": 0, "api": 1, "worker": 2, "flower": 2}
+    assert stages == {"valkey": 0, "lab": 0, "api": 1, "worker": 2, "projector": 2, "flower": 2}

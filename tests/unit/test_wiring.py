@@ -8,7 +8,7 @@ import pytest
 COUNT = "from tasks.step import REGISTRY; print(len(REGISTRY))"
 
 
-@pytest.mark.parametrize("role", ["api", "worker", "reconciler"])
+@pytest.mark.parametrize("role", ["api", "worker", "reconciler", "projector"])
 def test_every_process_knows_the_steps_before_it_is_asked_to_start_a_run(role: str) -> None:
     put_together = f"from app.wiring import wire; wire(role={role!r}); {COUNT}"
     done = subprocess.run([sys.executable, "-c", put_together], capture_output=True, text=True, check=True)

@@ -40,6 +40,11 @@ def reconciler() -> tuple[str, ...]:
     return (*windlass(), "reconciler")
 
 
+def projector() -> tuple[str, ...]:
+    """The projector."""
+    return (*windlass(), "projector")
+
+
 def windlass() -> tuple[str, ...]:
     """The `windlass` command of this very installation."""
     return (sys.executable, "-m", "app.cli")

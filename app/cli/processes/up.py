@@ -64,8 +64,9 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
         grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
         restart_when_done=False,  # `windlass worker drain` shall last.
     )
+    projector = Child(name="projector", argv=programs.projector(), env=env, stage=2)
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, api, host, *((flower,) if wish.flower else ()))
+    return (*valkeys, *labs, api, host, projector, *((flower,) if wish.flower else ()))
 
 
 def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:

@@ -9,7 +9,6 @@ from app.providers.kube import Kube, Object
 
 GROUP = "k0rdent.mirantis.com"
 VERSION = "v1beta1"
-DEPLOYMENTS = f"/apis/{GROUP}/{VERSION}/clusterdeployments"  # Of all namespaces, for lists and watches.
 
 
 class K0rdent:
@@ -72,6 +71,11 @@ class K0rdent:
 
     def _path(self, plural: str, name: str) -> str:
         return f"/apis/{GROUP}/{VERSION}/namespaces/{self._namespace}/{plural}/{name}"
+
+
+def collection(namespace: str) -> str:
+    """The path of all deployments, for lists and watches."""
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/clusterdeployments"
 
 
 def seen(content: Mapping[str, Any]) -> Deployment:

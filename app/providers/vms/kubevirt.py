@@ -10,7 +10,6 @@ from app.providers.vms.manifest import spec_of
 from app.providers.vms.values import Machine, MachineWish
 
 GROUP, VERSION = "kubevirt.io", "v1"
-MACHINES = f"/apis/{GROUP}/{VERSION}/virtualmachines"  # Of all namespaces, for lists and watches.
 OF_INSTANCE = frozenset({"pause", "unpause"})  # Subresources of the instance; the others are the machine's.
 NOT_NOW = (409, 500)  # It is so already; or an order is under way ("unable to complete request").
 GRACE = {"stop": "gracePeriod", "restart": "gracePeriodSeconds"}
@@ -57,6 +56,11 @@ class KubeVirt:
 
     def _path(self, plural: str, name: str, group: str = GROUP) -> str:
         return f"/apis/{group}/{VERSION}/namespaces/{self._namespace}/{plural}/{name}"
+
+
+def collection(namespace: str) -> str:
+    """The path of all machines, for lists and watches."""
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/virtualmachines"
 
 
 def seen(content: Mapping[str, Any]) -> Machine:

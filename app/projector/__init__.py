@@ -1,0 +1,1 @@
+"""The projector: watches management clusters, keeps what it sees, and starts `sync.*` runs."""

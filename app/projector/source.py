@@ -1,0 +1,210 @@
+"""One collection as it is watched by this process: one thread reads what happens, another one writes it.
+
+Whatever has piled up while the last transaction lasted goes into the next one, so that a busy collection
+costs few of them and a quiet one is written at once. What cannot be written is tried again until it can: a
+look that is written twice changes nothing the second time.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.domain.errors import WindlassError
+from app.domain.observed import Look
+from app.domain.policy import backoff
+from app.providers.kube import Kube
+from app.providers.reflector import Event, Item, Pace, Page, Reflector
+from app.record import observed, sources
+from app.record.observed import Changed
+from app.record.session import Database, Tx
+from app.record.sources import Held, Superseded
+from tasks.watched import OURS, WATCHED
+
+log = structlog.get_logger(__name__)
+AGAIN = backoff("500ms", cap="30s", limit=0)
+WAITING = 200  # Items that may wait to be written; then the reader waits, and TCP with it.
+TOGETHER = 500  # Looks that are written in one transaction, as far as they do not come in one page.
+TICK_S = 0.5
+
+Row = dict[str, Any]
+Reached = Callable[[str], tuple[Row, Kube]]  # A management cluster's row and a client of it.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What is to be written: looks at objects that are there, or gone; after a last page, who was listed."""
+
+    looks: tuple[Look, ...] = ()
+    gone: bool = False
+    listed: frozenset[str] | None = None
+    version: str = ""  # At which they were listed.
+
+
+class Source:
+    """A source that this process holds, until it is stopped or superseded."""
+
+    def __init__(self, db: Database, reach: Reached, held: Held, name: str, pace: Pace) -> None:
+        self.held, self.problem, self.superseded = held, None, False
+        self._db, self._reach, self._name, self._pace = db, reach, name, pace
+        self._watched = WATCHED[held.kind]
+        self._waiting: queue.Queue[Seen] = queue.Queue(WAITING)
+        self._stopped = threading.Event()
+        self._listed: list[str] = []
+        self._there: set[str] = set()
+        self._times: dict[str, int] = {}  # listed_at, seen_at.
+        self._log = log.bind(management=name, kind=held.kind)
+
+    problem: str | None
+
+    def start(self) -> None:
+        """Begin; the threads end with the process."""
+        for work in (self._read, self._write):
+            threading.Thread(target=work, name=f"{work.__name__}-{self._name}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Write nothing any more, and read no longer than until the next word comes."""
+        self._stopped.set()
+
+    def report(self) -> Row:
+        """What others may know of it: see the table `source`."""
+        return {"problem": self.problem, "objects": len(self._there), **self._times}
+
+    def _read(self) -> None:
+        failures, reflector = 0, None
+        while not self._stopped.is_set():
+            try:
+                row, kube = self._reach(
+                    self.held.management_id
+                )  # Each time: the way in may have been changed.
+                reflector = reflector or Reflector(self._watched.path(row), OURS, self._pace)
+                with closing(kube):
+                    for item in reflector.follow(kube):
+                        self._put(self._seen(item))
+                        if self._stopped.is_set():
+                            return
+                        failures = failures if isinstance(item, Page) else 0
+            except Exception as error:  # Whatever it is: this source goes on, and the others are not touched.
+                failures += 1
+                self._stopped.wait(self._failed(error, failures) / 1000)
+
+    def _failed(self, error: Exception, failures: int) -> int:
+        """Tell people why; the milliseconds until the next attempt."""
+        expected = isinstance(error, WindlassError)
+        self.problem = (
+            error.message if isinstance(error, WindlassError) else f"{type(error).__name__}: {error}"
+        )
+        pause = AGAIN.wait_ms(failures, asked_ms=getattr(error, "retry_after_ms", 0)) or 0
+        facts = {"reason": self.problem, "failures": failures, "again_in_ms": pause}
+        self._log.warning("source.failed", **facts, exc_info=not expected)
+        return pause
+
+    def _seen(self, item: Item) -> Seen:
+        if isinstance(item, Page):
+            looks = tuple(self._looks(item.objects))
+            self._listed = [*([] if item.first else self._listed), *(look.id for look in looks)]
+            return Seen(
+                looks=looks, listed=frozenset(self._listed) if item.last else None, version=item.version
+            )
+        if isinstance(item, Event):
+            return Seen(looks=tuple(self._looks([item.object])), gone=item.type == "DELETED")
+        return Seen()
+
+    def _looks(self, objects: Iterable[Row]) -> Iterable[Look]:
+        for one in objects:
+            try:
+                yield self._watched.look(one)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                name = (one.get("metadata") or {}).get("name")
+                self._log.warning("object.unreadable", name=name, error=repr(error))
+
+    def _put(self, seen: Seen) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._waiting.put(seen, timeout=TICK_S)
+            except queue.Full:
+                continue
+
+    def _write(self) -> None:
+        while not self._stopped.is_set():
+            together = self._together()
+            while together and not self._stopped.is_set():
+                try:
+                    self._keep(together)
+                    break
+                except Superseded:
+                    self.superseded = True
+                    self.stop()
+                except (
+                    Exception
+                ) as error:  # The database is away, or one look is poison: people have to know.
+                    self._failed(error, 1)
+                    self._stopped.wait(TICK_S)
+
+    def _together(self) -> list[Seen]:
+        """What waits, but not everything at once."""
+        found: list[Seen] = []
+        try:
+            found.append(self._waiting.get(timeout=TICK_S))
+            while sum(len(one.looks) for one in found) < TOGETHER:
+                found.append(self._waiting.get_nowait())
+        except queue.Empty:
+            pass
+        return found
+
+    def _keep(self, together: list[Seen]) -> None:
+        began = time.monotonic()
+
+        def work(tx: Tx) -> tuple[int, Changed]:
+            row = sources.locked(tx, self.held)
+            changed = [change for one in _merged(together) for change in self._observe(tx, one)]
+            if changed:
+                sources.note_changes(tx, row, changed)
+            return tx.now, changed
+
+        now, changed = self._db.write(work)
+        self._note(together, now)
+        if changed:
+            took = round((time.monotonic() - began) * 1000)
+            self._log.info("source.changed", changes=len(changed), took_ms=took)
+
+    def _observe(self, tx: Tx, seen: Seen) -> Changed:
+        where = (tx, self.held.kind, self.held.management_id)
+        if seen.gone:
+            return observed.observe_gone(*where, seen.looks)
+        changed = observed.observe(*where, seen.looks)
+        if seen.listed is not None:
+            changed += observed.observe_missing(*where, seen.listed, seen.version)
+        return changed
+
+    def _note(self, written: Iterable[Seen], now: int) -> None:
+        """Know how many objects there are, and until when what is recorded is true."""
+        for seen in written:
+            ids = {look.id for look in seen.looks}
+            if seen.listed is not None:
+                self._there = set(seen.listed)
+                self._times["listed_at"] = now
+                self._log.info("source.listed", objects=len(seen.listed))
+            elif seen.gone:
+                self._there -= ids
+            else:
+                self._there |= ids
+        if self._times:  # Before the first list is complete nothing is known to be true.
+            self._times["seen_at"] = now
+            self.problem = None
+
+
+def _merged(together: Iterable[Seen]) -> list[Seen]:
+    """Neighbouring events of one sort as one, so that many of them cost a statement each and not many."""
+    found: list[Seen] = []
+    for one in together:
+        if found and one.listed is None and found[-1].listed is None and one.gone == found[-1].gone:
+            found[-1] = Seen(looks=found[-1].looks + one.looks, gone=one.gone)
+        else:
+            found.append(one)
+    return found

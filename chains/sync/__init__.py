@@ -1,0 +1,1 @@
+"""Bringing the cache up to date with the world."""

@@ -1,0 +1,109 @@
+"""Steps that bring the cache up to date: what is there is looked at again, and what differs is kept.
+
+They change nothing but the record, so there is nothing to undo and nothing to lock.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from app.domain.errors import BmcConnectionFailed, BmcError
+from app.domain.observed import MOST_NAMED
+from app.domain.policy import backoff
+from app.providers.reflector import Reflector
+from app.record import power
+from app.record.observed import Changed, observe, observe_missing
+from tasks.context import Context
+from tasks.managed import PATIENT
+from tasks.step import Again, operation, step
+from tasks.watched import OURS, WATCHED, selecting
+
+AT_ONCE = 50  # Resources that one selector names.
+POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
+BUDGET_S = 20.0  # What one poll spends on controllers, which may take seconds to fall silent.
+CHUNK = 50  # Servers that one poll asks at most.
+SHIFT_MS = 3_600_000  # After so long a run in which nothing happened ends, and another one goes on.
+
+
+@step(queue="kube", retry=PATIENT, timeout="5m", gives=("listed", "differing"))
+def diff(
+    ctx: Context, management_id: str, kind: str, objects: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """List the objects, or those that are said to have changed, and compare them with the record."""
+    listed, changed = _walk(ctx, management_id, kind, list(objects or ()), dry=True)
+    return {"listed": listed, "differing": [id_ for id_, _ in changed][: MOST_NAMED + 1]}
+
+
+@step(queue="kube", retry=PATIENT, timeout="5m", gives="upserted")
+def upsert(ctx: Context, management_id: str, kind: str, differing: list[str]) -> dict[str, Any]:
+    """Keep what differs, as it is by now; the projector has usually been faster."""
+    changed: Changed = []
+    if differing:
+        named = differing if len(differing) <= MOST_NAMED else []
+        _, changed = _walk(ctx, management_id, kind, named, dry=False)
+    return {"upserted": dict(Counter(word for _, word in changed))}
+
+
+@operation(queue="bmc", timeout="2h", every=POLLS, gives="changed")
+def poll_power(ctx: Context) -> dict[str, Any]:
+    """Ask the controllers of all servers for their power, each now and then, until something has changed."""
+    return {"since": ctx.db.read(lambda tx: tx.now)}
+
+
+@poll_power.poll
+def polled(ctx: Context, ref: dict[str, Any], everyMs: int = 300_000) -> Again | dict[str, Any]:
+    """Ask those whose turn it is; what has changed ends the run, so that it is told once."""
+    until = time.monotonic() + BUDGET_S
+    asked, changed = 0, {}
+    for row in ctx.db.read(lambda tx: power.due(tx, everyMs, CHUNK)):
+        if time.monotonic() > until or ctx.cancelled():
+            break
+        asked += 1
+        new = _ask(ctx, row)
+        if new:
+            changed[row["id"]] = new
+    over = ctx.db.read(lambda tx: tx.now) > ref["since"] + SHIFT_MS
+    return {"changed": changed} if changed or over else Again(f"{asked} servers asked, nothing has changed")
+
+
+def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Ask one controller; what is new. One that a run talks to right now is left to that run."""
+    ctx.db.write(lambda tx: power.note_asked(tx, row["id"]))
+    try:
+        state = ctx.bmc(row["id"]).power()
+    except BmcConnectionFailed as error:
+        busy = error.details.get("reason") == "busy"
+        return None if busy else ctx.db.write(lambda tx: power.note_silence(tx, row))
+    except BmcError as error:
+        ctx.log("not asked", server=row["id"], why=error.message)
+        return None
+    return ctx.db.write(lambda tx: power.note_power(tx, row, state))
+
+
+def _walk(ctx: Context, management_id: str, kind: str, ids: list[str], *, dry: bool) -> tuple[int, Changed]:
+    """Look at all objects of a kind, or at those of some resources; how many there are, and what is new."""
+    row, kube = ctx.capabilities.kube(management_id)
+    here: dict[str, Any] = {"kind": kind, "management_id": management_id, "dry": dry}
+    watched, do = WATCHED[kind], ctx.db.read if dry else ctx.db.write
+    count, changed = 0, list[tuple[str, str]]()
+    with closing(kube):
+        for query, among in _queries(ids):
+            listed: set[str] = set()
+            for page in Reflector(watched.path(row), query).pages(kube):
+                looks = [watched.look(one) for one in page.objects]
+                listed.update(look.id for look in looks)
+                changed += do(partial(observe, looks=looks, **here))
+            changed += do(partial(observe_missing, listed=listed, version=page.version, among=among, **here))
+            count += len(listed)
+    return count, changed
+
+
+def _queries(ids: list[str]) -> Iterator[tuple[dict[str, str], list[str] | None]]:
+    if not ids:
+        yield OURS, None
+    for at in range(0, len(ids), AT_ONCE):
+        some = ids[at : at + AT_ONCE]
+        yield selecting(some), some

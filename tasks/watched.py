@@ -1,0 +1,65 @@
+"""What is watched in a management cluster, and how an object of it is looked at."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.observed import Look
+from app.domain.ownership import RESOURCE
+from app.domain.text import legible
+from app.providers.clusters import k0rdent
+from app.providers.kube import Object
+from app.providers.vms import kubevirt
+
+OURS = {"labelSelector": RESOURCE}  # Only objects that stand for a resource of ours.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One kind of resource: where its objects are, and what one of them tells."""
+
+    noun: str
+    path: Callable[[Mapping[str, Any]], str]  # Of the collection, given the management cluster.
+    look: Callable[[Object], Look]
+
+
+def selecting(ids: list[str]) -> dict[str, str]:
+    """The query for the objects of some resources."""
+    return {"labelSelector": f"{RESOURCE} in ({','.join(ids)})"}
+
+
+def _cluster(content: Object) -> Look:
+    seen = k0rdent.seen(content)
+    return Look(
+        id=str(seen.owner),
+        name=seen.name,
+        uid=seen.uid,
+        version=seen.resource_version,
+        facts=legible(seen.facts()),
+    )
+
+
+def _vm(content: Object) -> Look:
+    seen = kubevirt.seen(content)
+    return Look(
+        id=str(seen.owner),
+        name=seen.name,
+        uid=seen.uid,
+        version=seen.resource_version,
+        facts=legible(seen.facts()),
+        state=seen.state,
+    )
+
+
+WATCHED: Mapping[str, Watched] = {
+    "cluster": Watched(
+        noun="ClusterDeployment",
+        path=lambda row: k0rdent.collection(row["cluster_namespace"]),
+        look=_cluster,
+    ),
+    "vm": Watched(
+        noun="VirtualMachine",
+        path=lambda row: kubevirt.collection(row["machine_namespace"]),
+        look=_vm,
+    ),
+}

@@ -1,0 +1,23 @@
+"""A management cluster in the lab and whoever watches it, on both databases."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.lab.kube import Kube
+from app.record.session import Database
+from tests.driver import Driver
+from tests.integration.engine.conftest import database_of, db, tenant
+from tests.integration.projector.watched import Watched
+
+__all__ = ["database_of", "db", "tenant"]
+
+
+@pytest.fixture
+def watched(db: Database) -> Iterator[Watched]:
+    """One management cluster, with nothing in it."""
+    with Kube() as lab:
+        driver = Driver(db)
+        made = Watched(db=db, lab=lab, driver=driver)
+        driver.capabilities = made
+        yield made
