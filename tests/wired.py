@@ -61,6 +61,11 @@ class Wired(Scene):
         for controller in (server.clusters, server.vms):
             controller.behave(treated, self.name_of(resource_id))
 
+    def delete(self, resource_id: str) -> None:
+        """Somebody asks for the end of its object."""
+        there = self.clusters("") if resource_id.startswith("cls") else self.machines("")
+        there.delete(self.name_of(resource_id))
+
     def suffers(self, **faults: Any) -> None:
         """Break the API server; without faults it is mended."""
         self.lab.server().ailment.current = Faults(**faults)

@@ -7,8 +7,8 @@ import pytest
 from app.lab.kube import Kube
 from app.record import doctor
 from app.record.session import Database
-from tests.driver import Driver
 from tests.integration.engine.conftest import database_of, tenant
+from tests.integration.types.killer import Mortal
 from tests.wired import QUICK, Wired
 
 __all__ = ["database_of", "tenant"]
@@ -27,7 +27,7 @@ def lab() -> Iterator[Kube]:
 def scene(lab: Kube, database_of: Callable[[str], str], tenant: str) -> Iterator[Wired]:
     """The engine of one test."""
     db = Database(database_of("sqlite"), tenant)
-    driver = Driver(db)
+    driver = Mortal(db)
     made = Wired(db=db, driver=driver, lab=lab)
     driver.capabilities = made
     yield made

@@ -293,3 +293,16 @@ STORIES: Mapping[str, Story] = {
         cancelled={"state": "error", "effects": ["create", "start", "stop", "delete"], "left": 2},
     ),
 }
+
+
+def broken(scene: Wired, name: str, on_failure: str) -> tuple[str, str]:
+    """A resource and a run on it that has failed, and is undone or held."""
+    story = STORIES[name]
+    resource_id = story.begin(scene)
+    story.breaks(scene, resource_id)
+    run_id = scene.start(name, resource_id, story.given, on_failure=on_failure)
+    if story.gives_up:
+        scene.hangs(run_id, story.at)
+        scene.driver.fire(run_id, "deadline")
+    scene.finish(run_id)
+    return resource_id, run_id

@@ -3,26 +3,13 @@
 import pytest
 
 from chains import catalogue
-from tests.integration.types.stories import STORIES, Story
+from tests.integration.types.stories import STORIES, Story, broken
 from tests.wired import Wired
 
 
 def told(scene: Wired, name: str, begun: str) -> dict[str, object]:
     """What is true of the resource, as the story tells it."""
     return dict(STORIES[name].facts(scene, begun))
-
-
-def broken(scene: Wired, name: str, on_failure: str) -> tuple[str, str]:
-    """A resource and a run on it that has failed, and is undone or held."""
-    story = STORIES[name]
-    resource_id = story.begin(scene)
-    story.breaks(scene, resource_id)
-    run_id = scene.start(name, resource_id, story.given, on_failure=on_failure)
-    if story.gives_up:
-        scene.hangs(run_id, story.at)
-        scene.driver.fire(run_id, "deadline")
-    scene.finish(run_id)
-    return resource_id, run_id
 
 
 def test_every_type_has_its_story() -> None:
