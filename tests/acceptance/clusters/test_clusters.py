@@ -104,11 +104,8 @@ def test_a_deletion_that_is_stuck_says_by_what_and_keeps_its_lock(site: Site) ->
     "trouble",
     [
         {"lose": 1.0, "failTimes": 2},
-        {"errors": 1.0, "failTimes": 4},
         {"throttle": 1.0, "failTimes": 4},
-        {"conflicts": 1.0, "failTimes": 2},
-        {"expired": True, "failTimes": 4},
-        {"dead": True, "failTimes": 3},
+        {"drop": 1.0, "failTimes": 4},
     ],
     ids=lambda trouble: next(iter(trouble)),
 )
