@@ -12,7 +12,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -60,6 +60,10 @@ class Tx:
         """The first column of the first row of a query, or None."""
         found: Row[Any] | None = self.connection.execute(statement, values).first()
         return None if found is None else found[0]
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """A part of the transaction that is taken back by itself when it raises."""
+        return self.connection.begin_nested()
 
     @property
     def now(self) -> int:

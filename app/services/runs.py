@@ -6,17 +6,17 @@ from typing import Any
 
 from app.auth.keys import Principal
 from app.auth.tokens import hook_hash
-from app.domain.errors import Conflict, NotFound, ValidationFailed
+from app.domain.errors import NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.engine import accept as accepting
-from app.engine import operate, wake
+from app.engine import admission, operate, wake
 from app.engine import retry as retrying
 from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
 from app.record import locks, runs, typestates
 from app.record.session import Tx
-from app.services import admission, callbacks
+from app.services import callbacks
 from app.services.world import World
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -219,11 +219,7 @@ def check_order(tx: Tx, order: Order) -> None:
     """Refuse what cannot be accepted whatever the plan says; raises `Rejected` errors."""
     _check_words(order)
     kind = catalogue.lookup(order.type)
-    paused = typestates.paused(tx).get(kind.name)
-    if paused is not None:
-        raise Conflict(
-            f"{kind.name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused"
-        )
+    admission.check_type(tx, kind.name)
     if kind.name not in admission.FIRST:
         admission.check(tx, order, kind.resource)
 

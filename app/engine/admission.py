@@ -1,4 +1,4 @@
-"""Whether a resource lets a run begin: its state, and what can be told without asking the world."""
+"""Whether a run may begin: its type, the state of its resource, what can be told without asking the world."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,13 +10,28 @@ from app.domain.clusters import Unscalable
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound
 from app.engine import accept as accepting
 from app.engine.accept import Order
-from app.record import clusters, locks, servers, vms
+from app.record import clusters, locks, servers, typestates, vms
 from app.record.session import Tx
+from chains import catalogue
 
 Row = dict[str, Any]
 
 # Types whose resource is new with them; ordered by name they are a repetition, for a resource that is known.
 FIRST = frozenset({"server.register", "cluster.create", "vm.create"})
+
+
+def check_type(tx: Tx, name: str) -> None:
+    """Refuse a type that an operator has paused; raises `Conflict`."""
+    paused = typestates.paused(tx).get(name)
+    if paused is not None:
+        raise Conflict(f"{name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused")
+
+
+def check_known(tx: Tx, order: Order) -> None:
+    """Refuse an order for a resource that is there already, as `check_type` and `check` do."""
+    kind = catalogue.lookup(order.type)
+    check_type(tx, kind.name)
+    check(tx, order, kind.resource)
 
 
 def check(tx: Tx, order: Order, resource: str | None) -> None:
