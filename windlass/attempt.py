@@ -1,0 +1,69 @@
+"""The attempts of one step, in line or as a member of ctx.parallel, and its undo."""
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from windlass.calls import Call, Host, Memo
+from windlass.failures import NotStorable, facts_of, rebuilt
+from windlass.steps import resolve
+from windlass.values import decode, encode
+
+log = logging.getLogger("windlass")
+
+
+def perform(call: Call, memo: Memo | None, host: Host) -> Memo:
+    """Attempt a step until it has ended: the memo of its outcome; Suspend when the host wants to wait.
+
+    `memo` is what history knows of it. The same for a step in line and a member of ctx.parallel.
+    """
+    if memo is not None and memo.unsure and call.options.at_most_once:
+        return _failed(call, _unknown(call), host, memo.attempt)
+    while True:
+        attempt = host.begin(call)
+        try:
+            value = encode(host.invoke(call), f"the result of {call.title}", host.seal)
+        except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
+            facts, last = facts_of(error), isinstance(error, NotStorable) or attempt > call.options.retries
+        else:
+            host.complete(call, value)
+            return _memo(call, "completed", attempt, value=value)
+        if last:
+            return _failed(call, facts, host, attempt)
+        host.fail(call, facts, call.options.retry_delay_ms)
+
+
+def undo(target: str, given: Mapping[str, Any], result: Any, unseal: Callable[[str], str]) -> None:
+    """Take a step back: the undo function gets the step's own arguments, and `result=` if it takes that."""
+    fn, known = resolve(target), decode(dict(given), unseal)
+    parameters = inspect.signature(fn).parameters
+    if "result" in parameters and "result" not in known["kwargs"]:
+        known["kwargs"]["result"] = decode(result, unseal)
+    fn(*known["args"], **known["kwargs"])
+
+
+def _failed(call: Call, facts: Mapping[str, Any], host: Host, attempt: int) -> Memo:
+    """The step has failed for good; its callback comes first: a crash in between may tell it twice."""
+    if call.options.on_error is not None:
+        try:
+            call.options.on_error(rebuilt(call, facts))
+        except (
+            Exception
+        ):  # The callback is the author's and may raise anything; it never masks the step's error.
+            log.exception("on_error of %s failed", call.title)
+    host.fail(call, facts, None)
+    return _memo(call, "failed", attempt, error=facts)
+
+
+def _memo(call: Call, status: str, attempt: int, **outcome: Any) -> Memo:
+    return Memo(ordinal=call.ordinal, key=call.key, kind=call.kind, status=status, attempt=attempt, **outcome)
+
+
+def _unknown(call: Call) -> Mapping[str, Any]:
+    message = f"the worker was lost while {call.title} ran: whether it took effect cannot be told"
+    return {
+        "code": "OUTCOME_UNKNOWN",
+        "message": message,
+        "details": {"type": "windlass.failures:OutcomeUnknown"},
+    }

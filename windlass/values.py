@@ -1,0 +1,130 @@
+"""What is durable is JSON: values on their way into history and out of it, secrets sealed."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from windlass.failures import NotStorable
+
+LARGEST = 262_144  # Bytes of one value as JSON.
+SECRET = "$secret"
+SUSPECT = re.compile(
+    r'\\u0000|\\ud[89a-f]|"\$secret"'
+)  # As JSON writes NUL, surrogates and a sealed secret's key.
+
+
+class Secret:
+    """Text that is sealed wherever it is stored and hidden wherever it is printed; `reveal()` gives it."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"a Secret is text, not {type(text).__name__}")
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+
+def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGEST) -> Any:
+    """The value as plain JSON, secrets sealed; `what` names it when it cannot be kept."""
+
+    def other(one: Any) -> Any:
+        if isinstance(one, Secret):
+            return {SECRET: seal(one.reveal())}
+        raise TypeError(type(one).__name__)
+
+    try:
+        text = json.dumps(value, allow_nan=False, default=other)
+        found = _unkept(value) if SUSPECT.search(text) else None
+    except (TypeError, ValueError, RecursionError) as error:
+        found = _unkept(value) or f"cannot be written as JSON: {error}"
+    if found is not None:
+        raise NotStorable(f"{what} {found}")
+    if len(text) > limit:
+        raise NotStorable(f"{what} has {len(text)} bytes as JSON; at most {limit} are kept")
+    return json.loads(text)
+
+
+def decode(value: Any, unseal: Callable[[str], str]) -> Any:
+    """A fresh copy of a stored value, sealed secrets as `Secret`."""
+    if isinstance(value, dict):
+        if len(value) == 1 and isinstance(value.get(SECRET), str):
+            return Secret(unseal(value[SECRET]))
+        return {name: decode(one, unseal) for name, one in value.items()}
+    if isinstance(value, list):
+        return [decode(one, unseal) for one in value]
+    return value
+
+
+def _unkept(value: Any) -> str | None:
+    """What in a value cannot be kept, and where; None when each part alone can."""
+    try:
+        for path, one in _parts(value, "$"):
+            problem = _problem(one)
+            if problem:
+                return f"holds {problem} at {path}"
+    except RecursionError:
+        return "is nested in itself, or too deeply"
+    return None
+
+
+def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield path, value
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield f"{path}.{name}", _Key(name)
+            yield from _parts(one, f"{path}.{name}")
+    elif isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            yield from _parts(one, f"{path}[{index}]")
+
+
+class _Key:
+    """A key of a mapping, as one of its parts."""
+
+    def __init__(self, name: Any) -> None:
+        self.name = name
+
+
+def _problem(one: Any) -> str | None:
+    if isinstance(one, _Key):
+        if one.name == SECRET:
+            return f'the reserved key "{SECRET}"'
+        return (
+            _problem(one.name)
+            if one.name is None or isinstance(one.name, str | int | float)
+            else "a key that is not text"
+        )
+    if isinstance(one, float):
+        return None if math.isfinite(one) else f"{one} (not a number that JSON knows)"
+    if isinstance(one, str):
+        return _illegible(one)
+    if one is None or isinstance(one, int | dict | list | tuple | Secret):
+        return None
+    return (
+        f"a value of type {type(one).__name__} (JSON knows none, booleans, numbers, text, lists and mappings)"
+    )
+
+
+def _illegible(text: str) -> str | None:
+    if "\0" in text:
+        return "text with a NUL character"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "text with half a surrogate pair"
+    return None
