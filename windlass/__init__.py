@@ -1,80 +1,54 @@
-"""Windlass for programs: a typed client of the service."""
+"""Windlass for programs: workflows as code, and a typed client of the service."""
 
-from windlass.accepted import Accepted
-from windlass.client import Client
-from windlass.errors import (
-    Conflict,
-    ConnectionFailed,
-    Forbidden,
-    Gone,
-    InvalidState,
-    NotFound,
-    PreconditionFailed,
-    RateLimited,
-    Unauthorized,
-    Unavailable,
-    ValidationError,
-    WaitTimeout,
-    WindlassError,
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from windlass.context import Context, Hook
+from windlass.failures import (
+    ChildFailed,
+    DefinitionError,
+    Misuse,
+    Nondeterminism,
+    NotStorable,
+    OutcomeUnknown,
+    ResultRefused,
+    SignalTimeout,
+    StepFailed,
+    StepTimedOut,
+    WorkflowError,
 )
-from windlass.models import (
-    Cluster,
-    Delivery,
-    Event,
-    Lock,
-    Management,
-    Metrics,
-    Plan,
-    Pool,
-    Run,
-    RunError,
-    Server,
-    Step,
-    Vm,
-    WaitingOn,
-    Webhook,
-    WorkflowType,
-)
-from windlass.pages import Page
-from windlass.retries import Retries
-from windlass.transport import HttpxTransport, Request, Response, Transport
+from windlass.steps import step
+from windlass.values import Secret
+from windlass.workflow import Definition, workflow
 
 __all__ = [
-    "Accepted",
-    "Client",
-    "Cluster",
-    "Conflict",
-    "ConnectionFailed",
-    "Delivery",
-    "Event",
-    "Forbidden",
-    "Gone",
-    "HttpxTransport",
-    "InvalidState",
-    "Lock",
-    "Management",
-    "Metrics",
-    "NotFound",
-    "Page",
-    "Plan",
-    "Pool",
-    "PreconditionFailed",
-    "RateLimited",
-    "Request",
-    "Response",
-    "Retries",
-    "Run",
-    "RunError",
-    "Server",
-    "Step",
-    "Transport",
-    "Unauthorized",
-    "Unavailable",
-    "ValidationError",
-    "Vm",
-    "WaitTimeout",
-    "WaitingOn",
-    "Webhook",
-    "WindlassError",
-    "WorkflowType",
+    "ChildFailed",
+    "Context",
+    "Definition",
+    "DefinitionError",
+    "Hook",
+    "Misuse",
+    "Nondeterminism",
+    "NotStorable",
+    "OutcomeUnknown",
+    "ResultRefused",
+    "Secret",
+    "SignalTimeout",
+    "StepFailed",
+    "StepTimedOut",
+    "WorkflowError",
+    "step",
+    "workflow",
 ]
+
+if TYPE_CHECKING:
+    from windlass.remote import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> Any:
+        """A name of the client side: an author of workflows does not pay for an HTTP client."""
+        if name[:1].isupper():  # Else it is the name of a module.
+            remote = import_module("windlass.remote")
+            if name in remote.__all__:
+                return getattr(remote, name)
+        raise AttributeError(f"module 'windlass' has no attribute {name!r}")
