@@ -29,6 +29,7 @@ Compose = Callable[[Mapping[str, Any]], Plan]
 OnFailure = Literal["compensate", "hold"]
 _TYPES: dict[str, "Workflow"] = {}
 _loaded = False
+HOLD_MS = 900_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +130,8 @@ def step_named(name: str) -> Step:
 
 def hold_ms(name: str) -> int:
     """How long a held run of this type waits for an operator."""
-    return lookup(name).hold_ms
+    known = types().get(name)
+    return known.hold_ms if known is not None else HOLD_MS  # Code workflows are not of the catalogue.
 
 
 def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:

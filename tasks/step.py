@@ -51,7 +51,7 @@ class Undo:
     body: Body
     retry: Backoff
     timeout_ms: int
-    queue: str
+    queue: str | None  # None: that of the step.
 
 
 class Step:
@@ -94,7 +94,7 @@ class Step:
 
         def declare(body: Body) -> Body:
             limit = self.spec.timeout_ms if timeout is None else duration_ms(timeout)
-            self.undoing = Undo(body, retry, min(limit, 600_000), queue or self.spec.queue)
+            self.undoing = Undo(body, retry, min(limit, 600_000), queue)
             needs, _ = parameters(body)
             own = {*self.spec.gives, "ref"}
             unsafe = [name for name in needs if name in own]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from app.auth.seal import Opener, binding
+from app.auth.seal import Opener, binding, sealer, workflow_binding
 from app.auth.secrets import REDACTOR
 from app.auth.tokens import issue_hook_token
 from app.config import Settings
@@ -57,6 +57,12 @@ class Capabilities(Protocol):
     @property
     def boot(self) -> BootService:
         """The boot service."""
+
+    def seal(self, text: str, workflow: str) -> str:
+        """Text that may be stored in place of a secret of a code workflow."""
+
+    def unseal(self, text: str, workflow: str) -> str:
+        """The secret that was sealed; no log shows it from now on."""
 
     def open_hook(self, run_id: str, step: str) -> str:
         """A URL that ends a step's wait when it is called."""
@@ -126,6 +132,16 @@ class Reach:
         if row is None or row["access"] is None:
             raise Permanent(f"there is no management cluster {management_id}", nothing_happened=True)
         return row
+
+    def seal(self, text: str, workflow: str) -> str:
+        """Sealed to the newest key, for this workflow."""
+        return sealer(self.settings).seal({"text": text}, workflow_binding(self.db.tenant, workflow))
+
+    def unseal(self, text: str, workflow: str) -> str:
+        """Opened here alone."""
+        secret = str(self.opener().open(text, workflow_binding(self.db.tenant, workflow))["text"])
+        REDACTOR.learn(secret)
+        return secret
 
     def open_hook(self, run_id: str, step: str) -> str:
         """A fresh token for a step; only its hash is stored."""

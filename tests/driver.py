@@ -14,15 +14,20 @@ from sqlalchemy import update
 from app.domain.ids import new_id
 from app.engine import accept, operate, retry, wake
 from app.engine.accept import Order
+from app.engine.code import signals
+from app.engine.code.start import CodeOrder, start
 from app.engine.dispatch import redispatch
 from app.engine.execute import Runner
 from app.engine.journal import Bell, Hint, Journal, journal
 from app.engine.link import Ended, run_link
-from app.record import hooks, locks, runs, timers
+from app.record import definitions, hooks, locks, runs, timers
 from app.record.session import Database, Tx
 from app.record.tables import timer
+from windlass.workflow import Definition
 
-MOVING = frozenset({"retry", "poll"})  # Purposes of timers that let a run go on; the others end something.
+MOVING = frozenset(
+    {"retry", "poll", "sleep"}
+)  # Purposes of timers that let a run go on; the others end something.
 
 
 class NoWorld:
@@ -31,6 +36,14 @@ class NoWorld:
     def bmc(self, server_id: str, holder: str) -> Any:
         """There are no controllers here."""
         raise AssertionError(f"{holder} asked for the controller of {server_id}")
+
+    def seal(self, text: str, workflow: str) -> str:
+        """Not sealed, but not the text either."""
+        return f"{workflow}:{text[::-1]}"
+
+    def unseal(self, text: str, workflow: str) -> str:
+        """The text."""
+        return text.removeprefix(f"{workflow}:")[::-1]
 
     def open_hook(self, run_id: str, step: str) -> str:
         """There are no hooks here."""
@@ -75,6 +88,28 @@ class Driver:
         made = made or self.db.write(lambda tx: accept.accept(tx, run_id, asked, "usr_test"))
         self.ring(made.hints)
         return run_id
+
+    def trigger(self, workflow: Definition, *args: Any, **options: Any) -> str:
+        """Start a code workflow of this process and ring for it."""
+        self.db.write(
+            lambda tx: definitions.announce(tx, workflow.name, workflow.version, *announced(workflow))
+        )
+        order = CodeOrder(workflow=workflow.name, version=workflow.version, args=args, **options)
+        made, _new = start(self.db, order, "usr_test")
+        self.ring(made.hints)
+        return made.id
+
+    def signal(self, run_id: str, name: str, payload: Any, **how: Any) -> str:
+        """Send a signal; returns its id."""
+        sent: list[str] = []
+        self._under_lock(
+            run_id, lambda j: sent.append(signals.send(j, name, payload, sender="usr_test", **how))
+        )
+        return sent[0]
+
+    def result(self, run_id: str) -> Any:
+        """What a code workflow returned."""
+        return (self.run(run_id)["output"] or {})["value"]
 
     def deliver(self) -> Ended | None:
         """Run the oldest link that was rung; None when there is none."""
@@ -227,6 +262,17 @@ class Driver:
             return j
 
         self.ring(self.db.write(work).hints)
+
+
+def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
+    """What a worker tells of a workflow: facts and fingerprint."""
+    facts = {
+        "maxEvents": workflow.max_events,
+        "executionTimeoutMs": workflow.execution_timeout_ms,
+        "stepTimeoutMs": workflow.step_timeout_ms,
+        "secrets": list(workflow.secrets),
+    }
+    return facts, workflow.fingerprint
 
 
 def _make_due(tx: Tx, chosen: Mapping[str, Any]) -> None:

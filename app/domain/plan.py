@@ -12,7 +12,7 @@ from typing import Any, Literal
 from app.domain.errors import PlanError
 from app.domain.policy import ALL, Join
 
-Kind = Literal["task", "operation", "group", "map"]
+Kind = Literal["task", "operation", "group", "map", "code"]
 SPACING = 1_000_000  # Room between two steps of the main line for the members of a fan-out.
 MOST_ITEMS = 10_000  # Items a map may have.
 
@@ -170,7 +170,7 @@ def segments(rows: Iterable[PlannedStep]) -> list[Segment]:
         if found and open_ and fusible and found[-1].queue == row.queue:
             found[-1] = replace(found[-1], last=row.key, limit_ms=found[-1].limit_ms + row.timeout_ms)
         else:
-            limit = row.timeout_ms if row.kind == "task" else 60_000
+            limit = row.timeout_ms if row.kind in ("task", "code") else 60_000
             found.append(Segment(first=row.key, last=row.key, queue=row.queue, limit_ms=limit))
         open_ = fusible
     return found

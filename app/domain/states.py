@@ -134,6 +134,7 @@ STEP_ARROWS = frozenset(
         (Step.PENDING, Step.CANCELLED),  # its run ended first
         (Step.PENDING, Step.SKIPPED),  # an operator skips it
         (Step.PENDING, Step.COMPLETED),  # a group with no members
+        (Step.PENDING, Step.RETRY_WAIT),  # a call of a code workflow failed, another attempt is due
         (Step.PENDING, Step.RESOLVED),  # an operator says that it is done
         (Step.PENDING, Step.FAILED),  # poisoned, or its input is missing
         (Step.RUNNING, Step.COMPLETED),  # settled

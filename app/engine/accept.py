@@ -50,16 +50,17 @@ class Order:
 
 def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
     """Store a new run and ring for it; the journal is flushed. The same id is accepted once."""
-    existing = _existing(tx, run_id, order)
-    if existing is not None:
-        return existing
+    known_already = existing(tx, run_id, order)
+    if known_already is not None:
+        return known_already
     kind = catalogue.lookup(order.type)
     given = _with_resource(kind, order)
     rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
     return store(tx, run_id, order, kind, given, rows, actor)
 
 
-def _existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
+def existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
+    """The run of this id, or the one that was accepted under the order's idempotency key before."""
     same = run_id if runs.read_run(tx, run_id) is not None else None
     if same is None and order.idempotency_key:
         runs.enter_key(tx, order.idempotency_key)
@@ -100,10 +101,25 @@ def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | No
         return None
     given = _with_resource(kind, order)
     rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
+    return store_at_once(db, run_id, order, kind, given, rows, actor)
+
+
+def store_at_once(
+    db: Database,
+    run_id: str,
+    order: Order,
+    kind: catalogue.Workflow,
+    given: dict[str, Any],
+    rows: list[Row],
+    actor: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> Journal | None:
+    """The same for a run whose steps are known."""
     if not rows or len(rows) > MOST_STEPS:
         return None
     eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name)) or kind.eta_ms
-    values = _values(run_id, order, kind, given, actor, eta_ms)
+    values = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
     j = Draft(Seen(run=dict(_BLANK, **values), steps=rows, now=0))
     try:
         j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows])

@@ -4,12 +4,13 @@ from typing import Any
 
 from app.domain.errors import PlanError
 from app.domain.states import STEP_DONE, Run, Step
-from app.engine.fanout import close_fan_out, count_branch, open_fan_out
+from app.engine.fanout import close_fan_out, count_branch, group_of, open_fan_out
 from app.engine.finish import finish
-from app.engine.journal import FAN_OUT, Journal, Row
+from app.engine.journal import FAN_OUT, Journal, Row, is_call
 from app.engine.rows import collected, waits_for
 from app.engine.unwind import settled_while_stopping, stop
 
+CALL = "code.call"  # A call of a code workflow that has a message of its own.
 MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
 
 
@@ -46,6 +47,8 @@ def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
     """A forward step is done; ``chained`` says that the caller's own chain carries the next link already."""
     if j.status == Run.CANCELLING:
         settled_while_stopping(j)
+    elif is_call(step):
+        call_ended(j, step)
     elif step["branch"]:
         _branch_on(j, step)
     elif chained and j.status == Run.RUNNING:
@@ -56,6 +59,12 @@ def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
 
 def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
     """A forward step has failed for good: its fan-out judges, or its run holds or turns back."""
+    if is_call(step):
+        if j.status == Run.CANCELLING:
+            settled_while_stopping(j)
+        else:
+            call_ended(j, step)
+        return
     if step["branch"]:
         counted = count_branch(j, step, failed=True)
         if j.status == Run.CANCELLING:
@@ -86,11 +95,24 @@ def runnable(j: Journal, step: Row) -> None:
     j.disarm(step, "retry", "poll")
     j.move(step, Step.PENDING, retry_at=None)
     j.event("step.ready", step)
+    if is_call(step) and step["name"] != CALL:  # It is the function that makes it again.
+        call_ended(j, step)
+        return
     if j.status == Run.WAITING and not step["branch"]:
         j.become(Run.RUNNING, waiting_on=None)
     if j.status in MOVING or j.status == Run.COMPENSATING:
         j.set(waiting_on=None)
         j.ring(step, j.line(step["phase"], step["branch"]))
+
+
+def call_ended(j: Journal, call: Row) -> None:
+    """A call for which a function waits has ended; after the last one the function goes on."""
+    main = group_of(j, call)
+    if main is None or main["status"] != Step.WAITING:
+        return
+    j.change(main, pending=main["pending"] - 1)
+    if not main["pending"]:
+        runnable(j, main)
 
 
 def _branch_on(j: Journal, step: Row) -> None:

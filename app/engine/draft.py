@@ -8,7 +8,7 @@ the write is refused, and the caller does the same again under the run's lock.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -42,6 +42,7 @@ class Draft(Journal):
         self._seen = seen.run
         self._steps = [dict(row) for row in seen.steps]
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._new: list[Row] = []
         self._ending: Ending | None = None
         self._events = []
         self._changes = {}
@@ -55,7 +56,12 @@ class Draft(Journal):
     def change(self, step: Row, **changes: Any) -> None:
         """Change columns of a step."""
         step.update(changes)
-        self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
+        if not any(step is new for new in self._new):
+            self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add steps to the run; only later transitions see them."""
+        self._new.extend(rows)
 
     def steps(self) -> list[Row]:
         """All steps of the run."""
@@ -82,8 +88,8 @@ class Draft(Journal):
         raise Unforeseen
 
     def close(self, status: str, *, hooks_too: bool) -> None:
-        """Count the run and close its timers; only operations have hooks."""
-        if any(row["kind"] == "operation" for row in self._steps):
+        """Count the run and close its timers and hooks."""
+        if self.run["parent_step"] is not None or not hooks_too:
             raise Unforeseen
         duration = self.now - self.run["started_at"]
         self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
@@ -109,11 +115,12 @@ class Draft(Journal):
             gen=self._seen["dispatch_gen"],
             run=self._changes,
             steps=[(phase, key, changes) for (phase, key), changes in self._changed.items()],
+            new=self._new,
             events=self._events,
             ending=self._ending,
         )
 
-    def seen(self, now: int) -> Seen:
+    def after(self, now: int) -> Seen:
         """What is true once the draft is written."""
         return Seen(run=self.run, steps=self._steps, now=now)
 
@@ -138,4 +145,4 @@ def decide(
     if wanted is None:
         return Decided(result, seen)
     now = transition.write(db, wanted, patience_s=patience_s)
-    return None if now is None else Decided(result, draft.seen(now))
+    return None if now is None else Decided(result, draft.after(now))

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import Any
 
 import structlog
 
 from app.auth.secrets import REDACTOR, redact
-from app.domain.errors import OutcomeUnknown, Permanent, StepError, StepTimedOut, WindlassError
+from app.domain.errors import OutcomeUnknown, Permanent, StepError, WindlassError
 from app.domain.text import legible
+from app.engine.alarm import alarm
 from app.engine.claim import Claim
 from app.engine.dispatch import Ring
 from app.engine.settle import Done, Failed, Outcome, Parked
@@ -48,14 +48,14 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
     """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
     step = catalogue.step_named(claimed.step["name"])
     with (
-        _Heartbeat(runner, claimed) as heartbeat,
+        Heartbeat(runner, claimed) as heartbeat,
         structlog.contextvars.bound_contextvars(
             run_id=claimed.run["id"], step=claimed.step["key"], attempt=claimed.step["attempt"]
         ),
     ):
         ctx = _context(runner, claimed, heartbeat.cancelled)
         try:
-            with _alarm(_limit_ms(claimed), claimed.step["key"]):
+            with alarm(_limit_ms(claimed), claimed.step["key"]):
                 return _storable(_attempt(step, ctx, claimed)), ctx.logs
         except StepError as error:
             return Failed(_scrubbed(error)), ctx.logs
@@ -69,7 +69,7 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
 
 
 def _limit_ms(claimed: Claim) -> int:
-    return int(claimed.step["timeout_ms"]) if claimed.step["kind"] == "task" else 60_000
+    return 60_000 if claimed.step["kind"] == "operation" else int(claimed.step["timeout_ms"])
 
 
 def _storable(outcome: Outcome) -> Outcome:
@@ -170,28 +170,7 @@ def _as_step_error(error: WindlassError) -> StepError:
     return made
 
 
-class _alarm:
-    """A step's own time limit: an alarm inside the child that raises in the body."""
-
-    def __init__(self, limit_ms: int, step: str) -> None:
-        self._limit_ms, self._step = limit_ms, step
-        self._usable = threading.current_thread() is threading.main_thread()
-
-    def __enter__(self) -> None:
-        if self._usable:
-            self._before = signal.signal(signal.SIGALRM, self._ring)
-            signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1000)
-
-    def __exit__(self, *_exc: object) -> None:
-        if self._usable:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, self._before)
-
-    def _ring(self, _signum: int, _frame: FrameType | None) -> None:
-        raise StepTimedOut(f"{self._step} ran longer than {self._limit_ms} ms", limitMs=self._limit_ms)
-
-
-class _Heartbeat:
+class Heartbeat:
     """Renews the lease while a body runs, and hears of a cancel."""
 
     def __init__(self, runner: Runner, claimed: Claim) -> None:
@@ -205,7 +184,7 @@ class _Heartbeat:
             self._cancelled = self._runner.db.read(lambda tx: runs.cancel_wanted(tx, run_id))
         return self._cancelled
 
-    def __enter__(self) -> "_Heartbeat":
+    def __enter__(self) -> "Heartbeat":
         _PULSE.start(self._runner, self._claimed)
         return self
 

@@ -18,9 +18,11 @@ from app.domain.plan import PlannedStep, Segment, segments
 from app.domain.states import STEP_ENDED, Run, check_run, check_step
 from app.record import deliveries, hooks, runs, timers
 from app.record.session import Tx
+from app.record.transition import Seen
 
 Row = dict[str, Any]
 FAN_OUT = frozenset({"group", "map"})
+MAIN = "main"  # The step of a code workflow that advances its function; the calls are its branches.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,7 @@ class Alarm:
 
     timer_id: str
     due_at: int
+    at_once: bool = False  # Due when it was armed: whoever armed it may fire it.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +141,10 @@ class Journal:
         step.update(changes)
         runs.change_step(self.tx, self.id, step["phase"], step["key"], changes)
 
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add steps to the run."""
+        runs.insert_steps(self.tx, rows)
+
     def steps(self) -> list[Row]:
         """All steps of the run: forward steps in order, then undo steps in order."""
         return runs.all_steps(self.tx, self.id)
@@ -172,6 +179,18 @@ class Journal:
         where = {"phase": step["phase"], "step": step["key"]} if step else {}
         timer_id = timers.arm(self.tx, self.id, purpose=purpose, due_at=due_at, **where)
         self.hints.append(Alarm(timer_id=timer_id, due_at=due_at))
+
+    def poke(self, run_id: str, purpose: str, **where: str) -> None:
+        """Let another run hear of this one: a timer of that run that is due now, whatever comes after."""
+        timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
+        self.hints.append(Alarm(timer_id=timer_id, due_at=self.now, at_once=True))
+
+    def seen(self) -> Seen | None:
+        """What the next transition may be decided from once this one is written; None for a watched run."""
+        main = self.one("forward", MAIN)
+        if self._watched or main is None:
+            return None
+        return Seen(run=self.run, steps=[main], now=self.now)
 
     def disarm(self, step: Mapping[str, Any], *purposes: str) -> None:
         """Cancel the timers of a step."""
@@ -214,6 +233,11 @@ def journal(tx: Tx, run_id: str) -> Iterator[Journal]:
     opened = Journal(tx, run)
     yield opened
     opened.flush()
+
+
+def is_call(step: Mapping[str, Any]) -> bool:
+    """Whether a step is a call of a code workflow."""
+    return str(step["branch"]).startswith(f"{MAIN}/")
 
 
 def carried_steps(step: Mapping[str, Any], line: Sequence[Row]) -> list[Row]:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.engine.claim import Claim, Dropped, Holder, Passed, claim, claim_member, claim_seen
+from app.engine.code.advance import advance
 from app.engine.execute import Runner, perform
 from app.engine.journal import Look
 from app.engine.settle import settle
+from app.engine.tell import tell
 from app.record import waiting
 from app.record.transition import Seen
 
@@ -95,12 +97,15 @@ def _member(runner: Runner, _none: list[Seen], queue: str, task_id: str, until: 
 
 def _carry(runner: Runner, claimed: Claim, chained: bool) -> Ended:
     runner.ring(claimed.hints)
+    if claimed.step["kind"] == "code":
+        status = advance(runner, claimed)
+        return Ended(False, status, failed=status == "failed")
     while True:
         outcome, logs = perform(runner, claimed)
         settled = settle(
             runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
         )
-        runner.ring(settled.hints)
+        tell(runner.db, runner.ring, settled.hints)
         if settled.next is None:
             return Ended(settled.chained, settled.status, failed=settled.status == "failed")
         claimed = settled.next

@@ -65,6 +65,8 @@ def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def waits_for(step: Mapping[str, Any]) -> dict[str, Any]:
     """What a run says that it waits for when only this step is left, which is due again at ``retry_at``."""
+    if step["kind"] == "code":
+        return dict((step["given"] or {}).get("waits") or {})
     due = {"step": step["key"], "until": step["retry_at"]}
     if step["status"] == Step.RETRY_WAIT:
         return {"kind": "timer", **due, "attempt": step["attempt"], "error": step["error"]}

@@ -10,9 +10,10 @@ from typing import Any
 
 from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
 from app.domain.plan import segments
+from app.domain.policy import Backoff
 from app.domain.states import Run, Step
 from app.engine import draft
-from app.engine.advance import failed, runnable, succeeded
+from app.engine.advance import CALL, failed, runnable, succeeded
 from app.engine.claim import Claim, claimed, steps_seen, take
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, planned
 from app.engine.rows import waits_for
@@ -20,7 +21,9 @@ from app.engine.unwind import block, settled_while_stopping, undo_exhausted, und
 from app.record import hooks, runs
 from app.record.session import Database, Tx
 from chains import catalogue
+from tasks.step import Step as Step_
 
+DAY_MS = 86_400_000
 ERROR_BYTES = 8_192  # Longest message of an error that is kept.
 
 
@@ -219,7 +222,7 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
     facts = error_facts(error)
     definition = catalogue.step_named(step["name"])
     outcome = "none" if error.nothing_happened and not step["unsure"] and step["ref"] is None else "unknown"
-    policy = definition.undoing.retry if step["phase"] == "comp" and definition.undoing else definition.retry
+    policy = _policy(definition, step)
     unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
     wait = None
     if error.retryable and not final and j.status != Run.CANCELLING:
@@ -237,6 +240,17 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
         block(j, step, facts)
     else:
         failed(j, step, facts)
+
+
+def _policy(definition: Step_, step: Row) -> Backoff:
+    if step["phase"] == "comp" and definition.undoing:
+        return definition.undoing.retry
+    if step["name"] != CALL:
+        return definition.retry
+    given = step["given"]
+    return Backoff(
+        first_ms=given["retry_delay_ms"], factor=1.0, limit=given["retries"] + 1, jitter=False, cap_ms=DAY_MS
+    )
 
 
 def _retry_later(j: Journal, step: Row, facts: dict[str, Any], wait: int, unsure: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.plan import SPACING, PlannedStep
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.finish import finish
-from app.engine.journal import FAN_OUT, Journal, Row
+from app.engine.journal import Journal, Row
 from app.engine.rows import plan_facts, step_row
 from app.record import hooks, runs, timers
 from chains import catalogue
@@ -104,6 +104,8 @@ def _interrupt(j: Journal, steps: Sequence[Row]) -> None:
         if row["phase"] == "forward" and row["status"] in INTERRUPTIBLE:
             j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
             j.event("step.cancelled", row)
+            if row["kind"] == "child":
+                j.poke(row["ref"], "stop")
         elif row["expect_since"] is not None:
             j.change(row, expect_since=None)
     timers.disarm(j.tx, j.id)
@@ -116,7 +118,6 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
         row
         for row in sorted(steps, key=lambda row: -int(row["ordinal"]))
         if row["phase"] == "forward"
-        and row["kind"] not in FAN_OUT
         and row["undoable"]
         and row["outcome"] in MAY_HAVE_HAPPENED
         and row["compensated_at"] is None
@@ -138,7 +139,7 @@ def _undo_row(run_id: str, forward: Row, place: int) -> dict[str, Any]:
         name=forward["name"],
         ordinal=place * SPACING,
         kind="task",
-        queue=step.undoing.queue if step.undoing else forward["queue"],
+        queue=(step.undoing and step.undoing.queue) or forward["queue"],
         values=forward["given"] or {},
         timeout_ms=step.undoing.timeout_ms if step.undoing else 60_000,
     )

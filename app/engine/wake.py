@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from app.domain.errors import Gone, NotFound, StepError, StepTimedOut, WorkerLost
 from app.domain.states import TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance, failed, runnable
+from app.engine.code import signals, waits
 from app.engine.fanout import group_of
 from app.engine.journal import Hint, Journal, Row, journal
 from app.engine.settle import error_facts
@@ -28,12 +30,7 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
         taken = timers.fire(tx, timer_id)
         if taken is None or j.status in TERMINAL:
             return []
-        if taken["purpose"] == "hold":
-            if j.status == Run.FAILED_HELD:
-                j.event("run.hold_expired")
-                stop(j, Run.FAILED)
-        else:
-            _fire_step(j, taken)
+        RULES.get(taken["purpose"], _fire_step)(j, taken)
         return j.hints
 
 
@@ -52,6 +49,11 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
         if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
             raise Gone("the hook was used or has expired", status=found["status"])
         hooks.executed(tx, found["id"], payload, digest)
+        if found["name"] is not None:
+            j.event("hook.executed", payload={"name": found["name"]})
+            if j.status not in TERMINAL:
+                signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
+            return {**answer, "acceptedAt": j.now}, j.hints
         step = runs.one_step(tx, j.id, "forward", found["step"])
         j.event("hook.executed", step)
         if step is not None and j.status not in TERMINAL:
@@ -121,6 +123,12 @@ def _too_late(j: Journal, step: Row) -> bool:
     return group is not None and group["status"] == Step.COMPLETED
 
 
+def _hold_over(j: Journal, _timer: Row) -> None:
+    if j.status == Run.FAILED_HELD:
+        j.event("run.hold_expired")
+        stop(j, Run.FAILED)
+
+
 def _fire_step(j: Journal, timer: Row) -> None:
     step = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
     if step is None:
@@ -160,3 +168,12 @@ def _give_up(j: Journal, step: Row, error: StepError) -> None:
         settled_while_stopping(j)
     else:
         failed(j, step, facts)
+
+
+RULES: dict[str, Callable[[Journal, Row], None]] = {  # By a timer's purpose; the others are of steps.
+    "hold": _hold_over,
+    "sleep": waits.slept,
+    "child": waits.child_ended,
+    "stop": waits.parent_stopped,
+    "execution": waits.worked_too_long,
+}

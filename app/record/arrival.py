@@ -16,6 +16,7 @@ Row = dict[str, Any]
 _RUN = (
     *("id", "type", "status", "resource_type", "resource_id", "triggered_by", "input", "tags", "on_failure"),
     *("idempotency_key", "request_hash", "callback_url", "parent_run_id", "traceparent", "eta_ms"),
+    *("version", "limits"),
     *("event_seq", "dispatch_gen", "expect_queue"),
 )
 _STEP = (

@@ -9,12 +9,15 @@ from app.record.session import Tx
 from app.record.tables import hook
 
 
-def create(tx: Tx, *, token_hash: str, run_id: str, step: str, expires_at: int | None = None) -> str:
-    """Open a hook for a step."""
+def create(
+    tx: Tx, *, token_hash: str, run_id: str, step: str, expires_at: int | None = None, **facts: Any
+) -> str:
+    """Open a hook for a step; ``facts``: name, action, metadata of one that sends a signal."""
     hook_id = new_id("hook")
     values = {"id": hook_id, "token_hash": token_hash, "run_id": run_id, "step": step, "status": "open"}
     tx.execute(
-        insert(hook), {"tenant_id": tx.tenant, **values, "created_at": tx.now, "expires_at": expires_at}
+        insert(hook),
+        {"tenant_id": tx.tenant, **values, **facts, "created_at": tx.now, "expires_at": expires_at},
     )
     return hook_id
 

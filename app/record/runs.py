@@ -31,7 +31,7 @@ _SOMEBODY_LISTENS = exists().where(subscription.c.tenant_id == bindparam("tenant
 _LOCK = {
     dialect: select(run, literal_column(NOW[dialect]).label("now"), _SOMEBODY_LISTENS)
     .where(*_BY_ID)
-    .with_for_update(of=run)
+    .with_for_update(of=run, key_share=True)  # Timers of this run may be armed by others meanwhile.
     for dialect in NOW
 }
 _READ = select(run).where(*_BY_ID)
@@ -59,6 +59,10 @@ _LINK = _STEPS.where(
     step.c.phase == bindparam("phase"), or_(step.c.branch == "", step.c.branch == _own_branch)
 )
 _ADD_EVENTS = insert(event)
+CALL_COLUMNS = (  # What a code workflow needs to know of its earlier calls.
+    *("run_id", "phase", "key", "ordinal", "name", "kind", "branch", "status", "given", "output", "error"),
+    *("attempt", "outcome", "unsure", "undoable", "reused_from", "undoes", "queue", "timeout_ms"),
+)
 
 
 def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
@@ -160,10 +164,25 @@ def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[li
     return [row["branch"] for row in found], found[0]["all"] if found else 0
 
 
+def calls(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+    """The calls of a code workflow, in order."""
+    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+    columns = (step.c[name] for name in CALL_COLUMNS)
+    return tx.rows(select(*columns).where(*where, step.c.branch != "").order_by(step.c.ordinal))
+
+
+def newest_child(tx: Tx, run_id: str, key: str) -> dict[str, Any] | None:
+    """The run that a call of a code workflow waits for, or the last one that took over from it."""
+    where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.parent_step == key)
+    return tx.row(select(run).where(*where).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(1))
+
+
 def lock_run_if_free(tx: Tx, run_id: str) -> bool:
     """Lock a run unless somebody else has it locked; for locking a second run without a deadlock."""
     where = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
-    return tx.value(select(run.c.id).where(*where).with_for_update(skip_locked=True)) is not None
+    return (
+        tx.value(select(run.c.id).where(*where).with_for_update(skip_locked=True, key_share=True)) is not None
+    )
 
 
 def one_step(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, Any] | None:

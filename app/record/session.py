@@ -137,6 +137,10 @@ class Database:
         answer: T = found[1]
         return answer
 
+    def forget(self, name: str) -> None:
+        """Ask anew what was remembered."""
+        self._remembered.pop(name, None)
+
     def dispose(self) -> None:
         """Close every connection."""
         if self._engine is not None:

@@ -20,11 +20,16 @@ from sqlalchemy.dialects import postgresql
 
 from app.record.runs import total_slot
 from app.record.session import NOW, Database, dump
-from app.record.tables import event, run, step, subscription, timer, totals
+from app.record.tables import event, hook, run, step, subscription, timer, totals
 
 Row = dict[str, Any]
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+NEW_STEP = (  # What a call of a code workflow is born with; the other columns have their defaults.
+    *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given", "output"),
+    *("error", "timeout_ms", "alone", "undoable", "attempt", "outcome", "unsure"),
+    *("first_started_at", "started_at", "completed_at"),
+)
 EVENT = tuple(column.name for column in event.columns if column.name != "tenant_id")
 
 
@@ -59,11 +64,12 @@ class Transition:
     run: Mapping[str, Any]
     steps: Sequence[tuple[str, str, Mapping[str, Any]]]  # phase, key, changed columns
     events: Sequence[Mapping[str, Any]]
+    new: Sequence[Mapping[str, Any]] = ()  # Steps that the run gets.
     ending: Ending | None = None
 
 
 def see(db: Database, run_id: str) -> Seen | None:
-    """The run, its steps in order and the clock; None if unknown, very long or with a fan-out.
+    """The run, the steps of its main lines and the clock; None if unknown, very long or with a fan-out.
 
     The two are read one after the other: a transition that came between them changes the version, and a
     write that was decided on the mixture is refused.
@@ -95,6 +101,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
     shape = _Shape(
         run=tuple(wanted.run),
         steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
+        new=len(wanted.new),
         events=len(wanted.events),
         ends=wanted.ending is not None,
     )
@@ -115,6 +122,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
 class _Shape:
     run: tuple[str, ...]
     steps: tuple[tuple[str, ...], ...]
+    new: int
     events: int
     ends: bool
 
@@ -126,6 +134,14 @@ def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
     parts += [
         [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
     ]
+    if wanted.new:
+        parts.append(
+            [
+                value
+                for one in wanted.new
+                for value in (tenant, *bound(step, {name: one.get(name) for name in NEW_STEP}))
+            ]
+        )
     if wanted.events:
         parts.append(
             [
@@ -136,6 +152,7 @@ def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
         )
     if wanted.ending is not None:
         ending = wanted.ending
+        parts.append([tenant, wanted.run_id])
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, ending.type, ending.status, total_slot(wanted.run_id), ending.duration_ms])
     return parts
@@ -154,16 +171,21 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
         f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
         for columns in shape.steps
     ]
-    if shape.events:
-        names = ("tenant_id", *EVENT)
-        told = told_rows(event, names, shape.events, given, cast=bool(source))
-        chosen = f"SELECT told.* FROM {source}, {told}" if source else f"SELECT * FROM {told}"
-        parts.append(f"INSERT INTO event ({', '.join(names)}) {chosen}")
+    for table, columns, rows in ((step, NEW_STEP, shape.new), (event, EVENT, shape.events)):
+        if rows:
+            names = ("tenant_id", *columns)
+            told = told_rows(table, names, rows, given, cast=bool(source))
+            chosen = f"SELECT told.* FROM {source}, {told}" if source else f"SELECT * FROM {told}"
+            parts.append(f"INSERT INTO {table.name} ({', '.join(names)}) {chosen}")
     if shape.ends:
         parts.append(
             f"UPDATE {timer.name} SET cancelled_at = {now}{from_}"
             f" WHERE tenant_id = {given()} AND run_id = {given()}"
             " AND fired_at IS NULL AND cancelled_at IS NULL"
+        )
+        parts.append(
+            f"UPDATE {hook.name} SET status = 'expired'{from_}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()} AND status = 'open'"
         )
         key = ("tenant_id", "type", "status", "slot")
         added = [typed(totals, name, given, cast=bool(source)) for name in (*key, "duration_ms")]
@@ -221,7 +243,7 @@ def _see_run(sqlite: bool) -> str:
     )
     forked = (
         "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"
-        " AND f.branch <> '')"
+        " AND f.branch <> '' AND run.version IS NULL)"
     )
     return (
         f"SELECT {columns}, {now}, {watched}, {others}, {forked} FROM run"
@@ -234,7 +256,7 @@ def _see_steps(sqlite: bool) -> str:
     given = placeholders(sqlite)
     columns = ", ".join(column.name for column in step.columns)
     return (
-        f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()}"
+        f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()} AND branch = ''"
         f" ORDER BY phase DESC, ordinal LIMIT {MOST_STEPS + 1}"
     )
 

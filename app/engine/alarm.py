@@ -1,0 +1,28 @@
+"""A body's own time limit: an alarm inside the process that raises in the body."""
+
+import signal
+import threading
+from types import FrameType
+
+from app.domain.errors import StepTimedOut
+
+
+class alarm:
+    """Raises `StepTimedOut` in the body after so many milliseconds; idle outside the main thread."""
+
+    def __init__(self, limit_ms: int, step: str) -> None:
+        self._limit_ms, self._step = limit_ms, step
+        self._usable = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> None:
+        if self._usable:
+            self._before = signal.signal(signal.SIGALRM, self._ring)
+            signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1000)
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._usable:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, self._before)
+
+    def _ring(self, _signum: int, _frame: FrameType | None) -> None:
+        raise StepTimedOut(f"{self._step} ran longer than {self._limit_ms} ms", limitMs=self._limit_ms)

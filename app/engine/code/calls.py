@@ -1,0 +1,73 @@
+"""The rows of a code workflow: its main step, and one for each call of the function."""
+
+from typing import Any
+
+from app.domain.plan import PlannedStep, segments
+from app.engine.advance import CALL
+from app.engine.journal import MAIN, Bell, Journal, Row, planned
+from app.engine.rows import step_row
+from windlass.calls import Call
+
+ADVANCE = "code.main"
+INLINE = "code.step"  # A step that the function's own worker does.
+YIELD_S = 60.0  # An advance that took longer goes on in a message of its own.
+
+
+def main_row(run_id: str, queue: str, step_timeout_ms: int) -> Row:
+    """The step that advances the function."""
+    planned_ = PlannedStep(
+        key=MAIN,
+        name=ADVANCE,
+        ordinal=0,
+        kind="code",
+        queue=queue,
+        timeout_ms=round(YIELD_S * 1000) + step_timeout_ms,
+        alone=True,
+    )
+    return step_row(run_id, planned_)
+
+
+def call_row(main: Row, call: Call, *, apart: bool = False, **changes: Any) -> Row:
+    """A call as a step; ``apart``: it is made by whoever takes its message."""
+    kind: Any = call.kind
+    name = CALL if apart else INLINE if call.kind == "task" else f"code.{call.kind}"
+    planned_ = PlannedStep(
+        key=call.key,
+        name=name,
+        ordinal=call.ordinal,
+        kind=kind,
+        queue=main["queue"],
+        branch=f"{MAIN}/{call.ordinal}",
+        values=_given(call, apart),
+        timeout_ms=call.options.timeout_ms or main["timeout_ms"],
+        alone=True,
+        undoable=call.options.undo is not None,
+    )
+    blank: dict[str, Any] = dict.fromkeys(
+        ("error", "first_started_at", "started_at", "completed_at", "retry_at", "ref", "expect_since")
+    )
+    return {**step_row(main["run_id"], planned_), **blank, **changes}
+
+
+def ring_new(j: Journal, row: Row) -> None:
+    """Expect a message for a call that is about to be inserted."""
+    row.update(gen=1, expect_since=j.now)
+    carried = tuple(segments([planned(row)]))
+    bell = Bell(run_id=j.id, type=j.run["type"], phase="forward", gen=1, segments=carried)
+    j.hints.append(bell)
+
+
+def _given(call: Call, apart: bool) -> dict[str, Any]:
+    if call.kind != "task":
+        return dict(call.wait)
+    if not apart and call.options.undo is None:
+        return {}
+    options = call.options
+    return {
+        "target": call.target,
+        **(call.input or {}),
+        "undo": options.undo,
+        "retries": options.retries,
+        "retry_delay_ms": options.retry_delay_ms,
+        "at_most_once": options.at_most_once,
+    }

@@ -1,0 +1,28 @@
+"""Hooks of code workflows: whoever knows the token sends the signal of the hook's name (contract 2, B.5)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.errors import InvalidStateTransition
+from app.domain.states import TERMINAL
+from app.engine.journal import MAIN, Journal
+from app.record import hooks
+
+
+def create(
+    j: Journal, name: str, action: str | None, metadata: Mapping[str, Any] | None, token_hash: str
+) -> str:
+    """Open a hook; the same token again is the same hook. It dies with its run."""
+    known = hooks.by_token(j.tx, token_hash)
+    if known is not None:
+        return str(known["id"])
+    if j.status in TERMINAL:
+        raise InvalidStateTransition(f"the run is {j.status}: it takes no hooks", current=j.status)
+    facts: dict[str, Any] = {
+        "name": name,
+        "action": action,
+        "metadata": dict(metadata) if metadata is not None else None,
+    }
+    hook_id = hooks.create(j.tx, token_hash=token_hash, run_id=j.id, step=MAIN, **facts)
+    j.event("hook.created", hookId=hook_id, **facts)
+    return hook_id

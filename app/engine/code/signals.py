@@ -1,0 +1,56 @@
+"""Signals: named messages to a run, kept until a wait of that name takes the oldest (contract 2, B.2)."""
+
+import hashlib
+import json
+from typing import Any
+
+from app.domain.errors import Conflict, InvalidStateTransition
+from app.domain.ids import new_id
+from app.domain.states import TERMINAL
+from app.engine.code.waits import end
+from app.engine.journal import Journal, Row
+from app.record import signals
+
+
+def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = None) -> str:
+    """Give a run a signal; the same key again is the same signal. Raises for an ended run."""
+    digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+    if key is not None:
+        known = signals.with_key(j.tx, j.id, key)
+        if known is not None:
+            if (known["name"], known["payload_hash"]) != (name, digest):
+                raise Conflict("the idempotency key was used for another signal", signalId=known["id"])
+            return str(known["id"])
+    if j.status in TERMINAL:
+        raise InvalidStateTransition(f"the run is {j.status}: nobody takes its signals", current=j.status)
+    signal_id = new_id("sig")
+    call = signals.oldest_wait(j.tx, j.id, name)
+    j.event("signal.received", actor=sender, signalId=signal_id, name=name)
+    values = {
+        "id": signal_id,
+        "seq": j.run["event_seq"],
+        "name": name,
+        "payload": payload,
+        "idempotency_key": key,
+        "payload_hash": digest,
+        "sender": sender,
+        "consumed_by": call["key"] if call is not None else None,
+    }
+    signals.store(j.tx, j.id, values)
+    if call is not None:
+        _consumed(j, call, signal_id, payload)
+    return signal_id
+
+
+def take(j: Journal, name: str, key: str) -> Row | None:
+    """The oldest signal of this name that nobody has taken, for the call of this key."""
+    found = signals.oldest_unread(j.tx, j.id, name)
+    if found is not None:
+        signals.consume(j.tx, found["id"], key)
+    return found
+
+
+def _consumed(j: Journal, call: Row, signal_id: str, payload: Any) -> None:
+    j.disarm(call)
+    j.event("signal.consumed", call, signalId=signal_id)
+    end(j, call, value=payload)

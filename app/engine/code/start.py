@@ -1,0 +1,170 @@
+"""Start code workflows: for a request, for a call of another one, for one that goes on afresh."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from app.domain.errors import Conflict, NotFound
+from app.domain.ids import new_id
+from app.domain.plan import Plan
+from app.engine import accept
+from app.engine.accept import Order
+from app.engine.code.calls import main_row
+from app.engine.journal import Journal, Row
+from app.record import definitions
+from app.record.session import Database, Tx
+from chains.catalogue import HOLD_MS, Workflow
+
+ETA_MS = 60_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeOrder:
+    """What somebody asks for."""
+
+    workflow: str
+    version: str | None = None  # None: the newest that a worker has announced.
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
+    idempotency_key: str | None = None
+    parent_run_id: str | None = None
+    max_events: int | None = None
+    execution_timeout_ms: int | None = None
+    on_failure: str | None = None
+    tags: Sequence[str] | None = None
+    callback_url: str | None = None
+    traceparent: str | None = None
+
+
+def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
+    """Store a new run and ring for it; false: its idempotency key is that of a run that exists.
+
+    Raises `NotFound` for a workflow that no worker ever announced, `Conflict` for a run id that is taken and
+    for a key that was used with another input.
+    """
+    name, version = order.workflow, order.version
+    known = db.remembered(f"definition {name}@{version}", lambda tx: definitions.find(tx, name, version))
+    if known is None:
+        db.forget(f"definition {name}@{version}")
+    run_id = order.run_id or new_id("run")
+    if known is not None and not order.tags and order.callback_url is None:
+        made = accept.store_at_once(db, run_id, **_parts(order, known, run_id), actor=actor)
+        if made is not None:
+            return made, True
+    journal = db.write(lambda tx: start_in(tx, run_id, order, actor))
+    return journal, journal.id == run_id
+
+
+def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: str | None = None) -> Journal:
+    """The same in the caller's transaction."""
+    known = definitions.find(tx, order.workflow, order.version)
+    if known is None:
+        raise _unknown(tx, order)
+    parts = _parts(order, known, run_id)
+    existing = accept.existing(tx, run_id, parts["order"])
+    if existing is not None:
+        if existing.id == run_id:
+            raise Conflict(f"there is a run {run_id} already", run=run_id)
+        return existing
+    extra = {**parts.pop("extra"), "parent_step": parent_step}
+    return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
+
+
+def start_child(j: Journal, key: str, wanted: Mapping[str, Any]) -> str | dict[str, Any]:
+    """Start a run that a call of this run waits for; its id, or why that cannot be."""
+    order = CodeOrder(
+        workflow=wanted["workflow"],
+        version=wanted.get("version"),
+        args=wanted.get("args") or (),
+        kwargs=wanted.get("kwargs") or {},
+        parent_run_id=j.id,
+        on_failure="compensate",
+    )
+    run_id = wanted.get("run_id") or new_id("run")
+    try:
+        child = start_in(j.tx, run_id, order, j.run["triggered_by"], parent_step=key)
+    except (Conflict, NotFound) as refused:
+        details = {"type": "windlass:ChildFailed", "workflow": order.workflow}
+        return {"code": refused.code, "message": refused.message, "details": details}
+    j.hints += child.hints
+    return child.id
+
+
+def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """Start the run that goes on in place of this one, for whoever waits for it."""
+    order = CodeOrder(
+        workflow=j.run["type"],
+        version=j.run["version"],
+        args=args,
+        kwargs=kwargs,
+        parent_run_id=j.run["parent_run_id"],
+        max_events=(j.run["limits"] or {}).get("maxEvents"),
+        execution_timeout_ms=(j.run["limits"] or {}).get("executionTimeoutMs"),
+        on_failure=j.run["on_failure"],
+        tags=j.run["tags"],
+    )
+    following = start_in(j.tx, new_id("run"), order, j.run["triggered_by"], parent_step=j.run["parent_step"])
+    j.hints += following.hints
+    return following.id
+
+
+def kind_of(name: str) -> Workflow:
+    """A code workflow as the catalogue would know it."""
+    return Workflow(
+        name=name,
+        compose=lambda _given: Plan(),
+        resource=None,
+        expects=Schema,
+        eta_ms=ETA_MS,
+        on_failure="compensate",
+        hold_ms=HOLD_MS,
+        locks=False,
+        description="",
+        always=(),
+        example=None,
+    )
+
+
+def queue_of(name: str, version: str) -> str:
+    """The queue of a workflow; see `windlass.workflow.Definition.queue`."""
+    return f"wf.{name}" if version == "1" else f"wf.{name}@{version}"
+
+
+def _parts(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    facts, name, version = known["facts"], known["name"], known["version"]
+    given = {"args": list(order.args), "kwargs": dict(order.kwargs)}
+    key = f"wf/{name}/{order.idempotency_key}" if order.idempotency_key else None
+    limits = {
+        "maxEvents": order.max_events or facts.get("maxEvents"),
+        "executionTimeoutMs": order.execution_timeout_ms or facts.get("executionTimeoutMs"),
+    }
+    rows: list[Row] = [main_row(run_id, queue_of(name, version), facts["stepTimeoutMs"])]
+    return {
+        "order": Order(
+            type=name,
+            input=given,
+            on_failure=order.on_failure,
+            tags=order.tags,
+            idempotency_key=key,
+            callback_url=order.callback_url,
+            traceparent=order.traceparent,
+            parent_run_id=order.parent_run_id,
+        ),
+        "kind": kind_of(name),
+        "given": given,
+        "rows": rows,
+        "extra": {"version": version, "limits": limits},
+    }
+
+
+def _unknown(tx: Tx, order: CodeOrder) -> NotFound:
+    known = sorted({f"{one['name']}@{one['version']}" for one in definitions.everything(tx)})
+    wanted = order.workflow if order.version is None else f"{order.workflow}@{order.version}"
+    return NotFound(
+        f"no worker has announced a workflow {wanted}: start one with `windlass worker --import MODULE`; "
+        f"known are {', '.join(known) or 'none'}",
+        workflows=known,
+    )

@@ -1,0 +1,68 @@
+"""What ends the waits of code workflows: time, another run, and what others told of a run's end."""
+
+from typing import Any
+
+from app.domain.states import TERMINAL, Run, Step
+from app.engine import operate
+from app.engine.advance import call_ended
+from app.engine.journal import Journal, Row
+from app.engine.unwind import stop
+from app.record import runs
+
+
+def end(j: Journal, call: Row, *, value: Any = None, error: dict[str, Any] | None = None) -> None:
+    """A call that waited has its result, or has failed."""
+    if error is None:
+        output = {"value": value}
+        j.move(call, Step.COMPLETED, output=output, outcome="done", completed_at=j.now)
+        j.event("step.completed", call, output=output)
+    else:
+        j.move(call, Step.FAILED, error=error, completed_at=j.now)
+        j.event("step.failed", call, error=error)
+    call_ended(j, call)
+
+
+def slept(j: Journal, timer: Row) -> None:
+    """A sleep is over."""
+    call = _waiting(j, timer)
+    if call is not None:
+        end(j, call)
+
+
+def child_ended(j: Journal, timer: Row) -> None:
+    """The run that a call waits for has ended."""
+    call = _waiting(j, timer)
+    child = runs.newest_child(j.tx, j.id, timer["step"])
+    if call is None or child is None or child["status"] not in TERMINAL:
+        return
+    if child["status"] == Run.COMPLETED:
+        end(j, call, value=(child["output"] or {}).get("value"))
+        return
+    error = {
+        "code": child["error_code"] or "CANCELLED",
+        "message": child["error_message"] or f"the run {child['id']} was {child['status']}",
+        "details": {"type": "windlass:ChildFailed", "runId": child["id"], "status": child["status"]},
+    }
+    end(j, call, error=error)
+
+
+def parent_stopped(j: Journal, _timer: Row) -> None:
+    """Nobody waits for this run any more: the run that started it was stopped."""
+    reason = f"its parent {j.run['parent_run_id']} was stopped"
+    operate.cancel(j, j.run["triggered_by"], reason=reason)
+
+
+def worked_too_long(j: Journal, timer: Row) -> None:
+    """The function has worked for as long as its run may, waits not counted."""
+    if j.status not in (Run.RUNNING, Run.WAITING):
+        return
+    limit = (j.run["limits"] or {}).get("executionTimeoutMs")
+    message = f"{j.run['type']} has worked for {limit} ms, which is its limit (executionTimeout)"
+    j.set(error_code="EXECUTION_TIMEOUT", error_message=message, error_step=timer["step"])
+    j.event("run.timed_out", limitMs=limit)
+    stop(j, Run.FAILED)
+
+
+def _waiting(j: Journal, timer: Row) -> Row | None:
+    call = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+    return call if call is not None and call["status"] == Step.WAITING else None
