@@ -2,8 +2,9 @@
 
 Any number of instances may run, none is special, every rule is a compare-and-set. One pass, in order:
 leases that ran out, steps of dead processes of this host, timers that are overdue, a broker that lost its
-data, messages that are lost, locks that are free while somebody waits, deliveries that are due, retention.
-Timers also have a fast path between two passes: the sorted set in Redis.
+data, messages that are lost, locks that are free while somebody waits, deliveries and schedules that are
+due, retention. Between two passes timers have a fast path, the sorted set in Redis, and schedules are looked
+at when the next of them is due.
 """
 
 import secrets
@@ -18,12 +19,12 @@ from redis.exceptions import RedisError
 
 from app.config import Settings
 from app.domain.errors import WindlassError
-from app.engine import wake
+from app.engine import schedule, wake
 from app.engine.dispatch import Ring, redispatch
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint, Letter
 from app.engine.timers import TimerSet
-from app.record import beats, deliveries, gates, locks, requests, runs, timers
+from app.record import beats, deliveries, gates, locks, requests, runs, schedules, timers
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Reconciler:
 
     def run_forever(self, stopped: Stop) -> None:
         """Pass after pass until stopped; a database or a broker that is away is waited for."""
-        next_pass = next_retention = 0.0
+        next_pass = next_retention = next_due = 0.0
         ahead = 0.0  # The database's clock less ours, in milliseconds.
         while not stopped.is_set():
             if time.monotonic() >= next_pass:
@@ -81,7 +82,12 @@ class Reconciler:
             if time.monotonic() >= next_retention:
                 self._guarded("retention", self.retain)
                 next_retention = time.monotonic() + RETAIN_EVERY_S
-            self.fire(self.timers.due(round(time.monotonic() * 1000 + ahead)))
+            moment = round(time.monotonic() * 1000 + ahead)
+            self.fire(self.timers.due(moment))
+            if moment >= next_due:
+                next_due = (
+                    self._guarded("schedules", self.due_schedules) or moment + self.settings.reconcile_ms
+                )
             stopped.wait(TICK_S)
         self._guarded("orphans", lambda: self.hand_back(self._orphans(), counted=False))
 
@@ -186,12 +192,24 @@ class Reconciler:
         due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH))
         self.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
+    def due_schedules(self) -> int:
+        """What schedules are due for; returns when to look again, in milliseconds of the database's clock."""
+        now, due = self.db.read(lambda tx: (tx.now, schedules.due(tx, BATCH)))
+        for schedule_id in due:
+            self._each(schedule.fire, schedule_id)
+        if len(due) >= BATCH:
+            return now
+        coming = self.db.read(lambda tx: schedules.next_due(tx, now))
+        latest = now + self.settings.reconcile_ms
+        return latest if coming is None else min(coming, latest)
+
     def retain(self) -> None:
         """Delete what is older than the retention, in small batches."""
         days = self.settings.retention_days
         while self.db.write(lambda tx: runs.delete_ended(tx, tx.now - days * DAY_MS, BATCH)) == BATCH:
             continue
         self.db.write(lambda tx: gates.forget_before(tx, tx.now - days * DAY_MS))
+        self.db.write(lambda tx: schedules.forget_before(tx, tx.now - days * DAY_MS))
         self.db.write(lambda tx: requests.forget_before(tx, tx.now - DAY_MS))
         self.db.write(lambda tx: beats.forget(tx, tx.now - DAY_MS))
 

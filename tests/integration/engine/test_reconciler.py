@@ -1,6 +1,7 @@
 """The reconciler on both stacks: it makes move whatever SQL expects and nobody carries."""
 
 from collections.abc import Callable, Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -9,13 +10,15 @@ from redis import Redis
 from app.config import Settings
 from app.domain.errors import StepError
 from app.engine.dispatch import redispatch
-from app.engine.reconcile import Reconciler
+from app.engine.reconcile import Reconciler, Stop
 from app.engine.timers import TimerSet
 from app.record import beats, runs, timers
 from app.record.session import Database, Tx
 from tests import probes
 from tests.conftest import Backend
 from tests.driver import Driver
+from tests.integration.engine.test_schedules import plant, row_of, runs_of
+from tests.servers import until
 
 PREFIX = "wl:"
 
@@ -193,6 +196,29 @@ def test_a_timer_that_redis_has_forgotten_fires_by_the_sweep(
     reconcile()
 
     assert driver.finish(run_id) == "completed"
+
+
+def test_a_schedule_is_met_within_a_second_however_long_passes_are_apart(
+    driver: Driver, redis: Redis
+) -> None:
+    schedule_id = plant(driver, next_due_at=driver.db.read(lambda tx: tx.now) + 400)
+    one = Strict(
+        settings=Settings(reconcile_ms=60_000),
+        db=driver.db,
+        redis=redis,
+        ring=driver.ring,
+        timers=TimerSet(redis, PREFIX),
+        instance="test",
+    )
+    stop = Stop()
+    thread = Thread(target=one.run_forever, args=(stop,), daemon=True)
+    thread.start()
+    until(lambda: runs_of(driver, schedule_id), 20, "the schedule was met")
+    stop.set()
+    thread.join()
+    (run_id,) = runs_of(driver, schedule_id)
+    due_at = row_of(driver, schedule_id)["last"]["dueAt"]
+    assert 0 <= driver.run(run_id)["created_at"] - due_at < 1_000
 
 
 def test_a_pass_says_that_the_reconciler_lives(driver: Driver, reconcile: Callable[..., None]) -> None:
