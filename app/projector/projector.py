@@ -28,7 +28,8 @@ from app.services.world import World
 from tasks.world import Reach
 
 log = structlog.get_logger(__name__)
-TICK_S = 0.5
+TICK_S = 0.25
+LEAVE_S = 2.0  # What a watch gets to end in order.
 Key = tuple[str, str]
 
 
@@ -54,6 +55,11 @@ class Projector:
     _mine: dict[Key, Mine] = field(default_factory=dict)
     _renew_at: float = 0.0
 
+    @property
+    def holds(self) -> frozenset[Key]:
+        """The sources of this instance: management cluster and kind."""
+        return frozenset(self._mine)
+
     def run_forever(self, stopped: Stop) -> None:
         """Pass after pass until stopped; a database that is away is waited for."""
         while not stopped.is_set():
@@ -74,9 +80,13 @@ class Projector:
 
     def leave(self) -> None:
         """Let go of everything, so that others need not wait."""
+        watches = [mine.watch for mine in self._mine.values() if mine.watch is not None]
+        for watch in watches:
+            watch.stop()
+        for watch in watches:
+            watch.join(LEAVE_S)
         for mine in self._mine.values():
-            self._drop(mine)
-            self.db.write(lambda tx, held=mine.held: sources.release(tx, held))  # type: ignore[misc]
+            self.db.write(partial(sources.release, held=mine.held))
         self._mine.clear()
 
     def _renew(self) -> None:

@@ -51,10 +51,12 @@ class Source:
 
     def __init__(self, db: Database, reach: Reached, held: Held, name: str, pace: Pace) -> None:
         self.held, self.problem, self.superseded = held, None, False
-        self._db, self._reach, self._name, self._pace = db, reach, name, pace
+        self._db, self._reach, self._pace = db, reach, pace
         self._watched = WATCHED[held.kind]
         self._waiting: queue.Queue[Seen] = queue.Queue(WAITING)
         self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._kube: Kube | None = None
         self._listed: list[str] = []
         self._there: set[str] = set()
         self._times: dict[str, int] = {}  # listed_at, seen_at.
@@ -63,13 +65,21 @@ class Source:
     problem: str | None
 
     def start(self) -> None:
-        """Begin; the threads end with the process."""
-        for work in (self._read, self._write):
-            threading.Thread(target=work, name=f"{work.__name__}-{self._name}", daemon=True).start()
+        """Begin; the threads do not keep the process alive."""
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._write)]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Write nothing any more, and read no longer than until the next word comes."""
+        """Read and write nothing any more."""
         self._stopped.set()
+        if self._kube is not None:
+            self._kube.interrupt()
+
+    def join(self, seconds: float) -> None:
+        """Wait until both threads have ended, but not for longer."""
+        for thread in self._threads:
+            thread.join(seconds)
 
     def report(self) -> Row:
         """What others may know of it: see the table `source`."""
@@ -83,6 +93,7 @@ class Source:
                     self.held.management_id
                 )  # Each time: the way in may have been changed.
                 reflector = reflector or Reflector(self._watched.path(row), OURS, self._pace)
+                self._kube = kube
                 with closing(kube):
                     for item in reflector.follow(kube):
                         self._put(self._seen(item))
@@ -90,6 +101,8 @@ class Source:
                             return
                         failures = failures if isinstance(item, Page) else 0
             except Exception as error:  # Whatever it is: this source goes on, and the others are not touched.
+                if self._stopped.is_set():
+                    return
                 failures += 1
                 self._stopped.wait(self._failed(error, failures) / 1000)
 

@@ -151,14 +151,14 @@ class Watched:
         )
 
     @contextmanager
-    def watching(self, name: str = "driver:1/projector", pace: Pace = QUICK) -> Iterator[None]:
-        """A projector at work, that has listed everything once."""
-        stopped = Stop()
-        worker = threading.Thread(target=self.projector(name, pace).run_forever, args=(stopped,))
+    def watching(self, name: str = "driver:1/projector", pace: Pace = QUICK) -> Iterator[Projector]:
+        """A projector at work; everything has been listed once."""
+        stopped, projector = Stop(), self.projector(name, pace)
+        worker = threading.Thread(target=projector.run_forever, args=(stopped,))
         worker.start()
         try:
             until(self.listed, CONVERGED_S, "everything is listed")
-            yield
+            yield projector
         finally:
             stopped.set()
             worker.join()
