@@ -8,6 +8,7 @@ import pytest
 
 from app.cli.demo import run_demo
 from tests.stack import Stack
+from windlass import Client
 
 pytestmark = pytest.mark.sqlite
 
@@ -25,13 +26,19 @@ def stack(state: Path, tmp_path: Path) -> Iterator[Stack]:
 def test_it_ends_well_and_can_be_repeated_on_the_same_state(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for _ in range(2):
+    assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr()
+    with Client(stack.url) as client:
+        client.vms.create(name="left-behind", cpus=1, memory_mb=256, tags=["demo"])
         assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr()
+        left = {each.state for each in client.clusters.each()} | {each.state for each in client.vms.each()}
 
     told = capsys.readouterr().out
     assert "undone  order-image: completed" in told
     assert "Not repeated: validate, reserve" in told
-    assert "Where to look" in told
+    assert "It runs Kubernetes v1.32" in told and "undone  apply-deployment: completed" in told
+    assert "delete left-behind, known from before" in told
+    assert left <= {"deleted"}
+    assert "2 servers of the pool are free again" in told and "Where to look" in told
 
 
 def test_a_lab_that_does_not_answer_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

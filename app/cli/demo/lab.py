@@ -12,6 +12,7 @@ from app.cli.processes.up import LAB_PASSWORD
 from app.domain.errors import NotFound
 
 USERNAME = "admin"
+MANAGEMENT = "mgmt"  # The management cluster of `windlass up --lab`.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,14 @@ class Lab:
     def change(self, machine_id: str, changes: Mapping[str, Any]) -> None:
         """Break something, or mend it."""
         self._json("PATCH", f"/machines/{machine_id}", changes)
+
+    def kubeconfig(self) -> str:
+        """How to get into the lab's management cluster."""
+        return self._http.get("/kube/kubeconfig").raise_for_status().text
+
+    def fail_cluster(self, name: str, why: str) -> None:
+        """Let nobody build a cluster of this name."""
+        self._json("PATCH", f"/kube/{MANAGEMENT}", {"special": {"clusters": {name: {"fail": why}}}})
 
     def __enter__(self) -> Self:
         return self
