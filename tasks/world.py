@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from app.auth.seal import Opener, binding, sealer, workflow_binding
+from app.auth import codesecrets
+from app.auth.seal import Opener, binding, sealer
 from app.auth.secrets import REDACTOR
 from app.auth.tokens import issue_hook_token
 from app.config import Settings
@@ -135,11 +136,11 @@ class Reach:
 
     def seal(self, text: str, workflow: str) -> str:
         """Sealed to the newest key, for this workflow."""
-        return sealer(self.settings).seal({"text": text}, workflow_binding(self.db.tenant, workflow))
+        return codesecrets.seal(sealer(self.settings), workflow, text)
 
     def unseal(self, text: str, workflow: str) -> str:
         """Opened here alone."""
-        secret = str(self.opener().open(text, workflow_binding(self.db.tenant, workflow))["text"])
+        secret = codesecrets.unseal(self.opener(), workflow, text)
         REDACTOR.learn(secret)
         return secret
 

@@ -33,11 +33,6 @@ def binding(*, tenant_id: str, machine_id: str, version: int) -> str:
     return json.dumps([tenant_id, machine_id, version], separators=(",", ":"))
 
 
-def workflow_binding(tenant_id: str, workflow: str) -> str:
-    """What the secrets of a code workflow are bound to."""
-    return json.dumps([tenant_id, "workflow", workflow], separators=(",", ":"))
-
-
 def key_id_of(sealed: str) -> str:
     """The id of the key that a secret is sealed to; raises `SealRefused` when it is not a sealed secret."""
     return _taken_apart(sealed)[0]

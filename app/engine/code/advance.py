@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from app.auth.secrets import REDACTOR
 from app.domain.states import Run, Step
 from app.engine.advance import failed, succeeded
 from app.engine.claim import Claim
@@ -35,6 +36,8 @@ def advance(runner: Runner, claimed: Claim) -> str:
             return "fenced"
         except TooManyEvents as error:
             _write(host, Raised({"code": "MAX_EVENTS_EXCEEDED", "message": str(error)}))
+        finally:
+            REDACTOR.forget_all()
     return host.status
 
 
@@ -75,7 +78,7 @@ def _returned(j: Journal, main: Row, value: Any, **more: Any) -> None:
 
 
 def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
-    facts = dict(error)
+    facts = {**error, "message": REDACTOR.scrub(str(error["message"]))}
     j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
     if j.run["error_code"] is None:

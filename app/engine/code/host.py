@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.auth.secrets import REDACTOR
 from app.domain.errors import StepTimedOut
 from app.domain.states import Run, Step
 from app.engine import draft
@@ -136,6 +137,7 @@ class Host:
 
     def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
         """An attempt of a step has failed; None: for good."""
+        error = {**error, "message": REDACTOR.scrub(str(error["message"]))}
         outcome = "unknown" if call.options.intent else "none"
         changes = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
         told = {"error": dict(error), "outcome": outcome}
