@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import structlog
+from billiard import current_process
 from celery.signals import setup_logging, worker_process_init
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -14,6 +15,7 @@ from app import logs
 from app.config import load
 from app.engine.execute import Runner
 from app.engine.instance import instance
+from app.services import authored, presence
 from app.services.children import ChildRuns
 from app.wiring import World, celery_app, wire
 from chains import catalogue
@@ -38,6 +40,19 @@ def _forked(**_kw: Any) -> None:
     world.cache_clear()
     runner.cache_clear()
     catalogue.types()
+    if settings.imports:
+        _serve_workflows()
+
+
+def _serve_workflows() -> None:
+    """Import what authors wrote, here and not before the fork: what it opens must not be shared."""
+    try:
+        found = authored.load(settings)
+    except authored.CannotImport as error:
+        log.error("workflows.not_imported", error=error.message)
+        raise SystemExit(1) from error  # Its parent tries again, and gives up when that goes on.
+    if getattr(current_process(), "index", 0) == 0:  # One of the pool is enough to tell.
+        presence.keep_telling(world(), found)
 
 
 @cache

@@ -20,12 +20,14 @@ from app.api.metrics.views import metrics
 from app.api.openapi import API, describe_problems
 from app.api.pools.views import pools
 from app.api.runs.views import runs
+from app.api.schedules.views import schedules
 from app.api.servers.views import servers
 from app.api.shapes import Moment
 from app.api.stream import Places
 from app.api.types.views import types
 from app.api.vms.views import vms
 from app.api.webhooks.views import webhooks
+from app.api.workflows.views import workflows
 from app.config import load
 from app.domain.errors import Unavailable
 from app.record import runlist
@@ -37,7 +39,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
-    *(hooks, webhooks, health, docs),
+    *(workflows, hooks, webhooks, health, docs),
 )
 
 

@@ -35,6 +35,7 @@ PATH_IDS = {
     "vm_id": "vm",
     "management_id": "mgt",
     "webhook_id": "whk",
+    "schedule_id": "sch",
     "delivery_id": "dlv",
 }
 
@@ -95,6 +96,7 @@ class Family(Blueprint):  # type: ignore[misc]
     """One family of resources."""
 
     ARGUMENTS_PARSER = StrictParser(unknown="raise")
+    refusals = "Problem"  # Beginning of the names under which the document keeps refusals.
 
     def __init__(self, name: str, description: str) -> None:
         super().__init__(name, f"app.api.{name}", description=description)
@@ -118,7 +120,7 @@ class Family(Blueprint):  # type: ignore[misc]
             told = self.doc(**doc)(view)
             answers = told._apidoc.setdefault("response", {}).setdefault("responses", {})
             for status in sorted(_statuses(method, path, scope, view) | set(errors)):
-                answers.setdefault(status, []).append(f"Problem{status}")
+                answers.setdefault(status, []).append(f"{self.refusals}{status}")
             told.scope, told.offers, told.asks_query = scope, offers, _asks(view, "query")
             self.route(path, methods=[method], endpoint=operation, parameters=_path_parameters(path))(told)
             return view
@@ -163,11 +165,7 @@ class Family(Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Answer in the envelope; `example` is the data alone."""
         if example is not None:
-            given["example"] = {
-                "success": True,
-                "data": example,
-                "meta": {**EXAMPLE_META, **given.pop("meta", {})},
-            }
+            given["example"] = self._example(example)
         decorate: Callable[[View], View] = super().response(status, schema, **given)
         return decorate
 
@@ -176,9 +174,13 @@ class Family(Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Document another success of the same operation."""
         if example is not None:
-            given["example"] = {"success": True, "data": example, "meta": EXAMPLE_META}
+            given["example"] = self._example(example)
         decorate: Callable[[View], View] = self.alt_response(status, schema=schema, success=True, **given)
         return decorate
+
+    @staticmethod
+    def _example(data: Any) -> Any:
+        return {"success": True, "data": data, "meta": EXAMPLE_META}
 
     @staticmethod
     def _make_doc_response_schema(schema: Any) -> Any:
@@ -187,6 +189,32 @@ class Family(Blueprint):  # type: ignore[misc]
     @staticmethod
     def _prepare_response_content(data: Any) -> Any:
         return envelope.wrap(data)
+
+
+class BareFamily(Family):
+    """A family that answers without the envelope: the thing itself, or ``{"error": {code, message}}``."""
+
+    refusals = "Error"
+
+    def serve(self, method: str, path: str, operation: str, **said: Any) -> Callable[[View], View]:
+        """Serve one operation, in JSON alone."""
+        return super().serve(method, path, operation, **{"offers": ("application/json",), **said})
+
+    def json_any(self, *, limit: int, example: Any) -> Callable[[View], View]:
+        """Pass any JSON value to the view as its first argument."""
+        return self._taking(partial(json_value, limit=limit), {}, required=False, example=example)
+
+    @staticmethod
+    def _example(data: Any) -> Any:
+        return data
+
+    @staticmethod
+    def _make_doc_response_schema(schema: Any) -> Any:
+        return schema
+
+    @staticmethod
+    def _prepare_response_content(data: Any) -> Any:
+        return data
 
 
 class Pagination(Shape):

@@ -20,6 +20,9 @@ Every success is `{success, data, meta}`. Every refusal is `application/problem+
 `success: false` and `error{code, message, details}` beside the standard members; `details.fields` names each
 wrong field. What takes long answers 202 with `Location` and `Retry-After`.
 
+Under `/api/workflows`, the interface of code workflows, answers are bare: the thing itself, a list of things,
+or `{"error": {"code", "message", "details"}}`.
+
 Any POST takes `Idempotency-Key`: the same key with the same body gives the stored answer for 24 hours
 (`Idempotency-Replayed: true`); with another body, or while the first is in flight, 409.
 """
@@ -64,6 +67,12 @@ class Problem(Shape):
     meta = fields.Nested(Meta, required=True)
 
 
+class BareProblem(Shape):
+    """A refusal or a failure where answers are bare."""
+
+    error = fields.Nested(ErrorBody, required=True)
+
+
 def document(app: Flask) -> dict[str, Any]:
     """The document as plain data, the same at every call and on every machine."""
     found: dict[str, Any] = app.extensions["windlass.openapi"].spec.to_dict()
@@ -73,17 +82,26 @@ def document(app: Flask) -> dict[str, Any]:
 def describe_problems(api: Any) -> None:
     """Give the document one response for each status that a refusal can have."""
     for status in STATUSES:
-        content = {"application/problem+json": {"schema": Problem, "example": _example(status)}}
-        response = {"description": http.HTTPStatus(status).phrase, "content": content}
-        if status == 503:
-            response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-        api.spec.components.response(f"Problem{status}", response, lazy=True)
+        example = _example(status)
+        forms = {
+            "Problem": {"application/problem+json": {"schema": Problem, "example": example}},
+            "Error": {"application/json": {"schema": BareProblem, "example": {"error": example["error"]}}},
+        }
+        for name, content in forms.items():
+            response = {"description": http.HTTPStatus(status).phrase, "content": content, **_headers(status)}
+            api.spec.components.response(f"{name}{status}", response, lazy=True)
 
 
 def codes() -> list[type[WindlassError]]:
     """Every kind of refusal, by status and code."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)]
     return sorted((kind for kind in kinds if kind is not Rejected), key=lambda kind: (kind.status, kind.code))
+
+
+def _headers(status: int) -> dict[str, Any]:
+    if status != 503:
+        return {}
+    return {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}}
 
 
 def _example(status: int) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Errors as one body for both conventions: RFC 9457 members beside the seed's (contract 1, top block)."""
+"""Errors as one body for both conventions: RFC 9457 members beside the seed's (contract 1, top block).
+
+Where answers are bare (contract 2, B.1) a refusal is the seed's part alone, as plain JSON.
+"""
 
 import http
 import traceback
@@ -22,7 +25,8 @@ from app.domain.errors import (
     WindlassError,
 )
 
-PROBLEM = "application/problem+json"
+PROBLEM, BARE = "application/problem+json", "application/json"
+BARE_PATH = "/api/"
 RETRY_AFTER_S = 2
 
 _FOREIGN: dict[int, type[Rejected]] = {
@@ -44,7 +48,9 @@ def register(app: Flask) -> None:
 
 
 def body(error: WindlassError) -> dict[str, Any]:
-    """The problem as RFC 9457 and the seed want it."""
+    """The problem as RFC 9457 and the seed want it, or the seed's part alone."""
+    if _is_bare():
+        return {"error": error_body(error)}
     return {
         "type": f"/docs/problems#{error.code.lower().replace('_', '-')}",
         "title": http.HTTPStatus(error.status).phrase,
@@ -69,7 +75,7 @@ def answer(error: WindlassError) -> Response:
         _log.error("request.failed", requestId=g.request_id, trace=_trace(error))
         error = _blank()
     response = jsonify(body(error))
-    response.status_code, response.mimetype = error.status, PROBLEM
+    response.status_code, response.mimetype = error.status, BARE if _is_bare() else PROBLEM
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.details.get("retryAfter", RETRY_AFTER_S))
     if error.status == 401:
@@ -99,8 +105,12 @@ def _unexpected(error: Exception) -> Response:
 def answer_blank() -> Response:
     """500 INTERNAL_ERROR without a word about the inside."""
     response = jsonify(body(_blank()))
-    response.status_code, response.mimetype = 500, PROBLEM
+    response.status_code, response.mimetype = 500, BARE if _is_bare() else PROBLEM
     return response
+
+
+def _is_bare() -> bool:
+    return request.path.startswith(BARE_PATH)
 
 
 def _trace(error: Exception) -> str:

@@ -4,6 +4,7 @@ from enum import IntEnum
 
 import windlass
 from app.domain import errors
+from app.services.authored import CannotImport
 from windlass import Run
 
 
@@ -35,6 +36,7 @@ _OF_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (windlass.Conflict, Exit.CONFLICT),
     (errors.Unavailable, Exit.UNAVAILABLE),
     (errors.ValidationFailed, Exit.USAGE),
+    (CannotImport, Exit.USAGE),
     (errors.NotFound, Exit.NOT_FOUND),
     (errors.Conflict, Exit.CONFLICT),
     (errors.InvalidStateTransition, Exit.CONFLICT),

@@ -1,10 +1,12 @@
 """Commands that run parts of Windlass on this machine: up, worker, projector and so on."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -12,6 +14,19 @@ from app.cli.processes import programs
 from app.cli.processes import up as everything
 from app.cli.processes import worker as worker_host
 from app.config import Settings, environment, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+_AUTHORS = (
+    click.option(
+        "--import",
+        "imports",
+        multiple=True,
+        metavar="MODULE",
+        help="Serve its code workflows; repeatable.",
+    ),
+    click.option("--app-dir", type=click.Path(path_type=Path), help="Folder of the modules; else this one."),
+    click.option("--workflow", metavar="NAME", help="Serve this one of them alone."),
+)
 
 
 @click.command()
@@ -30,7 +45,15 @@ def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_do
     context.exit(everything.run(settings, wish))
 
 
+def authors(command: F) -> F:
+    """The options that name modules of code workflows."""
+    for option in reversed(_AUTHORS):
+        command = option(command)
+    return command
+
+
 @click.group(invoke_without_command=True)
+@authors
 @click.option("--queue", "queues", multiple=True, help="Serve this queue only; may be repeated.")
 @click.option("--processes", type=click.IntRange(1), help="Pool processes of each worker.")
 @click.option("--reconciler/--no-reconciler", "reconcile", default=True, help="Run a reconciler beside them.")
@@ -39,20 +62,45 @@ def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_do
 @click.pass_context
 def worker(
     context: click.Context,
+    imports: tuple[str, ...],
+    app_dir: Path | None,
+    workflow: str | None,
     queues: tuple[str, ...],
     processes: int | None,
     reconcile: bool,
     name: str,
     logs: Path | None,
 ) -> None:
-    """Run a worker host: workers for all queues and a reconciler, restarted when they die."""
+    """Run a worker host: workers for all queues and a reconciler, restarted when they die.
+
+    With --import it serves the code workflows of these modules and nothing else.
+    """
     if context.invoked_subcommand is not None:
         return
-    settings = load()
+    settings = _authored(imports, app_dir, workflow)
+    if settings.imports and queues:
+        raise click.UsageError("--import serves the queues of its workflows: give it no --queue")
+    own_name = name or (worker_host.AUTHORED if settings.imports else "")
     children = worker_host.children(
-        settings, queues=queues, processes=processes, reconcile=reconcile, name=name
+        settings,
+        queues=worker_host.announced(settings) if settings.imports else queues,
+        processes=processes,
+        reconcile=reconcile,
+        name=name,
     )
-    worker_host.run(settings, children, logs=logs, name=name)
+    worker_host.run(settings, children, logs=logs, name=own_name)
+
+
+@worker.command()
+@authors
+def announce(imports: tuple[str, ...], app_dir: Path | None, workflow: str | None) -> None:
+    """Announce the code workflows of the modules, as a worker host does; prints their queues as JSON."""
+    from app.cli.direct import world
+    from app.services import authored, presence
+
+    found = authored.load(_authored(imports, app_dir, workflow))
+    presence.announce(world(), found)
+    click.echo(json.dumps([one.queue for one in found]))
 
 
 @worker.command()
@@ -104,6 +152,17 @@ def lab(count: int, password: str) -> None:
     """Run the lab: simulated BMCs over real IPMI and Redfish, on loopback."""
     settings = load()
     _become(settings, programs.lab(settings, password, count))
+
+
+def _authored(imports: tuple[str, ...], app_dir: Path | None, workflow: str | None) -> Settings:
+    """The settings, with the modules of authors that the command line names, if it names any."""
+    settings = load()
+    if not imports:
+        if workflow or app_dir:
+            raise click.UsageError("--workflow and --app-dir go with --import")
+        return settings
+    folder = str((app_dir or Path()).resolve())
+    return replace(settings, imports=",".join(imports), app_dir=folder, workflow=workflow or "")
 
 
 def _logging() -> Settings:

@@ -15,6 +15,7 @@ TYPES = {
     "run.paused": "Nothing new starts until the run is let go.",
     "run.unpaused": "The run was let go.",
     "run.resumed": "An operator let the run go on.",
+    "run.annotated": "A client keeps something with the run; it is in the event.",
     "run.moved": "The run stands elsewhere in its life, for no reason that another event gives.",
     "run.compensating": "What happened is being undone; the undo steps are in the event.",
     "run.compensated": "All is undone.",

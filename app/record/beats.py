@@ -28,6 +28,12 @@ def all_beats(tx: Tx) -> list[dict[str, Any]]:
     return tx.rows(select(beat).where(beat.c.tenant_id == tx.tenant).order_by(beat.c.at.desc()))
 
 
+def live(tx: Tx, kind: str, since: int) -> list[dict[str, Any]]:
+    """The components of a kind that were heard of since this time."""
+    where = (beat.c.tenant_id == tx.tenant, beat.c.kind == kind, beat.c.at > since)
+    return tx.rows(select(beat).where(*where))
+
+
 def forget(tx: Tx, before: int) -> None:
     """Forget components that have been silent since before this time."""
     tx.execute(delete(beat).where(beat.c.tenant_id == tx.tenant, beat.c.at < before))

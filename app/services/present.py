@@ -3,7 +3,7 @@
 Every dialect, the event stream and the webhooks show runs through here, so that they never disagree.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.auth.secrets import redact
@@ -12,6 +12,7 @@ from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, R
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
+Served = Collection[tuple[str, str]]  # Code workflows, by name and version, that some worker serves.
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_OF_A_STEP = 0.95  # Credit that a running step can earn at most.
@@ -28,7 +29,7 @@ STEP_WORDS = {
 }
 
 
-def run_summary(row: Row, steps: Sequence[Row], *, now: int) -> Object:
+def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | None = None) -> Object:
     """A run as lists show it; `now` is the database's clock in milliseconds."""
     return {
         "id": row["id"],
@@ -44,7 +45,7 @@ def run_summary(row: Row, steps: Sequence[Row], *, now: int) -> Object:
         "durationMs": _between(row["started_at"], row["completed_at"]),
         "error": _run_error(row),
         "steps": [_brief_step(step) for step in _shown(row, steps)],
-        "waitingOn": waiting_on(row, steps, now=now),
+        "waitingOn": waiting_on(row, steps, now=now, served=served),
         "needsOperator": row["status"] in NEEDS_OPERATOR,
         "retryOf": row["retry_of"],
         "tags": row["tags"] or [],
@@ -59,11 +60,12 @@ def run_detail(
     retried_by: Sequence[str] = (),
     usual_ms: Mapping[str, float] | None = None,
     operator_actions: Sequence[str] = (),
+    served: Served | None = None,
 ) -> Object:
     """A run as its own page shows it; `usual_ms` is how long each step of its type usually takes."""
     shown = _shown(row, steps)
     return {
-        **run_summary(row, steps, now=now),
+        **run_summary(row, steps, now=now, served=served),
         "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
         "estimatedCompletionAt": _estimated_end(row),
         "steps": [step_object(step) for step in shown],
@@ -102,10 +104,13 @@ def step_object(step: Row) -> Object:
     )
 
 
-def waiting_on(row: Row, steps: Sequence[Row], *, now: int) -> Object | None:
+def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | None = None) -> Object | None:
     """Why a run is not moving, or None while it moves or has ended."""
     if row["status"] in TERMINAL:
         return None
+    if served is not None and _is_unserved(row, served):
+        facts = {"workflow": row["type"], "version": row["version"], "queue": row["expect_queue"]}
+        return {"kind": "worker", **facts, "since": rfc3339(row["expect_since"])}
     if row["waiting_on"]:
         return {name: _shown_time(name, value) for name, value in row["waiting_on"].items()}
     if row["status"] in NEEDS_OPERATOR:
@@ -150,6 +155,17 @@ def event_object(row: Row) -> Object:
         "at": rfc3339(row["at"]),
         "payload": redact(row["payload"] or {}),
     }
+
+
+def value_of(row: Row) -> Any:
+    """What a code workflow's run or call gave; it is stored wrapped, since it may be anything."""
+    return redact((row["output"] or {}).get("value"))
+
+
+def _is_unserved(row: Row, served: Served) -> bool:
+    """Whether a code workflow's run is due and there is nobody who knows its version."""
+    due = row["version"] is not None and row["expect_since"] is not None
+    return due and (row["type"], row["version"]) not in served
 
 
 def _brief_step(step: Row) -> Object:

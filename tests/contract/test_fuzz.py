@@ -19,6 +19,7 @@ from app import create_app
 from app.api import examples, openapi
 from app.api.application import build
 from app.config import load
+from app.record import definitions
 from app.services.world import World
 from app.wiring import wire
 from tests.contract.plant import plant_server
@@ -31,6 +32,7 @@ CHECKS: list[CheckFunction] = [
 ]
 
 
+CODE_RUNS = {"get": "run_ended", "post": "run_open"}  # Nobody waits for news of one that has ended.
 EXAMPLES = 15
 PHASES = (Phase.explicit, Phase.generate)
 
@@ -45,7 +47,7 @@ class Known:
 
 @pytest.fixture(scope="module")
 def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
-    """A service with a server, an ended run, a pool and a webhook."""
+    """A service with a server, an ended run, a pool and a code workflow with a run."""
     url = databases("sqlite").fresh()
     world = quiet_world(url, tmp_path_factory.mktemp("state"))
     app = create_app(world)
@@ -55,6 +57,11 @@ def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFact
     run_id = client.post("/v1/workflows/runs", json=order).get_json()["data"]["id"]
     client.post(f"/v1/workflows/runs/{run_id}/cancel", json={})
     pool = client.post("/v1/pools", json={"name": "known"}).get_json()["data"]
+    facts = {"maxEvents": 1000, "executionTimeoutMs": None, "stepTimeoutMs": 1000}
+    world.db.write(lambda tx: definitions.announce(tx, "known", "1", facts, "f"))
+    for code_run in CODE_RUNS.values():
+        client.post("/api/workflows/runs", json={"workflowName": "known", "runId": code_run})
+    client.delete(f"/api/workflows/runs/{CODE_RUNS['get']}")
     parts = {"run_id": run_id, "server_id": examples.SERVER_ID, "pool_id": pool["id"]}
     parts |= {"type_name": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
     yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
@@ -84,7 +91,9 @@ def test_every_answer_is_one_that_the_document_names(
     def answers_as_documented(case: schemathesis.Case[Any]) -> None:
         if leads:
             asked = dict(case.path_parameters or {})
-            case.path_parameters = {name: known.parts.get(name, asked[name]) for name in asked}
+            code_run = {"run_id": CODE_RUNS.get(method, "run_open")} if path.startswith("/api/") else {}
+            parts = {**known.parts, **code_run}
+            case.path_parameters = {name: parts.get(name, asked[name]) for name in asked}
         case.call_and_validate(checks=CHECKS)
 
     answers_as_documented()

@@ -30,6 +30,7 @@ OPEN = {
     ("GET", "/status"),
     ("GET", "/ready"),
     ("POST", "/v1/hooks/<token>"),
+    ("POST", "/api/workflows/hooks/<token>"),
 }
 NO_TOKENS = (
     "Bearer",
@@ -47,6 +48,7 @@ VALUES = {
     "management_id": f"mgt_{UNKNOWN}",
     "webhook_id": f"whk_{UNKNOWN}",
     "delivery_id": f"dlv_{UNKNOWN}",
+    "schedule_id": f"sch_{UNKNOWN}",
     "type_name": "server.inspect",
     "resource": f"server/srv_{UNKNOWN}",
     "token": "x" * 43,

@@ -10,7 +10,7 @@ from app.record import metrics, runlist, runs
 from app.record.paging import Page, Window
 from app.record.runlist import RunFilters
 from app.record.session import Tx
-from app.services import present
+from app.services import presence, present
 from app.services.runs import Started
 
 Object = dict[str, Any]
@@ -59,7 +59,10 @@ def page(filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
 def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
     found = runlist.list_runs(tx, filters, window)
     steps = runlist.brief_steps(tx, [run["id"] for run in found.rows])
-    return found, [present.run_summary(run, steps[run["id"]], now=tx.now) for run in found.rows]
+    served = presence.served_for(tx, found.rows)
+    return found, [
+        present.run_summary(run, steps[run["id"]], now=tx.now, served=served) for run in found.rows
+    ]
 
 
 def _read(tx: Tx, run_id: str) -> Object:
@@ -78,5 +81,6 @@ def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
         retried_by=runlist.retries_of(tx, run_id),
         usual_ms=metrics.usual_step_ms(tx, found["type"]),
         operator_actions=operate.allowed_actions(found["status"]),
+        served=presence.served_for(tx, [found]),
     )
     return found, shown

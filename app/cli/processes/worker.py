@@ -4,18 +4,22 @@ A worker main may exit when Redis restarts under load, so none runs without a pa
 beside them as a process of its own, since it has to work when Celery does not.
 """
 
+import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app.cli.exits import Exit
 from app.cli.processes import programs
 from app.cli.processes.child import CannotStart, Child
 from app.cli.processes.supervise import Supervisor
 from app.config import Settings, environment
 
+AUTHORED = "workflows"  # What the worker of code workflows is called.
 STOP_MARGIN_S = 5.0  # What a host needs to end beyond the time that it gives to running steps.
 
 
@@ -37,7 +41,8 @@ def children(
         "kube": (("kube",), settings.kube_processes),
     }
     if queues:
-        classes = {queues[0]: (tuple(queues), settings.worker_processes)}
+        kind = AUTHORED if settings.imports else queues[0]
+        classes = {kind: (tuple(queues), settings.worker_processes)}
     suffix = f".{name}" if name else ""
     mains = tuple(
         Child(
@@ -55,6 +60,27 @@ def children(
     )
     beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
     return (*mains, beside) if reconcile else mains
+
+
+def announced(settings: Settings) -> tuple[str, ...]:
+    """Let a process of its own import the authors' modules and announce their workflows; the queues to serve.
+
+    This one never runs what others wrote. Raises `CannotImport`, or `CannotStart` with what went wrong there.
+    """
+    from app.services import authored  # Here and not above: other commands need nothing of it.
+
+    authored.check(settings)
+    argv = (*programs.windlass(), "worker", "announce")
+    done = subprocess.run(
+        argv, env=environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    said = [line.removeprefix("Error: ") for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    if done.returncode == Exit.USAGE and said:
+        raise authored.CannotImport(said[0].removesuffix(f" [{authored.CannotImport.code}]"))
+    if done.returncode:
+        why = said[0] if said else f"status {done.returncode}: {done.stderr[-500:]}"
+        raise CannotStart(f"The workflows cannot be announced: {why}")
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
 
 
 def run(settings: Settings, hosted: Sequence[Child], *, logs: Path | None = None, name: str = "") -> None:

@@ -1,0 +1,1 @@
+"""Code workflows: trigger, follow, signal, cancel (contract 2)."""

@@ -1,0 +1,97 @@
+"""Which code workflows there are, and which of them somebody serves right now.
+
+A worker announces what it imported, once, before it serves; from then on one process of each pool says every
+few seconds what it serves. A run whose version nobody serves says so when it is shown.
+"""
+
+import inspect
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from app.auth.keys import LOCAL
+from app.domain.errors import Rejected, WindlassError
+from app.engine import operate
+from app.engine.instance import instance
+from app.engine.journal import Journal, journal
+from app.record import beats, coderuns, definitions
+from app.record.session import Tx
+from app.services.world import World
+from windlass.workflow import Definition
+
+Served = frozenset[tuple[str, str]]  # Names with versions.
+
+KIND = "workflows"
+BEAT_S = 5.0
+LIVE_MS = 20_000  # Who has not been heard of for so long serves nothing.
+log = structlog.get_logger(__name__)
+
+
+def announce(world: World, found: Iterable[Definition]) -> None:
+    """Keep what these workflows are; what a former source of one has blocked goes on under the new one."""
+    for one in found:
+        facts = facts_of(one)
+        changed = world.db.write(
+            lambda tx, one=one, facts=facts: definitions.announce(  # type: ignore[misc]
+                tx, one.name, one.version, facts, one.fingerprint
+            )
+        )
+        if changed:
+            _resume(world, one)
+
+
+def facts_of(one: Definition) -> dict[str, Any]:
+    """What is kept of a workflow."""
+    return {
+        "description": one.description,
+        "maxEvents": one.max_events,
+        "executionTimeoutMs": one.execution_timeout_ms,
+        "stepTimeoutMs": one.step_timeout_ms,
+        "secrets": list(one.secrets),
+        "parameters": list(inspect.signature(one.fn).parameters)[1:],  # The first is ctx.
+    }
+
+
+def served(tx: Tx) -> Served:
+    """What somebody serves."""
+    live = beats.live(tx, KIND, tx.now - LIVE_MS)
+    return frozenset((name, version) for row in live for name, version in row["facts"]["workflows"])
+
+
+def served_for(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> Served | None:
+    """What somebody serves, when any of these runs may have to wait for it; else nobody is asked."""
+    asked = any(row["version"] is not None and row["expect_since"] is not None for row in rows)
+    return served(tx) if asked else None
+
+
+def keep_telling(
+    world: World, found: Iterable[Definition], pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Say in a thread of this process, for as long as it lives, what it serves."""
+    facts = {"workflows": sorted([one.name, one.version] for one in found)}
+
+    def tell() -> None:
+        while True:
+            try:
+                world.db.write(lambda tx: beats.note(tx, KIND, instance(), facts))
+            except WindlassError as error:
+                log.warning("presence.untold", error=error.message)
+            pause(BEAT_S)
+
+    threading.Thread(target=tell, name="presence", daemon=True).start()
+
+
+def _resume(world: World, one: Definition) -> None:
+    for run_id in world.db.read(lambda tx: coderuns.diverged(tx, one.name, one.version)):
+        with suppress(Rejected):  # Somebody else has moved it meanwhile.
+            world.ring(world.db.write(lambda tx, run_id=run_id: _go_on(tx, run_id)).hints)  # type: ignore[misc]
+
+
+def _go_on(tx: Tx, run_id: str) -> Journal:
+    with journal(tx, run_id) as j:
+        operate.act(j, "resume", LOCAL.actor, reason="a worker has announced another source of its workflow")
+    return j

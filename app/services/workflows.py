@@ -1,0 +1,133 @@
+"""Code workflows: what their own interface lets clients do (contract 2, B.1)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from app.auth.keys import Principal
+from app.auth.tokens import issue_hook_token
+from app.domain.errors import InvalidStateTransition, NotFound
+from app.domain.states import TERMINAL, Run
+from app.engine import operate
+from app.engine.code import emit as emitting
+from app.engine.code import hooks, signals
+from app.engine.code import start as starting
+from app.engine.code.start import CodeOrder
+from app.engine.journal import Journal, journal
+from app.record import runs
+from app.record.session import Tx
+from app.services.codeinput import sealed
+from app.services.world import World
+
+__all__ = ["CodeOrder", "cancel", "change", "create_hook", "emit", "known", "signal", "trigger"]
+
+T = TypeVar("T")
+Row = dict[str, Any]
+CANCELLED = str(Run.CANCELLED)
+
+
+def trigger(world: World, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
+    """Accept a run; its row, and whether it is new. An idempotency key finds the run it was used for."""
+    _check_parent(world, order)
+    j, fresh = starting.start(world.db, sealed(world, order), principal.actor)
+    world.ring(j.hints)
+    return j.run, fresh
+
+
+def known(tx: Tx, run_id: str) -> Row:
+    """The row of a code workflow's run; raises `NotFound`, also for a run of a declared type."""
+    found = runs.read_run(tx, run_id)
+    if found is None or found["version"] is None:
+        raise NotFound(f"There is no run {run_id} of a code workflow.")
+    return found
+
+
+def change(world: World, principal: Principal, run_id: str, wanted: Mapping[str, Any]) -> Row:
+    """Keep something with a run, or cancel it; raises `InvalidStateTransition` for what else is wanted."""
+    outcome = [name for name in wanted if name not in ("execution_context", "status")]
+    if outcome or wanted.get("status", CANCELLED) != CANCELLED:
+        raise InvalidStateTransition("how a run goes and ends is not a client's to write; it may cancel it")
+
+    def work(j: Journal) -> Row:
+        if "execution_context" in wanted:
+            _annotate(j, principal, wanted["execution_context"])
+        if "status" in wanted:
+            operate.cancel(j, principal.actor)
+        return j.run
+
+    return _under_lock(world, run_id, work)
+
+
+def cancel(world: World, principal: Principal, run_id: str, reason: str | None = None) -> Row:
+    """Ask a run to stop; raises `InvalidStateTransition` when it has ended."""
+
+    def work(j: Journal) -> Row:
+        operate.cancel(j, principal.actor, reason=reason)
+        return j.run
+
+    return _under_lock(world, run_id, work)
+
+
+def emit(
+    world: World,
+    principal: Principal,
+    run_id: str,
+    event_type: str,
+    payload: Any,
+    correlation_id: str | None = None,
+) -> Row:
+    """Write an event of a user's type into the log of a run."""
+
+    def work(j: Journal) -> Row:
+        return emitting.emit(j, event_type, payload, actor=principal.actor, correlation_id=correlation_id)
+
+    return _under_lock(world, run_id, work)
+
+
+def signal(
+    world: World, principal: Principal, run_id: str, name: str, data: Any, key: str | None = None
+) -> str:
+    """Give a run a signal, which waits there until it is wanted; its id, the same for the same key."""
+
+    def work(j: Journal) -> str:
+        return signals.send(j, name, data, sender=principal.actor, key=key)
+
+    return _under_lock(world, run_id, work)
+
+
+def create_hook(
+    world: World, run_id: str, name: str, action: str | None, metadata: Mapping[str, Any] | None
+) -> Row:
+    """Make a hook; its token is given here and never again."""
+    token, token_hash = issue_hook_token()
+
+    def work(j: Journal) -> Row:
+        hook_id = hooks.create(j, name, action, metadata, token_hash)
+        return {"id": hook_id, "run_id": run_id, "created_at": j.now}
+
+    facts = {"name": name, "action": action, "metadata": metadata}
+    return {**_under_lock(world, run_id, work), **facts, "token": token}
+
+
+def _check_parent(world: World, order: CodeOrder) -> None:
+    parent = order.parent_run_id
+    if parent is not None:
+        world.db.read(lambda tx: known(tx, parent))
+
+
+def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> None:
+    if j.status in TERMINAL:
+        raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)
+    j.set(context=dict(context))
+    j.event("run.annotated", actor=principal.actor, context=dict(context))
+
+
+def _under_lock(world: World, run_id: str, do: Callable[[Journal], T]) -> T:
+    def work(tx: Tx) -> tuple[T, Journal]:
+        known(tx, run_id)
+        with journal(tx, run_id) as j:
+            done = do(j)
+        return done, j
+
+    done, j = world.db.write(work)
+    world.ring(j.hints)
+    return done

@@ -1,0 +1,303 @@
+"""Code workflows over HTTP: bare answers, strict bodies; a refusal changes nothing (contract 2, B.1)."""
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.api.workflows.schemas import WorkflowRun
+from app.record import beats, definitions, runs
+from app.services import presence
+from app.services.world import World
+from tests.contract.plant import bearer, plant_run
+
+RUNS, EVENTS, HOOKS = "/api/workflows/runs", "/api/workflows/events", "/api/workflows/hooks"
+FACTS = {"maxEvents": 50, "executionTimeoutMs": None, "stepTimeoutMs": 300_000}
+ORDER = {"workflowName": "approve", "input": [{"amount": 5}]}
+GREEDY = {"note": "x" * 262_144}
+BAD = [
+    ("workflowName", {"input": []}),
+    ("workflowName", {**ORDER, "workflowName": 7}),
+    ("input", {**ORDER, "input": {"amount": 5}}),
+    ("input", {**ORDER, "input": [GREEDY]}),
+    ("input", {**ORDER, "input": [{"$secret": "v1.x"}]}),
+    ("kwargs", {**ORDER, "kwargs": [1]}),
+    ("runId", {**ORDER, "runId": "no spaces"}),
+    ("maxEvents", {**ORDER, "maxEvents": 0}),
+    ("maxEvents", {**ORDER, "maxEvents": "100"}),
+    ("executionTimeout", {**ORDER, "executionTimeout": "soon"}),
+    ("executionTimeout", {**ORDER, "executionTimeout": -1}),
+    ("executionTimeout", {**ORDER, "executionTimeout": True}),
+    ("idempotencyKey", {**ORDER, "idempotencyKey": ""}),
+    ("parentRunID", {**ORDER, "parentRunID": "run_1"}),
+]
+
+
+@pytest.fixture(autouse=True)
+def announced(world: World) -> None:
+    """A workflow that a worker has announced, and serves."""
+    world.db.write(lambda tx: definitions.announce(tx, "approve", "1", FACTS, "f1"))
+    facts = {"workflows": [["approve", "1"]]}
+    world.db.write(lambda tx: beats.note(tx, presence.KIND, "here:1", facts))
+
+
+def trigger(client: FlaskClient, **more: Any) -> dict[str, Any]:
+    """A run."""
+    answer = client.post(RUNS, json={**ORDER, **more})
+    assert answer.status_code == 201, answer.get_data(as_text=True)
+    run: dict[str, Any] = answer.get_json()
+    return run
+
+
+def refusal(answer: Any) -> tuple[int, str]:
+    """Status and code of a refusal, which is nothing but an error."""
+    body = answer.get_json()
+    assert (set(body), answer.mimetype) == ({"error"}, "application/json")
+    assert set(body["error"]) <= {"message", "code", "details"}
+    return answer.status_code, body["error"]["code"]
+
+
+def test_a_run_is_answered_bare(client: FlaskClient, rung: list[Any]) -> None:
+    answer = client.post(RUNS, json=ORDER)
+    run = answer.get_json()
+    assert (answer.status_code, answer.headers["Location"]) == (201, f"{RUNS}/{run['runId']}")
+    assert (run["status"], run["workflowName"], run["input"]) == ("pending", "approve", [{"amount": 5}])
+    assert (run["maxEvents"], run["deploymentId"]) == (50, "1")
+    assert answer.headers["X-Request-Id"].startswith("req_")
+    assert rung
+
+
+def test_what_is_shown_has_members_of_the_schema(client: FlaskClient) -> None:
+    run = trigger(client, kwargs={"a": 1}, idempotencyKey="k", maxEvents=9, executionTimeout="90s")
+    shown = client.get(f"{RUNS}/{run['runId']}").get_json()
+    assert not WorkflowRun().validate(shown)
+    assert set(shown) <= {field.data_key for field in WorkflowRun().fields.values()}
+    assert (shown["idempotencyKey"], shown["executionTimeout"]) == ("k", 90_000)
+    assert not {"output", "error", "startedAt", "completedAt"} & set(shown)
+
+
+def test_a_bare_number_of_a_timeout_is_milliseconds(client: FlaskClient) -> None:
+    assert trigger(client, executionTimeout=60)["executionTimeout"] == 60
+
+
+@pytest.mark.parametrize(("field", "body"), BAD)
+def test_a_bad_order_names_the_field_and_starts_nothing(
+    client: FlaskClient, rung: list[Any], field: str, body: dict[str, Any]
+) -> None:
+    answer = client.post(RUNS, json=body)
+    assert refusal(answer) == (400, "VALIDATION_ERROR")
+    assert field in "".join(answer.get_json()["error"]["details"]["fields"])
+    assert (client.get(RUNS).get_json()["data"], rung) == ([], [])
+
+
+def test_a_workflow_that_nobody_announced_is_404(client: FlaskClient) -> None:
+    answer = client.post(RUNS, json={**ORDER, "workflowName": "unheard-of"})
+    assert refusal(answer) == (404, "NOT_FOUND")
+
+
+def test_a_key_finds_the_first_run_whatever_became_of_it(client: FlaskClient) -> None:
+    first = trigger(client, idempotencyKey="k")
+    client.delete(f"{RUNS}/{first['runId']}")
+    again = client.post(RUNS, json={**ORDER, "idempotencyKey": "k"})
+    assert (again.status_code, again.get_json()["runId"]) == (200, first["runId"])
+    other = client.post(RUNS, json={**ORDER, "idempotencyKey": "k", "input": []})
+    assert refusal(other) == (409, "CONFLICT")
+
+
+def test_a_run_id_of_ones_own_is_taken_once(client: FlaskClient) -> None:
+    assert trigger(client, runId="custom-run-id-123")["runId"] == "custom-run-id-123"
+    assert refusal(client.post(RUNS, json={**ORDER, "runId": "custom-run-id-123"})) == (409, "CONFLICT")
+
+
+def test_a_list_is_a_page_of_its_own_kind(client: FlaskClient) -> None:
+    ids = [trigger(client)["runId"] for _ in range(3)]
+    page = client.get(f"{RUNS}?workflowName=approve&status=pending&limit=2").get_json()
+    assert ([run["runId"] for run in page["data"]], page["hasMore"]) == ([ids[2], ids[1]], True)
+    rest = client.get(f"{RUNS}?workflowName=approve&status=pending&cursor={page['cursor']}").get_json()
+    assert ([run["runId"] for run in rest["data"]], rest["cursor"], rest["hasMore"]) == (
+        [ids[0]],
+        None,
+        False,
+    )
+    assert refusal(client.get(f"{RUNS}?status=completed&cursor={page['cursor']}")) == (
+        400,
+        "VALIDATION_ERROR",
+    )
+
+
+def test_runs_of_declared_types_are_not_shown(client: FlaskClient, world: World) -> None:
+    plant_run(world, "run_1")
+    assert client.get(RUNS).get_json()["data"] == []
+    for path in ("", "/events", "/children", "/parent"):
+        assert refusal(client.get(f"{RUNS}/run_1{path}")) == (404, "NOT_FOUND")
+
+
+def test_children_and_parent_know_each_other(client: FlaskClient) -> None:
+    parent = trigger(client)["runId"]
+    child = trigger(client, parentRunId=parent)["runId"]
+    assert [run["runId"] for run in client.get(f"{RUNS}/{parent}/children").get_json()] == [child]
+    assert client.get(f"{RUNS}/{child}/parent").get_json()["runId"] == parent
+    assert refusal(client.get(f"{RUNS}/{parent}/parent")) == (404, "NOT_FOUND")
+    assert refusal(client.post(RUNS, json={**ORDER, "parentRunId": "run_0"})) == (404, "NOT_FOUND")
+
+
+def test_a_context_is_kept_and_told(client: FlaskClient) -> None:
+    run_id = trigger(client)["runId"]
+    answer = client.patch(f"{RUNS}/{run_id}", json={"executionContext": {"owner": "team-a"}})
+    assert answer.get_json()["executionContext"] == {"owner": "team-a"}
+    assert client.get(f"{RUNS}/{run_id}/events").get_json()[-1]["eventType"] == "workflow_annotated"
+
+
+@pytest.mark.parametrize(
+    "body", [{"status": "completed"}, {"output": 1}, {"error": None, "status": "cancelled"}]
+)
+def test_a_client_writes_no_outcome(client: FlaskClient, body: dict[str, Any]) -> None:
+    run_id = trigger(client)["runId"]
+    answer = client.patch(f"{RUNS}/{run_id}", json=body)
+    assert refusal(answer) == (409, "INVALID_STATE_TRANSITION")
+    assert client.get(f"{RUNS}/{run_id}").get_json()["status"] == "pending"
+
+
+@pytest.mark.parametrize("patched", [True, False])
+def test_a_run_is_cancelled_once(client: FlaskClient, patched: bool) -> None:
+    path = f"{RUNS}/{trigger(client)['runId']}"
+    answer = client.patch(path, json={"status": "cancelled"}) if patched else client.delete(path)
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "cancelled")
+    assert "completedAt" in answer.get_json()
+    assert refusal(client.delete(path)) == (409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_users_event_shows_its_own_type_and_payload(client: FlaskClient) -> None:
+    run_id = trigger(client)["runId"]
+    told = {"runId": run_id, "eventType": "step-started", "payload": {"step": "a"}, "correlationId": "c"}
+    answer = client.post(EVENTS, json=told)
+    shown = client.get(f"{RUNS}/{run_id}/events").get_json()
+    assert (answer.status_code, shown[-1]) == (201, answer.get_json())
+    assert {name: shown[-1][name] for name in told} == told
+    assert [event["eventType"] for event in shown] == ["workflow_created", "step-started"]
+
+
+def test_a_run_has_no_more_events_than_it_may(client: FlaskClient) -> None:
+    run_id = trigger(client, maxEvents=2)["runId"]
+    told = {"runId": run_id, "eventType": "a"}
+    assert client.post(EVENTS, json=told).status_code == 201
+    assert refusal(client.post(EVENTS, json=told)) == (409, "CIRCUIT_OPEN")
+    assert len(client.get(f"{RUNS}/{run_id}/events").get_json()) == 2
+
+
+def test_events_can_be_asked_for_from_a_number_on(client: FlaskClient) -> None:
+    run_id = trigger(client)["runId"]
+    for name in "abc":
+        client.post(EVENTS, json={"runId": run_id, "eventType": name})
+    shown = client.get(f"{RUNS}/{run_id}/events?after=2&limit=1").get_json()
+    assert [(event["seq"], event["eventType"]) for event in shown] == [(3, "b")]
+
+
+def test_a_signal_is_taken_once_under_one_key(client: FlaskClient) -> None:
+    run_id = trigger(client)["runId"]
+    sent = {"name": "go", "data": {"approved": True}, "idempotencyKey": "s"}
+    first, again = (client.post(f"{RUNS}/{run_id}/signals", json=sent) for _ in "ab")
+    assert (first.status_code, first.get_json()) == (202, again.get_json())
+    other = client.post(f"{RUNS}/{run_id}/signals", json={**sent, "data": None})
+    assert refusal(other) == (409, "CONFLICT")
+
+
+def test_an_ended_run_takes_nothing(client: FlaskClient) -> None:
+    run_id = trigger(client)["runId"]
+    client.delete(f"{RUNS}/{run_id}")
+    for path, body in (
+        (f"{RUNS}/{run_id}/signals", {"name": "go"}),
+        (EVENTS, {"runId": run_id, "eventType": "late"}),
+        (HOOKS, {"runId": run_id, "name": "late"}),
+    ):
+        assert refusal(client.post(path, json=body)) == (409, "INVALID_STATE_TRANSITION"), path
+
+
+def hook(client: FlaskClient, run_id: str) -> dict[str, Any]:
+    """A hook of a run."""
+    wanted = {
+        "runId": run_id,
+        "name": "document-approval",
+        "action": "approve",
+        "metadata": {"documentId": "d"},
+    }
+    answer = client.post(HOOKS, json=wanted)
+    made: dict[str, Any] = answer.get_json()
+    assert (answer.status_code, {name: made[name] for name in wanted}) == (201, wanted)
+    return made
+
+
+def test_a_hook_is_called_by_its_token_alone_and_sends_its_signal(
+    client: FlaskClient, guarded: FlaskClient
+) -> None:
+    run_id = trigger(client)["runId"]
+    token = hook(client, run_id)["token"]
+    answer = guarded.post(f"{HOOKS}/{token}", json={"approved": True})
+    assert (answer.status_code, answer.get_json()) == (200, {"accepted": True})
+    told = [event["eventType"] for event in client.get(f"{RUNS}/{run_id}/events").get_json()]
+    assert {"hook_created", "hook_received", "signal_received"} <= set(told)
+    assert guarded.post(f"{HOOKS}/{token}", json={"approved": True}).status_code == 200
+    assert refusal(guarded.post(f"{HOOKS}/{token}", json={"approved": False})) == (410, "GONE")
+
+
+@pytest.mark.parametrize("payload", [None, True, 5, "yes", [1], {"approved": True}])
+def test_a_hook_takes_any_json(client: FlaskClient, payload: Any) -> None:
+    token = hook(client, trigger(client)["runId"])["token"]
+    assert client.post(f"{HOOKS}/{token}", json=payload).status_code == 200
+
+
+def test_a_hook_dies_with_its_run_and_its_token_is_nowhere(client: FlaskClient, world: World) -> None:
+    run_id = trigger(client)["runId"]
+    token = hook(client, run_id)["token"]
+    client.delete(f"{RUNS}/{run_id}")
+    assert refusal(client.post(f"{HOOKS}/{token}", json={})) == (410, "GONE")
+    assert refusal(client.post(f"{HOOKS}/{'x' * 43}", json={})) == (404, "NOT_FOUND")
+    log = str(world.db.read(lambda tx: runs.events_of(tx, run_id)))
+    assert token not in log + client.get(f"{RUNS}/{run_id}/events").get_data(as_text=True)
+
+
+def test_a_run_that_no_worker_serves_says_so(client: FlaskClient, world: World) -> None:
+    world.db.write(lambda tx: definitions.announce(tx, "approve", "2", FACTS, "f2"))
+    served = trigger(client, deploymentId="1")["runId"]
+    run_id = trigger(client, deploymentId="2")["runId"]
+    waits = client.get(f"{RUNS}/{run_id}").get_json()["waitingOn"]
+    assert waits.pop("since")
+    assert waits == {"kind": "worker", "workflow": "approve", "version": "2", "queue": "wf.approve@2"}
+    assert "waitingOn" not in client.get(f"{RUNS}/{served}").get_json()
+    shown = client.get(f"/v1/workflows/runs/{run_id}").get_json()["data"]["waitingOn"]
+    assert (shown["kind"], shown["version"]) == ("worker", "2")
+
+
+def test_definitions_say_whether_they_are_served(client: FlaskClient, world: World) -> None:
+    world.db.write(lambda tx: definitions.announce(tx, "approve", "2", FACTS, "f2"))
+    shown = client.get("/api/workflows/definitions").get_json()
+    assert [(one["deploymentId"], one["served"]) for one in shown] == [("1", True), ("2", False)]
+
+
+def test_a_repeated_request_is_not_a_second_run(client: FlaskClient) -> None:
+    first, again = (client.post(RUNS, json=ORDER, headers={"Idempotency-Key": "r"}) for _ in "ab")
+    assert again.get_json() == first.get_json()
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+def test_a_secret_argument_is_sealed_and_still_known_as_the_same(client: FlaskClient, world: World) -> None:
+    facts = {**FACTS, "secrets": ["password"], "parameters": ["user", "password"]}
+    world.db.write(lambda tx: definitions.announce(tx, "login", "1", facts, "f"))
+    order = {"workflowName": "login", "input": ["ada", "canary-Xq7"], "idempotencyKey": "k"}
+    first, again = (client.post(RUNS, json=order) for _ in "ab")
+    assert (first.status_code, again.status_code) == (201, 200)
+    stored = str(world.db.read(lambda tx: runs.read_run(tx, first.get_json()["runId"])))
+    assert "canary-Xq7" not in stored + first.get_data(as_text=True)
+
+
+def test_unknown_paths_and_missing_keys_are_refused_bare(
+    client: FlaskClient, guarded: FlaskClient, world: World
+) -> None:
+    assert refusal(client.get("/api/workflows/nothing")) == (404, "NOT_FOUND")
+    assert refusal(guarded.get(RUNS)) == (401, "UNAUTHORIZED")
+    assert refusal(guarded.post(RUNS, json=ORDER, headers=bearer(world, "r", "runs:read"))) == (
+        403,
+        "FORBIDDEN",
+    )
+    assert refusal(client.get(f"{RUNS}?nonsense=1")) == (400, "VALIDATION_ERROR")
+    assert refusal(client.post(RUNS, data="{")) == (415, "UNSUPPORTED_MEDIA_TYPE")
