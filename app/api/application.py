@@ -20,7 +20,6 @@ from app.api.metrics.views import metrics
 from app.api.openapi import API, describe_problems
 from app.api.pools.views import pools
 from app.api.runs.views import runs
-from app.api.schedules.views import schedules
 from app.api.servers.views import servers
 from app.api.shapes import Moment
 from app.api.stream import Places
