@@ -18,6 +18,7 @@ import yaml
 from kubernetes import client, config
 
 from app.lab.kube import Kube
+from tests.servers import until
 
 # Read when the tests are collected: every test begins with an environment without our variables.
 REAL = os.environ.get("WINDLASS_TEST_KUBECONFIG")
@@ -62,6 +63,12 @@ def left(kube: Kube, name: str) -> list[str]:
         for record in store.records(kind)
         if record.key[1].startswith(name)
     ]
+
+
+def clear(driver: Any, name: str) -> None:
+    """Delete what is called so, and wait until it is gone."""
+    driver.delete(name)
+    until(lambda: driver.find(name) is None, 60, f"{name} is gone")
 
 
 @pytest.fixture

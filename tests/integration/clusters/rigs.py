@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.lab.kube import Kube as Lab
 from app.lab.kube.behaviour import Behaviour
@@ -11,6 +12,7 @@ from app.providers.clusters.k0rdent import K0rdent
 from app.providers.clusters.memory import Site
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
+from tests.kube import REAL, clear
 
 OLD, NEW = "openstack-standalone-cp-1-0-14", "openstack-standalone-cp-1-0-16"
 CREDENTIAL = "lab-credential"
@@ -51,4 +53,18 @@ FAULTS = {
     "fails": Behaviour(fail="no capacity"),
     "stuck": Behaviour(stuck=True),
 }
+
+
+@contextmanager
+def real() -> Iterator[Rig]:
+    """k0rdent's objects in a real cluster, whether or not anybody acts on them there."""
+    kube = Kube(cleaned(Path(REAL or "").read_text()))
+    clusters = K0rdent(kube, "kcm-system")
+    clear(clusters, "prod-1")
+    yield Rig(clusters=clusters, break_=lambda fault: None)
+    clear(clusters, "prod-1")
+    kube.close()
+
+
 RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"memory": in_memory, "k0rdent": k0rdent}
+OBJECTS = {**RIGS, **({"real": real} if REAL else {})}

@@ -8,7 +8,7 @@ import pytest
 from app.domain.errors import KubeConflict, KubeRefused
 from app.domain.ownership import annotations, labels
 from app.providers.clusters import Deployment, Wish
-from tests.integration.clusters.rigs import CREDENTIAL, NEW, OLD, RIGS, Rig
+from tests.integration.clusters.rigs import CREDENTIAL, NEW, OBJECTS, OLD, RIGS, Rig
 from tests.servers import until
 
 WISH = Wish(
@@ -25,6 +25,13 @@ WISH = Wish(
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """A management cluster of each kind."""
     with RIGS[request.param]() as made:
+        yield made
+
+
+@pytest.fixture(params=OBJECTS)
+def objects(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """The same and, by WINDLASS_TEST_KUBECONFIG, a real one: for facts about objects alone."""
+    with OBJECTS[request.param]() as made:
         yield made
 
 
@@ -54,14 +61,14 @@ def test_a_credential_is_ready_or_not_there(rig: Rig) -> None:
     assert rig.clusters.credential_ready("nobody") is None
 
 
-def test_a_deployment_is_made_as_wished_and_bears_its_owner(rig: Rig) -> None:
-    made = rig.clusters.apply(WISH)
+def test_a_deployment_is_made_as_wished_and_bears_its_owner(objects: Rig) -> None:
+    made = objects.clusters.apply(WISH)
     assert (made.template, made.config, made.dry_run, made.owner) == (OLD, WISH.config, False, "cls_1")
-    assert seen(rig).uid == made.uid
+    assert seen(objects).uid == made.uid
 
 
-def test_the_same_wish_twice_makes_one(rig: Rig) -> None:
-    first, second = rig.clusters.apply(WISH), rig.clusters.apply(WISH)
+def test_the_same_wish_twice_makes_one(objects: Rig) -> None:
+    first, second = objects.clusters.apply(WISH), objects.clusters.apply(WISH)
     assert (first.uid, first.generation) == (second.uid, second.generation)
 
 
@@ -87,10 +94,17 @@ def test_a_change_is_not_ready_before_it_was_looked_at(rig: Rig) -> None:
     assert not seen(rig).ready
 
 
-def test_a_wish_for_one_deployment_makes_no_other(rig: Rig) -> None:
+def test_a_wish_for_one_deployment_makes_no_other(objects: Rig) -> None:
     with pytest.raises(KubeConflict):
-        rig.clusters.apply(replace(WISH, uid="00000000-0000-0000-0000-000000000000"))
-    assert rig.clusters.find("prod-1") is None
+        objects.clusters.apply(replace(WISH, uid="00000000-0000-0000-0000-000000000000"))
+    assert objects.clusters.find("prod-1") is None
+
+
+def test_a_changed_wish_is_another_generation_of_the_same_deployment(objects: Rig) -> None:
+    there = objects.clusters.apply(WISH)
+    changed = objects.clusters.apply(replace(WISH, config={"workersNumber": 5}, uid=there.uid))
+    assert (changed.uid, changed.config) == (there.uid, {"workersNumber": 5})
+    assert changed.generation > there.generation and not changed.ready
 
 
 def test_an_upgrade_goes_along_its_path_and_nowhere_else(rig: Rig) -> None:
@@ -120,11 +134,11 @@ def test_a_deleted_one_is_gone_and_cannot_be_deleted_again(rig: Rig) -> None:
     assert rig.clusters.delete("prod-1", there.uid) is False
 
 
-def test_another_one_of_its_name_is_spared(rig: Rig) -> None:
-    ready_one(rig)
+def test_another_one_of_its_name_is_spared(objects: Rig) -> None:
+    objects.clusters.apply(WISH)
     with pytest.raises(KubeConflict):
-        rig.clusters.delete("prod-1", "00000000-0000-0000-0000-000000000000")
-    assert not seen(rig).deleting
+        objects.clusters.delete("prod-1", "00000000-0000-0000-0000-000000000000")
+    assert not seen(objects).deleting
 
 
 def test_what_cannot_go_says_what_holds_it(rig: Rig) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.lab.kube import Kube as Lab
 from app.lab.kube.behaviour import Behaviour
@@ -11,6 +12,7 @@ from app.providers.kubeconfig import cleaned
 from app.providers.vms import Machines
 from app.providers.vms.kubevirt import KubeVirt
 from app.providers.vms.memory import Room
+from tests.kube import REAL, clear
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,4 +47,18 @@ FAULTS = {
     "broken": Behaviour(fail="DataVolumeError"),
     "stuck": Behaviour(stuck=True),
 }
+
+
+@contextmanager
+def real() -> Iterator[Rig]:
+    """KubeVirt's objects in a real cluster, whether or not anybody acts on them there."""
+    kube = Kube(cleaned(Path(REAL or "").read_text()))
+    machines = KubeVirt(kube, "default")
+    clear(machines, "web-1")
+    yield Rig(machines=machines, break_=lambda fault: None)
+    clear(machines, "web-1")
+    kube.close()
+
+
 RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"memory": in_memory, "kubevirt": kubevirt}
+OBJECTS = {**RIGS, **({"real": real} if REAL else {})}

@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import KubeConflict, KubeError
 from app.domain.ownership import annotations, labels
 from app.providers.vms import Machine, MachineWish
-from tests.integration.vms.rigs import RIGS, Rig
+from tests.integration.vms.rigs import OBJECTS, RIGS, Rig
 from tests.servers import until
 
 CONTENT = {"cpus": 1, "memoryMb": 512, "disks": [{"source": "docker://debian:12", "boot": True}]}
@@ -17,6 +17,13 @@ CONTENT = {"cpus": 1, "memoryMb": 512, "disks": [{"source": "docker://debian:12"
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     """A management cluster of each kind."""
     with RIGS[request.param]() as made:
+        yield made
+
+
+@pytest.fixture(params=OBJECTS)
+def objects(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """The same and, by WINDLASS_TEST_KUBECONFIG, a real one: for facts about objects alone."""
+    with OBJECTS[request.param]() as made:
         yield made
 
 
@@ -48,8 +55,8 @@ def running(rig: Rig, run_strategy: str = "Manual") -> None:
     reaches(rig, "running")
 
 
-def test_a_machine_is_made_once_and_bears_its_owner(rig: Rig) -> None:
-    first, second = rig.machines.apply(wish()), rig.machines.apply(wish())
+def test_a_machine_is_made_once_and_bears_its_owner(objects: Rig) -> None:
+    first, second = objects.machines.apply(wish()), objects.machines.apply(wish())
     assert (first.uid, first.owner, first.run_strategy) == (second.uid, "vm_1", "Manual")
 
 
@@ -140,11 +147,11 @@ def test_a_deleted_machine_is_gone(rig: Rig) -> None:
     assert rig.machines.delete("web-1") is False
 
 
-def test_another_one_of_its_name_is_spared(rig: Rig) -> None:
-    rig.machines.apply(wish())
+def test_another_one_of_its_name_is_spared(objects: Rig) -> None:
+    objects.machines.apply(wish())
     with pytest.raises(KubeConflict):
-        rig.machines.delete("web-1", "00000000-0000-0000-0000-000000000000")
-    assert not seen(rig).deleting
+        objects.machines.delete("web-1", "00000000-0000-0000-0000-000000000000")
+    assert not seen(objects).deleting
 
 
 def test_what_cannot_go_says_what_holds_it(rig: Rig) -> None:
