@@ -150,6 +150,8 @@ class Server(Model):
     state: str = ""
     maintenance: bool = False
     power: str | None = None
+    observed_at: datetime | None = None
+    observed_age_ms: int | None = None
     run_id: str | None = None
     allowed_actions: tuple[str, ...] = ()
     created_at: datetime | None = None
@@ -177,6 +179,17 @@ class Pool(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source(Model):
+    """One kind of object of a management cluster as it is watched: how fresh it is, what is in the way."""
+
+    kind: str = ""
+    observed_at: datetime | None = None
+    observed_age_ms: int | None = None
+    objects: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Management(Model):
     """A Kubernetes cluster that makes other clusters and runs virtual machines."""
 
@@ -187,6 +200,7 @@ class Management(Model):
     cluster_namespace: str = ""
     machine_namespace: str = ""
     kubeconfig_version: int = 0
+    sources: tuple[Source, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -147,6 +147,8 @@ SERVER = {
     "maintenance": False,
     "power": "off",
     "healthStatus": {"status": "healthy", "lastCheckTime": AT, "failureReasons": []},
+    "observedAt": AT,
+    "observedAgeMs": 412,
     "hardware": {"cpu": {"count": 2}},
     "image": None,
     "credentialVersion": 1,
@@ -164,6 +166,7 @@ MANAGEMENT = {
     "clusterNamespace": "kcm-system",
     "machineNamespace": "default",
     "kubeconfigVersion": 1,
+    "sources": [{"kind": "vm", "observedAt": AT, "observedAgeMs": 412, "objects": 12, "problem": None}],
     "createdAt": AT,
     "updatedAt": AT,
 }
@@ -243,5 +246,6 @@ HEALTH = {
         "database": {"ok": True, "ms": 1},
         "redis": {"ok": True, "ms": 1},
         "reconciler": {"ok": True, "ageMs": 400},
+        "projector": {"ok": True, "sources": 2, "stale": 0, "ageMs": 1_200},
     },
 }

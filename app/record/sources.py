@@ -18,6 +18,7 @@ from app.record.session import Tx
 from app.record.tables import management, server, source
 
 KINDS = ("cluster", "vm")
+STALE_MS = 150_000  # A watch that works is heard of every minute.
 SERVERS = "server"  # The kind of the one source that is no collection of a management cluster.
 Row = dict[str, Any]
 
@@ -104,6 +105,15 @@ def told(tx: Tx, row: Mapping[str, Any], run_id: str) -> None:
     """A run tells of all that waited; the source must be locked."""
     values = {"tally": None, "told_at": tx.now, "run_id": run_id}
     tx.execute(update(source).where(*_key(tx, row["management_id"], row["kind"])).values(**values))
+
+
+def staleness(tx: Tx) -> tuple[int, int, int | None]:
+    """How many collections are to be watched, how many are stale, and how long ago the stalest was seen?"""
+    there = {one for one in wanted(tx, servers=False) if one[1] != SERVERS}
+    seen = {(row["management_id"], row["kind"]): row["seen_at"] for row in all_sources(tx)}
+    ages = [tx.now - (seen.get(one) or 0) for one in there]
+    known = [age for age in ages if age < tx.now]
+    return len(there), sum(age > STALE_MS for age in ages), max(known, default=None)
 
 
 def fresh(tx: Tx, kind: str) -> dict[str, int]:

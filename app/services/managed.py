@@ -12,8 +12,8 @@ Row = Mapping[str, Any]
 Object = dict[str, Any]
 
 
-def management_object(row: Row) -> Object:
-    """A management cluster, never how to get into it."""
+def management_object(row: Row, watched: Sequence[Row], *, now: int) -> Object:
+    """A management cluster and how it is watched, never how to get into it."""
     return {
         "id": row["id"],
         "name": row["name"],
@@ -22,8 +22,21 @@ def management_object(row: Row) -> Object:
         "clusterNamespace": row["cluster_namespace"],
         "machineNamespace": row["machine_namespace"],
         "kubeconfigVersion": row["access_version"],
+        "sources": [_source(one, now) for one in watched if one["management_id"] == row["id"]],
         "createdAt": rfc3339(row["created_at"]),
         "updatedAt": rfc3339(row["updated_at"]),
+    }
+
+
+def _source(row: Row, now: int) -> Object:
+    """One kind of object that is watched there: how fresh the cache is, and what is in the way."""
+    seen = row["seen_at"]
+    return {
+        "kind": row["kind"],
+        "observedAt": rfc3339(seen),
+        "observedAgeMs": None if seen is None else max(0, now - seen),
+        "objects": row["objects"],
+        "problem": row["problem"],
     }
 
 

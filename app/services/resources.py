@@ -11,8 +11,9 @@ Row = Mapping[str, Any]
 Object = dict[str, Any]
 
 
-def server_object(row: Row) -> Object:
+def server_object(row: Row, *, now: int) -> Object:
     """A server, never its credential."""
+    seen = row["last_check_at"]
     return {
         "id": row["id"],
         "displayName": row["display_name"],
@@ -32,6 +33,8 @@ def server_object(row: Row) -> Object:
             "lastCheckTime": rfc3339(row["last_check_at"]),
             "failureReasons": row["failure_reasons"] or [],
         },
+        "observedAt": rfc3339(seen),
+        "observedAgeMs": None if seen is None else max(0, now - seen),
         "hardware": row["hardware"],
         "image": redact(row["image"]),
         "credentialVersion": row["credential_version"],

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.record import listing, metrics, runs
+from app.record import listing, metrics, runs, sources
 from app.record.session import Tx
 from app.services.world import World
 
@@ -43,7 +43,24 @@ def _families(tx: Tx) -> Iterator[Metric]:
     for row in metrics.deliveries(tx):
         sent.add_metric((row["status"],), row["deliveries"])
     yield sent
+    yield from _watched(tx)
     yield from _ages(tx)
+
+
+def _watched(tx: Tx) -> Iterator[Metric]:
+    """Sources by the name that people gave to their management cluster, and the kind of object."""
+    labels = ("management", "kind")
+    age = GaugeMetricFamily("windlass_source_age_seconds", "Age of what is known of a source.", labels=labels)
+    failing = GaugeMetricFamily("windlass_source_failing", "Whether it cannot be watched now.", labels=labels)
+    objects = GaugeMetricFamily("windlass_source_objects", "Objects of ours that are there.", labels=labels)
+    for row in sources.all_sources(tx):
+        if row["kind"] != sources.SERVERS:
+            told = (str(row["name"]), row["kind"])
+            failing.add_metric(told, float(row["problem"] is not None or row["seen_at"] is None))
+            objects.add_metric(told, row["objects"])
+            if row["seen_at"] is not None:
+                age.add_metric(told, max(0, tx.now - row["seen_at"]) / 1000)
+    yield from (age, failing, objects)
 
 
 def _ended(tx: Tx) -> Iterator[Metric]:
@@ -70,6 +87,10 @@ def _ages(tx: Tx) -> Iterator[Metric]:
         "windlass_reconciler_beat_age_seconds": (
             "Silence of the newest reconciler.",
             listing.newest_beat(tx, "reconciler"),
+        ),
+        "windlass_projector_beat_age_seconds": (
+            "Silence of the newest projector.",
+            listing.newest_beat(tx, "projector"),
         ),
     }
     for name, (says, since) in ages.items():

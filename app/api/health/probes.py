@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from app.record import listing
+from app.record import listing, sources
 from app.services.world import World
 
 BUDGET_S = 1.0
@@ -22,6 +22,7 @@ def parts(world: World) -> dict[str, Part]:
         "database": {"ok": database["ok"], "ms": database["ms"], **_why(database)},
         "redis": _redis(world),
         "reconciler": _reconciler(database),
+        "projector": _projector(world, database),
     }
 
 
@@ -38,6 +39,18 @@ def _reconciler(database: Part) -> Part:
         return {"ok": False, "reason": "no reconciler has reported yet"}
     fresh: Part = {"ok": age <= STALE_MS, "ageMs": age}
     return fresh if fresh["ok"] else {**fresh, "reason": f"silent for more than {STALE_MS // 1000} s"}
+
+
+def _projector(world: World, database: Part) -> Part:
+    """Whether what is watched is fresh; where nothing is, nothing can be stale. Which and why needs a key."""
+    if not database["ok"]:
+        return {"ok": False, "reason": "unknown while the database is away"}
+    looked = _within_budget(lambda: world.db.read(sources.staleness, patience_s=BUDGET_S / 2))
+    if not looked["ok"]:
+        return {"ok": False, **_why(looked)}
+    watched, stale, age = looked["value"]
+    told: Part = {"ok": not stale, "sources": watched, "stale": stale, "ageMs": age}
+    return {**told, "reason": f"{stale} of {watched} sources are stale"} if stale else told
 
 
 def _newest_beat(world: World) -> int | None:

@@ -43,6 +43,16 @@ class Kubeconfig(Body):
     kubeconfig = word(LONGEST, required=True, metadata=SEALED)
 
 
+class SourceShape(Shape):
+    """One kind of object that a projector watches there."""
+
+    kind = fields.String(required=True)
+    observed_at = fields.String(allow_none=True)
+    observed_age_ms = fields.Integer(allow_none=True)
+    objects = fields.Integer(required=True)
+    problem = fields.String(allow_none=True)
+
+
 class ManagementShape(Shape):
     """A management cluster, never how to get into it."""
 
@@ -53,5 +63,6 @@ class ManagementShape(Shape):
     cluster_namespace = fields.String(required=True)
     machine_namespace = fields.String(required=True)
     kubeconfig_version = fields.Integer(required=True)
+    sources = fields.List(fields.Nested(SourceShape), required=True)
     created_at = fields.String(required=True)
     updated_at = fields.String(allow_none=True)

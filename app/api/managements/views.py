@@ -11,12 +11,16 @@ from app.api.managements.schemas import Kubeconfig, ManagementBody, ManagementCh
 from app.api.paging import PageQuery
 from app.domain.errors import NotFound
 from app.record import clusters as record
+from app.record import sources
+from app.record.paging import Page
+from app.record.session import Tx
 from app.services import managements as service
 from app.services.managed import management_object
 
 managements = Family("managements", "Kubernetes clusters that make other clusters and run virtual machines.")
 PATH = "/v1/management-clusters"
 ONE = f"{PATH}/<management_id>"
+Row = dict[str, Any]
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: fra\n…"
 
 
@@ -25,8 +29,12 @@ KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: fra\n…"
 @managements.response(200, ManagementShape(many=True), example=[examples.MANAGEMENT])
 def list_managements(query: dict[str, Any]) -> Any:
     """Management clusters, newest first."""
-    found = world().db.read(lambda tx: record.list_managements(tx, paging.window(query)))
-    return paging.answer(query, found, [management_object(row) for row in found.rows])
+
+    def read(tx: Tx) -> tuple[Page, list[Row]]:
+        found = record.list_managements(tx, paging.window(query))
+        return found, _shown(tx, found.rows)
+
+    return paging.answer(query, *world().db.read(read))
 
 
 @managements.serve("POST", PATH, "addManagementCluster", scope="admin")
@@ -35,7 +43,7 @@ def list_managements(query: dict[str, Any]) -> Any:
 def add_management(body: dict[str, Any]) -> Any:
     """Know one more; its kubeconfig is cleaned and sealed at once, so that only workers can use it."""
     row = service.create(world(), principal(), body)
-    return management_object(row), 201, {"Location": f"{PATH}/{row['id']}"}
+    return _one(row), 201, {"Location": f"{PATH}/{row['id']}"}
 
 
 @managements.serve("GET", ONE, "getManagementCluster", scope="servers:read")
@@ -46,7 +54,7 @@ def get_management(management_id: str) -> Any:
     row = world().db.read(lambda tx: record.read_management(tx, management_id))
     if row is None:
         raise NotFound(f"There is no management cluster {management_id}.")
-    return versions.tagged(management_object(row), str(row["version"]))
+    return versions.tagged(_one(row), str(row["version"]))
 
 
 @managements.serve("PATCH", ONE, "changeManagementCluster", scope="admin", errors=(409, 412))
@@ -55,7 +63,7 @@ def get_management(management_id: str) -> Any:
 def change_management(body: dict[str, Any], management_id: str) -> Any:
     """Change names and namespaces; with If-Match only when nobody else did meanwhile."""
     row = service.change(world(), principal(), management_id, body, versions.wanted_version())
-    return management_object(row), None, {"ETag": f'"{row["version"]}"'}
+    return _one(row), None, {"ETag": f'"{row["version"]}"'}
 
 
 @managements.serve("PUT", f"{ONE}/kubeconfig", "setKubeconfig", scope="admin", errors=(409,))
@@ -73,3 +81,12 @@ def forget_management(management_id: str) -> Response:
     """Forget one that has neither clusters nor machines."""
     service.delete(world(), principal(), management_id)
     return Response(status=204)
+
+
+def _one(row: Row) -> Row:
+    return world().db.read(lambda tx: _shown(tx, [row]))[0]
+
+
+def _shown(tx: Tx, rows: list[Row]) -> list[Row]:
+    watched = sources.all_sources(tx)
+    return [management_object(row, watched, now=tx.now) for row in rows]

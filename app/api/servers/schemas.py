@@ -152,6 +152,8 @@ class ServerShape(Shape):
     maintenance = fields.Boolean(required=True)
     power = fields.String(allow_none=True)
     health_status = fields.Nested(Health, required=True)
+    observed_at = fields.String(allow_none=True)
+    observed_age_ms = fields.Integer(allow_none=True)
     hardware = fields.Raw(allow_none=True)
     image = fields.Raw(allow_none=True)
     credential_version = fields.Integer()

@@ -7,6 +7,7 @@ from app.domain.errors import NotFound
 from app.record import listing, servers
 from app.record.listing import ServerFilters
 from app.record.paging import Page, Window
+from app.record.session import Tx
 from app.services import resources
 
 Row = dict[str, Any]
@@ -22,10 +23,14 @@ def row(server_id: str) -> Row:
 
 def shown(row: Row) -> Row:
     """The server as the API shows it."""
-    return resources.server_object(row)
+    return resources.server_object(row, now=world().db.read(lambda tx: tx.now))
 
 
 def page(filters: ServerFilters, window: Window) -> tuple[Page, list[Row]]:
     """A page of servers."""
-    found = world().db.read(lambda tx: listing.list_servers(tx, filters, window))
-    return found, [shown(row) for row in found.rows]
+
+    def read(tx: Tx) -> tuple[Page, list[Row]]:
+        found = listing.list_servers(tx, filters, window)
+        return found, [resources.server_object(row, now=tx.now) for row in found.rows]
+
+    return world().db.read(read)
