@@ -20,6 +20,7 @@ from app.api.metrics.views import metrics
 from app.api.openapi import API, describe_problems
 from app.api.pools.views import pools
 from app.api.runs.views import runs
+from app.api.schedules.views import schedules
 from app.api.servers.views import servers
 from app.api.shapes import Moment
 from app.api.stream import Places
@@ -38,7 +39,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
-    *(workflows, hooks, webhooks, health, docs),
+    *(schedules, workflows, hooks, webhooks, health, docs),
 )
 
 

@@ -9,6 +9,7 @@ CLUSTER_ID = "cls_01kc9v5q8w3f7x2m4n6p8r0t1v"
 VM_ID = "vm_01kc9v5q8w3f7x2m4n6p8r0t1v"
 MANAGEMENT_ID = "mgt_01kc9v5q8w3f7x2m4n6p8r0t1v"
 WEBHOOK_ID = "whk_01kc9v5q8w3f7x2m4n6p8r0t1v"
+SCHEDULE_ID = "sch_01kc9v5q8w3f7x2m4n6p8r0t1v"
 DELIVERY_ID = "dlv_01kc9v5q8w3f7x2m4n6p8r0t1v"
 AT = "2026-01-13T12:00:00.000Z"
 LATER = "2026-01-13T12:05:00.000Z"
@@ -239,6 +240,50 @@ DELIVERY = {
     "createdAt": AT,
     "deliveredAt": AT,
     "attempts": [{"attempt": 1, "at": AT, "status": 204, "latencyMs": 31, "answer": "", "error": None}],
+}
+SCHEDULE: dict[str, Any] = {
+    "id": SCHEDULE_ID,
+    "name": "inspect rack 7",
+    "type": "server.inspect",
+    "workflowVersion": None,
+    "resourceId": SERVER_ID,
+    "input": {},
+    "onFailure": None,
+    "tags": [],
+    "cron": "30 2 * * *",
+    "timezone": "Europe/Berlin",
+    "everyMs": None,
+    "overlap": "skip",
+    "catchUp": "latest",
+    "catchUpLimit": 10,
+    "paused": False,
+    "pausedReason": None,
+    "nextDueAt": "2026-01-14T01:30:00.000Z",
+    "nextDueTimes": ["2026-01-14T01:30:00.000Z"],
+    "last": {
+        "dueAt": "2026-01-13T01:30:00.000Z",
+        "outcome": "started",
+        "reason": None,
+        "runId": RUN_ID,
+        "runStatus": "completed",
+    },
+    "started": 12,
+    "missed": 1,
+    "triggeredBy": f"schedule/{SCHEDULE_ID}",
+    "createdBy": "usr_operator",
+    "createdAt": AT,
+    "updatedAt": AT,
+}
+OCCURRENCE = {
+    "id": "occ_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "dueAt": "2026-01-13T01:30:00.000Z",
+    "outcome": "started",
+    "reason": None,
+    "runId": RUN_ID,
+    "times": 1,
+    "manual": False,
+    "actor": None,
+    "notedAt": "2026-01-13T01:30:00.118Z",
 }
 HEALTH = {
     "status": "ok",

@@ -81,7 +81,7 @@ def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:
     def work(tx: Tx) -> dict[str, Any]:
         check_order(tx, order)
         kind = catalogue.lookup(order.type)
-        given = {**kind.check(order.input), **_resource_input(kind, order)}
+        given = {**kind.check(order.input), **resource_input(kind, order)}
         steps = plan_steps(kind.plan(given), order.resource_id)
         undo = [step["key"] for step in reversed(steps) if step["undo"]]
         resource = f"{kind.resource}/{order.resource_id}" if kind.locks else None
@@ -260,7 +260,8 @@ def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
     return shown
 
 
-def _resource_input(kind: Workflow, order: Order) -> dict[str, str]:
+def resource_input(kind: Workflow, order: Order) -> dict[str, str]:
+    """What a plan is told of the resource that an order names; raises `ValidationFailed` on ``resourceId``."""
     if kind.resource is None:
         return {}
     if order.resource_id is None:

@@ -63,6 +63,8 @@ def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFact
         client.post("/api/workflows/runs", json={"workflowName": "known", "runId": code_run})
     client.delete(f"/api/workflows/runs/{CODE_RUNS['get']}")
     parts = {"run_id": run_id, "server_id": examples.SERVER_ID, "pool_id": pool["id"]}
+    nightly = {"name": "known", "type": "server.inspect", "resourceId": examples.SERVER_ID, "cron": "@daily"}
+    parts["schedule_id"] = client.post("/v1/schedules", json=nightly).get_json()["data"]["id"]
     parts |= {"type_name": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
     yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
     world.db.dispose()
