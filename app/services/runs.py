@@ -261,7 +261,7 @@ def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
 
 
 def resource_input(kind: Workflow, order: Order) -> dict[str, str]:
-    """What a plan is told of the resource that an order names; raises `ValidationFailed` on ``resourceId``."""
+    """What a plan is told of the resource that an order names; raises `ValidationFailed`."""
     if kind.resource is None:
         return {}
     if order.resource_id is None:

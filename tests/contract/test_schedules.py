@@ -95,9 +95,10 @@ def test_what_is_refused_only_today_may_be_scheduled(client: FlaskClient, world:
 def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: World) -> None:
     facts = {"stepTimeoutMs": 1_000}
     world.db.write(lambda tx: definitions.announce(tx, "report", "1", facts, "f"))
-    code = {"type": "report", "resourceId": None}
+    code: dict[str, Any] = {"type": "report", "resourceId": None}
     assert made(client, **code, input=["weekly"])["input"] == ["weekly"]
-    for wrong in ({"input": {}}, {"input": [], "workflowVersion": "9"}):
+    wrongs: list[dict[str, Any]] = [{"input": {}}, {"input": [], "workflowVersion": "9"}]
+    for wrong in wrongs:
         assert client.post(PATH, json={**NIGHTLY, **code, "name": "x", **wrong}).status_code == 400
 
 
