@@ -12,7 +12,7 @@ from typing import Any, Protocol
 TITLES = {
     "task": "step",
     "sleep": "sleep",
-    "signal": "wait for signal",
+    "signal": "signal",
     "child": "child workflow",
     "event": "event",
     "value": "value",
