@@ -28,7 +28,7 @@ def main() -> int:
             if find_spec(f"tests.bench.{name.lower()}")
         ]
         rounds = measure(stage, workloads, asked.rounds, asked.candidates)
-        profiles = profile(stage) if asked.profile else []
+        profiles = profile(stage, asked.candidates) if asked.profile else []
         found = report.summary(rounds)
         print(report.table(found), *profiles, sep="\n\n")
         if asked.write:

@@ -79,8 +79,26 @@ DBOS_SQLITE = replace(
     steps=DBOS.steps.replace("dbos.", ""),
     sqlite=True,
 )
+CODE = replace(
+    WINDLASS,
+    name="windlass-code",
+    what="this project, a workflow written as a function; plain steps",
+    settings="as shipped: `windlass worker --import`",
+    driver=("tests.bench.code_driver", "plain"),
+    worker=("app.cli", "worker", "--import", "tests.bench.authored"),
+    commits=STEPS + 2,  # Its start, the claim, and one for each outcome.
+)
+CODE_UNDO = replace(
+    CODE,
+    name="windlass-code-undo",
+    what="the same with undo=: that a step begins is durable before its body does",
+    driver=("tests.bench.code_driver", "undo"),
+    commits=STEPS + 3,
+)
 ALL = (
     WINDLASS,
+    CODE,
+    CODE_UNDO,
     Candidate(
         name="celery-bare",
         what="a Celery chain of five tasks; nothing is recorded",

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ RATE, SECONDS = 200, 6
 TOP = 15  # Functions listed.
 LEAST, TRUNK = 0.03, 0.9  # Branches of the tree below this share, and the trunk above that, are left out.
 Stack = tuple[str, ...]
+# Who can be looked at, and what the worker main calls itself that does the steps.
+MAINS = {"windlass": "default@%h", "windlass-code": "workflows@%h", "windlass-code-undo": "workflows@%h"}
+DEFAULT = ("windlass", "windlass-code")
 
 
 @dataclass(frozen=True)
@@ -83,20 +86,26 @@ class Profile:
         return f"{count / max(1, self.samples):6.1%}"
 
 
-def profile(stage: Stage) -> list[Profile]:
-    """Profiles of the processes on the hot path while no-op runs are worked off."""
-    session = stage.session("windlass")
+def profile(stage: Stage, wanted: Collection[str] = ()) -> list[Profile]:
+    """Profiles of each of ours that is wanted; of declared and of code workflows when nobody is named."""
+    chosen = [name for name in MAINS if name in (wanted or DEFAULT)]
+    return [found for name in chosen for found in _profiles(stage, name)]
+
+
+def _profiles(stage: Stage, candidate: str) -> list[Profile]:
+    """The processes on the hot path while no-op runs are worked off."""
+    session = stage.session(candidate)
     session.burst(max(60, round(session.rate / 5)))
     watched = {name: _watch(stage.scratch() / "stacks", process) for name, process in _hot(session).items()}
     runs = max(60, round(session.rate / 5 * (SECONDS + 3)))
     session.burst(runs)
-    return [Profile(name, _stacks(*found)) for name, found in watched.items()]
+    return [Profile(f"{candidate}, {name}", _stacks(*found)) for name, found in watched.items()]
 
 
 def _hot(session: Session) -> dict[str, psutil.Process]:
     """The processes that a no-op run passes through."""
     family = session.workers[0].family()
-    main = next(one for one in family if "default@%h" in one.cmdline())
+    main = next(one for one in family if MAINS[session.candidate.name] in one.cmdline())
     return {
         "pool child": main.children()[0],
         "worker main": main,

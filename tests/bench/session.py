@@ -33,6 +33,7 @@ class Burst:
     seconds: float  # From before the first trigger until the last run is recorded as completed.
     triggering: float  # Seconds until the last trigger was accepted.
     cpu: float  # CPU seconds of drivers, workers, Redis and PostgreSQL.
+    commits: int | None  # Writing transactions meanwhile, of everybody; None where they are not counted.
 
     @property
     def steps_per_second(self) -> float:
@@ -117,9 +118,9 @@ class Session:
         spent = self.cpu() - cpu
         self._check(before, runs * STEPS)
         begun = min(answer["begun"] for answer in answers)
-        self._check_commits(written, runs, ended - begun)
+        commits = self._check_commits(written, runs, ended - begun)
         triggering = max(answer["triggered"] for answer in answers) - begun
-        return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent)
+        return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent, commits=commits)
 
     def single(self, ms: int = 0) -> Single:
         """One run alone."""
@@ -181,11 +182,11 @@ class Session:
             found = self.recorded(self.candidate.steps)
             raise Wrong(f"{self.candidate.name}: {found} steps are recorded, {self._steps} ran")
 
-    def _check_commits(self, before: Written | None, runs: int, seconds: float) -> None:
+    def _check_commits(self, before: Written | None, runs: int, seconds: float) -> int | None:
         """Every run has as many writing transactions as its promise needs, and they waited for the disk."""
         now, name, floor = self._written(), self.candidate.name, self.candidate.commits
         if now is None or before is None or not floor:
-            return
+            return None
         commits, flushes = now.transactions - before.transactions, now.flushes - before.flushes
         if commits < floor * runs:
             raise Wrong(f"{name}: {commits / runs:.1f} commits a run; it needs {floor} to be durable")
@@ -193,6 +194,7 @@ class Session:
         counted = seconds > COUNTED_S and runs > WARM_RUNS
         if counted and flushes * self.recorded(SESSIONS) < commits:
             raise Wrong(f"{name}: {commits} commits with {flushes} flushes of the log were not waited for")
+        return commits
 
     def _written(self) -> Written | None:
         return None if self._look is None else self._look.written()

@@ -38,6 +38,7 @@ TARGETS = (
     Target("W1, steps/s against DBOS direct", "W1.throughput.windlass/dbos-direct", least=4),
     Target("W1, steps/s against Absurd", "W1.throughput.windlass/absurd", least=1.3),
     Target("W1, steps/s against bare Celery chains", "W1.throughput.windlass/celery-bare", least=2),
+    Target("W1, code workflows against DBOS direct", "W1.throughput.windlass-code/dbos-direct", least=2.5),
     Target("W1, CPU per step against DBOS", "W1.throughput.cpuPer1000.windlass/dbos-direct", most=1 / 3),
     Target(
         "W1 on SQLite, steps/s against DBOS on SQLite",

@@ -28,7 +28,8 @@ class Throughput:
         session = self._stage.session(candidate)  # It stays for the workloads that come next.
         runs = max(60, round(session.rate / 5 * self._seconds))
         metric = "throughput-sqlite" if session.candidate.sqlite else "throughput"
-        return [*figures, _figure(metric, session.burst(runs))]
+        burst = session.burst(runs)
+        return [*figures, _figure(metric, burst), *_commits(burst)]
 
     def teardown(self) -> None:
         """Nothing is shared."""
@@ -41,6 +42,10 @@ class Throughput:
 
 def _figure(metric: str, burst: Burst) -> Figure:
     return Figure(metric, burst.steps_per_second, "steps/s", burst.cpu_per_1000)
+
+
+def _commits(burst: Burst) -> list[Figure]:
+    return [] if burst.commits is None else [Figure("commits", burst.commits / burst.runs, "commits/run")]
 
 
 make = Throughput
