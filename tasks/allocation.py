@@ -13,7 +13,8 @@ from app.domain.policy import backoff
 from app.record import clusters, runs, servers
 from app.record.session import Tx
 from tasks.context import Context
-from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, StillThere, ours, since_now, wait_on
+from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, ours, since_now, wait_on
+from tasks.objects import StillThere
 from tasks.step import Again, operation
 
 Row = dict[str, Any]

@@ -12,22 +12,9 @@ from app.domain.policy import backoff
 from tasks import deployment
 from tasks.context import Context
 from tasks.deployment import Unusable, Wanted
-from tasks.managed import (
-    CLUSTER,
-    PATIENT,
-    POLLS,
-    UNTIL_GONE,
-    StillThere,
-    begin,
-    check_free,
-    keep,
-    own,
-    reach,
-    row_of,
-    since_now,
-    wait_on,
-)
+from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, begin, reach, row_of, since_now, wait_on
 from tasks.managed import mark_error as mark
+from tasks.objects import check_free, found, gone, keep, own, present, remove
 from tasks.step import Again, operation, step
 
 SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own kubeconfig.
@@ -87,7 +74,7 @@ def check_upgrade_path(
     """Upgrade only to what the management cluster offers for this cluster, now."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
-    there = deployment.present(ctx, clusters, row)
+    there = present(ctx, CLUSTER, row)
     if template == row["template"]:
         return {"wanted": deployment.wanted_of(row), "before": deployment.wanted_of(row)}
     offered = there.available_upgrades
@@ -109,27 +96,15 @@ def check_upgrade_path(
 def apply_deployment(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Have the deployment; a repeated step finds its own, and nobody else's is touched."""
     row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    there = clusters.find(row["name"])
-    check_free(there, cluster_id, f"ClusterDeployment {row['name']}")
-    deployment.apply(ctx, clusters, row, wanted, there)
+    there = found(ctx, CLUSTER, row)
+    check_free(CLUSTER, there, row)
+    deployment.apply(ctx, row, wanted, there)
 
 
 @apply_deployment.undo(retry=UNTIL_GONE)
 def remove_deployment(ctx: Context, cluster_id: str) -> None:
-    """Nothing is left of the deployment: asked for until it is gone, for its name and servers wait for it."""
-    row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    there = clusters.find(row["name"])
-    if own(there, cluster_id):
-        assert there is not None
-        if not there.deleting:
-            clusters.delete(there.name, there.uid)
-            there = clusters.find(row["name"])
-        if own(there, cluster_id):
-            keep(ctx, CLUSTER, cluster_id, there)
-            raise StillThere(deployment.leaving(there))
-    keep(ctx, CLUSTER, cluster_id, None)
+    """Nothing is left of the deployment."""
+    remove(ctx, CLUSTER, cluster_id)
 
 
 @step(queue="kube", retry=PATIENT, timeout="60s")
@@ -154,7 +129,7 @@ def patch_template(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
 def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
     """The deployment is made of what it was made of before; where there is no way back, that is an error."""
     row = row_of(ctx, CLUSTER, cluster_id)
-    there = ctx.clusters(row["management_id"]).find(row["name"])
+    there = found(ctx, CLUSTER, row)
     back = before["template"]
     if there is not None and back not in (there.template, *there.available_upgrades):
         ctx.log("there is no way back; the cluster stays what it became", template=there.template)
@@ -176,13 +151,13 @@ def is_ready(
     """Ready, on the way and why, slow, or beyond hope."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
-    there = deployment.present(ctx, clusters, row)
+    there = present(ctx, CLUSTER, row)
     deployment.check_dry_run(row, there)
     if there.hopeless is not None:
         raise Permanent(f"the deployment cannot be built: {there.hopeless.told}")
     if row["dry_run"] and there.checked:
         return {"reached": "validated"}
-    waits_for = "; ".join(there.blockers) or "the controllers have not looked at it yet"
+    waits_for = there.told
     if not row["dry_run"] and there.ready:
         access = clusters.access(row["name"])
         if access is not None or row["template"].startswith(SELF_BROUGHT):
@@ -203,11 +178,10 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     """Ask for the end of the deployment; there may be none, or one that is not ours."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
-    there = clusters.find(row["name"])
+    there = found(ctx, CLUSTER, row)
     if not own(there, cluster_id):
         ctx.log("there is no deployment of this cluster", name=row["name"])
         return
-    assert there is not None
     if (
         cleanupOnDeletion is not None
         and not there.deleting
@@ -217,7 +191,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
         wanted = {"template": there.template, "config": dict(there.config)}
         there = clusters.apply(deployment.wish_of(ctx, row, wanted, there.uid))
     clusters.delete(there.name, there.uid)
-    keep(ctx, CLUSTER, cluster_id, clusters.find(row["name"]))
+    keep(ctx, CLUSTER, cluster_id, found(ctx, CLUSTER, row))
 
 
 @operation(queue="kube", timeout="2h", every=POLLS, retry=PATIENT)
@@ -231,13 +205,7 @@ def is_deleted(
     ctx: Context, cluster_id: str, ref: dict[str, Any], slow_after: str = "15m"
 ) -> Again | dict[str, Any]:
     """Gone, or what holds it."""
-    row = row_of(ctx, CLUSTER, cluster_id)
-    there = ctx.clusters(row["management_id"]).find(row["name"])
-    if not own(there, cluster_id):
-        keep(ctx, CLUSTER, cluster_id, None)
-        return {}
-    keep(ctx, CLUSTER, cluster_id, there)
-    return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, deployment.leaving(there))
+    return gone(ctx, CLUSTER, cluster_id, ref, slow_after)
 
 
 @step

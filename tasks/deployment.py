@@ -9,7 +9,8 @@ from app.domain.errors import Permanent
 from app.providers.clusters import Clusters, Deployment, Wish
 from tasks.allocation import machines_for
 from tasks.context import Context
-from tasks.managed import CLUSTER, Vanished, keep, own, row_of
+from tasks.managed import CLUSTER, row_of
+from tasks.objects import found, keep, own, present
 
 Wanted = dict[str, Any]  # {template, config, nodePools}
 
@@ -29,32 +30,24 @@ class DryRunForced(Permanent):
 def patch(ctx: Context, cluster_id: str, wanted: Wanted) -> None:
     """Change the deployment that is there; raises `Vanished` when there is none."""
     row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    apply(ctx, clusters, row, wanted, present(ctx, clusters, row))
+    apply(ctx, row, wanted, present(ctx, CLUSTER, row))
 
 
 def restore(ctx: Context, cluster_id: str, before: Wanted) -> None:
     """Give the deployment back what it was, as far as there is one."""
     row = row_of(ctx, CLUSTER, cluster_id)
-    clusters = ctx.clusters(row["management_id"])
-    there = clusters.find(row["name"])
+    there = found(ctx, CLUSTER, row)
     if not own(there, cluster_id):
         ctx.log("there is no deployment left that could be what it was", name=row["name"])
         return
-    apply(ctx, clusters, row, before, there)
+    apply(ctx, row, before, there)
 
 
-def apply(
-    ctx: Context,
-    clusters: Clusters,
-    row: Mapping[str, Any],
-    wanted: Wanted,
-    there: Deployment | None,
-) -> None:
+def apply(ctx: Context, row: Mapping[str, Any], wanted: Wanted, there: Deployment | None) -> None:
     """Have the deployment as it is wanted, and the cluster's row say the same."""
     config = states.on_machines(wanted["config"], machines_for(ctx, row["id"], wanted["nodePools"]))
     wish = wish_of(ctx, row, {**wanted, "config": config}, there.uid if there else None)
-    made = clusters.apply(wish)
+    made = ctx.clusters(row["management_id"]).apply(wish)
     keep(ctx, CLUSTER, row["id"], made)
     columns = {"template": wanted["template"], "config": wanted["config"], "node_pools": wanted["nodePools"]}
     ctx.db.write(lambda tx: CLUSTER.change(tx, row["id"], columns))
@@ -82,16 +75,6 @@ def wanted_of(row: Mapping[str, Any]) -> Wanted:
     return {"template": row["template"], "config": row["config"] or {}, "nodePools": row["node_pools"] or []}
 
 
-def present(ctx: Context, clusters: Clusters, row: Mapping[str, Any]) -> Deployment:
-    """The cluster's deployment, noted as it is now; raises `Vanished` when there is none."""
-    there = clusters.find(row["name"])
-    if there is None or not own(there, row["id"]) or there.deleting:
-        keep(ctx, CLUSTER, row["id"], None if not own(there, row["id"]) else there)
-        raise Vanished(f"ClusterDeployment {row['name']} is gone; somebody else deleted it")
-    keep(ctx, CLUSTER, row["id"], there)
-    return there
-
-
 def check_usable(clusters: Clusters, name: str) -> None:
     """Raise `Unusable` unless clusters can be made of a template."""
     template = clusters.template(name)
@@ -113,8 +96,3 @@ def check_dry_run(row: Mapping[str, Any], there: Deployment) -> None:
     """Raise `DryRunForced` when the deployment is a dry run that nobody asked for."""
     if there.dry_run and not row["dry_run"]:
         raise DryRunForced(f"ClusterDeployment {there.name} is a dry run, which nobody asked for")
-
-
-def leaving(there: Any) -> str:
-    """What a deletion still waits for, for people."""
-    return "the deployment is being deleted: " + ("; ".join(there.blockers) or "nothing is said of why")

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from app.domain import clusters as cluster_states
 from app.domain import vms as vm_states
 from app.domain.clock import duration_ms
-from app.domain.errors import KubeConflict, Permanent
+from app.domain.errors import Permanent
 from app.domain.policy import backoff
 from app.record import clusters, runs, vms
 from app.record.session import Tx
@@ -27,28 +27,23 @@ class WrongState(Permanent):
     nothing_happened = True
 
 
-class NameTaken(Permanent):
-    """Somebody else has an object of this name in the management cluster."""
+class Objects(Protocol):
+    """What a management cluster has of one kind."""
 
-    code = "CONFLICT"
-    nothing_happened = True
+    def find(self, name: str) -> Any:
+        """An object as it is now."""
 
-
-class Vanished(Permanent):
-    """The object was deleted in the management cluster, by somebody else."""
-
-    code = "RESOURCE_GONE"
-
-
-class StillThere(KubeConflict):
-    """An object is on its way out, and not gone yet."""
+    def delete(self, name: str, uid: str | None = None) -> bool:
+        """Ask for its end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """Where the rows of one kind of resource are kept, and which of its states allows what."""
+    """Where the rows and objects of one kind of resource are kept, and which of its states allows what."""
 
     noun: str
+    object: str  # What Kubernetes calls it.
+    objects: Callable[[Context, str], Objects]  # Those of a management cluster.
     read: Callable[..., Row | None]
     change: Callable[[Tx, str, Mapping[str, Any]], None]
     note_seen: Callable[..., None]
@@ -59,6 +54,8 @@ class Kind:
 
 CLUSTER = Kind(
     noun="cluster",
+    object="ClusterDeployment",
+    objects=Context.clusters,
     read=clusters.read_cluster,
     change=clusters.change_cluster,
     note_seen=clusters.note_seen,
@@ -68,6 +65,8 @@ CLUSTER = Kind(
 )
 VM = Kind(
     noun="machine",
+    object="VirtualMachine",
+    objects=Context.machines,
     read=vms.read_vm,
     change=vms.change_vm,
     note_seen=vms.note_seen,
@@ -131,28 +130,6 @@ def reach(ctx: Context, kind: Kind, id_: str, state: str, **more: Any) -> None:
     """Show the state that the resource has reached."""
     changes: Row = {"state": state, "state_before": None, "slow_since": None, "failure_reasons": []}
     ctx.db.write(lambda tx: kind.change(tx, id_, {**changes, "run_id": ctx.run_id, **more}))
-
-
-def keep(ctx: Context, kind: Kind, id_: str, seen: Any) -> None:
-    """Keep what was just seen of the object, or that there is none."""
-    if seen is None:
-        ctx.db.write(lambda tx: kind.note_gone(tx, id_))
-        return
-    told = {"uid": seen.uid, "version": seen.resource_version, "facts": seen.facts()}
-    ctx.db.write(lambda tx: kind.note_seen(tx, id_, **told))
-
-
-def own(seen: Any, id_: str) -> bool:
-    """Whether an object is there and bears the label of the resource."""
-    return seen is not None and seen.owner == id_
-
-
-def check_free(seen: Any, id_: str, name: str) -> None:
-    """Refuse to take over what others made, and wait for what is still dying."""
-    if seen is not None and seen.deleting:
-        raise StillThere(f"{name} is still being deleted; its name is not free yet")
-    if seen is not None and not own(seen, id_):
-        raise NameTaken(f"{name} is there already, and it is not ours", owner=seen.owner)
 
 
 def since_now(ctx: Context, **more: Any) -> dict[str, Any]:

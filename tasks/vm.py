@@ -6,25 +6,11 @@ from app.domain import ownership
 from app.domain.errors import KubeConflict, KubeRefused, Permanent
 from app.domain.policy import backoff
 from app.domain.vms import SELF_STARTING
-from app.providers.vms import Machine, MachineWish
+from app.providers.vms import MachineWish
 from tasks.context import Context
-from tasks.managed import (
-    PATIENT,
-    POLLS,
-    UNTIL_GONE,
-    VM,
-    StillThere,
-    Vanished,
-    begin,
-    check_free,
-    keep,
-    own,
-    reach,
-    row_of,
-    since_now,
-    wait_on,
-)
+from tasks.managed import PATIENT, POLLS, UNTIL_GONE, VM, begin, reach, row_of, since_now, wait_on
 from tasks.managed import mark_error as mark
+from tasks.objects import check_free, found, gone, keep, own, present, remove
 from tasks.step import Again, operation, step
 
 
@@ -53,9 +39,8 @@ def create_record(ctx: Context, vm_id: str) -> None:
 def create_vm(ctx: Context, vm_id: str) -> None:
     """Have the machine; a repeated step finds its own, and nobody else's is touched."""
     row = row_of(ctx, VM, vm_id)
-    machines = ctx.machines(row["management_id"])
-    there = machines.find(row["name"])
-    check_free(there, vm_id, f"VirtualMachine {row['name']}")
+    there = found(ctx, VM, row)
+    check_free(VM, there, row)
     if there is None:
         wish = MachineWish(
             name=row["name"],
@@ -64,32 +49,21 @@ def create_vm(ctx: Context, vm_id: str) -> None:
             labels=ownership.labels(vm_id),
             annotations=ownership.annotations(ctx.run_id, ctx.step),
         )
-        there = machines.apply(wish)
+        there = ctx.machines(row["management_id"]).apply(wish)
     keep(ctx, VM, vm_id, there)
 
 
 @create_vm.undo(retry=UNTIL_GONE)
 def remove_vm(ctx: Context, vm_id: str) -> None:
-    """Nothing is left of the machine: asked for until it is gone."""
-    row = row_of(ctx, VM, vm_id)
-    machines = ctx.machines(row["management_id"])
-    there = machines.find(row["name"])
-    if own(there, vm_id):
-        assert there is not None
-        if not there.deleting:
-            machines.delete(there.name, there.uid)
-            there = machines.find(row["name"])
-        if own(there, vm_id):
-            keep(ctx, VM, vm_id, there)
-            raise StillThere(_leaving(there))
-    keep(ctx, VM, vm_id, None)
+    """Nothing is left of the machine."""
+    remove(ctx, VM, vm_id)
 
 
 @step(queue="kube", retry=PATIENT, timeout="60s")
 def start_vm(ctx: Context, vm_id: str) -> None:
     """Switch a new machine on; one whose run strategy starts it is on its way already."""
     row = row_of(ctx, VM, vm_id)
-    _there(ctx, vm_id)
+    present(ctx, VM, row)
     if row["run_strategy"] not in SELF_STARTING:
         ctx.machines(row["management_id"]).act(row["name"], "start")
 
@@ -106,7 +80,7 @@ def call_subresource(
     """Order the action; being there already counts as done, and a restart that was lost is not repeated."""
     row = row_of(ctx, VM, vm_id)
     machines = ctx.machines(row["management_id"])
-    _there(ctx, vm_id)
+    present(ctx, VM, row)
     if action == "restart" and machines.instance(row["name"]) != instance:
         ctx.log("the machine was started anew already")
         return
@@ -130,7 +104,7 @@ def is_there(
 ) -> Again | dict[str, Any]:
     """There, on the way and why, slow, or beyond hope; after a restart another start of it must run."""
     row = row_of(ctx, VM, vm_id)
-    there = _there(ctx, vm_id)
+    there = present(ctx, VM, row)
     if there.hopeless:
         raise Permanent(f"the machine cannot run: {there.told}")
     if there.state == state and _another(ctx, row, instance):
@@ -149,7 +123,7 @@ def is_running(
     ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "10m"
 ) -> Again | dict[str, Any]:
     """Running, on the way and why, slow, or beyond hope."""
-    there = _there(ctx, vm_id)
+    there = present(ctx, VM, row_of(ctx, VM, vm_id))
     if there.hopeless:
         raise Permanent(f"the machine cannot run: {there.told}")
     if there.state == "running":
@@ -167,12 +141,11 @@ def settle(ctx: Context, vm_id: str, reached: str) -> None:
 def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
     """Ask the system to go; a machine that does not run, or is not there, needs no asking."""
     row = row_of(ctx, VM, vm_id)
-    machines = ctx.machines(row["management_id"])
-    there = machines.find(row["name"])
-    if there is None or not own(there, vm_id) or there.deleting:
+    there = found(ctx, VM, row)
+    if not own(there, vm_id) or there.deleting:
         return
     try:
-        machines.act(row["name"], "stop", 0 if force else None)
+        ctx.machines(row["management_id"]).act(row["name"], "stop", 0 if force else None)
     except (KubeConflict, KubeRefused) as error:
         ctx.log("it cannot be stopped as it is", why=error.message)
 
@@ -181,13 +154,12 @@ def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
 def delete_vm(ctx: Context, vm_id: str) -> None:
     """Ask for the end of the machine; there may be none, or one that is not ours."""
     row = row_of(ctx, VM, vm_id)
-    machines = ctx.machines(row["management_id"])
-    there = machines.find(row["name"])
-    if there is None or not own(there, vm_id):
+    there = found(ctx, VM, row)
+    if not own(there, vm_id):
         ctx.log("there is no machine of ours", name=row["name"])
         return
-    machines.delete(there.name, there.uid)
-    keep(ctx, VM, vm_id, machines.find(row["name"]))
+    ctx.machines(row["management_id"]).delete(there.name, there.uid)
+    keep(ctx, VM, vm_id, found(ctx, VM, row))
 
 
 @operation(queue="kube", timeout="1h", every=POLLS, retry=PATIENT)
@@ -201,13 +173,7 @@ def is_deleted(
     ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "5m"
 ) -> Again | dict[str, Any]:
     """Gone, or what holds it."""
-    row = row_of(ctx, VM, vm_id)
-    there = ctx.machines(row["management_id"]).find(row["name"])
-    if not own(there, vm_id):
-        keep(ctx, VM, vm_id, None)
-        return {}
-    keep(ctx, VM, vm_id, there)
-    return wait_on(ctx, VM, vm_id, ref, slow_after, _leaving(there))
+    return gone(ctx, VM, vm_id, ref, slow_after)
 
 
 @step
@@ -216,24 +182,9 @@ def forget(ctx: Context, vm_id: str) -> None:
     reach(ctx, VM, vm_id, "deleted")
 
 
-def _there(ctx: Context, vm_id: str) -> Machine:
-    """The machine, noted as it is now; raises `Vanished` when there is none."""
-    row = row_of(ctx, VM, vm_id)
-    there = ctx.machines(row["management_id"]).find(row["name"])
-    if there is None or not own(there, vm_id) or there.deleting:
-        keep(ctx, VM, vm_id, there if own(there, vm_id) else None)
-        raise Vanished(f"VirtualMachine {row['name']} is gone; somebody else deleted it")
-    keep(ctx, VM, vm_id, there)
-    return there
-
-
 def _another(ctx: Context, row: dict[str, Any], instance: str | None) -> bool:
     """Whether another start of the machine runs than the one that was to end; None: none was to."""
     return instance is None or ctx.machines(row["management_id"]).instance(row["name"]) not in (
         None,
         instance,
     )
-
-
-def _leaving(there: Any) -> str:
-    return f"the machine is being deleted: {there.told}"

@@ -103,6 +103,11 @@ class Deployment:
         held = tuple(f"finalizer {one}" for one in self.finalizers) if self.deleting else ()
         return said + held
 
+    @property
+    def told(self) -> str:
+        """For people, what it waits for."""
+        return "; ".join(self.blockers) or "its controllers have said nothing about it yet"
+
     def _holds(self, name: str) -> bool:
         return any(
             one.type == name and one.status == "True" and self._current(one) for one in self.conditions
