@@ -3,12 +3,13 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from windlass.failures import NotStorable
 
 LARGEST = 262_144  # Bytes of one value as JSON.
+DEEPEST = 100  # Lists and mappings inside each other.
 SECRET = "$secret"
 SUSPECT = re.compile(
     r'\\u0000|\\ud[89a-f]|"\$secret"'
@@ -56,7 +57,10 @@ def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGE
         raise NotStorable(f"{what} {found}")
     if len(text) > limit:
         raise NotStorable(f"{what} has {len(text)} bytes as JSON; at most {limit} are kept")
-    return json.loads(text)
+    plain = json.loads(text)
+    if text.count("[") + text.count("{") > DEEPEST and _deeper(plain):
+        raise NotStorable(f"{what} is nested in more than {DEEPEST} levels")
+    return plain
 
 
 def decode(value: Any, unseal: Callable[[str], str]) -> Any:
@@ -68,6 +72,17 @@ def decode(value: Any, unseal: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [decode(one, unseal) for one in value]
     return value
+
+
+def _deeper(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [one for each in level if isinstance(each, dict | list) for one in _inside(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _unkept(value: Any) -> str | None:
@@ -104,20 +119,15 @@ def _problem(one: Any) -> str | None:
     if isinstance(one, _Key):
         if one.name == SECRET:
             return f'the reserved key "{SECRET}"'
-        return (
-            _problem(one.name)
-            if one.name is None or isinstance(one.name, str | int | float)
-            else "a key that is not text"
-        )
+        plain = one.name is None or isinstance(one.name, str | int | float)
+        return _problem(one.name) if plain else "a key that is not text"
     if isinstance(one, float):
         return None if math.isfinite(one) else f"{one} (not a number that JSON knows)"
     if isinstance(one, str):
         return _illegible(one)
     if one is None or isinstance(one, int | dict | list | tuple | Secret):
         return None
-    return (
-        f"a value of type {type(one).__name__} (JSON knows none, booleans, numbers, text, lists and mappings)"
-    )
+    return f"a {type(one).__name__} (not JSON)"
 
 
 def _illegible(text: str) -> str | None:
