@@ -10,6 +10,7 @@ from windlass.metrics import MetricsOf
 from windlass.pools import Pools
 from windlass.retries import Retries
 from windlass.runs import Runs
+from windlass.schedules import Schedules
 from windlass.servers import Servers
 from windlass.session import Session
 from windlass.transport import HttpxTransport, Transport
@@ -50,6 +51,7 @@ class Client:
         self.clusters = Clusters(session=session)
         self.vms = Vms(session=session)
         self.managements = Managements(session=session)
+        self.schedules = Schedules(session=session)
         self.webhooks = Webhooks(session=session)
         self.locks = Locks(session=session)
         self.types = Types(session=session)

@@ -256,6 +256,63 @@ class Vm(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LastDue(Model):
+    """What became of the last due time of a schedule; ``run_status`` is that of its run now."""
+
+    due_at: datetime | None = None
+    outcome: str = ""
+    reason: str | None = None
+    run_id: str | None = None
+    run_status: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Model):
+    """What is started when; ``triggered_by`` finds its runs, ``missed`` counts due times without one."""
+
+    id: str = ""
+    name: str = ""
+    type: str = ""
+    workflow_version: str | None = None
+    resource_id: str | None = None
+    input: Any = None
+    on_failure: str | None = None
+    tags: tuple[str, ...] = ()
+    cron: str | None = None
+    timezone: str = "UTC"
+    every_ms: int | None = None
+    overlap: str = ""
+    catch_up: str = ""
+    catch_up_limit: int | None = None
+    paused: bool = False
+    paused_reason: str | None = None
+    next_due_at: datetime | None = None
+    next_due_times: tuple[datetime, ...] = ()
+    last: LastDue | None = None
+    started: int = 0
+    missed: int = 0
+    triggered_by: str = ""
+    created_by: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Occurrence(Model):
+    """What became of a due time, or of ``times`` of them that were missed in a row from it on."""
+
+    id: str = ""
+    due_at: datetime | None = None
+    outcome: str = ""
+    reason: str | None = None
+    run_id: str | None = None
+    times: int = 1
+    manual: bool = False
+    actor: str | None = None
+    noted_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Webhook(Model):
     """Where events are sent; ``secret`` is there only in the answer that made it."""
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from app.domain.clock import duration_ms
+
 
 def read(text: str) -> str:
     """The text itself, the file behind ``@name``, or standard input for ``-``."""
@@ -24,17 +26,38 @@ class JsonObject(click.ParamType[dict[str, Any]]):
     """An object as JSON, as ``@file`` or as ``-``."""
 
     name = "json"
+    kinds: tuple[type, ...] = (dict,)
+    says = "must be a JSON object"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
-        if isinstance(value, dict):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, self.kinds):
             return value
         try:
             found = json.loads(read(value))
         except ValueError as error:
             self.fail(f"is not JSON: {error}", param, ctx)
-        if not isinstance(found, dict):
-            self.fail("must be a JSON object", param, ctx)
+        if not isinstance(found, self.kinds):
+            self.fail(self.says, param, ctx)
         return found
+
+
+class JsonInput(JsonObject):
+    """What a run is given: an object, or a list of arguments for a code workflow."""
+
+    kinds = (dict, list)
+    says = "must be a JSON object or a list"
+
+
+class Duration(click.ParamType[int]):
+    """A duration such as 90s, 10m or 1h30m, in milliseconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return duration_ms(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:

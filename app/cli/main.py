@@ -16,6 +16,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("cluster", "app.cli.cluster:cluster", "Make Kubernetes clusters, scale, upgrade and delete them."),
     ("vm", "app.cli.vm:vm", "Make virtual machines, switch and delete them."),
     ("management", "app.cli.management:management", "Where clusters and virtual machines are made."),
+    ("schedule", "app.cli.schedules:schedule", "Start runs when their time comes."),
     ("webhook", "app.cli.webhooks:webhook", "Where events are sent, and what became of each."),
     ("type", "app.cli.types:type_", "The catalogue of what can be started."),
     ("lock", "app.cli.locks:lock", "Who holds which resource."),

@@ -1,0 +1,140 @@
+"""`windlass schedule`: runs that are started when their time comes."""
+
+from collections.abc import Callable
+from functools import reduce
+from itertools import islice
+from typing import Any, TypeVar
+
+import click
+
+from app.cli import columns, inputs, output
+from app.cli.context import Caller, Noun, pass_caller
+from app.cli.triggers import show_run
+from app.domain.schedules import CATCH_UP, OVERLAP
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option("--cron", help='Five fields as in crontab(5), or @hourly, @daily, …: "30 2 * * *".'),
+    click.option("--timezone", help="Of --cron: Europe/Berlin; UTC unless given."),
+    click.option("--every", "every_ms", type=inputs.Duration(), help="Instead of --cron: 90s, 10m, 1h30m."),
+    click.option("-i", "--input", type=inputs.JsonInput(), help="JSON object or list, @file or -."),
+    click.option("--resource", "resource_id", help="Id of the resource its runs work on."),
+    click.option("--version", "workflow_version", help="Of a code workflow; the newest unless given."),
+    click.option("--on-failure", type=click.Choice(["compensate", "hold"]), help="What a failed run does."),
+    click.option("--tag", "tags", multiple=True, help="Of its runs; may be repeated."),
+    click.option("--overlap", type=click.Choice(list(OVERLAP)), help="While a run of it is open."),
+    click.option("--catch-up", type=click.Choice(list(CATCH_UP)), help="After an outage."),
+    click.option("--catch-up-limit", type=click.IntRange(1, 100), help="For --catch-up all."),
+)
+
+
+def said(command: F) -> F:
+    """The options that say what is started, and when."""
+    return reduce(lambda made, option: option(made), reversed(OPTIONS), command)
+
+
+@click.group(cls=Noun)
+def schedule() -> None:
+    """Start runs when their time comes."""
+
+
+@schedule.command("list")
+@click.option("--type", "type_", help="Only those of this type.")
+@pass_caller
+def list_(caller: Caller, type_: str | None) -> None:
+    """List schedules."""
+    found = caller.client.schedules.each(type=type_)
+    caller.show([each.raw for each in found], columns.SCHEDULES)
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@pass_caller
+def get(caller: Caller, schedule_id: str) -> None:
+    """Show one schedule, when it is due, and how it went."""
+    caller.resource = f"schedule {schedule_id}"
+    caller.show(caller.client.schedules.get(schedule_id).raw, columns.SCHEDULE)
+    caller.hint(f"windlass schedule history {schedule_id}")
+
+
+@schedule.command()
+@click.argument("name")
+@click.argument("type_", metavar="TYPE")
+@said
+@click.option("--paused", is_flag=True, default=None, help="Start nothing before `unpause`.")
+@pass_caller
+def create(caller: Caller, /, name: str, type_: str, **values: Any) -> None:
+    """Start runs of TYPE by --cron or --every."""
+    made = caller.client.schedules.create(name, type_, **_given(values))
+    caller.show(made.raw, columns.SCHEDULE)
+    caller.hint(f"windlass run list --by {made.triggered_by}")
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@click.option("--name", help="Another name.")
+@said
+@pass_caller
+def change(caller: Caller, /, schedule_id: str, **values: Any) -> None:
+    """Change a schedule; --cron and --every take each other's place."""
+    caller.resource = f"schedule {schedule_id}"
+    caller.show(caller.client.schedules.update(schedule_id, **_given(values)).raw, columns.SCHEDULE)
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@click.option("--reason", help="Why.")
+@pass_caller
+def pause(caller: Caller, schedule_id: str, reason: str | None) -> None:
+    """Start nothing until `unpause`."""
+    caller.resource = f"schedule {schedule_id}"
+    caller.show(caller.client.schedules.pause(schedule_id, reason=reason).raw, columns.SCHEDULE)
+    caller.hint(f"windlass schedule unpause {schedule_id}")
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@pass_caller
+def unpause(caller: Caller, schedule_id: str) -> None:
+    """Go on from now."""
+    caller.resource = f"schedule {schedule_id}"
+    caller.show(caller.client.schedules.unpause(schedule_id).raw, columns.SCHEDULE)
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@pass_caller
+def run(caller: Caller, schedule_id: str) -> None:
+    """Start a run now, beside the due times."""
+    caller.resource = f"schedule {schedule_id}"
+    started = caller.client.schedules.run(schedule_id)
+    show_run(caller, started)
+    caller.hint(f"windlass run watch {started.id}")
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@click.option("--outcome", help="queued, started, skipped, refused or missed.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@pass_caller
+def history(caller: Caller, schedule_id: str, outcome: str | None, limit: int) -> None:
+    """List what became of each due time, the latest first."""
+    caller.resource = f"schedule {schedule_id}"
+    found = islice(caller.client.schedules.occurrences(schedule_id, outcome=outcome), limit)
+    caller.show([each.raw for each in found], columns.OCCURRENCES)
+
+
+@schedule.command()
+@click.argument("schedule_id", metavar="SCHEDULE")
+@pass_caller
+def delete(caller: Caller, schedule_id: str) -> None:
+    """Start nothing more; the runs stay."""
+    caller.resource = f"schedule {schedule_id}"
+    caller.confirm(f"Delete {schedule_id}?")
+    caller.client.schedules.delete(schedule_id)
+    output.say(f"{schedule_id} was deleted.")
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "tags": list(values["tags"]) or None}
