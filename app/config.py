@@ -43,9 +43,9 @@ class Settings:
     worker_processes: int = 8  # Pool processes of a worker host for the queues default and webhook.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.
-    imports: str = ""  # Comma-separated modules of code workflows; set by `windlass worker --import`.
-    app_dir: str = ""  # Folder of these modules, behind ours on the import path; empty is the current one.
-    workflow: str = ""  # The one workflow of them that is served; empty serves all.
+    imports: str = ""  # Comma-separated modules of code workflows; see `windlass worker --import`.
+    app_dir: str = ""  # Folder of these modules; it comes after ours on the import path.
+    workflow: str = ""  # The one of their workflows that is served; empty serves all.
     lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
     heartbeat_ms: int = 3_000  # How often a running step renews its lease.
     power_poll_s: int = 300  # How often the power of each server is read; 0 never.

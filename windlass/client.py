@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from windlass.clusters import Clusters
+from windlass.exchange import Exchange
 from windlass.locks import Locks
 from windlass.managements import Managements
 from windlass.metrics import MetricsOf
@@ -17,6 +18,7 @@ from windlass.transport import HttpxTransport, Transport
 from windlass.types import Types
 from windlass.vms import Vms
 from windlass.webhooks import Webhooks
+from windlass.workflows import Workflows
 
 BASE_URL = "http://127.0.0.1:8080"
 
@@ -42,9 +44,9 @@ class Client:
     ) -> None:
         self.base_url = (base_url or BASE_URL).rstrip("/")
         self._transport = transport or HttpxTransport(self.base_url)
-        session = Session(
-            transport=self._transport, api_key=api_key, timeout_s=timeout, retries=retries or Retries()
-        )
+        exchange = Exchange(api_key=api_key, timeout_s=timeout, retries=retries or Retries())
+        session = Session(transport=self._transport, exchange=exchange)
+        self.workflow = Workflows(session=session)
         self.runs = Runs(session=session)
         self.servers = Servers(session=session)
         self.pools = Pools(session=session)

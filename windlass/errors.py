@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from windlass.models import Run
+from windlass.workflowruns import WorkflowRun
 
 
 class WindlassError(Exception):
@@ -106,7 +107,7 @@ class ConnectionFailed(Unavailable):
 class WaitTimeout(WindlassError):
     """The run has not ended in the time given; ``run`` is how it was last seen."""
 
-    def __init__(self, message: str, run: Run) -> None:
+    def __init__(self, message: str, run: Run | WorkflowRun) -> None:
         super().__init__(message, code="WAIT_TIMEOUT")
         self.run = run
 

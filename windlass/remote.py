@@ -1,6 +1,7 @@
 """What talks to the service: loaded when the first of these names is asked for."""
 
 from windlass.accepted import Accepted
+from windlass.asyncclient import AsyncClient
 from windlass.client import Client
 from windlass.errors import (
     Conflict,
@@ -39,10 +40,21 @@ from windlass.models import (
 )
 from windlass.pages import Page
 from windlass.retries import Retries
-from windlass.transport import HttpxTransport, Request, Response, Transport
+from windlass.transport import (
+    AsyncHttpxTransport,
+    AsyncTransport,
+    HttpxTransport,
+    Request,
+    Response,
+    Transport,
+)
+from windlass.workflowruns import WorkflowDefinition, WorkflowEvent, WorkflowHook, WorkflowRun, WorkflowRuns
 
 __all__ = [
     "Accepted",
+    "AsyncClient",
+    "AsyncHttpxTransport",
+    "AsyncTransport",
     "Client",
     "Cluster",
     "Conflict",
@@ -80,5 +92,10 @@ __all__ = [
     "WaitingOn",
     "Webhook",
     "WindlassError",
+    "WorkflowDefinition",
+    "WorkflowEvent",
+    "WorkflowHook",
+    "WorkflowRun",
+    "WorkflowRuns",
     "WorkflowType",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -53,6 +53,16 @@ class Transport(Protocol):
         """Give back the connections."""
 
 
+class AsyncTransport(Protocol):
+    """The same for coroutines."""
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and read the whole answer."""
+
+    async def close(self) -> None:
+        """Give back the connections."""
+
+
 class HttpxTransport:
     """HTTP over httpx; safe to share between threads."""
 
@@ -62,26 +72,13 @@ class HttpxTransport:
 
     def send(self, request: Request) -> Response:
         with _translated(self._http.base_url):
-            answer = self._http.request(
-                request.method,
-                request.path,
-                params=list(request.query),
-                headers=dict(request.headers),
-                content=request.content,
-                timeout=request.timeout_s,
-            )
+            answer = self._http.request(request.method, request.path, **_given(request))
         return Response(status=answer.status_code, headers=_lower(answer), content=answer.content)
 
     @contextmanager
     def open(self, request: Request) -> Iterator[Lines]:
         with _translated(self._http.base_url):
-            call = self._http.build_request(
-                request.method,
-                request.path,
-                params=list(request.query),
-                headers=dict(request.headers),
-                timeout=request.timeout_s,
-            )
+            call = self._http.build_request(request.method, request.path, **_given(request))
             answer = self._http.send(call, stream=True)
         try:
             yield Lines(status=answer.status_code, headers=_lower(answer), lines=self._lines(answer))
@@ -100,6 +97,30 @@ class HttpxTransport:
                 yield from map(_line, whole)
         if rest:
             yield _line(rest)
+
+
+class AsyncHttpxTransport:
+    """HTTP over httpx for one event loop."""
+
+    def __init__(self, base_url: str) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, trust_env=not _is_loopback(base_url))
+
+    async def send(self, request: Request) -> Response:
+        with _translated(self._http.base_url):
+            answer = await self._http.request(request.method, request.path, **_given(request))
+        return Response(status=answer.status_code, headers=_lower(answer), content=answer.content)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _given(request: Request) -> dict[str, Any]:
+    return {
+        "params": list(request.query),
+        "headers": dict(request.headers),
+        "content": request.content,
+        "timeout": request.timeout_s,
+    }
 
 
 def _line(content: bytes) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import windlass
 from app.domain import errors
-from windlass import Run
+from windlass import Run, WorkflowRun
 
 Ours = windlass.WindlassError | errors.WindlassError
 
@@ -121,8 +121,12 @@ def _advice(error: Ours, code: str) -> Iterator[str]:
         run = _holder(holder)
         yield f"  to do: follow it with `windlass run watch {run}`, or wait your turn with --queue"
     elif code in TO_DO:
-        run = error.run.id if isinstance(error, windlass.WaitTimeout) else ""
+        run = _id_of(error.run) if isinstance(error, windlass.WaitTimeout) else ""
         yield f"  to do: {TO_DO[code].format(run=run)}"
+
+
+def _id_of(run: Run | WorkflowRun) -> str:
+    return run.id if isinstance(run, Run) else run.run_id
 
 
 def _holder(holder: Mapping[str, Any]) -> str:

@@ -1,0 +1,113 @@
+"""The client for coroutines: the calls of `client.workflow`, each to be awaited."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from windlass.client import BASE_URL
+from windlass.errors import ConnectionFailed
+from windlass.exchange import Came, Exchange, Talk, Wish
+from windlass.retries import Retries
+from windlass.transport import AsyncHttpxTransport, AsyncTransport, Request
+from windlass.workflowtalks import WorkflowTalks
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaited(
+    talk: Callable[Concatenate[WorkflowTalks, P], Talk[T]],
+) -> "Callable[Concatenate[AsyncWorkflows, P], Awaitable[T]]":
+    @wraps(talk)
+    async def method(self: "AsyncWorkflows", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.session.carry(talk(WorkflowTalks(exchange=self.session.exchange), *args, **kwargs))
+
+    return method
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncSession:
+    """Sends requests until they are answered, and lets others work meanwhile."""
+
+    transport: AsyncTransport
+    exchange: Exchange
+
+    async def carry(self, talk: Talk[T]) -> T:
+        """Do what a talk wants done, to its end."""
+        try:
+            wish = next(talk)
+            while True:
+                wish = talk.send(await self._do(wish))
+        except StopIteration as end:
+            result: T = end.value
+        return result
+
+    async def _do(self, wish: Wish) -> Came:
+        if isinstance(wish, Request):
+            try:
+                return await self.transport.send(wish)
+            except ConnectionFailed as error:
+                return error
+        await asyncio.sleep(wish)
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncWorkflows:
+    """Everything about code workflows."""
+
+    session: AsyncSession
+
+    trigger = _awaited(WorkflowTalks.trigger)
+    get_run = _awaited(WorkflowTalks.get_run)
+    get_runs = _awaited(WorkflowTalks.get_runs)
+    get_child_runs = _awaited(WorkflowTalks.get_child_runs)
+    get_parent_run = _awaited(WorkflowTalks.get_parent_run)
+    get_events = _awaited(WorkflowTalks.get_events)
+    emit_event = _awaited(WorkflowTalks.emit_event)
+    send_signal = _awaited(WorkflowTalks.send_signal)
+    create_hook = _awaited(WorkflowTalks.create_hook)
+    execute_hook = _awaited(WorkflowTalks.execute_hook)
+    patch = _awaited(WorkflowTalks.patch)
+    cancel = _awaited(WorkflowTalks.cancel)
+    definitions = _awaited(WorkflowTalks.definitions)
+    wait = _awaited(WorkflowTalks.wait)
+
+
+class AsyncClient:
+    """A connection to one service for one event loop.
+
+        async with AsyncClient("https://windlass.example", api_key="wlk_…") as client:
+            run = await client.workflow.trigger("send-welcome-email", [{"userId": "user-123"}])
+            run = await client.workflow.wait(run.run_id, timeout_s=60)
+
+    The arguments are those of `Client`.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        transport: AsyncTransport | None = None,
+        retries: Retries | None = None,
+    ) -> None:
+        self.base_url = (base_url or BASE_URL).rstrip("/")
+        self._transport = transport or AsyncHttpxTransport(self.base_url)
+        exchange = Exchange(api_key=api_key, timeout_s=timeout, retries=retries or Retries())
+        self.workflow = AsyncWorkflows(session=AsyncSession(transport=self._transport, exchange=exchange))
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,171 @@
+"""What is said to the service and how patiently, without saying it: the same for threads and for coroutines.
+
+A talk is a generator. It yields what it wants done, a `Request` to send or a number of seconds to pause, is
+sent what came of it, and returns its result; `Session` and `AsyncSession` carry talks out.
+"""
+
+import json
+import uuid
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from windlass import retries
+from windlass.errors import Conflict, ConnectionFailed, WindlassError, error_of
+from windlass.retries import Retries
+from windlass.transport import Request, Response
+
+T = TypeVar("T")
+Query = Mapping[str, Any]
+Wish = Request | float
+Came = Response | ConnectionFailed | None  # None after a pause.
+Talk = Generator[Wish, Came, T]
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The two halves of a successful envelope; of a bare answer the data alone."""
+
+    data: Any = None
+    meta: Mapping[str, Any]
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """Makes talks of one request each; a POST carries one Idempotency-Key through all its attempts."""
+
+    api_key: str | None = None
+    timeout_s: float = 30.0
+    retries: Retries = field(default_factory=Retries)
+
+    def get(self, path: str, query: Query | None = None, *, longer_s: float = 0.0) -> Talk[Answer]:
+        """Read; `longer_s` is how much longer than usual the service may keep the answer back."""
+        return self._ask("GET", path, query, None, timeout_s=self.timeout_s + longer_s)
+
+    def post(
+        self,
+        path: str,
+        content: Any = None,
+        query: Query | None = None,
+        *,
+        key: str | None = None,
+    ) -> Talk[Answer]:
+        """Do; `key` replaces the Idempotency-Key that would be made up."""
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return self._ask("POST", path, query, {} if content is None else content, headers)
+
+    def post_anew(self, path: str, content: Any) -> Talk[Answer]:
+        """Do, and do it anew when the answer was lost: for what is harmless when nobody knows of it."""
+        return self._ask("POST", path, None, content, harmless=True)
+
+    def put(self, path: str, content: Mapping[str, Any]) -> Talk[Answer]:
+        """Replace."""
+        return self._ask("PUT", path, None, content)
+
+    def patch(self, path: str, content: Mapping[str, Any], if_match: str | None = None) -> Talk[Answer]:
+        """Change; `if_match` is the tag of the version that the change was made from."""
+        return self._ask("PATCH", path, None, content, {"If-Match": if_match} if if_match else None)
+
+    def delete(
+        self, path: str, query: Query | None = None, content: Mapping[str, Any] | None = None
+    ) -> Talk[Answer]:
+        """Remove."""
+        return self._ask("DELETE", path, query, content)
+
+    def headers(self) -> dict[str, str]:
+        """What every request says."""
+        headers = {"Accept": "application/json, application/problem+json"}
+        if self.api_key:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        return headers
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Query | None,
+        content: Any,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        harmless: bool = False,
+    ) -> Talk[Answer]:
+        request = Request(
+            method=method,
+            path=path,
+            query=_pairs(query or {}),
+            headers={**self.headers(), **(headers or {}), **({} if content is None else _JSON)},
+            content=None if content is None else json.dumps(content).encode(),
+            timeout_s=timeout_s or self.timeout_s,
+        )
+        repeatable = harmless or retries.may_repeat(method, request.headers)
+        attempt = 0
+        while True:
+            outcome = _understood((yield request))
+            if isinstance(outcome, Answer):
+                return outcome
+            error, after = outcome
+            pause = self.retries.pause(attempt, after) if _temporary(error, repeatable, attempt) else None
+            if pause is None:
+                raise error
+            yield pause
+            attempt += 1
+
+
+def json_of(content: bytes) -> Any:
+    """The JSON value, or None when the body is empty or comes from somebody who speaks no JSON."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _understood(came: Came) -> Answer | tuple[WindlassError, float | None]:
+    """The answer, or the error and the pause that the service asks for."""
+    if isinstance(came, ConnectionFailed):
+        return came, None
+    assert came is not None
+    body = json_of(came.content)
+    if came.status < 300:
+        return _answer(came, body)
+    request_id = came.headers.get("x-request-id")
+    return error_of(came.status, body, request_id), retries.retry_after(came.headers)
+
+
+def _temporary(error: WindlassError, repeatable: bool, attempt: int) -> bool:
+    """Whether the same request may go well a moment later, and may be sent again at all."""
+    if isinstance(error, ConnectionFailed):
+        return repeatable or not error.sent
+    if isinstance(error, Conflict):
+        # Our own first attempt, whose answer was lost, is still being worked on.
+        return attempt > 0 and error.details.get("reason") == "in_flight"
+    return error.status in retries.REFUSED_FOR_NOW or (
+        repeatable and error.status in retries.BROKEN_ON_THE_WAY
+    )
+
+
+def _answer(response: Response, body: Any) -> Answer:
+    envelope = body if isinstance(body, dict) and "success" in body else {"data": body}
+    return Answer(
+        data=envelope.get("data"),
+        meta=envelope.get("meta") or {},
+        status=response.status,
+        headers=response.headers,
+    )
+
+
+def _pairs(query: Query) -> tuple[tuple[str, str], ...]:
+    """The parameters that were given, in the words of the contract; several values are several parameters."""
+    return tuple((name, _word(value)) for name, given in query.items() for value in _several(given))
+
+
+def _several(given: Any) -> Iterable[Any]:
+    if given is None:
+        return ()
+    return given if isinstance(given, list | tuple) else (given,)
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
