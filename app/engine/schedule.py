@@ -20,10 +20,12 @@ from app.record import schedules
 from app.record.session import Tx
 from chains import catalogue
 
+ACTOR = "schedule"
+
 
 def actor(schedule_id: str) -> str:
     """Who starts the runs of a schedule; the list of runs can be narrowed to it."""
-    return f"schedule/{schedule_id}"
+    return f"{ACTOR}/{schedule_id}"
 
 
 def timing(row: Row) -> Timing:
@@ -57,6 +59,13 @@ def run_now(tx: Tx, row: Row, key: str, by: str) -> Journal:
         turn.note(schedules.free_moment(tx, row["id"]), "started", run_id=j.id, by=by)
         turn.close()
     return j
+
+
+def follow(j: Journal, following: str) -> None:
+    """Another run goes on in place of this one: as long as it is open, so is the due time."""
+    schedule_id = j.run["triggered_by"].partition(f"{ACTOR}/")[2]
+    if schedule_id:
+        schedules.follow(j.tx, schedule_id, j.id, following)
 
 
 def begin(tx: Tx, row: Row, run_id: str, key: str) -> Journal:

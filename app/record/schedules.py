@@ -93,6 +93,12 @@ def drop_occurrence(tx: Tx, occurrence_id: str) -> None:
     tx.execute(delete(occurrence).where(*where))
 
 
+def follow(tx: Tx, schedule_id: str, run_id: str, following: str) -> None:
+    """Another run goes on in place of one that was started."""
+    mine = (occurrence.c.tenant_id == tx.tenant, occurrence.c.schedule_id == schedule_id, _still_open())
+    tx.execute(update(occurrence).where(*mine, occurrence.c.run_id == run_id).values(run_id=following))
+
+
 def free_moment(tx: Tx, schedule_id: str) -> int:
     """Now, or as soon after it as nobody else asked for a run."""
     mine = (occurrence.c.tenant_id == tx.tenant, occurrence.c.schedule_id == schedule_id)

@@ -7,6 +7,7 @@ import structlog
 
 from app.auth.secrets import REDACTOR
 from app.domain.states import Run, Step
+from app.engine import schedule
 from app.engine.advance import failed, succeeded
 from app.engine.claim import Claim
 from app.engine.code.host import Fenced, Host, TooManyEvents
@@ -89,6 +90,7 @@ def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
 
 def _restarted(j: Journal, main: Row, outcome: Restarted) -> None:
     following = start_again(j, outcome.args, outcome.kwargs)
+    schedule.follow(j, following)
     j.event("run.restarted", main, following=following)
     j.set(parent_step=None)  # Whoever waits for this run waits for the one that goes on in its place.
     _returned(j, main, None, restartedAs=following)

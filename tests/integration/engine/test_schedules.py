@@ -13,8 +13,9 @@ from app.record import definitions, schedules, typestates
 from app.record.paging import Window
 from app.record.session import Tx
 from app.record.tables import occurrence, run
-from tests.driver import Driver
+from tests.driver import Driver, announced
 from tests.integration.engine.test_races import ROUNDS, at_once
+from windlass import workflow
 
 MINUTE = 60_000
 T0 = parse_time("2026-01-05T00:00:00Z")
@@ -199,6 +200,28 @@ def test_a_code_workflow_is_started_with_its_arguments(driver: Driver) -> None:
         found = driver.run(runs_of(driver, schedule_id)[0])
         assert (found["type"], found["version"]) == ("report", version)
         assert found["input"] == {"args": ["weekly", 3], "kwargs": {}}
+
+
+@workflow("probe-again")
+def again(ctx: Any, times: int) -> str:
+    """Goes on in a fresh run, so many times."""
+    if times:
+        ctx.restart(times - 1)
+    return str(ctx.wait_for_signal("enough"))
+
+
+def test_a_run_that_goes_on_in_another_one_is_open_as_long_as_that_one(driver: Driver) -> None:
+    driver.db.write(lambda tx: definitions.announce(tx, again.name, again.version, *announced(again)))
+    minutely = plant(driver, type=again.name, input=[1], overlap="skip")
+    fire(driver, minutely, 1)
+    driver.drain()
+    _, following = runs_of(driver, minutely)
+    fire(driver, minutely, 2)
+    assert row_of(driver, minutely)["last"]["reason"] == f"{following} has not ended"
+    driver.signal(following, "enough", None)
+    assert driver.finish(following) == "completed"
+    fire(driver, minutely, 3)
+    assert told(driver, minutely) == [(1, "started"), (2, "skipped"), (3, "started")]
 
 
 @pytest.mark.parametrize(
