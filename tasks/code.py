@@ -109,7 +109,7 @@ def memo(row: Mapping[str, Any]) -> Memo:
         value=(row["output"] or {}).get("value"),
         error=row["error"],
         attempt=row["attempt"],
-        unsure=bool(row["unsure"]),
+        unsure=bool(row["unsure"]) or (status == "pending" and row["outcome"] == "unknown"),
     )
 
 
