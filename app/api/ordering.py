@@ -1,15 +1,18 @@
 """From the body of a trigger to what a service of clusters or machines is told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.api import envelope, idempotency
 from app.api.context import principal, world
 from app.api.shapes import camel
-from app.services import present, runs
+from app.domain.ids import new_id
+from app.services import inventory, present, runs
+from app.services.inventory import Inventory
 from app.services.runs import Order
 
 Row = dict[str, Any]
+Show = Callable[[Row], Row]  # From a row to what an answer says of it.
 ABOUT_RUN = ("on_failure", "idempotency_key", "callback_url")
 ABOUT_ACTION = (*ABOUT_RUN, "tags")  # The tags of what is made are its own.
 
@@ -31,6 +34,28 @@ def spelled(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {camel(name): spelled(inner) for name, inner in value.items()}
     return [spelled(inner) for inner in value] if isinstance(value, list) else value
+
+
+def of_action(body: Mapping[str, Any], query: Mapping[str, Any]) -> tuple[Row, Row]:
+    """What the body of an action says to the run, and what it says about it."""
+    return spelled(without(body, ABOUT_ACTION)), options(body, query, ABOUT_ACTION)
+
+
+def create(kind: Inventory, values: Row, about: Row, query: Mapping[str, Any], show: Show) -> Any:
+    """Make one more, or tell what that would do."""
+    if query["dry_run"]:
+        inventory.check_new(world(), kind, values)
+        return plan(Order(type=f"{kind.noun}.create", resource_id=new_id(kind.prefix), **about))
+    row, run = inventory.create(world(), principal(), kind, values, **about)
+    return envelope.accepted(show(row), run)
+
+
+def act(kind: Inventory, order: Order, query: Mapping[str, Any], show: Show) -> Any:
+    """Do something to one, or tell what that would do."""
+    if query["dry_run"]:
+        return plan(order)
+    row, run = inventory.act(world(), principal(), kind, order)
+    return envelope.accepted(show(row), run)
 
 
 def plan(order: Order) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.api import envelope, examples, ordering, paging
+from app.api import examples, ordering, paging
 from app.api.clusters import show
 from app.api.clusters.schemas import (
     ClusterBody,
@@ -12,13 +12,10 @@ from app.api.clusters.schemas import (
     ScaleBody,
     UpgradeBody,
 )
-from app.api.context import principal, world
 from app.api.family import Family
 from app.api.runs.schemas import PlanShape, StartQuery
-from app.domain.ids import new_id
 from app.record.managed import ManagedFilters
-from app.services import clusters as service
-from app.services.runs import Order
+from app.services.clusters import CLUSTERS, order_of
 
 clusters = Family("clusters", "Kubernetes clusters: inventory, and runs that work on them.")
 PATH = "/v1/clusters"
@@ -50,12 +47,9 @@ def list_clusters(query: dict[str, Any]) -> Any:
 @clusters.response(202, ClusterShape, example={**examples.CLUSTER, "state": "creating"})
 def create_cluster(query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Make a cluster from a template, on servers of pools when its template needs some."""
-    options, values = ordering.options(body, query), ordering.without(body, ordering.ABOUT_RUN)
+    values = ordering.without(body, ordering.ABOUT_RUN)
     values["node_pools"] = ordering.spelled(values.get("node_pools") or [])
-    if query["dry_run"]:
-        service.check_new(world(), values)
-        return ordering.plan(Order(type="cluster.create", resource_id=new_id("cls"), **options))
-    return _accepted(service.create(world(), principal(), values, **options))
+    return ordering.create(CLUSTERS, values, ordering.options(body, query), query, show.shown)
 
 
 @clusters.serve("GET", ONE, "getCluster", scope="servers:read")
@@ -96,13 +90,5 @@ def delete_cluster(query: dict[str, Any], cluster_id: str) -> Any:
 
 
 def _act(cluster_id: str, action: str, query: dict[str, Any], body: dict[str, Any]) -> Any:
-    given = ordering.spelled(ordering.without(body, ordering.ABOUT_ACTION))
-    options = ordering.options(body, query, ordering.ABOUT_ACTION)
-    if query["dry_run"]:
-        return ordering.plan(service.order_of(cluster_id, action, given, **options))
-    return _accepted(service.act(world(), principal(), cluster_id, action, given, **options))
-
-
-def _accepted(started: tuple[dict[str, Any], dict[str, Any]]) -> Any:
-    cluster, run = started
-    return envelope.accepted(show.shown(cluster), run)
+    given, about = ordering.of_action(body, query)
+    return ordering.act(CLUSTERS, order_of(cluster_id, action, given, **about), query, show.shown)

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from app.api import envelope, examples, ordering, paging
-from app.api.context import principal, world
+from app.api import examples, ordering, paging
 from app.api.family import Family
 from app.api.runs.schemas import PlanShape, StartQuery
 from app.api.vms import show
 from app.api.vms.schemas import CONTENT, VmActionBody, VmBody, VmDeleteQuery, VmQuery, VmShape
-from app.domain.ids import new_id
 from app.record.managed import ManagedFilters
-from app.services import vms as service
-from app.services.runs import Order
+from app.services.vms import VMS, order_of
 
 vms = Family("vms", "Virtual machines: inventory, and runs that work on them.")
 PATH = "/v1/vms"
@@ -42,15 +39,11 @@ def list_vms(query: dict[str, Any]) -> Any:
 @vms.response(202, VmShape, example={**examples.VM, "state": "creating"})
 def create_vm(query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Make a machine and start it."""
-    options = ordering.options(body, query)
     values = ordering.without(body, (*ordering.ABOUT_RUN, *CONTENT))
     labels = {name: body[name] for name in ("labels",) if name in body}  # Names of others: left as they are.
     content = {name: body[name] for name in CONTENT if name in body and name != "labels"}
     values["content"] = {**ordering.spelled(content), **labels}
-    if query["dry_run"]:
-        service.check_new(world(), values)
-        return ordering.plan(Order(type="vm.create", resource_id=new_id("vm"), **options))
-    return _accepted(service.create(world(), principal(), values, **options))
+    return ordering.create(VMS, values, ordering.options(body, query), query, show.shown)
 
 
 @vms.serve("GET", ONE, "getVm", scope="servers:read")
@@ -80,13 +73,5 @@ def delete_vm(query: dict[str, Any], vm_id: str) -> Any:
 
 
 def _act(vm_id: str, action: str, query: dict[str, Any], body: dict[str, Any]) -> Any:
-    given = ordering.spelled(ordering.without(body, ordering.ABOUT_ACTION))
-    options = ordering.options(body, query, ordering.ABOUT_ACTION)
-    if query["dry_run"]:
-        return ordering.plan(service.order_of(vm_id, action, given, **options))
-    return _accepted(service.act(world(), principal(), vm_id, action, given, **options))
-
-
-def _accepted(started: tuple[dict[str, Any], dict[str, Any]]) -> Any:
-    machine, run = started
-    return envelope.accepted(show.shown(machine), run)
+    given, about = ordering.of_action(body, query)
+    return ordering.act(VMS, order_of(vm_id, action, given, **about), query, show.shown)

@@ -1,0 +1,120 @@
+"""Resources of management clusters: taken into the inventory, and worked on by runs; each change is a run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.auth.keys import Principal
+from app.config import Settings
+from app.domain.errors import Conflict, NotFound, QuotaExceeded
+from app.domain.ids import new_id
+from app.domain.ownership import object_name
+from app.engine import accept as accepting
+from app.engine.accept import Order
+from app.engine.journal import Hint
+from app.record import locks
+from app.record.session import Tx
+from app.services import managements
+from app.services.runs import accept_order, check_order
+from app.services.world import World
+
+Row = dict[str, Any]
+Started = tuple[Row, Row]  # The resource and its run.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """One kind of resource: where its rows are, how many there may be, what a new one says."""
+
+    noun: str  # First part of its types, and of its ids in errors.
+    called: str  # For people.
+    prefix: str  # Of its ids.
+    limit: Callable[[Settings], int]  # How many there may be; 0 is no limit.
+    read: Callable[[Tx, str], Row | None]
+    insert: Callable[[Tx, Row], None]
+    count: Callable[[Tx], int]
+    named: Callable[[Tx, str, str], str | None]  # Whose a name is in a management cluster.
+    transient: Mapping[str, str]  # The state that it shows while an action is under way.
+    columns: Callable[[Tx, Mapping[str, Any]], Row]  # What only this kind says.
+
+
+def create(
+    world: World, principal: Principal, kind: Inventory, values: Mapping[str, Any], **options: Any
+) -> Started:
+    """Take one more into the inventory and start the run that makes it."""
+    resource_id, run_id = new_id(kind.prefix), new_id("run")
+    order = Order(type=f"{kind.noun}.create", resource_id=resource_id, identity=values, **options)
+
+    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+        if not accepting.known(tx, order) and kind.read(tx, resource_id) is None:
+            row = _new_row(tx, kind, resource_id, values)
+            _check_quota(tx, kind, kind.limit(world.settings))
+            kind.insert(tx, {**row, "run_id": run_id})
+        return _ordered(tx, world, principal, kind, run_id, order)
+
+    return _started(world, work)
+
+
+def act(world: World, principal: Principal, kind: Inventory, order: Order) -> Started:
+    """Start the run that an action on a resource amounts to."""
+    run_id = new_id("run")
+
+    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+        check_order(tx, order)
+        return _ordered(tx, world, principal, kind, run_id, order)
+
+    return _started(world, work)
+
+
+def check_new(world: World, kind: Inventory, values: Mapping[str, Any]) -> None:
+    """Refuse what `create` would refuse; nothing is stored."""
+    world.db.read(lambda tx: _new_row(tx, kind, new_id(kind.prefix), values))
+
+
+def _new_row(tx: Tx, kind: Inventory, resource_id: str, values: Mapping[str, Any]) -> Row:
+    management_id = managements.meant(tx, values.get("management_id"))
+    name = values.get("name") or object_name(resource_id)
+    taken = kind.named(tx, management_id, name)
+    if taken is not None:
+        raise Conflict(f"{kind.called} {taken} is called {name} in {management_id}", **{kind.noun: taken})
+    return {
+        "id": resource_id,
+        "management_id": management_id,
+        "name": name,
+        "display_name": values.get("display_name"),
+        "description": values.get("description"),
+        "tags": list(values.get("tags") or []),
+        "state": "creating",
+        "version": 1,
+        **kind.columns(tx, values),
+    }
+
+
+def _check_quota(tx: Tx, kind: Inventory, limit: int) -> None:
+    """Refuse one more than there may be; nobody else counts until this transaction ends."""
+    if not limit:
+        return
+    locks.enter(tx, f"quota/{kind.noun}")
+    there = kind.count(tx)
+    if there >= limit:
+        raise QuotaExceeded(
+            f"there are {there} {kind.called}s, and {limit} are allowed", limit=limit, used=there
+        )
+
+
+def _ordered(
+    tx: Tx, world: World, principal: Principal, kind: Inventory, run_id: str, order: Order
+) -> tuple[Started, list[Hint]]:
+    """Accept the run, and show the resource as the run will: its first step writes it (contract 1, A.8)."""
+    j = accept_order(tx, world, run_id, order, principal)
+    row = kind.read(tx, str(j.run["resource_id"]))
+    if row is None:
+        raise NotFound(f"there is no {kind.noun} {j.run['resource_id']}")
+    action = str(order.input.get("action") or order.type.partition(".")[2])
+    return ({**row, "state": kind.transient.get(action, row["state"])}, j.run), j.hints
+
+
+def _started(world: World, work: Callable[[Tx], tuple[Started, list[Hint]]]) -> Started:
+    done, hints = world.db.write(work)
+    world.ring(hints)
+    return done
