@@ -18,7 +18,7 @@ from app.engine.code import signals
 from app.engine.code.start import CodeOrder, start
 from app.engine.dispatch import redispatch
 from app.engine.execute import Runner
-from app.engine.journal import Bell, Hint, Journal, journal
+from app.engine.journal import Alarm, Bell, Hint, Journal, journal
 from app.engine.link import Ended, run_link
 from app.record import definitions, hooks, locks, runs, timers
 from app.record.session import Database, Tx
@@ -62,11 +62,13 @@ class Driver:
     judged: bool = True  # Whether the doctor looks at everything when the test has ended.
 
     def ring(self, hints: Iterable[Hint]) -> None:
-        """Keep bells for `step`; alarms and letters are in SQL anyway."""
+        """Keep bells for `deliver`, fire what is due; other alarms and letters are in SQL anyway."""
         for hint in hints:
             if isinstance(hint, Bell):
                 self.published += 1
                 self.waiting.append((hint, 0))
+            elif isinstance(hint, Alarm) and hint.at_once:
+                self.ring(self.db.write(lambda tx, one=hint.timer_id: wake.fire_timer(tx, one)) or ())  # type: ignore[misc]
 
     @property
     def runner(self) -> Runner:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NoReturn, TypeVar
 
+from app.domain.states import Run
 from app.engine.journal import FAN_OUT, Journal, Row
 from app.record import transition
 from app.record.session import Database, Tx
@@ -129,6 +130,8 @@ def is_plain(seen: Seen) -> bool:
     """Whether the run and its steps are all that matters: few, no fan-out, nobody who is told of events."""
     if len(seen.steps) > transition.MOST_STEPS:
         return False
+    if seen.run["version"] is not None and seen.run["status"] == Run.COMPENSATING:
+        return False  # An undo looks at its call, which is not among the steps of the main line.
     return not seen.watched and not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
 
 

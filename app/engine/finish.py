@@ -1,10 +1,11 @@
-"""The end of a run: timers close, locks go to the next in line, totals are counted, the outcome is told."""
+"""The end of a run: timers close, locks go on, totals are counted, whoever waits for the outcome is told."""
 
 from typing import Any
 
 from app.domain.states import Run
 from app.engine import locks
 from app.engine.journal import Journal
+from app.record import runs
 
 EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
 
@@ -22,5 +23,13 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
         started_at=j.run["started_at"] or j.now,
     )
     j.close(str(status), hooks_too=not inherited)
+    _tell_parent(j)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
     j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
+
+
+def _tell_parent(j: Journal) -> None:
+    """Let the call of another run that waits for this one hear of its end."""
+    parent, call = j.run["parent_run_id"], j.run["parent_step"]
+    if call is not None and runs.is_open(j.tx, parent):
+        j.poke(parent, "child", phase="forward", step=call)

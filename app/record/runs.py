@@ -87,6 +87,13 @@ def read_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
     return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id})
 
 
+def is_open(tx: Tx, run_id: str) -> bool:
+    """Whether there is such a run and it has not ended."""
+    ended = select(run.c.completed_at).where(*_BY_ID)
+    found = tx.row(ended, {"tenant": tx.tenant, "run_id": run_id})
+    return found is not None and found["completed_at"] is None
+
+
 def change_run(tx: Tx, run_id: str, changes: Mapping[str, Any]) -> None:
     """Change a locked run."""
     tx.execute(update(run).where(*_BY_ID), {"tenant": tx.tenant, "run_id": run_id, **changes})
