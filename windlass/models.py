@@ -206,25 +206,15 @@ class Management(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cluster(Model):
-    """A Kubernetes cluster: what was asked for, and what was seen of it ``observed_age_ms`` ago."""
+class Managed(Model):
+    """Kept by a management cluster: what was asked for, and what was seen ``observed_age_ms`` ago."""
 
     id: str = ""
     name: str = ""
     display_name: str | None = None
     management_id: str | None = None
     state: str = ""
-    template: str = ""
-    credential: str = ""
-    config: Mapping[str, Any] | None = None
-    node_pools: tuple[Any, ...] = ()
-    servers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    dry_run: bool = False
-    status: Mapping[str, Any] | None = None
-    kubernetes_version: str | None = None
-    available_upgrades: tuple[str, ...] = ()
-    kubeconfig_ref: Mapping[str, str] | None = None
     slow_since: datetime | None = None
     run_id: str | None = None
     observed_at: datetime | None = None
@@ -235,24 +225,27 @@ class Cluster(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vm(Model):
-    """A virtual machine: what was asked for, and what was seen of it ``observed_age_ms`` ago."""
+class Cluster(Managed):
+    """A Kubernetes cluster."""
 
-    id: str = ""
-    name: str = ""
-    display_name: str | None = None
-    management_id: str | None = None
-    state: str = ""
+    template: str = ""
+    credential: str = ""
+    config: Mapping[str, Any] | None = None
+    node_pools: tuple[Any, ...] = ()
+    servers: tuple[str, ...] = ()
+    dry_run: bool = False
+    status: Mapping[str, Any] | None = None
+    kubernetes_version: str | None = None
+    available_upgrades: tuple[str, ...] = ()
+    kubeconfig_ref: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vm(Managed):
+    """A virtual machine."""
+
     run_strategy: str = ""
-    tags: tuple[str, ...] = ()
     lifecycle: Mapping[str, Any] | None = None
-    slow_since: datetime | None = None
-    run_id: str | None = None
-    observed_at: datetime | None = None
-    observed_age_ms: int | None = None
-    allowed_actions: tuple[str, ...] = ()
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
