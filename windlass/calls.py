@@ -95,7 +95,8 @@ class Host(Protocol):
     def begin(self, call: Call) -> int:
         """Before the body of a step: everything so far is made durable; the intent, too, if options.intent.
 
-        Returns the number of this attempt, from 1.
+        Returns the number of this attempt, from 1. One whose worker was lost is made again under its number:
+        `retries` are for a body that fails.
         """
 
     def invoke(self, call: Call) -> Any:

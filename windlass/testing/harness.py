@@ -1,7 +1,7 @@
 """Runs of code workflows in this process: no server, no waiting, the same replay."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -25,9 +25,9 @@ class Harness:
     """Runs workflows in memory; the clock skips to whatever is due next.
 
     After every result the function is left and called from the top again, so that code which is not
-    deterministic fails in its first test; ``replays=False`` spares that. ``kill_before=n`` and
-    ``kill_after=n`` let the worker die at its n-th commit, before or after it is durable; another one takes
-    over at once. See `windlass.testing.survives` for all of these at once.
+    deterministic fails in its first test; ``replays=False`` spares that. ``kill_before={3}`` and
+    ``kill_after={3}`` let the worker die at its third commit, before or after that is durable; another one
+    takes over at once. See `windlass.testing.survives` for all of these at once.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Harness:
         *,
         start: datetime = START,
         replays: bool = True,
-        kill_before: int | None = None,
-        kill_after: int | None = None,
+        kill_before: Collection[int] = (),
+        kill_after: Collection[int] = (),
     ) -> None:
         self.record = Record(round(start.timestamp() * 1000))
-        self.record.kill_before, self.record.kill_after = kill_before, kill_after
+        self.record.kill_before, self.record.kill_after = frozenset(kill_before), frozenset(kill_after)
         self.replays = replays
         self.stubs: dict[str, Any] = {}
         self.killed = 0  # Workers that have died.

@@ -47,7 +47,8 @@ class MemoryHost:
         self._buffer: list[Callable[[], Any]] = []
 
     def begin(self, call: Call) -> int:
-        attempt = self._attempts(call) + 1
+        known = self._entry.memos.get(call.ordinal)
+        attempt = 1 if known is None else known.attempt + (not known.unsure)
         if self._work.replays and self._buffer:
             self.flush(self._again)
             raise Suspend
@@ -74,9 +75,7 @@ class MemoryHost:
             self._buffer.append(lambda: self._entry.keep(call, status="failed", error=error, unsure=False))
             return
         self._buffer.append(lambda: self._entry.keep(call, error=error, unsure=False))
-        due = self._record.now_ms + retry_in_ms
-        self._entry.due[call.ordinal] = due
-        self.flush(lambda: self._record.at(due, self._again))
+        self.flush(partial(self._retry_at, call, self._record.now_ms + retry_in_ms))
         if retry_in_ms:
             raise Suspend
 
@@ -111,13 +110,13 @@ class MemoryHost:
             self._work.overflow(self._entry)
             raise Suspend
 
-    def _attempts(self, call: Call) -> int:
-        memo = self._entry.memos.get(call.ordinal)
-        return memo.attempt if memo else 0
-
     def _intend(self, call: Call, attempt: int) -> None:
         self._entry.calls[call.ordinal] = call
         self._entry.keep(call, attempt=attempt, unsure=True)
+
+    def _retry_at(self, call: Call, due: int) -> None:
+        self._entry.due[call.ordinal] = due
+        self._record.at(due, self._again)
 
     def _stubbed(self, call: Call) -> Any:
         stub = self._work.stubs.get(call.key, self._work.stubs.get(call.name, call.fn))

@@ -30,8 +30,8 @@ def survives(story: Callable[[Harness], T]) -> T:
 def _harnesses(commits: int) -> Iterator[tuple[str, Harness]]:
     yield "replayed after every result", Harness()
     for n in range(1, commits + 1):
-        yield f"killed before commit {n} of {commits}", Harness(replays=False, kill_before=n)
-        yield f"killed after commit {n} of {commits}", Harness(replays=False, kill_after=n)
+        yield f"killed before commit {n} of {commits}", Harness(replays=False, kill_before={n})
+        yield f"killed after commit {n} of {commits}", Harness(replays=False, kill_after={n})
 
 
 def _ends(harness: Harness) -> list[Any]:

@@ -86,18 +86,18 @@ class Record:
         self.hooks: dict[str, tuple[Entry, str] | None] = {}  # Where each token leads; None once it is used.
         self.ready: deque[Callable[[], None]] = deque()
         self.commits = 0  # That a worker has made.
-        self.kill_before: int | None = None
-        self.kill_after: int | None = None
+        self.kill_before: frozenset[int] = frozenset()
+        self.kill_after: frozenset[int] = frozenset()
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count(1)
 
     def commit(self, change: Callable[[], Any]) -> Any:
         """Make a change durable, as a whole; a worker that is to die here does."""
         self.commits += 1
-        if self.commits == self.kill_before:
+        if self.commits in self.kill_before:
             raise Killed
         made = change()
-        if self.commits == self.kill_after:
+        if self.commits in self.kill_after:
             raise Killed
         return made
 
