@@ -1,4 +1,4 @@
-"""`client.workflow`: trigger code workflows, follow them, send them signals; `WorkflowTalks` tells of each."""
+"""`client.workflow`: trigger code workflows, follow them, signal them; `WorkflowTalks` tells of each call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

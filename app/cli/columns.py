@@ -50,6 +50,7 @@ RUN: Columns = (
 )
 STEPS: Columns = (
     ("STEP", "name"),
+    ("KIND", "kind"),
     ("STATUS", "status"),
     ("ATTEMPT", "attempt"),
     ("STARTED", "startedAt"),

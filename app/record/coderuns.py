@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, and_, select
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runlist import STATUSES_OF
 from app.record.session import Tx
-from app.record.tables import event, run
+from app.record.tables import event, run, step
 
 MOST_CHILDREN = 1_000
+WAITS = ("sleep", "signal", "child")
 Row = dict[str, Any]
 
 
@@ -39,6 +40,12 @@ def updated(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
     found = select(run.c.id, event.c.at).join(event, last)
     rows = tx.rows(found.where(run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids))) if run_ids else []
     return {row["id"]: row["at"] for row in rows}
+
+
+def waits(tx: Tx, run_id: str) -> frozenset[str]:
+    """Which calls of a run wait for something, rather than do something?"""
+    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.kind.in_(WAITS))
+    return frozenset(row["key"] for row in tx.rows(select(step.c.key).where(*where)))
 
 
 def diverged(tx: Tx, name: str, version: str) -> list[str]:

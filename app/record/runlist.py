@@ -40,7 +40,7 @@ _SHOWN = [
     *(run.c.error_code, run.c.error_message, run.c.error_step, run.c.retry_of, run.c.tags),
 ]
 _BRIEF_STEP = [
-    *(step.c.run_id, step.c.key, step.c.phase, step.c.status, step.c.queue),
+    *(step.c.run_id, step.c.key, step.c.phase, step.c.kind, step.c.status, step.c.queue),
     *(step.c.first_started_at, step.c.completed_at),
 ]
 

@@ -68,11 +68,11 @@ def run_detail(
         **run_summary(row, steps, now=now, served=served),
         "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
         "estimatedCompletionAt": _estimated_end(row),
-        "steps": [step_object(step) for step in shown],
+        "steps": [step_object(step, wrapped=_is_code(row)) for step in shown],
         "compensation": [_undo_object(step) for step in steps if step["phase"] == "comp"],
         "onFailure": row["on_failure"],
         "input": redact(row["input"] or {}),
-        "output": redact(row["output"]),
+        "output": value_of(row) if _is_code(row) else redact(row["output"]),
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "parentRunId": row["parent_run_id"],
@@ -81,11 +81,12 @@ def run_detail(
     }
 
 
-def step_object(step: Row) -> Object:
-    """A forward step; members that say nothing are left out."""
+def step_object(step: Row, *, wrapped: bool = False) -> Object:
+    """A forward step; members that say nothing are left out. ``wrapped``: a call of a code workflow."""
     return _without_none(
         {
             "name": step["key"],
+            "kind": step.get("kind"),
             "status": STEP_WORDS[Step(step["status"])],
             "detail": step["status"],
             "startedAt": rfc3339(step["first_started_at"]),
@@ -97,7 +98,7 @@ def step_object(step: Row) -> Object:
             "progress": step["progress"],
             "retryAt": rfc3339(step["retry_at"]) if step["status"] == Step.RETRY_WAIT else None,
             "error": redact(step["error"]),
-            "output": redact(step["output"]),
+            "output": value_of(step) if wrapped else redact(step["output"]),
             "reusedFrom": step["reused_from"],
             "compensatedAt": rfc3339(step["compensated_at"]),
         }
@@ -117,7 +118,11 @@ def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | Non
         return {"kind": "operator"}
     since = row["expect_since"]
     if since is not None and since < now - WAITS_AFTER_MS:
-        return {"kind": "worker", "queue": _next_queue(steps), "since": rfc3339(since)}
+        return {
+            "kind": "worker",
+            "queue": row.get("expect_queue") or _next_queue(steps),
+            "since": rfc3339(since),
+        }
     return None
 
 
@@ -125,6 +130,8 @@ def progress(row: Row, steps: Sequence[Row], *, now: int, usual_ms: Mapping[str,
     """0 to 100 by the formula of contract 1, A.5; 100 only when the run has completed."""
     if row["status"] == Run.COMPLETED:
         return 100
+    if _is_code(row):
+        return _progress_in_time(row, now)
     forward = [step for step in steps if step["phase"] == "forward" and step["kind"] in ("task", "operation")]
     weights = _weights(forward, usual_ms)
     earned = sum(weight * _credit(step, weight, row, now, bool(usual_ms)) for step, weight in weights)
@@ -162,10 +169,21 @@ def value_of(row: Row) -> Any:
     return redact((row["output"] or {}).get("value"))
 
 
+def _is_code(row: Row) -> bool:
+    return row.get("version") is not None
+
+
+def _progress_in_time(row: Row, now: int) -> int:
+    """How far a code workflow is, of whose calls to come nothing is known: by how long it usually takes."""
+    if row["started_at"] is None:
+        return 0
+    elapsed: int = max(0, now - row["started_at"])
+    return int(100 * min(MOST_OF_A_STEP, elapsed / max(1, row["eta_ms"] or 1)))
+
+
 def _is_unserved(row: Row, served: Served) -> bool:
     """Whether a code workflow's run is due and there is nobody who knows its version."""
-    due = row["version"] is not None and row["expect_since"] is not None
-    return due and (row["type"], row["version"]) not in served
+    return _is_code(row) and row["expect_since"] is not None and (row["type"], row["version"]) not in served
 
 
 def _brief_step(step: Row) -> Object:
@@ -179,8 +197,11 @@ def _undo_object(step: Row) -> Object:
 
 
 def _shown(row: Row, steps: Sequence[Row]) -> list[Row]:
-    """The forward steps; of an ended run only those it reached (contract 1, A.5)."""
-    forward = [step for step in steps if step["phase"] == "forward"]
+    """The forward steps; of an ended run only those it reached (contract 1, A.5).
+
+    What advances the function of a code workflow is its run, as far as people are concerned.
+    """
+    forward = [step for step in steps if step["phase"] == "forward" and step.get("kind") != "code"]
     if row["status"] not in TERMINAL:
         return forward
     return [step for step in forward if step["first_started_at"] is not None or step["status"] in STEP_DONE]

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.api.workflows import show
 from app.api.workflows.schemas import WorkflowRun
 from app.record import beats, definitions, runs
+from app.record.session import Tx
 from app.services import presence
 from app.services.world import World
 from tests.contract.plant import bearer, plant_run
@@ -301,3 +303,39 @@ def test_unknown_paths_and_missing_keys_are_refused_bare(
     )
     assert refusal(client.get(f"{RUNS}?nonsense=1")) == (400, "VALIDATION_ERROR")
     assert refusal(client.post(RUNS, data="{")) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: World) -> None:
+    run_id = trigger(client)["runId"]
+    world.db.write(lambda tx: _went_on(tx, run_id))
+    shown = client.get(f"/v1/workflows/runs/{run_id}").get_json()["data"]
+    assert [(step["name"], step["kind"], step["output"]) for step in shown["steps"]] == [
+        ("fetch", "task", [1])
+    ]
+    assert (shown["output"], 0 <= shown["progress"] < 100) == ("done", True)
+    (listed,) = client.get("/v1/workflows/runs").get_json()["data"]
+    assert (listed["type"], listed["steps"]) == ("approve", [])
+    assert client.get(f"/v1/workflows/runs/{run_id}/state").status_code == 200
+
+
+def _went_on(tx: Tx, run_id: str) -> None:
+    """A call was made, and the function gave something."""
+    main = {"run_id": run_id, "queue": "wf.approve", "timeout_ms": 1000, "phase": "forward"}
+    call = {"key": "fetch", "name": "code.step", "ordinal": 1, "branch": "main/1", "kind": "task"}
+    done = {"status": "completed", "output": {"value": [1]}, "completed_at": tx.now}
+    runs.insert_steps(tx, [{**main, **call, **done}])
+    runs.change_run(tx, run_id, {"output": {"value": "done"}, "started_at": tx.now, "status": "running"})
+
+
+def test_events_of_waits_and_of_the_function_have_names_of_their_own() -> None:
+    names = {
+        ("run.completed", None): "workflow_completed",
+        ("step.completed", "fetch"): "step_completed",
+        ("step.completed", "nap"): "wait_completed",
+        ("step.retrying", "fetch"): "step_retrying",
+        ("step.waiting", "main"): "wait_created",
+        ("step.started", "main"): "advance_started",
+        ("hook.executed", None): "hook_received",
+        ("signal.received", None): "signal_received",
+    }
+    assert {ours: show.event_type(*ours, {"nap"}) for ours in names} == names

@@ -137,6 +137,7 @@ class StepDetail(BriefStep):
     """A step of a run."""
 
     detail = fields.String()
+    kind = fields.String(metadata={"description": "task, operation, sleep, signal, child and so on."})
     started_at = fields.String()
     completed_at = fields.String()
     attempt = fields.Integer()

@@ -58,10 +58,11 @@ def page(filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
 
 def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
     found = runlist.list_runs(tx, filters, window)
-    steps = runlist.brief_steps(tx, [run["id"] for run in found.rows])
+    # Of a code workflow there may be thousands, and none of them was planned.
+    steps = runlist.brief_steps(tx, [run["id"] for run in found.rows if run["version"] is None])
     served = presence.served_for(tx, found.rows)
     return found, [
-        present.run_summary(run, steps[run["id"]], now=tx.now, served=served) for run in found.rows
+        present.run_summary(run, steps.get(run["id"], ()), now=tx.now, served=served) for run in found.rows
     ]
 
 

@@ -1,6 +1,6 @@
 """Runs of code workflows, their events and hooks as their own interface shows them (contract 2, B.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.api.context import world
@@ -9,6 +9,7 @@ from app.auth.tokens import filter_hash
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.states import API_STATUS, Run
+from app.engine.journal import MAIN
 from app.record import coderuns, definitions, listing
 from app.record.paging import Window
 from app.record.session import Tx
@@ -20,12 +21,16 @@ Object = dict[str, Any]
 
 MOST_A_PAGE = 100
 OUR_KEY = "request-"  # How the key begins that a request gives to its run (see `app.services.idempotency`).
-# What the type of an event is called here, when it is not its own name with underscores.
-EVENT_TYPES = {
-    "step.waiting": "wait_created",
-    "hook.executed": "hook_received",
-    "run.cancel_requested": "workflow_cancelling",
-}
+# What an event is called here, when it is not by its own name with underscores.
+EVENT_TYPES = {"hook.executed": "hook_received", "run.cancel_requested": "workflow_cancelling"}
+WAIT_TYPES = {
+    "step.completed": "wait_completed",
+    "step.failed": "wait_failed",
+}  # Of sleeps, signals, children.
+ADVANCE_TYPES = {"step.waiting": "wait_created"}  # Of the function itself; the others are advance_….
+INNER = frozenset(
+    {"steps", "runStatus", "fence", "ref"}
+)  # Members of payloads that the engine wants for itself.
 
 
 def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.Served | None) -> Object:
@@ -56,29 +61,39 @@ def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.S
     return {**_without_none(shown), **output}
 
 
-def event_object(row: Row) -> Object:
-    """A line of the log: a user's event under its own type, one of ours under a name in WDK's manner."""
+def event_object(row: Row, waits: Collection[str]) -> Object:
+    """A line of the log: a user's event under its own type, one of ours under a name in WDK's manner.
+
+    ``waits`` are the calls of the run that wait for something.
+    """
     payload = row["payload"] or {}
-    mine = row["type"] == "user.event"
+    if row["type"] == "user.event":
+        type_, about, told = payload["eventType"], payload.get("correlationId"), payload.get("payload")
+    else:
+        type_, about, told = event_type(row["type"], row["step"], waits), row["step"], _told(payload)
     shown = {
         "eventId": f"{row['run_id']}.{row['seq']}",
         "runId": row["run_id"],
         "seq": row["seq"],
-        "eventType": payload["eventType"] if mine else event_type(row["type"]),
-        "correlationId": payload.get("correlationId") if mine else row["step"],
+        "eventType": type_,
+        "correlationId": None if about == MAIN else about,
         "createdAt": rfc3339(row["at"]),
     }
-    return {**_without_none(shown), "payload": redact(payload.get("payload") if mine else payload)}
+    return {**_without_none(shown), "payload": redact(told)}
 
 
 def emitted(told: Row) -> Object:
     """An event that a user has just written."""
     row = {"run_id": told["runId"], "type": "user.event", "step": None}
-    return event_object({**row, "seq": told["seq"], "at": told["at"], "payload": told})
+    return event_object({**row, "seq": told["seq"], "at": told["at"], "payload": told}, ())
 
 
-def event_type(ours: str) -> str:
-    """``run.completed`` as ``workflow_completed``."""
+def event_type(ours: str, step: str | None, waits: Collection[str]) -> str:
+    """``run.completed`` as ``workflow_completed``, ``step.completed`` of a sleep as ``wait_completed``."""
+    if step == MAIN:
+        return ADVANCE_TYPES.get(ours) or ours.replace("step.", "advance_")
+    if step in waits and ours in WAIT_TYPES:
+        return WAIT_TYPES[ours]
     return EVENT_TYPES.get(ours) or ours.replace("run.", "workflow_").replace(".", "_")
 
 
@@ -144,7 +159,8 @@ def events(run_id: str, *, after: int, limit: int) -> list[Object]:
 
     def read(tx: Tx) -> list[Object]:
         known(tx, run_id)
-        return [event_object(row) for row in listing.events(tx, run_id, after=after, limit=limit)]
+        waits = coderuns.waits(tx, run_id)
+        return [event_object(row, waits) for row in listing.events(tx, run_id, after=after, limit=limit)]
 
     return world().db.read(read)
 
@@ -179,6 +195,13 @@ def _definition(row: Row, served: presence.Served) -> Object:
 def _shown(tx: Tx, rows: Sequence[Row]) -> list[Object]:
     touched, served = coderuns.updated(tx, [row["id"] for row in rows]), presence.served_for(tx, rows)
     return [run_object(row, now=tx.now, updated_at=touched.get(row["id"]), served=served) for row in rows]
+
+
+def _told(payload: Row) -> Object:
+    """What an event of ours tells beside its type; results are stored wrapped."""
+    told = {name: value for name, value in payload.items() if name not in INNER}
+    wrapped = isinstance(told.get("output"), Mapping) and set(told["output"]) == {"value"}
+    return {**told, "output": told["output"]["value"]} if wrapped else told
 
 
 def _error(row: Row) -> Object | None:
