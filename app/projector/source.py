@@ -184,7 +184,7 @@ class Source:
         self._note(together, now)
         if changed:
             took = round((time.monotonic() - began) * 1000)
-            self._log.info("source.changed", changes=len(changed), took_ms=took)
+            self._log.debug("source.changed", changes=len(changed), took_ms=took)
 
     def _observe(self, tx: Tx, seen: Seen) -> Changed:
         where = (tx, self.held.kind, self.held.management_id)

@@ -12,8 +12,8 @@
                                       recreate puts another one of the same name in its place
     POST   /kube/<cluster>/tokens     token, user, groups, readsOnly, expiresIn (seconds)
     DELETE /kube/<cluster>/tokens     token
-    POST   /kube/<cluster>/load       clusters, vms: make so many
-    POST   /kube/<cluster>/churn      rate, seconds: so many events a second
+    POST   /kube/<cluster>/load       clusters, vms: make so many; owned: as if Windlass had made them
+    POST   /kube/<cluster>/churn      rate, seconds: so many events a second; telling: not mere heartbeats
 
 A kind is the plural of a resource. Behaviours are those of `app.lab.kube.behaviour`, faults those of
 `app.lab.kube.faults`; both replace what was set before.
@@ -174,12 +174,14 @@ class KubeControl:
 
     def _load(self, server: ApiServer, request: Request) -> Response:
         body = request.json_object()
-        self._loads[server.name].fill(int(body.get("clusters", 0)), int(body.get("vms", 0)))
+        counts = int(body.get("clusters", 0)), int(body.get("vms", 0))
+        self._loads[server.name].fill(*counts, owned=bool(body.get("owned")))
         return Response(body=self._shown(server))
 
     def _churn(self, server: ApiServer, request: Request) -> Response:
         body = request.json_object()
-        self._loads[server.name].churn(float(body.get("rate", 0)), float(body.get("seconds", 60)))
+        pace = float(body.get("rate", 0)), float(body.get("seconds", 60))
+        self._loads[server.name].churn(*pace, telling=bool(body.get("telling")))
         return Response(status=202, body=self._shown(server))
 
 

@@ -5,6 +5,7 @@ import random
 import time
 import uuid
 
+from app.domain import ownership
 from app.lab.kube import catalogue
 from app.lab.kube.conditions import set_condition
 from app.lab.kube.kinds import Kind
@@ -22,18 +23,27 @@ class Load:
         self._server = server
         self._task: asyncio.Task[None] | None = None
 
-    def fill(self, clusters: int, vms: int) -> None:
-        """So many ready clusters and running machines, beside what is there."""
-        self._make("clusterdeployments", catalogue.NAMESPACE, _cluster("load-00000"), clusters)
-        self._make("virtualmachines", "default", _machine("load-00000"), vms)
+    def fill(self, clusters: int, vms: int, *, owned: bool = False) -> None:
+        """So many ready clusters and running machines, beside what is there.
 
-    def churn(self, rate: float, seconds: float) -> None:
-        """So many changes of status a second, here and there; zero ends an earlier one."""
+        Owned ones stand for the resources ``cls_000…0``, ``vm_000…0`` and so on of Windlass.
+        """
+        prefixes = ("cls", "vm") if owned else ("", "")
+        cluster, machine = _cluster("load-00000"), _machine("load-00000")
+        self._make("clusterdeployments", catalogue.NAMESPACE, cluster, clusters, prefixes[0])
+        self._make("virtualmachines", "default", machine, vms, prefixes[1])
+
+    def churn(self, rate: float, seconds: float, *, telling: bool = False) -> None:
+        """So many changes of status a second, here and there; zero ends an earlier one.
+
+        They are heartbeats, unless they are telling: then each says something else of its object.
+        """
         if self._task:
             self._task.cancel()
-        self._task = asyncio.get_running_loop().create_task(self._churn(rate, seconds)) if rate else None
+        churn = self._churn(rate, seconds, telling) if rate else None
+        self._task = asyncio.get_running_loop().create_task(churn) if churn else None
 
-    async def _churn(self, rate: float, seconds: float) -> None:
+    async def _churn(self, rate: float, seconds: float, telling: bool) -> None:
         chance = random.Random(0)  # repeatable by design, no secret hangs on it
         kinds = [self._server.kinds.named(plural) for plural in ("virtualmachines", "clusterdeployments")]
         store = self._server.store
@@ -42,20 +52,22 @@ class Load:
         while there and (passed := time.monotonic() - began) < seconds:
             for _ in range(int(passed * rate) - done):
                 done += 1
-                self._touch(*chance.choice(there), done)
+                self._touch(*chance.choice(there), done, telling)
             await asyncio.sleep(_TICK)
 
-    def _touch(self, kind: Kind, key: Key, number: int) -> None:
-        """Change a status as a heartbeat does; what was deleted meanwhile is left out."""
+    def _touch(self, kind: Kind, key: Key, number: int, telling: bool) -> None:
+        """Change a status; what was deleted meanwhile is left out."""
         record = self._server.store.get(kind, key)
         if record is None:
             return
         content = record.object()
         status = content.get("status", {}) | {"heartbeat": number, "heartbeatMs": int(time.time() * 1000)}
+        if telling:
+            set_condition(status["conditions"], "Failure", "True", "Busy", f"change {number}")
         write = Write(user="system:load", manager="load", subresource="status", validation="Ignore")
         self._server.objects.replace(kind, key, content | {"status": status}, write)
 
-    def _make(self, plural: str, namespace: str, content: Object, count: int) -> None:
+    def _make(self, plural: str, namespace: str, content: Object, count: int, prefix: str) -> None:
         """The first is written as any other, the rest are copies of it."""
         if not count:
             return
@@ -64,6 +76,8 @@ class Load:
         first = self._server.objects.create(kind, namespace, content, write) | {"status": status}
         for number in range(count):
             first["metadata"]["name"] = name = f"load-{number:05}"
+            if prefix:
+                first["metadata"]["labels"] = ownership.labels(f"{prefix}_{number:026}")
             first["metadata"]["uid"] = str(uuid.uuid4()) if number else first["metadata"]["uid"]
             self._server.store.put(kind, (namespace, name), first)
 
