@@ -192,6 +192,16 @@ BUGS: tuple[Bug, ...] = (
         scenario="locks",
         caught_by="I8",
     ),
+    Bug(
+        name="double schedule",
+        file="app/engine/schedule.py",
+        old="""                j = begin(self.tx, self.row, new_id("run"), f"sched:{self.row['id']}:{at}")""",
+        new='                j = begin(self.tx, self.row, new_id("run"), new_id("key"));'
+        " self.tx.connection.connection.driver_connection.commit()",
+        breaks="the run of a due time is there before the schedule has moved on, and is started again",
+        scenario="schedules",
+        caught_by="schedule",
+    ),
 )
 
 RULES: tuple[Bug, ...] = (

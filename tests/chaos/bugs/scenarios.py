@@ -16,6 +16,7 @@ from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.checks.letters import taken
 from tests.chaos.fault import Setting
 from tests.chaos.faults.waiting import within
+from tests.chaos.points.struck import FIRING
 
 POINTS = Setting(inside=("tests.chaos.points.inside", "tests.chaos.bugs.witness"))
 SKEWED = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.skew"))
@@ -23,6 +24,7 @@ LISTENING = Setting(
     inside=POINTS.inside,
     env={"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"},
 )
+SCHEDULES = "/v1/schedules"
 LONG_MS = 12_000  # A step that is longer than the lease.
 
 
@@ -224,6 +226,18 @@ def letters(stage: Stage) -> None:
         stage.heard()
 
 
+def schedules(stage: Stage) -> None:
+    """A schedule is due every second; reconcilers are killed before and after they commit what was due."""
+    wanted = {"name": f"{stage.name} {stage.rng.random()}", "type": "chaos.fused", "everyMs": 1_000}
+    made = stage.ask("schedule", SCHEDULES, {**wanted, "overlap": "allow", "catchUp": "all"})
+    for point in FIRING:
+        died = stage.arm(point, "kill", role="reconciler")
+        stage.struck(died, f"killed a reconciler at {point}")
+    stage.ask("schedule", f"{SCHEDULES}/{made.run_id}/pause", {})
+    stage.runs += stage.started_by(f"schedule/{made.run_id}")
+    stage.ends()
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     one.name: one
     for one in (
@@ -242,5 +256,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="hooks", play=hooks),
         Scenario(name="locks", play=locks),
         Scenario(name="letters", play=letters, setting=LISTENING),
+        Scenario(name="schedules", play=schedules),
     )
 }

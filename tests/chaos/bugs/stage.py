@@ -139,6 +139,11 @@ class Stage:
         assert row is not None
         return row
 
+    def started_by(self, actor: str) -> list[str]:
+        """The runs that somebody started."""
+        wanted = select(runs_table.c.id).where(runs_table.c.triggered_by == actor)
+        return self.site.db.read(lambda tx: [row["id"] for row in tx.rows(wanted)])
+
     def has_done(self, run_id: str, key: str) -> bool:
         """Whether the effect of a forward step has happened."""
         found = self.site.ledger.of(f"{run_id}/forward/{key}")
@@ -243,6 +248,7 @@ class Stage:
             runs=mine,
             steps={key: rows for key, rows in everything.steps.items() if key in mine},
             events={key: rows for key, rows in everything.events.items() if key in mine},
+            schedules=[row for row in everything.schedules if row["created_at"] >= self._since],
             totals=_less(_totals(everything), self._totals),
         )
 

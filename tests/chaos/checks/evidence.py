@@ -13,7 +13,7 @@ from sqlalchemy.sql.schema import Table
 
 from app.record.metrics import ended_totals
 from app.record.session import Database, Tx
-from app.record.tables import event, lock, lock_waiter, run, step
+from app.record.tables import event, lock, lock_waiter, occurrence, run, schedule, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
 from tests.chaos.stalls import Stall
@@ -48,6 +48,8 @@ class Evidence:
     locks: Sequence[Row] = ()
     tickets: Sequence[Row] = ()
     totals: Sequence[Row] = ()
+    schedules: Sequence[Row] = ()
+    occurrences: Sequence[Row] = ()
     effects: Sequence[Effect] = ()  # In the order they happened.
     requests: Sequence[Request] = ()
     injections: Sequence[Injection] = ()
@@ -109,6 +111,8 @@ def collect(db: Database, **others: Any) -> Evidence:
         locks=_all(db, lock, "resource"),
         tickets=_all(db, lock_waiter, "resource", "ticket"),
         totals=db.read(ended_totals, patience_s=30),
+        schedules=_all(db, schedule, "id"),
+        occurrences=_all(db, occurrence, "schedule_id", "due_at"),
         **others,
     )
 

@@ -16,6 +16,7 @@ ANSWERS: dict[str, set[int]] = {
     "retry": {202, 409},
     "act": {202, 409},
     "hook": {202, 409, 410},
+    "schedule": {200, 201},
 }
 STEPS = {"line": {1, 2, 3, 4, 5}, "locked": {1, 2, 3, 4, 5}, "group": {1, 5}}
 OTHERS = {1, 2, 4, 5}  # The numbered steps of every other type.

@@ -6,6 +6,9 @@ from contextlib import suppress
 from random import Random
 from typing import ClassVar
 
+from app.domain.ids import new_id
+from app.record import schedules
+from app.record.session import Tx
 from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Setting, register
 from tests.chaos.faults.processes import family, kill
 from tests.chaos.faults.waiting import within
@@ -28,6 +31,7 @@ WORK = (
     "settle.after-commit",
 )
 LOOK = ("look.begin", "look.end")
+FIRING = ("accept.before-commit", "accept.after-commit")  # In a reconciler: the run of a schedule.
 TAKE_OVER = ("lose.before-commit", "lose.after-commit")
 
 
@@ -178,6 +182,36 @@ class ReconcilerFrozenAtPoint(TakingOver):
     points = (*LOOK, *TAKE_OVER)
     frozen_s = LEASE_S + 3.0
     lasts_s = (frozen_s, frozen_s)
+
+
+@register
+class ReconcilerKilledFiring(AtPoint):
+    """A reconciler dies around the commit that starts a run of a schedule, which is due every second."""
+
+    name, rows = "reconciler-killed-firing", ("DF13",)
+    points, role = FIRING, "reconciler"
+    lasts_s = (3.0, 8.0)
+
+    def __init__(self) -> None:
+        self._schedule = new_id("sch")
+
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """There is such a schedule from now on."""
+
+        def plant(tx: Tx) -> None:
+            when = {"every_ms": 1_000, "anchor_at": tx.now, "next_due_at": tx.now + 1_000, "timezone": "UTC"}
+            how = {"overlap": "allow", "catch_up": "all", "catch_up_limit": 100}
+            what = {"type": "chaos.fused", "input": {}, "name": self._schedule, "created_by": "usr_chaos"}
+            schedules.insert_schedule(tx, {"id": self._schedule, **what, **when, **how})
+
+        site.db.write(plant, patience_s=30)
+        return []
+
+    def heal(self, site: Site) -> None:
+        """It is due no longer."""
+        site.db.write(
+            lambda tx: schedules.note_turn(tx, self._schedule, {"paused_at": tx.now}), patience_s=30
+        )
 
 
 class Conflicts(Fault):
