@@ -212,6 +212,68 @@ VM: Columns = (
     ("Created", "createdAt"),
     ("Updated", "updatedAt"),
 )
+DEFINITIONS: Columns = (
+    ("WORKFLOW", "workflowName"),
+    ("VERSION", "deploymentId"),
+    ("SERVED", "served"),
+    ("MOST EVENTS", "maxEvents"),
+    ("ANNOUNCED", "updatedAt"),
+    ("DESCRIPTION", "description"),
+)
+CODE_RUNS: Columns = (
+    ("RUN ID", "runId"),
+    ("WORKFLOW", "workflowName"),
+    ("VERSION", "deploymentId"),
+    ("STATUS", "status"),
+    ("WAITS FOR", "waitingOn.kind"),
+    ("AT", "waitingOn.step"),
+    ("CREATED", "createdAt"),
+    ("COMPLETED", "completedAt"),
+    ("ERROR", "error.message"),
+)
+CODE_RUN: Columns = (
+    ("Run", "runId"),
+    ("Workflow", "workflowName"),
+    ("Version", "deploymentId"),
+    ("Status", "status"),
+    ("Detail", "detail"),
+    ("Waits for", "waitingOn"),
+    ("Input", "input"),
+    ("By name", "kwargs"),
+    ("Output", "output"),
+    ("Error", "error.message"),
+    ("Error code", "error.code"),
+    ("Parent", "parentRunId"),
+    ("Key", "idempotencyKey"),
+    ("Context", "executionContext"),
+    ("Most events", "maxEvents"),
+    ("Timeout (ms)", "executionTimeout"),
+    ("Created", "createdAt"),
+    ("Started", "startedAt"),
+    ("Completed", "completedAt"),
+)
+CODE_EVENTS: Columns = (
+    ("SEQ", "seq"),
+    ("AT", "createdAt"),
+    ("EVENT", "eventType"),
+    ("ABOUT", "correlationId"),
+    ("PAYLOAD", "payload"),
+)
+CODE_EVENT: Columns = (
+    ("Event", "eventId"),
+    ("Type", "eventType"),
+    ("About", "correlationId"),
+    ("Payload", "payload"),
+    ("At", "createdAt"),
+)
+HOOK: Columns = (
+    ("Hook", "hookId"),
+    ("Run", "runId"),
+    ("Token", "token"),
+    ("Signal", "name"),
+    ("Action", "action"),
+    ("About", "metadata"),
+)
 WEBHOOKS: Columns = (
     ("ID", "id"),
     ("URL", "url"),

@@ -48,6 +48,14 @@ CHOICES = {
     ),
     "cancelled": ("`windlass run retry {run}` starts it anew",),
 }
+# By the code of the error that stopped a run, where that says more than the state.
+CHOICES_OF_CODE = {
+    "NONDETERMINISM": (
+        "start a worker whose code makes the calls of this run's history again: it resumes the run",
+        "or, with such a worker there: `windlass run resume {run}`",
+        "or undo everything: `windlass run compensate {run}`",
+    ),
+}
 DETAILS = (
     ("resource", "resource"),
     ("step", "step"),
@@ -98,7 +106,9 @@ def _choices(run: Run) -> Iterator[str]:
         # Once effects are gone a retry cannot begin in the middle.
         "begin": f" --from {step}" if step and not undone else "",
     }
-    yield from (choice.format(**names) for choice in CHOICES.get(run.detail, CHOICES.get(run.status, ())))
+    by_code = CHOICES_OF_CODE.get(run.error.code if run.error else "") if run.needs_operator else None
+    choices = by_code or CHOICES.get(run.detail, CHOICES.get(run.status, ()))
+    yield from (choice.format(**names) for choice in choices)
 
 
 def _facts(details: Mapping[str, Any], resource: str) -> Iterator[str]:

@@ -60,15 +60,34 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Json(click.ParamType[Any]):
+    """Any JSON value, as ``@file`` or as ``-``; nothing is nothing."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(read(value))
+        except ValueError as error:
+            self.fail(f"is not JSON: {error}", param, ctx)
+
+
+def value(text: str) -> Any:
+    """A text that is JSON as what it says, any other as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:
     """`name=value` texts as an object; a value that is JSON is taken as such, anything else as text."""
     found: dict[str, Any] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        name, equals, said = text.partition("=")
         if not (name and equals):
             raise click.BadParameter(f"{text!r} must read name=value", param_hint=option)
-        try:
-            found[name] = json.loads(value)
-        except ValueError:
-            found[name] = value
+        found[name] = value(said)
     return found

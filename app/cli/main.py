@@ -18,6 +18,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("management", "app.cli.management:management", "Where clusters and virtual machines are made."),
     ("schedule", "app.cli.schedules:schedule", "Start runs when their time comes."),
     ("webhook", "app.cli.webhooks:webhook", "Where events are sent, and what became of each."),
+    ("workflow", "app.cli.workflow:workflow", "Trigger code workflows, follow them, send them signals."),
     ("type", "app.cli.types:type_", "The catalogue of what can be started."),
     ("lock", "app.cli.locks:lock", "Who holds which resource."),
     ("queue", "app.cli.queues:queue", "The queues in Redis, by their true keys."),
