@@ -65,4 +65,4 @@ def test_every_event_of_a_busy_site_reaches_a_watch(
             late = max(late, time.time() * 1000 - told)
     of_machines = VMS / (VMS + CLUSTERS)
     assert seen > RATE * 3 * 0.8 * of_machines
-    assert late < 1_000
+    assert late < 5_000  # Milliseconds; on a machine that does nothing else it is a tenth of that.
