@@ -82,7 +82,13 @@ class Context:
 
         StepFailed, which is also of the type that the step raised, when it has failed for good.
         """
-        return self._pass.step(self._planned(name, given, options))
+        call, most = self._planned(name, given, options), self._pass.definition.step_timeout_ms
+        if (call.options.timeout_ms or 0) > most:
+            raise DefinitionError(
+                f"step {call.name!r}: its timeout, {call.options.timeout_ms} ms, is longer than "
+                f"the workflow's step_timeout, {most} ms: raise that, or do the step by ctx.parallel"
+            )
+        return self._pass.step(call)
 
     def call(self, name: str | Callable[..., Any], /, *given: Any, **options: Any) -> Call:
         """A step for ctx.parallel, written as for ctx.step; it is not begun."""

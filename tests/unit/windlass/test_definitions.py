@@ -120,6 +120,10 @@ def test_versions_are_ordered_by_the_numbers_in_them() -> None:
         (lambda ctx: ctx.step("a", work, at_most_once=1), "step 'a': at_most_once is True or False"),
         (lambda ctx: ctx.step("a", work, at_most_once=True, retries=1), "exclude each other"),
         (lambda ctx: ctx.step("a", work, timeout="1s"), "'timeout' is an option of the step and a parameter"),
+        (
+            lambda ctx: ctx.step("a", print, timeout="6m"),
+            "its timeout, 360000 ms, is longer than the workflow's",
+        ),
         (lambda ctx: ctx.parallel([work]), "ctx.parallel takes what ctx.call"),
         (lambda ctx: ctx.parallel([], limit=0), "limit is a whole number from 1"),
         (lambda ctx: ctx.sleep("soon"), "the sleep must be like"),
