@@ -1,0 +1,71 @@
+"""How steps get into a management cluster: by the kubeconfig as it is now, over connections that are kept."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.auth.keys import LOCAL
+from app.config import load
+from app.domain.errors import KubeAuthFailed
+from app.lab.kube import Kube as Lab
+from app.lab.kube.tokens import User
+from app.services import managements
+from app.services.world import World
+from app.wiring import wire
+from tasks.world import Reach
+
+
+@pytest.fixture
+def world(sqlite_url: str, state: Path) -> Iterator[World]:
+    """A world that publishes nothing."""
+    settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
+    made = replace(wire(settings, role="worker"), ring=lambda hints: None)
+    yield made
+    made.db.dispose()
+
+
+@pytest.fixture
+def reach(world: World) -> Iterator[Reach]:
+    """What steps of a worker are given."""
+    nobody: Any = None
+    made = Reach(settings=world.settings, db=world.db, opener=lambda: world.opener, children=nobody)
+    yield made
+    for _, client in made.kubes.values():
+        client.close()
+
+
+def added(world: World, kubeconfig: str) -> str:
+    """A management cluster that is known from now on."""
+    namespaces = {"cluster_namespace": "kcm-system", "machine_namespace": "default"}
+    made = managements.create(world, LOCAL, {"name": "lab", "kubeconfig": kubeconfig, **namespaces})
+    return str(made["id"])
+
+
+def test_steps_share_a_client_until_another_kubeconfig_is_set(world: World, reach: Reach, kube: Lab) -> None:
+    known = added(world, kube.kubeconfig())
+    first, second = (reach.kube(known)[1] for _ in range(2))
+    managements.set_kubeconfig(world, LOCAL, known, kube.kubeconfig())
+    assert first is second is not reach.kube(known)[1]
+
+
+def test_a_token_that_is_replaced_opens_the_door_again(world: World, reach: Reach, kube: Lab) -> None:
+    old = kube.kubeconfig()
+    known = added(world, old)
+    reach.clusters(known).find("prod")
+    kube.server().tokens.revoke(kube.token)
+    with pytest.raises(KubeAuthFailed):
+        reach.clusters(known).find("prod")
+    kube.server().tokens.add("another-token", User(name="system:admin"))
+    managements.set_kubeconfig(world, LOCAL, known, old.replace(kube.token, "another-token"))
+    assert reach.clusters(known).find("prod") is None
+
+
+def test_a_connection_that_was_cut_meanwhile_is_made_anew(world: World, reach: Reach, kube: Lab) -> None:
+    known = added(world, kube.kubeconfig())
+    reach.clusters(known).find("prod")
+    httpx.post(f"{kube.control_url}/kube/mgmt/cut").raise_for_status()
+    assert reach.clusters(known).find("prod") is None
