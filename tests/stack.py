@@ -24,6 +24,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "worker-bmc": ("celery", "bmc@%h"),
     "worker-kube": ("celery", "kube@%h"),
     "reconciler": ("app.cli", "reconciler"),
+    "projector": ("app.cli", "projector"),
 }
 WORKING = ("worker-default", "worker-bmc", "worker-kube", "reconciler")
 START_S, STOP_S = 90.0, 60.0

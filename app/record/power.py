@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from app.record.session import Tx
-from app.record.tables import server
+from app.record.tables import lock, server
 
 Row = dict[str, Any]
 LEFT_ALONE = ("registering", "decommissioned")
@@ -14,11 +14,12 @@ SILENT = "its controller does not answer"
 
 
 def due(tx: Tx, every_ms: int, limit: int) -> list[Row]:
-    """Which servers have not been asked for so long? Those that have waited longest come first."""
+    """Which servers has nobody asked for so long, and no run works on? The longest unasked come first."""
     asked = func.coalesce(server.c.polled_at, 0)
+    worked_on = exists().where(lock.c.tenant_id == tx.tenant, lock.c.resource == "server/" + server.c.id)
     where = (server.c.state.not_in(LEFT_ALONE), server.c.credential.is_not(None), asked <= tx.now - every_ms)
     columns = (server.c.id, server.c.power, server.c.health, server.c.failure_reasons, server.c.version)
-    found = select(*columns).where(server.c.tenant_id == tx.tenant, *where)
+    found = select(*columns).where(server.c.tenant_id == tx.tenant, *where, ~worked_on)
     return tx.rows(found.order_by(asked, server.c.id).limit(limit))
 
 

@@ -112,6 +112,11 @@ def test_who_cannot_be_asked_is_left_alone(scene: Scene, ids: list[str]) -> None
     assert scene.db.read(lambda tx: power.due(tx, 0, 10)) == []
 
 
+def test_a_server_that_a_run_works_on_is_left_to_the_run(scene: Scene, ids: list[str]) -> None:
+    scene.start("server.lifecycle", ids[0], {"action": "powerOn"})
+    assert {one["id"] for one in scene.db.read(lambda tx: power.due(tx, 0, 10))} == set(ids[1:])
+
+
 def projector(scene: Scene, every_s: int = 60) -> Projector:
     """A projector that watches servers alone."""
     settings = type(SETTINGS)(lease_ms=1_500, heartbeat_ms=0, power_poll_s=every_s)
