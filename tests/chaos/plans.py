@@ -26,7 +26,7 @@ SMOKE = frozenset(
         *("redis-flushed", "redis-restarted-empty", "database-stopped", "database-locked"),
         *("commit-unheard", "writer-killed", "poisoned-step"),
         *("racing-cancels", "crowded-locks", "wide-fan-outs", "racing-retries"),
-        "hard-reboots",
+        *("hard-reboots", "reconciler-killed-firing"),
     }
 )
 PATIENT = frozenset({"poison-deaf"})  # What takes minutes to end, by Celery's own limits.
