@@ -71,6 +71,12 @@ class Call:
     # event {"type", "payload"} · hook {"name", "action", "metadata"}; all JSON, secrets sealed.
     wait: Mapping[str, Any] = field(default_factory=dict)
 
+    def at(self, ordinal: int, key: str) -> "Call":
+        """This call in its place; made for replay, where `dataclasses.replace` would be most of the work."""
+        placed = object.__new__(Call)
+        placed.__dict__.update(self.__dict__, ordinal=ordinal, key=key)
+        return placed
+
     @property
     def title(self) -> str:
         """The call in words: step 'fetch#2'."""

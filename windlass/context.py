@@ -218,10 +218,7 @@ class Context:
         self, name: str | Callable[..., Any], given: Sequence[Any], options: Mapping[str, Any]
     ) -> Call:
         self._pass.check()
-        call = step_call(name, given, options)
-        if call.options.timeout_ms is None:
-            limited = replace(call.options, timeout_ms=self._pass.definition.step_timeout_ms)
-            call = replace(call, options=limited)
+        call = step_call(name, given, options, self._pass.definition.step_timeout_ms)
         if call.options.undo:
             stored = self._pass.encoded(
                 _arguments(call), f"the arguments of step {call.name!r}, kept for its undo,"

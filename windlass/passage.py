@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from windlass.attempt import perform
@@ -70,7 +69,7 @@ class Pass:
         """The call in its place: with its ordinal and key, the same as in history."""
         self.check()
         self._made += 1
-        call = replace(call, ordinal=self._made, key=self._key(call.name))
+        call = call.at(self._made, self._key(call.name))
         memo = self._known.get(call.ordinal)
         if memo is not None and (memo.kind, memo.key) != (call.kind, call.key):
             self.stop(Diverged(call.ordinal, titled(memo.kind, memo.key), call.title))

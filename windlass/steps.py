@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar, overload
 
 from windlass.calls import Call, StepOptions
@@ -58,7 +59,9 @@ def step(fn: Any = None, /, **given: Any) -> Any:
     return mark
 
 
-def step_call(name: str | Callable[..., Any], rest: Sequence[Any], given: Mapping[str, Any]) -> Call:
+def step_call(
+    name: str | Callable[..., Any], rest: Sequence[Any], given: Mapping[str, Any], timeout_ms: int
+) -> Call:
     """The call that `ctx.step(name, fn, *args, **given)` or `ctx.step(fn, *args, **given)` asks for."""
     fn, args = (name, tuple(rest)) if callable(name) else (rest[0] if rest else None, tuple(rest[1:]))
     if not callable(fn):
@@ -71,7 +74,7 @@ def step_call(name: str | Callable[..., Any], rest: Sequence[Any], given: Mappin
     asked = {option: given[option] for option in OPTIONS if given.get(option) is not None}
     if asked:
         _refuse_clash(str(name), fn, asked)
-    options = _changed(marked.options if marked else StepOptions(), str(name), asked)
+    options = _changed(_timed(marked.options, timeout_ms) if marked else _plain(timeout_ms), str(name), asked)
     kwargs = {key: value for key, value in given.items() if key not in OPTIONS}
     return Call(name=checked_name(name), kind="task", fn=fn, args=args, kwargs=kwargs, options=options)
 
@@ -124,6 +127,17 @@ def _refuse_clash(name: str, fn: Callable[..., Any], asked: Mapping[str, Any]) -
                 f"step {name!r}: {option!r} is an option of the step and a parameter of its function: "
                 "pass the parameter by position, or bind it with functools.partial"
             )
+
+
+@lru_cache(maxsize=1024)
+def _plain(timeout_ms: int) -> StepOptions:
+    """The options of most steps: made once, for a replay makes thousands of calls."""
+    return StepOptions(timeout_ms=timeout_ms)
+
+
+def _timed(options: StepOptions, timeout_ms: int) -> StepOptions:
+    """The options with the workflow's timeout, if they have none of their own."""
+    return options if options.timeout_ms is not None else replace(options, timeout_ms=timeout_ms)
 
 
 def _changed(options: StepOptions, name: str, asked: Mapping[str, Any]) -> StepOptions:
