@@ -19,6 +19,7 @@ from windlass.failures import (
 )
 from windlass.steps import step
 from windlass.values import Secret
+from windlass.worker import Worker
 from windlass.workflow import Definition, workflow
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SignalTimeout",
     "StepFailed",
     "StepTimedOut",
+    "Worker",
     "WorkflowError",
     "step",
     "workflow",
