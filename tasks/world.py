@@ -1,7 +1,7 @@
 """What steps can do to the world: controllers behind their gates, management clusters, hooks, child runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from app.auth import codesecrets
@@ -78,7 +78,6 @@ class Reach:
     opener: Callable[[], Opener]
     children: Children
     connect: Callable[[Target], BMC] = connect
-    kubes: dict[str, tuple[int, Kube]] = field(default_factory=dict)  # Clients, by management cluster.
 
     @property
     def boot(self) -> BootService:
@@ -109,23 +108,18 @@ class Reach:
 
     def clusters(self, management_id: str) -> Clusters:
         """The clusters of a management cluster, as its k0rdent offers them."""
-        row, kube = self.kube(management_id)
-        return K0rdent(kube, row["cluster_namespace"])
+        row = self._management(management_id)
+        return K0rdent(Kube(self.access(row)), row["cluster_namespace"])
 
     def machines(self, management_id: str) -> Machines:
         """The machines of a management cluster, as its KubeVirt offers them."""
-        row, kube = self.kube(management_id)
-        return KubeVirt(kube, row["machine_namespace"])
+        row = self._management(management_id)
+        return KubeVirt(Kube(self.access(row)), row["machine_namespace"])
 
     def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
-        """A management cluster's row, and a client of its API server, whose connections are kept."""
+        """A management cluster's row, and a client of its API server."""
         row = self._management(management_id)
-        access = self.access(row)
-        version, kube = self.kubes.get(management_id, (0, None))
-        if kube is None or version != row["access_version"]:
-            kube = Kube(access)
-            self.kubes[management_id] = (row["access_version"], kube)
-        return row, kube
+        return row, Kube(self.access(row))
 
     def access(self, row: dict[str, Any]) -> dict[str, Any]:
         """How to get into a management cluster; it is opened here alone."""
