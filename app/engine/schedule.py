@@ -8,6 +8,8 @@ starts nothing is noted with the reason and counted; the schedule goes on.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import structlog
+
 from app.domain.errors import Unavailable, WindlassError
 from app.domain.ids import new_id
 from app.domain.schedules import Timing, due
@@ -20,6 +22,7 @@ from app.record import schedules
 from app.record.session import Tx
 from chains import catalogue
 
+log = structlog.get_logger(__name__)
 ACTOR = "schedule"
 
 
@@ -195,6 +198,8 @@ class Turn:
         row |= {"run_id": run_id, "times": times, "manual": by is not None, "actor": by}
         closed = None if outcome in ("started", "queued") else self.tx.now
         schedules.add_occurrence(self.tx, {**row, "closed_at": closed})
+        if outcome not in ("started", "queued"):
+            log.warning("schedule.missed", schedule=self.row["id"], due_at=at, outcome=outcome, reason=reason)
         if outcome != "queued":
             column = "started" if outcome == "started" else "missed"
             self.changes[column] = {**self.row, **self.changes}[column] + times

@@ -142,8 +142,7 @@ def _released(tx: Tx, limit: int) -> list[str]:
     holds = (*same, before.c.closed_at.is_(None), before.c.outcome == "started")
     where = (
         waiting.c.tenant_id == tx.tenant,
-        waiting.c.closed_at.is_(None),
-        waiting.c.outcome == "queued",
+        waiting.c.outcome == literal("queued", literal_execute=True),  # For its index.
         ~exists(select(literal(1)).where(*holds, _run_is_open(before.c.run_id))),
         exists(select(literal(1)).where(*_one(tx, waiting.c.schedule_id), schedule.c.paused_at.is_(None))),
     )

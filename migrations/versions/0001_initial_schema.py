@@ -735,6 +735,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
         )
         batch_op.create_index(
+            "ix_occurrence_queued",
+            ["tenant_id", "schedule_id"],
+            unique=False,
+            postgresql_where=sa.text("outcome = 'queued'"),
+            sqlite_where=sa.text("outcome = 'queued'"),
+        )
+        batch_op.create_index(
             "uq_occurrence_due", ["tenant_id", "schedule_id", "due_at", "manual"], unique=True
         )
 
@@ -1149,6 +1156,11 @@ def downgrade() -> None:
     op.drop_table("run_tag")
     with op.batch_alter_table("occurrence", schema=None) as batch_op:
         batch_op.drop_index("uq_occurrence_due")
+        batch_op.drop_index(
+            "ix_occurrence_queued",
+            postgresql_where=sa.text("outcome = 'queued'"),
+            sqlite_where=sa.text("outcome = 'queued'"),
+        )
         batch_op.drop_index(
             "ix_occurrence_open",
             postgresql_where=sa.text("closed_at IS NULL"),

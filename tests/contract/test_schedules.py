@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.auth import codesecrets
 from app.engine import schedule
 from app.record import definitions, schedules, typestates
 from app.services.world import World
@@ -100,6 +101,17 @@ def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: World) 
     wrongs: list[dict[str, Any]] = [{"input": {}}, {"input": [], "workflowVersion": "9"}]
     for wrong in wrongs:
         assert client.post(PATH, json={**NIGHTLY, **code, "name": "x", **wrong}).status_code == 400
+
+
+def test_what_a_code_workflow_calls_a_secret_is_sealed(client: FlaskClient, world: World) -> None:
+    facts = {"stepTimeoutMs": 1_000, "parameters": ["password", "place"], "secrets": ["password"]}
+    world.db.write(lambda tx: definitions.announce(tx, "report", "1", facts, "f"))
+    one = made(client, type="report", resourceId=None, input=["canary-Xq7", "attic"])
+    client.patch(f"{PATH}/{one['id']}", json={"tags": ["a"]})
+    row = world.db.read(lambda tx: schedules.read_schedule(tx, one["id"])) or {}
+    assert "canary-Xq7" not in str(row)
+    assert codesecrets.unseal(world.opener, "report", row["input"][0]["$secret"]) == "canary-Xq7"
+    assert row["input"][1] == "attic"
 
 
 def test_two_of_a_name_are_409(client: FlaskClient) -> None:

@@ -282,6 +282,17 @@ def run_now(tx: Tx, schedule_id: str, key: str) -> str:
     return schedule.run_now(tx, row, key, "usr_test").id
 
 
+def test_the_newest_of_a_type_are_listed_first_with_what_became_of_their_runs(driver: Driver) -> None:
+    first, second = plant(driver), plant(driver, created_at=2**41)
+    plant(driver, type="probe.short")
+    fire(driver, first, 1)
+    (run_id,) = runs_of(driver, first)
+    page = driver.db.read(lambda tx: schedules.list_schedules(tx, "probe.line", Window()))
+    assert ([row["id"] for row in page.rows], page.total) == ([second, first], 2)
+    assert driver.db.read(lambda tx: schedules.statuses_of(tx, [run_id, "gone"])) == {run_id: "queued"}
+    driver.finish(run_id)
+
+
 def test_occurrences_are_forgotten_with_age_unless_something_is_to_come_of_them(driver: Driver) -> None:
     minutely = plant(driver, overlap="skip")
     for minute in (1, 2):
