@@ -62,7 +62,7 @@ def test_one_of_them_may_be_served_alone(tmp_path: Path) -> None:
 
 def test_an_unknown_one_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     (tmp_path / "my_flows.py").write_text(FLOWS)
-    with pytest.raises(CannotImport, match="no workflow 'third' .* first, second"):
+    with pytest.raises(CannotImport, match=r"no workflow 'third' .* first, second"):
         load(settings_of(tmp_path, "my_flows", "third"))
 
 
@@ -98,7 +98,7 @@ def test_neither_does_what_lies_where_a_worker_is_started(
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "tasks.py").touch()
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(CannotImport, match="tasks.py"):
+    with pytest.raises(CannotImport, match=r"tasks\.py"):
         load(settings_of(tmp_path, "my_flows"))
 
 
@@ -120,7 +120,7 @@ def test_the_checkout_itself_is_no_stranger() -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotImport, match="there is no folder .*nowhere"):
+    with pytest.raises(CannotImport, match=r"there is no folder .*nowhere"):
         load(settings_of(tmp_path / "nowhere", "my_flows"))
 
 
