@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from windlass.failures import NotStorable
@@ -61,6 +61,30 @@ def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGE
     if text.count("[") + text.count("{") > DEEPEST and _deeper(plain):
         raise NotStorable(f"{what} is nested in more than {DEEPEST} levels")
     return plain
+
+
+def concealed(
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    places: Mapping[str, int | None],
+    seal: Callable[[str], str],
+) -> tuple[list[Any], dict[str, Any]]:
+    """JSON arguments with those that are secrets sealed: `places` has the position of each by its name."""
+    given, named = list(args), dict(kwargs)
+    for name, position in places.items():
+        if name in named:
+            named[name] = _concealed(named[name], name, seal)
+        elif position is not None and position < len(given):
+            given[position] = _concealed(given[position], name, seal)
+    return given, named
+
+
+def _concealed(value: Any, name: str, seal: Callable[[str], str]) -> Any:
+    if value is None or (isinstance(value, dict) and value.keys() == {SECRET}):
+        return value
+    if not isinstance(value, str):
+        raise NotStorable(f"{name} is a secret and must be text, not {type(value).__name__}")
+    return {SECRET: seal(value)}
 
 
 def decode(value: Any, unseal: Callable[[str], str]) -> Any:

@@ -15,6 +15,7 @@ from windlass.failures import DefinitionError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 VERSION = re.compile(r"[A-Za-z0-9_.+-]{1,50}", re.ASCII)
+BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 MOST_EVENTS = 1_000_000
 
 
@@ -36,6 +37,13 @@ class Definition:
     def queue(self) -> str:
         """The queue that workers of this version listen to."""
         return f"wf.{self.name}" if self.version == "1" else f"wf.{self.name}@{self.version}"
+
+    @property
+    def secret_places(self) -> dict[str, int | None]:
+        """The position of each secret parameter behind ctx, None for one that goes by name alone."""
+        parameters = list(inspect.signature(self.fn).parameters.values())[1:]
+        places = {each.name: n for n, each in enumerate(parameters) if each.kind in BY_POSITION}
+        return {name: places.get(name) for name in self.secrets}
 
 
 _DEFINED: dict[tuple[str, str], Definition] = {}
@@ -131,10 +139,7 @@ def _refuse_unfit(fn: Callable[..., Any], what: str, secrets: Any) -> None:
             "ctx.step(…) gives the result itself, nothing is awaited"
         )
     parameters = inspect.signature(fn).parameters.values()
-    if not any(
-        each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.VAR_POSITIONAL)
-        for each in parameters
-    ):
+    if not any(each.kind in (*BY_POSITION, each.VAR_POSITIONAL) for each in parameters):
         raise DefinitionError(f"{what}: {fn.__qualname__} must take ctx as its first parameter")
     names = {each.name for each in parameters}
     if isinstance(secrets, str) or not names.issuperset(secrets):

@@ -15,7 +15,7 @@ from windlass.replay import find, replay
 from windlass.testing.host import MemoryHost, sealed, unsealed
 from windlass.testing.record import ENDED, Entry, Killed, Record
 from windlass.testing.trial import Trial
-from windlass.values import encode
+from windlass.values import concealed, encode
 from windlass.workflow import Definition, definition
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -146,7 +146,8 @@ class Harness:
         run_id = run_id or f"run_{self.record.number()}"
         if run_id in self.record.runs:
             raise Misuse(f"there is a run {run_id!r} already")
-        entry = Entry(id=run_id, definition=made, args=given[0], kwargs=given[1], parent=parent)
+        args, kwargs = concealed(given[0], given[1], made.secret_places, sealed)
+        entry = Entry(id=run_id, definition=made, args=args, kwargs=kwargs, parent=parent)
         self.record.runs[run_id] = entry
         self.wake(entry)
         return entry

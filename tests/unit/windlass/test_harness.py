@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from windlass import ChildFailed, Context, Misuse, Nondeterminism, Secret, SignalTimeout, workflow
+from windlass import (
+    ChildFailed,
+    Context,
+    Misuse,
+    Nondeterminism,
+    NotStorable,
+    Secret,
+    SignalTimeout,
+    workflow,
+)
 from windlass.testing import Event, Harness, RunFailed, Stuck, survives
 
 DONE: list[str] = []
@@ -294,6 +303,19 @@ def test_a_secret_is_never_kept_in_clear() -> None:
         assert run.result() == ["Secret('***')", Secret("hunter2!")]
         kept = [(entry.args, entry.memos, entry.result) for entry in h.record.runs.values()]
         assert "hunter2" not in repr(kept)
+
+
+def test_a_parameter_that_is_declared_a_secret_is_sealed_however_it_is_given() -> None:
+    @workflow("harness-declared", secrets=("password", "token"))
+    def declared(ctx: Context, user: str, password: Secret, *, token: Secret | None = None) -> Any:
+        return [password.reveal(), token and token.reveal()]
+
+    with Harness() as h:
+        assert h.start(declared, "ada", "hunter2", token="t").result() == ["hunter2", "t"]
+        assert h.start(declared, "ada", password="hunter2").result() == ["hunter2", None]
+        assert "hunter2" not in repr([[*entry.args, entry.kwargs] for entry in h.record.runs.values()])
+        with pytest.raises(NotStorable, match="password is a secret and must be text, not int"):
+            h.start(declared, "ada", 5)
 
 
 def test_the_time_of_a_timeout_can_be_handled() -> None:
