@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, literal, select, text, update
+from sqlalchemy import delete, exists, func, insert, literal, select, update
 
 from app.domain.ids import new_id
 from app.record.paging import Page, Window, page
 from app.record.session import Tx
-from app.record.tables import OPEN, occurrence, run, schedule
+from app.record.tables import occurrence, run, schedule
 
 Row = dict[str, Any]
 
@@ -113,7 +113,7 @@ def open_occurrences(tx: Tx, schedule_id: str) -> list[Row]:
     Those whose run has ended since are closed on this occasion, so that nobody looks at them again.
     """
     mine = (occurrence.c.tenant_id == tx.tenant, occurrence.c.schedule_id == schedule_id, _still_open())
-    ended = (*mine, occurrence.c.outcome == "started", ~_run_is_open())
+    ended = (*mine, occurrence.c.outcome == "started", ~_run_is_open(tx))
     tx.execute(update(occurrence).where(*ended).values(closed_at=tx.now))
     return tx.rows(select(occurrence).where(*mine).order_by(occurrence.c.due_at))
 
@@ -143,16 +143,16 @@ def _released(tx: Tx, limit: int) -> list[str]:
     where = (
         waiting.c.tenant_id == tx.tenant,
         waiting.c.outcome == literal("queued", literal_execute=True),  # For its index.
-        ~exists(select(literal(1)).where(*holds, _run_is_open(before.c.run_id))),
+        ~exists(select(literal(1)).where(*holds, _run_is_open(tx, before.c.run_id))),
         exists(select(literal(1)).where(*_one(tx, waiting.c.schedule_id), schedule.c.paused_at.is_(None))),
     )
     query = select(waiting.c.schedule_id).where(*where).distinct().limit(limit)
     return [str(row["schedule_id"]) for row in tx.rows(query)]
 
 
-def _run_is_open(run_id: Any = occurrence.c.run_id) -> Any:
-    mine = (run.c.tenant_id == occurrence.c.tenant_id, run.c.id == run_id)
-    return exists(select(literal(1)).select_from(run).where(*mine, text(OPEN)))
+def _run_is_open(tx: Tx, run_id: Any = occurrence.c.run_id) -> Any:
+    mine = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
+    return exists(select(literal(1)).select_from(run).where(*mine, run.c.completed_at.is_(None)))
 
 
 def _still_open() -> Any:

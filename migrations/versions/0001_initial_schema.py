@@ -726,7 +726,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_occurrence")),
     )
     with op.batch_alter_table("occurrence", schema=None) as batch_op:
-        batch_op.create_index("ix_occurrence_closed", ["tenant_id", "closed_at"], unique=False)
+        batch_op.create_index(
+            "ix_occurrence_closed",
+            ["tenant_id", "closed_at"],
+            unique=False,
+            postgresql_where=sa.text("closed_at IS NOT NULL"),
+            sqlite_where=sa.text("closed_at IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_occurrence_open",
             ["tenant_id", "schedule_id", "due_at"],
@@ -1166,7 +1172,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("closed_at IS NULL"),
             sqlite_where=sa.text("closed_at IS NULL"),
         )
-        batch_op.drop_index("ix_occurrence_closed")
+        batch_op.drop_index(
+            "ix_occurrence_closed",
+            postgresql_where=sa.text("closed_at IS NOT NULL"),
+            sqlite_where=sa.text("closed_at IS NOT NULL"),
+        )
 
     op.drop_table("occurrence")
     with op.batch_alter_table("hook", schema=None) as batch_op:

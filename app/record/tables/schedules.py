@@ -56,6 +56,6 @@ occurrence = table(
     Index("uq_occurrence_due", "tenant_id", "schedule_id", "due_at", "manual", unique=True),
     partial("ix_occurrence_open", "tenant_id", "schedule_id", "due_at", where="closed_at IS NULL"),
     partial("ix_occurrence_queued", "tenant_id", "schedule_id", where="outcome = 'queued'"),
-    Index("ix_occurrence_closed", "tenant_id", "closed_at"),
+    partial("ix_occurrence_closed", "tenant_id", "closed_at", where="closed_at IS NOT NULL"),
     key=("id",),
 )
