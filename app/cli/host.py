@@ -29,7 +29,15 @@ _AUTHORS = (
 )
 
 
+def authors(command: F) -> F:
+    """The options that name modules of code workflows."""
+    for option in reversed(_AUTHORS):
+        command = option(command)
+    return command
+
+
 @click.command()
+@authors
 @click.option(
     "--demo", is_flag=True, help="Run the main job through the public API, with the lab's machines."
 )
@@ -37,19 +45,21 @@ _AUTHORS = (
 @click.option("--flower/--no-flower", default=True, help="Start Flower.")
 @click.option("--exit", "exit_when_done", is_flag=True, help="Stop by itself, with status 0 or 1.")
 @click.pass_context
-def up(context: click.Context, demo: bool, lab: bool, flower: bool, exit_when_done: bool) -> None:
+def up(
+    context: click.Context,
+    imports: tuple[str, ...],
+    app_dir: Path | None,
+    workflow: str | None,
+    demo: bool,
+    lab: bool,
+    flower: bool,
+    exit_when_done: bool,
+) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
-    settings = load()
+    settings = _authored(imports, app_dir, workflow)
     job = _demo(settings) if demo else None
     wish = everything.Wish(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
     context.exit(everything.run(settings, wish))
-
-
-def authors(command: F) -> F:
-    """The options that name modules of code workflows."""
-    for option in reversed(_AUTHORS):
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True)

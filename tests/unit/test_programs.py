@@ -42,3 +42,10 @@ def test_what_others_need_starts_before_them(tmp_path: Path) -> None:
         child.name: child.stage for child in up.children(Settings(state_dir=str(tmp_path)), up.Wish(lab=True))
     }
     assert stages == {"valkey": 0, "lab": 0, "api": 1, "worker": 2, "projector": 2, "flower": 2}
+
+
+def test_what_authors_wrote_has_a_worker_host_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(state_dir=str(tmp_path), imports="my_flows", app_dir=str(tmp_path))
+    hosts = {child.name: child.env or {} for child in up.children(settings, up.Wish())}
+    assert hosts["workflows"]["WINDLASS_IMPORTS"] == "my_flows"
+    assert not hosts["worker"].get("WINDLASS_IMPORTS")

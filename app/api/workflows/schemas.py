@@ -225,7 +225,7 @@ class WorkflowHook(Finished):
     created_at = fields.String(required=True)
 
 
-class SignalAnswer(Finished):
+class SignalTaken(Finished):
     """That a signal was taken, or was there already."""
 
     signal_id = fields.String(required=True)

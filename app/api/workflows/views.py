@@ -17,8 +17,8 @@ from app.api.workflows.schemas import (
     HookTaken,
     PatchBody,
     RunsQuery,
-    SignalAnswer,
     SignalBody,
+    SignalTaken,
     StopBody,
     TriggerBody,
     WorkflowDefinition,
@@ -120,7 +120,7 @@ def get_workflow_parent(run_id: str) -> Any:
 
 @workflows.serve("POST", f"{ONE}/signals", "signalWorkflow", scope="runs:write")
 @workflows.arguments(SignalBody, example={"name": "manager-approval", "data": {"approved": True}})
-@workflows.response(202, SignalAnswer, example={"signalId": examples.SIGNAL_ID})
+@workflows.response(202, SignalTaken, example={"signalId": examples.SIGNAL_ID})
 def signal_workflow(body: dict[str, Any], run_id: str) -> Any:
     """Send a signal; it waits in the run until the function asks for it."""
     key = body.get("idempotency_key") or idempotency.run_key()

@@ -6,7 +6,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,14 +59,15 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
-        env=env,
+        env=environment(replace(settings, imports="")),
         stage=2,
         grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
         restart_when_done=False,  # `windlass worker drain` shall last.
     )
+    authored = (_authored(settings, env),) if settings.imports else ()
     projector = Child(name="projector", argv=programs.projector(), env=env, stage=2)
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, api, host, projector, *((flower,) if wish.flower else ()))
+    return (*valkeys, *labs, api, host, *authored, projector, *((flower,) if wish.flower else ()))
 
 
 def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
@@ -157,6 +158,19 @@ def _upgrade(settings: Settings) -> None:
         said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
         why = said[-1] if said[0].startswith("Traceback") else said[0]
         raise CannotStart(f"The database cannot be brought up to date: {why.removeprefix('Error: ')}")
+
+
+def _authored(settings: Settings, env: Mapping[str, str]) -> Child:
+    """A worker host of its own for what authors wrote; what is wrong with that is told at the start."""
+    return Child(
+        name=worker.AUTHORED,
+        argv=(*programs.windlass(), "worker", "--no-reconciler", "--logs", str(settings.state / "logs")),
+        env=env,
+        stage=2,
+        grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
+        ready=lambda: worker.running(settings, worker.AUTHORED) is not None,
+        restart_when_done=False,
+    )
 
 
 def _lab(settings: Settings) -> Child:

@@ -94,8 +94,8 @@ def drain(settings: Settings, name: str = "") -> int:
 
     Raises `CannotStart` when there is none, or when it outlives its grace.
     """
-    pid = _named(_pid_path(settings.state, name))
-    if pid is None or not _is_host(pid):
+    pid = running(settings, name)
+    if pid is None:
         raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + settings.soft_shutdown_s + 2 * STOP_MARGIN_S
@@ -105,6 +105,12 @@ def drain(settings: Settings, name: str = "") -> int:
             raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
         time.sleep(0.1)
     return pid
+
+
+def running(settings: Settings, name: str = "") -> int | None:
+    """The process of the worker host that runs on this state folder under this name."""
+    pid = _named(_pid_path(settings.state, name))
+    return pid if pid is not None and _is_host(pid) else None
 
 
 @contextmanager
