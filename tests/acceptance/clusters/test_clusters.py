@@ -140,3 +140,16 @@ def test_what_somebody_else_deletes_ends_its_run(site: Site) -> None:
     site.erase(name)
     run = site.ended(run_id)
     assert (run.status, failure(run)) == ("failed", ("RESOURCE_GONE", "wait-ready"))
+
+
+def test_an_api_server_that_hangs_keeps_no_server_waiting(site: Site) -> None:
+    site.suffers(dead=True)
+    runs = [site.create()[2] for _ in range(12)]  # More than the processes that serve anything else.
+    site.at(runs[0], "validate")
+    pool_id = site.pool_of(1)
+    assert site.free(pool_id) == 1
+    assert not [run_id for run_id in runs if "step.retrying" in site.log(run_id)]
+    site.suffers()
+    for run_id in runs:
+        site.client.runs.cancel(run_id)
+    assert {site.ended(run_id).status for run_id in runs} == {"cancelled"}
