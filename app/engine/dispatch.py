@@ -23,8 +23,9 @@ from chains import canvas
 log = structlog.get_logger(__name__)
 Ring = Callable[[Iterable[Hint]], None]
 BACKLOG = 10_000  # Bells that may wait for the publishing thread; the reconciler rings for the others.
-DENSE_S, GATHER_S = 0.005, 0.01
 LATE_MS = 5  # What has waited for less will soon be found by a worker that is at work.
+DENSE_S, GATHER_S = 0.005, 0.004
+RIPEN_S = (LATE_MS + 1) / 1000  # The youngest bell that is gathered has waited too long, too, by then.
 BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind a dead one.
 
 
@@ -106,6 +107,7 @@ def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
                 with suppress(queue.Empty):
                     while True:
                         hints.append(waiting.get_nowait())
+                time.sleep(RIPEN_S)
                 hints = list(_still_wanted(hints, waits))
             ring(hints)
             rung_at = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.plan import Segment
 from app.engine import link
-from app.engine.dispatch import background, ringer
+from app.engine.dispatch import LATE_MS, background, ringer
 from app.engine.journal import Bell, Hint, Letter, Look
 from app.engine.link import go_on
 from app.record import waiting
@@ -224,6 +224,19 @@ def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
     until(lambda: "four" in rung, 2)
     assert rung == ["one", "four"]
     assert asked == ["default", "bmc"]
+
+
+def test_a_bell_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
+    rung: list[str] = []
+    put = time.monotonic()
+    later = background(
+        lambda hints: rung.extend(named(hints)), lambda _queue: time.monotonic() - put > LATE_MS / 1000
+    )
+    for name, pause in (("one", 0.0), ("taken", 0.001), ("last", 0.0085)):
+        until(lambda began=put, pause=pause: time.monotonic() - began > pause, 1, pause=0.0001)  # type: ignore[misc]
+        put = time.monotonic()
+        later([bell(name)])
+    until(lambda: "last" in rung or "taken" in rung, 1, "it is rung for what came last")
 
 
 def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
