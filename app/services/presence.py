@@ -20,6 +20,7 @@ from app.engine.instance import instance
 from app.engine.journal import Journal, journal
 from app.record import beats, coderuns, definitions
 from app.record.session import Tx
+from app.services import present
 from app.services.world import World
 from windlass.workflow import Definition
 
@@ -64,8 +65,7 @@ def served(tx: Tx) -> Served:
 
 def served_for(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> Served | None:
     """What somebody serves, when any of these runs may have to wait for it; else nobody is asked."""
-    asked = any(row["version"] is not None and row["expect_since"] is not None for row in rows)
-    return served(tx) if asked else None
+    return served(tx) if any(present.needs_worker(row) for row in rows) else None
 
 
 def keep_telling(

@@ -109,9 +109,8 @@ def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | Non
     """Why a run is not moving, or None while it moves or has ended."""
     if row["status"] in TERMINAL:
         return None
-    if served is not None and _is_unserved(row, served):
-        facts = {"workflow": row["type"], "version": row["version"], "queue": row["expect_queue"]}
-        return {"kind": "worker", **facts, "since": rfc3339(row["expect_since"])}
+    if served is not None and needs_worker(row) and (row["type"], row["version"]) not in served:
+        return _unserved(row)
     if row["waiting_on"]:
         return {name: _shown_time(name, value) for name, value in row["waiting_on"].items()}
     if row["status"] in NEEDS_OPERATOR:
@@ -181,9 +180,21 @@ def _progress_in_time(row: Row, now: int) -> int:
     return int(100 * min(MOST_OF_A_STEP, elapsed / max(1, row["eta_ms"] or 1)))
 
 
-def _is_unserved(row: Row, served: Served) -> bool:
-    """Whether a code workflow's run is due and there is nobody who knows its version."""
-    return _is_code(row) and row["expect_since"] is not None and (row["type"], row["version"]) not in served
+def needs_worker(row: Row) -> bool:
+    """Whether a code workflow's run moves only if there is a worker that knows its version."""
+    due = row.get("expect_since") is not None or _waits(row).get("kind") == "step"
+    return _is_code(row) and row["status"] not in TERMINAL and due
+
+
+def _unserved(row: Row) -> Object:
+    """What a run says that nobody serves."""
+    facts = {"workflow": row["type"], "version": row["version"], "queue": row["expect_queue"]}
+    since = row["expect_since"] if row["expect_since"] is not None else _waits(row).get("since")
+    return {"kind": "worker", **facts, "since": rfc3339(since)}
+
+
+def _waits(row: Row) -> Row:
+    return row.get("waiting_on") or {}
 
 
 def _brief_step(step: Row) -> Object:

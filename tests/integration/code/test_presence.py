@@ -1,6 +1,7 @@
 """Workers announce workflows, and what a former source has blocked goes on under the next one."""
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
@@ -90,8 +91,9 @@ def test_a_worker_is_there_while_it_is_heard_of(driver: Driver, monkeypatch: pyt
 
 
 def test_it_is_asked_for_only_when_a_run_may_wait_for_it(driver: Driver) -> None:
-    idle = {"version": "1", "expect_since": None}
-    declared = {"version": None, "expect_since": 1}
+    run = {"version": "1", "expect_since": None, "status": "running", "waiting_on": None}
+    idle, declared = {**run, "waiting_on": {"kind": "signal"}}, {**run, "version": None, "expect_since": 1}
     assert driver.db.read(lambda tx: presence.served_for(tx, [idle, declared])) is None
-    due = {"version": "1", "expect_since": 1}
-    assert driver.db.read(lambda tx: presence.served_for(tx, [due])) == frozenset()
+    for due in ({**run, "expect_since": 1}, {**run, "waiting_on": {"kind": "step"}}):
+        asked = partial(presence.served_for, rows=[due])
+        assert driver.db.read(asked) == frozenset()
