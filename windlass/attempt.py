@@ -48,9 +48,7 @@ def _failed(call: Call, facts: Mapping[str, Any], host: Host, attempt: int) -> M
     if call.options.on_error is not None:
         try:
             call.options.on_error(rebuilt(call, facts))
-        except (
-            Exception
-        ):  # The callback is the author's and may raise anything; it never masks the step's error.
+        except (Exception, SystemExit):  # Whatever the author's callback does, the step's error stands.
             log.exception("on_error of %s failed", call.title)
     host.fail(call, facts, None)
     return _memo(call, "failed", attempt, error=facts)

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ from windlass.failures import DefinitionError, NotStorable, RecordedError, Signa
 from windlass.passage import Pass
 from windlass.steps import checked_name, step_call, target_of
 from windlass.workflow import Definition
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 log = logging.getLogger("windlass.workflow")
 
@@ -109,6 +112,8 @@ class Context:
         if isinstance(workflow, Definition):
             version = version or workflow.version
             workflow = workflow.name
+        if run_id is not None and not RUN_ID.fullmatch(run_id):
+            raise DefinitionError(f"a run id has 1 to 128 letters, digits, '_' or '-', not {run_id!r}")
         what = f"the input of child workflow {workflow!r}"
         given = self._pass.encoded([list(args), kwargs], what)
         wait = {

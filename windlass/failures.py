@@ -16,7 +16,7 @@ What a step raised is kept as facts (code, message, type), and the error that th
 built from these facts, the first time and on every replay alike.
 """
 
-import importlib
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -175,9 +175,9 @@ def message_of(error: BaseException) -> str:
 
 def rebuilt(call: Call, facts: Mapping[str, Any]) -> RecordedError:
     """The exception that the recorded facts of a call mean to the author."""
-    place = (facts.get("details") or {}).get("type")
     base = _BY_KIND.get(call.kind) or _BY_CODE.get(str(facts.get("code")), StepFailed)
-    cls = _combined(place) if base is StepFailed and place else base
+    own = _found((facts.get("details") or {}).get("type")) if base is StepFailed else None
+    cls = base if own is None else _combined(own)  # type: ignore[arg-type]  # Types are hashable.
     error = cls.__new__(cls, "")
     error._call, error._facts = call, facts
     error.args = (error.message,)
@@ -185,33 +185,22 @@ def rebuilt(call: Call, facts: Mapping[str, Any]) -> RecordedError:
 
 
 @lru_cache(maxsize=1024)
-def _combined(place: str) -> type[RecordedError]:
-    """A type that is StepFailed and, when it can be found here, the type at this place."""
-    own = _found(place)
-    if own is None or not issubclass(own, Exception):
-        return StepFailed
-    if issubclass(own, StepFailed) or issubclass(StepFailed, own):
-        return own if issubclass(own, StepFailed) else StepFailed
+def _combined(own: type[Exception]) -> type[RecordedError]:
+    """A type that is both StepFailed and this one, where there can be such a type."""
+    if issubclass(own, StepFailed):
+        return own
     try:
-        cls = type(own.__name__, (StepFailed, own), {"__module__": own.__module__, "__init__": _take})
+        cls = type(own.__name__, (StepFailed, own), {"__module__": own.__module__})
         cls.__new__(cls, "")
-    except (
-        Exception
-    ):  # A type of the author's may forbid heirs or instances in any way: then it is not taken part in.
+    except Exception:  # A type of the author's may forbid heirs or instances in any way; then it is left out.
         return StepFailed
     return cls
 
 
-def _take(self: RecordedError, *_: Any, **__: Any) -> None:
-    """Facts are set from outside; the own type's __init__ knows arguments that were not recorded."""
-
-
-def _found(place: str) -> type[BaseException] | None:
-    module, _, qualname = place.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for name in qualname.split("."):
-            found = getattr(found, name)
-    except (ImportError, AttributeError, ValueError):
-        return None
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+def _found(place: Any) -> type[Exception] | None:
+    """The type at a place, if its module is loaded: else no `except` here can name it."""
+    module, _, qualname = str(place).partition(":")
+    found: Any = sys.modules.get(module)
+    for name in qualname.split("."):
+        found = getattr(found, name, None)
+    return found if isinstance(found, type) and issubclass(found, Exception) else None

@@ -124,6 +124,8 @@ def test_versions_are_ordered_by_the_numbers_in_them() -> None:
             lambda ctx: ctx.step("a", print, timeout="6m"),
             "its timeout, 360000 ms, is longer than the workflow's",
         ),
+        (lambda ctx: ctx.run_child("c", run_id="no blanks"), "a run id has 1 to 128 letters"),
+        (lambda ctx: ctx.run_child("no\nbreaks"), "a name has 1 to 200"),
         (lambda ctx: ctx.parallel([work]), "ctx.parallel takes what ctx.call"),
         (lambda ctx: ctx.parallel([], limit=0), "limit is a whole number from 1"),
         (lambda ctx: ctx.sleep("soon"), "the sleep must be like"),
