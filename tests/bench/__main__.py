@@ -14,7 +14,7 @@ from tests.bench.report import Rounds
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure, Workload
 
-NAMES = tuple(f"W{number}" for number in range(1, 9))
+NAMES = tuple(f"W{number}" for number in range(1, 10))
 QUICK_ROUNDS, FULL_ROUNDS = 2, 5
 
 

@@ -9,7 +9,7 @@ from app.services.workflows import CodeOrder
 from app.wiring import wire
 from tests.bench import authored
 from tests.bench.peers.driver import serve
-from windlass.workflow import Definition
+from windlass.workflow import Definition, definitions
 
 LINES = {"plain": authored.line, "undo": authored.line_undo}
 
@@ -19,7 +19,7 @@ class Code:
 
     def __init__(self, line: Definition) -> None:
         self._world, self._line = wire(load(), role="api"), line
-        presence.announce(self._world, LINES.values())  # As workers do, which start later.
+        presence.announce(self._world, definitions().values())  # As workers do, which start later.
 
     def trigger(self, ms: int) -> None:
         """Start a line."""

@@ -173,6 +173,12 @@ class Session:
         assert self._look is not None
         return self._look.ask(question)
 
+    def transactions(self) -> int:
+        """Writing transactions of everybody so far."""
+        written = self._written()
+        assert written is not None
+        return written.transactions
+
     def _check(self, before: int, steps: int) -> None:
         """Every step ran, once, and is recorded."""
         marks = [(mark.run, mark.place) for mark in self.witness.marks(before)]

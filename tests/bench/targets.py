@@ -51,5 +51,12 @@ TARGETS = (
     Target("W3, seconds", "W3.fan-out.windlass", most=2),
     Target("W4, p99 at 32 clients against an empty view", "W4.post-32-p99.windlass/empty-flask", most=3),
     Target("W4, p99 without Redis against with it", "W4.post-32-p99.windlass-no-redis/windlass", most=1),
+    Target("W9, replay of 1,000 steps, ms", "W9.replay-1000-p50.windlass-code", most=50),
+    Target("W9, from a signal to the next step, ms", "W9.signal-p50.windlass-code", most=50),
+    Target(
+        "W9, CPU of 10,000 parked runs against none",
+        "W9.idle-cpu.windlass-code/windlass-code-alone",
+        most=1.2,
+    ),
     Target("W6, seconds after a host was lost", "W6.recovery.windlass", most=LEASE_S + 1),
 )

@@ -26,7 +26,7 @@ class Workload(Protocol):
 
     @property
     def name(self) -> str:
-        """One of W1 to W8."""
+        """One of W1 to W9."""
 
     @property
     def candidates(self) -> Sequence[str]:
