@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from app.auth.keys import LOCAL
-from app.domain.errors import Rejected, WindlassError
+from app.domain.errors import Rejected
 from app.engine import operate
 from app.engine.instance import instance
 from app.engine.journal import Journal, journal
@@ -78,8 +78,8 @@ def keep_telling(
         while True:
             try:
                 world.db.write(lambda tx: beats.note(tx, KIND, instance(), facts))
-            except WindlassError as error:
-                log.warning("presence.untold", error=error.message)
+            except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
+                log.warning("presence.untold", error=str(error))
             pause(BEAT_S)
 
     threading.Thread(target=tell, name="presence", daemon=True).start()

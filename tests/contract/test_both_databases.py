@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert
 
 from app.api.metrics.numbers import measured
-from app.record import listing, requests, runlist, runs, tables
+from app.record import coderuns, listing, requests, runlist, runs, tables
 from app.record.listing import ServerFilters
 from app.record.paging import EXACT_TOTAL, Window
 from app.record.runlist import RunFilters
@@ -144,3 +144,27 @@ def test_old_answers_are_dropped(db: Database) -> None:
     db.write(lambda tx: requests.open_(tx, *place, "hash"))
     assert db.write(lambda tx: requests.forget_before(tx, tx.now - 1_000)) == 0
     assert db.write(lambda tx: requests.forget_before(tx, tx.now + 1_000)) == 1
+
+
+def test_runs_of_code_are_found_by_what_they_are(db: Database) -> None:
+    code = {"version": "1", "type": "approve"}
+    stuck = {"status": "blocked", "error_code": "NONDETERMINISM"}
+    plant(
+        db,
+        run_row("run_declared"),
+        run_row("run_a", **code, event_seq=2),
+        run_row("run_b", **code, **stuck, created_at=T0 + 1, parent_run_id="run_a"),
+        run_row("run_c", version="2", type="approve", **stuck, created_at=T0 + 2, parent_run_id="run_a"),
+    )
+    lines = [{"run_id": "run_a", "seq": seq, "type": "x", "at": T0 + seq} for seq in (1, 2)]
+    db.write(lambda tx: runs.append_events(tx, lines))
+
+    def listed(name: str | None = None, status: str | None = None) -> list[str]:
+        page = db.read(lambda tx: coderuns.list_runs(tx, name, status, Window()))
+        return [row["id"] for row in page.rows]
+
+    assert listed() == listed("approve", "running") == ["run_c", "run_b", "run_a"]
+    assert listed("approve", "completed") == listed("other") == []
+    assert [row["id"] for row in db.read(lambda tx: coderuns.children(tx, "run_a"))] == ["run_b", "run_c"]
+    assert db.read(lambda tx: coderuns.updated(tx, ["run_a", "run_b"])) == {"run_a": T0 + 2}
+    assert db.read(lambda tx: coderuns.diverged(tx, "approve", "1")) == ["run_b"]
