@@ -384,6 +384,13 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
+            "ix_run_code",
+            ["tenant_id", "created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("version IS NOT NULL"),
+            sqlite_where=sa.text("version IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_run_ended",
             ["tenant_id", "completed_at", "type", "status", "started_at", "error_code"],
             unique=False,
@@ -1272,6 +1279,11 @@ def downgrade() -> None:
             "ix_run_ended",
             postgresql_where=sa.text("completed_at IS NOT NULL"),
             sqlite_where=sa.text("completed_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_run_code",
+            postgresql_where=sa.text("version IS NOT NULL"),
+            sqlite_where=sa.text("version IS NOT NULL"),
         )
         batch_op.drop_index("ix_run_actor")
 

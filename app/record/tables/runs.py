@@ -68,6 +68,7 @@ run = table(
     ),
     partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
     partial("ix_run_parent", "tenant_id", "parent_run_id", where="parent_run_id IS NOT NULL"),
+    partial("ix_run_code", "tenant_id", "created_at", "id", where="version IS NOT NULL"),
     partial(
         "ix_run_ended",
         *("tenant_id", "completed_at", "type", "status", "started_at", "error_code"),
