@@ -23,6 +23,12 @@ class Watched:
     look: Callable[[Object], Look]
 
 
+def owner(content: Object) -> str:
+    """The resource that an object stands for, also when nothing else of it can be read."""
+    metadata = content.get("metadata") or {}
+    return str((metadata.get("labels") or {}).get(RESOURCE))
+
+
 def selecting(ids: list[str]) -> dict[str, str]:
     """The query for the objects of some resources."""
     return {"labelSelector": f"{RESOURCE} in ({','.join(ids)})"}

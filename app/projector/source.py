@@ -24,7 +24,7 @@ from app.record import observed, sources
 from app.record.observed import Changed
 from app.record.session import Database, Tx
 from app.record.sources import Held, Superseded
-from tasks.watched import OURS, WATCHED
+from tasks.watched import OURS, WATCHED, owner
 
 log = structlog.get_logger(__name__)
 AGAIN = backoff("500ms", cap="30s", limit=0)
@@ -50,7 +50,8 @@ class Source:
     """A source that this process holds, until it is stopped or superseded."""
 
     def __init__(self, db: Database, reach: Reached, held: Held, name: str, pace: Pace) -> None:
-        self.held, self.problem, self.superseded = held, None, False
+        self.held = held
+        self.problem: str | None = None  # Why it cannot be watched, or written, now.
         self._db, self._reach, self._pace = db, reach, pace
         self._watched = WATCHED[held.kind]
         self._waiting: queue.Queue[Seen] = queue.Queue(WAITING)
@@ -61,8 +62,6 @@ class Source:
         self._there: set[str] = set()
         self._times: dict[str, int] = {}  # listed_at, seen_at.
         self._log = log.bind(management=name, kind=held.kind)
-
-    problem: str | None
 
     def start(self) -> None:
         """Begin; the threads do not keep the process alive."""
@@ -89,9 +88,8 @@ class Source:
         failures, reflector = 0, None
         while not self._stopped.is_set():
             try:
-                row, kube = self._reach(
-                    self.held.management_id
-                )  # Each time: the way in may have been changed.
+                # Each time anew: the way in may have been changed.
+                row, kube = self._reach(self.held.management_id)
                 reflector = reflector or Reflector(self._watched.path(row), OURS, self._pace)
                 self._kube = kube
                 with closing(kube):
@@ -100,7 +98,7 @@ class Source:
                         if self._stopped.is_set():
                             return
                         failures = failures if isinstance(item, Page) else 0
-            except Exception as error:  # Whatever it is: this source goes on, and the others are not touched.
+            except Exception as error:  # Whatever it is, this source goes on, and no other one is touched.
                 if self._stopped.is_set():
                     return
                 failures += 1
@@ -109,9 +107,7 @@ class Source:
     def _failed(self, error: Exception, failures: int) -> int:
         """Tell people why; the milliseconds until the next attempt."""
         expected = isinstance(error, WindlassError)
-        self.problem = (
-            error.message if isinstance(error, WindlassError) else f"{type(error).__name__}: {error}"
-        )
+        self.problem = str(error) if expected else f"{type(error).__name__}: {error}"
         pause = AGAIN.wait_ms(failures, asked_ms=getattr(error, "retry_after_ms", 0)) or 0
         facts = {"reason": self.problem, "failures": failures, "again_in_ms": pause}
         self._log.warning("source.failed", **facts, exc_info=not expected)
@@ -119,11 +115,10 @@ class Source:
 
     def _seen(self, item: Item) -> Seen:
         if isinstance(item, Page):
-            looks = tuple(self._looks(item.objects))
-            self._listed = [*([] if item.first else self._listed), *(look.id for look in looks)]
-            return Seen(
-                looks=looks, listed=frozenset(self._listed) if item.last else None, version=item.version
-            )
+            # An object that cannot be read is there all the same.
+            self._listed = [*([] if item.first else self._listed), *map(owner, item.objects)]
+            listed = frozenset(self._listed) if item.last else None
+            return Seen(looks=tuple(self._looks(item.objects)), listed=listed, version=item.version)
         if isinstance(item, Event):
             return Seen(looks=tuple(self._looks([item.object])), gone=item.type == "DELETED")
         return Seen()
@@ -145,19 +140,16 @@ class Source:
 
     def _write(self) -> None:
         while not self._stopped.is_set():
-            together = self._together()
+            together, failures = self._together(), 0
             while together and not self._stopped.is_set():
                 try:
                     self._keep(together)
                     break
                 except Superseded:
-                    self.superseded = True
                     self.stop()
-                except (
-                    Exception
-                ) as error:  # The database is away, or one look is poison: people have to know.
-                    self._failed(error, 1)
-                    self._stopped.wait(TICK_S)
+                except Exception as error:  # The database is away, or a look is poison: people have to know.
+                    failures += 1
+                    self._stopped.wait(self._failed(error, failures) / 1000)
 
     def _together(self) -> list[Seen]:
         """What waits, but not everything at once."""

@@ -68,11 +68,12 @@ def all_sources(tx: Tx) -> list[Row]:
 
 
 def take(tx: Tx, row: Mapping[str, Any], holder: str, lease_ms: int) -> Held | None:
-    """Take a source that was seen to be free, unless another was quicker."""
+    """Take a source that was seen to be free, unless another was quicker, or its holder lives after all."""
     fence = row["fence"] + 1
-    where = (*_key(tx, row["management_id"], row["kind"]), source.c.fence == row["fence"])
+    seen = (source.c.fence == row["fence"], source.c.lease_until.is_not_distinct_from(row["lease_until"]))
     lease = {"holder": holder, "fence": fence, "lease_until": tx.now + lease_ms}
-    taken = tx.execute(update(source).where(*where).values(**lease)).rowcount == 1
+    statement = update(source).where(*_key(tx, row["management_id"], row["kind"]), *seen)
+    taken = tx.execute(statement.values(**lease)).rowcount == 1
     return Held(management_id=row["management_id"], kind=row["kind"], fence=fence) if taken else None
 
 

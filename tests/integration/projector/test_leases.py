@@ -39,6 +39,15 @@ def test_a_lease_is_waited_for_when_nobody_knows_whether_its_holder_lives(watche
         assert watched.source()["listed_at"] > until_
 
 
+def test_who_renews_its_lease_in_the_last_moment_keeps_it(watched: Watched) -> None:
+    watched.db.write(lambda tx: sources.keep_up(tx, servers=False))
+    held = watched.db.write(lambda tx: sources.take(tx, watched.source(), ELSEWHERE, 0))
+    assert held is not None
+    seen = watched.source()
+    assert watched.db.write(lambda tx: sources.renew(tx, held, 60_000, {}))
+    assert watched.db.write(lambda tx: sources.take(tx, seen, "elsewhere.0:2/projector", 60_000)) is None
+
+
 def test_who_was_superseded_writes_nothing_any_more(watched: Watched) -> None:
     vm_id = watched.plant()[0]
     with watched.watching() as projector:

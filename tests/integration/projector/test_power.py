@@ -76,8 +76,8 @@ def test_a_controller_that_falls_silent_is_told_once_and_so_is_its_return(
     scene: Scene, ids: list[str]
 ) -> None:
     change(scene, health="healthy")
-    for fault, health in (({"dead"}, "unhealthy"), (set[Any](), "healthy")):
-        scene.bmcs[ids[0]].faults = fault
+    for dead, health in ((True, "unhealthy"), (False, "healthy")):
+        scene.bmcs[ids[0]].faults = {"dead"} if dead else set()
         run_id = scene.driver.start("sync.server-state")
         assert polled(scene, run_id)["output"]["changed"][ids[0]]["health"] == health
         again = scene.driver.start("sync.server-state")

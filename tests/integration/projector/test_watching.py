@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from app.domain.errors import Unavailable
 from app.domain.ownership import object_name
 from app.providers.kube import Kube
-from app.record import clusters, vms
+from app.record import clusters, sources, vms
 from tests.integration.projector.watched import Watched, api_path
 from tests.servers import until
 
@@ -81,9 +82,14 @@ def test_a_management_cluster_that_is_forgotten_is_watched_no_longer(watched: Wa
         until(lambda: not watched.listed(), why="its sources are gone")
 
 
-def test_one_unreadable_object_does_not_hide_the_others(watched: Watched, monkeypatch: Any) -> None:
+def test_one_unreadable_object_is_left_as_it_was_and_hides_no_other(
+    watched: Watched, monkeypatch: Any
+) -> None:
     fine, odd = watched.plant(2)
-    kept = Kube.call
+    with watched.watching():
+        watched.converges()
+    watched.show(fine, "Running")
+    kept, before = Kube.call, watched.row(odd)
 
     def call(self: Kube, method: str, path: str, *args: Any, **kw: Any) -> Any:
         answer = kept(self, method, path, *args, **kw)
@@ -94,8 +100,24 @@ def test_one_unreadable_object_does_not_hide_the_others(watched: Watched, monkey
 
     monkeypatch.setattr(Kube, "call", call)
     with watched.watching():
-        until(lambda: watched.row(fine)["uid"], why="the other one is seen")
-    assert watched.row(odd)["uid"] is None
+        until(lambda: watched.shown(fine) == "Running", why="the other one is seen")
+    assert watched.row(odd) == before
+
+
+def test_a_database_that_is_away_for_a_while_costs_nothing(watched: Watched, monkeypatch: Any) -> None:
+    vm_id = watched.plant()[0]
+    kept, refused = sources.locked, iter(range(3))
+
+    def locked(*args: Any) -> Any:
+        if next(refused, None) is not None:
+            raise Unavailable("the database does not answer")
+        return kept(*args)
+
+    with watched.watching():
+        monkeypatch.setattr(sources, "locked", locked)
+        watched.show(vm_id, "Running")
+        watched.converges()
+    assert next(refused, None) is None
 
 
 def test_an_older_look_never_replaces_a_newer_one(watched: Watched) -> None:
