@@ -5,10 +5,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from windlass.calls import Call, Memo, Suspend
+from windlass.failures import end_of
 from windlass.testing.record import Entry, Event, Record
 from windlass.values import decode, encode
 
 SEAL = "sealed:"
+UNSTUBBED = object()
 
 
 def sealed(text: str) -> str:
@@ -62,7 +64,8 @@ class MemoryHost:
 
     def invoke(self, call: Call) -> Any:
         try:
-            return self._stubbed(call)
+            stub = self._stub(call)
+            return _answer(call.fn if stub is UNSTUBBED else stub, call.args, call.kwargs)
         except Exception as error:
             self._entry.cause = error
             raise
@@ -118,11 +121,8 @@ class MemoryHost:
         self._entry.due[call.ordinal] = due
         self._record.at(due, self._again)
 
-    def _stubbed(self, call: Call) -> Any:
-        stub = self._work.stubs.get(call.key, self._work.stubs.get(call.name, call.fn))
-        if isinstance(stub, BaseException):
-            raise stub
-        return stub(*call.args, **call.kwargs) if callable(stub) else stub
+    def _stub(self, call: Call) -> Any:
+        return self._work.stubs.get(call.key, self._work.stubs.get(call.name, UNSTUBBED))
 
     def _store(self, call: Call) -> None:
         """A wait begins, in the commit that also lets what ends at once end."""
@@ -150,13 +150,18 @@ class MemoryHost:
             self._later(call, call.wait["timeout_ms"], status="failed", error=error)
 
     def _child(self, call: Call) -> None:
-        stub = self._work.stubs.get(call.key, self._work.stubs.get(call.name))
-        if stub is None:
+        stub = self._stub(call)
+        if stub is UNSTUBBED:
             return self._work.begin_child(self._entry, call)
-        value = stub(*call.wait["args"], **call.wait["kwargs"]) if callable(stub) else stub
-        self._entry.keep(
-            call, status="completed", value=encode(value, f"the stub of {call.title}", self.seal)
-        )
+        given = decode(dict(call.wait), self.unseal)
+        try:
+            value = encode(
+                _answer(stub, given["args"], given["kwargs"]), f"the stub of {call.title}", self.seal
+            )
+        except Exception as error:  # A stub may raise anything; its child has failed then.
+            self._entry.keep(call, status="failed", error=end_of(error))
+        else:
+            self._entry.keep(call, status="completed", value=value)
 
     def _event(self, call: Call) -> None:
         self._entry.keep(call, status="completed")
@@ -177,6 +182,13 @@ class MemoryHost:
                 self._again()
 
         self._record.at(self._record.now_ms + wait_ms, end)
+
+
+def _answer(stub: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a stub gives in place of a function."""
+    if isinstance(stub, BaseException):
+        raise stub
+    return stub(*args, **kwargs) if callable(stub) else stub
 
 
 STORED: Mapping[str, Callable[[MemoryHost, Call], None]] = {

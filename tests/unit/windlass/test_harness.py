@@ -149,6 +149,23 @@ def test_retries_wait_for_their_delay_and_stubs_take_the_place_of_steps() -> Non
     assert DONE == []
 
 
+def test_a_stub_takes_the_place_of_a_child_that_is_not_there() -> None:
+    @workflow("harness-stubbed-children")
+    def calling(ctx: Context) -> Any:
+        try:
+            return [ctx.run_child("elsewhere", 2), ctx.run_child("elsewhere", 3), ctx.run_child("broken")]
+        except ChildFailed as error:
+            return str(error)
+
+    with Harness() as h:
+        h.stub("broken", None)
+        h.stub("elsewhere", lambda n: n * 10)
+        h.stub("elsewhere#2", {"n": 3})
+        assert h.start(calling).result() == [20, {"n": 3}, None]
+        h.stub("broken", Rejected("not today"))
+        assert h.start(calling).result() == "Rejected: not today"
+
+
 def test_a_member_of_parallel_is_retried_by_itself() -> None:
     answers: list[Any] = [TimeoutError("slow"), "ok"]
 
