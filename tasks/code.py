@@ -1,33 +1,31 @@
 """The steps of code workflows: their bodies are functions of an author, found by the names in the rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.errors import OutcomeUnknown, StepError
+from app.domain.errors import StepError, StepTimedOut
 from app.domain.policy import ONCE
 from app.domain.states import STEP_DONE, Step
 from app.record import runs
 from tasks.context import Context
 from tasks.step import step as declared
 from windlass import attempt
-from windlass.calls import Info, Memo
-from windlass.failures import NotStorable, facts_of
+from windlass.calls import Call, Info, Memo, StepOptions
+from windlass.failures import rebuilt
 from windlass.replay import find, resolve
-from windlass.values import decode, encode
+from windlass.values import decode
 from windlass.workflow import definition
-
-Body = Callable[[], Any]
 
 
 class CallFailed(StepError):
-    """A function of an author has raised."""
+    """An attempt of a function of an author has failed."""
 
-    def __init__(self, error: BaseException) -> None:
-        facts = facts_of(error)
-        super().__init__(facts["message"], **facts["details"])
+    def __init__(self, facts: Mapping[str, Any], *, retryable: bool) -> None:
+        super().__init__(facts["message"], **(facts.get("details") or {}))
         self.code = facts["code"]  # type: ignore[misc]
-        self.retryable = not isinstance(error, NotStorable)
+        self.retryable = retryable
 
 
 @declared(retry=ONCE)
@@ -47,22 +45,20 @@ def call(
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
     at_most_once: bool = False,
+    retries: int = 0,
 ) -> dict[str, Any]:
-    """A call of ctx.parallel, done by whoever takes its message."""
-    if ctx.unsure and at_most_once:
-        raise OutcomeUnknown(
-            f"the worker was lost while {ctx.step} ran, and whether it took effect cannot be told; it is not "
-            "repeated",
-            type="windlass.failures:OutcomeUnknown",
-        )
-    secrets = Secrets(ctx)
-    try:
-        body = _body(ctx, secrets, target, {"args": list(args), "kwargs": dict(kwargs or {})})
-        return {"value": encode(body(), f"the result of step {ctx.step!r}", secrets.seal)}
-    except StepError:
-        raise
-    except (Exception, SystemExit) as error:  # A function of an author may raise anything.
-        raise CallFailed(error) from error
+    """One attempt of a call of ctx.parallel, made by whoever takes its message."""
+    host = Member(ctx)
+    if target is None:
+        wanted = _found(ctx, host)
+    else:
+        known = decode({"args": list(args), "kwargs": dict(kwargs or {})}, host.unseal)
+        options = StepOptions(retries=retries, at_most_once=at_most_once)
+        wanted = Call(name=ctx.step, key=ctx.step, kind="task", fn=resolve(target), options=options, **known)
+    before = Memo(
+        ordinal=0, key=ctx.step, kind="task", status="pending", attempt=ctx.tries - 1, unsure=ctx.unsure
+    )
+    return {"value": attempt.perform(wanted, before, host).value}
 
 
 def _undo(
@@ -96,6 +92,42 @@ class Secrets:
         return self.ctx.capabilities.unseal(text, self.ctx.type)
 
 
+class Member(Secrets):
+    """The host of one attempt: the engine has claimed it, and keeps what it is told."""
+
+    def begin(self, call: Call) -> int:
+        """The number of the attempt that was claimed."""
+        return self.ctx.tries
+
+    def invoke(self, call: Call) -> Any:
+        """Run the body; the alarm of its claim is set."""
+        assert call.fn is not None
+        try:
+            return call.fn(*call.args, **call.kwargs)
+        except StepTimedOut as late:
+            raise timed_out(call, late) from None
+
+    def complete(self, call: Call, value: Any) -> None:
+        """What it gave is the step's result."""
+
+    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+        """Leave the further attempt, if there is to be one, to the engine."""
+        raise CallFailed(error, retryable=retry_in_ms is not None)
+
+    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+        """A step waits for nothing."""
+        raise NotImplementedError
+
+    def clock_ms(self) -> int:
+        """Now, on this machine."""
+        return time.time_ns() // 1_000_000
+
+
+def timed_out(call: Call, late: StepTimedOut) -> Exception:
+    """What the author is told of a body that took too long."""
+    return rebuilt(call, {"code": StepTimedOut.code, "message": late.message})
+
+
 def memo(row: Mapping[str, Any]) -> Memo:
     """What the function is told of a call."""
     status = "completed" if row["status"] in STEP_DONE else "pending"
@@ -113,15 +145,7 @@ def memo(row: Mapping[str, Any]) -> Memo:
     )
 
 
-def _body(ctx: Context, secrets: Secrets, target: str | None, given: Mapping[str, Any]) -> Body:
-    if target is not None:
-        fn, known = resolve(target), decode(dict(given), secrets.unseal)
-        return lambda: fn(*known["args"], **known["kwargs"])
-    made = _found(ctx, secrets)
-    return lambda: made.fn(*made.args, **made.kwargs)
-
-
-def _found(ctx: Context, secrets: Secrets) -> Any:
+def _found(ctx: Context, host: Member) -> Call:
     """The call of a function that no name leads to: made again by calling the workflow up to it."""
     run = ctx.db.read(lambda tx: runs.read_run(tx, ctx.run_id))
     rows = ctx.db.read(lambda tx: runs.calls(tx, ctx.run_id))
@@ -131,4 +155,4 @@ def _found(ctx: Context, secrets: Secrets) -> Any:
         run_id=ctx.run_id, parent_run_id=run["parent_run_id"], workflow=ctx.type, version=run["version"]
     )
     function, given = definition(ctx.type, run["version"]), run["input"] or {}
-    return find(function, given["args"], given["kwargs"], history, secrets, info, ctx.step)  # type: ignore[arg-type]
+    return find(function, given["args"], given["kwargs"], history, host, info, ctx.step)

@@ -43,6 +43,7 @@ class Context:
     db: Database = field(repr=False)
     capabilities: Capabilities = field(repr=False)
     cancelled: Callable[[], bool] = field(repr=False)
+    tries: int = 1  # Attempts that count, this one included; those whose worker was lost do not.
     logs: list[dict[str, Any]] = field(default_factory=list, repr=False)
     _logged: int = field(default=0, repr=False)
 

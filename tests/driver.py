@@ -93,13 +93,16 @@ class Driver:
 
     def trigger(self, workflow: Definition, *args: Any, **options: Any) -> str:
         """Start a code workflow of this process and ring for it."""
-        self.db.write(
-            lambda tx: definitions.announce(tx, workflow.name, workflow.version, *announced(workflow))
-        )
+        self.announce(workflow)
         order = CodeOrder(workflow=workflow.name, version=workflow.version, args=args, **options)
         made, _new = start(self.db, order, "usr_test")
         self.ring(made.hints)
         return made.id
+
+    def announce(self, *workflows: Definition) -> None:
+        """Say that there are these code workflows, as a worker does."""
+        for one in workflows:
+            self.db.write(lambda tx, one=one: definitions.announce(tx, one.name, one.version, *announced(one)))  # type: ignore[misc]
 
     def signal(self, run_id: str, name: str, payload: Any, **how: Any) -> str:
         """Send a signal; returns its id."""

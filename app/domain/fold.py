@@ -70,9 +70,10 @@ def _planned(facts: Payload) -> StepState:
         "output": facts.get("output"),
         "undoes": facts.get("undoes"),
         "reusedFrom": facts.get("reused_from"),
-        "attempt": 0,
+        "attempt": facts.get("attempt", 0),
         "fence": 0,
-        **dict.fromkeys(("error", "ref", "dueAt", "startedAt", "completedAt", "compensatedAt")),
+        **{name: facts.get(name) for name in ("error", "ref", "dueAt")},
+        **dict.fromkeys(("startedAt", "completedAt", "compensatedAt")),
     }
 
 
@@ -120,6 +121,16 @@ def _begun(step: StepState, one: Event, payload: Payload) -> StepState:
     return {**started, "status": "running", "outcome": "unknown", "fence": payload["fence"]}
 
 
+def _begun_inside(step: StepState, one: Event, _payload: Payload) -> StepState:
+    """A step of a code workflow begins; it is its function that runs."""
+    started = {"startedAt": step["startedAt"] or one["at"], "dueAt": None, "error": None}
+    return {**started, "status": "pending", "outcome": "unknown"}
+
+
+def _failing(_step: StepState, _one: Event, payload: Payload) -> StepState:
+    return {"error": payload["error"], "outcome": payload["outcome"]}
+
+
 def _completed(_step: StepState, one: Event, payload: Payload) -> StepState:
     done = {"status": "completed", "outcome": "done", "error": None, "dueAt": None}
     return {**done, "output": payload.get("output"), "completedAt": one["at"]}
@@ -157,6 +168,8 @@ def _resolved(step: StepState, one: Event, _payload: Payload) -> StepState:
 STEP_RULES: dict[str, Callable[[StepState, Event, Payload], StepState]] = {
     "step.started": _begun,
     "step.polling": _begun,
+    "step.begun": _begun_inside,
+    "step.failing": _failing,
     "step.completed": _completed,
     "step.failed": _failed,
     "step.waiting": _waiting,

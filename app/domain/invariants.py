@@ -5,14 +5,13 @@ belongs to it and nothing else, so that it can be tried on rows that no engine w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
+from app.domain import codechecks
+from app.domain.case import Case, Row, is_open
 from app.domain.fold import fold
 from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, Run, Step
 
-Row = Mapping[str, Any]
 Broken = tuple[str, str]  # The invariant's number, and what is wrong.
 FAN_OUT = ("group", "map")
 ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled"})
@@ -20,59 +19,9 @@ AFTER_THE_END = frozenset({"operator.action", "step.fenced"})
 LATE_MS = 60_000  # What is overdue by this much has been seen by no reconciler.
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One run with everything that belongs to it."""
-
-    now: int
-    run: Row
-    steps: Sequence[Row]
-    events: Sequence[Row]
-    timers: Sequence[Row] = ()
-    hooks: Sequence[Row] = ()
-    locks: Sequence[Row] = ()
-    tickets: Sequence[Row] = ()
-    deliveries: Sequence[Row] = ()
-    endpoints: Sequence[Row] = ()  # webhook_id and event of what told of this run from its beginning on.
-    poison_limit: int = 3
-    budgets: Mapping[str, int] = field(default_factory=dict)  # Attempts that a step may have, by its name.
-
-    @property
-    def status(self) -> str:
-        """The run's fine status."""
-        return str(self.run["status"])
-
-    def forward(self) -> list[Row]:
-        """The forward steps, in order."""
-        return sorted((row for row in self.steps if row["phase"] == "forward"), key=lambda r: r["ordinal"])
-
-    def undos(self) -> list[Row]:
-        """The undo steps, in order."""
-        return sorted((row for row in self.steps if row["phase"] == "comp"), key=lambda r: r["ordinal"])
-
-    def lines(self) -> dict[tuple[str, str], list[Row]]:
-        """The steps of each phase and branch, in order."""
-        found: dict[tuple[str, str], list[Row]] = {}
-        for row in [*self.forward(), *self.undos()]:
-            found.setdefault((row["phase"], row["branch"]), []).append(row)
-        return found
-
-    def armed(self, purpose: str, step: Row | None = None) -> bool:
-        """Whether a timer of this purpose is open."""
-        where = (step["phase"], step["key"]) if step is not None else (None, None)
-        return any(
-            one["purpose"] == purpose and (one["phase"], one["step"]) == where and _open(one)
-            for one in self.timers
-        )
-
-
 def broken(case: Case) -> list[Broken]:
     """Every invariant that does not hold for a run, with what is wrong, in the order of the numbers."""
     return [(number, what) for number, check in CHECKS for what in check(case)]
-
-
-def _open(timer: Row) -> bool:
-    return timer["fired_at"] is None and timer["cancelled_at"] is None
 
 
 def _accepted(case: Case) -> Iterator[str]:
@@ -171,7 +120,7 @@ def _moved(case: Case) -> bool:
 
 def _alive(case: Case) -> Iterator[str]:
     if case.status in TERMINAL:
-        if any(_open(one) for one in case.timers) or case.run["expect_since"] is not None:
+        if any(is_open(one) for one in case.timers) or case.run["expect_since"] is not None:
             yield "it has ended and still waits for something"
         if any(row["status"] == Step.RUNNING for row in case.steps):
             yield "it has ended and a step still runs"
@@ -183,6 +132,7 @@ def _alive(case: Case) -> Iterator[str]:
     if case.status == Run.PAUSED or case.status in NEEDS_OPERATOR:
         return
     yield from _steps_alive(case)
+    yield from codechecks.waits_alive(case)
     yield from _lines_alive(case)
 
 
@@ -195,7 +145,7 @@ def _steps_alive(case: Case) -> Iterator[str]:
                 yield f"the lease of step {row['key']} ran out more than a minute ago"
         if row["status"] == Step.RETRY_WAIT and not case.armed("retry", row):
             yield f"step {row['key']} waits for a retry that no timer starts"
-        parked = row["status"] == Step.WAITING and row["kind"] not in FAN_OUT
+        parked = row["status"] == Step.WAITING and row["kind"] not in (*FAN_OUT, *codechecks.KINDS)
         if parked and not (case.armed("poll", row) or case.armed("deadline", row)):
             yield f"step {row['key']} waits and no timer ends that"
 
@@ -305,7 +255,7 @@ def _fired(case: Case) -> Iterator[str]:
         over = one["cancelled_at"] is not None
         if one["fired_at"] is not None and (over or one["fired_at"] < one["due_at"]):
             yield f"{name} fired too early or when it was over"
-        if _open(one) and one["due_at"] < case.now - LATE_MS:
+        if is_open(one) and one["due_at"] < case.now - LATE_MS:
             yield f"{name} is overdue by more than a minute"
 
 
@@ -328,6 +278,8 @@ def _within_budget(case: Case) -> Iterator[str]:
         if row["lost"] > case.poison_limit:
             yield f"step {row['key']} lost its worker {row['lost']} times"
         budget = case.budgets.get(row["name"], 0) if row["phase"] == "forward" else 0
+        if codechecks.is_member(row):
+            budget = int((row["given"] or {}).get("retries", 0)) + 1
         if budget and row["kind"] == "task" and row["tries"] > budget:
             yield f"step {row['key']} was tried {row['tries']} times; its policy allows {budget}"
 
@@ -343,8 +295,11 @@ CHECKS: tuple[tuple[str, Callable[[Case], Iterator[str]]], ...] = (
     ("I7", _alive),
     ("I8", _locked),
     ("I9", _called_once),
+    ("I9", codechecks.consumed_once),
     ("I10", _joined),
+    ("I10", codechecks.counted),
     ("I11", _fired),
     ("I12", _delivered),
     ("I13", _within_budget),
+    ("I13", codechecks.within_limit),
 )

@@ -64,7 +64,7 @@ def claim(
 ) -> Claim | Passed | Dropped:
     """Claim a step for one link, or say why not: from what is seen, or else under the run's lock."""
     seen = transition.see(db, run_id)
-    if seen is not None and draft.is_plain(seen):
+    if seen is not None and draft.is_plain(seen) and _shows(seen, phase, key):
         decided = draft.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
         if decided is not None:
             return _looking(decided.result, decided.seen, seen.run["expect_queue"] if seen.others else None)
@@ -106,6 +106,11 @@ def claim_member(
 def limit_ms(step: Row, line: Sequence[Row]) -> int:
     """How long the segment that begins with this step may take."""
     return next(iter(segments(planned(row) for row in carried_steps(step, line)))).limit_ms
+
+
+def _shows(seen: Seen, phase: str, key: str) -> bool:
+    """Whether a step is among those that were seen, which the calls of a code workflow are not."""
+    return any(row["phase"] == phase and row["key"] == key for row in seen.steps)
 
 
 def _looking(

@@ -154,6 +154,7 @@ def _context(runner: Runner, claimed: Claim, cancelled: Callable[[], bool]) -> C
         step=claimed.step["key"],
         phase=claimed.step["phase"],
         attempt=claimed.step["attempt"],
+        tries=claimed.step["tries"],
         fence=claimed.fence,
         unsure=claimed.unsure,
         goal=claimed.run["goal"],

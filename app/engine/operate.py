@@ -9,8 +9,9 @@ from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance
+from app.engine.code import repair
 from app.engine.fanout import blocking_member, group_of, reopen_fan_out, start_branches
-from app.engine.journal import FAN_OUT, Halt, Journal, Row
+from app.engine.journal import FAN_OUT, Halt, Journal, Row, is_call
 from app.engine.rows import AFRESH
 from app.engine.unwind import block, next_undo, stop
 from app.record import runs, timers
@@ -62,6 +63,9 @@ def _resume(j: Journal, key: str | None) -> None:
             Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
         )
         j.event("run.resumed")
+    if is_call(step):
+        repair.again(j, step)
+        return
     if step["kind"] in FAN_OUT or step["branch"]:
         _reopen(j, step)
         return
@@ -92,7 +96,9 @@ def _ended_by(status: Step, event: str) -> Action:
             Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
         )
         j.event("run.resumed")
-        if step["branch"]:
+        if is_call(step):
+            repair.go_on(j, step)
+        elif step["branch"]:
             _reopen(j, step)
         else:
             advance(j)
@@ -126,9 +132,10 @@ def _unpause(j: Journal, _key: str | None) -> None:
         return
     j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
     for row in j.line("forward"):
-        if row["kind"] in FAN_OUT and row["status"] == Step.WAITING:
+        if row["kind"] in (*FAN_OUT, "code") and row["status"] == Step.WAITING:
             start_branches(j, row)
-            return
+            if row["kind"] in FAN_OUT:
+                return
     advance(j)
 
 

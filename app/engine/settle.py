@@ -15,6 +15,8 @@ from app.domain.states import Run, Step
 from app.engine import draft
 from app.engine.advance import CALL, failed, runnable, succeeded
 from app.engine.claim import Claim, claimed, steps_seen, take
+from app.engine.code import limits
+from app.engine.fanout import group_of
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, planned
 from app.engine.rows import waits_for
 from app.engine.unwind import block, settled_while_stopping, undo_exhausted, undone
@@ -225,7 +227,7 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
     policy = _policy(definition, step)
     unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
     wait = None
-    if error.retryable and not final and j.status != Run.CANCELLING:
+    if error.retryable and not final and j.status != Run.CANCELLING and _room(j, step):
         elapsed = j.now - step["first_started_at"]
         wait = policy.wait_ms(step["tries"], elapsed, asked_ms=error.retry_after_ms)
     if wait is not None:
@@ -240,6 +242,14 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
         block(j, step, facts)
     else:
         failed(j, step, facts)
+
+
+def _room(j: Journal, step: Row) -> bool:
+    """Whether a call of a code workflow may have another attempt; else its run ends: its log is full."""
+    if step["name"] != CALL or limits.room(j, group_of(j, step), 3):
+        return True
+    limits.full(j)
+    return False
 
 
 def _policy(definition: Step_, step: Row) -> Backoff:

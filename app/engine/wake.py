@@ -9,7 +9,7 @@ from app.domain.errors import Gone, NotFound, StepError, StepTimedOut, WorkerLos
 from app.domain.states import TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance, failed, runnable
-from app.engine.code import signals, waits
+from app.engine.code import limits, signals, waits
 from app.engine.fanout import group_of
 from app.engine.journal import Hint, Journal, Row, journal
 from app.engine.settle import error_facts
@@ -84,6 +84,8 @@ def lose(
             return []
         if silent and step["lease_until"] >= j.now:  # It was renewed at the last moment.
             return []
+        if not _room(j, step):
+            limits.full(j)
         lost = step["lost"] + (1 if counted else 0)
         tries = max(0, step["tries"] - 1)
         j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
@@ -115,6 +117,13 @@ def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
         if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
             locks.grant_to(j, resource)
         return j.hints
+
+
+def _room(j: Journal, step: Row) -> bool:
+    """Whether the log has room for the loss of a code workflow's worker, and for another attempt."""
+    if j.run["version"] is None or step["phase"] == "comp" or j.status == Run.CANCELLING:
+        return True
+    return limits.room(j, group_of(j, step) if step["branch"] else None, 3)
 
 
 def _too_late(j: Journal, step: Row) -> bool:

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.sql.schema import Table
 
+from app.domain.case import Case
 from app.domain.events import TOLD
-from app.domain.invariants import LATE_MS, Case, broken
+from app.domain.invariants import LATE_MS, broken
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -21,6 +22,7 @@ from app.record.tables import (
     lock_fence,
     lock_waiter,
     run,
+    signal,
     step,
     subscription,
     timer,
@@ -80,6 +82,7 @@ def _cases(tx: Tx, chosen: Sequence[Row], poison_limit: int, budgets: Mapping[st
             ("events", event, event.c.seq),
             ("timers", timer, timer.c.id),
             ("hooks", hook, hook.c.id),
+            ("signals", signal, signal.c.seq),
             ("locks", lock, lock.c.resource),
             ("tickets", lock_waiter, lock_waiter.c.ticket),
             ("deliveries", delivery, delivery.c.id),

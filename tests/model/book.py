@@ -25,6 +25,7 @@ class Book:
     def __init__(self, *, on_failure: str) -> None:
         self.now = 1_000_000
         self.run: Row = {"status": Run.QUEUED, "event_seq": 0, "gen": 0, "expect_since": None, "goal": None}
+        self.run["limits"] = None
         self.run |= {"cancel_mode": None, "paused_from": None, "on_failure": on_failure}
         self.steps: list[Row] = []
         self.events: list[Row] = []

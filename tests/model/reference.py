@@ -6,7 +6,7 @@ It has the transactions of the real engine, for runs without fan-outs and operat
 
 from dataclasses import dataclass
 
-from app.domain.invariants import Case
+from app.domain.case import Case
 from app.domain.plan import Do, Plan, StepSpec, segments
 from app.domain.policy import Backoff
 from app.domain.states import FORWARD, NEEDS_OPERATOR, STEP_DONE, TERMINAL, UNWINDING, Run, Step

@@ -11,13 +11,14 @@ from app.engine import schedule
 from app.engine.advance import failed, succeeded
 from app.engine.claim import Claim
 from app.engine.code.host import Fenced, Host, TooManyEvents
+from app.engine.code.parking import elsewhere, hand_over
 from app.engine.code.start import start_again
 from app.engine.execute import Heartbeat, Runner
 from app.engine.journal import Journal, Row
 from app.engine.unwind import block
 from windlass.calls import Diverged, Info, Outcome, Raised, Restarted, Returned
 from windlass.replay import replay
-from windlass.workflow import definition
+from windlass.workflow import Definition, definition
 
 log = structlog.get_logger(__name__)
 OVER: Mapping[str, Any] = {"lease_until": None, "progress": None}
@@ -31,24 +32,33 @@ def advance(runner: Runner, claimed: Claim) -> str:
         structlog.contextvars.bound_contextvars(run_id=run["id"], advance=claimed.step["attempt"]),
     ):
         try:
-            host.start_the_clock()
-            _write(host, _outcome(host, claimed))
+            known = _known(host, claimed.run)
+            if known is not None:
+                host.start_the_clock()
+                _write(host, _outcome(host, claimed, known))
         except Fenced:
             return "fenced"
-        except TooManyEvents as error:
-            _write(host, Raised({"code": "MAX_EVENTS_EXCEEDED", "message": str(error)}))
+        except TooManyEvents:
+            host.end_full()
         finally:
             REDACTOR.forget_all()
     return host.status
 
 
-def _outcome(host: Host, claimed: Claim) -> Outcome:
-    run = claimed.run
+def _known(host: Host, run: Row) -> Definition | None:
+    """The function; None when this worker has it not, and has left the run to others."""
     try:
-        known = definition(run["type"], run["version"])
+        return definition(run["type"], run["version"])
     except LookupError:
-        message = f"this worker has no workflow {run['type']}@{run['version']}: it serves a queue of others"
-        return Raised({"code": "UNKNOWN_WORKFLOW", "message": message})
+        message = f"this worker has no workflow {run['type']}@{run['version']}, whose queue it serves"
+        log.error("workflow.unknown", workflow=run["type"], version=run["version"])
+        facts = {"code": "UNKNOWN_WORKFLOW", "message": message}
+        host.end(lambda j, main: elsewhere(j, main, facts))
+        return None
+
+
+def _outcome(host: Host, claimed: Claim, known: Definition) -> Outcome:
+    run = claimed.run
     info = Info(
         run_id=run["id"],
         parent_run_id=run["parent_run_id"],
@@ -89,6 +99,9 @@ def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
 
 
 def _restarted(j: Journal, main: Row, outcome: Restarted) -> None:
+    if j.status != Run.RUNNING:
+        hand_over(j, main)
+        return
     following = start_again(j, outcome.args, outcome.kwargs)
     schedule.follow(j, following)
     j.event("run.restarted", main, following=following)
@@ -105,7 +118,7 @@ def _diverged(j: Journal, main: Row, outcome: Diverged) -> None:
     facts = {"code": "NONDETERMINISM", "message": message, "details": details}
     j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
-    if j.status == Run.RUNNING:
-        block(j, main, facts)
-    else:
+    if j.status == Run.CANCELLING:
         failed(j, main, facts)
+    else:
+        block(j, main, facts)

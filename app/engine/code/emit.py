@@ -4,7 +4,8 @@ from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.states import TERMINAL
-from app.engine.journal import Journal, Row
+from app.engine.code.limits import most_events, room
+from app.engine.journal import MAIN, Journal, Row
 
 
 class CircuitOpen(Conflict):
@@ -17,9 +18,15 @@ def emit(j: Journal, event_type: str, payload: Any, *, actor: str, correlation_i
     """Append an event of a user's type; raises for an ended run, and for one that has too many."""
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)
-    most = (j.run["limits"] or {}).get("maxEvents")
-    if most is not None and j.run["event_seq"] >= most:
-        raise CircuitOpen(f"the run has {most} events, as many as it may have (maxEvents)", limit=most)
+    if not room(j, j.one("forward", MAIN), 1):
+        raise full_log(j)
     told = {"eventType": event_type, "payload": payload, "correlationId": correlation_id}
     j.event("user.event", actor=actor, **told)
     return {"runId": j.id, "seq": j.run["event_seq"], "at": j.now, **told}
+
+
+def full_log(j: Journal) -> CircuitOpen:
+    """Why nothing more may be written into the log of a run."""
+    most = most_events(j.run)
+    told = f"the run may have {most} events (maxEvents), and needs those that are left to go on"
+    return CircuitOpen(told, limit=most)

@@ -15,7 +15,7 @@ from app.domain.states import Run, Step
 from app.engine import draft
 from app.engine.alarm import alarm
 from app.engine.claim import Claim
-from app.engine.code import parking
+from app.engine.code import limits, parking
 from app.engine.code.calls import YIELD_S, call_row
 from app.engine.execute import Runner
 from app.engine.journal import Hint, Journal, Row
@@ -24,9 +24,8 @@ from app.engine.tell import tell
 from app.record import runs
 from app.record.session import Tx
 from app.record.transition import Seen
-from tasks.code import memo
+from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
-from windlass.failures import rebuilt
 
 T = TypeVar("T")
 PATIENCE_S = 600.0  # Results are kept in memory this long while SQL is away; the fence decides then.
@@ -38,9 +37,6 @@ class Fenced(Exception):
 
 class TooManyEvents(Exception):
     """The run would have more events than it may."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"the run has more than {most} events, which is its limit (maxEvents)")
 
 
 @dataclass
@@ -97,6 +93,16 @@ class Host:
 
         self.commit(last, plain=plain)
 
+    def end_full(self) -> None:
+        """The log has as many events as it may have: end the run, and keep what became of what was known."""
+        self._notes = [note for note in self._notes if not note.new]
+
+        def last(j: Journal, main: Row) -> None:
+            parking.hand_over(j, main)
+            self.status = str(main["status"])
+
+        self.commit(last, plain=False, before=limits.full)
+
     def history(self) -> list[Memo]:
         """The calls that were made in earlier advances."""
         if self._main["attempt"] == 1 and self._claimed.run["retry_of"] is None:
@@ -112,9 +118,12 @@ class Host:
             if self._notes or time.monotonic() > self._until:
                 self._checkpoint()
             return 1
-        attempt = 1 if row is None else int(row["attempt"]) + 1
+        lost = row is not None and row["attempt"] and row["error"] is None  # It was no fault of the step.
+        attempt = 1 if row is None else int(row["attempt"]) + (0 if lost else 1)
         again = row is not None and row["outcome"] != "none"
-        self._note(call, "step.begun", {"attempt": attempt, "outcome": "unknown", "unsure": again})
+        self._note(
+            call, "step.begun", {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
+        )
         self._checkpoint()
         return attempt
 
@@ -126,8 +135,7 @@ class Host:
             with alarm(limit, call.key):
                 return call.fn(*call.args, **call.kwargs)
         except StepTimedOut as late:
-            facts = {"code": StepTimedOut.code, "message": late.message}
-            raise rebuilt(call, facts) from None
+            raise timed_out(call, late) from None
 
     def complete(self, call: Call, value: Any) -> None:
         """A call has its result."""
@@ -175,14 +183,24 @@ class Host:
         """A secret as it was."""
         return self._runner.capabilities.unseal(text, self._claimed.run["type"])
 
-    def commit(self, after: Callable[[Journal, Row], T], *, plain: bool = True) -> T:
+    def commit(
+        self,
+        after: Callable[[Journal, Row], T],
+        *,
+        plain: bool = True,
+        before: Callable[[Journal], None] | None = None,
+    ) -> T:
         """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
         hints: list[Hint] = []
 
         def rules(j: Journal, known: Mapping[str, Row]) -> T:
             main = self._mine(j)
+            if before is not None:
+                before(j)
             self._write(j, main, [note for note in self._notes if not note.is_in(known)])
             result = after(j, main)
+            if j.status in (Run.RUNNING, Run.WAITING) and not limits.room(j, main):
+                raise TooManyEvents
             j.flush()
             hints[:] = j.hints
             return result
@@ -227,8 +245,10 @@ class Host:
     def _note(self, call: Call, event: str, changes: dict[str, Any], **facts: Any) -> None:
         known = self._rows.get(call.key)
         row = call_row(self._main, call) if known is None else known
+        if known is None and call.kind == "task":
+            changes.setdefault("attempt", 1)
         self._notes.append(Note(row=row, changes=changes, event=event, facts=facts, new=known is None))
-        self._rows[call.key] = row
+        self._rows[call.key] = {**row, **changes}
 
     def _write(self, j: Journal, main: Row, notes: Sequence[Note]) -> None:
         rows = {note.row["key"]: dict(note.row) for note in notes}
@@ -248,9 +268,8 @@ class Host:
         self._after = rows
         if main["lost"] and any(note.event == "step.completed" for note in notes):
             j.change(main, lost=0)  # It gets on, so what it lost before is not its poison.
-        most = (j.run["limits"] or {}).get("maxEvents")
-        if most is not None and notes and j.run["event_seq"] > most:
-            raise TooManyEvents(most)
+        if notes and j.status == Run.RUNNING and not limits.room(j, main):
+            raise TooManyEvents
 
     def _checkpoint(self) -> None:
         if not self.commit(self._may_go_on):

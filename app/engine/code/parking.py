@@ -5,6 +5,7 @@ from typing import Any
 
 from app.auth.tokens import issue_hook_token
 from app.domain.states import STEP_ENDED, Run, Step
+from app.engine.advance import CALL
 from app.engine.code import hooks, signals
 from app.engine.code.calls import call_row, ring_new
 from app.engine.code.start import start_child
@@ -16,6 +17,7 @@ from windlass.calls import Call
 Seal = Callable[[str], str]
 DONE = {"status": str(Step.COMPLETED), "outcome": "done"}
 WAITING = {"status": str(Step.WAITING)}
+ELSEWHERE_MS = 10_000
 
 
 def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row] | None:
@@ -24,12 +26,14 @@ def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row]
     Calls that are stored stay as they are: our own commit, whose answer was lost, or an operator's doing.
     """
     known = j.some("forward", *(call.key for call in calls))
-    rows = [_begun(j, main, call, seal) for call in calls if call.key not in known]
+    new = [call_row(main, call, apart=call.kind == "task") for call in calls if call.key not in known]
+    rows = [_begun(j, row, seal) for row in new]
     for row in rows:
         if row["kind"] == "task":
             ring_new(j, row)
     if rows:
         j.insert(rows)
+    rows += _begun_again(j, [row for row in known.values() if row["status"] == Step.PENDING], seal)
     for row in rows:
         if row["retry_at"] is not None:
             j.arm("sleep" if row["kind"] == "sleep" else "deadline", row["retry_at"], row)
@@ -55,11 +59,36 @@ def retry_later(j: Journal, main: Row, row: Row, changes: Mapping[str, Any], tol
 def hand_over(j: Journal, main: Row) -> None:
     """The run does not go on: it is being stopped, or an operator holds it back."""
     if j.status == Run.CANCELLING:
-        j.move(main, Step.CANCELLED, holder=None, lease_until=None, completed_at=j.now)
-        j.event("step.cancelled", main)
+        _stopped(j, main)
         settled_while_stopping(j)
     else:
         give_back(j, main)
+
+
+def _stopped(j: Journal, main: Row) -> None:
+    over: dict[str, Any] = {"holder": None, "lease_until": None, "completed_at": j.now}
+    if j.run["goal"] == Run.FAILED:  # It has reached a limit.
+        error = {"code": j.run["error_code"], "message": j.run["error_message"]}
+        j.move(main, Step.FAILED, error=error, **over)
+        j.event("step.failed", main, error=error)
+    else:
+        j.move(main, Step.CANCELLED, **over)
+        j.event("step.cancelled", main)
+
+
+def elsewhere(j: Journal, main: Row, facts: Mapping[str, Any]) -> None:
+    """This worker cannot go on with the function: leave it to another one, after a while."""
+    if j.status != Run.RUNNING:
+        hand_over(j, main)
+        return
+    due, told = j.now + ELSEWHERE_MS, {"error": dict(facts), "outcome": main["outcome"]}
+    waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": dict(facts)}
+    given = {**(main["given"] or {}), "waits": waits}
+    j.move(main, Step.RETRY_WAIT, error=dict(facts), given=given, retry_at=due, holder=None, lease_until=None)
+    j.arm("retry", due, main)
+    j.event("step.retrying", main, **told, dueAt=due)
+    j.set(expect_since=None)
+    j.become(Run.WAITING, waiting_on=waits)
 
 
 def give_back(j: Journal, main: Row) -> None:
@@ -100,12 +129,23 @@ def _waits_for(calls: Sequence[Row], now: int) -> dict[str, Any]:
     return {**facts, **({"calls": len(calls)} if len(calls) > 1 else {})}
 
 
-def _begun(j: Journal, main: Row, call: Call, seal: Seal) -> Row:
-    row = call_row(main, call, apart=call.kind == "task")
-    if call.kind in BEGINNINGS:
-        BEGINNINGS[call.kind](j, row, seal)
+def _begun_again(j: Journal, rows: Sequence[Row], seal: Seal) -> list[Row]:
+    """Begin waits anew that an operator gave another chance, and ring for members."""
+    for row in rows:
+        if row["name"] == CALL and row["expect_since"] is None:
+            j.ring(row, [row])
+    again = [row for row in rows if row["kind"] in BEGINNINGS]
+    for row in again:
+        fresh = _begun(j, dict(row), seal)
+        j.change(row, **{name: value for name, value in fresh.items() if row[name] != value})
+    return again
+
+
+def _begun(j: Journal, row: Row, seal: Seal) -> Row:
+    if row["kind"] in BEGINNINGS:
+        BEGINNINGS[row["kind"]](j, row, seal)
     if row["status"] != Step.PENDING:
-        row.update(attempt=1, first_started_at=j.now, started_at=j.now)
+        row.update(attempt=row["attempt"] + 1, first_started_at=j.now, started_at=j.now)
         row["completed_at"] = j.now if row["status"] in STEP_ENDED else None
     return row
 

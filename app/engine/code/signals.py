@@ -7,8 +7,10 @@ from typing import Any
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.ids import new_id
 from app.domain.states import TERMINAL
+from app.engine.code.emit import full_log
+from app.engine.code.limits import room
 from app.engine.code.waits import end
-from app.engine.journal import Journal, Row
+from app.engine.journal import MAIN, Journal, Row
 from app.record import signals
 
 
@@ -23,8 +25,11 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
             return str(known["id"])
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status}: nobody takes its signals", current=j.status)
-    signal_id = new_id("sig")
+    main = j.one("forward", MAIN)
     call = signals.oldest_wait(j.tx, j.id, name)
+    if call is None and not room(j, main, 1):
+        raise full_log(j)
+    signal_id = new_id("sig")
     j.event("signal.received", actor=sender, signalId=signal_id, name=name)
     values = {
         "id": signal_id,

@@ -55,7 +55,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
         if made is not None:
             return made, True
     journal = db.write(lambda tx: start_in(tx, run_id, order, actor))
-    return journal, journal.id == run_id
+    return journal, bool(journal.hints)  # A run that is new is rung for.
 
 
 def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: str | None = None) -> Journal:
@@ -66,7 +66,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: 
     parts = _parts(order, known, run_id)
     existing = accept.existing(tx, run_id, parts["order"])
     if existing is not None:
-        if existing.id == run_id:
+        if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
             raise Conflict(f"there is a run {run_id} already", run=run_id)
         return existing
     extra = {**parts.pop("extra"), "parent_step": parent_step}
@@ -158,6 +158,12 @@ def _parts(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[str,
         "rows": rows,
         "extra": {"version": version, "limits": limits},
     }
+
+
+def _repeats(run: Row, order: Order) -> bool:
+    """Whether a run was stored for this very order, which its idempotency key tells."""
+    same_key = order.idempotency_key is not None and run["idempotency_key"] == order.idempotency_key
+    return same_key and bool(run["request_hash"] == accept.request_hash(order))
 
 
 def _unknown(tx: Tx, order: CodeOrder) -> NotFound:

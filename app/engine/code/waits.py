@@ -5,8 +5,8 @@ from typing import Any
 from app.domain.states import TERMINAL, Run, Step
 from app.engine import operate
 from app.engine.advance import call_ended
+from app.engine.code import limits
 from app.engine.journal import Journal, Row
-from app.engine.unwind import stop
 from app.record import runs
 
 
@@ -33,7 +33,10 @@ def child_ended(j: Journal, timer: Row) -> None:
     """The run that a call waits for has ended."""
     call = _waiting(j, timer)
     child = runs.newest_child(j.tx, j.id, timer["step"])
-    if call is None or child is None or child["status"] not in TERMINAL:
+    if call is None or (child is not None and child["status"] not in TERMINAL):
+        return
+    if child is None:
+        end(j, call, error=_gone(call))
         return
     if child["status"] == Run.COMPLETED:
         end(j, call, value=(child["output"] or {}).get("value"))
@@ -54,13 +57,21 @@ def parent_stopped(j: Journal, _timer: Row) -> None:
 
 def worked_too_long(j: Journal, timer: Row) -> None:
     """The function has worked for as long as its run may, waits not counted."""
-    if j.status not in (Run.RUNNING, Run.WAITING):
+    main = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+    if j.status == Run.PAUSED and main is not None and main["status"] != Step.RUNNING:
+        j.change(main, deadline_at=None, given={**(main["given"] or {}), "leftMs": 0})  # Once it goes on.
+        return
+    if j.status not in (Run.RUNNING, Run.WAITING, Run.PAUSED):
         return
     limit = (j.run["limits"] or {}).get("executionTimeoutMs")
     message = f"{j.run['type']} has worked for {limit} ms, which is its limit (executionTimeout)"
-    j.set(error_code="EXECUTION_TIMEOUT", error_message=message, error_step=timer["step"])
-    j.event("run.timed_out", limitMs=limit)
-    stop(j, Run.FAILED)
+    limits.reach(j, limits.TOO_LONG, message)
+
+
+def _gone(call: Row) -> dict[str, Any]:
+    details = {"type": "windlass:ChildFailed", "runId": call["ref"], "status": "gone"}
+    message = f"the run {call['ref']} has ended and was deleted before its result was taken"
+    return {"code": "NOT_FOUND", "message": message, "details": details}
 
 
 def _waiting(j: Journal, timer: Row) -> Row | None:

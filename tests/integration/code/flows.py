@@ -1,4 +1,4 @@
-"""Bodies of steps for the tests of code workflows: they note what they did, and meet the trouble they are told of."""
+"""Bodies of steps for tests of code workflows: they note what they did, and meet trouble when told."""
 
 from collections.abc import Callable
 from typing import Any

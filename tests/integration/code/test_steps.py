@@ -1,4 +1,4 @@
-"""Steps of code workflows: done once, kept, given back; attempts, limits of time, errors as the author sees them."""
+"""Steps of code workflows: done once, kept, given back; attempts, limits of time, errors for the author."""
 
 import time
 from typing import Any

@@ -1,0 +1,47 @@
+"""What a run of a code workflow may have: so many events, so much time of work (contract 2, B.4).
+
+Whatever waits has room to be woken in: the events of that are reserved when it begins to wait, so that a run
+that waits is never stuck with a full log.
+"""
+
+from app.domain.states import Run, Step
+from app.engine.journal import MAIN, Journal, Row
+from app.engine.unwind import stop
+
+TOO_MANY = "MAX_EVENTS_EXCEEDED"
+TOO_LONG = "EXECUTION_TIMEOUT"
+
+
+def most_events(run: Row) -> int | None:
+    """How many events the log of a run may have before those of its end."""
+    most: int | None = (run["limits"] or {}).get("maxEvents")
+    return most
+
+
+def room(j: Journal, main: Row | None, more: int = 0) -> bool:
+    """Whether the log has room for so many more events and what is reserved for those who wait."""
+    most = most_events(j.run)
+    if most is None:
+        return True
+    waits = main is not None and main["status"] == Step.WAITING
+    reserved = 2 * int(main["pending"]) + 3 if main is not None and waits else 0
+    return int(j.run["event_seq"]) + more + reserved <= most
+
+
+def full(j: Journal) -> None:
+    """End the run: its log has as many events as it may have."""
+    most = most_events(j.run)
+    reach(j, TOO_MANY, f"the run has as many events as it may have: {most} (maxEvents)")
+
+
+def reach(j: Journal, code: str, message: str) -> None:
+    """End the run, which has reached a limit: what it did is undone, once nothing runs any more."""
+    facts = {"code": code, "message": message}
+    j.event("run.limit_reached", error=facts)
+    j.set(error_code=code, error_message=message, error_step=MAIN)
+    main = j.one("forward", MAIN)
+    if main is not None and main["status"] in (Step.WAITING, Step.PENDING, Step.RETRY_WAIT):
+        j.disarm(main)
+        j.move(main, Step.FAILED, error=facts, completed_at=j.now)
+        j.event("step.failed", main, error=facts)
+    stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
