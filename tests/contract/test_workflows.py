@@ -111,6 +111,14 @@ def test_a_run_id_of_ones_own_is_taken_once(client: FlaskClient) -> None:
     assert refusal(client.post(RUNS, json={**ORDER, "runId": "custom-run-id-123"})) == (409, "CONFLICT")
 
 
+def test_an_id_and_a_key_together_find_the_same_run(client: FlaskClient) -> None:
+    order = {**ORDER, "runId": "mine", "idempotencyKey": "k"}
+    answers = [client.post(RUNS, json=order) for _ in "ab"]
+    assert [(one.status_code, one.get_json()["runId"]) for one in answers] == [(201, "mine"), (200, "mine")]
+    assert refusal(client.post(RUNS, json={**order, "input": []})) == (409, "CONFLICT")
+    assert refusal(client.post(RUNS, json={**order, "idempotencyKey": "other"})) == (409, "CONFLICT")
+
+
 def test_a_list_is_a_page_of_its_own_kind(client: FlaskClient) -> None:
     ids = [trigger(client)["runId"] for _ in range(3)]
     page = client.get(f"{RUNS}?workflowName=approve&status=pending&limit=2").get_json()
