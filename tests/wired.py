@@ -23,6 +23,7 @@ TEMPLATE, REMOTE, REMOTE_NEXT = (
 )
 QUICK = Behaviour(delay_ms=0, delete_ms=0)
 PATIENCE_S = 60.0  # So long after the last fault everything is as it should be.
+PAUSE_S = 0.005  # Between two looks at what controllers have done.
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Wired(Scene):
 
     def finish(self, run_id: str, most: int = 0) -> str:
         """Let a run and its children go on until nothing of them moves; the run's status."""
-        until(lambda: self._rests(run_id), PATIENCE_S, f"{run_id} ends")
+        until(lambda: self._rests(run_id), PATIENCE_S, f"{run_id} ends", PAUSE_S)
         return self.driver.status(run_id)
 
     def hangs(self, run_id: str, step: str) -> None:
@@ -109,7 +110,7 @@ class Wired(Scene):
             assert not self._rests(run_id), f"{run_id} is {self.driver.status(run_id)}"
             return False
 
-        until(there, PATIENCE_S, f"{step} of {run_id} waits")
+        until(there, PATIENCE_S, f"{step} of {run_id} waits", PAUSE_S)
 
     def _rests(self, run_id: str) -> bool:
         self.driver.drain()

@@ -27,7 +27,7 @@ CASES = [(name, one) for name in MANAGED for one in TROUBLES if one != "refused 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that takes longer than this does not come."""
-    monkeypatch.setattr(kube, "READ_S", 0.3)
+    monkeypatch.setattr(kube, "READ_S", 0.15)
 
 
 @pytest.mark.parametrize(("name", "trouble"), CASES)
