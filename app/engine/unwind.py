@@ -105,11 +105,17 @@ def _interrupt(j: Journal, steps: Sequence[Row]) -> None:
             j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
             j.event("step.cancelled", row)
             if row["kind"] == "child":
-                j.poke(row["ref"], "stop")
+                _stop_child(j, row)
         elif row["expect_since"] is not None:
             j.change(row, expect_since=None)
     timers.disarm(j.tx, j.id)
     hooks.expire(j.tx, j.id)
+
+
+def _stop_child(j: Journal, call: Row) -> None:
+    child = runs.newest_child(j.tx, j.id, call["key"])
+    if child is not None:
+        j.poke(child["id"], "stop")
 
 
 def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:

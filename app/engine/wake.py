@@ -28,8 +28,12 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
         return None
     with journal(tx, known["run_id"]) as j:
         taken = timers.fire(tx, timer_id)
-        if taken is None or j.status in TERMINAL:
+        if taken is None:
             return []
+        if j.status in TERMINAL:
+            if taken["purpose"] == "stop":
+                waits.stop_following(j)
+            return j.hints
         RULES.get(taken["purpose"], _fire_step)(j, taken)
         return j.hints
 

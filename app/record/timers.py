@@ -64,6 +64,11 @@ def due(tx: Tx, before: int, limit: int) -> list[dict[str, Any]]:
     return tx.rows(select(timer).where(*where).order_by(timer.c.due_at).limit(limit))
 
 
+def armed(tx: Tx, run_id: str, purpose: str) -> bool:
+    """Whether a timer of this purpose is open."""
+    return any(one["purpose"] == purpose for one in open_of(tx, run_id))
+
+
 def open_of(tx: Tx, run_id: str) -> list[dict[str, Any]]:
     """The open timers of a run, earliest first."""
     where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, *_OPEN)

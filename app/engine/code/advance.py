@@ -16,6 +16,7 @@ from app.engine.code.start import start_again
 from app.engine.execute import Heartbeat, Runner
 from app.engine.journal import Journal, Row
 from app.engine.unwind import block
+from app.record import timers
 from windlass.calls import Diverged, Info, Outcome, Raised, Restarted, Returned
 from windlass.replay import replay
 from windlass.workflow import Definition, definition
@@ -99,7 +100,7 @@ def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
 
 
 def _restarted(j: Journal, main: Row, outcome: Restarted) -> None:
-    if j.status != Run.RUNNING:
+    if j.status != Run.RUNNING or timers.armed(j.tx, j.id, "stop"):
         hand_over(j, main)
         return
     following = start_again(j, outcome.args, outcome.kwargs)

@@ -13,7 +13,7 @@ from app.engine import accept
 from app.engine.accept import Order
 from app.engine.code.calls import main_row
 from app.engine.journal import Journal, Row
-from app.record import definitions
+from app.record import definitions, runs
 from app.record.session import Database, Tx
 from chains.catalogue import HOLD_MS, Workflow
 
@@ -85,6 +85,8 @@ def start_child(j: Journal, key: str, wanted: Mapping[str, Any]) -> str | dict[s
     )
     run_id = wanted.get("run_id") or new_id("run")
     try:
+        if runs.read_run(j.tx, run_id) is not None:
+            raise Conflict(f"there is a run {run_id} already", run=run_id)
         child = start_in(j.tx, run_id, order, j.run["triggered_by"], parent_step=key)
     except (Conflict, NotFound) as refused:
         details = {"type": "windlass:ChildFailed", "workflow": order.workflow}

@@ -55,6 +55,13 @@ def parent_stopped(j: Journal, _timer: Row) -> None:
     operate.cancel(j, j.run["triggered_by"], reason=reason)
 
 
+def stop_following(j: Journal) -> None:
+    """The same for a run that went on as a fresh one just when it was to be stopped."""
+    following = (j.run["output"] or {}).get("restartedAs")
+    if following is not None and runs.is_open(j.tx, following):
+        j.poke(following, "stop")
+
+
 def worked_too_long(j: Journal, timer: Row) -> None:
     """The function has worked for as long as its run may, waits not counted."""
     main = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
