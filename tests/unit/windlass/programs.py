@@ -16,6 +16,8 @@ class World:
 
     def __init__(self) -> None:
         self.bodies: Counter[str] = Counter()
+        self.died = 0  # Workers that were killed by a body,
+        self.deaths: list[int] = []  # at these bodies: before their effect, when negative, or after it.
         self.undone: list[str] = []
 
 
@@ -30,10 +32,23 @@ def fresh() -> World:
 
 def body(name: str, fails: int = 0) -> str:
     """Fail so many times, then succeed; a body that a kill repeats fails one time less."""
+    _die(-1)
     WORLD.bodies[name] += 1
+    _die(1)
     if WORLD.bodies[name] <= fails:
         raise KeyError(name)
     return f"did {name}"
+
+
+def _die(when: int) -> None:
+    if WORLD.deaths and WORLD.deaths[0] * when == sum(WORLD.bodies.values()) + (when < 0):
+        WORLD.deaths.pop(0)
+        WORLD.died += 1
+        raise Killed
+
+
+class Killed(BaseException):
+    """The worker is gone, in the middle of a body."""
 
 
 def undo(name: str, fails: int = 0, result: Any = None) -> None:
