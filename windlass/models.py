@@ -45,6 +45,7 @@ class WaitingOn(Model):
     kind: str = ""
     step: str | None = None
     until: datetime | None = None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

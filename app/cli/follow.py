@@ -129,9 +129,8 @@ def _notes(run: Run) -> list[Text]:
     notes = []
     if run.waiting_on and not run.ended:
         waiting = run.waiting_on
-        notes.append(
-            Text(f"  waits for {waiting.kind}{f' at {waiting.step}' if waiting.step else ''}", "yellow")
-        )
+        place = f" at {waiting.step}" if waiting.step else f" on {waiting.queue}" if waiting.queue else ""
+        notes.append(Text(f"  waits for {waiting.kind}{place}", "yellow"))
     if run.error:
         notes.append(Text(f"  {run.error.code}: {printable(run.error.message)}", "red"))
     return notes

@@ -23,14 +23,10 @@ MOST_A_PAGE = 100
 OUR_KEY = "request-"  # How the key begins that a request gives to its run (see `app.services.idempotency`).
 # What an event is called here, when it is not by its own name with underscores.
 EVENT_TYPES = {"hook.executed": "hook_received", "run.cancel_requested": "workflow_cancelling"}
-WAIT_TYPES = {
-    "step.completed": "wait_completed",
-    "step.failed": "wait_failed",
-}  # Of sleeps, signals, children.
-ADVANCE_TYPES = {"step.waiting": "wait_created"}  # Of the function itself; the others are advance_….
-INNER = frozenset(
-    {"steps", "runStatus", "fence", "ref"}
-)  # Members of payloads that the engine wants for itself.
+# The same for sleeps, signals and children, and for the function itself, whose others are advance_….
+WAIT_TYPES = {"step.completed": "wait_completed", "step.failed": "wait_failed"}
+ADVANCE_TYPES = {"step.waiting": "wait_created"}
+INNER = frozenset({"steps", "runStatus", "fence", "ref"})  # What the engine tells itself in a payload.
 
 
 def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.Served | None) -> Object:
