@@ -7,6 +7,7 @@ doubled or kept back on purpose; timers are fired by asking for the next one tha
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import update
@@ -68,7 +69,11 @@ class Driver:
                 self.published += 1
                 self.waiting.append((hint, 0))
             elif isinstance(hint, Alarm) and hint.at_once:
-                self.ring(self.db.write(lambda tx, one=hint.timer_id: wake.fire_timer(tx, one)) or ())  # type: ignore[misc]
+                self._fire(hint.timer_id)
+
+    def _fire(self, timer_id: str) -> None:
+        hints = self.db.write(lambda tx: wake.fire_timer(tx, timer_id))
+        self.ring(hints or ())
 
     @property
     def runner(self) -> Runner:
@@ -102,12 +107,12 @@ class Driver:
     def announce(self, *workflows: Definition) -> None:
         """Say that there are these code workflows, as a worker does."""
         for one in workflows:
-            self.db.write(lambda tx, one=one: definitions.announce(tx, one.name, one.version, *announced(one)))  # type: ignore[misc]
+            self.db.write(partial(_announce, one))
 
     def signal(self, run_id: str, name: str, payload: Any, **how: Any) -> str:
         """Send a signal; returns its id."""
         sent: list[str] = []
-        self._under_lock(
+        self.under_lock(
             run_id, lambda j: sent.append(signals.send(j, name, payload, sender="usr_test", **how))
         )
         return sent[0]
@@ -203,11 +208,11 @@ class Driver:
 
     def cancel(self, run_id: str, **how: Any) -> None:
         """Ask a run to stop."""
-        self._under_lock(run_id, lambda j: operate.cancel(j, "usr_test", **how))
+        self.under_lock(run_id, lambda j: operate.cancel(j, "usr_test", **how))
 
     def act(self, run_id: str, action: str, **how: Any) -> None:
         """One operator action."""
-        self._under_lock(run_id, lambda j: operate.act(j, action, "usr_test", **how))
+        self.under_lock(run_id, lambda j: operate.act(j, action, "usr_test", **how))
 
     def retry(self, run_id: str, *, fresh: str | None = None, **how: Any) -> str:
         """Retry a run as a new one; returns its id."""
@@ -260,13 +265,19 @@ class Driver:
         """The rows of the run's log."""
         return self.db.read(lambda tx: runs.events_of(tx, run_id))
 
-    def _under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
+    def under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
+        """Do something with a run, and ring for what follows."""
+
         def work(tx: Any) -> Journal:
             with journal(tx, run_id) as j:
                 do(j)
             return j
 
         self.ring(self.db.write(work).hints)
+
+
+def _announce(one: Definition, tx: Tx) -> None:
+    definitions.announce(tx, one.name, one.version, *announced(one))
 
 
 def announced(workflow: Definition) -> tuple[dict[str, Any], str]:

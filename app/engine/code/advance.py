@@ -119,7 +119,4 @@ def _diverged(j: Journal, main: Row, outcome: Diverged) -> None:
     facts = {"code": "NONDETERMINISM", "message": message, "details": details}
     j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
-    if j.status == Run.CANCELLING:
-        failed(j, main, facts)
-    else:
-        block(j, main, facts)
+    block(j, main, facts)

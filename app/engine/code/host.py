@@ -88,7 +88,10 @@ class Host:
         """The function has ended: write what is left, and that."""
 
         def last(j: Journal, main: Row) -> None:
-            rules(j, main)
+            if j.status == Run.CANCELLING:  # However it ended: too late.
+                parking.hand_over(j, main)
+            else:
+                rules(j, main)
             self.status = str(main["status"])
 
         self.commit(last, plain=plain)

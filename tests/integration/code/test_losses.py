@@ -127,7 +127,7 @@ class Cut:
 
     def over(self) -> None:
         """Nobody dies any more."""
-        del self._db.once, self._db.write  # type: ignore[attr-defined]
+        del self._db.once, self._db.write
 
 
 @pytest.mark.parametrize("after", [False, True])
