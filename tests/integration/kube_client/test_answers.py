@@ -57,9 +57,20 @@ def test_every_answer_becomes_the_error_that_it_amounts_to(
     assert raised.value.nothing_happened is nothing_happened
 
 
-def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_told() -> None:
-    answer = told("429 Too Many Requests", "", "Retry-After: 7")
-    with answering(answer) as client, pytest.raises(KubeUnreachable) as raised:
+@pytest.mark.parametrize(
+    ("status", "header", "asked_ms"),
+    [
+        (429, "Retry-After: 7", 7_000),
+        (503, "Retry-After: 120", 120_000),
+        (503, "Retry-After: Fri, 01 Jan 2100 00:00:00 GMT", 86_400_000),
+        (503, "Retry-After: soon", 0),
+        (503, "X-Nothing: 7", 0),
+    ],
+)
+def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_told(
+    status: int, header: str, asked_ms: int
+) -> None:
+    with answering(told(f"{status} Later", "", header)) as client, pytest.raises(KubeUnreachable) as raised:
         client.get("/version")
-    assert raised.value.details == {"status": 429, "retryAfter": "7"}
-    assert raised.value.retry_after_ms == 7_000
+    assert raised.value.details["status"] == status
+    assert raised.value.retry_after_ms == asked_ms
