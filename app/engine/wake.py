@@ -54,7 +54,7 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
             raise Gone("the hook was used or has expired", status=found["status"])
         hooks.executed(tx, found["id"], payload, digest)
         if found["name"] is not None:
-            j.event("hook.executed", payload={"name": found["name"]})
+            j.event("hook.executed", name=found["name"])
             if j.status not in TERMINAL:
                 signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
             return {**answer, "acceptedAt": j.now}, j.hints
