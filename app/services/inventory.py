@@ -26,7 +26,7 @@ Started = tuple[Row, Row]  # The resource and its run.
 class Inventory:
     """One kind of resource: where its rows are, how many there may be, what a new one says."""
 
-    noun: str  # First part of its types, and of its ids in errors.
+    noun: str  # First part of its types, and what details of errors call it.
     called: str  # For people.
     prefix: str  # Of its ids.
     limit: Callable[[Settings], int]  # How many there may be; 0 is no limit.
