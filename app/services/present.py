@@ -182,7 +182,7 @@ def _progress_in_time(row: Row, now: int) -> int:
 
 def needs_worker(row: Row) -> bool:
     """Whether a code workflow's run moves only if there is a worker that knows its version."""
-    due = row.get("expect_since") is not None or _waits(row).get("kind") == "step"
+    due = row.get("expect_since") is not None or _waits(row).get("kind") in ("step", "worker")
     return _is_code(row) and row["status"] not in TERMINAL and due
 
 

@@ -20,8 +20,9 @@ def api(settings: Settings) -> tuple[str, ...]:
 
 def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
     """One Celery worker main; gossip and mingle are off, they only widen what can fail on reconnect."""
+    celery = ("-P", "-m", "app.cli.processes.behind") if settings.imports else ("-m", "celery")
     return (
-        *(sys.executable, "-m", "celery", "-A", "tasks", "worker"),
+        *(sys.executable, *celery, "-A", "tasks", "worker"),
         *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),
         *("--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
     )
@@ -48,6 +49,11 @@ def projector() -> tuple[str, ...]:
 def windlass() -> tuple[str, ...]:
     """The `windlass` command of this very installation."""
     return (sys.executable, "-m", "app.cli")
+
+
+def announce() -> tuple[str, ...]:
+    """Who imports what authors wrote and announces it; nothing where it is started stands in for ours."""
+    return (sys.executable, "-P", "-m", "app.cli", "worker", "announce")
 
 
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:

@@ -70,9 +70,13 @@ def announced(settings: Settings) -> tuple[str, ...]:
     from app.services import authored  # Here and not above: other commands need nothing of it.
 
     authored.check(settings)
-    argv = (*programs.windlass(), "worker", "announce")
     done = subprocess.run(
-        argv, env=environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        programs.announce(),
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     said = [line.removeprefix("Error: ") for line in done.stderr.splitlines() if line.startswith("Error: ")]
     if done.returncode == Exit.USAGE and said:
