@@ -68,7 +68,7 @@ def step_call(
         raise DefinitionError(f"step {name!r} needs a function, not {fn!r}: ctx.step(name, fn, *args)")
     marked: Marked | None = getattr(fn, MARK, None)
     if callable(name):
-        name = marked.name if marked else getattr(fn, "__name__", repr(fn))
+        name = marked.name if marked else _name_of(fn)
     if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn):
         raise DefinitionError(f"step {name!r}: a step is a plain function, neither async nor a generator")
     asked = {option: given[option] for option in OPTIONS if given.get(option) is not None}
@@ -77,6 +77,13 @@ def step_call(
     options = _changed(_timed(marked.options, timeout_ms) if marked else _plain(timeout_ms), str(name), asked)
     kwargs = {key: value for key, value in given.items() if key not in OPTIONS}
     return Call(name=checked_name(name), kind="task", fn=fn, args=args, kwargs=kwargs, options=options)
+
+
+def _name_of(fn: Any) -> str:
+    name = getattr(fn, "__name__", "<lambda>")
+    if name == "<lambda>":
+        raise DefinitionError(f"{fn!r} has no name of its own: ctx.step(name, fn, *args)")
+    return str(name)
 
 
 def checked_name(name: Any) -> str:

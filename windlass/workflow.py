@@ -33,6 +33,10 @@ class Definition:
     description: str = ""
     fingerprint: str = ""  # Hash of the source text of the function's module.
 
+    def __call__(self, ctx: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call the function within another workflow: its calls become that run's."""
+        return self.fn(ctx, *args, **kwargs)
+
     @property
     def queue(self) -> str:
         """The queue that workers of this version listen to."""

@@ -40,6 +40,16 @@ def test_a_definition_carries_what_the_service_announces() -> None:
     assert definitions()["def-full", "2.1"] is full
 
 
+def test_a_workflow_that_another_one_calls_is_a_part_of_it() -> None:
+    @workflow("def-part")
+    def part(ctx: Context, number: int) -> int:
+        return int(ctx.step("work", work, number))
+
+    book = Book()
+    assert advance(lambda ctx: [part(ctx, 1), part(ctx, 2)], book) == Returned([7, 14])
+    assert [call.key for call in book.calls] == ["work", "work#2"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -106,6 +116,8 @@ def test_versions_are_ordered_by_the_numbers_in_them() -> None:
         (lambda ctx: ctx.step("a"), "step 'a' needs a function, not None"),
         (lambda ctx: ctx.step("a", 5), "step 'a' needs a function, not 5"),
         (lambda ctx: ctx.step("a", slow), "a step is a plain function"),
+        (lambda ctx: ctx.step(functools.partial(work)), "has no name of its own"),
+        (lambda ctx: ctx.step(lambda: 1), "has no name of its own"),
         (lambda ctx: ctx.step("", work), "a name has 1 to 200 printable characters"),
         (lambda ctx: ctx.step("x" * 201, work), "a name has 1 to 200 printable characters"),
         (lambda ctx: ctx.step("a\nb", work), "a name has 1 to 200 printable characters"),
