@@ -8,6 +8,7 @@ from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
 from app.domain.plan import PlannedStep
 from app.domain.states import STEP_DONE, TERMINAL, Run, Step
 from app.engine.accept import Order, store
+from app.engine.code import again
 from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row, journal, planned
 from app.engine.rows import step_row
@@ -35,35 +36,23 @@ def retry(
     with journal(tx, old_id) as old:
         _retryable(old)
         steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
-        start = _start(steps, from_step, earliest)
-        kind = catalogue.lookup(old.run["type"])
-        given = {**old.run["input"], **(kind.check({**_own(old, kind), **edited}) if edited else {})}
-        rows = _inherited(old, new_id, kind.plan(given).rows(), steps, start)
-        order = Order(
-            type=old.run["type"],
-            resource_id=old.run["resource_id"],
-            on_failure=old.run["on_failure"],
-            tags=old.run["tags"],
-            callback_url=old.run["callback_url"],
-        )
+        parts = _declared if old.run["version"] is None else again.parts
+        made = parts(old, new_id, steps, from_step, earliest, edited)
+        made["extra"] |= {"retry_of": old_id}
         held = old.status == Run.FAILED_HELD
-        extra = {"retry_of": old_id, "from_step": start}
-        difference = {k: v for k, v in given.items() if old.run["input"].get(k) != v}
+        difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
         if held:
             old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
             for held_lock in lock_rows.held_by(tx, old_id):
                 old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
+            old.set(parent_step=None)  # Who waits for this run waits for the new one.
             finish(old, Run.FAILED, inherited=True)
             old.flush()
         new = store(
             tx,
             new_id,
-            order,
-            kind,
-            given,
-            rows,
-            actor,
-            extra=extra,
+            **made,
+            actor=actor,
             changed=difference,
             heir_of=old_id if held else None,
         )
@@ -71,6 +60,29 @@ def retry(
             hooks.hand_over(tx, old_id, new_id)
         new.hints[:0] = old.hints
         return new
+
+
+def _declared(
+    old: Journal,
+    new_id: str,
+    steps: Sequence[Row],
+    from_step: str | None,
+    earliest: bool,
+    edited: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What the retry of a declared plan is made of."""
+    start = _start(steps, from_step, earliest)
+    kind = catalogue.lookup(old.run["type"])
+    given = {**old.run["input"], **(kind.check({**_own(old, kind), **edited}) if edited else {})}
+    order = Order(
+        type=old.run["type"],
+        resource_id=old.run["resource_id"],
+        on_failure=old.run["on_failure"],
+        tags=old.run["tags"],
+        callback_url=old.run["callback_url"],
+    )
+    rows = _inherited(old, new_id, kind.plan(given).rows(), steps, start)
+    return {"order": order, "kind": kind, "given": given, "rows": rows, "extra": {"from_step": start}}
 
 
 def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:

@@ -180,11 +180,11 @@ class Host:
 
     def seal(self, text: str) -> str:
         """Make a secret unreadable to whoever reads the record."""
-        return self._runner.capabilities.seal(text, self._claimed.run["type"])
+        return self._runner.capabilities.seal(text)
 
     def unseal(self, text: str) -> str:
         """A secret as it was."""
-        return self._runner.capabilities.unseal(text, self._claimed.run["type"])
+        return self._runner.capabilities.unseal(text)
 
     def commit(
         self,

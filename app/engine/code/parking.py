@@ -164,8 +164,8 @@ def _signal(j: Journal, row: Row, _seal: Seal) -> None:
     row.update(WAITING, retry_at=None if timeout is None else j.now + int(timeout))
 
 
-def _child(j: Journal, row: Row, _seal: Seal) -> None:
-    started = start_child(j, row["key"], row["given"])
+def _child(j: Journal, row: Row, seal: Seal) -> None:
+    row["given"], started = start_child(j, row["key"], row["given"], seal)
     if isinstance(started, str):
         row.update(WAITING, ref=started)
     else:

@@ -1,12 +1,12 @@
 """Start code workflows: for a request, for a call of another one, for one that goes on afresh."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from marshmallow import Schema
 
-from app.domain.errors import Conflict, NotFound
+from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.engine import accept
@@ -16,8 +16,11 @@ from app.engine.journal import Journal, Row
 from app.record import definitions, runs
 from app.record.session import Database, Tx
 from chains.catalogue import HOLD_MS, Workflow
+from windlass.failures import NotStorable
+from windlass.values import concealed
 
 ETA_MS = 60_000
+Seal = Callable[[str], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
         db.forget(f"definition {name}@{version}")
     run_id = order.run_id or new_id("run")
     if known is not None and not order.tags and order.callback_url is None:
-        made = accept.store_at_once(db, run_id, **_parts(order, known, run_id), actor=actor)
+        made = accept.store_at_once(db, run_id, **parts_of(order, known, run_id), actor=actor)
         if made is not None:
             return made, True
     journal = db.write(lambda tx: start_in(tx, run_id, order, actor))
@@ -63,7 +66,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: 
     known = definitions.find(tx, order.workflow, order.version)
     if known is None:
         raise _unknown(tx, order)
-    parts = _parts(order, known, run_id)
+    parts = parts_of(order, known, run_id)
     existing = accept.existing(tx, run_id, parts["order"])
     if existing is not None:
         if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
@@ -73,8 +76,10 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: 
     return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
 
 
-def start_child(j: Journal, key: str, wanted: Mapping[str, Any]) -> str | dict[str, Any]:
-    """Start a run that a call of this run waits for; its id, or why that cannot be."""
+def start_child(
+    j: Journal, key: str, wanted: Mapping[str, Any], seal: Seal
+) -> tuple[dict[str, Any], str | dict[str, Any]]:
+    """Start a run that a call of this run waits for: what is kept of the call, and the run's id or an error."""
     order = CodeOrder(
         workflow=wanted["workflow"],
         version=wanted.get("version"),
@@ -84,18 +89,21 @@ def start_child(j: Journal, key: str, wanted: Mapping[str, Any]) -> str | dict[s
         on_failure="compensate",
     )
     run_id = wanted.get("run_id") or new_id("run")
+    kept = {**wanted, "args": [], "kwargs": {}}
     try:
+        order = _concealed(j.tx, order, seal)
+        kept = {**wanted, "args": list(order.args), "kwargs": dict(order.kwargs)}
         if runs.read_run(j.tx, run_id) is not None:
             raise Conflict(f"there is a run {run_id} already", run=run_id)
         child = start_in(j.tx, run_id, order, j.run["triggered_by"], parent_step=key)
-    except (Conflict, NotFound) as refused:
+    except (Conflict, NotFound, ValidationFailed) as refused:
         details = {"type": "windlass:ChildFailed", "workflow": order.workflow}
-        return {"code": refused.code, "message": refused.message, "details": details}
+        return kept, {"code": refused.code, "message": refused.message, "details": details}
     j.hints += child.hints
-    return child.id
+    return kept, child.id
 
 
-def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal: Seal) -> str:
     """Start the run that goes on in place of this one, for whoever waits for it."""
     order = CodeOrder(
         workflow=j.run["type"],
@@ -108,9 +116,27 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any]) -> s
         on_failure=j.run["on_failure"],
         tags=j.run["tags"],
     )
+    order = _concealed(j.tx, order, seal)
     following = start_in(j.tx, new_id("run"), order, j.run["triggered_by"], parent_step=j.run["parent_step"])
     j.hints += following.hints
     return following.id
+
+
+def secret_places(facts: Mapping[str, Any]) -> dict[str, int]:
+    """The position of each parameter that a workflow declares as a secret, by its name."""
+    parameters = facts.get("parameters") or []
+    return {name: parameters.index(name) for name in facts.get("secrets") or () if name in parameters}
+
+
+def _concealed(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:
+    """The order with its secrets sealed."""
+    known = definitions.find(tx, order.workflow, order.version)
+    places = secret_places(known["facts"]) if known is not None else {}
+    try:
+        args, kwargs = concealed(order.args, order.kwargs, places, seal)
+    except NotStorable as error:
+        raise ValidationFailed.of("input", str(error)) from None
+    return replace(order, args=args, kwargs=kwargs)
 
 
 def kind_of(name: str) -> Workflow:
@@ -135,7 +161,8 @@ def queue_of(name: str, version: str) -> str:
     return f"wf.{name}" if version == "1" else f"wf.{name}@{version}"
 
 
-def _parts(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+def parts_of(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """What a new run is made of."""
     facts, name, version = known["facts"], known["name"], known["version"]
     given = {"args": list(order.args), "kwargs": dict(order.kwargs)}
     key = f"wf/{name}/{order.idempotency_key}" if order.idempotency_key else None
