@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,8 @@ class Source:
         self._stopped.set()
         if self._kube is not None:
             self._kube.interrupt()
+        with suppress(queue.Full):
+            self._waiting.put_nowait(Seen())  # Whoever waits for something to write looks up.
 
     def join(self, seconds: float) -> None:
         """Wait until both threads have ended, but not for longer."""
@@ -154,12 +156,10 @@ class Source:
     def _together(self) -> list[Seen]:
         """What waits, but not everything at once."""
         found: list[Seen] = []
-        try:
+        with suppress(queue.Empty):
             found.append(self._waiting.get(timeout=TICK_S))
             while sum(len(one.looks) for one in found) < TOGETHER:
                 found.append(self._waiting.get_nowait())
-        except queue.Empty:
-            pass
         return found
 
     def _keep(self, together: list[Seen]) -> None:

@@ -1,10 +1,11 @@
-"""A management cluster in the lab and whoever watches it, on both databases."""
+"""A management cluster in the lab and whoever watches it, on both databases; the doctor looks at the end."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from app.lab.kube import Kube
+from app.record import doctor
 from app.record.session import Database
 from tests.driver import Driver
 from tests.integration.engine.conftest import database_of, db, tenant
@@ -21,3 +22,4 @@ def watched(db: Database) -> Iterator[Watched]:
         made = Watched(db=db, lab=lab, driver=driver)
         driver.capabilities = made
         yield made
+    assert db.read(doctor.findings) == []

@@ -1,12 +1,13 @@
 """The power of servers is asked for now and then, by workers; a run ends when something has changed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from app.projector.projector import Projector
-from app.record import power, servers, sources
+from app.record import doctor, power, servers, sources
 from app.record.session import Database
 from app.record.tables import server
 from tests.driver import Driver
@@ -17,12 +18,13 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-def scene(db: Database) -> Scene:
+def scene(db: Database) -> Iterator[Scene]:
     """Servers with controllers in memory."""
     driver = Driver(db)
     made = Scene(db=db, driver=driver)
     driver.capabilities = made
-    return made
+    yield made
+    assert db.read(doctor.findings) == []
 
 
 @pytest.fixture
