@@ -85,11 +85,11 @@ class Secrets:
 
     def seal(self, text: str) -> str:
         """Text that may be stored in place of a secret."""
-        return self.ctx.capabilities.seal(text, self.ctx.type)
+        return self.ctx.capabilities.seal(text)
 
     def unseal(self, text: str) -> str:
         """The secret that was sealed."""
-        return self.ctx.capabilities.unseal(text, self.ctx.type)
+        return self.ctx.capabilities.unseal(text)
 
 
 class Member(Secrets):

@@ -59,10 +59,10 @@ class Capabilities(Protocol):
     def boot(self) -> BootService:
         """The boot service."""
 
-    def seal(self, text: str, workflow: str) -> str:
+    def seal(self, text: str) -> str:
         """Text that may be stored in place of a secret of a code workflow."""
 
-    def unseal(self, text: str, workflow: str) -> str:
+    def unseal(self, text: str) -> str:
         """The secret that was sealed; no log shows it from now on."""
 
     def open_hook(self, run_id: str, step: str) -> str:
@@ -134,13 +134,13 @@ class Reach:
             raise Permanent(f"there is no management cluster {management_id}", nothing_happened=True)
         return row
 
-    def seal(self, text: str, workflow: str) -> str:
-        """Sealed to the newest key, for this workflow."""
-        return codesecrets.seal(sealer(self.settings), workflow, text)
+    def seal(self, text: str) -> str:
+        """Sealed to the newest key."""
+        return codesecrets.seal(sealer(self.settings), text)
 
-    def unseal(self, text: str, workflow: str) -> str:
+    def unseal(self, text: str) -> str:
         """Opened here alone."""
-        secret = codesecrets.unseal(self.opener(), workflow, text)
+        secret = codesecrets.unseal(self.opener(), text)
         REDACTOR.learn(secret)
         return secret
 

@@ -4,6 +4,7 @@ Links run in the order they were rung, with the chain's own rule for the next li
 doubled or kept back on purpose; timers are fired by asking for the next one that is armed.
 """
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,13 +39,13 @@ class NoWorld:
         """There are no controllers here."""
         raise AssertionError(f"{holder} asked for the controller of {server_id}")
 
-    def seal(self, text: str, workflow: str) -> str:
+    def seal(self, text: str) -> str:
         """Not sealed, but not the text either."""
-        return f"{workflow}:{text[::-1]}"
+        return text[::-1]
 
-    def unseal(self, text: str, workflow: str) -> str:
+    def unseal(self, text: str) -> str:
         """The text."""
-        return text.removeprefix(f"{workflow}:")[::-1]
+        return text[::-1]
 
     def open_hook(self, run_id: str, step: str) -> str:
         """There are no hooks here."""
@@ -287,6 +288,7 @@ def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
         "executionTimeoutMs": workflow.execution_timeout_ms,
         "stepTimeoutMs": workflow.step_timeout_ms,
         "secrets": list(workflow.secrets),
+        "parameters": list(inspect.signature(workflow.fn).parameters)[1:],
     }
     return facts, workflow.fingerprint
 

@@ -6,28 +6,26 @@ from typing import Any
 
 from app.auth import codesecrets
 from app.domain.errors import ValidationFailed
-from app.engine.code.start import CodeOrder
+from app.engine.code.start import CodeOrder, secret_places
 from app.record import definitions, runs
 from app.record.session import Tx
 from app.services.world import World
+from windlass.failures import NotStorable
+from windlass.values import SECRET, concealed
 
 Row = Mapping[str, Any]
-SECRET = "$secret"
 
 
 def sealed(world: World, order: CodeOrder) -> CodeOrder:
     """The order with the arguments sealed that its workflow declares as secrets."""
-    facts = _facts(world, order.workflow, order.version)
-    secrets = set(facts.get("secrets", ()))
-    if not secrets:
+    places = secret_places(_facts(world, order.workflow, order.version))
+    if not places:
         return order
-    before = world.db.read(lambda tx: _input_before(tx, order))
-    args, kwargs = list(order.args), dict(order.kwargs)
-    for i, place in enumerate(facts["parameters"][: len(args)]):
-        if place in secrets:
-            args[i] = _seal(world, order.workflow, place, args[i], before["args"][i : i + 1])
-    for place in secrets & set(kwargs):
-        kwargs[place] = _seal(world, order.workflow, place, kwargs[place], [before["kwargs"].get(place)])
+    args, kwargs = _as_before(order, places, world.db.read(lambda tx: _input_before(tx, order)))
+    try:
+        args, kwargs = concealed(args, kwargs, places, lambda text: codesecrets.seal(world.sealer, text))
+    except NotStorable as error:
+        raise ValidationFailed.of("input", str(error)) from None
     return replace(order, args=args, kwargs=kwargs)
 
 
@@ -50,10 +48,16 @@ def _input_before(tx: Tx, order: CodeOrder) -> Row:
     return found["input"] if found else {"args": [], "kwargs": {}}
 
 
-def _seal(world: World, workflow: str, place: str, value: Any, before: Sequence[Any]) -> Any:
-    # Sealed anew the same text reads otherwise: a repeated order would not be known as the same one.
-    if before and isinstance(before[0], dict) and SECRET in before[0]:
-        return before[0]
-    if not isinstance(value, str):
-        raise ValidationFailed.of("input", f"{place} is a secret, which is text")
-    return {SECRET: codesecrets.seal(world.sealer, workflow, value)}
+def _as_before(order: CodeOrder, places: Mapping[str, int], before: Row) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments with secrets as the same order had them: sealed anew, a text reads otherwise."""
+    args, kwargs = list(order.args), dict(order.kwargs)
+    for name, place in places.items():
+        if place < len(args) and _is_sealed(before["args"][place : place + 1]):
+            args[place] = before["args"][place]
+        if name in kwargs and _is_sealed([before["kwargs"].get(name)]):
+            kwargs[name] = before["kwargs"][name]
+    return args, kwargs
+
+
+def _is_sealed(found: Sequence[Any]) -> bool:
+    return bool(found) and isinstance(found[0], dict) and found[0].keys() == {SECRET}

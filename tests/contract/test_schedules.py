@@ -110,7 +110,7 @@ def test_what_a_code_workflow_calls_a_secret_is_sealed(client: FlaskClient, worl
     client.patch(f"{PATH}/{one['id']}", json={"tags": ["a"]})
     row = world.db.read(lambda tx: schedules.read_schedule(tx, one["id"])) or {}
     assert "canary-Xq7" not in str(row)
-    assert codesecrets.unseal(world.opener, "report", row["input"][0]["$secret"]) == "canary-Xq7"
+    assert codesecrets.unseal(world.opener, row["input"][0]["$secret"]) == "canary-Xq7"
     assert row["input"][1] == "attic"
 
 

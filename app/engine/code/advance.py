@@ -12,7 +12,7 @@ from app.engine.advance import failed, succeeded
 from app.engine.claim import Claim
 from app.engine.code.host import Fenced, Host, TooManyEvents
 from app.engine.code.parking import elsewhere, hand_over
-from app.engine.code.start import start_again
+from app.engine.code.start import Seal, start_again
 from app.engine.execute import Heartbeat, Runner
 from app.engine.journal import Journal, Row
 from app.engine.unwind import block
@@ -77,7 +77,7 @@ def _write(host: Host, outcome: Outcome) -> None:
     elif isinstance(outcome, Raised):
         host.end(lambda j, main: _raised(j, main, outcome.error))
     elif isinstance(outcome, Restarted):
-        host.end(lambda j, main: _restarted(j, main, outcome))
+        host.end(lambda j, main: _restarted(j, main, outcome, host.seal))
     elif isinstance(outcome, Diverged):
         host.end(lambda j, main: _diverged(j, main, outcome))
 
@@ -99,11 +99,11 @@ def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
     failed(j, main, facts)
 
 
-def _restarted(j: Journal, main: Row, outcome: Restarted) -> None:
+def _restarted(j: Journal, main: Row, outcome: Restarted, seal: Seal) -> None:
     if j.status != Run.RUNNING or timers.armed(j.tx, j.id, "stop"):
         hand_over(j, main)
         return
-    following = start_again(j, outcome.args, outcome.kwargs)
+    following = start_again(j, outcome.args, outcome.kwargs, seal)
     schedule.follow(j, following)
     j.event("run.restarted", main, following=following)
     j.set(parent_step=None)  # Whoever waits for this run waits for the one that goes on in its place.

@@ -79,7 +79,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: 
 def start_child(
     j: Journal, key: str, wanted: Mapping[str, Any], seal: Seal
 ) -> tuple[dict[str, Any], str | dict[str, Any]]:
-    """Start a run that a call of this run waits for: what is kept of the call, and the run's id or an error."""
+    """Start a run that a call of this run waits for: what is kept of the call, and the id or an error."""
     order = CodeOrder(
         workflow=wanted["workflow"],
         version=wanted.get("version"),
