@@ -36,9 +36,9 @@ def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
     )
 
 
-def reconciler() -> tuple[str, ...]:
+def reconciler(settings: Settings) -> tuple[str, ...]:
     """The reconciler."""
-    return (*windlass(), "reconciler")
+    return (*(beside_authors() if settings.imports else windlass()), "reconciler")
 
 
 def projector() -> tuple[str, ...]:
@@ -51,9 +51,14 @@ def windlass() -> tuple[str, ...]:
     return (sys.executable, "-m", "app.cli")
 
 
+def beside_authors() -> tuple[str, ...]:
+    """The same where authors' modules lie: none of them stands in for one of ours."""
+    return (sys.executable, "-P", "-m", "app.cli")
+
+
 def announce() -> tuple[str, ...]:
-    """Who imports what authors wrote and announces it; nothing where it is started stands in for ours."""
-    return (sys.executable, "-P", "-m", "app.cli", "worker", "announce")
+    """Who imports what authors wrote and announces it."""
+    return (*beside_authors(), "worker", "announce")
 
 
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ def children(
         for kind, (served, count) in classes.items()
         if count
     )
-    beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
+    beside = Child(name="reconciler", argv=programs.reconciler(settings), env=environment(settings))
     return (*mains, beside) if reconcile else mains
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.auth.keys import LOCAL
 from app.config import Settings, environment
-from app.record import runs
+from app.record import listing, runs
 from app.services import presence, workflows
 from app.services.workflows import CodeOrder
 from app.services.world import World
@@ -114,6 +114,10 @@ def test_it_serves_the_one_workflow_that_it_was_told_to(
     assert world.db.read(presence.served) == {("greet", "1")}
     (main,) = [each for each in host.children() if "-Q" in each.cmdline()]
     assert main.cmdline()[main.cmdline().index("-Q") + 1] == "wf.greet"
+
+
+def test_a_reconciler_works_beside_it(served: None, world: World) -> None:
+    until(lambda: world.db.read(lambda tx: listing.newest_beat(tx, "reconciler")), START_S)
 
 
 def test_a_killed_pool_process_is_replaced_by_one_that_knows_the_workflow(served: None, world: World) -> None:
