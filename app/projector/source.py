@@ -8,9 +8,9 @@ look that is written twice changes nothing the second time.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -44,6 +44,12 @@ class Seen:
     gone: bool = False
     listed: frozenset[str] | None = None
     version: str = ""  # At which they were listed.
+    at: float = field(default_factory=time.monotonic)  # When it was heard.
+
+    @property
+    def amid(self) -> bool:
+        """Whether a list has begun and is not complete: what was known before may be wrong by now."""
+        return self.listed is None and bool(self.version)
 
 
 class Source:
@@ -163,8 +169,6 @@ class Source:
         return found
 
     def _keep(self, together: list[Seen]) -> None:
-        began = time.monotonic()
-
         def work(tx: Tx) -> tuple[int, Changed]:
             row = sources.locked(tx, self.held)
             changed = [change for one in _merged(together) for change in self._observe(tx, one)]
@@ -173,10 +177,10 @@ class Source:
             return tx.now, changed
 
         now, changed = self._db.write(work)
-        self._note(together, now)
+        behind = round((time.monotonic() - together[-1].at) * 1000)
+        self._note(together, now - behind)
         if changed:
-            took = round((time.monotonic() - began) * 1000)
-            self._log.debug("source.changed", changes=len(changed), took_ms=took)
+            self._log.debug("source.changed", changes=len(changed), behind_ms=behind)
 
     def _observe(self, tx: Tx, seen: Seen) -> Changed:
         where = (tx, self.held.kind, self.held.management_id)
@@ -187,20 +191,20 @@ class Source:
             changed += observed.observe_missing(*where, seen.listed, seen.version)
         return changed
 
-    def _note(self, written: Iterable[Seen], now: int) -> None:
-        """Know how many objects there are, and until when what is recorded is true."""
+    def _note(self, written: Sequence[Seen], heard: int) -> None:
+        """Know how many objects there are, and until when what is recorded was true."""
         for seen in written:
             ids = {look.id for look in seen.looks}
             if seen.listed is not None:
                 self._there = set(seen.listed)
-                self._times["listed_at"] = now
+                self._times["listed_at"] = heard
                 self._log.info("source.listed", objects=len(seen.listed))
             elif seen.gone:
                 self._there -= ids
             else:
                 self._there |= ids
-        if self._times:  # Before the first list is complete nothing is known to be true.
-            self._times["seen_at"] = now
+        if self._times and not written[-1].amid:
+            self._times["seen_at"] = heard
             self.problem = None
 
 
