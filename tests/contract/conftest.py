@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.api.context import LazyWorld
+from app.api.stream import Places
 from app.config import load
 from app.services.world import World
 from app.wiring import wire
@@ -30,10 +33,24 @@ def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[World]:
     made.db.dispose()
 
 
+@cache
+def application(_who: str) -> Flask:
+    """An application for all tests: putting one together takes longer than most tests do."""
+    return create_app(wire(load({})))
+
+
+def serving(world: World, who: str) -> Flask:
+    """That application, serving this world; ``who`` tells apart those that serve at the same time."""
+    app = application(who)
+    app.extensions["windlass"] = LazyWorld(lambda: world)
+    app.extensions["windlass.places"] = Places(world.settings.api_threads)
+    return app
+
+
 @pytest.fixture
 def app(world: World) -> Flask:
     """The application."""
-    return create_app(world)
+    return serving(world, "local")
 
 
 @pytest.fixture
@@ -47,6 +64,6 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def guarded(world: World) -> FlaskClient:
     """A client of the same service when it listens to the world: keys are required."""
-    made = create_app(replace(world, settings=replace(world.settings, host="0.0.0.0"))).test_client()
+    made = serving(replace(world, settings=replace(world.settings, host="0.0.0.0")), "guarded").test_client()
     made.environ_base["HTTP_HOST"] = "windlass.example"
     return made
