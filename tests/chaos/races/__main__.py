@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.chaos.fault import BOTH, POSTGRES
-from tests.chaos.races.kinds import RACES
-from tests.chaos.races.mill import run
+from tests.chaos.races.mill import RACES, run
 from tests.databases import PostgresDatabases, SqliteDatabases
 from tests.servers import new_postgres, remove
 

@@ -15,8 +15,10 @@ from app.domain.states import NEEDS_OPERATOR, TERMINAL
 from app.record import doctor, runs
 from app.record.session import Database
 from tests.chaos.races.gate import Gate
-from tests.chaos.races.kinds import RACES
+from tests.chaos.races.kinds import RACES as KINDS
+from tests.chaos.races.signals import CODE_RACES
 
+RACES = {**KINDS, **CODE_RACES}
 SHOWN = 8
 
 
