@@ -4,7 +4,6 @@ Links run in the order they were rung, with the chain's own rule for the next li
 doubled or kept back on purpose; timers are fired by asking for the next one that is armed.
 """
 
-import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -287,8 +286,7 @@ def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
         "maxEvents": workflow.max_events,
         "executionTimeoutMs": workflow.execution_timeout_ms,
         "stepTimeoutMs": workflow.step_timeout_ms,
-        "secrets": list(workflow.secrets),
-        "parameters": list(inspect.signature(workflow.fn).parameters)[1:],
+        "secretPlaces": workflow.secret_places,
     }
     return facts, workflow.fingerprint
 

@@ -48,11 +48,13 @@ def _input_before(tx: Tx, order: CodeOrder) -> Row:
     return found["input"] if found else {"args": [], "kwargs": {}}
 
 
-def _as_before(order: CodeOrder, places: Mapping[str, int], before: Row) -> tuple[list[Any], dict[str, Any]]:
+def _as_before(
+    order: CodeOrder, places: Mapping[str, int | None], before: Row
+) -> tuple[list[Any], dict[str, Any]]:
     """The arguments with secrets as the same order had them: sealed anew, a text reads otherwise."""
     args, kwargs = list(order.args), dict(order.kwargs)
     for name, place in places.items():
-        if place < len(args) and _is_sealed(before["args"][place : place + 1]):
+        if place is not None and place < len(args) and _is_sealed(before["args"][place : place + 1]):
             args[place] = before["args"][place]
         if name in kwargs and _is_sealed([before["kwargs"].get(name)]):
             kwargs[name] = before["kwargs"][name]

@@ -4,7 +4,6 @@ A worker announces what it imported, once, before it serves; from then on one pr
 few seconds what it serves. A run whose version nobody serves says so when it is shown.
 """
 
-import inspect
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -52,8 +51,7 @@ def facts_of(one: Definition) -> dict[str, Any]:
         "maxEvents": one.max_events,
         "executionTimeoutMs": one.execution_timeout_ms,
         "stepTimeoutMs": one.step_timeout_ms,
-        "secrets": list(one.secrets),
-        "parameters": list(inspect.signature(one.fn).parameters)[1:],  # The first is ctx.
+        "secretPlaces": one.secret_places,
     }
 
 

@@ -104,7 +104,7 @@ def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: World) 
 
 
 def test_what_a_code_workflow_calls_a_secret_is_sealed(client: FlaskClient, world: World) -> None:
-    facts = {"stepTimeoutMs": 1_000, "parameters": ["password", "place"], "secrets": ["password"]}
+    facts = {"stepTimeoutMs": 1_000, "secretPlaces": {"password": 0}}
     world.db.write(lambda tx: definitions.announce(tx, "report", "1", facts, "f"))
     one = made(client, type="report", resourceId=None, input=["canary-Xq7", "attic"])
     client.patch(f"{PATH}/{one['id']}", json={"tags": ["a"]})

@@ -291,13 +291,14 @@ def test_a_repeated_request_is_not_a_second_run(client: FlaskClient) -> None:
 
 
 def test_a_secret_argument_is_sealed_and_still_known_as_the_same(client: FlaskClient, world: World) -> None:
-    facts = {**FACTS, "secrets": ["password"], "parameters": ["user", "password"]}
+    facts = {**FACTS, "secretPlaces": {"password": 1, "pin": None}}
     world.db.write(lambda tx: definitions.announce(tx, "login", "1", facts, "f"))
-    order = {"workflowName": "login", "input": ["ada", "canary-Xq7"], "idempotencyKey": "k"}
+    given = {"input": ["ada", "canary-Xq7"], "kwargs": {"pin": "canary-Pq3"}}
+    order = {"workflowName": "login", **given, "idempotencyKey": "k"}
     first, again = (client.post(RUNS, json=order) for _ in "ab")
     assert (first.status_code, again.status_code) == (201, 200)
     stored = str(world.db.read(lambda tx: runs.read_run(tx, first.get_json()["runId"])))
-    assert "canary-Xq7" not in stored + first.get_data(as_text=True)
+    assert "canary" not in stored + first.get_data(as_text=True)
 
 
 def test_unknown_paths_and_missing_keys_are_refused_bare(

@@ -122,10 +122,9 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal
     return following.id
 
 
-def secret_places(facts: Mapping[str, Any]) -> dict[str, int]:
-    """The position of each parameter that a workflow declares as a secret, by its name."""
-    parameters = facts.get("parameters") or []
-    return {name: parameters.index(name) for name in facts.get("secrets") or () if name in parameters}
+def secret_places(facts: Mapping[str, Any]) -> dict[str, int | None]:
+    """The position of each parameter that a workflow declares as a secret; None for one by name alone."""
+    return dict(facts.get("secretPlaces") or {})
 
 
 def _concealed(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:

@@ -78,7 +78,7 @@ def test_what_is_announced_is_kept(driver: Driver, world: World) -> None:
     presence.announce(world, [shifting])
     facts = driver.db.read(lambda tx: definitions.find(tx, "shifting"))
     assert facts is not None
-    assert (facts["facts"]["secrets"], facts["facts"]["parameters"]) == (["password"], ["password"])
+    assert facts["facts"]["secretPlaces"] == {"password": 0}
     assert facts["facts"]["description"] == "Its calls are not always the same."
 
 
