@@ -99,6 +99,7 @@ class Reflector:
             raise
         if silent and time.monotonic() - began < SHORT_S:
             raise KubeUnreachable(f"the watch of {self.path} ended at once")
+        yield Bookmark()  # It has ended in order, so it has told everything.
 
     def _told(self, line: bytes) -> Item:
         try:
