@@ -9,6 +9,7 @@ from typing import Any
 from app.auth.secrets import redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
+from app.engine.journal import MAIN
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
@@ -112,7 +113,8 @@ def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | Non
     if served is not None and needs_worker(row) and (row["type"], row["version"]) not in served:
         return _unserved(row)
     if row["waiting_on"]:
-        return {name: _shown_time(name, value) for name, value in row["waiting_on"].items()}
+        waits = {**row["waiting_on"], "step": _named(row, row["waiting_on"].get("step"))}
+        return {name: _shown_time(name, value) for name, value in waits.items()}
     if row["status"] in NEEDS_OPERATOR:
         return {"kind": "operator"}
     since = row["expect_since"]
@@ -168,6 +170,11 @@ def value_of(row: Row) -> Any:
     return redact((row["output"] or {}).get("value"))
 
 
+def _named(row: Row, step: str | None) -> str | None:
+    """A step as people know it: what advances the function of a code workflow is not among them."""
+    return None if _is_code(row) and step == MAIN else step
+
+
 def _is_code(row: Row) -> bool:
     return row.get("version") is not None
 
@@ -221,7 +228,11 @@ def _shown(row: Row, steps: Sequence[Row]) -> list[Row]:
 def _run_error(row: Row) -> Object | None:
     if row["error_code"] is None:
         return None
-    return {"code": row["error_code"], "message": row["error_message"], "step": row["error_step"]}
+    return {
+        "code": row["error_code"],
+        "message": row["error_message"],
+        "step": _named(row, row["error_step"]),
+    }
 
 
 def _estimated_end(row: Row) -> str | None:

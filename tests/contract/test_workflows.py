@@ -344,6 +344,7 @@ def test_events_of_waits_and_of_the_function_have_names_of_their_own() -> None:
         ("step.retrying", "fetch"): "step_retrying",
         ("step.waiting", "main"): "wait_created",
         ("step.started", "main"): "advance_started",
+        ("calls.ended", "main"): "calls_ended",
         ("hook.executed", None): "hook_received",
         ("signal.received", None): "signal_received",
     }

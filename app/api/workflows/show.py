@@ -87,7 +87,7 @@ def emitted(told: Row) -> Object:
 def event_type(ours: str, step: str | None, waits: Collection[str]) -> str:
     """``run.completed`` as ``workflow_completed``, ``step.completed`` of a sleep as ``wait_completed``."""
     if step == MAIN:
-        return ADVANCE_TYPES.get(ours) or ours.replace("step.", "advance_")
+        return ADVANCE_TYPES.get(ours) or ours.replace("step.", "advance_").replace(".", "_")
     if step in waits and ours in WAIT_TYPES:
         return WAIT_TYPES[ours]
     return EVENT_TYPES.get(ours) or ours.replace("run.", "workflow_").replace(".", "_")
