@@ -113,8 +113,8 @@ def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | Non
     if served is not None and needs_worker(row) and (row["type"], row["version"]) not in served:
         return _unserved(row)
     if row["waiting_on"]:
-        waits = {**row["waiting_on"], "step": _named(row, row["waiting_on"].get("step"))}
-        return {name: _shown_time(name, value) for name, value in waits.items()}
+        waits = {name: _shown_time(name, value) for name, value in row["waiting_on"].items()}
+        return {**waits, "step": _named(row, waits["step"])} if "step" in waits else waits
     if row["status"] in NEEDS_OPERATOR:
         return {"kind": "operator"}
     since = row["expect_since"]
