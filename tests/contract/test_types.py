@@ -6,10 +6,16 @@ from app.services.world import World
 from tests.contract.plant import UNKNOWN, plant_server
 
 PATH = "/v1/workflows/types"
-SEEDED = {"server.register", "server.inspect", "server.provision", "server.lifecycle", "server.decommission"}
+SEEDED = {
+    *(f"server.{verb}" for verb in ("register", "inspect", "provision", "lifecycle", "decommission")),
+    *(f"cluster.{verb}" for verb in ("create", "scale", "upgrade", "delete")),
+    *(f"vm.{verb}" for verb in ("create", "power", "delete")),
+    *("sync.server-state", "sync.cluster-state"),
+}
 
 
-def test_the_catalogue_has_the_types_of_the_seed_for_servers(client: FlaskClient) -> None:
+def test_the_catalogue_has_the_fourteen_types_of_the_seed(client: FlaskClient) -> None:
+    assert len(SEEDED) == 14
     assert {one["type"] for one in client.get(PATH).get_json()["data"]} >= SEEDED
 
 
