@@ -28,6 +28,7 @@ from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
 
 T = TypeVar("T")
+MOST_NOTES = 50  # Results that are kept in memory.
 PATIENCE_S = 600.0  # Results are kept in memory this long while SQL is away; the fence decides then.
 
 
@@ -145,6 +146,8 @@ class Host:
         output = {"value": value}
         done = {"status": str(Step.COMPLETED), "output": output, "outcome": "done"}
         self._note(call, "step.completed", {**done, "error": None, "unsure": False}, output=output)
+        if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
+            self._checkpoint()
 
     def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
         """An attempt of a step has failed; None: for good."""

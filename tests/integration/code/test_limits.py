@@ -34,6 +34,17 @@ def talks(ctx: Any) -> Any:
         ctx.emit("said", number)
 
 
+@workflow("makes-values")
+def makes_values(ctx: Any) -> Any:
+    while True:
+        ctx.uuid()
+
+
+def test_a_function_that_makes_values_for_ever_is_stopped(driver: Driver) -> None:
+    run_id = driver.trigger(makes_values, max_events=200)
+    assert (driver.finish(run_id), driver.run(run_id)["error_code"]) == ("failed", "MAX_EVENTS_EXCEEDED")
+
+
 def length_before_the_end(driver: Driver, run_id: str) -> int:
     """How many events there were when the limit was reached."""
     return driver.events(run_id).index("run.limit_reached")

@@ -1,10 +1,11 @@
-"""Several at once: signals, timeouts, cancels, ends of twins, parents and children: each thing happens once."""
+"""Several at once: signals, timeouts, cancels, children that end together: each thing happens once."""
 
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from app.domain.errors import InvalidStateTransition
 from app.engine import operate, wake
@@ -13,6 +14,7 @@ from app.engine.journal import Bell, Hint, Journal, journal
 from app.engine.link import run_link
 from app.record import timers
 from app.record.session import Tx
+from app.record.tables import run
 from tests.driver import Driver
 from windlass import workflow
 
@@ -33,11 +35,23 @@ def race_parent(ctx: Any) -> Any:
     return ctx.parallel([ctx.child("race-child") for _ in range(3)])
 
 
+@workflow("race-rounds")
+def race_rounds(ctx: Any, left: int) -> Any:
+    if left:
+        ctx.restart(left - 1)
+    return ctx.wait_for_signal("go")
+
+
+@workflow("race-rounds-parent")
+def race_rounds_parent(ctx: Any) -> Any:
+    return ctx.run_child("race-rounds", 2)
+
+
 def together(driver: Driver, *jobs: Callable[[], Iterable[Hint]]) -> None:
     """Do things at the same moment and ring for what follows; a refusal is an answer, too."""
     start, failures = threading.Barrier(len(jobs)), []
 
-    def run(job: Callable[[], Iterable[Hint]]) -> None:
+    def work(job: Callable[[], Iterable[Hint]]) -> None:
         start.wait()
         try:
             driver.ring(job())
@@ -46,7 +60,7 @@ def together(driver: Driver, *jobs: Callable[[], Iterable[Hint]]) -> None:
         except BaseException as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    threads = [threading.Thread(target=work, args=(job,)) for job in jobs]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -131,3 +145,20 @@ def test_children_that_end_at_once_while_their_parent_is_cancelled(driver: Drive
     assert driver.finish(run_id) == ("cancelled" if turn else "completed")
     driver.drain()
     assert {driver.status(one) for one in children} <= {"completed", "cancelled"}
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_child_that_starts_over_while_its_parent_is_cancelled(driver: Driver, turn: int) -> None:
+    driver.announce(race_rounds)
+    run_id = driver.trigger(race_rounds_parent)
+    for _ in range(1 + turn % 2):
+        driver.deliver()
+    together(driver, *links(driver), cancels(driver, run_id))
+    driver.drain()
+    assert driver.status(run_id) == "cancelled"
+    open_ = driver.db.read(lambda tx: tx.value(select(func.count()).where(*_open_runs(tx))))
+    assert open_ == 0
+
+
+def _open_runs(tx: Tx) -> tuple[Any, ...]:
+    return (run.c.tenant_id == tx.tenant, run.c.completed_at.is_(None))

@@ -1,6 +1,6 @@
 """Steps of code workflows: done once, kept, given back; attempts, limits of time, errors for the author."""
 
-import time
+import threading
 from typing import Any
 
 import pytest
@@ -87,7 +87,7 @@ def test_the_callback_hears_of_the_last_failure_once(driver: Driver) -> None:
 
 
 def test_a_body_that_takes_too_long_is_stopped(driver: Driver) -> None:
-    TROUBLE["slow"] = lambda: time.sleep(5)
+    TROUBLE["slow"] = lambda: threading.Event().wait(5)
     run_id = driver.trigger(quick)
     assert driver.finish(run_id) == "failed"
     assert driver.step(run_id, "slow")["error"]["code"] == "STEP_TIMED_OUT"
