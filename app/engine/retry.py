@@ -9,6 +9,7 @@ from app.domain.plan import PlannedStep
 from app.domain.states import STEP_DONE, TERMINAL, Run, Step
 from app.engine.accept import Order, store
 from app.engine.code import again
+from app.engine.code.start import Seal
 from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row, journal, planned
 from app.engine.rows import step_row
@@ -28,6 +29,7 @@ def retry(
     earliest: bool = False,
     edited: Mapping[str, Any] | None = None,
     reason: str | None = None,
+    seal: Seal | None = None,
 ) -> Journal:
     """Store a new run that repeats an ended or held one, from the start or from a step (contract 1, A.6)."""
     if runs.read_run(tx, new_id) is not None:
@@ -36,8 +38,10 @@ def retry(
     with journal(tx, old_id) as old:
         _retryable(old)
         steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
-        parts = _declared if old.run["version"] is None else again.parts
-        made = parts(old, new_id, steps, from_step, earliest, edited)
+        if old.run["version"] is None:
+            made = _declared(old, new_id, steps, from_step, earliest, edited)
+        else:
+            made = again.parts(old, new_id, steps, from_step, earliest, edited, seal or _unsealable)
         made["extra"] |= {"retry_of": old_id}
         held = old.status == Run.FAILED_HELD
         difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
@@ -60,6 +64,10 @@ def retry(
             hooks.hand_over(tx, old_id, new_id)
         new.hints[:0] = old.hints
         return new
+
+
+def _unsealable(_text: str) -> str:
+    raise ValidationFailed.of("input", "a secret cannot be edited here")
 
 
 def _declared(

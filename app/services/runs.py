@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.auth import codesecrets
 from app.auth.keys import Principal
 from app.auth.tokens import hook_hash
 from app.domain.errors import NotFound, ValidationFailed
@@ -141,6 +142,7 @@ def retry(
             earliest=from_ == "earliest",
             edited=input,
             reason=reason,
+            seal=lambda text: codesecrets.seal(world.sealer, text),
         )
 
     return rung(world, world.db.write(work))

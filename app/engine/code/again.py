@@ -5,7 +5,7 @@ from typing import Any
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.states import STEP_DONE, Run, Step
-from app.engine.code.start import CodeOrder, parts_of
+from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
 from app.engine.journal import MAIN, Journal, Row
 from app.record import definitions
 
@@ -22,6 +22,7 @@ def parts(
     from_step: str | None,
     earliest: bool,
     edited: Mapping[str, Any] | None,
+    seal: Seal,
 ) -> dict[str, Any]:
     """What the new run is made of; raises when effects before the step no longer stand."""
     calls = [row for row in steps if row["branch"]]
@@ -37,6 +38,8 @@ def parts(
         tags=old.run["tags"],
         callback_url=old.run["callback_url"],
     )
+    if edited:
+        order = sealed_order(old.tx, order, seal)
     known = definitions.find(old.tx, order.workflow, order.version)
     assert known is not None  # A definition is never deleted.
     made = parts_of(order, known, new_id)

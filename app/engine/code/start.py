@@ -91,7 +91,7 @@ def start_child(
     run_id = wanted.get("run_id") or new_id("run")
     kept = {**wanted, "args": [], "kwargs": {}}
     try:
-        order = _concealed(j.tx, order, seal)
+        order = sealed_order(j.tx, order, seal)
         kept = {**wanted, "args": list(order.args), "kwargs": dict(order.kwargs)}
         if runs.read_run(j.tx, run_id) is not None:
             raise Conflict(f"there is a run {run_id} already", run=run_id)
@@ -116,7 +116,7 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal
         on_failure=j.run["on_failure"],
         tags=j.run["tags"],
     )
-    order = _concealed(j.tx, order, seal)
+    order = sealed_order(j.tx, order, seal)
     following = start_in(j.tx, new_id("run"), order, j.run["triggered_by"], parent_step=j.run["parent_step"])
     j.hints += following.hints
     return following.id
@@ -127,8 +127,8 @@ def secret_places(facts: Mapping[str, Any]) -> dict[str, int | None]:
     return dict(facts.get("secretPlaces") or {})
 
 
-def _concealed(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:
-    """The order with its secrets sealed."""
+def sealed_order(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:
+    """The order with the arguments sealed that its workflow declares as secrets."""
     known = definitions.find(tx, order.workflow, order.version)
     places = secret_places(known["facts"]) if known is not None else {}
     try:

@@ -146,3 +146,16 @@ def test_a_run_that_goes_on_cannot_be_retried(driver: Driver) -> None:
     run_id = driver.trigger(books)
     with pytest.raises(InvalidStateTransition):
         driver.retry(run_id)
+
+
+@workflow("has-a-secret", secrets=["password"])
+def has_a_secret(ctx: Any, password: Any) -> Any:
+    return ctx.step("use", note, len(password.reveal()))
+
+
+def test_a_secret_that_is_edited_is_not_stored_in_clear(driver: Driver) -> None:
+    run_id = driver.trigger(has_a_secret, {"$secret": driver.capabilities.seal("old")})
+    driver.cancel(run_id)
+    again = driver.retry(run_id, edited={"args": ["hunter2!"]}, seal=driver.capabilities.seal)
+    assert "hunter2!" not in repr([driver.run(again), driver.log(again)])
+    assert (driver.finish(again), driver.result(again)) == ("completed", 8)
