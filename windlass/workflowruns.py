@@ -6,15 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from windlass.decode import Model
-from windlass.models import ENDED
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkflowError(Model):
-    """Why a run failed: ``message`` leads with the type of the exception that left the function."""
-
-    message: str = ""
-    code: str = ""
+from windlass.models import ENDED, RunError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +14,8 @@ class WorkflowRun(Model):
     """One run of a code workflow.
 
     ``status`` is one of pending, running, completed, failed, cancelled; ``detail`` carries the finer word.
-    ``waiting_on`` says why it does not move; ``deployment_id`` is the version of the workflow.
+    ``waiting_on`` says why it does not move; ``deployment_id`` is the version of the workflow. The message of
+    ``error`` leads with the type of the exception that left the function.
     """
 
     run_id: str = ""
@@ -33,7 +26,7 @@ class WorkflowRun(Model):
     input: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     output: Any = None
-    error: WorkflowError | None = None
+    error: RunError | None = None
     waiting_on: Mapping[str, Any] | None = None
     execution_context: Mapping[str, Any] | None = None
     parent_run_id: str | None = None

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import windlass
-from app.record import beats, definitions
+from app.record import beats, definitions, runs
 from app.services import presence
 from app.services.world import World
 from windlass import AsyncClient, Client, Request, Response, Retries
@@ -136,6 +136,15 @@ def test_a_run_is_cancelled_once_and_waited_for(service: Client) -> None:
     assert service.workflow.wait(run_id).ended
     with pytest.raises(windlass.InvalidState):
         service.workflow.cancel(run_id)
+
+
+def test_why_a_run_failed_is_told(service: Client, world: World) -> None:
+    run_id = service.workflow.trigger("approve").run_id
+    failed = {"status": "failed", "error_code": "WORKFLOW_FAILED", "error_message": "Rejected: too expensive"}
+    world.db.write(lambda tx: runs.change_run(tx, run_id, failed))
+    error = service.workflow.get_run(run_id).error
+    assert error is not None
+    assert (error.code, error.message) == ("WORKFLOW_FAILED", "Rejected: too expensive")
 
 
 def test_what_clients_keep_is_kept(service: Client) -> None:
