@@ -47,7 +47,7 @@ def upsert(ctx: Context, management_id: str, kind: str, differing: list[str]) ->
     return {"upserted": dict(Counter(word for _, word in changed))}
 
 
-@operation(queue="bmc", timeout="2h", every=POLLS, gives="changed")
+@operation(queue="bmc", timeout="2h", every=POLLS, gives=("changed", "versions"))
 def poll_power(ctx: Context) -> dict[str, Any]:
     """Ask the controllers of all servers for their power, each now and then, until something has changed."""
     return {"since": ctx.db.read(lambda tx: tx.now)}
@@ -55,32 +55,53 @@ def poll_power(ctx: Context) -> dict[str, Any]:
 
 @poll_power.poll
 def polled(ctx: Context, ref: dict[str, Any], everyMs: int = 300_000) -> Again | dict[str, Any]:
-    """Ask those whose turn it is; what has changed ends the run, so that it is told once."""
+    """Ask those whose turn it is; what is new is kept by the next step, so that it is told for certain."""
     until = time.monotonic() + BUDGET_S
-    asked, changed = 0, {}
+    changed: dict[str, Any] = {}
+    versions: dict[str, int] = {}
+    asked = 0
     for row in ctx.db.read(lambda tx: power.due(tx, everyMs, CHUNK)):
         if time.monotonic() > until or ctx.cancelled():
             break
         asked += 1
         new = _ask(ctx, row)
         if new:
-            changed[row["id"]] = new
+            changed[row["id"]], versions[row["id"]] = new, row["version"]
     over = ctx.db.read(lambda tx: tx.now) > ref["since"] + SHIFT_MS
-    return {"changed": changed} if changed or over else Again(f"{asked} servers asked, nothing has changed")
+    if changed or over:
+        return {"changed": changed, "versions": versions}
+    return Again(f"{asked} servers asked, nothing has changed")
 
 
-def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any] | None:
+@step
+def keep_power(ctx: Context, changed: dict[str, Any], versions: dict[str, int]) -> None:
+    """Keep what is new, unless a run has changed the server since it was asked."""
+    for server_id, new in changed.items():
+        ctx.db.write(
+            partial(
+                power.keep,
+                server_id=server_id,
+                version=versions[server_id],
+                new=new,
+                answered="power" in new or new.get("health") == "healthy",
+            )
+        )
+
+
+def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
     """Ask one controller; what is new. One that a run talks to right now is left to that run."""
     ctx.db.write(lambda tx: power.note_asked(tx, row["id"]))
     try:
         state = ctx.bmc(row["id"]).power()
     except BmcConnectionFailed as error:
-        busy = error.details.get("reason") == "busy"
-        return None if busy else ctx.db.write(lambda tx: power.note_silence(tx, row))
+        return {} if error.details.get("reason") == "busy" else power.news(row, None)
     except BmcError as error:
         ctx.log("not asked", server=row["id"], why=error.message)
-        return None
-    return ctx.db.write(lambda tx: power.note_power(tx, row, state))
+        return {}
+    new = power.news(row, state)
+    if not new:
+        ctx.db.write(partial(power.keep, server_id=row["id"], version=row["version"], new={}, answered=True))
+    return new
 
 
 def _walk(ctx: Context, management_id: str, kind: str, ids: list[str], *, dry: bool) -> tuple[int, Changed]:

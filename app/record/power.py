@@ -1,4 +1,4 @@
-"""The power of servers as polls find it: which ones are due, and what an answer or a silence changes."""
+"""The power of servers as polls find it: which ones are due, and what an answer or a silence says."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,22 +29,19 @@ def note_asked(tx: Tx, server_id: str) -> None:
     tx.execute(update(server).where(*where).values(polled_at=tx.now))
 
 
-def note_power(tx: Tx, row: Mapping[str, Any], power: str) -> Row | None:
-    """Keep an answer, unless a run has changed the server meanwhile; what is new in it."""
-    silent = row["failure_reasons"] == [SILENT]
-    health: Row = {"health": "healthy", "failure_reasons": []} if silent else {}
-    return _note(tx, row, {"power": power, **health}, {"last_check_at": tx.now})
+def news(row: Mapping[str, Any], power: str | None) -> Row:
+    """What an answer, or a silence, says of a server that is not recorded yet."""
+    if power is None:
+        known = row["health"] == "unhealthy"  # Whoever found it unwell had a better reason.
+        return {} if known else {"health": "unhealthy", "failure_reasons": [SILENT]}
+    answers_again: Row = {"health": "healthy", "failure_reasons": []}
+    seen = {"power": power, **(answers_again if row["failure_reasons"] == [SILENT] else {})}
+    return {name: value for name, value in seen.items() if value != row[name]}
 
 
-def note_silence(tx: Tx, row: Mapping[str, Any]) -> Row | None:
-    """Keep that a controller did not answer, unless the server is known to be unwell; what is new in it."""
-    if row["health"] == "unhealthy":
-        return None
-    return _note(tx, row, {"health": "unhealthy", "failure_reasons": [SILENT]}, {})
-
-
-def _note(tx: Tx, row: Mapping[str, Any], seen: Row, stamp: Row) -> Row | None:
-    where = (server.c.tenant_id == tx.tenant, server.c.id == row["id"], server.c.version == row["version"])
-    kept = tx.execute(update(server).where(*where).values(**seen, **stamp)).rowcount == 1
-    new = {name: value for name, value in seen.items() if value != row[name]}
-    return new if kept and new else None
+def keep(tx: Tx, server_id: str, version: int, new: Mapping[str, Any], *, answered: bool) -> None:
+    """Keep what is new, unless somebody has changed the server since it was asked."""
+    where = (server.c.tenant_id == tx.tenant, server.c.id == server_id, server.c.version == version)
+    checked = {"last_check_at": tx.now} if answered else {}
+    if new or checked:
+        tx.execute(update(server).where(*where).values(**new, **checked))

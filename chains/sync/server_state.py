@@ -19,4 +19,4 @@ class Pace(Schema):
 @workflow("sync.server-state", expects=Pace, eta="30m", example={})
 def server_state(_given: Mapping[str, Any]) -> Plan:
     """Ask every server's controller for its power now and then; the run ends when something has changed."""
-    return sync.poll_power()
+    return sync.poll_power() | sync.keep_power()

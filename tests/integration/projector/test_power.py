@@ -60,7 +60,7 @@ def test_a_run_goes_on_until_something_has_changed(scene: Scene, ids: list[str])
     for _ in range(3):
         assert polled(scene, run_id)["progress"] == "3 servers asked, nothing has changed"
     scene.bmcs[ids[1]].turn("on")
-    assert polled(scene, run_id)["output"] == {"changed": {ids[1]: {"power": "on"}}}
+    assert polled(scene, run_id)["output"]["changed"] == {ids[1]: {"power": "on"}}
     assert scene.driver.status(run_id) == "completed"
     assert [row(scene, one)["power"] for one in ids] == ["off", "on", "off"]
 
@@ -96,7 +96,8 @@ def test_what_a_run_found_wrong_is_not_mended_by_an_answer(scene: Scene, ids: li
 def test_an_answer_from_before_a_run_changed_the_server_is_forgotten(scene: Scene, ids: list[str]) -> None:
     seen = scene.db.read(lambda tx: power.due(tx, 0, 10))[0]
     scene.db.write(lambda tx: servers.change_server(tx, seen["id"], {"power": "on"}))
-    assert scene.db.write(lambda tx: power.note_power(tx, seen, "off")) is None
+    kept = {"server_id": seen["id"], "version": seen["version"], "new": {"power": "off"}}
+    scene.db.write(lambda tx: power.keep(tx, **kept, answered=True))
     assert row(scene, seen["id"])["power"] == "on"
 
 
