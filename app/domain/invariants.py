@@ -120,7 +120,10 @@ def _moved(case: Case) -> bool:
 
 def _alive(case: Case) -> Iterator[str]:
     if case.status in TERMINAL:
-        if any(is_open(one) for one in case.timers) or case.run["expect_since"] is not None:
+        armed = any(
+            is_open(one) and one["purpose"] != "stop" for one in case.timers
+        )  # That is another run's.
+        if armed or case.run["expect_since"] is not None:
             yield "it has ended and still waits for something"
         if any(row["status"] == Step.RUNNING for row in case.steps):
             yield "it has ended and a step still runs"

@@ -33,7 +33,10 @@ def arm(
 def disarm(
     tx: Tx, run_id: str, *, phase: str | None = None, step: str | None = None, purposes: Sequence[str] = ()
 ) -> None:
-    """Cancel the open timers of a step, or of a whole run when no step is named."""
+    """Cancel the open timers of a step, or of a whole run when no step is named.
+
+    What another run wants of this one is not cancelled: the run may have gone on as a fresh one just then.
+    """
     where = [timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, *_OPEN]
     if step is not None:
         where += [timer.c.phase == phase, timer.c.step == step]
@@ -41,6 +44,8 @@ def disarm(
         where.append(timer.c.purpose.in_(purposes))
         if step is None:
             where.append(timer.c.step.is_(None))
+    elif step is None:
+        where.append(timer.c.purpose != "stop")
     tx.execute(update(timer).where(*where).values(cancelled_at=tx.now))
 
 
