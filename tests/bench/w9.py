@@ -3,6 +3,7 @@
 The runs are parked by the workers as they are shipped, half of them asleep, half waiting for a signal.
 """
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -132,14 +133,18 @@ def _client(session: Session) -> Iterator[_Client]:
 
 def _idle(session: Session) -> list[Figure]:
     """What everything does together while nothing happens."""
-    time.sleep(COUNTED_S)
+    _wait(COUNTED_S)
     before, written, begun = session.cpu(), session.transactions(), time.monotonic()
-    time.sleep(IDLE_S)
+    _wait(IDLE_S)
     seconds = time.monotonic() - begun
     return [
         Figure("idle-cpu", (session.cpu() - before) / seconds * 1000, "CPU ms/s"),
         Figure("idle-commits", (session.transactions() - written) / seconds, "commits/s"),
     ]
+
+
+def _wait(seconds: float) -> None:
+    threading.Event().wait(seconds)
 
 
 make = Waits

@@ -205,6 +205,7 @@ class _Campaign:
             calm_until=self._calm_until,
             lease_ms=site.settings.lease_ms,
             poison_limit=site.settings.poison_limit,
+            marks=site.marks(),
             redis=self._messages(),
         )
         evidence.save(result.folder / RECORD)

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from app.config import Settings
 from app.record.doctor import findings
 from app.record.session import Database
-from tests.chaos.checks import bells, effects, promises, recovery, rest, schedules
+from tests.chaos.checks import bells, code, effects, promises, recovery, rest, schedules
 from tests.chaos.checks.evidence import Evidence, Finding
 
 EVERY_RUN = 1_000_000
@@ -40,6 +40,10 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     bells.timely,
     recovery.away,
     schedules.once,
+    code.told,
+    code.kept,
+    code.heard,
+    code.fared,
 )
 
 

@@ -49,6 +49,7 @@ class Setting:
     proxied: bool = False  # Service and database, service and Redis speak through fault proxies.
     inside: tuple[str, ...] = ()  # Modules that every process of the service imports at its start.
     env: Mapping[str, str] = field(default_factory=dict)  # Variables of every process of the service.
+    code: bool = False  # A worker host for code workflows runs as well.
 
 
 @dataclass(kw_only=True)

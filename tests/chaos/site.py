@@ -31,6 +31,7 @@ from app.cli.processes.child import end_with
 from app.config import Settings, environment, load
 from app.record import beats, migrate
 from app.record.session import Database
+from tests.chaos.authored.flows import MARKS
 from tests.chaos.fault import SQLITE, Setting
 from tests.chaos.ledger import LEDGER, Ledger
 from tests.servers import (
@@ -50,6 +51,8 @@ INSIDE = Path(__file__).with_name("inside")
 START_S = 120.0
 WRITABLE_S = 3.0  # Nobody who is alive writes for so long.
 LAB_MACHINES = 8
+AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
+AUTHORED_PROCESSES = 4
 LAB_PASSWORD = "windlass-lab"
 
 
@@ -136,7 +139,7 @@ class Site:
         until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
         until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
         pools = (self.settings.worker_processes, self.settings.bmc_processes, self.settings.kube_processes)
-        children = self._hosts * sum(pools)
+        children = self._hosts * sum(pools) + AUTHORED_PROCESSES * self.setting.code
         until(lambda: len(self.processes("child")) >= children, START_S, "the pools are there")
 
     def close(self) -> None:
@@ -178,6 +181,12 @@ class Site:
                     found.append(process)
         return found
 
+    def marks(self, first: int = 0) -> list[dict[str, Any]]:
+        """What the bodies of code workflows have left, from this line on, in the order they began."""
+        path = self.ledger.path.with_name(MARKS)
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines[first:]]
+
     def memory(self) -> dict[str, int]:
         """Resident bytes of the largest process of each role."""
         sizes: dict[str, int] = {}
@@ -200,12 +209,16 @@ class Site:
         return self.postgres.database("windlass").replace("postgresql://", "postgresql+psycopg://", 1)
 
     def _settings(self, direct: str) -> Settings:
-        """The shipped settings; nothing but addresses is set."""
+        """The shipped settings; nothing but addresses is set, and what the site was to be started with."""
         addresses = {"DATABASE_URL": direct, "REDIS_URL": self.store.url}
         if self.setting.proxied:
             addresses = self._through_proxies(direct)
         ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 2)}
-        made = load({"WINDLASS_REGION": "chaos", **addresses}, state_dir=str(self.folder / "state"), **ports)
+        made = load(
+            {"WINDLASS_REGION": "chaos", **self.setting.env, **addresses},
+            state_dir=str(self.folder / "state"),
+            **ports,
+        )
         return replace(made, boot_url=up.lab_url(made))
 
     def _through_proxies(self, direct: str) -> dict[str, str]:
@@ -230,6 +243,16 @@ class Site:
             **{f"host-{n}": [*windlass, "worker", "--name", f"h{n}"] for n in range(self._hosts)},
             **{f"reconciler-{n}": [*windlass, "reconciler"] for n in range(self._reconcilers)},
         }
+        if self.setting.code:
+            authored = (
+                "--import",
+                "flows",
+                "--app-dir",
+                str(AUTHORED),
+                "--processes",
+                str(AUTHORED_PROCESSES),
+            )
+            argvs["host-code"] = [*windlass, "worker", *authored, "--name", "code", "--no-reconciler"]
         env = self._environment()
         children = [{"name": name, "argv": argv, "env": env} for name, argv in argvs.items()]
         plan = self.folder / "keeper.json"
@@ -291,8 +314,9 @@ ROLES: dict[str, Callable[[psutil.Process], bool]] = {
     "api": _leads("gunicorn"),  # gunicorn's arbiter.
     "api-worker": _follows("gunicorn"),  # What answers requests.
     "host": _leads("app.cli", "worker"),  # The parent of the workers of one host.
-    "worker": _leads("celery", "worker"),  # A Celery main.
-    "child": _follows("celery", "worker"),  # A pool process: what runs steps.
+    "code-host": _leads("app.cli", "worker", "flows"),  # The one of code workflows.
+    "worker": _leads("tasks", "worker"),  # A Celery main.
+    "child": _follows("tasks", "worker"),  # A pool process: what runs steps.
     "reconciler": _leads("app.cli", "reconciler"),
     "lab": _leads("app.lab"),
 }

@@ -202,6 +202,34 @@ BUGS: tuple[Bug, ...] = (
         scenario="schedules",
         caught_by="schedule",
     ),
+    Bug(
+        name="replay of a consumed signal",
+        file="app/engine/code/signals.py",
+        old='        signals.consume(j.tx, found["id"], key)',
+        new="        pass",
+        breaks="the next wait hears what an earlier one has heard already",
+        scenario="code workflows",
+        caught_by="heard",
+    ),
+    Bug(
+        name="swallowed suspension",
+        file="windlass/passage.py",
+        old="        if self.ended:",
+        new="        if False:",
+        within="def check",
+        breaks="a function that catches everything goes on without what it waits for",
+        scenario="code workflows",
+        caught_by="told",
+    ),
+    Bug(
+        name="a result not kept before the next body",
+        file="app/engine/code/host.py",
+        old="            if self._notes or time.monotonic() > self._until:",
+        new="            if time.monotonic() > self._until:",
+        breaks="a step is done again although a later one has seen its result",
+        scenario="code workflows",
+        caught_by="told",
+    ),
 )
 
 RULES: tuple[Bug, ...] = (

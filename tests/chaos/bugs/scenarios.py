@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.plan import Segment
 from app.wiring import celery_app
 from chains import canvas
+from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.checks.letters import taken
@@ -25,6 +26,7 @@ LISTENING = Setting(
     env={"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"},
 )
 SCHEDULES = "/v1/schedules"
+AUTHORED = Setting(inside=POINTS.inside, code=True)
 LONG_MS = 12_000  # A step that is longer than the lease.
 
 
@@ -257,5 +259,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="locks", play=locks),
         Scenario(name="letters", play=letters, setting=LISTENING),
         Scenario(name="schedules", play=schedules),
+        Scenario(name="code workflows", play=code_workflows, setting=AUTHORED),
     )
 }

@@ -131,7 +131,8 @@ def joined(names: Iterable[str]) -> Setting:
     """One setting for several scenarios."""
     settings = [SCENARIOS[name].setting for name in names]
     inside = dict.fromkeys(module for one in settings for module in one.inside)
-    return Setting(inside=tuple(inside), env={k: v for one in settings for k, v in one.env.items()})
+    env = {name: value for one in settings for name, value in one.env.items()}
+    return Setting(inside=tuple(inside), env=env, code=any(one.code for one in settings))
 
 
 def run(

@@ -5,6 +5,6 @@ import time
 
 LATE_S = 3_600
 
-if "celery" in " ".join(sys.orig_argv):
+if "-A tasks" in " ".join(sys.orig_argv):
     _time = time.time
     time.time = lambda: _time() - LATE_S

@@ -56,7 +56,7 @@ class Stage:
         self.runs: list[str] = []
         self._client = Client(site.url, site.folder)
         self._seed = seed
-        self._place = site.ledger.since(0)[1]
+        self._place, self._marks = site.ledger.since(0)[1], len(site.marks())
         self._since = site.db.read(lambda tx: tx.now)
         self._totals = _totals(collect(site.db))
 
@@ -238,6 +238,7 @@ class Stage:
             site.db,
             effects=effects,
             requests=list(self._client.log),
+            marks=site.marks(self._marks),
             injections=self.injections,
             lease_ms=site.settings.lease_ms,
             poison_limit=site.settings.poison_limit,

@@ -41,5 +41,5 @@ def _note(facts: dict[str, Any]) -> None:
         os.close(handle)
 
 
-if "celery" in " ".join(sys.orig_argv) and __name__ in os.environ.get("CHAOS_INSIDE", "").split():
+if "-A tasks" in " ".join(sys.orig_argv) and __name__ in os.environ.get("CHAOS_INSIDE", "").split():
     watch()

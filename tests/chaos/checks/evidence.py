@@ -59,6 +59,7 @@ class Evidence:
     calm_until: int = 0  # Runs that were created before, in milliseconds since 1970, knew no fault.
     lease_ms: int = 10_000
     poison_limit: int = 3
+    marks: Sequence[Row] = ()  # What bodies of code workflows have left, in the order they began.
     redis: Mapping[str, int] = field(default_factory=dict)  # Messages left, by key.
 
     @cached_property

@@ -10,6 +10,8 @@ from tests.chaos.workload.types import JOINS
 # The answers that a request of each kind may end with.
 ANSWERS: dict[str, set[int]] = {
     "start": {202},
+    "trigger": {200, 201},
+    "signal": {202, 409},
     "again": {202},
     "other-body": {400, 409, 422},
     "cancel": {202, 409},
@@ -27,7 +29,7 @@ def accepted(evidence: Evidence) -> Iterator[Finding]:
     """I1: what was answered with 202 is there, once; another body under the same key was refused."""
     named: dict[str, set[str]] = defaultdict(set)
     for one in evidence.requests:
-        if one.kind in ("start", "again", "retry") and one.accepted:
+        if one.kind in ("start", "again", "retry", "trigger") and one.accepted:
             if one.run_id not in evidence.runs:
                 yield Finding(number="I1", run_id=one.run_id, what=f"accepted ({one.kind}) and not there")
             elif one.kind != "retry":

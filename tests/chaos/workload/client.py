@@ -36,7 +36,7 @@ class Reply:
 class Request:
     """One thing that the client wanted, with everything it was told about it."""
 
-    kind: str  # start, again, other-body, cancel, retry, act, hook
+    kind: str  # start, again, other-body, trigger, signal, cancel, retry, act, hook
     path: str
     body: Mapping[str, Any]
     key: str = ""
@@ -126,7 +126,8 @@ class Client:
             error_ = told.get("error", {})
             said = json.dumps({name: error_.get(name) for name in ("code", "message", "details")})
         took = round((now - began) * 1000)
-        return Reply(at=round(now * 1000), took_ms=took, status=status, said=said), data or {}
+        # Code workflows are answered without an envelope.
+        return Reply(at=round(now * 1000), took_ms=took, status=status, said=said), data or told
 
     def _keep(self, request: Request) -> None:
         with self._lock:
