@@ -6,7 +6,7 @@ becomes its result. So the marks show whether a result that a later body has see
 
 import json
 import os
-import time
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ def act(run: str, step: str, after: Any, words: list[Any], pace: int, effect: st
         os.write(handle, line.encode())
     finally:
         os.close(handle)
-    time.sleep(pace / 1000)
+    if pace:
+        threading.Event().wait(pace / 1000)
     return value
 
 
