@@ -1,6 +1,7 @@
 """The engine of each test: on both databases, with a tenant of its own, judged by the doctor at the end."""
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from tests.databases import SqliteDatabases
 from tests.driver import Driver
 
 MEMORY = Path("/dev/shm")
+OPENED: dict[str, Database] = {}
 
 KINDS = (
     pytest.param("sqlite", marks=pytest.mark.sqlite),
@@ -31,14 +33,23 @@ def database_of(databases: Callable[[str], Databases]) -> Iterator[Callable[[str
     with TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         in_memory = SqliteDatabases(Path(folder))
         yield cache(lambda kind: (in_memory if kind == "sqlite" else databases(kind)).fresh())
+        while OPENED:
+            OPENED.popitem()[1].dispose()
+
+
+def seen_by(tenant: str, url: str) -> Database:
+    """A database as a tenant sees it; all tenants share one engine, which compiles each statement once."""
+    shared = OPENED.setdefault(url, Database(url))
+    assert shared.engine is not None  # Made now, so that the copy has it.
+    seen = copy(shared)
+    seen.tenant, seen._remembered = tenant, {}
+    return seen
 
 
 @pytest.fixture(params=KINDS)
-def db(request: pytest.FixtureRequest, database_of: Callable[[str], str], tenant: str) -> Iterator[Database]:
+def db(request: pytest.FixtureRequest, database_of: Callable[[str], str], tenant: str) -> Database:
     """A database that holds nothing of anybody else."""
-    opened = Database(database_of(request.param), tenant)
-    yield opened
-    opened.dispose()
+    return seen_by(tenant, database_of(request.param))
 
 
 @pytest.fixture
