@@ -26,9 +26,8 @@ from app.record.session import Database, Tx
 from app.record.tables import timer
 from windlass.workflow import Definition
 
-MOVING = frozenset(
-    {"retry", "poll", "sleep"}
-)  # Purposes of timers that let a run go on; the others end something.
+# Purposes of timers that let a run go on; the others end something.
+MOVING = frozenset({"retry", "poll", "sleep", "child", "stop"})
 
 
 class NoWorld:

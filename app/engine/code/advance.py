@@ -10,7 +10,8 @@ from app.domain.states import Run, Step
 from app.engine import schedule
 from app.engine.advance import failed, succeeded
 from app.engine.claim import Claim
-from app.engine.code.host import Fenced, Host, TooManyEvents
+from app.engine.code.host import Host
+from app.engine.code.notes import Fenced, TooManyEvents
 from app.engine.code.parking import elsewhere, hand_over
 from app.engine.code.start import Seal, start_again
 from app.engine.execute import Heartbeat, Runner

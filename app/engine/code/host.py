@@ -6,7 +6,6 @@ end. So n plain steps in a row cost n commits and one for the claim (contract 2,
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from app.auth.secrets import REDACTOR
@@ -17,6 +16,7 @@ from app.engine.alarm import alarm
 from app.engine.claim import Claim
 from app.engine.code import limits, parking
 from app.engine.code.calls import YIELD_S, call_row
+from app.engine.code.notes import Fenced, Note, TooManyEvents
 from app.engine.execute import Runner
 from app.engine.journal import Hint, Journal, Row
 from app.engine.rows import plan_facts
@@ -30,32 +30,6 @@ from windlass.calls import Call, Memo, Suspend
 T = TypeVar("T")
 MOST_NOTES = 50  # Results that are kept in memory.
 PATIENCE_S = 600.0  # Results are kept in memory this long while SQL is away; the fence decides then.
-
-
-class Fenced(Exception):
-    """The advance is somebody else's by now, or is over."""
-
-
-class TooManyEvents(Exception):
-    """The run would have more events than it may."""
-
-
-@dataclass
-class Note:
-    """What has become of a call and is not written yet."""
-
-    row: Row
-    changes: dict[str, Any]
-    event: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    new: bool = False
-
-    def is_in(self, known: Mapping[str, Row]) -> bool:
-        """Whether the record has it already: our own commit, whose answer was lost."""
-        row = known.get(self.row["key"])
-        if row is None or self.new:
-            return row is not None
-        return all(row[name] == self.changes.get(name, row[name]) for name in ("status", "attempt", "error"))
 
 
 class Host:
@@ -125,9 +99,8 @@ class Host:
         lost = row is not None and row["attempt"] and row["error"] is None  # It was no fault of the step.
         attempt = 1 if row is None else int(row["attempt"]) + (0 if lost else 1)
         again = row is not None and row["outcome"] != "none"
-        self._note(
-            call, "step.begun", {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
-        )
+        begun = {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
+        self._note(call, "step.begun", begun)
         self._checkpoint()
         return attempt
 

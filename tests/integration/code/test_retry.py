@@ -148,7 +148,7 @@ def test_a_run_that_goes_on_cannot_be_retried(driver: Driver) -> None:
         driver.retry(run_id)
 
 
-@workflow("has-a-secret", secrets=["password"])
+@workflow("has-a-secret", secrets=("password",))
 def has_a_secret(ctx: Any, password: Any) -> Any:
     return ctx.step("use", note, len(password.reveal()))
 
