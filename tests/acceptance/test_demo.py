@@ -37,6 +37,7 @@ def test_it_ends_well_and_can_be_repeated_on_the_same_state(
     assert "Not repeated: validate, reserve" in told
     assert "It runs Kubernetes v1.32" in told and "undone  apply-deployment: completed" in told
     assert "delete left-behind, known from before" in told
+    assert told.count("and tells nobody.") == 2
     assert left <= {"deleted"}
     assert "2 servers of the pool are free again" in told and "Where to look" in told
 

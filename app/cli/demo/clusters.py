@@ -4,6 +4,7 @@ They play in the lab's management cluster, whose controllers act like k0rdent an
 """
 
 from app.cli.demo.stage import IMAGE, TAG, Stage
+from app.cli.demo.watching import somebody_else
 
 TEMPLATE, CREDENTIAL, NEXT = "remote-cluster-1-0-12", "lab-credential", "1.32"
 ONE_NODE = {"controlPlaneNumber": 1}  # Of the control plane; the workers are servers.
@@ -27,7 +28,8 @@ def play(stage: Stage) -> None:
     cluster = a_cluster(stage, management, pool)
     failed = failure_is_undone(stage, management, pool)
     vm = a_virtual_machine(stage, management)
-    stage.headline("7. All of it is deleted")
+    somebody_else(stage, management)
+    stage.headline("8. All of it is deleted")
     stage.see("delete the machine", stage.client.vms.delete(vm).run_id)
     for cluster_id in (failed, cluster):
         stage.see("delete a cluster", stage.client.clusters.delete(cluster_id).run_id)
