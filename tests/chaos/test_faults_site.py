@@ -23,13 +23,15 @@ RUNS = "/v1/workflows/runs"
 BACK_S = 60.0
 INSIDE = ("tests.chaos.points.inside", "tests.chaos.faults.wrongtime")
 SQLITE_FULL = "sqlite-disk-full"
+# What is tried here needs no more of them, and each has to start again whenever its host was killed.
+FEW = {"WINDLASS_WORKER_PROCESSES": "2", "WINDLASS_BMC_PROCESSES": "1", "WINDLASS_KUBE_PROCESSES": "1"}
 
 
 @pytest.fixture(scope="module", params=[POSTGRES, SQLITE])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A whole site with failpoints and clocks that can be wrong."""
     with Site(
-        request.param, tmp_path_factory.mktemp("site"), setting=Setting(inside=INSIDE), reconcilers=0
+        request.param, tmp_path_factory.mktemp("site"), setting=Setting(inside=INSIDE, env=FEW), reconcilers=0
     ) as made:
         yield made
 
