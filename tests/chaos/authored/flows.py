@@ -52,6 +52,7 @@ def walk(ctx: Context, given: dict[str, Any]) -> Any:
     ctx.sleep(f"{given['nap']}ms")
     for _ in range(given["words"]):
         words.append(_word(ctx))
+    value = ctx.step("heard", act, run, "heard", value, words, pace)
     value = ctx.step(
         "three", act, run, "three", value, words, pace, undo=back, retries=2, retry_delay="100ms"
     )

@@ -83,9 +83,9 @@ class Stage:
         self.runs.append(asked.run_id)
         return asked.run_id
 
-    def ask(self, kind: str, path: str, body: Mapping[str, Any]) -> Request:
+    def ask(self, kind: str, path: str, body: Mapping[str, Any], key: str = "") -> Request:
         """Anything else that a client or an operator asks for."""
-        return self._client.ask(Request(kind=kind, path=path, body=body), patience_s=20)
+        return self._client.ask(Request(kind=kind, path=path, body=body, key=key), patience_s=20)
 
     def act(self, run_id: str, action: str) -> Request:
         """An operator's action."""
