@@ -36,6 +36,7 @@ class Site:
     host: psutil.Process  # The worker host, which starts the Celery main and a reconciler.
     witness: Path
     gate: Path  # Bodies that hold go on once it is there.
+    env: dict[str, str]  # Of every process of the service.
 
     def pool(self) -> list[psutil.Process]:
         """The pool processes that do steps; a forked one shows its parent's command line."""
@@ -52,6 +53,16 @@ class Site:
         for process in self.pool():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+    @contextmanager
+    def beside(self, module: str, folder: Path) -> Iterator[None]:
+        """A further worker host, for a module in this folder; it is ready, and is stopped in the end."""
+        words = ("--import", module, "--app-dir", str(folder), "--processes", "1", "--name", module)
+        log = folder / "worker.log"
+        begin = log.stat().st_size if log.exists() else 0
+        with process(("worker", *words, "--no-reconciler"), self.env, log):
+            until(lambda: b"ready." in log.read_bytes()[begin:], START_S, f"the worker is ready: see {log}")
+            yield
 
     def did(self, run_id: str) -> Counter[str]:
         """How often each body of a run has begun."""
@@ -71,9 +82,9 @@ def started(
     env = environment(settings, FLOW_WITNESS=str(witness), FLOW_GATE=str(gate), PYTHONPATH=str(ROOT))
     modules = [word for name in imports for word in ("--import", name)]
     with ExitStack() as open_:
-        open_.enter_context(_process(("api",), env, folder / "api.log"))
+        open_.enter_context(process(("api",), env, folder / "api.log"))
         worker = ("worker", *modules, "--app-dir", str(ROOT), "--processes", str(PROCESSES))
-        host = open_.enter_context(_process(worker, env, folder / "worker.log"))
+        host = open_.enter_context(process(worker, env, folder / "worker.log"))
         until(lambda: up.is_ready(settings), START_S, f"the API is ready: see {folder}")
         client = open_.enter_context(Client(up.local_url(settings)))
         db = Database(database_url)
@@ -87,13 +98,14 @@ def started(
             host=psutil.Process(host.pid),
             witness=witness,
             gate=gate,
+            env=env,
         )
         until(lambda: len(site.pool()) >= PROCESSES, START_S, f"the workers are there: see {folder}")
         yield site
 
 
 @contextmanager
-def _process(words: Sequence[str], env: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def process(words: Sequence[str], env: dict[str, str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of the service; it is asked to stop in the end, and killed with all its children else."""
     with log.open("ab") as out:
         process = subprocess.Popen(
