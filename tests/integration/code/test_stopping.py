@@ -133,13 +133,16 @@ def test_a_cancelled_run_does_not_start_over(driver: Driver) -> None:
     assert (driver.finish(run_id), DONE, len(driver.waiting)) == ("cancelled", ["one"], 0)
 
 
-def test_an_undo_that_fails_needs_an_operator(driver: Driver) -> None:
+def test_an_undo_that_kills_its_workers_needs_an_operator(driver: Driver) -> None:
     run_id = driver.trigger(long)
     driver.drain()
-    TROUBLE["undo left"] = fails()
+    TROUBLE["undo left"] = dies(3)
     driver.cancel(run_id)
-    assert driver.finish(run_id) == "compensation_failed"
-    TROUBLE.clear()
+    for _ in range(3):
+        with pytest.raises(Killed):
+            driver.drain()
+        driver.lose(run_id, "left", "comp")
+    assert driver.status(run_id) == "compensation_failed"
     driver.act(run_id, "resume")
     assert (driver.finish(run_id), DONE[-2:]) == ("cancelled", ["undo left", "undo one"])
 
