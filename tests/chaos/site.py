@@ -52,7 +52,7 @@ START_S = 120.0
 WRITABLE_S = 3.0  # Nobody who is alive writes for so long.
 LAB_MACHINES = 8
 AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
-AUTHORED_PROCESSES = 4
+AUTHORED_HOSTS, AUTHORED_PROCESSES = ("code0", "code1"), 2
 LAB_PASSWORD = "windlass-lab"
 
 
@@ -139,7 +139,7 @@ class Site:
         until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
         until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
         pools = (self.settings.worker_processes, self.settings.bmc_processes, self.settings.kube_processes)
-        children = self._hosts * sum(pools) + AUTHORED_PROCESSES * self.setting.code
+        children = self._hosts * sum(pools) + len(AUTHORED_HOSTS) * AUTHORED_PROCESSES * self.setting.code
         until(lambda: len(self.processes("child")) >= children, START_S, "the pools are there")
 
     def close(self) -> None:
@@ -252,7 +252,8 @@ class Site:
                 "--processes",
                 str(AUTHORED_PROCESSES),
             )
-            argvs["host-code"] = [*windlass, "worker", *authored, "--name", "code", "--no-reconciler"]
+            for name in AUTHORED_HOSTS:
+                argvs[f"host-{name}"] = [*windlass, "worker", *authored, "--name", name, "--no-reconciler"]
         env = self._environment()
         children = [{"name": name, "argv": argv, "env": env} for name, argv in argvs.items()]
         plan = self.folder / "keeper.json"
@@ -314,7 +315,8 @@ ROLES: dict[str, Callable[[psutil.Process], bool]] = {
     "api": _leads("gunicorn"),  # gunicorn's arbiter.
     "api-worker": _follows("gunicorn"),  # What answers requests.
     "host": _leads("app.cli", "worker"),  # The parent of the workers of one host.
-    "code-host": _leads("app.cli", "worker", "flows"),  # The one of code workflows.
+    "code-host": _leads("app.cli", "worker", "flows"),  # Those of code workflows.
+    "code-child": lambda one: any(_follows("tasks", f"workflows.{name}@%h")(one) for name in AUTHORED_HOSTS),
     "worker": _leads("tasks", "worker"),  # A Celery main.
     "child": _follows("tasks", "worker"),  # A pool process: what runs steps.
     "reconciler": _leads("app.cli", "reconciler"),

@@ -6,7 +6,7 @@ import psutil
 
 from tests.chaos.demands.awkward import UNNUMBERED, Demand
 from tests.chaos.fault import Fault, Injection, Setting, register
-from tests.chaos.site import Site
+from tests.chaos.site import AUTHORED_HOSTS, AUTHORED_PROCESSES, Site
 from tests.chaos.workload.mix import Order
 
 AUTHORED = Setting(code=True)
@@ -59,15 +59,16 @@ class Races(Demand):
 
 @register
 class Deployed(Fault):
-    """The workers of code workflows are stopped in order and started again, as by a deployment."""
+    """The worker hosts of code workflows are stopped and started one by one, as by a rolling deployment."""
 
     name, rows, needs, beat = "code-deployed", ("RF22",), AUTHORED, "weather"
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """SIGTERM the worker host; the keeper starts the next one."""
+        """Ask for some runs and SIGTERM one of the worker hosts; the keeper starts the next one."""
         hosts = site.processes("code-host")
-        if not hosts:
-            return None
+        if not hosts or len(site.processes("code-child")) < len(AUTHORED_HOSTS) * AUTHORED_PROCESSES:
+            return None  # One host after the other: the next is stopped when the last one serves again.
+        site.crowd.demand(Walks().orders(rng))
         try:
             hosts[0].terminate()
         except psutil.NoSuchProcess:
