@@ -56,10 +56,12 @@ def trouble(driver: Driver, kind: str, at: int) -> Iterator[None]:
 class Story:
     """One program on the engine, and what happens to it."""
 
-    def __init__(self, driver: Driver, program: Program, schedule: list[tuple[str, int]]) -> None:
+    def __init__(
+        self, driver: Driver, program: Program, schedule: list[tuple[str, int]], **options: Any
+    ) -> None:
         self.driver, self.schedule, self.deaths = driver, schedule, 0
         driver.waiting.clear()
-        self.run_id = driver.trigger(run, program)
+        self.run_id = driver.trigger(run, program, **options)
         for n in range(sum(operation == ["signal"] for operation in program)):
             driver.signal(self.run_id, "go", n + 1)
 
@@ -69,7 +71,7 @@ class Story:
             if not self._next() and not pass_time(self.driver, self.run_id) and not self.driver.find_lost():
                 break
         row = self.driver.run(self.run_id)
-        if row["status"] == "completed":
+        if row["status"] == "completed" and "value" in (row["output"] or {}):
             return "completed", self.driver.result(self.run_id)
         return row["status"], (row["error_message"] or "").rpartition("KeyError: ")[2]
 
