@@ -53,6 +53,8 @@ TYPES = {
     "operator.action": "An operator did something; who and why is in the event.",
 }
 
+QUIET = "sync."  # Runs of these types keep the record: they are listed and told of where asked for.
+
 # What webhooks may be told of (contract 1, A.10).
 TOLD = (
     "run.created",

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, insert, or_, select, update
 
-from app.domain.events import TOLD
+from app.domain.events import QUIET, TOLD
 from app.domain.ids import new_id
 from app.record.session import Tx
-from app.record.tables import delivery, delivery_attempt, subscription, webhook
+from app.record.tables import delivery, delivery_attempt, run, subscription, webhook
 
 Row = dict[str, Any]
 GRACE_MS = 1_000  # The message of a fresh delivery gets this long before it counts as lost.
@@ -110,6 +110,12 @@ def end_attempt(tx: Tx, delivery_id: str, attempt: int, facts: Mapping[str, Any]
     tx.execute(update(tried).where(*where).values(**facts))
 
 
+def _quiet(tx: Tx, run_id: str) -> ColumnElement[bool]:
+    """Whether a run only keeps the record: then nobody is told but who asked for this run."""
+    own = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
+    return exists().where(*own, run.c.type.startswith(QUIET, autoescape=True))
+
+
 def _subscribers(tx: Tx, run_id: str, events: set[str]) -> list[Row]:
     """Who is told of these events. An endpoint cannot be deleted while its deliveries are being written."""
     query = (
@@ -121,7 +127,7 @@ def _subscribers(tx: Tx, run_id: str, events: set[str]) -> list[Row]:
         .where(
             subscription.c.tenant_id == tx.tenant,
             subscription.c.event.in_(sorted(events)),
-            subscription.c.run_id.in_(("", run_id)),
+            or_(subscription.c.run_id == run_id, (subscription.c.run_id == "") & ~_quiet(tx, run_id)),
             webhook.c.active.is_(True),
         )
         .order_by(webhook.c.id)

@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.sql.schema import Table
 
 from app.domain.case import Case
-from app.domain.events import TOLD
+from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
 from app.record.session import Tx
 from app.record.tables import (
@@ -126,7 +126,8 @@ def _listeners(tx: Tx) -> list[Row]:
 def _heard(one: Row, run_row: Row) -> bool:
     """Whether an endpoint has listened to this run, unchanged, from the run's beginning on."""
     since = one["updated_at"] or one["created_at"] or 0
-    return one["run_id"] in ("", run_row["id"]) and since <= run_row["created_at"]
+    everybody = [] if run_row["type"].startswith(QUIET) else [""]
+    return one["run_id"] in (*everybody, run_row["id"]) and since <= run_row["created_at"]
 
 
 def _locks(tx: Tx) -> list[Finding]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from app.domain.events import QUIET
 from app.domain.states import API_STATUS, API_WORDS
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.session import Tx
@@ -95,7 +96,7 @@ def retries_of(tx: Tx, run_id: str) -> list[str]:
 def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[bool]]:
     """The conditions on what both a run and its tags say."""
     type_, created = table.c.type, table.c.created_at
-    where = [type_.not_like("sync.%") if filters.type is None else type_ == filters.type]
+    where = [~type_.startswith(QUIET, autoescape=True) if filters.type is None else type_ == filters.type]
     if filters.since is not None:
         later = run.c.started_at >= filters.since
         if table is not run:  # Looked for only when the first half does not hold.

@@ -40,6 +40,14 @@ def test_each_endpoint_has_one_delivery_for_each_event(office: Office, to: Box) 
     assert to.events == [*RUN, "run.completed"]
 
 
+def test_what_only_keeps_the_record_is_told_to_nobody_but_who_asked_for_it(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "*")
+    office.driver.start("sync.cluster-state", {"kind": "vm"}, resource_id="mgt_1")
+    assert office.told(made.id) == []
+    office.ran(callback_url=to.url)
+    assert "run.completed" in office.told(made.id)
+
+
 def test_a_step_that_is_tried_again_is_told_of(office: Office, to: Box) -> None:
     made = office.endpoint(to.url, "step.retrying", "run.completed")
     BEFORE["first"] = fails(1, StepError)
