@@ -17,6 +17,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -187,6 +188,24 @@ class Site:
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines[first:]]
 
+    def author(self, rewritten: Callable[[str], str] = lambda source: source) -> None:
+        """Write down the code workflows, as they are or rewritten, for hosts that start from now on."""
+        source = rewritten((AUTHORED / "flows.py").read_text())
+        folder = self.folder / AUTHORED.name
+        folder.mkdir(exist_ok=True)
+        (folder / "flows.new").write_text(f"{source}\n# {time.time_ns()}\n")  # Each is another source.
+        (folder / "flows.new").replace(folder / "flows.py")
+
+    def deploy(self, rewritten: Callable[[str], str] = lambda source: source) -> list[int]:
+        """Write the code workflows anew and kill their hosts, which start again; who was killed."""
+        self.author(rewritten)
+        hosts = self.processes("code-host")
+        killed = [one for host in hosts for one in (host, *host.children(recursive=True))]
+        for process in killed:
+            with suppress(psutil.Error):
+                process.kill()
+        return [process.pid for process in killed]
+
     def memory(self) -> dict[str, int]:
         """Resident bytes of the largest process of each role."""
         sizes: dict[str, int] = {}
@@ -244,14 +263,9 @@ class Site:
             **{f"reconciler-{n}": [*windlass, "reconciler"] for n in range(self._reconcilers)},
         }
         if self.setting.code:
-            authored = (
-                "--import",
-                "flows",
-                "--app-dir",
-                str(AUTHORED),
-                "--processes",
-                str(AUTHORED_PROCESSES),
-            )
+            self.author()
+            folder, processes = str(self.folder / AUTHORED.name), str(AUTHORED_PROCESSES)
+            authored = ("--import", "flows", "--app-dir", folder, "--processes", processes)
             for name in AUTHORED_HOSTS:
                 argvs[f"host-{name}"] = [*windlass, "worker", *authored, "--name", name, "--no-reconciler"]
         env = self._environment()

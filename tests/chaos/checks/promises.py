@@ -66,7 +66,7 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
         for one in evidence.events.get(row["id"], ()):
             if one["type"] == "run.needs_operator":
                 yield Finding(number="I6", run_id=row["id"], what="an undo was exhausted")
-            if one["type"] == "run.blocked" and not _may_be_blind(row, one):
+            if one["type"] == "run.blocked" and not (_may_be_blind(row, one) or _drifted(evidence, one)):
                 yield Finding(
                     number="operator", run_id=row["id"], step=one["step"], what=f"{row['type']} was blocked"
                 )
@@ -114,6 +114,13 @@ def _may_be_blind(row: Row, one: Row) -> bool:
     if row["type"] == "chaos.once":
         return unknown and bool(row["input"]["blind"])
     return unknown and (row["type"], one["step"]) == ("server.lifecycle", "hard-reset")
+
+
+def _drifted(evidence: Evidence, one: Row) -> bool:
+    """Whether code that drifts had been deployed by then."""
+    code = (one["payload"] or {}).get("error", {}).get("code")
+    drifts = (strike.at for strike in evidence.injections if strike.fault == "code-drifts")
+    return bool(code == "NONDETERMINISM" and min(drifts, default=one["at"] + 1) <= one["at"])
 
 
 def _order(row: Row) -> int:

@@ -1,12 +1,9 @@
-"""Demands of code workflows: every kind of wait, signals that race with time and with cancels, deploys."""
+"""Demands of code workflows: every kind of wait, signals that race with time and with cancels."""
 
 from random import Random
 
-import psutil
-
 from tests.chaos.demands.awkward import UNNUMBERED, Demand
-from tests.chaos.fault import Fault, Injection, Setting, register
-from tests.chaos.site import AUTHORED_HOSTS, AUTHORED_PROCESSES, Site
+from tests.chaos.fault import Setting, register
 from tests.chaos.workload.mix import Order
 
 AUTHORED = Setting(code=True)
@@ -55,22 +52,3 @@ class Races(Demand):
             )
             for number in range(4)
         ]
-
-
-@register
-class Deployed(Fault):
-    """The worker hosts of code workflows are stopped and started one by one, as by a rolling deployment."""
-
-    name, rows, needs, beat = "code-deployed", ("RF22",), AUTHORED, "weather"
-
-    def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Ask for some runs and SIGTERM one of the worker hosts; the keeper starts the next one."""
-        hosts = site.processes("code-host")
-        if not hosts or len(site.processes("code-child")) < len(AUTHORED_HOSTS) * AUTHORED_PROCESSES:
-            return None  # One host after the other: the next is stopped when the last one serves again.
-        site.crowd.demand(Walks().orders(rng))
-        try:
-            hosts[0].terminate()
-        except psutil.NoSuchProcess:
-            return None
-        return self.injection(f"stopped the host of code workflows, {hosts[0].pid}", [hosts[0].pid])
