@@ -9,10 +9,12 @@ from app.domain.errors import InvalidStateTransition, NotFound
 from app.domain.states import TERMINAL, Run
 from app.engine import operate
 from app.engine.code import emit as emitting
-from app.engine.code import hooks, signals
+from app.engine.code import hooks, limits, signals
 from app.engine.code import start as starting
+from app.engine.code.emit import CircuitOpen
 from app.engine.code.start import CodeOrder
 from app.engine.journal import Journal, journal
+from app.engine.operate import PAUSABLE
 from app.record import runs
 from app.record.session import Tx
 from app.services.codeinput import sealed
@@ -128,6 +130,17 @@ def _under_lock(world: World, run_id: str, do: Callable[[Journal], T]) -> T:
             done = do(j)
         return done, j
 
-    done, j = world.db.write(work)
+    try:
+        done, j = world.db.write(work)
+    except CircuitOpen:  # Whoever fills the log of a run ends it (contract 2, B.4).
+        world.ring(world.db.write(lambda tx: _end_full(tx, run_id)).hints)
+        raise
     world.ring(j.hints)
     return done
+
+
+def _end_full(tx: Tx, run_id: str) -> Journal:
+    with journal(tx, run_id) as j:
+        if j.status in PAUSABLE | {Run.PAUSED}:
+            limits.full(j)
+    return j

@@ -187,12 +187,15 @@ def test_a_users_event_shows_its_own_type_and_payload(client: FlaskClient) -> No
     assert [event["eventType"] for event in shown] == ["workflow_created", "step-started"]
 
 
-def test_a_run_has_no_more_events_than_it_may(client: FlaskClient) -> None:
+def test_the_event_that_would_be_one_too_many_is_refused_and_ends_the_run(client: FlaskClient) -> None:
     run_id = trigger(client, maxEvents=2)["runId"]
     told = {"runId": run_id, "eventType": "a"}
     assert client.post(EVENTS, json=told).status_code == 201
     assert refusal(client.post(EVENTS, json=told)) == (409, "CIRCUIT_OPEN")
-    assert len(client.get(f"{RUNS}/{run_id}/events").get_json()) == 2
+    ended = client.get(f"{RUNS}/{run_id}").get_json()
+    assert (ended["status"], ended["error"]["code"]) == ("failed", "MAX_EVENTS_EXCEEDED")
+    types = [event["eventType"] for event in client.get(f"{RUNS}/{run_id}/events").get_json()]
+    assert types[:2] == ["workflow_created", "a"] and types.count("a") == 1
 
 
 def test_events_can_be_asked_for_from_a_number_on(client: FlaskClient) -> None:
