@@ -1,0 +1,1 @@
+"""The whole service, started as a user starts it."""

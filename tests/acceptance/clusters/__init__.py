@@ -1,0 +1,1 @@
+"""Clusters, virtual machines and synchronisation on one service for the whole folder."""

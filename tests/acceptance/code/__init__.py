@@ -1,0 +1,1 @@
+"""Workflows as code on one service for the whole folder."""

@@ -1,0 +1,1 @@
+"""Faults, on one service for the whole folder."""

@@ -1,0 +1,1 @@
+"""The server types on one service for the whole folder."""
