@@ -7,6 +7,7 @@ its raw call gives us its connections, TLS and serialisation, and leaves the ans
 import json
 import os
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ Object = dict[str, Any]
 CONNECT_S, READ_S = 3.0, 10.0
 PAGE = 500  # Objects of one page of a list.
 CHUNK = 65_536  # Bytes of a stream that are taken at a time.
+_LOADING = threading.Lock()
 APPLY = "application/apply-patch+yaml"  # JSON is YAML.
 
 
@@ -148,22 +150,32 @@ class Kube:
         self._api.close()
 
 
+def _official() -> tuple[Any, Any]:
+    """The official client's ``ApiClient`` and ``Configuration``.
+
+    It loads its own parts on first use, in which two threads at once fail for good: they take turns.
+    """
+    with _LOADING:
+        try:
+            official: Any = import_module("kubernetes.client")
+        except ImportError:
+            raise Permanent("the Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
+        return official.ApiClient, official.Configuration
+
+
 def _client(access: Mapping[str, Any]) -> Any:
     """The official client without its own retries, proxies and temporary files.
 
     It is loaded here, on first use: it is large, and an extra that many installations do without.
     """
-    try:
-        official: Any = import_module("kubernetes.client")
-    except ImportError:
-        raise Permanent("the Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
-    configuration = official.Configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
+    new_client, new_configuration = _official()
+    configuration = new_configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
     configuration.proxy = None
     configuration.retries = False
     configuration.verify_ssl = not access.get("insecure")
     if access.get("serverName"):
         configuration.tls_server_name = str(access["serverName"])
-    api = official.ApiClient(configuration)
+    api = new_client(configuration)
     if access.get("certificate"):
         api.rest_client.pool_manager.connection_pool_kw["ssl_context"] = _context(access)
     if access.get("token"):
