@@ -96,7 +96,7 @@ class Machine:
         return self._on_before if self.ailment.bites("stale_power") else self._on
 
     def ask(self, command: str, origin: Origin) -> Outcome:
-        """Take a power command, one of `COMMANDS`; it takes effect after the power delay."""
+        """Take a power command, one of `COMMANDS`; it takes effect after the power delay, if there is one."""
         if self.ailment.bites("refuse"):
             return Outcome.REFUSED
         if command in _NEED_POWER and not self._on:
@@ -154,6 +154,9 @@ class Machine:
                 self.installed = None if line.value is None else str(line.value)
 
     def _schedule(self, step: str, how: str, origin: Origin) -> None:
+        if not self.power_delay and not self._pending:  # It has happened before it is answered.
+            self._apply(step, how, origin)
+            return
         loop = asyncio.get_running_loop()
         self._busy_until = max(loop.time(), self._busy_until) + self.power_delay
         self._pending += 1
