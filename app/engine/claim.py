@@ -75,12 +75,16 @@ def claim(
     return _looking(claimed, None, queue if waiting.anything(db, queue) else None)
 
 
-def claim_seen(db: Database, seen: Seen, holder: Holder, left_s: float) -> Claim | None:
-    """Claim the next step of a run that waits, if it fits into the time left and nobody else was quicker."""
-    phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
-    line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
-    step = next((row for row in line if row["status"] not in STEP_DONE), None)
-    if step is None or step["kind"] in FAN_OUT or limit_ms(step, line) > left_s * 1000:
+def next_limit_ms(seen: Seen) -> int:
+    """How long the segment that comes next in a run may take; 0 when none does."""
+    _phase, line, step = _next(seen)
+    return 0 if step is None else limit_ms(step, line)
+
+
+def claim_seen(db: Database, seen: Seen, holder: Holder) -> Claim | None:
+    """Claim the next step of a run that waits, unless somebody else was quicker."""
+    phase, _line, step = _next(seen)
+    if step is None:
         return None
     key, gen = step["key"], seen.run["dispatch_gen"]
     if draft.is_plain(seen):
@@ -92,15 +96,12 @@ def claim_seen(db: Database, seen: Seen, holder: Holder, left_s: float) -> Claim
     return claimed if isinstance(claimed, Claim) else None
 
 
-def claim_member(
-    db: Database, member: tuple[str, str, str, int], holder: Holder, left_s: float
-) -> Claim | None:
-    """Claim a member of a fan-out that waits, if it fits into the time left and nobody else was quicker."""
-    run_id, phase, key, gen = member
-    if left_s < 0:
-        return None
-    claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
-    return claimed if isinstance(claimed, Claim) else None
+def _next(seen: Seen) -> tuple[str, list[Row], Row | None]:
+    """The phase that a run is in, its line, and the step that comes next, unless that is a fan-out."""
+    phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
+    line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
+    step = next((row for row in line if row["status"] not in STEP_DONE), None)
+    return phase, line, None if step is None or step["kind"] in FAN_OUT else step
 
 
 def limit_ms(step: Row, line: Sequence[Row]) -> int:

@@ -14,11 +14,13 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from app.domain.states import Run
 from app.engine.journal import FAN_OUT, Journal, Row
-from app.record import transition
+from app.record import member, transition
+from app.record.member import Change, Counted, MemberTransition
 from app.record.session import Database, Tx
 from app.record.transition import Ending, Seen, Transition
 
 T = TypeVar("T")
+D = TypeVar("D", bound="Draft")
 
 
 class Unforeseen(Exception):
@@ -40,7 +42,7 @@ class Draft(Journal):
         self.run = dict(seen.run)
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
         self.hints = []
-        self._seen = seen.run
+        self.before = seen
         self._steps = [dict(row) for row in seen.steps]
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._new: list[Row] = []
@@ -105,15 +107,20 @@ class Draft(Journal):
         if self._untold is not None:
             self._tell_status()
 
-    def transition(self) -> Transition | None:
-        """What there is to write, if anything."""
-        self.flush()
-        if not self._changes:
-            return None
+    @property
+    def changes_anything(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._changes)
+
+    def write(self, db: Database, patience_s: float) -> int | None:
+        """Write it down; returns the database's clock, or None when the run is no longer what was seen."""
+        return transition.write(db, self._transition(), patience_s=patience_s)
+
+    def _transition(self) -> Transition:
         return Transition(
             run_id=self.id,
-            version=self._seen["event_seq"],
-            gen=self._seen["dispatch_gen"],
+            version=self.before.run["event_seq"],
+            gen=self.before.run["dispatch_gen"],
             run=self._changes,
             steps=[(phase, key, changes) for (phase, key), changes in self._changed.items()],
             new=self._new,
@@ -124,6 +131,57 @@ class Draft(Journal):
     def after(self, now: int) -> Seen:
         """What is true once the draft is written."""
         return Seen(run=self.run, steps=self._steps, now=now)
+
+
+class Glimpse(Draft):
+    """The draft of a member of a fan-out: it knows its own branch, and its fan-out as it once was."""
+
+    @property
+    def read(self) -> list[Row]:
+        """The steps that were read."""
+        return self._steps
+
+    def steps(self) -> NoReturn:
+        """Most of them were not read."""
+        raise Unforeseen
+
+    def one(self, phase: str, key: str) -> Row:
+        """One step of the branch, or the fan-out."""
+        found = super().one(phase, key)
+        if found is None:
+            raise Unforeseen
+        return found
+
+    def line(self, phase: str, branch: str = "") -> list[Row]:
+        """The steps of the branch, in order; the main line may have moved on."""
+        if not branch:
+            raise Unforeseen
+        return super().line(phase, branch)
+
+    def write(self, db: Database, patience_s: float) -> int | None:
+        """Write it down; returns the database's clock, or None when the member is no longer what was seen."""
+        return member.write(db, self._member_transition(), patience_s=patience_s)
+
+    def _member_transition(self) -> MemberTransition:
+        if set(self._changes) != {"event_seq"} or self._new:
+            raise Unforeseen
+        known = {(row["phase"], row["key"]): row for row in self.before.steps}
+        steps, counted = [], None
+        for place, changes in self._changed.items():
+            if known[place]["branch"]:
+                steps.append(Change(step=known[place], changes=changes))
+            else:
+                counted = _counted(known[place], changes)
+        before = int(self.before.run["event_seq"])
+        events = [{**row, "seq": row["seq"] - before} for row in self._events]
+        return MemberTransition(run_id=self.id, steps=steps, counted=counted, events=events)
+
+
+def _counted(group: Row, changes: Mapping[str, Any]) -> Counted:
+    if (group["given"] or {}).get("need") is not None or not set(changes) <= set(member.COUNTERS):
+        raise Unforeseen  # Whether enough have succeeded is known under the lock alone.
+    more = {name: changes.get(name, group[name]) - group[name] for name in member.COUNTERS}
+    return Counted(key=group["key"], ordinal=group["ordinal"], **more)
 
 
 def is_plain(seen: Seen) -> bool:
@@ -139,13 +197,23 @@ def decide(
     db: Database, seen: Seen, rules: Callable[[Draft], T], *, patience_s: float = 5.0
 ) -> Decided[T] | None:
     """Let the rules write a draft, and write it down; None when that has to be done under the lock."""
-    draft = Draft(seen)
+    return _decided(db, Draft(seen), rules, patience_s)
+
+
+def decide_member(
+    db: Database, seen: Seen, rules: Callable[[Glimpse], T], *, patience_s: float = 5.0
+) -> Decided[T] | None:
+    """The same for a member of a fan-out, whatever the others do meanwhile."""
+    return _decided(db, Glimpse(seen), rules, patience_s)
+
+
+def _decided(db: Database, draft: D, rules: Callable[[D], T], patience_s: float) -> Decided[T] | None:
     try:
         result = rules(draft)
-        wanted = draft.transition()
+        draft.flush()
+        if not draft.changes_anything:
+            return Decided(result, draft.before)
+        now = draft.write(db, patience_s)
     except Unforeseen:
         return None
-    if wanted is None:
-        return Decided(result, seen)
-    now = transition.write(db, wanted, patience_s=patience_s)
     return None if now is None else Decided(result, draft.after(now))

@@ -1,6 +1,6 @@
 """Fan-out and fan-in, counted in SQL: members start, each end is counted once, the join closes once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.domain.errors import PlanError
@@ -22,9 +22,23 @@ def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
     j.move(group, Step.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
     j.event("step.started", group, members=len(branches))
     if branches:
-        start_branches(j, group)
+        _start_all(j, group, branches.values())
     else:
         close_fan_out(j, group)
+
+
+def _start_all(j: Journal, group: Row, branches: Iterable[Sequence[Row]]) -> None:
+    """Ring for the branches of a fan-out that opens, up to its limit: one write, however many they are."""
+    if j.status not in FORWARD:
+        return
+    left = ([row for row in rows if row["status"] not in STEP_DONE] for rows in branches)
+    idle = [
+        rows
+        for rows in left
+        if rows and rows[0]["status"] == Step.PENDING and rows[0]["expect_since"] is None
+    ]
+    limit = (group["given"] or {}).get("limit")
+    j.ring_members(idle if limit is None else idle[:limit])
 
 
 def start_branches(j: Journal, group: Row) -> None:
@@ -54,7 +68,7 @@ def count_branch(j: Journal, step: Row, *, failed: bool) -> tuple[Row, str | Non
 
 def group_of(j: Journal, step: Row) -> Row | None:
     """The fan-out that a step is a member of."""
-    return runs.one_step(j.tx, j.id, "forward", step["branch"].rsplit("/", 1)[0])
+    return j.one("forward", step["branch"].rsplit("/", 1)[0])
 
 
 def _verdict(group: Row) -> str | None:

@@ -169,6 +169,16 @@ class Journal:
         else:
             gen = self.run["dispatch_gen"] + 1
             self.set(dispatch_gen=gen, expect_since=self.now, expect_queue=step["queue"])
+        self._bell(step, line, gen)
+
+    def ring_members(self, branches: Sequence[Sequence[Row]]) -> None:
+        """Expect a message for the first of the steps of each branch, as `ring` does, with a single write."""
+        for line in branches:
+            line[0].update(gen=line[0]["gen"] + 1, expect_since=self.now)
+            self._bell(line[0], line, line[0]["gen"])
+        runs.expect_members(self.tx, self.id, [line[0]["key"] for line in branches], self.now)
+
+    def _bell(self, step: Row, line: Sequence[Row], gen: int) -> None:
         carried = tuple(segments(planned(row) for row in carried_steps(step, line)))
         self.hints.append(
             Bell(run_id=self.id, type=self.run["type"], phase=step["phase"], gen=gen, segments=carried)

@@ -60,6 +60,7 @@ class Settled:
 
     status: str  # completed, failed, retry_wait, waiting, fenced.
     next: Claim | None = None
+    beside: Claim | None = None  # The claim on another member of the same fan-out.
     chained: bool = False  # The chain's next link will find something to do.
     hints: tuple[Hint, ...] = ()
 
@@ -75,8 +76,9 @@ def settle(
 ) -> Settled:
     """Record how a step ended and what follows from it: from what is seen, or else under the run's lock."""
     if claim.seen is not None and isinstance(outcome, Done):
-        decided = draft.decide(
-            db, claim.seen, lambda j: _decide(j, claim, outcome, logs, chained), patience_s=patience_s
+        alone = draft.decide_member if claim.step["branch"] else draft.decide
+        decided = alone(
+            db, claim.seen, lambda j: decide_settled(j, claim, outcome, logs, chained), patience_s=patience_s
         )
         if decided is not None:
             after = decided.result
@@ -94,12 +96,13 @@ def locked_settle(
     run = runs.lock_run(tx, claim.run["id"])
     if run is None:
         raise NotFound(f"there is no run {claim.run['id']}")
-    return _decide(Journal(tx, run), claim, outcome, logs, chained)
+    return decide_settled(Journal(tx, run), claim, outcome, logs, chained)
 
 
-def _decide(
+def decide_settled(
     j: Journal, claim: Claim, outcome: Outcome, logs: Sequence[dict[str, Any]], chained: bool
 ) -> Settled:
+    """What becomes of a claim with this outcome."""
     phase, key, ahead = claim.step["phase"], claim.step["key"], _in_segment(claim)
     found = j.some(phase, key, ahead)
     step = found.get(key)

@@ -44,6 +44,7 @@ _LINE = _STEPS.where(
     step.c.phase == bindparam("phase"), step.c.branch.in_(bindparam("branches", expanding=True))
 )
 _SOME = _STEPS.where(step.c.phase == bindparam("phase"), step.c.key.in_(bindparam("keys", expanding=True)))
+MOST_KEYS = 1_000  # Named in one statement.
 _own = step.alias("own")
 _own_branch = (
     select(_own.c.branch)
@@ -207,6 +208,14 @@ def some_steps(tx: Tx, run_id: str, phase: str, *keys: str | None) -> dict[str, 
 def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: Mapping[str, Any]) -> None:
     """Change a step of a locked run."""
     tx.execute(update(step).where(*_STEP_KEY), {**_key(tx, run_id, phase, key), **changes})
+
+
+def expect_members(tx: Tx, run_id: str, keys: Sequence[str], now: int) -> None:
+    """A message is expected for each of these steps of branches, under its next generation."""
+    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+    changed = update(step).values(gen=step.c.gen + 1, expect_since=now)
+    for first in range(0, len(keys), MOST_KEYS):
+        tx.execute(changed.where(*where, step.c.key.in_(keys[first : first + MOST_KEYS])))
 
 
 def renew_lease(tx: Tx, run_id: str, phase: str, key: str, *, fence: int, lease_ms: int) -> bool:

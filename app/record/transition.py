@@ -161,13 +161,13 @@ def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
 def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> list[str]:
     """The writes of a transition, the guarded one first; ``source`` makes the others depend on it."""
     parts = [
-        f"UPDATE run SET {_sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
+        f"UPDATE run SET {sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
         f" AND event_seq = {given()} AND dispatch_gen = {given()}"
         f" AND NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
     ]
     from_ = f" FROM {source}" if source else ""
     parts += [
-        f"UPDATE step SET {_sets(columns, given)}{from_}"
+        f"UPDATE step SET {sets(columns, given)}{from_}"
         f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
         for columns in shape.steps
     ]
@@ -271,7 +271,8 @@ def placeholders(sqlite: bool) -> Callable[[], str]:
     return (lambda: "?") if sqlite else numbered()
 
 
-def _sets(columns: Sequence[str], given: Callable[[], str]) -> str:
+def sets(columns: Sequence[str], given: Callable[[], str]) -> str:
+    """The columns that are set, each to a value that is given."""
     return ", ".join(f"{name} = {given()}" for name in columns)
 
 

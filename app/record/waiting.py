@@ -3,6 +3,7 @@
 The messages themselves are hints: a worker that has one asks here what else there is to do.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -29,13 +30,12 @@ def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
 def reserve(db: Database, queue: str, most: int) -> list[Seen]:
     """Take the runs that wait longest for a worker of this queue out of the others' sight for a second.
 
-    They come with the steps of their main lines, which show whether there is a fan-out.
+    They come as they were, with the steps of their main lines, which show whether there is a fan-out.
     They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
     """
 
     def look(cursor: Any) -> list[Seen]:
-        cursor.execute(_reserve(db.sqlite), (db.tenant, queue, most))
-        found = cursor.fetchall()
+        found = hidden(cursor, db.sqlite, _reserve, (db.tenant, queue, most))
         if not found:
             return []
         cursor.execute(_steps(db.sqlite, len(found)), (db.tenant, *(one[_ID] for one in found)))
@@ -56,31 +56,59 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
     return db.once(look)
 
 
-def ready_members(db: Database, queue: str, limit: int) -> list[tuple[str, str, str, int]]:
-    """Members of fan-outs that wait longest for a worker of this queue: run, phase, key, generation."""
+def give_back(db: Database, seen: Seen) -> None:
+    """Put a run that was reserved back to where it stood, so that its wait is as long as it is."""
+    since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
+    values = (since, db.tenant, seen.run["id"], gen, since)
+    db.once(lambda cursor: cursor.execute(_give_back(db.sqlite), values))
 
-    def look(cursor: Any) -> list[tuple[str, str, str, int]]:
-        cursor.execute(_members(db.sqlite), (db.tenant, queue, limit))
-        return [tuple(one) for one in cursor.fetchall()]
 
-    return db.once(look)
+def hidden(
+    cursor: Any, sqlite: bool, statements: Callable[[bool], tuple[str, ...]], values: tuple[Any, ...]
+) -> list[Any]:
+    """What a reservation found, as it was before: one statement, or on SQLite two in a transaction."""
+    if not sqlite:
+        cursor.execute(statements(sqlite)[0], values)
+        return list(cursor.fetchall())
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        found = list(cursor.execute(statements(sqlite)[0], values).fetchall())
+        if found:
+            cursor.execute(statements(sqlite)[1], values)
+    finally:
+        cursor.execute("COMMIT")
+    return found
 
 
 _ID = [column.name for column in run.columns].index("id")
 
 
 @cache
-def _reserve(sqlite: bool) -> str:
+def _reserve(sqlite: bool) -> tuple[str, ...]:
     given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
     watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
     chosen = (
-        f"SELECT tenant_id, id FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
+        f" FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
         f" AND expect_since <= {now} ORDER BY expect_since LIMIT {given()}"
     )
-    skip = "" if sqlite else " FOR NO KEY UPDATE SKIP LOCKED"
+    later = f"UPDATE run SET expect_since = {now} + {RESERVED_MS}"
+    if sqlite:
+        looked = f"SELECT {RUN_COLUMNS}, {now}, {watched}{chosen}"
+        return looked, f"{later} WHERE (tenant_id, id) IN (SELECT tenant_id, id{chosen})"
+    before = RUN_COLUMNS.replace("run.expect_since", "chosen.since")
+    locked = f"SELECT tenant_id, id, expect_since AS since{chosen} FOR NO KEY UPDATE SKIP LOCKED"
     return (
-        f"UPDATE run SET expect_since = {now} + {RESERVED_MS} WHERE (tenant_id, id) IN ({chosen}{skip})"
-        f" RETURNING {RUN_COLUMNS}, {now}, {watched}"
+        f"{later} FROM ({locked}) AS chosen WHERE run.tenant_id = chosen.tenant_id AND run.id = chosen.id"
+        f" RETURNING {before}, {now}, {watched}",
+    )
+
+
+@cache
+def _give_back(sqlite: bool) -> str:
+    given = placeholders(sqlite)
+    return (
+        f"UPDATE run SET expect_since = {given()} WHERE tenant_id = {given()} AND id = {given()}"
+        f" AND dispatch_gen = {given()} AND expect_since > {given()}"
     )
 
 
@@ -91,16 +119,6 @@ def _steps(sqlite: bool, runs: int) -> str:
         f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()}"
         f" AND run_id IN ({', '.join(given() for _ in range(runs))}) AND branch = ''"
         " ORDER BY run_id, phase DESC, ordinal"
-    )
-
-
-@cache
-def _members(sqlite: bool) -> str:
-    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
-    return (
-        "SELECT run_id, phase, key, gen FROM step"
-        f" WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {now}"
-        f" ORDER BY expect_since LIMIT {given()}"
     )
 
 

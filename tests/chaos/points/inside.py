@@ -28,6 +28,7 @@ from tests.chaos.points.acts import passed
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "app.engine.claim": {"claim": "claim"},
     "app.engine.settle": {"settle": "settle"},
+    "app.engine.member": {"claim_member": "claim", "settle_and_claim": "settle"},
     "app.engine.accept": {"accept": "accept", "at_once": "accept"},
     "app.engine.retry": {"retry": "retry"},
     "app.engine.operate": {"cancel": "cancel", "act": "act"},

@@ -61,8 +61,17 @@ def test_an_undo_is_found(driver: Driver) -> None:
 
 def test_what_does_not_fit_into_the_time_left_is_left(driver: Driver) -> None:
     run_id = driver.start("probe.short")
+    before = driver.run(run_id)
     assert others(driver, limit_s=1.0) == 0
-    assert driver.status(run_id) == "queued"
+    assert driver.run(run_id) == before
+
+
+def test_what_is_left_does_not_hide_what_fits(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [driver.start("probe.short") for _ in range(3)]
+    run_id = driver.start("probe.short")
+    monkeypatch.setattr(link, "next_limit_ms", lambda seen: 10**9 if seen.run["id"] in left else 1)
+    assert others(driver) == 1
+    assert driver.status(run_id) == "completed"
 
 
 def test_a_paused_run_and_one_in_line_for_a_lock_are_not_found(driver: Driver) -> None:

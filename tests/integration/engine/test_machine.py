@@ -22,8 +22,10 @@ from app.domain.states import NEEDS_OPERATOR, TERMINAL
 from app.engine import wake
 from app.engine.claim import Claim, Dropped, Holder, Passed, claim
 from app.engine.journal import Bell
+from app.engine.link import go_on
+from app.engine.member import Wanted, claim_member, settle_and_claim
 from app.engine.settle import Done, Parked, settle
-from app.record import doctor, timers
+from app.record import doctor, member, timers
 from app.record.session import Database
 from tasks.step import Again, Happened, NothingHappened
 from tests import probes
@@ -109,6 +111,42 @@ class Engine(RuleBasedStateMachine):
             self.alive(self.run_link)
             most -= 1
 
+    @rule(queue=st.sampled_from(["default", "default", "bmc"]), troubles=TROUBLES)
+    def look(self, queue: str, troubles: list[tuple[str, str]]) -> None:
+        """A worker runs whatever waits in its queue, and things go wrong."""
+        self.plan(troubles)
+        self.robbed.append(False)
+        self.alive(lambda: go_on(self.driver.runner, queue, task_id="look", limit_s=3600))
+        self.robbed.pop()
+
+    @rule()
+    def freeze_member(self) -> None:
+        """A worker finds a member of a fan-out, claims it, and stands still."""
+        for wanted in self.wanted():
+            claimed = claim_member(self.db, wanted)
+            if claimed is None:
+                member.give_back(self.db, wanted.member)
+            else:
+                self.frozen.append(claimed)
+
+    @precondition(lambda self: self.frozen)
+    @rule(place=st.integers(0, 5))
+    def wake_and_go_on(self, place: int) -> None:
+        """A frozen worker settles its member together with the claim on another one."""
+        for wanted in self.wanted():
+            held = self.frozen.pop(place % len(self.frozen))
+            mine = self.holds(held)
+            settled = settle_and_claim(self.db, held, Done(dict(GIVEN)), wanted, logs=(), patience_s=5.0)
+            assert mine or settled is None, "a result was taken that came too late"
+            if settled is None:
+                self.frozen.append(held)
+                member.give_back(self.db, wanted.member)
+                continue
+            self.driver.ring(settled.hints)
+            self.frozen.extend(one for one in (settled.next, settled.beside) if one is not None)
+            if settled.beside is None:
+                member.give_back(self.db, wanted.member)
+
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5))
     def freeze(self, place: int) -> None:
@@ -124,8 +162,7 @@ class Engine(RuleBasedStateMachine):
     def wake(self, place: int) -> None:
         """A frozen worker goes on as if nothing had been."""
         held = self.frozen.pop(place % len(self.frozen))
-        row = self.driver.step(held.run["id"], held.step["key"], held.step["phase"])
-        mine = (row["fence"], row["holder"]) == (held.fence, held.holder.nonce)
+        mine = self.holds(held)
         outcome = Parked({"job": 1}) if held.step["kind"] == "operation" else Done(dict(GIVEN))
         settled = settle(self.db, held, outcome)
         assert mine or settled.status == "fenced", "a result was taken that came too late"
@@ -256,6 +293,20 @@ class Engine(RuleBasedStateMachine):
         assert current == bell.gen or ended.word.startswith("dropped"), "an older generation was followed"
         assert not robbed or ended.word == "fenced", "a result was taken that came too late"
 
+    def wanted(self) -> list[Wanted]:
+        """The member that waits longest for a worker, if any."""
+        found = member.reserve(self.db, "default", 1)
+        return [Wanted(one, self.holder()) for one in found]
+
+    def holder(self) -> Holder:
+        """Somebody who will stand still."""
+        return Holder(nonce=f"machine:1/{next(self.names)}", task_id="frozen", lease_ms=10_000)
+
+    def holds(self, held: Claim) -> bool:
+        """Whether a step still belongs to who claimed it."""
+        row = self.driver.step(held.run["id"], held.step["key"], held.step["phase"])
+        return bool((row["fence"], row["holder"]) == (held.fence, held.holder.nonce))
+
     def generation(self, bell: Bell, place: int) -> int:
         """The generation that messages for this step have by now."""
         step = self.driver.step(bell.run_id, bell.segments[place].first, bell.phase)
@@ -263,8 +314,7 @@ class Engine(RuleBasedStateMachine):
 
     def claim(self, run_id: str, phase: str, key: str, gen: int) -> Claim | Passed | Dropped:
         """Somebody claims a step and then stands still."""
-        holder = Holder(nonce=f"machine:1/{next(self.names)}", task_id="frozen", lease_ms=10_000)
-        got = claim(self.db, run_id, phase, key, gen, holder)
+        got = claim(self.db, run_id, phase, key, gen, self.holder())
         if isinstance(got, Claim):
             self.driver.ring(got.hints)
             self.frozen.append(got)

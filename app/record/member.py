@@ -1,0 +1,299 @@
+"""A member of a fan-out: reserved for a worker, and its transitions written whatever the others do meanwhile.
+
+The members of a fan-out change one run, so a write on the condition that nothing else has happened would be
+refused most of the time. What a member's transition says of the run is relative: so many events more, so
+many members fewer to wait for. Its conditions are the member's own status, fence and generation, that the
+run goes on, and that the fan-out still waits for others; the member that ends it is settled under the lock.
+
+On PostgreSQL it is a single statement that takes the run's row first, as everybody does. Whatever waits there
+finds the newest versions of the rows that it changes; what no longer matches makes the whole statement fail.
+A step is named by its key and by its place: whichever index PostgreSQL takes then leads to one row at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from psycopg.errors import DivisionByZero
+
+from app.record.session import NOW, Database
+from app.record.tables import event, run, step, subscription
+from app.record.transition import (
+    EVENT,
+    Row,
+    Seen,
+    bound,
+    numbered,
+    placeholders,
+    row_of,
+    sets,
+    told_rows,
+)
+from app.record.waiting import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden
+
+COUNTERS = ("pending", "succeeded", "failures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What becomes of one step, and what it was when that was decided."""
+
+    step: Row
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """By how much the counters of a fan-out change."""
+
+    key: str
+    ordinal: int
+    pending: int
+    succeeded: int
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberTransition:
+    """What is to be written; the events are numbered from 1."""
+
+    run_id: str
+    steps: Sequence[Change]
+    counted: Counted | None
+    events: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """A member that waits, with its run, the main line and the branches of all that were reserved with it."""
+
+    key: str
+    branch: str
+    since: int  # Since when it waits.
+    seen: Seen
+
+    @property
+    def step(self) -> Row:
+        """The member as it was when it was reserved."""
+        return next(row for row in self.seen.steps if row["key"] == self.key)
+
+
+def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
+    """Take the members that wait longest for a worker of this queue out of the others' sight for a second.
+
+    They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
+    """
+
+    def look(cursor: Any) -> list[Reserved]:
+        found = sorted(hidden(cursor, db.sqlite, _reserve, (db.tenant, queue, most)))
+        ids = sorted({run_id for run_id, *_ in found})
+        if not ids:
+            return []
+        cursor.execute(_runs(db.sqlite, len(ids)), (db.tenant, *ids))
+        runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.sqlite)}
+        branches = sorted({branch for _, _, _, branch, _ in found})
+        cursor.execute(_steps(db.sqlite, len(ids), len(branches)), (db.tenant, *ids, *branches))
+        rows = [row_of(step, values, db.sqlite) for values in cursor.fetchall()]
+        seen = {run_id: _seen(runs[run_id], rows) for run_id in ids}
+        return [Reserved(key, branch, since, seen[run_id]) for run_id, _, key, branch, since in found]
+
+    return db.once(look)
+
+
+def give_back(db: Database, reserved: Reserved) -> None:
+    """Put a member that was reserved back to where it stood, so that its wait is as long as it is."""
+    row, since = reserved.step, reserved.since
+    place = (db.tenant, row["run_id"], row["phase"], row["key"], row["ordinal"], row["gen"])
+    db.once(lambda cursor: cursor.execute(_give_back(db.sqlite), (since, *place, since)))
+
+
+def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
+    """Write a transition; returns the database's clock, or None when something is no longer what was seen."""
+    shape = _Shape(
+        steps=tuple(tuple(one.changes) for one in wanted.steps),
+        counts=wanted.counted is not None,
+        events=len(wanted.events),
+    )
+    if db.sqlite:
+        return db.once(lambda cursor: _one_by_one(cursor, db.tenant, shape, wanted), patience_s=patience_s)
+    text = _statement(shape)
+    values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
+    values += _told_values(db.tenant, wanted, 0)
+
+    def at_once(cursor: Any) -> int | None:
+        try:
+            cursor.execute(text, values)
+        except DivisionByZero:
+            return None
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    return db.once(at_once, patience_s=patience_s)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    steps: tuple[tuple[str, ...], ...]
+    counts: bool
+    events: int
+
+
+def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
+    """The values of each part that must find its row, in the order of `_guarded`."""
+    parts: list[list[Any]] = [[len(wanted.events), tenant, wanted.run_id, tenant]]
+    for one in wanted.steps:
+        was = [one.step[name] for name in ("phase", "key", "ordinal", "status", "fence", "gen")]
+        parts.append([*bound(step, one.changes), tenant, wanted.run_id, *was])
+    if (counted := wanted.counted) is not None:
+        parts.append(
+            [
+                *(getattr(counted, name) for name in COUNTERS),
+                tenant,
+                wanted.run_id,
+                counted.key,
+                counted.ordinal,
+            ]
+        )
+    return parts
+
+
+def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[Any]:
+    """The values of the events, numbered after those before."""
+    rows = [{**one, "seq": before + one["seq"]} for one in wanted.events]
+    return [value for row in rows for value in (tenant, *bound(event, {name: row[name] for name in EVENT}))]
+
+
+def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
+    """The writes of which each must find its row, the run's first; ``source``: the others depend on it."""
+    parts = [
+        f"UPDATE run SET event_seq = event_seq + {given()}"
+        f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
+        f" AND NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
+    ]
+    parts += [
+        f"UPDATE step SET {sets(columns, given)}{source}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
+        f" AND ordinal = {given()} AND status = {given()} AND fence = {given()} AND gen = {given()}"
+        for columns in shape.steps
+    ]
+    if shape.counts:
+        added = ", ".join(f"{name} = step.{name} + {given()}" for name in COUNTERS)
+        parts.append(
+            f"UPDATE step SET {added}{source}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = 'forward' AND key = {given()}"
+            f" AND ordinal = {given()} AND status = 'waiting' AND pending > 1"
+        )
+    return parts
+
+
+@cache
+def _statement(shape: _Shape) -> str:
+    given = numbered()
+    moved, *others = _guarded(shape, given, " FROM moved")
+    bodies = [f"moved AS ({moved} RETURNING event_seq)"]
+    bodies += [f"part{number} AS ({body} RETURNING 1)" for number, body in enumerate(others)]
+    names = ("tenant_id", *EVENT)
+    told = told_rows(event, names, shape.events, given, cast=True)
+    number = names.index("seq") + 1
+    columns = (f"told.column{place}" for place in range(1, len(names) + 1))
+    chosen = ", ".join(
+        f"moved.event_seq - {shape.events} + {one}" if place == number else one
+        for place, one in enumerate(columns, 1)
+    )
+    bodies.append(f"log AS (INSERT INTO event ({', '.join(names)}) SELECT {chosen} FROM moved, {told})")
+    matched = " AND ".join(f"EXISTS (SELECT 1 FROM part{number})" for number in range(len(others)))
+    # What was written has to be taken back when a part found nothing: an error does that at once.
+    return (
+        f"WITH {', '.join(bodies)} SELECT {NOW['postgresql']} FROM moved"
+        f" WHERE 1 / CASE WHEN {matched} THEN 1 ELSE 0 END = 1"
+    )
+
+
+@cache
+def _statements(shape: _Shape) -> list[str]:
+    return _guarded(shape, lambda: "?", "")
+
+
+def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransition) -> int | None:
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        for text, values in zip(_statements(shape), _guarded_values(tenant, wanted), strict=True):
+            cursor.execute(text, values)
+            if cursor.rowcount == 0:
+                cursor.execute("ROLLBACK")
+                return None
+        place = (tenant, wanted.run_id)
+        cursor.execute(f"SELECT event_seq, {NOW['sqlite']} FROM run WHERE tenant_id = ? AND id = ?", place)
+        last, now = cursor.fetchone()
+        told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
+        text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
+        cursor.execute(text, _told_values(tenant, wanted, last - shape.events))
+        cursor.execute("COMMIT")
+    except BaseException:
+        if cursor.connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    return int(now)
+
+
+def _run_rows(cursor: Any, sqlite: bool) -> list[tuple[Row, int, bool]]:
+    return [(row_of(run, values, sqlite), now, bool(watched)) for *values, now, watched in cursor.fetchall()]
+
+
+def _seen(found: tuple[Row, int, bool], rows: Sequence[Row]) -> Seen:
+    row, now, watched = found
+    steps = [one for one in rows if one["run_id"] == row["id"]]
+    return Seen(run=row, steps=steps, now=now, watched=watched)
+
+
+@cache
+def _reserve(sqlite: bool) -> tuple[str, ...]:
+    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    chosen = (
+        f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {now}"
+        f" ORDER BY expect_since LIMIT {given()}"
+    )
+    later = f"UPDATE step SET expect_since = {now} + {RESERVED_MS}"
+    if sqlite:
+        looked = f"SELECT run_id, ordinal, key, branch, expect_since{chosen}"
+        same = "(tenant_id, run_id, phase, key)"
+        return looked, f"{later} WHERE {same} IN (SELECT {same[1:-1]}{chosen})"
+    place = ("tenant_id", "run_id", "phase", "key", "ordinal")
+    locked = f"SELECT {', '.join(place)}, expect_since AS since{chosen} FOR NO KEY UPDATE SKIP LOCKED"
+    same = " AND ".join(f"step.{name} = chosen.{name}" for name in place)
+    told = "step.run_id, step.ordinal, step.key, step.branch, chosen.since"
+    return (f"{later} FROM ({locked}) AS chosen WHERE {same} RETURNING {told}",)
+
+
+@cache
+def _give_back(sqlite: bool) -> str:
+    given = placeholders(sqlite)
+    return (
+        f"UPDATE step SET expect_since = {given()} WHERE tenant_id = {given()} AND run_id = {given()}"
+        f" AND phase = {given()} AND key = {given()} AND ordinal = {given()} AND gen = {given()}"
+        f" AND expect_since > {given()}"
+    )
+
+
+@cache
+def _runs(sqlite: bool, ids: int) -> str:
+    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
+    return (
+        f"SELECT {RUN_COLUMNS}, {now}, {watched} FROM run"
+        f" WHERE tenant_id = {given()} AND id IN ({_many(ids, given)})"
+    )
+
+
+@cache
+def _steps(sqlite: bool, ids: int, branches: int) -> str:
+    given = placeholders(sqlite)
+    return (
+        f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()} AND run_id IN ({_many(ids, given)})"
+        f" AND phase = 'forward' AND branch IN ('', {_many(branches, given)}) ORDER BY run_id, ordinal"
+    )
+
+
+def _many(number: int, given: Callable[[], str]) -> str:
+    return ", ".join(given() for _ in range(number))
