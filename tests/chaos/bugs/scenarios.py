@@ -88,16 +88,23 @@ def failing(stage: Stage) -> None:
 
 
 def dropped(stage: Stage) -> None:
-    """Messages that wait for busy workers are deleted from their queue."""
-    busy = 2 * stage.site.settings.worker_processes
-    for _ in range(busy + 4):
-        stage.start("fused", pace=600)
-    key = f"{stage.site.settings.redis_prefix}default"
-    gone = int(stage.site.redis.llen(key))
-    stage.site.redis.delete(key)
-    if not gone:
+    """All workers die, and the messages that wait for the next ones are deleted from their queue."""
+    queue, deleted = f"{stage.site.settings.redis_prefix}default", 0
+
+    def delete() -> bool:
+        nonlocal deleted
+        deleted += int(stage.site.redis.llen(queue))
+        stage.site.redis.delete(queue)
+        return False
+
+    for role in ("host", "worker", "child"):
+        stage.kill_all(role)
+    for _ in range(4):
+        stage.start("fused")
+    within(2, delete)
+    if not deleted:
         raise Missed("no message waited")
-    stage.hit(f"deleted {gone} messages", scope="broker")
+    stage.hit(f"deleted {deleted} messages", scope="broker")
     stage.ends(45)
 
 

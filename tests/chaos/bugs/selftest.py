@@ -49,11 +49,11 @@ class Verdict:
     @property
     def passed(self) -> bool:
         """Whether the bug was named, or a healthy service left alone."""
+        if self.missed:
+            return False
         if self.bug:
             return self.expected in self.numbers
-        return (
-            not self.numbers and not self.missed and (self.faults > 0 or SCENARIOS[self.scenario].faultless)
-        )
+        return not self.numbers and (self.faults > 0 or SCENARIOS[self.scenario].faultless)
 
     def __str__(self) -> str:
         what = f"{self.bug or 'healthy'}, {self.scenario}: "
