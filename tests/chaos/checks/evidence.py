@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.sql.schema import Table
 
 from app.record.metrics import ended_totals
@@ -103,28 +103,28 @@ class Evidence:
 
 
 def collect(db: Database, **others: Any) -> Evidence:
-    """Read the record in chunks; ``others`` are what the other witnesses know."""
-    runs_ = {row["id"]: row for row in _all(db, run, "id")}
-    return Evidence(
-        runs=runs_,
-        steps=_by_run(_all(db, step, "run_id", "phase", "ordinal")),
-        events=_by_run(_all(db, event, "run_id", "seq")),
-        locks=_all(db, lock, "resource"),
-        tickets=_all(db, lock_waiter, "resource", "ticket"),
-        totals=db.read(ended_totals, patience_s=30),
-        schedules=_all(db, schedule, "id"),
-        occurrences=_all(db, occurrence, "schedule_id", "due_at"),
-        **others,
-    )
+    """Read the record as one moment shows it; ``others`` are what the other witnesses know."""
 
-
-def _all(db: Database, table: Table, *order: str) -> list[dict[str, Any]]:
-    wanted = select(table).order_by(*(table.c[name] for name in order))
-
-    def read(tx: Tx) -> list[dict[str, Any]]:
-        return tx.rows(wanted)
+    def read(tx: Tx) -> Evidence:
+        if tx.dialect == "postgresql":  # On SQLite every reader sees one moment.
+            tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        return Evidence(
+            runs={row["id"]: row for row in _all(tx, run, "id")},
+            steps=_by_run(_all(tx, step, "run_id", "phase", "ordinal")),
+            events=_by_run(_all(tx, event, "run_id", "seq")),
+            locks=_all(tx, lock, "resource"),
+            tickets=_all(tx, lock_waiter, "resource", "ticket"),
+            totals=ended_totals(tx),
+            schedules=_all(tx, schedule, "id"),
+            occurrences=_all(tx, occurrence, "schedule_id", "due_at"),
+            **others,
+        )
 
     return db.read(read, patience_s=30)
+
+
+def _all(tx: Tx, table: Table, *order: str) -> list[dict[str, Any]]:
+    return tx.rows(select(table).order_by(*(table.c[name] for name in order)))
 
 
 def _by_run(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
