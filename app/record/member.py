@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from psycopg.errors import DivisionByZero
-
-from app.record.session import NOW, Database
+from app.record.session import NOW, Database, TakenBack
 from app.record.tables import event, run, step, subscription
 from app.record.transition import (
     EVENT,
@@ -124,7 +122,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
     def at_once(cursor: Any) -> int | None:
         try:
             cursor.execute(text, values)
-        except DivisionByZero:
+        except TakenBack:
             return None
         found = cursor.fetchone()
         return None if found is None else int(found[0])
