@@ -83,10 +83,9 @@ class Scene:
         return "http://hook.example"
 
     def plant_pool(self, count: int, name: str = "rack") -> str:
-        """A pool with so many available servers."""
+        """A pool with so many available servers, which are taken in the order of `bmcs`."""
         pool_id = self.db.write(lambda tx: servers.insert_pool(tx, name, {}))
-        for place in range(count):
-            server_id = new_id("srv")
+        for place, server_id in enumerate(sorted(new_id("srv") for _ in range(count))):
             row = {"id": server_id, "display_name": f"{name}-{place}", "pool_id": pool_id, "protocol": "ipmi"}
             row |= {"bmc_address": f"{server_id}:623", "state": "available", "health": "healthy"}
             self.bmcs[server_id] = Machine()
