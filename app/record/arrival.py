@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from app.record.session import NOW, Database
+from app.record.session import NOW, Database, immediate
 from app.record.tables import event, run, step, subscription, type_state
 from app.record.transition import EVENT, bound, numbered, told_rows, typed
 
@@ -84,17 +84,11 @@ def _statements(steps: int, events: int) -> list[str]:
 
 
 def _one_by_one(cursor: Any, texts: Sequence[str], values: Sequence[Sequence[Any]]) -> int | None:
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(cursor):
         now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
         for number, (text, bound_) in enumerate(zip(texts, values, strict=True)):
             cursor.execute(text, (now, *bound_))
             if number == 0 and cursor.execute("SELECT changes()").fetchone()[0] == 0:
                 cursor.execute("ROLLBACK")
                 return None
-        cursor.execute("COMMIT")
-    except BaseException:
-        if cursor.connection.in_transaction:
-            cursor.execute("ROLLBACK")
-        raise
     return now

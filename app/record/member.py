@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.record.session import NOW, Database, TakenBack
+from app.record.session import NOW, Database, TakenBack, immediate
 from app.record.tables import event, run, step, subscription
 from app.record.transition import (
     EVENT,
@@ -28,7 +28,7 @@ from app.record.transition import (
     sets,
     told_rows,
 )
-from app.record.waiting import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden
+from app.record.waiting import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
 
 COUNTERS = ("pending", "succeeded", "failures")
 
@@ -102,8 +102,10 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
 def give_back(db: Database, reserved: Reserved) -> None:
     """Put a member that was reserved back to where it stood, so that its wait is as long as it is."""
     row, since = reserved.step, reserved.since
-    place = (db.tenant, row["run_id"], row["phase"], row["key"], row["ordinal"], row["gen"])
-    db.once(lambda cursor: cursor.execute(_give_back(db.sqlite), (since, *place, since)))
+    place = ("run_id", "phase", "key", "ordinal", "gen")
+    statement = put_back(db.sqlite, "step", ("tenant_id", *place))
+    values = (since, db.tenant, *(row[name] for name in place), since)
+    db.once(lambda cursor: cursor.execute(statement, values))
 
 
 def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
@@ -214,8 +216,7 @@ def _statements(shape: _Shape) -> list[str]:
 
 
 def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransition) -> int | None:
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(cursor):
         for text, values in zip(_statements(shape), _guarded_values(tenant, wanted), strict=True):
             cursor.execute(text, values)
             if cursor.rowcount == 0:
@@ -227,11 +228,6 @@ def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransitio
         told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
         text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
         cursor.execute(text, _told_values(tenant, wanted, last - shape.events))
-        cursor.execute("COMMIT")
-    except BaseException:
-        if cursor.connection.in_transaction:
-            cursor.execute("ROLLBACK")
-        raise
     return int(now)
 
 
@@ -262,16 +258,6 @@ def _reserve(sqlite: bool) -> tuple[str, ...]:
     same = " AND ".join(f"step.{name} = chosen.{name}" for name in place)
     told = "step.run_id, step.ordinal, step.key, step.branch, chosen.since"
     return (f"{later} FROM ({locked}) AS chosen WHERE {same} RETURNING {told}",)
-
-
-@cache
-def _give_back(sqlite: bool) -> str:
-    given = placeholders(sqlite)
-    return (
-        f"UPDATE step SET expect_since = {given()} WHERE tenant_id = {given()} AND run_id = {given()}"
-        f" AND phase = {given()} AND key = {given()} AND ordinal = {given()} AND gen = {given()}"
-        f" AND expect_since > {given()}"
-    )
 
 
 @cache

@@ -173,6 +173,20 @@ class Database:
             wait = min(wait * 2, 1.0)
 
 
+@contextmanager
+def immediate(cursor: Any) -> Iterator[None]:
+    """A writing transaction of a lent cursor on SQLite: committed at the end, unless it was rolled back."""
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        if cursor.connection.in_transaction:
+            cursor.execute("COMMIT")
+    except BaseException:
+        if cursor.connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+
+
 class _Lent:
     """A cursor of a connection that commits every statement by itself, kept for the next one who asks."""
 

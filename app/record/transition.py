@@ -19,7 +19,7 @@ from sqlalchemy import JSON, Boolean, Table
 from sqlalchemy.dialects import postgresql
 
 from app.record.runs import total_slot
-from app.record.session import NOW, Database, dump
+from app.record.session import NOW, Database, dump, immediate
 from app.record.tables import event, hook, run, step, subscription, timer, totals
 
 Row = dict[str, Any]
@@ -211,20 +211,13 @@ def _statements(shape: _Shape) -> list[str]:
 
 
 def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> int | None:
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(cursor):
         for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
             cursor.execute(text, values)
             if number == 0 and cursor.rowcount == 0:
                 cursor.execute("ROLLBACK")
                 return None
-        now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
-        cursor.execute("COMMIT")
-    except BaseException:
-        if cursor.connection.in_transaction:
-            cursor.execute("ROLLBACK")
-        raise
-    return now
+        return int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from app.record.session import NOW, Database
+from app.record.session import NOW, Database, immediate
 from app.record.tables import run, step, subscription
 from app.record.transition import Seen, placeholders, row_of
 
@@ -59,8 +59,9 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
 def give_back(db: Database, seen: Seen) -> None:
     """Put a run that was reserved back to where it stood, so that its wait is as long as it is."""
     since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
+    statement = put_back(db.sqlite, "run", ("tenant_id", "id", "dispatch_gen"))
     values = (since, db.tenant, seen.run["id"], gen, since)
-    db.once(lambda cursor: cursor.execute(_give_back(db.sqlite), values))
+    db.once(lambda cursor: cursor.execute(statement, values))
 
 
 def hidden(
@@ -70,13 +71,10 @@ def hidden(
     if not sqlite:
         cursor.execute(statements(sqlite)[0], values)
         return list(cursor.fetchall())
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
+    with immediate(cursor):
         found = list(cursor.execute(statements(sqlite)[0], values).fetchall())
         if found:
             cursor.execute(statements(sqlite)[1], values)
-    finally:
-        cursor.execute("COMMIT")
     return found
 
 
@@ -104,12 +102,11 @@ def _reserve(sqlite: bool) -> tuple[str, ...]:
 
 
 @cache
-def _give_back(sqlite: bool) -> str:
+def put_back(sqlite: bool, table: str, place: tuple[str, ...]) -> str:
+    """Ends the reservation of the row at this place, if it is still expected: it is as before."""
     given = placeholders(sqlite)
-    return (
-        f"UPDATE run SET expect_since = {given()} WHERE tenant_id = {given()} AND id = {given()}"
-        f" AND dispatch_gen = {given()} AND expect_since > {given()}"
-    )
+    since, same = given(), " AND ".join(f"{name} = {given()}" for name in place)
+    return f"UPDATE {table} SET expect_since = {since} WHERE {same} AND expect_since > {given()}"
 
 
 @cache
