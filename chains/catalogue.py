@@ -115,6 +115,7 @@ def types() -> Mapping[str, Workflow]:
     """All types by name; the modules of the catalogue are imported on the first call."""
     global _loaded
     if not _loaded:
+        importlib.import_module("tasks.code")  # Of no type here, and undone by whoever stops a run.
         for module in pkgutil.walk_packages(chains.__path__, "chains."):
             importlib.import_module(module.name)
         _loaded = True

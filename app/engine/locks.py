@@ -12,9 +12,15 @@ from app.record import locks, runs
 from app.record.session import Tx
 
 
+def enter(j: Journal, resource: str) -> None:
+    """Keep everybody else away from a resource; what comes now comes after what they did to it."""
+    locks.enter(j.tx, resource)
+    j.now = j.tx.read_clock()
+
+
 def take(j: Journal, resource: str, on_conflict: str) -> bool:
     """Give the resource to a new run or put it in line; raises `Conflict` naming the holder."""
-    locks.enter(j.tx, resource)
+    enter(j, resource)
     held = locks.holder(j.tx, resource)
     if held is None and not locks.waiters(j.tx, resource):
         j.event("lock.granted", resource=resource, fence=locks.grant(j.tx, resource, j.id))
@@ -49,7 +55,7 @@ def release_all(j: Journal) -> None:
     held = [row["resource"] for row in locks.held_by(j.tx, j.id)]
     locks.withdraw(j.tx, j.id)
     for resource in held:
-        locks.enter(j.tx, resource)
+        enter(j, resource)
         locks.release(j.tx, resource)
         j.event("lock.released", resource=resource)
         grant_next(j, resource)

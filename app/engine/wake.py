@@ -117,7 +117,7 @@ def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
     if waiter is None or not runs.lock_run_if_free(tx, waiter):
         return []
     with journal(tx, waiter) as j:
-        lock_rows.enter(tx, resource)
+        locks.enter(j, resource)
         if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
             locks.grant_to(j, resource)
         return j.hints

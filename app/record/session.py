@@ -69,8 +69,11 @@ class Tx:
     @property
     def now(self) -> int:
         """The database's clock, read once a transaction: milliseconds since 1970."""
-        if self._now is None:
-            self._now = int(self.value(text(f"SELECT {NOW[self.dialect]}")))
+        return self._now if self._now is not None else self.read_clock()
+
+    def read_clock(self) -> int:
+        """The clock as it is now: for whoever has waited for another transaction, and follows it."""
+        self._now = int(self.value(text(f"SELECT {NOW[self.dialect]}")))
         return self._now
 
 

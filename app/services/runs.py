@@ -12,6 +12,7 @@ from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.engine import accept as accepting
 from app.engine import admission, operate, wake
+from app.engine import locks as locking
 from app.engine import retry as retrying
 from app.engine.accept import Order
 from app.engine.journal import Hint, Journal, journal
@@ -209,7 +210,7 @@ def release_lock(world: World, principal: Principal, resource: str, reason: str 
         if held is None:
             raise NotFound(f"nobody holds a lock on {resource}", resource=resource)
         with journal(tx, held["run_id"]) as j:
-            locks.enter(tx, resource)
+            locking.enter(j, resource)
             locks.release(tx, resource)
             j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
         return wake.grant_waiting(tx, resource)

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Conflict
+from app.engine import locks as locking
 from app.engine import wake
+from app.engine.journal import journal
 from app.record import locks
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
+from tests.servers import until
 
 
 def ask(driver: Driver, **order: Any) -> str:
@@ -60,6 +63,18 @@ def test_a_refused_run_leaves_nothing_behind(driver: Driver) -> None:
     driver.finish(holder)
     again = driver.start("probe.locked", resource_id="p1", idempotency_key="once")
     assert driver.finish(again) == "completed"
+
+
+def test_a_grant_comes_after_whatever_its_transaction_has_waited_for(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+
+    with driver.db.transaction() as tx, journal(tx, run_id) as j:
+        began = j.now
+        until(lambda: tx.read_clock() > began, 5, "the transaction has waited")
+        locking.take(j, "probe/p1", "reject")
+
+    granted = driver.db.read(lambda tx: locks.holder(tx, "probe/p1"))
+    assert granted is not None and granted["granted_at"] > began
 
 
 def test_other_resources_are_not_concerned(driver: Driver) -> None:
