@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
-from tests.chaos.fault import Fault, Injection, Setting, register
+from tests.chaos.fault import POSTGRES, Fault, Injection, Setting, register
 from tests.chaos.faults.processes import family, kill
 from tests.chaos.faults.waiting import within
 from tests.chaos.faults.wrongtime import FOLDER, TABLE
@@ -27,8 +27,12 @@ def library() -> str | None:
 
 
 class Shifted(Fault):
-    """A process starts with a wrong clock, and what it starts has the same one; then the clock jumps back."""
+    """A process starts with a wrong clock, and what it starts has the same one; then the clock jumps back.
 
+    On SQLite the machine's clock is the database's, and one for all: there no process can be wrong alone.
+    """
+
+    backends = (POSTGRES,)
     needs = Setting(inside=("tests.chaos.faults.wrongtime",))
     lasts_s = (5.0, 20.0)
     role: ClassVar[str]
