@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL`` and starts every writing transaction with
 ``BEGIN IMMEDIATE``: a transaction that began as a reader cannot be upgraded once another one committed.
-PostgreSQL runs READ COMMITTED with explicit row locks. `Database.write` repeats a whole transaction that
+PostgreSQL writes in READ COMMITTED with explicit row locks. `Database.write` repeats a whole transaction that
 the database gave up on; every transition recognises its own earlier success, so a lost commit answer is safe.
 """
 
@@ -115,8 +115,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A reading transaction: it sees one state and changes nothing."""
-        with self.engine.connect() as connection, connection.begin():
-            yield Tx(connection, self.tenant)
+        with self.engine.connect() as connection:
+            if not self.sqlite:  # There every statement of a transaction would see a state of its own.
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield Tx(connection, self.tenant)
 
     def write(self, work: Callable[[Tx], T], *, patience_s: float = 5.0) -> T:
         """Do the work in a transaction, again when the database gave up on it; then `Unavailable`."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.sql.schema import Table
 
 from app.record.metrics import ended_totals
@@ -106,8 +106,6 @@ def collect(db: Database, **others: Any) -> Evidence:
     """Read the record as one moment shows it; ``others`` are what the other witnesses know."""
 
     def read(tx: Tx) -> Evidence:
-        if tx.dialect == "postgresql":  # On SQLite every reader sees one moment.
-            tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         return Evidence(
             runs={row["id"]: row for row in _all(tx, run, "id")},
             steps=_by_run(_all(tx, step, "run_id", "phase", "ordinal")),
