@@ -4,11 +4,11 @@ from typing import Any
 
 from app.domain.errors import PlanError
 from app.domain.states import STEP_DONE, Run, Step
-from app.engine.fanout import close_fan_out, count_branch, group_of, open_fan_out
+from app.engine.fanout import blocks, close_fan_out, count_branch, group_of, open_fan_out
 from app.engine.finish import finish
 from app.engine.journal import FAN_OUT, Journal, Row, is_call
 from app.engine.rows import collected, waits_for
-from app.engine.unwind import settled_while_stopping, stop
+from app.engine.unwind import block, settled_while_stopping, stop
 
 CALL = "code.call"  # A call of a code workflow that has a message of its own.
 MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
@@ -58,12 +58,15 @@ def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
 
 
 def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
-    """A forward step has failed for good: its fan-out judges, or its run holds or turns back."""
+    """A forward step has failed for good: its fan-out judges, or its run holds, turns back, or asks."""
     if is_call(step):
         if j.status == Run.CANCELLING:
             settled_while_stopping(j)
         else:
             call_ended(j, step)
+        return
+    if blocks(step) and j.status != Run.CANCELLING:
+        block(j, step, error)
         return
     if step["branch"]:
         counted = count_branch(j, step, failed=True)

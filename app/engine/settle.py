@@ -19,7 +19,7 @@ from app.engine.code import limits
 from app.engine.fanout import group_of
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, planned
 from app.engine.rows import waits_for
-from app.engine.unwind import block, settled_while_stopping, undo_exhausted, undone
+from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
 from app.record import hooks, runs
 from app.record.session import Database, Tx
 from chains import catalogue
@@ -241,8 +241,6 @@ def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> 
     j.event("step.failed", step, error=facts, outcome=outcome)
     if step["phase"] == "comp":
         undo_exhausted(j, step)
-    elif definition.at_most_once and outcome == "unknown" and j.status != Run.CANCELLING:
-        block(j, step, facts)
     else:
         failed(j, step, facts)
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from app.domain.errors import Gone, NotFound, StepError, StepTimedOut, WorkerLost
+from app.domain.errors import Gone, NotFound, OutcomeUnknown, StepError, StepTimedOut, WorkerLost
 from app.domain.states import TERMINAL, Run, Step
 from app.engine import locks
 from app.engine.advance import advance, failed, runnable
@@ -17,6 +17,7 @@ from app.engine.unwind import settled_while_stopping, stop, undo_exhausted
 from app.record import hooks, runs, timers
 from app.record import locks as lock_rows
 from app.record.session import Tx
+from chains import catalogue
 
 
 def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
@@ -166,8 +167,12 @@ def _past_deadline(j: Journal, step: Row) -> None:
 
 
 def _poisoned(j: Journal, step: Row) -> None:
-    lost = WorkerLost(f"{step['key']} lost its worker {step['lost']} times", lost=step["lost"])
-    _give_up(j, step, lost)
+    times, lost = f"{step['key']} lost its worker {step['lost']} times", step["lost"]
+    error: StepError = WorkerLost(times, lost=lost)
+    if step["phase"] == "forward" and catalogue.step_named(step["name"]).at_most_once:
+        why = "whether it took effect cannot be told, and it is not repeated"
+        error = OutcomeUnknown(f"{times}; {why}: look, then resolve, resume or compensate the run", lost=lost)
+    _give_up(j, step, error)
 
 
 def _give_up(j: Journal, step: Row, error: StepError) -> None:

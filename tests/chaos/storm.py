@@ -143,8 +143,14 @@ class Storm:
 
 
 def _struck_with(fault: Fault, site: Site, rng: Random) -> Injection | None:
-    """Strike; who stands still while it writes to SQLite keeps everybody else from writing."""
+    """Strike; who stands still while it writes to SQLite keeps everybody else from writing.
+
+    What makes a fault of the database ready, such as a move to a small disk, is an outage already.
+    """
+    began = round(time.time() * 1000)
     done = fault.strike(site, rng)
+    if done is not None and done.scope in ("database", "site"):
+        done.at = began
     if done is not None and fault.lasts_s[1] and done.scope == "process" and not site.is_writable():
         done.scope, done.what = "database", f"{done.what}, in the middle of a write"
     return done

@@ -75,7 +75,7 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
 def as_told(evidence: Evidence) -> Iterator[Finding]:
     """A run that was told to fail has failed, one that was cancelled may have been, every other completed."""
     for row in evidence.ours():
-        if row["status"] in TERMINAL and row["status"] not in fates(row):
+        if row["status"] in TERMINAL and row["status"] not in fates(row) | _worn_out(evidence, row):
             why = f"{row['error_code']} {row['error_message']} at {row['error_step']}"
             what = f"{row['type']} is {row['status']}, told {sorted(fates(row))}: {why}"
             yield Finding(number="fate", run_id=row["id"], what=what)
@@ -87,6 +87,15 @@ def fates(row: Row) -> set[str]:
     if row["cancel_requested_at"] is not None:
         fate |= {"cancelled", "completed"} if fate == {"completed"} else {"cancelled"}
     return fate
+
+
+def _worn_out(evidence: Evidence, row: Row) -> set[str]:
+    """A run may fail, too, when one of its steps lost as many workers as a poisoned one may."""
+    lost: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for one in evidence.events.get(row["id"], ()):
+        if one["type"] == "step.lost":
+            lost[one["phase"], one["step"]].add(one["payload"]["fence"])
+    return {"failed"} if any(len(fences) >= evidence.poison_limit for fences in lost.values()) else set()
 
 
 def told_to_fail(row: Row) -> bool:
@@ -110,9 +119,10 @@ def _fan_out_fails(kind: str, given: Row) -> bool:
 
 
 def _may_be_blind(row: Row, one: Row) -> bool:
-    unknown = bool((one["payload"] or {}).get("error", {}).get("code") == BLIND)
-    if row["type"] == "chaos.once":
-        return unknown and bool(row["input"]["blind"])
+    error = (one["payload"] or {}).get("error", {})
+    unknown = bool(error.get("code") == BLIND)
+    if row["type"] == "chaos.once":  # Nobody looks, or whoever looked was lost.
+        return unknown and bool(row["input"]["blind"] or (error.get("details") or {}).get("lost"))
     return unknown and (row["type"], one["step"]) == ("server.lifecycle", "hard-reset")
 
 

@@ -20,6 +20,7 @@ from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
 
 SPARE_MB = 32
+READY_S = 60.0
 DOWN_S = 10.0  # A server whose log has no space left gives up within this.
 SPACE = "chaos_small"
 FILES = ("", "-wal", "-shm")
@@ -137,7 +138,7 @@ class SqliteDiskFull(DiskFull):
             for suffix in FILES:
                 _move(path, disk.folder / path.name, suffix)
             path.symlink_to(disk.folder / path.name)
-        if not within(60, site.is_ready):
+        if not within(READY_S, site.is_ready):
             self.heal(site)
             return None
         return self.injection(f"the disk of SQLite is full: {disk.fill()} bytes of ballast")
@@ -152,6 +153,7 @@ class SqliteDiskFull(DiskFull):
             path.unlink()
             for suffix in FILES:
                 _move(self._disk.folder / path.name, path, suffix)
+        within(READY_S, site.is_ready)  # It was stopped for the move alone: the fault lasts until it is back.
         self._unmount()
 
 

@@ -226,6 +226,16 @@ class TestAStepThatMustNotBeRepeated:
         assert DONE == ["first", "once"]
         assert driver.run(run_id)["waiting_on"]["kind"] == "operator"
 
+    def test_it_stops_the_run_when_every_look_at_it_loses_its_worker(self, driver: Driver) -> None:
+        run_id = driver.start("probe.once")
+        driver.deliver()
+        for _ in range(3):
+            claimed(driver, run_id, "once")
+            driver.lose(run_id, "once")
+
+        assert driver.finish(run_id) == "blocked"
+        assert driver.run(run_id)["error_code"] == "OUTCOME_UNKNOWN"
+
     @pytest.mark.parametrize(
         ("action", "status", "did"),
         [
