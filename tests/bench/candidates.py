@@ -159,6 +159,18 @@ ALL = (
         steps="SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded' AND task_name = 'step'",
         commits=3 * STEPS,
     ),
+    Candidate(
+        name="floor",
+        what="no engine: a narrow statement and a commit for each outcome, a Redis list; nothing is checked",
+        settings="statements prepared at once, hiredis, four worker processes",
+        prepare=("tests.bench.peers.floor", "prepare"),
+        driver=("tests.bench.peers.floor", "driver"),
+        worker=("tests.bench.peers.floor", "worker"),
+        workers=4,
+        ended="SELECT count(*) FROM run WHERE status = 'completed'",
+        steps="SELECT count(*) FROM outcome",
+        commits=STEPS + 2,
+    ),
 )
 EVERYONE = tuple(candidate.name for candidate in ALL)  # On PostgreSQL and Redis.
 SQLITE = (

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ class Burst:
     runs: int
     seconds: float  # From before the first trigger until the last run is recorded as completed.
     triggering: float  # Seconds until the last trigger was accepted.
-    cpu: float  # CPU seconds of drivers, workers, Redis and PostgreSQL.
+    cpu: Mapping[str, float]  # CPU seconds of drivers, workers, redis and postgres.
     commits: int | None  # Writing transactions meanwhile, of everybody; None where they are not counted.
 
     @property
@@ -42,8 +43,13 @@ class Burst:
 
     @property
     def cpu_per_1000(self) -> float:
-        """CPU seconds per 1,000 steps."""
-        return self.cpu / self.runs / STEPS * 1000
+        """CPU seconds of everything per 1,000 steps."""
+        return sum(self.cpu_by_part.values())
+
+    @property
+    def cpu_by_part(self) -> dict[str, float]:
+        """The same for drivers, workers, redis and postgres."""
+        return {part: seconds / self.runs / STEPS * 1000 for part, seconds in self.cpu.items()}
 
 
 @dataclass(frozen=True)
@@ -108,14 +114,14 @@ class Session:
 
     def burst(self, runs: int, ms: int = 0) -> Burst:
         """Trigger so many runs and wait until all are recorded; raises `Wrong` when something is missing."""
-        written, cpu, before = self._written(), self.cpu(), self.witness.count()
+        written, cpu, before = self._written(), self.cpu_by_part(), self.witness.count()
         part = runs // len(self.drivers)
         shares = [runs - part * (len(self.drivers) - 1), *[part] * (len(self.drivers) - 1)]
         for driver, share in zip(self.drivers, shares, strict=True):
             _tell(driver, do="burst", runs=share, ms=ms, clients=max(1, CLIENTS // len(self.drivers)))
         ended = self._await(runs, runs * STEPS)
         answers = [_answer(driver) for driver in self.drivers]
-        spent = self.cpu() - cpu
+        spent = {part: seconds - cpu[part] for part, seconds in self.cpu_by_part().items()}
         self._check(before, runs * STEPS)
         begun = min(answer["begun"] for answer in answers)
         commits = self._check_commits(written, runs, ended - begun)
@@ -156,8 +162,13 @@ class Session:
 
     def cpu(self) -> float:
         """CPU seconds of drivers, workers, Redis and PostgreSQL so far."""
-        own = [running.pid for running in [*self.drivers, *self.workers]]
-        return cpu_seconds([*own, *self._store.servers])
+        return sum(self.cpu_by_part().values())
+
+    def cpu_by_part(self) -> dict[str, float]:
+        """The same for each part."""
+        parts = {name: [pid] for name, pid in self._store.servers.items()}
+        parts |= {"drivers": [one.pid for one in self.drivers], "workers": [one.pid for one in self.workers]}
+        return {name: cpu_seconds(pids) for name, pids in parts.items()}
 
     def _await(self, runs: int, steps: int, pause: float = 0.004) -> float:
         """The moment at which so many more runs are recorded as completed, and their steps have begun."""

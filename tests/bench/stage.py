@@ -47,7 +47,7 @@ class Store:
 
     url: str  # Of the database.
     redis_url: str
-    servers: tuple[int, ...]  # Process ids whose work belongs to the candidate's.
+    servers: Mapping[str, int]  # Processes whose work belongs to the candidate's, by name.
     look: Callable[[], Look]
 
 
@@ -148,12 +148,11 @@ class Stage:
             client.flushall()
         if not candidate.sqlite:
             url = self.migrated() if candidate.ours else self.database()
-            pids = (server.pid, self.postgres.pid)
-            return _store(url, server, pids, lambda: PostgresLook(url))
+            return _store(url, server, {"postgres": self.postgres.pid}, lambda: PostgresLook(url))
         file = self.scratch() / "bench.db"
         if candidate.ours:
             migrate.upgrade(f"sqlite:///{file}")
-        return _store(f"sqlite:///{file}", server, (server.pid,), lambda: SqliteLook(file))
+        return _store(f"sqlite:///{file}", server, {}, lambda: SqliteLook(file))
 
     def scratch(self) -> Path:
         """A new folder for whoever asks."""
@@ -180,6 +179,6 @@ class Stage:
         return 0 if row is None else int(row[0])
 
 
-def _store(url: str, server: KeyValue, pids: tuple[int | None, ...], look: Callable[[], Look]) -> Store:
-    servers = tuple(pid for pid in pids if pid is not None)
+def _store(url: str, server: KeyValue, more: Mapping[str, int | None], look: Callable[[], Look]) -> Store:
+    servers = {name: pid for name, pid in {"redis": server.pid, **more}.items() if pid is not None}
     return Store(url=url, redis_url=server.url, servers=servers, look=look)

@@ -29,7 +29,7 @@ class Throughput:
         runs = max(60, round(session.rate / 5 * self._seconds))
         metric = "throughput-sqlite" if session.candidate.sqlite else "throughput"
         burst = session.burst(runs)
-        return [*figures, _figure(metric, burst), *_commits(burst)]
+        return [*figures, _figure(metric, burst), *_commits(burst), *_parts(burst)]
 
     def teardown(self) -> None:
         """Nothing is shared."""
@@ -46,6 +46,13 @@ def _figure(metric: str, burst: Burst) -> Figure:
 
 def _commits(burst: Burst) -> list[Figure]:
     return [] if burst.commits is None else [Figure("commits", burst.commits / burst.runs, "commits/run")]
+
+
+def _parts(burst: Burst) -> list[Figure]:
+    """Whose CPU it was, where everybody has the same parts."""
+    if "postgres" not in burst.cpu:
+        return []
+    return [Figure(f"cpu-{part}", used, "s/1,000 steps") for part, used in burst.cpu_by_part.items()]
 
 
 make = Throughput
