@@ -3,8 +3,8 @@
 Any number of instances may run, none is special, every rule is a compare-and-set. One pass, in order:
 leases that ran out, steps of dead processes of this host, timers that are overdue, a broker that lost its
 data, messages that are lost, locks that are free while somebody waits, deliveries and schedules that are
-due, retention. Between two passes timers have a fast path, the sorted set in Redis, and schedules are looked
-at when the next of them is due.
+due, tables that have outgrown their statistics, retention. Between two passes timers have a fast path, the
+sorted set in Redis, and schedules are looked at when the next of them is due.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from app.engine.dispatch import Ring, redispatch
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint, Letter
 from app.engine.timers import TimerSet
-from app.record import beats, deliveries, gates, locks, requests, runs, schedules, timers
+from app.record import beats, deliveries, gates, locks, requests, runs, schedules, statistics, timers
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -102,6 +102,7 @@ class Reconciler:
             ("messages", self.lost_messages),
             ("locks", self.free_locks),
             ("deliveries", self.due_deliveries),
+            ("statistics", self.statistics),
         ):
             self._guarded(name, look)
         took = round((time.monotonic() - began) * 1000)
@@ -202,6 +203,11 @@ class Reconciler:
         coming = self.db.read(lambda tx: schedules.next_due(tx, now))
         latest = now + self.settings.reconcile_ms
         return latest if coming is None else min(coming, latest)
+
+    def statistics(self) -> None:
+        """Tables that have outgrown what the database's planner knows of them."""
+        for name in self.db.read(statistics.outgrown):
+            self.db.write(lambda tx, name=name: statistics.refresh(tx, name))  # type: ignore[misc]
 
     def retain(self) -> None:
         """Delete what is older than the retention, in small batches."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.record.session import NOW, Database, TakenBack, immediate
+from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
 from app.record.tables import event, run, step, subscription
 from app.record.transition import (
     EVENT,
@@ -243,9 +243,10 @@ def _seen(found: tuple[Row, int, bool], rows: Sequence[Row]) -> Seen:
 
 @cache
 def _reserve(sqlite: bool) -> tuple[str, ...]:
-    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    dialect = "sqlite" if sqlite else "postgresql"
+    given, now, moment = placeholders(sqlite), NOW[dialect], MOMENT[dialect]
     chosen = (
-        f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {now}"
+        f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {moment}"
         f" ORDER BY expect_since LIMIT {given()}"
     )
     later = f"UPDATE step SET expect_since = {now} + {RESERVED_MS}"

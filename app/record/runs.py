@@ -367,7 +367,8 @@ def delete_ended(tx: Tx, before: int, limit: int) -> int:
     chosen = tx.rows(select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit))
     ids = [row["id"] for row in chosen]
     if ids:
-        tx.execute(delete(event).where(event.c.tenant_id == tx.tenant, event.c.run_id.in_(ids)))
+        for table in (event, step):
+            tx.execute(delete(table).where(table.c.tenant_id == tx.tenant, table.c.run_id.in_(ids)))
         tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id.in_(ids)))
     return len(ids)
 

@@ -27,6 +27,8 @@ NOW = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
+# The same as the bound of an index: a clock that goes on during the statement would be asked row by row.
+MOMENT = {dialect: f"(SELECT {now})" for dialect, now in NOW.items()}
 # Conflicts, connections, a full disk; and a unique key that somebody has just taken: the next look sees it.
 TRANSIENT_SQLSTATES = frozenset(
     {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505"}

@@ -19,7 +19,7 @@ from sqlalchemy import JSON, Boolean, Table
 from sqlalchemy.dialects import postgresql
 
 from app.record.runs import total_slot
-from app.record.session import NOW, Database, dump, immediate
+from app.record.session import MOMENT, NOW, Database, dump, immediate
 from app.record.tables import event, hook, run, step, subscription, timer, totals
 
 Row = dict[str, Any]
@@ -227,12 +227,13 @@ def _see_run(sqlite: bool) -> str:
     watched = (
         f"EXISTS (SELECT 1 FROM {subscription.name} WHERE {subscription.name}.tenant_id = run.tenant_id)"
     )
-    now = NOW["sqlite" if sqlite else "postgresql"]
+    dialect = "sqlite" if sqlite else "postgresql"
+    now, moment = NOW[dialect], MOMENT[dialect]
     others = (
         "EXISTS (SELECT 1 FROM run AS o WHERE o.tenant_id = run.tenant_id"
-        f" AND o.expect_queue = run.expect_queue AND o.expect_since <= {now} AND o.id <> run.id)"
+        f" AND o.expect_queue = run.expect_queue AND o.expect_since <= {moment} AND o.id <> run.id)"
         " OR EXISTS (SELECT 1 FROM step AS o WHERE o.tenant_id = run.tenant_id"
-        f" AND o.queue = run.expect_queue AND o.expect_since <= {now})"
+        f" AND o.queue = run.expect_queue AND o.expect_since <= {moment})"
     )
     forked = (
         "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"

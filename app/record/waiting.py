@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from app.record.session import NOW, Database, immediate
+from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step, subscription
 from app.record.transition import Seen, placeholders, row_of
 
@@ -83,11 +83,12 @@ _ID = [column.name for column in run.columns].index("id")
 
 @cache
 def _reserve(sqlite: bool) -> tuple[str, ...]:
-    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    dialect = "sqlite" if sqlite else "postgresql"
+    given, now, moment = placeholders(sqlite), NOW[dialect], MOMENT[dialect]
     watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
     chosen = (
         f" FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
-        f" AND expect_since <= {now} ORDER BY expect_since LIMIT {given()}"
+        f" AND expect_since <= {moment} ORDER BY expect_since LIMIT {given()}"
     )
     later = f"UPDATE run SET expect_since = {now} + {RESERVED_MS}"
     if sqlite:
@@ -121,10 +122,10 @@ def _steps(sqlite: bool, runs: int) -> str:
 
 @cache
 def _anything(sqlite: bool) -> str:
-    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+    given, moment = placeholders(sqlite), MOMENT["sqlite" if sqlite else "postgresql"]
 
     def late(queue: str) -> str:
-        return f"tenant_id = {given()} AND {queue} = {given()} AND expect_since <= {now} - {given()}"
+        return f"tenant_id = {given()} AND {queue} = {given()} AND expect_since <= {moment} - {given()}"
 
     return (
         f"SELECT EXISTS (SELECT 1 FROM run WHERE {late('expect_queue')})"

@@ -883,9 +883,6 @@ def upgrade() -> None:
         sa.Column("first_started_at", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("completed_at", sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "run_id"], ["run.tenant_id", "run.id"], name=op.f("fk_step_run"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("tenant_id", "run_id", "phase", "key", name=op.f("pk_step")),
         postgresql_with={"fillfactor": "70"},
     )

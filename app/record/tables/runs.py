@@ -89,7 +89,7 @@ run_tag = table(
     key=("run_id", "tag"),
 )
 
-step = table(
+step = table(  # Without a foreign key, as events: a run and its steps are written by one transaction.
     "step",
     words("run_id", null=False),
     words("phase", null=False),  # "forward" or "comp".
@@ -132,7 +132,6 @@ step = table(
     moment("first_started_at"),
     moment("started_at"),
     moment("completed_at"),
-    ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
     Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
     partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),

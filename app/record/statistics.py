@@ -1,0 +1,31 @@
+"""What PostgreSQL knows of the tables that grow fastest.
+
+Every index begins with the tenant. As long as a table was never analysed they all look alike to the planner,
+and it may go through all runs for one that an index names. Autovacuum comes a minute after a table has grown,
+which is long in a young installation, and after a burst. So a table is analysed whenever it has doubled.
+"""
+
+from sqlalchemy import text
+
+from app.record.session import Tx
+from app.record.tables import event, run, step
+
+GROWING = tuple(table.name for table in (run, step, event))
+LEAST_ROWS = 32
+_OUTGROWN = text(
+    "SELECT known.relname FROM pg_class AS known JOIN pg_stat_user_tables AS now ON now.relid = known.oid"
+    " WHERE known.relname = ANY(:names) AND pg_table_is_visible(known.oid)"
+    " AND now.n_live_tup >= :least AND now.n_live_tup > 2 * known.reltuples"
+)
+
+
+def outgrown(tx: Tx) -> list[str]:
+    """The tables that have twice as many rows as the planner believes; none on SQLite."""
+    if tx.dialect != "postgresql":
+        return []
+    return [row["relname"] for row in tx.rows(_OUTGROWN, {"names": list(GROWING), "least": LEAST_ROWS})]
+
+
+def refresh(tx: Tx, name: str) -> None:
+    """Let PostgreSQL look at a table, unless somebody else does so just now."""
+    tx.execute(text(f"ANALYZE (SKIP_LOCKED) {name}"))

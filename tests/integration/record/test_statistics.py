@@ -1,0 +1,26 @@
+"""What the planner knows of a table that grows: it is told whenever there are twice as many rows."""
+
+from sqlalchemy import insert
+
+from app.record import statistics
+from app.record.session import Database, Tx
+from app.record.tables import event
+from tests.conftest import Backend
+from tests.servers import until
+
+
+def grow(tx: Tx, first: int, rows: int) -> None:
+    """Events of some run."""
+    one = {"tenant_id": tx.tenant, "run_id": "run_1", "type": "run.created", "at": 1}
+    tx.execute(insert(event), [{**one, "seq": first + number} for number in range(rows)])
+
+
+def test_a_table_that_has_doubled_is_analysed_and_then_left_alone(backend: Backend) -> None:
+    db = Database(backend.database_url)
+    for first, rows in ((1, 100), (101, 150)):
+        db.write(lambda tx, first=first, rows=rows: grow(tx, first, rows))  # type: ignore[misc]
+        if not db.sqlite:
+            until(lambda: "event" in db.read(statistics.outgrown), 30, "the rows are counted")
+            db.write(lambda tx: statistics.refresh(tx, "event"))
+        assert "event" not in db.read(statistics.outgrown)
+    db.dispose()
