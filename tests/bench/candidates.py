@@ -171,6 +171,15 @@ ALL = (
         steps="SELECT count(*) FROM outcome",
         commits=STEPS + 2,
     ),
+    replace(
+        WINDLASS,
+        name="floor-record",
+        what="no engine: the statements that windlass issues for a run, replayed under other ids",
+        settings="as many processes as a worker host has, a Redis list",
+        driver=("tests.bench.replayed", "driver"),
+        worker=("tests.bench.replayed", "host"),
+        commits=STEPS + 2,
+    ),
 )
 EVERYONE = tuple(candidate.name for candidate in ALL)  # On PostgreSQL and Redis.
 SQLITE = (

@@ -9,12 +9,10 @@ from typing import Any, ClassVar
 
 from tests.chaos.fault import Fault, Injection, Rhythm, Setting, register
 from tests.chaos.site import Site
-from tests.chaos.workload import machines
-from tests.chaos.workload.mix import Order
+from tests.chaos.workload.mix import UNNUMBERED, Order
 from tests.chaos.workload.types import DEADLY, POISONS
 
 MOST_OPEN = 80  # Runs that are open when more is demanded.
-UNNUMBERED = 0  # The crowd gives the number.
 
 
 class Demand(Fault):
@@ -157,13 +155,8 @@ class Rebooted(Demand):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Two of them, when the site has machines."""
-        servers = sorted(site.machines.servers) if site.machines is not None else []
-        if not servers or site.crowd.open > MOST_OPEN:
+        if site.machines is None or site.crowd.open > MOST_OPEN:
             return None
-        given = dict(machines.REBOOT)
-        orders = [
-            Order(number=UNNUMBERED, type=machines.TYPE, given=given, resource=one)
-            for one in rng.sample(servers, 2)
-        ]
+        orders = site.machines.reboots(rng)
         site.crowd.demand(orders)
         return self.injection(f"{len(orders)} hard reboots")

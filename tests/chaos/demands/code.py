@@ -2,9 +2,9 @@
 
 from random import Random
 
-from tests.chaos.demands.awkward import UNNUMBERED, Demand
+from tests.chaos.demands.awkward import Demand
 from tests.chaos.fault import Setting, register
-from tests.chaos.workload.mix import Order
+from tests.chaos.workload.mix import UNNUMBERED, Order
 
 AUTHORED = Setting(code=True)
 

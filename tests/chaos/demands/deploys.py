@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, func, select
 
 from app.domain.states import Run
 from app.record.tables import run as runs
-from tests.chaos.demands.awkward import UNNUMBERED
 from tests.chaos.demands.code import AUTHORED, Walks
 from tests.chaos.fault import Fault, Injection, register
 from tests.chaos.site import AUTHORED_HOSTS, AUTHORED_PROCESSES, Site
-from tests.chaos.workload.mix import Order
+from tests.chaos.workload.mix import UNNUMBERED, Order
 from tests.servers import until
 
 WALK = "code.walk"

@@ -15,6 +15,7 @@ from tests.chaos.faults.waiting import within
 from tests.chaos.points import arms
 from tests.chaos.points.arms import ENDLESS, Arm, Control
 from tests.chaos.site import Site
+from tests.chaos.workload.mix import UNNUMBERED, Order
 
 INSIDE = Setting(inside=("tests.chaos.points.inside",))
 HIT_S = 5.0  # How long a strike waits for a process to pass.
@@ -133,6 +134,11 @@ class OrderKilled(AtPoint):
     points, role, where = ("body.end",), "worker", "body=once"
     weight = 3.0
 
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """Somebody asks for one."""
+        site.crowd.demand([Order(number=UNNUMBERED, type="chaos.once", given={})])
+        return []
+
 
 @register
 class MachineOrderKilled(AtPoint):
@@ -141,6 +147,12 @@ class MachineOrderKilled(AtPoint):
     name, rows = "machine-order-killed", ("RF18",)
     points, role = ("bmc.after-send", "bmc.before-send"), "worker"
     weight = 2.0
+
+    def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
+        """Somebody asks for two of them, where there are machines."""
+        if site.machines is not None:
+            site.crowd.demand(site.machines.reboots(rng))
+        return []
 
 
 @register

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.chaos.workload.mix import UNNUMBERED, Order
 from tests.servers import until
 from windlass import Client
 
@@ -46,6 +48,11 @@ class Machines:
         for server in self.servers:
             until(lambda one=server: client.servers.get(one).state == "registered", READY_S, server)  # type: ignore[misc]
         client.close()
+
+    def reboots(self, rng: Random, count: int = 2) -> list[Order]:
+        """Orders to reboot some of them the hard way."""
+        chosen = rng.sample(sorted(self.servers), count)
+        return [Order(number=UNNUMBERED, type=TYPE, given=dict(REBOOT), resource=one) for one in chosen]
 
     def resets(self) -> list[Reset]:
         """Every reset so far, oldest first."""

@@ -1,0 +1,133 @@
+"""The floor of the record: the statements that the engine issues for a run of five steps, without the engine.
+
+One run is done by the engine on a SQLite of its own, and what it writes is kept. Every run after that is the
+same writes under another id, each one statement and one commit. No rule is asked, no lease renewed, nothing
+published but ids over a Redis list: what is left is the price of the record.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import redis
+
+from app.cli.processes.child import end_with
+from app.config import load
+from app.domain.ids import new_id
+from app.record import arrival, migrate, statistics, transition
+from app.record.session import Database
+from app.record.transition import Transition
+from tests.bench import body, types
+from tests.bench.peers.driver import serve
+from tests.driver import Driver
+
+LIST = "replayed"
+LOOK_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writes:
+    """What the engine wrote of one run: its acceptance, then its claim and five outcomes."""
+
+    accepted: tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
+    transitions: list[Transition]
+
+    def accept(self, db: Database, run_id: str, ms: int) -> None:
+        """Write a run of this id."""
+        run, steps, events = self.accepted
+        given = {**run, "id": run_id, "input": {"ms": ms}}
+        arrival.create(db, given, *([{**row, "run_id": run_id} for row in rows] for rows in (steps, events)))
+
+    def of(self, run_id: str) -> Iterator[Transition]:
+        """The transitions of a run of this id."""
+        for one in self.transitions:
+            events = [{**row, "run_id": run_id} for row in one.events]
+            yield replace(one, run_id=run_id, events=events)
+
+
+def recorded() -> Writes:
+    """Let the engine do a run, and keep what it writes."""
+    accepted: list[Any] = []
+    transitions: list[Transition] = []
+    create, write = arrival.create, transition.write
+
+    def creating(db: Database, *what: Any) -> int | None:
+        accepted.append(what)
+        return create(db, *what)
+
+    def writing(db: Database, wanted: Transition, **how: Any) -> int | None:
+        transitions.append(wanted)
+        return write(db, wanted, **how)
+
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'one.db'}"
+        migrate.upgrade(url)
+        db = Database(url)
+        with (
+            patch.object(arrival, "create", creating),
+            patch.object(transition, "write", writing),
+            patch.object(body, "work", lambda *_: None),
+        ):
+            driver = Driver(db)
+            driver.finish(driver.start(types.line.name, {"ms": 0}))
+        db.dispose()
+    assert len(transitions) == types.STEPS + 1
+    return Writes(accepted=accepted[0], transitions=transitions)
+
+
+class Runs:
+    """Starts runs."""
+
+    def __init__(self) -> None:
+        settings = load()
+        self._writes, self._db = recorded(), Database(settings.database)
+        self._redis = redis.Redis.from_url(settings.redis)
+
+    def trigger(self, ms: int) -> None:
+        """Commit a run and say so."""
+        run_id = new_id("run")
+        self._writes.accept(self._db, run_id, ms)
+        self._redis.lpush(LIST, json.dumps([run_id, ms]))
+
+    def fan(self, count: int) -> None:
+        """Not measured."""
+        raise NotImplementedError(count)
+
+
+def work(writes: Writes) -> None:
+    """Take runs and do their steps, one after the other, until the process is ended."""
+    settings = load()
+    db, broker = Database(settings.database), redis.Redis.from_url(settings.redis)
+    while True:
+        taken: Any = broker.brpop([LIST])
+        run_id, ms = json.loads(taken[1])
+        claim, *outcomes = writes.of(run_id)
+        transition.write(db, claim)
+        for place, outcome in enumerate(outcomes, 1):
+            body.work(run_id, place, ms)
+            transition.write(db, outcome)
+
+
+def host() -> None:
+    """As many processes as a worker host has, and what its reconciler does for the planner."""
+    settings, writes, own = load(), recorded(), os.getpid()
+    for _ in range(settings.worker_processes):
+        if os.fork() == 0:
+            end_with(own)()
+            work(writes)
+    db = Database(settings.database)
+    while True:
+        for name in db.read(statistics.outgrown):
+            db.write(lambda tx, name=name: statistics.refresh(tx, name))  # type: ignore[misc]
+        time.sleep(LOOK_S)
+
+
+if __name__ == "__main__":
+    serve(Runs()) if sys.argv[1] == "driver" else host()
