@@ -2,6 +2,7 @@
 
 from tests.bench.calibration import Calibration, quiet
 from tests.bench.report import Rounds, summary, table
+from tests.bench.targets import Target
 from tests.bench.workload import Figure
 
 CALM = Calibration(select_us=20, commit_us=150, loop_ms=17)
@@ -40,6 +41,14 @@ def test_ratios_compare_inside_rounds() -> None:
         "W1.throughput.windlass/absurd": 4,
         "W1.throughput.cpuPer1000.windlass/absurd": 0.25,
     }
+
+
+def test_a_promise_for_many_figures_is_kept_by_the_highest_of_them() -> None:
+    known = {name: {"windlass": {"median": value}} for name, value in (("1m-a-p99", 5), ("1m-b-p99", 31))}
+    most = Target("lists", "W5.1m-*-p99.windlass", most=30)
+    assert most.found({"W5": known}) == 31
+    assert Target("lists", "W5.1m-*-p99.windlass", most=30, but="*-b-*").found({"W5": known}) == 5
+    assert most.found({"W5": {}}) is None
 
 
 def test_the_text_says_which_promise_is_broken() -> None:
