@@ -15,12 +15,11 @@ from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, register
 from tests.chaos.faults import sqlite
 from tests.chaos.faults.database import session
 from tests.chaos.faults.disk import SmallDisk, owned
-from tests.chaos.faults.processes import inside, keeper, kill
+from tests.chaos.faults.processes import READY_S, inside, keeper, kill
 from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
 
 SPARE_MB = 32
-READY_S = 60.0
 DOWN_S = 10.0  # A server whose log has no space left gives up within this.
 SPACE = "chaos_small"
 FILES = ("", "-wal", "-shm")

@@ -9,8 +9,10 @@ from typing import ClassVar
 import psutil
 
 from tests.chaos.fault import Fault, Injection, register
+from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
 
+READY_S = 45.0  # A site that was killed answers again within this.
 OUTSIDE = "lab"  # The machines are the world: nothing that happens to the service happens to them.
 
 
@@ -190,13 +192,14 @@ class PowerLost(Fault):
         return self.injection(f"killed everything: {len(hit)} processes and the servers", hit)
 
     def heal(self, site: Site) -> None:
-        """The servers start on what they have, the service a moment later."""
+        """The servers start on what they have, then the service: two cores need their time for all of it."""
         if site.postgres is not None:
             site.postgres.start()
         site.store.start()
         if self._keeper is not None:
             self._keeper.resume()
             self._keeper = None
+        within(READY_S, site.is_ready)
 
 
 def inside(site: Site) -> list[psutil.Process]:
