@@ -5,6 +5,8 @@ A database on its ordinary disk is moved to a small one for the time of the faul
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -22,7 +24,6 @@ from tests.chaos.site import Site
 SPARE_MB = 32
 DOWN_S = 10.0  # A server whose log has no space left gives up within this.
 SPACE = "chaos_small"
-FILES = ("", "-wal", "-shm")
 
 
 class DiskFull(Fault):
@@ -129,14 +130,14 @@ class SqliteDiskFull(DiskFull):
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Move the database to a small disk, which takes everybody's restart, and fill it."""
         path = Path(sqlite.path(site))
-        megabytes = path.stat().st_size // 1_000_000 + SPARE_MB
-        disk = self._mounted(site.folder / "small", megabytes)
+        sizes = [one.stat().st_size for one in path.parent.glob(f"{path.name}*")]
+        disk = self._mounted(site.folder / "small", sum(sizes) // 1_000_000 + SPARE_MB)
         if disk is None:
             return None
         with _Stopped(site):
-            for suffix in FILES:
-                _move(path, disk.folder / path.name, suffix)
-            path.symlink_to(disk.folder / path.name)
+            link = path.with_suffix(".moving")
+            link.symlink_to(shutil.copy(path, disk.folder / path.name))
+            link.replace(path)
         if not within(READY_S, site.is_ready):
             self.heal(site)
             return None
@@ -149,15 +150,17 @@ class SqliteDiskFull(DiskFull):
         path = Path(sqlite.path(site))
         self._disk.free()
         with _Stopped(site):
-            path.unlink()
-            for suffix in FILES:
-                _move(self._disk.folder / path.name, path, suffix)
+            Path(shutil.copy(path.resolve(), path.with_suffix(".moving"))).replace(path)
         within(READY_S, site.is_ready)  # It was stopped for the move alone: the fault lasts until it is back.
         self._unmount()
 
 
 class _Stopped:
-    """A site whose processes are all killed, and start again afterwards."""
+    """A site whose processes are all killed, and start again afterwards.
+
+    Its database is one complete file meanwhile: the clients' own threads go on reading, and would make a new
+    one where they find none.
+    """
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -166,9 +169,11 @@ class _Stopped:
     def __enter__(self) -> None:
         self._keeper.suspend()
         psutil.wait_procs([psutil.Process(pid) for pid in kill(inside(self._site))], 5)
-        self._site.db.dispose()
+        with closing(sqlite3.connect(sqlite.path(self._site), timeout=READY_S)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def __exit__(self, *_exc: object) -> None:
+        self._site.db.dispose()  # What was read before belongs to the file that was there before.
         self._keeper.resume()
 
 
@@ -194,9 +199,3 @@ def _moved(source: Path, target: Path) -> None:
         os.chown(copy, one.stat().st_uid, one.stat().st_gid)
         copy.chmod(one.stat().st_mode)
     shutil.rmtree(source)
-
-
-def _move(path: Path, target: Path, suffix: str) -> None:
-    found = path.with_name(path.name + suffix)
-    if found.exists():
-        shutil.move(found, target.with_name(target.name + suffix))
