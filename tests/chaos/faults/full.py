@@ -9,11 +9,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 import psutil
 import psycopg
 
-from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, register
+from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Scope, register
 from tests.chaos.faults import sqlite
 from tests.chaos.faults.database import session
 from tests.chaos.faults.disk import SmallDisk, owned
@@ -30,7 +31,8 @@ class DiskFull(Fault):
     """Something has no space left."""
 
     rows = ("RF11",)
-    scope, alone = "database", True
+    scope: ClassVar[Scope] = "database"
+    alone = True
     lasts_s = (2.0, 8.0)
 
     def __init__(self) -> None:
@@ -124,8 +126,8 @@ class LogDiskFull(DiskFull):
 class SqliteDiskFull(DiskFull):
     """The disk of SQLite is full: no transaction can be committed."""
 
-    name = "sqlite-disk-full"
-    backends = (SQLITE,)
+    name, backends = "sqlite-disk-full", (SQLITE,)
+    scope = "site"  # Whose processes are all killed for the move.
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Move the database to a small disk, which takes everybody's restart, and fill it."""
