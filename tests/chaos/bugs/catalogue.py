@@ -244,24 +244,4 @@ RULES: tuple[Bug, ...] = (
         scenario="",
         caught_by="machine",
     ),
-    Bug(
-        name="a member is settled whoever claimed it last",
-        file="app/record/member.py",
-        old='        f" AND ordinal = {given()} AND status = {given()}'
-        ' AND fence = {given()} AND gen = {given()}"',
-        new='        f" AND ordinal = {given()} AND status = {given()}'
-        ' AND fence >= {given()} AND gen >= {given()}"',
-        breaks="a worker that was frozen in a member of a fan-out stores its result over its successor's",
-        scenario="",
-        caught_by="machine",
-    ),
-    Bug(
-        name="the last member of a fan-out is settled as if others were left",
-        file="app/record/member.py",
-        old="            f\" AND ordinal = {given()} AND status = 'waiting' AND pending > 1\"",
-        new="            f\" AND ordinal = {given()} AND status = 'waiting' AND pending > 0\"",
-        breaks="nobody goes on with a run whose fan-out has ended",
-        scenario="",
-        caught_by="machine",
-    ),
 )
