@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,11 +122,11 @@ def host() -> None:
         if os.fork() == 0:
             end_with(own)()
             work(writes)
-    db = Database(settings.database)
+    db, pause = Database(settings.database), threading.Event()
     while True:
         for name in db.read(statistics.outgrown):
             db.write(lambda tx, name=name: statistics.refresh(tx, name))  # type: ignore[misc]
-        time.sleep(LOOK_S)
+        pause.wait(LOOK_S)
 
 
 if __name__ == "__main__":
