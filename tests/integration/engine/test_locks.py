@@ -70,11 +70,12 @@ def test_a_grant_comes_after_whatever_its_transaction_has_waited_for(driver: Dri
 
     with driver.db.transaction() as tx, journal(tx, run_id) as j:
         began = j.now
-        until(lambda: tx.read_clock() > began, 5, "the transaction has waited")
+        until(lambda: driver.db.read(lambda other: other.now) > began, 5, "the transaction has waited")
         locking.take(j, "probe/p1", "reject")
 
     granted = driver.db.read(lambda tx: locks.holder(tx, "probe/p1"))
     assert granted is not None and granted["granted_at"] > began
+    assert j.now > began
 
 
 def test_other_resources_are_not_concerned(driver: Driver) -> None:
