@@ -206,8 +206,7 @@ class Reconciler:
 
     def statistics(self) -> None:
         """Tables that have outgrown what the database's planner knows of them."""
-        for name in self.db.read(statistics.outgrown):
-            self.db.write(lambda tx, name=name: statistics.refresh(tx, name))  # type: ignore[misc]
+        statistics.refresh(self.db)
 
     def retain(self) -> None:
         """Delete what is older than the retention, in small batches."""

@@ -5,9 +5,11 @@ and it may go through all runs for one that an index names. Autovacuum comes a m
 which is long in a young installation, and after a burst. So a table is analysed whenever it has doubled.
 """
 
+from functools import partial
+
 from sqlalchemy import text
 
-from app.record.session import Tx
+from app.record.session import Database, Tx
 from app.record.tables import event, run, step
 
 GROWING = tuple(table.name for table in (run, step, event))
@@ -26,6 +28,8 @@ def outgrown(tx: Tx) -> list[str]:
     return [row["relname"] for row in tx.rows(_OUTGROWN, {"names": list(GROWING), "least": LEAST_ROWS})]
 
 
-def refresh(tx: Tx, name: str) -> None:
-    """Let PostgreSQL look at a table, unless somebody else does so just now."""
-    tx.execute(text(f"ANALYZE (SKIP_LOCKED) {name}"))
+def refresh(db: Database) -> None:
+    """Let PostgreSQL look at the tables that have outgrown what it knows; who is at it already goes on."""
+    for name in db.read(outgrown):
+        statement = text(f"ANALYZE (SKIP_LOCKED) {name}")
+        db.write(partial(Tx.execute, statement=statement))

@@ -124,8 +124,7 @@ def host() -> None:
             work(writes)
     db, pause = Database(settings.database), threading.Event()
     while True:
-        for name in db.read(statistics.outgrown):
-            db.write(lambda tx, name=name: statistics.refresh(tx, name))  # type: ignore[misc]
+        statistics.refresh(db)
         pause.wait(LOOK_S)
 
 

@@ -21,6 +21,6 @@ def test_a_table_that_has_doubled_is_analysed_and_then_left_alone(backend: Backe
         db.write(lambda tx, first=first, rows=rows: grow(tx, first, rows))  # type: ignore[misc]
         if not db.sqlite:
             until(lambda: "event" in db.read(statistics.outgrown), 30, "the rows are counted")
-            db.write(lambda tx: statistics.refresh(tx, "event"))
+            statistics.refresh(db)
         assert "event" not in db.read(statistics.outgrown)
     db.dispose()
