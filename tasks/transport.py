@@ -116,18 +116,22 @@ class Transport(redis.Transport):
 
 
 class Consumer(CeleryConsumer):
-    """Sends the events of tasks together, a few times a second."""
+    """Sends the events of tasks together, and still serves after a reconnection what it was told to serve."""
 
+    app: Any
     hub: Any
     _flush_events: Callable[[], None]
-    _flush_is_due = False
+    _flush_at = 0.0
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]
         """Some event waits to be sent."""
-        if self.hub and not self._flush_is_due:
-            self._flush_is_due = True
-            self.hub.call_later(EVENTS_EVERY_S, self._flush_together)
+        now = time.monotonic()
+        if self.hub and now >= self._flush_at:  # A reconnection forgets what was to be called later.
+            self._flush_at = now + EVENTS_EVERY_S
+            self.hub.call_later(EVENTS_EVERY_S, self._flush_events)
 
-    def _flush_together(self) -> None:
-        self._flush_is_due = False
-        self._flush_events()
+    def add_task_queue(self, queue: str, *args: Any, **options: Any) -> None:  # type: ignore[override]
+        """Serve a queue, also one that was cancelled before: Celery would do so until the next connection."""
+        super().add_task_queue(queue, *args, **options)
+        queues = self.app.amqp.queues
+        queues.select_add(queues[queue])
