@@ -182,7 +182,8 @@ def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "h
 def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
     """Send a chassis reset: the one order that is never sent twice for the same operation."""
     bmc = ctx.bmc(server_id)
-    ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence))
+    if not ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence)):
+        raise Permanent(f"the reset of {server_id} is another worker's by now", nothing_happened=True)
     bmc.reset()
     return {"reset_at": _now(ctx)}
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import Tx
-from app.record.tables import bmc_gate, intent
+from app.record.tables import bmc_gate, intent, step
 
 
 def enter(tx: Tx, server_id: str, holder: str, hold_ms: int) -> bool:
@@ -41,9 +41,21 @@ def forgive(tx: Tx, server_id: str) -> None:
     tx.execute(update(bmc_gate).where(*_gate(tx, server_id)).values(refused=0, login_after=None))
 
 
-def intend(tx: Tx, operation: str, fence: int) -> None:
-    """Record that an order is about to be sent which must never be sent twice."""
-    tx.execute(insert(intent), {"tenant_id": tx.tenant, "operation": operation, "fence": fence, "at": tx.now})
+def intend(tx: Tx, operation: str, fence: int) -> bool:
+    """Record that an order is about to be sent which must never be sent twice; False when it must not be.
+
+    A worker that was away may have lost the step by now. The step's row is taken with the intent: whoever
+    claims the step later waits for it, and finds it before sending anything.
+    """
+    run_id, phase, key = operation.split("/", 2)
+    place = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == phase, step.c.key == key)
+    held = select(step.c.fence).where(*place, step.c.fence == fence, step.c.status == "running")
+    if tx.value(held.with_for_update(key_share=True)) is None:
+        return False
+    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
+    values = {"tenant_id": tx.tenant, "operation": operation, "fence": fence, "at": tx.now}
+    tx.execute(make(intent).values(values).on_conflict_do_nothing())
+    return True
 
 
 def intended(tx: Tx, operation: str, fence: int) -> bool:

@@ -34,7 +34,7 @@ TRANSIENT_SQLSTATES = frozenset(
     {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505"}
 )
 TOO_SLOW = "57014"  # The statement timeout
-TakenBack = psycopg.errors.DivisionByZero  # A statement that takes itself back divides by zero.
+TakenBack = psycopg.errors.InvalidTextRepresentation  # How a statement takes itself back.
 
 
 class Tx:

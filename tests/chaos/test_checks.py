@@ -124,6 +124,23 @@ def test_an_order_that_was_sent_twice_is_seen() -> None:
     assert numbers(list(effects.at_most_once(evidence(effects=[effect("once"), effect("once")])))) == ["once"]
 
 
+def blocked(*ledger: str) -> list[Finding]:
+    """What is said of a run that was blocked by its order, given what the ledger says of that."""
+    error = {"code": "OUTCOME_UNKNOWN"}
+    told = {**event("run.blocked", 1, "once", error=error), "attempt": 1}
+    lines = [effect("once", what) for what in ledger]
+    return list(promises.ended(evidence(run(type="chaos.once"), events=[told], effects=lines)))
+
+
+def test_an_order_whose_outcome_was_to_be_seen_needs_no_operator() -> None:
+    assert numbers(blocked("did", "looked")) == ["operator"]
+
+
+def test_an_order_that_may_still_be_sent_may_need_an_operator() -> None:
+    assert blocked("looked") == []
+    assert blocked("looked", "did") == []
+
+
 def test_an_older_attempt_that_acts_late_is_excused_by_a_freeze_alone() -> None:
     told = [effect("one", fence=2), effect("one", fence=1)]
     frozen = Injection(fault="f", rows=("RF5",), what="", scope="process", at=1, until=2)

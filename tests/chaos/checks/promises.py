@@ -66,7 +66,9 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
         for one in evidence.events.get(row["id"], ()):
             if one["type"] == "run.needs_operator":
                 yield Finding(number="I6", run_id=row["id"], what="an undo was exhausted")
-            if one["type"] == "run.blocked" and not (_may_be_blind(row, one) or _drifted(evidence, one)):
+            if one["type"] == "run.blocked" and not (
+                _may_be_blind(evidence, row, one) or _drifted(evidence, one)
+            ):
                 yield Finding(
                     number="operator", run_id=row["id"], step=one["step"], what=f"{row['type']} was blocked"
                 )
@@ -118,12 +120,23 @@ def _fan_out_fails(kind: str, given: Row) -> bool:
     return verdict == "failed"
 
 
-def _may_be_blind(row: Row, one: Row) -> bool:
+def _may_be_blind(evidence: Evidence, row: Row, one: Row) -> bool:
     error = (one["payload"] or {}).get("error", {})
     unknown = bool(error.get("code") == BLIND)
-    if row["type"] == "chaos.once":  # Nobody looks, or whoever looked was lost.
-        return unknown and bool(row["input"]["blind"] or (error.get("details") or {}).get("lost"))
+    if row["type"] == "chaos.once":  # Nobody looks, or whoever looked was lost, or there was nothing to see.
+        lost = (error.get("details") or {}).get("lost")
+        return unknown and bool(row["input"]["blind"] or lost or not _was_to_be_seen(evidence, one))
     return unknown and (row["type"], one["step"]) == ("server.lifecycle", "hard-reset")
+
+
+def _was_to_be_seen(evidence: Evidence, one: Row) -> bool:
+    """Whether the order had been sent when the attempt that this event tells of looked."""
+    effects = evidence.operations.get(f"{one['run_id']}/{one['phase']}/{one['step']}", ())
+    sent = min((place for place, effect in effects if effect.effect == "did"), default=None)
+    looks = [
+        place for place, effect in effects if effect.effect == "looked" and effect.attempt == one["attempt"]
+    ]
+    return sent is not None and any(sent < place for place in looks)
 
 
 def _drifted(evidence: Evidence, one: Row) -> bool:

@@ -171,17 +171,19 @@ def job_undo(ctx: Any) -> None:
 @step(at_most_once=True, alone=True)
 def once(ctx: Any, pace: Any) -> None:
     """An order that must never be sent twice, guarded as a machine's hard reset is."""
-    ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence))
+    if not ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence)):
+        raise Permanent("the order is another worker's by now", nothing_happened=True)
     work(ctx, pace, "did")
 
 
 @once.observe
 def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
-    """Whether it was sent; a blind one knows only whether it was about to be."""
-    if blind:
-        sent = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
-        return None if sent else NothingHappened()
-    return Happened() if seen(ctx, "did") else NothingHappened()
+    """Whether it was sent, which a blind one cannot see; what was about to be sent may come yet."""
+    note(ctx, "looked")
+    if not blind and seen(ctx, "did"):
+        return Happened()
+    intended = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
+    return None if intended else NothingHappened()
 
 
 def _endless() -> Any:

@@ -1,8 +1,7 @@
 """A reading transaction: whatever others commit meanwhile, it sees one state."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from app.record import gates
 from app.record.session import Database, Tx
 from app.record.tables import intent
 from tests.conftest import Backend
@@ -13,12 +12,19 @@ def intents(tx: Tx) -> int:
     return int(tx.value(select(func.count()).select_from(intent)))
 
 
+def add(tx: Tx) -> None:
+    """Another one."""
+    tx.execute(
+        insert(intent), {"tenant_id": tx.tenant, "operation": "run_1/forward/one", "fence": 1, "at": 1}
+    )
+
+
 def test_it_sees_nothing_of_what_is_committed_after_its_first_look(backend: Backend) -> None:
     db = Database(backend.database_url)
 
     with db.reading() as tx:
         before = intents(tx)
-        db.write(lambda other: gates.intend(other, "run_1/forward/one", 1))
+        db.write(add)
         assert intents(tx) == before
 
     assert db.read(intents) == before + 1
@@ -29,6 +35,6 @@ def test_a_writing_transaction_sees_what_the_last_one_has_committed(backend: Bac
     db = Database(backend.database_url)
     db.read(intents)
 
-    db.write(lambda tx: gates.intend(tx, "run_1/forward/one", 1))
+    db.write(add)
     assert db.write(intents) == 1
     db.dispose()
