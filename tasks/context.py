@@ -1,19 +1,22 @@
 """What a step is given: who it is, how to reach the world, how to report."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.auth.secrets import redact
-from app.domain.errors import StepError
+from app.domain.errors import Permanent, StepError, WindlassError
 from app.domain.text import legible
 from app.providers.clusters import Clusters
 from app.providers.vms import Machines
+from app.record import gates
 from app.record.session import Database
 from tasks.world import Capabilities, GatedBMC
 
 LOG_BYTES = 65_536  # What one attempt may log.
+ORDER_PATIENCE_S = 30.0  # An order waits this long for a database that is away.
 
 
 class Cancelled(StepError):
@@ -68,6 +71,32 @@ class Context:
         """Raise `Cancelled` when the run was asked to stop; for long bodies between two effects."""
         if self.cancelled():
             raise Cancelled("the run was asked to stop")
+
+    @contextmanager
+    def before_order(self) -> Iterator[None]:
+        """What an order that must never be sent twice needs first; in the end its intent is recorded.
+
+        Raises when the order must not be sent: something failed, or this worker was away and another one has
+        the step by now. Nothing happened then.
+        """
+        try:
+            yield
+            ours = self.db.write(
+                lambda tx: gates.intend(tx, self.operation_id, self.fence), patience_s=ORDER_PATIENCE_S
+            )
+        except StepError as error:
+            error.nothing_happened = True
+            raise
+        except WindlassError as error:
+            raise StepError(f"nothing was sent: {error.message}", nothing_happened=True) from error
+        if not ours:
+            raise Permanent("nothing was sent: another worker has the step by now", nothing_happened=True)
+
+    def may_have_ordered(self) -> bool:
+        """Whether an earlier attempt was about to send its order, which may still come."""
+        return self.db.read(
+            lambda tx: gates.intended(tx, self.operation_id, self.fence), patience_s=ORDER_PATIENCE_S
+        )
 
     def hook(self, step: str | None = None) -> str:
         """A URL that somebody outside may call once to end the wait of this operation, or of a later one."""

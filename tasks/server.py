@@ -6,7 +6,7 @@ from app.domain import servers as states
 from app.domain.errors import BmcConnectionFailed, Permanent
 from app.domain.policy import backoff
 from app.providers.bmc import PowerState, fingerprint
-from app.record import gates, runs, servers
+from app.record import runs, servers
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.step import Again, NothingHappened, operation, step
@@ -181,9 +181,8 @@ def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "h
 @step(queue="bmc", timeout="60s", at_most_once=True, alone=True, gives="reset_at")
 def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
     """Send a chassis reset: the one order that is never sent twice for the same operation."""
-    bmc = ctx.bmc(server_id)
-    if not ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence)):
-        raise Permanent(f"the reset of {server_id} is another worker's by now", nothing_happened=True)
+    with ctx.before_order():
+        bmc = ctx.bmc(server_id)
     bmc.reset()
     return {"reset_at": _now(ctx)}
 
@@ -191,8 +190,7 @@ def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
 @hard_reset.observe
 def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
     """Nothing was sent when the intent was never recorded; otherwise it cannot be told."""
-    sent = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
-    return None if sent else NothingHappened()
+    return None if ctx.may_have_ordered() else NothingHappened()
 
 
 @step(retry=PATIENT_BMC, timeout="30s")

@@ -17,7 +17,6 @@ from marshmallow import Schema, fields
 from app.domain.errors import Permanent, StepError
 from app.domain.plan import Plan, each
 from app.domain.policy import ALL, ANY, COLLECT, backoff, n_of_m
-from app.record import gates
 from chains.catalogue import workflow
 from tasks.step import Again, Happened, NothingHappened, Step, operation, step
 from tests.chaos.ledger import Effect, here
@@ -171,8 +170,8 @@ def job_undo(ctx: Any) -> None:
 @step(at_most_once=True, alone=True)
 def once(ctx: Any, pace: Any) -> None:
     """An order that must never be sent twice, guarded as a machine's hard reset is."""
-    if not ctx.db.write(lambda tx: gates.intend(tx, ctx.operation_id, ctx.fence)):
-        raise Permanent("the order is another worker's by now", nothing_happened=True)
+    with ctx.before_order():
+        pass
     work(ctx, pace, "did")
 
 
@@ -182,8 +181,7 @@ def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
     note(ctx, "looked")
     if not blind and seen(ctx, "did"):
         return Happened()
-    intended = ctx.db.read(lambda tx: gates.intended(tx, ctx.operation_id, ctx.fence))
-    return None if intended else NothingHappened()
+    return None if ctx.may_have_ordered() else NothingHappened()
 
 
 def _endless() -> Any:

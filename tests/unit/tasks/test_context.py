@@ -5,10 +5,24 @@ from typing import Any, cast
 import pytest
 
 from app.auth.secrets import REDACTOR
+from app.domain.errors import StepError, Unavailable
 from tasks.context import LOG_BYTES, Cancelled, Context
 
 
-def context(*, cancelled: bool = False) -> Context:
+class Answers:
+    """A database that answers a write in this way."""
+
+    def __init__(self, answer: bool | Exception) -> None:
+        self._answer = answer
+
+    def write(self, _work: object, **_how: object) -> bool:
+        """The answer."""
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def context(*, cancelled: bool = False, db: Answers | None = None) -> Context:
     """A context that touches nothing."""
     nothing = cast(Any, None)
     return Context(
@@ -21,7 +35,7 @@ def context(*, cancelled: bool = False) -> Context:
         unsure=False,
         goal=None,
         triggered_by="usr_test",
-        db=nothing,
+        db=cast(Any, db),
         capabilities=nothing,
         cancelled=lambda: cancelled,
     )
@@ -64,3 +78,34 @@ def test_a_long_body_hears_that_its_run_was_asked_to_stop() -> None:
 
     with pytest.raises(Cancelled):
         context(cancelled=True).check_cancelled()
+
+
+def ordered(answer: bool | Exception, error: Exception | None = None) -> StepError | None:
+    """Why an order was not sent, given what the database says and what went wrong before."""
+    try:
+        with context(db=Answers(answer)).before_order():
+            if error:
+                raise error
+    except StepError as refused:
+        return refused
+    return None
+
+
+def test_an_order_is_sent_once_its_intent_is_recorded() -> None:
+    assert ordered(True) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(False, None), (Unavailable("away"), None), (True, StepError("refused")), (True, Unavailable("away"))],
+)
+def test_whatever_fails_before_an_order_nothing_happened(
+    answer: bool | Exception, error: Exception | None
+) -> None:
+    refused = ordered(answer, error)
+    assert refused is not None and refused.nothing_happened
+
+
+def test_a_worker_that_lost_its_step_does_not_try_again() -> None:
+    refused = ordered(False)
+    assert refused is not None and not refused.retryable
