@@ -75,6 +75,15 @@ BUGS: tuple[Bug, ...] = (
         caught_by="once",
     ),
     Bug(
+        name="an order is sent by a worker that has lost its step",
+        file="app/record/gates.py",
+        old='    held = select(step.c.fence).where(*place, step.c.fence == fence, step.c.status == "running")',
+        new="    held = select(step.c.fence).where(*place)",
+        breaks="an order that must never be sent twice is sent twice",
+        scenario="an order is late",
+        caught_by="once",
+    ),
+    Bug(
         name="an order with an unknown outcome does not wait for an operator",
         file="app/engine/advance.py",
         old="    if blocks(step) and j.status != Run.CANCELLING:",

@@ -28,6 +28,7 @@ LISTENING = Setting(
 SCHEDULES = "/v1/schedules"
 AUTHORED = Setting(inside=POINTS.inside, code=True)
 LONG_MS = 12_000  # A step that is longer than the lease.
+LATE_S = 14.0  # A freeze that ends when another worker has the step, and before its run ends.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,15 @@ def an_order_is_lost(stage: Stage) -> None:
         stage.kill_holder(row)
     within(20, lambda: stage.row(blind)["status"] in ("blocked", "failed"))
     stage.act(blind, "resolve")
+    stage.ends()
+
+
+def an_order_is_late(stage: Stage) -> None:
+    """A worker freezes before it sends an order until another one has sent it, and then goes on."""
+    froze = stage.arm("body.begin", "freeze", where="step=once", seconds=LATE_S)
+    run_id = stage.start("once", pace=2_000)
+    stage.struck(froze, "froze a worker that was about to send an order")
+    stage.runs_step(run_id, "once", fence=2)
     stage.ends()
 
 
@@ -253,6 +263,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="frozen", play=frozen),
         Scenario(name="killed", play=killed),
         Scenario(name="an order is lost", play=an_order_is_lost),
+        Scenario(name="an order is late", play=an_order_is_late),
         Scenario(name="failing", play=failing),
         Scenario(name="dropped", play=dropped),
         Scenario(name="poisoned", play=poisoned),
