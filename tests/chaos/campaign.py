@@ -37,6 +37,7 @@ ENDED_WITHIN_S = 60.0  # Target: all runs have ended so long after the last faul
 RECORD = "record.jsonl"
 TICK_S = 0.05
 LONGEST_S = 4 * 3600.0
+MORE_S = 600.0  # A storm that had its runs waits this long for a row that was not struck.
 SAY_EVERY_S = 15.0
 
 
@@ -47,8 +48,8 @@ class Plan:
     name: str
     seed: int
     backend: str = POSTGRES
-    runs: int = 0  # Runs under the storm; 0: as many as there is time for.
-    seconds: float = 0.0  # How long the storm lasts; 0: until all runs were asked for.
+    runs: int = 0  # Runs under the storm, at least.
+    seconds: float = 0.0  # How long the storm lasts; 0: until its runs were asked for and its rows struck.
     calm: int = 60  # Runs before it.
     beats: tuple[Beat, ...] = ()
     setting: Setting = field(default_factory=Setting)
@@ -130,6 +131,7 @@ class _Campaign:
         self._stalls, self._result, self._say = stalls, result, say
         self._pause = threading.Event()
         self._sampler = Sampler(site) if plan.soak else None
+        self._enough_at = 0.0
         seconds = plan.seconds or LONGEST_S
         self._strikes = schedule(plan.seed, plan.beats, known, seconds)
 
@@ -150,10 +152,10 @@ class _Campaign:
 
     def _storm(self) -> Storm:
         plan, began, told = self._plan, time.monotonic(), time.monotonic()
-        self._crowd.submit(plan.runs or sys.maxsize)
+        self._crowd.submit(sys.maxsize)
         storm = Storm(self._site, self._known, self._strikes, seed=plan.seed, say=self._say)
         try:
-            while self._goes_on(began):
+            while self._goes_on(storm, began):
                 storm.tend()
                 self._pause.wait(TICK_S)
                 if self._sampler is not None:
@@ -169,10 +171,15 @@ class _Campaign:
         self._result.storm_s = time.monotonic() - began
         return storm
 
-    def _goes_on(self, began: float) -> bool:
-        if self._plan.seconds:
-            return time.monotonic() - began < self._plan.seconds
-        return self._crowd.busy
+    def _goes_on(self, storm: Storm, began: float) -> bool:
+        now, plan = time.monotonic(), self._plan
+        if plan.seconds:
+            return now - began < plan.seconds
+        if self._crowd.asked < plan.calm + plan.runs:
+            self._enough_at = now
+            return True
+        struck = {row for one in storm.injections for row in one.rows}
+        return not struck.issuperset(self._wanted()) and now - self._enough_at < MORE_S
 
     def _rest(self) -> None:
         self._healed = self._site.db.read(lambda tx: tx.now, patience_s=30)
@@ -222,13 +229,15 @@ class _Campaign:
 
     def _rows(self) -> Sequence[Finding]:
         """A row in which no fault was really injected has failed."""
-        names = {name for beat in self._plan.beats for name in beat.faults}
-        wanted = self._plan.rows or sorted({row for name in names for row in self._known[name].rows})
         return [
             Finding(number="row", what=f"{row}: no fault was really injected")
-            for row in wanted
+            for row in self._wanted()
             if not self._result.rows[row]
         ]
+
+    def _wanted(self) -> Sequence[str]:
+        names = {name for beat in self._plan.beats for name in beat.faults}
+        return self._plan.rows or sorted({row for name in names for row in self._known[name].rows})
 
     def _messages(self) -> dict[str, int]:
         return checker.messages(self._site.redis, self._site.settings.redis_prefix)

@@ -77,7 +77,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="an order is sent by a worker that has lost its step",
         file="app/record/gates.py",
-        old='    held = select(step.c.fence).where(*place, step.c.fence == fence, step.c.status == "running")',
+        old="    held = select(step.c.fence).where(*place, step.c.fence == fence,"
+        ' step.c.status == "running")',
         new="    held = select(step.c.fence).where(*place)",
         breaks="an order that must never be sent twice is sent twice",
         scenario="an order is late",
