@@ -1,10 +1,13 @@
 """A broker and a worker for each module: real processes, the service's own settings."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from app.config import Settings
+from app.record import migrate
 from tests.integration.celery.workers import Ears, Publisher, Worker, listening
 from tests.servers import KeyValue, new_redis, remove
 
@@ -35,12 +38,8 @@ def publisher(settings: Settings) -> Publisher:
 @pytest.fixture(scope="module")
 def worker(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker with one pool process, so that messages are handled in their order."""
-    started = Worker(settings, tmp_path_factory.mktemp("worker"), CARRIER)
-    try:
-        started.start()
+    with Worker(settings, tmp_path_factory.mktemp("worker"), CARRIER) as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +47,12 @@ def ears(worker: Worker, publisher: Publisher) -> Iterator[Ears]:
     """Hears what the worker says of itself."""
     with listening(publisher.app) as heard:
         yield heard
+
+
+@pytest.fixture
+def own_worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
+    """A worker with the service's own tasks; of runs that are not there it says that they are unknown."""
+    alone = replace(settings, redis_prefix=f"{tmp_path.name}:", database_url=f"sqlite:///{tmp_path}/db")
+    migrate.upgrade(alone.database)
+    with Worker(alone, tmp_path / "worker", "tasks") as started:
+        yield started

@@ -34,12 +34,8 @@ HINTS = (BELL, Alarm(timer_id="tmr_1", due_at=1), Letter(delivery_id="del_1", fe
 @pytest.fixture
 def busy_worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
     """A worker with three pool processes."""
-    started = Worker(settings, tmp_path / "worker", CARRIER, processes=3)
-    try:
-        started.start()
+    with Worker(settings, tmp_path / "worker", CARRIER, processes=3) as started:
         yield started
-    finally:
-        started.stop()
 
 
 @pytest.fixture

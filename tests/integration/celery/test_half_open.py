@@ -29,12 +29,8 @@ def far_worker(way: Proxy, settings: Settings, tmp_path: Path) -> Iterator[Worke
     elsewhere = replace(
         settings, redis_url=f"redis://127.0.0.1:{way.port}/0", database_url=f"sqlite:///{tmp_path}/db"
     )
-    started = Worker(elsewhere, tmp_path / "worker", "tasks")
-    try:
-        started.start()
+    with Worker(elsewhere, tmp_path / "worker", "tasks") as started:
         yield started
-    finally:
-        started.stop()
 
 
 def nobody_waits(broker: KeyValue) -> bool:

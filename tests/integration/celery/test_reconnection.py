@@ -1,29 +1,9 @@
 """What a worker was told, and what it owes its watchers, outlives the connection to Redis."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
 from redis import Redis
 
-from app.config import Settings
-from app.record import migrate
 from tests.integration.celery.workers import Publisher, Worker, listening
 from tests.servers import KeyValue, until
-
-
-@pytest.fixture
-def own_worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
-    """A worker with the service's own tasks; of runs that are not there it says that they are unknown."""
-    alone = replace(settings, redis_prefix=f"{tmp_path.name}:", database_url=f"sqlite:///{tmp_path}/db")
-    migrate.upgrade(alone.database)
-    started = Worker(alone, tmp_path / "worker", "tasks")
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
 
 
 def reconnect(broker: KeyValue, worker: Worker) -> None:

@@ -1,14 +1,7 @@
 """Messages that are none, in the queues of workers: they are dropped, and the worker goes on."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
-import pytest
 from redis import Redis
 
-from app.config import Settings
-from app.record import migrate
 from tests.chaos.faults.messages import forgeries
 from tests.integration.celery.workers import Publisher, Worker
 from tests.servers import KeyValue, until
@@ -28,26 +21,14 @@ NONSENSE = (
 )
 
 
-@pytest.fixture
-def own_worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
-    """A worker with the service's own tasks; of runs that are not there it says that they are unknown."""
-    alone = replace(settings, redis_prefix="own:", database_url=f"sqlite:///{tmp_path}/db")
-    migrate.upgrade(alone.database)
-    started = Worker(alone, tmp_path / "worker", "tasks")
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
-
-
 def test_a_worker_drops_what_it_cannot_read_and_takes_the_next_message(
     broker: KeyValue, own_worker: Worker
 ) -> None:
+    prefix = own_worker.settings.redis_prefix
     with Redis.from_url(broker.url) as client:
-        client.lpush("own:default", *NONSENSE)
+        client.lpush(f"{prefix}default", *NONSENSE)
         for queue, forged in forgeries():
-            client.lpush(f"own:{queue}", forged)
+            client.lpush(f"{prefix}{queue}", forged)
     Publisher(own_worker.settings).send("first", run="run_after")
     until(lambda: "run_after" in own_worker.log or not own_worker.lives, 20, own_worker.log)
     assert own_worker.lives, own_worker.log

@@ -62,6 +62,17 @@ class Worker:
                 process.kill()
         self._process.wait(START_S)
 
+    def __enter__(self) -> "Worker":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
+
     @property
     def main(self) -> psutil.Process:
         """The main process."""
