@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from types import FrameType
+from types import FrameType, TracebackType
 
 from app.domain.errors import StepTimedOut
 
@@ -10,7 +10,7 @@ from app.domain.errors import StepTimedOut
 class alarm:
     """Raises `StepTimedOut` in the body after so many milliseconds; idle outside the main thread."""
 
-    def __init__(self, limit_ms: int, step: str) -> None:
+    def __init__(self, limit_ms: float, step: str) -> None:
         self._limit_ms, self._step = limit_ms, step
         self._usable = threading.current_thread() is threading.main_thread()
 
@@ -19,10 +19,18 @@ class alarm:
             self._before = signal.signal(signal.SIGALRM, self._ring)
             signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1000)
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
+    ) -> None:
         if self._usable:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+        # An alarm between the steps of a lock makes its release fail, and that error hides the alarm's.
+        if isinstance(error, RuntimeError) and isinstance(error.__context__, StepTimedOut):
+            raise self._late() from error
 
     def _ring(self, _signum: int, _frame: FrameType | None) -> None:
-        raise StepTimedOut(f"{self._step} ran longer than {self._limit_ms} ms", limitMs=self._limit_ms)
+        raise self._late()
+
+    def _late(self) -> StepTimedOut:
+        return StepTimedOut(f"{self._step} ran longer than {self._limit_ms} ms", limitMs=self._limit_ms)

@@ -1,4 +1,4 @@
-"""A worker child as its caller sees it: soft time limits that break in anywhere, and a fork after first use.
+"""A worker child as its caller sees it: alarms that break in anywhere, and a fork after first use.
 
     python -m tests.integration.bmc.interrupted VERB PORT
 
@@ -7,23 +7,14 @@ prints one line of JSON. It runs as a process of its own, because pyghmi's state
 
 import json
 import os
-import signal
 import sys
 import time
-from types import FrameType
 from typing import Any
 
-from app.domain.errors import BmcError
+from app.domain.errors import BmcError, StepTimedOut
+from app.engine.alarm import alarm
 from app.providers.bmc import Target
 from app.providers.bmc.ipmi import IpmiBMC
-
-
-class SoftTimeLimit(Exception):
-    """What Celery raises from its signal handler; like there, an Exception."""
-
-
-def break_in(signum: int, frame: FrameType | None) -> None:
-    raise SoftTimeLimit
 
 
 def driver(port: int) -> IpmiBMC:
@@ -36,11 +27,10 @@ def storm(port: int) -> dict[str, Any]:
     broken, right, slowest = 0, 0, 0.0
     for tenths in range(1, 151):
         bmc = driver(port)
-        signal.setitimer(signal.ITIMER_REAL, tenths / 10_000)
         try:
-            bmc.power()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except SoftTimeLimit:
+            with alarm(tenths / 10, "power"):
+                bmc.power()
+        except StepTimedOut:
             broken += 1
         began = time.monotonic()
         right += bmc.power() == "off"
@@ -50,10 +40,10 @@ def storm(port: int) -> dict[str, Any]:
 
 def hang(port: int) -> dict[str, Any]:
     """Break into a login that nobody answers, wake the controller, and ask again."""
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
-        driver(port).power()
-    except SoftTimeLimit:
+        with alarm(500, "power"):
+            driver(port).power()
+    except StepTimedOut:
         print("interrupted", flush=True)
     sys.stdin.readline()
     return {"power": driver(port).power()}
@@ -64,15 +54,14 @@ def fork(port: int) -> dict[str, Any]:
     before = driver(port).power()
     child = os.fork()
     if not child:
-        signal.setitimer(signal.ITIMER_REAL, 8)
         try:
-            os._exit(0 if driver(port).power() == before else 1)
-        except (BmcError, SoftTimeLimit):
+            with alarm(8_000, "power"):
+                os._exit(0 if driver(port).power() == before else 1)
+        except (BmcError, StepTimedOut):
             os._exit(2)
     _, status = os.waitpid(child, 0)
     return {"child": os.waitstatus_to_exitcode(status), "parent": driver(port).power() == before}
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGALRM, break_in)
     print(json.dumps({"storm": storm, "hang": hang, "fork": fork}[sys.argv[1]](int(sys.argv[2]))))

@@ -1,4 +1,4 @@
-"""A soft time limit may break in at any point, and the next call in the same process is right."""
+"""The alarm of a time limit may break in at any point, and the next call in the same process is right."""
 
 import json
 import subprocess
