@@ -10,7 +10,7 @@ from typing import Any
 from app.domain.errors import StepError
 from app.domain.ids import derived_id
 from app.domain.policy import backoff
-from app.record import clusters, runs, servers
+from app.record import allocations, runs, servers
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, ours, since_now, wait_on
@@ -39,7 +39,7 @@ class NotInstalled(StepError):
 
 def machines_for(ctx: Context, cluster_id: str, pools: Pools) -> list[Row]:
     """What a deployment is told of the servers it is built on: of each pool those it has had longest."""
-    kept = ctx.db.read(lambda tx: _kept(clusters.allocations(tx, cluster_id), pools))
+    kept = ctx.db.read(lambda tx: _kept(allocations.held_by(tx, cluster_id), pools))
     users = {pool["poolId"]: pool.get("user") or SSH_USER for pool in pools}
     return [{"address": one["address"], "port": SSH_PORT, "user": users[one["pool_id"]]} for one in kept]
 
@@ -60,7 +60,7 @@ def are_installed(
     A server that failed is the cluster's no longer: whoever resumes or retries the step gets another one.
     """
     _take_missing(ctx, cluster_id, wanted["nodePools"])
-    found = ctx.db.read(lambda tx: _with_runs(tx, clusters.allocations(tx, cluster_id), "provision_run"))
+    found = ctx.db.read(lambda tx: _with_runs(tx, allocations.held_by(tx, cluster_id), "provision_run"))
     for row, run in found:
         if run is not None and run["status"] in ("failed", "cancelled"):
             ctx.db.write(lambda tx, row=row: _end(tx, row))  # type: ignore[misc]
@@ -89,7 +89,7 @@ def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any
     """Give back the servers that the cluster is not built on any more."""
 
     def surplus(tx: Tx) -> list[str]:
-        rows = clusters.allocations(tx, cluster_id)
+        rows = allocations.held_by(tx, cluster_id)
         kept = {one["id"] for one in _kept(rows, wanted["nodePools"])}
         return [one["id"] for one in rows if one["id"] not in kept]
 
@@ -139,7 +139,7 @@ def _take(tx: Tx, ctx: Context, cluster_id: str, pools: Pools) -> list[str]:
     taken = []
     for pool in pools:
         found = servers.read_pool(tx, pool["poolId"], lock=True)
-        has = [one for one in clusters.allocations(tx, cluster_id) if one["pool_id"] == pool["poolId"]]
+        has = [one for one in allocations.held_by(tx, cluster_id) if one["pool_id"] == pool["poolId"]]
         missing = max(0, int(pool["count"]) - len(has))
         free = servers.free_in_pool(tx, pool["poolId"], missing) if found and missing else []
         if len(free) < missing:
@@ -151,7 +151,7 @@ def _take(tx: Tx, ctx: Context, cluster_id: str, pools: Pools) -> list[str]:
             )
         for server in free:
             address = _address(pool.get("address") or "{displayName}", server)
-            clusters.allocate(tx, cluster_id, ctx.run_id, server, pool["image"], address)
+            allocations.allocate(tx, cluster_id, ctx.run_id, server, pool["image"], address)
             servers.change_server(tx, server["id"], {"reserved_by": cluster_id})
             taken.append(server["id"])
     return taken
@@ -168,7 +168,7 @@ def _address(pattern: str, server: Mapping[str, Any]) -> str:
 
 def _install(ctx: Context, row: Row) -> None:
     run_id = derived_id("run", row["id"], "install")
-    ctx.db.write(lambda tx: clusters.change_allocation(tx, row["id"], {"provision_run": run_id}))
+    ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"provision_run": run_id}))
     ctx.capabilities.children.start(
         ctx.run_id, run_id, "server.provision", row["server_id"], {"image": row["image"]}
     )
@@ -185,7 +185,7 @@ def _not_installed(row: Row, run: Row) -> NotInstalled:
 def _released(
     ctx: Context, cluster_id: str, ref: Row, slow_after: str, chosen: set[str] | None
 ) -> Again | dict[str, Any]:
-    rows = ctx.db.read(lambda tx: clusters.allocations(tx, cluster_id))
+    rows = ctx.db.read(lambda tx: allocations.held_by(tx, cluster_id))
     waits_for = _leave(ctx, [row for row in rows if chosen is None or row["id"] in chosen])
     if not waits_for:
         return {}
@@ -224,7 +224,7 @@ def _leave_one(ctx: Context, row: Row) -> str | None:
 
 def _wipe(ctx: Context, row: Row) -> None:
     run_id = derived_id("run", row["id"], "give back")
-    ctx.db.write(lambda tx: clusters.change_allocation(tx, row["id"], {"release_run": run_id}))
+    ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"release_run": run_id}))
     given = {"action": "deprovision"}
     ctx.capabilities.children.start(ctx.run_id, run_id, "server.lifecycle", row["server_id"], given)
     ctx.log("giving back", server=row["server_id"], run=run_id)
@@ -232,14 +232,14 @@ def _wipe(ctx: Context, row: Row) -> None:
 
 def _end(tx: Tx, row: Row) -> None:
     """The cluster has the server no longer; whatever state that is in, it is free of this cluster."""
-    clusters.change_allocation(tx, row["id"], {"released_at": tx.now})
+    allocations.change_allocation(tx, row["id"], {"released_at": tx.now})
     server = servers.read_server(tx, row["server_id"], lock=True)
     if server is not None and server["reserved_by"] == row["cluster_id"]:
         servers.change_server(tx, row["server_id"], {"reserved_by": None})
 
 
 def _taken_by(tx: Tx, ctx: Context, cluster_id: str) -> list[Row]:
-    return [row for row in clusters.allocations(tx, cluster_id) if ours(tx, ctx, row["run_id"])]
+    return [row for row in allocations.held_by(tx, cluster_id) if ours(tx, ctx, row["run_id"])]
 
 
 def _with_runs(tx: Tx, rows: list[Row], column: str) -> list[tuple[Row, Row | None]]:

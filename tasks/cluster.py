@@ -133,7 +133,7 @@ def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
     back = before["template"]
     if there is not None and back not in (there.template, *there.available_upgrades):
         ctx.log("there is no way back; the cluster stays what it became", template=there.template)
-        ctx.db.write(lambda tx: CLUSTER.change(tx, cluster_id, {"state_before": "error"}))
+        ctx.db.write(lambda tx: CLUSTER.rows.change(tx, cluster_id, {"state_before": "error"}))
         return
     deployment.restore(ctx, cluster_id, before)
 
@@ -161,7 +161,7 @@ def is_ready(
     if not row["dry_run"] and there.ready:
         access = clusters.access(row["name"])
         if access is not None or row["template"].startswith(SELF_BROUGHT):
-            ctx.db.write(lambda tx: CLUSTER.change(tx, cluster_id, {"access": access}))
+            ctx.db.write(lambda tx: CLUSTER.rows.change(tx, cluster_id, {"access": access}))
             return {"reached": "ready"}
         waits_for = "it is said to be ready, but there is no kubeconfig yet"
     return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, waits_for)

@@ -50,7 +50,7 @@ def apply(ctx: Context, row: Mapping[str, Any], wanted: Wanted, there: Deploymen
     made = ctx.clusters(row["management_id"]).apply(wish)
     keep(ctx, CLUSTER, row["id"], made)
     columns = {"template": wanted["template"], "config": wanted["config"], "node_pools": wanted["nodePools"]}
-    ctx.db.write(lambda tx: CLUSTER.change(tx, row["id"], columns))
+    ctx.db.write(lambda tx: CLUSTER.rows.change(tx, row["id"], columns))
     ctx.log("applied", name=made.name, template=made.template, generation=made.generation)
     check_dry_run(row, made)
 

@@ -9,7 +9,8 @@ from app.domain import vms as vm_states
 from app.domain.clock import duration_ms
 from app.domain.errors import Permanent
 from app.domain.policy import backoff
-from app.record import clusters, runs, vms
+from app.record import runs
+from app.record.managed import Managed, clusters, vms
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.step import Again
@@ -44,10 +45,7 @@ class Kind:
     noun: str
     object: str  # What Kubernetes calls it.
     objects: Callable[[Context, str], Objects]  # Those of a management cluster.
-    read: Callable[..., Row | None]
-    change: Callable[[Tx, str, Mapping[str, Any]], None]
-    note_seen: Callable[..., None]
-    note_gone: Callable[[Tx, str], None]
+    rows: Managed
     transient: Mapping[str, str]
     allows: Callable[..., bool]
 
@@ -56,10 +54,7 @@ CLUSTER = Kind(
     noun="cluster",
     object="ClusterDeployment",
     objects=Context.clusters,
-    read=clusters.read_cluster,
-    change=clusters.change_cluster,
-    note_seen=clusters.note_seen,
-    note_gone=clusters.note_gone,
+    rows=clusters,
     transient=cluster_states.TRANSIENT,
     allows=cluster_states.allows,
 )
@@ -67,10 +62,7 @@ VM = Kind(
     noun="machine",
     object="VirtualMachine",
     objects=Context.machines,
-    read=vms.read_vm,
-    change=vms.change_vm,
-    note_seen=vms.note_seen,
-    note_gone=vms.note_gone,
+    rows=vms,
     transient=vm_states.TRANSIENT,
     allows=vm_states.allows,
 )
@@ -78,7 +70,7 @@ VM = Kind(
 
 def row_of(ctx: Context, kind: Kind, id_: str) -> Row:
     """The resource as it is recorded."""
-    row = ctx.db.read(lambda tx: kind.read(tx, id_))
+    row = ctx.db.read(lambda tx: kind.rows.read(tx, id_))
     if row is None:
         raise WrongState(f"{kind.noun} {id_} is gone")
     return row
@@ -91,7 +83,7 @@ def begin(ctx: Context, kind: Kind, id_: str, action: str) -> Row:
     """
 
     def work(tx: Tx) -> Row:
-        row = kind.read(tx, id_, lock=True)
+        row = kind.rows.read(tx, id_, lock=True)
         if row is None:
             raise WrongState(f"{kind.noun} {id_} is gone")
         shown = kind.transient.get(action, row["state"])
@@ -102,7 +94,7 @@ def begin(ctx: Context, kind: Kind, id_: str, action: str) -> Row:
             )
         was = row["state_before"] if begun else row["state"]
         changes: Row = {"state": shown, "state_before": was, "run_id": ctx.run_id, "slow_since": None}
-        kind.change(tx, id_, changes)
+        kind.rows.change(tx, id_, changes)
         return {**row, "was": was}
 
     return ctx.db.write(work)
@@ -112,7 +104,7 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
     """After a failure the resource says `error` and names the run; after a cancel it is what it was."""
 
     def work(tx: Tx) -> None:
-        row = kind.read(tx, id_, lock=True)
+        row = kind.rows.read(tx, id_, lock=True)
         if row is None or not ours(tx, ctx, row["run_id"]):
             return
         before = row["state_before"] or was
@@ -121,7 +113,7 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
         ended = "was cancelled" if cancelled else "failed"
         reasons = [f"{ctx.type} {ended}: see run {ctx.run_id}"] if state == "error" else []
         changes = {"state": state, "state_before": None, "slow_since": None, "run_id": ctx.run_id}
-        kind.change(tx, id_, {**changes, "failure_reasons": reasons})
+        kind.rows.change(tx, id_, {**changes, "failure_reasons": reasons})
 
     ctx.db.write(work)
 
@@ -129,7 +121,7 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
 def reach(ctx: Context, kind: Kind, id_: str, state: str, **more: Any) -> None:
     """Show the state that the resource has reached."""
     changes: Row = {"state": state, "state_before": None, "slow_since": None, "failure_reasons": []}
-    ctx.db.write(lambda tx: kind.change(tx, id_, {**changes, "run_id": ctx.run_id, **more}))
+    ctx.db.write(lambda tx: kind.rows.change(tx, id_, {**changes, "run_id": ctx.run_id, **more}))
 
 
 def since_now(ctx: Context, **more: Any) -> dict[str, Any]:
@@ -142,10 +134,10 @@ def wait_on(ctx: Context, kind: Kind, id_: str, ref: Mapping[str, Any], slow_aft
     slow_at = int(ref["since"]) + duration_ms(slow_after)
 
     def work(tx: Tx) -> bool:
-        row = kind.read(tx, id_)
+        row = kind.rows.read(tx, id_)
         late = tx.now > slow_at and row is not None and row["slow_since"] is None
         if late:
-            kind.change(tx, id_, {"slow_since": tx.now})
+            kind.rows.change(tx, id_, {"slow_since": tx.now})
         return tx.now > slow_at
 
     slow = ctx.db.write(work)

@@ -29,10 +29,10 @@ class StillThere(KubeConflict):
 def keep(ctx: Context, kind: Kind, id_: str, seen: Any) -> None:
     """Keep what was just seen of the object, or that there is none."""
     if seen is None:
-        ctx.db.write(lambda tx: kind.note_gone(tx, id_))
+        ctx.db.write(lambda tx: kind.rows.note_gone(tx, id_))
         return
     told = {"uid": seen.uid, "version": seen.resource_version, "facts": seen.facts()}
-    ctx.db.write(lambda tx: kind.note_seen(tx, id_, **told))
+    ctx.db.write(lambda tx: kind.rows.note_seen(tx, id_, **told))
 
 
 def own(seen: Any, id_: str) -> bool:

@@ -1,6 +1,7 @@
 """What steps can do to the world: controllers behind their gates, management clusters, hooks, child runs."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -10,7 +11,7 @@ from app.auth.secrets import REDACTOR
 from app.auth.tokens import issue_hook_token
 from app.config import Settings
 from app.domain.clock import rfc3339
-from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent
+from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent, StepError, Unavailable
 from app.providers.bmc import BMC, PowerState, Target, connect
 from app.providers.boot import BootService
 from app.providers.clusters import Clusters
@@ -18,7 +19,7 @@ from app.providers.clusters.k0rdent import K0rdent
 from app.providers.kube import Kube
 from app.providers.vms import Machines
 from app.providers.vms.kubevirt import KubeVirt
-from app.record import clusters, gates, hooks, servers
+from app.record import gates, hooks, managements, servers
 from app.record.session import Database
 
 T = TypeVar("T")
@@ -129,7 +130,7 @@ class Reach:
         return access
 
     def _management(self, management_id: str) -> dict[str, Any]:
-        row = self.db.read(lambda tx: clusters.read_management(tx, management_id))
+        row = self.db.read(lambda tx: managements.read_management(tx, management_id))
         if row is None or row["access"] is None:
             raise Permanent(f"there is no management cluster {management_id}", nothing_happened=True)
         return row
@@ -186,7 +187,10 @@ class GatedBMC:
         return self._through(self._bmc.hardware)
 
     def _through(self, work: Callable[[], T]) -> T:
-        self._enter()
+        try:
+            self._enter()
+        except Unavailable as error:
+            raise StepError(f"nothing was sent: {error.message}", nothing_happened=True) from error
         refused = False
         try:
             return work()
@@ -194,7 +198,8 @@ class GatedBMC:
             refused = True
             raise
         finally:
-            self._leave(refused)
+            with suppress(Unavailable):  # What was done stands; the gate opens by itself.
+                self._leave(refused)
 
     def _enter(self) -> None:
         wait = self._db.read(lambda tx: gates.login_after(tx, self._server_id))

@@ -12,7 +12,8 @@ from app.providers.bmc.memory import Machine
 from app.providers.clusters import Template
 from app.providers.clusters.memory import MemoryClusters, Site
 from app.providers.vms.memory import MemoryMachines, Room
-from app.record import clusters, runs, servers, vms
+from app.record import allocations, runs, servers
+from app.record.managed import clusters, vms
 from app.record.session import Database
 from app.record.tables import run
 from app.services.children import ChildRuns
@@ -105,7 +106,7 @@ class Scene:
             "config": {"workersNumber": 2, "controlPlaneNumber": 1},
             **changes,
         }
-        self.db.write(lambda tx: clusters.insert_cluster(tx, row))
+        self.db.write(lambda tx: clusters.insert(tx, row))
         return cluster_id
 
     def plant_vm(self, **changes: Any) -> str:
@@ -120,7 +121,7 @@ class Scene:
             "content": {"cpus": 1, "memoryMb": 512},
             **changes,
         }
-        self.db.write(lambda tx: vms.insert_vm(tx, row))
+        self.db.write(lambda tx: vms.insert(tx, row))
         return vm_id
 
     def start(
@@ -180,15 +181,15 @@ class Scene:
 
     def change_cluster(self, cluster_id: str, **changes: Any) -> None:
         """Change a cluster's row behind everybody's back."""
-        self.db.write(lambda tx: clusters.change_cluster(tx, cluster_id, changes))
+        self.db.write(lambda tx: clusters.change(tx, cluster_id, changes))
 
     def cluster(self, cluster_id: str) -> dict[str, Any]:
         """A cluster's row."""
-        return self.db.read(lambda tx: clusters.read_cluster(tx, cluster_id)) or {}
+        return self.db.read(lambda tx: clusters.read(tx, cluster_id)) or {}
 
     def vm(self, vm_id: str) -> dict[str, Any]:
         """A machine's row."""
-        return self.db.read(lambda tx: vms.read_vm(tx, vm_id)) or {}
+        return self.db.read(lambda tx: vms.read(tx, vm_id)) or {}
 
     def servers(self) -> list[tuple[str, bool]]:
         """State of each server, and whether somebody has it; sorted."""
@@ -197,4 +198,4 @@ class Scene:
 
     def allocated(self, cluster_id: str) -> int:
         """How many servers a cluster has."""
-        return len(self.db.read(lambda tx: clusters.allocations(tx, cluster_id)))
+        return len(self.db.read(lambda tx: allocations.held_by(tx, cluster_id)))

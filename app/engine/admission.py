@@ -10,7 +10,8 @@ from app.domain.clusters import Unscalable
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound
 from app.engine import accept as accepting
 from app.engine.accept import Order
-from app.record import clusters, locks, servers, typestates, vms
+from app.record import allocations, locks, servers, typestates
+from app.record.managed import clusters, vms
 from app.record.session import Tx
 from chains import catalogue
 
@@ -54,13 +55,13 @@ def _server(tx: Tx, order: Order, action: str) -> None:
         raise _not_allowed(
             f"server {row['id']}", row, action, allowed, " in maintenance" if maintenance else ""
         )
-    owner = clusters.cluster_of(tx, row["id"])
+    owner = allocations.cluster_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
         raise Conflict(f"cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
 
 
 def _cluster(tx: Tx, order: Order, action: str) -> None:
-    row = _known(clusters.read_cluster(tx, str(order.resource_id)), f"cluster {order.resource_id}")
+    row = _known(clusters.read(tx, str(order.resource_id)), f"cluster {order.resource_id}")
     built = row["uid"] is not None
     if not cluster_states.allows(row["state"], action, built=built):
         allowed = cluster_states.allowed_actions(row["state"], built=built)
@@ -72,7 +73,7 @@ def _cluster(tx: Tx, order: Order, action: str) -> None:
 
 
 def _vm(tx: Tx, order: Order, action: str) -> None:
-    row = _known(vms.read_vm(tx, str(order.resource_id)), f"machine {order.resource_id}")
+    row = _known(vms.read(tx, str(order.resource_id)), f"machine {order.resource_id}")
     built = row["uid"] is not None
     if not vm_states.allows(row["state"], action, built=built):
         raise _not_allowed(

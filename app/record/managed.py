@@ -1,6 +1,6 @@
 """What clusters and virtual machines share: rows that stand for an object in a management cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from app.domain.observed import older
 from app.record.listing import has_tag
 from app.record.paging import Page, Window, page
 from app.record.session import Tx
+from app.record.tables import cluster, vm
 
 Row = dict[str, Any]
 GONE = "deleted"
@@ -22,76 +23,80 @@ class ManagedFilters:
     state: str | None = None
     management_id: str | None = None
     name: str | None = None
+    template: str | None = None  # Of clusters.
     tags: tuple[str, ...] = field(default=())
     q: str | None = None  # Part of the name, display name or id.
 
 
-def insert_row(tx: Tx, table: Table, values: Mapping[str, Any]) -> None:
-    """Store a new one."""
-    tx.execute(insert(table), {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now, **values})
+@dataclass(frozen=True)
+class Managed:
+    """The rows of one kind."""
+
+    table: Table
+
+    def insert(self, tx: Tx, values: Mapping[str, Any]) -> None:
+        """Store a new one."""
+        always = {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now}
+        tx.execute(insert(self.table), {**always, **values})
+
+    def read(self, tx: Tx, id_: str, *, lock: bool = False) -> Row | None:
+        """One of them, locked until the transaction ends when asked for."""
+        found = select(self.table).where(*self._one(tx, id_))
+        return tx.row(found.with_for_update() if lock else found)
+
+    def change(self, tx: Tx, id_: str, changes: Mapping[str, Any]) -> None:
+        """Change one; its version grows."""
+        values = {**changes, "version": self.table.c.version + 1, "updated_at": tx.now}
+        tx.execute(update(self.table).where(*self._one(tx, id_)).values(**values))
+
+    def note_seen(self, tx: Tx, id_: str, *, uid: str, version: str, facts: Mapping[str, Any]) -> None:
+        """Keep what was just seen of its object, unless a newer version of it was seen already.
+
+        Nothing that people changed is touched.
+        """
+        one = self._one(tx, id_)
+        if older(version, tx.value(select(self.table.c.resource_version).where(*one).with_for_update())):
+            return
+        seen = {"uid": uid, "resource_version": version, "observed": dict(facts), "observed_at": tx.now}
+        tx.execute(update(self.table).where(*one).values(**seen))
+
+    def note_gone(self, tx: Tx, id_: str) -> None:
+        """Its object is there no longer."""
+        gone = {"uid": None, "resource_version": None, "observed": None, "observed_at": tx.now}
+        tx.execute(update(self.table).where(*self._one(tx, id_)).values(**gone))
+
+    def named(self, tx: Tx, management_id: str, name: str) -> str | None:
+        """Who has this name in a management cluster?"""
+        c = self.table.c
+        where = (c.tenant_id == tx.tenant, c.management_id == management_id, c.name == name, c.state != GONE)
+        found: str | None = tx.value(select(c.id).where(*where))
+        return found
+
+    def count(self, tx: Tx, management_id: str | None = None) -> int:
+        """How many are there, of all management clusters or of one?"""
+        c = self.table.c
+        where = [c.tenant_id == tx.tenant, c.state != GONE]
+        if management_id is not None:
+            where.append(c.management_id == management_id)
+        return int(tx.value(select(func.count()).select_from(self.table).where(*where)))
+
+    def page(self, tx: Tx, filters: ManagedFilters, window: Window) -> Page:
+        """Which ones are there? Deleted ones only when their state is asked for."""
+        c = self.table.c
+        where = [c.tenant_id == tx.tenant]
+        where.append(c.state != GONE if filters.state is None else c.state == filters.state)
+        for name in ("management_id", "name", "template"):
+            value = getattr(filters, name)
+            if value is not None:
+                where.append(c[name] == value)
+        if filters.q is not None:
+            searched = (c.name, c.display_name, c.id)
+            where.append(or_(*(column.icontains(filters.q, autoescape=True) for column in searched)))
+        tagged = [has_tag(tx, self.table, tag) for tag in filters.tags]
+        return page(tx, self.table, where + tagged, window)
+
+    def _one(self, tx: Tx, id_: str) -> tuple[ColumnElement[bool], ...]:
+        return (self.table.c.tenant_id == tx.tenant, self.table.c.id == id_)
 
 
-def read_row(tx: Tx, table: Table, id_: str, *, lock: bool = False) -> Row | None:
-    """One of them, locked until the transaction ends when asked for."""
-    found = select(table).where(table.c.tenant_id == tx.tenant, table.c.id == id_)
-    return tx.row(found.with_for_update() if lock else found)
-
-
-def change_row(tx: Tx, table: Table, id_: str, changes: Mapping[str, Any]) -> None:
-    """Change one; its version grows."""
-    where = (table.c.tenant_id == tx.tenant, table.c.id == id_)
-    values = {**changes, "version": table.c.version + 1, "updated_at": tx.now}
-    tx.execute(update(table).where(*where).values(**values))
-
-
-def note_seen(tx: Tx, table: Table, id_: str, *, uid: str, version: str, facts: Mapping[str, Any]) -> None:
-    """Keep what was just seen of its object, unless a newer version of it was seen already.
-
-    Nothing that people changed is touched.
-    """
-    where = (table.c.tenant_id == tx.tenant, table.c.id == id_)
-    if older(version, tx.value(select(table.c.resource_version).where(*where).with_for_update())):
-        return
-    seen = {"uid": uid, "resource_version": version, "observed": dict(facts), "observed_at": tx.now}
-    tx.execute(update(table).where(*where).values(**seen))
-
-
-def note_gone(tx: Tx, table: Table, id_: str) -> None:
-    """Its object is there no longer."""
-    where = (table.c.tenant_id == tx.tenant, table.c.id == id_)
-    gone = {"uid": None, "resource_version": None, "observed": None, "observed_at": tx.now}
-    tx.execute(update(table).where(*where).values(**gone))
-
-
-def named(tx: Tx, table: Table, management_id: str, name: str) -> str | None:
-    """Who has this name in a management cluster?"""
-    where = (table.c.management_id == management_id, table.c.name == name, table.c.state != GONE)
-    found: str | None = tx.value(select(table.c.id).where(table.c.tenant_id == tx.tenant, *where))
-    return found
-
-
-def count(tx: Tx, table: Table, management_id: str | None = None) -> int:
-    """How many are there, of all management clusters or of one?"""
-    where = [table.c.tenant_id == tx.tenant, table.c.state != GONE]
-    if management_id is not None:
-        where.append(table.c.management_id == management_id)
-    return int(tx.value(select(func.count()).select_from(table).where(*where)))
-
-
-def list_rows(
-    tx: Tx,
-    table: Table,
-    filters: ManagedFilters,
-    window: Window,
-    more: Sequence[ColumnElement[bool]] = (),
-) -> Page:
-    """Which ones are there? Deleted ones only when their state is asked for."""
-    where = [table.c.tenant_id == tx.tenant, *more]
-    where.append(table.c.state != GONE if filters.state is None else table.c.state == filters.state)
-    for column, value in ((table.c.management_id, filters.management_id), (table.c.name, filters.name)):
-        if value is not None:
-            where.append(column == value)
-    if filters.q is not None:
-        searched = (table.c.name, table.c.display_name, table.c.id)
-        where.append(or_(*(column.icontains(filters.q, autoescape=True) for column in searched)))
-    return page(tx, table, where + [has_tag(tx, table, tag) for tag in filters.tags], window)
+clusters, vms = Managed(cluster), Managed(vm)

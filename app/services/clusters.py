@@ -6,7 +6,8 @@ from typing import Any
 from app.domain import clusters as states
 from app.domain.errors import ValidationFailed
 from app.engine.accept import Order
-from app.record import clusters, servers
+from app.record import servers
+from app.record.managed import clusters
 from app.record.session import Tx
 from app.services.inventory import Inventory, Row
 
@@ -41,10 +42,7 @@ CLUSTERS = Inventory(
     called="cluster",
     prefix="cls",
     limit=lambda settings: settings.quota_clusters,
-    read=clusters.read_cluster,
-    insert=clusters.insert_cluster,
-    count=clusters.count_clusters,
-    named=clusters.cluster_named,
+    rows=clusters,
     transient=states.TRANSIENT,
     columns=_columns,
 )

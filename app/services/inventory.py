@@ -13,6 +13,7 @@ from app.engine import accept as accepting
 from app.engine.accept import Order
 from app.engine.journal import Hint
 from app.record import locks
+from app.record.managed import Managed
 from app.record.session import Tx
 from app.services import managements
 from app.services.runs import accept_order, check_order
@@ -30,10 +31,7 @@ class Inventory:
     called: str  # For people.
     prefix: str  # Of its ids.
     limit: Callable[[Settings], int]  # How many there may be; 0 is no limit.
-    read: Callable[[Tx, str], Row | None]
-    insert: Callable[[Tx, Row], None]
-    count: Callable[[Tx], int]
-    named: Callable[[Tx, str, str], str | None]  # Whose a name is in a management cluster.
+    rows: Managed
     transient: Mapping[str, str]  # The state that it shows while an action is under way.
     columns: Callable[[Tx, Mapping[str, Any]], Row]  # What only this kind says.
 
@@ -46,10 +44,10 @@ def create(
     order = Order(type=f"{kind.noun}.create", resource_id=resource_id, identity=values, **options)
 
     def work(tx: Tx) -> tuple[Started, list[Hint]]:
-        if not accepting.known(tx, order) and kind.read(tx, resource_id) is None:
+        if not accepting.known(tx, order) and kind.rows.read(tx, resource_id) is None:
             row = _new_row(tx, kind, resource_id, values)
             _check_quota(tx, kind, kind.limit(world.settings))
-            kind.insert(tx, {**row, "run_id": run_id})
+            kind.rows.insert(tx, {**row, "run_id": run_id})
         return _ordered(tx, world, principal, kind, run_id, order)
 
     return _started(world, work)
@@ -74,7 +72,7 @@ def check_new(world: World, kind: Inventory, values: Mapping[str, Any]) -> None:
 def _new_row(tx: Tx, kind: Inventory, resource_id: str, values: Mapping[str, Any]) -> Row:
     management_id = managements.meant(tx, values.get("management_id"))
     name = values.get("name") or object_name(resource_id)
-    taken = kind.named(tx, management_id, name)
+    taken = kind.rows.named(tx, management_id, name)
     if taken is not None:
         raise Conflict(f"{kind.called} {taken} is called {name} in {management_id}", **{kind.noun: taken})
     return {
@@ -95,7 +93,7 @@ def _check_quota(tx: Tx, kind: Inventory, limit: int) -> None:
     if not limit:
         return
     locks.enter(tx, f"quota/{kind.noun}")
-    there = kind.count(tx)
+    there = kind.rows.count(tx)
     if there >= limit:
         raise QuotaExceeded(
             f"there are {there} {kind.called}s, and {limit} are allowed", limit=limit, used=there
@@ -107,7 +105,7 @@ def _ordered(
 ) -> tuple[Started, list[Hint]]:
     """Accept the run, and show the resource as the run will: its first step writes it (contract 1, A.8)."""
     j = accept_order(tx, world, run_id, order, principal)
-    row = kind.read(tx, str(j.run["resource_id"]))
+    row = kind.rows.read(tx, str(j.run["resource_id"]))
     if row is None:
         raise NotFound(f"there is no {kind.noun} {j.run['resource_id']}")
     action = str(order.input.get("action") or order.type.partition(".")[2])

@@ -8,7 +8,8 @@ from app.auth.seal import binding
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
 from app.providers.kubeconfig import cleaned
-from app.record import clusters, vms
+from app.record import managements as record
+from app.record.managed import clusters, vms
 from app.record.session import Tx
 from app.services.world import World
 
@@ -29,7 +30,7 @@ def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row
 
     def work(tx: Tx) -> Row:
         _check_name(tx, values["name"], None)
-        clusters.insert_management(tx, row)
+        record.insert_management(tx, row)
         return _known(tx, management_id)
 
     return world.db.write(work)
@@ -48,7 +49,7 @@ def change(
             )
         if "name" in changes:
             _check_name(tx, changes["name"], management_id)
-        clusters.change_management(
+        record.change_management(
             tx, management_id, {name: changes[name] for name in CHANGEABLE if name in changes}
         )
         return _known(tx, management_id)
@@ -61,7 +62,7 @@ def set_kubeconfig(world: World, principal: Principal, management_id: str, kubec
 
     def work(tx: Tx) -> None:
         version = _known(tx, management_id)["access_version"] + 1
-        clusters.change_management(tx, management_id, _access(world, management_id, version, kubeconfig))
+        record.change_management(tx, management_id, _access(world, management_id, version, kubeconfig))
 
     world.db.write(work)
 
@@ -71,10 +72,10 @@ def delete(world: World, principal: Principal, management_id: str) -> None:
 
     def work(tx: Tx) -> None:
         _known(tx, management_id)
-        left = clusters.count_clusters(tx, management_id) + vms.count_vms(tx, management_id)
+        left = clusters.count(tx, management_id) + vms.count(tx, management_id)
         if left:
             raise Conflict(f"{management_id} has {left} clusters and machines: delete them first", left=left)
-        clusters.delete_management(tx, management_id)
+        record.delete_management(tx, management_id)
 
     world.db.write(work)
 
@@ -82,11 +83,11 @@ def delete(world: World, principal: Principal, management_id: str) -> None:
 def meant(tx: Tx, management_id: str | None) -> str:
     """The management cluster that a request means: the one it names, or the only one there is."""
     if management_id is None:
-        only = clusters.only_management(tx)
+        only = record.only_management(tx)
         if only is None:
             raise ValidationFailed.of("managementId", "name one: there is not exactly one management cluster")
         return only
-    if clusters.read_management(tx, management_id) is None:
+    if record.read_management(tx, management_id) is None:
         raise ValidationFailed.of("managementId", f"there is no management cluster {management_id}")
     return management_id
 
@@ -102,13 +103,13 @@ def _access(world: World, management_id: str, version: int, kubeconfig: str) -> 
 
 
 def _known(tx: Tx, management_id: str) -> Row:
-    row = clusters.read_management(tx, management_id, lock=True)
+    row = record.read_management(tx, management_id, lock=True)
     if row is None:
         raise NotFound(f"there is no management cluster {management_id}")
     return row
 
 
 def _check_name(tx: Tx, name: str, own: str | None) -> None:
-    taken = clusters.management_named(tx, name)
+    taken = record.management_named(tx, name)
     if taken not in (None, own):
         raise Conflict(f"management cluster {taken} is called {name!r} already", management=taken)

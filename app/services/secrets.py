@@ -1,38 +1,38 @@
 """Rotation of sealed credentials: a new key, and everything sealed anew while the service runs."""
 
+from collections.abc import Callable
+from typing import Any
+
 from app.auth.rings import rotate as new_key
 from app.auth.seal import Opener, Sealer, binding, opener, sealer
-from app.record import clusters, servers
+from app.record import managements, servers
+from app.record.session import Tx
 from app.services import signing_secrets
 from app.services.world import World
+
+Row = dict[str, Any]
+Keep = Callable[[Tx, str, int, str], bool]  # Of this id, at this version, the sealed text; False: it changed.
 
 
 def rotate(world: World) -> int:
     """Make a new sealing key and seal every credential anew; returns how many. Old keys still open."""
     new_key(world.settings)
     seal, open_ = sealer(world.settings), opener(world.settings)
-    count = 0
-    for row in world.db.read(servers.sealed_servers):
-        if not seal.needs_reseal(row["credential"]):
-            continue
-        bound = binding(tenant_id=world.db.tenant, machine_id=row["id"], version=row["credential_version"])
-        sealed = seal.seal(open_.open(row["credential"], bound), bound)
-        count += world.db.write(
-            lambda tx, row=row, sealed=sealed: servers.reseal(
-                tx, row["id"], row["credential_version"], sealed
-            )  # type: ignore[misc]
-        )
-    return count + _managements(world, seal, open_) + signing_secrets.reseal(world, seal, open_)
+
+    def reseal(row: Row, column: str, keep: Keep) -> int:
+        if not seal.needs_reseal(row[column]):
+            return 0
+        version = row[f"{column}_version"]
+        sealed = _again(row[column], seal, open_, tenant_id=world.db.tenant, id_=row["id"], version=version)
+        return int(world.db.write(lambda tx: keep(tx, row["id"], version, sealed)))
+
+    machines = world.db.read(servers.sealed_servers)
+    clusters = world.db.read(managements.sealed_managements)
+    count = sum(reseal(row, "credential", servers.reseal) for row in machines)
+    count += sum(reseal(row, "access", managements.reseal) for row in clusters)
+    return count + signing_secrets.reseal(world, seal, open_)
 
 
-def _managements(world: World, seal: Sealer, open_: Opener) -> int:
-    count = 0
-    for row in world.db.read(clusters.sealed_managements):
-        if not seal.needs_reseal(row["access"]):
-            continue
-        bound = binding(tenant_id=world.db.tenant, machine_id=row["id"], version=row["access_version"])
-        sealed = seal.seal(open_.open(row["access"], bound), bound)
-        count += world.db.write(
-            lambda tx, row=row, sealed=sealed: clusters.reseal(tx, row["id"], row["access_version"], sealed)  # type: ignore[misc]
-        )
-    return count
+def _again(sealed: str, seal: Sealer, open_: Opener, *, tenant_id: str, id_: str, version: int) -> str:
+    bound = binding(tenant_id=tenant_id, machine_id=id_, version=version)
+    return seal.seal(open_.open(sealed, bound), bound)

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.domain import vms as states
 from app.engine.accept import Order
-from app.record import vms
+from app.record.managed import vms
 from app.services.inventory import Inventory
 
 
@@ -21,10 +21,7 @@ VMS = Inventory(
     called="machine",
     prefix="vm",
     limit=lambda settings: settings.quota_vms,
-    read=vms.read_vm,
-    insert=vms.insert_vm,
-    count=vms.count_vms,
-    named=vms.vm_named,
+    rows=vms,
     transient=states.TRANSIENT,
     columns=lambda _tx, values: {column: values.get(column) for column in ("run_strategy", "content")},
 )

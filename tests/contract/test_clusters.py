@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.domain.clusters import ALLOWED
-from app.record import clusters
+from app.record import allocations
 from app.services.world import World
 from tests.contract.managed import CLUSTER, MANAGEMENT, WANTED, plant_cluster, plant_management
 from tests.contract.plant import UNKNOWN, ids, plant_server
@@ -247,7 +247,7 @@ def test_a_creation_is_repeated_by_type_only_for_a_cluster_that_failed(
 def test_a_server_that_a_cluster_is_built_on_is_not_given_away(client: FlaskClient, world: World) -> None:
     server_id = plant_server(world, f"srv_{UNKNOWN}", state="provisioned")
     server = {"id": server_id, "pool_id": "pool_x"}
-    world.db.write(lambda tx: clusters.allocate(tx, CLUSTER, "run_x", server, IMAGE, "a"))
+    world.db.write(lambda tx: allocations.allocate(tx, CLUSTER, "run_x", server, IMAGE, "a"))
     answer = client.post(f"/v1/servers/{server_id}/actions", json={"action": "deprovision"})
     assert code(answer) == (409, "CONFLICT")
     assert answer.get_json()["error"]["details"]["cluster"] == CLUSTER

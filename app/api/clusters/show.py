@@ -5,8 +5,8 @@ from typing import Any
 
 from app.api.context import world
 from app.domain.errors import NotFound
-from app.record import clusters, sources
-from app.record.managed import ManagedFilters
+from app.record import allocations, sources
+from app.record.managed import ManagedFilters, clusters
 from app.record.paging import Page, Window
 from app.record.session import Tx
 from app.services.managed import cluster_object
@@ -18,7 +18,7 @@ def one(cluster_id: str) -> Row:
     """The cluster as the API shows it; raises `NotFound`."""
 
     def read(tx: Tx) -> Row | None:
-        row = clusters.read_cluster(tx, cluster_id)
+        row = clusters.read(tx, cluster_id)
         return None if row is None else _shown(tx, row, sources.fresh(tx, "cluster"))
 
     found = world().db.read(read)
@@ -32,11 +32,11 @@ def shown(row: Row) -> Row:
     return world().db.read(lambda tx: _shown(tx, row, sources.fresh(tx, "cluster")))
 
 
-def page(filters: ManagedFilters, window: Window, template: str | None) -> tuple[Page, list[Row]]:
+def page(filters: ManagedFilters, window: Window) -> tuple[Page, list[Row]]:
     """A page of clusters."""
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
-        found = clusters.list_clusters(tx, filters, window, template)
+        found = clusters.page(tx, filters, window)
         fresh = sources.fresh(tx, "cluster")
         return found, [_shown(tx, row, fresh) for row in found.rows]
 
@@ -44,5 +44,5 @@ def page(filters: ManagedFilters, window: Window, template: str | None) -> tuple
 
 
 def _shown(tx: Tx, row: Row, fresh: Mapping[str, int]) -> Row:
-    taken = clusters.allocations(tx, row["id"]) if row["node_pools"] else []
+    taken = allocations.held_by(tx, row["id"]) if row["node_pools"] else []
     return cluster_object(row, [one["server_id"] for one in taken], now=tx.now, fresh=fresh)

@@ -34,9 +34,8 @@ PLAN = {**examples.PLAN, "type": "cluster.scale", "resource": f"cluster/{example
 @clusters.response(200, ClusterShape(many=True), example=[examples.CLUSTER])
 def list_clusters(query: dict[str, Any]) -> Any:
     """Clusters, newest first, as they were last seen; deleted ones only when that state is asked for."""
-    asked = ordering.without(query, (*paging.POSITION, "tag", "template"))
-    filters = ManagedFilters(**asked, tags=tuple(query.get("tag", ())))
-    found, shown = show.page(filters, paging.window(query), query.get("template"))
+    asked = ordering.without(query, (*paging.POSITION, "tag"))
+    found, shown = show.page(ManagedFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
     return paging.answer(query, found, shown)
 
 

@@ -10,7 +10,7 @@ from app.api.family import Family
 from app.api.managements.schemas import Kubeconfig, ManagementBody, ManagementChange, ManagementShape
 from app.api.paging import PageQuery
 from app.domain.errors import NotFound
-from app.record import clusters as record
+from app.record import managements as record
 from app.record import sources
 from app.record.paging import Page
 from app.record.session import Tx

@@ -4,8 +4,8 @@ from typing import Any
 
 from app.api.context import world
 from app.domain.errors import NotFound
-from app.record import sources, vms
-from app.record.managed import ManagedFilters
+from app.record import sources
+from app.record.managed import ManagedFilters, vms
 from app.record.paging import Page, Window
 from app.record.session import Tx
 from app.services.managed import vm_object
@@ -17,7 +17,7 @@ def one(vm_id: str) -> Row:
     """The machine as the API shows it; raises `NotFound`."""
 
     def read(tx: Tx) -> Row | None:
-        row = vms.read_vm(tx, vm_id)
+        row = vms.read(tx, vm_id)
         return None if row is None else _shown(tx, row)
 
     found = world().db.read(read)
@@ -35,7 +35,7 @@ def page(filters: ManagedFilters, window: Window) -> tuple[Page, list[Row]]:
     """A page of machines."""
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
-        found = vms.list_vms(tx, filters, window)
+        found = vms.page(tx, filters, window)
         fresh = sources.fresh(tx, "vm")
         return found, [vm_object(row, now=tx.now, fresh=fresh) for row in found.rows]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.record import clusters
+from app.record import allocations
 from tests.managed import IMAGE, REMOTE, Scene
 
 
@@ -269,4 +269,4 @@ def test_servers_of_a_cluster_that_failed_later_are_wiped_and_free(scene: Scene)
     run_id = scene.ran("cluster.create", cluster_id)
     assert scene.undone(run_id) == ["apply-deployment", "allocate-resources", "validate"]
     assert scene.servers() == [("available", False)] * 2
-    assert scene.db.read(lambda tx: clusters.allocations(tx, cluster_id)) == []
+    assert scene.db.read(lambda tx: allocations.held_by(tx, cluster_id)) == []

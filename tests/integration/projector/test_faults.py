@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.providers.reflector import Pace
-from app.record import clusters
+from app.record import managements
 from tests.integration.projector.watched import Watched
 from tests.servers import until
 
@@ -80,7 +80,7 @@ def test_people_are_told_why_and_another_way_in_is_used_at_once(watched: Watched
         reached = watched.reached
         watched.suffers()
         watched.db.write(
-            lambda tx: clusters.change_management(tx, watched.management_id, {"description": "new"})
+            lambda tx: managements.change_management(tx, watched.management_id, {"description": "new"})
         )
         until(lambda: watched.reached > reached, why="the way in is opened anew")
         watched.show(vm_id, "Running")

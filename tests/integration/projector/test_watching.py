@@ -7,7 +7,8 @@ import pytest
 from app.domain.errors import Unavailable
 from app.domain.ownership import object_name
 from app.providers.kube import Kube
-from app.record import clusters, sources, vms
+from app.record import managements, sources
+from app.record.managed import vms
 from tests.integration.projector.watched import Watched, api_path
 from tests.servers import until
 
@@ -78,7 +79,7 @@ def test_what_others_made_is_never_taken_for_ours(watched: Watched) -> None:
 
 def test_a_management_cluster_that_is_forgotten_is_watched_no_longer(watched: Watched) -> None:
     with watched.watching():
-        watched.db.write(lambda tx: clusters.delete_management(tx, watched.management_id))
+        watched.db.write(lambda tx: managements.delete_management(tx, watched.management_id))
         until(lambda: not watched.listed(), why="its sources are gone")
 
 

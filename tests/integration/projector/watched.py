@@ -21,7 +21,8 @@ from app.providers.kubeconfig import cleaned
 from app.providers.reflector import Pace
 from app.providers.vms import MachineWish
 from app.providers.vms.kubevirt import KubeVirt, collection, seen
-from app.record import clusters, sources, vms
+from app.record import managements, sources
+from app.record.managed import vms
 from app.record.session import Database
 from app.record.tables import run, vm
 from tests.driver import Driver
@@ -47,13 +48,13 @@ class Watched:
     def __post_init__(self) -> None:
         row = {"id": self.management_id, "name": "fra", "server": self.lab.server().url, "access": "sealed"}
         row |= {"cluster_namespace": "kcm-system", "machine_namespace": NAMESPACE}
-        self.db.write(lambda tx: clusters.insert_management(tx, row))
+        self.db.write(lambda tx: managements.insert_management(tx, row))
         self.lab.server().vms.behave(Behaviour(asleep=True))  # Nobody but the test changes a machine.
 
     def reach(self, management_id: str) -> tuple[Row, Kube]:
         """The way in, as it is now."""
         self.reached += 1
-        row = self.db.read(lambda tx: clusters.read_management(tx, management_id))
+        row = self.db.read(lambda tx: managements.read_management(tx, management_id))
         assert row is not None
         return row, Kube(cleaned(self.lab.kubeconfig()))
 
@@ -70,7 +71,7 @@ class Watched:
         row: Row = {"id": vm_id, "management_id": self.management_id, "name": object_name(vm_id)}
         row |= {"state": state, "run_strategy": "Manual", "content": {}}
         if recorded:
-            self.db.write(lambda tx: vms.insert_vm(tx, row))
+            self.db.write(lambda tx: vms.insert(tx, row))
         _, kube = self.reach(self.management_id)
         wish = MachineWish(name=row["name"], content={}, labels=labels(vm_id))
         KubeVirt(kube, NAMESPACE).apply(wish)
@@ -106,7 +107,7 @@ class Watched:
 
     def row(self, vm_id: str) -> Row:
         """A machine's row."""
-        return self.db.read(lambda tx: vms.read_vm(tx, vm_id)) or {}
+        return self.db.read(lambda tx: vms.read(tx, vm_id)) or {}
 
     def shown(self, vm_id: str) -> str | None:
         """What the cache says of a machine."""
