@@ -178,7 +178,7 @@ def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "h
     return {"power_state": state}
 
 
-@step(queue="bmc", timeout="60s", at_most_once=True, alone=True, gives="reset_at")
+@step(queue="bmc", retry=PATIENT_BMC, timeout="60s", at_most_once=True, alone=True, gives="reset_at")
 def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
     """Send a chassis reset: the one order that is never sent twice for the same operation."""
     with ctx.before_order():

@@ -20,7 +20,7 @@ from typing import Any, overload
 from app.domain.clock import duration_ms
 from app.domain.errors import Permanent, PlanError
 from app.domain.plan import Do, Kind, Plan, StepSpec
-from app.domain.policy import ONCE, PATIENT, Backoff, backoff
+from app.domain.policy import PATIENT, Backoff, backoff
 
 Body = Callable[..., Any]
 REGISTRY: dict[str, "Step"] = {}
@@ -151,7 +151,7 @@ def step(
     """Declare a step: a function of a context and named values that reaches a state and reports."""
 
     def declare(body: Body) -> Step:
-        policy = retry or (ONCE if at_most_once else backoff("1s", limit=3))
+        policy = retry or backoff("1s", limit=3)
         spec = _spec(body, "task", gives, timeout, queue, alone)
         return Step(body, spec=spec, retry=policy, at_most_once=at_most_once, poll_every=policy)
 

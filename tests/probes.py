@@ -91,8 +91,11 @@ SEEN: list[Any] = []  # What `once` observes, by the test's wish.
 
 @once.observe
 def once_seen(ctx: Any) -> Happened | NothingHappened | None:
-    """What the test says."""
-    return SEEN[-1] if SEEN else None
+    """What the test says; an error is raised."""
+    seen = SEEN[-1] if SEEN else None
+    if isinstance(seen, Exception):
+        raise seen
+    return seen
 
 
 @operation(gives="job_done", timeout="10m", every=backoff("5s", limit=0, jitter=False))

@@ -57,13 +57,11 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
         try:
             with alarm(_limit_ms(claimed), claimed.step["key"]):
                 return _storable(_attempt(step, ctx, claimed)), ctx.logs
-        except StepError as error:
-            return Failed(_scrubbed(error)), ctx.logs
         except WindlassError as error:
-            return Failed(_scrubbed(_as_step_error(error))), ctx.logs
+            return _failed(_as_step_error(error), ctx, claimed), ctx.logs
         except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
             log.exception("step.raised")
-            return Failed(_scrubbed(StepError(f"{type(error).__name__}: {error}"))), ctx.logs
+            return _failed(StepError(f"{type(error).__name__}: {error}"), ctx, claimed), ctx.logs
         finally:
             REDACTOR.forget_all()
 
@@ -90,10 +88,10 @@ def _storable(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _scrubbed(error: StepError) -> StepError:
+def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
     """The error without any secret that the step has opened."""
     error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
-    return error
+    return Failed(error, cleared=claimed.unsure and not ctx.unsure)
 
 
 def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
@@ -110,17 +108,32 @@ def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
 
 def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
     """After a lost attempt: look before leaping; None lets the step be done (again)."""
-    seen: Any = call(step.observing, ctx, claimed.known) if step.observing else None
+    seen = _look(step, ctx, claimed.known)
     if isinstance(seen, Happened):
         ctx.log("an earlier attempt took effect")
         return Done(result_of(step.spec, dict(seen.result)))
-    if step.at_most_once and not isinstance(seen, NothingHappened):
+    if not step.at_most_once:
+        return None
+    if not isinstance(seen, NothingHappened):
         raise OutcomeUnknown(
             f"the worker was lost while {step.spec.title} ran, and whether it took effect cannot be told; "
             "it is not repeated: look at the machine, then resolve, resume or compensate the run",
             step=claimed.step["key"],
         )
+    ctx.unsure = False
     return None
+
+
+def _look(step: Step, ctx: Context, known: Mapping[str, Any]) -> Any:
+    """What the step's observation says; when it fails, this attempt has changed nothing."""
+    if step.observing is None:
+        return None
+    try:
+        return call(step.observing, ctx, known)
+    except WindlassError as error:
+        failed = _as_step_error(error)
+        failed.nothing_happened = True
+        raise failed from None
 
 
 def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
@@ -166,6 +179,8 @@ def _context(runner: Runner, claimed: Claim, cancelled: Callable[[], bool]) -> C
 
 
 def _as_step_error(error: WindlassError) -> StepError:
+    if isinstance(error, StepError):
+        return error
     made = StepError(error.message, **error.details)
     made.code = error.code  # type: ignore[misc]
     return made

@@ -20,7 +20,7 @@ from app.engine.fanout import group_of
 from app.engine.journal import Bell, Hint, Journal, Row, carried_steps, planned
 from app.engine.rows import waits_for
 from app.engine.unwind import settled_while_stopping, undo_exhausted, undone
-from app.record import hooks, runs
+from app.record import gates, hooks, runs
 from app.record.session import Database, Tx
 from chains import catalogue
 from tasks.step import Step as Step_
@@ -41,6 +41,7 @@ class Failed:
     """The body raised."""
 
     error: StepError
+    cleared: bool = False  # A look showed that no earlier attempt took effect, nor will.
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def decide_settled(
     elif isinstance(outcome, Parked):
         _parked(j, step, claim, outcome)
     else:
-        _raised(j, step, outcome.error)
+        _raised(j, step, claim, outcome)
     rung = any(isinstance(hint, Bell) for hint in j.hints)
     carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
     j.flush()  # Adds the letters of subscribed webhooks.
@@ -223,20 +224,24 @@ def _may_go_on(j: Journal, phase: str) -> bool:
     return j.status == (Run.RUNNING if phase == "forward" else Run.COMPENSATING)
 
 
-def _raised(j: Journal, step: Row, error: StepError, *, final: bool = False) -> None:
-    facts = error_facts(error)
-    definition = catalogue.step_named(step["name"])
-    outcome = "none" if error.nothing_happened and not step["unsure"] and step["ref"] is None else "unknown"
-    policy = _policy(definition, step)
-    unsure = {"outcome": outcome, "unsure": outcome == "unknown"}
-    wait = None
-    if error.retryable and not final and j.status != Run.CANCELLING and _room(j, step):
+def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool = False) -> None:
+    error, definition = raised.error, catalogue.step_named(step["name"])
+    facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
+    outcome = "none" if harmless and (raised.cleared or not step["unsure"]) else "unknown"
+    once = definition.at_most_once and step["phase"] == "forward"  # Then only what did nothing is repeated.
+    if once and outcome == "none":
+        gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
+    repeatable = error.retryable and not final and (harmless or not once)
+    if repeatable and j.status != Run.CANCELLING and _room(j, step):
         elapsed = j.now - step["first_started_at"]
+        policy = _policy(definition, step)
         wait = policy.wait_ms(step["tries"], elapsed, asked_ms=error.retry_after_ms)
-    if wait is not None:
-        _retry_later(j, step, facts, wait, unsure)
-        return
-    j.move(step, Step.FAILED, error=facts, **unsure, lease_until=None, completed_at=j.now)
+        if wait is not None:
+            look = not harmless or (claim.unsure and not raised.cleared)
+            _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look)
+            return
+    known = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
+    j.move(step, Step.FAILED, **known, lease_until=None, completed_at=j.now)
     j.disarm(step)
     j.event("step.failed", step, error=facts, outcome=outcome)
     if step["phase"] == "comp":
@@ -264,11 +269,11 @@ def _policy(definition: Step_, step: Row) -> Backoff:
     )
 
 
-def _retry_later(j: Journal, step: Row, facts: dict[str, Any], wait: int, unsure: dict[str, Any]) -> None:
+def _retry_later(j: Journal, step: Row, wait: int, **known: Any) -> None:
     due = j.now + wait
-    j.move(step, Step.RETRY_WAIT, error=facts, **unsure, lease_until=None, retry_at=due)
+    j.move(step, Step.RETRY_WAIT, **known, lease_until=None, retry_at=due)
     j.arm("retry", due, step)
-    j.event("step.retrying", step, error=facts, dueAt=due, outcome=unsure["outcome"])
+    j.event("step.retrying", step, error=known["error"], dueAt=due, outcome=known["outcome"])
     if not step["branch"]:
         j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == Run.RUNNING:
@@ -281,7 +286,7 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
     deadline = step["deadline_at"] or j.now + step["timeout_ms"]
     if deadline <= j.now:
         late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
-        _raised(j, step, StepTimedOut(late, limitMs=step["timeout_ms"]), final=True)
+        _raised(j, step, claim, Failed(StepTimedOut(late, limitMs=step["timeout_ms"])), final=True)
         return
     if step["deadline_at"] is None:
         j.arm("deadline", deadline, step)

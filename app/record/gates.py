@@ -11,10 +11,12 @@ from app.record.tables import bmc_gate, intent, step
 
 
 def enter(tx: Tx, server_id: str, holder: str, hold_ms: int) -> bool:
-    """Take the gate unless somebody else holds it; a holder that died loses it after its time."""
+    """Take the gate unless another run holds it; one whose worker was lost, or that is late, has lost it."""
     make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
     tx.execute(make(bmc_gate).values(tenant_id=tx.tenant, server_id=server_id).on_conflict_do_nothing())
-    free = or_(bmc_gate.c.holder.is_(None), bmc_gate.c.holder == holder, bmc_gate.c.held_until < tx.now)
+    its = (step.c.tenant_id == tx.tenant, step.c.run_id == bmc_gate.c.holder, step.c.status == "running")
+    at_work = select(step.c.key).where(*its).exists()
+    free = or_(bmc_gate.c.holder == holder, bmc_gate.c.held_until < tx.now, ~at_work)
     taken = update(bmc_gate).where(*_gate(tx, server_id), free)
     return tx.execute(taken.values(holder=holder, held_until=tx.now + hold_ms)).rowcount == 1
 
@@ -56,6 +58,11 @@ def intend(tx: Tx, operation: str, fence: int) -> bool:
     values = {"tenant_id": tx.tenant, "operation": operation, "fence": fence, "at": tx.now}
     tx.execute(make(intent).values(values).on_conflict_do_nothing())
     return True
+
+
+def withdraw(tx: Tx, operation: str) -> None:
+    """Forget the intents of an order that was not sent, for certain."""
+    tx.execute(delete(intent).where(intent.c.tenant_id == tx.tenant, intent.c.operation == operation))
 
 
 def intended(tx: Tx, operation: str, fence: int) -> bool:

@@ -80,6 +80,12 @@ def test_a_run_that_did_not_end_and_one_that_ended_otherwise_than_told_are_seen(
     assert numbers(list(promises.as_told(evidence(run("failed"))))) == ["fate"]
 
 
+def test_a_reboot_that_failed_is_seen() -> None:
+    reboot = {"type": "server.lifecycle", "input": {"action": "reboot", "mode": "hard"}}
+    assert not list(promises.as_told(evidence(run("completed", **reboot))))
+    assert numbers(list(promises.as_told(evidence(run("failed", **reboot))))) == ["fate"]
+
+
 def test_a_run_may_fail_after_three_lost_workers_and_not_after_two() -> None:
     losses = [event("step.lost", number, fence=number) for number in (1, 2, 3)]
     assert not list(promises.as_told(evidence(run("failed"), events=losses)))

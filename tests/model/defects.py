@@ -66,6 +66,22 @@ class RepeatsWhatMustNotBe(Reference):
         return Claim(taken.phase, taken.key, taken.fence, unsure=False)
 
 
+class ForgetsEarlierAttempts(Reference):
+    """Believes an attempt that did nothing that no earlier one did anything."""
+
+    def raised(self, step: Row, how: str, claim: Claim, *, cleared: bool) -> None:
+        """Nobody has to look."""
+        super().raised(step, how, claim, cleared=True)
+
+
+class RepeatsAnOrderThatFailed(Reference):
+    """Sends an order again that may have been sent, without a look."""
+
+    def raised(self, step: Row, how: str, claim: Claim, *, cleared: bool) -> None:
+        """Every failure did nothing."""
+        super().raised(step, "refused" if how == "failed" else how, claim, cleared=cleared)
+
+
 class RetriesForEver(Reference):
     """Its policy has no limit."""
 

@@ -18,6 +18,8 @@ LEASE_MS, HOLD_MS = 10_000, 60_000
 ONCE = "once"  # The step that must not be repeated.
 RESOURCE = "server/srv_1"
 MAY_HAVE_HAPPENED = ("done", "unknown")
+HARMLESS = ("nothing", "refused", "away")  # A body failed in this way before it did anything, or looked.
+REPEATABLE = ("failed", "refused", "away")
 RESUMABLE = frozenset({Run.FAILED_HELD, Run.BLOCKED, Run.COMPENSATION_FAILED})
 ENDINGS = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
 RESUMED: Row = {"tries": 0, "lost": 0, "unsure": False}
@@ -83,15 +85,18 @@ class Reference(Book):
             return None
         return self.take(step)
 
-    def settle(self, claim: Claim, how: str) -> Claim | None:
-        """T3 and T23: done, failed, failed for good, or nothing happened; perhaps the next step's claim."""
+    def settle(self, claim: Claim, how: str, *, cleared: bool = False) -> Claim | None:
+        """T3 and T23: done, failed, failed for good, or nothing happened; perhaps the next step's claim.
+
+        ``cleared`` says that a look has shown that no earlier attempt took effect.
+        """
         step = self.step(claim.phase, claim.key)
         if not self.holds(claim, step):
             self.event("step.fenced", step, fence=claim.fence)
             return None
         if how == "done":
             return self.completed(step)
-        self.raised(step, how)
+        self.raised(step, how, claim, cleared=cleared)
         return None
 
     def lose(self, phase: str, key: str, fence: int) -> None:
@@ -216,16 +221,18 @@ class Reference(Book):
             self.advance()
         return None
 
-    def raised(self, step: Row, how: str) -> None:
+    def raised(self, step: Row, how: str, claim: Claim, *, cleared: bool) -> None:
         """A body has failed: another attempt is due, or the step has failed for good."""
-        outcome = "none" if how == "nothing" and not step["unsure"] else "unknown"
+        harmless = how in HARMLESS
+        outcome = "none" if harmless and (cleared or not step["unsure"]) else "unknown"
         step.update(outcome=outcome, unsure=outcome == "unknown", lease_until=None)
-        wait = (
-            self.policy.wait_ms(step["tries"]) if how == "failed" and self.status != Run.CANCELLING else None
-        )
+        once = step["name"] == ONCE and step["phase"] == "forward"
+        repeatable = how in REPEATABLE and (harmless or not once) and self.status != Run.CANCELLING
+        wait = self.policy.wait_ms(step["tries"]) if repeatable else None
         if wait is None:
             self.failed(step)
             return
+        step["unsure"] = not harmless or (claim.unsure and not cleared)
         self.move(step, Step.RETRY_WAIT)
         self.arm("retry", self.now + wait, step)
         self.event("step.retrying", step, error={"code": "X"}, outcome=outcome, dueAt=self.now + wait)

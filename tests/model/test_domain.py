@@ -26,12 +26,12 @@ from app.domain.invariants import broken
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from tests.model.book import is_open
 from tests.model.defects import ALL
-from tests.model.reference import LEASE_MS, ONCE, Claim, Reference, plan
+from tests.model.reference import HARMLESS, LEASE_MS, ONCE, Claim, Reference, plan
 
 EXAMPLES, STEPS = 600, 50
 PLANS = [("first", "second", "third"), ("first", ONCE, "third"), (ONCE,), (ONCE, "second")]
-ENDS = ["done", "done", "failed", "failed", "for good", "nothing"]
-MORE_ENDS = st.lists(st.sampled_from(ENDS), max_size=9)
+ENDS = ["done", "done", "failed", "failed", "for good", "nothing", "refused", "away"]
+MORE_ENDS = st.lists(st.sampled_from([*ENDS, "dies"]), max_size=12)
 VERBS = ["resume", "compensate", "skip", "resolve", "pause", "unpause"]
 FINAL = TERMINAL | NEEDS_OPERATOR | {Run.PAUSED}
 PLACES = st.integers(0, 5)
@@ -68,12 +68,14 @@ class Everything(RuleBasedStateMachine):
     def go_on(self, ends: list[str]) -> None:
         """What has to happen happens: messages come, bodies end, time passes."""
         for how in ends:
-            if self.bodies:
+            if self.bodies and how == "dies":
+                self.die(0, took_effect=True)
+            elif self.bodies:
                 self.end(0, how)
             elif self.engine.messages:
                 self.deliver(-1)
             else:
-                self.wait(1_000)
+                self.wait(LEASE_MS + 1 if self.engine.busy() else 1_000)
 
     @precondition(lambda self: self.engine.messages)
     @rule(place=PLACES, twice=st.booleans())
@@ -96,12 +98,14 @@ class Everything(RuleBasedStateMachine):
     def end(self, place: int, how: str, can_tell: bool = True) -> None:
         """A body ends, in time or too late; an attempt that is not the first looks before it leaps."""
         claim = self.bodies.pop(place % len(self.bodies)).claim
-        if claim.key == ONCE and claim.phase == "forward" and claim.unsure:
+        looks = claim.key == ONCE and claim.phase == "forward" and claim.unsure and how != "away"
+        if looks:
             how = "for good" if not can_tell else "done" if self.sent[ONCE] else how
-        if how != "nothing" and not (claim.unsure and (self.sent[ONCE] or not can_tell)):
+        cleared = looks and can_tell and not self.sent[ONCE]
+        if how not in HARMLESS and (cleared or not looks):
             self.affect(claim)
         held = self.holds(claim)
-        self.work(self.engine.settle(claim, how))
+        self.work(self.engine.settle(claim, how, cleared=cleared))
         assert held or self.engine.events[-1]["type"] == "step.fenced", "a stale result was taken"
 
     @precondition(lambda self: self.bodies)
@@ -109,7 +113,7 @@ class Everything(RuleBasedStateMachine):
     def die(self, place: int, took_effect: bool) -> None:
         """A worker is killed in the middle of a body."""
         claim = self.bodies.pop(place % len(self.bodies)).claim
-        if took_effect and not claim.unsure:
+        if took_effect and not (claim.unsure and self.sent[claim.key]):
             self.affect(claim)
 
     @precondition(lambda self: self.bodies)

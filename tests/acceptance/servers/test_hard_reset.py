@@ -37,3 +37,14 @@ def test_a_worker_lost_before_the_reset_sends_it_when_somebody_says_so(site: Sit
     site.client.runs.resume(blocked.id, reason="the machine has not booted")
     assert site.ended(blocked.id).status == "completed"
     until(lambda: machine.count("reset") == 1, why="the reset")
+
+
+def test_a_controller_without_a_free_session_gets_the_reset_once_it_has_one(site: Site) -> None:
+    machine = site.registered()
+    machine.break_(sessionLimit=0)
+    run_id = machine.act("reboot", mode="hard")
+    until(lambda: site.client.runs.get(run_id).detail == "waiting", why="the wait for another attempt")
+    machine.mend()
+    assert site.ended(run_id).status == "completed"
+    machine.happens("reset")
+    assert machine.count("reset") == 1

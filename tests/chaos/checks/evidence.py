@@ -18,6 +18,7 @@ from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
 from tests.chaos.stalls import Stall
 from tests.chaos.workload.client import Request
+from tests.chaos.workload.machines import TYPE as REBOOTS
 from tests.chaos.workload.machines import Reset
 
 Row = Mapping[str, Any]
@@ -100,6 +101,10 @@ class Evidence:
     def ours(self) -> Iterator[Row]:
         """The runs of the chaos workload."""
         return (one for one in self.runs.values() if str(one["type"]).startswith("chaos."))
+
+    def reboots(self) -> Iterator[Row]:
+        """The runs that were to reboot a machine of the lab."""
+        return (one for one in self.runs.values() if one["type"] == REBOOTS)
 
 
 def collect(db: Database, **others: Any) -> Evidence:

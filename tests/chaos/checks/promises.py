@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from app.domain.states import TERMINAL
 from tests.chaos.checks.evidence import Evidence, Finding, Row
+from tests.chaos.workload.machines import TYPE as REBOOTS
 from tests.chaos.workload.types import JOINS
 
 # The answers that a request of each kind may end with.
@@ -76,7 +77,7 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
 
 def as_told(evidence: Evidence) -> Iterator[Finding]:
     """A run that was told to fail has failed, one that was cancelled may have been, every other completed."""
-    for row in evidence.ours():
+    for row in (*evidence.ours(), *evidence.reboots()):
         if row["status"] in TERMINAL and row["status"] not in fates(row) | _worn_out(evidence, row):
             why = f"{row['error_code']} {row['error_message']} at {row['error_step']}"
             what = f"{row['type']} is {row['status']}, told {sorted(fates(row))}: {why}"
@@ -103,6 +104,8 @@ def _worn_out(evidence: Evidence, row: Row) -> set[str]:
 def told_to_fail(row: Row) -> bool:
     """Whether the input makes the run fail."""
     kind, given = str(row["type"]).removeprefix("chaos."), row["input"]
+    if kind == REBOOTS:
+        return False
     return kind == "poison" or given["fails"] in STEPS.get(kind, OTHERS) or _fan_out_fails(kind, given)
 
 

@@ -4,19 +4,26 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import StepError
+from app.domain.errors import StepError, Unavailable
 from app.engine import accept, retry, wake
 from app.engine.accept import Order
 from app.engine.claim import Claim, Dropped, Holder, Passed, locked_claim
 from app.engine.execute import perform
 from app.engine.settle import Done, locked_settle
-from app.record import timers
+from app.record import gates, timers
+from tasks.context import Context
 from tasks.step import Again, Happened, NothingHappened
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, POLLS, SEEN, fails
 
 HOLDER = Holder(nonce="driver:1/a", task_id="t", lease_ms=10_000)
 OTHER = Holder(nonce="driver:2/b", task_id="u", lease_ms=10_000)
+
+
+class Refused(StepError):
+    """Nothing happened."""
+
+    nothing_happened = True
 
 
 def claimed(driver: Driver, run_id: str, key: str, holder: Holder = HOLDER, phase: str = "forward") -> Any:
@@ -262,12 +269,57 @@ class TestAStepThatMustNotBeRepeated:
         assert DONE == ["first", "once"]
 
     def test_it_is_repeated_after_an_attempt_that_did_nothing(self, driver: Driver) -> None:
-        BEFORE["once"] = fails(1, type("Refused", (StepError,), {"nothing_happened": True}))
+        BEFORE["once"] = fails(1, Refused)
 
-        run_id = driver.start("probe.once", on_failure="hold")
-        assert driver.finish(run_id) == "failed_held"
-        driver.act(run_id, "resume")
+        assert driver.finish(driver.start("probe.once")) == "completed"
+        assert DONE.count("once") == 2
+
+    def test_it_fails_when_no_attempt_did_anything(self, driver: Driver) -> None:
+        BEFORE["once"] = fails(error=Refused)
+
+        assert driver.finish(driver.start("probe.once")) == "failed"
+        assert DONE == ["first", "once", "once", "once", "undo first"]
+
+    def test_a_look_that_saw_nothing_holds_for_later_attempts(self, driver: Driver) -> None:
+        run_id = driver.start("probe.once")
+        BEFORE["once"] = lambda _ctx: driver.lose(run_id, "once")
+        driver.drain_until(run_id, "once")
+        driver.deliver()
+        SEEN.append(NothingHappened())
+        BEFORE["once"] = fails(1, Refused)
+        driver.deliver()
+
+        SEEN.clear()  # Nobody could tell any more.
         assert driver.finish(run_id) == "completed"
+
+    def test_what_an_operator_said_holds_for_later_attempts(self, driver: Driver) -> None:
+        run_id = self.lost(driver)
+        driver.finish(run_id)
+        BEFORE["once"] = fails(1, Refused)
+
+        driver.act(run_id, "resume", reason="looked at the machine")
+        assert driver.finish(run_id) == "completed"
+
+    def test_a_look_that_fails_is_repeated(self, driver: Driver) -> None:
+        run_id = self.lost(driver)
+        SEEN.append(Unavailable("the database is away"))
+        driver.drain()
+        assert driver.step(run_id, "once")["status"] == "retry_wait"
+
+        SEEN.append(NothingHappened())
+        assert driver.finish(run_id) == "completed"
+
+    def test_the_intent_of_an_attempt_that_did_nothing_is_withdrawn(self, driver: Driver) -> None:
+        def refused_at_the_order(ctx: Context) -> None:
+            with ctx.before_order():
+                pass
+            assert driver.db.read(lambda tx: gates.intended(tx, ctx.operation_id, 99))
+            raise Refused
+
+        BEFORE["once"] = refused_at_the_order
+        run_id = driver.start("probe.once")
+        assert driver.finish(run_id) == "failed"
+        assert not driver.db.read(lambda tx: gates.intended(tx, f"{run_id}/forward/once", 99))
 
 
 class TestACommitWhoseAnswerWasLost:

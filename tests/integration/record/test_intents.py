@@ -72,6 +72,12 @@ def test_a_worker_that_was_away_sends_nothing_once_its_attempt_counts_as_lost(db
     assert not intended(db, 2)
 
 
+def test_an_intent_of_which_nothing_came_is_forgotten(db: Database) -> None:
+    intend(db, 1)
+    db.write(lambda tx: gates.withdraw(tx, OPERATION))
+    assert not intended(db, 2)
+
+
 def test_whoever_claims_the_step_waits_for_an_intent_and_sees_it(db: Database) -> None:
     seen: list[bool] = []
 
