@@ -23,7 +23,7 @@ from tests.chaos import checker
 from tests.chaos.checks import effects, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding, collect
 from tests.chaos.fault import POSTGRES, Fault, Setting, faults
-from tests.chaos.sampler import Sampler
+from tests.chaos.sampler import Growth, Sampler, growths, judge
 from tests.chaos.schedule import Beat, schedule
 from tests.chaos.site import LAB_PASSWORD, ROOT, Site
 from tests.chaos.stalls import Stall, Stalls
@@ -80,7 +80,7 @@ class Result:
     storm_s: float = 0.0
     ended_s: float = 0.0  # From the last heal to the end of the last run.
     stalls: Sequence[Stall] = ()  # When the machine itself stood still.
-    slopes: Mapping[str, float] = field(default_factory=dict)
+    growths: Mapping[str, Growth] = field(default_factory=dict)  # Of a soak.
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -224,8 +224,8 @@ class _Campaign:
         result.findings += checker.check(evidence)
         result.findings += self._rows()
         if self._sampler is not None:
-            result.slopes = self._sampler.slopes()
-            result.findings += self._sampler.judge()
+            result.growths = growths(self._sampler.samples)
+            result.findings += judge(self._sampler.samples)
 
     def _rows(self) -> Sequence[Finding]:
         """A row in which no fault was really injected has failed."""

@@ -39,7 +39,7 @@ HEAVY = frozenset(
 )
 HEAVY_TIMES = {"kill": 10.0, "freeze": 5.0}  # How many times longer the pause between two of them is.
 ALONE_TIMES = 3.0  # The same where there is nothing else to strike.
-SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 30.0, "freeze": 60.0, "demand": 20.0, "weather": 90.0}
+SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 90.0, "freeze": 120.0, "demand": 60.0, "weather": 90.0}
 
 
 def beats(
@@ -141,7 +141,7 @@ def soak(seed: int, backend: str, seconds: float) -> Plan:
         seconds=seconds,
         beats=beats(chosen, SOAK_RHYTHMS),
         setting=joined(chosen),
-        window=6,
+        window=2,
         soak=True,
     )
 

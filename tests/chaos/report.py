@@ -50,7 +50,10 @@ def verdict(result: Result) -> str:
         lines.append(f"  the machine stood still {len(result.stalls)} times, at most {longest} ms")
     if result.refused:
         lines.append(f"  could not be injected: {_counts(result.refused)}")
-    lines += [f"  {name}: {slope:+.3f} a minute" for name, slope in result.slopes.items()]
+    lines += [
+        f"  {name}: {one.level:.1f}, {one.a_minute:+.3f} a minute over {one.minutes:.0f} minutes"
+        for name, one in result.growths.items()
+    ]
     lines += [f"  ! {one}" for one in result.findings[:MOST_FINDINGS]]
     if len(result.findings) > MOST_FINDINGS:
         lines.append(f"  ! and {len(result.findings) - MOST_FINDINGS} more")
@@ -92,7 +95,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
                 "stormS": round(one.storm_s, 1),
                 "endedS": round(one.ended_s, 1),
                 "machineStalls": [stall.until - stall.at for stall in one.stalls],
-                "slopes": one.slopes,
+                "growths": {name: asdict(growth) for name, growth in one.growths.items()},
                 "findings": [asdict(finding) for finding in one.findings],
             }
             for one in results

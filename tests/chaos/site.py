@@ -206,15 +206,6 @@ class Site:
                 process.kill()
         return [process.pid for process in killed]
 
-    def memory(self) -> dict[str, int]:
-        """Resident bytes of the largest process of each role."""
-        sizes: dict[str, int] = {}
-        for role in ROLES:
-            for process in self.processes(role):
-                with suppress(psutil.Error):
-                    sizes[role] = max(sizes.get(role, 0), process.memory_info().rss)
-        return sizes
-
     # ------------------------------------------------------------------------------------ how it is put
     # together
 
