@@ -1,8 +1,11 @@
-"""A body's own time limit: an alarm inside the process that raises in the body."""
+"""What may break into a body: its own time limit, and the end of its process."""
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
+
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined]
 
 from app.domain.errors import StepTimedOut
 
@@ -25,6 +28,9 @@ class alarm:
         if self._usable:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+        if error is not None and terminate_handler_fired():
+            # Celery told the process to go, by an exception: the body has not failed, its worker is lost.
+            os.kill(os.getpid(), signal.SIGKILL)
         # An alarm between the steps of a lock makes its release fail, and that error hides the alarm's.
         if isinstance(error, RuntimeError) and isinstance(error.__context__, StepTimedOut):
             raise self._late() from error

@@ -74,6 +74,7 @@ class Fault(ABC):
     scope: ClassVar[Scope] = "process"
     weight: ClassVar[float] = 1.0  # How often it is chosen, compared with others.
     lasts_s: ClassVar[tuple[float, float]] = (0.0, 0.0)  # Shortest and longest time between strike and heal.
+    needs_s: ClassVar[float] = 0.0  # How long before the end of a campaign it strikes for the last time.
     alone: ClassVar[bool] = False  # Whether no other fault may be under way at the same time.
     needs: ClassVar[Setting] = Setting()
     beat: ClassVar[Rhythm | None] = None  # None: by scope and duration.

@@ -46,7 +46,9 @@ def schedule(seed: int, beats: Sequence[Beat], known: Mapping[str, Fault], secon
         while at_s < seconds and beat.faults:
             bag = bag or _filled(rng, beat, known)
             name = bag.pop()
-            found.append((at_s, name, rng.uniform(*known[name].lasts_s)))
+            lasts_s = rng.uniform(*known[name].lasts_s)
+            if at_s + known[name].needs_s < seconds:
+                found.append((at_s, name, lasts_s))
             at_s += beat.every_s * rng.uniform(1 - beat.jitter, 1 + beat.jitter)
     found.sort()
     return [

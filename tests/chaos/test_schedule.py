@@ -48,6 +48,15 @@ def test_a_fault_lasts_as_long_as_it_may() -> None:
     assert lasts["kill"] == 0 and 2 <= lasts["freeze"] <= 4
 
 
+def test_a_fault_that_takes_long_does_not_strike_near_the_end() -> None:
+    class Slow(Kill):
+        name, needs_s = "slow", 40.0
+
+    strikes = schedule(7, [Beat(every_s=2.0, faults=("slow", "kill"))], {**KNOWN, "slow": Slow()}, 100)
+    assert 50 < max(one.at_s for one in strikes if one.fault == "slow") < 60
+    assert max(one.at_s for one in strikes if one.fault == "kill") > 90
+
+
 def test_what_is_asked_for_is_a_function_of_the_seed_too() -> None:
     assert [Mix(3).order(n) for n in range(50)] == [Mix(3).order(n) for n in range(50)]
     assert Mix(3).order(1) != Mix(4).order(1)

@@ -56,6 +56,19 @@ def test_a_step_that_outlasts_its_host_is_handed_over_and_not_counted(
     assert machine.effects == SUCCESS
 
 
+def test_a_step_whose_pool_process_is_told_to_go_is_lost_and_has_not_failed(
+    drained: Bench, tmp_path: Path
+) -> None:
+    with drained.beside("worker", log=tmp_path / "worker.log"):
+        machine, run_id = switching_off(drained)
+        process, _, _claim = drained.step(run_id, "power")["holder"].rpartition("/")
+        psutil.Process(int(process.rpartition(":")[2])).send_signal(signal.SIGTERM)
+        machine.set(powerDelayMs=100)
+        assert drained.ended(run_id).status == "completed"
+    step = drained.step(run_id, "power")
+    assert (step["attempt"], step["tries"], step["lost"]) == (2, 1, 1)
+
+
 def test_a_step_that_ends_in_time_is_not_begun_again(drained: Bench, tmp_path: Path) -> None:
     with drained.beside("worker", log=tmp_path / "first.log"):
         machine, run_id = switching_off(drained)

@@ -2,14 +2,16 @@
 
 A run is hit when an attempt is lost, or when a message is: then it stands still though nothing keeps it.
 Time counts from the claim of the lost attempt or from the event that expected the message; and, since
-nobody can recover while the database or the broker is away, from the end of such a fault at the earliest.
+nobody can recover while the database or the broker is away, from the end of such a fault at the earliest. A
+body that hears no alarm is lost when the last resort has ended it, and not before.
 """
 
 import itertools
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from app.engine.execute import DEAF_S
 from tests.chaos.checks.evidence import Evidence, Finding, Row
 from tests.chaos.workload.client import IN_FLIGHT
 
@@ -19,6 +21,7 @@ EXPECTING = frozenset(
 )
 STANDS_MS = 1_000  # A message that takes longer than this has been lost or delayed.
 BACK_MS = 10_000
+DEAF_MS = 1_000 + round(DEAF_S * 1000)  # The step's own limit, and the last resort's patience.
 P99_OVER_MS, MAX_OVER_MS = 3_000, 10_000  # What recovery may take beyond the lease.
 
 
@@ -50,11 +53,12 @@ def recoveries(evidence: Evidence) -> list[Recovery]:
     """Every recovery in the log."""
     faults = sorted((one.at, one.until or one.at) for one in evidence.injections)
     outages = evidence.outages
+    deaf = {one.operation for one in evidence.effects if one.value == "deaf"}
     found = []
     for run_id, events in evidence.events.items():
         if evidence.runs[run_id]["created_at"] >= evidence.calm_until:
             found += [
-                *_lost_attempts(run_id, events, outages),
+                *_lost_attempts(run_id, events, outages, deaf),
                 *_lost_messages(run_id, events, outages, faults),
             ]
     return found
@@ -123,14 +127,15 @@ def _part(ordered: Sequence[int], part: float) -> int:
 
 
 def _lost_attempts(
-    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]]
+    run_id: str, events: Sequence[Row], outages: Sequence[tuple[int, int]], deaf: Container[str]
 ) -> Iterator[Recovery]:
     """From the claim of an attempt that was lost to the next event after the loss was known."""
     claims: dict[tuple[str, str], int] = {}
     for place, one in enumerate(events):
         where = (one["phase"], one["step"])
         if one["type"] in ("step.started", "step.polling"):
-            claims[where] = one["at"]
+            lives_ms = DEAF_MS if f"{run_id}/{one['phase']}/{one['step']}" in deaf else 0
+            claims[where] = one["at"] + lives_ms
         if one["type"] == "step.lost" and where in claims:
             following = next((e for e in events[place + 1 :] if e["type"] != "step.ready"), one)
             took = following["at"] - _since(claims[where], following["at"], outages)

@@ -43,7 +43,8 @@ class BitterPoison(Poison):
 
 @register
 class DeafPoison(Poison):
-    """The step hears no time limit; it is only over when Celery's last resort has killed it three times."""
+    """The step hears no time limit; it is only over when the last resort has killed it three times."""
 
     name = "poison-deaf"
     kinds = ("deaf",)
+    needs_s = 150.0
