@@ -10,6 +10,15 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from app.domain.errors import StepTimedOut
 
 
+def go_if_told() -> None:
+    """End this process when Celery has told it to, by `SystemExit`: that must not pass for a failure.
+
+    What it did is lost with it, and done again by another.
+    """
+    if terminate_handler_fired():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class alarm:
     """Raises `StepTimedOut` in the body after so many milliseconds; idle outside the main thread."""
 
@@ -28,9 +37,8 @@ class alarm:
         if self._usable:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
-        if error is not None and terminate_handler_fired():
-            # Celery told the process to go, by an exception: the body has not failed, its worker is lost.
-            os.kill(os.getpid(), signal.SIGKILL)
+        if error is not None:
+            go_if_told()
         # An alarm between the steps of a lock makes its release fail, and that error hides the alarm's.
         if isinstance(error, RuntimeError) and isinstance(error.__context__, StepTimedOut):
             raise self._late() from error

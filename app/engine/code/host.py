@@ -12,7 +12,7 @@ from app.auth.secrets import REDACTOR
 from app.domain.errors import StepTimedOut
 from app.domain.states import Run, Step
 from app.engine import draft
-from app.engine.alarm import alarm
+from app.engine.alarm import alarm, go_if_told
 from app.engine.claim import Claim
 from app.engine.code import limits, parking
 from app.engine.code.calls import YIELD_S, call_row
@@ -170,6 +170,7 @@ class Host:
         before: Callable[[Journal], None] | None = None,
     ) -> T:
         """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
+        go_if_told()  # The author's function may have caught it anywhere.
         hints: list[Hint] = []
 
         def rules(j: Journal, known: Mapping[str, Row]) -> T:

@@ -1,9 +1,12 @@
 """Workers that are lost in the middle of an advance: what is done stays done."""
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from billiard import common
 
 from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
@@ -58,6 +61,27 @@ def test_a_step_that_must_not_be_repeated_is_not(driver: Driver) -> None:
     killed(driver, run_id)
     assert (driver.finish(run_id), DONE) == ("failed", ["pay"])
     assert driver.step(run_id, "pay")["error"]["code"] == "OUTCOME_UNKNOWN"
+
+
+@workflow("thoughtful")
+def thoughtful(ctx: Any) -> Any:
+    ctx.step("read", note, "read")
+    note("think")
+    return ctx.step("write", note, "write")
+
+
+def test_a_worker_that_is_told_to_go_does_not_fail_the_run(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "kill", lambda *_: dies()())
+    monkeypatch.setattr(common, "_should_have_exited", [False])
+    heard = common._shutdown_cleanup  # type: ignore[attr-defined]
+    TROUBLE["think"] = lambda: heard(signal.SIGTERM, None)
+    run_id = driver.trigger(thoughtful)
+    killed(driver, run_id)
+    monkeypatch.undo()
+    TROUBLE.clear()
+    assert driver.finish(run_id) == "completed"
 
 
 @workflow("booked")
