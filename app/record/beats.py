@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import Tx
 from app.record.tables import beat, meta
@@ -13,9 +11,8 @@ from app.record.tables import beat, meta
 
 def note(tx: Tx, kind: str, instance: str, facts: Mapping[str, Any]) -> None:
     """A component says that it lives."""
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
     row = {"kind": kind, "instance": instance, "facts": dict(facts), "at": tx.now, "started_at": tx.now}
-    statement = make(beat).values(tenant_id=tx.tenant, **row)
+    statement = tx.insert(beat).values(tenant_id=tx.tenant, **row)
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["tenant_id", "kind", "instance"], set_={"facts": dict(facts), "at": tx.now}
@@ -46,8 +43,7 @@ def fact(tx: Tx, key: str) -> dict[str, Any] | None:
 
 def set_fact(tx: Tx, key: str, value: str) -> None:
     """Note a fact about the installation."""
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
-    statement = make(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)
+    statement = tx.insert(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=["tenant_id", "key"], set_={"value": value, "at": tx.now}

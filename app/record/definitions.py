@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import Tx
 from app.record.tables import definition
@@ -16,9 +14,8 @@ def announce(tx: Tx, name: str, version: str, facts: Mapping[str, Any], fingerpr
     known = tx.row(select(definition).where(*_one(tx, name, version)))
     values = {"facts": dict(facts), "fingerprint": fingerprint, "updated_at": tx.now}
     if known is None:
-        make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
         first = {"tenant_id": tx.tenant, "name": name, "version": version, "created_at": tx.now}
-        tx.execute(make(definition).values(**first, **values).on_conflict_do_nothing())
+        tx.execute(tx.insert(definition).values(**first, **values).on_conflict_do_nothing())
         return True
     tx.execute(definition.update().where(*_one(tx, name, version)).values(**values))
     return bool(known["fingerprint"] != fingerprint)

@@ -3,8 +3,6 @@
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import Tx
 from app.record.tables import bmc_gate, intent, step
@@ -12,8 +10,7 @@ from app.record.tables import bmc_gate, intent, step
 
 def enter(tx: Tx, server_id: str, holder: str, hold_ms: int) -> bool:
     """Take the gate unless another run holds it; one whose worker was lost, or that is late, has lost it."""
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
-    tx.execute(make(bmc_gate).values(tenant_id=tx.tenant, server_id=server_id).on_conflict_do_nothing())
+    tx.execute(tx.insert(bmc_gate).values(tenant_id=tx.tenant, server_id=server_id).on_conflict_do_nothing())
     its = (step.c.tenant_id == tx.tenant, step.c.run_id == bmc_gate.c.holder, step.c.status == "running")
     at_work = select(step.c.key).where(*its).exists()
     free = or_(bmc_gate.c.holder == holder, bmc_gate.c.held_until < tx.now, ~at_work)
@@ -54,9 +51,8 @@ def intend(tx: Tx, operation: str, fence: int) -> bool:
     held = select(step.c.fence).where(*place, step.c.fence == fence, step.c.status == "running")
     if tx.value(held.with_for_update(key_share=True)) is None:
         return False
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
     values = {"tenant_id": tx.tenant, "operation": operation, "fence": fence, "at": tx.now}
-    tx.execute(make(intent).values(values).on_conflict_do_nothing())
+    tx.execute(tx.insert(intent).values(values).on_conflict_do_nothing())
     return True
 
 

@@ -3,8 +3,6 @@
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.domain.ids import new_id
 from app.record.session import Tx
@@ -13,8 +11,7 @@ from app.record.tables import lock, lock_fence, lock_waiter
 
 def enter(tx: Tx, resource: str) -> None:
     """Keep everybody else away from a resource's lock until this transaction ends."""
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
-    first = make(lock_fence).values(tenant_id=tx.tenant, resource=resource, fence=0)
+    first = tx.insert(lock_fence).values(tenant_id=tx.tenant, resource=resource, fence=0)
     tx.execute(first.on_conflict_do_nothing())
     tx.execute(select(lock_fence.c.fence).where(*_fence(tx, resource)).with_for_update())
 

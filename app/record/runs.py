@@ -19,8 +19,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.record.session import NOW, Tx
 from app.record.tables import event, run, run_tag, step, subscription, totals
@@ -256,8 +254,7 @@ def add_total(tx: Tx, run_id: str, type_: str, status: str, duration_ms: int) ->
     """Count one more ended run of this type and status."""
     where = {"tenant_id": tx.tenant, "type": type_, "status": status, "slot": total_slot(run_id)}
     values = {**where, "runs": 1, "duration_ms": duration_ms}
-    make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
-    statement = make(totals).values(values)
+    statement = tx.insert(totals).values(values)
     tx.execute(
         statement.on_conflict_do_update(
             index_elements=list(where),

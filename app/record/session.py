@@ -16,7 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -29,11 +30,12 @@ NOW = {
 }
 # The same as the bound of an index: a clock that goes on during the statement would be asked row by row.
 MOMENT = {dialect: f"(SELECT {now})" for dialect, now in NOW.items()}
+TOO_SLOW = "57014"  # The statement timeout
+READ_ONLY = "25006"  # The server is a standby now: another one has its place.
 # Conflicts, connections, a full disk; and a unique key that somebody has just taken: the next look sees it.
 TRANSIENT_SQLSTATES = frozenset(
-    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505"}
+    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505", READ_ONLY}
 )
-TOO_SLOW = "57014"  # The statement timeout
 TakenBack = psycopg.errors.InvalidTextRepresentation  # How a statement takes itself back.
 
 
@@ -63,6 +65,10 @@ class Tx:
         """The first column of the first row of a query, or None."""
         found: Row[Any] | None = self.connection.execute(statement, values).first()
         return None if found is None else found[0]
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return postgresql.insert(table) if self.dialect == "postgresql" else sqlite.insert(table)
 
     def savepoint(self) -> AbstractContextManager[Any]:
         """A part of the transaction that is taken back by itself when it raises."""
@@ -171,10 +177,13 @@ class Database:
                 with begin() as tx:
                     return work(tx)
             except (DBAPIError, sqlite3.OperationalError, psycopg.Error) as error:
-                if _sqlstate(error) == TOO_SLOW:
+                state = _sqlstate(error)
+                if state == TOO_SLOW:
                     raise Unavailable("the question took the database too long; narrow it") from error
                 if not _transient(error):
                     raise
+                if state == READ_ONLY:
+                    self.dispose()
                 if time.monotonic() > give_up:
                     raise Unavailable("the database does not answer; nothing was changed") from error
             time.sleep(wait * (0.5 + random.random()))

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from app.domain.errors import WindlassError
 from app.domain.observed import tallied
@@ -52,9 +50,8 @@ def keep_up(tx: Tx, *, servers: bool) -> None:
     there = wanted(tx, servers=servers)
     known = {(row["management_id"], row["kind"]) for row in all_sources(tx)}
     for management_id, kind in sorted(there - known):
-        make = postgres_insert if tx.dialect == "postgresql" else sqlite_insert
         row = {"tenant_id": tx.tenant, "management_id": management_id, "kind": kind}
-        tx.execute(make(source).values(**row).on_conflict_do_nothing())
+        tx.execute(tx.insert(source).values(**row).on_conflict_do_nothing())
     for management_id, kind in sorted(known - there):
         tx.execute(delete(source).where(*_key(tx, management_id, kind)))
 
