@@ -5,12 +5,11 @@ idempotency key is known already; all that is looked into in a transaction. See 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from app.record.session import NOW, Database, immediate
 from app.record.tables import event, run, step, subscription, type_state
-from app.record.transition import EVENT, bound, numbered, told_rows, typed
+from app.record.transition import EVENT, bound, numbered, of_size, told_rows, typed
 
 Row = dict[str, Any]
 _RUN = (
@@ -68,7 +67,7 @@ def _parts(steps: int, events: int, given: Callable[[], str], source: str, *, ca
     return [born, planned, told]
 
 
-@cache
+@of_size
 def _statement(steps: int, events: int) -> str:
     born, planned, told = _parts(steps, events, numbered(), "clock, born", cast=True)
     return (
@@ -77,7 +76,7 @@ def _statement(steps: int, events: int) -> str:
     )
 
 
-@cache
+@of_size
 def _statements(steps: int, events: int) -> list[str]:
     parts = _parts(steps, events, lambda: "?", "clock", cast=False)
     return [f"WITH clock(now) AS (SELECT ?) {part}" for part in parts]

@@ -23,6 +23,7 @@ from app.record.transition import (
     Seen,
     bound,
     numbered,
+    of_size,
     placeholders,
     row_of,
     sets,
@@ -188,7 +189,7 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
     return parts
 
 
-@cache
+@of_size
 def _statement(shape: _Shape) -> str:
     given = numbered()
     moved, *others = _guarded(shape, given, " FROM moved")
@@ -211,7 +212,7 @@ def _statement(shape: _Shape) -> str:
     )
 
 
-@cache
+@of_size
 def _statements(shape: _Shape) -> list[str]:
     return _guarded(shape, lambda: "?", "")
 
@@ -262,7 +263,7 @@ def _reserve(sqlite: bool) -> tuple[str, ...]:
     return (f"{later} FROM ({locked}) AS chosen WHERE {same} RETURNING {told}",)
 
 
-@cache
+@of_size
 def _runs(sqlite: bool, ids: int) -> str:
     given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
     watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
@@ -272,7 +273,7 @@ def _runs(sqlite: bool, ids: int) -> str:
     )
 
 
-@cache
+@of_size
 def _steps(sqlite: bool, ids: int, branches: int) -> str:
     given = placeholders(sqlite)
     return (

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import count
 from typing import Any
 
@@ -24,6 +24,8 @@ from app.record.tables import event, hook, run, step, subscription, timer, total
 
 Row = dict[str, Any]
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
+# For statements that are longer the more they read or write: common sizes are kept, all would be too many.
+of_size = lru_cache(maxsize=256)
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 NEW_STEP = (  # What a call of a code workflow is born with; the other columns have their defaults.
     *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given", "output"),
@@ -197,7 +199,7 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
     return parts
 
 
-@cache
+@of_size
 def _statement(shape: _Shape) -> str:
     guarded, *others = _parts(shape, numbered(), "moved", NOW["postgresql"])
     bodies = [f"moved AS ({guarded} RETURNING 1)"]
@@ -205,7 +207,7 @@ def _statement(shape: _Shape) -> str:
     return f"WITH {', '.join(bodies)} SELECT {NOW['postgresql']} FROM moved"
 
 
-@cache
+@of_size
 def _statements(shape: _Shape) -> list[str]:
     return _parts(shape, lambda: "?", "", NOW["sqlite"])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step, subscription
-from app.record.transition import Seen, placeholders, row_of
+from app.record.transition import Seen, of_size, placeholders, row_of
 
 Row = dict[str, Any]
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
@@ -110,7 +110,7 @@ def put_back(sqlite: bool, table: str, place: tuple[str, ...]) -> str:
     return f"UPDATE {table} SET expect_since = {since} WHERE {same} AND expect_since > {given()}"
 
 
-@cache
+@of_size
 def _steps(sqlite: bool, runs: int) -> str:
     given = placeholders(sqlite)
     return (
