@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean, median
 
 import psutil
@@ -73,7 +74,7 @@ class Sampler:
             for process in self._site.processes(role):
                 with suppress(psutil.Error):
                     life = f"{process.pid} {process.create_time():.0f}"
-                    yield Sample(f"{role} MiB", life, minute, process.memory_info().rss / MIB)
+                    yield Sample(f"{role} MiB", life, minute, _anonymous(process) / MIB)
                     yield Sample(f"{role} files", life, minute, process.num_fds())
         with suppress(RedisError):
             yield Sample("redis MiB", "", minute, self._site.redis.info("memory")["used_memory"] / MIB)
@@ -87,6 +88,16 @@ class Sampler:
         total = float(self._site.db.read(lambda tx: tx.value(asked)))
         runs = int(self._site.db.read(lambda tx: tx.value(select(func.count()).select_from(run))))
         return total / max(1, runs)
+
+
+def _anonymous(process: psutil.Process) -> int:
+    """Bytes of memory that are no file's: what is read of a library for the first time is no growth."""
+    try:
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    except OSError:
+        raise psutil.NoSuchProcess(process.pid) from None
+    words = next((line.split() for line in lines if line.startswith("RssAnon:")), ("", "0"))
+    return int(words[1]) * 1024
 
 
 def growths(samples: Sequence[Sample]) -> dict[str, Growth]:
