@@ -21,13 +21,12 @@ from tests.chaos.site import ROLES, Site
 
 EVERY_S = 20.0
 SAMPLES = "samples.jsonl"
-SETTLED_MIN = 5.0  # A young process loads what it needs; it is judged afterwards.
+# A young process loads what it needs, and Python collects its oldest garbage seldom; it is judged afterwards.
+SETTLED_MIN = 30.0
 MIB = 1024 * 1024
 MOST_A_MINUTE = {"MiB": 0.1, "files": 0.05}  # By unit, the last word of a series' name.
 BYTES_A_RUN = "database bytes a run"
-WARM_UP = (
-    0.3  # Share of the soak after which bytes a run are compared; the first runs carry the empty tables.
-)
+WARM_UP = 0.3  # Share of the soak after which bytes a run are compared: the first carry the empty tables.
 MOST_TIMES = 1.1
 
 
