@@ -1,6 +1,7 @@
 """The checks see what is wrong in evidence that no engine would leave behind."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.chaos.checks import effects, promises, recovery, rest
@@ -175,6 +176,17 @@ def test_recovery_counts_from_the_claim_that_was_lost_or_from_the_end_of_an_outa
     assert [one.took_ms for one in recovery.recoveries(evidence(events=events))] == [10_500]
     known = evidence(events=events, injections=[away])
     assert [one.took_ms for one in recovery.recoveries(known)] == [2_500]
+
+
+def test_a_body_that_hears_no_alarm_is_lost_when_the_last_resort_has_ended_it() -> None:
+    def events(lost_at: int) -> list[dict[str, Any]]:
+        again = event("step.started", lost_at)
+        return [event("step.started", 0, fence=1), event("step.lost", lost_at), again]
+
+    deaf = [replace(effect("one", "died"), value="deaf")]
+    assert [one.took_ms for one in recovery.recoveries(evidence(events=events(33_000)))] == [33_000]
+    known = [evidence(events=events(lost_at), effects=deaf) for lost_at in (33_000, 5_000)]
+    assert [one.took_ms for each in known for one in recovery.recoveries(each)] == [2_000, 0]
 
 
 def test_recovery_that_takes_longer_than_the_lease_allows_is_seen() -> None:

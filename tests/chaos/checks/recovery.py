@@ -138,7 +138,7 @@ def _lost_attempts(
             claims[where] = one["at"] + lives_ms
         if one["type"] == "step.lost" and where in claims:
             following = next((e for e in events[place + 1 :] if e["type"] != "step.ready"), one)
-            took = following["at"] - _since(claims[where], following["at"], outages)
+            took = max(0, following["at"] - _since(claims[where], following["at"], outages))
             yield Recovery(run_id=run_id, step=one["step"], why="attempt", took_ms=took, at=one["at"])
 
 
