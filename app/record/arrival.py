@@ -34,7 +34,7 @@ def create(
         [v for one in steps for v in (db.tenant, *bound(step, {name: one[name] for name in _STEP}))],
         [v for one in events for v in (db.tenant, *bound(event, {name: one[name] for name in _TOLD}))],
     ]
-    if db.sqlite:
+    if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(cursor, _statements(len(steps), len(events)), values))
     text, flat = _statement(len(steps), len(events)), [value for part in values for value in part]
 

@@ -86,15 +86,15 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
     """
 
     def look(cursor: Any) -> list[Reserved]:
-        found = sorted(hidden(cursor, db.sqlite, _reserve, (db.tenant, queue, most)))
+        found = sorted(hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most)))
         ids = sorted({run_id for run_id, *_ in found})
         if not ids:
             return []
-        cursor.execute(_runs(db.sqlite, len(ids)), (db.tenant, *ids))
-        runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.sqlite)}
+        cursor.execute(_runs(db.dialect, len(ids)), (db.tenant, *ids))
+        runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.dialect)}
         branches = sorted({branch for _, _, _, branch, _ in found})
-        cursor.execute(_steps(db.sqlite, len(ids), len(branches)), (db.tenant, *ids, *branches))
-        rows = [row_of(step, values, db.sqlite) for values in cursor.fetchall()]
+        cursor.execute(_steps(db.dialect, len(ids), len(branches)), (db.tenant, *ids, *branches))
+        rows = [row_of(step, values, db.dialect) for values in cursor.fetchall()]
         seen = {run_id: _seen(runs[run_id], rows) for run_id in ids}
         return [Reserved(key, branch, since, seen[run_id]) for run_id, _, key, branch, since in found]
 
@@ -105,7 +105,7 @@ def give_back(db: Database, reserved: Reserved) -> None:
     """Put a member that was reserved back to where it stood, so that its wait is as long as it is."""
     row, since = reserved.step, reserved.since
     place = ("run_id", "phase", "key", "ordinal", "gen")
-    statement = put_back(db.sqlite, "step", ("tenant_id", *place))
+    statement = put_back(db.dialect, "step", ("tenant_id", *place))
     values = (since, db.tenant, *(row[name] for name in place), since)
     db.once(lambda cursor: cursor.execute(statement, values))
 
@@ -117,7 +117,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
         counts=wanted.counted is not None,
         events=len(wanted.events),
     )
-    if db.sqlite:
+    if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(cursor, db.tenant, shape, wanted), patience_s=patience_s)
     text = _statement(shape)
     values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
@@ -233,8 +233,8 @@ def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransitio
     return int(now)
 
 
-def _run_rows(cursor: Any, sqlite: bool) -> list[tuple[Row, int, bool]]:
-    return [(row_of(run, values, sqlite), now, bool(watched)) for *values, now, watched in cursor.fetchall()]
+def _run_rows(cursor: Any, dialect: str) -> list[tuple[Row, int, bool]]:
+    return [(row_of(run, values, dialect), now, bool(watched)) for *values, now, watched in cursor.fetchall()]
 
 
 def _seen(found: tuple[Row, int, bool], rows: Sequence[Row]) -> Seen:
@@ -244,15 +244,14 @@ def _seen(found: tuple[Row, int, bool], rows: Sequence[Row]) -> Seen:
 
 
 @cache
-def _reserve(sqlite: bool) -> tuple[str, ...]:
-    dialect = "sqlite" if sqlite else "postgresql"
-    given, now, moment = placeholders(sqlite), NOW[dialect], MOMENT[dialect]
+def _reserve(dialect: str) -> tuple[str, ...]:
+    given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
     chosen = (
         f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {moment}"
         f" ORDER BY expect_since LIMIT {given()}"
     )
     later = f"UPDATE step SET expect_since = {now} + {RESERVED_MS}"
-    if sqlite:
+    if dialect == "sqlite":
         looked = f"SELECT run_id, ordinal, key, branch, expect_since{chosen}"
         same = "(tenant_id, run_id, phase, key)"
         return looked, f"{later} WHERE {same} IN (SELECT {same[1:-1]}{chosen})"
@@ -264,8 +263,8 @@ def _reserve(sqlite: bool) -> tuple[str, ...]:
 
 
 @of_size
-def _runs(sqlite: bool, ids: int) -> str:
-    given, now = placeholders(sqlite), NOW["sqlite" if sqlite else "postgresql"]
+def _runs(dialect: str, ids: int) -> str:
+    given, now = placeholders(dialect), NOW[dialect]
     watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
     return (
         f"SELECT {RUN_COLUMNS}, {now}, {watched} FROM run"
@@ -274,8 +273,8 @@ def _runs(sqlite: bool, ids: int) -> str:
 
 
 @of_size
-def _steps(sqlite: bool, ids: int, branches: int) -> str:
-    given = placeholders(sqlite)
+def _steps(dialect: str, ids: int, branches: int) -> str:
+    given = placeholders(dialect)
     return (
         f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()} AND run_id IN ({_many(ids, given)})"
         f" AND phase = 'forward' AND branch IN ('', {_many(branches, given)}) ORDER BY run_id, ordinal"

@@ -86,12 +86,12 @@ class Tx:
 
 
 class Database:
-    """The way into SQL for one process and its later children."""
+    """The way into SQL for one process and its later children; ``dialect`` is postgresql or sqlite."""
 
     def __init__(self, url: str, tenant: str = "default", *, statement_timeout_ms: int = 0) -> None:
         self.url = make_url(url)
         self.tenant = tenant
-        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self.dialect = self.url.get_backend_name()
         self._statement_timeout_ms = statement_timeout_ms
         self._engine: Engine | None = None
         self._pid = 0
@@ -105,9 +105,10 @@ class Database:
             if self._engine is not None:
                 self._engine.dispose(close=False)
                 self._idle = []
-            self._engine = (
-                _sqlite(self.url) if self.sqlite else _postgres(self.url, self._statement_timeout_ms)
-            )
+            if self.dialect == "sqlite":
+                self._engine = _sqlite(self.url)
+            else:
+                self._engine = _postgres(self.url, self._statement_timeout_ms)
             self._pid = os.getpid()
         return self._engine
 
@@ -115,7 +116,7 @@ class Database:
     def transaction(self) -> Iterator[Tx]:
         """A writing transaction, committed at the end."""
         with self.engine.connect() as connection:
-            if self.sqlite:
+            if self.dialect == "sqlite":
                 connection.connection.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
             with connection.begin():
                 yield Tx(connection, self.tenant)
@@ -124,7 +125,7 @@ class Database:
     def reading(self) -> Iterator[Tx]:
         """A reading transaction: it sees one state and changes nothing."""
         with self.engine.connect() as connection:
-            if not self.sqlite:  # There every statement of a transaction would see a state of its own.
+            if self.dialect == "postgresql":  # Else every statement would see a state of its own.
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield Tx(connection, self.tenant)
@@ -228,7 +229,7 @@ class _Lent:
         pooled = self._engine.raw_connection()
         driver: Any = pooled.driver_connection
         pooled.detach()
-        if self._db.sqlite:
+        if self._db.dialect == "sqlite":
             return driver.cursor()
         driver.autocommit = True
         return psycopg.RawCursor(driver)  # Numbered placeholders: nothing to parse on the way.

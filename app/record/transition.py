@@ -78,18 +78,18 @@ def see(db: Database, run_id: str) -> Seen | None:
     """
 
     def look(cursor: Any) -> Seen | None:
-        cursor.execute(_see_run(db.sqlite), (db.tenant, run_id))
+        cursor.execute(_see_run(db.dialect), (db.tenant, run_id))
         found = cursor.fetchone()
         if found is None or found[-1]:
             return None
-        cursor.execute(_see_steps(db.sqlite), (db.tenant, run_id))
+        cursor.execute(_see_steps(db.dialect), (db.tenant, run_id))
         steps = cursor.fetchall()
         if len(steps) > MOST_STEPS:
             return None
         *columns, now, watched, others, _forked = found
         return Seen(
-            run=row_of(run, columns, db.sqlite),
-            steps=[row_of(step, values, db.sqlite) for values in steps],
+            run=row_of(run, columns, db.dialect),
+            steps=[row_of(step, values, db.dialect) for values in steps],
             now=now,
             watched=bool(watched),
             others=bool(others),
@@ -108,7 +108,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         ends=wanted.ending is not None,
     )
     parts = _values(db.tenant, wanted)
-    if db.sqlite:
+    if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(cursor, shape, parts), patience_s=patience_s)
     text, values = _statement(shape), [value for part in parts for value in part]
 
@@ -223,13 +223,12 @@ def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> i
 
 
 @cache
-def _see_run(sqlite: bool) -> str:
-    given = placeholders(sqlite)
+def _see_run(dialect: str) -> str:
+    given = placeholders(dialect)
     columns = ", ".join(column.name for column in run.columns)
     watched = (
         f"EXISTS (SELECT 1 FROM {subscription.name} WHERE {subscription.name}.tenant_id = run.tenant_id)"
     )
-    dialect = "sqlite" if sqlite else "postgresql"
     now, moment = NOW[dialect], MOMENT[dialect]
     others = (
         "EXISTS (SELECT 1 FROM run AS o WHERE o.tenant_id = run.tenant_id"
@@ -248,8 +247,8 @@ def _see_run(sqlite: bool) -> str:
 
 
 @cache
-def _see_steps(sqlite: bool) -> str:
-    given = placeholders(sqlite)
+def _see_steps(dialect: str) -> str:
+    given = placeholders(dialect)
     columns = ", ".join(column.name for column in step.columns)
     return (
         f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()} AND branch = ''"
@@ -263,8 +262,8 @@ def numbered() -> Callable[[], str]:
     return lambda: f"${next(numbers)}"
 
 
-def placeholders(sqlite: bool) -> Callable[[], str]:
-    return (lambda: "?") if sqlite else numbered()
+def placeholders(dialect: str) -> Callable[[], str]:
+    return (lambda: "?") if dialect == "sqlite" else numbered()
 
 
 def sets(columns: Sequence[str], given: Callable[[], str]) -> str:
@@ -292,9 +291,9 @@ def bound(table: Table, values: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def row_of(table: Table, values: Sequence[Any], sqlite: bool) -> Row:
+def row_of(table: Table, values: Sequence[Any], dialect: str) -> Row:
     row = dict(zip(table.columns.keys(), values, strict=True))
-    if sqlite:
+    if dialect == "sqlite":
         for name in _flags(table):
             row[name] = bool(row[name])
         for name in _documents(table):

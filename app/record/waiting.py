@@ -21,7 +21,7 @@ def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
     """Whether something has been waiting in this queue for so long."""
 
     def look(cursor: Any) -> bool:
-        cursor.execute(_anything(db.sqlite), (db.tenant, queue, for_ms, db.tenant, queue, for_ms))
+        cursor.execute(_anything(db.dialect), (db.tenant, queue, for_ms, db.tenant, queue, for_ms))
         return bool(cursor.fetchone()[0])
 
     return db.once(look)
@@ -35,17 +35,17 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
     """
 
     def look(cursor: Any) -> list[Seen]:
-        found = hidden(cursor, db.sqlite, _reserve, (db.tenant, queue, most))
+        found = hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most))
         if not found:
             return []
-        cursor.execute(_steps(db.sqlite, len(found)), (db.tenant, *(one[_ID] for one in found)))
+        cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
         steps: dict[str, list[Row]] = {}
         for values in cursor.fetchall():
-            row = row_of(step, values, db.sqlite)
+            row = row_of(step, values, db.dialect)
             steps.setdefault(row["run_id"], []).append(row)
         return [
             Seen(
-                run=row_of(run, values, db.sqlite),
+                run=row_of(run, values, db.dialect),
                 steps=steps.get(values[_ID], []),
                 now=now,
                 watched=bool(watched),
@@ -59,22 +59,22 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
 def give_back(db: Database, seen: Seen) -> None:
     """Put a run that was reserved back to where it stood, so that its wait is as long as it is."""
     since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
-    statement = put_back(db.sqlite, "run", ("tenant_id", "id", "dispatch_gen"))
+    statement = put_back(db.dialect, "run", ("tenant_id", "id", "dispatch_gen"))
     values = (since, db.tenant, seen.run["id"], gen, since)
     db.once(lambda cursor: cursor.execute(statement, values))
 
 
 def hidden(
-    cursor: Any, sqlite: bool, statements: Callable[[bool], tuple[str, ...]], values: tuple[Any, ...]
+    cursor: Any, dialect: str, statements: Callable[[str], tuple[str, ...]], values: tuple[Any, ...]
 ) -> list[Any]:
     """What a reservation found, as it was before: one statement, or on SQLite two in a transaction."""
-    if not sqlite:
-        cursor.execute(statements(sqlite)[0], values)
+    if dialect == "postgresql":
+        cursor.execute(statements(dialect)[0], values)
         return list(cursor.fetchall())
     with immediate(cursor):
-        found = list(cursor.execute(statements(sqlite)[0], values).fetchall())
+        found = list(cursor.execute(statements(dialect)[0], values).fetchall())
         if found:
-            cursor.execute(statements(sqlite)[1], values)
+            cursor.execute(statements(dialect)[1], values)
     return found
 
 
@@ -82,16 +82,15 @@ _ID = [column.name for column in run.columns].index("id")
 
 
 @cache
-def _reserve(sqlite: bool) -> tuple[str, ...]:
-    dialect = "sqlite" if sqlite else "postgresql"
-    given, now, moment = placeholders(sqlite), NOW[dialect], MOMENT[dialect]
+def _reserve(dialect: str) -> tuple[str, ...]:
+    given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
     watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
     chosen = (
         f" FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
         f" AND expect_since <= {moment} ORDER BY expect_since LIMIT {given()}"
     )
     later = f"UPDATE run SET expect_since = {now} + {RESERVED_MS}"
-    if sqlite:
+    if dialect == "sqlite":
         looked = f"SELECT {RUN_COLUMNS}, {now}, {watched}{chosen}"
         return looked, f"{later} WHERE (tenant_id, id) IN (SELECT tenant_id, id{chosen})"
     before = RUN_COLUMNS.replace("run.expect_since", "chosen.since")
@@ -103,16 +102,16 @@ def _reserve(sqlite: bool) -> tuple[str, ...]:
 
 
 @cache
-def put_back(sqlite: bool, table: str, place: tuple[str, ...]) -> str:
+def put_back(dialect: str, table: str, place: tuple[str, ...]) -> str:
     """Ends the reservation of the row at this place, if it is still expected: it is as before."""
-    given = placeholders(sqlite)
+    given = placeholders(dialect)
     since, same = given(), " AND ".join(f"{name} = {given()}" for name in place)
     return f"UPDATE {table} SET expect_since = {since} WHERE {same} AND expect_since > {given()}"
 
 
 @of_size
-def _steps(sqlite: bool, runs: int) -> str:
-    given = placeholders(sqlite)
+def _steps(dialect: str, runs: int) -> str:
+    given = placeholders(dialect)
     return (
         f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()}"
         f" AND run_id IN ({', '.join(given() for _ in range(runs))}) AND branch = ''"
@@ -121,8 +120,8 @@ def _steps(sqlite: bool, runs: int) -> str:
 
 
 @cache
-def _anything(sqlite: bool) -> str:
-    given, moment = placeholders(sqlite), MOMENT["sqlite" if sqlite else "postgresql"]
+def _anything(dialect: str) -> str:
+    given, moment = placeholders(dialect), MOMENT[dialect]
 
     def late(queue: str) -> str:
         return f"tenant_id = {given()} AND {queue} = {given()} AND expect_since <= {moment} - {given()}"

@@ -59,7 +59,7 @@ def doctor(db: Database, settings: Settings) -> list[Finding]:
         lambda tx: findings(tx, limit=EVERY_RUN, poison_limit=settings.poison_limit), patience_s=30
     )
     found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in said]
-    if db.sqlite:
+    if db.dialect == "sqlite":
         with closing(sqlite3.connect(str(db.url.database))) as connection:
             (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
             if verdict != "ok":

@@ -81,7 +81,7 @@ class Sampler:
             yield Sample(BYTES_A_RUN, "", minute, self._bytes_a_run())
 
     def _bytes_a_run(self) -> float:
-        sqlite = self._site.db.sqlite
+        sqlite = self._site.db.dialect == "sqlite"
         size = "page_count * page_size FROM pragma_page_count(), pragma_page_size()"
         asked = text(f"SELECT {size}" if sqlite else "SELECT pg_database_size(current_database())")
         total = float(self._site.db.read(lambda tx: tx.value(asked)))

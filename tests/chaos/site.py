@@ -107,7 +107,7 @@ class Site:
 
     def is_writable(self) -> bool:
         """Whether anybody can write to SQLite; PostgreSQL locks rows, not files."""
-        if not self.db.sqlite:
+        if self.db.dialect == "postgresql":
             return True
         with closing(sqlite3.connect(str(self.db.url.database), timeout=WRITABLE_S)) as connection:
             try:

@@ -308,7 +308,7 @@ def test_a_branch_whose_middle_was_skipped_goes_on_there(driver: Driver) -> None
 
 
 def test_a_thousand_members_are_joined_once(driver: Driver) -> None:
-    many = 1000 if driver.db.sqlite else 200
+    many = 1000 if driver.db.dialect == "sqlite" else 200
     run_id = driver.start("probe.map", {"items": list(range(many)), "limit": 50})
 
     assert driver.finish(run_id) == "completed"
