@@ -5,11 +5,11 @@ from typing import Any
 
 from app.api import envelope, idempotency
 from app.api.context import principal, world
-from app.api.shapes import camel
 from app.domain.ids import new_id
 from app.services import inventory, present, runs
 from app.services.inventory import Inventory
 from app.services.runs import Order
+from windlass.decode import camel
 
 Row = dict[str, Any]
 Show = Callable[[Row], Row]  # From a row to what an answer says of it.

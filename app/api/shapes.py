@@ -7,6 +7,7 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from app.domain.clock import parse_time, rfc3339
 from app.domain.ids import RUN_ID
+from windlass.decode import camel
 
 TAG = validate.Regexp(
     re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=-]{0,62}\Z"), error="Not a tag of 1 to 63 characters."
@@ -15,12 +16,6 @@ MOMENT_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
     "invalid": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z."
 }
 EARLIEST_MS, LATEST_MS = 0, 253_402_300_799_000  # 1970 and the year 9999.
-
-
-def camel(name: str) -> str:
-    """`started_at` as ``startedAt``."""
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
 
 
 class Body(Schema):

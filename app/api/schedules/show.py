@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any
 
 from app.api.context import world
-from app.api.shapes import camel
 from app.auth.secrets import redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, Run
@@ -14,6 +13,7 @@ from app.record import schedules
 from app.record.paging import Page, Window
 from app.record.session import Tx
 from app.services import schedules as service
+from windlass.decode import camel
 
 Object = dict[str, Any]
 NEXT_TIMES = 5

@@ -6,11 +6,11 @@ from typing import Any
 from app.api import envelope, idempotency
 from app.api.context import principal, world
 from app.api.servers import show
-from app.api.shapes import camel
 from app.domain.ids import new_id
 from app.services import present, runs
 from app.services import servers as service
 from app.services.runs import Order
+from windlass.decode import camel
 
 Row = dict[str, Any]
 ABOUT_RUN = ("on_failure", "idempotency_key", "callback_url")

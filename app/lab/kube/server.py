@@ -24,7 +24,7 @@ from app.lab.kube.errors import (
     too_many,
     unauthorized,
 )
-from app.lab.kube.faults import Ailment
+from app.lab.kube.faults import Ailment, Faults
 from app.lab.kube.journal import Journal
 from app.lab.kube.kinds import CRDS, EVENTS, NAMESPACES, Kind, Kinds, shipped
 from app.lab.kube.objects import Objects
@@ -46,7 +46,7 @@ class ApiServer:
 
     def __init__(self, name: str, token: str, ledger: Ledger, state: Path | None = None) -> None:
         self.name = name
-        self.ailment = Ailment()
+        self.ailment = Ailment(Faults())
         self.tokens = Tokens(token)
         self.kinds = Kinds()
         self.store = Store()

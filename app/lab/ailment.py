@@ -1,0 +1,132 @@
+"""What can be broken on purpose: faults as data, their JSON form, and how often they still bite."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, Self, TypeVar
+
+from app.domain.errors import ValidationFailed
+from windlass.decode import camel
+
+LONGEST_S = 3600.0
+
+
+def _fault(
+    default: Any,
+    problem: str,
+    fits: Callable[[Any], bool],
+    read: Callable[[Any], Any] = lambda value: value,
+    *,
+    coin: bool = False,
+) -> Any:
+    return field(default=default, metadata={"problem": problem, "fits": fits, "read": read, "coin": coin})
+
+
+def _number(most: float) -> Callable[[Any], bool]:
+    return lambda value: type(value) in (int, float) and 0 <= value <= most
+
+
+def switch() -> Any:
+    """A fault that is there or not."""
+    return _fault(False, "must be true or false", lambda value: type(value) is bool)
+
+
+def share() -> Any:
+    """Which part of what could suffer does, from 0 to 1, by the seeded coin."""
+    return _fault(0.0, "must be a number from 0 to 1", _number(1.0), float, coin=True)
+
+
+def seconds() -> Any:
+    """How long something takes."""
+    return _fault(0.0, f"must be a number from 0 to {LONGEST_S:g}", _number(LONGEST_S), float)
+
+
+def whole(default: int | None) -> Any:
+    """How often, or how many."""
+    problem = "must be a whole number that is not negative"
+    return _fault(default, problem, lambda value: type(value) is int and value >= 0)
+
+
+def one_of(default: int | str, *others: int | str) -> Any:
+    """One of some values; an empty default is none of them."""
+    known = [value for value in (default, *others) if value]
+    return _fault(default, f"must be one of {', '.join(map(str, known))}", (default, *others).__contains__)
+
+
+def names(what: str, known: tuple[str, ...] = ()) -> Any:
+    """Some names, of those that are known when any are."""
+
+    def fits(value: Any) -> bool:
+        texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return texts and (not known or set(value) <= set(known))
+
+    return _fault((), f"must be a list of {', '.join(known) or what}", fits, tuple)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults:
+    """What is wrong with one part of the lab: nothing by default. Parts add fields made as above."""
+
+    fail_times: int | None = whole(None)
+    seed: int = whole(0)
+
+    @classmethod
+    def from_json(cls, body: Any) -> Self:
+        """Read the JSON form; raises `ValidationFailed` and names the field."""
+        if not isinstance(body, Mapping):
+            raise ValidationFailed.of("faults", "must be an object")
+        known, values = {camel(one.name): one for one in fields(cls)}, {}
+        for key, value in body.items():
+            if key not in known:
+                raise ValidationFailed.of(f"faults.{key}", f"unknown; one of {', '.join(known)}")
+            told = known[key].metadata
+            if not told["fits"](value):
+                raise ValidationFailed.of(f"faults.{key}", told["problem"])
+            values[known[key].name] = told["read"](value)
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what is wrong."""
+        found = {one: getattr(self, one.name) for one in fields(self)}
+        return {camel(one.name): value for one, value in found.items() if value != one.default}
+
+
+F = TypeVar("F", bound=Faults)
+
+
+class Ailment(Generic[F]):
+    """What is wrong with one part right now, counting how often it has bitten.
+
+    ``current`` is replaced as a whole, so it may be set from any thread.
+    """
+
+    def __init__(self, current: F) -> None:
+        self._healthy = type(current)()
+        self._by_coin = {one.name for one in fields(current) if one.metadata["coin"]}
+        self._random = random.Random()  # repeatable by design, no secret hangs on it
+        self.current = current
+
+    @property
+    def current(self) -> F:
+        return self._current
+
+    @current.setter
+    def current(self, faults: F) -> None:
+        self._current = faults
+        self._left = faults.fail_times
+        self._random.seed(faults.seed)
+
+    def bites(self, fault: str) -> bool:
+        """Whether this fault shows now, a share by the coin; showing uses up one of ``failTimes``."""
+        value = getattr(self._current, fault)
+        if not value or (fault in self._by_coin and self._random.random() >= value):
+            return False
+        self.count()
+        return True
+
+    def count(self) -> None:
+        """It has bitten: one of ``failTimes`` is used up, and after the last everything is mended."""
+        if self._left is not None:
+            self._left -= 1
+            if self._left <= 0:
+                self.current = self._healthy
