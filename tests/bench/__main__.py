@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,7 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
     """All rounds: in each the candidates take turns, and the machine is calibrated before and after."""
     rounds = Rounds()
     gauge = stage.database()
+    names = [name for workload in workloads for name in workload.candidates if not wanted or name in wanted]
     begun: list[Workload] = []
     try:
         for workload in workloads:
@@ -49,7 +51,7 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
             workload.setup()
         for round_ in range(1, count + 1):
             before = calibrate(gauge)
-            for candidate in _in_turn(workloads, wanted):
+            for candidate in in_turn(names, round_):
                 for workload in workloads:
                     if candidate in workload.candidates:
                         _measure(rounds, workload, candidate, round_)
@@ -72,10 +74,10 @@ def _measure(rounds: Rounds, workload: Workload, candidate: str, round_: int) ->
     _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)} (foreign {share:.0%})")
 
 
-def _in_turn(workloads: list[Workload], wanted: frozenset[str]) -> list[str]:
-    """Every candidate once, in the order in which the workloads name them."""
-    names = dict.fromkeys(name for workload in workloads for name in workload.candidates)
-    return [name for name in names if not wanted or name in wanted]
+def in_turn(names: Iterable[str], round_: int) -> list[str]:
+    """Every name once; in every second round the last comes first, so that no place is the better one."""
+    once = list(dict.fromkeys(names))
+    return once if round_ % 2 else once[::-1]
 
 
 def _shown(figures: list[Figure]) -> str:

@@ -1,5 +1,6 @@
 """The summary: medians of quiet rounds, ratios inside rounds, targets."""
 
+from tests.bench.__main__ import in_turn
 from tests.bench.calibration import Calibration, quiet
 from tests.bench.report import Rounds, summary, table
 from tests.bench.targets import Target
@@ -55,3 +56,11 @@ def test_the_text_says_which_promise_is_broken() -> None:
     # Most of what was promised is not measured here, and left out.
     text = table(summary(rounds_of([CALM], windlass=[399], **{"dbos-direct": [100.0]})))
     assert "NOT MET" in next(line for line in text.splitlines() if "against DBOS direct" in line)
+
+
+def test_no_candidate_is_the_first_in_every_round() -> None:
+    names = ["windlass", "absurd", "windlass", "floor"]
+    assert [in_turn(names, round_) for round_ in (1, 2)] == [
+        ["windlass", "absurd", "floor"],
+        ["floor", "absurd", "windlass"],
+    ]

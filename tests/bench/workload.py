@@ -30,7 +30,7 @@ class Workload(Protocol):
 
     @property
     def candidates(self) -> Sequence[str]:
-        """Who is measured, in this order, alternating in every round."""
+        """Who is measured, in this order, and in every second round from the last to the first."""
 
     def setup(self) -> None:
         """What all rounds share: called once, before the first round."""
