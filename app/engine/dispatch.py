@@ -32,6 +32,7 @@ BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind
 def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
     """Publish at once, in the caller's thread; a broker that is away is not the caller's problem.
 
+    One that refused is left alone for a second: hints of that time are dropped, and not even asked for.
     ``length`` tells how many messages wait in a queue. While one waits, no other is needed: whoever takes it
     looks for everything that is due by then. Only what takes too long for that gets a message in any case.
     """
@@ -39,11 +40,11 @@ def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
 
     def ring(hints: Iterable[Hint]) -> None:
         nonlocal resting_until
+        if time.monotonic() < resting_until:
+            return
         served: set[str] = set()
-        for hint in hints:
-            if time.monotonic() < resting_until:
-                return
-            try:
+        try:
+            for hint in hints:
                 queue = _shared_queue(hint)
                 if queue is None:
                     _publish(app, timers, hint)
@@ -52,9 +53,9 @@ def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
                         served.add(queue)
                     else:
                         _publish(app, timers, hint)
-            except (BrokerDown, RedisError, OSError) as error:
-                resting_until = time.monotonic() + BREAK_S
-                log.warning("hint.unpublished", error=str(error))
+        except (BrokerDown, RedisError, OSError) as error:
+            resting_until = time.monotonic() + BREAK_S
+            log.warning("hint.unpublished", error=str(error))
 
     return ring
 
@@ -108,8 +109,9 @@ def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
                     while True:
                         hints.append(waiting.get_nowait())
                 time.sleep(RIPEN_S)
-                hints = list(_still_wanted(hints, waits))
-            ring(hints)
+                ring(_still_wanted(hints, waits))
+            else:
+                ring(hints)
             rung_at = time.monotonic()
 
     def later(bells: Iterable[Hint]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from kombu.exceptions import OperationalError as BrokerDown
 
 from app.domain.plan import Segment
 from app.engine import link
@@ -220,6 +221,16 @@ def test_what_takes_long_and_letters_are_always_published(wire: Wire) -> None:
     assert wire.published == ["long", "dlv"]
 
 
+def test_while_a_broker_that_refused_is_left_alone_nobody_looks_for_what_waits(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canvas, "publish", refuse)
+    wire.ring([bell("one")])
+    looked_for = iter([bell("two")])
+    wire.ring(looked_for)
+    assert list(looked_for) == [bell("two")]
+
+
 def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
     rung: list[str] = []
     asked: list[str] = []
@@ -258,6 +269,11 @@ def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
 
     later([bell("two")])
     until(lambda: rung == ["one", "two"], 2)
+
+
+def refuse(_app: Any, **_what: Any) -> None:
+    """As a broker that is away."""
+    raise BrokerDown("Connection refused")
 
 
 def named(hints: Iterable[Hint]) -> list[str]:
