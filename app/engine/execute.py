@@ -89,7 +89,11 @@ def _storable(outcome: Outcome) -> Outcome:
 
 
 def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
-    """The error without any secret that the step has opened."""
+    """The error without any secret that the step has opened, nor the frames through which it came.
+
+    They lead to whoever keeps the error: together they would live until the collector comes.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
     error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
     return Failed(error, cleared=claimed.unsure and not ctx.unsure)
 

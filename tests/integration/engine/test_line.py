@@ -1,7 +1,11 @@
 """Runs of a few steps: what happens in which order, what is retried, what is undone."""
 
+import gc
 import os
 import signal
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,9 +13,24 @@ import pytest
 from app.domain.errors import OutcomeUnknown, Permanent, StepError
 from app.engine import execute
 from app.engine.link import run_link
+from tasks.context import Context
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails
 from tests.servers import until
+
+
+class Held:
+    """Something large."""
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Nothing is freed that leads back to itself."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Busy(StepError):
@@ -49,6 +68,23 @@ def test_a_step_that_fails_for_a_while_is_tried_again_after_a_wait(driver: Drive
     assert driver.run(run_id)["waiting_on"]["kind"] == "timer"
     assert driver.finish(run_id) == "completed"
     assert ["first", *["second"] * (failures + 1), "third"] == DONE
+
+
+def test_what_a_failing_body_had_in_hand_is_let_go_at_once(driver: Driver) -> None:
+    in_hand: list[weakref.ref[Held]] = []
+
+    def fail(_ctx: Context) -> None:
+        held = Held()
+        in_hand.append(weakref.ref(held))
+        try:
+            raise KeyError("why")
+        except KeyError as why:
+            raise Permanent("told to fail") from why
+
+    BEFORE["third"] = fail
+    with no_collector():
+        assert driver.finish(driver.start("probe.line")) == "failed"
+        assert in_hand[0]() is None
 
 
 def test_an_exhausted_step_turns_the_run_back_in_reverse_order(driver: Driver) -> None:
