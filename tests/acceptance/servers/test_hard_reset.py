@@ -14,9 +14,10 @@ def killed(site: Site, after: str) -> tuple[Machine, Run]:
     machine = site.registered()
     machine.set(powerDelayMs=0)
     machine.break_(slow=0.4)
+    pool = site.service.stack.pool("worker-bmc")  # Looked for now: it takes long where much runs.
     run_id = machine.act("reboot", mode="hard")
     machine.happens(after)
-    for process in site.service.stack.pool("worker-bmc"):
+    for process in pool:
         process.kill()
     machine.mend()
     return machine, site.settled(run_id)
