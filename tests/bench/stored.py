@@ -81,7 +81,7 @@ SELECT 'default', 'run_{_ZEROS}' || CAST({FIRST} + i AS text), type, status, CAS
     12, 1, CASE status WHEN 'queued' THEN at END, CASE status WHEN 'queued' THEN 'default' END, 60000, at,
     CASE WHEN status <> 'queued' THEN at + 40 END,
     CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN at + 40 + noise % 600000 END
-FROM made
+FROM made ORDER BY i
 """
 
 
@@ -95,7 +95,7 @@ SELECT tenant_id, run.id, 'forward', key, n, key, 'task', 'default',
     CASE WHEN status = 'queued' THEN 'pending' WHEN status = 'completed' OR n = 0 THEN 'completed'
         WHEN n = 2 THEN 'pending' WHEN status = 'running' THEN 'waiting' ELSE 'failed' END,
     60000, 1, 'done', started_at, started_at, completed_at
-FROM run, place
+FROM run, place ORDER BY run.id, n
 """
 
 
@@ -103,5 +103,5 @@ def _tags(lite: bool) -> str:
     each = "json_each(run.tags)" if lite else "jsonb_array_elements_text(tags) AS each (value)"
     return f"""
 INSERT INTO run_tag (tenant_id, run_id, tag, type, created_at)
-SELECT run.tenant_id, run.id, value, run.type, run.created_at FROM run, {each}
+SELECT run.tenant_id, run.id, value, run.type, run.created_at FROM run, {each} ORDER BY run.id
 """
