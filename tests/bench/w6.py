@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from math import ceil
 
+from app.cli.processes import worker
 from app.config import load
 from app.wiring import celery_app
 from tests.bench.body import Mark
@@ -21,7 +22,6 @@ from tests.servers import until
 STEP_MS = 30_000  # Longer than every lease.
 RENEWED_S, AFTER_S = 3.0, 0.2  # Windlass renews leases so often; the kill comes so much later.
 PATIENCE_S = 60.0
-MAINS = 4  # Celery worker mains of two hosts.
 
 
 class Recovery:
@@ -56,8 +56,10 @@ class Recovery:
         mark = session.begin(STEP_MS)
         other = self._stage.launch((sys.executable, "-m", "tests.bench.host", "other"), session.env)
         try:
-            mains = celery_app(load(session.env), worker=False).control
-            until(lambda: len(mains.ping(timeout=0.5) or ()) == MAINS, PATIENCE_S, "the other host is there")
+            settings = load(session.env)
+            mains = celery_app(settings, worker=False).control
+            both = 2 * len(worker.children(settings, reconcile=False))
+            until(lambda: len(mains.ping(timeout=0.5) or ()) == both, PATIENCE_S, "the other host is there")
             return self._recovery("recovery", session, mark, session.workers[0].kill)
         finally:
             other.kill()
