@@ -9,7 +9,7 @@ from typing import Any
 
 from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step, subscription
-from app.record.transition import Seen, of_size, placeholders, row_of
+from app.record.transition import Seen, earliest, of_size, placeholders, row_of
 
 Row = dict[str, Any]
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
@@ -121,12 +121,6 @@ def _steps(dialect: str, runs: int) -> str:
 
 @cache
 def _anything(dialect: str) -> str:
-    given, moment = placeholders(dialect), MOMENT[dialect]
-
-    def late(queue: str) -> str:
-        return f"tenant_id = {given()} AND {queue} = {given()} AND expect_since <= {moment} - {given()}"
-
-    return (
-        f"SELECT EXISTS (SELECT 1 FROM run WHERE {late('expect_queue')})"
-        f" OR EXISTS (SELECT 1 FROM step WHERE {late('queue')})"
-    )
+    given, now = placeholders(dialect), NOW[dialect]
+    due = (f"{earliest(table, given(), given())} <= {now} - {given()}" for table in (run, step))
+    return f"SELECT {' OR '.join(due)}"

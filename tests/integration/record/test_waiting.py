@@ -1,0 +1,49 @@
+"""How PostgreSQL finds what is due: by the index, also in a table whose rows all waited a moment ago."""
+
+from collections.abc import Callable
+
+import pytest
+
+from app.record import transition, waiting
+from app.record.session import Database
+from tests.bench import stored
+from tests.conftest import Databases
+
+NOBODY_WAITS_ANY_MORE = (
+    "UPDATE run SET expect_since = 1, expect_queue = 'default'",
+    "UPDATE step SET expect_since = 1",
+    "UPDATE run SET expect_since = NULL",
+    "UPDATE step SET expect_since = NULL",
+    "ANALYZE",
+)
+
+
+@pytest.fixture
+def after_a_burst(databases: Callable[[str], Databases]) -> Database:
+    """Three thousand runs have just ended, and no vacuum has come by."""
+    url = databases("postgres").fresh()
+    stored.store(url, 3_000)
+    db = Database(url)
+    for statement in NOBODY_WAITS_ANY_MORE:
+        db.once(lambda cursor, text=statement: cursor.execute(text))  # type: ignore[misc]
+    return db
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        pytest.param(transition._see_run, ("default", "run_1"), id="beside one's own run"),
+        pytest.param(waiting._anything, ("default", "default", 0) * 2, id="in a queue"),
+    ],
+)
+def test_whether_anything_is_due_is_asked_of_an_index(
+    after_a_burst: Database, statement: Callable[[str], str], values: tuple[object, ...]
+) -> None:
+    db = after_a_burst
+
+    plan = db.once(lambda cursor: cursor.execute(f"EXPLAIN {statement(db.dialect)}", values).fetchall())
+
+    said = "\n".join(line for (line,) in plan)
+    assert "ix_run_expected" in said and "ix_step_expected" in said, said
+    db.dispose()
