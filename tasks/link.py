@@ -16,7 +16,7 @@ from celery import Task
 from app.engine import wake
 from app.engine.journal import Hint
 from app.engine.link import MOST_S, go_on, run_link
-from app.record import runs
+from app.record import losses
 from app.record.session import Tx
 from app.services.deliver import deliver
 from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, WEBHOOK
@@ -63,7 +63,7 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
 def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) -> None:
     """A link ended badly, as Celery sees it: free what it held, and look at the run again."""
     run = runner()
-    held = run.db.read(lambda tx: runs.held_by_task(tx, task_id))
+    held = run.db.read(lambda tx: losses.held_by_task(tx, task_id))
     for one in held:
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
         run.ring(run.db.write(partial(_lose, which)))

@@ -21,7 +21,7 @@ from app.engine.dispatch import redispatch
 from app.engine.execute import Runner
 from app.engine.journal import Alarm, Bell, Hint, Journal, journal
 from app.engine.link import Ended, run_link
-from app.record import definitions, hooks, locks, runs, timers, waiting
+from app.record import definitions, hooks, locks, losses, runs, timers, waiting
 from app.record.session import Database, Tx
 from app.record.tables import timer
 from windlass.workflow import Definition
@@ -190,7 +190,7 @@ class Driver:
     def find_lost(self) -> int:
         """Ring for everything that is expected, as after a broker that lost its data; returns how much."""
         after = waiting.RESERVED_MS + 1  # By then, what somebody reserved is expected again.
-        lost = self.db.read(lambda tx: runs.expected_since_before(tx, tx.now + after, 10_000))
+        lost = self.db.read(lambda tx: losses.expected_since_before(tx, tx.now + after, 10_000))
         for one in lost:
             where = (one["run_id"], one.get("phase"), one.get("key"))
             self.ring(self.db.write(lambda tx, where=where: redispatch(tx, *where)))  # type: ignore[misc]

@@ -24,7 +24,7 @@ from app.engine.dispatch import Ring, redispatch
 from app.engine.instance import instance, is_gone, place
 from app.engine.journal import Hint, Letter
 from app.engine.timers import TimerSet
-from app.record import beats, deliveries, gates, locks, requests, runs, schedules, statistics, timers
+from app.record import beats, deliveries, gates, locks, losses, requests, runs, schedules, statistics, timers
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -110,7 +110,7 @@ class Reconciler:
 
     def leases(self) -> None:
         """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
-        for one in self.db.read(lambda tx: runs.expired_leases(tx, BATCH)):
+        for one in self.db.read(lambda tx: losses.expired_leases(tx, BATCH)):
             log.warning("lease.expired", run_id=one["run_id"], step=one["key"], fence=one["fence"])
             self._lose(one, silent=True)
 
@@ -167,13 +167,13 @@ class Reconciler:
 
     def lost_messages(self) -> None:
         """Messages that SQL expects and that no queue holds."""
-        queues = self.db.read(runs.queues_in_use)
+        queues = self.db.read(losses.queues_in_use)
         try:
             empty = [name for name in queues if self.redis.llen(f"{self.settings.redis_prefix}{name}") == 0]
         except RedisError:
             return
         lost = self.db.read(
-            lambda tx: runs.expected(
+            lambda tx: losses.expected(
                 tx,
                 lost_ms=self.settings.lost_after_ms,
                 cap_ms=self.settings.lost_cap_ms,
@@ -219,7 +219,7 @@ class Reconciler:
         self.db.write(lambda tx: beats.forget(tx, tx.now - DAY_MS))
 
     def _orphans(self) -> list[dict[str, Any]]:
-        return [one for one in self.db.read(lambda tx: runs.held_at(tx, place())) if is_gone(one["holder"])]
+        return [one for one in self.db.read(lambda tx: losses.held_at(tx, place())) if is_gone(one["holder"])]
 
     def _lose(self, one: dict[str, Any], **how: bool) -> None:
         limit = self.settings.poison_limit
@@ -227,7 +227,7 @@ class Reconciler:
         self._each(wake.lose, *which, poison_limit=limit, **how)
 
     def _expected_before(self, moment: int) -> list[dict[str, Any]]:
-        return self.db.read(lambda tx: runs.expected_since_before(tx, moment, BATCH))
+        return self.db.read(lambda tx: losses.expected_since_before(tx, moment, BATCH))
 
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
         for one in lost:
@@ -260,7 +260,7 @@ class Reconciler:
 
     def _beat(self, took_ms: int) -> None:
         def note(tx: Tx) -> None:
-            facts = {"lastPassMs": took_ms, "oldestExpected": runs.oldest_expected(tx)}
+            facts = {"lastPassMs": took_ms, "oldestExpected": losses.oldest_expected(tx)}
             beats.note(tx, "reconciler", self.instance, facts)
 
         self.db.write(note)

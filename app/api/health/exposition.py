@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.record import listing, metrics, runs, sources
+from app.record import listing, losses, metrics, sources
 from app.record.session import Tx
 from app.services.world import World
 
@@ -82,7 +82,7 @@ def _ages(tx: Tx) -> Iterator[Metric]:
         "windlass_lock_oldest_age_seconds": ("Age of the oldest lock.", oldest_lock),
         "windlass_message_oldest_age_seconds": (
             "Age of the oldest message that is due.",
-            runs.oldest_expected(tx),
+            losses.oldest_expected(tx),
         ),
         "windlass_reconciler_beat_age_seconds": (
             "Silence of the newest reconciler.",

@@ -43,7 +43,7 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
 # Points before and after a call: module, class if any, function, names.
 AROUND: Sequence[tuple[str, str, str, str, str]] = (
     ("chains.canvas", "", "publish", "publish.before", "publish.after"),
-    ("app.record.runs", "", "held_by_task", "on_error.begin", ""),
+    ("app.record.losses", "", "held_by_task", "on_error.begin", ""),
     ("app.providers.bmc.ipmi", "IpmiBMC", "reset", "bmc.before-send", "bmc.after-send"),
     ("app.providers.bmc.ipmi", "IpmiBMC", "set_power", "bmc.before-send", "bmc.after-send"),
     ("app.providers.bmc.redfish", "RedfishBMC", "reset", "bmc.before-send", "bmc.after-send"),

@@ -12,7 +12,7 @@ from app.domain.errors import StepError
 from app.engine.dispatch import redispatch
 from app.engine.reconcile import Reconciler, Stop
 from app.engine.timers import TimerSet
-from app.record import beats, runs, timers
+from app.record import beats, losses, runs, timers
 from app.record.session import Database, Tx
 from tests import probes
 from tests.conftest import Backend
@@ -113,7 +113,7 @@ def test_however_long_the_queue_there_is_a_cap(
 def test_two_that_saw_the_same_loss_ring_once(driver: Driver, type_: str) -> None:
     driver.start(type_, {"items": [1]} if type_ == "probe.map" else None)
     driver.deliver()
-    lost = driver.db.read(lambda tx: runs.expected_since_before(tx, tx.now + 60_000, 9))
+    lost = driver.db.read(lambda tx: losses.expected_since_before(tx, tx.now + 60_000, 9))
     seen = lost[-1]
     moment = seen["since"]
     driver.db.write(lambda tx: _expected_earlier(tx, seen))
@@ -141,7 +141,7 @@ def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int,
         )
     )
     found = driver.db.read(
-        lambda tx: runs.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
+        lambda tx: losses.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
     )
     assert bool(found) == lost
 
