@@ -258,7 +258,8 @@ def earliest(table: Table, tenant: str, queue: str, *, but: str = "") -> str:
     the table to be due, and reads it from its beginning for the first of them, though there may be none.
     """
     column = "expect_queue" if table is run else "queue"
-    which = f"o.tenant_id = {tenant} AND o.{column} = {queue}{but}"
+    # SQLite uses a partial index only where its condition is said.
+    which = f"o.tenant_id = {tenant} AND o.{column} = {queue}{but} AND o.expect_since IS NOT NULL"
     return f"(SELECT min(o.expect_since) FROM {table.name} AS o WHERE {which})"
 
 

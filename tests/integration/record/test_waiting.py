@@ -1,13 +1,13 @@
-"""How PostgreSQL finds what is due: by the index, also in a table whose rows all waited a moment ago."""
+"""How the database finds what is due: by the index, also in a table whose rows all waited a moment ago."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from app.record import transition, waiting
 from app.record.session import Database
 from tests.bench import stored
-from tests.conftest import Databases
+from tests.conftest import Backend
 
 NOBODY_WAITS_ANY_MORE = (
     "UPDATE run SET expect_since = 1, expect_queue = 'default'",
@@ -19,17 +19,16 @@ NOBODY_WAITS_ANY_MORE = (
 
 
 @pytest.fixture
-def after_a_burst(databases: Callable[[str], Databases]) -> Database:
+def after_a_burst(backend: Backend) -> Iterator[Database]:
     """Three thousand runs have just ended, and no vacuum has come by."""
-    url = databases("postgres").fresh()
-    stored.store(url, 3_000)
-    db = Database(url)
+    stored.store(backend.database_url, 3_000)
+    db = Database(backend.database_url)
     for statement in NOBODY_WAITS_ANY_MORE:
         db.once(lambda cursor, text=statement: cursor.execute(text))  # type: ignore[misc]
-    return db
+    yield db
+    db.dispose()
 
 
-@pytest.mark.postgres
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
@@ -42,8 +41,8 @@ def test_whether_anything_is_due_is_asked_of_an_index(
 ) -> None:
     db = after_a_burst
 
-    plan = db.once(lambda cursor: cursor.execute(f"EXPLAIN {statement(db.dialect)}", values).fetchall())
+    explain = {"postgresql": "EXPLAIN", "sqlite": "EXPLAIN QUERY PLAN"}[db.dialect]
+    plan = db.once(lambda cursor: cursor.execute(f"{explain} {statement(db.dialect)}", values).fetchall())
 
-    said = "\n".join(line for (line,) in plan)
+    said = "\n".join(line for (*_, line) in plan)
     assert "ix_run_expected" in said and "ix_step_expected" in said, said
-    db.dispose()
