@@ -13,7 +13,7 @@ import psycopg
 
 from tests.bench.processes import cpu_seconds
 
-BATCHES, ROUND_TRIPS, COMMITS, LOOPS = 10, 50, 100, 5
+BATCHES, ROUND_TRIPS, COMMITS, LOOPS = 200, 50, 100, 20
 NEAR = 1.2  # A round is quiet when it is at most this much slower than the best.
 
 
@@ -30,7 +30,7 @@ class Calibration:
 
 
 def calibrate(database_url: str) -> Calibration:
-    """Measure now; takes about a quarter of a second."""
+    """Measure now; takes about two seconds, so that a moment in which others are busy does not count."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS calibration (n int)")
         ask = partial(connection.execute, "SELECT 1")
