@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
 from app.domain.plan import PlannedStep
+from app.domain.restart import begin_at
 from app.domain.states import STEP_DONE, TERMINAL, Run, Step
 from app.engine.accept import Order, store
 from app.engine.code import again
@@ -120,17 +121,7 @@ def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str |
         return gone[0] if gone and gone[0] != main[0]["key"] else None
     if from_step is None:
         return None
-    keys = [row["key"] for row in main]
-    if from_step not in keys:
-        raise ValidationFailed.of("fromStep", f"{from_step!r} is not a step of this run: {', '.join(keys)}")
-    blocking = [key for key in keys[: keys.index(from_step)] if key in gone]
-    if blocking:
-        raise InvalidStateTransition(
-            f"{', '.join(blocking)} did not complete or was undone; the earliest step possible is {gone[0]}",
-            blockingSteps=blocking,
-            earliestStep=gone[0],
-        )
-    return from_step
+    return begin_at(from_step, [row["key"] for row in main], gone)
 
 
 def _undone(row: Row, steps: Sequence[Row]) -> bool:

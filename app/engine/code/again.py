@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.domain.errors import ValidationFailed
+from app.domain.restart import begin_at
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
 from app.engine.journal import MAIN, Journal, Row
@@ -65,17 +66,7 @@ def _start(old: Journal, calls: Sequence[Row], from_step: str | None, earliest: 
         return None if start in (first, None) or not calls else str(start)
     if from_step is None:
         return None
-    keys = [*(row["key"] for row in calls), MAIN]
-    if from_step not in keys:
-        raise ValidationFailed.of("fromStep", f"{from_step!r} is not a call of this run: {', '.join(keys)}")
-    blocking = [key for key in keys[: keys.index(from_step)] if key in gone]
-    if blocking:
-        raise InvalidStateTransition(
-            f"{', '.join(blocking)} did not end or was undone; the earliest step possible is {gone[0]}",
-            blockingSteps=blocking,
-            earliestStep=gone[0],
-        )
-    return from_step
+    return begin_at(from_step, [*(row["key"] for row in calls), MAIN], gone)
 
 
 def _stands(row: Row) -> bool:

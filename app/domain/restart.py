@@ -1,0 +1,24 @@
+"""Where a retry may begin (contract 1, A.6)."""
+
+from collections.abc import Collection, Sequence
+
+from app.domain.errors import InvalidStateTransition, ValidationFailed
+
+
+def begin_at(wanted: str, keys: Sequence[str], gone: Collection[str]) -> str:
+    """The wanted step, when everything before it stands.
+
+    ``keys`` are the steps in order, ``gone`` those that did not complete or were undone. Raises what a client
+    needs in order to choose another one.
+    """
+    if wanted not in keys:
+        raise ValidationFailed.of("fromStep", f"{wanted!r} is not a step of this run: {', '.join(keys)}")
+    blocking = [key for key in keys[: keys.index(wanted)] if key in gone]
+    if blocking:
+        raise InvalidStateTransition(
+            f"{', '.join(blocking)} did not complete or was undone;"
+            f" the earliest step possible is {blocking[0]}",
+            blockingSteps=blocking,
+            earliestStep=blocking[0],
+        )
+    return wanted
