@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -66,12 +67,12 @@ def measure(stage: Stage, workloads: list[Workload], count: int, wanted: frozens
 
 def _measure(rounds: Rounds, workload: Workload, candidate: str, round_: int) -> None:
     """One candidate in one round, and what others did meanwhile."""
-    foreign = Foreign()
+    foreign, begun = Foreign(), time.monotonic()
     figures = workload.measure(candidate, round_)
-    share = foreign.share()
+    share, took = foreign.share(), time.monotonic() - begun
     rounds.add(workload.name, candidate, round_, figures)
     rounds.disturb(round_, share)
-    _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)} (foreign {share:.0%})")
+    _say(f"round {round_} {workload.name} {candidate}: {_shown(figures)} (foreign {share:.0%}, {took:.0f} s)")
 
 
 def in_turn(names: Iterable[str], round_: int) -> list[str]:
