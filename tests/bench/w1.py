@@ -12,6 +12,7 @@ class Throughput:
     """Enough runs to keep a candidate busy for some seconds."""
 
     name = "W1"
+    rounds = None
     candidates = (*EVERYONE, *(candidate.name for candidate in SQLITE))
 
     def __init__(self, stage: Stage) -> None:

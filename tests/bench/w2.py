@@ -10,6 +10,7 @@ class Latency:
     """Single runs, one after the other, on an idle machine."""
 
     name = "W2"
+    rounds = None
     candidates = EVERYONE
 
     def __init__(self, stage: Stage) -> None:

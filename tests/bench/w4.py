@@ -29,6 +29,7 @@ class Post:
     """`POST /v1/workflows/runs`, accepted; and a POST that does nothing."""
 
     name = "W4"
+    rounds = None
     candidates = ("empty-flask", "flask-commit", "windlass", "windlass-no-redis")
 
     def __init__(self, stage: Stage) -> None:

@@ -12,7 +12,7 @@ from app.record import migrate
 from tests.bench import stored
 from tests.bench.asking import Asker, listens, percentiles
 from tests.bench.stage import Stage
-from tests.bench.workload import Figure
+from tests.bench.workload import FEW, Figure
 from tests.servers import until
 
 FULL, QUICK = {"100k": 100_000, "1m": 1_000_000}, {"100k": 100_000}
@@ -78,6 +78,7 @@ class Lists:
     """Windlass on PostgreSQL and on SQLite; databases are filled once, the API starts anew every round."""
 
     name = "W5"
+    rounds = FEW
     candidates = ("windlass", "windlass-sqlite")
 
     def __init__(self, stage: Stage) -> None:

@@ -22,7 +22,7 @@ from tests.bench import types
 from tests.bench.asking import percentiles
 from tests.bench.blocked import block
 from tests.bench.stage import Stage
-from tests.bench.workload import Figure, Wrong
+from tests.bench.workload import FEW, Figure, Wrong
 
 BLOCKED = 50_000
 FULL, QUICK = 200, 60
@@ -34,6 +34,7 @@ class Blocked:
     """Windlass alone; `windlass-alone` is the same without anything blocked."""
 
     name = "W7"
+    rounds = FEW
     candidates = ("windlass", "windlass-alone")
 
     def __init__(self, stage: Stage) -> None:

@@ -11,7 +11,7 @@ from app.config import load
 from tests.bench.asking import listens, post
 from tests.bench.session import Session
 from tests.bench.stage import Stage
-from tests.bench.workload import Figure
+from tests.bench.workload import FEW, Figure
 from tests.servers import until
 
 FULL, QUICK = 2000, 300  # Runs whose bytes are counted.
@@ -26,6 +26,7 @@ class Footprint:
     """Windlass on both backends, and the peers that record what they do."""
 
     name = "W8"
+    rounds = FEW
     candidates = ("windlass", "dbos-direct", "absurd", "procrastinate", "windlass-sqlite", "dbos-sqlite")
 
     def __init__(self, stage: Stage) -> None:

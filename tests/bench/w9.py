@@ -22,7 +22,7 @@ from tests.bench import authored
 from tests.bench.asking import percentiles
 from tests.bench.session import CLIENTS, COUNTED_S, Session
 from tests.bench.stage import Stage
-from tests.bench.workload import Figure, Wrong
+from tests.bench.workload import FEW, Figure, Wrong
 from tests.servers import until
 from windlass.calls import Call, Info, Suspend, Suspended
 from windlass.replay import replay
@@ -38,6 +38,7 @@ class Waits:
     """Code workflows alone; `windlass-code-alone` is the same without anything parked."""
 
     name = "W9"
+    rounds = FEW
     candidates = ("windlass-code", "windlass-code-alone")
 
     def __init__(self, stage: Stage) -> None:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from tests.bench.stage import Stage
 
 
+FEW = 3  # Rounds are enough for what is not compared with others; a ratio needs all of them.
+
+
 @dataclass(frozen=True)
 class Figure:
     """One measured value of one candidate in one round."""
@@ -31,6 +34,10 @@ class Workload(Protocol):
     @property
     def candidates(self) -> Sequence[str]:
         """Who is measured, in this order, and in every second round from the last to the first."""
+
+    @property
+    def rounds(self) -> int | None:
+        """In how many rounds, from the first on, it is asked at the most; None for all."""
 
     def setup(self) -> None:
         """What all rounds share: called once, before the first round."""
