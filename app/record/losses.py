@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select
 
 from app.record.session import Tx
 from app.record.tables import run, step
+
+_RUNS = (
+    select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
+    .where(run.c.expect_since.is_not(None))
+    .order_by(run.c.expect_since)
+)
+_STEPS = (
+    select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since"))
+    .where(step.c.expect_since.is_not(None))
+    .order_by(step.c.expect_since)
+)
 
 
 def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: int) -> list[dict[str, Any]]:
@@ -16,41 +27,17 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     for ``cap_ms`` in any case; each further ring for the same run or member waits longer.
     """
     # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
-    patience = cap_ms * (1 + cast(run.c.dispatch_attempts, BigInteger) * run.c.dispatch_attempts)
-    again = lost_ms * (1 + cast(run.c.dispatch_attempts, BigInteger))
-    gone = and_(run.c.expect_since + again < tx.now, run.c.expect_queue.in_(empty))
-    runs_ = (
-        select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
-        .where(run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None))
-        .where(or_(gone, run.c.expect_since + patience < tx.now))
-        .order_by(run.c.expect_since)
-        .limit(limit)
-    )
-    again_step = lost_ms * cast(step.c.gen, BigInteger)
-    gone_step = and_(step.c.expect_since + again_step < tx.now, step.c.queue.in_(empty))
-    steps_ = (
-        select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since"))
-        .where(step.c.tenant_id == tx.tenant, step.c.expect_since.is_not(None))
-        .where(or_(gone_step, step.c.expect_since < tx.now - cap_ms))
-        .order_by(step.c.expect_since)
-        .limit(limit)
-    )
-    return tx.rows(runs_) + tx.rows(steps_)
+    attempts, gen = cast(run.c.dispatch_attempts, BigInteger), cast(step.c.gen, BigInteger)
+    of_run, of_step = run.c.expect_since, step.c.expect_since
+    gone = and_(of_run + lost_ms * (1 + attempts) < tx.now, run.c.expect_queue.in_(empty))
+    gone_step = and_(of_step + lost_ms * gen < tx.now, step.c.queue.in_(empty))
+    late = of_run + cap_ms * (1 + attempts * attempts) < tx.now
+    return _expected(tx, or_(gone, late), or_(gone_step, of_step < tx.now - cap_ms), limit)
 
 
 def expected_since_before(tx: Tx, moment: int, limit: int) -> list[dict[str, Any]]:
     """Runs and branch steps for which a message has been expected since before a moment."""
-    runs_ = select(run.c.id.label("run_id"), run.c.expect_since.label("since")).where(
-        run.c.tenant_id == tx.tenant, run.c.expect_since < moment
-    )
-    steps_ = select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since")).where(
-        step.c.tenant_id == tx.tenant, step.c.expect_since < moment
-    )
-    ordered = (
-        runs_.order_by(run.c.expect_since).limit(limit),
-        steps_.order_by(step.c.expect_since).limit(limit),
-    )
-    return tx.rows(ordered[0]) + tx.rows(ordered[1])
+    return _expected(tx, run.c.expect_since < moment, step.c.expect_since < moment, limit)
 
 
 def queues_in_use(tx: Tx) -> list[str]:
@@ -64,25 +51,17 @@ def queues_in_use(tx: Tx) -> list[str]:
 
 def expired_leases(tx: Tx, limit: int) -> list[dict[str, Any]]:
     """Running steps whose worker has been silent for longer than the lease."""
-    where = (step.c.tenant_id == tx.tenant, step.c.status == "running", step.c.lease_until < tx.now)
-    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where).limit(limit))
+    return tx.rows(_held(tx, step.c.lease_until < tx.now).limit(limit))
 
 
 def held_by_task(tx: Tx, task_id: str) -> list[dict[str, Any]]:
     """Running steps that were claimed by this Celery task."""
-    where = (step.c.tenant_id == tx.tenant, step.c.status == "running", step.c.task_id == task_id)
-    return tx.rows(select(step.c.run_id, step.c.phase, step.c.key, step.c.fence).where(*where))
+    return tx.rows(_held(tx, step.c.task_id == task_id))
 
 
 def held_at(tx: Tx, place: str) -> list[dict[str, Any]]:
     """Running steps that are held by worker processes of this place."""
-    where = (
-        step.c.tenant_id == tx.tenant,
-        step.c.status == "running",
-        step.c.holder.startswith(f"{place}:", autoescape=True),
-    )
-    columns = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
-    return tx.rows(select(*columns).where(*where))
+    return tx.rows(_held(tx, step.c.holder.startswith(f"{place}:", autoescape=True)))
 
 
 def oldest_expected(tx: Tx) -> int | None:
@@ -93,3 +72,18 @@ def oldest_expected(tx: Tx) -> int | None:
         )
     )
     return oldest
+
+
+def _expected(
+    tx: Tx, of_run: ColumnElement[bool], of_step: ColumnElement[bool], limit: int
+) -> list[dict[str, Any]]:
+    """The runs and the branch steps that are expected and fit, each oldest first."""
+    runs_ = _RUNS.where(run.c.tenant_id == tx.tenant, of_run).limit(limit)
+    steps_ = _STEPS.where(step.c.tenant_id == tx.tenant, of_step).limit(limit)
+    return tx.rows(runs_) + tx.rows(steps_)
+
+
+def _held(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
+    """The running steps that fit, and who holds them under which fence."""
+    columns = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
+    return select(*columns).where(step.c.tenant_id == tx.tenant, step.c.status == "running", which)
