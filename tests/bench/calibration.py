@@ -82,7 +82,8 @@ def _apart(other: int) -> Iterator[None]:
     try:
         yield
     finally:
-        os.sched_setaffinity(0, free)
+        for either in (0, other):
+            os.sched_setaffinity(either, free)
 
 
 def _busy() -> float:

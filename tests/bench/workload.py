@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.bench.stage import Stage
 
 
-FEW = 3  # Rounds are enough for what is not compared with others; a ratio needs all of them.
+FEW = 3  # Rounds are enough where the figures hardly vary; throughput and latency beside peers need all.
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def after_a_burst(backend: Backend) -> Iterator[Database]:
 def test_whether_anything_is_due_is_asked_of_an_index(
     after_a_burst: Database, statement: Callable[[str], str], values: tuple[object, ...]
 ) -> None:
-    db = after_a_burst
+    explain = {"postgresql": "EXPLAIN", "sqlite": "EXPLAIN QUERY PLAN"}[after_a_burst.dialect]
+    asked = f"{explain} {statement(after_a_burst.dialect)}"
 
-    explain = {"postgresql": "EXPLAIN", "sqlite": "EXPLAIN QUERY PLAN"}[db.dialect]
-    plan = db.once(lambda cursor: cursor.execute(f"{explain} {statement(db.dialect)}", values).fetchall())
+    plan = after_a_burst.once(lambda cursor: cursor.execute(asked, values).fetchall())
 
     said = "\n".join(line for (*_, line) in plan)
     assert "ix_run_expected" in said and "ix_step_expected" in said, said
