@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+
 from app.auth.keys import LOCAL
 from app.config import load
 from app.record import runs
@@ -134,6 +136,10 @@ def _client(session: Session) -> Iterator[_Client]:
 
 def _idle(session: Session) -> list[Figure]:
     """What everything does together while nothing happens."""
+    with psycopg.connect(session.env["DATABASE_URL"], autocommit=True) as connection:
+        # Of what was written before; else they come by themselves, at times while nothing is expected.
+        connection.execute("VACUUM (ANALYZE)")
+        connection.execute("CHECKPOINT")
     _wait(COUNTED_S)
     before, written, begun = session.cpu(), session.transactions(), time.monotonic()
     _wait(IDLE_S)
