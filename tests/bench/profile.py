@@ -1,4 +1,4 @@
-"""Where the time goes: py-spy looks at a pool process, the worker main and the driver under load."""
+"""Where the time goes: py-spy looks at a pool process, the worker main, the driver and the API under load."""
 
 import subprocess
 from collections import Counter
@@ -8,9 +8,12 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench.asking import listens, post
 from tests.bench.processes import ROOT
 from tests.bench.session import Session
 from tests.bench.stage import Stage
+from tests.bench.w4 import BODY, CLIENTS, PATH, START_S, WARM
+from tests.servers import until
 
 PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
 RATE, SECONDS = 200, 6
@@ -89,7 +92,8 @@ class Profile:
 def profile(stage: Stage, wanted: Collection[str] = ()) -> list[Profile]:
     """Profiles of each of ours that is wanted; of declared and of code workflows when nobody is named."""
     chosen = [name for name in MAINS if name in (wanted or DEFAULT)]
-    return [found for name in chosen for found in _profiles(stage, name)]
+    found = [one for name in chosen for one in _profiles(stage, name)]
+    return [*found, _api(stage)] if "windlass" in chosen else found
 
 
 def _profiles(stage: Stage, candidate: str) -> list[Profile]:
@@ -100,6 +104,23 @@ def _profiles(stage: Stage, candidate: str) -> list[Profile]:
     runs = max(60, round(session.rate / 5 * (SECONDS + 3)))
     session.burst(runs)
     return [Profile(f"{candidate}, {name}", _stacks(*found)) for name, found in watched.items()]
+
+
+def _api(stage: Stage) -> Profile:
+    """One of the API's processes under W4's load."""
+    stage.close_session()
+    settings = stage.settings()
+    server = stage.api(settings)
+    try:
+        until(lambda: listens(settings.port), START_S, "the API answers")
+        post(settings.port, PATH, BODY, clients=max(CLIENTS), count=WARM)
+        one = next(process for process in server.family() if not process.children())
+        spy, file = _watch(stage.scratch() / "stacks", one)
+        while spy.poll() is None:
+            post(settings.port, PATH, BODY, clients=max(CLIENTS), count=WARM)
+    finally:
+        server.stop()
+    return Profile("windlass, API", _stacks(spy, file))
 
 
 def _hot(session: Session) -> dict[str, psutil.Process]:

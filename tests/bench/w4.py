@@ -19,6 +19,7 @@ from tests.servers import free_port, until
 
 BODY = b'{"type": "bench.line", "input": {}}'
 CLIENTS = (1, 32)
+PATH = "/v1/workflows/runs"
 EMPTY = {"empty-flask": "/", "flask-commit": "/commit"}
 FULL, QUICK = 3000, 800  # Requests at 32 clients; a quarter of them at one.
 WARM = 200
@@ -63,7 +64,7 @@ class Post:
             ours, empty = "app:create_app()", "tests.bench.empty:create_app()"
             argv = [empty if word == ours else word for word in programs.api(settings)]
             return self._stage.launch(argv, environment(settings)), EMPTY[candidate]
-        return self._stage.api(settings), "/v1/workflows/runs"
+        return self._stage.api(settings), PATH
 
     def _ask(self, port: int, path: str, clients: int) -> list[Figure]:
         count = self._count if clients > 1 else self._count // 4
