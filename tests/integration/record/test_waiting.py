@@ -1,13 +1,12 @@
 """How the database finds what is due: by the index, also in a table whose rows all waited a moment ago."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from app.record import transition, waiting
 from app.record.session import Database
-from tests.bench import stored
-from tests.conftest import Backend
+from tests.integration.record.conftest import EXPLAIN
 
 NOBODY_WAITS_ANY_MORE = (
     "UPDATE run SET expect_since = 1, expect_queue = 'default'",
@@ -19,14 +18,11 @@ NOBODY_WAITS_ANY_MORE = (
 
 
 @pytest.fixture
-def after_a_burst(backend: Backend) -> Iterator[Database]:
+def after_a_burst(with_runs: Database) -> Database:
     """Three thousand runs have just ended, and no vacuum has come by."""
-    stored.store(backend.database_url, 3_000)
-    db = Database(backend.database_url)
     for statement in NOBODY_WAITS_ANY_MORE:
-        db.once(lambda cursor, text=statement: cursor.execute(text))  # type: ignore[misc]
-    yield db
-    db.dispose()
+        with_runs.once(lambda cursor, text=statement: cursor.execute(text))  # type: ignore[misc]
+    return with_runs
 
 
 @pytest.mark.parametrize(
@@ -39,8 +35,7 @@ def after_a_burst(backend: Backend) -> Iterator[Database]:
 def test_whether_anything_is_due_is_asked_of_an_index(
     after_a_burst: Database, statement: Callable[[str], str], values: tuple[object, ...]
 ) -> None:
-    explain = {"postgresql": "EXPLAIN", "sqlite": "EXPLAIN QUERY PLAN"}[after_a_burst.dialect]
-    asked = f"{explain} {statement(after_a_burst.dialect)}"
+    asked = f"{EXPLAIN[after_a_burst.dialect]} {statement(after_a_burst.dialect)}"
 
     plan = after_a_burst.once(lambda cursor: cursor.execute(asked, values).fetchall())
 
