@@ -5,13 +5,17 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from tests.bench.processes import Running
 from tests.bench.workload import Figure, Wrong
+from tests.servers import until
 
 HOST = "127.0.0.1"
+RUNS, ORDER = "/v1/workflows/runs", b'{"type": "bench.line", "input": {}}'
+START_S = 60.0
 
 
 class Asker:
@@ -36,7 +40,17 @@ class Asker:
         self._connection.close()
 
 
-def listens(port: int) -> bool:
+@contextmanager
+def answering(server: Running, port: int) -> Iterator[Running]:
+    """A server that was just started, once it accepts connections; it is stopped in the end."""
+    try:
+        until(lambda: _listens(port), START_S, f"port {port} answers")
+        yield server
+    finally:
+        server.stop()
+
+
+def _listens(port: int) -> bool:
     """Whether somebody accepts connections there."""
     with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from tests.bench.asking import listens, post
+from tests.bench.asking import ORDER, RUNS, answering, post
 from tests.bench.processes import ROOT
 from tests.bench.session import Session
 from tests.bench.stage import Stage
-from tests.bench.w4 import BODY, CLIENTS, PATH, START_S, WARM
-from tests.servers import until
+from tests.bench.w4 import CLIENTS, WARM
 
 PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
 RATE, SECONDS = 200, 6
@@ -110,16 +109,12 @@ def _api(stage: Stage) -> Profile:
     """One of the API's processes under W4's load."""
     stage.close_session()
     settings = stage.settings()
-    server = stage.api(settings)
-    try:
-        until(lambda: listens(settings.port), START_S, "the API answers")
-        post(settings.port, PATH, BODY, clients=max(CLIENTS), count=WARM)
+    with answering(stage.api(settings), settings.port) as server:
+        post(settings.port, RUNS, ORDER, clients=max(CLIENTS), count=WARM)
         one = next(process for process in server.family() if not process.children())
         spy, file = _watch(stage.scratch() / "stacks", one)
         while spy.poll() is None:
-            post(settings.port, PATH, BODY, clients=max(CLIENTS), count=WARM)
-    finally:
-        server.stop()
+            post(settings.port, RUNS, ORDER, clients=max(CLIENTS), count=WARM)
     return Profile("windlass, API", _stacks(spy, file))
 
 

@@ -11,19 +11,16 @@ import psycopg
 
 from app.cli.processes import programs
 from app.config import Settings, environment
-from tests.bench.asking import listens, percentiles, post
+from tests.bench.asking import ORDER, RUNS, answering, percentiles, post
 from tests.bench.processes import Running
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure
-from tests.servers import free_port, until
+from tests.servers import free_port
 
-BODY = b'{"type": "bench.line", "input": {}}'
 CLIENTS = (1, 32)
-PATH = "/v1/workflows/runs"
 EMPTY = {"empty-flask": "/", "flask-commit": "/commit"}
 FULL, QUICK = 3000, 800  # Requests at 32 clients; a quarter of them at one.
 WARM = 200
-START_S = 60.0
 
 
 class Post:
@@ -49,12 +46,9 @@ class Post:
         with psycopg.connect(settings.database_url, autocommit=True) as connection:
             connection.execute("CREATE TABLE calibration_post (type text, input text)")
         server, path = self._serve(candidate, settings)
-        try:
-            until(lambda: listens(settings.port), START_S, f"{candidate} answers")
-            post(settings.port, path, BODY, clients=8, count=WARM)
+        with answering(server, settings.port):
+            post(settings.port, path, ORDER, clients=8, count=WARM)
             return [figure for clients in CLIENTS for figure in self._ask(settings.port, path, clients)]
-        finally:
-            server.stop()
 
     def teardown(self) -> None:
         """Nothing is shared."""
@@ -64,11 +58,11 @@ class Post:
             ours, empty = "app:create_app()", "tests.bench.empty:create_app()"
             argv = [empty if word == ours else word for word in programs.api(settings)]
             return self._stage.launch(argv, environment(settings)), EMPTY[candidate]
-        return self._stage.api(settings), PATH
+        return self._stage.api(settings), RUNS
 
     def _ask(self, port: int, path: str, clients: int) -> list[Figure]:
         count = self._count if clients > 1 else self._count // 4
-        return percentiles(f"post-{clients}", post(port, path, BODY, clients=clients, count=count))
+        return percentiles(f"post-{clients}", post(port, path, ORDER, clients=clients, count=count))
 
 
 make = Post

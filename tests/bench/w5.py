@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from app.config import Settings
 from app.record import migrate
 from tests.bench import stored
-from tests.bench.asking import Asker, listens, percentiles
+from tests.bench.asking import RUNS, Asker, answering, percentiles
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure
-from tests.servers import until
 
 FULL, QUICK = {"100k": 100_000, "1m": 1_000_000}, {"100k": 100_000}
 TIMES, QUICK_TIMES = 100, 40
 WARM = 6
 DEEP = 60  # Pages of 100 that are turned before the deep one.
-START_S = 60.0
-RUNS, METRICS = "/v1/workflows/runs", "/v1/workflows/metrics"
+METRICS = "/v1/workflows/metrics"
 
 
 def _day(ago: int) -> str:
@@ -100,12 +98,8 @@ class Lists:
 
     def _at(self, candidate: str, size: str) -> list[Figure]:
         settings = self._filled(candidate, size)
-        server = self._stage.api(settings)
-        try:
-            until(lambda: listens(settings.port), START_S, "the API answers")
+        with answering(self._stage.api(settings), settings.port):
             return self._asked(size, Asker(settings.port), questions())
-        finally:
-            server.stop()
 
     def _asked(self, size: str, asker: Asker, asked: Mapping[str, str]) -> list[Figure]:
         figures = []

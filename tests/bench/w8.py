@@ -8,18 +8,15 @@ from collections.abc import Iterable
 import psutil
 
 from app.config import load
-from tests.bench.asking import listens, post
+from tests.bench.asking import ORDER, RUNS, answering, post
 from tests.bench.session import Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure
-from tests.servers import until
 
 FULL, QUICK = 2000, 300  # Runs whose bytes are counted.
 SIZE = "SELECT pg_database_size(current_database())"
 LITE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 MIB = 1 << 20
-ORDER = b'{"type": "bench.line", "input": {}}'
-START_S = 60.0
 
 
 class Footprint:
@@ -59,13 +56,9 @@ class Footprint:
 
     def _api(self, session: Session) -> list[Figure]:
         settings = load(session.env)
-        server = self._stage.api(settings)
-        try:
-            until(lambda: listens(settings.port), START_S, "the API answers")
-            post(settings.port, "/v1/workflows/runs", ORDER, clients=8, count=200)
+        with answering(self._stage.api(settings), settings.port) as server:
+            post(settings.port, RUNS, ORDER, clients=8, count=200)
             return _each(server.family())
-        finally:
-            server.stop()
 
 
 def _each(family: Iterable[psutil.Process]) -> list[Figure]:

@@ -137,7 +137,7 @@ def _client(session: Session) -> Iterator[_Client]:
 def _idle(session: Session) -> list[Figure]:
     """What everything does together while nothing happens."""
     with psycopg.connect(session.env["DATABASE_URL"], autocommit=True) as connection:
-        # Of what was written before; else they come by themselves, at times while nothing is expected.
+        # For what was written before; else PostgreSQL does both by itself, sometimes while we watch.
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
     _wait(COUNTED_S)
