@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from app.config import environment
 from tests.bench.body import Mark, Witness
 from tests.bench.candidates import STEPS, Candidate
-from tests.bench.look import SESSIONS, Look, Written
+from tests.bench.look import Look
 from tests.bench.processes import Running, cpu_seconds
+from tests.bench.waited import Waited
 from tests.bench.workload import Wrong
 from tests.servers import until
 
@@ -23,7 +24,7 @@ CLIENTS = 4  # Threads that trigger at the same time, over all drivers.
 WARM_RUNS, WARM_S = 40, 90.0
 STALL_S = 45.0  # Nothing has happened for so long: the candidate has lost something.
 FOREVER_S = 3600.0
-COUNTED_S = 2.0  # PostgreSQL's counters are up to a second old.
+HELD_RUNS = 4  # How many are run while every commit is looked at.
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Session:
         self.start_workers()
         self._look = self._store.look()
         self.burst(WARM_RUNS // 2)
+        self._check_waits()
         self.rate = self.burst(WARM_RUNS).steps_per_second
 
     def start_driver(self, number: int) -> None:
@@ -114,7 +116,7 @@ class Session:
 
     def burst(self, runs: int, ms: int = 0) -> Burst:
         """Trigger so many runs and wait until all are recorded; raises `Wrong` when something is missing."""
-        written, cpu, before = self._written(), self.cpu_by_part(), self.witness.count()
+        begun_with, cpu, before = self._written(), self.cpu_by_part(), self.witness.count()
         part = runs // len(self.drivers)
         shares = [runs - part * (len(self.drivers) - 1), *[part] * (len(self.drivers) - 1)]
         for driver, share in zip(self.drivers, shares, strict=True):
@@ -124,7 +126,7 @@ class Session:
         spent = {part: seconds - cpu[part] for part, seconds in self.cpu_by_part().items()}
         self._check(before, runs * STEPS)
         begun = min(answer["begun"] for answer in answers)
-        commits = self._check_commits(written, runs, ended - begun)
+        commits = self._check_commits(begun_with, runs)
         triggering = max(answer["triggered"] for answer in answers) - begun
         return Burst(runs=runs, seconds=ended - begun, triggering=triggering, cpu=spent, commits=commits)
 
@@ -188,7 +190,7 @@ class Session:
         """Writing transactions of everybody so far."""
         written = self._written()
         assert written is not None
-        return written.transactions
+        return written
 
     def _check(self, before: int, steps: int) -> None:
         """Every step ran, once, and is recorded."""
@@ -199,21 +201,28 @@ class Session:
             found = self.recorded(self.candidate.steps)
             raise Wrong(f"{self.candidate.name}: {found} steps are recorded, {self._steps} ran")
 
-    def _check_commits(self, before: Written | None, runs: int, seconds: float) -> int | None:
-        """Every run has as many writing transactions as its promise needs, and they waited for the disk."""
+    def _check_commits(self, before: int | None, runs: int) -> int | None:
+        """Every run has as many writing transactions as its promise needs."""
         now, name, floor = self._written(), self.candidate.name, self.candidate.commits
         if now is None or before is None or not floor:
             return None
-        commits, flushes = now.transactions - before.transactions, now.flushes - before.flushes
+        commits = now - before
         if commits < floor * runs:
             raise Wrong(f"{name}: {commits / runs:.1f} commits a run; it needs {floor} to be durable")
-        # One flush serves at most the commits that all sessions wait for at the same time.
-        counted = seconds > COUNTED_S and runs > WARM_RUNS
-        if counted and flushes * self.recorded(SESSIONS) < commits:
-            raise Wrong(f"{name}: {commits} commits with {flushes} flushes of the log were not waited for")
         return commits
 
-    def _written(self) -> Written | None:
+    def _check_waits(self) -> None:
+        """Every run waits for the disk as often as its promise needs."""
+        needed = self.candidate.commits * HELD_RUNS
+        if not needed or self._written() is None:
+            return
+        with Waited(self._store.url) as held:
+            self.burst(HELD_RUNS)
+        if len(held.xids) < needed:
+            name, most = self.candidate.name, needed - len(held.xids)
+            raise Wrong(f"{name}: {most} of {needed} commits were not waited for")
+
+    def _written(self) -> int | None:
         return None if self._look is None else self._look.written()
 
     def _environment(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ from app.wiring import wire
 from tasks.code import memo
 from tests.bench import authored
 from tests.bench.asking import percentiles
-from tests.bench.session import CLIENTS, COUNTED_S, Session
+from tests.bench.session import CLIENTS, Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure, Wrong
 from tests.servers import until
@@ -32,7 +32,7 @@ from windlass.replay import replay
 PARKED = 10_000
 FULL, QUICK = 200, 60  # Signals that are measured.
 STEPS, REPLAYS = 1_000, 15  # Completed steps of the run that is replayed, and how often it is.
-IDLE_S = 10.0
+SETTLE_S, IDLE_S = 2.0, 10.0
 WAITING = "SELECT count(*) FROM run WHERE status = 'waiting'"
 
 
@@ -140,7 +140,7 @@ def _idle(session: Session) -> list[Figure]:
         # For what was written before; else PostgreSQL does both by itself, sometimes while we watch.
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("CHECKPOINT")
-    _wait(COUNTED_S)
+    _wait(SETTLE_S)
     before, written, begun = session.cpu(), session.transactions(), time.monotonic()
     _wait(IDLE_S)
     seconds = time.monotonic() - begun
