@@ -237,6 +237,62 @@ class Postgres(Server):
         )
 
 
+class PgBouncer(Server):
+    """A pooler before a PostgreSQL server, which lends connections by the transaction."""
+
+    def __init__(self, binary: str, folder: Path, behind: Postgres, **settings: str) -> None:
+        super().__init__(folder)
+        self._binary, self._behind, self._settings = binary, behind, settings
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
+
+    @property
+    def url(self) -> str:
+        """The URL of the server's own database."""
+        return self.database("postgres")
+
+    def database(self, name: str) -> str:
+        """The URL of one database, through the pooler."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def answers(self) -> bool:
+        """Whether it accepts a connection."""
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(self.url.replace("+psycopg", ""), connect_timeout=2).close()
+            return True
+        return False
+
+    def start(self) -> None:
+        """Start with few server connections, so that clients take turns."""
+        settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": str(self.port),
+            "unix_socket_dir": "",
+            "auth_type": "any",
+            "pool_mode": "transaction",
+            "default_pool_size": "2",
+            "max_client_conn": "100",
+            **self._settings,
+        }
+        databases = f"* = host=127.0.0.1 port={self._behind.port} user=postgres"
+        lines = (
+            "[databases]",
+            databases,
+            "[pgbouncer]",
+            *(f"{name} = {settings[name]}" for name in settings),
+        )
+        path = self.folder / "pgbouncer.ini"
+        path.write_text("\n".join(lines))
+        self._launch([self._binary, str(path)], user=self._user)
+
+
+def new_pgbouncer(behind: Postgres, **settings: str) -> PgBouncer:
+    """Debian's PgBouncer before this server; not started."""
+    binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if binary is None:
+        absent("Debian's pgbouncer is not installed")
+    return PgBouncer(str(binary), _folder(), behind, **settings)
+
+
 def new_redis() -> KeyValue:
     """Debian's redis-server, or Valkey in its stead; not started."""
     binary = shutil.which("redis-server")

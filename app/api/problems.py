@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from app.api import envelope
 from app.api.bodies import MEBIBYTE
 from app.domain.errors import (
+    ConnectionRefused,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
@@ -24,6 +25,7 @@ from app.domain.errors import (
     ValidationFailed,
     WindlassError,
 )
+from app.record import trouble
 
 PROBLEM, BARE = "application/problem+json", "application/json"
 BARE_PATH = "/api/"
@@ -74,6 +76,9 @@ def answer(error: WindlassError) -> Response:
     if error.status >= 500 and not isinstance(error, Rejected):
         _log.error("request.failed", requestId=g.request_id, trace=_trace(error))
         error = _blank()
+    if isinstance(error, ConnectionRefused):
+        _log.error("request.failed", requestId=g.request_id, error=error.message)
+        error = error.public
     response = jsonify(body(error))
     response.status_code, response.mimetype = error.status, BARE if _is_bare() else PROBLEM
     if isinstance(error, Unavailable):
@@ -98,6 +103,9 @@ def _foreign(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in trouble.EXHAUSTED:
+        _log.error("request.failed", requestId=g.get("request_id"), error=str(error))
+        return answer(Unavailable("The service can open no further files or connections just now."))
     _log.error("request.crashed", requestId=g.get("request_id"), trace=_trace(error))
     return answer_blank()
 

@@ -18,6 +18,8 @@
      │   ├─ UnsupportedMediaType      415 UNSUPPORTED_MEDIA_TYPE
      │   ├─ RateLimited               429 RATE_LIMITED
      │   └─ Unavailable               503 UNAVAILABLE
+     │       ├─ ConnectionRefused     503 UNAVAILABLE
+     │       └─ SchemaBehind          503 SCHEMA_BEHIND
      ├─ StepError                     a step that did not reach its goal
      │   ├─ Permanent                 STEP_FAILED
      │   ├─ StepTimedOut              STEP_TIMED_OUT
@@ -159,6 +161,25 @@ class Unavailable(Rejected):
     """The service cannot answer just now."""
 
     code, status = "UNAVAILABLE", 503
+
+
+class ConnectionRefused(Unavailable):
+    """The database refuses the connection; the log of the service says why."""
+
+    def __init__(self, said: str) -> None:
+        # For operators: what a database says here may name users, hosts and databases.
+        super().__init__(f"the database refuses the connection: {said}")
+
+    @property
+    def public(self) -> Unavailable:
+        """What a caller may read of it."""
+        return Unavailable((type(self).__doc__ or "").strip())
+
+
+class SchemaBehind(Unavailable):
+    """The database's schema is not the one that this release needs; run ``windlass db upgrade``."""
+
+    code, status = "SCHEMA_BEHIND", 503
 
 
 class StepError(WindlassError):

@@ -251,6 +251,9 @@ class Reconciler:
     def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
         try:
             return look()
+        except WindlassError as error:  # The database is away, or has the schema of another release.
+            log.warning("reconcile.refused", look=name, error=error.message)
+            return None
         except Exception:  # One look that fails must not keep the others from looking.
             log.exception("reconcile.failed", look=name)
             return None

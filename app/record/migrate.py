@@ -11,15 +11,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 
 import migrations
-from app.domain.errors import WindlassError
+from app.domain.errors import SchemaBehind
 from app.record.session import Database
 from app.record.tables import metadata
 
-
-class SchemaBehind(WindlassError):
-    """The database's schema is not the one that this release needs; run ``windlass db upgrade``."""
-
-    code, status = "SCHEMA_BEHIND", 503
+__all__ = ["SchemaBehind", "check", "config", "current", "downgrade", "head", "upgrade"]
 
 
 def config(url: str) -> Config:

@@ -6,22 +6,23 @@ PostgreSQL writes in READ COMMITTED with explicit row locks. `Database.write` re
 the database gave up on; every transition recognises its own earlier success, so a lost commit answer is safe.
 """
 
-import json
 import os
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, create_engine, event, text
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from app.domain.errors import Unavailable
+from app.domain.errors import ConnectionRefused, SchemaBehind, Unavailable
+from app.record import connect, trouble
+from app.record.connect import dump
+
+__all__ = ["Database", "TakenBack", "Tx", "dump", "immediate"]
 
 T = TypeVar("T")
 NOW = {
@@ -30,12 +31,6 @@ NOW = {
 }
 # The same as the bound of an index: a clock that goes on during the statement would be asked row by row.
 MOMENT = {dialect: f"(SELECT {now})" for dialect, now in NOW.items()}
-TOO_SLOW = "57014"  # The statement timeout
-READ_ONLY = "25006"  # The server is a standby now: another one has its place.
-# Conflicts, connections, a full disk; and a unique key that somebody has just taken: the next look sees it.
-TRANSIENT_SQLSTATES = frozenset(
-    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "53100", "23505", READ_ONLY}
-)
 TakenBack = psycopg.errors.InvalidTextRepresentation  # How a statement takes itself back.
 
 
@@ -92,7 +87,8 @@ class Database:
         self.url = make_url(url)
         self.tenant = tenant
         self.dialect = self.url.get_backend_name()
-        self._statement_timeout_ms = statement_timeout_ms
+        limits = {"idle_in_transaction_session_timeout": 10_000, "statement_timeout": statement_timeout_ms}
+        self._way = connect.Way(limits)
         self._engine: Engine | None = None
         self._pid = 0
         self._remembered: dict[str, tuple[float, Any]] = {}
@@ -106,9 +102,9 @@ class Database:
                 self._engine.dispose(close=False)
                 self._idle = []
             if self.dialect == "sqlite":
-                self._engine = _sqlite(self.url)
+                self._engine = connect.sqlite(self.url)
             else:
-                self._engine = _postgres(self.url, self._statement_timeout_ms)
+                self._engine = connect.postgres(self.url, self._way)
             self._pid = os.getpid()
         return self._engine
 
@@ -177,18 +173,24 @@ class Database:
             try:
                 with begin() as tx:
                     return work(tx)
-            except (DBAPIError, sqlite3.OperationalError, psycopg.Error) as error:
-                state = _sqlstate(error)
-                if state == TOO_SLOW:
-                    raise Unavailable("the question took the database too long; narrow it") from error
-                if not _transient(error):
-                    raise
-                if state == READ_ONLY:
-                    self.dispose()
+            except trouble.Caught as error:
+                self._judge(error)
                 if time.monotonic() > give_up:
-                    raise Unavailable("the database does not answer; nothing was changed") from error
+                    raise _unavailable(error) from error
             time.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, 1.0)
+
+    def _judge(self, error: BaseException) -> None:
+        """Return when the same may go well in a moment; else raise what it means."""
+        state = trouble.sqlstate(error)
+        if state == trouble.TOO_SLOW:
+            raise Unavailable("the question took the database too long; narrow it") from error
+        if trouble.is_behind(error):
+            raise SchemaBehind from error
+        if not trouble.is_transient(error):
+            raise error
+        if state == trouble.READ_ONLY:
+            self.dispose()
 
 
 @contextmanager
@@ -218,12 +220,16 @@ class _Lent:
             self._cursor = self._fresh()
         return self._cursor
 
-    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
-        if kind is None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
             self._db._idle.append(self._cursor)
-        else:  # Whatever went wrong with this connection may have happened to all.
-            self._cursor.connection.close()
-            self._db.forget_idle()
+            return
+        # Whatever went wrong with this connection may have happened to all.
+        closed = getattr(self._cursor.connection, "closed", False)
+        self._cursor.connection.close()
+        self._db.forget_idle()
+        if closed and isinstance(error, psycopg.Error):
+            raise trouble.ConnectionClosed(str(error)) from error
 
     def _fresh(self) -> Any:
         pooled = self._engine.raw_connection()
@@ -231,70 +237,14 @@ class _Lent:
         pooled.detach()
         if self._db.dialect == "sqlite":
             return driver.cursor()
-        driver.autocommit = True
-        return psycopg.RawCursor(driver)  # Numbered placeholders: nothing to parse on the way.
+        return self._db._way.cursor(driver)
 
 
-def _sqlstate(error: Exception) -> str | None:
-    state: str | None = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return state
-
-
-def _transient(error: Exception) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return True
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    state = _sqlstate(error)
-    if state is not None:
-        return state in TRANSIENT_SQLSTATES or state.startswith("08")
-    return isinstance(
-        error, OperationalError | InterfaceError | psycopg.OperationalError | psycopg.InterfaceError
-    )
-
-
-def _sqlite(url: Any) -> Engine:
-    engine = create_engine(
-        url,
-        connect_args={"timeout": 20, "isolation_level": None, "check_same_thread": False},
-        json_serializer=dump,
-        pool_size=10,
-        max_overflow=20,
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        if not driver.in_transaction:
-            driver.execute("BEGIN")
-
-    return engine
-
-
-def _postgres(url: Any, statement_timeout_ms: int) -> Engine:
-    options = f"-c idle_in_transaction_session_timeout=10000 -c statement_timeout={statement_timeout_ms}"
-    return create_engine(
-        url,
-        connect_args={
-            "connect_timeout": 5,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 15_000,
-            "options": options,
-        },
-        json_serializer=dump,
-        pool_size=5,
-        max_overflow=15,
-        pool_use_lifo=True,
-    )
-
-
-def dump(value: Any) -> str:
-    """A JSON value as it is stored."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+def _unavailable(error: BaseException) -> Unavailable:
+    """What to tell of a database that was tried in vain."""
+    said = trouble.refusal(error)
+    if said is not None:
+        return ConnectionRefused(said)
+    if trouble.is_exhausted(error):
+        return Unavailable("this process can open no further files or connections; nothing was changed")
+    return Unavailable("the database does not answer; nothing was changed")
