@@ -12,7 +12,9 @@ import redis
 from tests.databases import PostgresDatabases, SqliteDatabases
 from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 from tests.stack import Stack
+from tests.support.lanes import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
 
+__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]  # Hooks of pytest.
 OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
 POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)

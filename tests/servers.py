@@ -6,7 +6,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ import pytest
 
 from app.cli.processes import valkey
 from app.cli.processes.child import end_with
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 START_S = 30.0
@@ -37,21 +37,6 @@ def until(condition: Callable[[], T], seconds: float = 10.0, why: str = "", paus
             pytest.fail(f"Not within {seconds:g} s: {why or condition}")
         time.sleep(pause)
     return value
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def free_ports(count: int) -> int:
-    """The first of so many neighbouring free ports, TCP and UDP, below the ephemeral range."""
-    for first in range(20_000 + os.getpid() % 1000 * 10, 32_000, count):
-        if all(_bindable(first + i, kind) for i in range(count) for kind in _KINDS):
-            return first
-    raise RuntimeError("no free ports")
 
 
 def is_alive(pid: int) -> bool:
@@ -321,16 +306,6 @@ def new_postgres(kind: type[Postgres] = Postgres) -> Postgres:
 def absent(reason: str) -> None:
     """What a test needs is not there: left out at home, a failure in CI."""
     pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-
-
-_KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
-
-
-def _bindable(port: int, kind: socket.SocketKind) -> bool:
-    with socket.socket(type=kind) as probe, suppress(OSError):
-        probe.bind(("127.0.0.1", port))
-        return True
-    return False
 
 
 def _folder() -> Path:

@@ -12,7 +12,8 @@ import psutil
 
 from app.cli.processes import up
 from app.config import Settings, environment, load
-from tests.servers import free_port, free_ports, is_alive, until
+from tests.servers import is_alive, until
+from tests.support.ports import free_port, free_ports
 
 # What tells a process of the service from its siblings: words that stand in its command line.
 ROLES: dict[str, tuple[str, ...]] = {

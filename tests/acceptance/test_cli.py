@@ -11,8 +11,9 @@ import pytest
 
 from app.cli.processes.up import LAB_PASSWORD
 from app.config import environment
-from tests.servers import free_port, until
+from tests.servers import until
 from tests.stack import Stack
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.sqlite
 

@@ -14,8 +14,9 @@ import pytest
 
 from app.cli.processes import up
 from app.config import Settings, environment
-from tests.servers import free_port, until
+from tests.servers import until
 from tests.stack import Stack
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.sqlite
 

@@ -34,7 +34,8 @@ from app.record.session import Database
 from app.record.tables import cluster, run, vm
 from app.services import managements
 from app.wiring import wire
-from tests.servers import Postgres, free_port, new_postgres, remove, until
+from tests.servers import Postgres, new_postgres, remove, until
+from tests.support.ports import free_port
 
 CLUSTERS, VMS, RATE = 1_000, 10_000, 200
 PROBES, CHURN_S = 100, 30.0

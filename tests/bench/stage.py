@@ -20,7 +20,8 @@ from tests.bench.knowing import knowing
 from tests.bench.look import Look, PostgresLook, SqliteLook
 from tests.bench.processes import ROOT, Running
 from tests.bench.session import Session
-from tests.servers import KeyValue, Postgres, free_port, new_postgres, new_redis, new_valkey, remove
+from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
+from tests.support.ports import free_port
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 _NUMBERS = count(1)

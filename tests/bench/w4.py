@@ -15,7 +15,7 @@ from tests.bench.asking import ORDER, RUNS, answering, percentiles, post
 from tests.bench.processes import Running
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure
-from tests.servers import free_port
+from tests.support.ports import free_port
 
 CLIENTS = (1, 32)
 EMPTY = {"empty-flask": "/", "flask-commit": "/commit"}

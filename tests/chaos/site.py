@@ -38,14 +38,13 @@ from tests.chaos.ledger import LEDGER, Ledger
 from tests.servers import (
     KeyValue,
     Postgres,
-    free_port,
-    free_ports,
     new_postgres,
     new_redis,
     new_valkey,
     remove,
     until,
 )
+from tests.support.ports import free_port, free_ports
 
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).with_name("inside")

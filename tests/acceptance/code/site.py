@@ -16,7 +16,8 @@ from app.cli.processes import up
 from app.cli.processes.child import end_with
 from app.config import Settings, environment, load
 from app.record.session import Database
-from tests.servers import KeyValue, Postgres, free_port, until
+from tests.servers import KeyValue, Postgres, until
+from tests.support.ports import free_port
 from windlass import Client
 
 ROOT = Path(__file__).parents[3]

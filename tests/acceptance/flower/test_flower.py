@@ -13,8 +13,9 @@ import pytest
 
 from app.config import Settings, environment
 from app.lab import Lab
-from tests.servers import free_port, until
+from tests.servers import until
 from tests.stack import Stack
+from tests.support.ports import free_port
 from windlass import Client
 
 pytestmark = pytest.mark.sqlite

@@ -10,7 +10,8 @@ import redis
 
 from app.cli.processes import valkey
 from app.config import Settings
-from tests.servers import free_port, is_alive, until
+from tests.servers import is_alive, until
+from tests.support.ports import free_port
 
 
 @pytest.fixture

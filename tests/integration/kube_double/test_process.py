@@ -13,7 +13,8 @@ import yaml
 from kubernetes import client, config
 
 from tests.integration.kube_double.places import INSTANCES, MACHINES, Place, machine
-from tests.servers import free_port, until
+from tests.servers import until
+from tests.support.ports import free_port
 
 Spawn = Callable[..., tuple[subprocess.Popen[str], Any]]
 

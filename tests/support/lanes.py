@@ -1,0 +1,51 @@
+"""How the tests are shared out when several pytest processes run them side by side (docs/tests.rst).
+
+Tests that share a service or a server stay together: those of a file, or those of a folder whose conftest
+starts a service for all of them; SQLite and PostgreSQL apart.
+"""
+
+import os
+from pathlib import PurePath
+
+import pytest
+
+# Folders whose service lives as long as their tests.
+SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code"))
+# What begins first, because it takes longest.
+LONGEST = (
+    *SERVICES,
+    *("tests/acceptance", "tests/chaos", "tests/bench"),
+    *("tests/integration/webhooks_flow", "tests/integration/celery", "tests/integration/host"),
+)
+LANES_EACH, MOST_LANES = 2, 12  # Lanes a processor: most of what acceptance does is waiting.
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` starts."""
+    return min(MOST_LANES, LANES_EACH * len(os.sched_getaffinity(0)))
+
+
+@pytest.hookimpl(tryfirst=True)  # Before xdist reads the marks.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Name the group of each test, and put the longest first."""
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    items.sort(key=place_of)
+
+
+def group_of(item: pytest.Item) -> str:
+    """Whose tests run in one process, one after the other."""
+    path = item.nodeid.partition("::")[0]
+    shared = next((each for each in SERVICES if path.startswith(each + "/")), path)
+    database = "postgres" if item.get_closest_marker("postgres") else "sqlite"
+    return f"{shared} {database}"
+
+
+def place_of(item: pytest.Item) -> int:
+    """How early a test begins."""
+    path = PurePath(item.nodeid.partition("::")[0])
+    places = (place for place, each in enumerate(LONGEST) if path.is_relative_to(each))
+    return next(places, len(LONGEST))
