@@ -13,6 +13,7 @@ from sqlalchemy.sql.schema import Table
 from app.domain.case import Case
 from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
+from app.record import rewritten
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -41,6 +42,7 @@ TODO = {
     "I11": RECONCILE,
     "I12": "send the delivery again: windlass webhook redeliver",
     "I13": "raise the step's retry limit, or find out what kills its workers",
+    "I17": rewritten.TODO,
 }
 
 
@@ -55,7 +57,12 @@ def findings(
     for chosen in _batches(_chosen(tx, limit)):
         for case in _cases(tx, chosen, poison_limit, budgets or {}):
             found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
-    return found + _locks(tx) + _free_locks(tx)
+        found += [_finding("I17", run_id, what) for run_id, what in rewritten.runs(tx, chosen).items()]
+    return found + _locks(tx) + _free_locks(tx) + _columns(tx)
+
+
+def _columns(tx: Tx) -> list[Finding]:
+    return [{**_finding("I17", None, what), "todo": rewritten.MOVE} for what in rewritten.columns(tx)]
 
 
 def _finding(number: str, run_id: str | None, what: str) -> Finding:

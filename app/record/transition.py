@@ -304,7 +304,7 @@ def row_of(table: Table, values: Sequence[Any], dialect: str) -> Row:
         for name in _flags(table):
             row[name] = bool(row[name])
         for name in _documents(table):
-            if isinstance(row[name], str):  # SQLite itself makes a number of a document that is one.
+            if row[name] is not None:
                 row[name] = json.loads(row[name])
     return row
 

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -21,7 +20,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.Column(
             "image",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("address", sa.Text(), nullable=True),
@@ -50,7 +49,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column(
             "scopes",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("callback_secret", sa.Text(), nullable=True),
@@ -80,12 +79,12 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column(
             "headers",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "body",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("at", sa.BigInteger(), nullable=True),
@@ -101,7 +100,7 @@ def upgrade() -> None:
         sa.Column("instance", sa.Text(), nullable=False),
         sa.Column(
             "facts",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
@@ -128,7 +127,7 @@ def upgrade() -> None:
         sa.Column("resource_version", sa.Text(), nullable=True),
         sa.Column(
             "observed",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("observed_at", sa.BigInteger(), nullable=True),
@@ -136,7 +135,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column(
             "tags",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("state", sa.Text(), nullable=False),
@@ -144,7 +143,7 @@ def upgrade() -> None:
         sa.Column("slow_since", sa.BigInteger(), nullable=True),
         sa.Column(
             "failure_reasons",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("run_id", sa.Text(), nullable=True),
@@ -155,19 +154,19 @@ def upgrade() -> None:
         sa.Column("credential", sa.Text(), nullable=False),
         sa.Column(
             "config",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "node_pools",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("dry_run", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("cleanup_on_deletion", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column(
             "access",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_cluster")),
@@ -189,7 +188,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column(
             "facts",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("fingerprint", sa.Text(), nullable=False),
@@ -209,7 +208,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=True),
         sa.Column(
             "payload",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("at", sa.BigInteger(), nullable=True),
@@ -288,7 +287,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column(
             "labels",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
@@ -311,17 +310,17 @@ def upgrade() -> None:
         sa.Column("triggered_by", sa.Text(), nullable=False),
         sa.Column(
             "input",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "output",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "tags",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("on_failure", sa.Text(), nullable=False),
@@ -330,7 +329,7 @@ def upgrade() -> None:
         sa.Column("error_step", sa.Text(), nullable=True),
         sa.Column(
             "waiting_on",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("priority", sa.Integer(), server_default=sa.text("5"), nullable=False),
@@ -342,12 +341,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Text(), nullable=True),
         sa.Column(
             "limits",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "context",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("retry_of", sa.Text(), nullable=True),
@@ -483,13 +482,13 @@ def upgrade() -> None:
         sa.Column("resource_id", sa.Text(), nullable=True),
         sa.Column(
             "input",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("on_failure", sa.Text(), nullable=True),
         sa.Column(
             "tags",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("cron", sa.Text(), nullable=True),
@@ -507,7 +506,7 @@ def upgrade() -> None:
         sa.Column("missed", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "last",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
@@ -534,7 +533,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column(
             "tags",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("persona", sa.Text(), nullable=True),
@@ -553,19 +552,19 @@ def upgrade() -> None:
         sa.Column("health", sa.Text(), server_default="unknown", nullable=False),
         sa.Column(
             "failure_reasons",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column(
             "hardware",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "image",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("reserved_by", sa.Text(), nullable=True),
@@ -600,7 +599,7 @@ def upgrade() -> None:
         sa.Column("problem", sa.Text(), nullable=True),
         sa.Column(
             "tally",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("told_at", sa.BigInteger(), nullable=True),
@@ -636,7 +635,7 @@ def upgrade() -> None:
         sa.Column("resource_version", sa.Text(), nullable=True),
         sa.Column(
             "observed",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("observed_at", sa.BigInteger(), nullable=True),
@@ -644,7 +643,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column(
             "tags",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("state", sa.Text(), nullable=False),
@@ -652,7 +651,7 @@ def upgrade() -> None:
         sa.Column("slow_since", sa.BigInteger(), nullable=True),
         sa.Column(
             "failure_reasons",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("run_id", sa.Text(), nullable=True),
@@ -662,7 +661,7 @@ def upgrade() -> None:
         sa.Column("run_strategy", sa.Text(), nullable=False),
         sa.Column(
             "content",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_vm")),
@@ -688,13 +687,13 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=True),
         sa.Column(
             "metadata",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column(
             "payload",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("payload_hash", sa.Text(), nullable=True),
@@ -787,7 +786,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column(
             "payload",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("idempotency_key", sa.Text(), nullable=True),
@@ -833,22 +832,22 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column(
             "given",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "output",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "error",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column(
             "ref",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("progress", sa.Text(), nullable=True),
@@ -874,7 +873,7 @@ def upgrade() -> None:
         sa.Column("expect_since", sa.BigInteger(), nullable=True),
         sa.Column(
             "signal",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("reused_from", sa.Text(), nullable=True),
@@ -947,7 +946,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=True),
         sa.Column(
             "events",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"),
+            sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
         sa.Column("active", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),

@@ -23,8 +23,8 @@ INSERT INTO run (
     created_at, started_at
 )
 SELECT 'default', 'run_blocked_' || i, '{line.name}', CASE i % 3 {_KIND} END, 'usr_bench', 'compensate',
-    '{{"ms": 0}}', CASE i % 3 WHEN 0 THEN '{{"kind": "lock", "resource": "{RESOURCE}"}}'::jsonb
-        WHEN 1 THEN '{{"kind": "poll", "step": "work"}}'::jsonb END,
+    '{{"ms": 0}}', CASE i % 3 WHEN 0 THEN '{{"kind": "lock", "resource": "{RESOURCE}"}}'::json
+        WHEN 1 THEN '{{"kind": "poll", "step": "work"}}'::json END,
     3, 1, {_NOW} - i, CASE i % 3 WHEN 0 THEN NULL ELSE {_NOW} - i END
 FROM generate_series(1, """
 _WHAT_BELONGS = (

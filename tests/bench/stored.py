@@ -28,7 +28,7 @@ def store(url: str, count: int) -> None:
     """Write so many runs with their steps and tags into a migrated, empty database, and let it take stock."""
     now = time.time_ns() // 1_000_000
     lite = url.startswith("sqlite")
-    statements = [_runs(count, now, "text" if lite else "jsonb"), _STEPS, _tags(lite)]
+    statements = [_runs(count, now, "text" if lite else "json"), _STEPS, _tags(lite)]
     if lite:
         with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
             for statement in statements:
@@ -100,7 +100,7 @@ FROM run, place ORDER BY run.id, n
 
 
 def _tags(lite: bool) -> str:
-    each = "json_each(run.tags)" if lite else "jsonb_array_elements_text(tags) AS each (value)"
+    each = "json_each(run.tags)" if lite else "json_array_elements_text(tags) AS each (value)"
     return f"""
 INSERT INTO run_tag (tenant_id, run_id, tag, type, created_at)
 SELECT run.tenant_id, run.id, value, run.type, run.created_at FROM run, {each} ORDER BY run.id

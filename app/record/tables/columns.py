@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 
 metadata = MetaData(
     naming_convention={
@@ -24,7 +24,22 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
 )
-Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class JsonText(JSON):
+    """JSON kept as the text that was written: the order of keys and every number come back as they were.
+
+    PostgreSQL's JSONB reorders keys and rewrites numbers, and a column of SQLite that is not TEXT makes a
+    number of a text that is one (1e16 an integer, 2**70 a float). A function that is called again would then
+    see other values than before.
+    """
+
+    cache_ok = True
+
+
+@compiles(JsonText, "sqlite")
+def _text_of_sqlite(_type: JsonText, _compiler: Any, **_kw: Any) -> str:
+    return "TEXT"
 
 
 def words(name: str, null: bool = True, **kw: Any) -> Column[Any]:
@@ -48,8 +63,8 @@ def flag(name: str) -> Column[Any]:
 
 
 def json(name: str) -> Column[Any]:
-    """Any JSON value; JSONB on PostgreSQL."""
-    return Column(name, Json)
+    """Any JSON value, exactly as it was written."""
+    return Column(name, JsonText)
 
 
 def partial(name: str, *columns: Any, where: str, unique: bool = False) -> Index:
