@@ -40,9 +40,10 @@ class Settings:
     region: str = "local"  # First part of request ids (contract 1, A.3).
     api_workers: int = 2  # Processes of the API.
     api_threads: int = 8  # Threads of each API process.
-    worker_processes: int = 8  # Pool processes of a worker host for the queues default and webhook.
+    worker_processes: int = 8  # Pool processes of a worker host for the queue default.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.
+    webhook_processes: int = 4  # Pool processes of a worker host for webhooks; 0 leaves them to others.
     imports: str = ""  # Comma-separated modules of code workflows; see `windlass worker --import`.
     app_dir: str = ""  # Folder of these modules; it comes after ours on the import path.
     workflow: str = ""  # The one of their workflows that is served; empty serves all.

@@ -24,10 +24,11 @@ ROLES: dict[str, tuple[str, ...]] = {
     "worker-default": ("celery", "default@%h"),
     "worker-bmc": ("celery", "bmc@%h"),
     "worker-kube": ("celery", "kube@%h"),
+    "worker-webhook": ("celery", "webhook@%h"),
     "reconciler": ("app.cli", "reconciler"),
     "projector": ("app.cli", "projector"),
 }
-WORKING = ("worker-default", "worker-bmc", "worker-kube", "reconciler")
+WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler")
 START_S, STOP_S = 90.0, 60.0
 
 

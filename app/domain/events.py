@@ -4,6 +4,9 @@ Undo steps write the same events as forward steps, in the phase ``comp``. The ta
 ``docs/events.rst``.
 """
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 TYPES = {
     "run.created": "The request was accepted; the plan is in the event.",
     "run.started": "The first step was claimed.",
@@ -68,3 +71,8 @@ TOLD = (
     "step.failed",
     "step.retrying",
 )
+
+
+def told_types(events: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The types among these events that somebody may be told of; those of undo steps stay here."""
+    return frozenset(one["type"] for one in events if one["phase"] != "comp") & frozenset(TOLD)

@@ -43,6 +43,7 @@ class Draft(Journal):
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
         self.hints = []
         self.before = seen
+        self._watched = seen.watched
         self._steps = [dict(row) for row in seen.steps]
         self._changed: dict[tuple[str, str], dict[str, Any]] = {}
         self._new: list[Row] = []
@@ -106,6 +107,8 @@ class Draft(Journal):
         """Drafts are written by `decide`."""
         if self._untold is not None:
             self._tell_status()
+        if self._is_heard():  # The deliveries are written in a transaction.
+            raise Unforeseen
 
     @property
     def changes_anything(self) -> bool:
@@ -119,6 +122,7 @@ class Draft(Journal):
     def _transition(self) -> Transition:
         return Transition(
             run_id=self.id,
+            type=self.run["type"],
             version=self.before.run["event_seq"],
             gen=self.before.run["dispatch_gen"],
             run=self._changes,
@@ -130,7 +134,7 @@ class Draft(Journal):
 
     def after(self, now: int) -> Seen:
         """What is true once the draft is written."""
-        return Seen(run=self.run, steps=self._steps, now=now)
+        return Seen(run=self.run, steps=self._steps, now=now, watched=self._watched)
 
 
 class Glimpse(Draft):
@@ -174,7 +178,9 @@ class Glimpse(Draft):
                 counted = _counted(known[place], changes)
         before = int(self.before.run["event_seq"])
         events = [{**row, "seq": row["seq"] - before} for row in self._events]
-        return MemberTransition(run_id=self.id, steps=steps, counted=counted, events=events)
+        return MemberTransition(
+            run_id=self.id, type=self.run["type"], steps=steps, counted=counted, events=events
+        )
 
 
 def _counted(group: Row, changes: Mapping[str, Any]) -> Counted:
@@ -185,12 +191,12 @@ def _counted(group: Row, changes: Mapping[str, Any]) -> Counted:
 
 
 def is_plain(seen: Seen) -> bool:
-    """Whether the run and its steps are all that matters: few, no fan-out, nobody who is told of events."""
+    """Whether the run and its steps are all that matters: few, and no fan-out."""
     if len(seen.steps) > transition.MOST_STEPS:
         return False
     if seen.run["version"] is not None and seen.run["status"] == Run.COMPENSATING:
         return False  # An undo looks at its call, which is not among the steps of the main line.
-    return not seen.watched and not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
+    return not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
 
 
 def decide(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.errors import NotFound
+from app.domain.events import told_types
 from app.domain.plan import PlannedStep, Segment, segments
 from app.domain.states import STEP_ENDED, Run, check_run, check_step
 from app.record import deliveries, hooks, runs, timers
@@ -81,7 +82,7 @@ class Journal:
     def __init__(self, tx: Tx, run: Row) -> None:
         self.tx = tx
         self.run = run
-        self._watched = run.pop("watched")
+        self._watched: frozenset[str] = run.pop("watched")
         self.now = tx.now
         self.hints: list[Hint] = []
         self._events: list[Row] = []
@@ -196,11 +197,11 @@ class Journal:
         self.hints.append(Alarm(timer_id=timer_id, due_at=self.now, at_once=True))
 
     def seen(self) -> Seen | None:
-        """What the next transition may be decided from once this one is written; None for a watched run."""
+        """What the next transition may be decided from once this one is written."""
         main = self.one("forward", MAIN)
-        if self._watched or main is None:
+        if main is None:
             return None
-        return Seen(run=self.run, steps=[main], now=self.now)
+        return Seen(run=self.run, steps=[main], now=self.now, watched=self._watched)
 
     def disarm(self, step: Mapping[str, Any], *purposes: str) -> None:
         """Cancel the timers of a step."""
@@ -221,9 +222,13 @@ class Journal:
             runs.change_run(self.tx, self.id, self._changes)
         if self._events:
             runs.append_events(self.tx, self._events)
-            letters = deliveries.fan_out(self.tx, self.id, self._events) if self._watched else ()
+            letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
             self.hints.extend(Letter(delivery_id=one, fence=0) for one in letters)
         self._changes, self._events = {}, []
+
+    def _is_heard(self) -> bool:
+        """Whether somebody is told of one of the events."""
+        return bool(self._watched and self._watched & told_types(self._events))
 
     def _tell_status(self) -> None:
         if not self._events:

@@ -34,7 +34,7 @@ class Wanted:
 def claim_member(db: Database, wanted: Wanted) -> Claim | None:
     """Claim a member, unless somebody else was quicker; what is ours already, by a lost answer, is found."""
     seen = wanted.member.seen
-    if seen.run["status"] == Run.RUNNING and not seen.watched:
+    if seen.run["status"] == Run.RUNNING:
         decided = draft.decide_member(db, seen, lambda j: _claimed(j, wanted))
         if decided is not None:
             return replace(decided.result, seen=decided.seen)

@@ -1,14 +1,15 @@
 """A new run as one conditional write: the run, its steps and its first events, or nothing.
 
-Nothing is written when somebody subscribed to events, when the type is paused, or when the run or its
+Nothing is written when somebody is told of its first events, when the type is paused, or when the run or its
 idempotency key is known already; all that is looked into in a transaction. See `app.record.transition`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from app.record import subscriptions
 from app.record.session import NOW, Database, immediate
-from app.record.tables import event, run, step, subscription, type_state
+from app.record.tables import event, run, step, type_state
 from app.record.transition import EVENT, bound, numbered, of_size, told_rows, typed
 
 Row = dict[str, Any]
@@ -29,14 +30,17 @@ def create(
     db: Database, new: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], events: Sequence[Row]
 ) -> int | None:
     """Write a new run that is rung for; returns the database's clock, or None when nothing was written."""
+    told = subscriptions.told(events)
+    heard = subscriptions.audience(db.tenant, new["id"], new["type"], told)
     values = [
-        [db.tenant, *bound(run, {name: new[name] for name in _RUN}), db.tenant, db.tenant, new["type"]],
+        [db.tenant, *bound(run, {name: new[name] for name in _RUN}), db.tenant, new["type"], *heard],
         [v for one in steps for v in (db.tenant, *bound(step, {name: one[name] for name in _STEP}))],
         [v for one in events for v in (db.tenant, *bound(event, {name: one[name] for name in _TOLD}))],
     ]
+    shape = (len(steps), len(events), len(told))
     if db.dialect == "sqlite":
-        return db.once(lambda cursor: _one_by_one(cursor, _statements(len(steps), len(events)), values))
-    text, flat = _statement(len(steps), len(events)), [value for part in values for value in part]
+        return db.once(lambda cursor: _one_by_one(cursor, _statements(*shape), values))
+    text, flat = _statement(*shape), [value for part in values for value in part]
 
     def at_once(cursor: Any) -> int | None:
         cursor.execute(text, flat)
@@ -46,15 +50,16 @@ def create(
     return db.once(at_once)
 
 
-def _parts(steps: int, events: int, given: Callable[[], str], source: str, *, cast: bool) -> list[str]:
+def _parts(
+    steps: int, events: int, heard: int, given: Callable[[], str], source: str, *, cast: bool
+) -> list[str]:
     """The insertions; ``source`` names what the later ones depend on, and the clock."""
     columns = ", ".join(typed(run, name, given, cast=cast) for name in ("tenant_id", *_RUN))
     born = (
         f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since)"
         f" SELECT {columns}, clock.now, clock.now FROM clock"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
-        f" AND NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
-        " AND paused_at IS NOT NULL) ON CONFLICT DO NOTHING"
+        f" WHERE NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
+        f" AND paused_at IS NOT NULL){subscriptions.unheard(heard, given)} ON CONFLICT DO NOTHING"
     )
     planned = (
         f"INSERT INTO step (tenant_id, {', '.join(_STEP)}) SELECT told.*"
@@ -68,8 +73,8 @@ def _parts(steps: int, events: int, given: Callable[[], str], source: str, *, ca
 
 
 @of_size
-def _statement(steps: int, events: int) -> str:
-    born, planned, told = _parts(steps, events, numbered(), "clock, born", cast=True)
+def _statement(steps: int, events: int, heard: int) -> str:
+    born, planned, told = _parts(steps, events, heard, numbered(), "clock, born", cast=True)
     return (
         f"WITH clock AS MATERIALIZED (SELECT {NOW['postgresql']} AS now), born AS ({born} RETURNING 1),"
         f" planned AS ({planned}), told AS ({told}) SELECT now FROM clock, born"
@@ -77,8 +82,8 @@ def _statement(steps: int, events: int) -> str:
 
 
 @of_size
-def _statements(steps: int, events: int) -> list[str]:
-    parts = _parts(steps, events, lambda: "?", "clock", cast=False)
+def _statements(steps: int, events: int, heard: int) -> list[str]:
+    parts = _parts(steps, events, heard, lambda: "?", "clock", cast=False)
     return [f"WITH clock(now) AS (SELECT ?) {part}" for part in parts]
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, update
 
-from app.domain.events import QUIET, TOLD
+from app.domain.events import QUIET, told_types
 from app.domain.ids import new_id
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, run, subscription, webhook
@@ -18,10 +18,11 @@ LOST = "the worker was lost before the outcome was known"
 
 def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
     """Write a delivery for each endpoint that subscribed to one of these events; returns their ids."""
-    told = [event for event in events if event["type"] in TOLD and event["phase"] != "comp"]
-    if not told:
+    types = told_types(events)
+    if not types:
         return []
-    wanted = _subscribers(tx, run_id, {event["type"] for event in told})
+    told = [event for event in events if event["type"] in types and event["phase"] != "comp"]
+    wanted = _subscribers(tx, run_id, types)
     rows = [
         _fresh(tx, one["webhook_id"], event["type"], run_id=run_id, seq=event["seq"])
         for event in told
@@ -67,20 +68,42 @@ def lock_delivery(tx: Tx, delivery_id: str) -> Row | None:
     return tx.row(select(delivery).where(*_one(tx, delivery_id)).with_for_update())
 
 
+def endpoint_of(tx: Tx, delivery_id: str) -> str | None:
+    """The endpoint of a delivery."""
+    found: str | None = tx.value(select(delivery.c.webhook_id).where(*_one(tx, delivery_id)))
+    return found
+
+
 def change_delivery(tx: Tx, delivery_id: str, changes: Mapping[str, Any]) -> None:
     """Change a locked delivery."""
     tx.execute(update(delivery).where(*_one(tx, delivery_id)).values(**changes))
 
 
-def under_way(tx: Tx, webhook_id: str) -> bool:
-    """Whether a worker is sending something to this endpoint just now."""
+def under_way(tx: Tx, webhook_id: str) -> int:
+    """How many workers are sending something to this endpoint just now."""
     where = (
         delivery.c.tenant_id == tx.tenant,
         delivery.c.webhook_id == webhook_id,
         delivery.c.status == "delivering",
         delivery.c.lease_until >= tx.now,
     )
-    return tx.value(select(delivery.c.id).where(*where).limit(1)) is not None
+    return int(tx.value(select(func.count()).where(*where)))
+
+
+def next_in_line(tx: Tx, webhook_id: str, most: int) -> list[Row]:
+    """Take the oldest deliveries that were put off out of an endpoint's line: they may be rung for."""
+    where = (
+        delivery.c.tenant_id == tx.tenant,
+        delivery.c.webhook_id == webhook_id,
+        delivery.c.status == "pending",
+        text("put_off"),  # The very words of the index.
+    )
+    columns = (delivery.c.id, delivery.c.fence)
+    oldest = select(*columns).where(*where).order_by(delivery.c.created_at, delivery.c.seq).limit(most)
+    found = tx.rows(oldest.with_for_update(skip_locked=True))
+    for row in found:
+        change_delivery(tx, row["id"], {"put_off": False, "next_at": tx.now})
+    return found
 
 
 def begin_attempt(tx: Tx, delivery_id: str, attempt: int) -> None:
@@ -116,7 +139,7 @@ def _quiet(tx: Tx, run_id: str) -> ColumnElement[bool]:
     return exists().where(*own, run.c.type.startswith(QUIET, autoescape=True))
 
 
-def _subscribers(tx: Tx, run_id: str, events: set[str]) -> list[Row]:
+def _subscribers(tx: Tx, run_id: str, events: frozenset[str]) -> list[Row]:
     """Who is told of these events. An endpoint cannot be deleted while its deliveries are being written."""
     query = (
         select(subscription.c.event, subscription.c.webhook_id)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from app.record import subscriptions
 from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
-from app.record.tables import event, run, step, subscription
+from app.record.tables import event, run, step
 from app.record.transition import (
     EVENT,
     Row,
@@ -59,6 +60,7 @@ class MemberTransition:
     """What is to be written; the events are numbered from 1."""
 
     run_id: str
+    type: str
     steps: Sequence[Change]
     counted: Counted | None
     events: Sequence[Mapping[str, Any]]
@@ -116,6 +118,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
         steps=tuple(tuple(one.changes) for one in wanted.steps),
         counts=wanted.counted is not None,
         events=len(wanted.events),
+        told=len(subscriptions.told(wanted.events)),
     )
     if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(cursor, db.tenant, shape, wanted), patience_s=patience_s)
@@ -139,11 +142,13 @@ class _Shape:
     steps: tuple[tuple[str, ...], ...]
     counts: bool
     events: int
+    told: int
 
 
 def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
     """The values of each part that must find its row, in the order of `_guarded`."""
-    parts: list[list[Any]] = [[len(wanted.events), tenant, wanted.run_id, tenant]]
+    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    parts: list[list[Any]] = [[len(wanted.events), tenant, wanted.run_id, *heard]]
     for one in wanted.steps:
         was = [one.step[name] for name in ("phase", "key", "ordinal", "status", "fence", "gen")]
         parts.append([*bound(step, one.changes), tenant, wanted.run_id, *was])
@@ -171,7 +176,7 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
     parts = [
         f"UPDATE run SET event_seq = event_seq + {given()}"
         f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
-        f" AND NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
+        f"{subscriptions.unheard(shape.told, given)}"
     ]
     parts += [
         f"UPDATE step SET {sets(columns, given)}{source}"
@@ -233,11 +238,14 @@ def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransitio
     return int(now)
 
 
-def _run_rows(cursor: Any, dialect: str) -> list[tuple[Row, int, bool]]:
-    return [(row_of(run, values, dialect), now, bool(watched)) for *values, now, watched in cursor.fetchall()]
+def _run_rows(cursor: Any, dialect: str) -> list[tuple[Row, int, frozenset[str]]]:
+    return [
+        (row_of(run, values, dialect), now, subscriptions.read(watched))
+        for *values, now, watched in cursor.fetchall()
+    ]
 
 
-def _seen(found: tuple[Row, int, bool], rows: Sequence[Row]) -> Seen:
+def _seen(found: tuple[Row, int, frozenset[str]], rows: Sequence[Row]) -> Seen:
     row, now, watched = found
     steps = [one for one in rows if one["run_id"] == row["id"]]
     return Seen(run=row, steps=steps, now=now, watched=watched)
@@ -265,9 +273,8 @@ def _reserve(dialect: str) -> tuple[str, ...]:
 @of_size
 def _runs(dialect: str, ids: int) -> str:
     given, now = placeholders(dialect), NOW[dialect]
-    watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
     return (
-        f"SELECT {RUN_COLUMNS}, {now}, {watched} FROM run"
+        f"SELECT {RUN_COLUMNS}, {now}, {subscriptions.heard(dialect)} FROM run"
         f" WHERE tenant_id = {given()} AND id IN ({_many(ids, given)})"
     )
 

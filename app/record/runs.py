@@ -8,7 +8,6 @@ from sqlalchemy import (
     ColumnElement,
     bindparam,
     delete,
-    exists,
     func,
     insert,
     literal_column,
@@ -17,14 +16,20 @@ from sqlalchemy import (
     update,
 )
 
+from app.record import subscriptions
 from app.record.session import NOW, Tx
-from app.record.tables import event, run, run_tag, step, subscription, totals
+from app.record.tables import event, run, run_tag, step, totals
 from app.record.tables.runs import TOTAL_SLOTS
 
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
-_SOMEBODY_LISTENS = exists().where(subscription.c.tenant_id == bindparam("tenant")).label("watched")
+
+
+def _heard(dialect: str) -> ColumnElement[str]:
+    return literal_column(subscriptions.heard(dialect)).label("watched")
+
+
 _LOCK = {
-    dialect: select(run, literal_column(NOW[dialect]).label("now"), _SOMEBODY_LISTENS)
+    dialect: select(run, literal_column(NOW[dialect]).label("now"), _heard(dialect))
     .where(*_BY_ID)
     .with_for_update(of=run, key_share=True)  # Timers of this run may be armed by others meanwhile.
     for dialect in NOW
@@ -71,10 +76,11 @@ def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
 
 
 def lock_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
-    """The run, locked until the transaction ends; ``watched``: somebody subscribed to events at all."""
+    """The run, locked until the transaction ends; ``watched``: the events that somebody is told of."""
     found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
     if found is not None:
         tx._now = int(found.pop("now"))
+        found["watched"] = subscriptions.read(found["watched"])
     return found
 
 

@@ -18,9 +18,10 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Table
 from sqlalchemy.dialects import postgresql
 
+from app.record import subscriptions
 from app.record.runs import total_slot
 from app.record.session import NOW, Database, dump, immediate
-from app.record.tables import event, hook, run, step, subscription, timer, totals
+from app.record.tables import event, hook, run, step, timer, totals
 
 Row = dict[str, Any]
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
@@ -42,7 +43,7 @@ class Seen:
     run: Row = field(repr=False)
     steps: list[Row] = field(repr=False)
     now: int  # The database's clock then.
-    watched: bool = False  # Somebody is told of events.
+    watched: frozenset[str] = subscriptions.NOBODY  # Events of the run that somebody is told of.
     others: bool = False  # Something else waits in the run's queue.
     read_at: float = field(default_factory=time.monotonic)
 
@@ -61,6 +62,7 @@ class Transition:
     """What is to be written, and the version it was decided on."""
 
     run_id: str
+    type: str
     version: int  # The run's event number, and
     gen: int  # its dispatch generation, as they were seen.
     run: Mapping[str, Any]
@@ -91,7 +93,7 @@ def see(db: Database, run_id: str) -> Seen | None:
             run=row_of(run, columns, db.dialect),
             steps=[row_of(step, values, db.dialect) for values in steps],
             now=now,
-            watched=bool(watched),
+            watched=subscriptions.read(watched),
             others=bool(others),
         )
 
@@ -106,6 +108,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         new=len(wanted.new),
         events=len(wanted.events),
         ends=wanted.ending is not None,
+        told=len(subscriptions.told(wanted.events)),
     )
     parts = _values(db.tenant, wanted)
     if db.dialect == "sqlite":
@@ -127,12 +130,14 @@ class _Shape:
     new: int
     events: int
     ends: bool
+    told: int
 
 
 def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
     """The values of each part of the statement, in the order of `_parts`."""
-    version = [tenant, wanted.run_id, wanted.version, wanted.gen, tenant]
-    parts = [[*bound(run, wanted.run), *version]]
+    version = [tenant, wanted.run_id, wanted.version, wanted.gen]
+    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    parts = [[*bound(run, wanted.run), *version, *heard]]
     parts += [
         [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
     ]
@@ -164,8 +169,7 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
     """The writes of a transition, the guarded one first; ``source`` makes the others depend on it."""
     parts = [
         f"UPDATE run SET {sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
-        f" AND event_seq = {given()} AND dispatch_gen = {given()}"
-        f" AND NOT EXISTS (SELECT 1 FROM {subscription.name} WHERE tenant_id = {given()})"
+        f" AND event_seq = {given()} AND dispatch_gen = {given()}{subscriptions.unheard(shape.told, given)}"
     ]
     from_ = f" FROM {source}" if source else ""
     parts += [
@@ -226,9 +230,6 @@ def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> i
 def _see_run(dialect: str) -> str:
     given = placeholders(dialect)
     columns = ", ".join(column.name for column in run.columns)
-    watched = (
-        f"EXISTS (SELECT 1 FROM {subscription.name} WHERE {subscription.name}.tenant_id = run.tenant_id)"
-    )
     now, same = NOW[dialect], ("run.tenant_id", "run.expect_queue")
     others = f"{earliest(run, *same, but=' AND o.id <> run.id')} <= {now} OR {earliest(step, *same)} <= {now}"
     forked = (
@@ -236,7 +237,7 @@ def _see_run(dialect: str) -> str:
         " AND f.branch <> '' AND run.version IS NULL)"
     )
     return (
-        f"SELECT {columns}, {now}, {watched}, {others}, {forked} FROM run"
+        f"SELECT {columns}, {now}, {subscriptions.heard(dialect)}, {others}, {forked} FROM run"
         f" WHERE tenant_id = {given()} AND id = {given()}"
     )
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from app.record import subscriptions
 from app.record.session import MOMENT, NOW, Database, immediate
-from app.record.tables import run, step, subscription
+from app.record.tables import run, step
 from app.record.transition import Seen, earliest, of_size, placeholders, row_of
 
 Row = dict[str, Any]
@@ -48,7 +49,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
                 run=row_of(run, values, db.dialect),
                 steps=steps.get(values[_ID], []),
                 now=now,
-                watched=bool(watched),
+                watched=subscriptions.read(watched),
             )
             for *values, now, watched in found
         ]
@@ -84,7 +85,7 @@ _ID = [column.name for column in run.columns].index("id")
 @cache
 def _reserve(dialect: str) -> tuple[str, ...]:
     given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
-    watched = f"EXISTS (SELECT 1 FROM {subscription.name} AS s WHERE s.tenant_id = run.tenant_id)"
+    watched = subscriptions.heard(dialect)
     chosen = (
         f" FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
         f" AND expect_since <= {moment} ORDER BY expect_since LIMIT {given()}"

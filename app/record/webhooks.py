@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 
 from app.record.session import Tx
-from app.record.tables import api_key, subscription, webhook
+from app.record.tables import api_key, delivery, run, subscription, webhook
 
 Row = dict[str, Any]
 
@@ -47,6 +47,21 @@ def resubscribe(tx: Tx, webhook_id: str, events: Iterable[str]) -> None:
     where = (subscription.c.tenant_id == tx.tenant, subscription.c.webhook_id == webhook_id)
     tx.execute(delete(subscription).where(*where))
     _subscribe(tx, webhook_id, None, events)
+
+
+def end_callback(tx: Tx, webhook_id: str) -> None:
+    """Unsubscribe the callback of a run that has ended once nothing is left to deliver to it."""
+    told = subscription
+    ended = exists().where(
+        run.c.tenant_id == tx.tenant, run.c.id == told.c.run_id, run.c.completed_at.is_not(None)
+    )
+    open_ = exists().where(
+        delivery.c.tenant_id == tx.tenant,
+        delivery.c.webhook_id == webhook_id,
+        delivery.c.status.in_(("pending", "delivering")),
+    )
+    where = (told.c.tenant_id == tx.tenant, told.c.webhook_id == webhook_id, told.c.run_id != "")
+    tx.execute(delete(told).where(*where, ended, ~open_))
 
 
 def delete_webhook(tx: Tx, webhook_id: str) -> bool:

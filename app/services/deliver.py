@@ -5,9 +5,11 @@
 3. Settle: delivered, pending until the schedule's next moment, or dead. A worker that was taken for lost
    finds another fence and changes nothing; that its attempt was made stays on record.
 
-Only the first ring comes from the transaction of the event; later ones come from the reconciler, which
-reads in SQL what is due. An endpoint that is failing gets one delivery at a time, so that a receiver that
-hangs does not hold every worker.
+The first ring comes from the transaction of the event; later ones come from the reconciler, which reads in
+SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a receiver
+that is slow does not hold every worker. What comes in addition is put off; whoever has delivered something
+rings for what was put off longest. Claims and settlements of one endpoint are under its row, one by one, so
+that none is put off by a delivery that has just ended.
 """
 
 import random
@@ -18,6 +20,7 @@ import structlog
 
 from app.auth.seal import SealRefused
 from app.config import SettingsError
+from app.engine.journal import Letter
 from app.record import deliveries, webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
@@ -32,7 +35,9 @@ from app.webhooks.signing import sign
 log = structlog.get_logger(__name__)
 Row = dict[str, Any]
 LEASE_MS = 60_000  # Three times what an attempt can take.
-PUT_OFF_MS = 10_000  # How long a delivery to a failing endpoint waits for the one under way.
+MOST_UNDER_WAY = 2  # Deliveries to an endpoint at a time;
+MOST_WHILE_FAILING = 1
+PUT_OFF_MS = 10_000  # How long a delivery waits for those under way, unless one of them ends before.
 SETTLE_PATIENCE_S = 60.0
 GONE = "the endpoint answered 410 Gone"
 
@@ -58,7 +63,11 @@ def deliver(world: World, delivery_id: str, fence: int) -> str:
     if isinstance(claimed, str):
         return claimed
     made = attempt(world, claimed)
-    word = world.db.write(lambda tx: settle(tx, claimed, made), patience_s=SETTLE_PATIENCE_S)
+    word, following = world.db.write(
+        lambda tx: (settle(tx, claimed, made), next_letters(tx, claimed.webhook_id)),
+        patience_s=SETTLE_PATIENCE_S,
+    )
+    world.ring(following)
     log.info(
         "webhook.attempted", delivery=delivery_id, attempt=claimed.attempt, status=made.status, word=word
     )
@@ -67,17 +76,18 @@ def deliver(world: World, delivery_id: str, fence: int) -> str:
 
 def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
     """Take a delivery on, or say in a word why not."""
+    webhook_id = deliveries.endpoint_of(tx, delivery_id)
+    endpoint = None if webhook_id is None else webhooks.read_webhook(tx, webhook_id, lock=True)
     row = deliveries.lock_delivery(tx, delivery_id)
-    if row is None or row["fence"] != fence or row["status"] != "pending":
+    if endpoint is None or row is None or row["fence"] != fence or row["status"] != "pending":
         return "dropped"
-    endpoint = webhooks.read_webhook(tx, row["webhook_id"])
-    assert endpoint is not None, "deliveries are deleted together with their endpoint"
     if row["tries"] >= len(SCHEDULE_MS):
         return _die(tx, row)
     if not endpoint["active"]:
         return _refuse(tx, row)
-    if endpoint["failing_since"] is not None and deliveries.under_way(tx, endpoint["id"]):
-        deliveries.change_delivery(tx, row["id"], {"next_at": tx.now + PUT_OFF_MS})
+    if _room(tx, endpoint) <= 0:
+        put_off = {"next_at": tx.now + PUT_OFF_MS, "put_off": True}
+        deliveries.change_delivery(tx, row["id"], put_off)
         return "put off"
     taken = {
         "status": "delivering",
@@ -86,6 +96,7 @@ def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
         "tries": row["tries"] + 1,
         "body": row["body"] or body_of(tx, row),
         "lease_until": tx.now + LEASE_MS,
+        "put_off": False,
     }
     deliveries.change_delivery(tx, row["id"], taken)
     deliveries.begin_attempt(tx, row["id"], taken["attempt"])
@@ -106,6 +117,7 @@ def attempt(world: World, claimed: Claimed) -> Attempt:
 
 def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
     """Write down what became of an attempt; returns delivered, retry, dead or late."""
+    webhooks.read_webhook(tx, claimed.webhook_id, lock=True)
     facts = {
         "status": made.status,
         "latency_ms": made.latency_ms,
@@ -118,19 +130,36 @@ def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
         return "late"
     if made.verdict == "delivered":
         webhooks.recovered(tx, claimed.webhook_id)
-        return _end(tx, claimed.id, "delivered", delivered_at=tx.now)
+        return _end(tx, row, "delivered", delivered_at=tx.now)
     webhooks.failing(tx, claimed.webhook_id)
     if made.verdict == "gone":
         off = {"active": False, "disabled_reason": GONE}
         webhooks.change_webhook(tx, claimed.webhook_id, off)
-        return _end(tx, claimed.id, "dead")
+        webhooks.resubscribe(tx, claimed.webhook_id, ())
+        return _end(tx, row, "dead")
     pause = next_delay(claimed.tries, random.random, made.retry_after_ms)
     if pause is None:
-        return _end(tx, claimed.id, "dead")
+        return _end(tx, row, "dead")
     # The fence grows here too: a message that was sent because this worker seemed lost is void.
     again = {"status": "pending", "next_at": tx.now + pause, "lease_until": None, "fence": row["fence"] + 1}
     deliveries.change_delivery(tx, claimed.id, again)
     return "retry"
+
+
+def next_letters(tx: Tx, webhook_id: str) -> list[Letter]:
+    """What has to be rung for now that a delivery to this endpoint has ended."""
+    endpoint = webhooks.read_webhook(tx, webhook_id, lock=True)
+    if endpoint is None or endpoint["failing_since"] is not None:  # Then each waits for its own time.
+        return []
+    room = _room(tx, endpoint)
+    found = deliveries.next_in_line(tx, webhook_id, room) if room > 0 else []
+    return [Letter(delivery_id=one["id"], fence=one["fence"]) for one in found]
+
+
+def _room(tx: Tx, endpoint: Row) -> int:
+    """How many deliveries to an endpoint may begin."""
+    most = MOST_UNDER_WAY if endpoint["failing_since"] is None else MOST_WHILE_FAILING
+    return most - deliveries.under_way(tx, endpoint["id"])
 
 
 def _claimed(tx: Tx, row: Row, endpoint: Row) -> Claimed:
@@ -147,16 +176,17 @@ def _claimed(tx: Tx, row: Row, endpoint: Row) -> Claimed:
     )
 
 
-def _end(tx: Tx, delivery_id: str, status: str, **facts: Any) -> str:
+def _end(tx: Tx, row: Row, status: str, **facts: Any) -> str:
     over = {"status": status, "next_at": None, "lease_until": None}
-    deliveries.change_delivery(tx, delivery_id, {**over, **facts})
+    deliveries.change_delivery(tx, row["id"], {**over, **facts})
+    webhooks.end_callback(tx, row["webhook_id"])
     return status
 
 
 def _die(tx: Tx, row: Row) -> str:
     """The worker of the last attempt was lost."""
     deliveries.lose_attempts(tx, row["id"])
-    return _end(tx, row["id"], "dead")
+    return _end(tx, row, "dead")
 
 
 def _refuse(tx: Tx, row: Row) -> str:
@@ -164,4 +194,4 @@ def _refuse(tx: Tx, row: Row) -> str:
     number = row["attempt"] + 1
     deliveries.begin_attempt(tx, row["id"], number)
     deliveries.end_attempt(tx, row["id"], number, {"error": "the endpoint is switched off"})
-    return _end(tx, row["id"], "dead", attempt=number)
+    return _end(tx, row, "dead", attempt=number)

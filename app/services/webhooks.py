@@ -47,7 +47,7 @@ def create(world: World, principal: Principal, values: Mapping[str, Any]) -> tup
     def work(tx: Tx) -> Row:
         if rows.count_webhooks(tx) >= MOST_ENDPOINTS:
             raise QuotaExceeded(f"there are {MOST_ENDPOINTS} endpoints already", limit=MOST_ENDPOINTS)
-        rows.insert_webhook(tx, row, _told(wanted))
+        rows.insert_webhook(tx, row, _told(wanted) if row["active"] else ())
         return _read(tx, webhook_id)
 
     made = world.db.write(work)
@@ -83,8 +83,9 @@ def change(
         if version not in (None, row["version"]):
             raise PreconditionFailed(f"It is at version {row['version']} by now.", current=row["version"])
         if wanted is not None:
-            rows.resubscribe(tx, webhook_id, _told(wanted))
             changes["events"] = list(wanted)
+        now = {**row, **changes}
+        rows.resubscribe(tx, webhook_id, _told(now["events"]) if now["active"] else ())
         rows.change_webhook(tx, webhook_id, changes)
         return _read(tx, webhook_id)
 
@@ -139,7 +140,7 @@ def redeliver(world: World, principal: Principal, webhook_id: str, delivery_id: 
         if row["status"] == "delivering":
             return row
         anew = {"status": "pending", "tries": 0, "fence": row["fence"] + 1, "next_at": tx.now}
-        deliveries.change_delivery(tx, delivery_id, {**anew, "delivered_at": None})
+        deliveries.change_delivery(tx, delivery_id, {**anew, "put_off": False, "delivered_at": None})
         return {**row, **anew, "delivered_at": None}
 
     return _sent(world, work)

@@ -994,6 +994,7 @@ def upgrade() -> None:
         sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("next_at", sa.BigInteger(), nullable=True),
+        sa.Column("put_off", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("delivered_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -1017,6 +1018,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("status IN ('pending', 'delivering')"),
             sqlite_where=sa.text("status IN ('pending', 'delivering')"),
+        )
+        batch_op.create_index(
+            "ix_delivery_put_off",
+            ["tenant_id", "webhook_id", "created_at", "seq"],
+            unique=False,
+            postgresql_where=sa.text("put_off"),
+            sqlite_where=sa.text("put_off"),
         )
         batch_op.create_index(
             "ix_delivery_run",
@@ -1055,7 +1063,7 @@ def upgrade() -> None:
             name=op.f("fk_subscription_webhook"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "event", "run_id", "webhook_id", name=op.f("pk_subscription")),
+        sa.PrimaryKeyConstraint("tenant_id", "run_id", "event", "webhook_id", name=op.f("pk_subscription")),
     )
     with op.batch_alter_table("subscription", schema=None) as batch_op:
         batch_op.create_index("ix_subscription_webhook", ["tenant_id", "webhook_id"], unique=False)
@@ -1102,6 +1110,9 @@ def downgrade() -> None:
             "ix_delivery_run",
             postgresql_where=sa.text("run_id IS NOT NULL"),
             sqlite_where=sa.text("run_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_delivery_put_off", postgresql_where=sa.text("put_off"), sqlite_where=sa.text("put_off")
         )
         batch_op.drop_index(
             "ix_delivery_due",

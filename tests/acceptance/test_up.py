@@ -64,7 +64,11 @@ def test_nothing_is_left_when_it_is_killed(embedded: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    "role", ["api", "valkey", "worker", "worker-default", "worker-bmc", "worker-kube", "reconciler", "lab"]
+    "role",
+    [
+        *("api", "valkey", "worker", "worker-default", "worker-bmc", "worker-kube", "worker-webhook"),
+        *("reconciler", "lab"),
+    ],
 )
 def test_what_is_killed_comes_back(embedded: Stack, role: str) -> None:
     embedded.start()

@@ -36,9 +36,10 @@ def children(
     `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
     """
     classes = {
-        "default": (("default", "webhook"), settings.worker_processes),
+        "default": (("default",), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
         "kube": (("kube",), settings.kube_processes),
+        "webhook": (("webhook",), settings.webhook_processes),
     }
     if queues:
         kind = AUTHORED if settings.imports else queues[0]

@@ -42,7 +42,7 @@ subscription = table(
         ["tenant_id", "webhook_id"], ["webhook.tenant_id", "webhook.id"], ondelete="CASCADE"
     ),
     Index("ix_subscription_webhook", "tenant_id", "webhook_id"),
-    key=("event", "run_id", "webhook_id"),
+    key=("run_id", "event", "webhook_id"),
 )
 
 delivery = table(
@@ -59,6 +59,7 @@ delivery = table(
     number("fence"),
     moment("lease_until"),
     moment("next_at"),
+    flag("put_off"),  # Its endpoint had as many under way as it may have; it waits for one of them to end.
     moment("created_at"),
     moment("delivered_at"),
     ForeignKeyConstraint(
@@ -67,6 +68,7 @@ delivery = table(
     ForeignKeyConstraint(["tenant_id", "run_id"], ["run.tenant_id", "run.id"], ondelete="CASCADE"),
     partial("ix_delivery_run", "tenant_id", "run_id", where="run_id IS NOT NULL"),
     partial("ix_delivery_under_way", "tenant_id", "webhook_id", "lease_until", where="status = 'delivering'"),
+    partial("ix_delivery_put_off", "tenant_id", "webhook_id", "created_at", "seq", where="put_off"),
     partial(
         "uq_delivery_once",
         "tenant_id",

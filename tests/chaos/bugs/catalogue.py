@@ -30,8 +30,8 @@ BUGS: tuple[Bug, ...] = (
         name="webhook row in a second transaction",
         file="app/engine/journal.py",
         old="            letters = deliveries.fan_out(self.tx, self.id, self._events)"
-        " if self._watched else ()",
-        new="            letters = self._watched and __import__('threading').Thread("
+        " if self._is_heard() else ()",
+        new="            letters = self._is_heard() and __import__('threading').Thread("
         "target=lambda j=self, told=self._events: [tx := Tx(j.tx.connection.engine.connect(), j.tx.tenant),"
         " deliveries.fan_out(tx, j.id, told), tx.connection.commit()]).start() or ()",
         breaks="nobody is told of an event whose worker died right after its commit",

@@ -107,9 +107,8 @@ class ConsumersCancelled(Broadcast):
     def heal(self, site: Site) -> None:
         """Listen again: a worker that was told so does what it was told, until it starts anew."""
         app = control(site)
-        for queue in ("default", "webhook"):
-            app.control.add_consumer(queue, destination=_mains(site, "default"))
-        app.control.add_consumer("bmc", destination=_mains(site, "bmc"))
+        for queue in QUEUES:
+            app.control.add_consumer(queue, destination=_mains(site, queue))
         app.close()
 
 

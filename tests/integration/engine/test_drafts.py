@@ -79,6 +79,34 @@ def test_a_line_needs_no_lock(driver: Driver, monkeypatch: pytest.MonkeyPatch) -
     assert driver.finish(run_id) == "completed"
 
 
+def locks_taken(driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str) -> int:
+    """How often the lock of a run is taken from its beginning to its end."""
+    taken: list[str] = []
+    lock = runs.lock_run
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "lock_run", lambda tx, run_id: taken.append(run_id) or lock(tx, run_id))
+        assert driver.finish(driver.start(type_)) == "completed"
+    return len(taken)
+
+
+def subscribe(driver: Driver, webhook_id: str, *events: str, run_id: str | None = None) -> None:
+    """Somebody is told of these events, of one run or of all."""
+    row = {"id": webhook_id, "url": "https://example.test/", "events": [], "active": True, "secret": "sealed"}
+    driver.db.write(lambda tx: rows.insert_webhook(tx, {**row, "run_id": run_id}, events))
+
+
+@pytest.mark.parametrize("type_", ["probe.line", "probe.group"])
+def test_what_others_are_told_of_costs_a_run_nothing(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str
+) -> None:
+    alone = locks_taken(driver, monkeypatch, type_)
+    ended = driver.start("probe.line")
+    driver.finish(ended)
+    subscribe(driver, "whk_other", "run.started", "run.completed", run_id=ended)
+    subscribe(driver, "whk_failed", "run.failed", "step.failed")
+    assert locks_taken(driver, monkeypatch, type_) == alone
+
+
 @pytest.mark.parametrize(
     "meanwhile",
     [

@@ -113,12 +113,12 @@ def test_there_is_nothing_to_drain_without_a_host(settings: Settings) -> None:
 
 def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Settings) -> None:
     names = [child.name for child in worker.children(settings)]
-    assert names == ["worker-default", "worker-bmc", "worker-kube", "reconciler"]
+    assert names == ["worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler"]
 
 
 def test_a_queue_without_processes_is_left_to_other_hosts(settings: Settings) -> None:
     names = [child.name for child in worker.children(replace(settings, kube_processes=0))]
-    assert names == ["worker-default", "worker-bmc", "reconciler"]
+    assert names == ["worker-default", "worker-bmc", "worker-webhook", "reconciler"]
 
 
 def test_a_host_for_one_queue_serves_that_queue_alone(settings: Settings) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from app.auth.keys import LOCAL
 from app.domain.errors import Conflict
-from app.record.tables import webhook
+from app.record.tables import subscription, webhook
 from app.services import keys, signing_secrets, webhooks
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office, principal
@@ -35,6 +35,15 @@ def test_a_callback_is_told_of_its_own_run_alone(office: Office, to: Box) -> Non
     office.deliver_until_quiet()
     assert [row["run_id"] for row in office.deliveries] == [mine, mine]
     assert {one.data["id"] for one in to.mail} == {mine}
+
+
+def test_a_callback_is_unsubscribed_once_its_last_delivery_is_settled(office: Office, to: Box) -> None:
+    to.say(500)
+    run_id = office.ran(callback_url=to.url)
+    office.deliver()
+    assert {row["run_id"] for row in office.rows(subscription)} == {run_id}
+    office.deliver_until_quiet()
+    assert (office.rows(subscription), to.events[-1]) == ([], "run.completed")
 
 
 def test_endpoints_are_told_beside_callbacks(office: Office, to: Box) -> None:
