@@ -35,7 +35,7 @@ def children(
 
     `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
     """
-    classes = {
+    classes: dict[str, tuple[tuple[str, ...], int]] = {
         "default": (("default",), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
         "kube": (("kube",), settings.kube_processes),

@@ -13,6 +13,7 @@ from app.engine.dispatch import redispatch
 from app.engine.settle import Done, settle
 from app.record import runs, transition, typestates
 from app.record import webhooks as rows
+from app.record.session import Tx
 from tests.driver import Driver
 from tests.probes import BEFORE, DONE, fails, reset
 
@@ -83,8 +84,13 @@ def locks_taken(driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str) -> 
     """How often the lock of a run is taken from its beginning to its end."""
     taken: list[str] = []
     lock = runs.lock_run
+
+    def counted(tx: Tx, run_id: str) -> Any:
+        taken.append(run_id)
+        return lock(tx, run_id)
+
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "lock_run", lambda tx, run_id: taken.append(run_id) or lock(tx, run_id))
+        patch.setattr(runs, "lock_run", counted)
         assert driver.finish(driver.start(type_)) == "completed"
     return len(taken)
 
