@@ -4,9 +4,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from random import Random
 
 from tests.chaos.fault import Fault, Injection
@@ -14,8 +14,10 @@ from tests.chaos.schedule import Strike
 from tests.chaos.site import Site
 
 LOG = "faults.jsonl"
-TOO_LATE_S = 15.0  # A strike that others kept waiting for longer is dropped.
+TOO_LATE_S = 15.0  # A strike that others kept waiting for longer is dropped, unless a row still needs it.
 ALONE_S = 45.0  # One that has to wait until all others are over gets more time.
+AGAIN_S = 2.0  # A strike that a row still needs, and that could not be done, is tried again so much later.
+HEALED_S = 600.0
 MOST_OF_A_KIND = 3  # Under way at a time: somebody has to be left to work.
 WIDE = frozenset({"host-frozen", "main-frozen", "host-clock-shifted"})  # One at a time: there are two hosts.
 # Strikes and heals take a while; their threads live as long as this process, since what they start ends
@@ -51,13 +53,21 @@ class Storm:
         *,
         seed: int,
         say: Callable[[str], None],
+        rows: Collection[str] = (),
     ) -> None:
+        """``rows`` have to be struck: a fault that one of them still needs waits for its moment."""
         self.injections: list[Injection] = []
         self.refused: Counter[str] = Counter()  # Strikes that could not be done, by fault.
         self._site, self._known, self._seed, self._say = site, known, seed, say
         self._due = list(strikes)
+        self._rows = {row for one in strikes for row in known[one.fault].rows}.intersection(rows)
         self._began = time.monotonic()
         self._under_way: list[Underway] = []
+
+    @property
+    def missing(self) -> set[str]:
+        """Rows that were not struck yet, though the schedule has a fault for them."""
+        return self._rows.difference(*(one.rows for one in self.injections))
 
     def tend(self) -> None:
         """Heal what has lasted long enough, and strike what is due and may strike now."""
@@ -72,9 +82,9 @@ class Storm:
                 self._under_way.append(Underway(strike=strike, fault=fault, work=work))
             elif self._now() > strike.at_s + (TOO_LATE_S if not fault.alone else ALONE_S):
                 self._due.remove(strike)
-                self.refused[fault.name] += 1
+                self._refuse(strike)
 
-    def calm(self, seconds: float = 60.0) -> None:
+    def calm(self, seconds: float = HEALED_S) -> None:
         """Strike nothing more, and heal everything; raises `TimeoutError` when something cannot be healed."""
         self._due.clear()
         pause, give_up = threading.Event(), time.monotonic() + seconds
@@ -117,13 +127,19 @@ class Storm:
     def _struck(self, one: Underway) -> None:
         done = one.work.result()
         if done is None:
-            self.refused[one.fault.name] += 1
             self._under_way.remove(one)
+            self._refuse(one.strike)
             return
         self._say(f"{self._now():7.1f} s  {one.fault.name}: {done.what}")
         self.injections.append(done)
         one.injection = done
         one.until_s = self._now() + one.strike.lasts_s
+
+    def _refuse(self, strike: Strike) -> None:
+        """Drop a strike that could not be done now, or put it off when a row still needs it."""
+        self.refused[strike.fault] += 1
+        if self.missing.intersection(self._known[strike.fault].rows):
+            self._due.append(replace(strike, at_s=self._now() + AGAIN_S))
 
     def _healed(self, one: Underway) -> None:
         injection = one.injection
