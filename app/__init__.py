@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from app.services.world import World
+    from app.services.context import AppContext
 
 
-def create_app(world: "World | None" = None) -> "Flask":
+def create_app(world: "AppContext | None" = None) -> "Flask":
     """The API as a WSGI application; without a world it is wired from the environment, when first needed.
 
     Raises `SettingsError` where the environment would let others reach it and there is no API key.

@@ -4,31 +4,31 @@ from celery import Celery
 from redis import Redis
 
 from app.config import Settings, load
-from app.engine.dispatch import LATE_MS, background, ringer
-from app.engine.timers import TimerSet
-from app.record import waiting
+from app.engine.messages.publisher import LATE_MS, background, ringer
+from app.engine.messages.timer_cache import TimerSet
+from app.record.fast_path import ready
 from app.record.session import Database
-from app.services.world import Role, World
+from app.services.context import AppContext, Role
 from chains import catalogue
 
-__all__ = ["Role", "World", "celery_app", "wire"]
+__all__ = ["AppContext", "Role", "celery_app", "wire"]
 
 API_STATEMENT_MS = 5_000  # No statement of a request may take longer.
 
 
-def wire(settings: Settings | None = None, role: Role = "api") -> World:
+def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     """Put a process together; nothing connects before it is used."""
     settings = settings or load()
     catalogue.types()  # Whoever moves a run has to know its steps, also when it never starts one.
     db = Database(settings.database, statement_timeout_ms=API_STATEMENT_MS if role == "api" else 0)
-    # Whoever rings has a publisher's patience, workers too: the app that consumes is in `tasks.celery`.
+    # Publishers use 1 s timeouts, also inside workers; the consuming app is built in `app.worker.celery_app`.
     app = celery_app(settings, worker=False)
     quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
     timers = TimerSet(quick, settings.redis_prefix)
     ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")))
     if role == "api":
-        ring = background(ring, lambda queue: waiting.anything(db, queue, LATE_MS))
-    return World(settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick)
+        ring = background(ring, lambda queue: ready.anything(db, queue, LATE_MS))
+    return AppContext(settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick)
 
 
 def celery_app(settings: Settings, *, worker: bool) -> Celery:

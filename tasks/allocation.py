@@ -10,7 +10,8 @@ from typing import Any
 from app.domain.errors import StepError
 from app.domain.ids import derived_id
 from app.domain.policy import backoff
-from app.record import allocations, runs, servers
+from app.record.inventory import allocations, servers
+from app.record.runs import runs
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, ours, since_now, wait_on

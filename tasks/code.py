@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.errors import StepError, StepTimedOut
 from app.domain.policy import ONCE
 from app.domain.states import STEP_DONE, Step
-from app.record import runs
+from app.record.runs import runs
 from tasks.context import Context
 from tasks.step import step as declared
 from windlass import attempt
@@ -30,7 +30,7 @@ class CallFailed(StepError):
 
 @declared(retry=ONCE)
 def main(ctx: Context) -> None:
-    """Advances the function; see `app.engine.code.advance`."""
+    """Advances the function; see `app.worker.code.advance`."""
 
 
 @declared(retry=ONCE)

@@ -11,9 +11,9 @@ from app.domain.errors import Permanent, StepError, WindlassError
 from app.domain.text import legible
 from app.providers.clusters import Clusters
 from app.providers.vms import Machines
-from app.record import gates
+from app.record.inventory import gates
 from app.record.session import Database
-from tasks.world import Capabilities, GatedBMC
+from tasks.capabilities import Capabilities, GatedBMC
 
 LOG_BYTES = 65_536  # What one attempt may log.
 ORDER_PATIENCE_S = 30.0  # An order waits this long for a database that is away.

@@ -9,8 +9,8 @@ from app.domain import vms as vm_states
 from app.domain.clock import duration_ms
 from app.domain.errors import Permanent
 from app.domain.policy import backoff
-from app.record import runs
-from app.record.managed import Managed, clusters, vms
+from app.record.inventory.managed import Managed, clusters, vms
+from app.record.runs import runs
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.step import Again

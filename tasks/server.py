@@ -6,7 +6,8 @@ from app.domain import servers as states
 from app.domain.errors import BmcConnectionFailed, Permanent
 from app.domain.policy import backoff
 from app.providers.bmc import PowerState, fingerprint
-from app.record import runs, servers
+from app.record.inventory import servers
+from app.record.runs import runs
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.step import Again, NothingHappened, operation, step

@@ -14,8 +14,8 @@ from app.domain.errors import BmcConnectionFailed, BmcError
 from app.domain.observed import MOST_NAMED
 from app.domain.policy import backoff
 from app.providers.reflector import Reflector
-from app.record import power
-from app.record.observed import Changed, observe, observe_missing
+from app.record.inventory import power
+from app.record.inventory.observed import Changed, observe, observe_missing
 from tasks.context import Context
 from tasks.managed import PATIENT
 from tasks.step import Again, operation, step

@@ -9,10 +9,10 @@ from typing import Protocol
 import pytest
 import redis
 
-from tests.databases import PostgresDatabases, SqliteDatabases
-from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
-from tests.stack import Stack
+from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.lanes import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
+from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
+from tests.support.stack import Stack
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]  # Hooks of pytest.
 OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")

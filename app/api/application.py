@@ -7,34 +7,34 @@ from flask import Flask
 from flask_smorest import Api
 
 from app import logs
-from app.api import headers, idempotency, keys, problems
-from app.api.bodies import MEBIBYTE
-from app.api.clusters.views import clusters
-from app.api.context import LazyWorld
+from app.api.code.views import workflows
 from app.api.docs.views import docs
 from app.api.health.views import health
-from app.api.hooks.views import hooks
-from app.api.locks.views import locks
-from app.api.managements.views import managements
-from app.api.metrics.views import metrics
-from app.api.openapi import API, describe_problems
-from app.api.pools.views import pools
-from app.api.runs.views import runs
-from app.api.schedules.views import schedules
-from app.api.servers.views import servers
-from app.api.shapes import Moment
-from app.api.stream import Places
-from app.api.types.views import types
-from app.api.vms.views import vms
-from app.api.webhooks.views import webhooks
-from app.api.workflows.views import workflows
+from app.api.http import headers, idempotency, keys, problems
+from app.api.http.bodies import MEBIBYTE
+from app.api.http.context import LazyWorld
+from app.api.http.openapi import API, describe_problems
+from app.api.http.schemas import Moment
+from app.api.http.stream import Places
+from app.api.v1.clusters.views import clusters
+from app.api.v1.hooks.views import hooks
+from app.api.v1.locks.views import locks
+from app.api.v1.managements.views import managements
+from app.api.v1.metrics.views import metrics
+from app.api.v1.pools.views import pools
+from app.api.v1.runs.views import runs
+from app.api.v1.schedules.views import schedules
+from app.api.v1.servers.views import servers
+from app.api.v1.types.views import types
+from app.api.v1.vms.views import vms
+from app.api.v1.webhooks.views import webhooks
 from app.config import load
 from app.domain.errors import Unavailable
-from app.record import runlist
 from app.record.paging import Window
-from app.record.runlist import RunFilters
+from app.record.runs import run_list
+from app.record.runs.run_list import RunFilters
 from app.services import runs as runs_service
-from app.services.world import World
+from app.services.context import AppContext
 from app.wiring import wire
 
 FAMILIES = (
@@ -56,14 +56,14 @@ def guarded() -> Flask:
     return app
 
 
-def _warm(world: World) -> None:
+def _warm(world: AppContext) -> None:
     """Load, connect and compile what the first request would wait for."""
     with suppress(Exception):  # Whatever is wrong is told to those who ask, and may have passed by then.
         runs_service.types(world)
-        world.db.read(lambda tx: runlist.list_runs(tx, RunFilters(), Window(limit=1)))
+        world.db.read(lambda tx: run_list.list_runs(tx, RunFilters(), Window(limit=1)))
 
 
-def build(world: World | None = None) -> Flask:
+def build(world: AppContext | None = None) -> Flask:
     """The application on a world; without one it is wired from the environment at the first request."""
     app = Flask("app", static_folder=None, template_folder=None)
     # One byte more than allowed is read: a body without a length is cut there, and then seen to be too long.

@@ -5,10 +5,10 @@ from pathlib import Path
 from app.config import Settings, load
 from app.record import migrate
 from app.record.session import Database
-from app.wiring import World, wire
+from app.wiring import AppContext, wire
 
 
-def world() -> World:
+def world() -> AppContext:
     """The world of a command line; raises `SchemaBehind` or `Unavailable` when the database is not ready."""
     settings = load()
     if missing(settings):

@@ -8,10 +8,12 @@ from app.domain import servers as server_states
 from app.domain import vms as vm_states
 from app.domain.clusters import Unscalable
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound
-from app.engine import accept as accepting
-from app.engine.accept import Order
-from app.record import allocations, locks, servers, typestates
-from app.record.managed import clusters, vms
+from app.engine.transitions import accept as accepting
+from app.engine.transitions.accept import Order
+from app.record.inventory import allocations, servers
+from app.record.inventory.managed import clusters, vms
+from app.record.runs import locks
+from app.record.service import paused_types
 from app.record.session import Tx
 from chains import catalogue
 
@@ -23,7 +25,7 @@ FIRST = frozenset({"server.register", "cluster.create", "vm.create"})
 
 def check_type(tx: Tx, name: str) -> None:
     """Refuse a type that an operator has paused; raises `Conflict`."""
-    paused = typestates.paused(tx).get(name)
+    paused = paused_types.paused(tx).get(name)
     if paused is not None:
         raise Conflict(f"{name} is paused: {paused['reason'] or 'no reason given'}", reason="type_paused")
 

@@ -14,18 +14,19 @@ import structlog
 
 from app.config import Settings
 from app.domain.errors import WindlassError
-from app.engine.dispatch import Ring
-from app.engine.instance import instance, is_gone
-from app.engine.reconcile import Stop
+from app.engine.messages.publisher import Ring
+from app.engine.process_id import instance, is_gone
+from app.engine.reconciler.reconciler import Stop
 from app.projector.source import Reached, Row, Source
 from app.projector.tell import is_due, tell
 from app.providers.reflector import Pace
-from app.record import beats, sources
+from app.record.inventory import sources
+from app.record.inventory.sources import SERVERS, Held
+from app.record.service import heartbeats
 from app.record.session import Database, Tx
-from app.record.sources import SERVERS, Held
 from app.services.children import ChildRuns
-from app.services.world import World
-from tasks.world import Reach
+from app.services.context import AppContext
+from tasks.capabilities import Reach
 
 log = structlog.get_logger(__name__)
 TICK_S = 0.25
@@ -95,7 +96,7 @@ class Projector:
 
         def work(tx: Tx) -> list[Key]:
             sources.keep_up(tx, servers=self.settings.power_poll_s > 0)
-            beats.note(tx, "projector", self.instance, {"sources": len(self._mine)})
+            heartbeats.note(tx, "projector", self.instance, {"sources": len(self._mine)})
             lease = self.settings.lease_ms
             return [
                 key for key, m in self._mine.items() if not sources.renew(tx, m.held, lease, reports[key])
@@ -149,7 +150,7 @@ class Projector:
             log.exception("projector.failed", look=name)
 
 
-def projector(world: World, pace: Pace | None = None) -> Projector:
+def projector(world: AppContext, pace: Pace | None = None) -> Projector:
     """The projector of this process; it opens kubeconfigs, so it needs the private sealing key."""
     children = ChildRuns(world.db, world.ring)
     reach = Reach(settings=world.settings, db=world.db, opener=lambda: world.opener, children=children)

@@ -20,10 +20,10 @@ from app.domain.observed import Look
 from app.domain.policy import backoff
 from app.providers.kube import Kube
 from app.providers.reflector import Event, Item, Pace, Page, Reflector
-from app.record import observed, sources
-from app.record.observed import Changed
+from app.record.inventory import observed, sources
+from app.record.inventory.observed import Changed
+from app.record.inventory.sources import Held, Superseded
 from app.record.session import Database, Tx
-from app.record.sources import Held, Superseded
 from tasks.watched import OURS, WATCHED, owner
 
 log = structlog.get_logger(__name__)

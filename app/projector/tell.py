@@ -11,11 +11,12 @@ from typing import Any
 from app.domain.clock import rfc3339
 from app.domain.ids import new_id
 from app.domain.observed import MOST_NAMED
-from app.engine.accept import Order, accept
-from app.engine.journal import Hint
-from app.record import runs, sources
+from app.engine.transitions.accept import Order, accept
+from app.engine.transitions.journal import Hint
+from app.record.inventory import sources
+from app.record.inventory.sources import SERVERS, Held
+from app.record.runs import runs
 from app.record.session import Tx
-from app.record.sources import SERVERS, Held
 
 ACTOR = "usr_projector"
 COALESCE_MS = 10_000

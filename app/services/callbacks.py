@@ -5,17 +5,17 @@ import socket
 from app.auth.keys import Principal
 from app.domain.errors import ValidationFailed
 from app.domain.ids import new_id
-from app.record import webhooks
+from app.record.service import webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
-from app.services.world import World
+from app.services.context import AppContext
 from app.webhooks.guard import Allow, judge
 
 EVENTS = ("run.started", "run.completed", "run.failed", "run.cancelled")
 PUBLIC = "1.1.1.1"
 
 
-def check(world: World, url: str) -> None:
+def check(world: AppContext, url: str) -> None:
     """Raise `ValidationFailed` on ``callbackUrl`` when it can never be called.
 
     No name is looked up: a request shall not wait for a resolver. Each delivery judges the addresses.
@@ -26,7 +26,7 @@ def check(world: World, url: str) -> None:
         raise ValidationFailed.of("callbackUrl", error.details["fields"]["url"]) from error
 
 
-def attach(tx: Tx, world: World, principal: Principal, run_id: str, url: str) -> None:
+def attach(tx: Tx, world: AppContext, principal: Principal, run_id: str, url: str) -> None:
     """Give a run its callback, in the transaction that accepts the run and before its first event.
 
     The same run gets it once; `check` has judged the URL where somebody gave it.

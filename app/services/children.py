@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.engine import operate
-from app.engine.accept import Order, accept
-from app.engine.dispatch import Ring
-from app.engine.journal import Hint, journal
-from app.record import runs
+from app.engine.messages.publisher import Ring
+from app.engine.transitions import operator_actions
+from app.engine.transitions.accept import Order, accept
+from app.engine.transitions.journal import Hint, journal
+from app.record.runs import runs
 from app.record.session import Database, Tx
 
 
 @dataclass(frozen=True)
 class ChildRuns:
-    """See `tasks.world.Children`."""
+    """See `tasks.capabilities.Children`."""
 
     db: Database
     ring: Ring
@@ -34,7 +34,7 @@ class ChildRuns:
         def work(tx: Tx) -> list[Hint]:
             with journal(tx, run_id) as j:
                 if j.run["completed_at"] is None:
-                    operate.cancel(j, j.run["triggered_by"], reason=reason)
+                    operator_actions.cancel(j, j.run["triggered_by"], reason=reason)
             return j.hints
 
         self.ring(self.db.write(work))

@@ -5,9 +5,9 @@ from typing import Any
 
 from app.domain import clusters as states
 from app.domain.errors import ValidationFailed
-from app.engine.accept import Order
-from app.record import servers
-from app.record.managed import clusters
+from app.engine.transitions.accept import Order
+from app.record.inventory import servers
+from app.record.inventory.managed import clusters
 from app.record.session import Tx
 from app.services.inventory import Inventory, Row
 

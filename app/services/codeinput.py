@@ -7,16 +7,17 @@ from typing import Any
 from app.auth import codesecrets
 from app.domain.errors import ValidationFailed
 from app.engine.code.start import CodeOrder, secret_places
-from app.record import definitions, runs
+from app.record.runs import runs
+from app.record.service import definitions
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 from windlass.failures import NotStorable
 from windlass.values import SECRET, concealed
 
 Row = Mapping[str, Any]
 
 
-def sealed(world: World, order: CodeOrder) -> CodeOrder:
+def sealed(world: AppContext, order: CodeOrder) -> CodeOrder:
     """The order with the arguments sealed that its workflow declares as secrets."""
     places = secret_places(_facts(world, order.workflow, order.version))
     if not places:
@@ -29,7 +30,7 @@ def sealed(world: World, order: CodeOrder) -> CodeOrder:
     return replace(order, args=args, kwargs=kwargs)
 
 
-def _facts(world: World, name: str, version: str | None) -> Row:
+def _facts(world: AppContext, name: str, version: str | None) -> Row:
     """What is known of the workflow; the same as `start` remembers, so that both speak of one version."""
 
     def find(tx: Tx) -> Row | None:

@@ -20,12 +20,12 @@ import structlog
 
 from app.auth.seal import SealRefused
 from app.config import SettingsError
-from app.engine.journal import Letter
-from app.record import deliveries, webhooks
+from app.engine.transitions.journal import Letter
+from app.record.service import deliveries, webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
+from app.services.context import AppContext
 from app.services.letter import body_of
-from app.services.world import World
 from app.webhooks import send
 from app.webhooks.guard import Allow
 from app.webhooks.schedule import SCHEDULE_MS, next_delay
@@ -57,7 +57,7 @@ class Claimed:
     at: int  # When the attempt began, by the database's clock.
 
 
-def deliver(world: World, delivery_id: str, fence: int) -> str:
+def deliver(world: AppContext, delivery_id: str, fence: int) -> str:
     """Make one attempt; returns in a word how it ended. A message that is late or doubled is dropped."""
     claimed = world.db.write(lambda tx: claim(tx, delivery_id, fence))
     if isinstance(claimed, str):
@@ -103,7 +103,7 @@ def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
     return _claimed(tx, {**row, **taken}, endpoint)
 
 
-def attempt(world: World, claimed: Claimed) -> Attempt:
+def attempt(world: AppContext, claimed: Claimed) -> Attempt:
     """Sign and post; the signature's time is the attempt's."""
     try:
         secrets = signing_secrets.opened(world, claimed.secrets)

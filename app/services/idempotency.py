@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.errors import Conflict
-from app.record import requests
+from app.record.service import requests
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 
 KEPT_MS = 24 * 3_600_000
 IN_FLIGHT_MS = 60_000
@@ -46,18 +46,18 @@ class Stored:
     body: Any
 
 
-def begin(world: World, ticket: Ticket) -> Opened | Stored:
+def begin(world: AppContext, ticket: Ticket) -> Opened | Stored:
     """The stored answer, or leave to serve the request; raises `Conflict` when the key is in use."""
     return world.db.write(lambda tx: _begin(tx, ticket))
 
 
-def settle(world: World, ticket: Ticket, answer: Stored) -> None:
+def settle(world: AppContext, ticket: Ticket, answer: Stored) -> None:
     """Keep the answer for 24 hours."""
     values = {"status": answer.status, "headers": answer.headers, "body": answer.body}
     world.db.write(lambda tx: requests.settle(tx, ticket.principal, ticket.route, ticket.key, **values))
 
 
-def forget(world: World, ticket: Ticket) -> None:
+def forget(world: AppContext, ticket: Ticket) -> None:
     """Drop the note of a request that changed nothing."""
     world.db.write(lambda tx: requests.forget(tx, ticket.principal, ticket.route, ticket.key))
 

@@ -9,15 +9,15 @@ from app.config import Settings
 from app.domain.errors import Conflict, NotFound, QuotaExceeded
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
-from app.engine import accept as accepting
-from app.engine.accept import Order
-from app.engine.journal import Hint
-from app.record import locks
-from app.record.managed import Managed
+from app.engine.transitions import accept as accepting
+from app.engine.transitions.accept import Order
+from app.engine.transitions.journal import Hint
+from app.record.inventory.managed import Managed
+from app.record.runs import locks
 from app.record.session import Tx
 from app.services import managements
+from app.services.context import AppContext
 from app.services.runs import accept_order, check_order
-from app.services.world import World
 
 Row = dict[str, Any]
 Started = tuple[Row, Row]  # The resource and its run.
@@ -37,7 +37,7 @@ class Inventory:
 
 
 def create(
-    world: World, principal: Principal, kind: Inventory, values: Mapping[str, Any], **options: Any
+    world: AppContext, principal: Principal, kind: Inventory, values: Mapping[str, Any], **options: Any
 ) -> Started:
     """Take one more into the inventory and start the run that makes it."""
     resource_id, run_id = new_id(kind.prefix), new_id("run")
@@ -53,7 +53,7 @@ def create(
     return _started(world, work)
 
 
-def act(world: World, principal: Principal, kind: Inventory, order: Order) -> Started:
+def act(world: AppContext, principal: Principal, kind: Inventory, order: Order) -> Started:
     """Start the run that an action on a resource amounts to."""
     run_id = new_id("run")
 
@@ -64,7 +64,7 @@ def act(world: World, principal: Principal, kind: Inventory, order: Order) -> St
     return _started(world, work)
 
 
-def check_new(world: World, kind: Inventory, values: Mapping[str, Any]) -> None:
+def check_new(world: AppContext, kind: Inventory, values: Mapping[str, Any]) -> None:
     """Refuse what `create` would refuse; nothing is stored."""
     world.db.read(lambda tx: _new_row(tx, kind, new_id(kind.prefix), values))
 
@@ -101,7 +101,7 @@ def _check_quota(tx: Tx, kind: Inventory, limit: int) -> None:
 
 
 def _ordered(
-    tx: Tx, world: World, principal: Principal, kind: Inventory, run_id: str, order: Order
+    tx: Tx, world: AppContext, principal: Principal, kind: Inventory, run_id: str, order: Order
 ) -> tuple[Started, list[Hint]]:
     """Accept the run, and show the resource as the run will: its first step writes it (contract 1, A.8)."""
     j = accept_order(tx, world, run_id, order, principal)
@@ -112,7 +112,7 @@ def _ordered(
     return ({**row, "state": kind.transient.get(action, row["state"])}, j.run), j.hints
 
 
-def _started(world: World, work: Callable[[Tx], tuple[Started, list[Hint]]]) -> Started:
+def _started(world: AppContext, work: Callable[[Tx], tuple[Started, list[Hint]]]) -> Started:
     done, hints = world.db.write(work)
     world.ring(hints)
     return done

@@ -6,17 +6,17 @@ from typing import Any
 from app.auth.keys import LOCAL, Principal, issue, prefix_of, verify
 from app.domain.errors import Conflict, NotFound, Unauthorized
 from app.domain.ids import new_id
-from app.record import apikeys
+from app.record.service import api_keys
 from app.record.session import Tx
 from app.services import signing_secrets
-from app.services.world import World
+from app.services.context import AppContext
 
 Row = dict[str, Any]
 NOTE_EVERY_MS = 60_000  # How exactly "last used" is known.
 
 
 def create(
-    world: World, name: str, scopes: Iterable[str], expires: int | None = None
+    world: AppContext, name: str, scopes: Iterable[str], expires: int | None = None
 ) -> tuple[Row, str, str]:
     """Make a key; its token and the secret that signs its callbacks are returned once."""
     token, record = issue(name, scopes)
@@ -25,50 +25,50 @@ def create(
     callback_secret, sealed = signing_secrets.fresh(world, key_id)
 
     def work(tx: Tx) -> Row:
-        if apikeys.by_name(tx, name) is not None:
+        if api_keys.by_name(tx, name) is not None:
             raise Conflict(f"there is a key called {name!r} already", name=name)
-        apikeys.insert_key(
+        api_keys.insert_key(
             tx, {**values, "scopes": list(record.scopes), "expires_at": expires, "callback_secret": sealed}
         )
-        made = apikeys.by_name(tx, name)
+        made = api_keys.by_name(tx, name)
         assert made is not None
         return made
 
     return world.db.write(work), token, callback_secret
 
 
-def revoke(world: World, name: str) -> None:
+def revoke(world: AppContext, name: str) -> None:
     """Make the key of this name useless at once."""
 
     def work(tx: Tx) -> None:
-        found = apikeys.by_name(tx, name)
+        found = api_keys.by_name(tx, name)
         if found is None:
             raise NotFound(f"there is no key called {name!r}")
-        apikeys.revoke(tx, found["id"])
+        api_keys.revoke(tx, found["id"])
 
     world.db.write(work)
 
 
-def list_(world: World) -> list[Row]:
+def list_(world: AppContext) -> list[Row]:
     """Every key, revoked ones too, without hashes."""
     return [
         {k: v for k, v in row.items() if k not in ("hash", "callback_secret")}
-        for row in world.db.read(apikeys.all_keys)
+        for row in world.db.read(api_keys.all_keys)
     ]
 
 
-def principal_of(world: World, token: str | None) -> Principal:
+def principal_of(world: AppContext, token: str | None) -> Principal:
     """Who presents this token; without one the local user, where only this machine reaches the service."""
     if token is None:
         if world.settings.loopback_only:
             return LOCAL
         raise Unauthorized
-    row = world.db.read(lambda tx: apikeys.by_prefix(tx, prefix_of(token)))
+    row = world.db.read(lambda tx: api_keys.by_prefix(tx, prefix_of(token)))
     if row is None or not verify(token, row["hash"]):
         raise Unauthorized
     now = world.db.read(lambda tx: tx.now)
     if row["revoked_at"] is not None or (row["expires_at"] or now) < now:
         raise Unauthorized("The API key was revoked or has expired.")
     if now - (row["used_at"] or 0) > NOTE_EVERY_MS:
-        world.db.write(lambda tx: apikeys.used(tx, row["id"]))
+        world.db.write(lambda tx: api_keys.used(tx, row["id"]))
     return Principal(name=row["name"], scopes=frozenset(row["scopes"]))

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.clock import rfc3339
 from app.domain.fold import fold
-from app.record import runs
+from app.record.runs import runs
 from app.record.session import Tx
 from app.services import present
 

@@ -8,16 +8,16 @@ from app.auth.seal import binding
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
 from app.providers.kubeconfig import cleaned
-from app.record import managements as record
-from app.record.managed import clusters, vms
+from app.record.inventory import managements as record
+from app.record.inventory.managed import clusters, vms
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 
 Row = dict[str, Any]
 CHANGEABLE = ("name", "description", "cluster_namespace", "machine_namespace")
 
 
-def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row:
+def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -> Row:
     """Know one more; its kubeconfig is cleaned and sealed at once."""
     management_id = new_id("mgt")
     said = {name: values.get(name) for name in CHANGEABLE}
@@ -37,7 +37,11 @@ def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row
 
 
 def change(
-    world: World, principal: Principal, management_id: str, changes: Mapping[str, Any], version: int | None
+    world: AppContext,
+    principal: Principal,
+    management_id: str,
+    changes: Mapping[str, Any],
+    version: int | None,
 ) -> Row:
     """Change names and namespaces; with a version only when nobody else did meanwhile."""
 
@@ -57,7 +61,7 @@ def change(
     return world.db.write(work)
 
 
-def set_kubeconfig(world: World, principal: Principal, management_id: str, kubeconfig: str) -> None:
+def set_kubeconfig(world: AppContext, principal: Principal, management_id: str, kubeconfig: str) -> None:
     """Seal another kubeconfig; runs that are under way use it from their next attempt on."""
 
     def work(tx: Tx) -> None:
@@ -67,7 +71,7 @@ def set_kubeconfig(world: World, principal: Principal, management_id: str, kubec
     world.db.write(work)
 
 
-def delete(world: World, principal: Principal, management_id: str) -> None:
+def delete(world: AppContext, principal: Principal, management_id: str) -> None:
     """Forget one that has neither clusters nor machines."""
 
     def work(tx: Tx) -> None:
@@ -92,7 +96,7 @@ def meant(tx: Tx, management_id: str | None) -> str:
     return management_id
 
 
-def _access(world: World, management_id: str, version: int, kubeconfig: str) -> Row:
+def _access(world: AppContext, management_id: str, version: int, kubeconfig: str) -> Row:
     access = cleaned(kubeconfig)
     bound = binding(tenant_id=world.db.tenant, machine_id=management_id, version=version)
     return {

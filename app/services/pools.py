@@ -5,14 +5,14 @@ from typing import Any
 
 from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed
-from app.record import servers
+from app.record.inventory import servers
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 
 Row = dict[str, Any]
 
 
-def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row:
+def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -> Row:
     """Make a pool; its name must be free."""
 
     def work(tx: Tx) -> Row:
@@ -23,7 +23,11 @@ def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row
 
 
 def change(
-    world: World, principal: Principal, pool_id: str, changes: Mapping[str, Any], version: int | None = None
+    world: AppContext,
+    principal: Principal,
+    pool_id: str,
+    changes: Mapping[str, Any],
+    version: int | None = None,
 ) -> Row:
     """Change a pool's name or labels; with a version only when nobody else did meanwhile."""
 
@@ -43,7 +47,7 @@ def change(
     return world.db.write(work)
 
 
-def delete(world: World, principal: Principal, pool_id: str) -> None:
+def delete(world: AppContext, principal: Principal, pool_id: str) -> None:
     """Remove a pool that has no servers."""
 
     def work(tx: Tx) -> None:

@@ -14,13 +14,14 @@ import structlog
 
 from app.auth.keys import LOCAL
 from app.domain.errors import Rejected
-from app.engine import operate
-from app.engine.instance import instance
-from app.engine.journal import Journal, journal
-from app.record import beats, coderuns, definitions
+from app.engine.process_id import instance
+from app.engine.transitions import operator_actions
+from app.engine.transitions.journal import Journal, journal
+from app.record.runs import code_runs
+from app.record.service import definitions, heartbeats
 from app.record.session import Tx
 from app.services import present
-from app.services.world import World
+from app.services.context import AppContext
 from windlass.workflow import Definition
 
 Served = frozenset[tuple[str, str]]  # Names with versions.
@@ -31,7 +32,7 @@ LIVE_MS = 20_000  # Who has not been heard of for so long serves nothing.
 log = structlog.get_logger(__name__)
 
 
-def announce(world: World, found: Iterable[Definition]) -> None:
+def announce(world: AppContext, found: Iterable[Definition]) -> None:
     """Keep what these workflows are; what a former source of one has blocked goes on under the new one."""
     for one in found:
         facts = facts_of(one)
@@ -57,7 +58,7 @@ def facts_of(one: Definition) -> dict[str, Any]:
 
 def served(tx: Tx) -> Served:
     """What somebody serves."""
-    live = beats.live(tx, KIND, tx.now - LIVE_MS)
+    live = heartbeats.live(tx, KIND, tx.now - LIVE_MS)
     return frozenset((name, version) for row in live for name, version in row["facts"]["workflows"])
 
 
@@ -67,7 +68,7 @@ def served_for(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> Served | None:
 
 
 def keep_telling(
-    world: World, found: Iterable[Definition], pause: Callable[[float], None] = time.sleep
+    world: AppContext, found: Iterable[Definition], pause: Callable[[float], None] = time.sleep
 ) -> None:
     """Say in a thread of this process, for as long as it lives, what it serves."""
     facts = {"workflows": sorted([one.name, one.version] for one in found)}
@@ -75,7 +76,7 @@ def keep_telling(
     def tell() -> None:
         while True:
             try:
-                world.db.write(lambda tx: beats.note(tx, KIND, instance(), facts))
+                world.db.write(lambda tx: heartbeats.note(tx, KIND, instance(), facts))
             except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
                 log.warning("presence.untold", error=str(error))
             pause(BEAT_S)
@@ -83,13 +84,15 @@ def keep_telling(
     threading.Thread(target=tell, name="presence", daemon=True).start()
 
 
-def _resume(world: World, one: Definition) -> None:
-    for run_id in world.db.read(lambda tx: coderuns.diverged(tx, one.name, one.version)):
+def _resume(world: AppContext, one: Definition) -> None:
+    for run_id in world.db.read(lambda tx: code_runs.diverged(tx, one.name, one.version)):
         with suppress(Rejected):  # Somebody else has moved it meanwhile.
             world.ring(world.db.write(lambda tx, run_id=run_id: _go_on(tx, run_id)).hints)  # type: ignore[misc]
 
 
 def _go_on(tx: Tx, run_id: str) -> Journal:
     with journal(tx, run_id) as j:
-        operate.act(j, "resume", LOCAL.actor, reason="a worker has announced another source of its workflow")
+        operator_actions.act(
+            j, "resume", LOCAL.actor, reason="a worker has announced another source of its workflow"
+        )
     return j

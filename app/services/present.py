@@ -9,7 +9,7 @@ from typing import Any
 from app.auth.secrets import redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
-from app.engine.journal import MAIN
+from app.engine.transitions.journal import MAIN
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]

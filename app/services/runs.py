@@ -10,16 +10,19 @@ from app.auth.tokens import hook_hash
 from app.domain.errors import NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
-from app.engine import accept as accepting
-from app.engine import admission, operate, wake
-from app.engine import locks as locking
-from app.engine import retry as retrying
-from app.engine.accept import Order
-from app.engine.journal import Hint, Journal, journal
-from app.record import locks, runs, typestates
+from app.engine import admission
+from app.engine.reconciler import resume
+from app.engine.transitions import accept as accepting
+from app.engine.transitions import locks as locking
+from app.engine.transitions import operator_actions
+from app.engine.transitions import retry as retrying
+from app.engine.transitions.accept import Order
+from app.engine.transitions.journal import Hint, Journal, journal
+from app.record.runs import locks, runs
+from app.record.service import paused_types
 from app.record.session import Tx
 from app.services import callbacks
-from app.services.world import World
+from app.services.context import AppContext
 from chains import catalogue
 from chains.catalogue import Workflow
 from tasks.step import REGISTRY
@@ -47,7 +50,7 @@ class Started:
     steps: list[dict[str, Any]] | None  # As they were stored; None for a run that is known already.
 
 
-def start(world: World, principal: Principal, order: Order) -> Started:
+def start(world: AppContext, principal: Principal, order: Order) -> Started:
     """Accept a run. The commit is the promise that it will end."""
     run_id = new_id("run")
     _check_words(order)
@@ -66,7 +69,7 @@ def start(world: World, principal: Principal, order: Order) -> Started:
     return Started(rung(world, accepted), steps)
 
 
-def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Principal) -> Journal:
+def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal) -> Journal:
     """Store a run and what belongs to it, in the caller's transaction."""
     if order.callback_url and not accepting.known(tx, order):
         callbacks.check(world, order.callback_url)
@@ -77,7 +80,7 @@ def accept_order(tx: Tx, world: World, run_id: str, order: Order, principal: Pri
     return accepted
 
 
-def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:
+def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, Any]:
     """What a run would do: steps, locks, duration, and what compensation would undo. Stores nothing."""
 
     def work(tx: Tx) -> dict[str, Any]:
@@ -102,20 +105,20 @@ def preview(world: World, principal: Principal, order: Order) -> dict[str, Any]:
 
 
 def cancel(
-    world: World, principal: Principal, run_id: str, reason: str | None = None, mode: str = "graceful"
+    world: AppContext, principal: Principal, run_id: str, reason: str | None = None, mode: str = "graceful"
 ) -> dict[str, Any]:
     """Ask a run to stop; returns its row as it then is."""
 
     def work(tx: Tx) -> Journal:
         with journal(tx, run_id) as j:
-            operate.cancel(j, principal.actor, mode=mode, reason=reason)
+            operator_actions.cancel(j, principal.actor, mode=mode, reason=reason)
         return j
 
     return rung(world, world.db.write(work))
 
 
 def retry(
-    world: World,
+    world: AppContext,
     principal: Principal,
     run_id: str,
     from_step: str | None = None,
@@ -150,7 +153,7 @@ def retry(
 
 
 def act(
-    world: World,
+    world: AppContext,
     principal: Principal,
     run_id: str,
     action: str,
@@ -161,29 +164,29 @@ def act(
 
     def work(tx: Tx) -> Journal:
         with journal(tx, run_id) as j:
-            operate.act(j, action, principal.actor, step=step, reason=reason)
+            operator_actions.act(j, action, principal.actor, step=step, reason=reason)
         return j
 
     return rung(world, world.db.write(work))
 
 
-def execute_hook(world: World, token: str, payload: Any) -> dict[str, Any]:
+def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:
     """Deliver the call of a hook; an exact repeat gets the first answer again."""
-    answer, hints = world.db.write(lambda tx: wake.execute_hook(tx, hook_hash(token), payload))
+    answer, hints = world.db.write(lambda tx: resume.execute_hook(tx, hook_hash(token), payload))
     world.ring(hints)
     return answer
 
 
-def types(world: World) -> list[dict[str, Any]]:
+def types(world: AppContext) -> list[dict[str, Any]]:
     """The catalogue."""
-    paused = world.db.read(typestates.paused)
+    paused = world.db.read(paused_types.paused)
     usual = {name: world.db.read(lambda tx, n=name: runs.usual_duration(tx, n)) for name in catalogue.types()}  # type: ignore[misc]
     return [
         _type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(catalogue.types().items())
     ]
 
 
-def type_(world: World, name: str) -> dict[str, Any]:
+def type_(world: AppContext, name: str) -> dict[str, Any]:
     """One type of the catalogue; raises `NotFound`."""
     found = next((shown for shown in types(world) if shown["type"] == name), None)
     if found is None:
@@ -192,17 +195,17 @@ def type_(world: World, name: str) -> dict[str, Any]:
 
 
 def type_action(
-    world: World, principal: Principal, name: str, action: str, reason: str | None = None
+    world: AppContext, principal: Principal, name: str, action: str, reason: str | None = None
 ) -> dict[str, Any]:
     """Pause or resume a type: a paused type accepts no new runs."""
     type_(world, name)
     if action not in ("pause", "resume"):
         raise ValidationFailed.of("action", f"{action!r} is not one of pause, resume")
-    world.db.write(lambda tx: typestates.change(tx, name, action == "pause", principal.actor, reason))
+    world.db.write(lambda tx: paused_types.change(tx, name, action == "pause", principal.actor, reason))
     return type_(world, name)
 
 
-def release_lock(world: World, principal: Principal, resource: str, reason: str | None = None) -> None:
+def release_lock(world: AppContext, principal: Principal, resource: str, reason: str | None = None) -> None:
     """Take a lock away from the run that holds it; audited on that run."""
 
     def work(tx: Tx) -> list[Hint]:
@@ -213,7 +216,7 @@ def release_lock(world: World, principal: Principal, resource: str, reason: str 
             locking.enter(j, resource)
             locks.release(tx, resource)
             j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
-        return wake.grant_waiting(tx, resource)
+        return resume.grant_waiting(tx, resource)
 
     world.ring(world.db.write(work))
 
@@ -234,7 +237,7 @@ def _check_words(order: Order) -> None:
         raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
 
 
-def rung(world: World, j: Journal) -> dict[str, Any]:
+def rung(world: AppContext, j: Journal) -> dict[str, Any]:
     """Publish what a committed transaction wants published; returns the run's row."""
     world.ring(j.hints)
     return j.run

@@ -1,4 +1,4 @@
-"""Schedules: made, changed, paused and deleted; what starts their runs is `app.engine.schedule`."""
+"""Schedules: made, changed, paused and deleted; `app.engine.reconciler.schedules` starts their runs."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -9,14 +9,15 @@ import structlog
 from app.auth.keys import Principal
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
-from app.engine import admission, schedule
-from app.engine.journal import Journal
-from app.record import definitions
-from app.record import schedules as rows
+from app.engine import admission
+from app.engine.reconciler import schedules
+from app.engine.transitions.journal import Journal
+from app.record.service import definitions
+from app.record.service import schedules as rows
 from app.record.session import Tx
 from app.services.codeinput import sealed
+from app.services.context import AppContext
 from app.services.runs import resource_input, rung
-from app.services.world import World
 from chains import catalogue
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ WHAT = ("workflow_version", "resource_id", "input", "on_failure", "tags")
 CHANGEABLE = ("name", *WHEN, *WHAT, "overlap", "catch_up", "catch_up_limit")
 
 
-def create(world: World, principal: Principal, values: Mapping[str, Any]) -> Row:
+def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -> Row:
     """Make a schedule; what it would start is checked as a start is, and every refusal names its field."""
     row = {"id": new_id("sch"), "type": values["type"], **{name: values.get(name) for name in CHANGEABLE}}
     row = _sealed(world, row)
@@ -51,7 +52,7 @@ def get(tx: Tx, schedule_id: str, *, lock: bool = False) -> Row:
 
 
 def change(
-    world: World, principal: Principal, schedule_id: str, values: Mapping[str, Any], version: int | None
+    world: AppContext, principal: Principal, schedule_id: str, values: Mapping[str, Any], version: int | None
 ) -> Row:
     """Change a schedule; with a version only when nobody else did meanwhile.
 
@@ -80,7 +81,7 @@ def change(
     return _logged("schedule.changed", principal, world.db.write(work))
 
 
-def delete(world: World, principal: Principal, schedule_id: str) -> None:
+def delete(world: AppContext, principal: Principal, schedule_id: str) -> None:
     """Delete a schedule with what is known of its due times; its runs stay, and go on."""
 
     def work(tx: Tx) -> Row:
@@ -91,7 +92,7 @@ def delete(world: World, principal: Principal, schedule_id: str) -> None:
     _logged("schedule.deleted", principal, world.db.write(work))
 
 
-def pause(world: World, principal: Principal, schedule_id: str, reason: str | None = None) -> Row:
+def pause(world: AppContext, principal: Principal, schedule_id: str, reason: str | None = None) -> Row:
     """Let a schedule start nothing; what would have been due meanwhile does not count as missed."""
 
     def changes(tx: Tx, row: Row) -> Row:
@@ -100,31 +101,31 @@ def pause(world: World, principal: Principal, schedule_id: str, reason: str | No
     return _logged("schedule.paused", principal, _changed(world, schedule_id, changes))
 
 
-def unpause(world: World, principal: Principal, schedule_id: str) -> Row:
+def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
     """Let a schedule go on, with the next due time from now; one that is not paused stays as it is."""
 
     def changes(tx: Tx, row: Row) -> Row:
         if row["paused_at"] is None:
             return {}
-        following = next(schedule.timing(row).after(tx.now), None)
+        following = next(schedules.timing(row).after(tx.now), None)
         return {"paused_at": None, "paused_reason": None, "next_due_at": following}
 
     return _logged("schedule.unpaused", principal, _changed(world, schedule_id, changes))
 
 
-def run(world: World, principal: Principal, schedule_id: str, key: str | None = None) -> Row:
+def run(world: AppContext, principal: Principal, schedule_id: str, key: str | None = None) -> Row:
     """Start a run now, also while the schedule is paused; returns its row. The same key starts one."""
     key = key or new_id("ask")  # Made here, so that a transaction that is repeated asks for the same run.
 
     def work(tx: Tx) -> Journal:
-        return schedule.run_now(tx, get(tx, schedule_id, lock=True), key, principal.actor)
+        return schedules.run_now(tx, get(tx, schedule_id, lock=True), key, principal.actor)
 
     started = rung(world, world.db.write(work))
     log.info("schedule.run", schedule=schedule_id, run=started["id"], actor=principal.actor)
     return started
 
 
-def _changed(world: World, schedule_id: str, changes: Callable[[Tx, Row], Row]) -> Row:
+def _changed(world: AppContext, schedule_id: str, changes: Callable[[Tx, Row], Row]) -> Row:
     def work(tx: Tx) -> Row:
         found = changes(tx, get(tx, schedule_id, lock=True))
         if found:
@@ -136,7 +137,7 @@ def _changed(world: World, schedule_id: str, changes: Callable[[Tx, Row], Row]) 
 
 def _timed(tx: Tx, row: Row) -> Row:
     """When it is due from now on; raises `ValidationFailed` on ``cron`` or ``timezone``."""
-    timing = schedule.timing({**row, "anchor_at": tx.now})
+    timing = schedules.timing({**row, "anchor_at": tx.now})
     timing.check()
     return {"anchor_at": tx.now, "next_due_at": next(timing.after(tx.now), None)}
 
@@ -155,7 +156,7 @@ def _check_order(tx: Tx, row: Row) -> None:
         return
     if not isinstance(given, dict):
         raise ValidationFailed.of("input", f"{name} takes an object")
-    kind, order = catalogue.lookup(name), schedule.order_of(row)
+    kind, order = catalogue.lookup(name), schedules.order_of(row)
     kind.plan({**kind.check(given), **resource_input(kind, order)})
     with suppress(InvalidStateTransition, Conflict):
         admission.check(tx, order, kind.resource)
@@ -171,11 +172,11 @@ def _check_code(tx: Tx, row: Row) -> None:
         raise ValidationFailed.of("input", f"{name} takes a list of arguments")
 
 
-def _sealed(world: World, row: Row) -> Row:
+def _sealed(world: AppContext, row: Row) -> Row:
     """The schedule with the arguments sealed that its code workflow declares as secrets."""
     if row["type"] in catalogue.types() or not isinstance(row["input"], list):
         return row
-    return {**row, "input": list(sealed(world, schedule.code_order_of(row)).args)}
+    return {**row, "input": list(sealed(world, schedules.code_order_of(row)).args)}
 
 
 def _logged(event: str, principal: Principal, row: Row) -> Row:

@@ -5,16 +5,16 @@ from typing import Any
 
 from app.auth.rings import rotate as new_key
 from app.auth.seal import Opener, Sealer, binding, opener, sealer
-from app.record import managements, servers
+from app.record.inventory import managements, servers
 from app.record.session import Tx
 from app.services import signing_secrets
-from app.services.world import World
+from app.services.context import AppContext
 
 Row = dict[str, Any]
 Keep = Callable[[Tx, str, int, str], bool]  # Of this id, at this version, the sealed text; False: it changed.
 
 
-def rotate(world: World) -> int:
+def rotate(world: AppContext) -> int:
     """Make a new sealing key and seal every credential anew; returns how many. Old keys still open."""
     new_key(world.settings)
     seal, open_ = sealer(world.settings), opener(world.settings)

@@ -9,13 +9,13 @@ from app.auth.seal import binding
 from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
-from app.engine import accept as accepting
-from app.engine.accept import Order
-from app.engine.journal import Hint
-from app.record import gates, servers
+from app.engine.transitions import accept as accepting
+from app.engine.transitions.accept import Order
+from app.engine.transitions.journal import Hint
+from app.record.inventory import gates, servers
 from app.record.session import Tx
+from app.services.context import AppContext
 from app.services.runs import accept_order, check_order
-from app.services.world import World
 
 Row = dict[str, Any]
 Started = tuple[Row, Row]  # The server and its run.
@@ -25,7 +25,7 @@ T = TypeVar("T")
 LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
 
 
-def register(world: World, principal: Principal, values: Mapping[str, Any], **options: Any) -> Started:
+def register(world: AppContext, principal: Principal, values: Mapping[str, Any], **options: Any) -> Started:
     """Take a machine into the inventory and start `server.register`; its controller's address must be new."""
     server_id, run_id = new_id("srv"), new_id("run")
     row = _new_row(world, server_id, values)
@@ -42,7 +42,12 @@ def register(world: World, principal: Principal, values: Mapping[str, Any], **op
 
 
 def action(
-    world: World, principal: Principal, server_id: str, action: str, values: Mapping[str, Any], **options: Any
+    world: AppContext,
+    principal: Principal,
+    server_id: str,
+    action: str,
+    values: Mapping[str, Any],
+    **options: Any,
 ) -> Started:
     """Start the run that carries out an action on a server."""
     run_id = new_id("run")
@@ -65,7 +70,12 @@ def order_of(server_id: str, action: str, values: Mapping[str, Any], **options: 
 
 
 def provision_from_pool(
-    world: World, principal: Principal, pool_id: str, count: int, values: Mapping[str, Any], **options: Any
+    world: AppContext,
+    principal: Principal,
+    pool_id: str,
+    count: int,
+    values: Mapping[str, Any],
+    **options: Any,
 ) -> list[Started]:
     """Take ``count`` free machines of a pool and install each; all or none are taken."""
     run_ids = [new_id("run") for _ in range(count)]
@@ -95,14 +105,18 @@ def provision_from_pool(
 
 
 def decommission(
-    world: World, principal: Principal, server_id: str, force: bool = False, **options: Any
+    world: AppContext, principal: Principal, server_id: str, force: bool = False, **options: Any
 ) -> Started:
     """Start the run that turns a machine off and takes it out of the inventory."""
     return action(world, principal, server_id, "decommission", {"force": force}, **options)
 
 
 def change(
-    world: World, principal: Principal, server_id: str, changes: Mapping[str, Any], version: int | None = None
+    world: AppContext,
+    principal: Principal,
+    server_id: str,
+    changes: Mapping[str, Any],
+    version: int | None = None,
 ) -> Row:
     """Change what people say about a server; with a version only when nobody else did meanwhile."""
 
@@ -117,7 +131,9 @@ def change(
     return world.db.write(work)
 
 
-def set_credential(world: World, principal: Principal, server_id: str, credential: Mapping[str, str]) -> Row:
+def set_credential(
+    world: AppContext, principal: Principal, server_id: str, credential: Mapping[str, str]
+) -> Row:
     """Seal a new credential for a server's controller; refused logins are forgiven."""
 
     def work(tx: Tx) -> Row:
@@ -132,7 +148,7 @@ def set_credential(world: World, principal: Principal, server_id: str, credentia
 
 
 def _accepted(
-    tx: Tx, world: World, run_id: str, order: Order, principal: Principal
+    tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal
 ) -> tuple[Started, list[Hint]]:
     j = accept_order(tx, world, run_id, order, principal)
     row = servers.read_server(tx, str(j.run["resource_id"]))
@@ -146,7 +162,7 @@ def _transitional(row: Row, order: Order) -> Row:
     return {**row, "state": states.TRANSIENT.get(action, row["state"])}
 
 
-def _rung(world: World, done: tuple[T, Sequence[Hint]]) -> T:
+def _rung(world: AppContext, done: tuple[T, Sequence[Hint]]) -> T:
     started, hints = done
     world.ring(hints)
     return started
@@ -168,7 +184,7 @@ def _known(tx: Tx, server_id: str, version: int | None = None) -> Row:
     return row
 
 
-def _new_row(world: World, server_id: str, values: Mapping[str, Any]) -> Row:
+def _new_row(world: AppContext, server_id: str, values: Mapping[str, Any]) -> Row:
     tenant = world.db.tenant
     protocol = str(values.get("protocol") or "ipmi")
     return {
@@ -186,7 +202,7 @@ def _new_row(world: World, server_id: str, values: Mapping[str, Any]) -> Row:
     }
 
 
-def bmc_address(world: World, text: str, protocol: str) -> str:
+def bmc_address(world: AppContext, text: str, protocol: str) -> str:
     """`host:port` with the protocol's own port filled in; raises `ValidationFailed` on ``bmcAddress``."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
@@ -197,7 +213,7 @@ def bmc_address(world: World, text: str, protocol: str) -> str:
     return f"{host}:{port}"
 
 
-def _check_network(world: World, host: str) -> None:
+def _check_network(world: AppContext, host: str) -> None:
     allowed = [one.strip() for one in world.settings.bmc_networks.split(",") if one.strip()]
     if not allowed:
         return
@@ -219,6 +235,8 @@ def _check_new(tx: Tx, row: Row) -> None:
         raise ValidationFailed.of("poolId", f"there is no pool {row['pool_id']}")
 
 
-def _sealed(world: World, tenant: str, server_id: str, version: int, credential: Mapping[str, str]) -> str:
+def _sealed(
+    world: AppContext, tenant: str, server_id: str, version: int, credential: Mapping[str, str]
+) -> str:
     bound = binding(tenant_id=tenant, machine_id=server_id, version=version)
     return world.sealer.seal({"username": credential["username"], "password": credential["password"]}, bound)

@@ -10,9 +10,9 @@ from typing import Any
 
 from app.auth.keyfiles import state_secret
 from app.auth.seal import Opener, Sealer, binding
-from app.record import webhooks
+from app.record.service import webhooks
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 from app.webhooks.signing import PREFIX, new_secret
 
 Row = dict[str, Any]
@@ -20,18 +20,18 @@ MEMBER = "secret"
 LOCAL_FILE = "callback.key"
 
 
-def fresh(world: World, owner_id: str) -> tuple[str, str]:
+def fresh(world: AppContext, owner_id: str) -> tuple[str, str]:
     """A new secret for an endpoint or an API key: in clear, to be shown once, and sealed, to be stored."""
     secret = new_secret()
     return secret, sealed(world, owner_id, secret)
 
 
-def sealed(world: World, owner_id: str, secret: str) -> str:
+def sealed(world: AppContext, owner_id: str, secret: str) -> str:
     """The secret as text that opens for this endpoint or API key alone."""
     return world.sealer.seal({MEMBER: secret}, _bound(world, owner_id))
 
 
-def local_secret(world: World) -> str:
+def local_secret(world: AppContext) -> str:
     """The secret of this installation, which signs the callbacks of runs that were started without a key."""
     return PREFIX + base64.b64encode(state_secret(world.settings, LOCAL_FILE)).decode()
 
@@ -46,12 +46,12 @@ def in_force(tx: Tx, endpoint: Row) -> list[tuple[str, str]]:
     return found
 
 
-def opened(world: World, found: list[tuple[str, str]]) -> list[str]:
+def opened(world: AppContext, found: list[tuple[str, str]]) -> list[str]:
     """The secrets in clear; raises `SealRefused`, or `SettingsError` where there is no private key."""
     return [str(world.opener.open(text, _bound(world, owner))[MEMBER]) for owner, text in found]
 
 
-def reseal(world: World, seal: Sealer, open_: Opener) -> int:
+def reseal(world: AppContext, seal: Sealer, open_: Opener) -> int:
     """Seal every signing secret to the newest key; returns how many were sealed anew."""
 
     def again(owner: str, text: str | None, store: Callable[[Tx, str, str], bool]) -> int:
@@ -78,5 +78,5 @@ def _in_key(key_id: str) -> Callable[[Tx, str, str], bool]:
     return lambda tx, old, new: webhooks.replace_key_secret(tx, key_id, old, new)
 
 
-def _bound(world: World, owner_id: str) -> str:
+def _bound(world: AppContext, owner_id: str) -> str:
     return binding(tenant_id=world.db.tenant, machine_id=owner_id, version=1)

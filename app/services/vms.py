@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain import vms as states
-from app.engine.accept import Order
-from app.record.managed import vms
+from app.engine.transitions.accept import Order
+from app.record.inventory.managed import vms
 from app.services.inventory import Inventory
 
 

@@ -9,13 +9,13 @@ from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, QuotaExceeded
 from app.domain.events import TOLD
 from app.domain.ids import new_id
-from app.engine.journal import Letter
-from app.record import deliveries
-from app.record import webhooks as rows
+from app.engine.transitions.journal import Letter
+from app.record.service import deliveries
+from app.record.service import webhooks as rows
 from app.record.session import Tx
 from app.services import signing_secrets
+from app.services.context import AppContext
 from app.services.letter import TEST
-from app.services.world import World
 from app.webhooks import filter as patterns
 from app.webhooks.guard import Allow, judge, resolve, within
 
@@ -26,7 +26,7 @@ OVERLAP_MS = 24 * 3_600_000  # How long the old secret signs beside the new one.
 RESOLVE_S = 5.0
 
 
-def create(world: World, principal: Principal, values: Mapping[str, Any]) -> tuple[Row, str]:
+def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -> tuple[Row, str]:
     """Make an endpoint; its secret is returned once and stored sealed.
 
     Raises `ValidationFailed` on ``url`` or ``events``, `QuotaExceeded` at 100 endpoints.
@@ -55,13 +55,13 @@ def create(world: World, principal: Principal, values: Mapping[str, Any]) -> tup
     return made, secret
 
 
-def get(world: World, webhook_id: str) -> Row:
+def get(world: AppContext, webhook_id: str) -> Row:
     """One endpoint; raises `NotFound`."""
     return world.db.read(lambda tx: _read(tx, webhook_id))
 
 
 def change(
-    world: World,
+    world: AppContext,
     principal: Principal,
     webhook_id: str,
     values: Mapping[str, Any],
@@ -94,14 +94,14 @@ def change(
     return changed
 
 
-def delete(world: World, principal: Principal, webhook_id: str) -> None:
+def delete(world: AppContext, principal: Principal, webhook_id: str) -> None:
     """Delete an endpoint with its deliveries; raises `NotFound`."""
     if not world.db.write(lambda tx: rows.delete_webhook(tx, webhook_id)):
         raise _unknown(webhook_id)
     log.info("webhook.deleted", webhook=webhook_id, actor=principal.actor)
 
 
-def rotate(world: World, principal: Principal, webhook_id: str) -> tuple[Row, str]:
+def rotate(world: AppContext, principal: Principal, webhook_id: str) -> tuple[Row, str]:
     """Give an endpoint a new secret, returned once; for 24 hours the old one signs as well."""
     secret, sealed = signing_secrets.fresh(world, webhook_id)
 
@@ -116,7 +116,7 @@ def rotate(world: World, principal: Principal, webhook_id: str) -> tuple[Row, st
     return rotated, secret
 
 
-def test(world: World, principal: Principal, webhook_id: str) -> Row:
+def test(world: AppContext, principal: Principal, webhook_id: str) -> Row:
     """Send the event ``webhook.test``; returns the delivery, which is under way."""
 
     def work(tx: Tx) -> Row:
@@ -126,7 +126,7 @@ def test(world: World, principal: Principal, webhook_id: str) -> Row:
     return _sent(world, work)
 
 
-def redeliver(world: World, principal: Principal, webhook_id: str, delivery_id: str) -> Row:
+def redeliver(world: AppContext, principal: Principal, webhook_id: str, delivery_id: str) -> Row:
     """Send a delivery again under its own id, however it ended; one that is being sent just now stays so.
 
     Raises `NotFound`, and `Conflict` while the endpoint is switched off.
@@ -146,14 +146,14 @@ def redeliver(world: World, principal: Principal, webhook_id: str, delivery_id: 
     return _sent(world, work)
 
 
-def _sent(world: World, work: Callable[[Tx], Row]) -> Row:
+def _sent(world: AppContext, work: Callable[[Tx], Row]) -> Row:
     row = world.db.write(work)
     if row["status"] == "pending":
         world.ring([Letter(delivery_id=row["id"], fence=row["fence"])])
     return row
 
 
-def _judge(world: World, url: str) -> None:
+def _judge(world: AppContext, url: str) -> None:
     judge(url, Allow.of(world.settings), within(RESOLVE_S, resolve))
 
 

@@ -7,18 +7,18 @@ from app.auth.keys import Principal
 from app.auth.tokens import issue_hook_token
 from app.domain.errors import InvalidStateTransition, NotFound
 from app.domain.states import TERMINAL, Run
-from app.engine import operate
 from app.engine.code import emit as emitting
 from app.engine.code import hooks, limits, signals
 from app.engine.code import start as starting
 from app.engine.code.emit import CircuitOpen
 from app.engine.code.start import CodeOrder
-from app.engine.journal import Journal, journal
-from app.engine.operate import PAUSABLE
-from app.record import runs
+from app.engine.transitions import operator_actions
+from app.engine.transitions.journal import Journal, journal
+from app.engine.transitions.operator_actions import PAUSABLE
+from app.record.runs import runs
 from app.record.session import Tx
 from app.services.codeinput import sealed
-from app.services.world import World
+from app.services.context import AppContext
 
 __all__ = ["CodeOrder", "cancel", "change", "create_hook", "emit", "known", "signal", "trigger"]
 
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 CANCELLED = str(Run.CANCELLED)
 
 
-def trigger(world: World, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
+def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
     """Accept a run; its row, and whether it is new. An idempotency key finds the run it was used for."""
     _check_parent(world, order)
     j, fresh = starting.start(world.db, sealed(world, order), principal.actor)
@@ -43,7 +43,7 @@ def known(tx: Tx, run_id: str) -> Row:
     return found
 
 
-def change(world: World, principal: Principal, run_id: str, wanted: Mapping[str, Any]) -> Row:
+def change(world: AppContext, principal: Principal, run_id: str, wanted: Mapping[str, Any]) -> Row:
     """Keep something with a run, or cancel it; raises `InvalidStateTransition` for what else is wanted."""
     outcome = [name for name in wanted if name not in ("execution_context", "status")]
     if outcome or wanted.get("status", CANCELLED) != CANCELLED:
@@ -53,24 +53,24 @@ def change(world: World, principal: Principal, run_id: str, wanted: Mapping[str,
         if "execution_context" in wanted:
             _annotate(j, principal, wanted["execution_context"])
         if "status" in wanted:
-            operate.cancel(j, principal.actor)
+            operator_actions.cancel(j, principal.actor)
         return j.run
 
     return _under_lock(world, run_id, work)
 
 
-def cancel(world: World, principal: Principal, run_id: str, reason: str | None = None) -> Row:
+def cancel(world: AppContext, principal: Principal, run_id: str, reason: str | None = None) -> Row:
     """Ask a run to stop; raises `InvalidStateTransition` when it has ended."""
 
     def work(j: Journal) -> Row:
-        operate.cancel(j, principal.actor, reason=reason)
+        operator_actions.cancel(j, principal.actor, reason=reason)
         return j.run
 
     return _under_lock(world, run_id, work)
 
 
 def emit(
-    world: World,
+    world: AppContext,
     principal: Principal,
     run_id: str,
     event_type: str,
@@ -86,7 +86,7 @@ def emit(
 
 
 def signal(
-    world: World, principal: Principal, run_id: str, name: str, data: Any, key: str | None = None
+    world: AppContext, principal: Principal, run_id: str, name: str, data: Any, key: str | None = None
 ) -> str:
     """Give a run a signal, which waits there until it is wanted; its id, the same for the same key."""
 
@@ -97,7 +97,7 @@ def signal(
 
 
 def create_hook(
-    world: World, run_id: str, name: str, action: str | None, metadata: Mapping[str, Any] | None
+    world: AppContext, run_id: str, name: str, action: str | None, metadata: Mapping[str, Any] | None
 ) -> Row:
     """Make a hook; its token is given here and never again."""
     token, token_hash = issue_hook_token()
@@ -110,7 +110,7 @@ def create_hook(
     return {**_under_lock(world, run_id, work), **facts, "token": token}
 
 
-def _check_parent(world: World, order: CodeOrder) -> None:
+def _check_parent(world: AppContext, order: CodeOrder) -> None:
     parent = order.parent_run_id
     if parent is not None:
         world.db.read(lambda tx: known(tx, parent))
@@ -123,7 +123,7 @@ def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> N
     j.event("run.annotated", actor=principal.actor, context=dict(context))
 
 
-def _under_lock(world: World, run_id: str, do: Callable[[Journal], T]) -> T:
+def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T:
     def work(tx: Tx) -> tuple[T, Journal]:
         known(tx, run_id)
         with journal(tx, run_id) as j:

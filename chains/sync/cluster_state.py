@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from app.domain.observed import WORDS
 from app.domain.plan import Plan
-from app.record.sources import KINDS
+from app.record.inventory.sources import KINDS
 from chains.catalogue import workflow
 from tasks import sync
 

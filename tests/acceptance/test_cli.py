@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.cli.processes.up import LAB_PASSWORD
 from app.config import environment
-from tests.servers import until
-from tests.stack import Stack
+from app.host.up import LAB_PASSWORD
 from tests.support.ports import free_port
+from tests.support.servers import until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.sqlite
 

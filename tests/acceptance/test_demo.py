@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.demo import run_demo
-from tests.stack import Stack
+from tests.support.stack import Stack
 from windlass import Client
 
 pytestmark = pytest.mark.sqlite

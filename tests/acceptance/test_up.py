@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.cli.processes import up
 from app.config import Settings, environment
-from tests.servers import until
-from tests.stack import Stack
+from app.host import up
 from tests.support.ports import free_port
+from tests.support.servers import until
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.sqlite
 

@@ -11,7 +11,9 @@ NAME = re.compile(r'"((?:run|step|hook|lock|operator|signal|calls|user)\.[a-z_]+
 
 def written() -> set[str]:
     """The types of event that the engine writes."""
-    sources = "".join(path.read_text() for path in (ROOT / "app/engine").rglob("*.py"))
+    sources = "".join(
+        path.read_text() for room in ("engine", "worker") for path in (ROOT / "app" / room).rglob("*.py")
+    )
     services = "".join(path.read_text() for path in (ROOT / "app/services").glob("*.py"))
     said = set(NAME.findall(sources)) | set(re.findall(r'event\(\s*"([a-z_.]+)"', services))
     return said - {"step.raised"}  # A line of the worker's log.

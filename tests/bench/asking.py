@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.bench.processes import Running
 from tests.bench.workload import Figure, Wrong
-from tests.servers import until
+from tests.support.servers import until
 
 HOST = "127.0.0.1"
 RUNS, ORDER = "/v1/workflows/runs", b'{"type": "bench.line", "input": {}}'

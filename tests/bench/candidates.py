@@ -186,7 +186,7 @@ SQLITE = (
     replace(WINDLASS, name="windlass-sqlite", what="this project on SQLite and Valkey", sqlite=True),
     DBOS_SQLITE,
 )
-# A worker host that shares nothing with its neighbours but SQL and Redis, as `app.engine.instance.place`
+# A worker host that shares nothing with its neighbours but SQL and Redis, as `app.engine.process_id.place`
 # tells apart. Without root a namespace of users is needed as well.
 _USERS = () if os.geteuid() == 0 else ("--user", "--map-root-user")
 AWAY = ("unshare", *_USERS, "--pid", "--fork", "--kill-child", "--mount-proc")

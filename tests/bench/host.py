@@ -3,8 +3,8 @@
 import sys
 from dataclasses import replace
 
-from app.cli.processes import worker
 from app.config import load
+from app.host import worker
 from tests.bench.knowing import knowing
 
 

@@ -10,7 +10,7 @@ from typing import IO
 
 import psutil
 
-from app.cli.processes.child import end_with
+from app.host.child import end_with
 
 ROOT = Path(__file__).parents[2]
 STOP_S = 40.0

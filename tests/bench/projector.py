@@ -24,18 +24,19 @@ import httpx
 from sqlalchemy import insert, select
 
 from app.auth.keys import LOCAL
-from app.cli.processes import programs
 from app.config import Settings, environment, load
+from app.host import programs
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
 from app.providers.vms.kubevirt import collection, seen
-from app.record import migrate, sources
+from app.record import migrate
+from app.record.inventory import sources
 from app.record.session import Database
 from app.record.tables import cluster, run, vm
 from app.services import managements
 from app.wiring import wire
-from tests.servers import Postgres, new_postgres, remove, until
 from tests.support.ports import free_port
+from tests.support.servers import Postgres, new_postgres, remove, until
 
 CLUSTERS, VMS, RATE = 1_000, 10_000, 200
 PROBES, CHURN_S = 100, 30.0

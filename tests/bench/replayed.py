@@ -18,15 +18,17 @@ from unittest.mock import patch
 
 import redis
 
-from app.cli.processes.child import end_with
 from app.config import load
 from app.domain.ids import new_id
-from app.record import arrival, migrate, statistics, transition
+from app.host.child import end_with
+from app.record import migrate
+from app.record.fast_path import insert_run, transition
+from app.record.fast_path.transition import Transition
+from app.record.runs import statistics
 from app.record.session import Database
-from app.record.transition import Transition
 from tests.bench import body, types
 from tests.bench.peers.driver import serve
-from tests.driver import Driver
+from tests.support.driver import Driver
 
 LIST = "replayed"
 LOOK_S = 1.0
@@ -43,7 +45,9 @@ class Writes:
         """Write a run of this id."""
         run, steps, events = self.accepted
         given = {**run, "id": run_id, "input": {"ms": ms}}
-        arrival.create(db, given, *([{**row, "run_id": run_id} for row in rows] for rows in (steps, events)))
+        insert_run.create(
+            db, given, *([{**row, "run_id": run_id} for row in rows] for rows in (steps, events))
+        )
 
     def of(self, run_id: str) -> Iterator[Transition]:
         """The transitions of a run of this id."""
@@ -56,7 +60,7 @@ def recorded() -> Writes:
     """Let the engine do a run, and keep what it writes."""
     accepted: list[Any] = []
     transitions: list[Transition] = []
-    create, write = arrival.create, transition.write
+    create, write = insert_run.create, transition.write
 
     def creating(db: Database, *what: Any) -> int | None:
         accepted.append(what)
@@ -71,7 +75,7 @@ def recorded() -> Writes:
         migrate.upgrade(url)
         db = Database(url)
         with (
-            patch.object(arrival, "create", creating),
+            patch.object(insert_run, "create", creating),
             patch.object(transition, "write", writing),
             patch.object(body, "work", lambda *_: None),
         ):

@@ -15,7 +15,7 @@ from tests.bench.look import Look
 from tests.bench.processes import Running, cpu_seconds
 from tests.bench.waited import Waited
 from tests.bench.workload import Wrong
-from tests.servers import until
+from tests.support.servers import until
 
 if TYPE_CHECKING:
     from tests.bench.stage import Stage

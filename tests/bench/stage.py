@@ -12,16 +12,16 @@ from typing import Any, Self
 import psycopg
 import redis
 
-from app.cli.processes import programs
 from app.config import Settings, environment
+from app.host import programs
 from app.record import migrate
 from tests.bench.candidates import CANDIDATES, Candidate
 from tests.bench.knowing import knowing
 from tests.bench.look import Look, PostgresLook, SqliteLook
 from tests.bench.processes import ROOT, Running
 from tests.bench.session import Session
-from tests.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 from tests.support.ports import free_port
+from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
 _NUMBERS = count(1)

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import psycopg
 
-from app.cli.processes import programs
 from app.config import Settings, environment
+from app.host import programs
 from tests.bench.asking import ORDER, RUNS, answering, percentiles, post
 from tests.bench.processes import Running
 from tests.bench.stage import Stage

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from math import ceil
 
-from app.cli.processes import worker
 from app.config import load
+from app.host import worker
 from app.wiring import celery_app
 from tests.bench.body import Mark
 from tests.bench.session import Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure
-from tests.servers import until
+from tests.support.servers import until
 
 STEP_MS = 30_000  # Longer than every lease.
 RENEWED_S, AFTER_S = 3.0, 0.2  # Windlass renews leases so often; the kill comes so much later.

@@ -11,12 +11,12 @@ from dataclasses import replace
 
 from app.auth.keys import LOCAL
 from app.config import load
-from app.engine.claim import Claim, Holder, claim, claim_seen
-from app.engine.reconcile import reconciler
-from app.record import waiting
+from app.engine.reconciler.reconciler import reconciler
+from app.engine.transitions.claim import Claim, Holder, claim, claim_seen
+from app.record.fast_path import ready
 from app.services import runs
+from app.services.context import AppContext
 from app.services.runs import Order
-from app.services.world import World
 from app.wiring import wire
 from tests.bench import types
 from tests.bench.asking import percentiles
@@ -67,19 +67,19 @@ class Blocked:
     def teardown(self) -> None:
         """Nothing is shared."""
 
-    def _claim(self, world: World) -> float:
+    def _claim(self, world: AppContext) -> float:
         """A message names the run."""
         new = runs.start(world, LOCAL, Order(type=types.line.name))
         assert new.steps is not None
         where = (new.run["id"], "forward", new.steps[0]["key"], new.run["dispatch_gen"])
         return _timed(lambda: _taken(claim(world.db, *where, _holder())))
 
-    def _claim_next(self, world: World) -> float:
+    def _claim_next(self, world: AppContext) -> float:
         """A worker looks for whatever waits."""
         runs.start(world, LOCAL, Order(type=types.line.name))
 
         def next_one() -> None:
-            (seen,) = waiting.reserve(world.db, "default", 1)
+            (seen,) = ready.reserve(world.db, "default", 1)
             _taken(claim_seen(world.db, seen, _holder()))
 
         return _timed(next_one)

@@ -14,10 +14,10 @@ import psycopg
 
 from app.auth.keys import LOCAL
 from app.config import load
-from app.record import runs
+from app.record.runs import runs
 from app.services import workflows
+from app.services.context import AppContext
 from app.services.workflows import CodeOrder
-from app.services.world import World
 from app.wiring import wire
 from tasks.code import memo
 from tests.bench import authored
@@ -25,7 +25,7 @@ from tests.bench.asking import percentiles
 from tests.bench.session import CLIENTS, Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure, Wrong
-from tests.servers import until
+from tests.support.servers import until
 from windlass.calls import Call, Info, Suspend, Suspended
 from windlass.replay import replay
 
@@ -68,7 +68,7 @@ class Waits:
 class _Client:
     """Somebody who starts runs and sends signals, in this process."""
 
-    def __init__(self, session: Session, world: World) -> None:
+    def __init__(self, session: Session, world: AppContext) -> None:
         self._session, self._world = session, world
 
     def start(self, name: str, *args: Any) -> str:

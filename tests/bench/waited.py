@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import psycopg
 
-from tests.servers import until
+from tests.support.servers import until
 
 HOLD = "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
 RELEASE = "ALTER SYSTEM RESET synchronous_standby_names"

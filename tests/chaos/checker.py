@@ -1,6 +1,6 @@
 """The checker: reads what four witnesses know, and says what must not be.
 
-The record is judged by the doctor itself (`app.record.doctor`), whose invariants are those of the product;
+The record is judged by the doctor (`app.record.runs.doctor`), whose invariants are those of the product;
 the modules of `tests.chaos.checks` add what only the ledger, the client and the faults can tell.
 """
 
@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
-from app.record.doctor import findings
+from app.record.runs.doctor import findings
 from app.record.session import Database
 from tests.chaos.checks import bells, code, effects, promises, recovery, rest, schedules
 from tests.chaos.checks.evidence import Evidence, Finding

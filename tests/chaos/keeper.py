@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from app.cli.processes.child import Child, Life
+from app.host.child import Child, Life
 
 RESTART_S = 0.1  # systemd's RestartSec.
 LOOK_S = 0.05

@@ -27,24 +27,17 @@ from typing import Any
 import psutil
 from redis import Redis
 
-from app.cli.processes import programs, up
-from app.cli.processes.child import end_with
 from app.config import Settings, environment, load
-from app.record import beats, migrate
+from app.host import programs, up
+from app.host.child import end_with
+from app.record import migrate
+from app.record.service import heartbeats
 from app.record.session import Database
 from tests.chaos.authored.flows import MARKS
 from tests.chaos.fault import SQLITE, Setting
 from tests.chaos.ledger import LEDGER, Ledger
-from tests.servers import (
-    KeyValue,
-    Postgres,
-    new_postgres,
-    new_redis,
-    new_valkey,
-    remove,
-    until,
-)
 from tests.support.ports import free_port, free_ports
+from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove, until
 
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).with_name("inside")
@@ -285,7 +278,9 @@ class Site:
 
     def _reconciling(self) -> int:
         """How many reconcilers were heard of in the last seconds."""
-        told = self.db.read(lambda tx: [one for one in beats.all_beats(tx) if one["at"] > tx.now - 5_000])
+        told = self.db.read(
+            lambda tx: [one for one in heartbeats.all_beats(tx) if one["at"] > tx.now - 5_000]
+        )
         return sum(one["kind"] == "reconciler" for one in told)
 
     def _keep_log(self, server: KeyValue | Postgres) -> None:

@@ -14,7 +14,7 @@ from tests.chaos.faults import sqlite
 from tests.chaos.faults.disk import SmallDisk
 from tests.chaos.faults.proxy import Proxy
 from tests.chaos.site import Site
-from tests.servers import absent, new_postgres
+from tests.support.servers import absent, new_postgres
 
 AWAY = ("database-stopped", "database-stalled", "log-disk-full")
 UNHEARD = ("database-unreachable", "database-partitioned")

@@ -14,7 +14,7 @@ from tests.chaos.fault import POSTGRES, Fault, Setting, faults
 from tests.chaos.faults.messages import envelope
 from tests.chaos.faults.proxy import Proxy
 from tests.chaos.site import Site
-from tests.servers import until
+from tests.support.servers import until
 
 QUEUE = "wl:default"
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.faults.pgwire import Listener
 from tests.chaos.faults.proxy import Proxy
-from tests.servers import Postgres
+from tests.support.servers import Postgres
 
 pytestmark = pytest.mark.postgres
 WRITE = "INSERT INTO noted VALUES (%s)"

@@ -15,17 +15,17 @@ from tests.chaos.ledger import LEDGER, VARIABLE
 from tests.chaos.points import arms, inside
 from tests.chaos.points.arms import Arm, Control
 from tests.conftest import Backend
-from tests.driver import Driver
+from tests.support.driver import Driver
 
 ROOT = Path(__file__).parents[2]
 START = "run_id = d.start('probe.line')"
 PROGRAM = """
 import sys
-import tests.probes
+import tests.support.probes
 from sqlalchemy import text
 
 from app.record.session import Database
-from tests.driver import Driver
+from tests.support.driver import Driver
 d = Driver(Database(sys.argv[1]))
 {}
 """

@@ -8,7 +8,7 @@ import tests.chaos.faults.poison
 from app.record.session import Database
 from tests.chaos.ledger import LEDGER, VARIABLE, Ledger
 from tests.conftest import Backend
-from tests.driver import Driver
+from tests.support.driver import Driver
 
 HARMLESS = sorted(how for how, (deadly, _) in tests.chaos.faults.poison.HOW.items() if not deadly)
 

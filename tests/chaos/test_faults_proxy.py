@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tests.chaos.faults.proxy import CLEAR, Proxy, Weather
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 NEVER = Retry(NoBackoff(), 0)
 

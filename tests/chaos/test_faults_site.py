@@ -17,7 +17,7 @@ from tests.chaos.faults.processes import inside
 from tests.chaos.points import arms
 from tests.chaos.points.arms import Arm
 from tests.chaos.site import Site
-from tests.servers import absent, until
+from tests.support.servers import absent, until
 
 RUNS = "/v1/workflows/runs"
 BACK_S = 60.0

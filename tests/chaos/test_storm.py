@@ -13,7 +13,7 @@ from tests.chaos.fault import Fault, Injection
 from tests.chaos.schedule import Strike
 from tests.chaos.site import Site
 from tests.chaos.storm import Storm
-from tests.servers import until
+from tests.support.servers import until
 
 
 class Rare(Fault):

@@ -11,10 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.api.context import LazyWorld
-from app.api.stream import Places
+from app.api.http.context import LazyWorld
+from app.api.http.stream import Places
 from app.config import load
-from app.services.world import World
+from app.services.context import AppContext
 from app.wiring import wire
 
 
@@ -25,7 +25,7 @@ def rung() -> list[Any]:
 
 
 @pytest.fixture
-def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[World]:
+def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[AppContext]:
     """A world that publishes nothing."""
     settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
     made = replace(wire(settings), ring=rung.extend)
@@ -39,7 +39,7 @@ def application(_who: str) -> Flask:
     return create_app(wire(load({})))
 
 
-def serving(world: World, who: str) -> Flask:
+def serving(world: AppContext, who: str) -> Flask:
     """That application, serving this world; ``who`` tells apart those that serve at the same time."""
     app = application(who)
     app.extensions["windlass"] = LazyWorld(lambda: world)
@@ -48,7 +48,7 @@ def serving(world: World, who: str) -> Flask:
 
 
 @pytest.fixture
-def app(world: World) -> Flask:
+def app(world: AppContext) -> Flask:
     """The application."""
     return serving(world, "local")
 
@@ -62,7 +62,7 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def guarded(world: World) -> FlaskClient:
+def guarded(world: AppContext) -> FlaskClient:
     """A client of the same service when it listens to the world: keys are required."""
     made = serving(replace(world, settings=replace(world.settings, host="0.0.0.0")), "guarded").test_client()
     made.environ_base["HTTP_HOST"] = "windlass.example"

@@ -6,7 +6,7 @@ import yaml
 from sqlalchemy import insert
 
 from app.record import tables
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import T0, UNKNOWN
 
 MANAGEMENT, CLUSTER, VM = f"mgt_{UNKNOWN}", f"cls_{UNKNOWN}", f"vm_{UNKNOWN}"
@@ -27,7 +27,7 @@ KUBECONFIG = yaml.safe_dump(
 )
 
 
-def plant_management(world: World, management_id: str = MANAGEMENT, **changes: Any) -> str:
+def plant_management(world: AppContext, management_id: str = MANAGEMENT, **changes: Any) -> str:
     """A management cluster."""
     given = {
         "id": management_id,
@@ -44,7 +44,7 @@ def plant_management(world: World, management_id: str = MANAGEMENT, **changes: A
     return _planted(world, tables.management, {**given, **changes})
 
 
-def plant_cluster(world: World, cluster_id: str = CLUSTER, **changes: Any) -> str:
+def plant_cluster(world: AppContext, cluster_id: str = CLUSTER, **changes: Any) -> str:
     """A cluster that is ready."""
     given = {
         **_seen(cluster_id),
@@ -57,7 +57,7 @@ def plant_cluster(world: World, cluster_id: str = CLUSTER, **changes: Any) -> st
     return _planted(world, tables.cluster, {**given, **changes})
 
 
-def plant_vm(world: World, vm_id: str = VM, **changes: Any) -> str:
+def plant_vm(world: AppContext, vm_id: str = VM, **changes: Any) -> str:
     """A machine that runs."""
     given = {
         **_seen(vm_id),
@@ -83,6 +83,6 @@ def _seen(id_: str) -> dict[str, Any]:
     }
 
 
-def _planted(world: World, table: Any, row: dict[str, Any]) -> str:
+def _planted(world: AppContext, table: Any, row: dict[str, Any]) -> str:
     world.db.write(lambda tx: tx.execute(insert(table), {"tenant_id": tx.tenant, **row}))
     return str(row["id"])

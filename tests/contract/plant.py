@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from app.record import runs, tables
+from app.record import tables
+from app.record.runs import runs
 from app.services import keys
-from app.services.world import World
+from app.services.context import AppContext
 
 T0 = 1_768_305_600_000  # 2026-01-13T12:00:00Z
 UNKNOWN = "01kc9v5q8w3f7x2m4n6p8r0t1v"  # Well-formed behind any prefix, and nobody's.
@@ -18,13 +19,13 @@ REGISTRATION = {
 }
 
 
-def bearer(world: World, name: str, *scopes: str) -> dict[str, str]:
+def bearer(world: AppContext, name: str, *scopes: str) -> dict[str, str]:
     """The header of a fresh key."""
     _, token, _ = keys.create(world, name, scopes)
     return {"Authorization": f"Bearer {token}"}
 
 
-def plant_run(world: World, run_id: str, **changes: Any) -> str:
+def plant_run(world: AppContext, run_id: str, **changes: Any) -> str:
     """A run as the engine would have left it."""
     given: dict[str, Any] = {
         "id": run_id,
@@ -40,7 +41,7 @@ def plant_run(world: World, run_id: str, **changes: Any) -> str:
     return run_id
 
 
-def plant_events(world: World, run_id: str, *kinds: str) -> None:
+def plant_events(world: AppContext, run_id: str, *kinds: str) -> None:
     """The log of a run, from its first event on."""
     rows = [
         {"tenant_id": world.db.tenant, "run_id": run_id, "seq": seq, "type": kind, "at": T0 + seq}
@@ -49,7 +50,7 @@ def plant_events(world: World, run_id: str, *kinds: str) -> None:
     world.db.write(lambda tx: tx.execute(insert(tables.event), rows))
 
 
-def plant_server(world: World, server_id: str, **changes: Any) -> str:
+def plant_server(world: AppContext, server_id: str, **changes: Any) -> str:
     """A server as a registration would have left it."""
     given: dict[str, Any] = {
         "id": server_id,

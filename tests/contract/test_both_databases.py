@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.api.metrics.numbers import measured
-from app.record import coderuns, listing, requests, runlist, runs, tables
+from app.api.v1.metrics.numbers import measured
+from app.record import listing, tables
 from app.record.listing import ServerFilters
 from app.record.paging import EXACT_TOTAL, Window
-from app.record.runlist import RunFilters
+from app.record.runs import code_runs, run_list, runs
+from app.record.runs.run_list import RunFilters
+from app.record.service import requests
 from app.record.session import Database, Tx
 
 SQLITE = pytest.param("sqlite", marks=pytest.mark.sqlite)
@@ -49,7 +51,7 @@ def plant(db: Database, *rows: dict[str, Any]) -> None:
 def found(db: Database, **filters: Any) -> list[str]:
     """The ids of the runs that match."""
     wanted = RunFilters(**filters)
-    return [row["id"] for row in db.read(lambda tx: runlist.list_runs(tx, wanted, Window())).rows]
+    return [row["id"] for row in db.read(lambda tx: run_list.list_runs(tx, wanted, Window())).rows]
 
 
 def test_a_tag_is_found_as_a_whole_and_not_as_a_part(db: Database) -> None:
@@ -86,7 +88,7 @@ def test_since_finds_what_was_created_before_and_began_later(db: Database) -> No
 def test_a_total_beyond_ten_thousand_is_an_estimate_that_is_near(db: Database) -> None:
     rows = [run_row(f"run_{n:05}", created_at=T0 + n * 1000) for n in range(EXACT_TOTAL + 2_000)]
     plant(db, *rows)
-    page = db.read(lambda tx: runlist.list_runs(tx, RunFilters(), Window(limit=1)))
+    page = db.read(lambda tx: run_list.list_runs(tx, RunFilters(), Window(limit=1)))
     assert page.estimated
     assert abs(page.total - len(rows)) < len(rows) * 0.05
 
@@ -160,11 +162,11 @@ def test_runs_of_code_are_found_by_what_they_are(db: Database) -> None:
     db.write(lambda tx: runs.append_events(tx, lines))
 
     def listed(name: str | None = None, status: str | None = None) -> list[str]:
-        page = db.read(lambda tx: coderuns.list_runs(tx, name, status, Window()))
+        page = db.read(lambda tx: code_runs.list_runs(tx, name, status, Window()))
         return [row["id"] for row in page.rows]
 
     assert listed() == listed("approve", "running") == ["run_c", "run_b", "run_a"]
     assert listed("approve", "completed") == listed("other") == []
-    assert [row["id"] for row in db.read(lambda tx: coderuns.children(tx, "run_a"))] == ["run_b", "run_c"]
-    assert db.read(lambda tx: coderuns.updated(tx, ["run_a", "run_b"])) == {"run_a": T0 + 2}
-    assert db.read(lambda tx: coderuns.diverged(tx, "approve", "1")) == ["run_b"]
+    assert [row["id"] for row in db.read(lambda tx: code_runs.children(tx, "run_a"))] == ["run_b", "run_c"]
+    assert db.read(lambda tx: code_runs.updated(tx, ["run_a", "run_b"])) == {"run_a": T0 + 2}
+    assert db.read(lambda tx: code_runs.diverged(tx, "approve", "1")) == ["run_b"]

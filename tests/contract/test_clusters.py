@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.domain.clusters import ALLOWED
-from app.record import allocations
-from app.services.world import World
+from app.record.inventory import allocations
+from app.services.context import AppContext
 from tests.contract.managed import CLUSTER, MANAGEMENT, WANTED, plant_cluster, plant_management
 from tests.contract.plant import UNKNOWN, ids, plant_server
 
@@ -19,7 +19,7 @@ IMAGE = {"url": "http://images.lan/debian.qcow2"}
 
 
 @pytest.fixture(autouse=True)
-def management(world: World) -> None:
+def management(world: AppContext) -> None:
     """There is one management cluster."""
     plant_management(world)
 
@@ -84,13 +84,13 @@ def test_servers_come_from_pools_that_are_there_each_once(client: FlaskClient) -
     assert (made["nodePools"], made["servers"]) == ([pool], [])
 
 
-def test_with_several_management_clusters_one_has_to_be_named(client: FlaskClient, world: World) -> None:
+def test_with_several_management_clusters_one_has_to_be_named(client: FlaskClient, world: AppContext) -> None:
     plant_management(world, f"mgt_{UNKNOWN[::-1]}")
     assert code(client.post(PATH, json=WANTED)) == (400, "VALIDATION_ERROR")
     assert client.post(PATH, json={**WANTED, "managementId": MANAGEMENT}).status_code == 202
 
 
-def test_a_name_is_taken_once_in_each_management_cluster(client: FlaskClient, world: World) -> None:
+def test_a_name_is_taken_once_in_each_management_cluster(client: FlaskClient, world: AppContext) -> None:
     other = plant_management(world, f"mgt_{UNKNOWN[::-1]}")
     places = (MANAGEMENT, MANAGEMENT, other)
     answers = [client.post(PATH, json={**WANTED, "name": "prod", "managementId": each}) for each in places]
@@ -116,7 +116,7 @@ def test_a_creation_can_be_previewed(client: FlaskClient) -> None:
     assert ids(client.get(PATH)) == []
 
 
-def test_more_than_the_quota_is_403(world: World) -> None:
+def test_more_than_the_quota_is_403(world: AppContext) -> None:
     limited = create_app(replace(world, settings=replace(world.settings, quota_clusters=1))).test_client()
     limited.environ_base["HTTP_HOST"] = "localhost"
     assert limited.post(PATH, json=WANTED).status_code == 202
@@ -127,7 +127,7 @@ def test_more_than_the_quota_is_403(world: World) -> None:
 
 @pytest.mark.parametrize("state", sorted(ALLOWED))
 def test_the_state_says_which_actions_are_allowed_and_is_believed(
-    client: FlaskClient, world: World, state: str
+    client: FlaskClient, world: AppContext, state: str
 ) -> None:
     plant_cluster(world, state=state)
     allowed = client.get(ONE).get_json()["data"]["allowedActions"]
@@ -144,7 +144,7 @@ def test_the_state_says_which_actions_are_allowed_and_is_believed(
     ],
 )
 def test_an_action_shows_the_state_that_it_leads_through(
-    client: FlaskClient, world: World, path: str, body: dict[str, Any], state: str
+    client: FlaskClient, world: AppContext, path: str, body: dict[str, Any], state: str
 ) -> None:
     plant_cluster(world)
     answer = client.post(f"{ONE}/{path}", json=body)
@@ -168,7 +168,7 @@ def test_an_action_shows_the_state_that_it_leads_through(
 )
 def test_what_cannot_be_done_is_said_at_once(
     client: FlaskClient,
-    world: World,
+    world: AppContext,
     changes: dict[str, Any],
     path: str,
     body: dict[str, Any],
@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_said_at_once(
     assert code(client.post(f"{ONE}/{path}", json=body)) == expected
 
 
-def test_a_second_run_on_a_cluster_names_the_first_or_waits(client: FlaskClient, world: World) -> None:
+def test_a_second_run_on_a_cluster_names_the_first_or_waits(client: FlaskClient, world: AppContext) -> None:
     plant_cluster(world)
     first = client.post(f"{ONE}/scale", json={"workers": 3}).get_json()["meta"]["workflowId"]
     refused = client.delete(ONE)
@@ -187,7 +187,7 @@ def test_a_second_run_on_a_cluster_names_the_first_or_waits(client: FlaskClient,
     assert client.delete(f"{ONE}?onConflict=queue").status_code == 202
 
 
-def test_a_cluster_is_deleted_by_a_run(client: FlaskClient, world: World) -> None:
+def test_a_cluster_is_deleted_by_a_run(client: FlaskClient, world: AppContext) -> None:
     plant_cluster(world)
     answer = client.delete(f"{ONE}?cleanupOnDeletion=true")
     assert (answer.status_code, answer.get_json()["data"]["state"]) == (202, "deleting")
@@ -195,7 +195,7 @@ def test_a_cluster_is_deleted_by_a_run(client: FlaskClient, world: World) -> Non
     assert run["input"]["cleanupOnDeletion"] is True
 
 
-def test_an_action_can_be_previewed(client: FlaskClient, world: World) -> None:
+def test_an_action_can_be_previewed(client: FlaskClient, world: AppContext) -> None:
     plant_cluster(world)
     plan = client.delete(f"{ONE}?dryRun=true").get_json()["data"]
     assert (plan["type"], plan["locks"]) == ("cluster.delete", [f"cluster/{CLUSTER}"])
@@ -215,14 +215,14 @@ def test_an_action_can_be_previewed(client: FlaskClient, world: World) -> None:
         ("name=prod", ["prod"]),
     ],
 )
-def test_lists_are_narrowed(client: FlaskClient, world: World, query: str, found: list[str]) -> None:
+def test_lists_are_narrowed(client: FlaskClient, world: AppContext, query: str, found: list[str]) -> None:
     plant_cluster(world, f"cls_{UNKNOWN[:-1]}9", name="prod", tags=["team-a"], template="aws-eks-1")
     plant_cluster(world, f"cls_{UNKNOWN[:-1]}8", name="dev", state="error")
     plant_cluster(world, f"cls_{UNKNOWN[:-1]}7", name="old", state="deleted")
     assert [row["name"] for row in client.get(f"{PATH}?{query}").get_json()["data"]] == found
 
 
-def test_what_was_seen_has_an_age(client: FlaskClient, world: World) -> None:
+def test_what_was_seen_has_an_age(client: FlaskClient, world: AppContext) -> None:
     plant_cluster(world)
     shown = client.get(ONE).get_json()["data"]
     assert shown["status"] == {"phase": "ready", "ready": True, "conditions": []}
@@ -236,7 +236,7 @@ def test_an_unknown_one_is_404_and_a_malformed_one_400(client: FlaskClient) -> N
 
 
 def test_a_creation_is_repeated_by_type_only_for_a_cluster_that_failed(
-    client: FlaskClient, world: World
+    client: FlaskClient, world: AppContext
 ) -> None:
     order = {"type": "cluster.create", "resourceId": CLUSTER}
     assert client.post("/v1/workflows/runs", json=order).status_code == 404
@@ -244,7 +244,9 @@ def test_a_creation_is_repeated_by_type_only_for_a_cluster_that_failed(
     assert client.post("/v1/workflows/runs", json=order).status_code == 202
 
 
-def test_a_server_that_a_cluster_is_built_on_is_not_given_away(client: FlaskClient, world: World) -> None:
+def test_a_server_that_a_cluster_is_built_on_is_not_given_away(
+    client: FlaskClient, world: AppContext
+) -> None:
     server_id = plant_server(world, f"srv_{UNKNOWN}", state="provisioned")
     server = {"id": server_id, "pool_id": "pool_x"}
     world.db.write(lambda tx: allocations.allocate(tx, CLUSTER, "run_x", server, IMAGE, "a"))

@@ -16,11 +16,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app import create_app
-from app.api import examples, openapi
 from app.api.application import build
+from app.api.http import openapi
+from app.api.v1 import examples
 from app.config import load
-from app.record import definitions
-from app.services.world import World
+from app.record.service import definitions
+from app.services.context import AppContext
 from app.wiring import wire
 from tests.contract.plant import plant_server
 
@@ -71,7 +72,7 @@ def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFact
     databases("sqlite").drop(url)
 
 
-def quiet_world(url: str, folder: Path) -> World:
+def quiet_world(url: str, folder: Path) -> AppContext:
     """A world that publishes nothing and looks up no name."""
     chosen = load({}, database_url=url, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0")
     return replace(wire(chosen), ring=lambda hints: None)

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from app.domain.errors import Unavailable
 from app.record import tables
 from app.services import idempotency
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import REGISTRATION, UNKNOWN, ids, plant_server
 
 KEY = {"Idempotency-Key": "k-1"}
@@ -22,18 +22,20 @@ def register(client: FlaskClient, headers: Mapping[str, str] = KEY, **changes: A
     return client.post("/v1/servers", json={**REGISTRATION, **changes}, headers=dict(headers))
 
 
-def age(world: World, ms: int, **changes: Any) -> None:
+def age(world: AppContext, ms: int, **changes: Any) -> None:
     """Let the noted requests be older."""
     noted = tables.api_request
     world.db.write(lambda tx: tx.execute(update(noted).values(at=noted.c.at - ms, **changes)))
 
 
-def runs(world: World) -> int:
+def runs(world: AppContext) -> int:
     """How many runs there are."""
     return len(world.db.read(lambda tx: tx.rows(select(tables.run.c.id))))
 
 
-def test_the_same_key_with_the_same_body_gives_the_stored_answer(client: FlaskClient, world: World) -> None:
+def test_the_same_key_with_the_same_body_gives_the_stored_answer(
+    client: FlaskClient, world: AppContext
+) -> None:
     first, second = register(client), register(client)
     assert (second.status_code, second.get_json()) == (202, first.get_json())
     assert second.headers["Idempotency-Replayed"] == "true"
@@ -48,21 +50,21 @@ def test_a_quoted_key_is_the_same_key(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"displayName": "other"}, {"bmcAddress": "127.0.0.1:9402"}])
-def test_another_body_is_409(client: FlaskClient, world: World, changes: dict[str, str]) -> None:
+def test_another_body_is_409(client: FlaskClient, world: AppContext, changes: dict[str, str]) -> None:
     register(client)
     answer = register(client, KEY, **changes)
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (409, "CONFLICT")
     assert runs(world) == 1
 
 
-def test_a_request_in_flight_is_409(client: FlaskClient, world: World) -> None:
+def test_a_request_in_flight_is_409(client: FlaskClient, world: AppContext) -> None:
     register(client)
     age(world, 0, status=None)
     assert register(client).get_json()["error"]["details"]["reason"] == "in_flight"
 
 
 def test_when_the_process_died_the_next_one_finds_the_run_it_had_started(
-    client: FlaskClient, world: World
+    client: FlaskClient, world: AppContext
 ) -> None:
     path = f"/v1/servers/{plant_server(world, f'srv_{UNKNOWN}')}/actions"
     first = client.post(path, json={"action": "inspect"}, headers=KEY)
@@ -72,13 +74,13 @@ def test_when_the_process_died_the_next_one_finds_the_run_it_had_started(
     assert runs(world) == 1
 
 
-def opened_at(world: World) -> int:
+def opened_at(world: AppContext) -> int:
     """When the noted request came, as its note says."""
     at: int = world.db.read(lambda tx: tx.value(select(tables.api_request.c.at)))
     return at
 
 
-def test_after_a_day_the_key_is_free_again(client: FlaskClient, world: World) -> None:
+def test_after_a_day_the_key_is_free_again(client: FlaskClient, world: AppContext) -> None:
     register(client)
     age(world, DAY_MS + 1_000)
     answer = register(client, bmcAddress="127.0.0.1:9402")
@@ -97,7 +99,7 @@ def test_another_key_of_the_same_client_is_another_request(client: FlaskClient) 
     assert (answer.status_code, "Idempotency-Replayed" in answer.headers) == (202, False)
 
 
-def test_a_plan_is_never_stored(client: FlaskClient, world: World) -> None:
+def test_a_plan_is_never_stored(client: FlaskClient, world: AppContext) -> None:
     client.post("/v1/servers?dryRun=true", json=REGISTRATION, headers=KEY)
     assert world.db.read(lambda tx: tx.rows(select(tables.api_request))) == []
     assert ids(client.get("/v1/servers")) == []
@@ -108,7 +110,7 @@ def test_a_key_that_is_none_is_400(client: FlaskClient, key: str) -> None:
     assert register(client, {"Idempotency-Key": key}).status_code == 400
 
 
-def test_no_credential_is_kept_with_the_answer(client: FlaskClient, world: World) -> None:
+def test_no_credential_is_kept_with_the_answer(client: FlaskClient, world: AppContext) -> None:
     register(client)
     rows = world.db.read(lambda tx: tx.rows(select(tables.api_request)))
     assert "canary-Xq7" not in str(rows)
@@ -124,7 +126,7 @@ def test_an_answer_goes_out_although_it_cannot_be_kept(
     assert register(client).status_code == 202
 
 
-def test_the_body_idempotency_key_finds_the_same_run_for_good(client: FlaskClient, world: World) -> None:
+def test_the_body_idempotency_key_finds_the_same_run_for_good(client: FlaskClient, world: AppContext) -> None:
     server_id = register(client, {}).get_json()["data"]["id"]
     order = {"type": "server.inspect", "resourceId": server_id, "idempotencyKey": "mine"}
     query = "/v1/workflows/runs?onConflict=queue"

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.auth.seal import binding, opener
 from app.record import tables
 from app.services import secrets
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.managed import KUBECONFIG, MANAGEMENT, TOKEN, plant_cluster, plant_management
 from tests.contract.plant import bearer, ids
 
@@ -17,14 +17,14 @@ PATH = "/v1/management-clusters"
 FRA = {"name": "fra", "kubeconfig": KUBECONFIG}
 
 
-def opened(world: World, management_id: str) -> dict[str, Any]:
+def opened(world: AppContext, management_id: str) -> dict[str, Any]:
     """What is sealed of a management cluster, as a worker would read it."""
     row = world.db.read(lambda tx: tx.row(select(tables.management))) or {}
     bound = binding(tenant_id=world.db.tenant, machine_id=management_id, version=row["access_version"])
     return opener(world.settings).open(row["access"], bound)
 
 
-def test_a_management_cluster_is_known_from_then_on(client: FlaskClient, world: World) -> None:
+def test_a_management_cluster_is_known_from_then_on(client: FlaskClient, world: AppContext) -> None:
     answer = client.post(PATH, json=FRA)
     made = answer.get_json()["data"]
     assert (answer.status_code, made["server"]) == (201, "https://10.0.0.1:6443")
@@ -33,7 +33,7 @@ def test_a_management_cluster_is_known_from_then_on(client: FlaskClient, world: 
     assert opened(world, made["id"]) == {"server": "https://10.0.0.1:6443", "token": TOKEN}
 
 
-def test_its_kubeconfig_is_shown_nowhere(client: FlaskClient, world: World) -> None:
+def test_its_kubeconfig_is_shown_nowhere(client: FlaskClient, world: AppContext) -> None:
     made = client.post(PATH, json=FRA).get_json()["data"]
     shown = [client.get(path).get_data(as_text=True) for path in (PATH, f"{PATH}/{made['id']}")]
     kept = world.db.read(lambda tx: [str(tx.rows(select(each))) for each in tables.metadata.tables.values()])
@@ -59,7 +59,7 @@ def test_two_of_a_name_are_409(client: FlaskClient) -> None:
     assert [client.post(PATH, json=FRA).status_code for _ in range(2)] == [201, 409]
 
 
-def test_names_and_namespaces_change_under_their_version(client: FlaskClient, world: World) -> None:
+def test_names_and_namespaces_change_under_their_version(client: FlaskClient, world: AppContext) -> None:
     plant_management(world)
     one = f"{PATH}/{MANAGEMENT}"
     assert client.patch(one, json={"name": "ams"}, headers={"If-Match": '"1"'}).status_code == 200
@@ -67,26 +67,26 @@ def test_names_and_namespaces_change_under_their_version(client: FlaskClient, wo
     assert client.get(one).get_json()["data"]["name"] == "ams"
 
 
-def test_another_kubeconfig_is_sealed_for_its_version(client: FlaskClient, world: World) -> None:
+def test_another_kubeconfig_is_sealed_for_its_version(client: FlaskClient, world: AppContext) -> None:
     made = client.post(PATH, json=FRA).get_json()["data"]
     changed = KUBECONFIG.replace(TOKEN, "another")
     assert client.put(f"{PATH}/{made['id']}/kubeconfig", json={"kubeconfig": changed}).status_code == 204
     assert opened(world, made["id"])["token"] == "another"
 
 
-def test_a_new_sealing_key_opens_what_an_old_one_sealed(client: FlaskClient, world: World) -> None:
+def test_a_new_sealing_key_opens_what_an_old_one_sealed(client: FlaskClient, world: AppContext) -> None:
     made = client.post(PATH, json=FRA).get_json()["data"]
     assert secrets.rotate(world) == 1
     assert opened(world, made["id"])["token"] == TOKEN
 
 
-def test_one_with_clusters_is_not_forgotten(client: FlaskClient, world: World) -> None:
+def test_one_with_clusters_is_not_forgotten(client: FlaskClient, world: AppContext) -> None:
     plant_management(world)
     plant_cluster(world)
     assert client.delete(f"{PATH}/{MANAGEMENT}").status_code == 409
 
 
-def test_one_without_is(client: FlaskClient, world: World) -> None:
+def test_one_without_is(client: FlaskClient, world: AppContext) -> None:
     plant_management(world)
     assert client.delete(f"{PATH}/{MANAGEMENT}").status_code == 204
     assert ids(client.get(PATH)) == []
@@ -94,7 +94,7 @@ def test_one_without_is(client: FlaskClient, world: World) -> None:
 
 @pytest.mark.parametrize("scope", ["servers:write", "runs:write"])
 def test_only_an_admin_may_say_where_clusters_are_made(
-    guarded: FlaskClient, world: World, scope: str
+    guarded: FlaskClient, world: AppContext, scope: str
 ) -> None:
     headers = bearer(world, "key", scope)
     assert guarded.post(PATH, json=FRA, headers=headers).status_code == 403

@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import T0, plant_run
 
 PATH = "/v1/workflows/metrics"
 PERIOD = "since=2026-01-13T12:00:00Z&until=2026-01-14"
 
 
-def ended(world: World, n: int, status: str, took: int = 1000, **changes: Any) -> None:
+def ended(world: AppContext, n: int, status: str, took: int = 1000, **changes: Any) -> None:
     """A run that ended within the period."""
     plant_run(world, f"run_{status}_{n}", status=status, started_at=T0, completed_at=T0 + took, **changes)
 
 
 @pytest.fixture
-def seeded(world: World) -> World:
+def seeded(world: AppContext) -> AppContext:
     """The numbers of the seed: 142 completed, 8 + 3 + 1 failed, 2 cancelled."""
     for n in range(142):
         ended(world, n, "completed", took=(n + 1) * 1000)
@@ -32,7 +32,9 @@ def seeded(world: World) -> World:
     return world
 
 
-def test_the_numbers_of_the_seed_come_out_as_the_seed_has_them(seeded: World, client: FlaskClient) -> None:
+def test_the_numbers_of_the_seed_come_out_as_the_seed_has_them(
+    seeded: AppContext, client: FlaskClient
+) -> None:
     data = client.get(f"{PATH}/server.inspect?{PERIOD}").get_json()["data"]
     assert data["summary"] == {
         "total": 156,
@@ -48,7 +50,7 @@ def test_the_numbers_of_the_seed_come_out_as_the_seed_has_them(seeded: World, cl
     ]
 
 
-def test_percentiles_are_nearest_rank_over_completed_runs(seeded: World, client: FlaskClient) -> None:
+def test_percentiles_are_nearest_rank_over_completed_runs(seeded: AppContext, client: FlaskClient) -> None:
     timing = client.get(f"{PATH}/server.inspect?{PERIOD}").get_json()["data"]["timing"]
     expected = {f"p{p}Ms": math.ceil(142 * p / 100) * 1000 for p in (50, 90, 99)}
     assert timing == {**expected, "avgMs": 71_500}
@@ -66,7 +68,7 @@ def test_an_empty_period_has_no_times_and_no_rate(client: FlaskClient) -> None:
     assert data["failureReasons"] == []
 
 
-def test_without_a_type_there_are_totals_and_each_type(world: World, client: FlaskClient) -> None:
+def test_without_a_type_there_are_totals_and_each_type(world: AppContext, client: FlaskClient) -> None:
     ended(world, 1, "completed", took=1000, type="server.inspect")
     ended(world, 2, "completed", took=3000, type="server.provision")
     data = client.get(f"{PATH}?{PERIOD}").get_json()["data"]
@@ -77,21 +79,21 @@ def test_without_a_type_there_are_totals_and_each_type(world: World, client: Fla
     ]
 
 
-def test_with_a_type_only_that_type_counts(world: World, client: FlaskClient) -> None:
+def test_with_a_type_only_that_type_counts(world: AppContext, client: FlaskClient) -> None:
     ended(world, 1, "completed", type="server.inspect")
     ended(world, 2, "completed", type="server.provision")
     data = client.get(f"{PATH}?type=server.inspect&{PERIOD}").get_json()["data"]
     assert (data["type"], data["summary"]["total"], "byType" in data) == ("server.inspect", 1, False)
 
 
-def test_the_period_is_thirty_days_unless_told(world: World, client: FlaskClient) -> None:
+def test_the_period_is_thirty_days_unless_told(world: AppContext, client: FlaskClient) -> None:
     ended(world, 1, "completed")
     data = client.get(f"{PATH}?until=2026-02-13T12:00:00Z").get_json()["data"]
     assert data["period"]["from"] == "2026-01-14T12:00:00.000Z"
     assert data["summary"]["total"] == 0
 
 
-def test_the_reasons_of_failure_sum_to_the_failures(world: World, client: FlaskClient) -> None:
+def test_the_reasons_of_failure_sum_to_the_failures(world: AppContext, client: FlaskClient) -> None:
     ended(world, 1, "failed", error_code=None)
     ended(world, 2, "failed", error_code="STEP_FAILED")
     data = client.get(f"{PATH}?{PERIOD}").get_json()["data"]

@@ -12,25 +12,25 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from app import create_app
-from app.api import openapi
+from app.api.http import openapi
 from app.domain.errors import Rejected
 from app.record import tables
 from app.record.session import Database
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import plant_run
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
-def beat(world: World, silent_ms: int) -> None:
+def beat(world: AppContext, silent_ms: int) -> None:
     """A reconciler that was heard this long ago."""
     row = {"tenant_id": world.db.tenant, "kind": "reconciler", "instance": "host:1"}
     world.db.write(lambda tx: tx.execute(insert(tables.beat), {**row, "at": tx.now - silent_ms}))
 
 
 @pytest.mark.parametrize("path", ["/livez", "/status"])
-def test_the_process_is_alive_whatever_else_is_not(world: World, path: str) -> None:
+def test_the_process_is_alive_whatever_else_is_not(world: AppContext, path: str) -> None:
     away = replace(world, db=Database(f"sqlite:///{world.settings.state}/nowhere/none.db"))
     client = create_app(away).test_client()
     assert client.get(path).get_json()["data"]["status"] == "ok"
@@ -43,7 +43,7 @@ def test_it_is_ready_without_redis_and_says_so(client: FlaskClient, path: str) -
     assert (answer.status_code, parts["database"]["ok"], parts["redis"]["ok"]) == (200, True, False)
 
 
-def test_it_is_not_ready_without_its_database_and_names_it(world: World) -> None:
+def test_it_is_not_ready_without_its_database_and_names_it(world: AppContext) -> None:
     away = replace(world, db=Database(f"sqlite:///{world.settings.state}/nowhere/none.db"))
     answer = create_app(away).test_client().get("/readyz")
     data = answer.get_json()["data"]
@@ -53,14 +53,14 @@ def test_it_is_not_ready_without_its_database_and_names_it(world: World) -> None
 
 @pytest.mark.parametrize(("silent_ms", "fresh"), [(1_000, True), (31_000, False)])
 def test_a_silent_reconciler_is_reported(
-    client: FlaskClient, world: World, silent_ms: int, fresh: bool
+    client: FlaskClient, world: AppContext, silent_ms: int, fresh: bool
 ) -> None:
     beat(world, silent_ms)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["data"]["parts"]["reconciler"]["ok"]) == (200, fresh)
 
 
-def test_prometheus_gets_numbers_from_sql_without_ids(client: FlaskClient, world: World) -> None:
+def test_prometheus_gets_numbers_from_sql_without_ids(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_secret_id", type="server.inspect", status="running", expect_since=1)
     row = {"tenant_id": world.db.tenant, "type": "server.inspect", "status": "completed", "slot": 0}
     world.db.write(lambda tx: tx.execute(insert(tables.totals), {**row, "runs": 3, "duration_ms": 4500}))
@@ -141,7 +141,7 @@ def test_the_docs_page_has_every_operation(client: FlaskClient, app: Flask) -> N
         assert f'id="{operation["operationId"]}"' in page
 
 
-def test_what_a_run_is_called_is_text_and_never_markup(client: FlaskClient, world: World) -> None:
+def test_what_a_run_is_called_is_text_and_never_markup(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", type="<script>alert(1)</script>")
     assert "<script>" not in client.get("/").get_data(as_text=True)
 
@@ -153,7 +153,7 @@ def test_the_start_page_leads_to_docs_runs_and_flower(client: FlaskClient) -> No
 
 
 def test_the_start_page_says_what_runs_wait_for_and_what_went_wrong(
-    client: FlaskClient, world: World
+    client: FlaskClient, world: AppContext
 ) -> None:
     held = {"kind": "lock", "resource": "server/srv_1", "holder": "run_9", "since": 1}
     plant_run(world, "run_1", status="lock_waiting", waiting_on=held)

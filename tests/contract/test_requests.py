@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.api.bodies import MEBIBYTE
+from app.api.http.bodies import MEBIBYTE
 from app.record.session import Database
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import REGISTRATION, UNKNOWN, plant_run
 
 RUNS = "/v1/workflows/runs"
@@ -66,7 +66,7 @@ def test_a_body_that_is_not_json_is_415(client: FlaskClient, kind: str) -> None:
     problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_an_empty_form_is_415_too(client: FlaskClient, world: World) -> None:
+def test_an_empty_form_is_415_too(client: FlaskClient, world: AppContext) -> None:
     run_id = plant_run(world, "run_1")
     answer = client.post(f"{RUNS}/{run_id}/cancel", content_type="application/x-www-form-urlencoded")
     problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
@@ -128,7 +128,7 @@ def test_answers_are_not_stored_framed_or_sniffed(client: FlaskClient) -> None:
 
 
 def test_a_crash_says_nothing_about_the_inside(
-    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, world: AppContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def crash(*_: Any, **__: Any) -> None:
         raise RuntimeError("canary-inside")
@@ -140,7 +140,9 @@ def test_a_crash_says_nothing_about_the_inside(
     assert "canary" not in answer.get_data(as_text=True)
 
 
-def test_a_database_that_is_away_is_503_and_when_to_come_again(client: FlaskClient, world: World) -> None:
+def test_a_database_that_is_away_is_503_and_when_to_come_again(
+    client: FlaskClient, world: AppContext
+) -> None:
     away = Database(f"sqlite:///{world.settings.state}/nowhere/none.db")
     object.__setattr__(world, "db", away)
     answer = client.post("/v1/servers", json=REGISTRATION)

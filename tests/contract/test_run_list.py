@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import T0, ids, plant_run
 
 PATH = "/v1/workflows/runs"
@@ -15,7 +15,7 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-def some(world: World) -> World:
+def some(world: AppContext) -> AppContext:
     """Runs that differ in every filter."""
     plant_run(world, "run_a", type="server.inspect", status="completed", completed_at=T0 + 5, created_at=T0)
     plant_run(world, "run_b", type="server.provision", status="failed_held", created_at=T0 + MINUTE)
@@ -74,7 +74,7 @@ FILTERS: tuple[tuple[str, list[str]], ...] = (
 
 @pytest.mark.parametrize(("query", "expected"), FILTERS)
 def test_a_filter_leaves_the_runs_that_match_newest_first(
-    some: World, client: FlaskClient, query: str, expected: list[str]
+    some: AppContext, client: FlaskClient, query: str, expected: list[str]
 ) -> None:
     assert ids(client.get(f"{PATH}?{query}")) == expected
 
@@ -104,7 +104,9 @@ def test_a_wrong_query_is_refused_and_the_field_named(client: FlaskClient, query
     assert field in answer.get_json()["error"]["details"]["fields"]
 
 
-def test_cursors_walk_every_row_once_whatever_is_added_meanwhile(world: World, client: FlaskClient) -> None:
+def test_cursors_walk_every_row_once_whatever_is_added_meanwhile(
+    world: AppContext, client: FlaskClient
+) -> None:
     expected = [plant_run(world, f"run_{n:02}", created_at=T0 + n // 2) for n in range(10)][::-1]
     found: list[str] = []
     query = f"{PATH}?limit=3"
@@ -117,7 +119,7 @@ def test_cursors_walk_every_row_once_whatever_is_added_meanwhile(world: World, c
     assert found == expected
 
 
-def test_the_link_header_leads_to_the_next_page(world: World, client: FlaskClient) -> None:
+def test_the_link_header_leads_to_the_next_page(world: AppContext, client: FlaskClient) -> None:
     for n in range(3):
         plant_run(world, f"run_{n}", created_at=T0 + n, tags=["a b"[0]])
     first = client.get(f"{PATH}?limit=2&tag=a")
@@ -126,7 +128,7 @@ def test_the_link_header_leads_to_the_next_page(world: World, client: FlaskClien
     assert ids(client.get(address.strip("<>"))) == ["run_0"]
 
 
-def test_the_cursor_is_json_with_the_id_in_base64url(world: World, client: FlaskClient) -> None:
+def test_the_cursor_is_json_with_the_id_in_base64url(world: AppContext, client: FlaskClient) -> None:
     for n in range(2):
         plant_run(world, f"run_{n}", created_at=T0 + n)
     cursor = client.get(f"{PATH}?limit=1").get_json()["meta"]["pagination"]["nextCursor"]
@@ -134,7 +136,7 @@ def test_the_cursor_is_json_with_the_id_in_base64url(world: World, client: Flask
     assert json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["id"] == "run_1"
 
 
-def test_a_cursor_of_other_filters_is_refused(world: World, client: FlaskClient) -> None:
+def test_a_cursor_of_other_filters_is_refused(world: AppContext, client: FlaskClient) -> None:
     for n in range(2):
         plant_run(world, f"run_{n}", created_at=T0 + n)
     cursor = client.get(f"{PATH}?limit=1").get_json()["meta"]["pagination"]["nextCursor"]
@@ -143,7 +145,7 @@ def test_a_cursor_of_other_filters_is_refused(world: World, client: FlaskClient)
 
 
 @pytest.mark.parametrize("place", range(0, 60, 7))
-def test_a_changed_cursor_is_refused(world: World, client: FlaskClient, place: int) -> None:
+def test_a_changed_cursor_is_refused(world: AppContext, client: FlaskClient, place: int) -> None:
     for n in range(2):
         plant_run(world, f"run_{n}", created_at=T0 + n)
     cursor = client.get(f"{PATH}?limit=1").get_json()["meta"]["pagination"]["nextCursor"]
@@ -151,7 +153,7 @@ def test_a_changed_cursor_is_refused(world: World, client: FlaskClient, place: i
     assert client.get(PATH, query_string={"limit": 1, "cursor": changed}).status_code == 400
 
 
-def test_the_last_page_has_no_cursor_and_no_link(world: World, client: FlaskClient) -> None:
+def test_the_last_page_has_no_cursor_and_no_link(world: AppContext, client: FlaskClient) -> None:
     plant_run(world, "run_1")
     answer = client.get(PATH)
     assert answer.get_json()["meta"]["pagination"] == {
@@ -170,7 +172,7 @@ def test_numbered_pages_reach_the_first_ten_thousand_rows_only(client: FlaskClie
     assert "nextCursor" in refused.get_json()["error"]["details"]["fields"]["page"]
 
 
-def test_a_numbered_page_says_its_number(world: World, client: FlaskClient) -> None:
+def test_a_numbered_page_says_its_number(world: AppContext, client: FlaskClient) -> None:
     for n in range(3):
         plant_run(world, f"run_{n}", created_at=T0 + n)
     answer = client.get(f"{PATH}?limit=2&page=2")
@@ -178,7 +180,7 @@ def test_a_numbered_page_says_its_number(world: World, client: FlaskClient) -> N
     assert answer.get_json()["meta"]["pagination"]["page"] == 2
 
 
-def test_the_total_is_exact_as_long_as_it_is_small(some: World, client: FlaskClient) -> None:
+def test_the_total_is_exact_as_long_as_it_is_small(some: AppContext, client: FlaskClient) -> None:
     pagination: Any = client.get(f"{PATH}?limit=1").get_json()["meta"]["pagination"]
     assert pagination["total"] == 4
     assert "totalIsEstimate" not in pagination

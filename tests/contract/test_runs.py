@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from app.api.runs.schemas import RunDetail, RunSummary
+from app.api.v1.runs.schemas import RunDetail, RunSummary
 from app.record import tables
-from app.services.world import World
+from app.services.context import AppContext
 from chains import catalogue
 from tests.contract.plant import T0, UNKNOWN, ids, plant_events, plant_run, plant_server
 
@@ -19,7 +19,7 @@ ORDER = {"type": "server.inspect", "resourceId": SERVER}
 
 
 @pytest.fixture
-def server(world: World) -> str:
+def server(world: AppContext) -> str:
     """A server that is free."""
     return plant_server(world, SERVER)
 
@@ -126,7 +126,7 @@ def test_the_detail_has_everything_the_list_has_and_more(client: FlaskClient, se
     assert (detail["progress"], detail["error"], detail["steps"][0]["status"]) == (0, None, "pending")
 
 
-def test_a_retried_run_and_its_retry_name_each_other(client: FlaskClient, world: World) -> None:
+def test_a_retried_run_and_its_retry_name_each_other(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_old", status="failed", completed_at=T0)
     plant_run(world, "run_new", retry_of="run_old", from_step="install")
     assert client.get(f"{PATH}/run_old").get_json()["data"]["retriedBy"] == ["run_new"]
@@ -221,7 +221,7 @@ def test_an_action_that_is_none_is_400(client: FlaskClient, server: str) -> None
     assert client.post(f"{PATH}/{run_id}/actions", json={"action": "dance"}).status_code == 400
 
 
-def test_events_are_read_page_by_page_in_their_order(client: FlaskClient, world: World) -> None:
+def test_events_are_read_page_by_page_in_their_order(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", event_seq=5)
     plant_events(
         world, "run_1", "run.created", "run.started", "step.started", "step.completed", "step.started"
@@ -233,14 +233,14 @@ def test_events_are_read_page_by_page_in_their_order(client: FlaskClient, world:
     assert second.get_json()["meta"]["pagination"]["hasMore"] is False
 
 
-def test_events_after_a_number_are_the_later_ones(client: FlaskClient, world: World) -> None:
+def test_events_after_a_number_are_the_later_ones(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", event_seq=2)
     plant_events(world, "run_1", "run.created", "run.started")
     data = client.get(f"{PATH}/run_1/events?after=1").get_json()["data"]
     assert [event["type"] for event in data] == ["run.started"]
 
 
-def test_a_cursor_of_another_log_is_refused(client: FlaskClient, world: World) -> None:
+def test_a_cursor_of_another_log_is_refused(client: FlaskClient, world: AppContext) -> None:
     for run_id in ("run_1", "run_2"):
         plant_run(world, run_id, event_seq=2)
         plant_events(world, run_id, "run.created", "run.started")
@@ -258,18 +258,18 @@ def test_the_state_is_the_fold_of_the_log_up_to_an_event(client: FlaskClient, se
     assert late["completedAt"].endswith("Z")
 
 
-def test_a_state_beyond_the_log_is_400(client: FlaskClient, world: World) -> None:
+def test_a_state_beyond_the_log_is_400(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", event_seq=2)
     assert client.get(f"{PATH}/run_1/state?asOf=3").status_code == 400
 
 
-def test_the_answer_to_an_ended_run_is_not_kept_back(client: FlaskClient, world: World) -> None:
+def test_the_answer_to_an_ended_run_is_not_kept_back(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", status="completed", completed_at=T0)
     assert client.get(f"{PATH}/run_1?wait=30").get_json()["data"]["status"] == "completed"
     assert client.get(f"{PATH}/run_1?wait=31").status_code == 400
 
 
-def test_logs_of_steps_never_show_credentials(client: FlaskClient, world: World) -> None:
+def test_logs_of_steps_never_show_credentials(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", event_seq=1)
     row = {"tenant_id": world.db.tenant, "run_id": "run_1", "seq": 1, "type": "step.log", "at": T0}
     payload = {"bmcPassword": "canary"}

@@ -6,9 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.auth import codesecrets
-from app.engine import schedule
-from app.record import definitions, schedules, typestates
-from app.services.world import World
+from app.engine.reconciler import schedules as schedule
+from app.record.service import definitions, paused_types, schedules
+from app.services.context import AppContext
 from tests.contract.plant import UNKNOWN, bearer, ids, plant_server
 
 PATH = "/v1/schedules"
@@ -18,7 +18,7 @@ NIGHTLY = {"name": "nightly", "type": "server.inspect", "resourceId": SERVER, "c
 
 
 @pytest.fixture(autouse=True)
-def server(world: World) -> None:
+def server(world: AppContext) -> None:
     """A server that may be inspected."""
     plant_server(world, SERVER)
 
@@ -31,7 +31,7 @@ def made(client: FlaskClient, **values: Any) -> dict[str, Any]:
     return data
 
 
-def let_it_be_due(world: World, schedule_id: str) -> None:
+def let_it_be_due(world: AppContext, schedule_id: str) -> None:
     """The time comes, and a reconciler looks."""
     due = {"next_due_at": world.db.read(lambda tx: tx.now) - 1}
     world.db.write(lambda tx: schedules.note_turn(tx, schedule_id, due))
@@ -87,13 +87,13 @@ def test_one_for_a_server_that_is_not_known_is_404(client: FlaskClient) -> None:
     assert client.post(PATH, json={**NIGHTLY, "resourceId": unknown}).status_code == 404
 
 
-def test_what_is_refused_only_today_may_be_scheduled(client: FlaskClient, world: World) -> None:
-    world.db.write(lambda tx: typestates.change(tx, "server.inspect", True, "usr_test", "rain"))
+def test_what_is_refused_only_today_may_be_scheduled(client: FlaskClient, world: AppContext) -> None:
+    world.db.write(lambda tx: paused_types.change(tx, "server.inspect", True, "usr_test", "rain"))
     made(client)
     made(client, name="away", type="server.provision", input={"image": {"url": "https://i.example/a"}})
 
 
-def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: World) -> None:
+def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: AppContext) -> None:
     facts = {"stepTimeoutMs": 1_000}
     world.db.write(lambda tx: definitions.announce(tx, "report", "1", facts, "f"))
     code: dict[str, Any] = {"type": "report", "resourceId": None}
@@ -103,7 +103,7 @@ def test_one_of_a_code_workflow_takes_a_list(client: FlaskClient, world: World) 
         assert client.post(PATH, json={**NIGHTLY, **code, "name": "x", **wrong}).status_code == 400
 
 
-def test_what_a_code_workflow_calls_a_secret_is_sealed(client: FlaskClient, world: World) -> None:
+def test_what_a_code_workflow_calls_a_secret_is_sealed(client: FlaskClient, world: AppContext) -> None:
     facts = {"stepTimeoutMs": 1_000, "secretPlaces": {"password": 0}}
     world.db.write(lambda tx: definitions.announce(tx, "report", "1", facts, "f"))
     one = made(client, type="report", resourceId=None, input=["canary-Xq7", "attic"])
@@ -118,7 +118,7 @@ def test_two_of_a_name_are_409(client: FlaskClient) -> None:
     assert [client.post(PATH, json=NIGHTLY).status_code for _ in range(2)] == [201, 409]
 
 
-def test_its_runs_are_listed_and_its_due_times_tell_of_them(client: FlaskClient, world: World) -> None:
+def test_its_runs_are_listed_and_its_due_times_tell_of_them(client: FlaskClient, world: AppContext) -> None:
     one = made(client)
     let_it_be_due(world, one["id"])
     shown = client.get(f"{PATH}/{one['id']}").get_json()["data"]
@@ -129,9 +129,9 @@ def test_its_runs_are_listed_and_its_due_times_tell_of_them(client: FlaskClient,
     assert (told["outcome"], told["runId"], told["dueAt"]) == ("started", run_id, shown["last"]["dueAt"])
 
 
-def test_what_was_refused_is_told(client: FlaskClient, world: World) -> None:
+def test_what_was_refused_is_told(client: FlaskClient, world: AppContext) -> None:
     one = made(client)
-    world.db.write(lambda tx: typestates.change(tx, "server.inspect", True, "usr_test", "rain"))
+    world.db.write(lambda tx: paused_types.change(tx, "server.inspect", True, "usr_test", "rain"))
     let_it_be_due(world, one["id"])
     last = client.get(f"{PATH}/{one['id']}").get_json()["data"]["last"]
     assert (last["outcome"], last["reason"]) == ("refused", "CONFLICT: server.inspect is paused: rain")
@@ -162,7 +162,7 @@ def test_a_change_is_checked_as_the_whole_that_it_makes(client: FlaskClient) -> 
 
 
 def test_changes_are_made_under_their_version_which_runs_leave_alone(
-    client: FlaskClient, world: World
+    client: FlaskClient, world: AppContext
 ) -> None:
     one = made(client)
     tag = client.get(f"{PATH}/{one['id']}").headers["ETag"]
@@ -195,9 +195,9 @@ def test_asking_twice_with_one_key_runs_once(client: FlaskClient) -> None:
     assert len({answer.get_json()["data"]["id"] for answer in asked}) == 1
 
 
-def test_running_now_what_is_paused_by_type_is_409(client: FlaskClient, world: World) -> None:
+def test_running_now_what_is_paused_by_type_is_409(client: FlaskClient, world: AppContext) -> None:
     one = made(client)
-    world.db.write(lambda tx: typestates.change(tx, "server.inspect", True, "usr_test", None))
+    world.db.write(lambda tx: paused_types.change(tx, "server.inspect", True, "usr_test", None))
     assert client.post(f"{PATH}/{one['id']}/run").status_code == 409
 
 
@@ -210,7 +210,7 @@ def test_a_deleted_one_is_gone_and_its_runs_are_not(client: FlaskClient) -> None
     assert client.get(f"{RUNS}/{run_id}").status_code == 200
 
 
-def test_whoever_may_only_read_may_not_schedule(guarded: FlaskClient, world: World) -> None:
+def test_whoever_may_only_read_may_not_schedule(guarded: FlaskClient, world: AppContext) -> None:
     headers = bearer(world, "key", "runs:read")
     assert guarded.post(PATH, json=NIGHTLY, headers=headers).status_code == 403
     assert guarded.get(PATH, headers=headers).status_code == 200

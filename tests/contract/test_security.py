@@ -9,12 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.api.family import PUBLIC
-from app.api.keys import check, refuse_unsafe
+from app.api.http.family import PUBLIC
+from app.api.http.keys import check, refuse_unsafe
 from app.auth.keys import SCOPES
 from app.config import SettingsError
 from app.services import keys
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import UNKNOWN, bearer, plant_run
 
 RUNS = "/v1/workflows/runs"
@@ -78,7 +78,7 @@ def test_every_other_operation_refuses_whoever_has_no_key(app: Flask, guarded: F
 
 
 def test_every_operation_refuses_a_key_without_its_scope(
-    app: Flask, guarded: FlaskClient, world: World
+    app: Flask, guarded: FlaskClient, world: AppContext
 ) -> None:
     headers = {scope: bearer(world, scope.replace(":", "-"), scope) for scope in SCOPES}
     for method, rule, path, scope in operations(app):
@@ -88,7 +88,7 @@ def test_every_operation_refuses_a_key_without_its_scope(
                 assert answer.status_code == 403, (method, rule, other)
 
 
-def test_the_scope_opens_the_operation(guarded: FlaskClient, world: World) -> None:
+def test_the_scope_opens_the_operation(guarded: FlaskClient, world: AppContext) -> None:
     assert guarded.get(RUNS, headers=bearer(world, "reader", "runs:read")).status_code == 200
     assert guarded.get(RUNS, headers=bearer(world, "boss", "admin")).status_code == 200
 
@@ -113,14 +113,14 @@ def test_a_token_that_is_none_is_401_also_on_loopback(client: FlaskClient, heade
     assert client.get(RUNS, headers={"Authorization": header}).status_code == 401
 
 
-def test_a_revoked_key_is_refused_at_once(guarded: FlaskClient, world: World) -> None:
+def test_a_revoked_key_is_refused_at_once(guarded: FlaskClient, world: AppContext) -> None:
     header = bearer(world, "gone", "runs:read")
     assert guarded.get(RUNS, headers=header).status_code == 200
     keys.revoke(world, "gone")
     assert guarded.get(RUNS, headers=header).status_code == 401
 
 
-def test_runs_are_triggered_by_the_name_of_the_key(guarded: FlaskClient, world: World) -> None:
+def test_runs_are_triggered_by_the_name_of_the_key(guarded: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", status="waiting")
     header = bearer(world, "ci", "runs:write", "runs:read")
     guarded.post(f"{RUNS}/run_1/cancel", json={"reason": "x"}, headers=header)
@@ -143,14 +143,14 @@ def test_without_a_key_no_foreign_page_is_answered(client: FlaskClient, origin: 
     assert client.post(RUNS, json={}, headers={"Origin": origin}).status_code == 403
 
 
-def test_a_service_that_others_reach_refuses_to_start_without_a_key(world: World) -> None:
+def test_a_service_that_others_reach_refuses_to_start_without_a_key(world: AppContext) -> None:
     exposed = replace(world, settings=replace(world.settings, host="0.0.0.0"))
     with pytest.raises(SettingsError, match="windlass key create"):
         refuse_unsafe(exposed)
 
 
 def test_a_server_process_that_stands_open_does_not_come_up(
-    world: World, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
+    world: AppContext, monkeypatch: pytest.MonkeyPatch, sqlite_url: str
 ) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")
     monkeypatch.setenv("DATABASE_URL", sqlite_url)
@@ -161,14 +161,14 @@ def test_a_server_process_that_stands_open_does_not_come_up(
     assert create_app().test_client().get("/v1/workflows/runs").status_code == 401
 
 
-def test_with_a_key_or_on_loopback_it_starts(world: World) -> None:
+def test_with_a_key_or_on_loopback_it_starts(world: AppContext) -> None:
     refuse_unsafe(world)
     keys.create(world, "first", ["admin"])
     refuse_unsafe(replace(world, settings=replace(world.settings, host="0.0.0.0")))
 
 
 def test_the_start_page_tells_strangers_nothing(
-    guarded: FlaskClient, client: FlaskClient, world: World
+    guarded: FlaskClient, client: FlaskClient, world: AppContext
 ) -> None:
     plant_run(world, "run_1", type="server.provision")
     assert "server.provision" in client.get("/").get_data(as_text=True)

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from app.auth.tokens import issue_hook_token
 from app.domain.servers import ALLOWED
 from app.record import tables
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import REGISTRATION, T0, UNKNOWN, ids, plant_run, plant_server
 
 SERVERS = "/v1/servers"
@@ -35,7 +35,7 @@ def test_a_registration_is_202_with_the_server_and_its_run(client: FlaskClient) 
     assert body["data"]["runId"] == body["meta"]["workflowId"]
 
 
-def test_the_credential_is_sealed_and_shown_nowhere(client: FlaskClient, world: World) -> None:
+def test_the_credential_is_sealed_and_shown_nowhere(client: FlaskClient, world: AppContext) -> None:
     body = client.post(SERVERS, json=REGISTRATION).get_json()
     paths = (SERVERS, f"{SERVERS}/{body['data']['id']}", f"/v1/workflows/runs/{body['meta']['workflowId']}")
     shown = [client.get(path).get_data(as_text=True) for path in paths]
@@ -105,7 +105,7 @@ def test_an_import_is_a_list_of_something(client: FlaskClient, body: Any) -> Non
 
 @pytest.mark.parametrize("state", sorted(ALLOWED))
 def test_the_state_says_which_actions_are_allowed_and_is_believed(
-    client: FlaskClient, world: World, state: str
+    client: FlaskClient, world: AppContext, state: str
 ) -> None:
     plant_server(world, SERVER, state=state)
     shown = client.get(f"{SERVERS}/{SERVER}").get_json()["data"]
@@ -113,7 +113,7 @@ def test_the_state_says_which_actions_are_allowed_and_is_believed(
     assert answer.status_code == (202 if "inspect" in shown["allowedActions"] else 409)
 
 
-def test_an_action_shows_the_state_that_it_leads_through(client: FlaskClient, world: World) -> None:
+def test_an_action_shows_the_state_that_it_leads_through(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     answer = client.post(f"{SERVERS}/{SERVER}/actions", json={"action": "provision", "image": IMAGE})
     body = answer.get_json()
@@ -134,14 +134,14 @@ def test_an_action_shows_the_state_that_it_leads_through(client: FlaskClient, wo
     ],
 )
 def test_a_wrong_action_names_the_field(
-    client: FlaskClient, world: World, body: dict[str, Any], field: str
+    client: FlaskClient, world: AppContext, body: dict[str, Any], field: str
 ) -> None:
     plant_server(world, SERVER)
     answer = client.post(f"{SERVERS}/{SERVER}/actions", json=body)
     assert (answer.status_code, fields(answer)) == (400, {field})
 
 
-def test_an_action_can_be_previewed(client: FlaskClient, world: World) -> None:
+def test_an_action_can_be_previewed(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     body = {"action": "reboot", "mode": "hard"}
     plan = client.post(f"{SERVERS}/{SERVER}/actions?dryRun=true", json=body).get_json()["data"]
@@ -149,14 +149,14 @@ def test_an_action_can_be_previewed(client: FlaskClient, world: World) -> None:
     assert client.get("/v1/workflows/runs").get_json()["data"] == []
 
 
-def test_force_is_a_hard_power_off(client: FlaskClient, world: World) -> None:
+def test_force_is_a_hard_power_off(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     answer = client.post(f"{SERVERS}/{SERVER}/actions", json={"action": "powerOff", "force": True})
     run = client.get(answer.headers["Location"]).get_json()["data"]
     assert run["input"]["mode"] == "hard"
 
 
-def test_a_server_is_retired_by_delete(client: FlaskClient, world: World) -> None:
+def test_a_server_is_retired_by_delete(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     plan = client.delete(f"{SERVERS}/{SERVER}?dryRun=true").get_json()["data"]
     answer = client.delete(f"{SERVERS}/{SERVER}?force=true")
@@ -164,14 +164,14 @@ def test_a_server_is_retired_by_delete(client: FlaskClient, world: World) -> Non
     assert (answer.status_code, answer.get_json()["data"]["state"]) == (202, "decommissioning")
 
 
-def test_what_people_say_about_a_server_can_change(client: FlaskClient, world: World) -> None:
+def test_what_people_say_about_a_server_can_change(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER, tags=["a"], description="old")
     body = {"displayName": "n", "tags": ["b"], "description": None}
     data = client.patch(f"{SERVERS}/{SERVER}", json=body).get_json()["data"]
     assert (data["displayName"], data["tags"], data["description"]) == ("n", ["b"], None)
 
 
-def test_a_change_of_what_somebody_else_changed_is_412(client: FlaskClient, world: World) -> None:
+def test_a_change_of_what_somebody_else_changed_is_412(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     tag = client.get(f"{SERVERS}/{SERVER}").headers["ETag"]
     first = client.patch(f"{SERVERS}/{SERVER}", json={"displayName": "a"}, headers={"If-Match": tag})
@@ -182,13 +182,13 @@ def test_a_change_of_what_somebody_else_changed_is_412(client: FlaskClient, worl
     assert client.patch(f"{SERVERS}/{SERVER}", json={"displayName": "b"}, headers=fresh).status_code == 200
 
 
-def test_an_unchanged_server_is_304(client: FlaskClient, world: World) -> None:
+def test_an_unchanged_server_is_304(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     tag = client.get(f"{SERVERS}/{SERVER}").headers["ETag"]
     assert client.get(f"{SERVERS}/{SERVER}", headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_a_new_credential_is_taken_and_not_shown(client: FlaskClient, world: World) -> None:
+def test_a_new_credential_is_taken_and_not_shown(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     login = {"username": "root", "password": "canary-2"}
     answer = client.put(f"{SERVERS}/{SERVER}/credential", json=login)
@@ -197,7 +197,7 @@ def test_a_new_credential_is_taken_and_not_shown(client: FlaskClient, world: Wor
 
 
 @pytest.fixture
-def inventory(world: World) -> list[str]:
+def inventory(world: AppContext) -> list[str]:
     """Servers that differ in every filter, newest first."""
     pool_id = f"pool_{UNKNOWN}"
     names = [f"srv_{letter}{UNKNOWN[1:]}" for letter in "012"]
@@ -253,7 +253,7 @@ def test_a_pool_lives_from_post_to_delete(client: FlaskClient) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_a_pool_counts_its_machines_and_the_free_ones(client: FlaskClient, world: World) -> None:
+def test_a_pool_counts_its_machines_and_the_free_ones(client: FlaskClient, world: AppContext) -> None:
     pool_id = make_pool(client)
     plant_server(world, f"srv_0{UNKNOWN[1:]}", pool_id=pool_id)
     plant_server(world, f"srv_1{UNKNOWN[1:]}", pool_id=pool_id, state="provisioned")
@@ -268,7 +268,9 @@ def test_a_pool_of_a_taken_name_is_409(client: FlaskClient) -> None:
     assert code(client.post("/v1/pools", json={"name": "gpu"})) == (409, "CONFLICT")
 
 
-def test_a_pool_gives_as_many_machines_as_are_asked_for_or_none(client: FlaskClient, world: World) -> None:
+def test_a_pool_gives_as_many_machines_as_are_asked_for_or_none(
+    client: FlaskClient, world: AppContext
+) -> None:
     pool_id = make_pool(client)
     plant_server(world, f"srv_0{UNKNOWN[1:]}", pool_id=pool_id)
     plant_server(world, f"srv_1{UNKNOWN[1:]}", pool_id=pool_id)
@@ -282,7 +284,7 @@ def test_a_pool_gives_as_many_machines_as_are_asked_for_or_none(client: FlaskCli
     assert (taken.status_code, len({one["workflowId"] for one in results})) == (202, 2)
 
 
-def test_a_lock_shows_who_holds_it_and_can_be_taken_away(client: FlaskClient, world: World) -> None:
+def test_a_lock_shows_who_holds_it_and_can_be_taken_away(client: FlaskClient, world: AppContext) -> None:
     plant_server(world, SERVER)
     run_id = client.post(f"{SERVERS}/{SERVER}/actions", json={"action": "inspect"}).get_json()["meta"][
         "workflowId"
@@ -319,7 +321,7 @@ def test_a_hook_takes_64_kib_and_no_more(client: FlaskClient) -> None:
 
 
 def test_a_hook_is_called_once_and_its_exact_repeat_is_answered_alike(
-    client: FlaskClient, guarded: FlaskClient, world: World
+    client: FlaskClient, guarded: FlaskClient, world: AppContext
 ) -> None:
     token, hashed = issue_hook_token()
     plant_run(world, "run_1", status="waiting", event_seq=0)
@@ -332,7 +334,7 @@ def test_a_hook_is_called_once_and_its_exact_repeat_is_answered_alike(
     assert code(other) == (410, "GONE")
 
 
-def plant_waiting_step(world: World, token_hash: str) -> None:
+def plant_waiting_step(world: AppContext, token_hash: str) -> None:
     """A step that waits for its hook."""
     tenant = {"tenant_id": world.db.tenant, "run_id": "run_1"}
     step = {"phase": "forward", "key": "install", "ordinal": 1, "name": "server.install", "kind": "operation"}

@@ -2,7 +2,7 @@
 
 from flask.testing import FlaskClient
 
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import UNKNOWN, plant_server
 
 PATH = "/v1/workflows/types"
@@ -33,7 +33,7 @@ def test_an_unknown_type_is_404(client: FlaskClient) -> None:
     assert client.post(f"{PATH}/no.such/actions", json={"action": "pause"}).status_code == 404
 
 
-def test_a_paused_type_takes_no_runs_until_it_is_resumed(client: FlaskClient, world: World) -> None:
+def test_a_paused_type_takes_no_runs_until_it_is_resumed(client: FlaskClient, world: AppContext) -> None:
     order = {"type": "server.inspect", "resourceId": plant_server(world, f"srv_{UNKNOWN}")}
     body = {"action": "pause", "reason": "broken firmware"}
     paused = client.post(f"{PATH}/server.inspect/actions", json=body).get_json()["data"]

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.domain.vms import ALLOWED, POWER
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.managed import MACHINE, MANAGEMENT, VM, plant_management, plant_vm
 from tests.contract.plant import UNKNOWN, ids
 
@@ -17,7 +17,7 @@ ONE = f"{PATH}/{VM}"
 
 
 @pytest.fixture(autouse=True)
-def management(world: World) -> None:
+def management(world: AppContext) -> None:
     """There is one management cluster."""
     plant_management(world)
 
@@ -67,7 +67,7 @@ def test_a_wrong_machine_names_the_field_and_stores_nothing(
     assert ids(client.get(PATH)) == []
 
 
-def test_more_than_the_quota_is_403(world: World) -> None:
+def test_more_than_the_quota_is_403(world: AppContext) -> None:
     limited = create_app(replace(world, settings=replace(world.settings, quota_vms=1))).test_client()
     limited.environ_base["HTTP_HOST"] = "localhost"
     assert limited.post(PATH, json=MACHINE).status_code == 202
@@ -85,7 +85,7 @@ def test_a_creation_can_be_previewed(client: FlaskClient) -> None:
 @pytest.mark.parametrize("state", sorted(ALLOWED))
 @pytest.mark.parametrize("action", POWER)
 def test_the_state_says_which_actions_are_allowed_and_is_believed(
-    client: FlaskClient, world: World, state: str, action: str
+    client: FlaskClient, world: AppContext, state: str, action: str
 ) -> None:
     plant_vm(world, state=state)
     allowed = client.get(ONE).get_json()["data"]["allowedActions"]
@@ -104,7 +104,7 @@ def test_the_state_says_which_actions_are_allowed_and_is_believed(
     ],
 )
 def test_a_wrong_action_names_the_field(
-    client: FlaskClient, world: World, body: dict[str, Any], field: str
+    client: FlaskClient, world: AppContext, body: dict[str, Any], field: str
 ) -> None:
     plant_vm(world)
     answer = client.post(f"{ONE}/actions", json=body)
@@ -112,7 +112,7 @@ def test_a_wrong_action_names_the_field(
     assert set(answer.get_json()["error"]["details"]["fields"]) == {field}
 
 
-def test_an_action_is_a_run_that_can_be_previewed(client: FlaskClient, world: World) -> None:
+def test_an_action_is_a_run_that_can_be_previewed(client: FlaskClient, world: AppContext) -> None:
     plant_vm(world)
     stop = {"action": "stop", "gracePeriodSeconds": 30}
     plan = client.post(f"{ONE}/actions?dryRun=true", json=stop).get_json()["data"]
@@ -121,7 +121,7 @@ def test_an_action_is_a_run_that_can_be_previewed(client: FlaskClient, world: Wo
     assert (answer.status_code, answer.get_json()["data"]["state"]) == (202, "stopping")
 
 
-def test_a_machine_is_deleted_by_a_run(client: FlaskClient, world: World) -> None:
+def test_a_machine_is_deleted_by_a_run(client: FlaskClient, world: AppContext) -> None:
     plant_vm(world)
     answer = client.delete(ONE)
     assert (answer.status_code, answer.get_json()["data"]["state"]) == (202, "deleting")
@@ -131,14 +131,14 @@ def test_a_machine_is_deleted_by_a_run(client: FlaskClient, world: World) -> Non
     ("query", "found"),
     [("", ["web", "db"]), ("state=stopped", ["db"]), ("tag=team-a", ["web"]), ("q=WEB", ["web"])],
 )
-def test_lists_are_narrowed(client: FlaskClient, world: World, query: str, found: list[str]) -> None:
+def test_lists_are_narrowed(client: FlaskClient, world: AppContext, query: str, found: list[str]) -> None:
     plant_vm(world, f"vm_{UNKNOWN[:-1]}9", name="web", tags=["team-a"])
     plant_vm(world, f"vm_{UNKNOWN[:-1]}8", name="db", state="stopped")
     plant_vm(world, f"vm_{UNKNOWN[:-1]}7", name="gone", state="deleted")
     assert [row["name"] for row in client.get(f"{PATH}?{query}").get_json()["data"]] == found
 
 
-def test_what_was_seen_is_told_with_its_age(client: FlaskClient, world: World) -> None:
+def test_what_was_seen_is_told_with_its_age(client: FlaskClient, world: AppContext) -> None:
     plant_vm(world)
     shown = client.get(ONE).get_json()["data"]
     assert shown["lifecycle"] == {"status": "Running", "statusMessage": None}

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import windlass
-from app.record import beats, definitions, runs
+from app.record.runs import runs
+from app.record.service import definitions, heartbeats
 from app.services import presence
-from app.services.world import World
+from app.services.context import AppContext
 from windlass import AsyncClient, Client, Request, Response, Retries
 
 FACTS = {"maxEvents": 50, "executionTimeoutMs": None, "stepTimeoutMs": 300_000}
@@ -59,11 +60,11 @@ class AsyncInside:
 
 
 @pytest.fixture
-def inside(client: FlaskClient, world: World) -> Inside:
+def inside(client: FlaskClient, world: AppContext) -> Inside:
     """The way to a service that knows a workflow."""
     world.db.write(lambda tx: definitions.announce(tx, "approve", "1", FACTS, "f1"))
     facts = {"workflows": [["approve", "1"]]}
-    world.db.write(lambda tx: beats.note(tx, presence.KIND, "here:1", facts))
+    world.db.write(lambda tx: heartbeats.note(tx, presence.KIND, "here:1", facts))
     return Inside(client)
 
 
@@ -138,7 +139,7 @@ def test_a_run_is_cancelled_once_and_waited_for(service: Client) -> None:
         service.workflow.cancel(run_id)
 
 
-def test_why_a_run_failed_is_told(service: Client, world: World) -> None:
+def test_why_a_run_failed_is_told(service: Client, world: AppContext) -> None:
     run_id = service.workflow.trigger("approve").run_id
     failed = {"status": "failed", "error_code": "WORKFLOW_FAILED", "error_message": "Rejected: too expensive"}
     world.db.write(lambda tx: runs.change_run(tx, run_id, failed))

@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.api.workflows import show
-from app.api.workflows.schemas import WorkflowRun
-from app.record import beats, definitions, runs
+from app.api.code import show
+from app.api.code.schemas import WorkflowRun
+from app.record.runs import runs
+from app.record.service import definitions, heartbeats
 from app.record.session import Tx
 from app.services import presence
-from app.services.world import World
+from app.services.context import AppContext
 from tests.contract.plant import bearer, plant_run
 
 RUNS, EVENTS, HOOKS = "/api/workflows/runs", "/api/workflows/events", "/api/workflows/hooks"
@@ -36,11 +37,11 @@ BAD = [
 
 
 @pytest.fixture(autouse=True)
-def announced(world: World) -> None:
+def announced(world: AppContext) -> None:
     """A workflow that a worker has announced, and serves."""
     world.db.write(lambda tx: definitions.announce(tx, "approve", "1", FACTS, "f1"))
     facts = {"workflows": [["approve", "1"]]}
-    world.db.write(lambda tx: beats.note(tx, presence.KIND, "here:1", facts))
+    world.db.write(lambda tx: heartbeats.note(tx, presence.KIND, "here:1", facts))
 
 
 def trigger(client: FlaskClient, **more: Any) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def test_a_list_is_a_page_of_its_own_kind(client: FlaskClient) -> None:
     )
 
 
-def test_runs_of_declared_types_are_not_shown(client: FlaskClient, world: World) -> None:
+def test_runs_of_declared_types_are_not_shown(client: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1")
     assert client.get(RUNS).get_json()["data"] == []
     for path in ("", "/events", "/children", "/parent"):
@@ -259,7 +260,7 @@ def test_a_hook_takes_any_json(client: FlaskClient, payload: Any) -> None:
     assert client.post(f"{HOOKS}/{token}", json=payload).status_code == 200
 
 
-def test_a_hook_dies_with_its_run_and_its_token_is_nowhere(client: FlaskClient, world: World) -> None:
+def test_a_hook_dies_with_its_run_and_its_token_is_nowhere(client: FlaskClient, world: AppContext) -> None:
     run_id = trigger(client)["runId"]
     token = hook(client, run_id)["token"]
     client.delete(f"{RUNS}/{run_id}")
@@ -269,7 +270,7 @@ def test_a_hook_dies_with_its_run_and_its_token_is_nowhere(client: FlaskClient, 
     assert token not in log + client.get(f"{RUNS}/{run_id}/events").get_data(as_text=True)
 
 
-def test_a_run_that_no_worker_serves_says_so(client: FlaskClient, world: World) -> None:
+def test_a_run_that_no_worker_serves_says_so(client: FlaskClient, world: AppContext) -> None:
     world.db.write(lambda tx: definitions.announce(tx, "approve", "2", FACTS, "f2"))
     served = trigger(client, deploymentId="1")["runId"]
     run_id = trigger(client, deploymentId="2")["runId"]
@@ -281,7 +282,7 @@ def test_a_run_that_no_worker_serves_says_so(client: FlaskClient, world: World) 
     assert (shown["kind"], shown["version"]) == ("worker", "2")
 
 
-def test_definitions_say_whether_they_are_served(client: FlaskClient, world: World) -> None:
+def test_definitions_say_whether_they_are_served(client: FlaskClient, world: AppContext) -> None:
     world.db.write(lambda tx: definitions.announce(tx, "approve", "2", FACTS, "f2"))
     shown = client.get("/api/workflows/definitions").get_json()
     assert [(one["deploymentId"], one["served"]) for one in shown] == [("1", True), ("2", False)]
@@ -293,7 +294,9 @@ def test_a_repeated_request_is_not_a_second_run(client: FlaskClient) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_a_secret_argument_is_sealed_and_still_known_as_the_same(client: FlaskClient, world: World) -> None:
+def test_a_secret_argument_is_sealed_and_still_known_as_the_same(
+    client: FlaskClient, world: AppContext
+) -> None:
     facts = {**FACTS, "secretPlaces": {"password": 1, "pin": None}}
     world.db.write(lambda tx: definitions.announce(tx, "login", "1", facts, "f"))
     given = {"input": ["ada", "canary-Xq7"], "kwargs": {"pin": "canary-Pq3"}}
@@ -305,7 +308,7 @@ def test_a_secret_argument_is_sealed_and_still_known_as_the_same(client: FlaskCl
 
 
 def test_unknown_paths_and_missing_keys_are_refused_bare(
-    client: FlaskClient, guarded: FlaskClient, world: World
+    client: FlaskClient, guarded: FlaskClient, world: AppContext
 ) -> None:
     assert refusal(client.get("/api/workflows/nothing")) == (404, "NOT_FOUND")
     assert refusal(guarded.get(RUNS)) == (401, "UNAUTHORIZED")
@@ -317,7 +320,7 @@ def test_unknown_paths_and_missing_keys_are_refused_bare(
     assert refusal(client.post(RUNS, data="{")) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: World) -> None:
+def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: AppContext) -> None:
     run_id = trigger(client)["runId"]
     world.db.write(lambda tx: _went_on(tx, run_id))
     shown = client.get(f"/v1/workflows/runs/{run_id}").get_json()["data"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.processes import programs, up
 from app.config import Settings
+from app.host import programs, up
 
 
 @pytest.mark.parametrize(

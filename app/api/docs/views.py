@@ -8,13 +8,13 @@ from flask import Response, current_app, g, jsonify
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from app.api import openapi
-from app.api.context import world
 from app.api.docs import reference
-from app.api.family import PUBLIC, Family
+from app.api.http import openapi
+from app.api.http.context import world
+from app.api.http.family import PUBLIC, Family
 from app.domain.errors import Unavailable
-from app.record import metrics, runlist
 from app.record.paging import Window
+from app.record.runs import metrics, run_list
 from app.record.session import Tx
 from app.services import present
 
@@ -88,7 +88,7 @@ def _newest_runs() -> list[dict[str, Any]] | None:
     """The runs that were asked for last, as the list shows them."""
 
     def look(tx: Tx) -> list[dict[str, Any]]:
-        rows = runlist.list_runs(tx, runlist.RunFilters(), Window(limit=NEWEST)).rows
+        rows = run_list.list_runs(tx, run_list.RunFilters(), Window(limit=NEWEST)).rows
         return [present.run_summary(row, [], now=tx.now) for row in rows]
 
     return _told(look)

@@ -6,12 +6,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.record import listing, losses, metrics, sources
+from app.record import listing
+from app.record.inventory import sources
+from app.record.runs import lost_messages, metrics
 from app.record.session import Tx
-from app.services.world import World
+from app.services.context import AppContext
 
 
-def exposition(world: World) -> bytes:
+def exposition(world: AppContext) -> bytes:
     """The Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(world.db.read(lambda tx: list(_families(tx)))))
@@ -82,7 +84,7 @@ def _ages(tx: Tx) -> Iterator[Metric]:
         "windlass_lock_oldest_age_seconds": ("Age of the oldest lock.", oldest_lock),
         "windlass_message_oldest_age_seconds": (
             "Age of the oldest message that is due.",
-            losses.oldest_expected(tx),
+            lost_messages.oldest_expected(tx),
         ),
         "windlass_reconciler_beat_age_seconds": (
             "Silence of the newest reconciler.",

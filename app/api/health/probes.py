@@ -5,8 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from app.record import listing, sources
-from app.services.world import World
+from app.record import listing
+from app.record.inventory import sources
+from app.services.context import AppContext
 
 BUDGET_S = 1.0
 STALE_MS = 30_000  # A reconciler that was silent for longer is reported.
@@ -15,7 +16,7 @@ Part = dict[str, Any]
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
 
 
-def parts(world: World) -> dict[str, Part]:
+def parts(world: AppContext) -> dict[str, Part]:
     """The database, which readiness hangs on; Redis and the reconciler, which the API can do without."""
     database = _within_budget(lambda: _newest_beat(world))
     return {
@@ -26,7 +27,7 @@ def parts(world: World) -> dict[str, Part]:
     }
 
 
-def _redis(world: World) -> Part:
+def _redis(world: AppContext) -> Part:
     found = _within_budget(lambda: world.redis.ping())
     return {"ok": found["ok"], "ms": found["ms"], **_why(found)}
 
@@ -41,7 +42,7 @@ def _reconciler(database: Part) -> Part:
     return fresh if fresh["ok"] else {**fresh, "reason": f"silent for more than {STALE_MS // 1000} s"}
 
 
-def _projector(world: World, database: Part) -> Part:
+def _projector(world: AppContext, database: Part) -> Part:
     """Whether what is watched is fresh; where nothing is, nothing can be stale. Which and why needs a key."""
     if not database["ok"]:
         return {"ok": False, "reason": "unknown while the database is away"}
@@ -53,7 +54,7 @@ def _projector(world: World, database: Part) -> Part:
     return {**told, "reason": f"{stale} of {watched} sources are stale"} if stale else told
 
 
-def _newest_beat(world: World) -> int | None:
+def _newest_beat(world: AppContext) -> int | None:
     return world.db.read(lambda tx: listing.beat_age_ms(tx, "reconciler"), patience_s=BUDGET_S / 2)
 
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from app.api.shapes import Shape
+from app.api.http.schemas import Shape
 
 
 class HealthShape(Shape):

@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Response
 
-from app.api import examples
-from app.api.context import world
-from app.api.family import PUBLIC, Family
 from app.api.health.exposition import exposition
 from app.api.health.probes import parts
 from app.api.health.schemas import HealthShape
+from app.api.http.context import world
+from app.api.http.family import PUBLIC, Family
+from app.api.v1 import examples
 
 health = Family("health", "Whether the service works, and its numbers.")
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.cli.processes.up import LAB_PASSWORD
 from app.domain.errors import NotFound
+from app.host.up import LAB_PASSWORD
 
 USERNAME = "admin"
 MANAGEMENT = "mgmt"  # The management cluster of `windlass up --lab`.

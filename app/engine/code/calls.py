@@ -3,9 +3,9 @@
 from typing import Any
 
 from app.domain.plan import PlannedStep, segments
-from app.engine.advance import CALL
-from app.engine.journal import MAIN, Bell, Journal, Row, planned
-from app.engine.rows import step_row
+from app.engine.transitions.advance import CALL
+from app.engine.transitions.journal import MAIN, Bell, Journal, Row, planned
+from app.engine.transitions.step_rows import step_row
 from windlass.calls import Call
 
 ADVANCE = "code.main"

@@ -5,7 +5,7 @@ from typing import Any
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.states import TERMINAL
 from app.engine.code.limits import most_events, room
-from app.engine.journal import MAIN, Journal, Row
+from app.engine.transitions.journal import MAIN, Journal, Row
 
 
 class CircuitOpen(Conflict):

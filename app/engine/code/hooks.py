@@ -5,8 +5,8 @@ from typing import Any
 
 from app.domain.errors import InvalidStateTransition
 from app.domain.states import TERMINAL
-from app.engine.journal import MAIN, Journal
-from app.record import hooks
+from app.engine.transitions.journal import MAIN, Journal
+from app.record.runs import hooks
 
 
 def create(

@@ -5,8 +5,8 @@ that waits is never stuck with a full log.
 """
 
 from app.domain.states import Run, Step
-from app.engine.journal import MAIN, Journal, Row
-from app.engine.unwind import stop
+from app.engine.transitions.compensate import stop
+from app.engine.transitions.journal import MAIN, Journal, Row
 
 TOO_MANY = "MAX_EVENTS_EXCEEDED"
 TOO_LONG = "EXECUTION_TIMEOUT"

@@ -10,8 +10,8 @@ from app.domain.states import TERMINAL
 from app.engine.code.emit import full_log
 from app.engine.code.limits import room
 from app.engine.code.waits import end
-from app.engine.journal import MAIN, Journal, Row
-from app.record import signals
+from app.engine.transitions.journal import MAIN, Journal, Row
+from app.record.runs import signals
 
 
 def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = None) -> str:

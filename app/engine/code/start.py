@@ -9,11 +9,12 @@ from marshmallow import Schema
 from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
-from app.engine import accept
-from app.engine.accept import Order
 from app.engine.code.calls import main_row
-from app.engine.journal import Journal, Row
-from app.record import definitions, runs
+from app.engine.transitions import accept
+from app.engine.transitions.accept import Order
+from app.engine.transitions.journal import Journal, Row
+from app.record.runs import runs
+from app.record.service import definitions
 from app.record.session import Database, Tx
 from chains.catalogue import HOLD_MS, Workflow
 from windlass.failures import NotStorable

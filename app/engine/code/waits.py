@@ -3,11 +3,11 @@
 from typing import Any
 
 from app.domain.states import TERMINAL, Run, Step
-from app.engine import operate
-from app.engine.advance import call_ended
 from app.engine.code import limits
-from app.engine.journal import Journal, Row
-from app.record import runs
+from app.engine.transitions import operator_actions
+from app.engine.transitions.advance import call_ended
+from app.engine.transitions.journal import Journal, Row
+from app.record.runs import runs
 
 
 def end(j: Journal, call: Row, *, value: Any = None, error: dict[str, Any] | None = None) -> None:
@@ -52,7 +52,7 @@ def child_ended(j: Journal, timer: Row) -> None:
 def parent_stopped(j: Journal, _timer: Row) -> None:
     """Nobody waits for this run any more: the run that started it was stopped."""
     reason = f"its parent {j.run['parent_run_id']} was stopped"
-    operate.cancel(j, j.run["triggered_by"], reason=reason)
+    operator_actions.cancel(j, j.run["triggered_by"], reason=reason)
 
 
 def stop_following(j: Journal) -> None:

@@ -10,8 +10,8 @@ import pytest
 from app.lab import Lab
 from app.lab.kube import Kube
 from tests.acceptance.clusters.site import PASSWORD, USER, Site
-from tests.servers import new_redis, remove
-from tests.stack import Stack
+from tests.support.servers import new_redis, remove
+from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 16  # More than all tests together use.

@@ -10,9 +10,9 @@ import httpx
 
 from app.lab import Lab, Machine
 from app.lab.kube import Kube
-from tests.kube import effects, left
-from tests.servers import until
-from tests.stack import Stack
+from tests.support.kube import effects, left
+from tests.support.servers import until
+from tests.support.stack import Stack
 from windlass import Client, Run
 
 USER, PASSWORD = "bmc-canary", "Kanarienvogel-4711"

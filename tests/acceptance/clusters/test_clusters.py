@@ -14,7 +14,7 @@ from tests.acceptance.clusters.site import (
     steps,
     undone,
 )
-from tests.servers import until
+from tests.support.servers import until
 from windlass import Conflict, InvalidState
 
 pytestmark = pytest.mark.postgres

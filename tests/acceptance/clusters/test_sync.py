@@ -7,7 +7,7 @@ from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
 from app.providers.vms.kubevirt import KubeVirt
 from tests.acceptance.clusters.site import PATIENCE_S, Site, failure, steps
-from tests.servers import until
+from tests.support.servers import until
 from windlass import Run
 
 pytestmark = pytest.mark.postgres

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.code.site import Site, started
 from tests.conftest import POSTGRES_REDIS, SQLITE_VALKEY, Databases
-from tests.servers import new_redis, new_valkey, remove
+from tests.support.servers import new_redis, new_valkey, remove
 
 FLOWS = "tests.acceptance.code.flows"
 EXAMPLES = (

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import psutil
 
-from app.cli.processes import up
-from app.cli.processes.child import end_with
 from app.config import Settings, environment, load
+from app.host import up
+from app.host.child import end_with
 from app.record.session import Database
-from tests.servers import KeyValue, Postgres, until
 from tests.support.ports import free_port
+from tests.support.servers import KeyValue, Postgres, until
 from windlass import Client
 
 ROOT = Path(__file__).parents[3]

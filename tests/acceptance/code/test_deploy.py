@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.code.site import Site
 from tests.conftest import POSTGRES_REDIS
-from tests.servers import until
+from tests.support.servers import until
 
 PATIENCE_S = 30.0
 SOURCE = """

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.record import runs
+from app.record.runs import runs
 from tests.acceptance.code.site import Site
 from tests.examples.approval import approval_workflow
 from tests.examples.batch_process import batch_process
@@ -18,7 +18,7 @@ from tests.examples.process_user_data import process_user_data
 from tests.examples.rate_limited import rate_limited
 from tests.examples.track_events import track_events
 from tests.examples.welcome_mail import send_welcome_email
-from tests.servers import until
+from tests.support.servers import until
 from windlass import Definition, WorkflowRun
 
 PATIENCE_S = 60.0

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.record import runs
-from app.record.doctor import findings
+from app.record.runs import runs
+from app.record.runs.doctor import findings
 from tests.acceptance.code.site import Site
 from tests.conftest import POSTGRES_REDIS
-from tests.servers import until
+from tests.support.servers import until
 
 FLOWS = (
     "step",

@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 import psutil
 
-from app.cli.processes import up
 from app.config import environment, load
-from app.record import beats, runs
-from app.record.doctor import findings
+from app.host import up
+from app.record.runs import runs
+from app.record.runs.doctor import findings
+from app.record.service import heartbeats
 from app.record.session import Database
 from tests.acceptance.servers.site import IMAGE, Machine, Service, Site
-from tests.servers import KeyValue, Postgres, until
+from tests.support.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
 POWER_MS = 1_000  # How long a machine takes to change its power: long enough to kill somebody meanwhile.
@@ -85,7 +86,9 @@ class Bench:
 
     def reconcilers(self) -> int:
         """How many reconcilers were heard of in the last seconds."""
-        beats_ = self.db.read(lambda tx: [one for one in beats.all_beats(tx) if one["at"] > tx.now - 3_000])
+        beats_ = self.db.read(
+            lambda tx: [one for one in heartbeats.all_beats(tx) if one["at"] > tx.now - 3_000]
+        )
         return sum(one["kind"] == "reconciler" for one in beats_)
 
     def is_ready(self) -> bool:

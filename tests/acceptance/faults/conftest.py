@@ -11,8 +11,8 @@ from app.record.session import Database
 from tests.acceptance.faults.bench import Bench
 from tests.acceptance.servers.site import PASSWORD, USER, Service
 from tests.conftest import POSTGRES_REDIS, SQLITE_VALKEY, Databases
-from tests.servers import Postgres, new_redis, new_valkey, remove
-from tests.stack import Stack
+from tests.support.servers import Postgres, new_redis, new_valkey, remove
+from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 60

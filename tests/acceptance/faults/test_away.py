@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.faults.bench import BACK_S, Bench, post
 from tests.acceptance.servers.site import PASSWORD, USER
 from tests.conftest import POSTGRES_REDIS
-from tests.servers import until
+from tests.support.servers import until
 
 ACCEPTED_S = 5.0  # An answer that waits for the broker takes longer than this; others take milliseconds.
 

@@ -12,7 +12,7 @@ from redis import Redis
 
 from tests.acceptance.faults.bench import BACK_S, LEASE_S, Bench, Work
 from tests.conftest import POSTGRES_REDIS
-from tests.servers import until
+from tests.support.servers import until
 
 Fault = Callable[[Work], None]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.faults.bench import BACK_S, STARTED, Bench
 from tests.acceptance.servers.site import IMAGE, Machine, steps
-from tests.servers import until
+from tests.support.servers import until
 
 pytestmark = pytest.mark.sqlite
 

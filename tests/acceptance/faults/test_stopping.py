@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.faults.bench import SUCCESS, Bench
 from tests.acceptance.servers.site import IMAGE, Machine
-from tests.servers import until
+from tests.support.servers import until
 
 pytestmark = pytest.mark.sqlite
 SLOW_MS = 2_500

@@ -13,9 +13,9 @@ import pytest
 
 from app.config import Settings, environment
 from app.lab import Lab
-from tests.servers import until
-from tests.stack import Stack
 from tests.support.ports import free_port
+from tests.support.servers import until
+from tests.support.stack import Stack
 from windlass import Client
 
 pytestmark = pytest.mark.sqlite

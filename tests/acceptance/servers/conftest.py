@@ -8,8 +8,8 @@ import pytest
 
 from app.lab import Lab
 from tests.acceptance.servers.site import PASSWORD, USER, Service, Site
-from tests.servers import new_redis, remove
-from tests.stack import Stack
+from tests.support.servers import new_redis, remove
+from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 180  # More than all tests together use.

@@ -9,8 +9,8 @@ import httpx
 
 from app.lab import Lab
 from app.lab import Machine as Simulated
-from tests.servers import until
-from tests.stack import Stack
+from tests.support.servers import until
+from tests.support.stack import Stack
 from windlass import Client
 from windlass.models import Run, Server
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acceptance.servers.site import Machine, Site
-from tests.servers import until
+from tests.support.servers import until
 from windlass.models import Run
 
 pytestmark = pytest.mark.postgres

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.acceptance.servers.site import IMAGE, Machine, Site, failure, steps, undone
-from tests.servers import until
+from tests.support.servers import until
 from windlass import InvalidState
 
 pytestmark = pytest.mark.postgres

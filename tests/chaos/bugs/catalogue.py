@@ -9,7 +9,7 @@ from tests.chaos.bugs.plant import Bug
 BUGS: tuple[Bug, ...] = (
     Bug(
         name="no fence check",
-        file="app/engine/settle.py",
+        file="app/engine/transitions/settle.py",
         old='    return bool(same and step["status"] == Step.RUNNING)',
         new='    return bool(step["status"] == Step.RUNNING)',
         breaks="a worker that was frozen past its lease stores its result over the head of its successor",
@@ -28,7 +28,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="webhook row in a second transaction",
-        file="app/engine/journal.py",
+        file="app/engine/transitions/journal.py",
         old="            letters = deliveries.fan_out(self.tx, self.id, self._events)"
         " if self._is_heard() else ()",
         new="            letters = self._is_heard() and __import__('threading').Thread("
@@ -49,16 +49,16 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="error callback decides compensation",
-        file="tasks/link.py",
-        old="    return wake.lose(tx, *which, poison_limit=settings.poison_limit)",
-        new="    return wake.lose(tx, *which, poison_limit=1)",
+        file="app/worker/tasks.py",
+        old="    return resume.lose(tx, *which, poison_limit=settings.poison_limit)",
+        new="    return resume.lose(tx, *which, poison_limit=1)",
         breaks="one lost worker makes a healthy run fail",
         scenario="killed",
         caught_by="fate",
     ),
     Bug(
         name="compensation of an unknown outcome without observation",
-        file="app/engine/wake.py",
+        file="app/engine/reconciler/resume.py",
         old="        if lost >= poison_limit:",
         new="        if lost:",
         breaks="what an attempt may have done is undone before anybody has looked",
@@ -67,7 +67,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="an order that may have been sent is sent again unseen",
-        file="app/engine/execute.py",
+        file="app/worker/execute.py",
         old='    if claimed.unsure and claimed.step["ref"] is None:',
         new="    if False:",
         breaks="an order that must never be sent twice is sent twice",
@@ -76,7 +76,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="an order is sent by a worker that has lost its step",
-        file="app/record/gates.py",
+        file="app/record/inventory/gates.py",
         old="    held = select(step.c.fence).where(*place, step.c.fence == fence,"
         ' step.c.status == "running")',
         new="    held = select(step.c.fence).where(*place)",
@@ -86,7 +86,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="an order with an unknown outcome does not wait for an operator",
-        file="app/engine/advance.py",
+        file="app/engine/transitions/advance.py",
         old="    if blocks(step) and j.status != Run.CANCELLING:",
         new="    if False:",
         breaks="a run is undone although nobody can tell what its order did",
@@ -95,7 +95,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="undo of an unknown outcome skipped",
-        file="app/engine/unwind.py",
+        file="app/engine/transitions/compensate.py",
         old='        and row["outcome"] in MAY_HAVE_HAPPENED',
         new='        and row["outcome"] == "done"',
         breaks="the effect of a step that failed halfway stays",
@@ -104,7 +104,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="lost reverse order",
-        file="app/engine/unwind.py",
+        file="app/engine/transitions/compensate.py",
         old='        for row in sorted(steps, key=lambda row: -int(row["ordinal"]))',
         new='        for row in sorted(steps, key=lambda row: int(row["ordinal"]))',
         breaks="the ground is taken away from under what stands on it",
@@ -113,7 +113,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="compensation of a step never started",
-        file="app/engine/unwind.py",
+        file="app/engine/transitions/compensate.py",
         old='        and row["outcome"] in MAY_HAVE_HAPPENED',
         new='        and row["outcome"] in (*MAY_HAVE_HAPPENED, "none")',
         breaks="something is undone that was never done",
@@ -122,7 +122,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="lost work not rung again",
-        file="app/engine/reconcile.py",
+        file="app/engine/reconciler/reconciler.py",
         old="        self._ring_again(lost)",
         new="        del lost",
         breaks="a run whose message was lost never moves again",
@@ -131,7 +131,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="attempts counted in memory",
-        file="app/engine/wake.py",
+        file="app/engine/reconciler/resume.py",
         old='        lost = step["lost"] + (1 if counted else 0)',
         new="        lose.__dict__[run_id] = lost = lose.__dict__.get(run_id, 0) + (1 if counted else 0)",
         breaks="a step that kills its workers goes on killing them",
@@ -140,7 +140,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="local instead of database clock",
-        file="app/engine/draft.py",
+        file="app/engine/transitions/optimistic.py",
         old="        self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)",
         new="        self.now = int(time.time() * 1000)",
         breaks="a lease ends while its worker is at work",
@@ -149,7 +149,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="lease not renewed",
-        file="app/engine/execute.py",
+        file="app/worker/execute.py",
         old="            self._renew(runner, claimed)",
         new="            del runner, claimed",
         breaks="a step that takes long is given to the next worker, and the next",
@@ -158,7 +158,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="dispatch without generation",
-        file="app/engine/claim.py",
+        file="app/engine/transitions/claim.py",
         old="    if not _current(j, step, gen):",
         new="    if gen < 0:",
         breaks="messages of an older generation are followed beside the newest ones",
@@ -167,7 +167,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="non-unique idempotency key",
-        file="app/engine/accept.py",
+        file="app/engine/transitions/accept.py",
         old='        "idempotency_key": order.idempotency_key,',
         new='        "idempotency_key": None,',
         breaks="a client that asks again gets a second run",
@@ -176,7 +176,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="two-statement transition",
-        file="app/engine/journal.py",
+        file="app/engine/transitions/journal.py",
         old="            runs.append_events(self.tx, self._events)",
         new="            self.tx.connection.connection.driver_connection.commit()"
         " or runs.append_events(self.tx, self._events)",
@@ -186,7 +186,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="hook consumed twice",
-        file="app/engine/wake.py",
+        file="app/engine/reconciler/resume.py",
         old='        if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:',
         new='        if (found["expires_at"] or j.now) < j.now:',
         breaks="two callers of one hook are both told that they were heard",
@@ -195,7 +195,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="lock kept after the end",
-        file="app/engine/finish.py",
+        file="app/engine/transitions/finish.py",
         old="        locks.release_all(j)  # Before the run's last word: nothing follows it in the log.",
         new="        pass",
         breaks="whoever stands in line waits for ever",
@@ -204,7 +204,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="double schedule",
-        file="app/engine/schedule.py",
+        file="app/engine/reconciler/schedules.py",
         old="""                j = begin(self.tx, self.row, new_id("run"), f"sched:{self.row['id']}:{at}")""",
         new='                j = begin(self.tx, self.row, new_id("run"), new_id("key"));'
         " self.tx.connection.connection.driver_connection.commit()",
@@ -233,7 +233,7 @@ BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         name="a result not kept before the next body",
-        file="app/engine/code/host.py",
+        file="app/worker/code/replay_host.py",
         old="            if self._notes or time.monotonic() > self._until:",
         new="            if time.monotonic() > self._until:",
         breaks="a step is done again although a later one has seen its result",
@@ -246,7 +246,7 @@ RULES: tuple[Bug, ...] = (
     *(bug for bug in BUGS if bug.name in ("no fence check", "dispatch without generation")),
     Bug(
         name="a lock is granted without a look at its holder",
-        file="app/engine/wake.py",
+        file="app/engine/reconciler/resume.py",
         old="        if lock_rows.holder(tx, resource) is None"
         " and lock_rows.next_waiter(tx, resource) == waiter:",
         new="        if lock_rows.next_waiter(tx, resource) == waiter:",

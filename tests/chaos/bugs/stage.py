@@ -19,7 +19,7 @@ import httpx
 import psutil
 from sqlalchemy import func, select
 
-from app.record import runs
+from app.record.runs import runs
 from app.record.tables import delivery
 from app.record.tables import run as runs_table
 from tests.chaos import checker

@@ -17,9 +17,9 @@ FILE = "links.jsonl"
 
 def watch() -> None:
     """Put the witness between the link and its claim."""
-    from app.engine.claim import Claim
+    from app.engine.transitions.claim import Claim
 
-    link: Any = importlib.import_module("app.engine.link")
+    link: Any = importlib.import_module("app.worker.loop")
     claim = link.claim
 
     def seen(db: Any, run_id: str, phase: str, key: str, gen: int, holder: Any) -> Any:

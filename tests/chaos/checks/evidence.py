@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.sql.schema import Table
 
-from app.record.metrics import ended_totals
+from app.record.runs.metrics import ended_totals
 from app.record.session import Database, Tx
 from app.record.tables import event, lock, lock_waiter, occurrence, run, schedule, step
 from tests.chaos.fault import Injection

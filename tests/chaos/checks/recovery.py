@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.engine.execute import DEAF_S
+from app.worker.execute import DEAF_S
 from tests.chaos.checks.evidence import Evidence, Finding, Row
 from tests.chaos.workload.client import IN_FLIGHT
 

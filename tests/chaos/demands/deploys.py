@@ -13,7 +13,7 @@ from tests.chaos.demands.code import AUTHORED, Walks
 from tests.chaos.fault import Fault, Injection, register
 from tests.chaos.site import AUTHORED_HOSTS, AUTHORED_PROCESSES, Site
 from tests.chaos.workload.mix import UNNUMBERED, Order
-from tests.servers import until
+from tests.support.servers import until
 
 WALK = "code.walk"
 SERVED_S = 40.0  # Hosts are killed, start again, and get to the runs in this time.

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.servers import UNPRIVILEGED
+from tests.support.servers import UNPRIVILEGED
 
 BALLAST = "ballast"
 BLOCK = 65_536

@@ -12,7 +12,7 @@ from redis import Redis, RedisError
 from tests.chaos.fault import Fault, Injection, Setting, register
 from tests.chaos.faults.proxy import CLEAR, Proxy, Weather
 from tests.chaos.site import Site
-from tests.servers import KeyValue
+from tests.support.servers import KeyValue
 
 PASSWORD = "changed-overnight"
 PAUSE_S = 4.0

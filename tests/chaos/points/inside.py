@@ -26,14 +26,14 @@ from tests.chaos.points.acts import passed
 
 # Transitions by module and function; the function either commits itself, or its caller does.
 TRANSITIONS: Mapping[str, Mapping[str, str]] = {
-    "app.engine.claim": {"claim": "claim"},
-    "app.engine.settle": {"settle": "settle"},
-    "app.engine.member": {"claim_member": "claim", "settle_and_claim": "settle"},
-    "app.engine.accept": {"accept": "accept", "at_once": "accept"},
-    "app.engine.retry": {"retry": "retry"},
-    "app.engine.operate": {"cancel": "cancel", "act": "act"},
-    "app.engine.dispatch": {"redispatch": "redispatch"},
-    "app.engine.wake": {
+    "app.engine.transitions.claim": {"claim": "claim"},
+    "app.engine.transitions.settle": {"settle": "settle"},
+    "app.engine.transitions.branch": {"claim_member": "claim", "settle_and_claim": "settle"},
+    "app.engine.transitions.accept": {"accept": "accept", "at_once": "accept"},
+    "app.engine.transitions.retry": {"retry": "retry"},
+    "app.engine.transitions.operator_actions": {"cancel": "cancel", "act": "act"},
+    "app.engine.messages.publisher": {"redispatch": "redispatch"},
+    "app.engine.reconciler.resume": {
         "lose": "lose",
         "fire_timer": "fire",
         "execute_hook": "hook",
@@ -43,13 +43,13 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
 # Points before and after a call: module, class if any, function, names.
 AROUND: Sequence[tuple[str, str, str, str, str]] = (
     ("chains.canvas", "", "publish", "publish.before", "publish.after"),
-    ("app.record.losses", "", "held_by_task", "on_error.begin", ""),
+    ("app.record.runs.lost_messages", "", "held_by_task", "on_error.begin", ""),
     ("app.providers.bmc.ipmi", "IpmiBMC", "reset", "bmc.before-send", "bmc.after-send"),
     ("app.providers.bmc.ipmi", "IpmiBMC", "set_power", "bmc.before-send", "bmc.after-send"),
     ("app.providers.bmc.redfish", "RedfishBMC", "reset", "bmc.before-send", "bmc.after-send"),
     ("app.providers.bmc.redfish", "RedfishBMC", "set_power", "bmc.before-send", "bmc.after-send"),
     *(
-        ("app.engine.reconcile", "Reconciler", look, "look.begin", "look.end")
+        ("app.engine.reconciler.reconciler", "Reconciler", look, "look.begin", "look.end")
         for look in ("leases", "orphans", "overdue_timers", "epoch", "lost_messages", "free_locks")
     ),
 )

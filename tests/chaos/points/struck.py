@@ -7,7 +7,7 @@ from random import Random
 from typing import ClassVar
 
 from app.domain.ids import new_id
-from app.record import schedules
+from app.record.service import schedules
 from app.record.session import Tx
 from tests.chaos.fault import POSTGRES, SQLITE, Fault, Injection, Setting, register
 from tests.chaos.faults.processes import family, kill

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.chaos.fault import BOTH, POSTGRES
 from tests.chaos.races.mill import RACES, run
-from tests.databases import PostgresDatabases, SqliteDatabases
-from tests.servers import new_postgres, remove
+from tests.support.databases import PostgresDatabases, SqliteDatabases
+from tests.support.servers import new_postgres, remove
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from threading import Barrier, Event, Thread
 from typing import Any
 
 from app.domain.errors import Rejected
-from app.engine import wake
-from app.engine.claim import Claim, Holder, claim
-from app.engine.settle import Done, settle
-from app.record import runs, timers
+from app.engine.reconciler import resume
+from app.engine.transitions.claim import Claim, Holder, claim
+from app.engine.transitions.settle import Done, settle
+from app.record.runs import runs, timers
 from app.record.session import Database
-from tests import probes
-from tests.driver import Driver
+from tests.support import probes
+from tests.support.driver import Driver
 
 JOIN_S = 60.0
 PATIENCE = 60  # Rounds of messages and timers until everything has to stand still.
@@ -89,7 +89,7 @@ class Gate:
         row = self.db.read(lambda tx: runs.one_step(tx, run_id, phase, key))
         if row is not None and row["status"] == "running":
             which = (run_id, phase, key, row["fence"])
-            self.driver.ring(self.db.write(lambda tx: wake.lose(tx, *which, poison_limit=9)))
+            self.driver.ring(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=9)))
 
     def hold(self, run_id: str, key: str) -> Claim:
         """A worker claims a step of the main line and stands still."""
@@ -107,7 +107,7 @@ class Gate:
 
     def fire(self, armed: dict[str, Any]) -> Any:
         """A reconciler fires a timer."""
-        hints = self.db.write(lambda tx: wake.fire_timer(tx, armed["id"]))
+        hints = self.db.write(lambda tx: resume.fire_timer(tx, armed["id"]))
         self.driver.ring(hints or ())
         return bool(hints)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from app.domain.errors import Rejected
 from app.domain.ids import new_id
-from app.engine import accept, wake
-from app.engine.accept import Order
+from app.engine.reconciler import resume
+from app.engine.transitions import accept
+from app.engine.transitions.accept import Order
 from tasks.step import Again
-from tests import probes
 from tests.chaos.races.gate import Gate
+from tests.support import probes
 
 Race = Callable[[Gate], None]
 TYPES = ("probe.line", "probe.group", "probe.map", "probe.job", "probe.once", "probe.locked")
@@ -204,7 +205,7 @@ def _pause(rng: Random) -> Callable[[Any], None]:
 
 
 def _grant(gate: Gate) -> None:
-    gate.driver.ring(gate.db.write(lambda tx: wake.grant_waiting(tx, "probe/p1")))
+    gate.driver.ring(gate.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
 
 
 def _accept(gate: Gate, run_id: str, order: Order) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
-from app.record import doctor, runs
+from app.record.runs import doctor, runs
 from app.record.session import Database
 from tests.chaos.races.gate import Gate
 from tests.chaos.races.kinds import RACES as KINDS

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from app.record import coderuns, definitions
+from app.record.runs import code_runs
+from app.record.service import definitions
 from app.record.session import Tx
 from tests.chaos.races.gate import Gate
-from tests.driver import announced
+from tests.support.driver import announced
 from windlass import Context, workflow
 
 MOST_WAITS = 6  # Of all runs of one race together, one after the other.
@@ -59,7 +60,7 @@ def children_meet_their_parent(gate: Gate) -> None:
     run_id = started(gate, parent)
     gate.driver.deliver()
     gate.driver.drain()
-    children = gate.driver.db.read(lambda tx: [row["id"] for row in coderuns.children(tx, run_id)])
+    children = gate.driver.db.read(lambda tx: [row["id"] for row in code_runs.children(tx, run_id)])
     gate.runs += children
     for child in children:
         gate.enters(partial(gate.driver.signal, child, "word", "go", key="go"), 2)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import WindlassError
 from app.domain.states import NEEDS_OPERATOR, Run
-from app.record.runs import read_run
+from app.record.runs.runs import read_run
 from app.record.tables import run as runs
 from tests.chaos.ledger import Effect
 from tests.chaos.site import Site

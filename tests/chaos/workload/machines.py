@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tests.chaos.workload.mix import UNNUMBERED, Order
-from tests.servers import until
+from tests.support.servers import until
 from windlass import Client
 
 if TYPE_CHECKING:

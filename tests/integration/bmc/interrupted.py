@@ -12,9 +12,9 @@ import time
 from typing import Any
 
 from app.domain.errors import BmcError, StepTimedOut
-from app.engine.alarm import alarm
 from app.providers.bmc import Target
 from app.providers.bmc.ipmi import IpmiBMC
+from app.worker.time_limit import alarm
 
 
 def driver(port: int) -> IpmiBMC:

@@ -15,7 +15,7 @@ from app.providers.bmc.confirm import becomes
 from app.providers.bmc.memory import FAULTS, Machine, MemoryBMC
 from tests.integration.bmc.emulator import Emulator
 from tests.integration.bmc.ipmi_sim import IpmiSim
-from tests.servers import until
+from tests.support.servers import until
 
 
 class Rig(Protocol):

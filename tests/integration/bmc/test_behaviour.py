@@ -8,7 +8,7 @@ from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcR
 from app.providers.bmc import PowerState
 from tests.integration.bmc.conftest import EVERYWHERE
 from tests.integration.bmc.rigs import Rig
-from tests.servers import until
+from tests.support.servers import until
 
 pytestmark = pytest.mark.parametrize("made_rig", EVERYWHERE, indirect=True)
 

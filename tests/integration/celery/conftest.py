@@ -9,7 +9,7 @@ import pytest
 from app.config import Settings
 from app.record import migrate
 from tests.integration.celery.workers import Ears, Publisher, Worker, listening
-from tests.servers import KeyValue, new_redis, remove
+from tests.support.servers import KeyValue, new_redis, remove
 
 CARRIER = "tests.integration.celery.carrier"
 

@@ -12,12 +12,12 @@ from redis import Redis
 
 from app.config import Settings
 from app.domain.plan import Segment
-from app.engine.dispatch import Ring
-from app.engine.journal import Alarm, Bell, Hint, Letter
+from app.engine.messages.publisher import Ring
+from app.engine.transitions.journal import Alarm, Bell, Hint, Letter
 from app.wiring import wire
 from tests.integration.celery.conftest import CARRIER
 from tests.integration.celery.workers import TYPE, Publisher, Worker, lengths
-from tests.servers import KeyValue, new_redis, remove, until
+from tests.support.servers import KeyValue, new_redis, remove, until
 
 RESTARTS = 5
 RING_S = 2.5  # Longest time that one hint may hold its caller up.

@@ -2,7 +2,7 @@
 
 from chains.canvas import ON_ERROR, task_id
 from tests.integration.celery.workers import Ears, Publisher, Worker
-from tests.servers import until
+from tests.support.servers import until
 
 
 def all_is_quiet(worker: Worker, publisher: Publisher) -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from app.config import Settings
 from tests.chaos.faults.proxy import CLEAR, Proxy, Weather
 from tests.integration.celery.workers import Publisher, Worker
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 NOTICED_S = 30.0
 

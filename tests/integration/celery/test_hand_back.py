@@ -11,15 +11,15 @@ import pytest
 from redis import Redis
 
 from app.config import Settings
-from app.engine import wake
-from app.engine.claim import Claim, Holder, locked_claim
-from app.engine.instance import instance, is_gone, place
-from app.engine.journal import Hint
-from app.engine.reconcile import Reconciler, Stop
-from app.engine.timers import TimerSet
+from app.engine.messages.timer_cache import TimerSet
+from app.engine.process_id import instance, is_gone, place
+from app.engine.reconciler import resume
+from app.engine.reconciler.reconciler import Reconciler, Stop
+from app.engine.transitions.claim import Claim, Holder, locked_claim
+from app.engine.transitions.journal import Hint
 from app.record.session import Database, Tx
-from tests import probes
-from tests.driver import Driver
+from tests.support import probes
+from tests.support.driver import Driver
 
 
 def dead() -> str:
@@ -130,14 +130,14 @@ def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
     driver: Driver, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, sound = (begun_by(driver, dead()) for _ in "ab")
-    lose = wake.lose
+    lose = resume.lose
 
     def losing(tx: Tx, run_id: str, *more: Any, **how: Any) -> list[Hint]:
         if run_id == broken:
             raise KeyError("a fault of ours that nobody has foreseen")
         return lose(tx, run_id, *more, **how)
 
-    monkeypatch.setattr(wake, "lose", losing)
+    monkeypatch.setattr(resume, "lose", losing)
     for _ in "ab":
         reconciler.orphans()
     assert [driver.step(run_id, "first")["status"] for run_id in (broken, sound)] == ["running", "pending"]

@@ -14,7 +14,7 @@ from redis import Redis
 from app.config import Settings
 from chains.canvas import LINK, task_id
 from tests.integration.celery.workers import TYPE, Ears, Publisher, Worker, lengths, said
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from redis import Redis
 
 from tests.integration.celery.workers import Publisher, Worker, listening
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 
 def reconnect(broker: KeyValue, worker: Worker) -> None:

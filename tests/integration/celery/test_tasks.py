@@ -8,17 +8,17 @@ from celery import Celery
 
 from app.config import Settings
 from app.domain.ids import new_id
-from app.engine import accept
-from app.engine.journal import Bell
-from app.record import runs
-from app.record.doctor import findings
+from app.engine.transitions import accept
+from app.engine.transitions.journal import Bell
+from app.record.runs import runs
+from app.record.runs.doctor import findings
 from app.record.session import Database
 from app.wiring import celery_app
 from chains import canvas
-from tests import probes
 from tests.conftest import Databases
 from tests.integration.celery.workers import Worker, said
-from tests.servers import KeyValue, until
+from tests.support import probes
+from tests.support.servers import KeyValue, until
 
 LINE = probes.line.name  # Accepted here and run in the worker.
 
@@ -36,7 +36,7 @@ def settings(
 @pytest.fixture(scope="module")
 def worker(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """A worker of the service that also knows the types of the probes."""
-    more = ("--include", "tests.probes")
+    more = ("--include", "tests.support.probes")
     started = Worker(settings, tmp_path_factory.mktemp("worker"), "tasks", processes=3, more=more)
     try:
         started.start()

@@ -4,7 +4,7 @@ from redis import Redis
 
 from tests.chaos.faults.messages import forgeries
 from tests.integration.celery.workers import Publisher, Worker
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 NONSENSE = (
     b"",

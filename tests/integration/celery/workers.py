@@ -15,12 +15,12 @@ from celery import Celery
 from celery.events import EventReceiver
 from redis import Redis
 
-from app.cli.processes import programs
 from app.config import Settings, environment
 from app.domain.plan import Segment
+from app.host import programs
 from app.wiring import celery_app
 from chains import canvas
-from tests.servers import KeyValue, until
+from tests.support.servers import KeyValue, until
 
 START_S = 30.0
 QUEUES = ("default", "bmc")

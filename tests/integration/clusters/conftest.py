@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database
-from tests.driver import Driver
 from tests.integration.engine.conftest import database_of, db, tenant
-from tests.managed import Scene
+from tests.support.driver import Driver
+from tests.support.managed import Scene
 
 __all__ = ["database_of", "db", "tenant"]
 

@@ -12,7 +12,7 @@ from app.providers.clusters.k0rdent import K0rdent
 from app.providers.clusters.memory import Site
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
-from tests.kube import REAL, clear
+from tests.support.kube import REAL, clear
 
 OLD, NEW = "openstack-standalone-cp-1-0-14", "openstack-standalone-cp-1-0-16"
 CREDENTIAL = "lab-credential"

@@ -9,7 +9,7 @@ from app.domain.errors import KubeConflict, KubeRefused
 from app.domain.ownership import annotations, labels
 from app.providers.clusters import Deployment, Wish
 from tests.integration.clusters.rigs import CREDENTIAL, NEW, OBJECTS, OLD, RIGS, Rig
-from tests.servers import until
+from tests.support.servers import until
 
 WISH = Wish(
     name="prod-1",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.record import allocations
-from tests.managed import IMAGE, REMOTE, Scene
+from app.record.inventory import allocations
+from tests.support.managed import IMAGE, REMOTE, Scene
 
 
 def test_a_cluster_is_made(scene: Scene) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.managed import IMAGE, REMOTE, Scene
+from tests.support.managed import IMAGE, REMOTE, Scene
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.managed import IMAGE, REMOTE, Scene
+from tests.support.managed import IMAGE, REMOTE, Scene
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.managed import AWS, AWS_NEXT, Scene
+from tests.support.managed import AWS, AWS_NEXT, Scene
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from app.auth.tokens import hook_hash
 from app.domain.errors import Conflict, Gone, InvalidStateTransition, NotFound
 from app.engine.code import emit
 from app.engine.code.start import CodeOrder, start
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, note
+from tests.support.driver import Driver
 from windlass import workflow
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import delete
 
 from app.record.session import Tx
 from app.record.tables import event, run
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Rejected, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import ChildFailed, workflow
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.record import transition
+from app.record.fast_path import transition
 from app.record.session import Database
-from tests.driver import Driver
 from tests.integration.code.flows import note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 STEPS = 20

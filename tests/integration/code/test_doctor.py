@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Tx
 from app.record.tables import event, run, signal, step, timer
-from tests.driver import Driver
 from tests.integration.code.flows import note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 Plant = Callable[[Tx, str], Any]

@@ -6,8 +6,8 @@ import pytest
 
 from app.engine.code import emit
 from app.engine.code.emit import CircuitOpen
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 

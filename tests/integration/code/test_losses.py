@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from billiard import common
 
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 

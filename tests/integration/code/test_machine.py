@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.driver import Driver
 from tests.integration.code.test_programs import family, pass_time
+from tests.support.driver import Driver
 from tests.unit.windlass.programs import Killed, Program, fresh, programs, run
 from tests.unit.windlass.test_programs import straight
 

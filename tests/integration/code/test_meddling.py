@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.states import TERMINAL
-from app.record import doctor
-from tests.driver import Driver
+from app.record.runs import doctor
 from tests.integration.code.test_machine import EVENTS, Story
 from tests.integration.code.test_programs import family, pass_time
+from tests.support.driver import Driver
 from tests.unit.windlass.programs import Program, fresh, programs
 
 ACTIONS = ("pause", "unpause", "resume", "skip", "resolve", "compensate")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.engine.code import advance
-from tests.driver import Driver
+from app.worker.code import advance
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 from windlass.workflow import Definition
 

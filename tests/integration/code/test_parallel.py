@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, Rejected, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 NAMES = ("a", "b", "c")

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
-from app.record import beats, definitions
+from app.record.service import definitions, heartbeats
 from app.services import presence
-from app.services.world import World
-from tests.driver import Driver
+from app.services.context import AppContext
+from tests.support.driver import Driver
 from windlass import Context, workflow
 from windlass.workflow import _DEFINED, Definition
 
@@ -26,9 +26,9 @@ def shifting(ctx: Context, password: str = "") -> list[str]:
 
 
 @pytest.fixture
-def world(driver: Driver) -> World:
+def world(driver: Driver) -> AppContext:
     """As much of a world as announcing needs."""
-    return cast(World, SimpleNamespace(db=driver.db, ring=driver.ring))
+    return cast(AppContext, SimpleNamespace(db=driver.db, ring=driver.ring))
 
 
 @pytest.fixture
@@ -53,20 +53,22 @@ def fixed(driver: Driver, fingerprint: str) -> Definition:
 
 
 def test_a_blocked_run_goes_on_once_another_source_is_announced(
-    driver: Driver, world: World, blocked: str
+    driver: Driver, world: AppContext, blocked: str
 ) -> None:
     presence.announce(world, [fixed(driver, "new")])
     driver.drain()
     assert (driver.status(blocked), driver.result(blocked)) == ("completed", ["A"])
 
 
-def test_the_same_source_again_resumes_nothing(driver: Driver, world: World, blocked: str) -> None:
+def test_the_same_source_again_resumes_nothing(driver: Driver, world: AppContext, blocked: str) -> None:
     presence.announce(world, [shifting])
     driver.drain()
     assert driver.status(blocked) == "blocked"
 
 
-def test_a_source_that_does_not_help_either_is_tried_once(driver: Driver, world: World, blocked: str) -> None:
+def test_a_source_that_does_not_help_either_is_tried_once(
+    driver: Driver, world: AppContext, blocked: str
+) -> None:
     for _ in "ab":
         presence.announce(world, [replace(shifting, fingerprint="worse")])
         driver.drain()
@@ -74,7 +76,7 @@ def test_a_source_that_does_not_help_either_is_tried_once(driver: Driver, world:
     assert (driver.status(blocked), len(actions)) == ("blocked", 1)
 
 
-def test_what_is_announced_is_kept(driver: Driver, world: World) -> None:
+def test_what_is_announced_is_kept(driver: Driver, world: AppContext) -> None:
     presence.announce(world, [shifting])
     facts = driver.db.read(lambda tx: definitions.find(tx, "shifting"))
     assert facts is not None
@@ -84,7 +86,7 @@ def test_what_is_announced_is_kept(driver: Driver, world: World) -> None:
 
 def test_a_worker_is_there_while_it_is_heard_of(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = {"workflows": [["shifting", "1"]]}
-    driver.db.write(lambda tx: beats.note(tx, presence.KIND, "here:1", facts))
+    driver.db.write(lambda tx: heartbeats.note(tx, presence.KIND, "here:1", facts))
     assert driver.db.read(presence.served) == {("shifting", "1")}
     monkeypatch.setattr(presence, "LIVE_MS", -1_000)
     assert driver.db.read(presence.served) == frozenset()

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.record import runs
-from tests.driver import Driver
+from app.record.runs import runs
+from tests.support.driver import Driver
 from tests.unit.windlass.programs import Killed, Program, fresh, programs, run
 from tests.unit.windlass.test_programs import straight
 

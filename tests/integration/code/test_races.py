@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import func, select
 
 from app.domain.errors import InvalidStateTransition
-from app.engine import operate, wake
 from app.engine.code import signals
-from app.engine.journal import Bell, Hint, Journal, journal
-from app.engine.link import run_link
-from app.record import timers
+from app.engine.reconciler import resume
+from app.engine.transitions import operator_actions
+from app.engine.transitions.journal import Bell, Hint, Journal, journal
+from app.record.runs import timers
 from app.record.session import Tx
 from app.record.tables import run
-from tests.driver import Driver
+from app.worker.loop import run_link
+from tests.support.driver import Driver
 from windlass import workflow
 
 
@@ -85,7 +86,7 @@ def sends(driver: Driver, run_id: str, payload: Any) -> Callable[[], Iterable[Hi
 
 
 def cancels(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
-    return with_run(driver, run_id, lambda j: operate.cancel(j, "usr_test"))
+    return with_run(driver, run_id, lambda j: operator_actions.cancel(j, "usr_test"))
 
 
 def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
@@ -93,7 +94,7 @@ def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
     armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))
     limit = next(one for one in armed if one["purpose"] == "deadline")
     driver.make_due(limit)
-    return lambda: driver.db.write(lambda tx: wake.fire_timer(tx, limit["id"])) or []
+    return lambda: driver.db.write(lambda tx: resume.fire_timer(tx, limit["id"])) or []
 
 
 def links(driver: Driver) -> list[Callable[[], Iterable[Hint]]]:

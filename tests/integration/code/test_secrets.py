@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.record.tables import event, run, step
-from tests.driver import Driver
+from tests.support.driver import Driver
 from windlass import Secret, workflow
 
 TEXT = "canary-Xq7"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.domain.errors import InvalidStateTransition
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 

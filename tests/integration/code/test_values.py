@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text as sql
 
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Tx
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, note
+from tests.support.driver import Driver
 from windlass import workflow
 
 ODD = {

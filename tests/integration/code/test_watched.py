@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.record import webhooks
+from app.record.service import webhooks
 from app.record.session import Tx
-from tests.driver import Driver
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
+from tests.support.driver import Driver
 from windlass import workflow
 
 

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database
-from tests import probes
 from tests.conftest import Databases
-from tests.databases import SqliteDatabases
-from tests.driver import Driver
+from tests.support import probes
+from tests.support.databases import SqliteDatabases
+from tests.support.driver import Driver
 
 MEMORY = Path("/dev/shm")
 OPENED: dict[str, Database] = {}

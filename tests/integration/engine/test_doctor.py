@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from app.domain.errors import StepError
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -23,8 +23,8 @@ from app.record.tables import (
     webhook,
 )
 from tasks.step import Again
-from tests.driver import Driver
-from tests.probes import BEFORE, POLLS, fails
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, POLLS, fails
 
 Plant = Callable[[Tx, str], Any]
 
@@ -266,7 +266,9 @@ def test_a_step_that_was_tried_too_often_is_found_when_budgets_are_known(sick: D
     sick.db.write(lambda tx: change(step, "first", tries=4)(tx, run_id))
 
     assert sick.db.read(doctor.findings) == []
-    known = sick.db.read(lambda tx: doctor.findings(tx, budgets={"probes.first": 3, "tests.probes.first": 3}))
+    known = sick.db.read(
+        lambda tx: doctor.findings(tx, budgets={"probes.first": 3, "tests.support.probes.first": 3})
+    )
     assert [one["invariant"] for one in known] == ["I13"]
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.sql.schema import Table
 
 from app.domain.errors import Permanent, Rejected, StepError
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database, Tx
 from app.record.tables import delivery, event, hook, lock, run, step, timer, webhook
-from tests import probes
-from tests.driver import Driver
+from tests.support import probes
+from tests.support.driver import Driver
 
 TYPES = ["probe.line", "probe.once", "probe.job", "probe.group", "probe.group", "probe.locked"]
 TROUBLES = st.dictionaries(

@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Permanent
-from app.engine import accept, draft
-from app.engine.accept import Order
-from app.engine.claim import Claim, Holder, claim, locked_claim
-from app.engine.dispatch import redispatch
-from app.engine.settle import Done, settle
-from app.record import runs, transition, typestates
-from app.record import webhooks as rows
+from app.engine.messages.publisher import redispatch
+from app.engine.transitions import accept, optimistic
+from app.engine.transitions.accept import Order
+from app.engine.transitions.claim import Claim, Holder, claim, locked_claim
+from app.engine.transitions.settle import Done, settle
+from app.record.fast_path import transition
+from app.record.runs import runs
+from app.record.service import paused_types
+from app.record.service import webhooks as rows
 from app.record.session import Tx
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails, reset
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails, reset
 
 HOLDER = Holder(nonce="driver:1/a", task_id="t", lease_ms=10_000)
 PASSING = {"holder", "task_id", "id", "run_id", "eta_ms"}
@@ -159,7 +161,7 @@ def test_a_claim_of_a_message_that_was_rung_anew_is_refused(driver: Driver) -> N
     assert seen is not None
     driver.db.write(lambda tx: redispatch(tx, run_id))
 
-    assert draft.decide(driver.db, seen, lambda j: j.event("run.moved")) is None
+    assert optimistic.decide(driver.db, seen, lambda j: j.event("run.moved")) is None
     assert "run.moved" not in driver.events(run_id)
 
 
@@ -168,7 +170,7 @@ def test_two_that_saw_the_same_do_not_both_write(driver: Driver) -> None:
     seen = transition.see(driver.db, run_id)
     assert seen is not None
 
-    answers = [draft.decide(driver.db, seen, lambda j: j.event("run.moved")) for _ in range(2)]
+    answers = [optimistic.decide(driver.db, seen, lambda j: j.event("run.moved")) for _ in range(2)]
     assert [one is None for one in answers] == [False, True]
 
 
@@ -183,7 +185,7 @@ def test_somebody_who_subscribed_during_a_step_is_told_of_its_end(driver: Driver
 
 
 def test_a_paused_type_is_not_accepted_at_once(driver: Driver) -> None:
-    driver.db.write(lambda tx: typestates.change(tx, "probe.line", True, "usr_test", None))
+    driver.db.write(lambda tx: paused_types.change(tx, "probe.line", True, "usr_test", None))
     assert accept.at_once(driver.db, "run_paused", Order(type="probe.line"), "usr_test") is None
     assert driver.db.read(lambda tx: runs.read_run(tx, "run_paused")) is None
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from app.domain.errors import StepError
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails
 
 
 def visits() -> list[str]:

@@ -8,15 +8,15 @@ import pytest
 from kombu.exceptions import OperationalError as BrokerDown
 
 from app.domain.plan import Segment
-from app.engine import link
-from app.engine.dispatch import LATE_MS, background, ringer
-from app.engine.journal import Bell, Hint, Letter, Look
-from app.engine.link import go_on
-from app.record import waiting
+from app.engine.messages.publisher import LATE_MS, background, ringer
+from app.engine.transitions.journal import Bell, Hint, Letter, Look
+from app.record.fast_path import ready
+from app.worker import loop
+from app.worker.loop import go_on
 from chains import canvas
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE
-from tests.servers import until
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE
+from tests.support.servers import until
 
 HOUR_S = 3600.0
 
@@ -70,7 +70,7 @@ def test_what_does_not_fit_into_the_time_left_is_left(driver: Driver) -> None:
 def test_what_is_left_does_not_hide_what_fits(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     left = [driver.start("probe.short") for _ in range(3)]
     run_id = driver.start("probe.short")
-    monkeypatch.setattr(link, "next_limit_ms", lambda seen: 10**9 if seen.run["id"] in left else 1)
+    monkeypatch.setattr(loop, "next_limit_ms", lambda seen: 10**9 if seen.run["id"] in left else 1)
     assert others(driver) == 1
     assert driver.status(run_id) == "completed"
 
@@ -86,25 +86,25 @@ def test_a_paused_run_and_one_in_line_for_a_lock_are_not_found(driver: Driver) -
 
 def test_what_is_reserved_is_out_of_sight_for_a_second_and_then_back(driver: Driver) -> None:
     run_id = driver.start("probe.short")
-    assert [one.run["id"] for one in waiting.reserve(driver.db, "default", 5)] == [run_id]
-    assert waiting.reserve(driver.db, "default", 5) == []
-    assert not waiting.anything(driver.db, "default")
+    assert [one.run["id"] for one in ready.reserve(driver.db, "default", 5)] == [run_id]
+    assert ready.reserve(driver.db, "default", 5) == []
+    assert not ready.anything(driver.db, "default")
 
-    until(lambda: waiting.anything(driver.db, "default"), 5)
+    until(lambda: ready.anything(driver.db, "default"), 5)
     assert others(driver) == 1
 
 
 def test_what_is_reserved_may_be_claimed_by_its_own_message(driver: Driver) -> None:
     run_id = driver.start("probe.short")
-    waiting.reserve(driver.db, "default", 5)
+    ready.reserve(driver.db, "default", 5)
     assert driver.finish(run_id) == "completed"
 
 
 def test_a_link_that_had_enough_tells_of_what_is_left(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "MOST_CLAIMS", 3)
-    monkeypatch.setattr(link, "MOST_S", 60)
+    monkeypatch.setattr(loop, "MOST_CLAIMS", 3)
+    monkeypatch.setattr(loop, "MOST_S", 60)
     rung: list[Hint] = []
     monkeypatch.setattr(driver, "ring", rung.extend)
     for _ in range(5):
@@ -142,7 +142,7 @@ def test_before_a_body_runs_the_others_are_told_that_more_waits(
     bell, _ = driver.waiting.popleft()
     monkeypatch.setattr(driver, "ring", rung.extend)
 
-    link.run_link(
+    loop.run_link(
         driver.runner, run_id=first, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False
     )
     assert seen == [True]

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 
 from app.domain.errors import OutcomeUnknown, Permanent, StepError
-from app.engine import execute
-from app.engine.link import run_link
+from app.worker import execute
+from app.worker.loop import run_link
 from tasks.context import Context
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails
-from tests.servers import until
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails
+from tests.support.servers import until
 
 
 class Held:

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Conflict
-from app.engine import locks as locking
-from app.engine import wake
-from app.engine.journal import journal
-from app.record import locks
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails
-from tests.servers import until
+from app.engine.reconciler import resume
+from app.engine.transitions import locks as locking
+from app.engine.transitions.journal import journal
+from app.record.runs import locks
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails
+from tests.support.servers import until
 
 
 def ask(driver: Driver, **order: Any) -> str:
@@ -135,9 +135,9 @@ def test_a_grant_that_was_left_over_is_made_later(driver: Driver) -> None:
     driver.db.write(lambda tx: locks.queue_up(tx, "probe/p1", waiter))
 
     assert driver.db.read(lambda tx: locks.free_with_waiters(tx, 10)) == ["probe/p1"]
-    driver.ring(driver.db.write(lambda tx: wake.grant_waiting(tx, "probe/p1")))
+    driver.ring(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
     assert driver.finish(waiter) == "completed"
-    assert driver.db.write(lambda tx: wake.grant_waiting(tx, "probe/p1")) == []
+    assert driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")) == []
 
 
 def test_a_free_resource_with_a_line_is_not_taken_out_of_turn(driver: Driver) -> None:
@@ -149,6 +149,6 @@ def test_a_free_resource_with_a_line_is_not_taken_out_of_turn(driver: Driver) ->
 
     third = ask(driver)
     assert driver.status(third) == "lock_waiting"
-    driver.ring(driver.db.write(lambda tx: wake.grant_waiting(tx, "probe/p1")))
+    driver.ring(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
     driver.drain()
     assert (driver.status(waiter), driver.status(third)) == ("completed", "completed")

@@ -5,16 +5,18 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StepError, Unavailable
-from app.engine import accept, retry, wake
-from app.engine.accept import Order
-from app.engine.claim import Claim, Dropped, Holder, Passed, locked_claim
-from app.engine.execute import perform
-from app.engine.settle import Done, locked_settle
-from app.record import gates, timers
+from app.engine.reconciler import resume
+from app.engine.transitions import accept, retry
+from app.engine.transitions.accept import Order
+from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, locked_claim
+from app.engine.transitions.settle import Done, locked_settle
+from app.record.inventory import gates
+from app.record.runs import timers
+from app.worker.execute import perform
 from tasks.context import Context
 from tasks.step import Again, Happened, NothingHappened
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, POLLS, SEEN, fails
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, POLLS, SEEN, fails
 
 HOLDER = Holder(nonce="driver:1/a", task_id="t", lease_ms=10_000)
 OTHER = Holder(nonce="driver:2/b", task_id="u", lease_ms=10_000)
@@ -172,7 +174,7 @@ def test_a_worker_that_was_stopped_in_good_order_is_not_counted(driver: Driver) 
     for _ in range(5):
         step = claimed(driver, run_id, "first").step
         lost = driver.db.write(
-            lambda tx, step=step: wake.lose(  # type: ignore[misc]
+            lambda tx, step=step: resume.lose(  # type: ignore[misc]
                 tx, run_id, "forward", "first", step["fence"], poison_limit=3, counted=False
             )
         )
@@ -187,7 +189,9 @@ def test_a_lease_that_was_renewed_at_the_last_moment_is_not_lost(driver: Driver)
     claimed(driver, run_id, "first")
 
     assert (
-        driver.db.write(lambda tx: wake.lose(tx, run_id, "forward", "first", 1, poison_limit=3, silent=True))
+        driver.db.write(
+            lambda tx: resume.lose(tx, run_id, "forward", "first", 1, poison_limit=3, silent=True)
+        )
         == []
     )
     assert driver.step(run_id, "first")["status"] == "running"
@@ -198,7 +202,7 @@ def test_a_lost_lease_is_expired_once(driver: Driver) -> None:
     fence = claimed(driver, run_id, "first").fence
 
     for _ in range(3):
-        driver.db.write(lambda tx: wake.lose(tx, run_id, "forward", "first", fence, poison_limit=3))
+        driver.db.write(lambda tx: resume.lose(tx, run_id, "forward", "first", fence, poison_limit=3))
     assert driver.step(run_id, "first")["lost"] == 1
     driver.find_lost()
     driver.finish(run_id)
@@ -398,7 +402,7 @@ class TestACommitWhoseAnswerWasLost:
         driver.drain()
         armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))[0]
         driver.make_due(armed)
-        self.twice(driver, run_id, lambda tx: wake.fire_timer(tx, armed["id"]))
+        self.twice(driver, run_id, lambda tx: resume.fire_timer(tx, armed["id"]))
         driver.find_lost()
         assert driver.finish(run_id) == "completed"
 
@@ -407,7 +411,7 @@ class TestACommitWhoseAnswerWasLost:
         run_id = driver.start("probe.job")
         driver.drain()
         token = driver.open_hook(run_id, "job")
-        first, second = self.twice(driver, run_id, lambda tx: wake.execute_hook(tx, token, {"a": 1}))
+        first, second = self.twice(driver, run_id, lambda tx: resume.execute_hook(tx, token, {"a": 1}))
         assert first[0] == second[0]
         driver.find_lost()
         assert driver.finish(run_id) == "completed"
@@ -448,9 +452,9 @@ def test_a_timer_is_not_fired_before_its_time(driver: Driver) -> None:
     driver.drain()
     armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))[0]
 
-    assert driver.db.write(lambda tx: wake.fire_timer(tx, armed["id"])) is None
+    assert driver.db.write(lambda tx: resume.fire_timer(tx, armed["id"])) is None
     assert driver.finish(run_id) == "completed"
 
 
 def test_an_unknown_timer_is_over(driver: Driver) -> None:
-    assert driver.db.write(lambda tx: wake.fire_timer(tx, "tmr_unknown")) == []
+    assert driver.db.write(lambda tx: resume.fire_timer(tx, "tmr_unknown")) == []

@@ -19,17 +19,18 @@ from hypothesis.stateful import (
 
 from app.domain.errors import Permanent, Rejected, StepError
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
-from app.engine import wake
-from app.engine.claim import Claim, Dropped, Holder, Passed, claim
-from app.engine.journal import Bell
-from app.engine.link import go_on
-from app.engine.member import Wanted, claim_member, settle_and_claim
-from app.engine.settle import Done, Parked, settle
-from app.record import doctor, member, timers
+from app.engine.reconciler import resume
+from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
+from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim
+from app.engine.transitions.journal import Bell
+from app.engine.transitions.settle import Done, Parked, settle
+from app.record.fast_path import branch
+from app.record.runs import doctor, timers
 from app.record.session import Database
+from app.worker.loop import go_on
 from tasks.step import Again, Happened, NothingHappened
-from tests import probes
-from tests.driver import Driver
+from tests.support import probes
+from tests.support.driver import Driver
 
 EXAMPLES, STEPS = 40, 40  # The same ones in each run: they are derived from the machine itself.
 BODIES = ("first", "second", "third", "once", "job", "poll", "visit 1", "visit 2", "visit x")
@@ -125,7 +126,7 @@ class Engine(RuleBasedStateMachine):
         for wanted in self.wanted():
             claimed = claim_member(self.db, wanted)
             if claimed is None:
-                member.give_back(self.db, wanted.member)
+                branch.give_back(self.db, wanted.member)
             else:
                 self.frozen.append(claimed)
 
@@ -140,12 +141,12 @@ class Engine(RuleBasedStateMachine):
             assert mine or settled is None, "a result was taken that came too late"
             if settled is None:
                 self.frozen.append(held)
-                member.give_back(self.db, wanted.member)
+                branch.give_back(self.db, wanted.member)
                 continue
             self.driver.ring(settled.hints)
             self.frozen.extend(one for one in (settled.next, settled.beside) if one is not None)
             if settled.beside is None:
-                member.give_back(self.db, wanted.member)
+                branch.give_back(self.db, wanted.member)
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5))
@@ -176,13 +177,13 @@ class Engine(RuleBasedStateMachine):
         """A reconciler sees that a lease has run out, whose worker may still wake up."""
         held = self.frozen[place % len(self.frozen)]
         which = (held.run["id"], held.step["phase"], held.step["key"], held.fence)
-        self.driver.ring(self.db.write(lambda tx: wake.lose(tx, *which, poison_limit=3)))
+        self.driver.ring(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=3)))
 
     @precondition(lambda self: any(self.driver.status(run_id) == "lock_waiting" for run_id in self.runs))
     @rule(resource=st.sampled_from(["probe/p1", "probe/p2"]))
     def grant(self, resource: str) -> None:
         """A reconciler that saw a free resource a while ago hands it out now."""
-        self.driver.ring(self.db.write(lambda tx: wake.grant_waiting(tx, resource)))
+        self.driver.ring(self.db.write(lambda tx: resume.grant_waiting(tx, resource)))
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5), twice=st.booleans())
@@ -295,7 +296,7 @@ class Engine(RuleBasedStateMachine):
 
     def wanted(self) -> list[Wanted]:
         """The member that waits longest for a worker, if any."""
-        found = member.reserve(self.db, "default", 1)
+        found = branch.reserve(self.db, "default", 1)
         return [Wanted(one, self.holder()) for one in found]
 
     def holder(self) -> Holder:

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StepError
-from app.engine import draft, link
-from app.engine.claim import Claim, Holder
-from app.engine.dispatch import redispatch
-from app.engine.link import go_on
-from app.engine.member import Wanted, claim_member, settle_and_claim
-from app.engine.settle import Done, Settled, decide_settled, settle
-from app.record import member, runs
-from app.record.member import MemberTransition
+from app.engine.messages.publisher import redispatch
+from app.engine.transitions import optimistic
+from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
+from app.engine.transitions.claim import Claim, Holder
+from app.engine.transitions.settle import Done, Settled, decide_settled, settle
+from app.record.fast_path import branch
+from app.record.fast_path.branch import MemberTransition
+from app.record.runs import runs
 from app.record.session import Database
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails, reset
-from tests.servers import until
+from app.worker import loop
+from app.worker.loop import go_on
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails, reset
+from tests.support.servers import until
 
 PASSING = {"holder", "task_id", "id", "run_id", "seq"}
 RESULT = Done({"report": "seen"})
@@ -35,7 +37,7 @@ def opened(driver: Driver, members: int = 4, **given: object) -> str:
 
 def wanted(driver: Driver, most: int = 16) -> list[Wanted]:
     """Members that are reserved for a worker."""
-    found = member.reserve(driver.db, "default", most)
+    found = branch.reserve(driver.db, "default", most)
     holders = (Holder(nonce=f"driver:1/{one.key}", task_id="t", lease_ms=10_000) for one in found)
     return [Wanted(one, holder) for one, holder in zip(found, holders, strict=True)]
 
@@ -109,7 +111,7 @@ def test_the_story_is_that_of_the_lock(
     stories = []
     for under_lock in (False, True):
         if under_lock:
-            monkeypatch.setattr(draft, "decide_member", lambda *_, **__: None)
+            monkeypatch.setattr(optimistic, "decide_member", lambda *_, **__: None)
         reset()
         TROUBLES[trouble]()
         run_id = driver.start(*PLANS[plan])
@@ -139,7 +141,7 @@ def test_the_last_is_left_to_the_lock_however_old_the_worker_s_picture_is(driver
     last, seen = early[2], early[2].seen
     assert seen is not None and group(driver, run_id)["pending"] == 1
 
-    alone = draft.decide_member(driver.db, seen, lambda j: decide_settled(j, last, RESULT, (), False))
+    alone = optimistic.decide_member(driver.db, seen, lambda j: decide_settled(j, last, RESULT, (), False))
     assert alone is None and group(driver, run_id)["pending"] == 1
     settle(driver.db, last, RESULT)
     assert group(driver, run_id)["status"] == "completed"
@@ -227,12 +229,12 @@ def test_a_member_that_does_not_fit_into_the_time_left_is_left(driver: Driver) -
 
 def test_a_run_that_is_watched_is_under_the_lock(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = opened(driver, 3)
-    monkeypatch.setattr(member, "write", no_lock)
-    monkeypatch.setattr(member, "reserve", partial(watched, member.reserve))
+    monkeypatch.setattr(branch, "write", no_lock)
+    monkeypatch.setattr(branch, "reserve", partial(watched, branch.reserve))
     assert gone_on(driver, run_id) == "completed"
 
 
-def watched(reserve: Callable[..., list[member.Reserved]], *args: Any) -> list[member.Reserved]:
+def watched(reserve: Callable[..., list[branch.Reserved]], *args: Any) -> list[branch.Reserved]:
     """What is reserved, as if somebody had subscribed."""
     found = reserve(*args)
     for one in found:
@@ -266,14 +268,14 @@ def test_many_workers_end_each_member_once(driver: Driver) -> None:
 def test_a_link_settles_with_the_claim_on_the_next(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = opened(driver, 12)
     writes: list[int] = []
-    written = member.write
+    written = branch.write
 
     def write(db: Database, one: MemberTransition, **how: Any) -> int | None:
         writes.append(len(one.steps))
         return written(db, one, **how)
 
-    monkeypatch.setattr(member, "write", write)
-    monkeypatch.setattr(link, "MOST_S", 60)
+    monkeypatch.setattr(branch, "write", write)
+    monkeypatch.setattr(loop, "MOST_S", 60)
     go_on(driver.runner, "default", task_id="t", limit_s=3600)
     assert writes.count(2) >= 7
     assert len(DONE) == 13

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import InvalidStateTransition, StepError
 from tasks.step import Again
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, POLLS, fails
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, POLLS, fails
 
 
 def queued(driver: Driver) -> str:

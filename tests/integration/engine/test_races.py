@@ -9,16 +9,17 @@ import pytest
 
 from app.domain.errors import Conflict, Gone, Rejected
 from app.domain.ids import new_id
-from app.engine import accept, operate, retry, wake
-from app.engine.accept import Order
-from app.engine.claim import Claim, Holder, locked_claim
-from app.engine.journal import journal
-from app.engine.settle import Done, locked_settle
-from app.record import timers
+from app.engine.reconciler import resume
+from app.engine.transitions import accept, operator_actions, retry
+from app.engine.transitions.accept import Order
+from app.engine.transitions.claim import Claim, Holder, locked_claim
+from app.engine.transitions.journal import journal
+from app.engine.transitions.settle import Done, locked_settle
+from app.record.runs import timers
 from app.record.session import Tx
 from tasks.step import Again
-from tests.driver import Driver
-from tests.probes import DONE, POLLS
+from tests.support.driver import Driver
+from tests.support.probes import DONE, POLLS
 
 ROUNDS = 8
 Work = Callable[[Tx], Any]
@@ -107,7 +108,9 @@ def test_a_late_result_and_its_successor_are_told_apart(driver: Driver) -> None:
         at_once(
             driver,
             partial(locked_settle, claim=old, outcome=Done({"first_done": 1})),
-            partial(wake.lose, run_id=run_id, phase="forward", key="first", fence=old.fence, poison_limit=3),
+            partial(
+                resume.lose, run_id=run_id, phase="forward", key="first", fence=old.fence, poison_limit=3
+            ),
         )
         driver.reconcile([run_id])
         assert driver.finish(run_id) == "completed"
@@ -117,7 +120,7 @@ def test_a_late_result_and_its_successor_are_told_apart(driver: Driver) -> None:
 def test_a_cancel_and_the_last_result_have_one_ending(driver: Driver) -> None:
     def stop(tx: Tx, run_id: str) -> None:
         with journal(tx, run_id) as j:
-            operate.cancel(j, "usr_test")
+            operator_actions.cancel(j, "usr_test")
 
     ends = set()
     for _ in range(ROUNDS):
@@ -147,8 +150,8 @@ def test_a_hook_and_a_timer_wake_an_operation_once(driver: Driver) -> None:
 
         at_once(
             driver,
-            partial(wake.execute_hook, token_hash=token, payload={"n": n}),
-            partial(wake.fire_timer, timer_id=armed["id"]),
+            partial(resume.execute_hook, token_hash=token, payload={"n": n}),
+            partial(resume.fire_timer, timer_id=armed["id"]),
         )
         driver.find_lost()
         assert driver.finish(run_id) == "completed"
@@ -164,7 +167,7 @@ def test_one_of_two_different_calls_of_a_hook_is_taken(driver: Driver) -> None:
 
         answers = at_once(
             driver,
-            *(partial(wake.execute_hook, token_hash=token, payload={"n": n}) for n in range(2)),
+            *(partial(resume.execute_hook, token_hash=token, payload={"n": n}) for n in range(2)),
         )
         assert sum(isinstance(one, Gone) for one in answers) == 1
         driver.find_lost()
@@ -179,7 +182,7 @@ def test_one_timer_fires_once_whoever_fires_it(driver: Driver) -> None:
         armed = armed_for(driver, run_id, "poll")
         driver.make_due(armed)
 
-        answers = at_once(driver, *[partial(wake.fire_timer, timer_id=armed["id"])] * 3)
+        answers = at_once(driver, *[partial(resume.fire_timer, timer_id=armed["id"])] * 3)
         assert sum(bool(one) for one in answers) == 1
         driver.find_lost()
         assert driver.finish(run_id) == "completed"
@@ -244,7 +247,7 @@ def test_one_key_is_one_run_however_often_it_is_sent_at_once(driver: Driver) -> 
 def test_two_operators_at_once_do_it_once(driver: Driver) -> None:
     def pause(tx: Tx, run_id: str) -> None:
         with journal(tx, run_id) as j:
-            operate.act(j, "pause", "usr_test")
+            operator_actions.act(j, "pause", "usr_test")
 
     for _ in range(ROUNDS):
         run_id = driver.start("probe.line")

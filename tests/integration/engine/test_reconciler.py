@@ -9,16 +9,17 @@ from redis import Redis
 
 from app.config import Settings
 from app.domain.errors import StepError
-from app.engine.dispatch import redispatch
-from app.engine.reconcile import Reconciler, Stop
-from app.engine.timers import TimerSet
-from app.record import beats, losses, runs, timers
+from app.engine.messages.publisher import redispatch
+from app.engine.messages.timer_cache import TimerSet
+from app.engine.reconciler.reconciler import Reconciler, Stop
+from app.record.runs import lost_messages, runs, timers
+from app.record.service import heartbeats
 from app.record.session import Database, Tx
-from tests import probes
 from tests.conftest import Backend
-from tests.driver import Driver
 from tests.integration.engine.test_schedules import plant, row_of, runs_of
-from tests.servers import until
+from tests.support import probes
+from tests.support.driver import Driver
+from tests.support.servers import until
 
 PREFIX = "wl:"
 
@@ -113,7 +114,7 @@ def test_however_long_the_queue_there_is_a_cap(
 def test_two_that_saw_the_same_loss_ring_once(driver: Driver, type_: str) -> None:
     driver.start(type_, {"items": [1]} if type_ == "probe.map" else None)
     driver.deliver()
-    lost = driver.db.read(lambda tx: losses.expected_since_before(tx, tx.now + 60_000, 9))
+    lost = driver.db.read(lambda tx: lost_messages.expected_since_before(tx, tx.now + 60_000, 9))
     seen = lost[-1]
     moment = seen["since"]
     driver.db.write(lambda tx: _expected_earlier(tx, seen))
@@ -141,7 +142,7 @@ def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int,
         )
     )
     found = driver.db.read(
-        lambda tx: losses.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
+        lambda tx: lost_messages.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
     )
     assert bool(found) == lost
 
@@ -224,5 +225,5 @@ def test_a_schedule_is_met_within_a_second_however_long_passes_are_apart(
 def test_a_pass_says_that_the_reconciler_lives(driver: Driver, reconcile: Callable[..., None]) -> None:
     reconcile()
 
-    found = driver.db.read(beats.all_beats)
+    found = driver.db.read(heartbeats.all_beats)
     assert [(one["kind"], one["instance"]) for one in found] == [("reconciler", "test")]

@@ -2,9 +2,9 @@
 
 from sqlalchemy import update
 
-from app.record import metrics, runs
+from app.record.runs import metrics, runs
 from app.record.tables import run
-from tests.driver import Driver
+from tests.support.driver import Driver
 
 DAY_MS = 86_400_000
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
-from tests.driver import Driver
-from tests.probes import BEFORE, DONE, fails
+from tests.support.driver import Driver
+from tests.support.probes import BEFORE, DONE, fails
 
 
 def failed(driver: Driver, type_: str = "probe.line", **order: Any) -> str:

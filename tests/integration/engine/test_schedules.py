@@ -8,13 +8,13 @@ from sqlalchemy import delete, func, select
 from app.domain.clock import parse_time
 from app.domain.errors import Conflict
 from app.domain.ids import new_id
-from app.engine import schedule
-from app.record import definitions, schedules, typestates
+from app.engine.reconciler import schedules as schedule
 from app.record.paging import Window
+from app.record.service import definitions, paused_types, schedules
 from app.record.session import Tx
 from app.record.tables import occurrence, run
-from tests.driver import Driver, announced
 from tests.integration.engine.test_races import ROUNDS, at_once
+from tests.support.driver import Driver, announced
 from windlass import workflow
 
 MINUTE = 60_000
@@ -246,7 +246,7 @@ def test_a_refusal_is_told_counted_and_gone_on_from(driver: Driver, values: Row,
 def test_a_type_that_is_paused_is_refused_until_it_is_let_go(driver: Driver) -> None:
     minutely = plant(driver)
     for minute, paused in ((1, True), (2, False)):
-        driver.db.write(lambda tx, p=paused: typestates.change(tx, "probe.line", p, "usr_test", "rain"))  # type: ignore[misc]
+        driver.db.write(lambda tx, p=paused: paused_types.change(tx, "probe.line", p, "usr_test", "rain"))  # type: ignore[misc]
         fire(driver, minutely, minute)
     assert told(driver, minutely) == [(1, "refused"), (2, "started")]
     driver.finish(runs_of(driver, minutely)[0])
@@ -270,7 +270,7 @@ def test_the_same_key_runs_now_once_and_another_one_again(driver: Driver) -> Non
 
 def test_a_run_that_somebody_asked_for_is_refused_to_his_face(driver: Driver) -> None:
     minutely = plant(driver)
-    driver.db.write(lambda tx: typestates.change(tx, "probe.line", True, "usr_test", None))
+    driver.db.write(lambda tx: paused_types.change(tx, "probe.line", True, "usr_test", None))
     with pytest.raises(Conflict):
         driver.db.write(lambda tx: run_now(tx, minutely, "a"))
     assert told(driver, minutely) == []

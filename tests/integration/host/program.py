@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from app.cli.processes.child import Child
-from app.cli.processes.supervise import Supervisor
+from app.host.child import Child
+from app.host.supervise import Supervisor
 
 if __name__ == "__main__":
     children = [Child(**{**given, "argv": tuple(given["argv"])}) for given in json.loads(sys.argv[2])]

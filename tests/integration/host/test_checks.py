@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.processes import checks
-from app.cli.processes.child import CannotStart
+from app.host import checks
+from app.host.child import CannotStart
 
 
 def test_a_port_in_use_names_the_port_the_process_and_the_setting() -> None:

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.servers import KeyValue, Postgres
+from tests.support.servers import KeyValue, Postgres
 
 
 @pytest.fixture(params=["redis_server", "valkey_server"])

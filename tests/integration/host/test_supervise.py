@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from app.cli.processes.child import CannotStart, Child, Life
-from app.cli.processes.supervise import Supervisor
-from tests.servers import is_alive, until
+from app.host.child import CannotStart, Child, Life
+from app.host.supervise import Supervisor
+from tests.support.servers import is_alive, until
 
 PROGRAM = Path(__file__).with_name("program.py")
 FOREVER = "while :; do sleep 0.05; done"

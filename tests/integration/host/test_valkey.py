@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.cli.processes import valkey
 from app.config import Settings
-from tests.servers import is_alive, until
+from app.host import valkey
 from tests.support.ports import free_port
+from tests.support.servers import is_alive, until
 
 
 @pytest.fixture

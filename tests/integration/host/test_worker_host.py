@@ -13,15 +13,15 @@ import psutil
 import pytest
 from celery import Celery
 
-from app.cli.processes import worker
-from app.cli.processes.child import CannotStart
 from app.config import Settings, environment
-from tests.servers import KeyValue, is_alive, until
+from app.host import worker
+from app.host.child import CannotStart
+from tests.support.servers import KeyValue, is_alive, until
 
 # It lingers once it has let go of its pid file, as an interpreter under load does.
 HOST = """
 from threading import Event
-from app.cli.processes import worker
+from app.host import worker
 from app.config import load
 settings = load()
 worker.run(settings, worker.children(settings, processes=1, reconcile=False))

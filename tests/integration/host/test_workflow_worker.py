@@ -13,12 +13,13 @@ import pytest
 
 from app.auth.keys import LOCAL
 from app.config import Settings, environment
-from app.record import listing, runs
+from app.record import listing
+from app.record.runs import runs
 from app.services import presence, workflows
+from app.services.context import AppContext
 from app.services.workflows import CodeOrder
-from app.services.world import World
 from app.wiring import wire
-from tests.servers import KeyValue, is_alive, until
+from tests.support.servers import KeyValue, is_alive, until
 
 FLOWS = '''
 import os
@@ -54,7 +55,7 @@ def settings(
 
 
 @pytest.fixture(scope="module")
-def world(settings: Settings) -> Iterator[World]:
+def world(settings: Settings) -> Iterator[AppContext]:
     """The world of whoever triggers."""
     made = wire(settings, role="cli")
     yield made
@@ -78,13 +79,13 @@ def host(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     process.wait(20)
 
 
-def triggered(world: World, name: str = "greet", **more: Any) -> str:
+def triggered(world: AppContext, name: str = "greet", **more: Any) -> str:
     """A run."""
     row, _ = workflows.trigger(world, LOCAL, CodeOrder(workflow=name, **more))
     return str(row["id"])
 
 
-def ended(world: World, run_id: str) -> dict[str, Any]:
+def ended(world: AppContext, run_id: str) -> dict[str, Any]:
     """The run once it has ended."""
 
     def look() -> dict[str, Any] | None:
@@ -95,13 +96,13 @@ def ended(world: World, run_id: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def served(host: psutil.Process, world: World) -> None:
+def served(host: psutil.Process, world: AppContext) -> None:
     """The host serves what it was asked to, and says so."""
     until(lambda: ("greet", "1") in world.db.read(presence.served) or not is_alive(host.pid), START_S)
     assert is_alive(host.pid)
 
 
-def test_a_program_that_has_become_a_host_runs_its_own_workflow(served: None, world: World) -> None:
+def test_a_program_that_has_become_a_host_runs_its_own_workflow(served: None, world: AppContext) -> None:
     run_id = triggered(world, args=["ada"])
     workflows.signal(world, LOCAL, run_id, "go", {"ok": True})
     done = ended(world, run_id)["output"]["value"]
@@ -109,18 +110,20 @@ def test_a_program_that_has_become_a_host_runs_its_own_workflow(served: None, wo
 
 
 def test_it_serves_the_one_workflow_that_it_was_told_to(
-    served: None, host: psutil.Process, world: World
+    served: None, host: psutil.Process, world: AppContext
 ) -> None:
     assert world.db.read(presence.served) == {("greet", "1")}
     (main,) = [each for each in host.children() if "-Q" in each.cmdline()]
     assert main.cmdline()[main.cmdline().index("-Q") + 1] == "wf.greet"
 
 
-def test_a_reconciler_works_beside_it(served: None, world: World) -> None:
+def test_a_reconciler_works_beside_it(served: None, world: AppContext) -> None:
     until(lambda: world.db.read(lambda tx: listing.newest_beat(tx, "reconciler")), START_S)
 
 
-def test_a_killed_pool_process_is_replaced_by_one_that_knows_the_workflow(served: None, world: World) -> None:
+def test_a_killed_pool_process_is_replaced_by_one_that_knows_the_workflow(
+    served: None, world: AppContext
+) -> None:
     first = triggered(world, args=["ada"])
     workflows.signal(world, LOCAL, first, "go", None)
     pid = ended(world, first)["output"]["value"]["pid"]

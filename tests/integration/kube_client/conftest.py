@@ -6,7 +6,7 @@ import pytest
 
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
-from tests.kube import Management, kube, management
+from tests.support.kube import Management, kube, management
 
 __all__ = ["kube", "management"]
 

@@ -12,7 +12,7 @@ from app.domain.errors import (
 )
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
-from tests.kube import Management
+from tests.support.kube import Management
 from tests.support.ports import free_port
 
 MAPS = "/api/v1/namespaces/default/configmaps"

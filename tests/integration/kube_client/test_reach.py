@@ -13,13 +13,13 @@ from app.domain.errors import KubeAuthFailed
 from app.lab.kube import Kube as Lab
 from app.lab.kube.tokens import User
 from app.services import managements
-from app.services.world import World
+from app.services.context import AppContext
 from app.wiring import wire
-from tasks.world import Reach
+from tasks.capabilities import Reach
 
 
 @pytest.fixture
-def world(sqlite_url: str, state: Path) -> Iterator[World]:
+def world(sqlite_url: str, state: Path) -> Iterator[AppContext]:
     """A world that publishes nothing."""
     settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
     made = replace(wire(settings, role="worker"), ring=lambda hints: None)
@@ -28,20 +28,20 @@ def world(sqlite_url: str, state: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def reach(world: World) -> Reach:
+def reach(world: AppContext) -> Reach:
     """What steps of a worker are given."""
     nobody: Any = None
     return Reach(settings=world.settings, db=world.db, opener=lambda: world.opener, children=nobody)
 
 
-def added(world: World, kubeconfig: str) -> str:
+def added(world: AppContext, kubeconfig: str) -> str:
     """A management cluster that is known from now on."""
     namespaces = {"cluster_namespace": "kcm-system", "machine_namespace": "default"}
     made = managements.create(world, LOCAL, {"name": "lab", "kubeconfig": kubeconfig, **namespaces})
     return str(made["id"])
 
 
-def test_a_token_that_is_replaced_opens_the_door_again(world: World, reach: Reach, kube: Lab) -> None:
+def test_a_token_that_is_replaced_opens_the_door_again(world: AppContext, reach: Reach, kube: Lab) -> None:
     old = kube.kubeconfig()
     known = added(world, old)
     reach.clusters(known).find("prod")

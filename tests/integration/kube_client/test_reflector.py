@@ -12,7 +12,7 @@ from app.domain.errors import KubeConflict, KubeUnreachable
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
 from app.providers.reflector import Bookmark, Event, Item, Pace, Page, Reflector
-from tests.kube import Management
+from tests.support.kube import Management
 
 PATIENCE_S = 20.0
 

@@ -1,7 +1,7 @@
 """A management cluster, and clients that know nothing of the lab: the official one and kubectl.
 
 Every test gets a namespace of its own and a kind of its own, the Widget, so that the same facts can be asked
-of a real cluster (see `tests.kube`).
+of a real cluster (see `tests.support.kube`).
 """
 
 import os
@@ -19,8 +19,8 @@ from kubernetes import client
 
 from app.lab.kube import Kube
 from tests.integration.kube_double.widgets import Widgets, defined
-from tests.kube import Management, kube, management
-from tests.servers import absent, until
+from tests.support.kube import Management, kube, management
+from tests.support.servers import absent, until
 
 __all__ = ["kube", "management"]
 

@@ -7,7 +7,7 @@ import httpx
 from kubernetes import client
 
 from app.lab.kube import Kube
-from tests.servers import until
+from tests.support.servers import until
 
 Object = dict[str, Any]
 

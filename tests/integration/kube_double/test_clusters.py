@@ -10,7 +10,7 @@ from kubernetes import client
 from app.lab.kube import Behaviour, Kube
 from tests.integration.kube_double.places import CLUSTERS, NEW, NEWEST, OLD, Place, deployment
 from tests.integration.kube_double.widgets import refused
-from tests.servers import until
+from tests.support.servers import until
 
 SIZES = {"controlPlaneNumber": 1, "workersNumber": 2}
 NODES = ("cluster.x-k8s.io", "v1beta1", "kcm-system", "machines")

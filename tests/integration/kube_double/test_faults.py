@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from app.lab.kube import Faults, Kube
 from tests.integration.kube_double.widgets import Widgets, refused
-from tests.servers import until
+from tests.support.servers import until
 
 WRITES = ("create", "update", "patch", "delete")
 

@@ -12,7 +12,7 @@ from kubernetes import client, watch
 
 from app.lab.kube import Kube
 from tests.integration.kube_double.places import MACHINES
-from tests.kube import Management
+from tests.support.kube import Management
 
 CLUSTERS, VMS, RATE = 1_000, 10_000, 200
 MOST_MB = 300

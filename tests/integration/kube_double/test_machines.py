@@ -8,7 +8,7 @@ from kubernetes import client
 from app.lab.kube import Behaviour, Kube
 from tests.integration.kube_double.places import INSTANCES, MACHINES, Place, call, machine
 from tests.integration.kube_double.widgets import refused
-from tests.servers import until
+from tests.support.servers import until
 
 ACCEPTED = (202, "")
 

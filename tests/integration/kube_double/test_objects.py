@@ -6,7 +6,7 @@ import pytest
 from kubernetes import client
 
 from tests.integration.kube_double.widgets import Widgets, refused
-from tests.servers import until
+from tests.support.servers import until
 
 
 def test_a_new_object_gets_what_only_the_server_gives(widgets: Widgets) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.integration.kube_double.widgets import GROUP, VERSION, Widgets
-from tests.servers import until
+from tests.support.servers import until
 
 
 def owned_by(owner: dict[str, Any], **more: Any) -> list[dict[str, Any]]:

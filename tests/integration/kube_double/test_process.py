@@ -13,8 +13,8 @@ import yaml
 from kubernetes import client, config
 
 from tests.integration.kube_double.places import INSTANCES, MACHINES, Place, machine
-from tests.servers import until
 from tests.support.ports import free_port
+from tests.support.servers import until
 
 Spawn = Callable[..., tuple[subprocess.Popen[str], Any]]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.lab import Lab, Machine
-from tests.servers import until
+from tests.support.servers import until
 
 IPMITOOL = shutil.which("ipmitool")
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from app.lab.kube import Kube
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database
-from tests.driver import Driver
 from tests.integration.engine.conftest import database_of, db, tenant
 from tests.integration.projector.watched import Watched
+from tests.support.driver import Driver
 
 __all__ = ["database_of", "db", "tenant"]
 

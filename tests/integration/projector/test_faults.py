@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from app.providers.reflector import Pace
-from app.record import managements
+from app.record.inventory import managements
 from tests.integration.projector.watched import Watched
-from tests.servers import until
+from tests.support.servers import until
 
 # What goes wrong lies between us and the API server; one database is enough.
 pytestmark = [pytest.mark.sqlite, pytest.mark.parametrize("db", ["sqlite"], indirect=True)]

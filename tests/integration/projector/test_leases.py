@@ -10,11 +10,11 @@ from pathlib import Path
 
 from app.auth.keys import LOCAL
 from app.config import Settings, environment
-from app.record import sources
+from app.record.inventory import sources
 from app.services import managements
 from app.wiring import wire
 from tests.integration.projector.watched import CONVERGED_S, Watched
-from tests.servers import until
+from tests.support.servers import until
 
 ELSEWHERE = "elsewhere.0:1/projector"
 

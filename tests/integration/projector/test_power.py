@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from app.projector.projector import Projector
-from app.record import doctor, power, servers, sources
+from app.record.inventory import power, servers, sources
+from app.record.runs import doctor
 from app.record.session import Database
 from app.record.tables import server
-from tests.driver import Driver
 from tests.integration.projector.watched import SETTINGS
-from tests.managed import Scene
+from tests.support.driver import Driver
+from tests.support.managed import Scene
 
 MINUTE = 60_000
 

@@ -7,10 +7,10 @@ from sqlalchemy import update
 
 from app.domain.observed import tallied
 from app.projector import tell
-from app.record import sources
+from app.record.inventory import sources
 from app.record.tables import source
 from tests.integration.projector.watched import Row, Watched
-from tests.servers import until
+from tests.support.servers import until
 
 
 def let_time_pass(watched: Watched) -> None:

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from app.lab.kube import Kube
-from app.record import doctor, servers
+from app.record.inventory import servers
+from app.record.runs import doctor
 from app.record.session import Database
 from app.record.tables import server
 from tests.integration.projector.watched import Watched
 from tests.integration.types.killer import Moment, Mortal
-from tests.managed import Scene
+from tests.support.managed import Scene
 
 MOMENTS: tuple[Moment, ...] = ("before", "after")
 pytestmark = [pytest.mark.sqlite, pytest.mark.parametrize("db", ["sqlite"], indirect=True)]

@@ -7,10 +7,10 @@ import pytest
 from app.domain.errors import Unavailable
 from app.domain.ownership import object_name
 from app.providers.kube import Kube
-from app.record import managements, sources
-from app.record.managed import vms
+from app.record.inventory import managements, sources
+from app.record.inventory.managed import vms
 from tests.integration.projector.watched import Watched, api_path
-from tests.servers import until
+from tests.support.servers import until
 
 
 def test_what_was_there_before_and_what_happens_then_are_seen(watched: Watched) -> None:

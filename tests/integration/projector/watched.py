@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.config import Settings
 from app.domain.ids import new_id
 from app.domain.ownership import labels, object_name
-from app.engine.reconcile import Stop
+from app.engine.reconciler.reconciler import Stop
 from app.lab.kube import Behaviour, Faults
 from app.lab.kube import Kube as Lab
 from app.projector.projector import Projector
@@ -21,12 +21,12 @@ from app.providers.kubeconfig import cleaned
 from app.providers.reflector import Pace
 from app.providers.vms import MachineWish
 from app.providers.vms.kubevirt import KubeVirt, collection, seen
-from app.record import managements, sources
-from app.record.managed import vms
+from app.record.inventory import managements, sources
+from app.record.inventory.managed import vms
 from app.record.session import Database
 from app.record.tables import run, vm
-from tests.driver import Driver
-from tests.servers import until
+from tests.support.driver import Driver
+from tests.support.servers import until
 
 QUICK = Pace(watch_s=1, silence_s=1.0, list_s=600.0)
 SETTINGS = Settings(lease_ms=1_500, heartbeat_ms=200, power_poll_s=0)

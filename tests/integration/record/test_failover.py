@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, text
 from app.record.migrate import upgrade
 from app.record.session import Database, Tx
 from app.record.tables import intent
-from tests.servers import Postgres, new_postgres, remove, until
+from tests.support.servers import Postgres, new_postgres, remove, until
 
 pytestmark = pytest.mark.postgres
 

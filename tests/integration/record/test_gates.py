@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.record import gates, runs
+from app.record.inventory import gates
+from app.record.runs import runs
 from app.record.session import Database
 from tests.conftest import Backend
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.record import gates, runs
+from app.record.inventory import gates
+from app.record.runs import runs
 from app.record.session import Database, Tx
 from tests.conftest import Backend
-from tests.servers import until
+from tests.support.servers import until
 
 RUN, PHASE, KEY = "run_1", "forward", "hard-reset"
 OPERATION = f"{RUN}/{PHASE}/{KEY}"

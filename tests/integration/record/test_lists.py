@@ -3,7 +3,7 @@
 from sqlalchemy import event
 
 from app.record.paging import Window
-from app.record.runlist import RunFilters, list_runs
+from app.record.runs.run_list import RunFilters, list_runs
 from app.record.session import Database, Tx
 from tests.bench import stored
 from tests.integration.record.conftest import EXPLAIN

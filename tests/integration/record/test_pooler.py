@@ -9,7 +9,7 @@ from app.domain.errors import ConnectionRefused, Unavailable
 from app.record import migrate
 from app.record.session import Database, Tx
 from tests.conftest import Databases
-from tests.servers import PgBouncer, Postgres, new_pgbouncer, remove
+from tests.support.servers import PgBouncer, Postgres, new_pgbouncer, remove
 
 pytestmark = [pytest.mark.postgres, pytest.mark.pgbouncer]
 CLIENTS, ROUNDS = 6, 12  # More clients than server connections, each long enough for prepared statements.

@@ -2,11 +2,11 @@
 
 from sqlalchemy import insert
 
-from app.record import statistics
+from app.record.runs import statistics
 from app.record.session import Database, Tx
 from app.record.tables import event
 from tests.conftest import Backend
-from tests.servers import until
+from tests.support.servers import until
 
 
 def grow(tx: Tx, first: int, rows: int) -> None:

@@ -14,7 +14,7 @@ from app.record import trouble
 from app.record.session import Database
 from app.record.tables import run
 from tests.conftest import Backend
-from tests.servers import Postgres, until
+from tests.support.servers import Postgres, until
 
 AGAIN = ("08000", "08006", "40001", "40P01", "53000", "53100", "53200", "53300", "53400", "55P03")
 ENDED_BY_OPERATORS = ("57P01", "57P02", "57P03", "57P05", "25P03")

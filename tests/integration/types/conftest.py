@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.lab.kube import Kube
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database
 from tests.integration.engine.conftest import database_of, tenant
 from tests.integration.types.killer import Mortal
-from tests.wired import QUICK, Wired
+from tests.support.wired import QUICK, Wired
 
 __all__ = ["database_of", "tenant"]
 

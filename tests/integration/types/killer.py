@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import pytest
 
-from app.engine import link
-from app.engine.claim import Claim
-from app.engine.execute import Runner, perform
-from app.engine.link import Ended
+from app.engine.transitions.claim import Claim
 from app.providers.kube import Kube
 from app.services.children import ChildRuns
-from tests.driver import Driver
+from app.worker import loop
+from app.worker.execute import Runner, perform
+from app.worker.loop import Ended
+from tests.support.driver import Driver
 
 # Before the body; after an order was carried out and before anybody has noted it; after the body.
 Moment = Literal["before", "amid", "after"]
@@ -36,7 +36,7 @@ class Mortal(Driver):
     def condemn(self, patch: pytest.MonkeyPatch, phase: str, key: str, moment: Moment) -> None:
         """Kill whoever does this step."""
         self.condemned = (phase, key, moment)
-        patch.setattr(link, "perform", self._perform)
+        patch.setattr(loop, "perform", self._perform)
         patch.setattr(Kube, "call", self._amid(Kube.call, lambda args: args[1] != "GET"))
         patch.setattr(ChildRuns, "start", self._amid(ChildRuns.start, lambda args: True))
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.record import servers
-from tests.managed import IMAGE
-from tests.wired import REMOTE, REMOTE_NEXT, Wired
+from app.record.inventory import servers
+from tests.support.managed import IMAGE
+from tests.support.wired import REMOTE, REMOTE_NEXT, Wired
 
 Facts = Mapping[str, Any]
 OLD, NEW = "v1.31.8+k0s.0", "v1.32.4+k0s.0"  # The Kubernetes of the two templates.

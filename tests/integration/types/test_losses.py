@@ -8,7 +8,7 @@ import pytest
 from chains import catalogue
 from tests.integration.types.killer import Moment, Mortal
 from tests.integration.types.stories import STORIES
-from tests.wired import Wired
+from tests.support.wired import Wired
 
 MANAGED = [name for name in STORIES if name.startswith(("cluster.", "vm."))]
 # Steps and undos that order something from somebody else, and can die between the order and its note.

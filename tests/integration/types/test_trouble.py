@@ -6,7 +6,7 @@ import pytest
 
 from app.providers import kube
 from tests.integration.types.stories import STORIES, broken
-from tests.wired import Wired
+from tests.support.wired import Wired
 
 MANAGED = [name for name in STORIES if name.startswith(("cluster.", "vm."))]
 TROUBLES: dict[str, dict[str, Any]] = {

@@ -4,7 +4,7 @@ import pytest
 
 from chains import catalogue
 from tests.integration.types.stories import STORIES, Story, broken
-from tests.wired import Wired
+from tests.support.wired import Wired
 
 
 def told(scene: Wired, name: str, begun: str) -> dict[str, object]:

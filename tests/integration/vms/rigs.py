@@ -12,7 +12,7 @@ from app.providers.kubeconfig import cleaned
 from app.providers.vms import Machines
 from app.providers.vms.kubevirt import KubeVirt
 from app.providers.vms.memory import Room
-from tests.kube import REAL, clear
+from tests.support.kube import REAL, clear
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from app.domain.errors import KubeConflict, KubeError
 from app.domain.ownership import annotations, labels
 from app.providers.vms import Machine, MachineWish
 from tests.integration.vms.rigs import OBJECTS, RIGS, Rig
-from tests.servers import until
+from tests.support.servers import until
 
 CONTENT = {"cpus": 1, "memoryMb": 512, "disks": [{"source": "docker://debian:12", "boot": True}]}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.managed import Scene
+from tests.support.managed import Scene
 
 
 @pytest.fixture

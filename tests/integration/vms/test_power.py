@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.managed import Scene
+from tests.support.managed import Scene
 
 WAYS = {"running": [], "stopped": ["stop"], "paused": ["pause"]}
 

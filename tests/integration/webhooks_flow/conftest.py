@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from app.config import load
-from app.record import doctor
+from app.record.runs import doctor
 from app.record.session import Database
 from app.wiring import wire
-from tests import probes
 from tests.conftest import Databases
-from tests.databases import SqliteDatabases
 from tests.integration.webhooks_flow.box import Box, box
 from tests.integration.webhooks_flow.office import Mailing, Office
+from tests.support import probes
+from tests.support.databases import SqliteDatabases
 
 MEMORY = Path("/dev/shm")
 KINDS = (

@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import Table, select, update
 
 from app.auth.keys import LOCAL, Principal
-from app.engine.journal import Hint, Letter
-from app.record import deliveries
+from app.engine.transitions.journal import Hint, Letter
+from app.record.service import deliveries
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, webhook
 from app.services import deliver as service
 from app.services import runs, webhooks
-from app.services.world import World
+from app.services.context import AppContext
 from app.webhooks.send import Attempt
-from tests.driver import Driver
+from tests.support.driver import Driver
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ class Endpoint:
 class Office:
     """One service, without broker and workers: the test is both."""
 
-    world: World
+    world: AppContext
     driver: Mailing
 
     def endpoint(self, url: str, *events: str, **more: Any) -> Endpoint:

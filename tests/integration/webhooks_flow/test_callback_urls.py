@@ -4,12 +4,12 @@ import pytest
 
 from app.auth.keys import LOCAL
 from app.domain.errors import ValidationFailed
-from app.record import runs as run_rows
+from app.record.runs import runs as run_rows
 from app.record.tables import run, webhook
 from app.services import runs
-from tests import probes
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office
+from tests.support import probes
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from app.record.tables import subscription, webhook
 from app.services import keys, signing_secrets, webhooks
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office, principal
-from tests.probes import BEFORE, fails
+from tests.support.probes import BEFORE, fails
 
 
 def test_a_callback_is_told_when_its_run_starts_and_ends(office: Office, to: Box) -> None:

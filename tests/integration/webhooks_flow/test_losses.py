@@ -6,7 +6,7 @@ import pytest
 
 from app.auth.keys import LOCAL
 from app.domain.ids import new_id
-from app.record.deliveries import LOST
+from app.record.service.deliveries import LOST
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, subscription, webhook
 from app.services import deliver as service

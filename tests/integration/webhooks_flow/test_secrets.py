@@ -9,7 +9,7 @@ from sqlalchemy import select
 from standardwebhooks import WebhookVerificationError
 
 from app.auth.keys import LOCAL
-from app.record import webhooks as rows
+from app.record.service import webhooks as rows
 from app.record.session import Tx
 from app.record.tables import metadata
 from app.services import keys, secrets, signing_secrets, webhooks

@@ -7,12 +7,12 @@ from standardwebhooks import WebhookVerificationError
 
 from app.auth.keys import LOCAL
 from app.domain.clock import rfc3339
-from app.record import runs
+from app.record.runs import runs
 from app.services import present, webhooks
 from app.webhooks.signing import new_secret
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office, without
-from tests.probes import BEFORE, fails
+from tests.support.probes import BEFORE, fails
 
 HELD_BACK = ("input", "output", "allowedActions")  # For readers with a key alone.
 

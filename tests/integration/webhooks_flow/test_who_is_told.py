@@ -8,7 +8,7 @@ from app.record.tables import webhook
 from app.services import webhooks
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office
-from tests.probes import BEFORE, fails
+from tests.support.probes import BEFORE, fails
 
 RUN = ["run.created", "run.started", "run.completed"]
 STEPS = ["step.completed"] * 3

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from app.cli.processes.up import LAB_PASSWORD
 from app.config import environment
+from app.host.up import LAB_PASSWORD
 from tests.conftest import POSTGRES_REDIS, Backend
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.conftest import INWARD
-from tests.servers import until
-from tests.stack import Stack
+from tests.support.servers import until
+from tests.support.stack import Stack
 from windlass import Client
 
 SOON_S = 20.0  # A few seconds, on a machine that has other things to do.

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.api.bodies import DEEPEST, MEBIBYTE, depth_of, parse
+from app.api.http.bodies import DEEPEST, MEBIBYTE, depth_of, parse
 from app.domain.errors import PayloadTooLarge, ValidationFailed
 
 REFUSED = (

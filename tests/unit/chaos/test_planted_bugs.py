@@ -33,8 +33,14 @@ def test_there_are_fifteen_bugs_or_more_and_every_scenario_shows_one() -> None:
 
 def test_a_line_that_is_not_there_is_not_exchanged(tmp_path: Path) -> None:
     bug = Bug(
-        name="moved", file="app/engine/claim.py", old="x", new="y", breaks="", scenario="", caught_by=""
+        name="moved",
+        file="app/engine/transitions/claim.py",
+        old="x",
+        new="y",
+        breaks="",
+        scenario="",
+        caught_by="",
     )
 
-    with pytest.raises(NotThere, match=r"app/engine/claim.py 0 times"):
+    with pytest.raises(NotThere, match=r"app/engine/transitions/claim.py 0 times"):
         planted(bug, tmp_path)

@@ -12,7 +12,7 @@ from app.cli import imports, inputs
 from app.cli.failure import explain, of_run
 from app.cli.main import cli
 from app.domain.errors import InvalidStateTransition
-from tests.servers import KeyValue
+from tests.support.servers import KeyValue
 from windlass import Run
 
 

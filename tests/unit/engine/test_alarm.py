@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from app.domain.errors import StepTimedOut
-from app.engine.alarm import alarm
+from app.worker.time_limit import alarm
 
 
 def wait_under_a_lock_that_is_let_go_twice() -> None:

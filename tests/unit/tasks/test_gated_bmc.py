@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import StepError, Unavailable
 from app.providers.bmc.memory import Machine
-from tasks.world import GatedBMC
+from tasks.capabilities import GatedBMC
 
 FREE = [None, True]  # No login is put off, and the gate was taken.
 

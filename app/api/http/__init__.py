@@ -1,0 +1,1 @@
+"""What every family of resources shares: bodies, errors, headers, paging, schemas."""

@@ -1,0 +1,45 @@
+"""The envelope of every answer: ``{success, data, meta}`` (contract 1, A.2)."""
+
+import time
+from typing import Any
+
+from flask import Response, g, jsonify
+
+from app.api.http.context import world
+from app.domain.clock import rfc3339
+from app.domain.ids import request_id
+
+
+def begin() -> None:
+    """Give the request its id; the access log, the header and ``meta`` carry it."""
+    g.meta = {}
+    g.request_id = request_id("local")  # For the case that the settings cannot be had.
+    g.request_id = request_id(world().settings.region)
+
+
+def meta() -> dict[str, Any]:
+    """The base part of ``meta`` and what the view added."""
+    return {"requestId": g.request_id, "timestamp": rfc3339(time.time_ns() // 1_000_000), **g.meta}
+
+
+def add_meta(**members: Any) -> None:
+    """Add members to ``meta``: pagination, workflowId, estimatedDuration."""
+    g.meta.update(members)
+
+
+def wrap(data: Any) -> dict[str, Any]:
+    """A success."""
+    return {"success": True, "data": data, "meta": meta()}
+
+
+def accepted(data: Any, run: dict[str, Any]) -> tuple[Any, int, dict[str, str]]:
+    """202 for a run that was started: where to follow it, when to look, how long it usually takes."""
+    add_meta(workflowId=run["id"], estimatedDuration=run["eta_ms"])
+    return data, 202, {"Location": f"/v1/workflows/runs/{run['id']}", "Retry-After": "1"}
+
+
+def plain(data: Any, status: int = 200) -> Response:
+    """A success in another shape than the operation's usual one: a plan instead of a run."""
+    response = jsonify(wrap(data))
+    response.status_code = status
+    return response

@@ -1,0 +1,64 @@
+"""What every request is checked for and every response carries, whichever operation it is."""
+
+import time
+from typing import Any
+
+import structlog
+from flask import Response, current_app, g, request
+
+from app.api.http import envelope
+from app.api.http.family import PATH_IDS
+from app.domain.errors import NotAcceptable, ValidationFailed
+from app.domain.ids import well_formed
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_access = structlog.get_logger("api.access")
+
+
+def begin() -> None:
+    """Start the clock of the request and give it its id."""
+    g.began = time.monotonic()
+    envelope.begin()
+
+
+def check() -> None:
+    """Raise for a malformed id, an unknown query parameter, or an answer in a form that nobody offers."""
+    view: Any = current_app.view_functions.get(request.endpoint or "")
+    if view is None:
+        return
+    for name, text in (request.view_args or {}).items():
+        prefix = PATH_IDS.get(name)
+        if prefix is not None and not well_formed(text, prefix):
+            raise ValidationFailed.of(name, f"is not an id of the form {prefix}_…")
+    if request.args and not view.asks_query:
+        problems = {name[:64]: "Unknown query parameter." for name in request.args}
+        raise ValidationFailed("; ".join(f"{n}: {p}" for n, p in problems.items()), fields=problems)
+    offers = view.offers
+    if request.accept_mimetypes and request.accept_mimetypes.best_match(offers) is None:
+        raise NotAcceptable(f"The answer is available as {', '.join(offers)}.", available=list(offers))
+
+
+def finish(response: Response) -> Response:
+    """Add the id and the security headers, and log the request without its body or its key."""
+    response.headers["X-Request-Id"] = g.request_id
+    for name, value in SECURITY.items():
+        response.headers.setdefault(name, value)
+    rule = request.url_rule.rule if request.url_rule else None
+    principal = g.get("principal")
+    _access.info(
+        "request",
+        requestId=g.request_id,
+        method=request.method,
+        route=rule,
+        status=response.status_code,
+        ms=round((time.monotonic() - g.began) * 1000, 1),
+        actor=principal.actor if principal else None,
+    )
+    return response

@@ -1,0 +1,75 @@
+"""The header Idempotency-Key around every POST; the rules are in `app.services.idempotency`."""
+
+import hashlib
+import re
+
+import structlog
+from flask import Response, g, jsonify, request
+
+from app.api.http.context import principal, world
+from app.api.http.family import PUBLIC, json_value
+from app.api.http.keys import scope_of
+from app.auth.secrets import redact
+from app.domain.errors import Unavailable, ValidationFailed
+from app.services import idempotency
+from app.services.idempotency import Opened, Stored, Ticket
+
+KEPT_HEADERS = ("Location", "Retry-After", "ETag")
+_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
+_log = structlog.get_logger("api")
+
+
+def begin() -> Response | None:
+    """Give the stored answer of a repeated request, or note this one."""
+    ticket = _ticket()
+    if ticket is None:
+        return None
+    found = idempotency.begin(world(), ticket)
+    if isinstance(found, Opened):
+        g.ticket, g.run_key = ticket, found.run_key
+        return None
+    response = jsonify(found.body)
+    response.status_code = found.status
+    response.headers.extend(found.headers)
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def finish(response: Response) -> Response:
+    """Keep a success; forget a refusal, which changed nothing; leave what crashed to its successor."""
+    ticket = g.pop("ticket", None)
+    if ticket is None or response.status_code == 500:
+        return response
+    try:
+        if response.status_code >= 300:
+            idempotency.forget(world(), ticket)
+        else:
+            headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+            body = redact(response.get_json(silent=True))  # A secret is shown once, not once more.
+            idempotency.settle(
+                world(), ticket, Stored(status=response.status_code, headers=headers, body=body)
+            )
+    except Unavailable:
+        # What was asked for is done: the answer goes out, and a repetition finds the run by its key.
+        _log.warning("idempotency.not_kept", requestId=g.request_id)
+    return response
+
+
+def run_key() -> str | None:
+    """The idempotency key that this request gives to the run it starts."""
+    key: str | None = g.get("run_key")
+    return key
+
+
+def _ticket() -> Ticket | None:
+    header = request.headers.get("Idempotency-Key")
+    scope = scope_of(request.endpoint)
+    dry = request.args.get("dryRun") == "true"
+    if header is None or request.method != "POST" or scope in (None, PUBLIC) or dry:
+        return None
+    key = _KEY.fullmatch(header)
+    if key is None:
+        raise ValidationFailed.of("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    json_value(request)
+    asked = hashlib.sha256(request.query_string + b"\n" + request.get_data(cache=True)).hexdigest()
+    return Ticket(principal=principal().actor, route=request.path, key=key[1], hash=asked)

@@ -1,0 +1,130 @@
+"""Errors as one body for both conventions: RFC 9457 members beside the seed's (contract 1, top block).
+
+Where answers are bare (contract 2, B.1) a refusal is the seed's part alone, as plain JSON.
+"""
+
+import http
+import traceback
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app.api.http import envelope
+from app.api.http.bodies import MEBIBYTE
+from app.domain.errors import (
+    ConnectionRefused,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    PayloadTooLarge,
+    Rejected,
+    Unavailable,
+    UnsupportedMediaType,
+    ValidationFailed,
+    WindlassError,
+)
+from app.record import trouble
+
+PROBLEM, BARE = "application/problem+json", "application/json"
+BARE_PATH = "/api/"
+RETRY_AFTER_S = 2
+
+_FOREIGN: dict[int, type[Rejected]] = {
+    404: NotFound,
+    405: MethodNotAllowed,
+    406: NotAcceptable,
+    413: PayloadTooLarge,
+    415: UnsupportedMediaType,
+}
+_log = structlog.get_logger("api")
+
+
+def register(app: Flask) -> None:
+    """Answer every error of this application in the same shape."""
+    app.register_error_handler(WindlassError, answer)
+    app.register_error_handler(HTTPException, _foreign)
+    # Whatever nobody expected must still leave as a problem body, without its innards.
+    app.register_error_handler(Exception, _unexpected)
+
+
+def body(error: WindlassError) -> dict[str, Any]:
+    """The problem as RFC 9457 and the seed want it, or the seed's part alone."""
+    if _is_bare():
+        return {"error": error_body(error)}
+    return {
+        "type": f"/docs/problems#{error.code.lower().replace('_', '-')}",
+        "title": http.HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.message,
+        "instance": request.path,
+        "success": False,
+        "error": error_body(error),
+        "meta": envelope.meta(),
+    }
+
+
+def error_body(error: WindlassError) -> dict[str, Any]:
+    """The seed's part: code, message and what there is to know more."""
+    details = {"details": error.details} if error.details else {}
+    return {"code": error.code, "message": error.message, **details}
+
+
+def answer(error: WindlassError) -> Response:
+    """The response for an error of ours; one that has status 500 shows its class's words only."""
+    if error.status >= 500 and not isinstance(error, Rejected):
+        _log.error("request.failed", requestId=g.request_id, trace=_trace(error))
+        error = _blank()
+    if isinstance(error, ConnectionRefused):
+        _log.error("request.failed", requestId=g.request_id, error=error.message)
+        error = error.public
+    response = jsonify(body(error))
+    response.status_code, response.mimetype = error.status, BARE if _is_bare() else PROBLEM
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = str(error.details.get("retryAfter", RETRY_AFTER_S))
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="windlass"'
+    return response
+
+
+def _foreign(error: HTTPException) -> Response:
+    if error.code is not None and 300 <= error.code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    if isinstance(error, RequestEntityTooLarge):
+        return answer(PayloadTooLarge(f"The body has more than {MEBIBYTE} bytes.", limit=MEBIBYTE))
+    kind = _FOREIGN.get(error.code or 500)
+    if kind is None and (error.code or 500) < 500:
+        return answer(ValidationFailed(error.description or "The request is not valid."))
+    response = answer(kind() if kind else _blank())
+    allow = error.get_headers()
+    response.headers.extend((name, value) for name, value in allow if name == "Allow")
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in trouble.EXHAUSTED:
+        _log.error("request.failed", requestId=g.get("request_id"), error=str(error))
+        return answer(Unavailable("The service can open no further files or connections just now."))
+    _log.error("request.crashed", requestId=g.get("request_id"), trace=_trace(error))
+    return answer_blank()
+
+
+def answer_blank() -> Response:
+    """500 INTERNAL_ERROR without a word about the inside."""
+    response = jsonify(body(_blank()))
+    response.status_code, response.mimetype = 500, BARE if _is_bare() else PROBLEM
+    return response
+
+
+def _is_bare() -> bool:
+    return request.path.startswith(BARE_PATH)
+
+
+def _trace(error: Exception) -> str:
+    # Never with the values of variables: some are credentials.
+    return "".join(traceback.format_exception(error))
+
+
+def _blank() -> WindlassError:
+    return WindlassError("Something went wrong here; the log has more under this request id.")

@@ -1,0 +1,29 @@
+"""Metrics over ended runs (contract 1, A.7)."""
+
+from typing import Any
+
+from app.api.http.context import world
+from app.api.http.family import Family
+from app.api.v1 import examples
+from app.api.v1.metrics.numbers import measured
+from app.api.v1.metrics.schemas import MetricsQuery, MetricsShape, PeriodQuery
+from app.services import runs as service
+
+metrics = Family("metrics", "Aggregates: how many runs ended how, how long they took, why they failed.")
+
+
+@metrics.serve("GET", "/v1/workflows/metrics", "getMetrics", scope="runs:read")
+@metrics.arguments(MetricsQuery, location="query")
+@metrics.response(200, MetricsShape, example=examples.METRICS)
+def get_metrics(query: dict[str, Any]) -> Any:
+    """Metrics of all types, or of one; of the last 30 days unless told."""
+    return world().db.read(lambda tx: measured(tx, query))
+
+
+@metrics.serve("GET", "/v1/workflows/metrics/<type_name>", "getMetricsOfType", scope="runs:read")
+@metrics.arguments(PeriodQuery, location="query")
+@metrics.response(200, MetricsShape, example=examples.METRICS)
+def get_metrics_of_type(query: dict[str, Any], type_name: str) -> Any:
+    """Metrics of one type of the catalogue."""
+    service.type_(world(), type_name)
+    return world().db.read(lambda tx: measured(tx, {**query, "type": type_name}))

@@ -1,0 +1,62 @@
+"""The log of a run: its pages and its fold."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from app.api.http import envelope
+from app.api.http.context import world
+from app.auth.tokens import filter_hash
+from app.domain.clock import rfc3339
+from app.domain.errors import ValidationFailed
+from app.domain.fold import fold
+from app.record import listing
+from app.services import present
+
+TIME_NAMES = ("At", "Until", "at")
+MOST_FOLDED = 100_000  # Events that are folded for one answer.
+
+
+def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
+    """The events after a number or a cursor, with pagination by their numbers."""
+    mark, limit = filter_hash(list=request.path), query["limit"]
+    after = query.get("after", 0)
+    if "cursor" in query:
+        after = world().cursors.decode(query["cursor"], mark)["seq"]
+    found = world().db.read(lambda tx: listing.events(tx, run["id"], after=after, limit=limit + 1))
+    rows, more = found[:limit], len(found) > limit
+    pagination = {"total": run["event_seq"], "page": after // limit + 1, "pageSize": limit, "hasMore": more}
+    headers = {}
+    if more:
+        pagination["nextCursor"] = cursor = world().cursors.encode({"seq": rows[-1]["seq"]}, mark)
+        headers["Link"] = f'<{request.path}?{urlencode({"limit": limit, "cursor": cursor})}>; rel="next"'
+    envelope.add_meta(pagination=pagination)
+    return [present.event_object(row) for row in rows], None, headers
+
+
+def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
+    """The fold of the log up to an event, which must exist."""
+    last = run["event_seq"]
+    if as_of is not None and as_of > last:
+        raise ValidationFailed.of("asOf", f"the last event is {last}")
+    until = last if as_of is None else as_of
+    events = world().db.read(lambda tx: listing.events(tx, run["id"], until=until, limit=MOST_FOLDED))
+    return {**_spelled(fold(events)), "asOf": until}
+
+
+def _spelled(value: Any) -> Any:
+    """The fold with its times as texts."""
+    if isinstance(value, list):
+        return [_spelled(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: rfc3339(member) if _is_time(name, member) else _spelled(member)
+        for name, member in value.items()
+    }
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return name.endswith(TIME_NAMES) and isinstance(value, int)

@@ -1,0 +1,239 @@
+"""Bodies, queries and answers about runs (contract 1, A.4 to A.6)."""
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from app.api.http.paging import PageQuery
+from app.api.http.schemas import (
+    TAG,
+    Body,
+    Finished,
+    Flag,
+    Moment,
+    Object,
+    Query,
+    Shape,
+    address,
+    number,
+    one_of,
+    reason,
+    run_id,
+    tags,
+    word,
+)
+from app.domain.states import API_WORDS
+
+ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
+LONGEST_WAIT_S = 30
+
+
+class RunQuery(PageQuery):
+    """What narrows the list of runs."""
+
+    type = word(64, metadata={"example": "server.provision"})
+    status = one_of(*API_WORDS)
+    resource_type = one_of("server", "cluster", "vm")
+    resource_id = word(128)
+    triggered_by = word(128, metadata={"example": "usr_operator"})
+    since = Moment(metadata={"description": "Started, or created if not yet started, at or after this time."})
+    until = Moment(metadata={"description": "Started, or created if not yet started, before this time."})
+    retry_of = run_id(metadata={"description": "Runs that retried this one."})
+    waiting = Flag(metadata={"description": "Whether the run is not moving and says on what it waits."})
+    tag = fields.List(fields.String(validate=TAG), metadata={"description": "May be given several times."})
+
+    @validates_schema
+    def in_order(self, data: dict[str, int], **_: object) -> None:
+        """A period that ends before it begins is a mistake."""
+        if "since" in data and "until" in data and data["since"] > data["until"]:
+            raise ValidationError("Is later than until.", "since")
+
+
+class StartQuery(Query):
+    """How a run is started."""
+
+    dry_run = Flag(load_default=False, metadata={"description": "Answer the plan and store nothing."})
+    on_conflict = one_of(
+        "reject",
+        "queue",
+        load_default="reject",
+        metadata={"description": "What to do when the resource is locked."},
+    )
+
+
+class StartBody(Body):
+    """A run to start."""
+
+    type = word(64, required=True, metadata={"example": "server.inspect"})
+    input = Object(load_default=dict, metadata={"description": "As the type's inputSchema says."})
+    resource_id = word(128, metadata={"example": "srv_01kc9v5q8w3f7x2m4n6p8r0t1v"})
+    on_failure = one_of("compensate", "hold")
+    tags = tags()
+    idempotency_key = word(
+        255, metadata={"description": "The same key finds the same run, as long as it is kept."}
+    )
+    callback_url = address()
+
+
+class DetailQuery(Query):
+    """How long to wait for news of a run."""
+
+    wait = number(0, LONGEST_WAIT_S, metadata={"description": "Seconds to wait for a change."})
+
+
+class CancelBody(Body):
+    """How to cancel."""
+
+    reason = reason()
+    mode = one_of("graceful", "abandon", "kill", load_default="graceful")
+
+
+class RetryBody(Body):
+    """Where and with what to go on."""
+
+    from_step = word(128)
+    from_ = one_of("earliest", data_key="from")
+    input = Object()
+    reason = reason()
+
+
+class RunActionBody(Body):
+    """What an operator does to a run."""
+
+    action = one_of(*ACTIONS, required=True)
+    step = word(128)
+    reason = reason()
+
+
+class EventQuery(Query):
+    """Which part of the log."""
+
+    after = number(0, 2_147_483_647, metadata={"description": "Events after this number."})
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, 100))
+    cursor = fields.String(validate=validate.Length(1, 1024))
+
+
+class StateQuery(Query):
+    """At which event."""
+
+    as_of = number(0, 2_147_483_647)
+
+
+class RunError(Shape):
+    """Why a run failed."""
+
+    code = fields.String(required=True)
+    message = fields.String(allow_none=True)
+    step = fields.String(allow_none=True)
+
+
+class BriefStep(Shape):
+    """A step in a list of runs."""
+
+    name = fields.String(required=True)
+    status = fields.String(required=True)
+    duration_ms = fields.Integer()
+
+
+class StepDetail(BriefStep):
+    """A step of a run."""
+
+    detail = fields.String()
+    kind = fields.String(metadata={"description": "task, operation, sleep, signal, child and so on."})
+    started_at = fields.String()
+    completed_at = fields.String()
+    attempt = fields.Integer()
+    queue = fields.String()
+    branch = fields.String()
+    progress = fields.String()
+    retry_at = fields.String()
+    error = fields.Raw()
+    output = fields.Raw()
+    reused_from = fields.String()
+    compensated_at = fields.String()
+
+
+class UndoStep(StepDetail):
+    """A step of the compensation."""
+
+    undoes = fields.String(allow_none=True, metadata={"description": "The step that it undoes."})
+
+
+class WaitingOn(Shape):
+    """Why a run is not moving."""
+
+    kind = fields.String(required=True)
+    step = fields.String(allow_none=True)
+    since = fields.String(allow_none=True)
+    until = fields.String(allow_none=True)
+    queue = fields.String(allow_none=True)
+    resource = fields.String(allow_none=True)
+    holder = fields.Raw(allow_none=True)
+    reason = fields.String(allow_none=True)
+
+
+class RunSummary(Finished):
+    """A run in a list."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(API_WORDS))
+    detail = fields.String(required=True)
+    resource_type = fields.String(allow_none=True)
+    resource_id = fields.String(allow_none=True)
+    triggered_by = fields.String(required=True)
+    created_at = fields.String(required=True)
+    started_at = fields.String(allow_none=True)
+    completed_at = fields.String(allow_none=True)
+    duration_ms = fields.Integer(allow_none=True)
+    error = fields.Nested(RunError, allow_none=True)
+    steps = fields.List(fields.Nested(BriefStep), required=True)
+    waiting_on = fields.Nested(WaitingOn, allow_none=True)
+    needs_operator = fields.Boolean(required=True)
+    retry_of = fields.String(allow_none=True)
+    tags = fields.List(fields.String())
+
+
+class RunDetail(RunSummary):
+    """A run on its own."""
+
+    steps = fields.List(fields.Nested(StepDetail), required=True)
+    compensation = fields.List(fields.Nested(UndoStep), required=True)
+    progress = fields.Integer(required=True)
+    estimated_completion_at = fields.String(allow_none=True)
+    on_failure = fields.String(required=True)
+    input = fields.Raw()
+    output = fields.Raw(allow_none=True)
+    retried_by = fields.List(fields.String())
+    from_step = fields.String(allow_none=True)
+    parent_run_id = fields.String(allow_none=True)
+    cancel_requested_at = fields.String(allow_none=True)
+    allowed_actions = fields.List(fields.String())
+
+
+class RunEvent(Shape):
+    """A line of the log."""
+
+    seq = fields.Integer(required=True)
+    type = fields.String(required=True)
+    step = fields.String(allow_none=True)
+    phase = fields.String(allow_none=True)
+    attempt = fields.Integer(allow_none=True)
+    actor = fields.String(allow_none=True)
+    at = fields.String(required=True)
+    payload = fields.Raw()
+
+
+class PlanShape(Shape):
+    """What a run would do."""
+
+    type = fields.String(required=True)
+    resource = fields.String(required=True, allow_none=True)
+    on_failure = fields.String(required=True)
+    steps = fields.List(fields.Raw(), required=True)
+    locks = fields.List(fields.String(), required=True)
+    holders = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Runs that hold these locks now, by resource."},
+    )
+    estimated_duration_ms = fields.Integer(allow_none=True)
+    compensation = fields.List(fields.String(), metadata={"description": "Steps in the order of their undo."})

@@ -1,0 +1,141 @@
+"""Runs: list, start, follow, cancel, retry, operate (contract 1, A.1, A.4 to A.6)."""
+
+from typing import Any
+
+from flask import Response, current_app, request
+
+from app.api.http import envelope, idempotency, paging, stream, versions
+from app.api.http.context import principal, world
+from app.api.http.family import Family
+from app.api.v1 import examples
+from app.api.v1.runs import log, show
+from app.api.v1.runs.schemas import (
+    CancelBody,
+    DetailQuery,
+    EventQuery,
+    PlanShape,
+    RetryBody,
+    RunActionBody,
+    RunDetail,
+    RunEvent,
+    RunQuery,
+    RunSummary,
+    StartBody,
+    StartQuery,
+    StateQuery,
+)
+from app.domain.errors import ValidationFailed
+from app.record.runs.run_list import RunFilters
+from app.services import present
+from app.services import runs as service
+from app.services.runs import Order
+
+runs = Family("runs", "Runs: what was asked for, how far it is, what became of it.")
+PATH = "/v1/workflows/runs"
+STREAM = "text/event-stream"
+EVENTS = {
+    "type": "object",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "description": "`id` is the event's seq, `data` the event as JSON.",
+}
+
+
+@runs.serve("GET", PATH, "listRuns", scope="runs:read")
+@runs.arguments(RunQuery, location="query")
+@runs.response(200, RunSummary(many=True), example=[examples.RUN])
+def list_runs(query: dict[str, Any]) -> Any:
+    """Runs, newest first; `sync.*` only when that type is asked for."""
+    asked = {name: value for name, value in query.items() if name not in (*paging.POSITION, "tag")}
+    found, shown = show.page(RunFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
+    return paging.answer(query, found, shown)
+
+
+@runs.serve("POST", PATH, "startRun", scope="runs:write", errors=(404,))
+@runs.arguments(StartQuery, location="query")
+@runs.arguments(StartBody, example={"type": "server.inspect", "resourceId": examples.SERVER_ID, "input": {}})
+@runs.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
+@runs.response(202, RunDetail, example=examples.RUN_DETAIL)
+def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
+    """Start a run of any type, or with `dryRun` see its plan."""
+    key = body.pop("idempotency_key", None) or idempotency.run_key()
+    traceparent = request.headers.get("traceparent", "")[:64] or None
+    order = Order(**body, idempotency_key=key, on_conflict=query["on_conflict"], traceparent=traceparent)
+    if query["dry_run"]:
+        return envelope.plain(present.plan_object(service.preview(world(), principal(), order)))
+    return show.started(service.start(world(), principal(), order))
+
+
+@runs.serve("GET", f"{PATH}/<run_id>", "getRun", scope="runs:read")
+@runs.arguments(DetailQuery, location="query")
+@runs.also(304, description="Not changed since the ETag in If-None-Match.")
+@runs.response(200, RunDetail, example=examples.RUN_DETAIL)
+def get_run(query: dict[str, Any], run_id: str) -> Any:
+    """A run with its steps; `wait` keeps the answer back until something changes."""
+    if query.get("wait"):
+        show.row(run_id)
+        stream.await_change(world(), run_id, query["wait"], current_app.extensions["windlass.places"])
+    return show.tagged(run_id)
+
+
+@runs.serve("POST", f"{PATH}/<run_id>/cancel", "cancelRun", scope="runs:write", errors=(412,))
+@runs.arguments(CancelBody, required=False, example={"reason": "wrong machine", "mode": "graceful"})
+@runs.response(202, RunDetail, example=examples.RUN_DETAIL)
+def cancel_run(body: dict[str, Any], run_id: str) -> Any:
+    """Ask a run to stop; what it did is undone. Repeating it changes nothing."""
+    versions.check_run(show.row(run_id))
+    return show.accepted(service.cancel(world(), principal(), run_id, **body))
+
+
+@runs.serve("POST", f"{PATH}/<run_id>/retry", "retryRun", scope="runs:write", errors=(412,))
+@runs.arguments(
+    RetryBody, required=False, example={"fromStep": "write-image", "reason": "image server is back"}
+)
+@runs.response(202, RunDetail, example={**examples.RUN_DETAIL, "retryOf": examples.RUN_ID})
+def retry_run(body: dict[str, Any], run_id: str) -> Any:
+    """Start a new run that repeats this one, from the start or from a step; it is linked by `retryOf`."""
+    versions.check_run(show.row(run_id))
+    return show.accepted(service.retry(world(), principal(), run_id, **body))
+
+
+@runs.serve("POST", f"{PATH}/<run_id>/actions", "actOnRun", scope="runs:write", errors=(412,))
+@runs.arguments(RunActionBody, example={"action": "resume", "reason": "cable replaced"})
+@runs.response(202, RunDetail, example=examples.RUN_DETAIL)
+def act_on_run(body: dict[str, Any], run_id: str) -> Any:
+    """Move a held, blocked, paused or stuck run."""
+    versions.check_run(show.row(run_id))
+    return show.accepted(service.act(world(), principal(), run_id, **body))
+
+
+@runs.serve("GET", f"{PATH}/<run_id>/events", "listRunEvents", scope="runs:read")
+@runs.arguments(EventQuery, location="query")
+@runs.response(200, RunEvent(many=True), example=[examples.EVENT])
+def list_run_events(query: dict[str, Any], run_id: str) -> Any:
+    """The log of a run in its order, from the beginning or after an event."""
+    return log.page(show.row(run_id), query)
+
+
+@runs.serve("GET", f"{PATH}/<run_id>/state", "getRunState", scope="runs:read")
+@runs.arguments(StateQuery, location="query")
+@runs.response(200, {"type": "object"}, example=examples.STATE)
+def get_run_state(query: dict[str, Any], run_id: str) -> Any:
+    """What the log says about the run up to an event: the fold of its events."""
+    return envelope.plain(log.state(show.row(run_id), query.get("as_of")))
+
+
+@runs.serve("GET", f"{PATH}/<run_id>/stream", "streamRun", scope="runs:read", offers=(STREAM,))
+@runs.response(200, EVENTS, content_type=STREAM, description="Server-sent events.")
+def stream_run(run_id: str) -> Response:
+    """The events of a run as they happen, after the one in `Last-Event-ID`, until the run ends."""
+    show.row(run_id)
+    frames = stream.frames(world(), run_id, _last_seen())
+    leave = current_app.extensions["windlass.places"].take()
+    response = Response(frames, mimetype=STREAM, headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(leave)  # Also when nobody ever reads it, as after HEAD.
+    return response
+
+
+def _last_seen() -> int:
+    text = request.headers.get("Last-Event-ID", "0")
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise ValidationFailed.of("Last-Event-ID", "is not the number of an event")
+    return int(text)

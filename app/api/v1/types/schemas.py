@@ -1,0 +1,27 @@
+"""Bodies and answers about the catalogue."""
+
+from marshmallow import fields
+
+from app.api.http.schemas import Body, Shape, one_of, reason
+
+
+class TypeActionBody(Body):
+    """What an operator does to a type."""
+
+    action = one_of("pause", "resume", required=True)
+    reason = reason()
+
+
+class TypeShape(Shape):
+    """A workflow type."""
+
+    type = fields.String(required=True)
+    resource = fields.String(allow_none=True)
+    description = fields.String(allow_none=True)
+    input_schema = fields.Raw(required=True, metadata={"type": "object", "description": "JSON Schema."})
+    steps = fields.List(fields.Raw(), required=True)
+    on_failure = fields.String(required=True)
+    hold_ms = fields.Integer()
+    expected_duration_ms = fields.Integer(allow_none=True)
+    paused = fields.Boolean(required=True)
+    reason = fields.String(allow_none=True)

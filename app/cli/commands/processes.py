@@ -1,0 +1,206 @@
+"""Commands that run parts of Windlass on this machine: up, worker, projector and so on."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from app.config import Settings, environment, load
+from app.host import programs
+from app.host import up as everything
+from app.host import worker as worker_host
+
+F = TypeVar("F", bound=Callable[..., Any])
+_AUTHORS = (
+    click.option(
+        "--import",
+        "imports",
+        multiple=True,
+        metavar="MODULE",
+        help="Serve its code workflows; repeatable.",
+    ),
+    click.option("--app-dir", type=click.Path(path_type=Path), help="Folder of the modules; else this one."),
+    click.option("--workflow", metavar="NAME", help="Serve this one of them alone."),
+)
+
+
+def authors(command: F) -> F:
+    """The options that name modules of code workflows."""
+    for option in reversed(_AUTHORS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@authors
+@click.option(
+    "--demo", is_flag=True, help="Run the main job through the public API, with the lab's machines."
+)
+@click.option("--lab", is_flag=True, help="Start the lab also without the demo.")
+@click.option("--flower/--no-flower", default=True, help="Start Flower.")
+@click.option("--exit", "exit_when_done", is_flag=True, help="Stop by itself, with status 0 or 1.")
+@click.pass_context
+def up(
+    context: click.Context,
+    imports: tuple[str, ...],
+    app_dir: Path | None,
+    workflow: str | None,
+    demo: bool,
+    lab: bool,
+    flower: bool,
+    exit_when_done: bool,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    settings = _authored(imports, app_dir, workflow)
+    job = _demo(settings) if demo else None
+    wish = everything.Wish(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
+    context.exit(everything.run(settings, wish))
+
+
+@click.group(invoke_without_command=True)
+@authors
+@click.option("--queue", "queues", multiple=True, help="Serve this queue only; may be repeated.")
+@click.option("--processes", type=click.IntRange(1), help="Pool processes of each worker.")
+@click.option("--reconciler/--no-reconciler", "reconcile", default=True, help="Run a reconciler beside them.")
+@click.option("--name", default="", help="Tells two worker hosts on one machine apart.")
+@click.option("--logs", type=click.Path(path_type=Path), help="Folder for one log per process; else stdout.")
+@click.pass_context
+def worker(
+    context: click.Context,
+    imports: tuple[str, ...],
+    app_dir: Path | None,
+    workflow: str | None,
+    queues: tuple[str, ...],
+    processes: int | None,
+    reconcile: bool,
+    name: str,
+    logs: Path | None,
+) -> None:
+    """Run a worker host: workers for all queues and a reconciler, restarted when they die.
+
+    With --import it serves the code workflows of these modules and nothing else.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = _authored(imports, app_dir, workflow)
+    if settings.imports and queues:
+        raise click.UsageError("--import serves the queues of its workflows: give it no --queue")
+    own_name = name or (worker_host.AUTHORED if settings.imports else "")
+    children = worker_host.children(
+        settings,
+        queues=worker_host.announced(settings) if settings.imports else queues,
+        processes=processes,
+        reconcile=reconcile,
+        name=name,
+    )
+    worker_host.run(settings, children, logs=logs, name=own_name)
+
+
+@worker.command()
+@authors
+def announce(imports: tuple[str, ...], app_dir: Path | None, workflow: str | None) -> None:
+    """Announce the code workflows of the modules, as a worker host does; prints their queues as JSON."""
+    from app.cli.direct import world
+    from app.services import authored, presence
+
+    found = authored.load(_authored(imports, app_dir, workflow))
+    presence.announce(world(), found)
+    click.echo(json.dumps([one.queue for one in found]))
+
+
+@worker.command()
+@click.option("--name", default="", help="The name that the worker host was started with.")
+def drain(name: str) -> None:
+    """Let the running steps of this machine's worker host end, then stop it."""
+    pid = worker_host.drain(load(), name)
+    click.echo(f"The worker host (process {pid}) has ended.", err=True)
+
+
+@click.command()
+def reconciler() -> None:
+    """Run the reconciler alone, as many as you like."""
+    # Here and not above: every other command would pay for the engine and its SQL at start.
+    from app.engine.reconciler.reconciler import run_forever
+    from app.wiring import wire
+
+    run_forever(wire(_logging(), role="reconciler"), _stop_signals())
+
+
+@click.command()
+def projector() -> None:
+    """Run a projector, as many as you like: it watches management clusters and tells what changed."""
+    from app.projector.projector import projector as made
+    from app.wiring import wire
+
+    made(wire(_logging(), role="projector")).run_forever(_stop_signals())
+
+
+@click.command()
+def api() -> None:
+    """Run the API alone, by gunicorn."""
+    settings = load()
+    _become(settings, programs.api(settings))
+
+
+@click.command()
+@click.option("--address", default="127.0.0.1", help="Address to listen on; Flower has no login of its own.")
+def flower(address: str) -> None:
+    """Run Flower alone, read-only."""
+    settings = load()
+    _become(settings, programs.flower(settings, address))
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1), default=everything.LAB_COUNT, help="Number of machines.")
+@click.option("--password", default=everything.LAB_PASSWORD, help="Password of every BMC.")
+def lab(count: int, password: str) -> None:
+    """Run the lab: simulated BMCs over real IPMI and Redfish, on loopback."""
+    settings = load()
+    _become(settings, programs.lab(settings, password, count))
+
+
+def _authored(imports: tuple[str, ...], app_dir: Path | None, workflow: str | None) -> Settings:
+    """The settings, with the modules of authors that the command line names, if it names any."""
+    settings = load()
+    if not imports:
+        if workflow or app_dir:
+            raise click.UsageError("--workflow and --app-dir go with --import")
+        return settings
+    folder = str((app_dir or Path()).resolve())
+    return replace(settings, imports=",".join(imports), app_dir=folder, workflow=workflow or "")
+
+
+def _logging() -> Settings:
+    """The settings, with logs as they want them."""
+    from app import logs
+
+    settings = load()
+    logs.configure(settings.log_level)
+    return settings
+
+
+def _stop_signals() -> Any:
+    """What becomes true when this process is asked to end."""
+    from app.engine.reconciler.reconciler import Stop
+
+    stopped = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    return stopped
+
+
+def _become(settings: Settings, argv: tuple[str, ...]) -> NoReturn:
+    """Turn this process into the program, so that signals reach it directly."""
+    os.execve(argv[0], argv, environment(settings))
+
+
+def _demo(settings: Settings) -> Callable[[], int]:
+    """The demo as a job; imported late, since only `--demo` needs it."""
+    from app.cli.demo import run_demo
+
+    return lambda: run_demo(everything.local_url(settings), everything.lab_url(settings))

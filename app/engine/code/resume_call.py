@@ -1,0 +1,23 @@
+"""What an operator's word on a call means for the function that made it."""
+
+from app.domain.states import Step
+from app.engine.transitions.advance import advance
+from app.engine.transitions.fan_out import group_of
+from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.step_rows import AFRESH
+
+
+def again(j: Journal, call: Row) -> None:
+    """Give a failed call another chance: the function makes it anew."""
+    j.move(call, Step.PENDING, **AFRESH, unsure=False)
+    j.event("step.ready", call)
+    go_on(j, call)
+
+
+def go_on(j: Journal, call: Row) -> None:
+    """Let the function, which has failed over a call, hear of what became of it."""
+    main = group_of(j, call)
+    if main is not None and main["status"] == Step.FAILED:
+        j.move(main, Step.PENDING, **AFRESH, unsure=False)
+        j.event("step.ready", main)
+    advance(j)

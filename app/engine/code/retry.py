@@ -1,0 +1,101 @@
+"""Retry of a code workflow: a new run that is given what the calls before a step gave (contract 1, A.6)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain.errors import ValidationFailed
+from app.domain.restart import begin_at
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
+from app.engine.transitions.journal import MAIN, Journal, Row
+from app.record.service import definitions
+
+KEPT = (  # What a call keeps in the new run.
+    *("key", "ordinal", "name", "kind", "branch", "queue", "given", "output", "error", "ref"),
+    *("status", "outcome", "undoable", "timeout_ms", "alone"),
+)
+
+
+def parts(
+    old: Journal,
+    new_id: str,
+    steps: Sequence[Row],
+    from_step: str | None,
+    earliest: bool,
+    edited: Mapping[str, Any] | None,
+    seal: Seal,
+) -> dict[str, Any]:
+    """What the new run is made of; raises when effects before the step no longer stand."""
+    calls = [row for row in steps if row["branch"]]
+    start = _start(old, calls, from_step, earliest)
+    given = {**(old.run["input"] or {}), **_checked(edited or {})}
+    order = CodeOrder(
+        workflow=old.run["type"],
+        version=old.run["version"],
+        args=given.get("args") or [],
+        kwargs=given.get("kwargs") or {},
+        parent_run_id=old.run["parent_run_id"],
+        on_failure=old.run["on_failure"],
+        tags=old.run["tags"],
+        callback_url=old.run["callback_url"],
+    )
+    if edited:
+        order = sealed_order(old.tx, order, seal)
+    known = definitions.find(old.tx, order.workflow, order.version)
+    assert known is not None  # A definition is never deleted.
+    made = parts_of(order, known, new_id)
+    main = {
+        **made["rows"][0],
+        "error": None,
+        "ref": None,
+    }  # All rows that are inserted have the same columns.
+    made["rows"] = [main, *(_heir(main, row, old.id) for row in _before(calls, start))]
+    parent_step = old.run["parent_step"] if old.status == Run.FAILED_HELD else None
+    made["extra"] |= {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
+    return made
+
+
+def _start(old: Journal, calls: Sequence[Row], from_step: str | None, earliest: bool) -> str | None:
+    """The call to begin at: None for the first, "main" when all calls stand."""
+    gone = [row["key"] for row in calls if not _stands(row)]
+    if earliest:
+        failed = [row["key"] for row in calls if row["key"] == old.run["error_step"]]
+        ends = [row["key"] for row in calls if row["key"] in (*gone, *failed)]
+        first = calls[0]["key"] if calls else None
+        start = ends[0] if ends else MAIN
+        return None if start in (first, None) or not calls else str(start)
+    if from_step is None:
+        return None
+    return begin_at(from_step, [*(row["key"] for row in calls), MAIN], gone)
+
+
+def _stands(row: Row) -> bool:
+    """Whether what a call gave still holds: a result that was not undone, or a failure."""
+    if row["status"] == Step.FAILED:
+        return True
+    return row["status"] in STEP_DONE and row["compensated_at"] is None
+
+
+def _before(calls: Sequence[Row], start: str | None) -> list[Row]:
+    if start is None:
+        return []
+    first = next((row["ordinal"] for row in calls if row["key"] == start), None)
+    return [row for row in calls if first is None or row["ordinal"] < first]
+
+
+def _heir(main: Row, was: Row, old_id: str) -> Row:
+    """A call as the new run knows it; what was undone is not undone again."""
+    kept = {name: was[name] for name in KEPT}
+    if was["compensated_at"] is not None:
+        kept["outcome"] = "none"
+    return {**main, **kept, "reused_from": old_id}
+
+
+def _checked(edited: Mapping[str, Any]) -> dict[str, Any]:
+    for name, kind in (("args", list), ("kwargs", dict)):
+        if name in edited and not isinstance(edited[name], kind):
+            raise ValidationFailed.of(name, "args is a list, kwargs an object")
+    for name in edited:
+        if name not in ("args", "kwargs"):
+            raise ValidationFailed.of(name, "the input of a code workflow has args and kwargs")
+    return dict(edited)

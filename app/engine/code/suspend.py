@@ -1,0 +1,202 @@
+"""How an advance ends before its function does: its calls wait, an attempt is due, the run stands still."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.auth.tokens import issue_hook_token
+from app.domain.states import STEP_ENDED, Run, Step
+from app.engine.code import hooks, signals
+from app.engine.code.calls import call_row, ring_new
+from app.engine.code.start import start_child
+from app.engine.transitions.advance import CALL
+from app.engine.transitions.compensate import settled_while_stopping
+from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.step_rows import plan_facts
+from windlass.calls import Call
+
+Seal = Callable[[str], str]
+DONE = {"status": str(Step.COMPLETED), "outcome": "done"}
+WAITING = {"status": str(Step.WAITING)}
+ELSEWHERE_MS = 10_000
+
+
+def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row] | None:
+    """Store the calls and wait for them; the rows, when all have ended already.
+
+    Calls that are stored stay as they are: our own commit, whose answer was lost, or an operator's doing.
+    """
+    known = j.some("forward", *(call.key for call in calls))
+    new = [call_row(main, call, apart=call.kind == "task") for call in calls if call.key not in known]
+    rows = [_begun(j, row, seal) for row in new]
+    for row in rows:
+        if row["kind"] == "task":
+            ring_new(j, row)
+    if rows:
+        j.insert(rows)
+    rows += _begun_again(j, [row for row in known.values() if row["status"] == Step.PENDING], seal)
+    for row in rows:
+        if row["retry_at"] is not None:
+            j.arm("sleep" if row["kind"] == "sleep" else "deadline", row["retry_at"], row)
+    told: dict[str, Any] = {"steps": [_facts(row) for row in rows]}
+    known.update((row["key"], row) for row in rows)
+    open_ = [row for row in known.values() if row["status"] not in STEP_ENDED]
+    if not open_:
+        j.event("calls.ended", main, **told)
+        return [known[call.key] for call in calls]
+    _park(j, main, open_, **told)
+    return None
+
+
+def retry_later(j: Journal, main: Row, row: Row, changes: Mapping[str, Any], told: Any, wait_ms: int) -> None:
+    """Let the function go on when the next attempt of one of its steps is due."""
+    due = j.now + wait_ms
+    j.move(row, Step.RETRY_WAIT, **changes, retry_at=due)
+    j.arm("retry", due, row)
+    j.event("step.retrying", row, **told, dueAt=due)
+    _park(j, main, [row])
+
+
+def hand_over(j: Journal, main: Row) -> None:
+    """The run does not go on: it is being stopped, or an operator holds it back."""
+    if j.status == Run.CANCELLING:
+        _stopped(j, main)
+        settled_while_stopping(j)
+    else:
+        give_back(j, main)
+
+
+def _stopped(j: Journal, main: Row) -> None:
+    over: dict[str, Any] = {"holder": None, "lease_until": None, "completed_at": j.now}
+    if j.run["goal"] == Run.FAILED:  # It has reached a limit.
+        error = {"code": j.run["error_code"], "message": j.run["error_message"]}
+        j.move(main, Step.FAILED, error=error, **over)
+        j.event("step.failed", main, error=error)
+    else:
+        j.move(main, Step.CANCELLED, **over)
+        j.event("step.cancelled", main)
+
+
+def elsewhere(j: Journal, main: Row, facts: Mapping[str, Any]) -> None:
+    """This worker cannot go on with the function: leave it to another one, after a while."""
+    if j.status != Run.RUNNING:
+        hand_over(j, main)
+        return
+    due, told = j.now + ELSEWHERE_MS, {"error": dict(facts), "outcome": main["outcome"]}
+    waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": dict(facts)}
+    given = {**(main["given"] or {}), "waits": waits}
+    j.move(main, Step.RETRY_WAIT, error=dict(facts), given=given, retry_at=due, holder=None, lease_until=None)
+    j.arm("retry", due, main)
+    j.event("step.retrying", main, **told, dueAt=due)
+    j.set(expect_since=None)
+    j.become(Run.WAITING, waiting_on=waits)
+
+
+def give_back(j: Journal, main: Row) -> None:
+    """Let whoever comes next go on with the function."""
+    j.move(main, Step.PENDING, holder=None, lease_until=None)
+    j.event("step.ready", main)
+
+
+def _park(j: Journal, main: Row, calls: Sequence[Row], **told: Any) -> None:
+    waits = _waits_for(calls, j.now)
+    left = _stop_the_clock(j, main, calls)
+    given = {"waits": waits, "leftMs": left}
+    j.move(main, Step.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
+    j.event("step.waiting", main, ref=None, until=waits["until"], calls=[row["key"] for row in calls], **told)
+    j.set(expect_since=None)
+    if j.status == Run.RUNNING:
+        j.become(Run.WAITING, waiting_on=waits)
+
+
+def _stop_the_clock(j: Journal, main: Row, calls: Sequence[Row]) -> int | None:
+    """What is left of the time that the function may work; waiting for steps is work."""
+    if main["deadline_at"] is None or any(row["kind"] == "task" for row in calls):
+        return None
+    left = max(0, int(main["deadline_at"]) - j.now)
+    j.disarm(main, "execution")
+    j.change(main, deadline_at=None)
+    return left
+
+
+def _waits_for(calls: Sequence[Row], now: int) -> dict[str, Any]:
+    first = calls[0]
+    kind = "calls" if first["kind"] == "task" else first["kind"]
+    given = first["given"] or {}
+    until = [row["retry_at"] for row in calls if row["retry_at"] is not None]
+    facts = {"kind": kind, "step": first["key"], "since": now, "until": max(until, default=None)}
+    if kind in ("signal", "child"):
+        facts |= {"name": given.get("name") or given.get("workflow"), "run": first["ref"]}
+    return {**facts, **({"calls": len(calls)} if len(calls) > 1 else {})}
+
+
+def _begun_again(j: Journal, rows: Sequence[Row], seal: Seal) -> list[Row]:
+    """Begin waits anew that an operator gave another chance, and ring for members."""
+    for row in rows:
+        if row["name"] == CALL and row["expect_since"] is None:
+            j.ring(row, [row])
+    again = [row for row in rows if row["kind"] in BEGINNINGS]
+    for row in again:
+        fresh = _begun(j, dict(row), seal)
+        j.change(row, **{name: value for name, value in fresh.items() if row[name] != value})
+    return again
+
+
+def _begun(j: Journal, row: Row, seal: Seal) -> Row:
+    if row["kind"] in BEGINNINGS:
+        BEGINNINGS[row["kind"]](j, row, seal)
+    if row["status"] != Step.PENDING:
+        row.update(attempt=row["attempt"] + 1, first_started_at=j.now, started_at=j.now)
+        row["completed_at"] = j.now if row["status"] in STEP_ENDED else None
+    return row
+
+
+def _sleep(j: Journal, row: Row, _seal: Seal) -> None:
+    row.update(WAITING, retry_at=j.now + int(row["given"]["ms"]))
+
+
+def _signal(j: Journal, row: Row, _seal: Seal) -> None:
+    found = signals.take(j, row["given"]["name"], row["key"])
+    if found is not None:
+        j.event("signal.consumed", signalId=found["id"], call=row["key"])
+        row.update(DONE, output={"value": found["payload"]})
+        return
+    timeout = row["given"].get("timeout_ms")
+    row.update(WAITING, retry_at=None if timeout is None else j.now + int(timeout))
+
+
+def _child(j: Journal, row: Row, seal: Seal) -> None:
+    row["given"], started = start_child(j, row["key"], row["given"], seal)
+    if isinstance(started, str):
+        row.update(WAITING, ref=started)
+    else:
+        row.update(status=str(Step.FAILED), error=started)
+
+
+def _hook(j: Journal, row: Row, seal: Seal) -> None:
+    given = row["given"]
+    token, digest = issue_hook_token()
+    hook_id = hooks.create(j, given["name"], given.get("action"), given.get("metadata"), digest)
+    value = {"hookId": hook_id, "name": given["name"], "action": given.get("action")}
+    row.update(DONE, output={"value": {**value, "token": {"$secret": seal(token)}}})
+
+
+def _event(j: Journal, row: Row, _seal: Seal) -> None:
+    given = row["given"]
+    told = {"eventType": given["type"], "payload": given["payload"], "correlationId": None}
+    j.event("user.event", actor=f"run/{j.id}", **told)
+    row.update(DONE, output={"value": None})
+
+
+BEGINNINGS: dict[str, Callable[[Journal, Row, Seal], None]] = {
+    "sleep": _sleep,
+    "signal": _signal,
+    "child": _child,
+    "hook": _hook,
+    "event": _event,
+}
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    facts = plan_facts(row)
+    told = {name: row[name] for name in ("output", "error", "ref", "attempt") if row[name]}
+    return {**facts, **told, **({"dueAt": row["retry_at"]} if row["retry_at"] is not None else {})}

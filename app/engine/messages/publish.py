@@ -1,0 +1,17 @@
+"""Publish what a transition wants published, and let other runs hear of it at once."""
+
+from collections.abc import Iterable
+
+from app.engine.messages.publisher import Ring
+from app.engine.reconciler.resume import fire_timer
+from app.engine.transitions.journal import Alarm, Hint
+from app.record.session import Database
+
+
+def tell(db: Database, ring: Ring, hints: Iterable[Hint]) -> None:
+    """Ring, and fire the timers that were due when they were armed; a reconciler fires what is left."""
+    waiting = list(hints)
+    while waiting:
+        ring(waiting)
+        due = [hint.timer_id for hint in waiting if isinstance(hint, Alarm) and hint.at_once]
+        waiting = [hint for one in due for hint in db.write(lambda tx, one=one: fire_timer(tx, one)) or ()]  # type: ignore[misc]

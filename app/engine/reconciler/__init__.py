@@ -1,0 +1,1 @@
+"""What SQL expects and nobody carries: lost messages, due timers, leases, schedules."""

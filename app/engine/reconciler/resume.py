@@ -1,0 +1,197 @@
+"""What ends a wait: a timer that is due, a hook that was called, a lease that ran out (T7, T8, 4.4)."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.domain.errors import Gone, NotFound, OutcomeUnknown, StepError, StepTimedOut, WorkerLost
+from app.domain.states import TERMINAL, Run, Step
+from app.engine.code import limits, signals, waits
+from app.engine.transitions import locks
+from app.engine.transitions.advance import advance, failed, runnable
+from app.engine.transitions.compensate import settled_while_stopping, stop, undo_exhausted
+from app.engine.transitions.fan_out import group_of
+from app.engine.transitions.journal import Hint, Journal, Row, journal
+from app.engine.transitions.settle import error_facts
+from app.record.runs import hooks, runs, timers
+from app.record.runs import locks as lock_rows
+from app.record.session import Tx
+from chains import catalogue
+
+
+def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
+    """Fire a timer that is due, once; None when it is not due yet, nothing to ring when it is over."""
+    known = timers.read(tx, timer_id)
+    if known is None or known["fired_at"] is not None or known["cancelled_at"] is not None:
+        return []
+    if known["due_at"] > tx.now:
+        return None
+    with journal(tx, known["run_id"]) as j:
+        taken = timers.fire(tx, timer_id)
+        if taken is None:
+            return []
+        if j.status in TERMINAL:
+            if taken["purpose"] == "stop":
+                waits.stop_following(j)
+            return j.hints
+        RULES.get(taken["purpose"], _fire_step)(j, taken)
+        return j.hints
+
+
+def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Hint]]:
+    """Deliver what somebody called a hook with; an exact repeat gets the first answer again."""
+    found = hooks.by_token(tx, token_hash)
+    if found is None:
+        raise NotFound("there is no such hook")
+    with journal(tx, found["run_id"]) as j:
+        found = hooks.by_token(tx, token_hash)
+        assert found is not None
+        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+        answer = {"runId": j.id, "step": found["step"]}
+        if found["status"] == "executed" and found["payload_hash"] == digest:
+            return {**answer, "acceptedAt": found["executed_at"]}, []
+        if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
+            raise Gone("the hook was used or has expired", status=found["status"])
+        hooks.executed(tx, found["id"], payload, digest)
+        if found["name"] is not None:
+            j.event("hook.executed", name=found["name"])
+            if j.status not in TERMINAL:
+                signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
+            return {**answer, "acceptedAt": j.now}, j.hints
+        step = runs.one_step(tx, j.id, "forward", found["step"])
+        j.event("hook.executed", step)
+        if step is not None and j.status not in TERMINAL:
+            j.change(step, signal=payload)
+            if step["status"] == Step.WAITING:
+                runnable(j, step)
+        return {**answer, "acceptedAt": j.now}, j.hints
+
+
+def lose(
+    tx: Tx,
+    run_id: str,
+    phase: str,
+    key: str,
+    fence: int,
+    *,
+    poison_limit: int,
+    counted: bool = True,
+    silent: bool = False,
+) -> list[Hint]:
+    """A worker died during a step, or is silent: the outcome is unknown; ring again, or give up.
+
+    ``silent`` asks for a lease that has run out.
+    """
+    with journal(tx, run_id) as j:
+        step = runs.one_step(tx, run_id, phase, key)
+        if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
+            return []
+        if silent and step["lease_until"] >= j.now:  # It was renewed at the last moment.
+            return []
+        if not _room(j, step):
+            limits.full(j)
+        lost = step["lost"] + (1 if counted else 0)
+        tries = max(0, step["tries"] - 1)
+        j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
+        j.event("step.lost", step, fence=fence, lost=lost)
+        if lost >= poison_limit:
+            _poisoned(j, step)
+        elif j.status == Run.CANCELLING:
+            _give_up(
+                j,
+                step,
+                WorkerLost(f"the worker of {key} was lost while the run was being stopped", fence=fence),
+            )
+        elif _too_late(j, step):
+            j.move(step, Step.CANCELLED, completed_at=j.now)
+            j.event("step.cancelled", step)
+            advance(j)
+        else:
+            runnable(j, step)
+        return j.hints
+
+
+def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
+    """Grant a free resource to its longest waiter, which the releasing transaction had to leave."""
+    waiter = lock_rows.next_waiter(tx, resource)
+    if waiter is None or not runs.lock_run_if_free(tx, waiter):
+        return []
+    with journal(tx, waiter) as j:
+        locks.enter(j, resource)
+        if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
+            locks.grant_to(j, resource)
+        return j.hints
+
+
+def _room(j: Journal, step: Row) -> bool:
+    """Whether the log has room for the loss of a code workflow's worker, and for another attempt."""
+    if j.run["version"] is None or step["phase"] == "comp" or j.status == Run.CANCELLING:
+        return True
+    return limits.room(j, group_of(j, step) if step["branch"] else None, 3)
+
+
+def _too_late(j: Journal, step: Row) -> bool:
+    """Whether a member's fan-out is complete without it, so that nobody needs it any more."""
+    group = group_of(j, step) if step["branch"] else None
+    return group is not None and group["status"] == Step.COMPLETED
+
+
+def _hold_over(j: Journal, _timer: Row) -> None:
+    if j.status == Run.FAILED_HELD:
+        j.event("run.hold_expired")
+        stop(j, Run.FAILED)
+
+
+def _fire_step(j: Journal, timer: Row) -> None:
+    step = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+    if step is None:
+        return
+    if timer["purpose"] == "deadline":
+        _past_deadline(j, step)
+    elif step["status"] in (Step.RETRY_WAIT, Step.WAITING):
+        runnable(j, step)
+
+
+def _past_deadline(j: Journal, step: Row) -> None:
+    if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
+        return
+    late = StepTimedOut(
+        f"{step['key']} did not end within {step['timeout_ms'] // 1000} s",
+        step=step["key"],
+        limitMs=step["timeout_ms"],
+    )
+    if j.status == Run.WAITING:
+        j.become(Run.RUNNING)
+    _give_up(j, step, late)
+
+
+def _poisoned(j: Journal, step: Row) -> None:
+    times, lost = f"{step['key']} lost its worker {step['lost']} times", step["lost"]
+    error: StepError = WorkerLost(times, lost=lost)
+    if step["phase"] == "forward" and catalogue.step_named(step["name"]).at_most_once:
+        why = "whether it took effect cannot be told, and it is not repeated"
+        error = OutcomeUnknown(f"{times}; {why}: look, then resolve, resume or compensate the run", lost=lost)
+    _give_up(j, step, error)
+
+
+def _give_up(j: Journal, step: Row, error: StepError) -> None:
+    facts = error_facts(error)
+    j.disarm(step)
+    j.move(step, Step.FAILED, error=facts, expect_since=None, completed_at=j.now)
+    j.event("step.failed", step, error=facts, outcome=step["outcome"])
+    if step["phase"] == "comp":
+        undo_exhausted(j, step)
+    elif j.status == Run.CANCELLING and not step["branch"]:
+        settled_while_stopping(j)
+    else:
+        failed(j, step, facts)
+
+
+RULES: dict[str, Callable[[Journal, Row], None]] = {  # By a timer's purpose; the others are of steps.
+    "hold": _hold_over,
+    "sleep": waits.slept,
+    "child": waits.child_ended,
+    "stop": waits.parent_stopped,
+    "execution": waits.worked_too_long,
+}

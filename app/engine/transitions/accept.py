@@ -1,0 +1,199 @@
+"""Accept a request: run, steps, lock and first event in one transaction; its commit is the promise (T1)."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.errors import Conflict, ValidationFailed
+from app.domain.states import Run
+from app.engine.transitions import locks
+from app.engine.transitions.advance import advance
+from app.engine.transitions.journal import Journal, Row, journal
+from app.engine.transitions.optimistic import Draft, Unforeseen
+from app.engine.transitions.step_rows import plan_facts, step_row
+from app.record.fast_path import insert_run
+from app.record.fast_path.transition import MOST_STEPS, Seen
+from app.record.runs import locks as lock_rows
+from app.record.runs import runs
+from app.record.session import Database, Tx
+from app.record.tables import run
+from chains import catalogue
+
+_BLANK: Mapping[str, Any] = {
+    **dict.fromkeys(run.columns.keys()),
+    "event_seq": 0,
+    "dispatch_gen": 0,
+    "priority": 5,
+    "dispatch_attempts": 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What somebody asks for."""
+
+    type: str
+    input: Mapping[str, Any] = field(default_factory=dict)
+    resource_id: str | None = None
+    on_failure: str | None = None  # "compensate" or "hold"; None takes the type's default.
+    tags: Sequence[str] | None = None
+    idempotency_key: str | None = None
+    callback_url: str | None = None
+    on_conflict: str = "reject"  # "reject" or "queue" when the resource is locked.
+    traceparent: str | None = None
+    parent_run_id: str | None = None
+    identity: Mapping[str, Any] | None = (
+        None  # What makes two orders the same when the resource is new with them.
+    )
+
+
+def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
+    """Store a new run and ring for it; the journal is flushed. The same id is accepted once."""
+    known_already = existing(tx, run_id, order)
+    if known_already is not None:
+        return known_already
+    kind = catalogue.lookup(order.type)
+    given = _with_resource(kind, order)
+    rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
+    return store(tx, run_id, order, kind, given, rows, actor)
+
+
+def existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
+    """The run of this id, or the one that was accepted under the order's idempotency key before."""
+    same = run_id if runs.read_run(tx, run_id) is not None else None
+    if same is None and order.idempotency_key:
+        runs.enter_key(tx, order.idempotency_key)
+        same = runs.run_with_key(tx, order.idempotency_key)
+        if same is not None and runs.read_run(tx, same)["request_hash"] != request_hash(order):  # type: ignore[index]
+            raise Conflict("the idempotency key was used for another request", run=same)
+    if same is None:
+        return None
+    with journal(tx, same) as repeated:
+        return repeated
+
+
+def known(tx: Tx, order: Order) -> bool:
+    """Whether a run was accepted under the order's idempotency key before."""
+    return bool(order.idempotency_key) and runs.run_with_key(tx, str(order.idempotency_key)) is not None
+
+
+def request_hash(order: Order) -> str:
+    """What makes two orders the same."""
+    resource = order.resource_id if order.identity is None else dict(order.identity)
+    facts = [order.type, dict(order.input), resource, order.on_failure]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _with_resource(kind: catalogue.Workflow, order: Order) -> dict[str, Any]:
+    given = kind.check(order.input)
+    if kind.resource is None:
+        return given
+    if order.resource_id is None:
+        raise ValidationFailed.of("resourceId", f"{kind.name} works on a {kind.resource}: name it")
+    return {**given, f"{kind.resource}_id": order.resource_id}
+
+
+def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | None:
+    """Store a new run and ring for it in one statement; None when that has to be done in a transaction."""
+    kind = catalogue.lookup(order.type)
+    if kind.locks or order.callback_url is not None or order.tags:
+        return None
+    given = _with_resource(kind, order)
+    rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
+    return store_at_once(db, run_id, order, kind, given, rows, actor)
+
+
+def store_at_once(
+    db: Database,
+    run_id: str,
+    order: Order,
+    kind: catalogue.Workflow,
+    given: dict[str, Any],
+    rows: list[Row],
+    actor: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+) -> Journal | None:
+    """The same for a run whose steps are known."""
+    if not rows or len(rows) > MOST_STEPS:
+        return None
+    eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name)) or kind.eta_ms
+    values = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
+    j = Draft(Seen(run=dict(_BLANK, **values), steps=rows, now=0))
+    try:
+        j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows])
+        advance(j)
+    except Unforeseen:
+        return None
+    j.flush()
+    now = insert_run.create(db, j.run, rows, j.told)
+    if now is None:
+        return None
+    j.run.update(created_at=now, expect_since=now)
+    return j
+
+
+def store(
+    tx: Tx,
+    run_id: str,
+    order: Order,
+    kind: catalogue.Workflow,
+    given: dict[str, Any],
+    rows: list[Row],
+    actor: str,
+    *,
+    extra: Mapping[str, Any] | None = None,
+    changed: Mapping[str, Any] | None = None,
+    heir_of: str | None = None,
+) -> Journal:
+    """Store a new run with these steps, take its lock and ring for it; ``heir_of`` leaves it its locks."""
+    eta_ms = runs.usual_duration(tx, kind.name) or kind.eta_ms
+    values = {
+        **_values(run_id, order, kind, given, actor, eta_ms),
+        "created_at": tx.now,
+        **(extra or {}),
+    }
+    runs.insert_run(tx, values)
+    runs.insert_steps(tx, rows)
+    with journal(tx, run_id) as j:
+        facts = {"retryOf": values.get("retry_of"), "changed": changed}
+        lineage = {name: value for name, value in facts.items() if value}
+        j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows], **lineage)
+        if _locked(j, kind, order, heir_of):
+            advance(j)
+    return j
+
+
+def _values(
+    run_id: str, order: Order, kind: catalogue.Workflow, given: dict[str, Any], actor: str, eta_ms: int
+) -> Row:
+    return {
+        "id": run_id,
+        "type": kind.name,
+        "status": str(Run.QUEUED),
+        "resource_type": kind.resource,
+        "resource_id": order.resource_id,
+        "triggered_by": actor,
+        "input": given,
+        "tags": list(order.tags or []),
+        "on_failure": order.on_failure or kind.on_failure,
+        "idempotency_key": order.idempotency_key,
+        "request_hash": request_hash(order) if order.idempotency_key else None,
+        "callback_url": order.callback_url,
+        "parent_run_id": order.parent_run_id,
+        "traceparent": order.traceparent,
+        "eta_ms": eta_ms,
+    }
+
+
+def _locked(j: Journal, kind: catalogue.Workflow, order: Order, heir_of: str | None) -> bool:
+    if not kind.locks or order.resource_id is None:
+        return True
+    if heir_of is not None:
+        lock_rows.hand_over(j.tx, heir_of, j.id)
+        for held in lock_rows.held_by(j.tx, j.id):
+            j.event("lock.granted", resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
+        return True
+    return locks.take(j, f"{kind.resource}/{order.resource_id}", order.on_conflict)

@@ -1,0 +1,158 @@
+"""What comes after a step: the next is rung, a fan-out opens, a join closes, the run ends or turns back."""
+
+from typing import Any
+
+from app.domain.errors import PlanError
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.transitions.compensate import block, settled_while_stopping, stop
+from app.engine.transitions.fan_out import blocks, close_fan_out, count_branch, group_of, open_fan_out
+from app.engine.transitions.finish import finish
+from app.engine.transitions.journal import FAN_OUT, Journal, Row, is_call
+from app.engine.transitions.step_rows import collected, waits_for
+
+CALL = "code.call"  # A call of a code workflow that has a message of its own.
+MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
+
+
+def advance(j: Journal) -> None:
+    """Look at the main line and do what is next; safe to call at any time."""
+    if j.status not in MOVING:
+        return
+    line = j.line("forward")
+    for row in line:
+        if row["status"] in STEP_DONE:
+            continue
+        if row["status"] == Step.PENDING:
+            _moving(j)
+            if row["kind"] not in FAN_OUT:
+                j.ring(row, line)
+                return
+            if not _opened(j, row, line):
+                return
+            if row["status"] in STEP_DONE:
+                continue
+        elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
+            j.become(Run.WAITING, waiting_on=waits_for(row))
+        return
+    steps = j.steps()
+    if not any(row["status"] == Step.RUNNING for row in steps):
+        for row in steps:  # Members that came too late for their join, and wait for something.
+            if row["status"] in (Step.RETRY_WAIT, Step.WAITING):
+                j.move(row, Step.CANCELLED, completed_at=j.now)
+                j.event("step.cancelled", row)
+        finish(j, Run.COMPLETED, output=collected(line))
+
+
+def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
+    """A forward step is done; ``chained`` says that the caller's own chain carries the next link already."""
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+    elif is_call(step):
+        call_ended(j, step)
+    elif step["branch"]:
+        _branch_on(j, step)
+    elif chained and j.status == Run.RUNNING:
+        j.set(expect_since=j.now, expect_queue=_next_queue(j, step))
+    else:
+        advance(j)
+
+
+def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
+    """A forward step has failed for good: its fan-out judges, or its run holds, turns back, or asks."""
+    if is_call(step):
+        if j.status == Run.CANCELLING:
+            settled_while_stopping(j)
+        else:
+            call_ended(j, step)
+        return
+    if blocks(step) and j.status != Run.CANCELLING:
+        block(j, step, error)
+        return
+    if step["branch"]:
+        counted = count_branch(j, step, failed=True)
+        if j.status == Run.CANCELLING:
+            settled_while_stopping(j)
+            return
+        if counted is None:
+            advance(j)
+            return
+        group, verdict = counted
+        if verdict is None:
+            return
+        if verdict == "completed":
+            close_fan_out(j, group)
+            advance(j)
+            return
+        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.event("step.failed", group, error=error)
+    if j.run["error_code"] is None:
+        j.set(error_code=error["code"], error_message=error["message"], error_step=step["key"])
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+    else:
+        stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
+
+
+def runnable(j: Journal, step: Row) -> None:
+    """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
+    j.disarm(step, "retry", "poll")
+    j.move(step, Step.PENDING, retry_at=None)
+    j.event("step.ready", step)
+    if is_call(step) and step["name"] != CALL:  # It is the function that makes it again.
+        call_ended(j, step)
+        return
+    if j.status == Run.WAITING and not step["branch"]:
+        j.become(Run.RUNNING, waiting_on=None)
+    if j.status in MOVING or j.status == Run.COMPENSATING:
+        j.set(waiting_on=None)
+        j.ring(step, j.line(step["phase"], step["branch"]))
+
+
+def call_ended(j: Journal, call: Row) -> None:
+    """A call for which a function waits has ended; after the last one the function goes on."""
+    main = group_of(j, call)
+    if main is None or main["status"] != Step.WAITING:
+        return
+    j.change(main, pending=main["pending"] - 1)
+    if not main["pending"]:
+        runnable(j, main)
+
+
+def _branch_on(j: Journal, step: Row) -> None:
+    rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
+    if rest and rest[0]["status"] == Step.PENDING:
+        if j.status in MOVING:
+            j.ring(rest[0], rest)
+        return
+    counted = count_branch(j, step, failed=False)
+    if counted is not None and counted[1] != "completed":
+        return
+    if counted is not None:
+        close_fan_out(j, counted[0])
+    advance(j)
+
+
+def _next_queue(j: Journal, step: Row) -> str | None:
+    after = (row for row in j.line("forward") if row["ordinal"] > step["ordinal"])
+    return next((str(row["queue"]) for row in after), None)
+
+
+def _moving(j: Journal) -> None:
+    if j.status == Run.WAITING:
+        j.become(Run.RUNNING)
+    j.set(waiting_on=None)
+
+
+def _opened(j: Journal, group: Row, line: list[Row]) -> bool:
+    if j.status == Run.QUEUED:
+        j.become(Run.RUNNING, started_at=j.now)
+        j.event("run.started")
+    try:
+        open_fan_out(j, group, line)
+    except PlanError as problem:
+        error = {"code": problem.code, "message": problem.message}
+        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.event("step.failed", group, error=error)
+        failed(j, group, error)
+        return False
+    return True

@@ -1,0 +1,233 @@
+"""Claim before work: attempt, fence and lease are committed before a body starts (T2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from app.domain.plan import segments
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.transitions import optimistic
+from app.engine.transitions.journal import FAN_OUT, Hint, Journal, Look, Row, carried_steps, planned
+from app.engine.transitions.step_rows import known_values
+from app.record.fast_path import ready, transition
+from app.record.fast_path.transition import Seen
+from app.record.runs import runs
+from app.record.session import Database, Tx
+
+CLAIMABLE = {
+    "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
+    "comp": frozenset({Run.COMPENSATING}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who claims: one execution of one link."""
+
+    nonce: str  # Different for each execution, also of a doubled message.
+    task_id: str
+    lease_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to run one step until its lease ends."""
+
+    run: Row
+    step: Row
+    line: Sequence[Row]  # The steps of the same line, in order.
+    known: dict[str, Any] = field(repr=False)
+    holder: Holder
+    unsure: bool  # An earlier attempt may have taken effect.
+    hints: tuple[Hint, ...] = ()  # What the claim wants published: letters about the run's start.
+    seen: Seen | None = field(default=None, repr=False)  # What the claim left behind, for the next draft.
+
+    @property
+    def fence(self) -> int:
+        """The number under which this claim may settle."""
+        return int(self.step["fence"])
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The step is done already: the chain goes on."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """There is nothing to do for this message, and why."""
+
+    reason: str
+
+
+def claim(
+    db: Database, run_id: str, phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """Claim a step for one link, or say why not: from what is seen, or else under the run's lock."""
+    seen = transition.see(db, run_id)
+    if seen is not None and optimistic.is_plain(seen) and _shows(seen, phase, key):
+        decided = optimistic.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
+        if decided is not None:
+            return _looking(decided.result, decided.seen, seen.run["expect_queue"] if seen.others else None)
+    claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
+    if not isinstance(claimed, Claim):
+        return claimed
+    queue = claimed.step["queue"]
+    return _looking(claimed, None, queue if ready.anything(db, queue) else None)
+
+
+def next_limit_ms(seen: Seen) -> int:
+    """How long the segment that comes next in a run may take; 0 when none does."""
+    _phase, line, step = _next(seen)
+    return 0 if step is None else limit_ms(step, line)
+
+
+def claim_seen(db: Database, seen: Seen, holder: Holder) -> Claim | None:
+    """Claim the next step of a run that waits, unless somebody else was quicker."""
+    phase, _line, step = _next(seen)
+    if step is None:
+        return None
+    key, gen = step["key"], seen.run["dispatch_gen"]
+    if optimistic.is_plain(seen):
+        decided = optimistic.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
+        if decided is None or not isinstance(decided.result, Claim):
+            return None
+        return replace(decided.result, seen=decided.seen)
+    claimed = db.write(lambda tx: locked_claim(tx, seen.run["id"], phase, key, gen, holder))
+    return claimed if isinstance(claimed, Claim) else None
+
+
+def _next(seen: Seen) -> tuple[str, list[Row], Row | None]:
+    """The phase that a run is in, its line, and the step that comes next, unless that is a fan-out."""
+    phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
+    line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
+    step = next((row for row in line if row["status"] not in STEP_DONE), None)
+    return phase, line, None if step is None or step["kind"] in FAN_OUT else step
+
+
+def limit_ms(step: Row, line: Sequence[Row]) -> int:
+    """How long the segment that begins with this step may take."""
+    return next(iter(segments(planned(row) for row in carried_steps(step, line)))).limit_ms
+
+
+def _shows(seen: Seen, phase: str, key: str) -> bool:
+    """Whether a step is among those that were seen, which the calls of a code workflow are not."""
+    return any(row["phase"] == phase and row["key"] == key for row in seen.steps)
+
+
+def _looking(
+    claimed: Claim | Passed | Dropped, seen: Seen | None, queue: str | None
+) -> Claim | Passed | Dropped:
+    """The claim with what it leaves behind, and a hint that more waits in its queue."""
+    if not isinstance(claimed, Claim):
+        return claimed
+    looks = () if queue is None else (Look(queue=queue),)
+    return replace(claimed, seen=seen, hints=(*claimed.hints, *looks))
+
+
+def locked_claim(
+    tx: Tx, run_id: str, phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """Claim a step under the run's lock, or say why not."""
+    run = runs.lock_run(tx, run_id)
+    if run is None:
+        return Dropped("unknown run")
+    j = Journal(tx, run)
+    return decide(j, steps_seen(tx, run_id, phase, key), phase, key, gen, holder)
+
+
+def decide(
+    j: Journal, rows: Sequence[Row], phase: str, key: str, gen: int, holder: Holder
+) -> Claim | Passed | Dropped:
+    """What becomes of a link's wish to run a step."""
+    step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)
+    if step is None:
+        return Dropped("unknown step")
+    reason = _refusal(j, step, rows, gen, holder)
+    if reason is not None:
+        passed = step["status"] in STEP_DONE and _current(j, step, gen)
+        return Passed() if passed else Dropped(reason)
+    if step["status"] == Step.RUNNING:
+        return claimed(j, step, rows, holder)
+    taken = take(j, step, rows, holder)
+    j.flush()
+    return replace(taken, hints=tuple(j.hints))
+
+
+def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[Row]:
+    """The steps that a claim looks at: an undo may need any forward step, a forward step its own line."""
+    return runs.all_steps(tx, run_id) if phase == "comp" else runs.link_steps(tx, run_id, phase, key)
+
+
+def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+    """Claim a pending step of a locked run."""
+    unsure = bool(step["unsure"])
+    polling = step["ref"] is not None and step["phase"] == "forward"
+    if j.status in (Run.QUEUED, Run.WAITING):
+        first = j.run["started_at"] is None
+        j.become(Run.RUNNING, started_at=j.run["started_at"] or j.now)
+        if first:
+            j.event("run.started")
+    if not step["branch"]:
+        j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
+    j.move(
+        step,
+        Step.RUNNING,
+        attempt=step["attempt"] + (0 if polling else 1),
+        tries=step["tries"] + 1,
+        fence=step["fence"] + 1,
+        outcome="unknown",
+        unsure=step["outcome"] != "none",  # What an earlier attempt may have done is never forgotten.
+        holder=holder.nonce,
+        task_id=holder.task_id,
+        lease_until=j.now + holder.lease_ms,
+        expect_since=None,
+        first_started_at=step["first_started_at"] or j.now,
+        started_at=step["started_at"] or j.now,
+    )
+    j.event("step.polling" if polling else "step.started", step, fence=step["fence"])
+    return replace(claimed(j, step, rows, holder), unsure=unsure)
+
+
+def claimed(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+    """The claim that a holder has on a running step, with what the step may ask for by name."""
+    unsure = bool(step["unsure"])
+    line = [row for row in rows if row["phase"] == step["phase"] and row["branch"] == step["branch"]]
+    known = _known(j, step, rows)
+    return Claim(run=dict(j.run), step=dict(step), line=line, known=known, holder=holder, unsure=unsure)
+
+
+def _known(j: Journal, step: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    if step["phase"] == "forward":
+        values = known_values(j.run, rows, step["ordinal"])
+        return {**values, **(step["given"] or {}), "ref": step["ref"], "called": step["signal"]}
+    forward = next(row for row in rows if row["phase"] == "forward" and row["key"] == step["undoes"])
+    seen = [r for r in rows if r["phase"] == "forward" and r["branch"] in ("", forward["branch"])]
+    values = known_values(j.run, seen, forward["ordinal"])
+    own = forward["output"] or {}
+    return {**values, **own, **(forward["given"] or {}), "ref": forward["ref"], "outcome": forward["outcome"]}
+
+
+def _current(j: Journal, step: Row, gen: int) -> bool:
+    return bool(gen == (step["gen"] if step["branch"] else j.run["dispatch_gen"]))
+
+
+def _refusal(j: Journal, step: Row, rows: Sequence[Row], gen: int, holder: Holder) -> str | None:
+    if j.status not in CLAIMABLE[step["phase"]]:
+        return f"the run is {j.status}"
+    if not _current(j, step, gen):
+        return "an older generation"
+    if step["status"] == Step.RUNNING:
+        return None if step["holder"] == holder.nonce else "another worker has it"
+    if step["status"] != Step.PENDING:
+        return f"the step is {step['status']}"
+    before = (
+        row
+        for row in rows
+        if row["phase"] == step["phase"]
+        and row["branch"] == step["branch"]
+        and row["ordinal"] < step["ordinal"]
+    )
+    if any(row["status"] not in STEP_DONE for row in before):
+        return "an earlier step is not done"
+    return None

@@ -1,0 +1,152 @@
+"""The way back: nothing new starts, running steps end, then what happened is undone in reverse order.
+
+Compensation is rows, written by the transaction that decided it: one undo for each forward step that
+completed or may have happened, newest first, each with its own attempts and patience. An exhausted undo
+leaves the run open for an operator; it is never silently "failed".
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.domain.plan import SPACING, PlannedStep
+from app.domain.states import STEP_DONE, Run, Step
+from app.engine.transitions.finish import finish
+from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.step_rows import plan_facts, step_row
+from app.record.runs import hooks, runs, timers
+from chains import catalogue
+
+MAY_HAVE_HAPPENED = frozenset({"done", "unknown"})
+INTERRUPTIBLE = frozenset({Step.WAITING, Step.RETRY_WAIT})
+
+
+def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
+    """Start nothing new. Once no step runs: hold the run, undo what happened, or end it."""
+    j.set(goal=str(goal), expect_since=None)
+    steps = j.steps()
+    if any(row["status"] == Step.RUNNING for row in steps):
+        if j.status != Run.CANCELLING:
+            j.become(Run.CANCELLING, waiting_on=None)
+        return
+    if hold:
+        _hold(j, steps)
+    elif j.run["cancel_mode"] == "abandon":
+        _interrupt(j, steps)
+        finish(j, goal)
+    else:
+        _compensate(j, goal, steps)
+
+
+def settled_while_stopping(j: Journal) -> None:
+    """A step ended while its run was stopping: go on when it was the last one."""
+    cancelled = j.run["cancel_requested_at"] is not None
+    goal = Run.CANCELLED if cancelled else Run(j.run["goal"] or Run.FAILED)
+    stop(j, goal, hold=goal == Run.FAILED and j.run["on_failure"] == "hold")
+
+
+def next_undo(j: Journal) -> None:
+    """Ring the next undo, or end the run when all is undone; an open failed undo holds everything."""
+    line = j.line("comp")
+    for row in line:
+        if row["status"] in STEP_DONE:
+            continue
+        if row["status"] == Step.PENDING:
+            j.set(waiting_on=None)
+            j.ring(row, line)
+        return
+    j.event("run.compensated")
+    finish(j, Run(j.run["goal"] or Run.FAILED))
+
+
+def undone(j: Journal, undo: Row) -> None:
+    """Mark the forward step of a completed undo, then go on."""
+    forward = j.one("forward", undo["undoes"])
+    if forward is not None:
+        j.change(forward, compensated_at=j.now)
+    j.event("step.compensated", undo, undoes=undo["undoes"])
+    next_undo(j)
+
+
+def undo_exhausted(j: Journal, undo: Row) -> None:
+    """Hold everything until an operator retries, skips or resolves the undo."""
+    waiting = {"kind": "operator", "step": undo["key"], "phase": "comp", "since": j.now}
+    j.become(Run.COMPENSATION_FAILED, waiting_on=waiting, expect_since=None)
+    j.event("run.needs_operator", undo, reason="an undo is exhausted")
+
+
+def block(j: Journal, step: Row, facts: dict[str, Any]) -> None:
+    """Stop at a step that may have happened and must not be repeated, until an operator knows."""
+    _expect_nothing(j, j.steps())
+    waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
+    j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
+    j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)
+    j.event("run.blocked", step, error=facts)
+
+
+def _expect_nothing(j: Journal, steps: Sequence[Row]) -> None:
+    """Members that were rung are rung anew when the run goes on."""
+    for row in steps:
+        if row["expect_since"] is not None:
+            j.change(row, expect_since=None)
+
+
+def _hold(j: Journal, steps: Sequence[Row]) -> None:
+    _expect_nothing(j, steps)
+    hold_ms = catalogue.hold_ms(j.run["type"])
+    j.arm("hold", j.now + hold_ms)
+    waiting = {"kind": "operator", "step": j.run["error_step"], "until": j.now + hold_ms, "since": j.now}
+    j.become(Run.FAILED_HELD, waiting_on=waiting)
+    j.event("run.held", until=j.now + hold_ms)
+
+
+def _interrupt(j: Journal, steps: Sequence[Row]) -> None:
+    for row in steps:
+        if row["phase"] == "forward" and row["status"] in INTERRUPTIBLE:
+            j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
+            j.event("step.cancelled", row)
+            if row["kind"] == "child":
+                _stop_child(j, row)
+        elif row["expect_since"] is not None:
+            j.change(row, expect_since=None)
+    timers.disarm(j.tx, j.id)
+    hooks.expire(j.tx, j.id)
+
+
+def _stop_child(j: Journal, call: Row) -> None:
+    child = runs.newest_child(j.tx, j.id, call["key"])
+    if child is not None:
+        j.poke(child["id"], "stop")
+
+
+def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
+    _interrupt(j, steps)
+    undo = [
+        row
+        for row in sorted(steps, key=lambda row: -int(row["ordinal"]))
+        if row["phase"] == "forward"
+        and row["undoable"]
+        and row["outcome"] in MAY_HAVE_HAPPENED
+        and row["compensated_at"] is None
+    ]
+    if not undo:
+        finish(j, goal)
+        return
+    rows = [_undo_row(j.id, row, place) for place, row in enumerate(undo, 1)]
+    runs.insert_steps(j.tx, rows)
+    j.become(Run.COMPENSATING, waiting_on=None)
+    j.event("run.compensating", goal=str(goal), steps=[plan_facts(row) for row in rows])
+    j.ring(j.line("comp")[0], j.line("comp"))
+
+
+def _undo_row(run_id: str, forward: Row, place: int) -> dict[str, Any]:
+    step = catalogue.step_named(forward["name"])
+    planned = PlannedStep(
+        key=forward["key"],
+        name=forward["name"],
+        ordinal=place * SPACING,
+        kind="task",
+        queue=(step.undoing and step.undoing.queue) or forward["queue"],
+        values=forward["given"] or {},
+        timeout_ms=step.undoing.timeout_ms if step.undoing else 60_000,
+    )
+    return step_row(run_id, planned, phase="comp", undoes=forward["key"])

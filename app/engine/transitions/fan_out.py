@@ -1,0 +1,175 @@
+"""Fan-out and fan-in, counted in SQL: members start, each end is counted once, the join closes once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from app.domain.errors import PlanError
+from app.domain.plan import map_rows
+from app.domain.policy import Join
+from app.domain.states import FORWARD, STEP_DONE, Step
+from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.step_rows import AFRESH, collected, known_values, plan_facts, step_row
+from app.record.runs import runs
+from chains import catalogue
+
+
+def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
+    """Start the members, as many as the limit allows; `PlanError` when there is no list to map over."""
+    if group["kind"] == "map" and group["attempt"] == 0:
+        _insert_members(j, group, _items(j, group, line))
+    members = runs.members(j.tx, j.id, group["key"])
+    branches = _branches(members)
+    j.move(group, Step.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
+    j.event("step.started", group, members=len(branches))
+    if branches:
+        _start_all(j, group, branches.values())
+    else:
+        close_fan_out(j, group)
+
+
+def _start_all(j: Journal, group: Row, branches: Iterable[Sequence[Row]]) -> None:
+    """Ring for the branches of a fan-out that opens, up to its limit: one write, however many they are."""
+    if j.status not in FORWARD:
+        return
+    left = ([row for row in rows if row["status"] not in STEP_DONE] for rows in branches)
+    idle = [
+        rows
+        for rows in left
+        if rows and rows[0]["status"] == Step.PENDING and rows[0]["expect_since"] is None
+    ]
+    limit = (group["given"] or {}).get("limit")
+    j.ring_members(idle if limit is None else idle[:limit])
+
+
+def start_branches(j: Journal, group: Row) -> None:
+    """Ring for idle branches, up to the limit of concurrent ones, unless the run stands still."""
+    if j.status not in FORWARD:
+        return
+    limit = (group["given"] or {}).get("limit")
+    idle, all_idle = runs.idle_branches(j.tx, j.id, group["key"], limit)
+    room = len(idle) if limit is None else max(0, limit - (group["pending"] - all_idle))
+    for branch in idle[:room]:
+        rows = j.line("forward", branch)
+        j.ring(next(row for row in rows if row["status"] == Step.PENDING), rows)
+
+
+def count_branch(j: Journal, step: Row, *, failed: bool) -> tuple[Row, str | None] | None:
+    """Count a branch that has ended; returns the group and the join's verdict, None when it is closed."""
+    group = group_of(j, step)
+    if group is None or group["status"] != Step.WAITING:
+        return None
+    counted = "failures" if failed else "succeeded"
+    j.change(group, pending=group["pending"] - 1, **{counted: group[counted] + 1})
+    verdict = _verdict(group)
+    if verdict is None and (group["given"] or {}).get("limit") is not None:
+        start_branches(j, group)
+    return group, verdict
+
+
+def group_of(j: Journal, step: Row) -> Row | None:
+    """The fan-out that a step is a member of."""
+    return j.one("forward", step["branch"].rsplit("/", 1)[0])
+
+
+def _verdict(group: Row) -> str | None:
+    given = group["given"] or {}
+    total = group["pending"] + group["succeeded"] + group["failures"]
+    join = Join(need=given.get("need"), collect=bool(given.get("collect")))
+    return join.verdict(total=total, done=group["succeeded"], failed=group["failures"])
+
+
+def close_fan_out(j: Journal, group: Row) -> None:
+    """Complete a fan-out: late members are cancelled, results are given in the order of the items."""
+    members = runs.members(j.tx, j.id, group["key"])
+    for row in members:
+        if row["status"] in (Step.PENDING, Step.RETRY_WAIT, Step.WAITING):
+            j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
+            j.event("step.cancelled", row)
+    if group["kind"] == "map":
+        output: dict[str, Any] = {group["given"]["gives"]: [_result(b) for b in _branches(members).values()]}
+    else:
+        output = collected(members)
+    j.move(group, Step.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
+    j.event("step.completed", group, output=output)
+
+
+def reopen_fan_out(j: Journal, group: Row, step: Row) -> None:
+    """An operator lets a fan-out go on after one of its members, or itself, stood in the way.
+
+    A fan-out that has failed tries all failed members again; what has ended is counted anew. A member
+    that may have happened and that the operator did not name looks before it leaps.
+    """
+    failed = group["status"] == Step.FAILED
+    branches = _branches(runs.members(j.tx, j.id, group["key"])).values()
+    for row in (row for rows in branches for row in rows if row["status"] == Step.FAILED):
+        if failed or row["key"] == step["key"]:
+            j.move(row, Step.PENDING, **AFRESH, unsure=row["unsure"] and row["key"] != step["key"])
+            j.event("step.ready", row)
+    done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
+    lost = sum(1 for rows in branches if any(r["status"] == Step.FAILED and not blocks(r) for r in rows))
+    counted = {"pending": len(branches) - done - lost, "succeeded": done, "failures": lost, "error": None}
+    if failed:
+        j.move(group, Step.WAITING, **counted)
+        j.event("step.ready", group)
+    else:
+        j.change(group, **counted)
+    if _verdict(group) == "completed":
+        close_fan_out(j, group)
+    else:
+        start_branches(j, group)
+
+
+def blocking_member(j: Journal, group: Row) -> Row | None:
+    """A member of an open fan-out that needs an operator."""
+    if group["status"] != Step.WAITING:
+        return None
+    return next((row for row in runs.members(j.tx, j.id, group["key"]) if blocks(row)), None)
+
+
+def blocks(row: Row) -> bool:
+    """Whether a failed step may have happened and must not be repeated, so that only people can go on."""
+    return bool(
+        row["status"] == Step.FAILED
+        and row["outcome"] == "unknown"
+        and catalogue.step_named(row["name"]).at_most_once
+    )
+
+
+def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:
+    over = group["given"]["over"]
+    items = known_values(j.run, line, group["ordinal"]).get(over)
+    if not isinstance(items, list):
+        raise PlanError(f"{group['key']} maps over {over!r}, which is not a list")
+    return items
+
+
+def _insert_members(j: Journal, group: Row, items: list[Any]) -> None:
+    node = catalogue.map_of(j.run["type"], j.run["input"], group["ordinal"])
+    rows = [step_row(j.id, row) for row in map_rows(node, group["key"], group["ordinal"], items)]
+    inherited = {row["key"]: row for row in runs.members(j.tx, j.id, group["key"])}
+    kept = [row for row in rows if row["key"] in inherited]
+    if len(kept) != len(inherited) or any(_differ(row, inherited[row["key"]]) for row in kept):
+        raise PlanError(
+            f"the list of {group['key']} changed, and what the retried run did for it still stands"
+        )
+    rows = [row for row in rows if row["key"] not in inherited]
+    runs.insert_steps(j.tx, rows)
+    j.event("step.expanded", group, steps=[plan_facts(row) for row in rows])
+
+
+def _differ(row: Row, inherited: Row) -> bool:
+    return any(row[name] != inherited[name] for name in ("given", "ordinal", "name"))
+
+
+def _branches(members: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in members:
+        found.setdefault(row["branch"], []).append(row)
+    return found
+
+
+def _result(rows: Sequence[Row]) -> Any:
+    last = rows[-1]
+    if last["status"] in STEP_DONE:
+        return last["output"]
+    return {"error": next((row["error"] for row in rows if row["error"]), None)}

@@ -1,0 +1,282 @@
+"""One run under its lock for one transaction: events and projections are written together or not at all.
+
+    with journal(tx, run_id) as j:       # locks the run row
+        j.move(step, Step.COMPLETED)     # changes a step row
+        j.event("step.completed", step)  # takes the next number of the run's log
+        j.ring(step, line)               # a message will be expected; published after the commit
+
+`Journal.hints` holds what has to be published once the transaction is committed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.errors import NotFound
+from app.domain.events import told_types
+from app.domain.plan import PlannedStep, Segment, segments
+from app.domain.states import STEP_ENDED, Run, check_run, check_step
+from app.record.fast_path.transition import Seen
+from app.record.runs import hooks, runs, timers
+from app.record.service import deliveries
+from app.record.session import Tx
+
+Row = dict[str, Any]
+FAN_OUT = frozenset({"group", "map"})
+MAIN = "main"  # The step of a code workflow that advances its function; the calls are its branches.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bell:
+    """A hint to publish: this run may be able to advance, from this step on."""
+
+    run_id: str
+    type: str
+    phase: str
+    gen: int
+    segments: tuple[Segment, ...]
+
+    @property
+    def queue(self) -> str:
+        """Where the first link of the chain goes."""
+        return self.segments[0].queue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """A timer to put on the fast path."""
+
+    timer_id: str
+    due_at: int
+    at_once: bool = False  # Due when it was armed: whoever armed it may fire it.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A webhook delivery that is due."""
+
+    delivery_id: str
+    fence: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halt:
+    """Links whose steps were killed: Celery may end their processes, if it still hears."""
+
+    task_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Something waits in this queue: whoever is free looks."""
+
+    queue: str
+
+
+Hint = Bell | Alarm | Letter | Halt | Look
+
+
+class Journal:
+    """The locked run and what this transaction has written of it so far."""
+
+    def __init__(self, tx: Tx, run: Row) -> None:
+        self.tx = tx
+        self.run = run
+        self._watched: frozenset[str] = run.pop("watched")
+        self.now = tx.now
+        self.hints: list[Hint] = []
+        self._events: list[Row] = []
+        self._changes: dict[str, Any] = {}
+        self._untold: str | None = None  # The run's new status, which the next event tells.
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return str(self.run["id"])
+
+    @property
+    def status(self) -> str:
+        """The run's fine status."""
+        return str(self.run["status"])
+
+    def event(
+        self, type_: str, step: Mapping[str, Any] | None = None, *, actor: str | None = None, **payload: Any
+    ) -> None:
+        """Append an event under the next number."""
+        self.set(event_seq=self.run["event_seq"] + 1)
+        if self._untold is not None:
+            payload["runStatus"], self._untold = self._untold, None
+        self._events.append(
+            {
+                "run_id": self.id,
+                "seq": self.run["event_seq"],
+                "type": type_,
+                "phase": step["phase"] if step else None,
+                "step": step["key"] if step else None,
+                "attempt": step["attempt"] if step else None,
+                "actor": actor,
+                "payload": payload or None,
+                "at": self.now,
+            }
+        )
+
+    def set(self, **changes: Any) -> None:
+        """Change columns of the run."""
+        self.run.update(changes)
+        self._changes.update(changes)
+
+    def become(self, status: Run, **changes: Any) -> None:
+        """Change the run's status along an arrow of the table."""
+        check_run(self.status, status)
+        if self.status != status:
+            self._untold = str(status)
+        self.set(status=str(status), **changes)
+
+    def move(self, step: Row, status: str, **changes: Any) -> None:
+        """Change a step's status along an arrow of the table."""
+        check_step(step["status"], status)
+        self.change(step, status=str(status), **changes)
+
+    def change(self, step: Row, **changes: Any) -> None:
+        """Change columns of a step."""
+        step.update(changes)
+        runs.change_step(self.tx, self.id, step["phase"], step["key"], changes)
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add steps to the run."""
+        runs.insert_steps(self.tx, rows)
+
+    def steps(self) -> list[Row]:
+        """All steps of the run: forward steps in order, then undo steps in order."""
+        return runs.all_steps(self.tx, self.id)
+
+    def one(self, phase: str, key: str) -> Row | None:
+        """One step of the run."""
+        return runs.one_step(self.tx, self.id, phase, key)
+
+    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+        """The named steps of the run, by key; names that are None are left out."""
+        return runs.some_steps(self.tx, self.id, phase, *keys)
+
+    def line(self, phase: str, branch: str = "") -> list[Row]:
+        """The steps of one branch, or of the main line, in order."""
+        return [row for row in runs.line_steps(self.tx, self.id, phase, branch) if row["branch"] == branch]
+
+    def ring(self, step: Row, line: Sequence[Row]) -> None:
+        """Expect a message for this step under a new generation, so that older messages drop themselves."""
+        if step["branch"]:
+            self.change(step, gen=step["gen"] + 1, expect_since=self.now)
+            gen = step["gen"]
+        else:
+            gen = self.run["dispatch_gen"] + 1
+            self.set(dispatch_gen=gen, expect_since=self.now, expect_queue=step["queue"])
+        self._bell(step, line, gen)
+
+    def ring_members(self, branches: Sequence[Sequence[Row]]) -> None:
+        """Expect a message for the first of the steps of each branch, as `ring` does, with a single write."""
+        for line in branches:
+            line[0].update(gen=line[0]["gen"] + 1, expect_since=self.now)
+            self._bell(line[0], line, line[0]["gen"])
+        runs.expect_members(self.tx, self.id, [line[0]["key"] for line in branches], self.now)
+
+    def _bell(self, step: Row, line: Sequence[Row], gen: int) -> None:
+        carried = tuple(segments(planned(row) for row in carried_steps(step, line)))
+        self.hints.append(
+            Bell(run_id=self.id, type=self.run["type"], phase=step["phase"], gen=gen, segments=carried)
+        )
+
+    def arm(self, purpose: str, due_at: int, step: Mapping[str, Any] | None = None) -> None:
+        """Arm a timer of the run or of one of its steps."""
+        where = {"phase": step["phase"], "step": step["key"]} if step else {}
+        timer_id = timers.arm(self.tx, self.id, purpose=purpose, due_at=due_at, **where)
+        self.hints.append(Alarm(timer_id=timer_id, due_at=due_at))
+
+    def poke(self, run_id: str, purpose: str, **where: str) -> None:
+        """Let another run hear of this one: a timer of that run that is due now, whatever comes after."""
+        timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
+        self.hints.append(Alarm(timer_id=timer_id, due_at=self.now, at_once=True))
+
+    def seen(self) -> Seen | None:
+        """What the next transition may be decided from once this one is written."""
+        main = self.one("forward", MAIN)
+        if main is None:
+            return None
+        return Seen(run=self.run, steps=[main], now=self.now, watched=self._watched)
+
+    def disarm(self, step: Mapping[str, Any], *purposes: str) -> None:
+        """Cancel the timers of a step."""
+        timers.disarm(self.tx, self.id, phase=step["phase"], step=step["key"], purposes=purposes)
+
+    def close(self, status: str, *, hooks_too: bool) -> None:
+        """Count the run, which has ended, and close its timers and, unless they move on, its hooks."""
+        timers.disarm(self.tx, self.id)
+        if hooks_too:
+            hooks.expire(self.tx, self.id)
+        runs.add_total(self.tx, self.id, self.run["type"], status, self.now - self.run["started_at"])
+
+    def flush(self) -> None:
+        """Write the run and its events; matching webhooks get their delivery rows here."""
+        if self._untold is not None:
+            self._tell_status()
+        if self._changes:
+            runs.change_run(self.tx, self.id, self._changes)
+        if self._events:
+            runs.append_events(self.tx, self._events)
+            letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
+            self.hints.extend(Letter(delivery_id=one, fence=0) for one in letters)
+        self._changes, self._events = {}, []
+
+    def _is_heard(self) -> bool:
+        """Whether somebody is told of one of the events."""
+        return bool(self._watched and self._watched & told_types(self._events))
+
+    def _tell_status(self) -> None:
+        if not self._events:
+            self.event("run.moved")
+            return
+        last = self._events[-1]
+        last["payload"] = {**(last["payload"] or {}), "runStatus": self._untold}
+        self._untold = None
+
+
+@contextmanager
+def journal(tx: Tx, run_id: str) -> Iterator[Journal]:
+    """Lock a run and write down what happens to it; raises `NotFound`."""
+    run = runs.lock_run(tx, run_id)
+    if run is None:
+        raise NotFound(f"there is no run {run_id}")
+    opened = Journal(tx, run)
+    yield opened
+    opened.flush()
+
+
+def is_call(step: Mapping[str, Any]) -> bool:
+    """Whether a step is a call of a code workflow."""
+    return str(step["branch"]).startswith(f"{MAIN}/")
+
+
+def carried_steps(step: Mapping[str, Any], line: Sequence[Row]) -> list[Row]:
+    """The steps that a chain from this step on carries: up to the next fan-out."""
+    carried = []
+    for row in line:
+        if row["ordinal"] < step["ordinal"] or row["status"] in STEP_ENDED:
+            continue
+        if row["kind"] in FAN_OUT:
+            break
+        carried.append(row)
+    return carried
+
+
+def planned(row: Mapping[str, Any]) -> PlannedStep:
+    """A step row as the plan knows it."""
+    return PlannedStep(
+        key=row["key"],
+        name=row["name"],
+        ordinal=row["ordinal"],
+        kind=row["kind"],
+        queue=row["queue"],
+        branch=row["branch"],
+        timeout_ms=row["timeout_ms"],
+        alone=row["alone"],
+    )

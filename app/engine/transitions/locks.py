@@ -1,0 +1,97 @@
+"""Locks of runs on resources: taken at the start, handed to the next in line at the end.
+
+The owner is a run, a durable row, so a dead worker never frees a machine in the middle of an
+installation. Lock order: run, then resource, then the waiter's run, which is taken only when it is free;
+otherwise the grant is left to the reconciler.
+"""
+
+from app.domain.errors import Conflict
+from app.domain.states import Run
+from app.engine.transitions.journal import Journal, journal
+from app.record.runs import locks, runs
+from app.record.session import Tx
+
+
+def enter(j: Journal, resource: str) -> None:
+    """Keep everybody else away from a resource; what comes now comes after what they did to it."""
+    locks.enter(j.tx, resource)
+    j.now = j.tx.read_clock()
+
+
+def take(j: Journal, resource: str, on_conflict: str) -> bool:
+    """Give the resource to a new run or put it in line; raises `Conflict` naming the holder."""
+    enter(j, resource)
+    held = locks.holder(j.tx, resource)
+    if held is None and not locks.waiters(j.tx, resource):
+        j.event("lock.granted", resource=resource, fence=locks.grant(j.tx, resource, j.id))
+        return True
+    owner = held["run_id"] if held else locks.next_waiter(j.tx, resource)
+    if on_conflict != "queue":
+        raise Conflict(
+            f"{resource} is locked by run {owner}; wait for it, or ask with onConflict=queue",
+            resource=resource,
+            holder=_holder(j.tx, owner),
+        )
+    locks.queue_up(j.tx, resource, j.id)
+    wait_in_line(j, resource, owner)
+    return False
+
+
+def wait_again(j: Journal) -> None:
+    """Let a run that was paused in line wait on, in its old place."""
+    ticket = locks.tickets(j.tx, j.id)[0]
+    held = locks.holder(j.tx, ticket["resource"])
+    wait_in_line(j, ticket["resource"], held["run_id"] if held else None)
+
+
+def wait_in_line(j: Journal, resource: str, owner: str | None) -> None:
+    """The run stands in line for a resource and says who holds it."""
+    waiting = {"kind": "lock", "resource": resource, "holder": owner, "since": j.now}
+    j.become(Run.LOCK_WAITING, waiting_on=waiting)
+
+
+def release_all(j: Journal) -> None:
+    """Free what an ended run holds, leave every line, and let the next in line begin."""
+    held = [row["resource"] for row in locks.held_by(j.tx, j.id)]
+    locks.withdraw(j.tx, j.id)
+    for resource in held:
+        enter(j, resource)
+        locks.release(j.tx, resource)
+        j.event("lock.released", resource=resource)
+        grant_next(j, resource)
+
+
+def grant_next(j: Journal, resource: str) -> None:
+    """Give a free, entered resource to the run that waits longest, unless that run is busy just now."""
+    waiter = locks.next_waiter(j.tx, resource)
+    if waiter is None or waiter == j.id or not runs.lock_run_if_free(j.tx, waiter):
+        return
+    with journal(j.tx, waiter) as other:
+        grant_to(other, resource)
+    j.hints.extend(other.hints)
+
+
+def grant_to(other: Journal, resource: str) -> None:
+    """Give a free, entered resource to a waiting run."""
+    locks.withdraw(other.tx, other.id)
+    other.event("lock.granted", resource=resource, fence=locks.grant(other.tx, resource, other.id))
+    if other.status == Run.PAUSED:
+        other.set(paused_from=str(Run.QUEUED))
+        return
+    other.become(Run.QUEUED, waiting_on=None)
+    first = next(row for row in other.line("forward") if row["status"] == "pending")
+    other.ring(first, other.line("forward"))
+
+
+def _holder(tx: Tx, run_id: str | None) -> dict[str, str | None]:
+    if run_id is None:
+        return {"runId": None, "step": None}
+    busy = next(
+        (
+            row["key"]
+            for row in runs.all_steps(tx, run_id)
+            if row["status"] in ("running", "waiting", "retry_wait")
+        ),
+        None,
+    )
+    return {"runId": run_id, "step": busy}

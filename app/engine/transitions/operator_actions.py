@@ -1,0 +1,193 @@
+"""What people do to a run: cancel, pause, and the ways out for one that needs an operator (T5, 4.9).
+
+Each action takes the run under its lock, is audited with actor and reason, and rings what follows.
+"""
+
+from collections.abc import Callable
+
+from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
+from app.engine.code import resume_call
+from app.engine.transitions import locks
+from app.engine.transitions.advance import advance
+from app.engine.transitions.compensate import block, next_undo, stop
+from app.engine.transitions.fan_out import blocking_member, group_of, reopen_fan_out, start_branches
+from app.engine.transitions.journal import FAN_OUT, Halt, Journal, Row, is_call
+from app.engine.transitions.step_rows import AFRESH
+from app.record.runs import runs, timers
+
+Action = Callable[[Journal, str | None], None]
+
+
+def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None = None) -> None:
+    """Ask a run to stop. Repeating it changes nothing."""
+    if j.status in TERMINAL:
+        raise InvalidStateTransition(f"the run is {j.status} already", current=j.status)
+    again = j.run["cancel_requested_at"] is not None and mode in ("graceful", j.run["cancel_mode"])
+    if again or j.status in (Run.COMPENSATING, Run.COMPENSATION_FAILED):
+        return
+    j.set(cancel_requested_at=j.run["cancel_requested_at"] or j.now, cancel_mode=mode)
+    j.event("run.cancel_requested", actor=actor, mode=mode, reason=reason)
+    if mode == "kill":
+        _kill_running(j)
+    stop(j, Run.CANCELLED)
+
+
+def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason: str | None = None) -> None:
+    """Do one operator action; raises `InvalidStateTransition` when the run is not in need of it."""
+    if action not in ACTIONS:
+        raise ValidationFailed.of("action", f"{action!r} is not one of {', '.join(sorted(ACTIONS))}")
+    allowed, do = ACTIONS[action]
+    if j.status not in allowed:
+        may = sorted(name for name, (states, _) in ACTIONS.items() if j.status in states)
+        raise InvalidStateTransition(
+            f"a run that is {j.status} cannot be {PARTICIPLE[action]}", current=j.status, allowedActions=may
+        )
+    j.event("operator.action", actor=actor, action=action, target=step, reason=reason)
+    do(j, step)
+
+
+def allowed_actions(status: str) -> list[str]:
+    """The operator actions that a run in this status accepts."""
+    return sorted(name for name, (states, _) in ACTIONS.items() if status in states)
+
+
+def _resume(j: Journal, key: str | None) -> None:
+    """Let the failed step try again, with its attempts counted anew."""
+    step = _failed(j, key)
+    timers.disarm(j.tx, j.id, purposes=("hold",))
+    if step["phase"] == "comp":
+        j.become(Run.COMPENSATING, waiting_on=None)
+    else:
+        j.become(
+            Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
+        )
+        j.event("run.resumed")
+    if is_call(step):
+        resume_call.again(j, step)
+        return
+    if step["kind"] in FAN_OUT or step["branch"]:
+        _reopen(j, step)
+        return
+    j.move(step, Step.PENDING, **AFRESH, unsure=False)
+    j.event("step.ready", step)
+    j.ring(step, j.line(step["phase"], step["branch"]))
+
+
+def _compensate(j: Journal, key: str | None) -> None:
+    """Undo what happened; an exhausted undo is tried again."""
+    if j.status == Run.COMPENSATION_FAILED:
+        _resume(j, key)
+    else:
+        stop(j, Run.CANCELLED if j.run["cancel_requested_at"] else Run.FAILED)
+
+
+def _ended_by(status: Step, event: str) -> Action:
+    def end(j: Journal, key: str | None) -> None:
+        step = _failed(j, key)
+        timers.disarm(j.tx, j.id, purposes=("hold",))
+        outcome = {"outcome": "done"} if status == Step.RESOLVED and step["phase"] == "forward" else {}
+        j.move(step, status, completed_at=j.now, **outcome)
+        j.event(event, step)
+        if step["phase"] == "comp":
+            _undo_ended(j)
+            return
+        j.become(
+            Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
+        )
+        j.event("run.resumed")
+        if is_call(step):
+            resume_call.go_on(j, step)
+        elif step["branch"]:
+            _reopen(j, step)
+        else:
+            advance(j)
+
+    return end
+
+
+def _undo_ended(j: Journal) -> None:
+    j.become(Run.COMPENSATING, waiting_on=None)
+    next_undo(j)
+
+
+def _pause(j: Journal, _key: str | None) -> None:
+    """Start nothing new; what runs goes on to its end. Locks stay."""
+    waiting = {"kind": "operator", "step": None, "since": j.now, "paused": True}
+    j.set(paused_from=j.status, expect_since=None)
+    j.become(Run.PAUSED, waiting_on=waiting)
+    for row in runs.all_steps(j.tx, j.id):
+        if row["expect_since"] is not None:
+            j.change(row, expect_since=None)
+    j.event("run.paused")
+
+
+def _unpause(j: Journal, _key: str | None) -> None:
+    """Go on where the run stood, with what became due meanwhile."""
+    before = Run(j.run["paused_from"] or Run.RUNNING)
+    j.event("run.unpaused")
+    if before == Run.LOCK_WAITING:
+        j.set(paused_from=None)
+        locks.wait_again(j)
+        return
+    j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
+    for row in j.line("forward"):
+        if row["kind"] in (*FAN_OUT, "code") and row["status"] == Step.WAITING:
+            start_branches(j, row)
+            if row["kind"] in FAN_OUT:
+                return
+    advance(j)
+
+
+def _reopen(j: Journal, step: Row) -> None:
+    """Let a fan-out go on after what stood in its way, unless another member stands there too."""
+    group = step if step["kind"] in FAN_OUT else group_of(j, step)
+    if group is not None and group["status"] in (Step.FAILED, Step.WAITING):
+        reopen_fan_out(j, group, step)
+        other = blocking_member(j, group)
+        if other is not None:
+            block(j, other, other["error"])
+            return
+    advance(j)
+
+
+def _failed(j: Journal, key: str | None) -> Row:
+    phase = "comp" if j.status == Run.COMPENSATION_FAILED else "forward"
+    steps = [row for row in runs.all_steps(j.tx, j.id) if row["phase"] == phase]
+    wanted = key or (j.run["error_step"] if phase == "forward" else None)
+    for row in steps:
+        if row["status"] == Step.FAILED and (wanted is None or row["key"] == wanted):
+            return row
+    stuck = [row["key"] for row in steps if row["status"] == Step.FAILED]
+    raise ValidationFailed.of(
+        "step", f"{wanted!r} is not a failed step of this run: {', '.join(stuck) or 'none is'}"
+    )
+
+
+def _kill_running(j: Journal) -> None:
+    running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == Step.RUNNING]
+    for row in running:
+        j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
+        j.event("step.cancelled", row, outcome="unknown")
+    if running:
+        j.hints.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
+
+
+RESUMABLE = frozenset({Run.FAILED_HELD, Run.BLOCKED, Run.COMPENSATION_FAILED})
+PAUSABLE = frozenset({Run.LOCK_WAITING, Run.QUEUED, Run.RUNNING, Run.WAITING})
+ACTIONS: dict[str, tuple[frozenset[Run], Action]] = {
+    "resume": (RESUMABLE, _resume),
+    "compensate": (NEEDS_OPERATOR | {Run.PAUSED}, _compensate),
+    "skip": (RESUMABLE, _ended_by(Step.SKIPPED, "step.skipped")),
+    "resolve": (RESUMABLE, _ended_by(Step.RESOLVED, "step.resolved")),
+    "pause": (PAUSABLE, _pause),
+    "unpause": (frozenset({Run.PAUSED}), _unpause),
+}
+PARTICIPLE = {
+    "resume": "resumed",
+    "compensate": "compensated",
+    "skip": "made to skip a step",
+    "resolve": "resolved",
+    "pause": "paused",
+    "unpause": "unpaused",
+}

@@ -1,0 +1,226 @@
+"""A transition decided from what a link saw last, and written on the condition that nothing else happened.
+
+    decided = decide(db, seen, lambda j: ...)
+
+A draft is a journal without a transaction: the same rules write into it. What it cannot know from the run and
+its own steps (locks, timers, subscribers, members of a fan-out) it does not guess: `Unforeseen` is raised, or
+the write is refused, and the caller does the same again under the run's lock.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NoReturn, TypeVar
+
+from app.domain.states import Run
+from app.engine.transitions.journal import FAN_OUT, Journal, Row
+from app.record.fast_path import branch as member
+from app.record.fast_path import transition
+from app.record.fast_path.branch import Change, Counted, MemberTransition
+from app.record.fast_path.transition import Ending, Seen, Transition
+from app.record.session import Database, Tx
+
+T = TypeVar("T")
+D = TypeVar("D", bound="Draft")
+
+
+class Unforeseen(Exception):
+    """The transition needs more than the run and its steps."""
+
+
+@dataclass(frozen=True)
+class Decided(Generic[T]):
+    """What was decided and is written, and what is known now."""
+
+    result: T
+    seen: Seen
+
+
+class Draft(Journal):
+    """The journal of one transition that is not under the lock."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.run = dict(seen.run)
+        self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
+        self.hints = []
+        self.before = seen
+        self._watched = seen.watched
+        self._steps = [dict(row) for row in seen.steps]
+        self._changed: dict[tuple[str, str], dict[str, Any]] = {}
+        self._new: list[Row] = []
+        self._ending: Ending | None = None
+        self._events = []
+        self._changes = {}
+        self._untold = None
+
+    @property
+    def tx(self) -> Tx:  # type: ignore[override]
+        """There is none."""
+        raise Unforeseen
+
+    def change(self, step: Row, **changes: Any) -> None:
+        """Change columns of a step."""
+        step.update(changes)
+        if not any(step is new for new in self._new):
+            self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
+
+    def insert(self, rows: Sequence[Row]) -> None:
+        """Add steps to the run; only later transitions see them."""
+        self._new.extend(rows)
+
+    def steps(self) -> list[Row]:
+        """All steps of the run."""
+        return self._steps
+
+    def one(self, phase: str, key: str) -> Row | None:
+        """One step of the run."""
+        return next((row for row in self._steps if row["phase"] == phase and row["key"] == key), None)
+
+    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+        """The named steps of the run, by key."""
+        return {row["key"]: row for row in self._steps if row["phase"] == phase and row["key"] in keys}
+
+    def line(self, phase: str, branch: str = "") -> list[Row]:
+        """The steps of one branch, or of the main line, in order."""
+        return [row for row in self._steps if row["phase"] == phase and row["branch"] == branch]
+
+    def arm(self, purpose: str, due_at: int, step: Mapping[str, Any] | None = None) -> NoReturn:
+        """Timers are armed under the lock."""
+        raise Unforeseen
+
+    def disarm(self, step: Mapping[str, Any], *purposes: str) -> NoReturn:
+        """Timers are disarmed under the lock."""
+        raise Unforeseen
+
+    def close(self, status: str, *, hooks_too: bool) -> None:
+        """Count the run and close its timers and hooks."""
+        if self.run["parent_step"] is not None or not hooks_too:
+            raise Unforeseen
+        duration = self.now - self.run["started_at"]
+        self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
+
+    @property
+    def told(self) -> list[Row]:
+        """The events so far."""
+        return self._events
+
+    def flush(self) -> None:
+        """Drafts are written by `decide`."""
+        if self._untold is not None:
+            self._tell_status()
+        if self._is_heard():  # The deliveries are written in a transaction.
+            raise Unforeseen
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._changes)
+
+    def write(self, db: Database, patience_s: float) -> int | None:
+        """Write it down; returns the database's clock, or None when the run is no longer what was seen."""
+        return transition.write(db, self._transition(), patience_s=patience_s)
+
+    def _transition(self) -> Transition:
+        return Transition(
+            run_id=self.id,
+            type=self.run["type"],
+            version=self.before.run["event_seq"],
+            gen=self.before.run["dispatch_gen"],
+            run=self._changes,
+            steps=[(phase, key, changes) for (phase, key), changes in self._changed.items()],
+            new=self._new,
+            events=self._events,
+            ending=self._ending,
+        )
+
+    def after(self, now: int) -> Seen:
+        """What is true once the draft is written."""
+        return Seen(run=self.run, steps=self._steps, now=now, watched=self._watched)
+
+
+class Glimpse(Draft):
+    """The draft of a member of a fan-out: it knows its own branch, and its fan-out as it once was."""
+
+    @property
+    def read(self) -> list[Row]:
+        """The steps that were read."""
+        return self._steps
+
+    def steps(self) -> NoReturn:
+        """Most of them were not read."""
+        raise Unforeseen
+
+    def one(self, phase: str, key: str) -> Row:
+        """One step of the branch, or the fan-out."""
+        found = super().one(phase, key)
+        if found is None:
+            raise Unforeseen
+        return found
+
+    def line(self, phase: str, branch: str = "") -> list[Row]:
+        """The steps of the branch, in order; the main line may have moved on."""
+        if not branch:
+            raise Unforeseen
+        return super().line(phase, branch)
+
+    def write(self, db: Database, patience_s: float) -> int | None:
+        """Write it down; returns the database's clock, or None when the member is no longer what was seen."""
+        return member.write(db, self._member_transition(), patience_s=patience_s)
+
+    def _member_transition(self) -> MemberTransition:
+        if set(self._changes) != {"event_seq"} or self._new:
+            raise Unforeseen
+        known = {(row["phase"], row["key"]): row for row in self.before.steps}
+        steps, counted = [], None
+        for place, changes in self._changed.items():
+            if known[place]["branch"]:
+                steps.append(Change(step=known[place], changes=changes))
+            else:
+                counted = _counted(known[place], changes)
+        before = int(self.before.run["event_seq"])
+        events = [{**row, "seq": row["seq"] - before} for row in self._events]
+        return MemberTransition(
+            run_id=self.id, type=self.run["type"], steps=steps, counted=counted, events=events
+        )
+
+
+def _counted(group: Row, changes: Mapping[str, Any]) -> Counted:
+    if (group["given"] or {}).get("need") is not None or not set(changes) <= set(member.COUNTERS):
+        raise Unforeseen  # Whether enough have succeeded is known under the lock alone.
+    more = {name: changes.get(name, group[name]) - group[name] for name in member.COUNTERS}
+    return Counted(key=group["key"], ordinal=group["ordinal"], **more)
+
+
+def is_plain(seen: Seen) -> bool:
+    """Whether the run and its steps are all that matters: few, and no fan-out."""
+    if len(seen.steps) > transition.MOST_STEPS:
+        return False
+    if seen.run["version"] is not None and seen.run["status"] == Run.COMPENSATING:
+        return False  # An undo looks at its call, which is not among the steps of the main line.
+    return not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
+
+
+def decide(
+    db: Database, seen: Seen, rules: Callable[[Draft], T], *, patience_s: float = 5.0
+) -> Decided[T] | None:
+    """Let the rules write a draft, and write it down; None when that has to be done under the lock."""
+    return _decided(db, Draft(seen), rules, patience_s)
+
+
+def decide_member(
+    db: Database, seen: Seen, rules: Callable[[Glimpse], T], *, patience_s: float = 5.0
+) -> Decided[T] | None:
+    """The same for a member of a fan-out, whatever the others do meanwhile."""
+    return _decided(db, Glimpse(seen), rules, patience_s)
+
+
+def _decided(db: Database, draft: D, rules: Callable[[D], T], patience_s: float) -> Decided[T] | None:
+    try:
+        result = rules(draft)
+        draft.flush()
+        if not draft.changes_anything:
+            return Decided(result, draft.before)
+        now = draft.write(db, patience_s)
+    except Unforeseen:
+        return None
+    return None if now is None else Decided(result, draft.after(now))

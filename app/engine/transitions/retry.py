@@ -1,0 +1,165 @@
+"""Repeat an ended or held run as a new one, from the start or from a step (contract 1, A.6)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
+from app.domain.plan import PlannedStep
+from app.domain.restart import begin_at
+from app.domain.states import STEP_DONE, TERMINAL, Run, Step
+from app.engine.code import retry as again
+from app.engine.code.start import Seal
+from app.engine.transitions.accept import Order, store
+from app.engine.transitions.finish import finish
+from app.engine.transitions.journal import FAN_OUT, Journal, Row, journal, planned
+from app.engine.transitions.step_rows import step_row
+from app.record.runs import hooks, runs
+from app.record.runs import locks as lock_rows
+from app.record.session import Tx
+from chains import catalogue
+
+
+def retry(
+    tx: Tx,
+    old_id: str,
+    new_id: str,
+    actor: str,
+    *,
+    from_step: str | None = None,
+    earliest: bool = False,
+    edited: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+    seal: Seal | None = None,
+) -> Journal:
+    """Store a new run that repeats an ended or held one, from the start or from a step (contract 1, A.6)."""
+    if runs.read_run(tx, new_id) is not None:
+        with journal(tx, new_id) as repeated:
+            return repeated
+    with journal(tx, old_id) as old:
+        _retryable(old)
+        steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
+        if old.run["version"] is None:
+            made = _declared(old, new_id, steps, from_step, earliest, edited)
+        else:
+            made = again.parts(old, new_id, steps, from_step, earliest, edited, seal or _unsealable)
+        made["extra"] |= {"retry_of": old_id}
+        held = old.status == Run.FAILED_HELD
+        difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
+        if held:
+            old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+            for held_lock in lock_rows.held_by(tx, old_id):
+                old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
+            old.set(parent_step=None)  # Who waits for this run waits for the new one.
+            finish(old, Run.FAILED, inherited=True)
+            old.flush()
+        new = store(
+            tx,
+            new_id,
+            **made,
+            actor=actor,
+            changed=difference,
+            heir_of=old_id if held else None,
+        )
+        if held:
+            hooks.hand_over(tx, old_id, new_id)
+        new.hints[:0] = old.hints
+        return new
+
+
+def _unsealable(_text: str) -> str:
+    raise ValidationFailed.of("input", "a secret cannot be edited here")
+
+
+def _declared(
+    old: Journal,
+    new_id: str,
+    steps: Sequence[Row],
+    from_step: str | None,
+    earliest: bool,
+    edited: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What the retry of a declared plan is made of."""
+    start = _start(steps, from_step, earliest)
+    kind = catalogue.lookup(old.run["type"])
+    given = {**old.run["input"], **(kind.check({**_own(old, kind), **edited}) if edited else {})}
+    order = Order(
+        type=old.run["type"],
+        resource_id=old.run["resource_id"],
+        on_failure=old.run["on_failure"],
+        tags=old.run["tags"],
+        callback_url=old.run["callback_url"],
+    )
+    rows = _inherited(old, new_id, kind.plan(given).rows(), steps, start)
+    return {"order": order, "kind": kind, "given": given, "rows": rows, "extra": {"from_step": start}}
+
+
+def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
+    return {name: value for name, value in old.run["input"].items() if name not in kind.always}
+
+
+def _retryable(old: Journal) -> None:
+    if old.status in (Run.COMPENSATING, Run.CANCELLING, Run.COMPENSATION_FAILED):
+        raise Conflict(
+            "compensation is still in progress", reason="compensation_in_progress", status=old.status
+        )
+    if old.status not in (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD):
+        raise InvalidStateTransition(
+            f"only a failed, cancelled or held run can be retried; this one is {old.status}",
+            current=old.status,
+        )
+    live = runs.live_retry(old.tx, old.id)
+    if live is not None:
+        raise Conflict(f"run {live} retries this one already", retriedBy=live)
+
+
+def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str | None:
+    """The step to begin at, None for the first; raises when effects before it no longer stand."""
+    main = [row for row in steps if not row["branch"]]
+    gone = [row["key"] for row in main if row["status"] not in STEP_DONE or _undone(row, steps)]
+    if earliest:
+        return gone[0] if gone and gone[0] != main[0]["key"] else None
+    if from_step is None:
+        return None
+    return begin_at(from_step, [row["key"] for row in main], gone)
+
+
+def _undone(row: Row, steps: Sequence[Row]) -> bool:
+    if row["kind"] in FAN_OUT:
+        return any(m["compensated_at"] for m in steps if m["branch"].startswith(f"{row['key']}/"))
+    return row["compensated_at"] is not None
+
+
+def _inherited(
+    old: Journal, new_id: str, planned: Sequence[PlannedStep], steps: Sequence[Row], start: str | None
+) -> list[Row]:
+    """The rows of a retry: steps before the start stand, what may have happened stays undoable."""
+    before = {row["key"]: row for row in steps}
+    first = next((row.ordinal for row in planned if row.key == start), 0)
+    rows = [
+        _heir(step_row(new_id, row), before.get(row.key), old, skipped=row.ordinal < first) for row in planned
+    ]
+    known = {row["key"] for row in rows}
+    for row in steps:  # Members of maps that stand, or have left something behind.
+        skipped = row["ordinal"] < first
+        if row["key"] not in known and (skipped or _stands(row, old)):
+            rows.append(_heir(step_row(new_id, _as_planned(row)), row, old, skipped=skipped))
+    return sorted(rows, key=lambda row: int(row["ordinal"]))
+
+
+def _heir(row: Row, was: Row | None, old: Journal, *, skipped: bool) -> Row:
+    if was is None:
+        return row
+    if skipped:
+        done = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
+        return {**row, **done, "reused_from": old.id}
+    return {**row, "outcome": "unknown"} if _stands(was, old) else row
+
+
+def _stands(was: Row, old: Journal) -> bool:
+    """Whether the step of a held run may have done something that its retry has to undo."""
+    return was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
+
+
+def _as_planned(row: Row) -> PlannedStep:
+    return replace(planned(row), values=row["given"] or {}, undoable=row["undoable"])

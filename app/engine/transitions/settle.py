@@ -1,0 +1,318 @@
+"""Fence after work: a result is accepted only under the fence it was claimed with (T3, T4, T23).
+
+`settle` settles step *i* and, when the next step belongs to the same segment, claims step *i+1* in the
+same transaction. A step whose commit answer was lost recognises its own earlier success.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
+from app.domain.plan import segments
+from app.domain.policy import Backoff
+from app.domain.states import Run, Step
+from app.engine.code import limits
+from app.engine.transitions import optimistic
+from app.engine.transitions.advance import CALL, failed, runnable, succeeded
+from app.engine.transitions.claim import Claim, claimed, steps_seen, take
+from app.engine.transitions.compensate import settled_while_stopping, undo_exhausted, undone
+from app.engine.transitions.fan_out import group_of
+from app.engine.transitions.journal import Bell, Hint, Journal, Row, carried_steps, planned
+from app.engine.transitions.step_rows import waits_for
+from app.record.inventory import gates
+from app.record.runs import hooks, runs
+from app.record.session import Database, Tx
+from chains import catalogue
+from tasks.step import Step as Step_
+
+DAY_MS = 86_400_000
+ERROR_BYTES = 8_192  # Longest message of an error that is kept.
+
+
+@dataclass(frozen=True)
+class Done:
+    """The body returned; for a lost attempt: observation showed that it took effect."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The body raised."""
+
+    error: StepError
+    cleared: bool = False  # A look showed that no earlier attempt took effect, nor will.
+
+
+@dataclass(frozen=True)
+class Parked:
+    """An operation is under way: its reference, and what people may know of it."""
+
+    ref: Any
+    progress: str = ""
+
+
+Outcome = Done | Failed | Parked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What became of a claim: the claim on the next step of the segment, or how the link ends."""
+
+    status: str  # completed, failed, retry_wait, waiting, fenced.
+    next: Claim | None = None
+    beside: Claim | None = None  # The claim on another member of the same fan-out.
+    chained: bool = False  # The chain's next link will find something to do.
+    hints: tuple[Hint, ...] = ()
+
+
+def settle(
+    db: Database,
+    claim: Claim,
+    outcome: Outcome,
+    *,
+    logs: Sequence[dict[str, Any]] = (),
+    chained: bool = False,
+    patience_s: float = 5.0,
+) -> Settled:
+    """Record how a step ended and what follows from it: from what is seen, or else under the run's lock."""
+    if claim.seen is not None and isinstance(outcome, Done):
+        alone = optimistic.decide_member if claim.step["branch"] else optimistic.decide
+        decided = alone(
+            db, claim.seen, lambda j: decide_settled(j, claim, outcome, logs, chained), patience_s=patience_s
+        )
+        if decided is not None:
+            after = decided.result
+            following = replace(after.next, seen=decided.seen) if after.next is not None else None
+            return replace(after, next=following)
+    return db.write(
+        lambda tx: locked_settle(tx, claim, outcome, logs=logs, chained=chained), patience_s=patience_s
+    )
+
+
+def locked_settle(
+    tx: Tx, claim: Claim, outcome: Outcome, *, logs: Sequence[dict[str, Any]] = (), chained: bool = False
+) -> Settled:
+    """Record how a step ended and what follows from it, under the run's lock."""
+    run = runs.lock_run(tx, claim.run["id"])
+    if run is None:
+        raise NotFound(f"there is no run {claim.run['id']}")
+    return decide_settled(Journal(tx, run), claim, outcome, logs, chained)
+
+
+def decide_settled(
+    j: Journal, claim: Claim, outcome: Outcome, logs: Sequence[dict[str, Any]], chained: bool
+) -> Settled:
+    """What becomes of a claim with this outcome."""
+    phase, key, ahead = claim.step["phase"], claim.step["key"], _in_segment(claim)
+    found = j.some(phase, key, ahead)
+    step = found.get(key)
+    if step is None or not _mine(step, claim):
+        late = _late(j, step, claim)
+        j.flush()
+        return late
+    for line in logs:
+        j.event("step.log", step, **line)
+    following: Claim | None = None
+    if isinstance(outcome, Done):
+        after = found.get(ahead) if ahead is not None else None
+        following = _completed(j, step, claim, outcome.result, after, chained)
+    elif isinstance(outcome, Parked):
+        _parked(j, step, claim, outcome)
+    else:
+        _raised(j, step, claim, outcome)
+    rung = any(isinstance(hint, Bell) for hint in j.hints)
+    carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
+    j.flush()  # Adds the letters of subscribed webhooks.
+    return Settled(
+        status=step["status"],
+        next=following,
+        chained=carries and j.run["expect_since"] is not None,
+        hints=tuple(j.hints),
+    )
+
+
+def error_facts(error: WindlassError) -> dict[str, Any]:
+    """An error as it is stored: code, message and details, cut to a size that cannot hurt."""
+    message = error.message if len(error.message) <= ERROR_BYTES else error.message[:ERROR_BYTES] + " … [cut]"
+    return {"code": error.code, "message": message, **({"details": error.details} if error.details else {})}
+
+
+def _mine(step: Row, claim: Claim) -> bool:
+    same = step["fence"] == claim.fence and step["holder"] == claim.holder.nonce
+    return bool(same and step["status"] == Step.RUNNING)
+
+
+def _late(j: Journal, step: Row | None, claim: Claim) -> Settled:
+    """Our own commit whose answer was lost, or somebody else's step by now."""
+    if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
+        following = _claimed_next(j, claim)
+        carried = following is None and step["status"] == Step.COMPLETED
+        return Settled(status=step["status"], next=following, chained=carried)
+    if step is not None:
+        j.event("step.fenced", step, fence=claim.fence)
+    return Settled(status="fenced")
+
+
+def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
+    rows = steps_seen(j.tx, j.id, claim.step["phase"], claim.step["key"])
+    for row in rows:
+        if row["holder"] == claim.holder.nonce and row["status"] == Step.RUNNING:
+            return claimed(j, row, rows, claim.holder)
+    return None
+
+
+def _completed(
+    j: Journal, step: Row, claim: Claim, result: dict[str, Any], after: Row | None, chained: bool
+) -> Claim | None:
+    j.move(
+        step,
+        Step.COMPLETED,
+        output=result or None,
+        outcome="done",
+        unsure=False,
+        error=None,
+        lease_until=None,
+        progress=None,
+        completed_at=j.now,
+    )
+    if step["kind"] == "operation":
+        j.disarm(step)
+        hooks.expire(j.tx, j.id, step["key"])
+    j.event("step.completed", step, output=result or None)
+    if after is not None and after["status"] == Step.PENDING and _may_go_on(j, step["phase"]):
+        return _go_on(j, step, claim, result, after)
+    if step["phase"] == "comp":
+        undone(j, step)
+    else:
+        succeeded(j, step, chained=chained)
+    return None
+
+
+def _go_on(j: Journal, step: Row, claim: Claim, result: dict[str, Any], following: Row) -> Claim:
+    if step["phase"] == "comp":
+        forward = j.one("forward", step["undoes"])
+        if forward is not None:
+            j.change(forward, compensated_at=j.now)
+        j.event("step.compensated", step, undoes=step["undoes"])
+        rows = j.steps()
+    else:
+        rows = [
+            dict(row, status=str(Step.COMPLETED), output=result or None) if row["key"] == step["key"] else row
+            for row in claim.line
+        ]
+        rows = [following if row["key"] == following["key"] else row for row in rows]
+    taken = take(j, following, rows, claim.holder)
+    if step["phase"] == "comp":
+        return taken
+    known = {**claim.known, **result, **(following["given"] or {}), "ref": following["ref"], "called": None}
+    return Claim(
+        run=taken.run, step=taken.step, line=rows, known=known, holder=claim.holder, unsure=taken.unsure
+    )
+
+
+def _in_segment(claim: Claim) -> str | None:
+    """The key of the step that follows in the same segment."""
+    after = carried_steps(claim.step, [row for row in claim.line if row["ordinal"] >= claim.step["ordinal"]])
+    if len(after) < 2:
+        return None
+    first = segments(planned(row) for row in after)[0]
+    return None if first.last == claim.step["key"] else str(after[1]["key"])
+
+
+def _may_go_on(j: Journal, phase: str) -> bool:
+    return j.status == (Run.RUNNING if phase == "forward" else Run.COMPENSATING)
+
+
+def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool = False) -> None:
+    error, definition = raised.error, catalogue.step_named(step["name"])
+    facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
+    outcome = "none" if harmless and (raised.cleared or not step["unsure"]) else "unknown"
+    once = definition.at_most_once and step["phase"] == "forward"  # Then only what did nothing is repeated.
+    if once and outcome == "none":
+        gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
+    repeatable = error.retryable and not final and (harmless or not once)
+    if repeatable and j.status != Run.CANCELLING and _room(j, step):
+        elapsed = j.now - step["first_started_at"]
+        policy = _policy(definition, step)
+        wait = policy.wait_ms(step["tries"], elapsed, asked_ms=error.retry_after_ms)
+        if wait is not None:
+            look = not harmless or (claim.unsure and not raised.cleared)
+            _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look)
+            return
+    known = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
+    j.move(step, Step.FAILED, **known, lease_until=None, completed_at=j.now)
+    j.disarm(step)
+    j.event("step.failed", step, error=facts, outcome=outcome)
+    if step["phase"] == "comp":
+        undo_exhausted(j, step)
+    else:
+        failed(j, step, facts)
+
+
+def _room(j: Journal, step: Row) -> bool:
+    """Whether a call of a code workflow may have another attempt; else its run ends: its log is full."""
+    if step["name"] != CALL or limits.room(j, group_of(j, step), 3):
+        return True
+    limits.full(j)
+    return False
+
+
+def _policy(definition: Step_, step: Row) -> Backoff:
+    if step["phase"] == "comp" and definition.undoing:
+        return definition.undoing.retry
+    if step["name"] != CALL:
+        return definition.retry
+    given = step["given"]
+    return Backoff(
+        first_ms=given["retry_delay_ms"], factor=1.0, limit=given["retries"] + 1, jitter=False, cap_ms=DAY_MS
+    )
+
+
+def _retry_later(j: Journal, step: Row, wait: int, **known: Any) -> None:
+    due = j.now + wait
+    j.move(step, Step.RETRY_WAIT, **known, lease_until=None, retry_at=due)
+    j.arm("retry", due, step)
+    j.event("step.retrying", step, error=known["error"], dueAt=due, outcome=known["outcome"])
+    if not step["branch"]:
+        j.set(waiting_on=waits_for(step), expect_since=None)
+        if j.status == Run.RUNNING:
+            j.become(Run.WAITING)
+
+
+def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
+    called = step["signal"] if step["signal"] != claim.step["signal"] else None
+    due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
+    deadline = step["deadline_at"] or j.now + step["timeout_ms"]
+    if deadline <= j.now:
+        late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
+        _raised(j, step, claim, Failed(StepTimedOut(late, limitMs=step["timeout_ms"])), final=True)
+        return
+    if step["deadline_at"] is None:
+        j.arm("deadline", deadline, step)
+    j.move(
+        step,
+        Step.WAITING,
+        ref=parked.ref,
+        progress=parked.progress or None,
+        tries=0,
+        polls=step["polls"] + 1,
+        lease_until=None,
+        retry_at=due,
+        deadline_at=deadline,
+        signal=called,
+    )
+    j.event(
+        "step.waiting", step, ref=parked.ref, until=due, deadline=deadline, progress=parked.progress or None
+    )
+    j.arm("poll", due, step)
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+        return
+    if not step["branch"]:
+        j.set(waiting_on=waits_for(step), expect_since=None)
+        if j.status == Run.RUNNING:
+            j.become(Run.WAITING)
+    if called:
+        runnable(j, step)

@@ -1,0 +1,93 @@
+"""From plans to rows, and what a line of rows knows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain.plan import PlannedStep
+from app.domain.states import STEP_DONE, Step
+from app.engine.transitions.journal import Row
+
+AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: its attempts count anew.
+    "tries": 0,
+    "lost": 0,
+    "first_started_at": None,
+    "deadline_at": None,
+    "completed_at": None,
+}
+
+
+def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", **changes: Any) -> Row:
+    """A planned step as the row to insert."""
+    return {
+        "run_id": run_id,
+        "phase": phase,
+        "key": row.key,
+        "ordinal": row.ordinal,
+        "name": row.name,
+        "kind": row.kind,
+        "queue": row.queue,
+        "branch": row.branch,
+        "status": str(Step.PENDING),
+        "given": dict(row.values) or None,
+        "output": None,
+        "timeout_ms": row.timeout_ms,
+        "alone": row.alone,
+        "undoable": row.undoable,
+        "attempt": 0,
+        "tries": 0,
+        "lost": 0,
+        "fence": 0,
+        "gen": 0,
+        "polls": 0,
+        "pending": 0,
+        "succeeded": 0,
+        "failures": 0,
+        "outcome": "none",
+        "unsure": False,
+        "undoes": None,
+        "reused_from": None,
+        **changes,
+    }
+
+
+def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log keeps of a step that is planned."""
+    facts = {name: row[name] for name in ("phase", "key", "name", "kind", "ordinal", "branch", "undoable")}
+    extra = {name: row[name] for name in ("reused_from", "undoes") if row.get(name)}
+    if row["reused_from"]:
+        extra["output"] = row["output"]
+    if row["status"] != Step.PENDING:
+        extra["status"] = row["status"]
+    if row["outcome"] != "none":
+        extra["outcome"] = row["outcome"]
+    return {**facts, **extra}
+
+
+def waits_for(step: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says that it waits for when only this step is left, which is due again at ``retry_at``."""
+    if step["kind"] == "code":
+        return dict((step["given"] or {}).get("waits") or {})
+    due = {"step": step["key"], "until": step["retry_at"]}
+    if step["status"] == Step.RETRY_WAIT:
+        return {"kind": "timer", **due, "attempt": step["attempt"], "error": step["error"]}
+    return {"kind": "poll", **due, "deadline": step["deadline_at"], "progress": step["progress"]}
+
+
+def known_values(run: Mapping[str, Any], line: Sequence[Row], until: int | None = None) -> dict[str, Any]:
+    """What a step may ask for by name: the run's input, then the results of the steps before it."""
+    known = dict(run["input"] or {})
+    for row in line:
+        if until is not None and row["ordinal"] >= until:
+            break
+        if row["status"] in STEP_DONE and row["output"]:
+            known.update(row["output"])
+    return known
+
+
+def collected(rows: Sequence[Row]) -> dict[str, Any]:
+    """The results of steps by name, later ones winning."""
+    output: dict[str, Any] = {}
+    for row in rows:
+        if row["status"] in STEP_DONE:
+            output.update(row["output"] or {})
+    return output

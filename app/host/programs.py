@@ -1,0 +1,74 @@
+"""The programs of Windlass as command lines, the same for `windlass up`, containers and systemd."""
+
+import sys
+from collections.abc import Sequence
+
+from app.config import Settings
+
+
+def api(settings: Settings) -> tuple[str, ...]:
+    """The API: gunicorn with threads, since a stream of events costs a thread and nothing else."""
+    host = f"[{settings.host}]" if settings.host.count(":") and "[" not in settings.host else settings.host
+    return (
+        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *("--bind", f"{host}:{settings.port}"),
+        *("--worker-class", "gthread"),
+        *("--workers", str(settings.api_workers), "--threads", str(settings.api_threads)),
+        *("--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
+    )
+
+
+def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
+    """One Celery worker main; gossip and mingle are off, they only widen what can fail on reconnect."""
+    celery = ("-P", "-m", "app.host.celery_entry") if settings.imports else ("-m", "celery")
+    return (
+        *(sys.executable, *celery, "-A", "tasks", "worker"),
+        *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),
+        *("--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
+    )
+
+
+def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
+    """Flower, read-only; it takes the key prefix from the Celery app."""
+    return (
+        *(sys.executable, "-m", "celery", "-A", "tasks", "flower"),
+        *(f"--address={address}", f"--port={settings.flower_port}", "--read_only=True"),
+    )
+
+
+def reconciler(settings: Settings) -> tuple[str, ...]:
+    """The reconciler."""
+    return (*(beside_authors() if settings.imports else windlass()), "reconciler")
+
+
+def projector() -> tuple[str, ...]:
+    """The projector."""
+    return (*windlass(), "projector")
+
+
+def windlass() -> tuple[str, ...]:
+    """The `windlass` command of this very installation."""
+    return (sys.executable, "-m", "app.cli")
+
+
+def beside_authors() -> tuple[str, ...]:
+    """The same where authors' modules lie: none of them stands in for one of ours."""
+    return (sys.executable, "-P", "-m", "app.cli")
+
+
+def announce() -> tuple[str, ...]:
+    """Who imports what authors wrote and announces it."""
+    return (*beside_authors(), "worker", "announce")
+
+
+def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
+    """The lab: simulated BMCs, a management cluster and their control API on loopback."""
+    first = str(settings.lab_port + 1)
+    return (
+        *(sys.executable, "-m", "app.lab", "--count", str(count)),
+        *("--control-port", str(settings.lab_port), "--ipmi-port", first, "--redfish-port", first),
+        *("--ledger", str(settings.state / "lab" / "ledger.jsonl")),
+        *("--tls", str(settings.state / "lab" / "tls.pem"), "--password", password),
+        *("--cluster", "mgmt", "--kube-port", str(settings.lab_port + count + 1)),
+        *("--kube-state", str(settings.state / "lab" / "kube")),
+    )

@@ -1,0 +1,147 @@
+"""The worker host: the Celery worker mains of one machine and a reconciler, kept alive by one parent.
+
+A worker main may exit when Redis restarts under load, so none runs without a parent; the reconciler stands
+beside them as a process of its own, since it has to work when Celery does not.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.cli.exits import Exit
+from app.config import Settings, environment
+from app.host import programs
+from app.host.child import CannotStart, Child
+from app.host.supervise import Supervisor
+
+AUTHORED = "workflows"  # What the worker of code workflows is called.
+STOP_MARGIN_S = 5.0  # What a host needs to end beyond the time that it gives to running steps.
+
+
+def children(
+    settings: Settings,
+    *,
+    queues: Sequence[str] = (),
+    processes: int | None = None,
+    reconcile: bool = True,
+    name: str = "",
+) -> tuple[Child, ...]:
+    """The processes of a worker host; without queues it serves all, one main per class of queue.
+
+    `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
+    """
+    classes: dict[str, tuple[tuple[str, ...], int]] = {
+        "default": (("default",), settings.worker_processes),
+        "bmc": (("bmc",), settings.bmc_processes),
+        "kube": (("kube",), settings.kube_processes),
+        "webhook": (("webhook",), settings.webhook_processes),
+    }
+    if queues:
+        kind = AUTHORED if settings.imports else queues[0]
+        classes = {kind: (tuple(queues), settings.worker_processes)}
+    suffix = f".{name}" if name else ""
+    mains = tuple(
+        Child(
+            name=f"worker-{kind}",
+            argv=programs.worker(settings, f"{kind}{suffix}", served, processes or count),
+            # Celery's own soft shutdown sleeps its whole timeout though the work may have ended long before.
+            # A warm one ends with the work; this parent sets the limit, and leases hand over what is left.
+            env=environment(settings, REMAP_SIGTERM=""),
+            # They stop before the reconciler does, which then hands back what they could not end.
+            stage=1,
+            grace_s=settings.soft_shutdown_s,
+        )
+        for kind, (served, count) in classes.items()
+        if count
+    )
+    beside = Child(name="reconciler", argv=programs.reconciler(settings), env=environment(settings))
+    return (*mains, beside) if reconcile else mains
+
+
+def announced(settings: Settings) -> tuple[str, ...]:
+    """Let a process of its own import the authors' modules and announce their workflows; the queues to serve.
+
+    This one never runs what others wrote. Raises `CannotImport`, or `CannotStart` with what went wrong there.
+    """
+    from app.services import authored  # Here and not above: other commands need nothing of it.
+
+    authored.check(settings)
+    done = subprocess.run(
+        programs.announce(),
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line.removeprefix("Error: ") for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    if done.returncode == Exit.USAGE and said:
+        raise authored.CannotImport(said[0].removesuffix(f" [{authored.CannotImport.code}]"))
+    if done.returncode:
+        why = said[0] if said else f"status {done.returncode}: {done.stderr[-500:]}"
+        raise CannotStart(f"The workflows cannot be announced: {why}")
+    return tuple(json.loads(done.stdout.splitlines()[-1]))
+
+
+def run(settings: Settings, hosted: Sequence[Child], *, logs: Path | None = None, name: str = "") -> None:
+    """Keep the children alive until SIGTERM; `drain` finds this process by its pid file."""
+    with _pid_file(settings.state, name):
+        Supervisor(hosted, logs=logs).run()
+
+
+def drain(settings: Settings, name: str = "") -> int:
+    """Let the running steps of this machine's worker host end, then end it; its process id.
+
+    Raises `CannotStart` when there is none, or when it outlives its grace.
+    """
+    pid = running(settings, name)
+    if pid is None:
+        raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + settings.soft_shutdown_s + 2 * STOP_MARGIN_S
+    # The process is watched and not its file, which it removes a moment before it is gone.
+    while _is_host(pid):
+        if time.monotonic() > deadline:
+            raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
+        time.sleep(0.1)
+    return pid
+
+
+def running(settings: Settings, name: str = "") -> int | None:
+    """The process of the worker host that runs on this state folder under this name."""
+    pid = _named(_pid_path(settings.state, name))
+    return pid if pid is not None and _is_host(pid) else None
+
+
+@contextmanager
+def _pid_file(state: Path, name: str) -> Iterator[None]:
+    path = _pid_path(state, name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _pid_path(state: Path, name: str) -> Path:
+    return state / (f"worker-{name}.pid" if name else "worker.pid")
+
+
+def _named(path: Path) -> int | None:
+    """The process that a pid file names."""
+    with suppress(OSError, ValueError):
+        return int(path.read_text())
+    return None
+
+
+def _is_host(pid: int) -> bool:
+    """Whether the process lives and is a worker host; a zombie has no command line any more."""
+    with suppress(OSError):
+        return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False

@@ -1,0 +1,292 @@
+"""A member of a fan-out: reserved for a worker, and its transitions written whatever the others do meanwhile.
+
+The members of a fan-out change one run, so a write on the condition that nothing else has happened would be
+refused most of the time. What a member's transition says of the run is relative: so many events more, so
+many members fewer to wait for. Its conditions are the member's own status, fence and generation, that the
+run goes on, and that the fan-out still waits for others; the member that ends it is settled under the lock.
+
+On PostgreSQL it is a single statement that takes the run's row first, as everybody does. Whatever waits there
+finds the newest versions of the rows that it changes; what no longer matches makes the whole statement fail.
+A step is named by its key and by its place: whichever index PostgreSQL takes then leads to one row at once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from app.record import subscriptions
+from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
+from app.record.fast_path.transition import (
+    EVENT,
+    Row,
+    Seen,
+    bound,
+    numbered,
+    of_size,
+    placeholders,
+    row_of,
+    sets,
+    told_rows,
+)
+from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
+from app.record.tables import event, run, step
+
+COUNTERS = ("pending", "succeeded", "failures")
+QUICKER = ": nothing is wrong, somebody was quicker and this is taken back"  # Stands in the server's log.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What becomes of one step, and what it was when that was decided."""
+
+    step: Row
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """By how much the counters of a fan-out change."""
+
+    key: str
+    ordinal: int
+    pending: int
+    succeeded: int
+    failures: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberTransition:
+    """What is to be written; the events are numbered from 1."""
+
+    run_id: str
+    type: str
+    steps: Sequence[Change]
+    counted: Counted | None
+    events: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """A member that waits, with its run, the main line and the branches of all that were reserved with it."""
+
+    key: str
+    branch: str
+    since: int  # Since when it waits.
+    seen: Seen
+
+    @property
+    def step(self) -> Row:
+        """The member as it was when it was reserved."""
+        return next(row for row in self.seen.steps if row["key"] == self.key)
+
+
+def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
+    """Take the members that wait longest for a worker of this queue out of the others' sight for a second.
+
+    They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
+    """
+
+    def look(cursor: Any) -> list[Reserved]:
+        found = sorted(hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most)))
+        ids = sorted({run_id for run_id, *_ in found})
+        if not ids:
+            return []
+        cursor.execute(_runs(db.dialect, len(ids)), (db.tenant, *ids))
+        runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.dialect)}
+        branches = sorted({branch for _, _, _, branch, _ in found})
+        cursor.execute(_steps(db.dialect, len(ids), len(branches)), (db.tenant, *ids, *branches))
+        rows = [row_of(step, values, db.dialect) for values in cursor.fetchall()]
+        seen = {run_id: _seen(runs[run_id], rows) for run_id in ids}
+        return [Reserved(key, branch, since, seen[run_id]) for run_id, _, key, branch, since in found]
+
+    return db.once(look)
+
+
+def give_back(db: Database, reserved: Reserved) -> None:
+    """Put a member that was reserved back to where it stood, so that its wait is as long as it is."""
+    row, since = reserved.step, reserved.since
+    place = ("run_id", "phase", "key", "ordinal", "gen")
+    statement = put_back(db.dialect, "step", ("tenant_id", *place))
+    values = (since, db.tenant, *(row[name] for name in place), since)
+    db.once(lambda cursor: cursor.execute(statement, values))
+
+
+def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
+    """Write a transition; returns the database's clock, or None when something is no longer what was seen."""
+    shape = _Shape(
+        steps=tuple(tuple(one.changes) for one in wanted.steps),
+        counts=wanted.counted is not None,
+        events=len(wanted.events),
+        told=len(subscriptions.told(wanted.events)),
+    )
+    if db.dialect == "sqlite":
+        return db.once(lambda cursor: _one_by_one(cursor, db.tenant, shape, wanted), patience_s=patience_s)
+    text = _statement(shape)
+    values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
+    values += _told_values(db.tenant, wanted, 0)
+
+    def at_once(cursor: Any) -> int | None:
+        try:
+            cursor.execute(text, values)
+        except TakenBack:
+            return None
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    return db.once(at_once, patience_s=patience_s)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    steps: tuple[tuple[str, ...], ...]
+    counts: bool
+    events: int
+    told: int
+
+
+def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
+    """The values of each part that must find its row, in the order of `_guarded`."""
+    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    parts: list[list[Any]] = [[len(wanted.events), tenant, wanted.run_id, *heard]]
+    for one in wanted.steps:
+        was = [one.step[name] for name in ("phase", "key", "ordinal", "status", "fence", "gen")]
+        parts.append([*bound(step, one.changes), tenant, wanted.run_id, *was])
+    if (counted := wanted.counted) is not None:
+        parts.append(
+            [
+                *(getattr(counted, name) for name in COUNTERS),
+                tenant,
+                wanted.run_id,
+                counted.key,
+                counted.ordinal,
+            ]
+        )
+    return parts
+
+
+def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[Any]:
+    """The values of the events, numbered after those before."""
+    rows = [{**one, "seq": before + one["seq"]} for one in wanted.events]
+    return [value for row in rows for value in (tenant, *bound(event, {name: row[name] for name in EVENT}))]
+
+
+def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
+    """The writes of which each must find its row, the run's first; ``source``: the others depend on it."""
+    parts = [
+        f"UPDATE run SET event_seq = event_seq + {given()}"
+        f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
+        f"{subscriptions.unheard(shape.told, given)}"
+    ]
+    parts += [
+        f"UPDATE step SET {sets(columns, given)}{source}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
+        f" AND ordinal = {given()} AND status = {given()} AND fence = {given()} AND gen = {given()}"
+        for columns in shape.steps
+    ]
+    if shape.counts:
+        added = ", ".join(f"{name} = step.{name} + {given()}" for name in COUNTERS)
+        parts.append(
+            f"UPDATE step SET {added}{source}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = 'forward' AND key = {given()}"
+            f" AND ordinal = {given()} AND status = 'waiting' AND pending > 1"
+        )
+    return parts
+
+
+@of_size
+def _statement(shape: _Shape) -> str:
+    given = numbered()
+    moved, *others = _guarded(shape, given, " FROM moved")
+    bodies = [f"moved AS ({moved} RETURNING event_seq)"]
+    bodies += [f"part{number} AS ({body} RETURNING 1)" for number, body in enumerate(others)]
+    names = ("tenant_id", *EVENT)
+    told = told_rows(event, names, shape.events, given, cast=True)
+    number = names.index("seq") + 1
+    columns = (f"told.column{place}" for place in range(1, len(names) + 1))
+    chosen = ", ".join(
+        f"moved.event_seq - {shape.events} + {one}" if place == number else one
+        for place, one in enumerate(columns, 1)
+    )
+    bodies.append(f"log AS (INSERT INTO event ({', '.join(names)}) SELECT {chosen} FROM moved, {told})")
+    matched = " AND ".join(f"EXISTS (SELECT 1 FROM part{number})" for number in range(len(others)))
+    # What was written has to be taken back when a part found nothing: an error does that at once.
+    return (
+        f"WITH {', '.join(bodies)} SELECT {NOW['postgresql']} FROM moved"
+        f" WHERE CASE WHEN {matched} THEN true ELSE (moved.event_seq || '{QUICKER}')::boolean END"
+    )
+
+
+@of_size
+def _statements(shape: _Shape) -> list[str]:
+    return _guarded(shape, lambda: "?", "")
+
+
+def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransition) -> int | None:
+    with immediate(cursor):
+        for text, values in zip(_statements(shape), _guarded_values(tenant, wanted), strict=True):
+            cursor.execute(text, values)
+            if cursor.rowcount == 0:
+                cursor.execute("ROLLBACK")
+                return None
+        place = (tenant, wanted.run_id)
+        cursor.execute(f"SELECT event_seq, {NOW['sqlite']} FROM run WHERE tenant_id = ? AND id = ?", place)
+        last, now = cursor.fetchone()
+        told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
+        text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
+        cursor.execute(text, _told_values(tenant, wanted, last - shape.events))
+    return int(now)
+
+
+def _run_rows(cursor: Any, dialect: str) -> list[tuple[Row, int, frozenset[str]]]:
+    return [
+        (row_of(run, values, dialect), now, subscriptions.read(watched))
+        for *values, now, watched in cursor.fetchall()
+    ]
+
+
+def _seen(found: tuple[Row, int, frozenset[str]], rows: Sequence[Row]) -> Seen:
+    row, now, watched = found
+    steps = [one for one in rows if one["run_id"] == row["id"]]
+    return Seen(run=row, steps=steps, now=now, watched=watched)
+
+
+@cache
+def _reserve(dialect: str) -> tuple[str, ...]:
+    given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
+    chosen = (
+        f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {moment}"
+        f" ORDER BY expect_since LIMIT {given()}"
+    )
+    later = f"UPDATE step SET expect_since = {now} + {RESERVED_MS}"
+    if dialect == "sqlite":
+        looked = f"SELECT run_id, ordinal, key, branch, expect_since{chosen}"
+        same = "(tenant_id, run_id, phase, key)"
+        return looked, f"{later} WHERE {same} IN (SELECT {same[1:-1]}{chosen})"
+    place = ("tenant_id", "run_id", "phase", "key", "ordinal")
+    locked = f"SELECT {', '.join(place)}, expect_since AS since{chosen} FOR NO KEY UPDATE SKIP LOCKED"
+    same = " AND ".join(f"step.{name} = chosen.{name}" for name in place)
+    told = "step.run_id, step.ordinal, step.key, step.branch, chosen.since"
+    return (f"{later} FROM ({locked}) AS chosen WHERE {same} RETURNING {told}",)
+
+
+@of_size
+def _runs(dialect: str, ids: int) -> str:
+    given, now = placeholders(dialect), NOW[dialect]
+    return (
+        f"SELECT {RUN_COLUMNS}, {now}, {subscriptions.heard(dialect)} FROM run"
+        f" WHERE tenant_id = {given()} AND id IN ({_many(ids, given)})"
+    )
+
+
+@of_size
+def _steps(dialect: str, ids: int, branches: int) -> str:
+    given = placeholders(dialect)
+    return (
+        f"SELECT {STEP_COLUMNS} FROM step WHERE tenant_id = {given()} AND run_id IN ({_many(ids, given)})"
+        f" AND phase = 'forward' AND branch IN ('', {_many(branches, given)}) ORDER BY run_id, ordinal"
+    )
+
+
+def _many(number: int, given: Callable[[], str]) -> str:
+    return ", ".join(given() for _ in range(number))

@@ -1,0 +1,320 @@
+"""One transition of one run as one conditional write: all of it, or nothing when the run has moved on.
+
+The run's event number is its version: whatever happens to a run appends an event. So a transition that
+was decided from rows read earlier is still right while the number is the same, and needs neither a lock
+that is held over a round trip nor a second reading. On PostgreSQL it is a single statement, a commit of its
+own; on SQLite, whose statements cost no round trip, a few in one transaction. The texts are made once for
+each shape, so that the database plans them once.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from itertools import count
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Table
+from sqlalchemy.dialects import postgresql
+
+from app.record import subscriptions
+from app.record.runs.runs import total_slot
+from app.record.session import NOW, Database, dump, immediate
+from app.record.tables import event, hook, run, step, timer, totals
+
+Row = dict[str, Any]
+MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
+# For statements that are longer the more they read or write: common sizes are kept, all would be too many.
+of_size = lru_cache(maxsize=256)
+_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
+NEW_STEP = (  # What a call of a code workflow is born with; the other columns have their defaults.
+    *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given", "output"),
+    *("error", "timeout_ms", "alone", "undoable", "attempt", "outcome", "unsure"),
+    *("first_started_at", "started_at", "completed_at"),
+)
+EVENT = tuple(column.name for column in event.columns if column.name != "tenant_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A run and all its steps as one moment showed them."""
+
+    run: Row = field(repr=False)
+    steps: list[Row] = field(repr=False)
+    now: int  # The database's clock then.
+    watched: frozenset[str] = subscriptions.NOBODY  # Events of the run that somebody is told of.
+    others: bool = False  # Something else waits in the run's queue.
+    read_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """A run that ends with this transition, for the totals."""
+
+    type: str
+    status: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transition:
+    """What is to be written, and the version it was decided on."""
+
+    run_id: str
+    type: str
+    version: int  # The run's event number, and
+    gen: int  # its dispatch generation, as they were seen.
+    run: Mapping[str, Any]
+    steps: Sequence[tuple[str, str, Mapping[str, Any]]]  # phase, key, changed columns
+    events: Sequence[Mapping[str, Any]]
+    new: Sequence[Mapping[str, Any]] = ()  # Steps that the run gets.
+    ending: Ending | None = None
+
+
+def see(db: Database, run_id: str) -> Seen | None:
+    """The run, the steps of its main lines and the clock; None if unknown, very long or with a fan-out.
+
+    The two are read one after the other: a transition that came between them changes the version, and a
+    write that was decided on the mixture is refused.
+    """
+
+    def look(cursor: Any) -> Seen | None:
+        cursor.execute(_see_run(db.dialect), (db.tenant, run_id))
+        found = cursor.fetchone()
+        if found is None or found[-1]:
+            return None
+        cursor.execute(_see_steps(db.dialect), (db.tenant, run_id))
+        steps = cursor.fetchall()
+        if len(steps) > MOST_STEPS:
+            return None
+        *columns, now, watched, others, _forked = found
+        return Seen(
+            run=row_of(run, columns, db.dialect),
+            steps=[row_of(step, values, db.dialect) for values in steps],
+            now=now,
+            watched=subscriptions.read(watched),
+            others=bool(others),
+        )
+
+    return db.once(look)
+
+
+def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int | None:
+    """Write a transition; returns the database's clock, or None when the run is no longer what was seen."""
+    shape = _Shape(
+        run=tuple(wanted.run),
+        steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
+        new=len(wanted.new),
+        events=len(wanted.events),
+        ends=wanted.ending is not None,
+        told=len(subscriptions.told(wanted.events)),
+    )
+    parts = _values(db.tenant, wanted)
+    if db.dialect == "sqlite":
+        return db.once(lambda cursor: _one_by_one(cursor, shape, parts), patience_s=patience_s)
+    text, values = _statement(shape), [value for part in parts for value in part]
+
+    def at_once(cursor: Any) -> int | None:
+        cursor.execute(text, values)
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    return db.once(at_once, patience_s=patience_s)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    run: tuple[str, ...]
+    steps: tuple[tuple[str, ...], ...]
+    new: int
+    events: int
+    ends: bool
+    told: int
+
+
+def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
+    """The values of each part of the statement, in the order of `_parts`."""
+    version = [tenant, wanted.run_id, wanted.version, wanted.gen]
+    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    parts = [[*bound(run, wanted.run), *version, *heard]]
+    parts += [
+        [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
+    ]
+    if wanted.new:
+        parts.append(
+            [
+                value
+                for one in wanted.new
+                for value in (tenant, *bound(step, {name: one.get(name) for name in NEW_STEP}))
+            ]
+        )
+    if wanted.events:
+        parts.append(
+            [
+                value
+                for one in wanted.events
+                for value in (tenant, *bound(event, {name: one[name] for name in EVENT}))
+            ]
+        )
+    if wanted.ending is not None:
+        ending = wanted.ending
+        parts.append([tenant, wanted.run_id])
+        parts.append([tenant, wanted.run_id])
+        parts.append([tenant, ending.type, ending.status, total_slot(wanted.run_id), ending.duration_ms])
+    return parts
+
+
+def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> list[str]:
+    """The writes of a transition, the guarded one first; ``source`` makes the others depend on it."""
+    parts = [
+        f"UPDATE run SET {sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
+        f" AND event_seq = {given()} AND dispatch_gen = {given()}{subscriptions.unheard(shape.told, given)}"
+    ]
+    from_ = f" FROM {source}" if source else ""
+    parts += [
+        f"UPDATE step SET {sets(columns, given)}{from_}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND key = {given()}"
+        for columns in shape.steps
+    ]
+    for table, columns, rows in ((step, NEW_STEP, shape.new), (event, EVENT, shape.events)):
+        if rows:
+            names = ("tenant_id", *columns)
+            told = told_rows(table, names, rows, given, cast=bool(source))
+            chosen = f"SELECT told.* FROM {source}, {told}" if source else f"SELECT * FROM {told}"
+            parts.append(f"INSERT INTO {table.name} ({', '.join(names)}) {chosen}")
+    if shape.ends:
+        parts.append(
+            f"UPDATE {timer.name} SET cancelled_at = {now}{from_}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()}"
+            " AND fired_at IS NULL AND cancelled_at IS NULL"
+        )
+        parts.append(
+            f"UPDATE {hook.name} SET status = 'expired'{from_}"
+            f" WHERE tenant_id = {given()} AND run_id = {given()} AND status = 'open'"
+        )
+        key = ("tenant_id", "type", "status", "slot")
+        added = [typed(totals, name, given, cast=bool(source)) for name in (*key, "duration_ms")]
+        parts.append(
+            f"INSERT INTO totals ({', '.join(key)}, duration_ms, runs) SELECT {', '.join(added)}, 1"
+            f"{from_ or ' WHERE true'} ON CONFLICT ({', '.join(key)}) DO UPDATE"
+            " SET runs = totals.runs + 1, duration_ms = totals.duration_ms + excluded.duration_ms"
+        )
+    return parts
+
+
+@of_size
+def _statement(shape: _Shape) -> str:
+    guarded, *others = _parts(shape, numbered(), "moved", NOW["postgresql"])
+    bodies = [f"moved AS ({guarded} RETURNING 1)"]
+    bodies += [f"part{number} AS ({body})" for number, body in enumerate(others)]
+    return f"WITH {', '.join(bodies)} SELECT {NOW['postgresql']} FROM moved"
+
+
+@of_size
+def _statements(shape: _Shape) -> list[str]:
+    return _parts(shape, lambda: "?", "", NOW["sqlite"])
+
+
+def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> int | None:
+    with immediate(cursor):
+        for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
+            cursor.execute(text, values)
+            if number == 0 and cursor.rowcount == 0:
+                cursor.execute("ROLLBACK")
+                return None
+        return int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
+
+
+@cache
+def _see_run(dialect: str) -> str:
+    given = placeholders(dialect)
+    columns = ", ".join(column.name for column in run.columns)
+    now, same = NOW[dialect], ("run.tenant_id", "run.expect_queue")
+    others = f"{earliest(run, *same, but=' AND o.id <> run.id')} <= {now} OR {earliest(step, *same)} <= {now}"
+    forked = (
+        "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"
+        " AND f.branch <> '' AND run.version IS NULL)"
+    )
+    return (
+        f"SELECT {columns}, {now}, {subscriptions.heard(dialect)}, {others}, {forked} FROM run"
+        f" WHERE tenant_id = {given()} AND id = {given()}"
+    )
+
+
+@cache
+def _see_steps(dialect: str) -> str:
+    given = placeholders(dialect)
+    columns = ", ".join(column.name for column in step.columns)
+    return (
+        f"SELECT {columns} FROM step WHERE tenant_id = {given()} AND run_id = {given()} AND branch = ''"
+        f" ORDER BY phase DESC, ordinal LIMIT {MOST_STEPS + 1}"
+    )
+
+
+def earliest(table: Table, tenant: str, queue: str, *, but: str = "") -> str:
+    """Since when a message is expected in a queue, the first of all runs or steps; NULL when none is.
+
+    Whoever wants to know whether one is due asks for the least. Asked for any, PostgreSQL takes a third of
+    the table to be due, and reads it from its beginning for the first of them, though there may be none.
+    """
+    column = "expect_queue" if table is run else "queue"
+    # SQLite uses a partial index only where its condition is said.
+    which = f"o.tenant_id = {tenant} AND o.{column} = {queue}{but} AND o.expect_since IS NOT NULL"
+    return f"(SELECT min(o.expect_since) FROM {table.name} AS o WHERE {which})"
+
+
+def numbered() -> Callable[[], str]:
+    """The placeholders of PostgreSQL, one after the other."""
+    numbers = count(1)
+    return lambda: f"${next(numbers)}"
+
+
+def placeholders(dialect: str) -> Callable[[], str]:
+    return (lambda: "?") if dialect == "sqlite" else numbered()
+
+
+def sets(columns: Sequence[str], given: Callable[[], str]) -> str:
+    """The columns that are set, each to a value that is given."""
+    return ", ".join(f"{name} = {given()}" for name in columns)
+
+
+def typed(table: Table, name: str, given: Callable[[], str], *, cast: bool) -> str:
+    """A value with its type, which PostgreSQL cannot guess outside of an assignment."""
+    return f"{given()}::{table.c[name].type.compile(_POSTGRES)}" if cast else given()
+
+
+def told_rows(table: Table, names: Sequence[str], rows: int, given: Callable[[], str], *, cast: bool) -> str:
+    """So many rows of values, as a table named ``told``."""
+    texts = (
+        "(" + ", ".join(typed(table, name, given, cast=cast) for name in names) + ")" for _ in range(rows)
+    )
+    return f"(VALUES {', '.join(texts)}) AS told"
+
+
+def bound(table: Table, values: Mapping[str, Any]) -> list[Any]:
+    documents = _documents(table)
+    return [
+        dump(value) if name in documents and value is not None else value for name, value in values.items()
+    ]
+
+
+def row_of(table: Table, values: Sequence[Any], dialect: str) -> Row:
+    row = dict(zip(table.columns.keys(), values, strict=True))
+    if dialect == "sqlite":
+        for name in _flags(table):
+            row[name] = bool(row[name])
+        for name in _documents(table):
+            if row[name] is not None:
+                row[name] = json.loads(row[name])
+    return row
+
+
+@cache
+def _flags(table: Table) -> list[str]:
+    return [column.name for column in table.columns if isinstance(column.type, Boolean)]
+
+
+@cache
+def _documents(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if isinstance(column.type, JSON))

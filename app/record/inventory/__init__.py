@@ -1,0 +1,1 @@
+"""Servers, clusters, virtual machines and where they come from, in SQL."""

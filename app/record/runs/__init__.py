@@ -1,0 +1,1 @@
+"""Runs, their steps, events, timers, locks, hooks and signals in SQL."""

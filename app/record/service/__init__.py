@@ -1,0 +1,1 @@
+"""What the service keeps beside runs: keys, requests, schedules, webhooks, heartbeats."""

@@ -1,0 +1,98 @@
+"""The Celery application of the workers: ``celery -A tasks worker|status|inspect`` and Flower find it here.
+
+No connection to SQL exists before the fork; each pool process makes its own.
+"""
+
+import gc
+from functools import cache
+from typing import Any
+
+import structlog
+from billiard import current_process
+from celery.signals import setup_logging, worker_before_create_process, worker_process_init
+from kombu.transport import TRANSPORT_ALIASES
+
+from app import logs
+from app.config import load
+from app.engine.process_id import instance
+from app.services import authored, presence
+from app.services.children import ChildRuns
+from app.wiring import AppContext, celery_app, wire
+from app.worker.execute import Runner
+from chains import catalogue
+from tasks.capabilities import Reach
+
+settings = load()
+app = celery_app(settings, worker=True)
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "app.worker.transport:Transport"))
+app.conf.worker_consumer = "app.worker.transport:Consumer"
+app.conf.imports = ("app.worker.tasks",)
+log = structlog.get_logger(__name__)
+
+
+@setup_logging.connect
+def _logging(**_kw: Any) -> None:
+    logs.configure(settings.log_level)
+
+
+@worker_before_create_process.connect
+def _forking(**_kw: Any) -> None:
+    _settle()
+
+
+@cache
+def _settle() -> None:
+    """Before the first fork: all steps are known, and the collector never looks at what is there by now.
+
+    Pool processes share the memory that nobody writes to, and the collector writes to whatever it looks at.
+    It also comes earlier and sees less: it waits until a quarter of what it saw last has come anew.
+    """
+    catalogue.types()
+    gc.collect()
+    gc.freeze()
+
+
+@worker_process_init.connect
+def _forked(**_kw: Any) -> None:
+    """A pool process begins: its steps are known, its connections are its own."""
+    world.cache_clear()
+    runner.cache_clear()
+    catalogue.types()
+    if settings.imports:
+        _serve_workflows()
+
+
+def _serve_workflows() -> None:
+    """Import what authors wrote, here and not before the fork: what it opens must not be shared."""
+    try:
+        found = authored.load(settings)
+    except authored.CannotImport as error:
+        log.error("workflows.not_imported", error=error.message)
+        raise SystemExit(1) from error  # Its parent tries again, and gives up when that goes on.
+    if getattr(current_process(), "index", 0) == 0:  # One of the pool is enough to tell.
+        presence.keep_telling(world(), found)
+
+
+@cache
+def world() -> AppContext:
+    """This process put together, on first use."""
+    return wire(settings, role="worker")
+
+
+@cache
+def runner() -> Runner:
+    """What the links of this process share, made on first use."""
+    own = world()
+    return Runner(
+        db=own.db,
+        ring=own.ring,
+        capabilities=Reach(
+            settings=settings,
+            db=own.db,
+            opener=lambda: own.opener,
+            children=ChildRuns(own.db, own.ring),
+        ),
+        instance=instance(),
+        lease_ms=settings.lease_ms,
+        heartbeat_ms=settings.heartbeat_ms,
+    )

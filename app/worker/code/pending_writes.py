@@ -1,0 +1,33 @@
+"""What has become of calls and is not written yet, and what may keep it from being written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.engine.transitions.journal import Row
+
+
+class Fenced(Exception):
+    """The advance is somebody else's by now, or is over."""
+
+
+class TooManyEvents(Exception):
+    """The run would have more events than it may."""
+
+
+@dataclass
+class Note:
+    """What has become of a call and is not written yet."""
+
+    row: Row
+    changes: dict[str, Any]
+    event: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    new: bool = False
+
+    def is_in(self, known: Mapping[str, Row]) -> bool:
+        """Whether the record has it already: our own commit, whose answer was lost."""
+        row = known.get(self.row["key"])
+        if row is None or self.new:
+            return row is not None
+        return all(row[name] == self.changes.get(name, row[name]) for name in ("status", "attempt", "error"))

@@ -1,0 +1,276 @@
+"""What a function's calls do to its run: results are kept, waits are stored, each under the advance's fence.
+
+The result of a step is written together with whatever comes next: the beginning of the next step, a wait, the
+end. So n plain steps in a row cost n commits and one for the claim (contract 2, B.7).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from app.auth.secrets import REDACTOR
+from app.domain.errors import StepTimedOut
+from app.domain.states import Run, Step
+from app.engine.code import limits, suspend
+from app.engine.code.calls import YIELD_S, call_row
+from app.engine.messages.publish import tell
+from app.engine.transitions import optimistic
+from app.engine.transitions.claim import Claim
+from app.engine.transitions.journal import Hint, Journal, Row
+from app.engine.transitions.step_rows import plan_facts
+from app.record.fast_path.transition import Seen
+from app.record.runs import runs
+from app.record.session import Tx
+from app.worker.code.pending_writes import Fenced, Note, TooManyEvents
+from app.worker.execute import Runner
+from app.worker.time_limit import alarm, go_if_told
+from tasks.code import memo, timed_out
+from windlass.calls import Call, Memo, Suspend
+
+T = TypeVar("T")
+MOST_NOTES = 50  # Results that are kept in memory.
+PATIENCE_S = 600.0  # Results are kept in memory this long while SQL is away; the fence decides then.
+
+
+class Host:
+    """One advance of one run; see `windlass.replay.Host`."""
+
+    def __init__(self, runner: Runner, claimed: Claim) -> None:
+        self._runner, self._claimed, self._main = runner, claimed, claimed.step
+        self._seen: Seen | None = claimed.seen
+        self._notes: list[Note] = []
+        self._rows: dict[str, Row] = {}
+        self._after: dict[str, Row] = {}  # Rows as the last commit left them.
+        self._until = time.monotonic() + YIELD_S
+        self.status = "waiting"  # What becomes of the main step, until it ends.
+
+    def start_the_clock(self) -> None:
+        """Let a timer end the run when its function has worked for too long, waits not counted."""
+        limit = (self._claimed.run["limits"] or {}).get("executionTimeoutMs")
+        if limit is None or self._main["deadline_at"] is not None:
+            return
+        left = (self._main["given"] or {}).get("leftMs")
+
+        def rules(j: Journal, main: Row) -> None:
+            due = j.now + (limit if left is None else left)
+            j.arm("execution", due, main)
+            j.change(main, deadline_at=due)
+            j.event("run.timed", limitMs=limit, until=due)
+
+        self.commit(rules, plain=False)
+
+    def end(self, rules: Callable[[Journal, Row], None], *, plain: bool = False) -> None:
+        """The function has ended: write what is left, and that."""
+
+        def last(j: Journal, main: Row) -> None:
+            if j.status == Run.CANCELLING:  # However it ended: too late.
+                suspend.hand_over(j, main)
+            else:
+                rules(j, main)
+            self.status = str(main["status"])
+
+        self.commit(last, plain=plain)
+
+    def end_full(self) -> None:
+        """The log has as many events as it may have: end the run, and keep what became of what was known."""
+        self._notes = [note for note in self._notes if not note.new]
+
+        def last(j: Journal, main: Row) -> None:
+            suspend.hand_over(j, main)
+            self.status = str(main["status"])
+
+        self.commit(last, plain=False, before=limits.full)
+
+    def history(self) -> list[Memo]:
+        """The calls that were made in earlier advances."""
+        if self._main["attempt"] == 1 and self._claimed.run["retry_of"] is None:
+            return []
+        rows = self._runner.db.read(lambda tx: runs.calls(tx, self._claimed.run["id"]))
+        self._rows = {row["key"]: row for row in rows}
+        return [memo(row) for row in rows]
+
+    def begin(self, call: Call) -> int:
+        """A body is about to run: all before it is durable, and so is that it begins, where that matters."""
+        row = self._rows.get(call.key)
+        if row is None and not call.options.intent:
+            if self._notes or time.monotonic() > self._until:
+                self._checkpoint()
+            return 1
+        lost = row is not None and row["attempt"] and row["error"] is None  # It was no fault of the step.
+        attempt = 1 if row is None else int(row["attempt"]) + (0 if lost else 1)
+        again = row is not None and row["outcome"] != "none"
+        begun = {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
+        self._note(call, "step.begun", begun)
+        self._checkpoint()
+        return attempt
+
+    def invoke(self, call: Call) -> Any:
+        """Run a body within its time."""
+        assert call.fn is not None
+        limit = call.options.timeout_ms or int(self._main["timeout_ms"] - YIELD_S * 1000)
+        try:
+            with alarm(limit, call.key):
+                return call.fn(*call.args, **call.kwargs)
+        except StepTimedOut as late:
+            raise timed_out(call, late) from None
+
+    def complete(self, call: Call, value: Any) -> None:
+        """A call has its result."""
+        output = {"value": value}
+        done = {"status": str(Step.COMPLETED), "output": output, "outcome": "done"}
+        self._note(call, "step.completed", {**done, "error": None, "unsure": False}, output=output)
+        if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
+            self._checkpoint()
+
+    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+        """An attempt of a step has failed; None: for good."""
+        error = {**error, "message": REDACTOR.scrub(str(error["message"]))}
+        outcome = "unknown" if call.options.intent else "none"
+        changes = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
+        told = {"error": dict(error), "outcome": outcome}
+        if retry_in_ms is None:
+            self._note(call, "step.failed", {**changes, "status": str(Step.FAILED)}, **told)
+        elif not retry_in_ms:
+            self._note(call, "step.failing", changes, **told)
+        else:
+            row, wait_ms = dict(self._rows[call.key]), retry_in_ms
+
+            def later(j: Journal, main: Row) -> None:
+                if self._running(j, main):
+                    suspend.retry_later(j, main, row, changes, told, wait_ms)
+
+            self.commit(later, plain=False)
+            raise Suspend
+
+    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+        """Store waits; their results, when all of them have one already."""
+        found = self.commit(lambda j, main: self._wait(j, main, calls), plain=False)
+        if found is None:
+            raise Suspend
+        self._rows.update((row["key"], row) for row in found)
+        return [memo(row) for row in found]
+
+    def clock_ms(self) -> int:
+        """Now, on this machine: a value that is kept is not compared with others."""
+        return time.time_ns() // 1_000_000
+
+    def seal(self, text: str) -> str:
+        """Make a secret unreadable to whoever reads the record."""
+        return self._runner.capabilities.seal(text)
+
+    def unseal(self, text: str) -> str:
+        """A secret as it was."""
+        return self._runner.capabilities.unseal(text)
+
+    def commit(
+        self,
+        after: Callable[[Journal, Row], T],
+        *,
+        plain: bool = True,
+        before: Callable[[Journal], None] | None = None,
+    ) -> T:
+        """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
+        go_if_told()  # The author's function may have caught it anywhere.
+        hints: list[Hint] = []
+
+        def rules(j: Journal, known: Mapping[str, Row]) -> T:
+            main = self._mine(j)
+            if before is not None:
+                before(j)
+            self._write(j, main, [note for note in self._notes if not note.is_in(known)])
+            result = after(j, main)
+            if j.status in (Run.RUNNING, Run.WAITING) and not limits.room(j, main):
+                raise TooManyEvents
+            j.flush()
+            hints[:] = j.hints
+            return result
+
+        drafted = self._by_draft(rules) if plain else None
+        result = drafted[0] if drafted is not None else self._under_lock(rules)
+        self._rows.update(self._after)
+        self._notes, self._after = [], {}
+        tell(self._runner.db, self._runner.ring, hints)
+        return result
+
+    def _by_draft(self, rules: Callable[[Journal, Mapping[str, Row]], T]) -> tuple[T] | None:
+        if self._seen is None:
+            return None
+        decided = optimistic.decide(
+            self._runner.db, self._seen, lambda j: rules(j, {}), patience_s=PATIENCE_S
+        )
+        if decided is None:
+            return None
+        self._seen = decided.seen
+        return (decided.result,)
+
+    def _under_lock(self, rules: Callable[[Journal, Mapping[str, Row]], T]) -> T:
+        def work(tx: Tx) -> T:
+            run = runs.lock_run(tx, self._claimed.run["id"])
+            if run is None:
+                raise Fenced
+            j = Journal(tx, run)
+            keys = [note.row["key"] for note in self._notes]
+            result = rules(j, j.some("forward", *keys) if keys else {})
+            self._seen = j.seen()
+            return result
+
+        return self._runner.db.write(work, patience_s=PATIENCE_S)
+
+    def _mine(self, j: Journal) -> Row:
+        main = j.one("forward", self._main["key"])
+        if main is None or main["status"] != Step.RUNNING:
+            raise Fenced
+        if (main["holder"], main["fence"]) != (self._claimed.holder.nonce, self._claimed.fence):
+            raise Fenced
+        return main
+
+    def _note(self, call: Call, event: str, changes: dict[str, Any], **facts: Any) -> None:
+        known = self._rows.get(call.key)
+        row = call_row(self._main, call) if known is None else known
+        if known is None and call.kind == "task":
+            changes.setdefault("attempt", 1)
+        self._notes.append(Note(row=row, changes=changes, event=event, facts=facts, new=known is None))
+        self._rows[call.key] = {**row, **changes}
+
+    def _write(self, j: Journal, main: Row, notes: Sequence[Note]) -> None:
+        rows = {note.row["key"]: dict(note.row) for note in notes}
+        fresh: list[Row] = []
+        for note in notes:
+            row, facts = rows[note.row["key"]], note.facts
+            ended = {"completed_at": j.now} if "status" in note.changes else {}
+            if note.new:
+                facts = {"steps": [plan_facts(row)], **facts}
+                row.update(note.changes, first_started_at=j.now, started_at=j.now, **ended)
+                fresh.append(row)
+            else:
+                j.change(row, **note.changes, **ended)
+            j.event(note.event, row, **facts)
+        if fresh:
+            j.insert(fresh)
+        self._after = rows
+        if main["lost"] and any(note.event == "step.completed" for note in notes):
+            j.change(main, lost=0)  # It gets on, so what it lost before is not its poison.
+        if notes and j.status == Run.RUNNING and not limits.room(j, main):
+            raise TooManyEvents
+
+    def _checkpoint(self) -> None:
+        if not self.commit(self._may_go_on):
+            raise Suspend
+
+    def _may_go_on(self, j: Journal, main: Row) -> bool:
+        if not self._running(j, main):
+            return False
+        if time.monotonic() > self._until:
+            suspend.give_back(j, main)
+            j.ring(main, [main])
+            return False
+        return True
+
+    def _wait(self, j: Journal, main: Row, calls: Sequence[Call]) -> list[Row] | None:
+        return suspend.store(j, main, calls, self.seal) if self._running(j, main) else None
+
+    def _running(self, j: Journal, main: Row) -> bool:
+        if j.status == Run.RUNNING:
+            return True
+        suspend.hand_over(j, main)
+        return False

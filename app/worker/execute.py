@@ -1,0 +1,268 @@
+"""Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it."""
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from app.auth.secrets import REDACTOR, redact
+from app.domain.errors import OutcomeUnknown, Permanent, StepError, WindlassError
+from app.domain.text import legible
+from app.engine.messages.publisher import Ring
+from app.engine.transitions.claim import Claim
+from app.engine.transitions.settle import Done, Failed, Outcome, Parked
+from app.record.runs import runs
+from app.record.session import Database
+from app.worker.time_limit import alarm
+from chains import catalogue
+from tasks.capabilities import Capabilities
+from tasks.context import Context
+from tasks.step import Again, Happened, NothingHappened, Step, call, result_of
+
+log = structlog.get_logger(__name__)
+UNSTORABLE = re.compile(r"\\u0000|\\ud[89a-f]")  # As JSON writes NUL and surrogates.
+DEAF_S = 30.0  # A body that goes on for so long after its alarm is ended with its process.
+RESULT_BYTES = 262_144  # Largest result of a step, as JSON.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """What links of one process share."""
+
+    db: Database
+    ring: Ring
+    capabilities: Capabilities
+    instance: str  # Names this worker process in leases.
+    lease_ms: int
+    heartbeat_ms: int
+
+
+def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
+    step = catalogue.step_named(claimed.step["name"])
+    with (
+        Heartbeat(runner, claimed) as heartbeat,
+        structlog.contextvars.bound_contextvars(
+            run_id=claimed.run["id"], step=claimed.step["key"], attempt=claimed.step["attempt"]
+        ),
+    ):
+        ctx = _context(runner, claimed, heartbeat.cancelled)
+        try:
+            with alarm(_limit_ms(claimed), claimed.step["key"]):
+                return _storable(_attempt(step, ctx, claimed)), ctx.logs
+        except WindlassError as error:
+            return _failed(_as_step_error(error), ctx, claimed), ctx.logs
+        except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
+            log.exception("step.raised")
+            return _failed(StepError(f"{type(error).__name__}: {error}"), ctx, claimed), ctx.logs
+        finally:
+            REDACTOR.forget_all()
+
+
+def _limit_ms(claimed: Claim) -> int:
+    return 60_000 if claimed.step["kind"] == "operation" else int(claimed.step["timeout_ms"])
+
+
+def _storable(outcome: Outcome) -> Outcome:
+    """The outcome, when it can be stored; a result that cannot be is a permanent failure."""
+    if isinstance(outcome, Parked):
+        outcome = replace(outcome, progress=legible(outcome.progress))
+    value = outcome.result if isinstance(outcome, Done) else getattr(outcome, "ref", None)
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Permanent(f"the step's result is not JSON: {error}") from None
+    if UNSTORABLE.search(text) and legible(value) != json.loads(text):
+        raise Permanent("the step's result holds text that cannot be stored: NUL, or half a surrogate pair")
+    if len(text) > RESULT_BYTES:
+        raise Permanent(
+            f"the step's result has {len(text)} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
+        )
+    return outcome
+
+
+def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
+    """The error without any secret that the step has opened, nor the frames through which it came.
+
+    They lead to whoever keeps the error: together they would live until the collector comes.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
+    return Failed(error, cleared=claimed.unsure and not ctx.unsure)
+
+
+def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
+    if claimed.step["phase"] == "comp":
+        return _undo(step, ctx, claimed.known)
+    if claimed.unsure and claimed.step["ref"] is None:
+        seen = _observe(step, ctx, claimed)
+        if seen is not None:
+            return seen
+    if step.spec.kind == "operation":
+        return _operate(step, ctx, claimed)
+    return Done(result_of(step.spec, call(step.body, ctx, claimed.known)))
+
+
+def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
+    """After a lost attempt: look before leaping; None lets the step be done (again)."""
+    seen = _look(step, ctx, claimed.known)
+    if isinstance(seen, Happened):
+        ctx.log("an earlier attempt took effect")
+        return Done(result_of(step.spec, dict(seen.result)))
+    if not step.at_most_once:
+        return None
+    if not isinstance(seen, NothingHappened):
+        raise OutcomeUnknown(
+            f"the worker was lost while {step.spec.title} ran, and whether it took effect cannot be told; "
+            "it is not repeated: look at the machine, then resolve, resume or compensate the run",
+            step=claimed.step["key"],
+        )
+    ctx.unsure = False
+    return None
+
+
+def _look(step: Step, ctx: Context, known: Mapping[str, Any]) -> Any:
+    """What the step's observation says; when it fails, this attempt has changed nothing."""
+    if step.observing is None:
+        return None
+    try:
+        return call(step.observing, ctx, known)
+    except WindlassError as error:
+        failed = _as_step_error(error)
+        failed.nothing_happened = True
+        raise failed from None
+
+
+def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
+    known: Mapping[str, Any] = claimed.known
+    ref = claimed.step["ref"]
+    if ref is None:
+        ref = call(step.body, ctx, known) or {}
+        if known.get("called") is None:
+            return Parked(ref)
+        known = {**known, "ref": ref}
+    if step.polling is None:
+        return Done(result_of(step.spec, known.get("called") or {}))
+    seen = call(step.polling, ctx, known)
+    if isinstance(seen, Again):
+        return Parked(ref, seen.progress)
+    return Done(result_of(step.spec, seen))
+
+
+def _undo(step: Step, ctx: Context, known: Mapping[str, Any]) -> Outcome:
+    if step.aborting is not None and known.get("outcome") != "done" and known.get("ref") is not None:
+        call(step.aborting, ctx, known)
+    if step.undoing is not None:
+        call(step.undoing.body, ctx, known)
+    return Done({})
+
+
+def _context(runner: Runner, claimed: Claim, cancelled: Callable[[], bool]) -> Context:
+    return Context(
+        run_id=claimed.run["id"],
+        type=claimed.run["type"],
+        step=claimed.step["key"],
+        phase=claimed.step["phase"],
+        attempt=claimed.step["attempt"],
+        tries=claimed.step["tries"],
+        fence=claimed.fence,
+        unsure=claimed.unsure,
+        goal=claimed.run["goal"],
+        triggered_by=claimed.run["triggered_by"],
+        db=runner.db,
+        capabilities=runner.capabilities,
+        cancelled=cancelled,
+    )
+
+
+def _as_step_error(error: WindlassError) -> StepError:
+    if isinstance(error, StepError):
+        return error
+    made = StepError(error.message, **error.details)
+    made.code = error.code  # type: ignore[misc]
+    return made
+
+
+class Heartbeat:
+    """Renews the lease while a body runs, and hears of a cancel."""
+
+    def __init__(self, runner: Runner, claimed: Claim) -> None:
+        self._runner, self._claimed = runner, claimed
+        self._cancelled = False
+
+    def cancelled(self) -> bool:
+        """Whether the run was asked to stop, as of now."""
+        if not self._cancelled:
+            run_id = self._claimed.run["id"]
+            self._cancelled = self._runner.db.read(lambda tx: runs.cancel_wanted(tx, run_id))
+        return self._cancelled
+
+    def __enter__(self) -> "Heartbeat":
+        _PULSE.start(self._runner, self._claimed)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        _PULSE.stop()
+
+
+class _Pulse:
+    """One thread a process that renews the lease of whatever step runs now, and ends what hears no alarm."""
+
+    def __init__(self) -> None:
+        self._current: tuple[Runner, Claim, float] | None = None  # Until when the body may run at all.
+        self._pid = 0
+
+    def start(self, runner: Runner, claimed: Claim) -> None:
+        """Begin to renew the lease of this claim."""
+        self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S)
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """The step has ended."""
+        self._current = None
+
+    def _beat(self) -> None:
+        while True:
+            current = self._current
+            pause = current[0].heartbeat_ms / 1000 if current else 1.0
+            time.sleep(pause)
+            if current is None or self._current is not current:
+                continue
+            runner, claimed, until = current
+            if time.monotonic() > until:
+                log.error("worker.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
+                os.kill(os.getpid(), signal.SIGKILL)  # The loss is counted, and the step is somebody else's.
+            self._renew(runner, claimed)
+
+    @staticmethod
+    def _renew(runner: Runner, claimed: Claim) -> None:
+        step = claimed.step
+        try:
+            kept = runner.db.write(
+                lambda tx: runs.renew_lease(
+                    tx,
+                    claimed.run["id"],
+                    step["phase"],
+                    step["key"],
+                    fence=claimed.fence,
+                    lease_ms=runner.lease_ms,
+                ),
+                patience_s=runner.lease_ms / 1000,
+            )
+        except WindlassError as error:
+            log.warning("lease.unrenewed", run_id=claimed.run["id"], step=step["key"], error=error.message)
+            return
+        if not kept:
+            log.warning("lease.lost", run_id=claimed.run["id"], step=step["key"], fence=claimed.fence)
+
+
+_PULSE = _Pulse()

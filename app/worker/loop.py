@@ -1,0 +1,169 @@
+"""What a link does: the steps of the run that its message names, then of others that wait, if that is short.
+
+A message is not published while another one waits in the same queue. So whoever takes a message sees to it
+that what waits at that moment is found: a `Look` is rung before the body runs, and before the link returns it
+goes on with other runs itself. Each transition stays a commit of its own.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from app.engine.messages.publish import tell
+from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
+from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
+from app.engine.transitions.journal import Look
+from app.engine.transitions.settle import settle
+from app.record.fast_path import branch, ready
+from app.record.fast_path.branch import Reserved
+from app.record.fast_path.transition import Seen
+from app.worker.code.advance import advance
+from app.worker.execute import Runner, perform
+
+SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
+MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.
+MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time.
+QUICK_S = 0.02
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a link ended, and whether its chain goes on."""
+
+    chain_goes_on: bool
+    word: str
+    failed: bool = False
+    bodies_s: float = 0.0  # How long the bodies took.
+    beside: Claim | None = None  # The claim on another member of the same fan-out.
+
+
+def run_link(
+    runner: Runner, *, run_id: str, phase: str, key: str, gen: int, task_id: str, chained: bool
+) -> Ended:
+    """Run the steps of a segment from this one on; ``chained``: the message carries a further link."""
+    claimed = claim(runner.db, run_id, phase, key, gen, _holder(runner, task_id))
+    if isinstance(claimed, Passed):
+        return Ended(True, "passed")
+    if isinstance(claimed, Dropped):
+        return Ended(False, f"dropped: {claimed.reason}")
+    return _carry(runner, claimed, chained)
+
+
+def go_on(runner: Runner, queue: str, *, task_id: str, limit_s: float) -> int:
+    """Run what else waits in a queue, if its own limits fit into this message's; returns how many claims."""
+    shift = _Shift(runner, queue, task_id, limit_s)
+    try:
+        if shift.work():
+            shift.tell()
+    finally:
+        shift.give_back()
+    return shift.claims
+
+
+class _Shift:
+    """What one message of a queue does beyond its own run."""
+
+    def __init__(self, runner: Runner, queue: str, task_id: str, limit_s: float) -> None:
+        self._runner, self._queue, self._task_id = runner, queue, task_id
+        self._began = self._told_at = time.monotonic()
+        self._until = self._began + limit_s
+        self._left: list[Seen | Reserved] = []  # What takes too long for this message.
+        self._bodies_s = 0.0
+        self.claims = 0
+
+    def work(self) -> bool:
+        """Carry on until nothing waits, which is false, or until it was enough, so that Celery sees it."""
+        batch = 1
+        while self.claims < MOST_CLAIMS and time.monotonic() - self._began < MOST_S:
+            claims, bodies_s = self.claims, self._bodies_s
+            if not self._runs(min(batch, MOST_RUNS)) and not self._members(batch):
+                return False
+            # What is reserved waits for the others: more than one, only while each takes next to no time.
+            is_quick = self._bodies_s - bodies_s < QUICK_S * (self.claims - claims)
+            batch = min(batch * 2, MOST_MEMBERS) if is_quick else 1
+        return True
+
+    def tell(self) -> None:
+        """Let the others know that more waits, before a body may keep this worker for long."""
+        self._told_at = time.monotonic()
+        if ready.anything(self._runner.db, self._queue):
+            self._runner.ring([Look(queue=self._queue)])
+
+    def give_back(self) -> None:
+        """Let what was left be found by others, and by the reconciler should its own message be lost."""
+        for one in self._left:
+            if isinstance(one, Reserved):
+                branch.give_back(self._runner.db, one)
+            else:
+                ready.give_back(self._runner.db, one)
+
+    def _runs(self, most: int) -> int:
+        reserved = ready.reserve(self._runner.db, self._queue, most)
+        for seen in reserved:
+            if next_limit_ms(seen) > (self._until - time.monotonic()) * 1000:
+                self._left.append(seen)
+                continue
+            claimed = claim_seen(self._runner.db, seen, _holder(self._runner, self._task_id))
+            if claimed is not None:
+                self._carry(claimed)
+        return len(reserved)
+
+    def _members(self, most: int) -> int:
+        reserved = branch.reserve(self._runner.db, self._queue, most)
+        wanted = [Wanted(one, _holder(self._runner, self._task_id)) for one in reserved]
+        claimed: Claim | None = None
+        for one, following in zip_longest(wanted, wanted[1:]):
+            if claimed is None and not one.fits(self._until):
+                self._left.append(one.member)
+            elif claimed is None:
+                claimed = claim_member(self._runner.db, one)
+            if claimed is not None:
+                claimed = self._carry(claimed, following).beside
+        return len(wanted)
+
+    def _carry(self, claimed: Claim, following: Wanted | None = None) -> Ended:
+        if not self.claims or time.monotonic() - self._told_at > QUICK_S:
+            self.tell()
+        ended = _carry(self._runner, claimed, False, following, self._until)
+        self.claims += 1
+        self._bodies_s += ended.bodies_s
+        return ended
+
+
+def _carry(
+    runner: Runner, claimed: Claim, chained: bool, following: Wanted | None = None, until: float = 0.0
+) -> Ended:
+    """Run the steps of a claimed segment; the last is settled with the claim on the member that follows."""
+    runner.ring(claimed.hints)
+    began, bodies_s = time.monotonic(), 0.0
+    if claimed.step["kind"] == "code":
+        status = advance(runner, claimed)
+        return Ended(False, status, failed=status == "failed", bodies_s=time.monotonic() - began)
+    while True:
+        began = time.monotonic()
+        outcome, logs = perform(runner, claimed)
+        bodies_s += time.monotonic() - began
+        settled = None
+        if following is not None and following.fits(until):
+            settled = settle_and_claim(
+                runner.db, claimed, outcome, following, logs=logs, patience_s=SETTLE_PATIENCE_S
+            )
+        if settled is None:
+            settled = settle(
+                runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
+            )
+        tell(runner.db, runner.ring, settled.hints)
+        if settled.next is None:
+            return Ended(
+                settled.chained,
+                settled.status,
+                failed=settled.status == "failed",
+                bodies_s=bodies_s,
+                beside=settled.beside,
+            )
+        claimed = settled.next
+
+
+def _holder(runner: Runner, task_id: str) -> Holder:
+    return Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)

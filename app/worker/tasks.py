@@ -1,0 +1,75 @@
+"""The link and the error callback: the only Celery tasks there are.
+
+A link's message says "this run may be able to advance from this step on". The link claims in SQL, runs the
+steps of its segment and lets the chain go on only when the next link will find something to do. The error
+callback only wakes the engine: it fires for steps that succeeded and stays silent for steps that died, so
+what it says is never taken for a fact.
+"""
+
+import time
+from functools import partial
+from typing import Any
+
+import structlog
+from celery import Task
+
+from app.engine.reconciler import resume
+from app.engine.transitions.journal import Hint
+from app.record.runs import lost_messages
+from app.record.session import Tx
+from app.services.deliver import deliver
+from app.worker.celery_app import app, runner, settings, world
+from app.worker.loop import MOST_S, go_on, run_link
+from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, WEBHOOK
+
+log = structlog.get_logger(__name__)
+
+
+class StepFailed(Exception):
+    """Tells Celery that a step has failed for good: Flower shows it and the callback wakes the engine."""
+
+
+@app.task(name=LINK, bind=True, throws=(StepFailed,))
+def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
+    """Run one segment of a run and what else waits, look for what waits, or deliver one webhook."""
+    if phase == WEBHOOK:
+        return {"ended": deliver(world(), run_id, gen)}
+    began, task_id = time.monotonic(), self.request.id or ""
+    limit_s = (self.request.timelimit or (None,))[0] or LOOK_LIMIT_S
+    if phase == LOOK:
+        return {"ended": f"{go_on(runner(), run_id, task_id=task_id, limit_s=limit_s)} taken"}
+    ended = run_link(
+        runner(),
+        run_id=run_id,
+        phase=phase,
+        key=first,
+        gen=gen,
+        task_id=task_id,
+        chained=bool(self.request.chain),
+    )
+    log.info("link.ended", run_id=run_id, phase=phase, first=first, gen=gen, word=ended.word)
+    took = time.monotonic() - began
+    if not ended.chain_goes_on and took < MOST_S:
+        queue = (self.request.delivery_info or {})["routing_key"]
+        go_on(runner(), str(queue), task_id=task_id, limit_s=limit_s - took)
+    if ended.failed:
+        raise StepFailed(f"{run_id} {first}: {ended.word}")
+    if not ended.chain_goes_on:
+        self.request.chain = None  # Ends the chain with a task that Flower shows as successful.
+    return {"ended": ended.word}
+
+
+@app.task(name=ON_ERROR, bind=True)
+def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) -> None:
+    """A link ended badly, as Celery sees it: free what it held, and look at the run again."""
+    run = runner()
+    held = run.db.read(lambda tx: lost_messages.held_by_task(tx, task_id))
+    for one in held:
+        which = (one["run_id"], one["phase"], one["key"], one["fence"])
+        run.ring(run.db.write(partial(_lose, which)))
+    if run_id is not None and not held:
+        log.info("on_error.looked", run_id=run_id, task_id=task_id)
+
+
+def _lose(which: tuple[str, str, str, int], tx: Tx) -> list[Hint]:
+    return resume.lose(tx, *which, poison_limit=settings.poison_limit)
