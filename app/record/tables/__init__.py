@@ -4,6 +4,21 @@ Every table starts its key with ``tenant_id``; every index names the question it
 the statuses that the question asks for.
 """
 
+from app.record.tables.apps import (
+    app_binding,
+    app_chunk,
+    app_counter,
+    app_event,
+    app_handler,
+    app_hook,
+    app_message,
+    app_run,
+    app_step,
+    app_stream,
+    app_version,
+    app_wait,
+    application,
+)
 from app.record.tables.clusters import allocation, cluster, management, vm
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
@@ -40,6 +55,19 @@ __all__ = [
     "allocation",
     "api_key",
     "api_request",
+    "app_binding",
+    "app_chunk",
+    "app_counter",
+    "app_event",
+    "app_handler",
+    "app_hook",
+    "app_message",
+    "app_run",
+    "app_step",
+    "app_stream",
+    "app_version",
+    "app_wait",
+    "application",
     "beat",
     "bmc_gate",
     "cluster",
