@@ -1,5 +1,7 @@
 """The composition root: settings become a database, a broker, keys and bells, in one place."""
 
+from collections.abc import Mapping
+
 from celery import Celery
 from redis import Redis
 
@@ -7,20 +9,28 @@ from app.config import Settings, load
 from app.engine.messages.publisher import LATE_MS, background, ringer
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
-from app.record.session import Database
+from app.record.session import Database, Limits
 from app.services.context import AppContext, Role
 from chains import catalogue
 
 __all__ = ["AppContext", "Role", "celery_app", "wire"]
 
-API_STATEMENT_MS = 5_000  # No statement of a request may take longer.
+# Nobody waits without a limit for a row that somebody holds. What is to be done for good is tried again,
+# as `Database.write` and its callers say; the reconciler goes on with the next one and comes back.
+LIMITS: Mapping[Role, Limits] = {
+    "api": Limits(statement_ms=5_000, lock_ms=1_000, busy_ms=5_000),
+    "worker": Limits(statement_ms=30_000, lock_ms=1_000),
+    "reconciler": Limits(statement_ms=5_000, lock_ms=200, busy_ms=1_000),
+    "projector": Limits(statement_ms=30_000, lock_ms=1_000),
+    "cli": Limits(statement_ms=600_000, lock_ms=5_000),
+}
 
 
 def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     """Put a process together; nothing connects before it is used."""
     settings = settings or load()
     catalogue.types()  # Whoever moves a run has to know its steps, also when it never starts one.
-    db = Database(settings.database, statement_timeout_ms=API_STATEMENT_MS if role == "api" else 0)
+    db = Database(settings.database, limits=LIMITS[role])
     # Publishers use 1 s timeouts, also inside workers; the consuming app is built in `app.worker.celery_app`.
     app = celery_app(settings, worker=False)
     quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)

@@ -163,6 +163,10 @@ class Unavailable(Rejected):
     code, status = "UNAVAILABLE", 503
 
 
+class Contended(Unavailable):
+    """One thing could not be read or changed just now, most likely because somebody else holds it."""
+
+
 class ConnectionRefused(Unavailable):
     """The database refuses the connection; the log of the service says why."""
 

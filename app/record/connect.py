@@ -9,6 +9,7 @@ Whether there is one shows at the first connection: a pooler tells a process num
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -17,12 +18,29 @@ from sqlalchemy import Connection, Engine, create_engine, event
 _UNSUPPORTED = "unsupported startup parameter"  # How PgBouncer refuses options.
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long one statement may take, and how long it may wait for what somebody else holds.
+
+    0 is without a limit. SQLite has no limit for statements, and one lock, the right to write.
+    """
+
+    statement_ms: int = 0
+    lock_ms: int = 0
+    busy_ms: int = 20_000  # The wait for the right to write on SQLite.
+
+
 class Way:
     """How this process reaches PostgreSQL; what is found at the first connection holds for all."""
 
-    def __init__(self, limits: Mapping[str, int]) -> None:
-        self._options = " ".join(f"-c {name}={value}" for name, value in limits.items())
-        self._local = "; ".join(f"SET LOCAL {name} = {value}" for name, value in limits.items())
+    def __init__(self, limits: Limits) -> None:
+        wanted = {
+            "idle_in_transaction_session_timeout": 10_000,
+            "statement_timeout": limits.statement_ms,
+            "lock_timeout": limits.lock_ms,
+        }
+        self._options = " ".join(f"-c {name}={value}" for name, value in wanted.items())
+        self._local = "; ".join(f"SET LOCAL {name} = {value}" for name, value in wanted.items())
         self.pooled: bool | None = None
 
     def connect(self, dialect: Any, _record: Any, args: Any, wanted: dict[str, Any]) -> Any:
@@ -115,11 +133,12 @@ def postgres(url: Any, way: Way) -> Engine:
     return engine
 
 
-def sqlite(url: Any) -> Engine:
+def sqlite(url: Any, limits: Limits) -> Engine:
     """The connections to SQLite."""
+    busy = f"busy_timeout={limits.busy_ms}"
     engine = create_engine(
         url,
-        connect_args={"timeout": 20, "isolation_level": None, "check_same_thread": False},
+        connect_args={"timeout": limits.busy_ms / 1000, "isolation_level": None, "check_same_thread": False},
         json_serializer=dump,
         pool_size=10,
         max_overflow=20,
@@ -127,7 +146,7 @@ def sqlite(url: Any) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=20000", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", busy, "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

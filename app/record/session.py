@@ -18,11 +18,11 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row, make_url
 
-from app.domain.errors import ConnectionRefused, SchemaBehind, Unavailable
+from app.domain.errors import ConnectionRefused, Contended, SchemaBehind, Unavailable
 from app.record import connect, trouble
-from app.record.connect import dump
+from app.record.connect import Limits, dump
 
-__all__ = ["Database", "TakenBack", "Tx", "dump", "immediate"]
+__all__ = ["Database", "Limits", "TakenBack", "Tx", "dump", "immediate"]
 
 T = TypeVar("T")
 NOW = {
@@ -83,12 +83,12 @@ class Tx:
 class Database:
     """The way into SQL for one process and its later children; ``dialect`` is postgresql or sqlite."""
 
-    def __init__(self, url: str, tenant: str = "default", *, statement_timeout_ms: int = 0) -> None:
+    def __init__(self, url: str, tenant: str = "default", *, limits: Limits | None = None) -> None:
         self.url = make_url(url)
         self.tenant = tenant
         self.dialect = self.url.get_backend_name()
-        limits = {"idle_in_transaction_session_timeout": 10_000, "statement_timeout": statement_timeout_ms}
-        self._way = connect.Way(limits)
+        self._limits = limits or Limits()
+        self._way = connect.Way(self._limits)
         self._engine: Engine | None = None
         self._pid = 0
         self._remembered: dict[str, tuple[float, Any]] = {}
@@ -102,7 +102,7 @@ class Database:
                 self._engine.dispose(close=False)
                 self._idle = []
             if self.dialect == "sqlite":
-                self._engine = connect.sqlite(self.url)
+                self._engine = connect.sqlite(self.url, self._limits)
             else:
                 self._engine = connect.postgres(self.url, self._way)
             self._pid = os.getpid()
@@ -175,21 +175,18 @@ class Database:
                     return work(tx)
             except trouble.Caught as error:
                 self._judge(error)
-                if time.monotonic() > give_up:
+                if time.monotonic() >= give_up:
                     raise _unavailable(error) from error
             time.sleep(wait * (0.5 + random.random()))
             wait = min(wait * 2, 1.0)
 
     def _judge(self, error: BaseException) -> None:
         """Return when the same may go well in a moment; else raise what it means."""
-        state = trouble.sqlstate(error)
-        if state == trouble.TOO_SLOW:
-            raise Unavailable("the question took the database too long; narrow it") from error
         if trouble.is_behind(error):
             raise SchemaBehind from error
         if not trouble.is_transient(error):
             raise error
-        if state == trouble.READ_ONLY:
+        if trouble.sqlstate(error) == trouble.READ_ONLY:
             self.dispose()
 
 
@@ -242,6 +239,11 @@ class _Lent:
 
 def _unavailable(error: BaseException) -> Unavailable:
     """What to tell of a database that was tried in vain."""
+    state = trouble.sqlstate(error)
+    if state == trouble.TOO_SLOW:
+        return Contended("the statement took the database too long; narrow the question, or try again later")
+    if state in trouble.LOCAL:
+        return Contended("another transaction holds what this one needs; nothing was changed, try again")
     said = trouble.refusal(error)
     if said is not None:
         return ConnectionRefused(said)

@@ -11,10 +11,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 TOO_SLOW = "57014"  # The statement timeout, or an administrator who cancels a statement.
 READ_ONLY = "25006"  # The server is a standby now: another one has its place.
 # Classes: the connection, its resources, an operator who intervenes. Of the others what passes by itself:
-# conflicts, lock timeouts, a transaction that idled, a failing disk, and a unique key that somebody has just
+# conflicts, limits of time, a transaction that idled, a failing disk, and a unique key that somebody has just
 # taken, which the next look sees.
 _CLASSES = ("08", "53", "57P")
-_STATES = frozenset({"40001", "40003", "40P01", "55P03", "25P03", "58030", "23505", READ_ONLY})
+_STATES = frozenset({"40001", "40003", "40P01", "55P03", "25P03", "58030", "23505", READ_ONLY, TOO_SLOW})
+# Of these, what concerns the rows of one statement: another one may go well at the same moment.
+LOCAL = frozenset({"40001", "40P01", "55P03", "23505", TOO_SLOW})
 _PROTOCOL_VIOLATION = "08P01"  # Poolers say so of whatever they refuse: it will be refused again.
 _UNKNOWN_NAMES = frozenset({"42P01", "42703"})  # No such table, no such column.
 # Of SQLite: busy, locked, memory, read-only, interrupted, disk, full, cannot open, protocol, schema changed.

@@ -258,8 +258,8 @@ class _Pulse:
                 ),
                 patience_s=runner.lease_ms / 1000,
             )
-        except WindlassError as error:
-            log.warning("lease.unrenewed", run_id=claimed.run["id"], step=step["key"], error=error.message)
+        except Exception as error:  # Without this thread no lease of this process would be renewed any more.
+            log.warning("lease.unrenewed", run_id=claimed.run["id"], step=step["key"], error=str(error))
             return
         if not kept:
             log.warning("lease.lost", run_id=claimed.run["id"], step=step["key"], fence=claimed.fence)

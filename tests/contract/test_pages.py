@@ -23,9 +23,9 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
-def beat(world: AppContext, silent_ms: int) -> None:
+def beat(world: AppContext, silent_ms: int, **facts: Any) -> None:
     """A reconciler that was heard this long ago."""
-    row = {"tenant_id": world.db.tenant, "kind": "reconciler", "instance": "host:1"}
+    row = {"tenant_id": world.db.tenant, "kind": "reconciler", "instance": "host:1", "facts": facts}
     world.db.write(lambda tx: tx.execute(insert(tables.beat), {**row, "at": tx.now - silent_ms}))
 
 
@@ -58,6 +58,12 @@ def test_a_silent_reconciler_is_reported(
     beat(world, silent_ms)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["data"]["parts"]["reconciler"]["ok"]) == (200, fresh)
+
+
+def test_a_look_of_the_reconciler_that_takes_long_is_named(client: FlaskClient, world: AppContext) -> None:
+    beat(world, 1_000, slow={"messages": 7_300})
+    part = client.get("/readyz").get_json()["data"]["parts"]["reconciler"]
+    assert (part["ok"], part["slow"], "messages" in part["reason"]) == (False, {"messages": 7_300}, True)
 
 
 def test_prometheus_gets_numbers_from_sql_without_ids(client: FlaskClient, world: AppContext) -> None:

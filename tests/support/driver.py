@@ -19,14 +19,14 @@ from app.engine.messages.publisher import redispatch
 from app.engine.reconciler import resume
 from app.engine.transitions import accept, operator_actions, retry
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Alarm, Bell, Hint, Journal, journal
+from app.engine.transitions.journal import Alarm, Bell, Hint, Journal, Look, journal
 from app.record.fast_path import ready as waiting
 from app.record.runs import hooks, locks, lost_messages, runs, timers
 from app.record.service import definitions
 from app.record.session import Database, Tx
 from app.record.tables import timer
 from app.worker.execute import Runner
-from app.worker.loop import Ended, run_link
+from app.worker.loop import Ended, go_on, run_link
 from windlass.workflow import Definition
 
 # Purposes of timers that let a run go on; the others end something.
@@ -60,6 +60,7 @@ class Driver:
     db: Database
     capabilities: Any = field(default_factory=NoWorld)
     waiting: deque[tuple[Bell, int]] = field(default_factory=deque)
+    looks: list[Look] = field(default_factory=list)
     published: int = 0
     instance: str = "driver:1"
     judged: bool = True  # Whether the doctor looks at everything when the test has ended.
@@ -70,6 +71,8 @@ class Driver:
             if isinstance(hint, Bell):
                 self.published += 1
                 self.waiting.append((hint, 0))
+            elif isinstance(hint, Look):
+                self.looks.append(hint)
             elif isinstance(hint, Alarm) and hint.at_once:
                 self._fire(hint.timer_id)
 
@@ -141,6 +144,11 @@ class Driver:
         if ended.chain_goes_on and place + 1 < len(bell.segments):
             self.waiting.append((bell, place + 1))
         return ended
+
+    def look(self) -> None:
+        """Let somebody look where something was said to wait, as long as that is said."""
+        while self.looks:
+            go_on(self.runner, self.looks.pop(0).queue, task_id="look", limit_s=900)
 
     def drain(self) -> None:
         """Run links until none is left."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from app.record import listing
 from app.record.inventory import sources
+from app.record.service import heartbeats
+from app.record.session import Tx
 from app.services.context import AppContext
 
 BUDGET_S = 1.0
@@ -18,7 +20,7 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
 
 def parts(world: AppContext) -> dict[str, Part]:
     """The database, which readiness hangs on; Redis and the reconciler, which the API can do without."""
-    database = _within_budget(lambda: _newest_beat(world))
+    database = _within_budget(lambda: _beats(world))
     return {
         "database": {"ok": database["ok"], "ms": database["ms"], **_why(database)},
         "redis": _redis(world),
@@ -33,13 +35,16 @@ def _redis(world: AppContext) -> Part:
 
 
 def _reconciler(database: Part) -> Part:
+    """Whether one lives, and whether a look of any of them takes so long that others may wait for it."""
     if not database["ok"]:
         return {"ok": False, "reason": "unknown while the database is away"}
-    age = database["value"]
+    age, slow = database["value"]
     if age is None:
         return {"ok": False, "reason": "no reconciler has reported yet"}
-    fresh: Part = {"ok": age <= STALE_MS, "ageMs": age}
-    return fresh if fresh["ok"] else {**fresh, "reason": f"silent for more than {STALE_MS // 1000} s"}
+    told: Part = {"ok": age <= STALE_MS and not slow, "ageMs": age, **({"slow": slow} if slow else {})}
+    if age > STALE_MS:
+        return {**told, "reason": f"silent for more than {STALE_MS // 1000} s"}
+    return {**told, "reason": f"slow: {', '.join(slow)}; see its log"} if slow else told
 
 
 def _projector(world: AppContext, database: Part) -> Part:
@@ -54,8 +59,17 @@ def _projector(world: AppContext, database: Part) -> Part:
     return {**told, "reason": f"{stale} of {watched} sources are stale"} if stale else told
 
 
-def _newest_beat(world: AppContext) -> int | None:
-    return world.db.read(lambda tx: listing.beat_age_ms(tx, "reconciler"), patience_s=BUDGET_S / 2)
+def _beats(world: AppContext) -> tuple[int | None, dict[str, int]]:
+    """For how long no reconciler was heard of, and the looks of those that were that take long, in ms."""
+
+    def ask(tx: Tx) -> tuple[int | None, dict[str, int]]:
+        slow: dict[str, int] = {}
+        for one in heartbeats.live(tx, "reconciler", tx.now - STALE_MS):
+            for name, ms in ((one["facts"] or {}).get("slow") or {}).items():
+                slow[name] = max(ms, slow.get(name, 0))
+        return listing.beat_age_ms(tx, "reconciler"), slow
+
+    return world.db.read(ask, patience_s=BUDGET_S / 2)
 
 
 def _within_budget(ask: Callable[[], Any]) -> Part:

@@ -102,16 +102,18 @@ def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
     def work() -> None:
         rung_at = 0.0
         while True:
-            hints = [waiting.get()]
+            hints, gathered = [waiting.get()], False
             if time.monotonic() - rung_at < DENSE_S:
                 time.sleep(GATHER_S)
                 with suppress(queue.Empty):
                     while True:
                         hints.append(waiting.get_nowait())
                 time.sleep(RIPEN_S)
-                ring(_still_wanted(hints, waits))
-            else:
-                ring(hints)
+                gathered = True
+            try:
+                ring(_still_wanted(hints, waits) if gathered else hints)
+            except Exception:  # The reconciler rings for these; the thread is for all that come after.
+                log.exception("hint.unpublished")
             rung_at = time.monotonic()
 
     def later(bells: Iterable[Hint]) -> None:

@@ -6,14 +6,16 @@ any moment, because a sweep of SQL fires whatever is overdue.
 
 from importlib.resources import files
 
+import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
 from app.record.runs import timers
 from app.record.session import Database
 
+log = structlog.get_logger(__name__)
 HORIZON_MS = 3_600_000
-LEASE_MS = 10_000
+LEASE_MS = 2_000  # As long as somebody may take to fire them; one that could not be moved comes back then.
 BATCH = 200
 
 
@@ -41,6 +43,10 @@ class TimerSet:
         try:
             return [str(one) for one in self._move(keys=[self._key], args=[now, BATCH, LEASE_MS])]
         except RedisError:
+            return []
+        except UnicodeDecodeError:  # Somebody else's bytes: SQL knows every timer, and they would never go.
+            log.warning("timers.malformed", key=self._key)
+            self._redis.delete(self._key)
             return []
 
     def drop(self, ids: list[str]) -> None:

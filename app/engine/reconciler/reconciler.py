@@ -1,16 +1,22 @@
 """The reconciler: looks at SQL for what should move and does not, and makes it move (T11).
 
-Any number of instances may run, none is special, every rule is a compare-and-set. One pass, in order:
-leases that ran out, steps of dead processes of this host, timers that are overdue, a broker that lost its
-data, messages that are lost, locks that are free while somebody waits, deliveries and schedules that are
-due, tables that have outgrown their statistics, retention. Between two passes timers have a fast path, the
-sorted set in Redis, and schedules are looked at when the next of them is due.
+Any number of instances may run, none is special, every rule is a compare-and-set. Two threads look, each
+about once a second. One is for what somebody waits for: leases that ran out, steps of dead processes of this
+host, timers that are overdue; between two passes timers have a fast path, the sorted set in Redis, and
+schedules are looked at when the next of them is due. The other one is for the rest: a broker that lost its
+data, messages that are lost, locks that are free while somebody waits, deliveries that are due, tables that
+have outgrown their statistics, retention.
+
+Nothing here waits for long. A row that somebody has locked is waited for a fifth of a second, then put off.
+A look ends after two seconds; what it has not come to, the next one finds, those never put off first.
 """
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import structlog
@@ -24,7 +30,9 @@ from app.engine.messages.timer_cache import TimerSet
 from app.engine.process_id import instance, is_gone, place
 from app.engine.reconciler import resume
 from app.engine.reconciler import schedules as schedule
-from app.engine.transitions.journal import Hint, Letter
+from app.engine.reconciler.mover import BATCH, Mover
+from app.engine.reconciler.watch import Watch
+from app.engine.transitions.journal import Hint, Letter, Look
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
@@ -33,10 +41,10 @@ from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
 TICK_S = 0.1  # Pause between two looks at the sorted set.
-BATCH = 100
 OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired by the sweep.
 DAY_MS = 86_400_000
 RETAIN_EVERY_S = 60.0
+LEAVE_S = 3.0  # What the second thread gets to end when the process is to stop.
 
 
 class Stop:
@@ -72,36 +80,50 @@ class Reconciler:
     ring: Ring
     timers: TimerSet
     instance: str
+    watch: Watch = field(default_factory=Watch)
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
     def run_forever(self, stopped: Stop) -> None:
         """Pass after pass until stopped; a database or a broker that is away is waited for."""
-        next_pass = next_retention = next_due = 0.0
+        patient = threading.Thread(target=self._look_at_the_rest, args=(stopped,), name="rest", daemon=True)
+        patient.start()
+        next_pass = next_due = 0.0
         ahead = 0.0  # The database's clock less ours, in milliseconds.
         while not stopped.is_set():
             if time.monotonic() >= next_pass:
                 ahead = self._guarded("clock", self._clock_offset) or ahead
-                self.one_pass()
+                self.urgent_pass()
                 next_pass = time.monotonic() + self.settings.reconcile_ms / 1000
-            if time.monotonic() >= next_retention:
-                self._guarded("retention", self.retain)
-                next_retention = time.monotonic() + RETAIN_EVERY_S
             moment = round(time.monotonic() * 1000 + ahead)
-            self.fire(self.timers.due(moment))
+            self._guarded("alarms", partial(self.alarms, moment))
             if moment >= next_due:
                 next_due = (
                     self._guarded("schedules", self.due_schedules) or moment + self.settings.reconcile_ms
                 )
             stopped.wait(TICK_S)
+        patient.join(LEAVE_S)
         self._guarded("orphans", lambda: self.hand_back(self._orphans(), counted=False))
 
     def one_pass(self) -> None:
         """One look at everything."""
+        self.urgent_pass()
+        self.patient_pass()
+
+    def urgent_pass(self) -> None:
+        """One look at what somebody waits for."""
         began = time.monotonic()
         for name, look in (
             ("leases", self.leases),
             ("orphans", self.orphans),
             ("timers", self.overdue_timers),
+        ):
+            self._guarded(name, look)
+        took = round((time.monotonic() - began) * 1000)
+        self._guarded("beat", lambda: self._beat(took))
+
+    def patient_pass(self) -> None:
+        """One look at the rest."""
+        for name, look in (
             ("epoch", self.epoch),
             ("messages", self.lost_messages),
             ("locks", self.free_locks),
@@ -109,14 +131,25 @@ class Reconciler:
             ("statistics", self.statistics),
         ):
             self._guarded(name, look)
-        took = round((time.monotonic() - began) * 1000)
-        self._guarded("beat", lambda: self._beat(took))
+
+    def _look_at_the_rest(self, stopped: Stop) -> None:
+        next_retention = 0.0
+        while not stopped.is_set():
+            self.patient_pass()
+            if time.monotonic() >= next_retention:
+                more = self._guarded("retention", self.retain)
+                next_retention = 0.0 if more else time.monotonic() + RETAIN_EVERY_S
+            next_pass = time.monotonic() + self.settings.reconcile_ms / 1000
+            while not stopped.is_set() and time.monotonic() < next_pass:
+                stopped.wait(TICK_S)
 
     def leases(self) -> None:
         """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
-        for one in self.db.read(lambda tx: losses.expired_leases(tx, BATCH)):
-            log.warning("lease.expired", run_id=one["run_id"], step=one["key"], fence=one["fence"])
-            self._lose(one, silent=True)
+        self._lose(
+            self.db.read(lambda tx: losses.expired_leases(tx, self._mover.batch)),
+            "lease.expired",
+            silent=True,
+        )
 
     def orphans(self) -> None:
         """Steps whose process on this host has died: nobody has to wait for their leases.
@@ -131,25 +164,28 @@ class Reconciler:
 
     def hand_back(self, orphans: Iterable[dict[str, Any]], *, counted: bool = True) -> None:
         """Free what dead processes of this host held; not counted as a loss when the host stops in order."""
-        for one in orphans:
-            log.warning("worker.gone", run_id=one["run_id"], step=one["key"], holder=one["holder"])
-            self._lose(one, counted=counted)
+        self._lose(orphans, "worker.gone", counted=counted)
 
     def overdue_timers(self) -> None:
         """Timers that the fast path has missed."""
-        self.fire([row["id"] for row in self.db.read(lambda tx: timers.due(tx, tx.now - OVERDUE_MS, BATCH))])
+        overdue = self.db.read(lambda tx: timers.due(tx, tx.now - OVERDUE_MS, self._mover.batch))
+        self.fire([row["id"] for row in overdue])
 
     def fire(self, ids: Iterable[str]) -> None:
         """Fire timers in SQL, then take them off the fast path."""
-        over = []
-        for timer_id in ids:
-            fired = self._each(resume.fire_timer, timer_id)
-            if fired:
-                over.append(timer_id)
-        self.timers.drop(over)
+        over = self._mover.move(resume.fire_timer, [(timer_id,) for timer_id in ids])
+        self.timers.drop([timer_id for (timer_id,) in over])
+
+    def alarms(self, moment: int) -> None:
+        """Timers that are due, as the fast path knows them."""
+        self.fire(self.timers.due(moment))
 
     def epoch(self) -> None:
-        """A broker whose epoch is missing or different has lost its data: ring for everything at once."""
+        """A broker whose epoch is missing or different has lost its data: one message a queue wakes workers.
+
+        Whoever takes it finds everything that waits there, and wakes the others. What takes too long to be
+        found by the way is missed by the look at messages, as ever.
+        """
         key = f"{self.settings.redis_prefix}epoch"
         try:
             fresh = secrets.token_hex(8)
@@ -157,17 +193,16 @@ class Reconciler:
             seen = str(self.redis.get(key))
         except RedisError:
             return
-        known = self.db.read(lambda tx: heartbeats.fact(tx, "broker_epoch"))
+        known, queues = self.db.read(
+            lambda tx: (heartbeats.fact(tx, "broker_epoch"), losses.queues_in_use(tx))
+        )
         if known is not None and known["value"] == seen:
             return
-        log.warning("broker.emptied", epoch=seen)
-        moment = self.db.read(lambda tx: tx.now)
+        queues = self.db.read(losses.queues_in_use)
+        log.warning("broker.emptied", epoch=seen, queues=queues)
+        self.ring([Look(queue=queue) for queue in queues])
         self.timers.fill(self.db)
-        tried: set[tuple[Any, ...]] = set()  # What cannot be rung for stays expected; it is tried once.
-        while lost := [one for one in self._expected_before(moment) if tuple(one.values()) not in tried]:
-            self._ring_again(lost)
-            tried.update(tuple(one.values()) for one in lost)
-        self.db.write(lambda tx: heartbeats.set_fact(tx, "broker_epoch", seen))
+        self.db.write(lambda tx: heartbeats.set_fact(tx, "broker_epoch", seen), patience_s=0)
 
     def lost_messages(self) -> None:
         """Messages that SQL expects and that no queue holds."""
@@ -182,27 +217,27 @@ class Reconciler:
                 lost_ms=self.settings.lost_after_ms,
                 cap_ms=self.settings.lost_cap_ms,
                 empty=empty,
-                limit=BATCH,
+                limit=self._mover.batch,
             )
         )
         self._ring_again(lost)
 
     def free_locks(self) -> None:
         """Locks that nobody holds although somebody waits."""
-        for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, BATCH)):
-            self._each(resume.grant_waiting, resource)
+        free = self.db.read(lambda tx: locks.free_with_waiters(tx, self._mover.batch))
+        self._mover.move(resume.grant_waiting, [(resource,) for resource in free])
 
     def due_deliveries(self) -> None:
         """Webhook deliveries whose time has come, or whose worker was lost."""
-        due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH))
+        due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH), patience_s=0)
         self.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def due_schedules(self) -> int:
         """What schedules are due for; returns when to look again, in milliseconds of the database's clock."""
-        now, due = self.db.read(lambda tx: (tx.now, schedules.due(tx, BATCH)))
-        for schedule_id in due:
-            self._each(schedule.fire, schedule_id)
-        if len(due) >= BATCH:
+        most = self._mover.batch
+        now, due = self.db.read(lambda tx: (tx.now, schedules.due(tx, most)))
+        self._mover.move(schedule.fire, [(schedule_id,) for schedule_id in due])
+        if len(due) >= most:
             return now
         coming = self.db.read(lambda tx: schedules.next_due(tx, now))
         latest = now + self.settings.reconcile_ms
@@ -212,65 +247,69 @@ class Reconciler:
         """Tables that have outgrown what the database's planner knows of them."""
         statistics.refresh(self.db)
 
-    def retain(self) -> None:
-        """Delete what is older than the retention, in small batches."""
-        days = self.settings.retention_days
-        while self.db.write(lambda tx: runs.delete_ended(tx, tx.now - days * DAY_MS, BATCH)) == BATCH:
-            continue
-        self.db.write(lambda tx: gates.forget_before(tx, tx.now - days * DAY_MS))
-        self.db.write(lambda tx: schedules.forget_before(tx, tx.now - days * DAY_MS))
-        self.db.write(lambda tx: requests.forget_before(tx, tx.now - DAY_MS))
-        self.db.write(lambda tx: heartbeats.forget(tx, tx.now - DAY_MS))
+    def retain(self) -> bool:
+        """Delete what is older than the retention, as much as the time allows; whether more is left."""
+        old = self.settings.retention_days * DAY_MS
+        most = self._mover.batch
+        ended = self.db.read(lambda tx: runs.ended_before(tx, tx.now - old, most))
+        self._mover.move(_forget_run, [(run_id,) for run_id in ended])
+        rules: dict[str, Callable[[Tx], int]] = {
+            "intents": lambda tx: gates.forget_before(tx, tx.now - old),
+            "occurrences": lambda tx: schedules.forget_before(tx, tx.now - old),
+            "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
+            "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
+        }
+        counts = [
+            self._guarded(name, partial(self.db.write, rule, patience_s=0)) for name, rule in rules.items()
+        ]
+        return len(ended) >= most or any(counts)
+
+    @cached_property
+    def _mover(self) -> Mover:
+        return Mover(self.db, self.ring)
 
     def _orphans(self) -> list[dict[str, Any]]:
         return [one for one in self.db.read(lambda tx: losses.held_at(tx, place())) if is_gone(one["holder"])]
 
-    def _lose(self, one: dict[str, Any], **how: bool) -> None:
-        limit = self.settings.poison_limit
-        which = (one["run_id"], one["phase"], one["key"], one["fence"])
-        self._each(resume.lose, *which, poison_limit=limit, **how)
-
-    def _expected_before(self, moment: int) -> list[dict[str, Any]]:
-        return self.db.read(lambda tx: losses.expected_since_before(tx, moment, BATCH))
+    def _lose(self, found: Iterable[dict[str, Any]], word: str, **how: bool) -> None:
+        which = []
+        for one in found:
+            log.warning(word, run_id=one["run_id"], step=one["key"], fence=one["fence"], holder=one["holder"])
+            which.append((one["run_id"], one["phase"], one["key"], one["fence"]))
+        self._mover.move(resume.lose, which, poison_limit=self.settings.poison_limit, **how)
 
     def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
+        which = []
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
-            self._each(redispatch, one["run_id"], one.get("phase"), one.get("key"), since=one["since"])
-
-    def _each(self, work: Callable[..., list[Hint] | None], *what: Any, **how: Any) -> bool:
-        """Do one thing in its own transaction and ring for it; tells whether it is over."""
-        hints: list[Hint] | None = None
-        try:
-            hints = self.db.write(lambda tx: work(tx, *what, **how))
-        except WindlassError as error:
-            log.warning("reconcile.refused", error=error.message)
-            return False
-        except Exception:  # One run that cannot be moved must not keep the others from moving.
-            log.exception("reconcile.failed")
-            return False
-        self.ring(hints or ())
-        return hints is not None
+            which.append((one["run_id"], one.get("phase"), one.get("key"), one["since"]))
+        self._mover.move(redispatch, which)
 
     def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
         try:
-            return look()
+            with self.watch.looking(name):
+                return look()
         except WindlassError as error:  # The database is away, or has the schema of another release.
             log.warning("reconcile.refused", look=name, error=error.message)
-            return None
         except Exception:  # One look that fails must not keep the others from looking.
             log.exception("reconcile.failed", look=name)
-            return None
+        return None
 
     def _clock_offset(self) -> float:
         return self.db.read(lambda tx: tx.now) - time.monotonic() * 1000
 
     def _beat(self, took_ms: int) -> None:
         def note(tx: Tx) -> None:
-            facts = {"lastPassMs": took_ms, "oldestExpected": losses.oldest_expected(tx)}
+            oldest = losses.oldest_expected(tx)
+            facts = {"lastPassMs": took_ms, "oldestExpected": oldest, "slow": self.watch.slow()}
             heartbeats.note(tx, "reconciler", self.instance, facts)
 
-        self.db.write(note)
+        self.db.write(note, patience_s=0)  # As everything here: the next pass does it again.
+
+
+def _forget_run(tx: Tx, run_id: str) -> list[Hint]:
+    runs.delete_run(tx, run_id)
+    return []
 
 
 def reconciler(world: Any) -> Reconciler:

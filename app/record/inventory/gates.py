@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, or_, select, tuple_, update
 
 from app.record.session import Tx
 from app.record.tables import bmc_gate, intent, step
@@ -67,9 +67,14 @@ def intended(tx: Tx, operation: str, fence: int) -> bool:
     return tx.value(select(intent.c.fence).where(*where).limit(1)) is not None
 
 
-def forget_before(tx: Tx, before: int) -> None:
-    """Forget intents whose runs are deleted by now."""
-    tx.execute(delete(intent).where(intent.c.tenant_id == tx.tenant, intent.c.at < before))
+def forget_before(tx: Tx, before: int, limit: int = 1_000) -> int:
+    """Forget intents whose runs are deleted by now, in one small batch; returns how many."""
+    old = (intent.c.tenant_id == tx.tenant, intent.c.at < before)
+    found = select(intent.c.operation, intent.c.fence).where(*old).limit(limit)
+    keys = [(row["operation"], row["fence"]) for row in tx.rows(found.with_for_update(skip_locked=True))]
+    chosen = tuple_(intent.c.operation, intent.c.fence).in_(keys)
+    tx.execute(delete(intent).where(intent.c.tenant_id == tx.tenant, chosen))
+    return len(keys)
 
 
 def _gate(tx: Tx, server_id: str) -> tuple[Any, ...]:

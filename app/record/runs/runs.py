@@ -275,16 +275,18 @@ def usual_duration(tx: Tx, type_: str) -> int | None:
     return int(found[(len(found) - 1) // 2]) if found else None
 
 
-def delete_ended(tx: Tx, before: int, limit: int) -> int:
-    """Delete terminal runs that ended before this time, whole, in one small batch."""
+def ended_before(tx: Tx, before: int, limit: int) -> list[str]:
+    """Runs that ended before this time, the first to end first."""
     where = (run.c.tenant_id == tx.tenant, run.c.completed_at.is_not(None), run.c.completed_at < before)
-    chosen = tx.rows(select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit))
-    ids = [row["id"] for row in chosen]
-    if ids:
-        for table in (event, step):
-            tx.execute(delete(table).where(table.c.tenant_id == tx.tenant, table.c.run_id.in_(ids)))
-        tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id.in_(ids)))
-    return len(ids)
+    found = select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit)
+    return [row["id"] for row in tx.rows(found)]
+
+
+def delete_run(tx: Tx, run_id: str) -> None:
+    """Delete an ended run, whole."""
+    for table in (event, step):
+        tx.execute(delete(table).where(table.c.tenant_id == tx.tenant, table.c.run_id == run_id))
+    tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id == run_id))
 
 
 _STEP_KEY = (

@@ -32,4 +32,4 @@ def refresh(db: Database) -> None:
     """Let PostgreSQL look at the tables that have outgrown what it knows; who is at it already goes on."""
     for name in db.read(outgrown):
         statement = text(f"ANALYZE (SKIP_LOCKED) {name}")
-        db.write(partial(Tx.execute, statement=statement))
+        db.write(partial(Tx.execute, statement=statement), patience_s=0)

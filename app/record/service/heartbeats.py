@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 
 from app.record.session import Tx
 from app.record.tables import beat, meta
@@ -31,9 +31,14 @@ def live(tx: Tx, kind: str, since: int) -> list[dict[str, Any]]:
     return tx.rows(select(beat).where(*where))
 
 
-def forget(tx: Tx, before: int) -> None:
-    """Forget components that have been silent since before this time."""
-    tx.execute(delete(beat).where(beat.c.tenant_id == tx.tenant, beat.c.at < before))
+def forget(tx: Tx, before: int, limit: int = 1_000) -> int:
+    """Forget components that were silent since before this time, in one small batch; returns how many."""
+    old = (beat.c.tenant_id == tx.tenant, beat.c.at < before)
+    found = select(beat.c.kind, beat.c.instance).where(*old).limit(limit).with_for_update(skip_locked=True)
+    keys = [(row["kind"], row["instance"]) for row in tx.rows(found)]
+    chosen = tuple_(beat.c.kind, beat.c.instance).in_(keys)
+    tx.execute(delete(beat).where(beat.c.tenant_id == tx.tenant, chosen))
+    return len(keys)
 
 
 def fact(tx: Tx, key: str) -> dict[str, Any] | None:

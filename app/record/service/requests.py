@@ -48,7 +48,7 @@ def forget(tx: Tx, principal: str, route: str, key: str) -> None:
 def forget_before(tx: Tx, before: int, limit: int = 1_000) -> int:
     """Drop answers that are older than this, in one small batch; returns how many."""
     old = (api_request.c.tenant_id == tx.tenant, api_request.c.at < before)
-    found = tx.rows(select(api_request).where(*old).limit(limit))
+    found = tx.rows(select(api_request).where(*old).limit(limit).with_for_update(skip_locked=True))
     for row in found:
         forget(tx, row["principal"], row["route"], row["key"])
     return len(found)

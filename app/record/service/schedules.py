@@ -131,9 +131,13 @@ def statuses_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, str]:
     return {row["id"]: row["status"] for row in tx.rows(select(run.c.id, run.c.status).where(*where))}
 
 
-def forget_before(tx: Tx, at: int) -> None:
-    """Delete occurrences that were closed before this time."""
-    tx.execute(delete(occurrence).where(occurrence.c.tenant_id == tx.tenant, occurrence.c.closed_at < at))
+def forget_before(tx: Tx, at: int, limit: int = 1_000) -> int:
+    """Delete occurrences that were closed before this time, in one small batch; returns how many."""
+    old = (occurrence.c.tenant_id == tx.tenant, occurrence.c.closed_at < at)
+    found = select(occurrence.c.id).where(*old).limit(limit)
+    ids = [row["id"] for row in tx.rows(found.with_for_update(skip_locked=True))]
+    tx.execute(delete(occurrence).where(occurrence.c.tenant_id == tx.tenant, occurrence.c.id.in_(ids)))
+    return len(ids)
 
 
 def _released(tx: Tx, limit: int) -> list[str]:

@@ -1,5 +1,6 @@
 """The reconciler on both stacks: it makes move whatever SQL expects and nobody carries."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ from app.domain.errors import StepError
 from app.engine.messages.publisher import redispatch
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.reconciler.reconciler import Reconciler, Stop
+from app.engine.transitions.journal import Look
 from app.record.runs import lost_messages, runs, timers
 from app.record.service import heartbeats
 from app.record.session import Database, Tx
@@ -64,6 +66,7 @@ def reconcile(driver: Driver, redis: Redis) -> Callable[..., None]:
 def lose_messages(driver: Driver) -> None:
     """Whatever was rung never arrives."""
     driver.waiting.clear()
+    driver.looks.clear()
 
 
 def test_a_message_that_an_empty_queue_does_not_hold_is_rung_for_again(
@@ -160,7 +163,7 @@ def test_the_lost_message_of_a_member_is_rung_for_again(
     assert driver.run(run_id)["output"]["reports"] == [{"report": f"seen {n}"} for n in (1, 2, 3)]
 
 
-def test_an_emptied_broker_makes_everything_ring_at_once(
+def test_an_emptied_broker_costs_one_message_a_queue_whatever_waits_there(
     driver: Driver, redis: Redis, reconcile: Callable[..., None]
 ) -> None:
     runs = [driver.start("probe.line") for _ in range(3)]
@@ -169,6 +172,8 @@ def test_an_emptied_broker_makes_everything_ring_at_once(
 
     reconcile()
 
+    assert (driver.looks, driver.waiting) == ([Look(queue="default")], deque())
+    driver.look()
     assert [driver.finish(run_id) for run_id in runs] == ["completed"] * 3
 
 

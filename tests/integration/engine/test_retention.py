@@ -1,5 +1,7 @@
 """Retention: old ended runs go whole, open ones stay whatever their age, counters do not fall."""
 
+from functools import partial
+
 from sqlalchemy import update
 
 from app.record.runs import metrics, runs
@@ -18,7 +20,10 @@ def aged(driver: Driver, run_id: str, days: int) -> None:
 
 def swept(driver: Driver, days: int = 90) -> int:
     """What the reconciler deletes of runs that ended longer ago."""
-    return driver.db.write(lambda tx: runs.delete_ended(tx, tx.now - days * DAY_MS, 100))
+    old = driver.db.read(lambda tx: runs.ended_before(tx, tx.now - days * DAY_MS, 100))
+    for run_id in old:
+        driver.db.write(partial(runs.delete_run, run_id=run_id))
+    return len(old)
 
 
 def test_an_ended_run_goes_with_its_steps_and_events_when_its_time_is_over(driver: Driver) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from app.domain.errors import ConnectionRefused, Unavailable
 from app.record import migrate
-from app.record.session import Database, Tx
+from app.record.session import Database, Limits, Tx
 from tests.conftest import Databases
 from tests.support.servers import PgBouncer, Postgres, new_pgbouncer, remove
 
@@ -46,7 +46,7 @@ def doubled(client: Database, number: int) -> int:
 
 
 def test_clients_that_take_turns_are_answered_alike(url: str) -> None:
-    clients = [Database(url, statement_timeout_ms=1_001 + number) for number in range(CLIENTS)]
+    clients = [Database(url, limits=Limits(statement_ms=1_001 + number)) for number in range(CLIENTS)]
 
     for _ in range(ROUNDS):
         for number, client in enumerate(clients):
@@ -57,7 +57,7 @@ def test_clients_that_take_turns_are_answered_alike(url: str) -> None:
 
 
 def test_a_statement_that_takes_too_long_is_ended(url: str) -> None:
-    client = Database(url, statement_timeout_ms=50)
+    client = Database(url, limits=Limits(statement_ms=50))
 
     with pytest.raises(Unavailable, match="too long"):
         client.read(lambda tx: tx.value(text("SELECT pg_sleep(60)")))
@@ -68,7 +68,7 @@ def test_a_statement_that_takes_too_long_is_ended(url: str) -> None:
 
 
 def test_nothing_is_left_behind_for_the_next_client(url: str) -> None:
-    ours, other = Database(url, statement_timeout_ms=777), Database(url)
+    ours, other = Database(url, limits=Limits(statement_ms=777)), Database(url)
 
     ours.read(limits)
     ours.once(lambda cursor: cursor.execute("SELECT 1"))
