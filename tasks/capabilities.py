@@ -10,6 +10,7 @@ from app.auth.seal import Opener, binding, sealer
 from app.auth.secrets import REDACTOR
 from app.auth.tokens import issue_hook_token
 from app.config import Settings
+from app.domain.bmc_address import split
 from app.domain.clock import rfc3339
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent, StepError, Unavailable
 from app.providers.bmc import BMC, PowerState, Target, connect
@@ -98,11 +99,11 @@ class Reach:
         bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["credential_version"])
         secret = self.opener().open(row["credential"], bound)
         REDACTOR.learn(secret["password"])
-        host, _, port = row["bmc_address"].rpartition(":")
+        host, port = split(row["bmc_address"])
         return Target(
             protocol=row["protocol"],
-            host=host.strip("[]"),
-            port=int(port),
+            host=host,
+            port=port,
             username=secret["username"],
             password=secret["password"],
             verify=row["bmc_fingerprint"],

@@ -1,12 +1,16 @@
 """Steps on bare-metal servers: each is a wish for a state, and its undo stands under it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from app.domain import bmc_address as addresses
 from app.domain import servers as states
-from app.domain.errors import BmcConnectionFailed, Permanent
+from app.domain.errors import BmcConnectionFailed, BmcError, Permanent, StepTimedOut
+from app.domain.machine_identity import identities
 from app.domain.policy import backoff
-from app.providers.bmc import PowerState, fingerprint
-from app.record.inventory import servers
+from app.providers.bmc import Identity, PowerState, fingerprint
+from app.record.inventory import machines, servers
 from app.record.runs import runs
 from app.record.session import Tx
 from tasks.context import Context
@@ -14,6 +18,7 @@ from tasks.step import Again, NothingHappened, operation, step
 
 PATIENT_BMC = backoff("2s", limit=4, cap="20s")
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
+DRAIN_S = 60.0
 UNDO_BMC = backoff("2s", limit=8, cap="2m")
 SERIALS = ("Serial Number", "Chassis serial number")  # Of the product and of its chassis (IPMI FRU).
 
@@ -25,8 +30,15 @@ class WrongState(Permanent):
     nothing_happened = True
 
 
+class AnotherMachine(Permanent):
+    """The machine is not the one that the server stands for."""
+
+    code = "CONFLICT"
+    nothing_happened = True
+
+
 @step(gives=("was", "bmc_address"))
-def validate(ctx: Context, server_id: str, action: str) -> dict[str, Any]:
+def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> dict[str, Any]:
     """Check that the action is still allowed, and show in the server's state that it has begun."""
 
     def begin(tx: Tx) -> dict[str, Any]:
@@ -35,7 +47,10 @@ def validate(ctx: Context, server_id: str, action: str) -> dict[str, Any]:
             raise WrongState(f"server {server_id} is gone", server=server_id)
         shown = states.TRANSIENT.get(action, row["state"])
         begun = row["state"] == shown and action in states.TRANSIENT
-        if not begun and not states.allows(row["state"], action, maintenance=row["maintenance"]):
+        it = states.Situation.of(row, force=force)
+        if row["reserved_by"] and _ours(tx, ctx, row["reserved_by"]):
+            it = replace(it, in_use=False)
+        if not begun and not states.allows(row["state"], action, it):
             raise WrongState(
                 f"server {server_id} is {row['state']}, which does not allow {action}", state=row["state"]
             )
@@ -84,8 +99,7 @@ def connect_bmc(ctx: Context, server_id: str) -> None:
     """Reach the controller and prove it by a command; a Redfish certificate is pinned at first sight."""
     row = _row(ctx, server_id)
     if row["protocol"] == "redfish" and row["bmc_fingerprint"] is None:
-        host, _, port = row["bmc_address"].rpartition(":")
-        seen = fingerprint(host.strip("[]"), int(port))
+        seen = fingerprint(*addresses.split(row["bmc_address"]))
         ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"bmc_fingerprint": seen}))
         ctx.log("certificate pinned", fingerprint=seen)
     identity = ctx.bmc(server_id).identify()
@@ -96,11 +110,16 @@ def connect_bmc(ctx: Context, server_id: str) -> None:
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s", gives="power_state")
 def register_host(ctx: Context, server_id: str) -> dict[str, Any]:
-    """Record who the machine is and whether it is on."""
+    """Record who the machine is and whether it is on; a machine that is in the inventory is refused."""
     bmc = ctx.bmc(server_id)
     identity, power = bmc.identify(), bmc.power()
-    changes = {"power": power, "serial": identity.serial, "last_check_at": _now(ctx)}
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
+
+    def record(tx: Tx) -> None:
+        _claim(tx, server_id, identity.guid, [identity.serial])
+        seen = {"power": power, "serial": identity.serial, "last_check_at": tx.now}
+        servers.change_server(tx, server_id, seen)
+
+    ctx.db.write(record)
     return {"power_state": power}
 
 
@@ -119,7 +138,9 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
 
     def keep(tx: Tx) -> dict[str, Any]:
         row = servers.read_server(tx, server_id, lock=True) or {}
-        serial = _serial(hardware) or row.get("serial")
+        serial = next(iter(_serials(hardware, SERIALS)), row.get("serial"))
+        # Its chassis may have other nodes.
+        _claim(tx, server_id, (hardware.get("identity") or {}).get("guid"), _serials(hardware, SERIALS[:1]))
         reached = "provisioned" if row.get("image") else "available"
         state = {"state": reached, "state_before": None, "run_id": ctx.run_id}
         seen = {"hardware": hardware, "serial": serial, "last_check_at": tx.now}
@@ -141,6 +162,26 @@ def reserve(ctx: Context, server_id: str) -> dict[str, Any]:
 def release(ctx: Context, server_id: str) -> None:
     """Give the machine back; it may not have been taken."""
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": None, "image": None}))
+
+
+@step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
+def prove_identity(ctx: Context, server_id: str) -> None:
+    """The controller still speaks for the machine that was inspected, not for one that runs something."""
+    identity: Identity = ctx.bmc(server_id).identify()
+    told = identities(identity.guid, [identity.serial])
+
+    def check(tx: Tx) -> None:
+        known = machines.claims_of(tx, server_id)
+        for kind in ("guid:", "serial:"):
+            was, now = ([one for one in each if one.startswith(kind)] for each in (known, told))
+            if was and now and was != now:
+                raise AnotherMachine(
+                    f"the controller of {server_id} speaks for another machine now: it says {now[0]}, the "
+                    f"inventory {was[0]}; if the machine was replaced, inspect the server first"
+                )
+        _claim(tx, server_id, identity.guid, [identity.serial])
+
+    ctx.db.write(check)
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
@@ -249,15 +290,19 @@ def set_maintenance(ctx: Context, server_id: str, enabled: bool) -> None:
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s")
 def drain(ctx: Context, server_id: str, force: bool = False) -> None:
-    """Turn the machine off; with ``force`` a controller that cannot be reached does not stand in the way."""
-    bmc = ctx.bmc(server_id)
+    """Turn the machine off; with ``force`` a controller that cannot do it does not stand in the way."""
+    row = _row(ctx, server_id)
+    if row["state_before"] == "error" and row["identified_at"] is None:
+        ctx.log("the machine never said who it is, so it is left as it is")  # It may be another server's.
+        return
     try:
+        bmc = ctx.bmc(server_id)
         bmc.power()  # Silence shows here, within seconds; below it would use up the step's whole time.
-        bmc.ensure_power("off", within=60)
-    except BmcConnectionFailed:
+        bmc.ensure_power("off", within=DRAIN_S)
+    except (BmcError, StepTimedOut, Permanent) as error:
         if not force:
             raise
-        ctx.log("the controller cannot be reached; going on because of force")
+        ctx.log("the machine was not turned off; going on because of force", why=error.message)
 
 
 @step
@@ -270,7 +315,12 @@ def remove_record(ctx: Context, server_id: str) -> None:
         "pool_id": None,
         "image": None,
     }
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
+
+    def remove(tx: Tx) -> None:
+        servers.change_server(tx, server_id, changes)
+        machines.release_machine(tx, server_id)
+
+    ctx.db.write(remove)
 
 
 def _ours(tx: Tx, ctx: Context, run_id: str | None) -> bool:
@@ -281,11 +331,23 @@ def _ours(tx: Tx, ctx: Context, run_id: str | None) -> bool:
     return line is not None
 
 
-def _serial(hardware: dict[str, Any]) -> str | None:
+def _serials(hardware: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     """Redfish tells the serial number with the identity, IPMI in the inventory."""
     told = [(hardware.get("identity") or {}).get("serial")]
-    told += [part.get(name) for part in hardware.get("inventory", ()) for name in SERIALS]
-    return next((str(one) for one in told if one), None)
+    told += [part.get(name) for part in hardware.get("inventory", ()) for name in names]
+    return [str(one) for one in told if one]
+
+
+def _claim(tx: Tx, server_id: str, guid: str | None, serials: Sequence[str | None]) -> None:
+    """The machine is this server; two servers that are one machine would be installed at the same time."""
+    owner = machines.claim_machine(tx, server_id, identities(guid, serials))
+    if owner is not None:
+        raise AnotherMachine(
+            f"this machine is in the inventory already, as server {owner}: use that one, and take this one "
+            f"out (`windlass server decommission {server_id}`)",
+            server=owner,
+        )
+    servers.change_server(tx, server_id, {"identified_at": tx.now})
 
 
 def _row(ctx: Context, server_id: str) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """The states of a server and the actions that each allows: ``allowedActions`` (contract 1, A.8a)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 STATES = (
     "registering",
     "registered",
@@ -43,11 +47,38 @@ ALLOWED: dict[str, frozenset[str]] = {
 NOT_IN_MAINTENANCE = frozenset({"provision"})  # A machine that is out of service gets no new work.
 
 
-def allows(state: str, action: str, *, maintenance: bool = False) -> bool:
+# What may be asked of a machine that has never said who it is: it may be another server's, or not be there.
+UNIDENTIFIED = frozenset({"register", "inspect", "maintenance", "decommission"})
+NOT_IN_USE = frozenset({"provision", "decommission"})  # What would take a machine from whoever uses it.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What else than its state decides what a server may do."""
+
+    maintenance: bool = False
+    identified: bool = True
+    in_use: bool = False
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], *, force: bool = False) -> "Situation":
+        """That of a row of the inventory; whoever forces an action knows that the machine is in use."""
+        return cls(
+            maintenance=bool(row["maintenance"]),
+            identified=row["identified_at"] is not None,
+            in_use=not force and (row["image"] is not None or row["reserved_by"] is not None),
+        )
+
+
+def allows(state: str, action: str, it: Situation) -> bool:
     """Whether a server in this state accepts an action; ``register`` is one that only a retry asks for."""
-    return action in ALLOWED[state] and not (maintenance and action in NOT_IN_MAINTENANCE)
+    if action not in ALLOWED[state] or (it.maintenance and action in NOT_IN_MAINTENANCE):
+        return False
+    if state != "error":
+        return True
+    return (it.identified or action in UNIDENTIFIED) and not (it.in_use and action in NOT_IN_USE)
 
 
-def allowed_actions(state: str, *, maintenance: bool = False) -> list[str]:
+def allowed_actions(state: str, it: Situation) -> list[str]:
     """The actions that people may ask of a server in this state."""
-    return sorted(action for action in ACTIONS if allows(state, action, maintenance=maintenance))
+    return sorted(action for action in ACTIONS if allows(state, action, it))

@@ -49,17 +49,22 @@ def check(tx: Tx, order: Order, resource: str | None) -> None:
 
 def _server(tx: Tx, order: Order, action: str) -> None:
     row = _known(servers.read_server(tx, str(order.resource_id)), f"server {order.resource_id}")
-    maintenance = bool(row["maintenance"])
-    if action in (*server_states.ACTIONS, "register") and not server_states.allows(
-        row["state"], action, maintenance=maintenance
-    ):
-        allowed = server_states.allowed_actions(row["state"], maintenance=maintenance)
-        raise _not_allowed(
-            f"server {row['id']}", row, action, allowed, " in maintenance" if maintenance else ""
-        )
+    it = server_states.Situation.of(row, force=bool(order.input.get("force")))
+    if action in (*server_states.ACTIONS, "register") and not server_states.allows(row["state"], action, it):
+        allowed = server_states.allowed_actions(row["state"], it)
+        raise _not_allowed(f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
     owner = allocations.cluster_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
         raise Conflict(f"cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
+
+
+def _besides(state: str, it: server_states.Situation) -> str:
+    """What else stands in the way of an action."""
+    told = [" in maintenance"] if it.maintenance else []
+    if state == "error":
+        told += [] if it.identified else [" and has never been identified"]
+        told += [" and in use"] if it.in_use else []
+    return "".join(told)
 
 
 def _cluster(tx: Tx, order: Order, action: str) -> None:

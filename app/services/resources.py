@@ -5,7 +5,7 @@ from typing import Any
 
 from app.auth.secrets import redact
 from app.domain.clock import rfc3339
-from app.domain.servers import allowed_actions
+from app.domain.servers import Situation, allowed_actions
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
@@ -40,7 +40,7 @@ def server_object(row: Row, *, now: int) -> Object:
         "credentialVersion": row["credential_version"],
         "reservedBy": row["reserved_by"],
         "runId": row["run_id"],
-        "allowedActions": allowed_actions(row["state"], maintenance=bool(row["maintenance"])),
+        "allowedActions": allowed_actions(row["state"], Situation.of(row)),
         "createdAt": rfc3339(row["created_at"]),
         "updatedAt": rfc3339(row["updated_at"]),
     }

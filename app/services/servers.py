@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from app.auth.keys import Principal
 from app.auth.seal import binding
+from app.domain import bmc_address as addresses
 from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
@@ -19,7 +20,6 @@ from app.services.runs import accept_order, check_order
 
 Row = dict[str, Any]
 Started = tuple[Row, Row]  # The server and its run.
-BMC_PORTS = {"ipmi": 623, "redfish": 443}
 CHANGEABLE = ("display_name", "description", "tags", "pool_id", "persona")
 T = TypeVar("T")
 LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
@@ -34,8 +34,9 @@ def register(world: AppContext, principal: Principal, values: Mapping[str, Any],
 
     def work(tx: Tx) -> tuple[Started, list[Hint]]:
         if servers.read_server(tx, server_id) is None and not accepting.known(tx, order):
-            _check_new(tx, row)
-            servers.insert_server(tx, {**row, "run_id": run_id})
+            _check_pool(tx, row)
+            if not servers.insert_server(tx, {**row, "run_id": run_id}):
+                raise _taken(tx, row["bmc_address"])
         return _accepted(tx, world, run_id, order, principal)
 
     return _rung(world, world.db.write(work))
@@ -203,14 +204,13 @@ def _new_row(world: AppContext, server_id: str, values: Mapping[str, Any]) -> Ro
 
 
 def bmc_address(world: AppContext, text: str, protocol: str) -> str:
-    """`host:port` with the protocol's own port filled in; raises `ValidationFailed` on ``bmcAddress``."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.startswith("[")):
-        host, port = text, str(BMC_PORTS[protocol])
-    if not host or "/" in text or "@" in text or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise ValidationFailed.of("bmcAddress", f"{text!r} is not a host, or a host and a port")
-    _check_network(world, host)
-    return f"{host}:{port}"
+    """The one form of a controller's address; raises `ValidationFailed` on ``bmcAddress``."""
+    try:
+        address = addresses.normal(text, protocol)
+    except ValueError as error:
+        raise ValidationFailed.of("bmcAddress", str(error)) from None
+    _check_network(world, addresses.split(address)[0])
+    return address
 
 
 def _check_network(world: AppContext, host: str) -> None:
@@ -218,7 +218,7 @@ def _check_network(world: AppContext, host: str) -> None:
     if not allowed:
         return
     try:
-        address = ipaddress.ip_address(host.strip("[]"))
+        address = ipaddress.ip_address(host)
     except ValueError:
         raise ValidationFailed.of(
             "bmcAddress", "must be an IP address: WINDLASS_BMC_NETWORKS is set"
@@ -227,16 +227,16 @@ def _check_network(world: AppContext, host: str) -> None:
         raise ValidationFailed.of("bmcAddress", f"{host} lies outside WINDLASS_BMC_NETWORKS")
 
 
-def _check_new(tx: Tx, row: Row) -> None:
-    taken = servers.server_at(tx, row["bmc_address"])
-    if taken is not None:
-        raise Conflict(f"server {taken} has the controller at {row['bmc_address']} already", server=taken)
+def _check_pool(tx: Tx, row: Row) -> None:
     if row["pool_id"] and servers.read_pool(tx, row["pool_id"]) is None:
         raise ValidationFailed.of("poolId", f"there is no pool {row['pool_id']}")
 
 
-def _sealed(
-    world: AppContext, tenant: str, server_id: str, version: int, credential: Mapping[str, str]
-) -> str:
+def _taken(tx: Tx, address: str) -> Conflict:
+    server_id = servers.server_at(tx, address)
+    return Conflict(f"server {server_id} has the controller at {address} already", server=server_id)
+
+
+def _sealed(world: AppContext, tenant: str, server_id: str, version: int, credential: Mapping[str, str]) -> str:
     bound = binding(tenant_id=tenant, machine_id=server_id, version=version)
     return world.sealer.seal({"username": credential["username"], "password": credential["password"]}, bound)

@@ -41,6 +41,7 @@ def provision(_given: Mapping[str, Any]) -> Plan:
     return (
         server.validate(action="provision")
         | server.reserve()
+        | server.prove_identity()
         | server.boot_from(device="network")
         | server.power(state="off")
         | server.order_image()

@@ -254,6 +254,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_lock_waiter_run", ["tenant_id", "run_id"], unique=False)
 
     op.create_table(
+        "machine_claim",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("server_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "identity", name=op.f("pk_machine_claim")),
+    )
+    with op.batch_alter_table("machine_claim", schema=None) as batch_op:
+        batch_op.create_index("ix_machine_claim_server", ["tenant_id", "server_id"], unique=False)
+
+    op.create_table(
         "management",
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -555,6 +565,7 @@ def upgrade() -> None:
             sa.JSON().with_variant(sa.Text(), "sqlite"),
             nullable=True,
         ),
+        sa.Column("identified_at", sa.BigInteger(), nullable=True),
         sa.Column("last_check_at", sa.BigInteger(), nullable=True),
         sa.Column("polled_at", sa.BigInteger(), nullable=True),
         sa.Column(
@@ -1304,6 +1315,10 @@ def downgrade() -> None:
         batch_op.drop_index("uq_management_name")
 
     op.drop_table("management")
+    with op.batch_alter_table("machine_claim", schema=None) as batch_op:
+        batch_op.drop_index("ix_machine_claim_server")
+
+    op.drop_table("machine_claim")
     with op.batch_alter_table("lock_waiter", schema=None) as batch_op:
         batch_op.drop_index("ix_lock_waiter_run")
 

@@ -48,6 +48,25 @@ def test_the_same_controller_twice_is_409(client: FlaskClient) -> None:
     assert code(client.post(SERVERS, json=REGISTRATION)) == (409, "CONFLICT")
 
 
+@pytest.mark.parametrize("spelled", [" 10.0.7.12", "10.0.7.12.", "10.0.7.12:0623", "[::ffff:10.0.7.12]"])
+def test_the_same_controller_in_another_spelling_is_409(client: FlaskClient, spelled: str) -> None:
+    server_id = client.post(SERVERS, json={**REGISTRATION, "bmcAddress": "10.0.7.12"}).get_json()["data"][
+        "id"
+    ]
+    answer = client.post(SERVERS, json={**REGISTRATION, "bmcAddress": spelled})
+    assert code(answer) == (409, "CONFLICT")
+    assert answer.get_json()["error"]["details"]["server"] == server_id
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.7.12:²", "10.0.7.12:٤٤٣", "bmc 7", "127.0.0.1\x1b[2J", "010.0.7.12"]
+)
+@pytest.mark.parametrize("dry_run", ["false", "true"])
+def test_what_is_no_address_is_400(client: FlaskClient, address: str, dry_run: str) -> None:
+    answer = client.post(f"{SERVERS}?dryRun={dry_run}", json={**REGISTRATION, "bmcAddress": address})
+    assert (code(answer), fields(answer)) == ((400, "VALIDATION_ERROR"), {"bmcAddress"})
+
+
 def test_a_registration_sent_again_under_its_key_is_the_same_run(client: FlaskClient) -> None:
     ours = {**REGISTRATION, "idempotencyKey": "rack-7"}
     first, again = (client.post(SERVERS, json=ours).get_json() for _ in range(2))

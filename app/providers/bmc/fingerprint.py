@@ -21,7 +21,7 @@ def fingerprint(host: str, port: int, *, within: float = 10.0) -> str:
             context.wrap_socket(plain, server_hostname=host) as secure,
         ):
             certificate = secure.getpeercert(binary_form=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # A name that is no host name is a ValueError.
         target = Target(protocol="redfish", host=host, port=port, username="", password="")
         raise fail(BmcConnectionFailed, target, "read the certificate", "unreachable", str(error)) from error
     return hashlib.sha256(certificate or b"").hexdigest()

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from typing import Any
 
 import requests
 from sushy import Sushy
 from sushy import exceptions as sushy_errors
 from sushy.auth import AuthBase
+from urllib3 import exceptions as urllib3_errors
 
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcRefused
 from app.providers.bmc.failure import fail
@@ -43,7 +45,10 @@ SHAPES: dict[type[Exception], Meaning] = {
 }
 
 # How Python fails on an answer of another shape; a broad handler would swallow soft time limits.
-NONSENSE = (LookupError, TypeError, ValueError, AttributeError)
+NONSENSE = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+
+# What only the layers below requests raise, should they ever let it through.
+BROKEN = (OSError, urllib3_errors.HTTPError, HTTPException)
 
 GOODBYE = 2.0  # Seconds that closing the session may take.
 
@@ -120,9 +125,8 @@ class Visit:
     def close(self) -> None:
         """Give the session back; a controller has few of them."""
         self.line.deadline = time.monotonic() + GOODBYE
-        if self.login.session is not None:
-            with suppress(sushy_errors.SushyError, requests.RequestException):
-                self.connector.delete(self.login.session)
+        with suppress(*BROKEN):
+            self.line.leave(self.login.session)
         self.connector.close()
 
     def failure(self, kind: type[BmcError], reason: str, hint: str = "") -> BmcError:
@@ -164,14 +168,14 @@ def visit(target: Target, attempt: str, patience: float) -> Iterator[Visit]:
     try:
         here.open()
         yield here
-    except sushy_errors.ConnectionError as error:
-        # The peer is gone or never was: there is nobody to say goodbye to.
-        here.login.session = None
-        raise here.translated(error) from error
     except sushy_errors.SushyError as error:
+        if isinstance(error.__context__, requests.Timeout):
+            here.line.session = None  # It has fallen silent: there is nobody to say goodbye to.
         raise here.translated(error) from error
     except requests.RequestException as error:
         raise here.failure(BmcConnectionFailed, "garbled", type(error).__name__) from error
+    except BROKEN as error:
+        raise here.failure(BmcConnectionFailed, "lost", type(error).__name__) from error
     except NONSENSE as error:
         raise here.failure(BmcConnectionFailed, "garbled", type(error).__name__) from error
     finally:

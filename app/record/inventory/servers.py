@@ -11,9 +11,11 @@ from app.record.session import Tx
 from app.record.tables import pool, server
 
 
-def insert_server(tx: Tx, values: Mapping[str, Any]) -> None:
-    """Store a new server."""
-    tx.execute(insert(server), {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now, **values})
+def insert_server(tx: Tx, values: Mapping[str, Any]) -> bool:
+    """Store a new server, unless another one has its controller, or gets it at this moment."""
+    row = {"tenant_id": tx.tenant, "created_at": tx.now, "updated_at": tx.now, **values}
+    stored = tx.insert(server).values(row).on_conflict_do_nothing().returning(server.c.id)
+    return tx.value(stored) is not None
 
 
 def read_server(tx: Tx, server_id: str, *, lock: bool = False) -> dict[str, Any] | None:

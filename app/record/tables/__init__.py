@@ -42,7 +42,7 @@ from app.record.tables.runs import (
     type_state,
 )
 from app.record.tables.schedules import occurrence, schedule
-from app.record.tables.servers import bmc_gate, pool, server
+from app.record.tables.servers import bmc_gate, machine_claim, pool, server
 from app.record.tables.service import api_key, api_request, beat, meta
 from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
@@ -80,6 +80,7 @@ __all__ = [
     "lock",
     "lock_fence",
     "lock_waiter",
+    "machine_claim",
     "management",
     "meta",
     "metadata",

@@ -37,6 +37,7 @@ server = table(
     words("power"),
     words("health", null=False, server_default="unknown"),
     json("failure_reasons"),
+    moment("identified_at"),  # When its machine last said who it is.
     moment("last_check_at"),
     moment("polled_at"),  # When its power was last asked for, answered or not.
     json("hardware"),
@@ -60,4 +61,12 @@ bmc_gate = table(  # One session at a time, and no login storm after a refused o
     number("refused"),
     moment("login_after"),
     key=("server_id",),
+)
+
+machine_claim = table(  # One machine is one server, whatever addresses its controller has.
+    "machine_claim",
+    words("identity", null=False),
+    words("server_id", null=False),
+    Index("ix_machine_claim_server", "tenant_id", "server_id"),
+    key=("identity",),
 )

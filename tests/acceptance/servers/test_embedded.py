@@ -45,7 +45,7 @@ def test_a_held_run_goes_on_without_repeating_what_was_done(site: Site) -> None:
     machine = site.available()
     machine.set(powerDelayMs=800)
     run_id = machine.act("provision", image=IMAGE)
-    machine.refuses_logins_after(2, failTimes=1)
+    machine.refuses_logins_after(3, failTimes=1)
     assert site.settled(run_id).detail == "failed_held"
     again = site.client.runs.retry(run_id, from_step="power-2")
     assert site.ended(again.id).status == "completed"

@@ -7,7 +7,7 @@ from windlass import Conflict, InvalidState
 
 pytestmark = pytest.mark.postgres
 STEPS = [
-    *("validate", "reserve", "boot-from", "power", "order-image", "power-2"),
+    *("validate", "reserve", "prove-identity", "boot-from", "power", "order-image", "power-2"),
     *("install", "confirm", "settle"),
 ]
 STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
@@ -20,7 +20,7 @@ def broken_at_power_on(site: Site, on_failure: str, forever: bool = False) -> tu
     machine = site.available()
     machine.set(powerDelayMs=800)
     run_id = machine.act("provision", image=IMAGE, on_failure=on_failure)
-    machine.refuses_logins_after(2, **({} if forever else {"failTimes": 1}))
+    machine.refuses_logins_after(3, **({} if forever else {"failTimes": 1}))
     return machine, run_id
 
 
@@ -75,7 +75,7 @@ def test_held_and_mended_it_goes_on_without_repeating_what_was_done(site: Site) 
     assert (held.detail, failure(held)[1], machine.server.state) == ("failed_held", "power-2", "provisioning")
     machine.mend()
     run = site.ended(site.client.runs.retry(run_id, from_step="power-2").id)
-    assert list(steps(run).values()) == ["skipped"] * 5 + ["completed"] * 4
+    assert list(steps(run).values()) == ["skipped"] * 6 + ["completed"] * 4
     assert machine.effects == STARTED + INSTALLED
     assert (machine.server.state, machine.server.run_id) == ("provisioned", run.id)
     assert len(site.events(run.id, "hook.executed")) == 1
@@ -118,7 +118,7 @@ def test_an_installation_that_failed_is_repeated_from_the_boot_device_on(site: S
     machine.forget()
     machine.set(installer={"status": "ok"})
     run = site.ended(site.client.runs.retry(run_id, from_step="boot-from").id)
-    assert list(steps(run).values()) == ["skipped"] * 2 + ["completed"] * 7
+    assert list(steps(run).values()) == ["skipped"] * 3 + ["completed"] * 7
     assert machine.effects == STARTED + INSTALLED
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.ids import new_id
-from tests.acceptance.servers.site import Site, failure, steps, undone
+from tests.acceptance.servers.site import PASSWORD, USER, Site, failure, steps, undone
 from windlass import Conflict, InvalidState, NotFound
 
 pytestmark = pytest.mark.postgres
@@ -33,6 +33,23 @@ def test_a_controller_is_registered_once(site: Site) -> None:
     with pytest.raises(Conflict) as refused:
         machine.register()
     assert refused.value.details["server"] == machine.id
+
+
+def test_a_machine_is_registered_once_whichever_of_its_controllers_is_named(site: Site) -> None:
+    machine = site.available()
+    protocol, port = ("redfish", machine.bmc.redfish_port)
+    if site.protocol == "redfish":
+        protocol, port = ("ipmi", machine.bmc.ipmi_port)
+    again = site.client.servers.register(
+        protocol=protocol, bmc_address=f"localhost:{port}", username=USER, password=PASSWORD
+    )
+    run = site.ended(again.run_id)
+    assert (run.status, failure(run)) == ("failed", ("CONFLICT", "register-host"))
+    assert machine.id in str(run.error)
+    server = site.client.servers.get(again.resource.id)
+    assert set(server.allowed_actions) == {"inspect", "maintenance", "decommission"}
+    assert site.ended(site.client.servers.decommission(server.id).run_id).status == "completed"
+    assert machine.effects == []  # It was not turned off.
 
 
 def test_a_refused_login_fails_it_and_the_server_names_the_run(site: Site) -> None:
