@@ -164,7 +164,7 @@ class GatedBMC:
         """See `app.providers.bmc.BMC.identify`."""
         return self._through(self._bmc.identify)
 
-    def power(self) -> PowerState:
+    def power(self) -> PowerState | None:
         """See `app.providers.bmc.BMC.power`."""
         return self._through(self._bmc.power)
 

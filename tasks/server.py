@@ -271,8 +271,12 @@ def installed(
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
 def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> None:
     """The machine is on, and the inventory knows what it runs."""
-    if ctx.bmc(server_id).power() != "on":
-        raise BmcConnectionFailed(f"server {server_id} is off although its installation ended", reason="off")
+    power = ctx.bmc(server_id).power()
+    if power != "on":
+        told = power or "in a state without a word here"
+        raise BmcConnectionFailed(
+            f"server {server_id} is {told} although its installation ended", reason="off"
+        )
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"image": installed_image, "power": "on"}))
 
 

@@ -196,6 +196,7 @@ class StepError(WindlassError):
 
     retryable: bool = True
     nothing_happened: bool = False
+    passing_ms: int = 0  # It passes by itself: attempts go on for so long, whatever the policy of the step.
 
     def __init__(
         self,

@@ -27,14 +27,21 @@ class Backoff:
         return round(min(self.cap_ms, self.first_ms * self.factor ** min(attempt - 1, 60)))
 
     def wait_ms(
-        self, attempt: int, elapsed_ms: int = 0, rand: Random = random.random, *, asked_ms: int = 0
+        self,
+        attempt: int,
+        elapsed_ms: int = 0,
+        rand: Random = random.random,
+        *,
+        asked_ms: int = 0,
+        passing_ms: int = 0,
     ) -> int | None:
         """The wait after this failed attempt, or None when the policy is exhausted.
 
         ``asked_ms`` is how long the other side wants to be left alone: the own wait follows, so that not all
-        come back at the same moment.
+        come back at the same moment. For ``passing_ms`` after the first attempt the limit does not count:
+        what stands in the way then passes by itself.
         """
-        if self.limit and attempt >= self.limit:
+        if self.limit and attempt >= self.limit and elapsed_ms >= passing_ms:
             return None
         bound = self.bound_ms(attempt)
         wait = min(asked_ms, LONGEST_ASKED_MS) + (round(bound * rand()) if self.jitter else bound)

@@ -236,7 +236,9 @@ def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool 
     if repeatable and j.status != Run.CANCELLING and _room(j, step):
         elapsed = j.now - step["first_started_at"]
         policy = _policy(definition, step)
-        wait = policy.wait_ms(step["tries"], elapsed, asked_ms=error.retry_after_ms)
+        wait = policy.wait_ms(
+            step["tries"], elapsed, asked_ms=error.retry_after_ms, passing_ms=error.passing_ms
+        )
         if wait is not None:
             look = not harmless or (claim.unsure and not raised.cleared)
             _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look)

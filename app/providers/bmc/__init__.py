@@ -37,14 +37,18 @@ class BMC(Protocol):
     def identify(self) -> Identity:
         """Who answers: proof of contact, for it takes a command and not merely a login."""
 
-    def power(self) -> PowerState:
-        """What the controller reports."""
+    def power(self) -> PowerState | None:
+        """What the controller reports; None when it has a word for it that we have not."""
 
     def set_power(self, state: PowerState, *, soft: bool = False) -> None:
         """Send the order and return; being there already counts as done. `soft` asks the system to go."""
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
-        """Send the order and read back until it is so; `BmcUnconfirmed` after `within` seconds."""
+        """Send the order and read back until it is so; `BmcUnconfirmed` after `within` seconds.
+
+        A machine that gets there by itself needs no order; one that is not there yet has the reason
+        "on_its_way", which is worth many attempts.
+        """
 
     def reset(self) -> None:
         """Hard chassis reset, sent once and never repeated; `BmcRefused` on a machine that is off."""

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from app.domain.errors import BmcError
 from app.providers.bmc.target import Target
+from app.providers.bmc.told import values
 
 E = TypeVar("E", bound=BmcError)
 
@@ -21,19 +22,27 @@ WORDS = {
     "refused": "it refused",
     "unsupported": "it does not support this",
     "powered_off": "the machine is off",
-    "certificate": "its certificate is not the pinned or trusted one",
+    "certificate": "its certificate is not the pinned or trusted one; when it has made itself a new one, "
+    "`windlass server trust-certificate` pins that",
     "garbled": "its answer makes no sense",
     "invalid": "the request makes no sense",
     "unconfirmed": "it said yes, but nothing changed",
+    "on_its_way": "the machine is still on its way",
 }
+
+
+# What passes by itself, and how long that may take: for so long attempts go on, whatever the step's policy.
+PASSING_MS = {"on_its_way": 900_000, "session_limit": 600_000, "busy": 600_000}
 
 
 def fail(
     kind: type[E], target: Target, attempt: str, reason: str, hint: str = "", *, nothing_happened: bool = True
 ) -> E:
     """The error to raise: `reason` is one of `WORDS`, `hint` the finer text of the controller, if any."""
+    hint = values(hint)  # A controller's words.
     text = f"{attempt} at {target.address}: {WORDS[reason]}"
     error = kind(f"{text} ({hint})" if hint else text, reason=reason, address=target.address, attempt=attempt)
     error.nothing_happened = nothing_happened
+    error.passing_ms = PASSING_MS.get(reason, 0)
     error.retryable = kind.retryable and reason not in HOPELESS
     return error

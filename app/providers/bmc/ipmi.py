@@ -12,8 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app.domain.errors import BmcRefused, BmcUnconfirmed
-from app.providers.bmc import ipmi_parts
-from app.providers.bmc.confirm import becomes
+from app.providers.bmc import ipmi_parts, power, told
 from app.providers.bmc.conversation import Conversation, conversation
 from app.providers.bmc.failure import fail
 from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target, took
@@ -65,24 +64,22 @@ class IpmiBMC:
         with conversation(self.target, "identify", self.patience) as talk:
             return identity(talk)
 
-    def power(self) -> PowerState:
+    def power(self) -> PowerState | None:
         with conversation(self.target, "read power", self.patience) as talk:
-            return _power(talk)
+            return _reading(talk).shown
 
     def set_power(self, state: PowerState, *, soft: bool = False) -> None:
         with conversation(self.target, f"power {state}", self.patience) as talk:
-            _order_power(talk, state, soft)
+            _switch(talk, state, soft).order_unless(state, _reading(talk))
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
         with conversation(self.target, f"power {state}", within + self.patience) as talk:
-            _order_power(talk, state, soft)
-            if not becomes(lambda: _power(talk) == state, within):
-                raise talk.failure(BmcUnconfirmed, "unconfirmed", f"not {state} after {within:g} s")
+            _switch(talk, state, soft).reach(state, _reading(talk), within)
 
     def reset(self) -> None:
         with conversation(self.target, "reset", self.patience) as talk:
             # Some controllers accept a reset of a machine that is off, and do nothing.
-            if _power(talk) == "off":
+            if _reading(talk).settled == "off":
                 raise talk.failure(BmcRefused, "powered_off")
             talk.order(CHASSIS, CHASSIS_CONTROL, HARD_RESET, once=True)
 
@@ -103,11 +100,9 @@ class IpmiBMC:
     def hardware(self) -> dict[str, Any]:
         with conversation(self.target, "read the hardware", self.patience * 6) as talk:
             who = identity(talk)
-            return {
-                "identity": asdict(who),
-                "firmware": [{"name": "BMC", "version": who.firmware}],
-                **ipmi_parts.read(talk),
-            }
+            firmware = [{"name": "BMC", "version": who.firmware}]
+            found = {"identity": asdict(who), "firmware": firmware, **ipmi_parts.read(talk)}
+            return dict(told.values(found))
 
 
 def identity(talk: Conversation) -> Identity:
@@ -132,13 +127,17 @@ def _guid(talk: Conversation) -> str | None:
     return decoded
 
 
-def _power(talk: Conversation) -> PowerState:
-    return "on" if talk.ask(CHASSIS, CHASSIS_STATUS)[0] & 1 else "off"
+def _reading(talk: Conversation) -> power.Reading:
+    return power.ON if talk.ask(CHASSIS, CHASSIS_STATUS)[0] & 1 else power.OFF
 
 
-def _order_power(talk: Conversation, state: PowerState, soft: bool) -> None:
-    if _power(talk) != state:
-        talk.order(CHASSIS, CHASSIS_CONTROL, ORDERS[state, soft])
+def _switch(talk: Conversation, state: PowerState, soft: bool) -> power.Switch:
+    return power.Switch(
+        read=lambda: _reading(talk),
+        order=lambda: talk.order(CHASSIS, CHASSIS_CONTROL, ORDERS[state, soft]),
+        refusals=(BmcRefused,),
+        fail=talk.failure,
+    )
 
 
 def _boot(talk: Conversation) -> tuple[str, bool]:

@@ -68,7 +68,7 @@ class MemoryBMC:
         self._login("identify")
         return self.machine.identity
 
-    def power(self) -> PowerState:
+    def power(self) -> PowerState | None:
         self._login("read power")
         return self._reported()
 

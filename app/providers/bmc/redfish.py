@@ -10,13 +10,13 @@ Source: DSP0266 1.20, DSP0268 (ComputerSystem 1.20).
 from dataclasses import asdict
 from typing import Any
 
+from sushy.exceptions import HTTPError
 from sushy.resources.constants import PowerState as Reported
 from sushy.resources.constants import ResetType
 from sushy.resources.system.constants import BootSource, BootSourceOverrideEnabled
 
-from app.domain.errors import BmcConnectionFailed, BmcRefused, BmcUnconfirmed
-from app.providers.bmc import redfish_parts
-from app.providers.bmc.confirm import becomes
+from app.domain.errors import BmcRefused, BmcUnconfirmed
+from app.providers.bmc import power, redfish_parts, told
 from app.providers.bmc.failure import fail
 from app.providers.bmc.redfish_session import Visit, visit
 from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target, took
@@ -28,14 +28,19 @@ ORDERS: dict[tuple[PowerState, bool], tuple[ResetType, ...]] = {
     ("off", False): (ResetType.FORCE_OFF,),
     ("off", True): (ResetType.GRACEFUL_SHUTDOWN,),
 }
+# What is paused hears no request; it goes on where it stands, or is cut off.
+PAUSED_ORDERS: dict[PowerState, tuple[ResetType, ...]] = {
+    "on": (ResetType.RESUME, ResetType.ON, ResetType.FORCE_ON),
+    "off": (ResetType.FORCE_OFF,),
+}
 HARD_RESET = (ResetType.FORCE_RESTART, ResetType.POWER_CYCLE)
 
-# A machine on its way is not there yet.
-POWER: dict[Reported, PowerState] = {
-    Reported.ON: "on",
-    Reported.OFF: "off",
-    Reported.POWERING_ON: "off",
-    Reported.POWERING_OFF: "on",
+READINGS: dict[Reported | None, power.Reading] = {
+    Reported.ON: power.ON,
+    Reported.OFF: power.OFF,
+    Reported.POWERING_ON: power.POWERING_ON,
+    Reported.POWERING_OFF: power.POWERING_OFF,
+    Reported.PAUSED: power.PAUSED,
 }
 
 SOURCES = {
@@ -63,23 +68,21 @@ class RedfishBMC:
         with visit(self.target, "identify", self.patience) as here:
             return redfish_parts.identity(here)
 
-    def power(self) -> PowerState:
+    def power(self) -> PowerState | None:
         with visit(self.target, "read power", self.patience) as here:
-            return _power(here)
+            return _reading(here).shown
 
     def set_power(self, state: PowerState, *, soft: bool = False) -> None:
         with visit(self.target, f"power {state}", self.patience) as here:
-            _order_power(here, state, soft)
+            _switch(here, state, soft).order_unless(state, _reading(here))
 
     def ensure_power(self, state: PowerState, *, soft: bool = False, within: float = 30.0) -> None:
         with visit(self.target, f"power {state}", within + self.patience) as here:
-            _order_power(here, state, soft)
-            if not becomes(lambda: _power(here, fresh=True) == state, within):
-                raise here.failure(BmcUnconfirmed, "unconfirmed", f"not {state} after {within:g} s")
+            _switch(here, state, soft).reach(state, _reading(here), within)
 
     def reset(self) -> None:
         with visit(self.target, "reset", self.patience) as here:
-            if _power(here) == "off":
+            if _reading(here).settled == "off":
                 raise here.failure(BmcRefused, "powered_off")
             _reset(here, HARD_RESET)
 
@@ -99,19 +102,22 @@ class RedfishBMC:
 
     def hardware(self) -> dict[str, Any]:
         with visit(self.target, "read the hardware", self.patience * 2) as here:
-            return {"identity": asdict(redfish_parts.identity(here)), **redfish_parts.read(here)}
+            who = asdict(redfish_parts.identity(here))
+            return dict(told.values({"identity": who, **redfish_parts.read(here)}))
 
 
-def _power(here: Visit, *, fresh: bool = False) -> PowerState:
-    reported = here.system(fresh=fresh).power_state
-    if reported not in POWER:
-        raise here.failure(BmcConnectionFailed, "garbled", f"power state {reported}")
-    return POWER[reported]
+def _reading(here: Visit, *, fresh: bool = False) -> power.Reading:
+    return READINGS.get(here.system(fresh=fresh).power_state, power.UNKNOWN)
 
 
-def _order_power(here: Visit, state: PowerState, soft: bool) -> None:
-    if _power(here) != state:
-        _reset(here, ORDERS[state, soft])
+def _switch(here: Visit, state: PowerState, soft: bool) -> power.Switch:
+    def order() -> None:
+        paused = here.system().power_state is Reported.PAUSED
+        _reset(here, PAUSED_ORDERS[state] if paused else ORDERS[state, soft])
+
+    return power.Switch(
+        read=lambda: _reading(here, fresh=True), order=order, refusals=(HTTPError,), fail=here.failure
+    )
 
 
 def _reset(here: Visit, words: tuple[ResetType, ...]) -> None:

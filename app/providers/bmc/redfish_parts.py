@@ -9,6 +9,7 @@ from typing import Any
 from sushy.exceptions import ConnectionError as LostConnection
 from sushy.exceptions import HTTPError, SushyError
 
+from app.providers.bmc import told
 from app.providers.bmc.redfish_session import NONSENSE, Visit
 from app.providers.bmc.target import Identity
 
@@ -24,14 +25,15 @@ def identity(here: Visit) -> Identity:
     """The machine's names, and its manager's firmware."""
     system = here.system()
     manager = _first(here, "Managers")
-    return Identity(
+    found = Identity(
         vendor=system.manufacturer,
         product=system.model,
         device_id=system.identity,
         firmware=manager.get("FirmwareVersion"),
-        guid=system.uuid.upper() if system.uuid else None,
+        guid=str(system.uuid).upper() if system.uuid else None,
         serial=system.serial_number,
     )
+    return told.identity(found)
 
 
 def read(here: Visit) -> dict[str, Any]:
@@ -55,8 +57,8 @@ def read(here: Visit) -> dict[str, Any]:
 
 def firmware(here: Visit) -> Part:
     """The manager's firmware and the machine's BIOS, as far as they are told."""
-    told = {"BMC": _first(here, "Managers").get("FirmwareVersion"), "BIOS": here.system().bios_version}
-    found = [{"name": name, "version": version} for name, version in told.items() if version]
+    versions = {"BMC": _first(here, "Managers").get("FirmwareVersion"), "BIOS": here.system().bios_version}
+    found = [{"name": name, "version": version} for name, version in versions.items() if version]
     if not found:
         raise Absent("neither the manager nor the system tells a version")
     return found

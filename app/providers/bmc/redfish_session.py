@@ -14,6 +14,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcRefused
 from app.providers.bmc.failure import fail
+from app.providers.bmc.redfish_systems import Undecided, machine_among
 from app.providers.bmc.target import Target
 from app.providers.bmc.transport import Astray, Line, OneTry, TooLarge, is_certificate_trouble, is_tls_trouble
 
@@ -89,11 +90,12 @@ class Visit:
         """Log in and find the machine; finding it takes a request that only a logged-in user may make."""
         self.root = Sushy(self.line.base, auth=self.login, connector=self.connector)
         self.logged_in = self.login.session is not None
-        systems = self.root.get_system_collection().get_members()
-        self.logged_in = True
-        if len(systems) != 1:
-            raise self.failure(BmcRefused, "unsupported", f"it speaks for {len(systems)} machines, not one")
-        self._system = systems[0]
+        try:
+            paths = self.root.get_system_collection().members_identities
+            self.logged_in = True
+            self._system = machine_among(self.root, paths, self.target.system)
+        except Undecided as error:
+            raise self.failure(BmcRefused, "unsupported", str(error)) from error
 
     def system(self, *, fresh: bool = False) -> Any:
         """The machine as read when the session was opened, or read again."""

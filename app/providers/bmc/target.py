@@ -18,6 +18,7 @@ class Target:
     username: str
     password: str = field(repr=False)
     verify: str | None = None  # SHA-256 of the pinned certificate; None asks the system's authorities.
+    system: str | None = None  # Id of the machine among several systems; None when it can be told.
 
     @property
     def address(self) -> str:

@@ -1,6 +1,7 @@
 """What every controller does for its caller, whoever made it."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -141,10 +142,11 @@ def test_the_hardware_is_told_with_what_is_missing(rig: Rig) -> None:
 
 
 def test_no_failure_tells_the_password(rig: Rig) -> None:
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: rig.bmc(password="hunter2-hunter2").power(),
         lambda: rig.bmc().boot_from("floppy"),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(BmcError) as caught:
             attempt()
         told = f"{caught.value} {caught.value.details} {caught.value.__cause__!r}"

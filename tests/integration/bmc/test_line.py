@@ -14,6 +14,7 @@ import pytest
 from app.domain.errors import BmcConnectionFailed
 from app.providers.bmc import Target, connect, fingerprint
 from app.providers.bmc.redfish import RedfishBMC
+from app.providers.bmc.transport import Astray, Line
 from tests.integration.bmc.emulator import certify
 
 ROOT = {
@@ -105,13 +106,32 @@ def test_a_link_to_another_host_is_not_followed(tmp_path: Path) -> None:
     assert other_seen == []
 
 
+@pytest.mark.parametrize("headers", [{"Content-Length": "4000"}, {"Transfer-Encoding": "chunked"}])
+def test_an_answer_that_is_cut_is_a_lost_connection(tmp_path: Path, headers: dict[str, str]) -> None:
+    body = root()[2][:40]
+    cut = b"fff\r\n" + body if "Transfer-Encoding" in headers else body
+    with service(tmp_path, {"/redfish/v1/": (200, headers, cut)}) as (target, _):
+        assert failure(target).details["reason"] == "lost"
+
+
+def test_links_may_be_absolute_without_the_port_or_in_other_case(tmp_path: Path) -> None:
+    with service(tmp_path, {}) as (target, _):
+        line = Line(f"https://127.0.0.1:{target.port}", deadline=0.0)
+        assert line._own(f"HTTPS://127.0.0.1:{target.port}/a?b=1#c") == f"{line.base}/a?b=1"
+    default = Line("https://[fd00::7]:443", deadline=0.0)
+    assert default._own("https://[FD00:0::7]/redfish/v1") == "https://[fd00::7]:443/redfish/v1"
+    for elsewhere in ("https://[fd00::8]/", "http://[fd00::7]:443/", "https://u@[fd00::7]/", "https://[x/"):
+        with pytest.raises(Astray):
+            default._own(elsewhere)
+
+
 def test_an_answer_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     endless = (*root()[:2], b"[" * (5 * 1024 * 1024))
     with service(tmp_path, {"/redfish/v1/": endless}) as (target, _):
         assert "more than" in str(failure(target))
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"Systems": 7}', b"\xff\xfe"])
+@pytest.mark.parametrize("body", [b"", b"[" * 100_000, b"[]", b"null", b"{", b'{"Systems": 7}', b"\xff\xfe"])
 def test_an_answer_of_another_shape_is_garbled(tmp_path: Path, body: bytes) -> None:
     with service(tmp_path, {"/redfish/v1/": (200, {}, body)}) as (target, _):
         assert failure(target).details["reason"] == "garbled"
