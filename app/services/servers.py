@@ -237,6 +237,8 @@ def _taken(tx: Tx, address: str) -> Conflict:
     return Conflict(f"server {server_id} has the controller at {address} already", server=server_id)
 
 
-def _sealed(world: AppContext, tenant: str, server_id: str, version: int, credential: Mapping[str, str]) -> str:
+def _sealed(
+    world: AppContext, tenant: str, server_id: str, version: int, credential: Mapping[str, str]
+) -> str:
     bound = binding(tenant_id=tenant, machine_id=server_id, version=version)
     return world.sealer.seal({"username": credential["username"], "password": credential["password"]}, bound)
