@@ -66,7 +66,7 @@ def are_installed(
         if run is not None and run["status"] in ("failed", "cancelled"):
             ctx.db.write(lambda tx, row=row: _end(tx, row))  # type: ignore[misc]
             raise _not_installed(row, run)
-    missing = [row for row, run in found if run is None]
+    missing = [row for row, run in found if run is None and not _stands(ctx, row)]
     active = [row for row, run in found if run is not None and run["completed_at"] is None]
     if not missing and not active:
         return {}
@@ -167,6 +167,15 @@ def _address(pattern: str, server: Mapping[str, Any]) -> str:
     return pattern
 
 
+def _stands(ctx: Context, row: Row) -> bool:
+    """Whether a server was installed by a run that is deleted by now, as runs are that ended long ago.
+
+    A run that is not there may also be one that never began, so the server's own state decides.
+    """
+    server = ctx.db.read(lambda tx: servers.read_server(tx, row["server_id"]))
+    return row["provision_run"] is not None and server is not None and server["state"] in INSTALLED
+
+
 def _install(ctx: Context, row: Row) -> None:
     run_id = derived_id("run", row["id"], "install")
     ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"provision_run": run_id}))
@@ -212,7 +221,7 @@ def _leave_one(ctx: Context, row: Row) -> str | None:
         ctx.capabilities.children.cancel(installing["id"], f"{ctx.run_id} gives the server back")
         return f"the installation of {server_id} is being undone"
     server = ctx.db.read(lambda tx: servers.read_server(tx, server_id))
-    installed = installing is not None and installing["status"] == "completed"
+    installed = row["provision_run"] if installing is None else installing["status"] == "completed"
     if row["release_run"] or (installed and server is not None and server["state"] in INSTALLED):
         releasing = _run(ctx, row["release_run"])
         if releasing is None:

@@ -12,7 +12,7 @@ from app.domain.policy import backoff
 from tasks import deployment
 from tasks.context import Context
 from tasks.deployment import Unusable, Wanted
-from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, begin, reach, row_of, since_now, wait_on
+from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, WAITS, begin, reach, row_of, since_now, wait_on
 from tasks.managed import mark_error as mark
 from tasks.objects import check_free, found, gone, keep, own, present, remove
 from tasks.step import Again, operation, step
@@ -138,7 +138,7 @@ def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
     deployment.restore(ctx, cluster_id, before)
 
 
-@operation(queue="kube", gives="reached", timeout="60m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="60m", every=POLLS, retry=WAITS)
 def wait_ready(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Wait until the deployment is what was wished for, as its controllers say of this very wish."""
     return since_now(ctx)
@@ -179,7 +179,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
     there = found(ctx, CLUSTER, row)
-    if not own(there, cluster_id):
+    if not own(there, row):
         ctx.log("there is no deployment of this cluster", name=row["name"])
         return
     if (
@@ -194,7 +194,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     keep(ctx, CLUSTER, cluster_id, found(ctx, CLUSTER, row))
 
 
-@operation(queue="kube", timeout="2h", every=POLLS, retry=PATIENT)
+@operation(queue="kube", timeout="2h", every=POLLS, retry=WAITS)
 def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Wait until the deployment is truly gone, with everything that its finalizers guard."""
     return since_now(ctx)

@@ -37,7 +37,7 @@ def restore(ctx: Context, cluster_id: str, before: Wanted) -> None:
     """Give the deployment back what it was, as far as there is one."""
     row = row_of(ctx, CLUSTER, cluster_id)
     there = found(ctx, CLUSTER, row)
-    if not own(there, cluster_id):
+    if not own(there, row):
         ctx.log("there is no deployment left that could be what it was", name=row["name"])
         return
     apply(ctx, row, before, there)

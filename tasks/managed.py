@@ -17,6 +17,7 @@ from tasks.step import Again
 
 Row = dict[str, Any]
 PATIENT = backoff("1s", cap="15s", limit=10)
+WAITS = backoff("1s", cap="15s", limit=0)  # An answer that says nothing ends no wait; its own limit does.
 UNTIL_GONE = backoff("1s", factor=1.5, cap="15s", limit=0, deadline="30m")  # Deletions take their time.
 POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
 

@@ -35,9 +35,12 @@ def keep(ctx: Context, kind: Kind, id_: str, seen: Any) -> None:
     ctx.db.write(lambda tx: kind.rows.note_seen(tx, id_, **told))
 
 
-def own(seen: Any, id_: str) -> bool:
-    """Whether an object is there and bears the label of the resource."""
-    return seen is not None and seen.owner == id_
+def own(seen: Any, row: Row) -> bool:
+    """Whether an object is there and the resource's: by its label, or as the very one that was seen before.
+
+    Anybody can take a label away; the object lives on, and so do the servers below it.
+    """
+    return seen is not None and (seen.owner == row["id"] or seen.uid == row["uid"])
 
 
 def found(ctx: Context, kind: Kind, row: Row) -> Any:
@@ -50,14 +53,14 @@ def check_free(kind: Kind, seen: Any, row: Row) -> None:
     name = f"{kind.object} {row['name']}"
     if seen is not None and seen.deleting:
         raise StillThere(f"{name} is still being deleted; its name is not free yet")
-    if seen is not None and not own(seen, row["id"]):
+    if seen is not None and not own(seen, row):
         raise NameTaken(f"{name} is there already, and it is not ours", owner=seen.owner)
 
 
 def present(ctx: Context, kind: Kind, row: Row) -> Any:
     """The object of a resource, noted as it is now; raises `Vanished` when there is none."""
     there = found(ctx, kind, row)
-    ours_ = own(there, row["id"])
+    ours_ = own(there, row)
     keep(ctx, kind, row["id"], there if ours_ else None)
     if not ours_ or there.deleting:
         raise Vanished(f"{kind.object} {row['name']} is gone; somebody else deleted it")
@@ -68,10 +71,10 @@ def remove(ctx: Context, kind: Kind, id_: str) -> None:
     """Nothing is left of the object: asked for until it is gone, for its name and servers wait for it."""
     row = row_of(ctx, kind, id_)
     there = found(ctx, kind, row)
-    if own(there, id_) and not there.deleting:
+    if own(there, row) and not there.deleting:
         kind.objects(ctx, row["management_id"]).delete(there.name, there.uid)
         there = found(ctx, kind, row)
-    if own(there, id_):
+    if own(there, row):
         keep(ctx, kind, id_, there)
         raise StillThere(_leaving(kind, there))
     keep(ctx, kind, id_, None)
@@ -81,8 +84,9 @@ def gone(
     ctx: Context, kind: Kind, id_: str, ref: Mapping[str, Any], slow_after: str
 ) -> Again | dict[str, Any]:
     """Whether the object is gone, or what holds it."""
-    there = found(ctx, kind, row_of(ctx, kind, id_))
-    if not own(there, id_):
+    row = row_of(ctx, kind, id_)
+    there = found(ctx, kind, row)
+    if not own(there, row):
         keep(ctx, kind, id_, None)
         return {}
     keep(ctx, kind, id_, there)

@@ -15,11 +15,11 @@ from app.domain.observed import MOST_NAMED
 from app.domain.policy import backoff
 from app.providers.reflector import Reflector
 from app.record.inventory import power
-from app.record.inventory.observed import Changed, observe, observe_missing
+from app.record.inventory.observed import Changed, observe, observe_missing, unlisted
 from tasks.context import Context
 from tasks.managed import PATIENT
 from tasks.step import Again, operation, step
-from tasks.watched import OURS, WATCHED, selecting
+from tasks.watched import OURS, WATCHED, after_all, selecting
 
 AT_ONCE = 50  # Resources that one selector names.
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
@@ -117,7 +117,13 @@ def _walk(ctx: Context, management_id: str, kind: str, ids: list[str], *, dry: b
                 looks = [watched.look(one) for one in page.objects]
                 listed.update(look.id for look in looks)
                 changed += do(partial(observe, looks=looks, **here))
-            changed += do(partial(observe_missing, listed=listed, version=page.version, among=among, **here))
+            missing = ctx.db.read(
+                partial(unlisted, kind=kind, management_id=management_id, listed=listed, among=among)
+            )
+            looks = after_all(kube, row, watched, missing)
+            changed += do(partial(observe, looks=looks, **here))
+            there = listed | {look.id for look in looks}
+            changed += do(partial(observe_missing, listed=there, version=page.version, among=among, **here))
             count += len(listed)
     return count, changed
 

@@ -8,7 +8,7 @@ from app.domain.policy import backoff
 from app.domain.vms import SELF_STARTING
 from app.providers.vms import MachineWish
 from tasks.context import Context
-from tasks.managed import PATIENT, POLLS, UNTIL_GONE, VM, begin, reach, row_of, since_now, wait_on
+from tasks.managed import PATIENT, POLLS, UNTIL_GONE, VM, WAITS, begin, reach, row_of, since_now, wait_on
 from tasks.managed import mark_error as mark
 from tasks.objects import check_free, found, gone, keep, own, present, remove
 from tasks.step import Again, operation, step
@@ -87,7 +87,7 @@ def call_subresource(
     machines.act(row["name"], action, 0 if force else gracePeriodSeconds)
 
 
-@operation(queue="kube", gives="reached", timeout="15m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="15m", every=POLLS, retry=WAITS)
 def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
     """Wait until the machine is where it was sent."""
     return since_now(ctx)
@@ -112,7 +112,7 @@ def is_there(
     return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
 
 
-@operation(queue="kube", gives="reached", timeout="30m", every=POLLS, retry=PATIENT)
+@operation(queue="kube", gives="reached", timeout="30m", every=POLLS, retry=WAITS)
 def wait_running(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until a new machine runs; its volumes may have to be filled first."""
     return since_now(ctx)
@@ -142,7 +142,7 @@ def stop(ctx: Context, vm_id: str, force: bool = False) -> None:
     """Ask the system to go; a machine that does not run, or is not there, needs no asking."""
     row = row_of(ctx, VM, vm_id)
     there = found(ctx, VM, row)
-    if not own(there, vm_id) or there.deleting:
+    if not own(there, row) or there.deleting:
         return
     try:
         ctx.machines(row["management_id"]).act(row["name"], "stop", 0 if force else None)
@@ -155,14 +155,14 @@ def delete_vm(ctx: Context, vm_id: str) -> None:
     """Ask for the end of the machine; there may be none, or one that is not ours."""
     row = row_of(ctx, VM, vm_id)
     there = found(ctx, VM, row)
-    if not own(there, vm_id):
+    if not own(there, row):
         ctx.log("there is no machine of ours", name=row["name"])
         return
     ctx.machines(row["management_id"]).delete(there.name, there.uid)
     keep(ctx, VM, vm_id, found(ctx, VM, row))
 
 
-@operation(queue="kube", timeout="1h", every=POLLS, retry=PATIENT)
+@operation(queue="kube", timeout="1h", every=POLLS, retry=WAITS)
 def wait_deleted(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until the machine is truly gone."""
     return since_now(ctx)

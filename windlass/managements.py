@@ -38,17 +38,28 @@ class Managements:
         """
         return one(Management, self.session.post(PATH, body(name=name, kubeconfig=kubeconfig, **values)))
 
-    def update(self, management_id: str, *, if_match: str | None = None, **changes: Any) -> Management:
-        """Change ``name``, ``description``, ``cluster_namespace`` or ``machine_namespace``."""
-        return one(Management, self.session.patch(_path(management_id), body(**changes), if_match))
+    def update(
+        self, management_id: str, *, if_match: str | None = None, force: bool = False, **changes: Any
+    ) -> Management:
+        """Change ``name``, ``description``, ``cluster_namespace`` or ``machine_namespace``.
 
-    def set_kubeconfig(self, management_id: str, kubeconfig: str) -> None:
-        """Replace how to get in."""
-        self.session.put(f"{_path(management_id)}/kubeconfig", {"kubeconfig": kubeconfig})
+        The namespace of clusters or machines changes by `force` alone; they count as deleted then.
+        """
+        path = _path(management_id) + _forced(force)
+        return one(Management, self.session.patch(path, body(**changes), if_match))
+
+    def set_kubeconfig(self, management_id: str, kubeconfig: str, *, force: bool = False) -> None:
+        """Replace how to get in; `force` also when it does not lead to the clusters and machines there."""
+        path = f"{_path(management_id)}/kubeconfig{_forced(force)}"
+        self.session.put(path, {"kubeconfig": kubeconfig})
 
     def forget(self, management_id: str) -> None:
         """Forget one; raises `Conflict` while it has clusters or machines."""
         self.session.delete(_path(management_id))
+
+
+def _forced(force: bool) -> str:
+    return "?force=true" if force else ""
 
 
 def _path(management_id: str) -> str:

@@ -35,6 +35,7 @@
      │       ├─ KubeAuthFailed        KUBERNETES_AUTH_FAILED
      │       ├─ KubeConflict          KUBERNETES_CONFLICT
      │       ├─ KubeRefused           KUBERNETES_REFUSED
+     │       ├─ KubeNotFound          KUBERNETES_REFUSED
      │       └─ KubeQuotaExceeded     QUOTA_EXCEEDED
      └─ PlanError                     a plan that cannot be wired
 
@@ -298,6 +299,10 @@ class KubeRefused(KubeError):
     code = "KUBERNETES_REFUSED"
     retryable = False
     nothing_happened = True
+
+
+class KubeNotFound(KubeRefused):
+    """The Kubernetes API server says what is not there; ``details.missing`` names it."""
 
 
 class KubeQuotaExceeded(KubeRefused):

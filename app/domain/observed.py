@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.ownership import RESOURCE
+
 Row = Mapping[str, Any]
 Changes = dict[str, Any]
 
 # States in which no run is at work on a resource: what is seen then is what it is.
 AT_REST = frozenset({"ready", "validated", "running", "stopped", "paused"})
 WORDS = ("appeared", "changed", "replaced", "gone")
+UNLABELLED = f"has lost its label in the management cluster: give it back, {RESOURCE}"
 MOST_NAMED = 200  # Resources that one tally names; of more it only tells how many.
 
 
@@ -27,6 +30,7 @@ class Look:
     version: str
     facts: Mapping[str, Any]
     state: str | None = None  # The state of rest that it shows, if any.
+    labelled: bool = True  # False: the very object that was seen before, whose label somebody took away.
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ def judge(row: Row, look: Look) -> Verdict | None:
         return Verdict("appeared", seen)
     if row["uid"] != look.uid:
         return Verdict("replaced", {**seen, **_broken(row, "was deleted, and another one made in its place")})
-    return Verdict("changed", seen) if state or row["observed"] != look.facts else None
+    label = _label(row, look)
+    told = state or label or row["observed"] != look.facts
+    return Verdict("changed", {**seen, **label}) if told else None
 
 
 def judge_gone(row: Row, uid: str | None, version: str) -> Verdict | None:
@@ -80,6 +86,13 @@ def _state(row: Row, look: Look) -> Changes:
     if row["state"] not in AT_REST or look.state in (None, row["state"]):
         return {}
     return {"state": look.state, "failure_reasons": []}
+
+
+def _label(row: Row, look: Look) -> Changes:
+    """Without its label an object is still the resource's; people have to know, for no watch tells of it."""
+    others = [one for one in row["failure_reasons"] or () if UNLABELLED not in one]
+    reasons = others if look.labelled else [*others, f"{row['name']} {UNLABELLED}={row['id']}"]
+    return {} if reasons == (row["failure_reasons"] or []) else {"failure_reasons": reasons}
 
 
 def _broken(row: Row, what: str) -> Changes:

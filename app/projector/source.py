@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -24,7 +24,7 @@ from app.record.inventory import observed, sources
 from app.record.inventory.observed import Changed
 from app.record.inventory.sources import Held, Superseded
 from app.record.session import Database, Tx
-from tasks.watched import OURS, WATCHED, owner
+from tasks.watched import OURS, WATCHED, after_all, owner
 
 log = structlog.get_logger(__name__)
 AGAIN = backoff("500ms", cap="30s", limit=0)
@@ -169,9 +169,11 @@ class Source:
         return found
 
     def _keep(self, together: list[Seen]) -> None:
+        certain = [sure for one in _merged(together) for sure in self._certain(one)]
+
         def work(tx: Tx) -> tuple[int, Changed]:
             row = sources.locked(tx, self.held)
-            changed = [change for one in _merged(together) for change in self._observe(tx, one)]
+            changed = [change for one in certain for change in self._observe(tx, one)]
             if changed:
                 sources.note_changes(tx, row, changed)
             return tx.now, changed
@@ -181,6 +183,31 @@ class Source:
         self._note(together, now - behind)
         if changed:
             self._log.debug("source.changed", changes=len(changed), behind_ms=behind)
+
+    def _certain(self, seen: Seen) -> list[Seen]:
+        """What was told, without the ends that are none: what lost its label has only left the watch."""
+        if seen.gone:
+            missing = [{"id": look.id, "name": look.name, "uid": look.uid} for look in seen.looks]
+        elif seen.listed is not None:
+            listed = seen.listed
+            missing = self._db.read(
+                lambda tx: observed.unlisted(tx, self.held.kind, self.held.management_id, listed)
+            )
+        else:
+            return [seen]
+        there = self._after_all(missing)
+        ids = frozenset(look.id for look in there)
+        if seen.gone:
+            gone = replace(seen, looks=tuple(look for look in seen.looks if look.id not in ids))
+            return [gone, Seen(looks=tuple(there))]
+        return [replace(seen, looks=(*seen.looks, *there), listed=(seen.listed or frozenset()) | ids)]
+
+    def _after_all(self, missing: Sequence[Row]) -> list[Look]:
+        if not missing:
+            return []
+        row, kube = self._reach(self.held.management_id)
+        with closing(kube):
+            return after_all(kube, row, self._watched, missing)
 
     def _observe(self, tx: Tx, seen: Seen) -> Changed:
         where = (tx, self.held.kind, self.held.management_id)

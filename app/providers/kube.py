@@ -1,35 +1,26 @@
 """One Kubernetes API server, through the official client: few verbs, any resource, answers read by ourselves.
 
 The client's typed calls know one status an operation and lose the object that a server-side apply *creates*;
-its raw call gives us its connections, TLS and serialisation, and leaves the answer to us (`_answered`).
+its raw call gives us its connections, TLS and serialisation, and leaves the answer to us (`kube_answers`).
 """
 
-import json
 import os
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlencode
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, SSLError
 
-from app.domain.clock import retry_after_ms
-from app.domain.errors import (
-    KubeAuthFailed,
-    KubeConflict,
-    KubeError,
-    KubeQuotaExceeded,
-    KubeRefused,
-    KubeUnreachable,
-    Permanent,
-)
+from app.domain.errors import KubeNotFound, KubeUnreachable, Permanent
 from app.domain.ownership import MANAGER
+from app.providers import kube_answers as answers
+from app.providers.kube_answers import Object
 
-Object = dict[str, Any]
+__all__ = ["PAGE", "Kube", "Object"]
 CONNECT_S, READ_S = 3.0, 10.0
 PAGE = 500  # Objects of one page of a list.
 CHUNK = 65_536  # Bytes of a stream that are taken at a time.
@@ -46,19 +37,19 @@ class Kube:
         self._streams: list[Any] = []
 
     def get(self, path: str) -> Object | None:
-        """One object, or None."""
+        """One object, or None when the API server says of this very one that it is not there."""
         try:
-            return self.call("GET", path)
-        except KubeRefused as error:
-            if error.details.get("status") == 404:
-                return None
-            raise
+            return answers.checked(self.call("GET", path), path)
+        except KubeNotFound as error:
+            _check_gone(error, path)
+            return None
 
     def list(self, path: str, **query: Any) -> Iterator[Object]:
         """All objects of a collection, a page at a time; ``query`` holds selectors."""
         more: dict[str, Any] = {}
         while True:
-            page = self.call("GET", path, query={**query, "limit": PAGE, **more})
+            asked = {**query, "limit": PAGE, **more}
+            page = answers.checked_list(self.call("GET", path, query=asked), path)
             yield from page.get("items") or ()
             token = (page.get("metadata") or {}).get("continue")
             if not token:
@@ -73,7 +64,7 @@ class Kube:
         have set; without it that is a `KubeConflict`.
         """
         query = {"fieldManager": MANAGER, "force": str(force).lower()}
-        return self.call("PATCH", path, content, query=query, type_=APPLY)
+        return answers.checked(self.call("PATCH", path, content, query=query, type_=APPLY), path)
 
     def delete(self, path: str, uid: str | None = None) -> bool:
         """Ask for the end of an object, of that very one when its uid is given; False when there is none."""
@@ -81,10 +72,9 @@ class Kube:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", **body}
         try:
             self.call("DELETE", path, options)
-        except KubeRefused as error:
-            if error.details.get("status") == 404:
-                return False
-            raise
+        except KubeNotFound as error:
+            _check_gone(error, path)
+            return False
         return True
 
     def put(self, path: str, content: Mapping[str, Any]) -> None:
@@ -111,7 +101,7 @@ class Kube:
             body = answer.read()
         except HTTPError as error:
             raise _unreachable(error, attempt, self.server) from error
-        return _answered(answer.status, body, answer.getheader("Retry-After"), attempt)
+        return answers.answered(answer.status, body, answer.getheader("Retry-After"), attempt)
 
     def lines(self, path: str, *, query: Mapping[str, Any], silence_s: float) -> Iterator[bytes]:
         """The lines of an answer as they come, until it ends; a longer silence is as good as a cut."""
@@ -121,7 +111,7 @@ class Kube:
         try:
             answer = self._api.call_api("GET", url, headers, None, None, (CONNECT_S, silence_s))
             if answer.status != 200:
-                _answered(answer.status, answer.read(), answer.getheader("Retry-After"), attempt)
+                answers.answered(answer.status, answer.read(), answer.getheader("Retry-After"), attempt)
             with self._interruptible(answer.response) as response:
                 rest = b""
                 for piece in response.stream(CHUNK):
@@ -204,34 +194,13 @@ def _in_memory(text: str) -> Iterator[str]:
         os.close(number)
 
 
-def _answered(status: int, body: bytes, after: str | None, attempt: str) -> Object:
-    """The object of a good answer; any other becomes the error that it amounts to."""
-    content: Object = {}
-    with suppress(ValueError):
-        read = json.loads(body or b"{}")
-        content = read if isinstance(read, dict) else {}
-    if 200 <= status < 300:
-        if body and not content:
-            raise KubeUnreachable(f"{attempt}: the answer is no JSON object", status=status)
-        return content
-    said = str(content.get("message") or content.get("reason") or f"status {status}")
-    told = {"status": status, **({"retryAfter": after} if after else {})}
-    pause = retry_after_ms(after, datetime.now(UTC)) or 0
-    raise _refusal(status, said)(
-        f"{attempt}: {said}", **told, nothing_happened=status < 500, retry_after_ms=pause
-    )
-
-
-def _refusal(status: int, said: str) -> type[KubeError]:
-    if status == 401:
-        return KubeAuthFailed
-    if status == 403 and "exceeded quota" in said:
-        return KubeQuotaExceeded
-    if status in (409, 410):
-        return KubeConflict
-    if status in (408, 425, 429) or status >= 500:
-        return KubeUnreachable
-    return KubeRefused
+def _check_gone(error: KubeNotFound, path: str) -> None:
+    """Raise `KubeUnreachable` when it is something else that is not there."""
+    if not answers.says_gone(error, path):
+        what = answers.place(path).told
+        raise KubeUnreachable(
+            f"{error.message}: that is no word about {what}", nothing_happened=True
+        ) from error
 
 
 def _unreachable(error: HTTPError, attempt: str, server: str) -> KubeUnreachable:

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.domain.errors import KubeConflict, KubeError, KubeUnreachable
 from app.providers.kube import PAGE, Kube, Object
+from app.providers.kube_answers import checked_list
 
 EXPIRED = 410
 SHORT_S = 1.0  # A watch that ends sooner and said nothing is a failure, or it would be asked for without end.
@@ -75,7 +76,8 @@ class Reflector:
         self._version, token = None, ""
         while True:
             more = {"continue": token} if token else {}
-            answer = kube.call("GET", self.path, query={**self.query, "limit": PAGE, **more})
+            asked = {**self.query, "limit": PAGE, **more}
+            answer = checked_list(kube.call("GET", self.path, query=asked), self.path)
             metadata = answer.get("metadata") or {}
             first, token = not token, str(metadata.get("continue") or "")
             objects, version = tuple(answer.get("items") or ()), str(metadata.get("resourceVersion"))

@@ -1,5 +1,6 @@
 """Management clusters: known, changed, forgotten, and never opened by the API."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,11 +8,25 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.auth.seal import binding, opener
+from app.lab.kube import Kube as Lab
+from app.providers.kube import Kube
+from app.providers.kubeconfig import cleaned
+from app.providers.vms import MachineWish
+from app.providers.vms.kubevirt import KubeVirt
 from app.record import tables
 from app.services import secrets
 from app.services.context import AppContext
-from tests.contract.managed import KUBECONFIG, MANAGEMENT, TOKEN, plant_cluster, plant_management
+from tests.contract.managed import (
+    KUBECONFIG,
+    MACHINE,
+    MANAGEMENT,
+    TOKEN,
+    plant_cluster,
+    plant_management,
+    plant_vm,
+)
 from tests.contract.plant import bearer, ids
+from tests.support.ports import free_port
 
 PATH = "/v1/management-clusters"
 FRA = {"name": "fra", "kubeconfig": KUBECONFIG}
@@ -72,6 +87,49 @@ def test_another_kubeconfig_is_sealed_for_its_version(client: FlaskClient, world
     changed = KUBECONFIG.replace(TOKEN, "another")
     assert client.put(f"{PATH}/{made['id']}/kubeconfig", json={"kubeconfig": changed}).status_code == 204
     assert opened(world, made["id"])["token"] == "another"
+
+
+@pytest.mark.parametrize(
+    ("plant", "namespace"), [(plant_cluster, "clusterNamespace"), (plant_vm, "machineNamespace")]
+)
+def test_the_namespace_of_what_is_there_changes_by_force_alone(
+    client: FlaskClient, world: AppContext, plant: Callable[[AppContext], str], namespace: str
+) -> None:
+    plant_management(world)
+    plant(world)
+    one = f"{PATH}/{MANAGEMENT}"
+    refused = client.patch(one, json={namespace: "elsewhere"})
+    assert refused.status_code == 409
+    assert "cannot be moved" in refused.get_json()["error"]["message"]
+    same = client.get(one).get_json()["data"][namespace]
+    assert client.patch(one, json={namespace: same, "description": "Frankfurt"}).status_code == 200
+    forced = client.patch(f"{one}?force=true", json={namespace: "elsewhere"})
+    assert forced.get_json()["data"][namespace] == "elsewhere"
+
+
+def test_a_way_in_that_cannot_be_tried_is_taken_by_force_alone(
+    client: FlaskClient, world: AppContext
+) -> None:
+    plant_management(world)
+    known = plant_cluster(world)
+    nowhere = KUBECONFIG.replace("10.0.0.1:6443", f"127.0.0.1:{free_port()}")
+    path, given = f"{PATH}/{MANAGEMENT}/kubeconfig", {"kubeconfig": nowhere}
+    refused = client.put(path, json=given)
+    assert (refused.status_code, refused.get_json()["error"]["details"]["missing"]) == (409, [known])
+    assert client.put(f"{path}?force=true", json=given).status_code == 204
+
+
+def test_another_way_in_leads_to_what_is_there_or_is_refused(client: FlaskClient, world: AppContext) -> None:
+    with Lab() as lab, Lab() as another:
+        kube = Kube(cleaned(lab.kubeconfig()))
+        uid = KubeVirt(kube, "default").apply(MachineWish(name="web-1", content=MACHINE)).uid
+        kube.close()
+        plant_management(world)
+        plant_vm(world, uid=uid)
+        path = f"{PATH}/{MANAGEMENT}/kubeconfig"
+        answers = [client.put(path, json={"kubeconfig": one.kubeconfig()}) for one in (another, lab)]
+    assert [answer.status_code for answer in answers] == [409, 204]
+    assert "does not lead to 1 of its clusters and machines" in answers[0].get_json()["error"]["message"]
 
 
 def test_a_new_sealing_key_opens_what_an_old_one_sealed(client: FlaskClient, world: AppContext) -> None:

@@ -166,6 +166,10 @@ class Scene:
         where = (run.c.tenant_id == self.db.tenant, run.c.parent_run_id == run_id)
         return [row["id"] for row in self.db.read(lambda tx: tx.rows(select(run.c.id).where(*where)))]
 
+    def forget_runs(self) -> None:
+        """Delete every run that has ended, as happens when it is old."""
+        self.db.write(lambda tx: runs.delete_ended(tx, tx.now + 1, 1_000))
+
     def error(self, run_id: str) -> tuple[str | None, str | None]:
         """Code and step of a run's failure."""
         row = self.driver.run(run_id)

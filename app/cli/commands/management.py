@@ -59,11 +59,12 @@ def add(caller: Caller, /, name: str, file: Path, **values: Any) -> None:
 @management.command("set-kubeconfig")
 @click.argument("management_id", metavar="MANAGEMENT")
 @kubeconfig
+@click.option("--force", is_flag=True, help="Also when known clusters and machines are not found there.")
 @pass_caller
-def set_kubeconfig(caller: Caller, management_id: str, file: Path) -> None:
+def set_kubeconfig(caller: Caller, management_id: str, file: Path, force: bool) -> None:
     """Replace how to get in."""
     caller.resource = f"management cluster {management_id}"
-    caller.client.managements.set_kubeconfig(management_id, file.read_text())
+    caller.client.managements.set_kubeconfig(management_id, file.read_text(), force=force)
     output.say(f"The kubeconfig of {management_id} was replaced.")
 
 

@@ -53,9 +53,21 @@ def not_found(kind: Kind, name: str) -> Refused:
     return Refused(404, "NotFound", f'{kind.id} "{name}" not found', details=_about(kind, name))
 
 
+class Unserved(Refused):
+    """404: nobody serves this path; the one refusal without a Status, for no API speaks here."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "404 page not found")
+
+    def response(self) -> Response:
+        """The answer as the last of all handlers gives it."""
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+        return Response(status=404, body=b"404 page not found\n", headers=headers)
+
+
 def no_such_path() -> Refused:
     """404: no such resource."""
-    return Refused(404, "NotFound", "the server could not find the requested resource", details={})
+    return Unserved()
 
 
 def already_exists(kind: Kind, name: str) -> Refused:

@@ -13,6 +13,7 @@ forbidden     every request is forbidden: 403
 watchCut      seconds after which each watch is cut in the middle
 watchMute     watches say nothing more, and their connections stay
 watchDelay    seconds by which each event is late
+unserved      these group versions are not served, as while a definition is replaced: 404 without a Status
 gone          watches and lists that want to go on get 410, as the ``answer`` or as an ``event``
 verbs         only these verbs suffer (get, list, watch, create, update, patch, delete, deletecollection)
 resources     only these resources suffer, by their plural
@@ -46,6 +47,7 @@ class Faults(ailment.Faults):
     watch_cut: float = seconds()
     watch_mute: bool = switch()
     watch_delay: float = seconds()
+    unserved: tuple[str, ...] = names("group versions, as in kubevirt.io/v1")
     gone: str = one_of("", "answer", "event")
     verbs: tuple[str, ...] = names("verbs", VERBS)
     resources: tuple[str, ...] = names("plurals")

@@ -125,6 +125,8 @@ class ApiServer:
             raise too_many(faults.retry_after)
         if bites("errors"):
             raise broken(faults.error_status)
+        if at and at.kind.api_version in faults.unserved and bites("unserved"):
+            raise no_such_path()
         if at and bites("forbidden"):
             raise forbidden(at.kind, at.name, "somebody took the rights away")
         if at and request.method in ("PUT", "PATCH") and bites("conflicts"):

@@ -10,7 +10,7 @@ from app.lab.kube.errors import Refused, expired
 from app.lab.kube.faults import Ailment, Faults
 from app.lab.kube.kinds import Kind
 from app.lab.kube.selectors import Selector
-from app.lab.kube.store import ADDED, DELETED, Compacted, Event, Store
+from app.lab.kube.store import ADDED, DELETED, Compacted, Event, Record, Store
 
 _BATCH = 65_536  # Bytes that are written at a time.
 _LOOK = 1.0  # Seconds after which a silent watch looks whether its client is still there.
@@ -126,13 +126,21 @@ class Stream:
             after = event.type != DELETED and chosen.takes(event.record)
             if before or after:
                 type_ = event.type if before and after else ADDED if after else DELETED
-                yield self._encode(type_, event.record.raw)
+                left = event.before if before and event.type != DELETED and not after else None
+                yield self._encode(type_, _as_it_was(left, event.record) if left else event.record.raw)
 
     def _bookmark(self, more: dict[str, Any] | None = None) -> bytes:
         kind = self._watch.kind
         metadata = {"resourceVersion": str(self._seen), **(more or {})}
         content = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}
         return line("BOOKMARK", json.dumps(content).encode())
+
+
+def _as_it_was(before: Record, after: Record) -> bytes:
+    """What a watch tells of an object that leaves its selector: the one that fitted, at the new version."""
+    content = before.object()
+    content["metadata"]["resourceVersion"] = after.object()["metadata"]["resourceVersion"]
+    return json.dumps(content).encode()
 
 
 def _batches(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -33,6 +33,22 @@ def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Look])
     return _keep(tx, TABLES[kind], judged)
 
 
+def unlisted(
+    tx: Tx,
+    kind: str,
+    management_id: str,
+    listed: Collection[str],
+    *,
+    among: Collection[str] | None = None,
+) -> list[Row]:
+    """Resources, or some of them, whose object was seen once and was not listed: id, name and uid."""
+    table = TABLES[kind]
+    columns = (table.c.id, table.c.name, table.c.uid)
+    where = (table.c.management_id == management_id, table.c.uid.is_not(None), table.c.state != GONE)
+    found = tx.rows(select(*columns).where(table.c.tenant_id == tx.tenant, *where))
+    return [row for row in found if row["id"] not in listed and (among is None or row["id"] in among)]
+
+
 def observe_missing(
     tx: Tx,
     kind: str,
@@ -43,14 +59,13 @@ def observe_missing(
     among: Collection[str] | None = None,
     dry: bool = False,
 ) -> Changed:
-    """Note the end of every object, or of those of some resources, that was not listed at this version."""
-    table = TABLES[kind]
-    where = (table.c.management_id == management_id, table.c.uid.is_not(None), table.c.state != GONE)
-    found = tx.rows(select(table.c.id).where(table.c.tenant_id == tx.tenant, *where))
-    missing = [row["id"] for row in found if row["id"] not in listed]
-    chosen = missing if among is None else [id_ for id_ in missing if id_ in among]
-    rows = _rows(tx, table, management_id, chosen, lock=not dry)
-    return _keep(tx, table, [(row, judge_gone(row, None, version)) for row in rows], dry)
+    """Note the end of every object, or of those of some resources, that was not listed at this version.
+
+    A list by label is no proof: whoever calls this has asked for each of them by its name.
+    """
+    chosen = [row["id"] for row in unlisted(tx, kind, management_id, listed, among=among)]
+    rows = _rows(tx, TABLES[kind], management_id, chosen, lock=not dry)
+    return _keep(tx, TABLES[kind], [(row, judge_gone(row, None, version)) for row in rows], dry)
 
 
 def _rows(tx: Tx, table: Table, management_id: str, ids: Sequence[str], *, lock: bool = True) -> list[Row]:

@@ -1,5 +1,7 @@
 """cluster.delete: asked for, waited for, and over only when all is gone."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.managed import IMAGE, REMOTE, Scene
@@ -84,3 +86,44 @@ def test_a_retry_from_the_wait_only_waits(scene: Scene, cluster_id: str) -> None
     again = scene.driver.retry(run_id, from_step="wait-deleted")
     assert scene.finish(again) == "completed"
     assert [line.split()[0] for line in scene.site.ledger] == ["create", "delete", "gone"]
+
+
+def on_servers(scene: Scene) -> str:
+    """A cluster that is ready, on two servers of a pool."""
+    pools = [{"poolId": scene.plant_pool(2), "count": 2, "image": IMAGE}]
+    cluster_id = scene.plant_cluster(template=REMOTE, node_pools=pools)
+    scene.ran("cluster.create", cluster_id)
+    return cluster_id
+
+
+def test_a_silent_management_cluster_is_waited_for_and_no_server_is_given_away(scene: Scene) -> None:
+    cluster_id = on_servers(scene)
+    scene.site.faults.add("stuck")
+    run_id = scene.start("cluster.delete", cluster_id)
+    scene.reach(run_id, "wait-deleted")
+    scene.site.faults.add("dead")
+    assert scene.finish(run_id, most=25) == "waiting"
+    assert scene.driver.step(run_id, "wait-deleted")["status"] == "retry_wait"
+    assert scene.servers() == [("provisioned", True)] * 2
+    scene.site.faults.clear()
+    assert scene.finish(run_id) == "completed"
+
+
+def test_a_deployment_that_lost_its_label_is_deleted_all_the_same(scene: Scene) -> None:
+    cluster_id = on_servers(scene)
+    [(name, there)] = scene.site.deployments.items()
+    scene.site.deployments[name] = replace(there, owner=None)
+    scene.site.faults.add("stuck")
+    run_id = scene.start("cluster.delete", cluster_id)
+    scene.finish(run_id, most=4)
+    assert scene.site.ledger[-1] == f"delete {name}"
+    assert scene.servers() == [("provisioned", True)] * 2
+    scene.site.faults.clear()
+    assert scene.finish(run_id) == "completed"
+
+
+def test_what_others_made_in_its_place_is_left_alone(scene: Scene, cluster_id: str) -> None:
+    [(name, there)] = scene.site.deployments.items()
+    scene.site.deployments[name] = replace(there, owner=None, uid="another")
+    run_id = scene.ran("cluster.delete", cluster_id)
+    assert (scene.driver.status(run_id), list(scene.site.deployments)) == ("completed", [name])

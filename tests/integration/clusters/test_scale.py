@@ -103,3 +103,14 @@ def test_on_servers_a_failure_gives_back_only_the_new_ones(scene: Scene) -> None
     assert scene.driver.status(run_id) == "failed"
     assert scene.servers() == [("available", False)] * 3 + [("provisioned", True)]
     assert config(scene) == before
+
+
+def test_servers_whose_installation_was_deleted_by_age_stay_as_they_are(scene: Scene) -> None:
+    cluster_id = on_servers(scene, 2)
+    scene.forget_runs()
+    run_id = scene.ran("cluster.scale", cluster_id, {"workers": 3})
+    assert scene.driver.status(run_id) == "completed"
+    assert scene.servers() == [("available", False), *[("provisioned", True)] * 3]
+    scene.forget_runs()
+    scene.ran("cluster.delete", cluster_id)
+    assert scene.servers() == [("available", False)] * 4

@@ -1,8 +1,9 @@
 """What each answer of an API server becomes; the answers are made up here, byte by byte."""
 
+import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -74,3 +75,57 @@ def test_how_long_an_overloaded_server_wants_to_be_left_alone_is_told(
         client.get("/version")
     assert raised.value.details["status"] == status
     assert raised.value.retry_after_ms == asked_ms
+
+
+ONE = "/apis/windlass.test/v1/namespaces/default/wishes/one"
+NOT_FOUND = {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404, "message": "not found"}
+OTHERS = [
+    "404 page not found\n",
+    "<html>nothing here</html>",
+    '{"error": "no route"}',
+    json.dumps(NOT_FOUND),
+    json.dumps({**NOT_FOUND, "details": {}}),
+    json.dumps({**NOT_FOUND, "details": {"name": "one", "group": "windlass.test", "kind": "wants"}}),
+    json.dumps({**NOT_FOUND, "details": {"name": "two", "group": "windlass.test", "kind": "wishes"}}),
+    json.dumps({**NOT_FOUND, "details": {"name": "one", "group": "other.test", "kind": "wishes"}}),
+    json.dumps({**NOT_FOUND, "details": {"name": "default", "kind": "namespaces"}}),
+]
+
+
+@pytest.mark.parametrize("body", OTHERS)
+@pytest.mark.parametrize("ask", [Kube.get, Kube.delete], ids=["get", "delete"])
+def test_a_404_that_does_not_name_the_object_does_not_say_that_it_is_gone(
+    ask: Callable[[Kube, str], object], body: str
+) -> None:
+    with answering(told("404 Not Found", body)) as client, pytest.raises(KubeUnreachable) as raised:
+        ask(client, ONE)
+    assert (raised.value.retryable, raised.value.nothing_happened) == (True, True)
+
+
+def test_a_404_that_names_the_object_says_that_it_is_gone() -> None:
+    details = {"name": "one", "group": "windlass.test", "kind": "wishes"}
+    body = json.dumps({**NOT_FOUND, "details": details})
+    with answering(told("404 Not Found", body)) as client:
+        assert client.get(ONE) is None
+    with answering(told("404 Not Found", body)) as client:
+        assert client.delete(ONE) is False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{}",
+        "[]",
+        '{"status": "ok"}',
+        '{"kind": "Status", "apiVersion": "v1", "status": "Success"}',
+        '{"kind": "WishList", "apiVersion": "windlass.test/v1", "metadata": {"resourceVersion": "7"}}',
+        '{"kind": "WishList", "apiVersion": "a.test/v1", "metadata": {"resourceVersion": "7"}, "items": []}',
+        '{"kind": "WishList", "apiVersion": "windlass.test/v1", "items": []}',
+        '{"kind": "Wish", "apiVersion": "windlass.test/v1", "metadata": {"name": "two", "uid": "u"}}',
+    ],
+)
+def test_a_good_answer_about_something_else_says_nothing(body: str) -> None:
+    with answering(told("200 OK", body)) as client, pytest.raises(KubeUnreachable):
+        list(client.list(ONE.rpartition("/")[0]))
+    with answering(told("200 OK", body)) as client, pytest.raises(KubeUnreachable):
+        client.get(ONE)

@@ -79,10 +79,16 @@ def test_a_list_is_read_to_its_end(client: Kube, monkeypatch: pytest.MonkeyPatch
     assert len(list(client.list("/api/v1/namespaces"))) >= 3
 
 
-def test_a_path_that_nobody_serves_is_refused_for_good(client: Kube) -> None:
-    with pytest.raises(KubeRefused) as refused:
-        client.call("PUT", f"{ONE}/explode", {})
-    assert (refused.value.retryable, refused.value.nothing_happened) == (False, True)
+@pytest.mark.parametrize("path", [f"{ONE}/explode", "/apis/windlass.test/v1/namespaces/default/wishes/one"])
+def test_a_path_that_nobody_serves_now_may_be_served_later(client: Kube, path: str) -> None:
+    with pytest.raises(KubeUnreachable, match="no word about the object") as refused:
+        client.call("PUT", path, {})
+    assert (refused.value.retryable, refused.value.nothing_happened) == (True, True)
+
+
+def test_an_object_cannot_be_made_in_a_namespace_that_is_not_there(client: Kube) -> None:
+    with pytest.raises(KubeRefused, match="nowhere"):
+        client.apply(ONE.replace("default", "nowhere"), config_map(namespace="nowhere"))
 
 
 def test_an_unknown_token_may_be_known_later(management: Management) -> None:

@@ -101,7 +101,12 @@ class Scripted:
     def call(self, *_args: Any, **_kw: Any) -> dict[str, Any]:
         """An empty list."""
         self.listed += 1
-        return {"items": [], "metadata": {"resourceVersion": "7"}}
+        return {
+            "kind": "WishList",
+            "apiVersion": "windlass.test/v1",
+            "items": [],
+            "metadata": {"resourceVersion": "7"},
+        }
 
     def lines(self, *_args: Any, **_kw: Any) -> Iterator[bytes]:
         """A watch."""
@@ -126,7 +131,7 @@ BUSY = b'{"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": 
 )
 def test_what_is_no_event_ends_the_watch(line: tuple[bytes, ...], error: type[Exception]) -> None:
     server: Any = Scripted(*line)
-    reflector = Reflector("/things")
+    reflector = Reflector("/apis/windlass.test/v1/wishes")
     for _ in range(2):
         with pytest.raises(error):
             list(reflector.follow(server))

@@ -129,3 +129,23 @@ def test_an_older_look_never_replaces_a_newer_one(watched: Watched) -> None:
     older = {"uid": newest["uid"], "version": "1", "facts": {"status": "Running"}}
     watched.db.write(lambda tx: vms.note_seen(tx, vm_id, **older))
     assert watched.row(vm_id)["observed"] == newest["observed"]
+
+
+@pytest.mark.parametrize("watching", [True, False], ids=["told", "missed"])
+def test_an_object_that_lost_its_label_is_not_gone(watched: Watched, watching: bool) -> None:
+    vm_id = watched.plant()[0]
+    with watched.watching():
+        watched.converges()
+        before = watched.row(vm_id)
+        if watching:
+            watched.label(vm_id, None)
+            until(lambda: watched.row(vm_id)["failure_reasons"], why="the loss is noted")
+    if not watching:
+        watched.label(vm_id, None)
+    with watched.watching():
+        until(lambda: watched.row(vm_id)["failure_reasons"], why="the loss is noted")
+        row = watched.row(vm_id)
+        assert (row["uid"], row["state"]) == (before["uid"], "stopped")
+        assert f"windlass.dev/resource={vm_id}" in row["failure_reasons"][0]
+        watched.label(vm_id, vm_id)
+        until(lambda: not watched.row(vm_id)["failure_reasons"], why="the label is back")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.config import Settings
 from app.domain.ids import new_id
-from app.domain.ownership import labels, object_name
+from app.domain.ownership import RESOURCE, labels, object_name
 from app.engine.reconciler.reconciler import Stop
 from app.lab.kube import Behaviour, Faults
 from app.lab.kube import Kube as Lab
@@ -89,6 +89,13 @@ class Watched:
         """Take a machine's object away behind our back, and put another one of its name in its place."""
         body = {"kind": "virtualmachines", "namespace": NAMESPACE, "name": object_name(vm_id)}
         self.control("erase", **body, recreate=recreate)
+
+    def label(self, vm_id: str, value: str | None) -> None:
+        """Take the label of a machine's object away, or give it back."""
+        _, kube = self.reach(self.management_id)
+        change = {"metadata": {"labels": {RESOURCE: value}}}
+        kube.call("PATCH", api_path(vm_id), change, type_="application/merge-patch+json")
+        kube.close()
 
     def control(self, action: str, **body: Any) -> None:
         """Call the control API of the lab's cluster."""

@@ -4,7 +4,7 @@ import re
 
 from marshmallow import fields, missing, validate
 
-from app.api.http.schemas import Body, Shape, word
+from app.api.http.schemas import Body, Flag, Query, Shape, word
 
 NAMESPACE = validate.Regexp(
     re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z"), error="Not the name of a namespace."
@@ -35,6 +35,17 @@ class ManagementChange(Body):
     description = word(1000, shortest=0, allow_none=True)
     cluster_namespace = namespace()
     machine_namespace = namespace()
+
+
+class ForceQuery(Query):
+    """Whether what makes objects unfindable is done all the same."""
+
+    force = Flag(
+        load_default=False,
+        metadata={
+            "description": "Also when clusters or machines are not found there; they count as deleted then."
+        },
+    )
 
 
 class Kubeconfig(Body):

@@ -9,7 +9,13 @@ from app.api.http.context import principal, world
 from app.api.http.family import Family
 from app.api.http.paging import PageQuery
 from app.api.v1 import examples
-from app.api.v1.managements.schemas import Kubeconfig, ManagementBody, ManagementChange, ManagementShape
+from app.api.v1.managements.schemas import (
+    ForceQuery,
+    Kubeconfig,
+    ManagementBody,
+    ManagementChange,
+    ManagementShape,
+)
 from app.domain.errors import NotFound
 from app.record.inventory import managements as record
 from app.record.inventory import sources
@@ -59,20 +65,29 @@ def get_management(management_id: str) -> Any:
 
 
 @managements.serve("PATCH", ONE, "changeManagementCluster", scope="admin", errors=(409, 412))
+@managements.arguments(ForceQuery, location="query")
 @managements.arguments(ManagementChange, example={"description": "Frankfurt"})
 @managements.response(200, ManagementShape, example=examples.MANAGEMENT)
-def change_management(body: dict[str, Any], management_id: str) -> Any:
-    """Change names and namespaces; with If-Match only when nobody else did meanwhile."""
-    row = service.change(world(), principal(), management_id, body, versions.wanted_version())
+def change_management(query: dict[str, Any], body: dict[str, Any], management_id: str) -> Any:
+    """Change names and namespaces; with If-Match only when nobody else did meanwhile.
+
+    The namespace of clusters or machines that are there changes by force alone: they cannot be moved.
+    """
+    version, force = versions.wanted_version(), query["force"]
+    row = service.change(world(), principal(), management_id, body, version, force=force)
     return _one(row), None, {"ETag": f'"{row["version"]}"'}
 
 
 @managements.serve("PUT", f"{ONE}/kubeconfig", "setKubeconfig", scope="admin", errors=(409,))
+@managements.arguments(ForceQuery, location="query")
 @managements.arguments(Kubeconfig, example={"kubeconfig": KUBECONFIG})
 @managements.response(204)
-def set_kubeconfig(body: dict[str, Any], management_id: str) -> Response:
-    """Replace how to get in; runs that are under way use it from their next attempt on."""
-    service.set_kubeconfig(world(), principal(), management_id, body["kubeconfig"])
+def set_kubeconfig(query: dict[str, Any], body: dict[str, Any], management_id: str) -> Response:
+    """Replace how to get in; runs that are under way use it from their next attempt on.
+
+    It has to lead to the clusters and machines that are known there, or it is refused; force overrules that.
+    """
+    service.set_kubeconfig(world(), principal(), management_id, body["kubeconfig"], force=query["force"])
     return Response(status=204)
 
 
