@@ -36,6 +36,7 @@ class Hook:
     action: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     token: str = field(repr=False)
+    hook_id: str = ""
 
 
 class Context:
@@ -172,14 +173,7 @@ class Context:
 
         When none comes within `timeout`: `default`, if one is given, else SignalTimeout.
         """
-        ms = None if timeout is None else duration_ms(timeout, f"the timeout of signal {name!r}")
-        call = Call(name=checked_name(name), kind="signal", wait={"name": name, "timeout_ms": ms})
-        try:
-            return self._waited(call)
-        except SignalTimeout:
-            if default is REQUIRED:
-                raise
-            return default
+        return self._signalled({"name": checked_name(name)}, timeout, default)
 
     def create_hook(self, name: str, action: str = "", metadata: Mapping[str, Any] | None = None) -> Hook:
         """Open a hook: whoever has its token executes it with one HTTP request, without an API key."""
@@ -187,12 +181,18 @@ class Context:
         wait = {"name": checked_name(name), "action": action, "metadata": given}
         made = self._waited(Call(name=name, kind="hook", wait=wait))
         return Hook(
-            name=name, action=action, metadata=self._pass.decoded(given), token=made["token"].reveal()
+            name=name,
+            action=action,
+            metadata=self._pass.decoded(given),
+            token=made["token"].reveal(),
+            hook_id=made["hookId"],
         )
 
     def wait_for_hook(self, hook: Hook, *, timeout: Duration | None = None, default: Any = REQUIRED) -> Any:
-        """What the hook is executed with; `timeout` and `default` as for a signal."""
-        return self.wait_for_signal(hook.name, timeout=timeout, default=default)
+        """What this very hook is executed with; `timeout` and `default` as for a signal."""
+        if not getattr(hook, "hook_id", ""):
+            raise DefinitionError(f"ctx.wait_for_hook takes what ctx.create_hook gave, not {hook!r:.200}")
+        return self._signalled({"name": hook.name, "hook": hook.hook_id}, timeout, default)
 
     def emit(self, event_type: str, payload: Any = None) -> None:
         """Add an event of your own to the run's events."""
@@ -242,6 +242,16 @@ class Context:
             return call
         same = self._pass.decoded(stored) == _arguments(call)  # A tuple, say, would come back as a list.
         return replace(call, target=target, input=stored) if same else call
+
+    def _signalled(self, wanted: Mapping[str, Any], timeout: Duration | None, default: Any) -> Any:
+        name = wanted["name"]
+        ms = None if timeout is None else duration_ms(timeout, f"the timeout of signal {name!r}")
+        try:
+            return self._waited(Call(name=name, kind="signal", wait={**wanted, "timeout_ms": ms}))
+        except SignalTimeout:
+            if default is REQUIRED:
+                raise
+            return default
 
     def _waited(self, call: Call) -> Any:
         call = self._pass.enter(call)

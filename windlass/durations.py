@@ -3,8 +3,10 @@
 import logging
 import math
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 from windlass.failures import DefinitionError
 
@@ -31,6 +33,20 @@ def exact_ms(given: Duration, what: str = "a duration") -> int:
     """Milliseconds of a duration; a number without unit is milliseconds, however small."""
     number, unit = _parsed(given, what)
     return _whole(number, unit or "ms", given, what)
+
+
+def in_words(ms: int) -> str:
+    """Milliseconds as an author would write them: 300 ms, 5 s, 10 m, 1 h."""
+    unit = next(unit for unit in reversed(UNITS_MS) if ms % UNITS_MS[unit] == 0 and (ms or unit == "ms"))
+    return f"{ms // UNITS_MS[unit]} {unit}"
+
+
+def no_signal(wanted: Mapping[str, Any]) -> str:
+    """That no signal came in time: what was wanted is the `wait` of a call."""
+    within = f"within {in_words(wanted['timeout_ms'])}"
+    if wanted.get("hook"):
+        return f"nobody executed the hook {wanted['name']!r} {within}"
+    return f"no signal {wanted['name']!r} came {within}"
 
 
 def _parsed(given: Duration, what: str) -> tuple[float, str | None]:

@@ -15,7 +15,8 @@ class WorkflowRun(Model):
 
     ``status`` is one of pending, running, completed, failed, cancelled; ``detail`` carries the finer word.
     ``waiting_on`` says why it does not move; ``deployment_id`` is the version of the workflow. The message of
-    ``error`` leads with the type of the exception that left the function.
+    ``error`` leads with the type of the exception that left the function. ``restarted_from`` is the first of
+    the runs that went on afresh (ctx.restart) until this one, ``restarted_as`` the one right after this.
     """
 
     run_id: str = ""
@@ -30,6 +31,8 @@ class WorkflowRun(Model):
     waiting_on: Mapping[str, Any] | None = None
     execution_context: Mapping[str, Any] | None = None
     parent_run_id: str | None = None
+    restarted_from: str | None = None
+    restarted_as: str | None = None
     idempotency_key: str | None = None
     max_events: int | None = None
     execution_timeout: int | None = None

@@ -61,9 +61,14 @@ class WorkflowTalks:
         )
         return WorkflowRun.of((yield from self.exchange.post(RUNS, order)).data)
 
-    def get_run(self, run_id: str, *, wait_s: int | None = None) -> Talk[WorkflowRun]:
-        """One run; with `wait_s` (at most 30) the service keeps the answer back until something happens."""
-        answer = yield from self.exchange.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
+    def get_run(self, run_id: str, *, wait_s: int | None = None, follow: bool = True) -> Talk[WorkflowRun]:
+        """One run; with `wait_s` (at most 30) the service keeps the answer back until something happens.
+
+        For a run that went on afresh (ctx.restart) the one that goes on now; `follow=False` gives the run of
+        this very id.
+        """
+        query = {"wait": wait_s, "follow": None if follow else "false"}
+        answer = yield from self.exchange.get(_path(run_id), query, longer_s=wait_s or 0)
         return WorkflowRun.of(answer.data)
 
     def get_runs(

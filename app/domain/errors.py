@@ -23,6 +23,7 @@
      ├─ StepError                     a step that did not reach its goal
      │   ├─ Permanent                 STEP_FAILED
      │   ├─ StepTimedOut              STEP_TIMED_OUT
+     │   ├─ NoSignal                  SIGNAL_TIMEOUT
      │   ├─ WorkerLost                WORKER_LOST
      │   ├─ OutcomeUnknown            OUTCOME_UNKNOWN
      │   ├─ BmcError                  INTERNAL_ERROR
@@ -224,6 +225,12 @@ class StepTimedOut(StepError):
     """The step ran longer than its time limit."""
 
     code = "STEP_TIMED_OUT"
+
+
+class NoSignal(StepError):
+    """No signal came in time."""
+
+    code = "SIGNAL_TIMEOUT"
 
 
 class WorkerLost(StepError):

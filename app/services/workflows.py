@@ -15,7 +15,7 @@ from app.engine.code.start import CodeOrder
 from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import Journal, journal
 from app.engine.transitions.operator_actions import PAUSABLE
-from app.record.runs import runs
+from app.record.runs import code_runs, runs
 from app.record.session import Tx
 from app.services.codeinput import sealed
 from app.services.context import AppContext
@@ -35,9 +35,12 @@ def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[
     return j.run, fresh
 
 
-def known(tx: Tx, run_id: str) -> Row:
-    """The row of a code workflow's run; raises `NotFound`, also for a run of a declared type."""
-    found = runs.read_run(tx, run_id)
+def known(tx: Tx, run_id: str, *, follow: bool = True) -> Row:
+    """The row of a code workflow's run, or of the run that goes on in its place if it is to be followed.
+
+    Raises `NotFound`, also for a run of a declared type.
+    """
+    found = code_runs.latest(tx, run_id) if follow else runs.read_run(tx, run_id)
     if found is None or found["version"] is None:
         raise NotFound(f"There is no run {run_id} of a code workflow.")
     return found
@@ -104,7 +107,7 @@ def create_hook(
 
     def work(j: Journal) -> Row:
         hook_id = hooks.create(j, name, action, metadata, token_hash)
-        return {"id": hook_id, "run_id": run_id, "created_at": j.now}
+        return {"id": hook_id, "run_id": j.id, "created_at": j.now}
 
     facts = {"name": name, "action": action, "metadata": metadata}
     return {**_under_lock(world, run_id, work), **facts, "token": token}
@@ -125,15 +128,17 @@ def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> N
 
 def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T:
     def work(tx: Tx) -> tuple[T, Journal]:
-        known(tx, run_id)
-        with journal(tx, run_id) as j:
-            done = do(j)
-        return done, j
+        going = run_id
+        while True:
+            going = known(tx, going)["id"]
+            with journal(tx, going) as j:
+                if code_runs.restarted_as(j.run) is None:  # Nor did that happen before it was locked.
+                    return do(j), j
 
     try:
         done, j = world.db.write(work)
     except CircuitOpen:  # Whoever fills the log of a run ends it (contract 2, B.4).
-        world.ring(world.db.write(lambda tx: _end_full(tx, run_id)).hints)
+        world.ring(world.db.write(lambda tx: _end_full(tx, known(tx, run_id)["id"])).hints)
         raise
     world.ring(j.hints)
     return done

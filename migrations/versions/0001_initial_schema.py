@@ -349,6 +349,8 @@ def upgrade() -> None:
         sa.Column("parent_run_id", sa.Text(), nullable=True),
         sa.Column("parent_step", sa.Text(), nullable=True),
         sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("origin", sa.Text(), nullable=True),
+        sa.Column("restarts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
             "limits",
             sa.JSON().with_variant(sa.Text(), "sqlite"),
@@ -431,6 +433,13 @@ def upgrade() -> None:
             unique=False,
             postgresql_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
             sqlite_where=sa.text("status NOT IN ('completed', 'failed', 'cancelled')"),
+        )
+        batch_op.create_index(
+            "ix_run_origin",
+            ["tenant_id", "origin", "restarts"],
+            unique=False,
+            postgresql_where=sa.text("origin IS NOT NULL"),
+            sqlite_where=sa.text("origin IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_run_parent",
@@ -1271,6 +1280,11 @@ def downgrade() -> None:
             "ix_run_resource",
             postgresql_where=sa.text("resource_id IS NOT NULL"),
             sqlite_where=sa.text("resource_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_run_origin",
+            postgresql_where=sa.text("origin IS NOT NULL"),
+            sqlite_where=sa.text("origin IS NOT NULL"),
         )
         batch_op.drop_index(
             "ix_run_parent",

@@ -1,6 +1,5 @@
 """Runs of code workflows in this process: no server, no waiting, the same replay."""
 
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +12,7 @@ from windlass.durations import Duration, duration_ms
 from windlass.failures import Misuse, Nondeterminism, message_of
 from windlass.replay import find, replay
 from windlass.testing.host import MemoryHost, sealed, unsealed
-from windlass.testing.record import ENDED, Entry, Killed, Record
+from windlass.testing.record import ENDED, Entry, Killed, Record, Signal
 from windlass.testing.trial import Trial
 from windlass.values import concealed, encode
 from windlass.workflow import Definition, definition
@@ -82,20 +81,21 @@ class Harness:
         if token not in self.record.hooks:
             raise LookupError(f"there is no hook with the token {token!r}")
         door = self.record.hooks[token]
-        if door is None or door[0].status in ENDED:
+        if door is None or door.entry.status in ENDED:
             raise Misuse("the hook was executed before, or its run has ended")
         self.record.hooks[token] = None
-        self.signal(door[0], door[1], payload)
+        self.signal(door.entry, door.name, payload, hook_id=door.hook_id)
 
-    def signal(self, entry: Entry, name: str, payload: Any) -> None:
+    def signal(self, entry: Entry, name: str, payload: Any, *, hook_id: str | None = None) -> None:
         """Give a signal to the oldest wait for it, or keep it until there is one."""
         if entry.status in ENDED:
             raise Misuse(f"run {entry.id} has ended ({entry.status}): it takes no signal {name!r}")
         value = encode(payload, f"the payload of signal {name!r}", sealed)
+        sent = Signal(name, value, hook_id)
         waiting = (entry.calls[memo.ordinal] for memo in entry.pending() if memo.kind == "signal")
-        call = next((call for call in waiting if call.name == name), None)
+        call = next((call for call in waiting if sent.answers(call)), None)
         if call is None:
-            entry.unread.setdefault(name, deque()).append(value)
+            entry.unread.append(sent)
         else:
             entry.keep(call, status="completed", value=value)
             self.wake(entry)
@@ -181,12 +181,21 @@ class Harness:
         elif isinstance(outcome, Raised):
             self._stop(entry, "failed", outcome.error)
         elif isinstance(outcome, Restarted):
-            parent, entry.parent = entry.parent, None
-            entry.successor = self._enter(entry.definition, (outcome.args, outcome.kwargs), None, parent)
-            self._end(entry, "completed")
+            self._restart(entry, outcome)
         elif isinstance(outcome, Diverged):
             told = f"at call {outcome.call} history has {outcome.expected}, the code made {outcome.found}"
             _block(entry, told)
+
+    def _restart(self, entry: Entry, outcome: Restarted) -> None:
+        """A fresh run goes on, with the signals that nobody has read and the open hooks."""
+        parent, entry.parent = entry.parent, None
+        following = self._enter(entry.definition, (outcome.args, outcome.kwargs), None, parent)
+        following.unread, entry.unread = entry.unread, []
+        for door in self.record.hooks.values():
+            if door is not None and door.entry is entry:
+                door.entry = following
+        entry.successor = following
+        self._end(entry, "completed")
 
     def overflow(self, entry: Entry) -> None:
         """End a run that has more events than it may."""

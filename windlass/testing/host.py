@@ -5,8 +5,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from windlass.calls import Call, Memo, Suspend
+from windlass.durations import no_signal
 from windlass.failures import end_of
-from windlass.testing.record import Entry, Event, Record
+from windlass.testing.record import Door, Entry, Event, Record
 from windlass.values import decode, encode
 
 SEAL = "sealed:"
@@ -141,12 +142,12 @@ class MemoryHost:
             self._entry.keep(call, status="completed")
 
     def _signal(self, call: Call) -> None:
-        unread = self._entry.unread.get(call.name)
-        if unread:
-            self._entry.keep(call, status="completed", value=unread.popleft())
+        found = next((one for one in self._entry.unread if one.answers(call)), None)
+        if found is not None:
+            self._entry.unread.remove(found)
+            self._entry.keep(call, status="completed", value=found.value)
         elif call.wait["timeout_ms"] is not None:
-            message = f"no signal {call.name!r} came in time"
-            error = {"code": "SIGNAL_TIMEOUT", "message": message}
+            error = {"code": "SIGNAL_TIMEOUT", "message": no_signal(call.wait)}
             self._later(call, call.wait["timeout_ms"], status="failed", error=error)
 
     def _child(self, call: Call) -> None:
@@ -169,9 +170,9 @@ class MemoryHost:
         self._entry.events[-1] = Event(call.wait["type"], payload)
 
     def _hook(self, call: Call) -> None:
-        token = f"token-{self._record.number()}"
-        self._record.hooks[token] = (self._entry, call.name)
-        made = {"hookId": f"hook_{self._record.number()}", "name": call.name, "action": call.wait["action"]}
+        token, hook_id = f"token-{self._record.number()}", f"hook_{self._record.number()}"
+        self._record.hooks[token] = Door(self._entry, call.name, hook_id)
+        made = {"hookId": hook_id, "name": call.name, "action": call.wait["action"]}
         sealed = {**made, "token": {"$secret": self.seal(token)}}
         self._entry.keep(call, status="completed", value=sealed)
 

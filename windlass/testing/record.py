@@ -25,6 +25,20 @@ class Event:
     payload: Any = None
 
 
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """What was sent to a run and nobody has read yet."""
+
+    name: str
+    value: Any
+    hook_id: str | None = None  # The hook that brought it.
+
+    def answers(self, call: Call) -> bool:
+        """Whether a call waits for this: for its name, or for this very hook."""
+        wanted = call.wait.get("hook")
+        return self.name == call.name and wanted in (None, self.hook_id)
+
+
 @dataclass(kw_only=True, eq=False)
 class Entry:
     """A run as it is kept."""
@@ -41,7 +55,7 @@ class Entry:
     calls: dict[int, Call] = field(default_factory=dict)  # Calls that wait, and steps that may be undone.
     members: set[int] = field(default_factory=set)  # Steps that are members of ctx.parallel.
     due: dict[int, int] = field(default_factory=dict)  # When the next attempt of a step may be made.
-    unread: dict[str, deque[Any]] = field(default_factory=dict)  # Signals that nobody has read yet.
+    unread: list[Signal] = field(default_factory=list)  # The oldest first.
     events: list[Event] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     advances: int = 0
@@ -77,13 +91,22 @@ def _word(kind: str) -> str:
     return "step" if kind == "task" else kind
 
 
+@dataclass(eq=False)
+class Door:
+    """Where the token of a hook leads."""
+
+    entry: Entry
+    name: str
+    hook_id: str
+
+
 class Record:
     """All runs of a harness, its clock, and what is to be done next."""
 
     def __init__(self, start_ms: int) -> None:
         self.now_ms = start_ms
         self.runs: dict[str, Entry] = {}
-        self.hooks: dict[str, tuple[Entry, str] | None] = {}  # Where each token leads; None once it is used.
+        self.hooks: dict[str, Door | None] = {}  # By their tokens; None once one is used.
         self.ready: deque[Callable[[], None]] = deque()
         self.commits = 0  # That a worker has made.
         self.kill_before: frozenset[int] = frozenset()

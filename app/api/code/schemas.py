@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields, validate
 
 from app.api.http import schemas
 from app.api.http.schemas import Body, Finished, Object, Query, number, one_of, whole, word
+from app.api.v1.runs.schemas import DetailQuery
 from app.domain.states import API_WORDS
 from windlass.durations import exact_ms
 from windlass.failures import NotStorable
@@ -109,6 +110,18 @@ class RunsQuery(Query):
     )
 
 
+class RunQuery(DetailQuery):
+    """How long to wait for news of a run, and of which."""
+
+    follow = schemas.Flag(
+        load_default=True,
+        metadata={
+            "description": "A run that went on afresh (ctx.restart) is answered with the one that goes on; "
+            "`false` shows the run of this very id."
+        },
+    )
+
+
 class EventsQuery(Query):
     """Which part of the log."""
 
@@ -183,6 +196,10 @@ class WorkflowRun(Finished):
     error = fields.Nested(WorkflowError, metadata={"description": "Of a failed run."})
     waiting_on = fields.Raw(metadata={"description": "Why the run is not moving."})
     parent_run_id = fields.String()
+    restarted_from = fields.String(
+        metadata={"description": "The first run of those that went on afresh until this one."}
+    )
+    restarted_as = fields.String(metadata={"description": "The run that went on right after this one."})
     idempotency_key = fields.String()
     max_events = fields.Integer()
     execution_timeout = fields.Integer(metadata={"description": "Milliseconds."})

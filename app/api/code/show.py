@@ -46,6 +46,8 @@ def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.S
         "error": _error(row),
         "waitingOn": present.waiting_on(row, (), now=now, served=served),
         "parentRunId": row["parent_run_id"],
+        "restartedFrom": row["origin"],
+        "restartedAs": code_runs.restarted_as(row),
         "idempotencyKey": _own_key(row),
         "maxEvents": limits.get("maxEvents"),
         "executionTimeout": limits.get("executionTimeoutMs"),
@@ -102,9 +104,9 @@ def hook_object(made: Row) -> Object:
     return _without_none({**shown, "metadata": made["metadata"], "createdAt": rfc3339(made["created_at"])})
 
 
-def run(run_id: str) -> Object:
-    """One run; raises `NotFound`."""
-    return world().db.read(lambda tx: _shown(tx, [known(tx, run_id)])[0])
+def run(run_id: str, *, follow: bool = True) -> Object:
+    """One run, or the one that goes on in its place; raises `NotFound`."""
+    return world().db.read(lambda tx: _shown(tx, [known(tx, run_id, follow=follow)])[0])
 
 
 def accepted(row: Row) -> Object:
@@ -134,7 +136,7 @@ def children(run_id: str) -> list[Object]:
     """The runs that belong to a run."""
 
     def read(tx: Tx) -> list[Object]:
-        known(tx, run_id)
+        known(tx, run_id, follow=False)
         return _shown(tx, code_runs.children(tx, run_id))
 
     return world().db.read(read)
@@ -156,7 +158,7 @@ def events(run_id: str, *, after: int, limit: int) -> list[Object]:
     """The log of a run, oldest first."""
 
     def read(tx: Tx) -> list[Object]:
-        known(tx, run_id)
+        known(tx, run_id, follow=False)
         waits = code_runs.waits(tx, run_id)
         return [event_object(row, waits) for row in listing.events(tx, run_id, after=after, limit=limit)]
 

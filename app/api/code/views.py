@@ -11,6 +11,7 @@ from app.api.code.schemas import (
     HookBody,
     HookTaken,
     PatchBody,
+    RunQuery,
     RunsQuery,
     SignalBody,
     SignalTaken,
@@ -26,7 +27,6 @@ from app.api.http import idempotency, stream
 from app.api.http.bodies import HOOK_LIMIT
 from app.api.http.context import principal, world
 from app.api.http.family import PUBLIC, BareFamily
-from app.api.v1.runs.schemas import DetailQuery
 from app.services import runs as every_run
 from app.services import workflows as service
 from app.services.workflows import CodeOrder
@@ -75,15 +75,19 @@ def list_workflow_runs(query: dict[str, Any]) -> Any:
 
 
 @workflows.serve("GET", ONE, "getWorkflowRun", scope="runs:read")
-@workflows.arguments(DetailQuery, location="query")
+@workflows.arguments(RunQuery, location="query")
 @workflows.response(200, WorkflowRun, example=examples.RUN)
 def get_workflow_run(query: dict[str, Any], run_id: str) -> Any:
-    """One run; with `wait` the answer is kept back until something happens."""
-    shown = show.run(run_id)
+    """One run, or the one that goes on in its place (ctx.restart).
+
+    With `wait` the answer is kept back until something happens.
+    """
+    shown = show.run(run_id, follow=query["follow"])
     if not query.get("wait") or "completedAt" in shown:
         return shown
-    stream.await_change(world(), run_id, query["wait"], current_app.extensions["windlass.places"])
-    return show.run(run_id)
+    places = current_app.extensions["windlass.places"]
+    stream.await_change(world(), shown["runId"], query["wait"], places)
+    return show.run(run_id, follow=query["follow"])
 
 
 @workflows.serve("PATCH", ONE, "changeWorkflowRun", scope="runs:write", errors=(409,))

@@ -11,14 +11,14 @@ from app.engine.code.emit import full_log
 from app.engine.code.limits import room
 from app.engine.code.waits import end
 from app.engine.transitions.journal import MAIN, Journal, Row
-from app.record.runs import signals
+from app.record.runs import hooks, signals
 
 
 def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = None) -> str:
     """Give a run a signal; the same key again is the same signal. Raises for an ended run."""
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     if key is not None:
-        known = signals.with_key(j.tx, j.id, key)
+        known = signals.with_key(j.tx, j.id, j.run["origin"], key)
         if known is not None:
             if (known["name"], known["payload_hash"]) != (name, digest):
                 raise Conflict("the idempotency key was used for another signal", signalId=known["id"])
@@ -26,7 +26,7 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status}: nobody takes its signals", current=j.status)
     main = j.one("forward", MAIN)
-    call = signals.oldest_wait(j.tx, j.id, name)
+    call = signals.oldest_wait(j.tx, j.id, name, sender)
     if call is None and not room(j, main, 1):
         raise full_log(j)
     signal_id = new_id("sig")
@@ -47,12 +47,26 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
     return signal_id
 
 
-def take(j: Journal, name: str, key: str) -> Row | None:
-    """The oldest signal of this name that nobody has taken, for the call of this key."""
-    found = signals.oldest_unread(j.tx, j.id, name)
+def take(j: Journal, name: str, key: str, hook_id: str | None = None) -> Row | None:
+    """The oldest signal of this name that nobody has taken, for the call of this key; or that of a hook."""
+    found = signals.oldest_unread(j.tx, j.id, name, hook_id)
     if found is not None:
         signals.consume(j.tx, found["id"], key)
     return found
+
+
+def hand_over(j: Journal, following: Journal) -> list[str]:
+    """Give what nobody has taken to the run that goes on in place of this one, in the order it came; the ids.
+
+    Open hooks go with them: whoever was told of a token still reaches somebody.
+    """
+    moved = []
+    for row in signals.unread(j.tx, j.id):
+        following.event("signal.received", signalId=row["id"], name=row["name"], movedFrom=j.id)
+        signals.move(j.tx, row["id"], following.id, following.run["event_seq"])
+        moved.append(row["id"])
+    hooks.hand_over(j.tx, j.id, following.id)
+    return moved
 
 
 def _consumed(j: Journal, call: Row, signal_id: str, payload: Any) -> None:

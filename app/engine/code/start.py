@@ -62,8 +62,8 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
     return journal, bool(journal.hints)  # A run that is new is rung for.
 
 
-def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: str | None = None) -> Journal:
-    """The same in the caller's transaction."""
+def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Any) -> Journal:
+    """The same in the caller's transaction; ``facts`` are further columns of the run."""
     known = definitions.find(tx, order.workflow, order.version)
     if known is None:
         raise _unknown(tx, order)
@@ -73,7 +73,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, *, parent_step: 
         if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
             raise Conflict(f"there is a run {run_id} already", run=run_id)
         return existing
-    extra = {**parts.pop("extra"), "parent_step": parent_step}
+    extra = {**parts.pop("extra"), **facts}
     return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
 
 
@@ -104,8 +104,8 @@ def start_child(
     return kept, child.id
 
 
-def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal: Seal) -> str:
-    """Start the run that goes on in place of this one, for whoever waits for it."""
+def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal: Seal) -> Journal:
+    """Start the run that goes on in place of this one, for whoever waits for it, and is sent to it."""
     order = CodeOrder(
         workflow=j.run["type"],
         version=j.run["version"],
@@ -118,9 +118,10 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal
         tags=j.run["tags"],
     )
     order = sealed_order(j.tx, order, seal)
-    following = start_in(j.tx, new_id("run"), order, j.run["triggered_by"], parent_step=j.run["parent_step"])
-    j.hints += following.hints
-    return following.id
+    run = j.run
+    facts = {"parent_step": run["parent_step"], "context": run["context"]}
+    place = {"origin": run["origin"] or j.id, "restarts": run["restarts"] + 1}
+    return start_in(j.tx, new_id("run"), order, run["triggered_by"], **facts, **place)
 
 
 def secret_places(facts: Mapping[str, Any]) -> dict[str, int | None]:

@@ -155,7 +155,7 @@ def _sleep(j: Journal, row: Row, _seal: Seal) -> None:
 
 
 def _signal(j: Journal, row: Row, _seal: Seal) -> None:
-    found = signals.take(j, row["given"]["name"], row["key"])
+    found = signals.take(j, row["given"]["name"], row["key"], row["given"].get("hook"))
     if found is not None:
         j.event("signal.consumed", signalId=found["id"], call=row["key"])
         row.update(DONE, output={"value": found["payload"]})

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from app.domain.errors import Gone, NotFound, OutcomeUnknown, StepError, StepTimedOut, WorkerLost
+from app.domain.errors import Gone, NoSignal, NotFound, OutcomeUnknown, StepError, StepTimedOut, WorkerLost
 from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import locks
@@ -18,6 +18,7 @@ from app.record.runs import hooks, runs, timers
 from app.record.runs import locks as lock_rows
 from app.record.session import Tx
 from chains import catalogue
+from windlass.durations import no_signal
 
 
 def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
@@ -41,31 +42,36 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
 
 def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Hint]]:
     """Deliver what somebody called a hook with; an exact repeat gets the first answer again."""
-    found = hooks.by_token(tx, token_hash)
-    if found is None:
-        raise NotFound("there is no such hook")
-    with journal(tx, found["run_id"]) as j:
-        found = hooks.by_token(tx, token_hash)
-        assert found is not None
-        digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-        answer = {"runId": j.id, "step": found["step"]}
-        if found["status"] == "executed" and found["payload_hash"] == digest:
-            return {**answer, "acceptedAt": found["executed_at"]}, []
-        if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
-            raise Gone("the hook was used or has expired", status=found["status"])
-        hooks.executed(tx, found["id"], payload, digest)
-        if found["name"] is not None:
-            j.event("hook.executed", name=found["name"])
-            if j.status not in TERMINAL:
-                signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
-            return {**answer, "acceptedAt": j.now}, j.hints
-        step = runs.one_step(tx, j.id, "forward", found["step"])
-        j.event("hook.executed", step)
-        if step is not None and j.status not in TERMINAL:
-            j.change(step, signal=payload)
-            if step["status"] == Step.WAITING:
-                runnable(j, step)
-        return {**answer, "acceptedAt": j.now}, j.hints
+    while True:
+        known = hooks.by_token(tx, token_hash)
+        if known is None:
+            raise NotFound("there is no such hook")
+        with journal(tx, known["run_id"]) as j:
+            found = hooks.by_token(tx, token_hash)
+            if found is not None and found["run_id"] == j.id:  # Not moved by a run that went on afresh.
+                return _executed(j, found, payload), j.hints
+
+
+def _executed(j: Journal, found: Row, payload: Any) -> dict[str, Any]:
+    digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+    answer = {"runId": j.id, "step": found["step"]}
+    if found["status"] == "executed" and found["payload_hash"] == digest:
+        return {**answer, "acceptedAt": found["executed_at"]}
+    if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
+        raise Gone("the hook was used or has expired", status=found["status"])
+    hooks.executed(j.tx, found["id"], payload, digest)
+    if found["name"] is not None:
+        j.event("hook.executed", name=found["name"], hookId=found["id"], action=found["action"])
+        if j.status not in TERMINAL:
+            signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
+        return {**answer, "acceptedAt": j.now}
+    step = runs.one_step(j.tx, j.id, "forward", found["step"])
+    j.event("hook.executed", step)
+    if step is not None and j.status not in TERMINAL:
+        j.change(step, signal=payload)
+        if step["status"] == Step.WAITING:
+            runnable(j, step)
+    return {**answer, "acceptedAt": j.now}
 
 
 def lose(
@@ -156,14 +162,17 @@ def _fire_step(j: Journal, timer: Row) -> None:
 def _past_deadline(j: Journal, step: Row) -> None:
     if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
         return
-    late = StepTimedOut(
-        f"{step['key']} did not end within {step['timeout_ms'] // 1000} s",
-        step=step["key"],
-        limitMs=step["timeout_ms"],
-    )
     if j.status == Run.WAITING:
         j.become(Run.RUNNING)
-    _give_up(j, step, late)
+    _give_up(j, step, _late(step))
+
+
+def _late(step: Row) -> StepError:
+    if step["kind"] == "signal":
+        given = step["given"] or {}
+        return NoSignal(no_signal(given), name=given.get("name"), limitMs=given.get("timeout_ms"))
+    told = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
+    return StepTimedOut(told, step=step["key"], limitMs=step["timeout_ms"])
 
 
 def _poisoned(j: Journal, step: Row) -> None:

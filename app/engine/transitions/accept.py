@@ -26,6 +26,7 @@ _BLANK: Mapping[str, Any] = {
     "event_seq": 0,
     "dispatch_gen": 0,
     "priority": 5,
+    "restarts": 0,
     "dispatch_attempts": 0,
 }
 

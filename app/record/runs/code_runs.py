@@ -1,11 +1,12 @@
 """Runs of code workflows as their own interface asks for them (contract 2, B.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
 
 from app.record.paging import Page, Window, page, plan_anew
+from app.record.runs import runs
 from app.record.runs.run_list import STATUSES_OF
 from app.record.session import Tx
 from app.record.tables import event, run, step
@@ -24,6 +25,22 @@ def list_runs(tx: Tx, name: str | None, status: str | None, window: Window) -> P
     if status is not None:
         where.append(run.c.status.in_(STATUSES_OF[status]))
     return page(tx, run, where, window)
+
+
+def latest(tx: Tx, run_id: str) -> Row | None:
+    """The run of this id, or the one that goes on in its place (ctx.restart), however often that happened."""
+    found = runs.read_run(tx, run_id)
+    if found is not None and (found["version"] is None or restarted_as(found) is None):
+        return found
+    origin = run_id if found is None else found["origin"] or run_id
+    line = select(run).where(run.c.tenant_id == tx.tenant, run.c.origin == origin)
+    return tx.row(line.order_by(run.c.restarts.desc()).limit(1)) or found
+
+
+def restarted_as(row: Mapping[str, Any]) -> str | None:
+    """The run that went on right after this one, which gave no result of its own."""
+    following: str | None = (row["output"] or {}).get("restartedAs")
+    return following
 
 
 def children(tx: Tx, run_id: str) -> list[Row]:

@@ -13,7 +13,7 @@ from sqlalchemy.sql.schema import Table
 from app.domain.case import Case
 from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
-from app.record import rewritten
+from app.record.runs import rewritten
 from app.record.session import Tx
 from app.record.tables import (
     delivery,

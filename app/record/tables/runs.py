@@ -34,6 +34,8 @@ run = table(
     words("parent_run_id"),
     words("parent_step"),  # The call of a code workflow that waits for this run.
     words("version"),  # Of the code workflow; none for a declared type.
+    words("origin"),  # The first run of those that went on afresh (ctx.restart), if this is not it;
+    number("restarts"),  # and how often that has happened until this one.
     json("limits"),  # Of a code workflow: events, milliseconds of work.
     json("context"),  # Of a code workflow: what clients keep with the run.
     words("retry_of"),
@@ -68,6 +70,7 @@ run = table(
     ),
     partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
     partial("ix_run_parent", "tenant_id", "parent_run_id", where="parent_run_id IS NOT NULL"),
+    partial("ix_run_origin", "tenant_id", "origin", "restarts", where="origin IS NOT NULL"),
     partial("ix_run_code", "tenant_id", "created_at", "id", where="version IS NOT NULL"),
     partial(
         "ix_run_ended",

@@ -7,6 +7,7 @@ import structlog
 
 from app.auth.secrets import REDACTOR
 from app.domain.states import Run, Step
+from app.engine.code.signals import hand_over as hand_over_signals
 from app.engine.code.start import Seal, start_again
 from app.engine.code.suspend import elsewhere, hand_over
 from app.engine.reconciler import schedules
@@ -105,10 +106,13 @@ def _restarted(j: Journal, main: Row, outcome: Restarted, seal: Seal) -> None:
         hand_over(j, main)
         return
     following = start_again(j, outcome.args, outcome.kwargs, seal)
-    schedules.follow(j, following)
-    j.event("run.restarted", main, following=following)
+    signals = hand_over_signals(j, following)
+    following.flush()
+    j.hints += following.hints
+    schedules.follow(j, following.id)
+    j.event("run.restarted", main, following=following.id, signals=signals)
     j.set(parent_step=None)  # Whoever waits for this run waits for the one that goes on in its place.
-    _returned(j, main, None, restartedAs=following)
+    _returned(j, main, None, restartedAs=following.id)
 
 
 def _diverged(j: Journal, main: Row, outcome: Diverged) -> None:

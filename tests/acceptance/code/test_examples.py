@@ -83,12 +83,22 @@ def test_an_expense_waits_for_its_manager(site: Site, approved: bool) -> None:
     assert ended(site, run_id).output["status"] == ("approved" if approved else "rejected")
 
 
-def test_a_document_is_published_when_a_hook_says_so(site: Site) -> None:
+def test_a_hook_of_a_client_sends_the_signal_of_its_name(site: Site) -> None:
+    run_id = triggered(site, approval_workflow, {"amount": 100})
+    hook = site.client.workflow.create_hook(run_id, "manager-approval", "approve", {"amount": 100})
+    until(lambda: site.client.workflow.get_run(run_id).detail == "waiting", PATIENCE_S)
+    site.client.workflow.execute_hook(hook.token, {"approved": True, "reason": ""})
+    assert ended(site, run_id).output["status"] == "approved"
+
+
+def test_a_hook_of_another_owner_does_not_publish_a_document(site: Site) -> None:
     run_id = triggered(site, document_approval, {"documentId": "doc-1"})
     hook = site.client.workflow.create_hook(run_id, "document-approval", "approve", {"documentId": "doc-1"})
     until(lambda: site.client.workflow.get_run(run_id).detail == "waiting", PATIENCE_S)
     site.client.workflow.execute_hook(hook.token, {"approved": True})
-    assert ended(site, run_id).output == {"published": True}
+    assert site.client.workflow.get_run(run_id).detail == "waiting"
+    site.client.workflow.cancel(run_id)
+    assert site.client.workflow.wait(run_id, timeout_s=PATIENCE_S).status == "cancelled"
 
 
 def test_an_error_that_is_handled_lets_the_run_go_on(site: Site, tmp_path: Any) -> None:
