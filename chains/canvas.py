@@ -4,6 +4,7 @@ The link and the callback are named by strings, so that nothing here imports the
 holds the run, the phase, the first step and the generation, and nothing else.
 """
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,8 @@ LAST_RESORT_S = 30  # Celery's hard limit comes this much after the steps' own l
 
 
 def task_id(run_id: str, phase: str, first: str, gen: int) -> str:
-    """The Celery id of a link: the same for the same run, step and generation."""
-    return f"{run_id}.{phase}.{first}.{gen}"
+    """The Celery id of a link: legible, another one for each message, and not to be guessed."""
+    return f"{run_id}.{phase}.{first}.{gen}.{secrets.token_hex(8)}"
 
 
 def links(

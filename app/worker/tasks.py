@@ -2,8 +2,9 @@
 
 A link's message says "this run may be able to advance from this step on". The link claims in SQL, runs the
 steps of its segment and lets the chain go on only when the next link will find something to do. The error
-callback only wakes the engine: it fires for steps that succeeded and stays silent for steps that died, so
-what it says is never taken for a fact.
+callback only makes somebody look: it fires for steps that succeeded, for doubles of messages whose step is at
+work, and for whoever writes into Redis, and it stays silent for steps that died. What it says is never taken
+for a fact.
 """
 
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import structlog
 from celery import Task
 
+from app.engine.process_id import is_gone
 from app.engine.reconciler import resume
 from app.engine.transitions.journal import Hint
 from app.record.runs import lost_messages
@@ -61,15 +63,19 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
 
 @app.task(name=ON_ERROR, bind=True)
 def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) -> None:
-    """A link ended badly, as Celery sees it: free what it held, and look at the run again."""
+    """A link ended badly, as Celery sees it, or as somebody says: look at what it held.
+
+    A step is lost when the process that holds it is gone, or when its lease is over, and not because of a
+    message. Of the processes of other hosts their own reconcilers know.
+    """
     run = runner()
     held = run.db.read(lambda tx: lost_messages.held_by_task(tx, task_id))
     for one in held:
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
-        run.ring(run.db.write(partial(_lose, which)))
-    if run_id is not None and not held:
-        log.info("on_error.looked", run_id=run_id, task_id=task_id)
+        gone = is_gone(str(one["holder"]))
+        run.ring(run.db.write(partial(_lose, which, silent=not gone)))
+    log.info("on_error.looked", run_id=run_id, task_id=task_id, held=len(held))
 
 
-def _lose(which: tuple[str, str, str, int], tx: Tx) -> list[Hint]:
-    return resume.lose(tx, *which, poison_limit=settings.poison_limit)
+def _lose(which: tuple[str, str, str, int], tx: Tx, *, silent: bool) -> list[Hint]:
+    return resume.lose(tx, *which, poison_limit=settings.poison_limit, silent=silent)

@@ -50,8 +50,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="error callback decides compensation",
         file="app/worker/tasks.py",
-        old="    return resume.lose(tx, *which, poison_limit=settings.poison_limit)",
-        new="    return resume.lose(tx, *which, poison_limit=1)",
+        old="    return resume.lose(tx, *which, poison_limit=settings.poison_limit, silent=silent)",
+        new="    return resume.lose(tx, *which, poison_limit=1, silent=silent)",
         breaks="one lost worker makes a healthy run fail",
         scenario="killed",
         caught_by="fate",

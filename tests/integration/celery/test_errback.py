@@ -1,6 +1,6 @@
 """What the engine relies on of Celery's error callback, and what it does not."""
 
-from chains.canvas import ON_ERROR, task_id
+from chains.canvas import ON_ERROR
 from tests.integration.celery.workers import Ears, Publisher, Worker
 from tests.support.servers import until
 
@@ -19,7 +19,7 @@ def test_a_failing_link_calls_back_exactly_once(worker: Worker, publisher: Publi
     run = publisher.send("ok", "fail", "ok-tail")
     (called,) = worker.noted("on_error", run)
     all_is_quiet(worker, publisher)
-    assert called["id"] == task_id(run, "forward", "fail", 1)
+    assert called["id"].startswith(f"{run}.forward.fail.1.")
     assert len(worker.notes("on_error", run)) == 1
 
 
@@ -49,7 +49,7 @@ def test_a_link_that_cuts_its_chain_ends_it_without_a_callback(worker: Worker, p
 
 def test_a_link_that_cuts_its_chain_has_succeeded(worker: Worker, publisher: Publisher, ears: Ears) -> None:
     run = publisher.send("drop", "ok-tail")
-    until(lambda: ears.of("task-succeeded", task_id(run, "forward", "drop", 1)))
+    until(lambda: ears.like("task-succeeded", f"{run}.forward.drop.1."))
 
 
 def test_a_killed_pool_process_calls_back_once_and_its_tail_never_runs(
@@ -58,7 +58,7 @@ def test_a_killed_pool_process_calls_back_once_and_its_tail_never_runs(
     run = publisher.send("die", "ok-tail")
     (called,) = worker.noted("on_error", run)
     all_is_quiet(worker, publisher)
-    assert called["id"] == task_id(run, "forward", "die", 1)
+    assert called["id"].startswith(f"{run}.forward.die.1.")
     assert (worker.ran(run), len(worker.notes("on_error", run))) == (["die"], 1)
 
 

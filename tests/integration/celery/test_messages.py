@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from app.config import Settings
-from chains.canvas import LINK, task_id
+from chains.canvas import LINK
 from tests.integration.celery.workers import TYPE, Ears, Publisher, Worker, lengths, said
 from tests.support.servers import KeyValue, until
 
@@ -64,13 +64,13 @@ def test_a_running_link_shows_a_meaningful_name_and_our_id(
         (tasks,) = (publisher.app.control.inspect(timeout=5, limit=1).active() or {}).values()
     (shown,) = tasks
     assert shown["name"].startswith("server.provision/wait-")
-    assert shown["id"] == task_id(run, "forward", shown["name"].partition("/")[2], 1)
+    assert shown["id"].startswith(f"{run}.forward.{shown['name'].partition('/')[2]}.1.")
 
 
 def test_events_carry_the_name_and_our_id(worker: Worker, publisher: Publisher, ears: Ears) -> None:
     run = publisher.send("ok-1", "ok-2")
     for step in ("ok-1", "ok-2"):
-        (received,) = until(lambda step=step: ears.of("task-received", task_id(run, "forward", step, 1)))  # type: ignore[misc]
+        (received,) = until(lambda step=step: ears.like("task-received", f"{run}.forward.{step}.1."))  # type: ignore[misc]
         assert (received["name"], received["args"], received["kwargs"]) == (f"{TYPE}/{step}", "-", "-")
 
 

@@ -1,5 +1,7 @@
 """The real tasks in a real worker: doubled messages, and what `celery -A tasks` tells an operator."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -8,7 +10,9 @@ from celery import Celery
 
 from app.config import Settings
 from app.domain.ids import new_id
+from app.engine.process_id import place
 from app.engine.transitions import accept
+from app.engine.transitions.claim import Holder, locked_claim
 from app.engine.transitions.journal import Bell
 from app.record.runs import runs
 from app.record.runs.doctor import findings
@@ -103,6 +107,28 @@ def test_a_message_about_a_run_that_is_not_there_does_no_harm(
     publish(app, bell)
     until(lambda: status(db, bell.run_id) == "completed", 20)
     assert "dropped: unknown run" in worker.log
+
+
+def gone() -> int:
+    """The number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+@pytest.mark.parametrize(("alive", "lost"), [(True, 0), (False, 1)], ids=["at-work", "gone"])
+def test_a_callback_is_no_reason_to_take_a_step_from_a_process_that_lives(
+    app: Celery, db: Database, worker: Worker, alive: bool, lost: int
+) -> None:
+    bell, task = accepted(db, LINE), new_id("task")
+    pid = os.getpid() if alive else gone()
+    holder = Holder(nonce=f"{place()}:{pid}/x", task_id=task, lease_ms=600_000)
+    db.write(lambda tx: locked_claim(tx, bell.run_id, "forward", "first", bell.gen, holder))
+
+    app.send_task(canvas.ON_ERROR, args=(task,), queue="default")
+
+    until(lambda: [line for line in worker.log.splitlines() if task in line and "on_error.looked" in line])
+    (row,) = db.read(lambda tx: runs.some_steps(tx, bell.run_id, "forward", "first")).values()
+    assert row["lost"] == lost
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,11 @@ class Ears:
         """The events of one kind about one task."""
         return [one for one in list(self.heard) if one["type"] == kind and one.get("uuid") == task]
 
+    def like(self, kind: str, begins: str) -> list[Event]:
+        """The events of one kind about tasks whose ids begin like this."""
+        told = (one for one in list(self.heard) if one["type"] == kind)
+        return [one for one in told if str(one.get("uuid")).startswith(begins)]
+
 
 @contextmanager
 def listening(app: Celery) -> Iterator[Ears]:
