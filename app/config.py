@@ -39,7 +39,7 @@ class Settings:
     public_url: str = ""  # Base URL that installers and receivers reach; empty uses host and port.
     region: str = "local"  # First part of request ids (contract 1, A.3).
     api_workers: int = 2  # Processes of the API.
-    api_threads: int = 8  # Threads of each API process.
+    api_threads: int = 16  # Threads of each API process; eight are kept for short requests.
     worker_processes: int = 8  # Pool processes of a worker host for the queue default.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.

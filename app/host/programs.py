@@ -7,14 +7,16 @@ from app.config import Settings
 
 
 def api(settings: Settings) -> tuple[str, ...]:
-    """The API: gunicorn with threads, since a stream of events costs a thread and nothing else."""
-    host = f"[{settings.host}]" if settings.host.count(":") and "[" not in settings.host else settings.host
+    """The API, as every door is served: see `app.serving`."""
+    return served("app:create_app", settings, settings.host, settings.port)
+
+
+def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str, ...]:
+    """One door of the service, by the function that makes its WSGI application."""
     return (
-        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
-        *("--bind", f"{host}:{settings.port}"),
-        *("--worker-class", "gthread"),
+        *(sys.executable, "-m", "app.serving", factory),
+        *("--host", host, "--port", str(port)),
         *("--workers", str(settings.api_workers), "--threads", str(settings.api_threads)),
-        *("--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
     )
 
 

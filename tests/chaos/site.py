@@ -1,6 +1,6 @@
 """The system under test: the service as it is operated, with every process in reach of a fault.
 
-PostgreSQL and Redis, or SQLite and Valkey; the API by gunicorn; two worker hosts with their Celery workers
+PostgreSQL and Redis, or SQLite and Valkey; the API; two worker hosts with their Celery workers
 and reconcilers; further reconcilers of their own; the lab. All on the shipped settings. What dies is
 started again by `tests.chaos.keeper`, as systemd would.
 
@@ -312,8 +312,8 @@ def _follows(*words: str) -> Callable[[psutil.Process], bool]:
 
 
 ROLES: dict[str, Callable[[psutil.Process], bool]] = {
-    "api": _leads("gunicorn"),  # gunicorn's arbiter.
-    "api-worker": _follows("gunicorn"),  # What answers requests.
+    "api": _leads("app.serving"),  # What starts the processes that answer.
+    "api-worker": _follows("app.serving"),  # What answers requests.
     "host": _leads("app.cli", "worker"),  # The parent of the workers of one host.
     "code-host": _leads("app.cli", "worker", "flows"),  # Those of code workflows.
     "code-child": lambda one: any(_follows("tasks", f"workflows.{name}@%h")(one) for name in AUTHORED_HOSTS),

@@ -17,7 +17,7 @@ from tests.support.servers import is_alive, until
 
 # What tells a process of the service from its siblings: words that stand in its command line.
 ROLES: dict[str, tuple[str, ...]] = {
-    "api": ("gunicorn",),
+    "api": ("app.serving",),
     "valkey": ("valkey.conf",),
     "lab": ("app.lab",),
     "worker": ("app.cli", "worker"),

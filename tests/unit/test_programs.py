@@ -9,19 +9,19 @@ from app.host import programs, up
 
 
 @pytest.mark.parametrize(
-    ("host", "bound", "local"),
+    ("host", "local"),
     [
-        ("127.0.0.1", "127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("0.0.0.0", "0.0.0.0:8080", "http://127.0.0.1:8080"),
-        ("::1", "[::1]:8080", "http://[::1]:8080"),
-        ("[::1]", "[::1]:8080", "http://[::1]:8080"),
-        ("::", "[::]:8080", "http://[::1]:8080"),
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("[::1]", "http://[::1]:8080"),
+        ("::", "http://[::1]:8080"),
     ],
 )
-def test_the_api_binds_its_host_and_is_reached_locally(host: str, bound: str, local: str) -> None:
+def test_the_api_binds_its_host_and_is_reached_locally(host: str, local: str) -> None:
     settings = Settings(host=host)
     argv = programs.api(settings)
-    assert (argv[argv.index("--bind") + 1], up.local_url(settings)) == (bound, local)
+    assert (argv[argv.index("--host") + 1], up.local_url(settings)) == (host, local)
 
 
 def test_an_external_redis_leaves_the_embedded_one_out() -> None:

@@ -20,6 +20,7 @@ from app.services import present
 from app.services.context import AppContext
 
 MOST_STREAMS = 8  # A process (contract 1, top block).
+SHORT = 8  # Threads that are always left for short requests.
 BEAT_S = 15.0
 TURN_S = 0.25
 EVENTS_A_TURN = 200
@@ -28,10 +29,10 @@ Pause = Callable[[float], None]
 
 
 class Places:
-    """The places for those who stay; a few threads are always left for short requests."""
+    """The places for those who stay."""
 
     def __init__(self, threads: int) -> None:
-        self.most = max(1, min(MOST_STREAMS, threads - 2))
+        self.most = max(1, min(MOST_STREAMS, threads - SHORT))
         self._free = BoundedSemaphore(self.most)
 
     def take(self) -> Callable[[], None]:

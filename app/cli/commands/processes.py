@@ -142,7 +142,7 @@ def projector() -> None:
 
 @click.command()
 def api() -> None:
-    """Run the API alone, by gunicorn."""
+    """Run the API alone."""
     settings = load()
     _become(settings, programs.api(settings))
 

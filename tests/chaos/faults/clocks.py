@@ -17,7 +17,7 @@ from tests.chaos.site import Site
 SHIFTS_S = (3_600, -3_600, 86_400, -86_400)
 STARTED_S = 20.0
 # Whose clock is shifted: role, and what tells the process by its command line.
-WHO: Mapping[str, str] = {"host": "h0", "api": "gunicorn", "reconciler": "reconciler"}
+WHO: Mapping[str, str] = {"host": "h0", "api": "app.serving", "reconciler": "reconciler"}
 
 
 def library() -> str | None:

@@ -19,7 +19,7 @@ class Injected(RuntimeError):
 def role() -> str:
     """What this process is, by its command line; forked processes count as what forked them."""
     words = " ".join(sys.orig_argv)
-    named = {"gunicorn": "api", "-A tasks": "worker", "reconciler": "reconciler", "app.lab": "lab"}
+    named = {"app.serving": "api", "-A tasks": "worker", "reconciler": "reconciler", "app.lab": "lab"}
     return next((role for word, role in named.items() if word in words), "other")
 
 

@@ -1,0 +1,102 @@
+"""The threads that run the application, each lane with its own: what fills one leaves the others free."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+import structlog
+
+from app.serving.limits import Limits
+from app.serving.refusals import broken
+
+WSGI = Callable[..., Iterable[bytes]]
+_log = structlog.get_logger("serving")
+
+
+class Job:
+    """One request whose head and body are there."""
+
+    def __init__(self, environ: dict[str, Any], protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.environ, self.protocol, self.loop = environ, protocol, loop
+        self.done: asyncio.Future[None] = loop.create_future()
+
+    def end(self) -> None:
+        """Tell the loop that the answer was given."""
+        self.loop.call_soon_threadsafe(self._settle)
+
+    def _settle(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+class Lane:
+    """Some threads and the requests that wait for them."""
+
+    def __init__(self, app: WSGI, threads: int, limits: Limits) -> None:
+        self._app, self._limits = app, limits
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
+
+    def take(self, job: Job) -> bool:
+        """Whether the request was taken; False when too many wait."""
+        if self._jobs.qsize() >= self._limits.waiting:
+            return False
+        self._jobs.put(job)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                _answer(self._app, job, self._limits)
+            # Whatever the application let through must not end the thread.
+            except Exception as error:
+                _log.exception("request.crashed", error=type(error).__name__)
+                job.protocol.response_bytes(*broken().answer())
+            finally:
+                job.end()
+
+
+def _answer(app: WSGI, job: Job, limits: Limits) -> None:
+    told: list[tuple[int, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+        told[:] = [(int(status[:3]), headers)]
+
+    answer = app(job.environ, start_response)
+    try:
+        status, headers = told[0]
+        if any(name.lower() == "content-length" for name, _ in headers) or status in (204, 304):
+            job.protocol.response_bytes(status, headers, b"".join(answer))
+        else:
+            _stream(answer, job, status, headers, limits)
+    finally:
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+
+
+def _stream(
+    chunks: Iterable[bytes], job: Job, status: int, headers: list[tuple[str, str]], limits: Limits
+) -> None:
+    """Send part by part until the last one, the limit, or the end of the client."""
+    transport = job.protocol.response_stream(status, headers)
+    gone: Future[None] = asyncio.run_coroutine_threadsafe(_disconnect(job.protocol), job.loop)
+    sent = 0
+    try:
+        for chunk in chunks:
+            if gone.done() or sent > limits.streamed_bytes:
+                return
+            if chunk:
+                transport.send_bytes(chunk)
+                sent += len(chunk)
+    finally:
+        gone.cancel()
+
+
+async def _disconnect(protocol: Any) -> None:
+    await protocol.client_disconnect()

@@ -1,0 +1,69 @@
+"""A small WSGI application behind the real server, with limits that a test can wait for.
+
+``/hold`` stays in its thread, and ``/stream`` sends on, until the file HELD is gone.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import WindlassError
+from app.serving.crew import WSGI
+from app.serving.limits import Limits
+from app.serving.server import CannotServe, serve
+
+THREADS = 4
+PAUSE = threading.Event()
+LIMITS = Limits(head_s=1, body_s=1.0, body_bytes=1_000)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """How long the body was; the path says what else is done."""
+    path, held = environ["PATH_INFO"], Path(os.environ["HELD"])
+    if path == "/crash":
+        raise RuntimeError("on purpose")
+    if path == "/stream":
+        start_response("200 OK", [("Content-Type", "text/event-stream")])
+        return _beats(held)
+    if path == "/hold":
+        _wait(held)
+    body = str(len(environ["wsgi.input"].read())).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _beats(held: Path) -> Iterator[bytes]:
+    opened = held.with_name("opened")
+    opened.touch()
+    try:
+        while held.exists():
+            yield b": beat\n\n"
+            PAUSE.wait(0.05)
+    finally:
+        opened.unlink()
+
+
+def _wait(held: Path) -> None:
+    while held.exists():
+        PAUSE.wait(0.05)
+
+
+def refusing() -> WSGI:
+    """A factory that does not start."""
+    raise WindlassError("Nothing is configured here.")
+
+
+def made() -> WSGI:
+    """A factory that starts."""
+    return application
+
+
+if __name__ == "__main__":
+    factory = {"made": made, "refusing": refusing}[sys.argv[2]]
+    try:
+        sys.exit(serve(factory, "127.0.0.1", int(sys.argv[1]), workers=1, threads=THREADS, limits=LIMITS))
+    except CannotServe as error:
+        sys.exit(f"Error: {error}")
