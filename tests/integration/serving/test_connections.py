@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from tests.integration.serving.program import LIMITS, THREADS
-from tests.servers import free_port, until
+from tests.support.ports import free_port
+from tests.support.servers import until
 
 HOST = "127.0.0.1"
 PATIENCE_S = 15.0
