@@ -174,7 +174,7 @@ def test_a_stream_ends_with_its_client(served: Served) -> None:
     opened = served.held.with_name("opened")
     with served.send(b"GET /stream HTTP/1.1\r\n" + HELLO + b"\r\n") as connection:
         assert b"text/event-stream" in connection.recv(1_000)
-        assert opened.exists()
+        until(opened.exists, why="the stream has begun")
     until(lambda: not opened.exists(), why="the stream has ended")
 
 
