@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.lanes import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
@@ -15,6 +16,9 @@ from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, n
 from tests.support.stack import Stack
 
 __all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]  # Hooks of pytest.
+# How long an example takes, or is looked for, is no finding.
+settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("windlass")
 OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
 POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)

@@ -77,7 +77,7 @@ class Client:
         self._http.close()
         self._file.close()
 
-    def ask(self, request: Request, *, header: bool = False, patience_s: float = 180.0) -> Request:
+    def ask(self, request: Request, *, header: bool = False, patience_s: float = 900.0) -> Request:
         """Post it until it is answered for good, or until patience ends; the request with its replies."""
         headers = {"Idempotency-Key": request.key} if header and request.key else {}
         body = dict(request.body)

@@ -19,7 +19,7 @@ from app.worker.time_limit import alarm
 
 def driver(port: int) -> IpmiBMC:
     target = Target(protocol="ipmi", host="127.0.0.1", port=port, username="admin", password="secret")
-    return IpmiBMC(target, patience=8.0)
+    return IpmiBMC(target, patience=60.0)
 
 
 def storm(port: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def test_a_call_after_an_interrupted_one_is_right(rig: IpmiSimRig) -> None:
     result = told(worker(rig, "storm"))
     assert result["broken"] > 20
     assert result["right"] == 150
-    assert result["slowest"] < 5
+    assert result["slowest"] < 30  # Who waited for the interrupted call would take all of its patience.
 
 
 def test_a_login_after_an_interrupted_login_is_right(rig: IpmiSimRig) -> None:

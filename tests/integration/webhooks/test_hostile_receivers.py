@@ -20,7 +20,7 @@ from tests.integration.webhooks.receivers import Receiver, Script, dripping, rec
 
 ALLOW = Allow(networks=(ip_network("127.0.0.0/8"),), http=True)
 SHORT = Limits(connect_s=0.3, total_s=0.3)
-NO_LONGER_THAN_S = 5.0  # Generous for a busy machine, and far below what the receivers would take.
+SOON_S = 30.0  # Generous for a busy machine, and far below what the receivers would take.
 BODY = b'{"type":"run.failed"}'
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -106,9 +106,10 @@ def test_a_slow_receiver_meets_the_deadline(script: Script) -> None:
         attempt = _deliver(to)
     assert (attempt.verdict, attempt.status) == ("retry", None)
     assert attempt.error == "no answer within the time limit"
-    assert attempt.latency_ms >= 300 and time.monotonic() - began < NO_LONGER_THAN_S
+    assert attempt.latency_ms >= 300 and time.monotonic() - began < SOON_S
 
 
+LONGER = Limits(connect_s=3.0, total_s=3.0)  # Time for the status on a busy machine.
 HALF = {
     "drips": dripping(b"HTTP/1.1 200 OK\r\n\r\nbegin", b".", 0.02),
     "hangs": dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegin", b"", 0.01),
@@ -120,7 +121,7 @@ HALF = {
 @pytest.mark.parametrize("script", HALF.values(), ids=HALF)
 def test_a_body_that_never_ends_well_does_not_undo_the_status(script: Script) -> None:
     with receiver(script) as to:
-        attempt = _deliver(to)
+        attempt = _deliver(to, LONGER)
     assert (attempt.verdict, attempt.status) == ("delivered", 200)
     assert attempt.answer.startswith("begin")
 
@@ -137,7 +138,7 @@ def test_an_endless_body_is_read_for_4_kib_and_no_more() -> None:
     with receiver(flood) as to:
         attempt = _deliver(to, Limits())
     assert (attempt.verdict, attempt.answer) == ("retry", "x" * 4096)
-    assert attempt.latency_ms < NO_LONGER_THAN_S * 1000 and sent < 64 * 2**20
+    assert attempt.latency_ms < SOON_S * 1000 and sent < 64 * 2**20
 
 
 @pytest.mark.parametrize("framing", [b"content-length: 10000000000", b"transfer-encoding: chunked", b"x: y"])
