@@ -12,13 +12,14 @@ from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.record.inventory import allocations, servers
 from app.record.inventory.managed import clusters, vms
-from app.record.runs import locks
+from app.record.runs import locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
 from chains import catalogue
 
 Row = dict[str, Any]
 
+GONE = ("decommissioned", "deleted")
 # Types whose resource is new with them; ordered by name they are a repetition, for a resource that is known.
 FIRST = frozenset({"server.register", "cluster.create", "vm.create"})
 
@@ -52,7 +53,7 @@ def _server(tx: Tx, order: Order, action: str) -> None:
     it = server_states.Situation.of(row, force=bool(order.input.get("force")))
     if action in (*server_states.ACTIONS, "register") and not server_states.allows(row["state"], action, it):
         allowed = server_states.allowed_actions(row["state"], it)
-        raise _not_allowed(f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
+        raise _not_allowed(tx, f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
     owner = allocations.cluster_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
         raise Conflict(f"cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
@@ -72,7 +73,7 @@ def _cluster(tx: Tx, order: Order, action: str) -> None:
     built = row["uid"] is not None
     if not cluster_states.allows(row["state"], action, built=built):
         allowed = cluster_states.allowed_actions(row["state"], built=built)
-        raise _not_allowed(f"cluster {row['id']}", row, action, allowed)
+        raise _not_allowed(tx, f"cluster {row['id']}", row, action, allowed)
     if action == "scale":
         _check_scale(row, order.input)
     if action == "upgrade":
@@ -84,7 +85,7 @@ def _vm(tx: Tx, order: Order, action: str) -> None:
     built = row["uid"] is not None
     if not vm_states.allows(row["state"], action, built=built):
         raise _not_allowed(
-            f"machine {row['id']}", row, action, vm_states.allowed_actions(row["state"], built=built)
+            tx, f"machine {row['id']}", row, action, vm_states.allowed_actions(row["state"], built=built)
         )
 
 
@@ -98,13 +99,21 @@ def _known(row: Row | None, what: str) -> Row:
 
 
 def _not_allowed(
-    what: str, row: Row, action: str, allowed: list[str], more: str = ""
+    tx: Tx, what: str, row: Row, action: str, allowed: list[str], more: str = ""
 ) -> InvalidStateTransition:
-    return InvalidStateTransition(
-        f"{what} is {row['state']}{more}, which does not allow {action}",
-        current=row["state"],
-        allowedActions=allowed,
-    )
+    """Which state is in the way, the run that it comes from, and what may be done."""
+    said = f"{what} is {row['state']}{more}, which does not allow {action}"
+    last = runs.read_run(tx, row["run_id"]) if row["run_id"] else None
+    details: Row = {"current": row["state"], "allowedActions": allowed}
+    if last is not None:
+        details["run"] = last["id"]
+    if not allowed and last is not None and last["completed_at"] is None:
+        said += f": run {last['id']} is at work on it; wait for it, or cancel it"
+    elif not allowed and last is not None and row["state"] not in GONE:
+        said += f": run {last['id']} is {last['status']} and left it so; retry that run"
+    elif allowed:
+        said += f"; allowed: {', '.join(allowed)}"
+    return InvalidStateTransition(said, **details)
 
 
 def _check_scale(row: Row, wanted: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -168,7 +169,8 @@ class Scene:
 
     def forget_runs(self) -> None:
         """Delete every run that has ended, as happens when it is old."""
-        self.db.write(lambda tx: runs.delete_ended(tx, tx.now + 1, 1_000))
+        for run_id in self.db.read(lambda tx: runs.ended_before(tx, tx.now + 1, 1_000)):
+            self.db.write(partial(runs.delete_run, run_id=run_id))
 
     def error(self, run_id: str) -> tuple[str | None, str | None]:
         """Code and step of a run's failure."""

@@ -5,14 +5,21 @@ from typing import Any
 from app.domain.states import Run
 from app.engine.transitions import locks
 from app.engine.transitions.journal import Journal
+from app.record.inventory import in_transit
 from app.record.runs import runs
 
+ENDED = {
+    Run.COMPLETED: "ended without its last step",
+    Run.FAILED: "failed",
+    Run.CANCELLED: "was cancelled",
+}
 EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
 
 
 def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
     if j.run["resource_id"] is not None and not inherited:
+        _leave_resource(j, status)
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
     j.become(
         status,
@@ -26,6 +33,26 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     _tell_parent(j)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
     j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
+
+
+def _leave_resource(j: Journal, status: Run) -> None:
+    """See that the resource does not show for ever that this run is at work on it, however the run ended.
+
+    What undid the run has shown something else already; nothing did when it was abandoned, ended before
+    its first step, or had its last steps skipped.
+    """
+    kind, resource_id = j.run["resource_type"], str(j.run["resource_id"])
+    if kind not in in_transit.IN_TRANSIT:
+        return
+    line, retried = [j.id], j.run["retry_of"]
+    while retried is not None:
+        line.append(retried)
+        retried = (runs.read_run(j.tx, retried) or {}).get("retry_of")
+    abandoned = status == Run.CANCELLED and j.run["cancel_mode"] == "abandon"
+    ended = "was abandoned" if abandoned else ENDED[status]
+    in_transit.end(j.tx, kind, resource_id, line, f"{j.run['type']} {ended}: see run {j.id}")
+    if kind == "server" and status != Run.COMPLETED:
+        in_transit.unreserve(j.tx, resource_id, line)
 
 
 def _tell_parent(j: Journal) -> None:

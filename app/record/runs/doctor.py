@@ -13,6 +13,7 @@ from sqlalchemy.sql.schema import Table
 from app.domain.case import Case
 from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
+from app.record.inventory import in_transit
 from app.record.runs import rewritten
 from app.record.session import Tx
 from app.record.tables import (
@@ -43,6 +44,7 @@ TODO = {
     "I12": "send the delivery again: windlass webhook redeliver",
     "I13": "raise the step's retry limit, or find out what kills its workers",
     "I17": rewritten.TODO,
+    "I18": "retry the run that left it so: windlass run retry RUN; when that has gone, report it",
 }
 
 
@@ -58,7 +60,17 @@ def findings(
         for case in _cases(tx, chosen, poison_limit, budgets or {}):
             found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
         found += [_finding("I17", run_id, what) for run_id, what in rewritten.runs(tx, chosen).items()]
-    return found + _locks(tx) + _free_locks(tx) + _columns(tx)
+    return found + _locks(tx) + _free_locks(tx) + _columns(tx) + _stranded(tx)
+
+
+def _stranded(tx: Tx) -> list[Finding]:
+    """Resources that show the work of a run that is over: nothing can be done with them."""
+    return [_finding("I18", one["run_id"], _left(one)) for one in in_transit.stranded(tx, LIMIT)]
+
+
+def _left(one: Row) -> str:
+    ended = f"is {one['status']}" if one["status"] else "is not there"
+    return f"{one['kind']} {one['id']} is {one['state']}, and its run {ended}"
 
 
 def _columns(tx: Tx) -> list[Finding]:
