@@ -43,6 +43,7 @@ class WaitingOn(Model):
     """Why a run does not move: a lock, timer, poll, hook, worker or operator."""
 
     kind: str = ""
+    text: str = ""  # The same as one sentence.
     step: str | None = None
     until: datetime | None = None
     queue: str | None = None
@@ -79,6 +80,7 @@ class Run(Model):
     output: Any = None
     retry_of: str | None = None
     retried_by: tuple[str, ...] = ()
+    parent_run_id: str | None = None
     from_step: str | None = None
     allowed_actions: tuple[str, ...] = ()
 

@@ -32,8 +32,9 @@ class Runs:
     ) -> Page[Run]:
         """One page, the newest first.
 
-        Filters: ``type``, ``status``, ``resource_type``, ``resource_id``, ``triggered_by``, ``retry_of``,
-        ``waiting``, ``tag`` (one or several), ``since``, ``until`` (dates or ISO texts).
+        Filters: ``type``, ``status``, ``detail``, ``resource_type``, ``resource_id``, ``triggered_by``,
+        ``retry_of``, ``parent_run_id``, ``needs_operator``, ``waiting``, ``tag`` (one or several), ``since``,
+        ``until`` (dates or ISO texts).
         Raises `ValidationError` for an unknown status or a bad date.
         """
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}

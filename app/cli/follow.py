@@ -128,9 +128,7 @@ def _row(run: Run, step: Step, prefix: str) -> tuple[Text, ...]:
 def _notes(run: Run) -> list[Text]:
     notes = []
     if run.waiting_on and not run.ended:
-        waiting = run.waiting_on
-        place = f" at {waiting.step}" if waiting.step else f" on {waiting.queue}" if waiting.queue else ""
-        notes.append(Text(f"  waits for {waiting.kind}{place}", "yellow"))
+        notes.append(Text(f"  {printable(run.waiting_on.text)}", "yellow"))
     if run.error:
         notes.append(Text(f"  {run.error.code}: {printable(run.error.message)}", "red"))
     return notes

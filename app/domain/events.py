@@ -62,6 +62,9 @@ QUIET = "sync."  # Runs of these types keep the record: they are listed and told
 TOLD = (
     "run.created",
     "run.started",
+    "run.held",
+    "run.blocked",
+    "run.needs_operator",
     "run.completed",
     "run.failed",
     "run.cancelled",
@@ -74,5 +77,10 @@ TOLD = (
 
 
 def told_types(events: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """The types among these events that somebody may be told of; those of undo steps stay here."""
-    return frozenset(one["type"] for one in events if one["phase"] != "comp") & frozenset(TOLD)
+    """The types among these events that somebody may be told of."""
+    return frozenset(one["type"] for one in events if may_be_told(one))
+
+
+def may_be_told(one: Mapping[str, Any]) -> bool:
+    """Whether somebody may be told of an event; what undo steps do stays here."""
+    return one["type"] in TOLD and (one["phase"] != "comp" or one["type"].startswith("run."))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from app.domain import codechecks
 from app.domain.case import Case, Row, is_open
+from app.domain.events import may_be_told
 from app.domain.fold import fold
 from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, Run, Step
 
@@ -273,7 +274,7 @@ def _delivered(case: Case) -> Iterator[str]:
             yield f"a delivery tells of {row['event']} as event {row['seq']}, which it is not"
     for one in case.endpoints:
         for event in case.events:
-            if event["type"] == one["event"] and event["phase"] != "comp":
+            if event["type"] == one["event"] and may_be_told(event):
                 times = sent[one["webhook_id"], event["seq"]]
                 if times != 1:
                     yield f"event {event['seq']} has {times} deliveries to {one['webhook_id']}"

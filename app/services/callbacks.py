@@ -11,7 +11,10 @@ from app.services import signing_secrets
 from app.services.context import AppContext
 from app.webhooks.guard import Allow, judge
 
-EVENTS = ("run.started", "run.completed", "run.failed", "run.cancelled")
+EVENTS = (
+    *("run.started", "run.held", "run.blocked", "run.needs_operator"),
+    *("run.completed", "run.failed", "run.cancelled"),
+)
 PUBLIC = "1.1.1.1"
 
 

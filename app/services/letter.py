@@ -6,6 +6,7 @@ from typing import Any
 
 from app.domain.clock import rfc3339
 from app.domain.fold import fold
+from app.domain.states import NEEDS_OPERATOR, Run
 from app.record.runs import runs
 from app.record.session import Tx
 from app.services import present
@@ -44,7 +45,7 @@ def _run(tx: Tx, run_id: str, events: Sequence[Row]) -> dict[str, Any]:
 
 
 def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
-    error = state["error"] or _reason(state)
+    error = {**_reason(state), **(state["error"] or {})}
     return {
         **row,
         "status": state["status"],
@@ -54,16 +55,31 @@ def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
         "error_code": error.get("code"),
         "error_message": error.get("message"),
         "error_step": error.get("step"),
-        "waiting_on": None,
+        "waiting_on": _waiting_on(state, error),
         "expect_since": None,
     }
 
 
 def _reason(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Why a run that has not ended yet is being undone: its log says so only where a step failed."""
-    failed = (step for step in state["steps"] if step["phase"] == "forward" and step["status"] == "failed")
-    step = next(failed, None) if state["goal"] == "failed" else None
+    """Why a run that has not ended yet is held or being undone: its log says so only where a step failed."""
+    stopped = state["goal"] == "failed" or state["status"] in (Run.FAILED_HELD, Run.BLOCKED)
+    step = _failed(state, "forward") if stopped else None
     return {} if step is None else {**step["error"], "step": step["key"]}
+
+
+def _failed(state: Mapping[str, Any], phase: str) -> Mapping[str, Any] | None:
+    failed = (step for step in state["steps"] if (step["phase"], step["status"]) == (phase, "failed"))
+    return next(failed, None)
+
+
+def _waiting_on(state: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What an operator has to decide about; an event of a run that moves tells of no wait."""
+    if state["status"] not in NEEDS_OPERATOR:
+        return None
+    undo = _failed(state, "comp")
+    step = undo["key"] if undo is not None else error.get("step")
+    facts = {"kind": "operator", "step": step, "since": state["at"], "until": state["heldUntil"]}
+    return facts if undo is None else {**facts, "phase": "comp", "error": undo["error"]}
 
 
 def _step_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:

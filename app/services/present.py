@@ -10,6 +10,7 @@ from app.auth.secrets import redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
 from app.engine.transitions.journal import MAIN
+from app.services.waits import sentence
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
@@ -49,6 +50,7 @@ def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | No
         "waitingOn": waiting_on(row, steps, now=now, served=served),
         "needsOperator": row["status"] in NEEDS_OPERATOR,
         "retryOf": row["retry_of"],
+        "parentRunId": row["parent_run_id"],
         "tags": row["tags"] or [],
     }
 
@@ -76,7 +78,6 @@ def run_detail(
         "output": value_of(row) if _is_code(row) else redact(row["output"]),
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
-        "parentRunId": row["parent_run_id"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
         "allowedActions": list(operator_actions),
     }
@@ -107,9 +108,14 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
 
 
 def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | None = None) -> Object | None:
-    """Why a run is not moving, or None while it moves or has ended."""
+    """Why a run is not moving, also as a sentence, or None while it moves or has ended."""
     if row["status"] in TERMINAL:
         return None
+    waits = _waiting_on(row, steps, now, served)
+    return None if waits is None else {**waits, "text": sentence(waits, row)}
+
+
+def _waiting_on(row: Row, steps: Sequence[Row], now: int, served: Served | None) -> Object | None:
     if served is not None and needs_worker(row) and (row["type"], row["version"]) not in served:
         return _unserved(row)
     if row["waiting_on"]:
@@ -268,7 +274,7 @@ def _next_queue(steps: Sequence[Row]) -> str:
 
 
 def _shown_time(name: str, value: Any) -> Any:
-    return rfc3339(value) if name in ("since", "until") and isinstance(value, int) else value
+    return rfc3339(value) if name in ("since", "until", "deadline") and isinstance(value, int) else value
 
 
 def _between(start: int | None, end: int | None) -> int | None:

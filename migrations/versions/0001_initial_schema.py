@@ -443,7 +443,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_run_parent",
-            ["tenant_id", "parent_run_id"],
+            ["tenant_id", "parent_run_id", "created_at", "id", "type", "resource_type", "started_at"],
             unique=False,
             postgresql_where=sa.text("parent_run_id IS NOT NULL"),
             sqlite_where=sa.text("parent_run_id IS NOT NULL"),

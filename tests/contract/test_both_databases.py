@@ -34,7 +34,7 @@ def run_row(run_id: str, **changes: Any) -> dict[str, Any]:
     """A run."""
     given = {"id": run_id, "type": "server.inspect", "status": "running", "triggered_by": "usr_a"}
     times = {"created_at": T0, "started_at": T0, "on_failure": "hold", "tenant_id": "default"}
-    optional = dict.fromkeys(("completed_at", "expect_since", "retry_of", "error_code"))
+    optional = dict.fromkeys(("completed_at", "expect_since", "retry_of", "error_code", "parent_run_id"))
     return {**given, **times, **optional, "waiting_on": None, "tags": None, **changes}
 
 
@@ -71,6 +71,19 @@ def test_a_run_waits_when_it_says_so_or_nobody_takes_its_message(db: Database) -
     )
     assert sorted(found(db, waiting=True)) == ["run_hook", "run_worker"]
     assert sorted(found(db, waiting=False)) == ["run_ended", "run_soon"]
+
+
+def test_runs_are_found_by_what_they_need_and_by_their_parent(db: Database) -> None:
+    plant(
+        db,
+        run_row("run_held", status="failed_held"),
+        run_row("run_blocked", status="blocked", parent_run_id="run_held"),
+        run_row("run_undone", status="failed", completed_at=T0, parent_run_id="run_held"),
+    )
+    assert sorted(found(db, needs_operator=True)) == ["run_blocked", "run_held"]
+    assert found(db, needs_operator=False) == ["run_undone"]
+    assert found(db, detail="blocked") == ["run_blocked"]
+    assert sorted(found(db, parent_run_id="run_held")) == ["run_blocked", "run_undone"]
 
 
 def test_since_finds_what_was_created_before_and_began_later(db: Database) -> None:

@@ -40,6 +40,7 @@ def some(world: AppContext) -> AppContext:
         created_at=T0 + 3 * MINUTE,
         started_at=None,
         waiting_on={"kind": "hook"},
+        parent_run_id="run_a",
     )
     plant_run(
         world, "run_s", type="sync.server-state", status="completed", completed_at=T0, created_at=T0 + 4
@@ -59,6 +60,13 @@ FILTERS: tuple[tuple[str, list[str]], ...] = (
     ("resourceId=srv_1", ["run_c"]),
     ("triggeredBy=usr_ci", ["run_c"]),
     ("retryOf=run_a", ["run_c"]),
+    ("parentRunId=run_a", ["run_d"]),
+    ("parentRunId=run_b", []),
+    ("detail=failed_held", ["run_b"]),
+    ("detail=failed", ["run_c"]),
+    ("needsOperator=true", ["run_b"]),
+    ("needsOperator=false", ["run_d", "run_c", "run_a"]),
+    ("needsOperator=true&detail=blocked", []),
     ("waiting=true", ["run_d"]),
     ("waiting=false", ["run_c", "run_b", "run_a"]),
     ("tag=rack-7", ["run_c"]),

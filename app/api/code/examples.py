@@ -12,7 +12,11 @@ RUN: dict[str, Any] = {
     "detail": "waiting",
     "deploymentId": "1",
     **ORDER,
-    "waitingOn": {"kind": "signal", "step": "manager-approval"},
+    "waitingOn": {
+        "kind": "signal",
+        "step": "manager-approval",
+        "text": "Waits for the signal manager-approval.",
+    },
     "maxEvents": 10000,
     "createdAt": AT,
     "updatedAt": AT,

@@ -35,6 +35,7 @@ RUN: dict[str, Any] = {
     "waitingOn": None,
     "needsOperator": False,
     "retryOf": None,
+    "parentRunId": None,
     "tags": ["rack-7"],
 }
 STEPS = [
@@ -60,7 +61,6 @@ RUN_DETAIL: dict[str, Any] = {
     "output": None,
     "retriedBy": [],
     "fromStep": None,
-    "parentRunId": None,
     "cancelRequestedAt": None,
     "allowedActions": ["pause"],
 }

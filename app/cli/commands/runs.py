@@ -27,16 +27,20 @@ def run() -> None:
 @click.option("--since", help="Started at or after this date or time.")
 @click.option("--until", help="Started before this date or time.")
 @click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
+@click.option("--detail", help="Only runs in this finer state: blocked, failed_held, lock_waiting and so on.")
+@click.option("--parent", help="Only runs that this run started.")
+@click.option(
+    "--needs-operator", is_flag=True, help="Only runs that an operator has to decide about, and why."
+)
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
 @click.option("--waiting", is_flag=True, help="Only runs that do not move, and what each waits for.")
 @pass_caller
 def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | None, **more: Any) -> None:
     """List runs, the newest first."""
-    waiting = more.pop("waiting")
-    page = caller.client.runs.list(
-        type=type_, resource_id=resource, triggered_by=by, waiting=waiting or None, **more
-    )
-    caller.show([each.raw for each in page], columns.WAITING if waiting else columns.RUNS)
+    flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}
+    named = {"resource_id": resource, "triggered_by": by, "parent_run_id": more.pop("parent")}
+    page = caller.client.runs.list(type=type_, **named, **flags, **more)
+    caller.show([each.raw for each in page], columns.WAITING if any(flags.values()) else columns.RUNS)
     if page.has_more:
         output.say(f"{len(page.items)} of {page.total}; the filters or --limit show others.")
 

@@ -69,7 +69,13 @@ def undone(j: Journal, undo: Row) -> None:
 
 def undo_exhausted(j: Journal, undo: Row) -> None:
     """Hold everything until an operator retries, skips or resolves the undo."""
-    waiting = {"kind": "operator", "step": undo["key"], "phase": "comp", "since": j.now}
+    waiting = {
+        "kind": "operator",
+        "step": undo["key"],
+        "phase": "comp",
+        "since": j.now,
+        "error": undo["error"],
+    }
     j.become(Run.COMPENSATION_FAILED, waiting_on=waiting, expect_since=None)
     j.event("run.needs_operator", undo, reason="an undo is exhausted")
 

@@ -5,9 +5,12 @@ installation. Lock order: run, then resource, then the waiter's run, which is ta
 otherwise the grant is left to the reconciler.
 """
 
+from typing import Any
+
 from app.domain.errors import Conflict
-from app.domain.states import Run
+from app.domain.states import NEEDS_OPERATOR, Run
 from app.engine.transitions.journal import Journal, journal
+from app.record import listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
 
@@ -27,10 +30,15 @@ def take(j: Journal, resource: str, on_conflict: str) -> bool:
         return True
     owner = held["run_id"] if held else locks.next_waiter(j.tx, resource)
     if on_conflict != "queue":
+        holder = _holder(j.tx, owner)
+        at = f" at {holder['step']}" if holder["step"] else ""
+        what = "wait for it"
+        if holder["needsOperator"]:
+            what = f"it needs an operator{at} ({holder['detail']}): resume, retry or compensate it first"
         raise Conflict(
-            f"{resource} is locked by run {owner}; wait for it, or ask with onConflict=queue",
+            f"{resource} is locked by run {owner}; {what}, or ask with onConflict=queue",
             resource=resource,
-            holder=_holder(j.tx, owner),
+            holder=holder,
         )
     locks.queue_up(j.tx, resource, j.id)
     wait_in_line(j, resource, owner)
@@ -83,15 +91,10 @@ def grant_to(other: Journal, resource: str) -> None:
     other.ring(first, other.line("forward"))
 
 
-def _holder(tx: Tx, run_id: str | None) -> dict[str, str | None]:
-    if run_id is None:
-        return {"runId": None, "step": None}
-    busy = next(
-        (
-            row["key"]
-            for row in runs.all_steps(tx, run_id)
-            if row["status"] in ("running", "waiting", "retry_wait")
-        ),
-        None,
-    )
-    return {"runId": run_id, "step": busy}
+def _holder(tx: Tx, run_id: str | None) -> dict[str, Any]:
+    """Who holds a resource, at which step, and whether it goes on by itself."""
+    found = None if run_id is None else runs.read_run(tx, run_id)
+    if run_id is None or found is None:
+        return {"runId": run_id, "step": None, "detail": None, "needsOperator": False}
+    step, detail = listing.current_step(tx, run_id), found["status"]
+    return {"runId": run_id, "step": step, "detail": detail, "needsOperator": detail in NEEDS_OPERATOR}

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from app.domain.events import QUIET
-from app.domain.states import API_STATUS, API_WORDS
+from app.domain.states import API_STATUS, API_WORDS, NEEDS_OPERATOR, TERMINAL
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.session import Tx
 from app.record.tables import ENDED, LATE, LATE_MS, OPEN, run, run_tag, step
@@ -40,6 +40,7 @@ _SHOWN = [
     *(run.c.created_at, run.c.started_at, run.c.completed_at, run.c.waiting_on, run.c.expect_since),
     *(run.c.expect_queue, run.c.version),
     *(run.c.error_code, run.c.error_message, run.c.error_step, run.c.retry_of, run.c.tags),
+    run.c.parent_run_id,
 ]
 _BRIEF_STEP = [
     *(step.c.run_id, step.c.key, step.c.phase, step.c.kind, step.c.status, step.c.queue),
@@ -59,6 +60,9 @@ class RunFilters:
     since: int | None = None  # Started, or else created, at or after.
     until: int | None = None  # Started, or else created, before.
     retry_of: str | None = None
+    parent_run_id: str | None = None
+    detail: str | None = None  # One of the fine words.
+    needs_operator: bool | None = None
     waiting: bool | None = None
     tags: tuple[str, ...] = ()
 
@@ -114,10 +118,15 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
         run.c.resource_type: filters.resource_type,
         run.c.resource_id: filters.resource_id,
         run.c.triggered_by: filters.triggered_by,
+        run.c.parent_run_id: filters.parent_run_id,
     }
     where = [column == value for column, value in equal.items() if value is not None]
     if filters.status:
         where += _status(filters.status, of_few=filters.resource_id is not None)
+    if filters.detail is not None:
+        where += [_words(ENDED if filters.detail in TERMINAL else OPEN), run.c.status == filters.detail]
+    if filters.needs_operator is not None:
+        where += _operator(filters.needs_operator)
     if filters.until is not None:
         where.append(func.coalesce(run.c.started_at, run.c.created_at) < filters.until)
     if filters.retry_of is not None:
@@ -135,6 +144,11 @@ def _status(word: str, *, of_few: bool) -> list[ColumnElement[bool]]:
         return [said] if of_few else [_words(ENDED), said]
     others = [status for open_ in OPEN_WORDS if open_ != word for status in STATUSES_OF[open_]]
     return [_words(OPEN), run.c.status.not_in(others)]
+
+
+def _operator(wanted: bool) -> list[ColumnElement[bool]]:
+    stuck = run.c.status.in_(sorted(NEEDS_OPERATOR))
+    return [_words(OPEN), stuck] if wanted else [~stuck]
 
 
 def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, update
 
-from app.domain.events import QUIET, told_types
+from app.domain.events import QUIET, may_be_told, told_types
 from app.domain.ids import new_id
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, run, subscription, webhook
@@ -21,7 +21,7 @@ def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
     types = told_types(events)
     if not types:
         return []
-    told = [event for event in events if event["type"] in types and event["phase"] != "comp"]
+    told = [event for event in events if may_be_told(event)]
     wanted = _subscribers(tx, run_id, types)
     rows = [
         _fresh(tx, one["webhook_id"], event["type"], run_id=run_id, seq=event["seq"])

@@ -69,7 +69,7 @@ run = table(
         "uq_run_live_retry", "tenant_id", "retry_of", where=f"retry_of IS NOT NULL AND {OPEN}", unique=True
     ),
     partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
-    partial("ix_run_parent", "tenant_id", "parent_run_id", where="parent_run_id IS NOT NULL"),
+    partial("ix_run_parent", "tenant_id", "parent_run_id", *_THEN, where="parent_run_id IS NOT NULL"),
     partial("ix_run_origin", "tenant_id", "origin", "restarts", where="origin IS NOT NULL"),
     partial("ix_run_code", "tenant_id", "created_at", "id", where="version IS NOT NULL"),
     partial(

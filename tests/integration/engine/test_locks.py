@@ -52,7 +52,20 @@ def test_a_run_that_will_not_wait_is_refused_with_the_holder(driver: Driver) -> 
 
     BEFORE["second"] = ask_in_vain
     driver.finish(holder)
-    assert seen[0].details["holder"] == {"runId": holder, "step": "second"}
+    known = {"runId": holder, "step": "second", "detail": "running", "needsOperator": False}
+    assert seen[0].details["holder"] == known
+
+
+def test_a_run_that_is_refused_hears_that_the_holder_needs_an_operator_and_where(driver: Driver) -> None:
+    BEFORE["second"] = fails()
+    holder = ask(driver, on_failure="hold")
+    driver.finish(holder)
+    with pytest.raises(Conflict, match=f"run {holder}; it needs an operator at second") as refused:
+        driver.start("probe.locked", resource_id="p1")
+    assert (refused.value.details["holder"]["step"], refused.value.details["holder"]["needsOperator"]) == (
+        "second",
+        True,
+    )
 
 
 def test_a_refused_run_leaves_nothing_behind(driver: Driver) -> None:

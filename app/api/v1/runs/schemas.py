@@ -20,7 +20,7 @@ from app.api.http.schemas import (
     tags,
     word,
 )
-from app.domain.states import API_WORDS
+from app.domain.states import API_WORDS, Run
 
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 LONGEST_WAIT_S = 30
@@ -36,7 +36,10 @@ class RunQuery(PageQuery):
     triggered_by = word(128, metadata={"example": "usr_operator"})
     since = Moment(metadata={"description": "Started, or created if not yet started, at or after this time."})
     until = Moment(metadata={"description": "Started, or created if not yet started, before this time."})
+    detail = one_of(*map(str, Run), metadata={"description": "The finer word of the run's state."})
     retry_of = run_id(metadata={"description": "Runs that retried this one."})
+    parent_run_id = run_id(metadata={"description": "Runs that this one started."})
+    needs_operator = Flag(metadata={"description": "Whether nothing happens until an operator decides."})
     waiting = Flag(metadata={"description": "Whether the run is not moving and says on what it waits."})
     tag = fields.List(fields.String(validate=TAG), metadata={"description": "May be given several times."})
 
@@ -161,9 +164,11 @@ class WaitingOn(Shape):
     """Why a run is not moving."""
 
     kind = fields.String(required=True)
+    text = fields.String(required=True, metadata={"description": "The same as one sentence."})
     step = fields.String(allow_none=True)
     since = fields.String(allow_none=True)
     until = fields.String(allow_none=True)
+    deadline = fields.String(allow_none=True)
     queue = fields.String(allow_none=True)
     resource = fields.String(allow_none=True)
     holder = fields.Raw(allow_none=True)
@@ -189,6 +194,7 @@ class RunSummary(Finished):
     waiting_on = fields.Nested(WaitingOn, allow_none=True)
     needs_operator = fields.Boolean(required=True)
     retry_of = fields.String(allow_none=True)
+    parent_run_id = fields.String(allow_none=True)
     tags = fields.List(fields.String())
 
 
@@ -204,7 +210,6 @@ class RunDetail(RunSummary):
     output = fields.Raw(allow_none=True)
     retried_by = fields.List(fields.String())
     from_step = fields.String(allow_none=True)
-    parent_run_id = fields.String(allow_none=True)
     cancel_requested_at = fields.String(allow_none=True)
     allowed_actions = fields.List(fields.String())
 
