@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.record import subscriptions
 from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
 from app.record.fast_path.transition import (
     EVENT,
@@ -29,6 +28,7 @@ from app.record.fast_path.transition import (
     sets,
     told_rows,
 )
+from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
 from app.record.tables import event, run, step
 

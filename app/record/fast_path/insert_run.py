@@ -7,8 +7,8 @@ idempotency key is known already; all that is looked into in a transaction. See 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from app.record import subscriptions
 from app.record.fast_path.transition import EVENT, bound, numbered, of_size, told_rows, typed
+from app.record.service import subscriptions
 from app.record.session import NOW, Database, immediate
 from app.record.tables import event, run, step, type_state
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from app.record import subscriptions
 from app.record.fast_path.transition import Seen, earliest, of_size, placeholders, row_of
+from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step
 

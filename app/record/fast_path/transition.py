@@ -18,8 +18,8 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Table
 from sqlalchemy.dialects import postgresql
 
-from app.record import subscriptions
 from app.record.runs.runs import total_slot
+from app.record.service import subscriptions
 from app.record.session import NOW, Database, dump, immediate
 from app.record.tables import event, hook, run, step, timer, totals
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.record import subscriptions
+from app.record.service import subscriptions
 from app.record.session import NOW, Tx
 from app.record.tables import event, run, run_tag, step, totals
 from app.record.tables.runs import TOTAL_SLOTS

@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import OutcomeUnknown
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office
-from tests.probes import BEFORE, fails
+from tests.support.probes import BEFORE, fails
 
 
 def told(office: Office, to: Box, event: str, type_: str, **order: Any) -> dict[str, Any]:
