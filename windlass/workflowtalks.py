@@ -98,7 +98,7 @@ class WorkflowTalks:
             query = {"after": after, "limit": EVENTS_A_PAGE}
             page = _all(WorkflowEvent, (yield from self.exchange.get(f"{_path(run_id)}/events", query)))
             found += page
-            if len(page) < EVENTS_A_PAGE:
+            if not page:  # A page may hold fewer than were asked for: it ends after a mebibyte.
                 return found
             after = page[-1].seq
 

@@ -16,6 +16,8 @@ StepState = dict[str, Any]
 Payload = Mapping[str, Any]
 Steps = dict[tuple[str, str], StepState]
 FAN_OUT = ("group", "map")
+# Events whose payloads say nothing of the state, but for ``runStatus``.
+UNFOLDED = ("user.event", "step.log", "run.annotated", "signal.received", "signal.consumed", "hook.executed")
 
 
 def fold(events: Iterable[Event]) -> State:
@@ -24,12 +26,33 @@ def fold(events: Iterable[Event]) -> State:
     ``status`` and each step's ``status``, ``attempt``, ``outcome`` and ``fence`` are those of the tables.
     ``steps`` keeps the plan's order, forward steps first. Times are milliseconds since 1970.
     """
-    state = _empty()
-    steps: Steps = {}
-    for one in events:
-        _apply(state, steps, one)
-    state["steps"] = sorted(steps.values(), key=lambda step: (step["phase"] == "comp", step["ordinal"]))
-    return state
+    return Folded().after(events)
+
+
+class Folded:
+    """A fold that goes on: what it was after some events is not read again for those that follow."""
+
+    def __init__(self) -> None:
+        self._state = _empty()
+        self._steps: Steps = {}
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event."""
+        return int(self._state["seq"])
+
+    @property
+    def size(self) -> int:
+        """How many steps there are."""
+        return len(self._steps)
+
+    def after(self, events: Iterable[Event]) -> State:
+        """The state after these events, which follow those before."""
+        for one in events:
+            _apply(self._state, self._steps, one)
+        steps = (dict(step) for step in self._steps.values())
+        order = sorted(steps, key=lambda step: (step["phase"] == "comp", step["ordinal"]))
+        return {**self._state, "locks": dict(self._state["locks"]), "steps": order}
 
 
 def state_as_of(events: Iterable[Event], seq: int) -> State:

@@ -1,4 +1,4 @@
-"""Lists for readers: events, servers, pools, locks, webhooks, deliveries; those of runs are in `runlist`.
+"""Lists for readers: servers, pools, locks, webhooks, deliveries; those of runs are in `runlist`.
 
 Each filter is one that an index of `app.record.tables` answers, however many rows there are; tags and parts
 of names are looked for among the rows that the other filters leave.
@@ -25,7 +25,6 @@ from app.record.tables import (
     beat,
     delivery,
     delivery_attempt,
-    event,
     lock,
     pool,
     server,
@@ -53,14 +52,6 @@ class ServerFilters:
 def list_servers(tx: Tx, filters: ServerFilters, window: Window) -> Page:
     """Which servers are there? Decommissioned ones only when their state is asked for."""
     return page(tx, server, _server_where(tx, filters), window)
-
-
-def events(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | None = None) -> list[Row]:
-    """What happened to a run after this event, oldest first?"""
-    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq > after]
-    if until is not None:
-        where.append(event.c.seq <= until)
-    return tx.rows(select(event).where(*where).order_by(event.c.seq).limit(limit))
 
 
 def pool_counts(tx: Tx, pool_ids: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -1,15 +1,14 @@
 """What a webhook says: ``{type, timestamp, data}``, the run as it was after the event (contract 1, A.10)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from app.domain.clock import rfc3339
-from app.domain.fold import fold
 from app.domain.states import NEEDS_OPERATOR, Run
 from app.record.runs import runs
 from app.record.session import Tx
-from app.services import present
+from app.services import folds, present
 
 Row = Mapping[str, Any]
 TEST = "webhook.test"
@@ -21,8 +20,8 @@ def body_of(tx: Tx, delivery: Row) -> str:
     """The body of a delivery; every attempt sends it as it is rendered the first time."""
     if delivery["run_id"] is None:
         return _said(delivery["event"], delivery["created_at"], {"webhookId": delivery["webhook_id"]})
-    events = runs.events_of(tx, delivery["run_id"], delivery["seq"])
-    return _said(delivery["event"], events[-1]["at"], _run(tx, delivery["run_id"], events))
+    state, last = folds.as_of(tx, delivery["run_id"], delivery["seq"])
+    return _said(delivery["event"], last["at"], _run(tx, delivery["run_id"], state, last))
 
 
 def _said(type_: str, at: int, data: Mapping[str, Any]) -> str:
@@ -30,12 +29,11 @@ def _said(type_: str, at: int, data: Mapping[str, Any]) -> str:
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _run(tx: Tx, run_id: str, events: Sequence[Row]) -> dict[str, Any]:
+def _run(tx: Tx, run_id: str, state: Row, last: Row) -> dict[str, Any]:
     """The run object of A.5 with ``seq``, and for an event of a step which step it was."""
-    row, last = runs.read_run(tx, run_id), events[-1]
+    row = runs.read_run(tx, run_id)
     assert row is not None, "deliveries are deleted together with their run"
-    state = fold(events)
-    steps = {(step["phase"], step["key"]): step for step in runs.all_steps(tx, run_id)}
+    steps = {(step["phase"], step["key"]): step for step in runs.slim_steps(tx, run_id)}
     then = [_step_then(steps[one["phase"], one["key"]], one) for one in state["steps"]]
     shown = present.run_detail(_run_then(row, state), then, now=last["at"])
     for name in ("steps", "compensation"):

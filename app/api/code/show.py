@@ -10,9 +10,8 @@ from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.states import API_STATUS, Run
 from app.engine.transitions.journal import MAIN
-from app.record import listing
 from app.record.paging import Window
-from app.record.runs import code_runs
+from app.record.runs import code_runs, event_log
 from app.record.service import definitions
 from app.record.session import Tx
 from app.services import presence, present
@@ -155,12 +154,12 @@ def parent(run_id: str) -> Object:
 
 
 def events(run_id: str, *, after: int, limit: int) -> list[Object]:
-    """The log of a run, oldest first."""
+    """The log of a run, oldest first: as many events as were asked for, or about a mebibyte of them."""
 
     def read(tx: Tx) -> list[Object]:
         known(tx, run_id, follow=False)
         waits = code_runs.waits(tx, run_id)
-        return [event_object(row, waits) for row in listing.events(tx, run_id, after=after, limit=limit)]
+        return [event_object(row, waits) for row in event_log.page(tx, run_id, after=after, limit=limit)]
 
     return world().db.read(read)
 

@@ -136,7 +136,7 @@ def signal_workflow(body: dict[str, Any], run_id: str) -> Any:
 @workflows.arguments(EventsQuery, location="query")
 @workflows.response(200, WorkflowEvent(many=True), example=[examples.EVENT])
 def list_workflow_events(query: dict[str, Any], run_id: str) -> Any:
-    """The log of a run, oldest first."""
+    """The log of a run, oldest first, a mebibyte at most: go on `after` the last event of the answer."""
     return show.events(run_id, after=query["after"], limit=query["limit"])
 
 

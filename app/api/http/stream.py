@@ -14,8 +14,7 @@ from typing import Any
 
 from app.domain.errors import Unavailable
 from app.domain.states import NEEDS_OPERATOR, TERMINAL
-from app.record import listing
-from app.record.runs import runs
+from app.record.runs import event_log, runs
 from app.services import present
 from app.services.context import AppContext
 
@@ -98,7 +97,7 @@ def await_change(
 
 def _turn(tx: Any, run_id: str, after: int) -> tuple[Any, list[dict[str, Any]]]:
     # The run first: an event written between the two reads is found in the next turn, none is missed.
-    return runs.read_run(tx, run_id), listing.events(tx, run_id, after=after, limit=EVENTS_A_TURN)
+    return runs.read_run(tx, run_id), event_log.page(tx, run_id, after=after, limit=EVENTS_A_TURN)
 
 
 def _frame(row: dict[str, Any]) -> str:

@@ -40,6 +40,10 @@ _STEPS = (
     .where(step.c.tenant_id == bindparam("tenant"), step.c.run_id == bindparam("run_id"))
     .order_by(step.c.phase.desc(), step.c.ordinal)
 )
+_PAYLOADS = ("given", "output", "ref", "signal")
+_SLIM = select(*(column for column in step.columns if column.name not in _PAYLOADS)).where(
+    step.c.tenant_id == bindparam("tenant"), step.c.run_id == bindparam("run_id")
+)
 _LINE = _STEPS.where(
     step.c.phase == bindparam("phase"), step.c.branch.in_(bindparam("branches", expanding=True))
 )
@@ -192,6 +196,12 @@ def lock_run_if_free(tx: Tx, run_id: str) -> bool:
     return (
         tx.value(select(run.c.id).where(*where).with_for_update(skip_locked=True, key_share=True)) is not None
     )
+
+
+def slim_steps(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+    """The same without what went in and came out."""
+    values = {"tenant": tx.tenant, "run_id": run_id}
+    return [{**row, **dict.fromkeys(_PAYLOADS)} for row in tx.rows(_SLIM, values)]
 
 
 def one_step(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, Any] | None:

@@ -12,21 +12,20 @@ from app.auth.tokens import filter_hash
 from app.domain.clock import rfc3339
 from app.domain.errors import ValidationFailed
 from app.domain.fold import fold
-from app.record import listing
+from app.record.runs import event_log
 from app.services import present
 
 TIME_NAMES = ("At", "Until", "at")
-MOST_FOLDED = 100_000  # Events that are folded for one answer.
 
 
 def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
-    """The events after a number or a cursor, with pagination by their numbers."""
+    """The events after a number or a cursor, a mebibyte at most, with pagination by their numbers."""
     mark, limit = filter_hash(list=request.path), query["limit"]
     after = query.get("after", 0)
     if "cursor" in query:
         after = world().cursors.decode(query["cursor"], mark)["seq"]
-    found = world().db.read(lambda tx: listing.events(tx, run["id"], after=after, limit=limit + 1))
-    rows, more = found[:limit], len(found) > limit
+    rows = world().db.read(lambda tx: event_log.page(tx, run["id"], after=after, limit=limit))
+    more = bool(rows) and rows[-1]["seq"] < run["event_seq"]
     pagination = {"total": run["event_seq"], "page": after // limit + 1, "pageSize": limit, "hasMore": more}
     headers = {}
     if more:
@@ -42,8 +41,8 @@ def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
     if as_of is not None and as_of > last:
         raise ValidationFailed.of("asOf", f"the last event is {last}")
     until = last if as_of is None else as_of
-    events = world().db.read(lambda tx: listing.events(tx, run["id"], until=until, limit=MOST_FOLDED))
-    return {**_spelled(fold(events)), "asOf": until}
+    folded = world().db.read(lambda tx: fold(event_log.walk(tx, run["id"], until=until)))
+    return {**_spelled(folded), "asOf": until}
 
 
 def _spelled(value: Any) -> Any:

@@ -110,7 +110,7 @@ def act_on_run(body: dict[str, Any], run_id: str) -> Any:
 @runs.arguments(EventQuery, location="query")
 @runs.response(200, RunEvent(many=True), example=[examples.EVENT])
 def list_run_events(query: dict[str, Any], run_id: str) -> Any:
-    """The log of a run in its order, from the beginning or after an event."""
+    """The log of a run in its order, from the beginning or after an event; a page has about a mebibyte."""
     return log.page(show.row(run_id), query)
 
 
