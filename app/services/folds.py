@@ -51,7 +51,7 @@ def _go_on(folded: Folded, last: Row, events: Iterator[Row]) -> tuple[Row, State
 def _public(payload: Any) -> Any:
     if not payload:
         return payload
-    kept = {name: None if name in PRIVATE else value for name, value in payload.items()}
+    kept: dict[str, Any] = {name: None if name in PRIVATE else value for name, value in payload.items()}
     if "steps" in kept:
         kept["steps"] = [{**facts, "output": None} for facts in kept["steps"]]
     return kept

@@ -49,7 +49,7 @@ def page(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | 
 
 
 def walk(tx: Tx, run_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Row]:
-    """The events after this one for the fold, a page at a time, without the large payloads that it ignores."""
+    """The events after this one for the fold, a page at a time, without large payloads that it ignores."""
     payload = type_coerce(case((_is_needless(tx), null()), else_=event.c.payload), event.c.payload.type)
     while True:
         some = _some(tx, run_id, after, until, MOST_AT_A_TIME, payload)

@@ -12,13 +12,13 @@ from tests.support.driver import Driver
 LARGE = "x" * 250_000
 
 
-def told(driver: Driver, times: int) -> str:
-    """A run with so many events of a quarter of a megabyte each, and one that has ended its pause."""
+def told(driver: Driver, times: int, text: str = LARGE) -> str:
+    """A run with so many events of its own that bear a number and this text."""
     run_id = driver.start("probe.line")
 
     def tell(j: Journal) -> None:
         for number in range(times):
-            j.event("user.event", eventType="big", payload=[number, LARGE])
+            j.event("user.event", eventType="big", payload=[number, text])
 
     driver.under_lock(run_id, tell)
     return run_id
@@ -37,15 +37,14 @@ def test_a_page_ends_after_a_mebibyte_and_the_next_one_goes_on(driver: Driver) -
 
 
 def test_what_was_asked_for_comes_at_once_where_it_fits(driver: Driver) -> None:
-    run_id = driver.start("probe.line")
-    driver.under_lock(run_id, lambda j: [j.event("user.event", payload=n) for n in range(300)] and None)
+    run_id = told(driver, 300, "small")
     found = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1, limit=280, until=290))
-    assert [row["payload"]["payload"] for row in found] == list(range(280))
+    assert [row["payload"]["payload"][0] for row in found] == list(range(280))
+    last = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1, limit=280, until=100))
+    assert [row["seq"] for row in last] == list(range(2, 101))
 
 
-def test_an_event_that_is_larger_than_a_page_is_a_page(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_event_larger_than_a_page_is_a_page(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "PAGE_BYTES", 1_000)
     run_id = told(driver, 2)
     found = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1))

@@ -26,9 +26,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-def test_each_event_is_read_once_for_all_deliveries_of_a_run(
-    office: Office, to: Box, read: list[int]
-) -> None:
+def test_each_event_is_read_once_for_all_deliveries(office: Office, to: Box, read: list[int]) -> None:
     office.endpoint(to.url)
     office.endpoint(to.url, "step.completed")
     office.ran()
