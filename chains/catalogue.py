@@ -135,6 +135,19 @@ def hold_ms(name: str) -> int:
     return known.hold_ms if known is not None else HOLD_MS  # Code workflows are not of the catalogue.
 
 
+def holds(name: str) -> bool:
+    """Whether runs of this type are held after a failure unless their order says otherwise."""
+    known = types().get(name)
+    return known is not None and known.on_failure == "hold"
+
+
+def has_effect(name: str, known: Mapping[str, Any]) -> bool:
+    """Whether a step of this name does something to keep; a fan-out has what its members have."""
+    types()
+    step = REGISTRY.get(name)
+    return step is not None and (step.effect(known) if callable(step.effect) else step.effect)
+
+
 def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
     """The map at this place of a type's plan."""
     node = lookup(name).plan(given).nodes[ordinal // SPACING - 1]

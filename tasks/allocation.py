@@ -45,7 +45,11 @@ def machines_for(ctx: Context, cluster_id: str, pools: Pools) -> list[Row]:
     return [{"address": one["address"], "port": SSH_PORT, "user": users[one["pool_id"]]} for one in kept]
 
 
-@operation(timeout="2h", every=POLLS, retry=backoff("5s", cap="30s", limit=3))
+def _takes_servers(known: Mapping[str, Any]) -> bool:
+    return bool((known.get("wanted") or {}).get("nodePools"))
+
+
+@operation(timeout="2h", every=POLLS, retry=backoff("5s", cap="30s", limit=3), effect=_takes_servers)
 def allocate_resources(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any]:
     """Take what is missing of the pools, all or nothing; what the cluster has already counts."""
     _take_missing(ctx, cluster_id, wanted["nodePools"])

@@ -20,7 +20,7 @@ from tasks.step import Again, operation, step
 SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own kubeconfig.
 
 
-@step(queue="kube", retry=PATIENT, timeout="60s", gives="was")
+@step(queue="kube", retry=PATIENT, timeout="60s", gives="was", effect=False)
 def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, Any]:
     """Check that the action is still allowed, and what a new cluster is made of; show that it has begun."""
     row = begin(ctx, CLUSTER, cluster_id, action)
@@ -40,13 +40,13 @@ def mark_error(ctx: Context, cluster_id: str, was: str | None = None) -> None:
     mark(ctx, CLUSTER, cluster_id, was)
 
 
-@step(gives="wanted")
+@step(gives="wanted", effect=False)
 def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Say what the cluster shall be; its row is there since the request was accepted."""
     return {"wanted": deployment.wanted_of(row_of(ctx, CLUSTER, cluster_id))}
 
 
-@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"), effect=False)
 def check_scale(
     ctx: Context, cluster_id: str, workers: int | None = None, controlPlanes: int | None = None
 ) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def check_scale(
     return {"wanted": {**before, "config": config, "nodePools": pools}, "before": before}
 
 
-@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"), effect=False)
 def check_upgrade_path(
     ctx: Context, cluster_id: str, template: str | None = None, kubernetesVersion: str | None = None
 ) -> dict[str, Any]:

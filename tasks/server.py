@@ -37,7 +37,7 @@ class AnotherMachine(Permanent):
     nothing_happened = True
 
 
-@step(gives=("was", "bmc_address"))
+@step(gives=("was", "bmc_address"), effect=False)
 def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> dict[str, Any]:
     """Check that the action is still allowed, and show in the server's state that it has begun."""
 
@@ -151,7 +151,7 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
     return ctx.db.write(keep)
 
 
-@step(gives="reserved")
+@step(gives="reserved", effect=False)
 def reserve(ctx: Context, server_id: str) -> dict[str, Any]:
     """Take the machine out of the free capacity of its pool for this run, which holds its lock."""
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": ctx.run_id}))

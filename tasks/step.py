@@ -23,6 +23,7 @@ from app.domain.plan import Do, Kind, Plan, StepSpec
 from app.domain.policy import PATIENT, Backoff, backoff
 
 Body = Callable[..., Any]
+Effect = bool | Callable[[Mapping[str, Any]], bool]  # Of what the run knows.
 REGISTRY: dict[str, "Step"] = {}
 
 
@@ -58,11 +59,19 @@ class Step:
     """A declared step; calling it with values gives a plan of one step."""
 
     def __init__(
-        self, body: Body, *, spec: StepSpec, retry: Backoff, at_most_once: bool, poll_every: Backoff
+        self,
+        body: Body,
+        *,
+        spec: StepSpec,
+        retry: Backoff,
+        at_most_once: bool,
+        poll_every: Backoff,
+        effect: Effect = True,
     ):
         self.body, self.spec, self.retry = body, spec, retry
         self.at_most_once = at_most_once
         self.poll_every = poll_every
+        self.effect = effect  # Whether it does something outside that a failed run may want to keep.
         self.undoing: Undo | None = None
         self.observing: Body | None = None
         self.polling: Body | None = None
@@ -135,6 +144,7 @@ def step(
     queue: str = ...,
     at_most_once: bool = ...,
     alone: bool = ...,
+    effect: Effect = ...,
 ) -> Callable[[Body], Step]: ...
 
 
@@ -147,13 +157,16 @@ def step(
     queue: str = "default",
     at_most_once: bool = False,
     alone: bool = False,
+    effect: Effect = True,
 ) -> Step | Callable[[Body], Step]:
     """Declare a step: a function of a context and named values that reaches a state and reports."""
 
     def declare(body: Body) -> Step:
         policy = retry or backoff("1s", limit=3)
         spec = _spec(body, "task", gives, timeout, queue, alone)
-        return Step(body, spec=spec, retry=policy, at_most_once=at_most_once, poll_every=policy)
+        return Step(
+            body, spec=spec, retry=policy, at_most_once=at_most_once, poll_every=policy, effect=effect
+        )
 
     return declare if body is None else declare(body)
 
@@ -165,6 +178,7 @@ def operation(
     timeout: str | int,
     queue: str = "default",
     every: Backoff | None = None,
+    effect: Effect = True,
 ) -> Callable[[Body], Step]:
     """Declare a long external operation: the function starts it and returns a reference, `poll` follows."""
 
@@ -172,7 +186,7 @@ def operation(
         spec = _spec(body, "operation", gives, timeout, queue, True)
         pace = every or backoff("5s", factor=1.5, cap="60s", limit=0, jitter=False)
         policy = retry or backoff("1s", limit=3)
-        return Step(body, spec=spec, retry=policy, at_most_once=False, poll_every=pace)
+        return Step(body, spec=spec, retry=policy, at_most_once=False, poll_every=pace, effect=effect)
 
     return declare
 

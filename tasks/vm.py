@@ -14,7 +14,7 @@ from tasks.objects import check_free, found, gone, keep, own, present, remove
 from tasks.step import Again, operation, step
 
 
-@step(queue="kube", retry=PATIENT, timeout="60s", gives=("was", "instance"))
+@step(queue="kube", retry=PATIENT, timeout="60s", gives=("was", "instance"), effect=False)
 def validate(ctx: Context, vm_id: str, action: str) -> dict[str, Any]:
     """Check that the action is still allowed and show that it has begun; note which start of it runs."""
     row = begin(ctx, VM, vm_id, action)
@@ -28,7 +28,7 @@ def mark_error(ctx: Context, vm_id: str, was: str | None = None) -> None:
     mark(ctx, VM, vm_id, was)
 
 
-@step
+@step(effect=False)
 def create_record(ctx: Context, vm_id: str) -> None:
     """Say what the machine is called; its row is there since the request was accepted."""
     row = row_of(ctx, VM, vm_id)

@@ -1,5 +1,6 @@
 """Whether a run may begin: its type, the state of its resource, what can be told without asking the world."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -7,11 +8,12 @@ from app.domain import clusters as cluster_states
 from app.domain import servers as server_states
 from app.domain import vms as vm_states
 from app.domain.clusters import Unscalable
-from app.domain.errors import Conflict, InvalidStateTransition, NotFound
+from app.domain.errors import Conflict, InvalidStateTransition, NotFound, PoolCapacityExceeded
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.record.inventory import allocations, servers
 from app.record.inventory.managed import clusters, vms
+from app.record.listing import pool_counts
 from app.record.runs import locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
@@ -75,7 +77,7 @@ def _cluster(tx: Tx, order: Order, action: str) -> None:
         allowed = cluster_states.allowed_actions(row["state"], built=built)
         raise _not_allowed(tx, f"cluster {row['id']}", row, action, allowed)
     if action == "scale":
-        _check_scale(row, order.input)
+        _check_scale(tx, row, order.input)
     if action == "upgrade":
         _check_upgrade(row, order.input.get("template"))
 
@@ -116,13 +118,32 @@ def _not_allowed(
     return InvalidStateTransition(said, **details)
 
 
-def _check_scale(row: Row, wanted: Mapping[str, Any]) -> None:
+def check_capacity(tx: Tx, wanted: Mapping[str, int]) -> None:
+    """Refuse to begin what takes more servers of a pool than are free; raises `PoolCapacityExceeded`.
+
+    The run asks again when it takes them, for others may have been faster.
+    """
+    counts = pool_counts(tx, list(wanted))
+    for pool_id, missing in wanted.items():
+        free = counts[pool_id]["free"]
+        if missing > free:
+            pool = servers.read_pool(tx, pool_id) or {"name": pool_id}
+            raise PoolCapacityExceeded(
+                f"Not enough available servers in pool {pool['name']}: {missing} wanted, {free} free",
+                wanted=missing,
+                free=free,
+            )
+
+
+def _check_scale(tx: Tx, row: Row, wanted: Mapping[str, Any]) -> None:
     """What the template's family is known not to allow; the template itself is asked by the run."""
     family = any(row["template"].startswith(name) for name in cluster_states.SCALES)
     numbers = {"workers": wanted.get("workers"), "control_planes": wanted.get("controlPlanes")}
     try:
         if row["node_pools"] and numbers["workers"] is not None:
-            cluster_states.resized(row["node_pools"], numbers.pop("workers") or 0)
+            pools = cluster_states.resized(row["node_pools"], numbers.pop("workers") or 0)
+            has = Counter(one["pool_id"] for one in allocations.held_by(tx, row["id"]))
+            check_capacity(tx, {pool["poolId"]: int(pool["count"]) - has[pool["poolId"]] for pool in pools})
         if family:
             cluster_states.scaled(row["config"] or {}, row["template"], **numbers)
     except Unscalable as error:

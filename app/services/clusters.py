@@ -5,6 +5,7 @@ from typing import Any
 
 from app.domain import clusters as states
 from app.domain.errors import ValidationFailed
+from app.engine.admission import check_capacity
 from app.engine.transitions.accept import Order
 from app.record.inventory import servers
 from app.record.inventory.managed import clusters
@@ -34,6 +35,7 @@ def _pools(tx: Tx, values: Mapping[str, Any]) -> list[Row]:
         if servers.read_pool(tx, pool["poolId"]) is None:
             raise ValidationFailed.of(f"nodePools.{place}.poolId", f"there is no pool {pool['poolId']}")
         seen.add(pool["poolId"])
+    check_capacity(tx, {pool["poolId"]: int(pool["count"]) for pool in pools})
     return pools
 
 

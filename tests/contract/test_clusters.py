@@ -72,7 +72,21 @@ def test_a_wrong_cluster_names_the_field_and_stores_nothing(
     assert ids(client.get(PATH)) == []
 
 
-def test_servers_come_from_pools_that_are_there_each_once(client: FlaskClient) -> None:
+def test_more_servers_than_are_free_are_refused_at_once(client: FlaskClient, world: AppContext) -> None:
+    pool = {"poolId": pool_of(client), "count": 2, "image": IMAGE}
+    plant_server(world, f"srv_{UNKNOWN}", pool_id=pool["poolId"])
+    wanted = {**WANTED, "template": "remote-cluster-1-0-15", "nodePools": [pool]}
+    for dry_run in ("true", "false"):
+        answer = client.post(f"{PATH}?dryRun={dry_run}", json=wanted)
+        assert code(answer) == (409, "POOL_CAPACITY_EXCEEDED")
+    assert answer.get_json()["error"]["details"]["free"] == 1
+    assert ids(client.get(PATH)) == []
+    plant_cluster(world, template=wanted["template"], node_pools=[pool])
+    grown = client.post(f"{PATH}/{CLUSTER}/scale", json={"workers": 4})
+    assert code(grown) == (409, "POOL_CAPACITY_EXCEEDED")
+
+
+def test_servers_come_from_pools_that_are_there_each_once(client: FlaskClient, world: AppContext) -> None:
     remote = {**WANTED, "template": "remote-cluster-1-0-15"}
     nobody = [{"poolId": f"pool_{UNKNOWN}", "count": 1, "image": IMAGE}]
     answer = client.post(PATH, json={**remote, "nodePools": nobody})
@@ -80,6 +94,7 @@ def test_servers_come_from_pools_that_are_there_each_once(client: FlaskClient) -
     pool = {"poolId": pool_of(client), "count": 1, "image": {**IMAGE, "checksumType": "sha256"}}
     answer = client.post(PATH, json={**remote, "nodePools": [pool, pool]})
     assert set(answer.get_json()["error"]["details"]["fields"]) == {"nodePools.1.poolId"}
+    plant_server(world, f"srv_{UNKNOWN}", pool_id=pool["poolId"])
     made = client.post(PATH, json={**remote, "nodePools": [pool]}).get_json()["data"]
     assert (made["nodePools"], made["servers"]) == ([pool], [])
 

@@ -28,7 +28,7 @@ def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
         if j.status != Run.CANCELLING:
             j.become(Run.CANCELLING, waiting_on=None)
         return
-    if hold:
+    if hold and _is_worth_holding(j, steps):
         _hold(j, steps)
     elif j.run["cancel_mode"] == "abandon":
         _interrupt(j, steps)
@@ -94,6 +94,23 @@ def _expect_nothing(j: Journal, steps: Sequence[Row]) -> None:
     for row in steps:
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
+
+
+def _is_worth_holding(j: Journal, steps: Sequence[Row]) -> bool:
+    """Whether something was done, or may have been, that an operator would keep.
+
+    A type that holds unless told otherwise does not hold back a name, a lock and a quota for nothing. Whoever
+    asks another type to hold, or a code workflow, is taken at his word.
+    """
+    if not catalogue.holds(j.run["type"]):
+        return True
+    known: dict[str, Any] = dict(j.run["input"] or {})
+    for row in sorted(steps, key=lambda row: int(row["ordinal"])):
+        known |= row["output"] or {}
+        may_have = row["outcome"] in MAY_HAVE_HAPPENED and row["compensated_at"] is None
+        if row["phase"] == "forward" and may_have and catalogue.has_effect(row["name"], known):
+            return True
+    return False
 
 
 def _hold(j: Journal, steps: Sequence[Row]) -> None:

@@ -214,6 +214,25 @@ def test_a_pool_that_is_too_small_gives_none(scene: Scene) -> None:
     assert (scene.servers(), scene.site.ledger) == ([("available", False)], [])
 
 
+def test_what_did_nothing_yet_is_not_held(scene: Scene) -> None:
+    pool_id = scene.plant_pool(1)
+    pools = [{"poolId": pool_id, "count": 2, "image": IMAGE}]
+    too_many = scene.plant_cluster(template=REMOTE, node_pools=pools)
+    mistyped = scene.plant_cluster(template="aws-standalone-pc-1")
+    taken = scene.plant_cluster(name="taken")
+    scene.ran("cluster.create", taken)
+    again = scene.plant_cluster(name="taken", management_id="mgt_by_another_way")
+    for cluster_id in (too_many, mistyped, again):
+        run_id = scene.ran("cluster.create", cluster_id, on_failure=None)
+        assert (scene.driver.status(run_id), scene.cluster(cluster_id)["state"]) == ("failed", "error")
+
+
+def test_what_was_made_is_held_unless_the_order_says_otherwise(scene: Scene) -> None:
+    scene.site.faults.add("fails")
+    run_id = scene.ran("cluster.create", scene.plant_cluster(), on_failure=None)
+    assert scene.driver.status(run_id) == "failed_held"
+
+
 def test_when_one_server_fails_all_are_given_back(scene: Scene) -> None:
     pool_id = scene.plant_pool(2)
     bad = next(iter(scene.bmcs.values()))
