@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 
 REDACTED = "[redacted]"
 SHORTEST = 4  # Shorter secrets are not cut out of texts: every other word would go with them.
+SEALED = "$secret"  # The only member of a sealed secret in a value of a code workflow (windlass.values).
 DEEPEST = 64  # Deeper values (or values that contain themselves) are dropped, not followed.
 
 _SUSPECT = re.compile(
@@ -131,6 +132,21 @@ REDACTOR = (
 def redact(value: Any) -> Any:
     """A copy of a JSON-like value without members named like a credential and without secrets known here."""
     return REDACTOR.redact(value)
+
+
+def hidden(value: Any) -> Any:
+    """A copy of a JSON value with what was declared a secret hidden, and everything else as it is.
+
+    For answers: whoever asks gets the values that he or his workflow gave. What only looks like a secret is
+    hidden in logs alone.
+    """
+    if isinstance(value, Mapping):
+        if value.keys() == {SEALED}:
+            return {SEALED: REDACTED}
+        return {key: hidden(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [hidden(member) for member in value]
+    return REDACTED if isinstance(value, Secret) else value
 
 
 def looks_like_credential(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Arguments of code workflows that are secrets: sealed before they are stored."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from app.auth import codesecrets
 from app.domain.errors import ValidationFailed
 from app.engine.code.start import CodeOrder, secret_places
 from app.record.runs import runs
-from app.record.service import definitions
+from app.record.service import definitions, schedules
 from app.record.session import Tx
 from app.services.context import AppContext
 from windlass.failures import NotStorable
@@ -18,8 +19,11 @@ Row = Mapping[str, Any]
 
 
 def sealed(world: AppContext, order: CodeOrder) -> CodeOrder:
-    """The order with the arguments sealed that its workflow declares as secrets."""
-    places = secret_places(_facts(world, order.workflow, order.version))
+    """The order with the arguments sealed that its workflow declares as secrets, bound to its version."""
+    known = definitions.look(world.db, order.workflow, order.version)
+    if known is None:
+        return order
+    order, places = replace(order, version=known["version"]), secret_places(known["facts"])
     if not places:
         return order
     args, kwargs = _as_before(order, places, world.db.read(lambda tx: _input_before(tx, order)))
@@ -30,15 +34,19 @@ def sealed(world: AppContext, order: CodeOrder) -> CodeOrder:
     return replace(order, args=args, kwargs=kwargs)
 
 
-def _facts(world: AppContext, name: str, version: str | None) -> Row:
-    """What is known of the workflow; the same as `start` remembers, so that both speak of one version."""
-
-    def find(tx: Tx) -> Row | None:
-        return definitions.find(tx, name, version)
-
-    found = world.db.remembered(f"definition {name}@{version}", find) or world.db.read(find)
-    facts: Row = found["facts"] if found else {}
-    return facts
+def seal_schedules(tx: Tx, world: AppContext, name: str, version: str) -> None:
+    """Seal what schedules keep for a workflow that declares secrets since it was announced."""
+    known = definitions.find(tx, name, version)
+    newest = definitions.find(tx, name)
+    places = secret_places(known["facts"]) if known else {}
+    for row in schedules.of_type(tx, name) if places else ():
+        bound = row["workflow_version"] or (newest and newest["version"])
+        if bound == version and isinstance(row["input"], list):
+            with suppress(NotStorable):  # No text: its runs will be refused by the function.
+                args, _ = concealed(
+                    row["input"], {}, places, lambda text: codesecrets.seal(world.sealer, text)
+                )
+                schedules.change_schedule(tx, row["id"], {"input": args})
 
 
 def _input_before(tx: Tx, order: CodeOrder) -> Row:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.auth.secrets import redact
+from app.auth.secrets import hidden
 from app.domain import clusters as cluster_states
 from app.domain import vms as vm_states
 from app.domain.clock import rfc3339
@@ -48,7 +48,7 @@ def cluster_object(row: Row, servers: Sequence[str], *, now: int, fresh: Mapping
         **_common(row, now, fresh),
         "template": row["template"],
         "credential": row["credential"],
-        "config": redact(row["config"]),
+        "config": hidden(row["config"]),
         "nodePools": row["node_pools"] or [],
         "servers": list(servers),
         "dryRun": bool(row["dry_run"]),

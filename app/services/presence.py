@@ -21,6 +21,7 @@ from app.record.runs import code_runs
 from app.record.service import definitions, heartbeats
 from app.record.session import Tx
 from app.services import present
+from app.services.codeinput import seal_schedules
 from app.services.context import AppContext
 from windlass.workflow import Definition
 
@@ -35,14 +36,14 @@ log = structlog.get_logger(__name__)
 def announce(world: AppContext, found: Iterable[Definition]) -> None:
     """Keep what these workflows are; what a former source of one has blocked goes on under the new one."""
     for one in found:
-        facts = facts_of(one)
-        changed = world.db.write(
-            lambda tx, one=one, facts=facts: definitions.announce(  # type: ignore[misc]
-                tx, one.name, one.version, facts, one.fingerprint
-            )
-        )
-        if changed:
+        if world.db.write(lambda tx, one=one: _announce(tx, world, one)):  # type: ignore[misc]
             _resume(world, one)
+
+
+def _announce(tx: Tx, world: AppContext, one: Definition) -> bool:
+    changed = definitions.announce(tx, one.name, one.version, facts_of(one), one.fingerprint)
+    seal_schedules(tx, world, one.name, one.version)
+    return changed
 
 
 def facts_of(one: Definition) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Every dialect, the event stream and the webhooks show runs through here, so that
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from app.auth.secrets import redact
+from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
 from app.engine.transitions.journal import MAIN
@@ -18,6 +18,7 @@ Served = Collection[tuple[str, str]]  # Code workflows, by name and version, tha
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_OF_A_STEP = 0.95  # Credit that a running step can earn at most.
+LOGGED = "step.log"  # What steps log is no value of anybody's: what looks like a secret is hidden in it.
 STEP_WORDS = {
     Step.PENDING: "pending",
     Step.RUNNING: "running",
@@ -74,8 +75,8 @@ def run_detail(
         "steps": [step_object(step, wrapped=_is_code(row)) for step in shown],
         "compensation": [_undo_object(step) for step in steps if step["phase"] == "comp"],
         "onFailure": row["on_failure"],
-        "input": redact(row["input"] or {}),
-        "output": value_of(row) if _is_code(row) else redact(row["output"]),
+        "input": hidden(row["input"] or {}),
+        "output": value_of(row) if _is_code(row) else hidden(row["output"]),
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
@@ -99,8 +100,8 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
             "branch": step["branch"] or None,
             "progress": step["progress"],
             "retryAt": rfc3339(step["retry_at"]) if step["status"] == Step.RETRY_WAIT else None,
-            "error": redact(step["error"]),
-            "output": value_of(step) if wrapped else redact(step["output"]),
+            "error": hidden(step["error"]),
+            "output": value_of(step) if wrapped else hidden(step["output"]),
             "reusedFrom": step["reused_from"],
             "compensatedAt": rfc3339(step["compensated_at"]),
         }
@@ -150,7 +151,7 @@ def plan_object(plan: Row) -> Object:
     kind, resource_id = plan["resourceType"], plan["resourceId"]
     shown = {name: value for name, value in plan.items() if name not in ("resourceType", "resourceId")}
     return {
-        **redact(shown),
+        **hidden(shown),
         "resource": None if resource_id is None else f"{kind}/{resource_id}",
         "locks": [lock["resource"] for lock in plan["locks"]],
         "holders": {lock["resource"]: lock["holder"] for lock in plan["locks"] if lock["holder"]},
@@ -167,13 +168,13 @@ def event_object(row: Row) -> Object:
         "attempt": row["attempt"],
         "actor": row["actor"],
         "at": rfc3339(row["at"]),
-        "payload": redact(row["payload"] or {}),
+        "payload": (redact if row["type"] == LOGGED else hidden)(row["payload"] or {}),
     }
 
 
 def value_of(row: Row) -> Any:
     """What a code workflow's run or call gave; it is stored wrapped, since it may be anything."""
-    return redact((row["output"] or {}).get("value"))
+    return hidden((row["output"] or {}).get("value"))
 
 
 def _named(row: Row, step: str | None) -> str | None:

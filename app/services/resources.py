@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.auth.secrets import redact
+from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
 from app.domain.servers import Situation, allowed_actions
 
@@ -36,7 +36,7 @@ def server_object(row: Row, *, now: int) -> Object:
         "observedAt": rfc3339(seen),
         "observedAgeMs": None if seen is None else max(0, now - seen),
         "hardware": row["hardware"],
-        "image": redact(row["image"]),
+        "image": hidden(row["image"]),
         "credentialVersion": row["credential_version"],
         "reservedBy": row["reserved_by"],
         "runId": row["run_id"],

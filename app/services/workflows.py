@@ -30,7 +30,10 @@ CANCELLED = str(Run.CANCELLED)
 def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
     """Accept a run; its row, and whether it is new. An idempotency key finds the run it was used for."""
     _check_parent(world, order)
-    j, fresh = starting.start(world.db, sealed(world, order), principal.actor)
+    order = sealed(world, order)
+    if order.version is None:
+        raise world.db.read(lambda tx: starting.unknown(tx, order))
+    j, fresh = starting.start(world.db, order, principal.actor)
     world.ring(j.hints)
     return j.run, fresh
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from app.api.http.context import world
-from app.auth.secrets import redact
+from app.auth.secrets import hidden
 from app.auth.tokens import filter_hash
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
@@ -39,9 +39,9 @@ def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.S
         "detail": row["status"],
         "workflowName": row["type"],
         "deploymentId": row["version"],
-        "executionContext": redact(row["context"]),
-        "input": redact(given.get("args", [])),
-        "kwargs": redact(given.get("kwargs")) or None,
+        "executionContext": hidden(row["context"]),
+        "input": hidden(given.get("args", [])),
+        "kwargs": hidden(given.get("kwargs")) or None,
         "error": _error(row),
         "waitingOn": present.waiting_on(row, (), now=now, served=served),
         "parentRunId": row["parent_run_id"],
@@ -78,7 +78,7 @@ def event_object(row: Row, waits: Collection[str]) -> Object:
         "correlationId": None if about == MAIN else about,
         "createdAt": rfc3339(row["at"]),
     }
-    return {**_without_none(shown), "payload": redact(told)}
+    return {**_without_none(shown), "payload": hidden(told)}
 
 
 def emitted(told: Row) -> Object:

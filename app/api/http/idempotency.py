@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Any
 
 import structlog
 from flask import Response, g, jsonify, request
@@ -9,11 +10,12 @@ from flask import Response, g, jsonify, request
 from app.api.http.context import principal, world
 from app.api.http.family import PUBLIC, json_value
 from app.api.http.keys import scope_of
-from app.auth.secrets import redact
+from app.auth.secrets import REDACTED
 from app.domain.errors import Unavailable, ValidationFailed
 from app.services import idempotency
 from app.services.idempotency import Opened, Stored, Ticket
 
+SHOWN_ONCE = ("secret", "token")  # Members of answers about webhooks and hooks.
 KEPT_HEADERS = ("Location", "Retry-After", "ETag")
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _log = structlog.get_logger("api")
@@ -45,14 +47,26 @@ def finish(response: Response) -> Response:
             idempotency.forget(world(), ticket)
         else:
             headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-            body = redact(response.get_json(silent=True))  # A secret is shown once, not once more.
-            idempotency.settle(
-                world(), ticket, Stored(status=response.status_code, headers=headers, body=body)
-            )
+            kept = Stored(status=response.status_code, headers=headers, body=_without_secrets(response))
+            idempotency.settle(world(), ticket, kept)
     except Unavailable:
         # What was asked for is done: the answer goes out, and a repetition finds the run by its key.
         _log.warning("idempotency.not_kept", requestId=g.request_id)
     return response
+
+
+def _without_secrets(response: Response) -> Any:
+    """The answer without what is shown once, and not once more; everything else as it was."""
+    body = response.get_json(silent=True)
+    if not isinstance(body, dict):
+        return body
+    data = body.get("data")
+    enveloped = {"data": _once(data)} if "success" in body and isinstance(data, dict) else {}
+    return {**_once(body), **enveloped}
+
+
+def _once(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: REDACTED if name in SHOWN_ONCE else value for name, value in members.items()}
 
 
 def run_key() -> str | None:

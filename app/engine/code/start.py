@@ -49,10 +49,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
     Raises `NotFound` for a workflow that no worker ever announced, `Conflict` for a run id that is taken and
     for a key that was used with another input.
     """
-    name, version = order.workflow, order.version
-    known = db.remembered(f"definition {name}@{version}", lambda tx: definitions.find(tx, name, version))
-    if known is None:
-        db.forget(f"definition {name}@{version}")
+    known = definitions.look(db, order.workflow, order.version)
     run_id = order.run_id or new_id("run")
     if known is not None and not order.tags and order.callback_url is None:
         made = accept.store_at_once(db, run_id, **parts_of(order, known, run_id), actor=actor)
@@ -66,7 +63,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Any) ->
     """The same in the caller's transaction; ``facts`` are further columns of the run."""
     known = definitions.find(tx, order.workflow, order.version)
     if known is None:
-        raise _unknown(tx, order)
+        raise unknown(tx, order)
     parts = parts_of(order, known, run_id)
     existing = accept.existing(tx, run_id, parts["order"])
     if existing is not None:
@@ -196,7 +193,8 @@ def _repeats(run: Row, order: Order) -> bool:
     return same_key and bool(run["request_hash"] == accept.request_hash(order))
 
 
-def _unknown(tx: Tx, order: CodeOrder) -> NotFound:
+def unknown(tx: Tx, order: CodeOrder) -> NotFound:
+    """Why a run cannot be started: nobody has announced its workflow."""
     known = sorted({f"{one['name']}@{one['version']}" for one in definitions.everything(tx)})
     wanted = order.workflow if order.version is None else f"{order.workflow}@{order.version}"
     return NotFound(

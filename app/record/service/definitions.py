@@ -1,11 +1,13 @@
 """Code workflows as their workers announce them."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
 
-from app.record.session import Tx
+from app.record.fast_path.transition import placeholders, row_of
+from app.record.session import Database, Tx
 from app.record.tables import definition
 
 
@@ -28,6 +30,28 @@ def find(tx: Tx, name: str, version: str | None = None) -> dict[str, Any] | None
         where.append(definition.c.version == version)
     newest = (definition.c.created_at.desc(), definition.c.version.desc())
     return tx.row(select(definition).where(*where).order_by(*newest).limit(1))
+
+
+def look(db: Database, name: str, version: str | None = None) -> dict[str, Any] | None:
+    """The same with one statement of its own, for each start of a run.
+
+    Nothing of it is remembered: a minute later the function may be another one, with other secrets.
+    """
+    wanted = (db.tenant, name) if version is None else (db.tenant, name, version)
+
+    def ask(cursor: Any) -> dict[str, Any] | None:
+        cursor.execute(_look(db.dialect, version is not None), wanted)
+        found = cursor.fetchone()
+        return None if found is None else row_of(definition, found, db.dialect)
+
+    return db.once(ask)
+
+
+@cache
+def _look(dialect: str, pinned: bool) -> str:
+    given, columns = placeholders(dialect), ", ".join(column.name for column in definition.columns)
+    where = f"tenant_id = {given()} AND name = {given()}" + (f" AND version = {given()}" if pinned else "")
+    return f"SELECT {columns} FROM definition WHERE {where} ORDER BY created_at DESC, version DESC LIMIT 1"
 
 
 def everything(tx: Tx) -> list[dict[str, Any]]:

@@ -26,6 +26,12 @@ def read_schedule(tx: Tx, schedule_id: str, *, lock: bool = False) -> Row | None
     return tx.row(found.with_for_update() if lock else found)
 
 
+def of_type(tx: Tx, type_: str) -> list[Row]:
+    """The schedules of a type or a code workflow, locked."""
+    where = (schedule.c.tenant_id == tx.tenant, schedule.c.type == type_)
+    return tx.rows(select(schedule).where(*where).order_by(schedule.c.id).with_for_update())
+
+
 def take_schedule(tx: Tx, schedule_id: str) -> Row | None:
     """A schedule that is not paused, locked; None when somebody else has it just now."""
     found = select(schedule).where(*_one(tx, schedule_id), schedule.c.paused_at.is_(None))

@@ -148,9 +148,19 @@ def test_undo_steps_stand_apart_from_the_steps() -> None:
     assert shown["compensation"][0]["undoes"] == "a"
 
 
-def test_credentials_in_inputs_are_not_shown() -> None:
-    shown = present.run_detail(run_row(input={"bmcPassword": "hunter2", "size": 3}), [], now=T0)
-    assert shown["input"] == {"bmcPassword": "[redacted]", "size": 3}
+def test_values_are_shown_as_they_were_given_whatever_their_names_are() -> None:
+    deep: Any = {"token": 5}
+    for _ in range(100):
+        deep = [deep]
+    given = {"total_tokens": 5, "next_page_token": "n", "private": "p", "cookie": "c", "deep": deep}
+    shown = present.run_detail(run_row(input=given, output={"value": given}, version="1"), [], now=T0)
+    assert (shown["input"], shown["output"]) == (given, given)
+
+
+def test_what_was_declared_a_secret_is_hidden() -> None:
+    given = {"args": ["web1", {"$secret": "v1.k.box"}], "kwargs": {}}
+    shown = present.run_detail(run_row(input=given, version="1"), [], now=T0)
+    assert shown["input"]["args"] == ["web1", {"$secret": "[redacted]"}]
 
 
 def test_a_server_never_shows_its_credential() -> None:

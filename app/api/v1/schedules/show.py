@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from app.api.http.context import world
-from app.auth.secrets import redact
+from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, Run
 from app.engine.reconciler import schedules as schedule
@@ -68,7 +68,7 @@ def _schedule(tx: Tx, row: Object, statuses: Mapping[str, str]) -> Object:
     coming = islice(schedule.timing(row).after(tx.now), NEXT_TIMES) if row["paused_at"] is None else ()
     return {
         **{camel(name): row[name] for name in SAME},
-        "input": redact(row["input"]),
+        "input": hidden(row["input"]),
         "tags": row["tags"] or [],
         "paused": row["paused_at"] is not None,
         "nextDueAt": rfc3339(row["next_due_at"]) if row["paused_at"] is None else None,

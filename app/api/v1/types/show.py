@@ -8,12 +8,12 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from app.auth.secrets import redact
+from app.auth.secrets import hidden
 
 
 def shown(kind: Mapping[str, Any]) -> dict[str, Any]:
     """A type of the catalogue."""
-    return {**redact(kind), "inputSchema": _json_schema(kind["expects"])}
+    return {**hidden(kind), "inputSchema": _json_schema(kind["expects"])}
 
 
 @cache
