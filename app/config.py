@@ -54,6 +54,7 @@ class Settings:
     lost_after_ms: int = 2_000  # An expected message that an empty queue does not hold is lost after this.
     lost_cap_ms: int = 30_000  # An expected message is rung again after this, however long its queue is.
     poison_limit: int = 3  # A step that loses its worker this often has failed.
+    run_bytes: int = 67_108_864  # Bytes that the events and signals of a code workflow's run may have.
     retention_days: int = 90  # Terminal runs older than this are deleted.
     soft_shutdown_s: int = 25  # Seconds that running steps get to end when a worker is stopped.
     webhook_allow: str = ""  # Comma-separated networks or hosts that webhooks may reach although private.

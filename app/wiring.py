@@ -6,6 +6,7 @@ from celery import Celery
 from redis import Redis
 
 from app.config import Settings, load
+from app.engine.code import limits
 from app.engine.messages.publisher import LATE_MS, background, ringer
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
@@ -29,6 +30,7 @@ LIMITS: Mapping[Role, Limits] = {
 def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     """Put a process together; nothing connects before it is used."""
     settings = settings or load()
+    limits.BYTES.most = settings.run_bytes
     catalogue.types()  # Whoever moves a run has to know its steps, also when it never starts one.
     db = Database(settings.database, limits=LIMITS[role])
     # Publishers use 1 s timeouts, also inside workers; the consuming app is built in `app.worker.celery_app`.

@@ -13,7 +13,7 @@ from app.engine.code import start as starting
 from app.engine.code.emit import CircuitOpen
 from app.engine.code.start import CodeOrder
 from app.engine.transitions import operator_actions
-from app.engine.transitions.journal import Journal, journal
+from app.engine.transitions.journal import MAIN, Journal, journal
 from app.engine.transitions.operator_actions import PAUSABLE
 from app.record.runs import code_runs, runs
 from app.record.session import Tx
@@ -125,6 +125,8 @@ def _check_parent(world: AppContext, order: CodeOrder) -> None:
 def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> None:
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)
+    if not limits.room(j, j.one("forward", MAIN), 1):
+        raise emitting.full_log(j)
     j.set(context=dict(context))
     j.event("run.annotated", actor=principal.actor, context=dict(context))
 

@@ -365,6 +365,7 @@ def upgrade() -> None:
         sa.Column("from_step", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("event_seq", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("log_bytes", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("dispatch_gen", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("expect_since", sa.BigInteger(), nullable=True),
         sa.Column("expect_queue", sa.Text(), nullable=True),

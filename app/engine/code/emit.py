@@ -4,7 +4,7 @@ from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.states import TERMINAL
-from app.engine.code.limits import most_events, room
+from app.engine.code.limits import BYTES, is_large, most_events, room
 from app.engine.transitions.journal import MAIN, Journal, Row
 
 
@@ -27,6 +27,11 @@ def emit(j: Journal, event_type: str, payload: Any, *, actor: str, correlation_i
 
 def full_log(j: Journal) -> CircuitOpen:
     """Why nothing more may be written into the log of a run."""
+    if is_large(j.run):
+        told = (
+            f"events and signals of the run may have {BYTES.most} bytes (WINDLASS_RUN_BYTES), and have them"
+        )
+        return CircuitOpen(told, limit=BYTES.most)
     most = most_events(j.run)
     told = f"the run may have {most} events (maxEvents), and needs those that are left to go on"
     return CircuitOpen(told, limit=most)

@@ -1,14 +1,17 @@
-"""What a run of a code workflow may have: so many events, so much time of work (contract 2, B.4).
+"""What a run of a code workflow may have: so many events and bytes, so much time of work (contract 2, B.4).
 
 Whatever waits has room to be woken in: the events of that are reserved when it begins to wait, so that a run
 that waits is never stuck with a full log.
 """
+
+from dataclasses import dataclass
 
 from app.domain.states import Run, Step
 from app.engine.transitions.compensate import stop
 from app.engine.transitions.journal import MAIN, Journal, Row
 
 TOO_MANY = "MAX_EVENTS_EXCEEDED"
+TOO_LARGE = "MAX_BYTES_EXCEEDED"
 TOO_LONG = "EXECUTION_TIMEOUT"
 
 
@@ -18,8 +21,26 @@ def most_events(run: Row) -> int | None:
     return most
 
 
+@dataclass
+class Bytes:
+    """How many bytes the events and signals of a run may have together; a process sets it once."""
+
+    most: int = 67_108_864
+
+
+BYTES = Bytes()
+
+
+def is_large(run: Row) -> bool:
+    """Whether it is bytes that the log of a run has too many of, rather than events."""
+    most = most_events(run)
+    return most is None or run["log_bytes"] / BYTES.most > run["event_seq"] / most
+
+
 def room(j: Journal, main: Row | None, more: int = 0) -> bool:
     """Whether the log has room for so many more events and what is reserved for those who wait."""
+    if j.run["log_bytes"] > BYTES.most:
+        return False
     most = most_events(j.run)
     if most is None:
         return True
@@ -30,6 +51,10 @@ def room(j: Journal, main: Row | None, more: int = 0) -> bool:
 
 def full(j: Journal) -> None:
     """End the run: its log has as many events as it may have."""
+    if is_large(j.run):
+        told = f"events and signals of the run have as many bytes as they may have: {BYTES.most}"
+        reach(j, TOO_LARGE, f"{told} (WINDLASS_RUN_BYTES)")
+        return
     most = most_events(j.run)
     reach(j, TOO_MANY, f"the run has as many events as it may have: {most} (maxEvents)")
 

@@ -8,7 +8,7 @@ from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.ids import new_id
 from app.domain.states import TERMINAL
 from app.engine.code.emit import full_log
-from app.engine.code.limits import room
+from app.engine.code.limits import BYTES, room
 from app.engine.code.waits import end
 from app.engine.transitions.journal import MAIN, Journal, Row
 from app.record.runs import hooks, signals
@@ -27,10 +27,11 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
         raise InvalidStateTransition(f"the run is {j.status}: nobody takes its signals", current=j.status)
     main = j.one("forward", MAIN)
     call = signals.oldest_wait(j.tx, j.id, name, sender)
-    if call is None and not room(j, main, 1):
+    if (call is None and not room(j, main, 1)) or j.run["log_bytes"] > BYTES.most:
         raise full_log(j)
     signal_id = new_id("sig")
     j.event("signal.received", actor=sender, signalId=signal_id, name=name)
+    j.weigh(payload)
     values = {
         "id": signal_id,
         "seq": j.run["event_seq"],

@@ -24,6 +24,7 @@ from chains import catalogue
 _BLANK: Mapping[str, Any] = {
     **dict.fromkeys(run.columns.keys()),
     "event_seq": 0,
+    "log_bytes": 0,
     "dispatch_gen": 0,
     "priority": 5,
     "restarts": 0,

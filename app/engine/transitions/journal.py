@@ -20,7 +20,7 @@ from app.domain.states import STEP_ENDED, Run, check_run, check_step
 from app.record.fast_path.transition import Seen
 from app.record.runs import hooks, runs, timers
 from app.record.service import deliveries
-from app.record.session import Tx
+from app.record.session import Tx, dump
 
 Row = dict[str, Any]
 FAN_OUT = frozenset({"group", "map"})
@@ -107,6 +107,8 @@ class Journal:
         self.set(event_seq=self.run["event_seq"] + 1)
         if self._untold is not None:
             payload["runStatus"], self._untold = self._untold, None
+        if payload:
+            self.weigh(payload)
         self._events.append(
             {
                 "run_id": self.id,
@@ -120,6 +122,10 @@ class Journal:
                 "at": self.now,
             }
         )
+
+    def weigh(self, value: Any) -> None:
+        """Count what is kept of a run: a value that its log or its signals hold."""
+        self.set(log_bytes=self.run["log_bytes"] + len(dump(value)))
 
     def set(self, **changes: Any) -> None:
         """Change columns of the run."""
@@ -237,6 +243,7 @@ class Journal:
             return
         last = self._events[-1]
         last["payload"] = {**(last["payload"] or {}), "runStatus": self._untold}
+        self.weigh({"runStatus": self._untold})
         self._untold = None
 
 

@@ -168,7 +168,7 @@ class Glimpse(Draft):
         return member.write(db, self._member_transition(), patience_s=patience_s)
 
     def _member_transition(self) -> MemberTransition:
-        if set(self._changes) != {"event_seq"} or self._new:
+        if not set(self._changes) <= {"event_seq", "log_bytes"} or self._new:
             raise Unforeseen
         known = {(row["phase"], row["key"]): row for row in self.before.steps}
         steps, counted = [], None
@@ -178,9 +178,15 @@ class Glimpse(Draft):
             else:
                 counted = _counted(known[place], changes)
         before = int(self.before.run["event_seq"])
+        grown = int(self.run["log_bytes"]) - int(self.before.run["log_bytes"])
         events = [{**row, "seq": row["seq"] - before} for row in self._events]
         return MemberTransition(
-            run_id=self.id, type=self.run["type"], steps=steps, counted=counted, events=events
+            run_id=self.id,
+            type=self.run["type"],
+            log_bytes=grown,
+            steps=steps,
+            counted=counted,
+            events=events,
         )
 
 

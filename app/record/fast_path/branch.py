@@ -61,6 +61,7 @@ class MemberTransition:
 
     run_id: str
     type: str
+    log_bytes: int  # That the events have.
     steps: Sequence[Change]
     counted: Counted | None
     events: Sequence[Mapping[str, Any]]
@@ -148,7 +149,7 @@ class _Shape:
 def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
     """The values of each part that must find its row, in the order of `_guarded`."""
     heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
-    parts: list[list[Any]] = [[len(wanted.events), tenant, wanted.run_id, *heard]]
+    parts: list[list[Any]] = [[len(wanted.events), wanted.log_bytes, tenant, wanted.run_id, *heard]]
     for one in wanted.steps:
         was = [one.step[name] for name in ("phase", "key", "ordinal", "status", "fence", "gen")]
         parts.append([*bound(step, one.changes), tenant, wanted.run_id, *was])
@@ -174,7 +175,7 @@ def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[Any
 def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
     """The writes of which each must find its row, the run's first; ``source``: the others depend on it."""
     parts = [
-        f"UPDATE run SET event_seq = event_seq + {given()}"
+        f"UPDATE run SET event_seq = event_seq + {given()}, log_bytes = log_bytes + {given()}"
         f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
         f"{subscriptions.unheard(shape.told, given)}"
     ]

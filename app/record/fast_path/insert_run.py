@@ -17,7 +17,7 @@ _RUN = (
     *("id", "type", "status", "resource_type", "resource_id", "triggered_by", "input", "tags", "on_failure"),
     *("idempotency_key", "request_hash", "callback_url", "parent_run_id", "traceparent", "eta_ms"),
     *("version", "limits"),
-    *("event_seq", "dispatch_gen", "expect_queue"),
+    *("event_seq", "log_bytes", "dispatch_gen", "expect_queue"),
 )
 _STEP = (
     *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given"),

@@ -42,6 +42,7 @@ run = table(
     words("from_step"),
     words("traceparent"),
     number("event_seq"),
+    Column("log_bytes", BigInteger, nullable=False, server_default=text("0")),  # Of its events and signals.
     number("dispatch_gen"),
     moment("expect_since"),  # When a commit last implied that a message is or should be in flight.
     words("expect_queue"),

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.engine.code import emit
+from app.engine.code import emit, limits
 from app.engine.code.emit import CircuitOpen
+from app.record.session import dump
 from tests.integration.code.flows import DONE, TROUBLE, Killed, dies, fails, note, unnote
 from tests.support.driver import Driver
 from windlass import workflow
@@ -105,6 +106,45 @@ def test_others_cannot_take_the_events_that_a_wait_needs(driver: Driver) -> None
         driver.under_lock(run_id, lambda j: emit.emit(j, "said", 1, actor="usr_test"))
     driver.signal(run_id, "go", "on")
     assert (driver.finish(run_id), driver.result(run_id)) == ("completed", "on")
+
+
+@pytest.fixture
+def few_bytes(monkeypatch: pytest.MonkeyPatch) -> int:
+    """What the events and signals of a run may have: little."""
+    monkeypatch.setattr(limits.BYTES, "most", 20_000)
+    return limits.BYTES.most
+
+
+def test_a_run_whose_events_are_too_large_together_is_undone(driver: Driver, few_bytes: int) -> None:
+    TROUBLE.update(dict.fromkeys(range(1_000), lambda: None))
+    run_id = driver.trigger(runaway)
+    assert (driver.finish(run_id), driver.run(run_id)["error_code"]) == ("failed", "MAX_BYTES_EXCEEDED")
+    assert f"{few_bytes} (WINDLASS_RUN_BYTES)" in driver.run(run_id)["error_message"]
+    before = [row["payload"] for row in driver.log(run_id)][: length_before_the_end(driver, run_id)]
+    assert sum(len(dump(payload)) for payload in before if payload) <= few_bytes
+
+
+@pytest.mark.parametrize("kind", ["signal", "event"])
+def test_nobody_outside_fills_a_run_with_bytes(driver: Driver, few_bytes: int, kind: str) -> None:
+    run_id, large = driver.trigger(listens), "x" * 9_000
+    driver.drain()
+    taken = 0
+    with pytest.raises(CircuitOpen, match="WINDLASS_RUN_BYTES"):
+        while taken < 10:
+            if kind == "signal":
+                driver.signal(run_id, "other", large)
+            else:
+                driver.under_lock(run_id, lambda j: emit.emit(j, "said", large, actor="usr_test"))
+            taken += 1
+    assert taken == 3
+
+
+def test_members_count_their_bytes_whoever_is_quicker(driver: Driver) -> None:
+    run_id = driver.trigger(wide, 4)
+    driver.finish(run_id)
+    payloads = [row["payload"] for row in driver.log(run_id)]
+    written = sum(len(dump(payload)) for payload in payloads if payload)
+    assert driver.run(run_id)["log_bytes"] == pytest.approx(written, abs=10)
 
 
 def test_a_held_run_that_reached_its_limit_may_be_compensated(driver: Driver) -> None:
