@@ -36,6 +36,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "deleted": frozenset(),
 }
 
+# The bus of each type of disk, unless one is told; KubeVirt takes no CD-ROM on virtio.
+BUSES = {"disk": "virtio", "cdrom": "sata", "lun": "virtio"}
+CLOUD_INIT_BYTES = 2_048  # What KubeVirt takes of user data, and of network data.
+
 # KubeVirt's printableStatus as one of our states; what is not here is on its way somewhere.
 SEEN_AS = {"Running": "running", "Stopped": "stopped", "Paused": "paused"}
 # Words of printableStatus that no waiting mends.

@@ -96,6 +96,7 @@ def _pem(part: Mapping[str, Any], name: str) -> str | None:
     if name not in part:
         return None
     try:
-        return base64.b64decode(str(part[name]), validate=True).decode("ascii")
+        # A block of YAML, or a file by another tool, breaks it into lines.
+        return base64.b64decode("".join(str(part[name]).split()), validate=True).decode("ascii")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise refused(f"{name} is not the base64 of a PEM text") from None

@@ -14,6 +14,8 @@ from tests.contract.plant import UNKNOWN, ids
 
 PATH = "/v1/vms"
 ONE = f"{PATH}/{VM}"
+ISO = {"source": "pvc://windows-2022-iso", "type": "cdrom", "boot": True}
+LONG = {"key": "user-data", "value": "x" * 2_048}  # As long as it may be.
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,12 @@ def test_what_cloud_init_is_told_is_not_shown(client: FlaskClient) -> None:
         ({"type": "u1.small", "cpus": 1}, "type"),
         ({**MACHINE, "disks": [{}]}, "disks.0.sizeGb"),
         ({**MACHINE, "disks": [{"source": "file:///etc/passwd", "sizeGb": 1}]}, "disks.0.source"),
+        ({**MACHINE, "disks": [{**ISO, "interface": "virtio"}]}, "disks.0.interface"),
+        ({**MACHINE, "disks": [{"source": "pvc://a", "interface": "sata", "mode": "ro"}]}, "disks.0.mode"),
+        ({**MACHINE, "disks": [{"source": "docker://a", "type": "lun"}]}, "disks.0.source"),
+        ({**MACHINE, "nics": [{"network": "storage"}, {}, {"network": "pod"}]}, "nics.2.network"),
+        ({**MACHINE, "instanceMetadata": [{**LONG, "value": "ä" * 1_025}]}, "instanceMetadata.0.value"),
+        ({**MACHINE, "instanceMetadata": [LONG, LONG]}, "instanceMetadata"),
         ({**MACHINE, "runStrategy": "WaitAsReceiver"}, "runStrategy"),
         ({**MACHINE, "gpus": [{"count": 1}]}, "gpus.0.type"),
         ({**MACHINE, "instanceMetadata": [{"key": "x", "value": ""}]}, "instanceMetadata.0.key"),

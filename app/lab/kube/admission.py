@@ -1,5 +1,6 @@
-"""What the webhooks of k0rdent and KubeVirt make of a write, and what they refuse."""
+"""What the webhooks of k0rdent make of a write, and what they and those of KubeVirt refuse."""
 
+from app.lab.kube import kubevirt_rules
 from app.lab.kube.clusters import Clusters
 from app.lab.kube.errors import Refused, denied
 from app.lab.kube.kinds import Kind
@@ -7,7 +8,6 @@ from app.lab.kube.store import Object
 from app.lab.kube.writes import Write
 
 _CLUSTERS = "validation.clusterdeployment.k0rdent.mirantis.com"
-_MACHINES = "virtualmachine-validator.kubevirt.io"
 
 
 class Webhooks:
@@ -22,7 +22,7 @@ class Webhooks:
         if kind.plural == "clusterdeployments":
             self._judge_cluster(before, after, write)
         elif kind.plural == "virtualmachines":
-            _judge_machine(after)
+            kubevirt_rules.judge(after)
 
     def _judge_cluster(self, before: Object | None, after: Object, write: Write) -> None:
         spec = after["spec"]
@@ -64,27 +64,3 @@ class Webhooks:
 
 def _invalid(why: str) -> Refused:
     return denied(_CLUSTERS, f"the ClusterDeployment is invalid: {why}")
-
-
-def _judge_machine(after: Object) -> None:
-    """One way to say whether it shall run, and a volume for each disk."""
-    spec = after["spec"]
-    if ("running" in spec) == ("runStrategy" in spec):
-        both = (
-            "Running and RunStrategy are mutually exclusive"
-            if "running" in spec
-            else "One of them must be specified"
-        )
-        raise _unprocessable("spec.running", both)
-    inside = spec["template"].get("spec", {})
-    volumes = {volume.get("name") for volume in inside.get("volumes", ())}
-    for number, disk in enumerate(inside.get("domain", {}).get("devices", {}).get("disks", ())):
-        if disk.get("name") not in volumes:
-            field = f"spec.template.spec.domain.devices.disks[{number}].Name"
-            raise _unprocessable(field, f"{field} '{disk.get('name')}' not found.")
-
-
-def _unprocessable(field: str, why: str) -> Refused:
-    causes = [{"reason": "FieldValueInvalid", "message": why, "field": field}]
-    message = f'admission webhook "{_MACHINES}" denied the request: {why}'
-    return Refused(422, "Invalid", message, details={"causes": causes})

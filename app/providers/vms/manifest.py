@@ -1,7 +1,10 @@
 """From what the API calls disks, nics and gpus to the spec of a KubeVirt VirtualMachine (A.12)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
+
+from app.domain.vms import BUSES
 
 Part = dict[str, Any]
 Content = Mapping[str, Any]
@@ -11,7 +14,8 @@ POD_NETWORK = "pod"
 
 def spec_of(name: str, content: Content, run_strategy: str) -> Part:
     """The ``spec`` of a machine of this name."""
-    disks = [_disk(name, place, disk) for place, disk in enumerate(content.get("disks") or ())]
+    orders = count(1)
+    disks = [_disk(name, place, disk, orders) for place, disk in enumerate(content.get("disks") or ())]
     nics = [_nic(place, nic) for place, nic in enumerate(content.get("nics") or ({},))]
     seed = _cloud_init(content.get("instanceMetadata") or ())
     devices: Part = {
@@ -46,15 +50,18 @@ def _size(content: Content) -> Part:
     return size
 
 
-def _disk(machine: str, place: int, disk: Content) -> tuple[Part, Part, Part | None]:
-    """The device, its volume, and the template of a volume that is to be made first."""
-    name = f"disk-{place}"
-    target: Part = {"bus": disk.get("interface") or "virtio"}
+def _disk(machine: str, place: int, disk: Content, orders: Iterator[int]) -> tuple[Part, Part, Part | None]:
+    """The device, its volume, and the template of a volume that is to be made first.
+
+    What is to be booted from is tried in the order of the list.
+    """
+    name, type_ = f"disk-{place}", str(disk.get("type") or "disk")
+    target: Part = {"bus": disk.get("interface") or BUSES[type_]}
     if disk.get("mode") == "ro":
         target["readonly"] = True
-    device: Part = {"name": name, str(disk.get("type") or "disk"): target}
+    device: Part = {"name": name, type_: target}
     if disk.get("boot"):
-        device["bootOrder"] = 1
+        device["bootOrder"] = next(orders)
     source = str(disk.get("source") or "")
     scheme, _, rest = source.partition("://")
     if scheme == "docker":

@@ -215,5 +215,37 @@ def test_a_disk_needs_its_volume(machines: Place) -> None:
     assert "'root' not found" in refused(422, "Invalid", lambda: machines.create(wanted))
 
 
+CLAIM: dict[str, Any] = {"persistentVolumeClaim": {"claimName": "iso"}}
+POD: list[dict[str, Any]] = [{"name": "a", "pod": {}}, {"name": "b", "pod": {}}]
+
+
+@pytest.mark.parametrize(
+    ("disks", "volume", "networks", "why"),
+    [
+        ([{"cdrom": {"bus": "virtio"}}], CLAIM, [], "virtio is invalid for CD-ROM"),
+        ([{"disk": {"bus": "sata", "readonly": True}}], CLAIM, [], "do not support read-only"),
+        ([{"bootOrder": 1}, {"bootOrder": 1}], CLAIM, [], "already set for a different device"),
+        ([{"bootOrder": 0}], CLAIM, [], "boot order > 0"),
+        ([{"disk": {"bus": "ide"}}], CLAIM, [], "unrecognized bus ide"),
+        ([{"disk": {}, "cdrom": {}}], CLAIM, [], "single target type"),
+        ([{"lun": {}}], {"containerDisk": {"image": "i"}}, [], "PersistentVolumeClaim"),
+        ([{}], {"cloudInitNoCloud": {"userData": "x" * 2_049}}, [], "exceeds 2048 byte limit"),
+        ([], CLAIM, POD, "more than one interface"),
+    ],
+)
+def test_what_kubevirt_refuses_is_refused_here(
+    machines: Place, disks: Any, volume: Any, networks: Any, why: str
+) -> None:
+    wanted = machine()
+    inside = wanted["spec"]["template"]["spec"]
+    names = [f"disk-{place}" for place in range(len(disks))]
+    inside["domain"]["devices"]["disks"] = [
+        {"name": name, **disk} for name, disk in zip(names, disks, strict=True)
+    ]
+    inside["volumes"] = [{"name": name, **volume} for name in names]
+    inside["networks"] = networks
+    assert why in refused(422, "Invalid", lambda: machines.create(wanted))
+
+
 def _conflict(why: str) -> str:
     return f'Operation cannot be fulfilled on virtualmachines.kubevirt.io "m": {why}'

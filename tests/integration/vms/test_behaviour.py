@@ -10,7 +10,11 @@ from app.providers.vms import Machine, MachineWish
 from tests.integration.vms.rigs import OBJECTS, RIGS, Rig
 from tests.support.servers import until
 
-CONTENT = {"cpus": 1, "memoryMb": 512, "disks": [{"source": "docker://debian:12", "boot": True}]}
+DISKS = [
+    {"source": "docker://debian:12", "boot": True},
+    {"source": "pvc://tools", "type": "cdrom", "boot": True, "mode": "ro"},
+]
+CONTENT = {"cpus": 1, "memoryMb": 512, "disks": DISKS}
 
 
 @pytest.fixture(params=RIGS)

@@ -44,6 +44,13 @@ def test_the_current_context_alone_is_kept() -> None:
     assert cleaned(kubeconfig()) == {"server": "https://10.0.0.1:6443", "ca": CA, "token": "t0ken"}
 
 
+@pytest.mark.parametrize("separator", ["\n", "\r\n", " \n\t"])
+def test_white_space_within_base64_is_skipped(separator: str) -> None:
+    text = encoded(CA)
+    wrapped = separator.join(text[at : at + 16] for at in range(0, len(text), 16)) + separator
+    assert cleaned(kubeconfig({"certificate-authority-data": wrapped}))["ca"] == CA
+
+
 def test_a_client_certificate_stands_for_a_token() -> None:
     user = {"client-certificate-data": encoded("CERT"), "client-key-data": encoded("KEY")}
     access = cleaned(kubeconfig(user=user))

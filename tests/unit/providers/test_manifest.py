@@ -56,6 +56,17 @@ def test_a_disk_sits_on_its_bus_and_the_one_to_boot_from_comes_first() -> None:
     ]
 
 
+def test_a_cdrom_is_on_sata_and_what_is_booted_from_is_tried_in_order() -> None:
+    iso = {"source": "pvc://iso", "type": "cdrom", "boot": True}
+    disks = [{"sizeGb": 60}, {**iso, "interface": "scsi"}, iso, {"sizeGb": 1, "boot": True}]
+    assert inner({"disks": disks})["domain"]["devices"]["disks"] == [
+        {"name": "disk-0", "disk": {"bus": "virtio"}},
+        {"name": "disk-1", "cdrom": {"bus": "scsi"}, "bootOrder": 1},
+        {"name": "disk-2", "cdrom": {"bus": "sata"}, "bootOrder": 2},
+        {"name": "disk-3", "disk": {"bus": "virtio"}, "bootOrder": 3},
+    ]
+
+
 def test_networks_are_the_pod_s_or_others() -> None:
     spec = inner({"nics": [{}, {"network": "storage"}]})
     assert spec["networks"] == [

@@ -10,12 +10,13 @@ from app.api.v1.clusters.schemas import NAMED, ManagedBody, ManagedQuery, Manage
 from app.api.v1.pools.schemas import named_values
 from app.api.v1.runs.schemas import StartQuery
 from app.api.v1.servers.schemas import RunOptions
-from app.domain.vms import POWER, RUN_STRATEGIES, STATES
+from app.domain.vms import CLOUD_INIT_BYTES, POWER, RUN_STRATEGIES, STATES
 
 SOURCE = validate.Regexp(
     re.compile(r"(docker|pvc|https?)://[^\s]{1,2000}\Z"),
     error="Not docker://image, pvc://claim, or the http or https URL of an image.",
 )
+POD = "pod"
 FROM_THERE = ("docker://", "pvc://")  # Sources whose size is their own.
 
 
@@ -41,6 +42,17 @@ class Disk(Body):
         if "size_gb" not in data and not data.get("source", "").startswith(FROM_THERE):
             raise ValidationError("A disk that is to be made needs it.", "sizeGb")
 
+    @validates_schema
+    def is_possible(self, data: dict[str, Any], **_: object) -> None:
+        """KubeVirt's own rules; what breaks one would be refused once the run is under way."""
+        type_, bus = data.get("type", "disk"), data.get("interface")
+        if type_ == "cdrom" and bus == "virtio":
+            raise ValidationError("A cdrom cannot be on virtio; sata and scsi are allowed.", "interface")
+        if type_ == "disk" and bus == "sata" and data.get("mode") == "ro":
+            raise ValidationError("A disk on sata cannot be read-only; on virtio and scsi it can.", "mode")
+        if type_ == "lun" and not data.get("source", "").startswith("pvc://"):
+            raise ValidationError("A lun needs a claim that is there, pvc://claim.", "source")
+
 
 class Nic(Body):
     """A network interface of a machine."""
@@ -60,6 +72,16 @@ class Metadatum(Body):
 
     key = one_of("user-data", "network-data", required=True)
     value = word(65_536, shortest=0, required=True)
+
+    @validates_schema
+    def fits(self, data: dict[str, Any], **_: object) -> None:
+        """KubeVirt counts bytes."""
+        size = len(data["value"].encode(errors="replace"))
+        if size > CLOUD_INIT_BYTES:
+            raise ValidationError(
+                f"Has {size} bytes; {CLOUD_INIT_BYTES} are allowed: let the machine fetch the rest.",
+                "value",
+            )
 
 
 class VmBody(ManagedBody):
@@ -83,6 +105,18 @@ class VmBody(ManagedBody):
             raise ValidationError("Give a type, or how much memory it has.", "memoryMb")
         if "type" in data and data.keys() & {"cpus", "memory_mb"}:
             raise ValidationError("The type says how large it is.", "type")
+
+    @validates_schema
+    def is_possible(self, data: dict[str, Any], **_: object) -> None:
+        """One interface in the network of the pod, and each thing is told once."""
+        on_pod = [place for place, nic in enumerate(data.get("nics", [])) if nic.get("network", POD) == POD]
+        if len(on_pod) > 1:
+            raise ValidationError(
+                {"nics": {on_pod[1]: {"network": ["Only one can be on the pod's network."]}}}
+            )
+        told = [one["key"] for one in data.get("instance_metadata", [])]
+        if len(told) > len(set(told)):
+            raise ValidationError("A key is given twice.", "instanceMetadata")
 
 
 CONTENT = ("type", "cpus", "memory_mb", "hostname", "disks", "nics", "gpus", "labels", "instance_metadata")
