@@ -11,7 +11,7 @@ map opens. A plan is wired when its module is imported, with the names that ``ex
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -127,6 +127,12 @@ def step_named(name: str) -> Step:
     if name not in REGISTRY:
         types()
     return REGISTRY[name]
+
+
+def step_names() -> Collection[str]:
+    """The names of all steps."""
+    types()
+    return REGISTRY.keys()
 
 
 def hold_ms(name: str) -> int:

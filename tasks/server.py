@@ -63,35 +63,50 @@ def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> 
 
 @validate.undo
 def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
-    """After a failure the server says `error` and names the run; after a cancel it is what it was."""
+    """After a failure the server says why and names the run; after a cancel it is what it was.
+
+    What only switches the power leaves alone what the machine is: one in use stays in use.
+    """
 
     def mark(tx: Tx) -> None:
         row = servers.read_server(tx, server_id, lock=True)
         if row is None or not _ours(tx, ctx, row["run_id"]):
             return
         before = was or row["state_before"]
-        state = before if ctx.goal == "cancelled" and before not in (None, "registering") else "error"
-        ended = "was cancelled" if ctx.goal == "cancelled" else "failed"
-        reasons = [] if state != "error" else [f"{ctx.type} {ended}: see run {ctx.run_id}"]
-        health = {"health": "unhealthy"} if reasons else {}
-        changes = {
-            "state": state,
-            "state_before": None,
-            "run_id": ctx.run_id,
-            "failure_reasons": reasons,
-            **health,
-        }
+        cancelled = ctx.goal == "cancelled"
+        state = row["state"]
+        if state in states.TRANSIENT.values():
+            state = before if cancelled and before not in (None, "registering") else "error"
+        changes: dict[str, Any] = {"state": state, "state_before": None, "run_id": ctx.run_id}
+        if not cancelled or state == "error":
+            ended = "was cancelled" if cancelled else "failed"
+            why = [f"{ctx.type} {ended}: see run {ctx.run_id}"]
+            changes |= {"health": "unhealthy", "failure_reasons": why}
         servers.change_server(tx, server_id, changes)
 
     ctx.db.write(mark)
 
 
 @step
-def settle(ctx: Context, server_id: str, was: str | None, state: str | None = None) -> None:
-    """Show the state that the server has reached; without one it is what it was."""
-    changes: dict[str, Any] = {"state": state or was, "state_before": None, "run_id": ctx.run_id}
-    healthy = {"health": "healthy", "failure_reasons": []}
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {**changes, **healthy}))
+def settle(
+    ctx: Context, server_id: str, was: str | None, state: str | None = None, proven: bool = True
+) -> None:
+    """Show the state that the server has reached; without one it is what it was, or what an error hid.
+
+    ``proven``: the machine did what it was asked, so it is well.
+    """
+
+    def reach(tx: Tx) -> None:
+        row = servers.read_server(tx, server_id, lock=True)
+        if row is None:
+            return
+        reached = state or (states.restored(row) if was == "error" and proven else was)
+        changes: dict[str, Any] = {"state": reached, "state_before": None, "run_id": ctx.run_id}
+        if proven:
+            changes |= {"health": "healthy", "failure_reasons": []}
+        servers.change_server(tx, server_id, changes)
+
+    ctx.db.write(reach)
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
@@ -141,7 +156,7 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
         serial = next(iter(_serials(hardware, SERIALS)), row.get("serial"))
         # Its chassis may have other nodes.
         _claim(tx, server_id, (hardware.get("identity") or {}).get("guid"), _serials(hardware, SERIALS[:1]))
-        reached = "provisioned" if row.get("image") else "available"
+        reached = "provisioned" if row.get("image") is not None else "available"
         state = {"state": reached, "state_before": None, "run_id": ctx.run_id}
         seen = {"hardware": hardware, "serial": serial, "last_check_at": tx.now}
         healthy = {"health": "healthy", "failure_reasons": []}
@@ -249,7 +264,7 @@ def withdraw_image(ctx: Context, server_id: str, bmc_address: str = "") -> None:
         ctx.capabilities.boot.withdraw(bmc_address)
 
 
-@operation(gives="installed_image", timeout="30m", every=POLLS)
+@operation(gives="installed_image", timeout="30m", every=POLLS, begin="boot-from")
 def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
     """Wait for the installer: it calls the hook, and the boot service is asked now and then."""
     return {"bmcAddress": bmc_address}
@@ -278,6 +293,36 @@ def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> No
             f"server {server_id} is {told} although its installation ended", reason="off"
         )
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"image": installed_image, "power": "on"}))
+
+
+@step(retry=PATIENT_BMC, timeout="30s")
+def order_wipe(ctx: Context, server_id: str, bmc_address: str) -> None:
+    """Tell the boot service to erase the machine's disks at its next boot, and whom to call then."""
+    ctx.capabilities.boot.wipe(bmc_address, ctx.hook(step="wipe"))
+    ctx.log("wipe ordered")
+
+
+@order_wipe.undo
+def withdraw_wipe(ctx: Context, server_id: str, bmc_address: str = "") -> None:
+    """Withdraw the order: a machine that boots again keeps what it has."""
+    withdraw_image(ctx, server_id, bmc_address)
+
+
+@operation(gives="wiped_at", timeout="4h", every=POLLS, begin="boot-from")
+def wipe(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
+    """Wait until the disks are erased: a call of the hook tells it, and the boot service is asked, too."""
+    return {"bmcAddress": bmc_address}
+
+
+@wipe.poll
+def wiped(ctx: Context, server_id: str, bmc_address: str, called: Any = None) -> Again | dict[str, Any]:
+    """The eraser's call decides; without one the boot service is asked."""
+    if called is not None and called.get("status") != "ok":
+        said = f": {called['message']}" if called.get("message") else ""
+        raise Permanent(f"the disks of {server_id} were not wiped: {called.get('status')!r}{said}")
+    if called is None and not ctx.capabilities.boot.wiped(bmc_address):
+        return Again("the disks are being wiped")
+    return {"wiped_at": _now(ctx)}
 
 
 @step

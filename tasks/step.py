@@ -179,11 +179,15 @@ def operation(
     queue: str = "default",
     every: Backoff | None = None,
     effect: Effect = True,
+    begin: str | None = None,
 ) -> Callable[[Body], Step]:
-    """Declare a long external operation: the function starts it and returns a reference, `poll` follows."""
+    """Declare a long external operation: the function starts it and returns a reference, `poll` follows.
+
+    ``begin`` names the step before it at which a repetition has to begin, when it has failed.
+    """
 
     def declare(body: Body) -> Step:
-        spec = _spec(body, "operation", gives, timeout, queue, True)
+        spec = replace(_spec(body, "operation", gives, timeout, queue, True), begin=begin)
         pace = every or backoff("5s", factor=1.5, cap="60s", limit=0, jitter=False)
         policy = retry or backoff("1s", limit=3)
         return Step(body, spec=spec, retry=policy, at_most_once=False, poll_every=pace, effect=effect)

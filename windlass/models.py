@@ -17,6 +17,7 @@ class RunError(Model):
     code: str = ""
     message: str = ""
     step: str | None = None
+    retry_from: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

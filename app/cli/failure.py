@@ -48,6 +48,11 @@ CHOICES = {
     ),
     "cancelled": ("`windlass run retry {run}` starts it anew",),
 }
+# For a held run whose failed step cannot be repeated by itself.
+BEGUN_AGAIN = (
+    "mend it, then `windlass run retry {run}{begin}`: {step} alone would wait for what never comes",
+    "or undo it: `windlass run compensate {run}`",
+)
 # By the code of the error that stopped a run, where that says more than the state.
 CHOICES_OF_CODE = {
     "NONDETERMINISM": (
@@ -99,15 +104,18 @@ def _choices(run: Run) -> Iterator[str]:
     step = run.error.step if run.error else None
     undo = next((each for each in run.compensation if each.status == "failed"), None)
     undone = any(each.compensated_at for each in run.steps)
+    begin = (run.error.retry_from if run.error else None) or step
     names = {
         "run": run.id,
         "step": (run.waiting_on.step if run.waiting_on else None) or step,
         "undo": (undo.undoes or undo.name) if undo else "",
         # Once effects are gone a retry cannot begin in the middle.
-        "begin": f" --from {step}" if step and not undone else "",
+        "begin": f" --from {begin}" if begin and not undone else "",
     }
     by_code = CHOICES_OF_CODE.get(run.error.code if run.error else "") if run.needs_operator else None
     choices = by_code or CHOICES.get(run.detail, CHOICES.get(run.status, ()))
+    if not by_code and run.detail == "failed_held" and begin != step:
+        choices = BEGUN_AGAIN
     yield from (choice.format(**names) for choice in choices)
 
 

@@ -31,6 +31,7 @@ class StepSpec:
     alone: bool = False  # Asks for a message of its own.
     undo_needs: tuple[str, ...] = ()  # Parameters of its undo without a default.
     undoable: bool = False
+    begin: str | None = None  # The step before it, by its title, where a repetition has to begin.
 
     @property
     def title(self) -> str:

@@ -1,8 +1,17 @@
 """Where a retry may begin (contract 1, A.6)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
+
+
+def back_to(wanted: str, keys: Sequence[str], titles: Mapping[str, str], begin: str | None) -> str:
+    """The step at which a repetition of the wanted one has to begin: the nearest one before it called so.
+
+    An installation that failed is not repeated by waiting for it: the machine has to boot again.
+    """
+    before = keys[: keys.index(wanted)] if begin is not None and wanted in keys else []
+    return next((key for key in reversed(before) if titles[key] == begin), wanted)
 
 
 def begin_at(wanted: str, keys: Sequence[str], gone: Collection[str]) -> str:

@@ -70,6 +70,17 @@ class Situation:
         )
 
 
+def restored(row: Mapping[str, Any]) -> str:
+    """What a server is that has overcome an error without being installed or given back."""
+    if row["identified_at"] is None:
+        return "error"
+    if row["image"] is not None:
+        return "provisioned"
+    if row["reserved_by"] is not None:  # Somebody's installation was given up in the middle.
+        return "error"
+    return "available" if row["hardware"] is not None else "registered"
+
+
 def allows(state: str, action: str, it: Situation) -> bool:
     """Whether a server in this state accepts an action; ``register`` is one that only a retry asks for."""
     if action not in ALLOWED[state] or (it.maintenance and action in NOT_IN_MAINTENANCE):

@@ -4,7 +4,7 @@
     GET    /machines/<id>             one
     PATCH  /machines/<id>             power, bootDevice, faults, installer, installed, powerDelayMs
     POST   /machines/<id>/install     order an image: url, image, mode, status, delayMs
-    POST   /boot                      the boot service: machine or bmcAddress, url, image (a name or {url})
+    POST   /boot                      the boot service: machine or bmcAddress, url, image ({url}) or wipe
     GET    /boot?bmcAddress=          whether that order is done
     DELETE /boot?bmcAddress=          withdraw it
     GET    /ledger?machine=&since=&effect=
@@ -140,8 +140,8 @@ class Control:
             state, image = order.state, order.image
         else:
             state, image = ("installed" if machine.installed else "none"), machine.installed
-        body = {"machine": machine.id, "installed": state == "installed", "state": state, "image": image}
-        return Response(body=body)
+        done = {"installed": state == "installed", "wiped": state == "wiped"}
+        return Response(body={"machine": machine.id, **done, "state": state, "image": image})
 
     def _withdraw(self, request: Request) -> Response:
         self._installers[self._addressed(request.query).id].withdraw()
@@ -182,7 +182,7 @@ class Control:
 
 
 def _order(body: dict[str, Any]) -> Order:
-    unknown = sorted(set(body) - {"url", "image", "userData", "networkData"})
+    unknown = sorted(set(body) - {"url", "image", "wipe", "userData", "networkData"})
     if unknown:
         raise ValidationFailed.of(unknown[0], "unknown")
     wanted = body.get("image")
@@ -190,7 +190,10 @@ def _order(body: dict[str, Any]) -> Order:
     url = _text_or_none("url", body.get("url"))
     if url and urlsplit(url).scheme not in ("http", "https"):
         raise ValidationFailed.of("url", "must begin with http:// or https://")
-    return Order(url=url, image=image)
+    wipe = body.get("wipe", False)
+    if type(wipe) is not bool or (wipe and image is not None):
+        raise ValidationFailed.of("wipe", "must be true or false, and goes without an image")
+    return Order(url=url, image=image, wipe=wipe)
 
 
 def _text_or_none(field: str, value: Any) -> str | None:

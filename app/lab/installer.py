@@ -1,4 +1,4 @@
-"""The installer: what a machine does when it starts from the network.
+"""The installer: what a machine does when it starts from the network. It erases disks, too.
 
 Somebody, the boot service's client, orders an image for the machine and says where to call when it is
 installed. At the next start from the network the image is installed after a delay and the hook is called.
@@ -65,14 +65,15 @@ class Order:
 
     image: str | None = None
     url: str | None = None
-    state: str = "ordered"  # then installing, and installed or failed
+    wipe: bool = False  # The disks are erased instead.
+    state: str = "ordered"  # then installing, and installed, wiped or failed
 
     @property
     def open(self) -> bool:
         return self.state in ("ordered", "installing")
 
     def to_json(self) -> dict[str, Any]:
-        return {"image": self.image, "url": self.url, "state": self.state}
+        return {"image": self.image, "url": self.url, "wipe": self.wipe, "state": self.state}
 
 
 class Installer:
@@ -107,14 +108,18 @@ class Installer:
             self._task.cancel()
             if self.order and self.order.state == "installing":
                 self.order = replace(self.order, state="ordered")
-                self._machine.note("install.aborted", self.order.image, _INSTALLER)
+                self._machine.note(f"{self._verb(self.order)}.aborted", self.order.image, _INSTALLER)
         self._task = None
 
     async def _install(self, order: Order, behaviour: Behaviour) -> None:
-        self.order = replace(order, state="installing")
-        self._machine.note("install.started", order.image, _INSTALLER)
+        self.order, verb = replace(order, state="installing"), self._verb(order)
+        self._machine.note(f"{verb}.started", order.image, _INSTALLER)
         await asyncio.sleep(behaviour.delay_ms / 1000)
-        if behaviour.status == "ok":
+        if behaviour.status == "ok" and order.wipe:
+            self.order = replace(order, state="wiped")
+            self._machine.installed = None
+            self._machine.note("wipe.done", None, _INSTALLER)
+        elif behaviour.status == "ok":
             self.order = replace(order, state="installed")
             self._machine.installed = order.image or "unnamed"
             self._machine.boot = Boot(device="disk", once=False)
@@ -122,10 +127,14 @@ class Installer:
             self._machine.note("boot", "disk", _INSTALLER)
         else:
             self.order = replace(order, state="failed")
-            self._machine.note("install.failed", order.image, _INSTALLER)
+            self._machine.note(f"{verb}.failed", order.image, _INSTALLER)
         if behaviour.mode == "callback" and order.url:
             body = {"status": behaviour.status, "machine": self._machine.id, "image": order.image}
             await self._call(order.url, body)
+
+    @staticmethod
+    def _verb(order: Order) -> str:
+        return "wipe" if order.wipe else "install"
 
     async def _call(self, url: str, body: dict[str, Any]) -> None:
         """Call until somebody answers: the service may be just restarting."""

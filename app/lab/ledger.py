@@ -11,6 +11,7 @@ login.abandoned      the client went away in the middle of the handshake, as pyg
 logout               a session was closed by its client
 bmc.reset            the BMC restarted and forgot its sessions
 install.started install.done install.failed install.aborted    the installer; value is the image
+wipe.started wipe.done wipe.failed wipe.aborted                the installer erases what is installed
 install.set          the control API said what is installed
 install.called       the installer called its hook; value is the HTTP status or what went wrong
 """

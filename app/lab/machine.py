@@ -152,6 +152,8 @@ class Machine:
                 self.boot = Boot()
             elif line.effect in ("install.done", "install.set"):
                 self.installed = None if line.value is None else str(line.value)
+            elif line.effect == "wipe.done":
+                self.installed = None
 
     def _schedule(self, step: str, how: str, origin: Origin) -> None:
         if not self.power_delay and not self._pending:  # It has happened before it is answered.

@@ -1,7 +1,8 @@
 """The boot service: what a machine that boots from the network gets its installer from.
 
-A service of three calls over HTTP: ``POST /boot`` orders an installation, ``GET /boot`` tells whether it
-is done, ``DELETE /boot`` withdraws the order. The lab offers it; production puts its own behind it.
+A service of three calls over HTTP: ``POST /boot`` orders an installation, or with ``"wipe": true`` that the
+disks are erased; ``GET /boot`` tells whether the last order is done (``installed``, ``wiped``);
+``DELETE /boot`` withdraws the order. The lab offers it; production puts its own behind it.
 """
 
 import json
@@ -32,6 +33,15 @@ class BootService:
     def order(self, bmc_address: str, image: Mapping[str, Any], hook_url: str) -> None:
         """Have the machine install an image at its next network boot, and call the hook when done."""
         self._call("POST", "/boot", {"bmcAddress": bmc_address, "image": dict(image), "url": hook_url})
+
+    def wipe(self, bmc_address: str, hook_url: str) -> None:
+        """Have the machine erase its disks at its next network boot, and call the hook when done."""
+        self._call("POST", "/boot", {"bmcAddress": bmc_address, "wipe": True, "url": hook_url})
+
+    def wiped(self, bmc_address: str) -> bool:
+        """Whether the machine's last order was to erase its disks, and was carried out."""
+        query = urllib.parse.urlencode({"bmcAddress": bmc_address})
+        return bool(self._call("GET", f"/boot?{query}").get("wiped"))
 
     def installed(self, bmc_address: str) -> bool:
         """Whether the machine's last order was carried out."""

@@ -10,6 +10,7 @@ from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
 from app.engine.transitions.journal import MAIN
+from app.engine.transitions.step_rows import begins
 from app.services.waits import sentence
 
 Row = Mapping[str, Any]
@@ -46,7 +47,7 @@ def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | No
         "startedAt": rfc3339(row["started_at"]),
         "completedAt": rfc3339(row["completed_at"]),
         "durationMs": _between(row["started_at"], row["completed_at"]),
-        "error": _run_error(row),
+        "error": _run_error(row, steps),
         "steps": [_brief_step(step) for step in _shown(row, steps)],
         "waitingOn": waiting_on(row, steps, now=now, served=served),
         "needsOperator": row["status"] in NEEDS_OPERATOR,
@@ -232,14 +233,18 @@ def _shown(row: Row, steps: Sequence[Row]) -> list[Row]:
     return [step for step in forward if step["first_started_at"] is not None or step["status"] in STEP_DONE]
 
 
-def _run_error(row: Row) -> Object | None:
+def _run_error(row: Row, steps: Sequence[Row]) -> Object | None:
+    """Why a run failed; ``retryFrom`` where another step than the failed one has to be done again first."""
     if row["error_code"] is None:
         return None
-    return {
+    error = {
         "code": row["error_code"],
         "message": row["error_message"],
         "step": _named(row, row["error_step"]),
     }
+    main = [one for one in steps if one["phase"] == "forward" and not one["branch"] and one.get("name")]
+    begin = begins(main, row["error_step"]) if row["error_step"] else None
+    return error if begin in (None, row["error_step"]) else {**error, "retryFrom": begin}
 
 
 def _estimated_end(row: Row) -> str | None:

@@ -43,7 +43,12 @@ def _reboot(given: Mapping[str, Any]) -> Plan:
 
 def _deprovision(_given: Mapping[str, Any]) -> Plan:
     return (
-        server.switch_power(state="off")
+        server.boot_from(device="network")
+        | server.switch_power(state="off")
+        | server.order_wipe()
+        | server.switch_power(state="on")
+        | server.wipe()
+        | server.switch_power(state="off")
         | server.boot_from(device="default")
         | server.free()
         | server.settle(state="available")
@@ -51,7 +56,7 @@ def _deprovision(_given: Mapping[str, Any]) -> Plan:
 
 
 def _maintenance(given: Mapping[str, Any]) -> Plan:
-    return server.set_maintenance(enabled=bool(given.get("enabled", True))) | server.settle()
+    return server.set_maintenance(enabled=bool(given.get("enabled", True))) | server.settle(proven=False)
 
 
 PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {

@@ -40,6 +40,14 @@ class Boot:
         """Whether the installation is done."""
         return bmc_address not in self.broken
 
+    def wipe(self, bmc_address: str, hook_url: str) -> None:
+        """Note the order."""
+        self.orders.append(f"wipe {bmc_address}")
+
+    def wiped(self, bmc_address: str) -> bool:
+        """Whether the disks are erased."""
+        return bmc_address not in self.broken
+
     def withdraw(self, bmc_address: str) -> None:
         """Nothing is to be installed."""
 

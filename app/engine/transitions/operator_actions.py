@@ -13,7 +13,7 @@ from app.engine.transitions.advance import advance
 from app.engine.transitions.compensate import block, next_undo, stop
 from app.engine.transitions.fan_out import blocking_member, group_of, reopen_fan_out, start_branches
 from app.engine.transitions.journal import FAN_OUT, Halt, Journal, Row, is_call
-from app.engine.transitions.step_rows import AFRESH
+from app.engine.transitions.step_rows import AFRESH, begins
 from app.record.runs import runs, timers
 
 Action = Callable[[Journal, str | None], None]
@@ -55,6 +55,7 @@ def allowed_actions(status: str) -> list[str]:
 def _resume(j: Journal, key: str | None) -> None:
     """Let the failed step try again, with its attempts counted anew."""
     step = _failed(j, key)
+    _check_repeatable(j, step)
     timers.disarm(j.tx, j.id, purposes=("hold",))
     if step["phase"] == "comp":
         j.become(Run.COMPENSATING, waiting_on=None)
@@ -72,6 +73,20 @@ def _resume(j: Journal, key: str | None) -> None:
     j.move(step, Step.PENDING, **AFRESH, unsure=False)
     j.event("step.ready", step)
     j.ring(step, j.line(step["phase"], step["branch"]))
+
+
+def _check_repeatable(j: Journal, step: Row) -> None:
+    """Refuse to try a step again that would wait for what never comes; a retry begins where it has to."""
+    if step["phase"] == "comp" or step["branch"] or is_call(step):
+        return
+    begin = begins(j.line("forward"), step["key"])
+    if begin != step["key"]:
+        raise InvalidStateTransition(
+            f"{step['key']} has to be begun again at {begin}, which is done: retry the run from there",
+            current=j.status,
+            allowedActions=["retry", *(one for one in allowed_actions(j.status) if one != "resume")],
+            fromStep=begin,
+        )
 
 
 def _compensate(j: Journal, key: str | None) -> None:

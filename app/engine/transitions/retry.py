@@ -13,7 +13,7 @@ from app.engine.code.start import Seal
 from app.engine.transitions.accept import Order, store
 from app.engine.transitions.finish import finish
 from app.engine.transitions.journal import FAN_OUT, Journal, Row, journal, planned
-from app.engine.transitions.step_rows import step_row
+from app.engine.transitions.step_rows import begins, step_row
 from app.record.runs import hooks, runs
 from app.record.runs import locks as lock_rows
 from app.record.session import Tx
@@ -117,11 +117,12 @@ def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str |
     """The step to begin at, None for the first; raises when effects before it no longer stand."""
     main = [row for row in steps if not row["branch"]]
     gone = [row["key"] for row in main if row["status"] not in STEP_DONE or _undone(row, steps)]
-    if earliest:
-        return gone[0] if gone and gone[0] != main[0]["key"] else None
-    if from_step is None:
+    if earliest and gone:
+        gone.insert(0, begins(main, gone[0]))
+        return gone[0] if gone[0] != main[0]["key"] else None
+    if earliest or from_step is None:
         return None
-    return begin_at(from_step, [row["key"] for row in main], gone)
+    return begin_at(begins(main, from_step), [row["key"] for row in main], gone)
 
 
 def _undone(row: Row, steps: Sequence[Row]) -> bool:

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.plan import PlannedStep
+from app.domain.restart import back_to
 from app.domain.states import STEP_DONE, Step
 from app.engine.transitions.journal import Row
+from chains import catalogue
 
 AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: its attempts count anew.
     "tries": 0,
@@ -14,6 +16,15 @@ AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: 
     "deadline_at": None,
     "completed_at": None,
 }
+
+
+def begins(line: Sequence[Mapping[str, Any]], key: str) -> str:
+    """The step at which a repetition of this one has to begin; itself, for nearly all."""
+    name = next((row["name"] for row in line if row["key"] == key), None)
+    if name is None or name not in catalogue.step_names():
+        return key
+    titles = {row["key"]: str(row["name"]).rpartition(".")[2].replace("_", "-") for row in line}
+    return back_to(key, list(titles), titles, catalogue.step_named(name).spec.begin)
 
 
 def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", **changes: Any) -> Row:

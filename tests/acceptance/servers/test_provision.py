@@ -110,14 +110,15 @@ def test_a_held_run_can_be_resumed(site: Site) -> None:
     assert machine.effects == STARTED + INSTALLED
 
 
-def test_an_installation_that_failed_is_repeated_from_the_boot_device_on(site: Site) -> None:
+@pytest.mark.parametrize("start", ["boot-from", "install"])
+def test_an_installation_that_failed_is_repeated_from_the_boot_device_on(site: Site, start: str) -> None:
     machine = site.available()
     machine.set(installer={"status": "failed"})
     run_id = machine.act("provision", image=IMAGE)
     assert failure(site.settled(run_id)) == ("STEP_FAILED", "install")
     machine.forget()
     machine.set(installer={"status": "ok"})
-    run = site.ended(site.client.runs.retry(run_id, from_step="boot-from").id)
+    run = site.ended(site.client.runs.retry(run_id, from_step=start).id)
     assert list(steps(run).values()) == ["skipped"] * 3 + ["completed"] * 7
     assert machine.effects == STARTED + INSTALLED
 

@@ -222,7 +222,7 @@ STORIES: Mapping[str, Story] = {
         cancelled=FREE,
     ),
     "server.lifecycle": Story(
-        **{**_ON_A_SERVER, "at": "switch-power", "begin": _installed_server},
+        **{**_ON_A_SERVER, "at": "boot-from", "begin": _installed_server},
         given={"action": "deprovision"},
         well=FREE,
         failed={**INSTALLED, "state": "error"},

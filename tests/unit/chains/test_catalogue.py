@@ -51,7 +51,13 @@ def test_provisioning_orders_the_image_before_the_machine_boots() -> None:
         ({"action": "reboot", "mode": "hard"}, ["validate", "hard-reset", "settle"]),
         ({"action": "reboot"}, ["validate", "switch-power", "switch-power-2", "settle"]),
         ({"action": "maintenance", "enabled": True}, ["validate", "set-maintenance", "settle"]),
-        ({"action": "deprovision"}, ["validate", "switch-power", "boot-from", "free", "settle"]),
+        (
+            {"action": "deprovision"},
+            [
+                *("validate", "boot-from", "switch-power", "order-wipe", "switch-power-2", "wipe"),
+                *("switch-power-3", "boot-from-2", "free", "settle"),
+            ],
+        ),
     ],
 )
 def test_each_lifecycle_action_has_a_plan_of_its_own(given: dict[str, Any], expected: list[str]) -> None:

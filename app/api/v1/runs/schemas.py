@@ -126,6 +126,9 @@ class RunError(Shape):
     code = fields.String(required=True)
     message = fields.String(allow_none=True)
     step = fields.String(allow_none=True)
+    retry_from = fields.String(
+        metadata={"description": "Where a retry has to begin, when that is not the failed step."}
+    )
 
 
 class BriefStep(Shape):
