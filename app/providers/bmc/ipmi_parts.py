@@ -5,9 +5,11 @@ Source: IPMI 2.0, sections 33 (SDR), 34 (FRU), 35 (sensors).
 """
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from app.domain.errors import BmcConnectionFailed, BmcError
+from app.providers.bmc import ipmi_records, ipmi_text
 from app.providers.bmc.conversation import NONSENSE, Conversation
 
 Part = list[dict[str, Any]]
@@ -16,6 +18,7 @@ SENSOR, STORAGE = 0x04, 0x0A
 GET_SENSOR_READING, GET_FRU_SIZE, READ_FRU = 0x2D, 0x10, 0x11
 FRU_CHUNK = 16  # The largest piece that every controller gives; some refuse 24.
 FRU_LIMIT = 8192
+MOST_SENSORS = 512
 HEALTH = {0: "ok", 1: "warning", 2: "critical", 4: "failed"}
 
 
@@ -37,19 +40,16 @@ def read(talk: Conversation) -> dict[str, Any]:
 
 def sensors(talk: Conversation) -> Part:
     """Name, kind, value and health of every sensor that answers."""
-    module = talk.module("pyghmi.ipmi.sdr")
-    # pyghmi shares what it read between controllers of one model, although their sensors may differ.
-    module.shared_sdrs.clear()
     command = plain_command(talk)
-    catalogue = module.SDR(command)
+    catalogue = ipmi_records.catalogue(talk, command)
     found = []
-    for number in catalogue.get_sensor_numbers():
+    for number in islice(catalogue.get_sensor_numbers(), MOST_SENSORS):
         sensor = catalogue.sensors[number]
         answer = talk.session.raw_command(
             netfn=SENSOR, command=GET_SENSOR_READING, rslun=sensor.sensor_lun, data=(sensor.sensor_number,)
         )
         if "error" not in answer:
-            found.append(_row(sensor.decode_sensor_reading(command, answer["data"])))
+            found.append(_reading(talk, command, sensor, answer["data"]))
     return found
 
 
@@ -63,8 +63,31 @@ def inventory(talk: Conversation) -> Part:
         if not piece:
             break
         raw += piece
-    fields = talk.module("pyghmi.ipmi.fru").FRU(rawdata=raw).info or {}
+    fields = _fru(talk.module("pyghmi.ipmi.fru"))(rawdata=raw).info or {}
     return [{"name": "System", **{name: value for name, value in fields.items() if _sayable(value)}}]
+
+
+def _fru(module: Any) -> Any:
+    """pyghmi's reader of inventories, with our decoder of texts."""
+
+    class Inventory(module.FRU):  # type: ignore[misc]
+        def _decode_tlv(self, offset: int, lang: int = 0) -> tuple[str | None, int]:
+            told = self.databytes[offset]
+            size = told & 0x3F
+            text = ipmi_text.field(told, self.databytes[offset + 1 : offset + 1 + size], lang)
+            return text or None, offset + 1 + size
+
+    return Inventory
+
+
+def _reading(talk: Conversation, command: Any, sensor: Any, data: Any) -> dict[str, Any]:
+    """What a sensor says; one that makes no sense is there without a value."""
+    odd: tuple[type[Exception], ...] = (*NONSENSE, *talk.library_errors)
+    try:
+        return _row(sensor.decode_sensor_reading(command, data))
+    except odd:
+        kind = str(sensor.sensor_type)
+        return {"name": sensor.name, "type": kind, "value": None, "units": None, "health": "unknown"}
 
 
 def plain_command(talk: Conversation) -> Any:
