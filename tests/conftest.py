@@ -11,11 +11,16 @@ import redis
 from hypothesis import HealthCheck, settings
 
 from tests.support.databases import PostgresDatabases, SqliteDatabases
-from tests.support.lanes import pytest_collection_modifyitems, pytest_xdist_auto_num_workers
+from tests.support.lanes import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+)
 from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 from tests.support.stack import Stack
 
-__all__ = ["pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]  # Hooks of pytest.
+# Hooks of pytest.
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
 # How long an example takes, or is looked for, is no finding.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,9 +17,10 @@ from app.config import Settings, environment
 from app.host import up
 from tests.support.ports import free_port
 from tests.support.servers import until
-from tests.support.stack import Stack
+from tests.support.stack import WORKING, Stack
 
 pytestmark = pytest.mark.sqlite
+KILLED = ("api", "valkey", "lab", "worker", *WORKING)
 
 
 @pytest.fixture
@@ -27,6 +29,16 @@ def embedded(state: Path, tmp_path: Path) -> Iterator[Stack]:
     stack = Stack(state, {}, tmp_path / "up.log")
     yield stack
     stack.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The same, started once for all tests that kill its processes."""
+    folder = tmp_path_factory.mktemp("up")
+    (folder / "state").mkdir(mode=0o700)
+    with closing(Stack(folder / "state", {}, folder / "up.log")) as stack:
+        stack.start()
+        yield stack
 
 
 def refused(settings: Settings) -> str:
@@ -43,24 +55,18 @@ def refused(settings: Settings) -> str:
     return said.stderr
 
 
-def test_it_starts_says_where_to_look_and_stops_cleanly(embedded: Stack, tmp_path: Path) -> None:
+def test_it_starts_says_where_to_look_stops_cleanly_and_keeps_its_state(
+    embedded: Stack, tmp_path: Path
+) -> None:
     embedded.start()
     assert httpx.get(f"{embedded.url}/livez").status_code == 200
+    pool = httpx.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
     assert embedded.stop(signal.SIGINT) == 0
     assert "Windlass is up" in (tmp_path / "up.log").read_text()
 
-
-def test_state_survives_a_restart(embedded: Stack) -> None:
-    embedded.start()
-    pool = httpx.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
-    embedded.stop()
     embedded.start()
     assert httpx.get(f"{embedded.url}/v1/pools/{pool['id']}").json()["data"]["name"] == "kept"
-
-
-def test_nothing_is_left_when_it_is_killed(embedded: Stack) -> None:
-    embedded.start()
-    assert embedded.stop(signal.SIGKILL) == -signal.SIGKILL
+    assert embedded.stop(signal.SIGKILL) == -signal.SIGKILL  # `stop` waits until nothing is left.
 
 
 @pytest.mark.parametrize(
@@ -70,10 +76,10 @@ def test_nothing_is_left_when_it_is_killed(embedded: Stack) -> None:
         *("reconciler", "lab"),
     ],
 )
-def test_what_is_killed_comes_back(embedded: Stack, role: str) -> None:
-    embedded.start()
-    embedded.kill(role)
-    until(lambda: up.is_ready(embedded.settings), 30)
+def test_what_is_killed_comes_back(running: Stack, role: str) -> None:
+    until(lambda: all(map(running.find, KILLED)), 30, "every process is there")
+    running.kill(role)
+    until(lambda: up.is_ready(running.settings), 30)
 
 
 def test_a_port_in_use_is_one_sentence(state: Path) -> None:

@@ -26,9 +26,18 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(MOST_LANES, LANES_EACH * len(os.sched_getaffinity(0)))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`scripts/test --nightly`."""
+    parser.addoption("--nightly", action="store_true", help="also what takes long and finds little more")
+
+
 @pytest.hookimpl(tryfirst=True)  # Before xdist reads the marks.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Name the group of each test, and put the longest first."""
+    """Leave out what is for the night, name the group of each test, and put the longest first."""
+    if not config.getoption("nightly"):
+        later = [item for item in items if item.get_closest_marker("nightly")]
+        items[:] = [item for item in items if item not in later]
+        config.hook.pytest_deselected(items=later)
     if not hasattr(config, "workerinput"):
         return
     for item in items:

@@ -23,8 +23,7 @@ def clear(stage: Stage) -> None:
 
 def play(stage: Stage) -> None:
     """All of it, on the servers that the first acts left installed."""
-    management = _management(stage)
-    pool = _pool(stage)
+    management, pool = prepared(stage)
     cluster = a_cluster(stage, management, pool)
     failed = failure_is_undone(stage, management, pool)
     vm = a_virtual_machine(stage, management)
@@ -34,6 +33,11 @@ def play(stage: Stage) -> None:
     for cluster_id in (failed, cluster):
         stage.see("delete a cluster", stage.client.clusters.delete(cluster_id).run_id)
     stage.say(f"{_free(stage, pool)} servers of the pool are free again.")
+
+
+def prepared(stage: Stage) -> tuple[str, str]:
+    """The management cluster and the pool that these acts play in, known from before or made."""
+    return _management(stage), _pool(stage)
 
 
 def a_cluster(stage: Stage, management: str, pool: str) -> str:

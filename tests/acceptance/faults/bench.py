@@ -24,7 +24,6 @@ from tests.support.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
 POWER_MS = 1_000  # How long a machine takes to change its power: long enough to kill somebody meanwhile.
-LEASE_S = 10.0
 BACK_S = 60.0
 STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
 SUCCESS = [*STARTED, "install.started", "install.done", "boot disk"]
