@@ -44,7 +44,7 @@ def windlass(stack: Stack) -> Windlass:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
 

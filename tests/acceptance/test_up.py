@@ -48,7 +48,7 @@ def refused(settings: Settings) -> str:
         env=environment(settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert said.returncode == 1

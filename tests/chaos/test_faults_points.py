@@ -60,7 +60,7 @@ def run(url: str, folder: Path, what: str = ALL) -> subprocess.CompletedProcess[
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 

@@ -29,7 +29,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "projector": ("app.cli", "projector"),
 }
 WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler")
-START_S, STOP_S = 90.0, 60.0
+START_S, STOP_S = 90.0, 300.0
 
 
 class Stack:

@@ -20,7 +20,7 @@ IMAGE = {"url": "http://images.example/debian-12.qcow2"}
 TEMPLATE, NEXT = "openstack-standalone-cp-1-0-14", "openstack-standalone-cp-1-0-16"
 REMOTE, CREDENTIAL = "remote-cluster-1-0-12", "lab-credential"
 CONFIG = {"workersNumber": 2, "controlPlaneNumber": 1}
-PATIENCE_S = 60.0  # So long after the last fault everything has ended.
+PATIENCE_S = 300.0  # So long after the last fault everything has ended.
 _NUMBERS = count(1)
 
 

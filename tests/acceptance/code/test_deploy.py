@@ -8,7 +8,7 @@ from tests.acceptance.code.site import Site
 from tests.conftest import POSTGRES_REDIS
 from tests.support.servers import until
 
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 SOURCE = """
 from windlass import Context, workflow
 

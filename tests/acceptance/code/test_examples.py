@@ -21,7 +21,7 @@ from tests.examples.welcome_mail import send_welcome_email
 from tests.support.servers import until
 from windlass import Definition, WorkflowRun
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 ITEMS = {"items": [{"id": n, "value": n} for n in range(5)]}
 SHOWN: dict[str, tuple[Definition, Any, Any]] = {
     "welcome mail": (

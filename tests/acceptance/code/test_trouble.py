@@ -32,7 +32,7 @@ RESULTS = {
     "hook": {"n": 3},
 }
 TWICE = {"retry": {"shaky"}}  # What is told to happen twice.
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 Runs = dict[str, str]
 
 

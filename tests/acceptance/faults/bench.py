@@ -112,7 +112,7 @@ class Bench:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
     @contextmanager
@@ -127,7 +127,7 @@ class Bench:
         finally:
             with suppress(psutil.NoSuchProcess):
                 started.terminate()
-            started.wait(40)
+            started.wait(300)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ def test_a_step_that_outlasts_its_host_is_handed_over_and_not_counted(
 ) -> None:
     machine, run_id = switching_off(drained)
     hurried.send_signal(signal.SIGTERM)
-    hurried.wait(30)
+    hurried.wait(300)
     step = drained.step(run_id, "power")
     assert (step["status"], step["lost"], step["tries"]) == ("pending", 0, 0)
     machine.set(powerDelayMs=100)

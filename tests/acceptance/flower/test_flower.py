@@ -27,7 +27,7 @@ class Shown:
     """A running service, a run that it did, and the Flower that watched."""
 
     def __init__(self, url: str, run_id: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self.run_id = run_id
 
     def get(self, path: str) -> Any:
@@ -58,7 +58,7 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         accepted = client.servers.register(
             protocol="ipmi", bmc_address=lab.machines[0].address, username=USER, password=PASSWORD
         )
-        assert client.runs.wait(accepted.run_id, timeout_s=30).status == "completed"
+        assert client.runs.wait(accepted.run_id, timeout_s=300).status == "completed"
         shown = Shown(url, accepted.run_id)
         open_.callback(shown.http.close)
         until(lambda: sum(task["state"] == "SUCCESS" for task in shown.tasks.values()) >= 3, START_S)
@@ -82,7 +82,7 @@ def watching(settings: Settings, log: Path) -> Iterator[None]:
 def has_workers(url: str) -> bool:
     """Whether Flower knows all workers."""
     with suppress(httpx.HTTPError):
-        workers = httpx.get(f"{url}/api/workers?refresh=1", timeout=10, trust_env=False)
+        workers = httpx.get(f"{url}/api/workers?refresh=1", timeout=60, trust_env=False)
         return workers.status_code == 200 and len(workers.json()) == 4
     return False
 

@@ -21,7 +21,7 @@ def worker(rig: IpmiSimRig, verb: str) -> "subprocess.Popen[str]":
 
 
 def told(process: "subprocess.Popen[str]", said: str = "") -> dict[str, Any]:
-    out, errors = process.communicate(said, timeout=90)
+    out, errors = process.communicate(said, timeout=300)
     assert process.returncode == 0, errors
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result

@@ -19,7 +19,7 @@ from app.wiring import celery_app
 from chains.canvas import LINK, ON_ERROR
 
 FOLDER = Path(os.environ.get("CARRIER_FOLDER", "."))
-WAIT_S = 30.0
+WAIT_S = 300.0
 
 app = celery_app(load(), worker=True)
 

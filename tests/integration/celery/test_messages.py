@@ -61,7 +61,7 @@ def test_a_running_link_shows_a_meaningful_name_and_our_id(
     worker: Worker, publisher: Publisher, broker: KeyValue
 ) -> None:
     with busy(worker, publisher) as run:
-        (tasks,) = (publisher.app.control.inspect(timeout=5, limit=1).active() or {}).values()
+        (tasks,) = (publisher.app.control.inspect(timeout=60, limit=1).active() or {}).values()
     (shown,) = tasks
     assert shown["name"].startswith("server.provision/wait-")
     assert shown["id"].startswith(f"{run}.forward.{shown['name'].partition('/')[2]}.1.")

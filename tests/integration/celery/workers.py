@@ -22,7 +22,7 @@ from app.wiring import celery_app
 from chains import canvas
 from tests.support.servers import KeyValue, until
 
-START_S = 30.0
+START_S = 120.0
 QUEUES = ("default", "bmc")
 RUNS = count(1)
 TYPE = "server.provision"
@@ -171,5 +171,5 @@ def said(settings: Settings, *words: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )

@@ -51,7 +51,7 @@ def fetch(index: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the script against the index."""
     environ = {**os.environ, "PIP_INDEX_URL": index, "PIP_CERT": "", "no_proxy": "127.0.0.1"}
     argv = [sys.executable, str(SCRIPT), str(folder)]
-    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_the_newest_release_is_taken(index: str, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def host(settings: Settings, tmp_path: Path) -> Iterator[psutil.Process]:
     yield psutil.Process(process.pid)
     for _ in "ab":  # A second signal ends the patience.
         process.terminate()
-    process.wait(20)
+    process.wait(300)
 
 
 def main_of(host: psutil.Process, kind: str) -> psutil.Process | None:

@@ -76,7 +76,7 @@ def host(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     yield psutil.Process(process.pid)
     for _ in "ab":  # A second signal ends the patience.
         process.terminate()
-    process.wait(20)
+    process.wait(300)
 
 
 def triggered(world: AppContext, name: str = "greet", **more: Any) -> str:

@@ -14,7 +14,7 @@ from app.providers.kubeconfig import cleaned
 from app.providers.reflector import Bookmark, Event, Item, Pace, Page, Reflector
 from tests.support.kube import Management
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def kubectl(management: Management, tmp_path: Path) -> Kubectl:
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(KUBECTL), "--kubeconfig", str(config), "--cache-dir", str(cache), *arguments]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=300)
 
     return run
 

@@ -94,7 +94,7 @@ def ipmitool(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
             [str(IPMITOOL), *target, *login, "-N", "1", "-R", str(tries), *command.split()],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     return run
@@ -107,7 +107,7 @@ def pyghmi(lab: Lab) -> Callable[..., Any]:
     def run(machine: Machine, code: str, password: str | None = None) -> Any:
         arguments = [str(machine.ipmi_port), password or lab.account.password, code]
         done = subprocess.run(
-            [sys.executable, "-c", _PYGHMI, *arguments], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", _PYGHMI, *arguments], capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

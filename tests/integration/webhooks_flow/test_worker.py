@@ -35,7 +35,7 @@ def windlass(service: Stack, *args: str) -> Any:
     """What the command line prints as JSON."""
     command = [sys.executable, "-m", "app.cli", *args, "-o", "json"]
     done = subprocess.run(
-        command, env=environment(service.settings), capture_output=True, text=True, timeout=60, check=False
+        command, env=environment(service.settings), capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -46,7 +46,7 @@ def _race(folder: Path, script: str) -> list[str]:
             assert racer.stdin is not None
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        return [racer.communicate(timeout=60)[0] for racer in racers]
+        return [racer.communicate(timeout=300)[0] for racer in racers]
     finally:
         for racer in racers:
             racer.kill()
