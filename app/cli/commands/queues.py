@@ -3,12 +3,12 @@
 import click
 import redis
 
+from app.broker import Broker
 from app.cli import columns
 from app.cli.context import Caller, Noun, pass_caller
 from app.config import load
 from app.domain.errors import Unavailable
-
-QUEUES = ("default", "bmc", "kube", "webhook")  # Those that exist also while nobody has rung yet.
+from app.domain.plan import QUEUES
 
 
 @click.group(cls=Noun)
@@ -20,13 +20,13 @@ def queue() -> None:
 @pass_caller
 def list_(caller: Caller) -> None:
     """List queues with their keys and lengths; a message is a hint, so an empty queue is no loss."""
-    caller.show(lengths(load().redis, load().redis_prefix), columns.QUEUES)
+    caller.show(lengths(load().broker, load().redis_prefix), columns.QUEUES)
 
 
-def lengths(url: str, prefix: str) -> list[dict[str, object]]:
+def lengths(broker: Broker, prefix: str) -> list[dict[str, object]]:
     """Key and length of each list under the prefix; raises `Unavailable` when Redis cannot be reached."""
     try:
-        with redis.Redis.from_url(url, decode_responses=True, socket_timeout=5) as store:
+        with broker.client(decode_responses=True, socket_timeout=5) as store:
             found = store.scan_iter(match=f"{_literal(prefix)}*", count=500, _type="list")
             keys = {*found, *(prefix + name for name in QUEUES)}
             return [
@@ -34,7 +34,7 @@ def lengths(url: str, prefix: str) -> list[dict[str, object]]:
                 for key in sorted(keys)
             ]
     except redis.RedisError as error:
-        raise Unavailable(f"Redis at {url.rpartition('@')[2]} does not answer: {error}") from error
+        raise Unavailable(f"Redis at {broker.place} does not answer: {error}") from error
 
 
 def _literal(text: str) -> str:

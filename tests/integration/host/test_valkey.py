@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from app.config import Settings
 from app.host import valkey
@@ -37,12 +36,12 @@ def launch(settings: Settings) -> subprocess.Popen[bytes]:
 
 
 def test_data_survives_kill_9(settings: Settings, server: subprocess.Popen[bytes]) -> None:
-    with redis.Redis.from_url(settings.redis) as client:
+    with settings.broker.client() as client:
         client.rpush("queue", "one", "two", "three")
     server.kill()
     server.wait()
     again = launch(settings)
-    with redis.Redis.from_url(settings.redis) as client:
+    with settings.broker.client() as client:
         assert client.llen("queue") == 3
     again.kill()
     again.wait()
@@ -51,7 +50,7 @@ def test_data_survives_kill_9(settings: Settings, server: subprocess.Popen[bytes
 def test_it_listens_on_loopback_and_evicts_nothing(
     settings: Settings, server: subprocess.Popen[bytes]
 ) -> None:
-    with redis.Redis.from_url(settings.redis) as client:
+    with settings.broker.client() as client:
         assert client.config_get("bind")["bind"] == "127.0.0.1"
         assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
 
