@@ -13,7 +13,8 @@ from app.lab.certificate import load_or_make
 from app.wiring import celery_app
 from tests.integration.celery.conftest import CARRIER
 from tests.integration.celery.workers import Publisher, Worker
-from tests.support.servers import KeyValue, absent, free_port, new_folder, remove
+from tests.support.ports import free_port
+from tests.support.servers import KeyValue, absent, new_folder, remove
 
 
 class Guarded(KeyValue):
