@@ -1,5 +1,6 @@
 """`windlass`: nouns and verbs. A noun's module is imported when the noun is used, so that help is quick."""
 
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -88,4 +89,5 @@ def _version() -> str:
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A durable workflow service: runs of steps that act on real machines, and can be undone."""
+    os.umask(0o077)  # What we make holds keys, databases and logs, and is nobody else's.
     context.call_on_close(context.ensure_object(Caller).close)

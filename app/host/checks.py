@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.host.child import CannotStart
 
+OTHERS = 0o077  # What a group and everybody may do.
 LISTENING = "0A"  # The state of a listening socket in /proc/net/tcp.
 
 
@@ -20,11 +21,20 @@ def state_folder(state: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=state):
             pass
+        _close(state)
     except OSError as error:
         raise CannotStart(
             f"The state folder {state} cannot be written ({error.strerror}): "
             "make it writable or name another with WINDLASS_STATE_DIR."
         ) from error
+
+
+def _close(state: Path) -> None:
+    """Take from others what somebody made with a wider mask, when it is ours to take."""
+    for path in (state, *state.glob("windlass.db*")):
+        status = path.stat()
+        if status.st_uid == os.geteuid() and status.st_mode & OTHERS:
+            path.chmod(status.st_mode & 0o7777 & ~OTHERS)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -13,7 +15,9 @@ from typing import IO
 from app.domain.errors import WindlassError
 
 FIRST_DELAY_S, LAST_DELAY_S, HEALTHY_S = 0.5, 10.0, 30.0
+MOST_STARTS = 6  # A child that never lived well and has ended in the same way so often will do so for ever.
 LOG_BYTES = 10 * 1024 * 1024
+TAIL_BYTES = 64 * 1024
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -46,7 +50,10 @@ class Life:
         self.done = False
         self.due = 0.0
         self.delay = FIRST_DELAY_S
-        self._logs = logs
+        self.path = logs / f"{child.name}.log" if logs else None
+        self.failures = 0  # How often in a row it ended in the same way before it ever lived well.
+        self._how: tuple[int, str] | None = None
+        self._lived_well = False
         self._started = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -57,7 +64,8 @@ class Life:
 
     def start(self, now: float) -> None:
         """Begin a life in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
-        output = _log(self._logs / f"{self.child.name}.log") if self._logs else None
+        self.rotate()
+        output = _log(self.path) if self.path else None
         try:
             self._process = subprocess.Popen(
                 self.child.argv,
@@ -84,9 +92,39 @@ class Life:
         self._process = None
         self.done = status == 0 and not self.child.restart_when_done
         healthy = now - self._started >= HEALTHY_S
+        self._count(status, healthy)
         pause = FIRST_DELAY_S if healthy else self.delay
         self.due, self.delay = now + pause, min(pause * 2, LAST_DELAY_S)
         return status
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it will end in the same way again."""
+        return self.failures >= MOST_STARTS
+
+    def tail(self, lines: int) -> list[str]:
+        """The last lines of its log."""
+        if self.path is None or not self.path.exists():
+            return []
+        with self.path.open("rb") as log:
+            log.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
+            return log.read().decode(errors="replace").splitlines()[-lines:]
+
+    def rotate(self) -> None:
+        """Put a log aside that has grown large; the process goes on writing to the same file."""
+        with suppress(OSError):  # A full disk: the log may be lost, the service goes on.
+            if self.path and self.path.stat().st_size > LOG_BYTES:
+                shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+                os.truncate(self.path, 0)
+
+    def _count(self, status: int, healthy: bool) -> None:
+        """A signal came from outside and says nothing of the child."""
+        self._lived_well = self._lived_well or healthy
+        how = (status, re.sub(r"\d+", "", "".join(self.tail(1))))  # Times and process ids differ.
+        alike = self._how is None or self._how == how
+        fails = status > 0 and not self._lived_well
+        self.failures = (self.failures + 1 if alike else 1) if fails else 0
+        self._how = how if fails else None
 
     def send(self, number: signal.Signals) -> None:
         """Signal the process itself; its children are its own affair."""
@@ -117,8 +155,6 @@ def _is_zombie(pid: int) -> bool:
 
 
 def _log(path: Path) -> IO[bytes]:
-    """The log to append to; one that has grown large is put aside first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
+    """The log to append to: every write goes to its end, also after it was cut."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path.open("ab")

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from app.config import Settings
 
+_PYTHON = (sys.executable, "-P", "-m")
+
 
 def api(settings: Settings) -> tuple[str, ...]:
     """The API, as every door is served: see `app.serving`."""
@@ -14,7 +16,7 @@ def api(settings: Settings) -> tuple[str, ...]:
 def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str, ...]:
     """One door of the service, by the function that makes its WSGI application."""
     return (
-        *(sys.executable, "-m", "app.serving", factory),
+        *(*_PYTHON, "app.serving", factory),
         *("--host", host, "--port", str(port)),
         *("--workers", str(settings.api_workers), "--threads", str(settings.api_threads)),
     )
@@ -22,9 +24,8 @@ def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str,
 
 def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
     """One Celery worker main; gossip and mingle are off, they only widen what can fail on reconnect."""
-    celery = ("-P", "-m", "app.host.celery_entry") if settings.imports else ("-m", "celery")
     return (
-        *(sys.executable, *celery, "-A", "tasks", "worker"),
+        *(*celery(), "-A", "tasks", "worker"),
         *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),
         *("--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
     )
@@ -33,14 +34,14 @@ def worker(settings: Settings, name: str, queues: Sequence[str], processes: int)
 def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
     """Flower, read-only; it takes the key prefix from the Celery app."""
     return (
-        *(sys.executable, "-m", "celery", "-A", "tasks", "flower"),
+        *(*celery(), "-A", "tasks", "flower"),
         *(f"--address={address}", f"--port={settings.flower_port}", "--read_only=True"),
     )
 
 
-def reconciler(settings: Settings) -> tuple[str, ...]:
+def reconciler() -> tuple[str, ...]:
     """The reconciler."""
-    return (*(beside_authors() if settings.imports else windlass()), "reconciler")
+    return (*windlass(), "reconciler")
 
 
 def projector() -> tuple[str, ...]:
@@ -49,25 +50,25 @@ def projector() -> tuple[str, ...]:
 
 
 def windlass() -> tuple[str, ...]:
-    """The `windlass` command of this very installation."""
-    return (sys.executable, "-m", "app.cli")
+    """The `windlass` command of this very installation; nothing of the present folder stands in for it."""
+    return (*_PYTHON, "app.cli")
 
 
-def beside_authors() -> tuple[str, ...]:
-    """The same where authors' modules lie: none of them stands in for one of ours."""
-    return (sys.executable, "-P", "-m", "app.cli")
+def celery() -> tuple[str, ...]:
+    """Celery, which would look into the present folder first."""
+    return (*_PYTHON, "app.host.celery_entry")
 
 
 def announce() -> tuple[str, ...]:
     """Who imports what authors wrote and announces it."""
-    return (*beside_authors(), "worker", "announce")
+    return (*windlass(), "worker", "announce")
 
 
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
     """The lab: simulated BMCs, a management cluster and their control API on loopback."""
     first = str(settings.lab_port + 1)
     return (
-        *(sys.executable, "-m", "app.lab", "--count", str(count)),
+        *(*_PYTHON, "app.lab", "--count", str(count)),
         *("--control-port", str(settings.lab_port), "--ipmi-port", first, "--redfish-port", first),
         *("--ledger", str(settings.state / "lab" / "ledger.jsonl")),
         *("--tls", str(settings.state / "lab" / "tls.pem"), "--password", password),

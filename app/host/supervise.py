@@ -21,6 +21,7 @@ from app.host.child import CannotStart, Child, Life
 
 TICK_S = 0.1
 LOG_TAIL_LINES = 20
+ROTATE_S = 5.0
 
 
 def say(text: str) -> None:
@@ -36,9 +37,9 @@ class Supervisor:
     ) -> None:
         """`logs` is the folder for one file per child; without it they write where the parent does."""
         self._lives = [Life(child, logs) for child in sorted(children, key=lambda child: child.stage)]
-        self._logs = logs
         self._say = say
         self._stops = 0
+        self._rotate_at = 0.0
 
     @property
     def pids(self) -> dict[str, int]:
@@ -92,10 +93,22 @@ class Supervisor:
         for life in self._lives:
             status = life.ended(now)
             if status is not None:
+                if life.is_hopeless:
+                    raise CannotStart(self._hopeless(life, status))
                 what = "is done" if life.done else f"starts again in {life.due - now:g} s"
                 self._say(f"{life.child.name} ended with status {status}; it {what}")
             if life.pid is None and not life.done and life.due <= now:
                 life.start(now)
+
+        if now >= self._rotate_at:
+            self._rotate_at = now + ROTATE_S
+            for life in self._lives:
+                life.rotate()
+
+    def _hopeless(self, life: Life, status: int) -> str:
+        why = "".join(life.tail(1)) or f"status {status}"
+        where = f" (its log is {life.path})" if life.path else ""
+        return f"{life.child.name} ended {life.failures} times in the same way at its start{where}: {why}"
 
     def _stop(self) -> None:
         for stage in reversed(self._stages()):
@@ -128,11 +141,8 @@ class Supervisor:
 
     def _tail(self, life: Life) -> str:
         """The last lines of the child's log, for a start that failed."""
-        path = self._logs / f"{life.child.name}.log" if self._logs else None
-        if path is None or not path.exists():
-            return ""
-        lines = path.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
-        return "\n".join([f"; the end of {path}:", *lines])
+        lines = life.tail(LOG_TAIL_LINES)
+        return "\n".join([f"; the end of {life.path}:", *lines]) if lines else ""
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

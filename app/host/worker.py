@@ -4,6 +4,7 @@ A worker main may exit when Redis restarts under load, so none runs without a pa
 beside them as a process of its own, since it has to work when Celery does not.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from app.cli.exits import Exit
 from app.config import Settings, environment
-from app.host import programs
+from app.host import checks, programs
 from app.host.child import CannotStart, Child
 from app.host.supervise import Supervisor
 
@@ -59,7 +60,7 @@ def children(
         for kind, (served, count) in classes.items()
         if count
     )
-    beside = Child(name="reconciler", argv=programs.reconciler(settings), env=environment(settings))
+    beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
     return (*mains, beside) if reconcile else mains
 
 
@@ -90,6 +91,7 @@ def announced(settings: Settings) -> tuple[str, ...]:
 
 def run(settings: Settings, hosted: Sequence[Child], *, logs: Path | None = None, name: str = "") -> None:
     """Keep the children alive until SIGTERM; `drain` finds this process by its pid file."""
+    checks.state_folder(settings.state)
     with _pid_file(settings.state, name):
         Supervisor(hosted, logs=logs).run()
 
@@ -120,13 +122,25 @@ def running(settings: Settings, name: str = "") -> int | None:
 
 @contextmanager
 def _pid_file(state: Path, name: str) -> Iterator[None]:
+    """Hold the name on this state folder; raises `CannotStart` when another worker host holds it."""
     path = _pid_path(state, name)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(str(os.getpid()))
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+    with path.open("a+") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            held.seek(0)
+            called = f" called {name!r}" if name else ""
+            raise CannotStart(
+                f"A worker host{called} (process {held.read().strip()}) runs on the state folder {state} "
+                "already: drain it, or give this one another name with --name."
+            ) from error
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        try:
+            yield
+        finally:
+            held.truncate(0)  # The file stays: whoever comes next must meet the lock on this very one.
 
 
 def _pid_path(state: Path, name: str) -> Path:

@@ -1,7 +1,8 @@
 """The modules of authors of code workflows: found, imported, and refused where they would be in the way.
 
 Nothing of an author's may stand where Python looks for Windlass: its folder comes after ours on the import
-path, and a module there that has one of our names is refused before anything is imported.
+path. So a module there that has one of our names cannot be imported, and is refused when it is asked for; it
+may lie beside those that are.
 """
 
 import importlib
@@ -28,10 +29,12 @@ def load(settings: Settings) -> tuple[Definition, ...]:
     """Import the modules of the settings; the workflows to serve. Raises `CannotImport` with one sentence."""
     check(settings)
     folder = _folder(settings)
+    for name in OURS:  # An installation that is a checkout is looked for after every folder of the path.
+        importlib.import_module(name)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
     for name in names(settings.imports):
-        _import(name)
+        _import(name, folder)
     found = sorted(definitions().values(), key=lambda one: (one.name, one.version))
     chosen = tuple(one for one in found if settings.workflow in ("", one.name))
     if not chosen:
@@ -43,9 +46,15 @@ def load(settings: Settings) -> tuple[Definition, ...]:
 
 
 def check(settings: Settings) -> None:
-    """Raise `CannotImport` for a folder that is not there, or that has a module with one of our names."""
-    for place in {_folder(settings), Path.cwd()}:  # Python itself looks where it was started.
-        _check_folder(place)
+    """Raise `CannotImport` for a folder that is not there, or for a module with one of our names."""
+    folder = _folder(settings)
+    if not folder.is_dir():
+        raise CannotImport(
+            f"there is no folder {folder}: name the one that holds your modules with --app-dir"
+        )
+    for name in names(settings.imports):
+        if name.partition(".")[0] in OURS:
+            raise CannotImport(f"{name} has the name of a module of Windlass itself: give it another name")
 
 
 def names(imports: str) -> tuple[str, ...]:
@@ -57,22 +66,19 @@ def _folder(settings: Settings) -> Path:
     return Path(settings.app_dir or ".").resolve()
 
 
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise CannotImport(
-            f"there is no folder {folder}: name the one that holds your modules with --app-dir"
-        )
-    for name in OURS if folder != HOME else ():
-        found = next((path for path in (folder / f"{name}.py", folder / name) if _is_module(path)), None)
-        if found is not None:
-            raise CannotImport(f"{found} has the name of a module of Windlass itself: give it another name")
+def _hidden(folder: Path, error: BaseException) -> str:
+    """What to know of a module there that has one of our names, when one of ours was found in its stead."""
+    asked = (getattr(error, "name", None) or "").partition(".")[0]
+    places = (folder / f"{asked}.py", folder / asked)
+    found = next(filter(_is_module, places), None) if asked in OURS and folder != HOME else None
+    return f" ({found} has the name of a module of Windlass itself: give it another name)" if found else ""
 
 
 def _is_module(path: Path) -> bool:
     return path.is_file() or any(path.glob("*.py"))
 
 
-def _import(name: str) -> None:
+def _import(name: str, folder: Path) -> None:
     before = len(definitions())
     worker.importing = True  # Whoever starts a worker from a module that a worker imports is told not to.
     try:
@@ -80,7 +86,7 @@ def _import(name: str) -> None:
     except (Exception, SystemExit) as error:  # The author's code may raise anything.
         said = str(error).strip().splitlines()
         why = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
-        raise CannotImport(f"{name} cannot be imported: {why}") from error
+        raise CannotImport(f"{name} cannot be imported: {why}{_hidden(folder, error)}") from error
     finally:
         worker.importing = False
     own = [one for one in definitions().values() if _is_of(one, name)]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 def knowing(argv: Sequence[str]) -> tuple[str, ...]:
     """The command line ``python -m module …`` as one that knows the benchmark's types."""
-    python, flag, *rest = argv
-    assert flag == "-m", f"no module is run by {argv}"
+    python, safe, flag, *rest = argv
+    assert (safe, flag) == ("-P", "-m"), f"no module is run by {argv}"
     return (python, "-m", "tests.bench.knowing", *rest)
 
 

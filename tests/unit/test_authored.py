@@ -84,21 +84,24 @@ def test_what_cannot_be_imported_is_told_in_one_sentence(tmp_path: Path, source:
 
 @pytest.mark.parametrize("name", authored.OURS)
 @pytest.mark.parametrize("form", ["{}.py", "{}/__init__.py", "{}/inner.py"])
-def test_nothing_of_an_author_stands_in_for_windlass(tmp_path: Path, name: str, form: str) -> None:
+def test_what_has_our_names_may_lie_beside_workflows(tmp_path: Path, name: str, form: str) -> None:
     there = tmp_path / form.format(name)
     there.parent.mkdir(exist_ok=True)
-    there.touch()
-    with pytest.raises(CannotImport, match=rf"{name}(\.py)? has the name of a module of Windlass"):
-        load(settings_of(tmp_path, "my_flows"))
+    there.write_text("raise AssertionError")
+    (tmp_path / "my_flows.py").write_text(FLOWS)
+    assert load(settings_of(tmp_path, "my_flows"))
 
 
-def test_neither_does_what_lies_where_a_worker_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "tasks.py").touch()
-    monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(CannotImport, match=r"tasks\.py"):
+@pytest.mark.parametrize("name", [*authored.OURS, "app.flows"])
+def test_nothing_of_an_author_stands_in_for_windlass(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CannotImport, match=rf"{name} has the name of a module of Windlass"):
+        load(settings_of(tmp_path, name))
+
+
+def test_an_author_who_means_a_module_that_ours_hides_is_told(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").touch()
+    (tmp_path / "my_flows.py").write_text("from tasks import mine")
+    with pytest.raises(CannotImport, match=r"tasks\.py has the name of a module of Windlass"):
         load(settings_of(tmp_path, "my_flows"))
 
 

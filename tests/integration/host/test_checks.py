@@ -33,6 +33,14 @@ def test_the_state_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "windlass.db").touch(0o644)
+    tmp_path.chmod(0o755)
+    checks.state_folder(tmp_path)
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path, tmp_path / "windlass.db")]
+    assert modes == [0o700, 0o600]
+
+
 def test_two_starts_on_one_state_folder_are_one_too_many(tmp_path: Path) -> None:
     with (
         checks.only_one(tmp_path),

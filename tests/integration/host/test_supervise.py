@@ -119,6 +119,46 @@ def test_a_later_stage_waits_until_the_earlier_is_ready(tmp_path: Path) -> None:
     assert (tmp_path / "second.log").read_text() == f"{ready}\n"
 
 
+def test_a_start_that_always_fails_in_the_same_way_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.host.child.LAST_DELAY_S", 0.0)
+    child = Child(name="a", argv=("/bin/sh", "-c", "echo cannot import it, $$; exit 3"))
+    with pytest.raises(CannotStart, match=r"a ended 6 times in the same way .*cannot import it"):
+        Supervisor([child], logs=tmp_path).run()
+
+
+@pytest.mark.parametrize("script", ["kill -9 $$", "exit 0", "echo $0$$ | tr 0-9 a-j; exit 3"])
+def test_other_ends_are_not(tmp_path: Path, script: str) -> None:
+    life = Life(Child(name="a", argv=("/bin/sh", "-c", script)), tmp_path)
+    for _ in range(8):
+        ends(life, started=0, ended=0)
+    assert not life.is_hopeless
+
+
+def test_neither_is_what_has_lived_well_once(tmp_path: Path) -> None:
+    life = Life(Child(name="a", argv=("/bin/false",)), tmp_path)
+    ends(life, started=0, ended=31)
+    for _ in range(8):
+        ends(life, started=0, ended=0)
+    assert not life.is_hopeless
+
+
+def test_a_log_is_put_aside_while_its_process_goes_on(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.host.child.LOG_BYTES", 100)
+    monkeypatch.setattr("app.host.supervise.ROTATE_S", 0.0)
+    child = Child(name="a", argv=("/bin/sh", "-c", "while :; do echo one line of a log; sleep 0.01; done"))
+    aside = tmp_path / "a.log.1"
+    supervisor = Supervisor([child], logs=tmp_path)
+
+    supervisor.run(lambda: not (aside.exists() and (tmp_path / "a.log").read_text().startswith("one line")))
+
+    assert set(aside.read_text().splitlines()) == {"one line of a log"}
+    assert "\0" not in (tmp_path / "a.log").read_text()
+
+
 def ends(life: Life, *, started: float, ended: float) -> float:
     """The pause after a life of the child that began and ended at these times."""
     life.start(started)

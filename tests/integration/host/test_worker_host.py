@@ -111,6 +111,18 @@ def test_there_is_nothing_to_drain_without_a_host(settings: Settings) -> None:
         worker.drain(settings)
 
 
+def test_a_second_host_of_the_same_name_is_refused_and_leaves_the_first_alone(settings: Settings) -> None:
+    with (
+        worker._pid_file(settings.state, "a"),
+        worker._pid_file(settings.state, "b"),
+        pytest.raises(CannotStart, match=rf"called 'a' \(process {os.getpid()}\) .* with --name"),
+        worker._pid_file(settings.state, "a"),
+    ):
+        pass
+    with worker._pid_file(settings.state, "a"):
+        assert (settings.state / "worker-a.pid").read_text() == str(os.getpid())
+
+
 def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Settings) -> None:
     names = [child.name for child in worker.children(settings)]
     assert names == ["worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler"]
