@@ -1,0 +1,74 @@
+"""The statuses of runs, steps, hooks and waits, and the types of events, as the wire spells them."""
+
+from enum import StrEnum
+
+
+class AppRunStatus(StrEnum):
+    """Where a run of an app stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class AppStepStatus(StrEnum):
+    """Where a step stands; ``cancelled`` is read from older rows and never written."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class HookStatus(StrEnum):
+    """A hook claims its token until it is disposed."""
+
+    PENDING = "pending"
+    RECEIVED = "received"
+    DISPOSED = "disposed"
+
+
+class WaitStatus(StrEnum):
+    """A sleep, and whether it is over."""
+
+    WAITING = "waiting"
+    COMPLETED = "completed"
+
+
+class EventType(StrEnum):
+    """What may stand in a log; ``hook_conflict`` is written by the service alone."""
+
+    RUN_CREATED = "run_created"
+    RUN_STARTED = "run_started"
+    RUN_COMPLETED = "run_completed"
+    RUN_FAILED = "run_failed"
+    RUN_CANCELLED = "run_cancelled"
+    RUN_EXPIRED = "run_expired"
+    ATTR_SET = "attr_set"
+    STEP_CREATED = "step_created"
+    STEP_STARTED = "step_started"
+    STEP_COMPLETED = "step_completed"
+    STEP_FAILED = "step_failed"
+    STEP_RETRYING = "step_retrying"
+    HOOK_CREATED = "hook_created"
+    HOOK_RECEIVED = "hook_received"
+    HOOK_DISPOSED = "hook_disposed"
+    HOOK_CONFLICT = "hook_conflict"
+    WAIT_CREATED = "wait_created"
+    WAIT_COMPLETED = "wait_completed"
+
+
+OPEN = frozenset({AppRunStatus.PENDING, AppRunStatus.RUNNING})
+ENDINGS = {
+    EventType.RUN_COMPLETED: AppRunStatus.COMPLETED,
+    EventType.RUN_FAILED: AppRunStatus.FAILED,
+    EventType.RUN_CANCELLED: AppRunStatus.CANCELLED,
+    EventType.RUN_EXPIRED: AppRunStatus.EXPIRED,
+}
+FROM_CLIENTS = frozenset(EventType) - {EventType.HOOK_CONFLICT}
+SLOTTED = 6  # Runs from this spec version on have slots for the ids of their events.
+WITH_ATTRIBUTES = 4
