@@ -12,7 +12,14 @@ from app.auth.tokens import issue_hook_token
 from app.config import Settings
 from app.domain.bmc_address import split
 from app.domain.clock import rfc3339
-from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, Permanent, StepError, Unavailable
+from app.domain.errors import (
+    BmcAuthFailed,
+    BmcConnectionFailed,
+    CredentialMissing,
+    Permanent,
+    StepError,
+    Unavailable,
+)
 from app.providers.bmc import BMC, PowerState, Target, connect
 from app.providers.boot import BootService
 from app.providers.clusters import Clusters
@@ -91,7 +98,7 @@ class Reach:
         """The controller of a server, behind its gate."""
         row = self.db.read(lambda tx: servers.read_server(tx, server_id))
         if row is None or row["credential"] is None:
-            raise Permanent(f"server {server_id} has no credential for its controller", nothing_happened=True)
+            raise CredentialMissing(f"server {server_id} has no credential for its controller")
         return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
 
     def target(self, row: dict[str, Any]) -> Target:

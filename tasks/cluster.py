@@ -7,7 +7,7 @@ cluster's row together with the deployment, so that a run that was undone leaves
 from typing import Any
 
 from app.domain import clusters as states
-from app.domain.errors import Permanent
+from app.domain.errors import ClusterBuildFailed
 from app.domain.policy import backoff
 from tasks import deployment
 from tasks.context import Context
@@ -154,7 +154,7 @@ def is_ready(
     there = present(ctx, CLUSTER, row)
     deployment.check_dry_run(row, there)
     if there.hopeless is not None:
-        raise Permanent(f"the deployment cannot be built: {there.hopeless.told}")
+        raise ClusterBuildFailed(f"the deployment cannot be built: {there.hopeless.told}")
     if row["dry_run"] and there.checked:
         return {"reached": "validated"}
     waits_for = there.told

@@ -9,6 +9,7 @@ from app.domain import vms as vm_states
 from app.domain.clock import duration_ms
 from app.domain.errors import Permanent
 from app.domain.policy import backoff
+from app.record.inventory import in_transit
 from app.record.inventory.managed import Managed, clusters, vms
 from app.record.runs import runs
 from app.record.session import Tx
@@ -112,7 +113,8 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
         cancelled = ctx.goal == "cancelled"
         state = before if cancelled and before not in (None, "creating") and _stands(row) else "error"
         ended = "was cancelled" if cancelled else "failed"
-        reasons = [f"{ctx.type} {ended}: see run {ctx.run_id}"] if state == "error" else []
+        run = runs.read_run(tx, ctx.run_id)
+        reasons = [in_transit.reason(run, ended)] if state == "error" and run is not None else []
         changes = {"state": state, "state_before": None, "slow_since": None, "run_id": ctx.run_id}
         kind.rows.change(tx, id_, {**changes, "failure_reasons": reasons})
 

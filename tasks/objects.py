@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.errors import KubeConflict, Permanent
+from app.domain.errors import Permanent, StepError
 from tasks.context import Context
 from tasks.managed import Kind, Row, row_of, wait_on
 from tasks.step import Again
@@ -22,8 +22,11 @@ class Vanished(Permanent):
     code = "RESOURCE_GONE"
 
 
-class StillThere(KubeConflict):
-    """An object is on its way out, and not gone yet."""
+class StillThere(StepError):
+    """What is being deleted or given back is not gone yet: another attempt looks again."""
+
+    code = "STILL_THERE"
+    nothing_happened = True
 
 
 def keep(ctx: Context, kind: Kind, id_: str, seen: Any) -> None:

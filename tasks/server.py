@@ -6,11 +6,11 @@ from typing import Any
 
 from app.domain import bmc_address as addresses
 from app.domain import servers as states
-from app.domain.errors import BmcConnectionFailed, BmcError, Permanent, StepTimedOut
+from app.domain.errors import BmcConnectionFailed, BmcError, InstallFailed, Permanent, StepTimedOut
 from app.domain.machine_identity import identities
 from app.domain.policy import backoff
 from app.providers.bmc import Identity, PowerState, fingerprint
-from app.record.inventory import machines, servers
+from app.record.inventory import in_transit, machines, servers
 from app.record.runs import runs
 from app.record.session import Tx
 from tasks.context import Context
@@ -78,10 +78,10 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
         if state in states.TRANSIENT.values():
             state = before if cancelled and before not in (None, "registering") else "error"
         changes: dict[str, Any] = {"state": state, "state_before": None, "run_id": ctx.run_id}
-        if not cancelled or state == "error":
-            ended = "was cancelled" if cancelled else "failed"
-            why = [f"{ctx.type} {ended}: see run {ctx.run_id}"]
-            changes |= {"health": "unhealthy", "failure_reasons": why}
+        run = runs.read_run(tx, ctx.run_id)
+        if run is not None and (not cancelled or state == "error"):
+            why = in_transit.reason(run, "was cancelled" if cancelled else "failed")
+            changes |= {"health": "unhealthy", "failure_reasons": [why]}
         servers.change_server(tx, server_id, changes)
 
     ctx.db.write(mark)
@@ -277,7 +277,7 @@ def installed(
     """The installer's call decides; without one the boot service is asked."""
     if called is not None and called.get("status") != "ok":
         said = f": {called['message']}" if called.get("message") else ""
-        raise Permanent(f"the installer of {server_id} reported {called.get('status')!r}{said}")
+        raise InstallFailed(f"the installer of {server_id} reported {called.get('status')!r}{said}")
     if called is None and not ctx.capabilities.boot.installed(bmc_address):
         return Again("the installer has not called yet")
     return {"installed_image": image}

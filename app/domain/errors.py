@@ -22,6 +22,10 @@
      │       └─ SchemaBehind          503 SCHEMA_BEHIND
      ├─ StepError                     a step that did not reach its goal
      │   ├─ Permanent                 STEP_FAILED
+     │   │   ├─ InstallFailed         INSTALL_FAILED
+     │   │   ├─ ClusterBuildFailed    CLUSTER_BUILD_FAILED
+     │   │   ├─ VmStartFailed         VM_START_FAILED
+     │   │   └─ CredentialMissing     CREDENTIAL_MISSING
      │   ├─ StepTimedOut              STEP_TIMED_OUT
      │   ├─ NoSignal                  SIGNAL_TIMEOUT
      │   ├─ WorkerLost                WORKER_LOST
@@ -219,6 +223,31 @@ class Permanent(StepError):
 
     code = "STEP_FAILED"
     retryable = False
+
+
+class InstallFailed(Permanent):
+    """The installer of a server reported a failure."""
+
+    code = "INSTALL_FAILED"
+
+
+class ClusterBuildFailed(Permanent):
+    """The deployment of a cluster says that it cannot be built."""
+
+    code = "CLUSTER_BUILD_FAILED"
+
+
+class VmStartFailed(Permanent):
+    """A virtual machine says that it cannot run."""
+
+    code = "VM_START_FAILED"
+
+
+class CredentialMissing(Permanent):
+    """There is nothing to log in with."""
+
+    code = "CREDENTIAL_MISSING"
+    nothing_happened = True
 
 
 class StepTimedOut(StepError):

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, quote, urlsplit
 
+import idna
+
 from app.config import Settings, SettingsError
 from app.domain.errors import ValidationFailed
 from app.webhooks.addresses import Address, Network, reached, why_special
@@ -157,12 +159,19 @@ def _host_of(parts: SplitResult) -> str:
 
 
 def _ascii(host: str) -> str:
-    """The name as the resolver and the certificate know it; raises `ValidationFailed` when it is none."""
-    try:
-        name = host.encode("idna").decode().lower().removesuffix(".")
-    except UnicodeError as error:
-        raise ValidationFailed.of("url", "has no valid host name") from error
-    if not _HOST_NAME.fullmatch(name):
+    """The name as the resolver and the certificate know it; raises `ValidationFailed` when it is none.
+
+    As browsers do it: IDNA 2008 after the mapping of UTS 46. Python's own codec speaks IDNA 2003, in which
+    faß.de is another domain.
+    """
+    if host.isascii():
+        name = host.lower().removesuffix(".")
+    else:
+        try:
+            name = idna.encode(host, uts46=True, transitional=False).decode().lower().removesuffix(".")
+        except (idna.IDNAError, UnicodeError) as error:
+            raise ValidationFailed.of("url", f"has no valid host name (IDNA 2008: {error})") from error
+    if not _HOST_NAME.fullmatch(name) or not all(0 < len(label) < 64 for label in name.split(".")):
         raise ValidationFailed.of("url", "has no valid host name")
     return name
 

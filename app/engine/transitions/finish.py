@@ -50,7 +50,7 @@ def _leave_resource(j: Journal, status: Run) -> None:
         retried = (runs.read_run(j.tx, retried) or {}).get("retry_of")
     abandoned = status == Run.CANCELLED and j.run["cancel_mode"] == "abandon"
     ended = "was abandoned" if abandoned else ENDED[status]
-    in_transit.end(j.tx, kind, resource_id, line, f"{j.run['type']} {ended}: see run {j.id}")
+    in_transit.end(j.tx, kind, resource_id, line, in_transit.reason(j.run, ended))
     if kind == "server" and status != Run.COMPLETED:
         in_transit.unreserve(j.tx, resource_id, line)
 

@@ -1,6 +1,6 @@
 """Resources that show that a run is at work on them (`provisioning`, `creating`); none stays so alone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Table, and_, null, or_, select, union_all, update
@@ -11,11 +11,20 @@ from app.domain.states import TERMINAL
 from app.record.session import Tx
 from app.record.tables import cluster, run, server, vm
 
+MOST_OF_MESSAGE = 300  # Of an error; the run has all of it.
 IN_TRANSIT: dict[str, tuple[Table, frozenset[str]]] = {
     "server": (server, frozenset(servers.TRANSIENT.values())),
     "cluster": (cluster, frozenset(clusters.TRANSIENT.values())),
     "vm": (vm, frozenset(vms.TRANSIENT.values())),
 }
+
+
+def reason(run_row: Mapping[str, Any], ended: str) -> str:
+    """Why a resource shows `error`: what its run failed with, and which run that was."""
+    code, message = run_row["error_code"], str(run_row["error_message"] or "")
+    cut = f"{message[:MOST_OF_MESSAGE]}…" if len(message) > MOST_OF_MESSAGE else message.rstrip(".")
+    because = f" ({code}: {cut})" if code is not None else ""
+    return f"{run_row['type']} {ended}{because}: see run {run_row['id']}"
 
 
 def end(tx: Tx, kind: str, resource_id: str, line: Collection[str], why: str) -> None:

@@ -40,7 +40,7 @@ def test_one_that_cannot_be_built_is_undone_in_reverse_and_leaves_nothing(site: 
     site.treats(name, fail="no capacity left")
     cluster_id, _, run_id = site.create(name=name, on_failure="compensate")
     run = site.ended(run_id)
-    assert (run.status, failure(run)) == ("failed", ("STEP_FAILED", "wait-ready"))
+    assert (run.status, failure(run)) == ("failed", ("CLUSTER_BUILD_FAILED", "wait-ready"))
     assert undone(run) == ["apply-deployment", "allocate-resources", "validate"]
     assert (site.effects(name), site.client.clusters.get(cluster_id).state) == (ONCE, "error")
     site.vanishes(name)

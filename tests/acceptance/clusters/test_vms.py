@@ -45,7 +45,7 @@ def test_one_that_cannot_run_is_undone_and_leaves_nothing(site: Site) -> None:
     site.treats(name, fail="ErrorPvcNotFound")
     vm_id, _, run_id = site.machine(name=name)
     run = site.ended(run_id)
-    assert (run.status, failure(run)) == ("failed", ("STEP_FAILED", "wait-running"))
+    assert (run.status, failure(run)) == ("failed", ("VM_START_FAILED", "wait-running"))
     assert undone(run) == ["create-vm", "validate"]
     assert (made(site, name), site.client.vms.get(vm_id).state) == (ONCE, "error")
     site.vanishes(name)

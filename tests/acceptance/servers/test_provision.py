@@ -39,7 +39,7 @@ def test_an_installer_that_failed_fails_it_and_all_is_undone_in_reverse(site: Si
     machine = site.available()
     machine.set(installer={"status": "failed"})
     run = site.ended(machine.act("provision", image=IMAGE, on_failure="compensate"))
-    assert (run.status, failure(run)) == ("failed", ("STEP_FAILED", "install"))
+    assert (run.status, failure(run)) == ("failed", ("INSTALL_FAILED", "install"))
     assert undone(run) == ["power-2", "order-image", "power", "boot-from", "reserve", "validate"]
     assert machine.effects == [*STARTED, "install.started", "install.failed", *GIVEN_UP]
     shown = machine.raw
@@ -115,7 +115,7 @@ def test_an_installation_that_failed_is_repeated_from_the_boot_device_on(site: S
     machine = site.available()
     machine.set(installer={"status": "failed"})
     run_id = machine.act("provision", image=IMAGE)
-    assert failure(site.settled(run_id)) == ("STEP_FAILED", "install")
+    assert failure(site.settled(run_id)) == ("INSTALL_FAILED", "install")
     machine.forget()
     machine.set(installer={"status": "ok"})
     run = site.ended(site.client.runs.retry(run_id, from_step=start).id)

@@ -57,13 +57,15 @@ def test_a_cluster_that_cannot_be_built_is_removed(scene: Scene) -> None:
     cluster_id = scene.plant_cluster()
     scene.site.faults.add("fails")
     run_id = scene.ran("cluster.create", cluster_id)
-    assert (scene.driver.status(run_id), scene.error(run_id)) == ("failed", ("STEP_FAILED", "wait-ready"))
-    row = scene.cluster(cluster_id)
-    assert (row["state"], row["uid"], row["failure_reasons"]) == (
-        "error",
-        None,
-        [f"cluster.create failed: see run {run_id}"],
+    assert (scene.driver.status(run_id), scene.error(run_id)) == (
+        "failed",
+        ("CLUSTER_BUILD_FAILED", "wait-ready"),
     )
+    row = scene.cluster(cluster_id)
+    assert (row["state"], row["uid"]) == ("error", None)
+    (reason,) = row["failure_reasons"]
+    assert reason.startswith("cluster.create failed (CLUSTER_BUILD_FAILED: the deployment cannot be built")
+    assert reason.endswith(f"): see run {run_id}")
     assert [line.split()[0] for line in scene.site.ledger] == ["create", "delete", "gone"]
 
 

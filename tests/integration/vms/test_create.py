@@ -27,7 +27,10 @@ def test_a_machine_that_cannot_run_is_removed(scene: Scene) -> None:
     vm_id = scene.plant_vm()
     scene.room.faults.add("broken")
     run_id = scene.ran("vm.create", vm_id)
-    assert (scene.driver.status(run_id), scene.error(run_id)) == ("failed", ("STEP_FAILED", "wait-running"))
+    assert (scene.driver.status(run_id), scene.error(run_id)) == (
+        "failed",
+        ("VM_START_FAILED", "wait-running"),
+    )
     assert scene.undone(run_id) == ["create-vm", "validate"]
     assert (scene.room.there, scene.vm(vm_id)["state"]) == ({}, "error")
 

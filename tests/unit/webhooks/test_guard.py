@@ -189,6 +189,33 @@ def test_what_is_pinned_is_what_the_url_says() -> None:
     assert pinned.authority == "xn--bcher-kva.example:8443"
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("faß.de", "xn--fa-hia.de"),
+        ("FASS.de", "fass.de"),
+        ("κλαρα-σωλις.ευ", "xn----ylba7abgd9bnh0e.xn--qxa6a"),
+        ("ａｂｃ.example", "abc.example"),
+        ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+    ],
+)
+def test_a_name_of_other_letters_leads_where_browsers_and_certificates_lead(host: str, name: str) -> None:
+    asked: list[str] = []
+
+    def resolver(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["8.8.8.8"]
+
+    assert (judge(f"https://{host}/hook", Allow(), resolver).host, asked) == (name, [name])
+
+
+@pytest.mark.parametrize("host", ["☃.example", "a\u200db.example", "a..example", f"{'a' * 64}.example"])
+def test_a_name_that_nobody_can_have_is_refused(host: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        judge(f"https://{host}/hook", Allow(), _answering("8.8.8.8"))
+    assert "host name" in refused.value.details["fields"]["url"]
+
+
 def test_the_host_header_has_brackets_and_no_usual_port() -> None:
     assert judge("https://[2606:4700:4700::1111]/", Allow()).authority == "[2606:4700:4700::1111]"
     assert judge("https://8.8.8.8:9443", Allow()).authority == "8.8.8.8:9443"
