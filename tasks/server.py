@@ -37,6 +37,12 @@ class AnotherMachine(Permanent):
     nothing_happened = True
 
 
+class WipeFailed(Permanent):
+    """The installer did not wipe the disks of a server."""
+
+    code = "WIPE_FAILED"
+
+
 @step(gives=("was", "bmc_address"), effect=False)
 def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> dict[str, Any]:
     """Check that the action is still allowed, and show in the server's state that it has begun."""
@@ -319,7 +325,7 @@ def wiped(ctx: Context, server_id: str, bmc_address: str, called: Any = None) ->
     """The eraser's call decides; without one the boot service is asked."""
     if called is not None and called.get("status") != "ok":
         said = f": {called['message']}" if called.get("message") else ""
-        raise Permanent(f"the disks of {server_id} were not wiped: {called.get('status')!r}{said}")
+        raise WipeFailed(f"the disks of {server_id} were not wiped: {called.get('status')!r}{said}")
     if called is None and not ctx.capabilities.boot.wiped(bmc_address):
         return Again("the disks are being wiped")
     return {"wiped_at": _now(ctx)}

@@ -95,7 +95,7 @@ def test_a_machine_that_was_not_wiped_is_given_to_nobody(site: Site) -> None:
     machine = site.provisioned()
     machine.set(installer={"status": "failed"})
     run = site.settled(machine.act("deprovision", on_failure="hold"))
-    assert (failure(run), run.error and run.error.retry_from) == (("STEP_FAILED", "wipe"), "boot-from")
+    assert (failure(run), run.error and run.error.retry_from) == (("WIPE_FAILED", "wipe"), "boot-from")
     with pytest.raises(InvalidState, match="retry the run from there"):
         site.client.runs.resume(run.id)
     machine.set(installer={"status": "ok"})
