@@ -135,6 +135,18 @@ def step_names() -> Collection[str]:
     return REGISTRY.keys()
 
 
+def known_step(name: str) -> Step | None:
+    """The step of this name; None when it is of another release, whose workers know it."""
+    if name not in REGISTRY:
+        types()
+    return REGISTRY.get(name)
+
+
+def is_foreign(row: Mapping[str, Any]) -> bool:
+    """Whether a step's body is of another release; waits and fan-outs have none."""
+    return row["kind"] in ("task", "operation", "code") and known_step(row["name"]) is None
+
+
 def hold_ms(name: str) -> int:
     """How long a held run of this type waits for an operator."""
     known = types().get(name)

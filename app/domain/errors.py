@@ -192,6 +192,12 @@ class SchemaBehind(Unavailable):
     code, status = "SCHEMA_BEHIND", 503
 
 
+class OtherRelease(Rejected):
+    """What is to be moved is of a release whose processes know it; this one leaves it to them."""
+
+    code, status = "OTHER_RELEASE", 503
+
+
 class StepError(WindlassError):
     """A step did not reach its goal.
 

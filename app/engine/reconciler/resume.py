@@ -5,7 +5,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from app.domain.errors import Gone, NoSignal, NotFound, OutcomeUnknown, StepError, StepTimedOut, WorkerLost
+from app.domain.errors import (
+    Gone,
+    NoSignal,
+    NotFound,
+    OtherRelease,
+    OutcomeUnknown,
+    StepError,
+    StepTimedOut,
+    WorkerLost,
+)
 from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import locks
@@ -101,7 +110,7 @@ def lose(
         tries = max(0, step["tries"] - 1)
         j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
         j.event("step.lost", step, fence=fence, lost=lost)
-        if lost >= poison_limit:
+        if lost >= poison_limit and not catalogue.is_foreign(step):
             _poisoned(j, step)
         elif j.status == Run.CANCELLING:
             _give_up(
@@ -162,6 +171,8 @@ def _fire_step(j: Journal, timer: Row) -> None:
 def _past_deadline(j: Journal, step: Row) -> None:
     if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
         return
+    if catalogue.is_foreign(step):
+        raise OtherRelease(f"{step['name']} is of another release, whose reconcilers know what is to follow")
     if j.status == Run.WAITING:
         j.become(Run.RUNNING)
     _give_up(j, step, _late(step))

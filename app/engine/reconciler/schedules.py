@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from app.domain.errors import Unavailable, WindlassError
+from app.domain.errors import OtherRelease, Unavailable, WindlassError
 from app.domain.ids import new_id
 from app.domain.schedules import Timing, due
 from app.engine import admission
@@ -25,6 +25,7 @@ from chains import catalogue
 
 log = structlog.get_logger(__name__)
 ACTOR = "schedule"
+ELSEWHERE_MS = 600_000  # A type that nobody has known for so long is no longer one of another release.
 
 
 def actor(schedule_id: str) -> str:
@@ -165,6 +166,9 @@ class Turn:
 
     def start(self, at: int) -> None:
         """Start the run of a due time; a refusal leaves nothing behind but its reason."""
+        declared = not isinstance(self.row["input"], list)
+        if declared and self.row["type"] not in catalogue.types() and self.tx.now - at < ELSEWHERE_MS:
+            raise OtherRelease(f"{self.row['type']} is of another release, whose reconcilers start it")
         try:
             with self.tx.savepoint():
                 j = begin(self.tx, self.row, new_id("run"), f"sched:{self.row['id']}:{at}")

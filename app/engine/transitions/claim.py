@@ -13,7 +13,9 @@ from app.record.fast_path import ready, transition
 from app.record.fast_path.transition import Seen
 from app.record.runs import runs
 from app.record.session import Database, Tx
+from chains import catalogue
 
+ELSEWHERE_MS = 500  # What this release does not know is out of its sight for so long, and then any worker's.
 CLAIMABLE = {
     "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
     "comp": frozenset({Run.COMPENSATING}),
@@ -149,6 +151,8 @@ def decide(
         return Passed() if passed else Dropped(reason)
     if step["status"] == Step.RUNNING:
         return claimed(j, step, rows, holder)
+    if not _is_of_this_release(j.run, step):
+        return _left(j, step)
     taken = take(j, step, rows, holder)
     j.flush()
     return replace(taken, hints=tuple(j.hints))
@@ -195,6 +199,30 @@ def claimed(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim
     line = [row for row in rows if row["phase"] == step["phase"] and row["branch"] == step["branch"]]
     known = _known(j, step, rows)
     return Claim(run=dict(j.run), step=dict(step), line=line, known=known, holder=holder, unsure=unsure)
+
+
+def _is_of_this_release(run: Row, step: Row) -> bool:
+    """Whether this process can run the step, and move its run on once it has ended.
+
+    Of a type this process needs to know what it makes of a list, and how long it holds a run. An undo needs
+    its step alone.
+    """
+    if catalogue.is_foreign(step):
+        return False
+    return step["phase"] == "comp" or run["version"] is not None or run["type"] in catalogue.types()
+
+
+def _left(j: Journal, step: Row) -> Dropped:
+    """Leave a step of another release to a worker that knows it: it stays expected, nothing is counted."""
+    later, before = j.now + ELSEWHERE_MS, j.run["waiting_on"] or {}
+    if step["branch"]:
+        j.change(step, expect_since=later)
+    else:
+        since = before["since"] if before.get("kind") == "worker" else j.now
+        waits = {"kind": "worker", "step": step["key"], "queue": step["queue"], "since": since}
+        j.set(expect_since=later, dispatch_attempts=0, waiting_on=waits)
+    j.flush()
+    return Dropped(f"{step['name']} of {j.run['type']} is of another release")
 
 
 def _known(j: Journal, step: Row, rows: Sequence[Row]) -> dict[str, Any]:

@@ -162,14 +162,15 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
 
 
 def _undo_row(run_id: str, forward: Row, place: int) -> dict[str, Any]:
-    step = catalogue.step_named(forward["name"])
+    step = catalogue.known_step(forward["name"])  # None: of another release, whose workers will undo it.
+    undoing = step and step.undoing
     planned = PlannedStep(
         key=forward["key"],
         name=forward["name"],
         ordinal=place * SPACING,
         kind="task",
-        queue=(step.undoing and step.undoing.queue) or forward["queue"],
+        queue=(undoing and undoing.queue) or forward["queue"],
         values=forward["given"] or {},
-        timeout_ms=step.undoing.timeout_ms if step.undoing else 60_000,
+        timeout_ms=undoing.timeout_ms if undoing else forward["timeout_ms"] if step is None else 60_000,
     )
     return step_row(run_id, planned, phase="comp", undoes=forward["key"])

@@ -127,12 +127,13 @@ def blocking_member(j: Journal, group: Row) -> Row | None:
 
 
 def blocks(row: Row) -> bool:
-    """Whether a failed step may have happened and must not be repeated, so that only people can go on."""
-    return bool(
-        row["status"] == Step.FAILED
-        and row["outcome"] == "unknown"
-        and catalogue.step_named(row["name"]).at_most_once
-    )
+    """Whether a failed step may have happened and must not be repeated, so that only people can go on.
+
+    Of a step of another release nobody here knows that it may be repeated.
+    """
+    if row["status"] != Step.FAILED or row["outcome"] != "unknown":
+        return False
+    return catalogue.is_foreign(row) or catalogue.step_named(row["name"]).at_most_once
 
 
 def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:

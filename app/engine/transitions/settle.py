@@ -181,8 +181,14 @@ def _completed(
         j.disarm(step)
         hooks.expire(j.tx, j.id, step["key"])
     j.event("step.completed", step, output=result or None)
-    if after is not None and after["status"] == Step.PENDING and _may_go_on(j, step["phase"]):
-        return _go_on(j, step, claim, result, after)
+    if after is not None:
+        if (
+            after["status"] == Step.PENDING
+            and _may_go_on(j, step["phase"])
+            and not catalogue.is_foreign(after)
+        ):
+            return _go_on(j, step, claim, result, after)
+        chained = False  # What the chain carries on with comes after a step that is still to be done.
     if step["phase"] == "comp":
         undone(j, step)
     else:

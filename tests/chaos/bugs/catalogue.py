@@ -59,7 +59,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="compensation of an unknown outcome without observation",
         file="app/engine/reconciler/resume.py",
-        old="        if lost >= poison_limit:",
+        old="        if lost >= poison_limit and not catalogue.is_foreign(step):",
         new="        if lost:",
         breaks="what an attempt may have done is undone before anybody has looked",
         scenario="killed",
