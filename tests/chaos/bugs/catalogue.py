@@ -187,8 +187,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="hook consumed twice",
         file="app/engine/reconciler/resume.py",
-        old='        if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:',
-        new='        if (found["expires_at"] or j.now) < j.now:',
+        old='    if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:',
+        new='    if (found["expires_at"] or j.now) < j.now:',
         breaks="two callers of one hook are both told that they were heard",
         scenario="hooks",
         caught_by="I9",
