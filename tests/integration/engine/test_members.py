@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StepError
-from app.domain.events import TOLD
 from app.engine.messages.publisher import redispatch
 from app.engine.transitions import optimistic
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
@@ -239,7 +238,7 @@ def watched(reserve: Callable[..., list[branch.Reserved]], *args: Any) -> list[b
     """What is reserved, as if somebody had subscribed."""
     found = reserve(*args)
     for one in found:
-        object.__setattr__(one.seen, "watched", frozenset(TOLD))
+        object.__setattr__(one.seen, "watched", True)
     return found
 
 
