@@ -221,7 +221,7 @@ def _step_started(event: Incoming, known: Known) -> Decision:
 
 
 def _started_before_created(event: Incoming, known: Known) -> Decision:
-    """The DevKit starts a step with its input, and creates it by that; without input the event stands alone."""
+    """The DevKit creates a step by starting it with its input; without input the event stands alone."""
     if event.facts.get("input") is None:
         return Decision(events=(_appended(event),), of="step")
     if not event.facts.get("stepName"):

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class Refused(Exception):
-    """One refusal. The DevKit's client reads status and ``meta`` alone: a 4xx is final, a 5xx is tried again."""
+    """One refusal. The DevKit's client reads the status and ``meta``: a 4xx is final, a 5xx comes again."""
 
     def __init__(
         self, status: int, message: str, *, code: str | None = None, meta: Mapping[str, Any] | None = None

@@ -1,0 +1,154 @@
+"""One event of an app: read what it meets, decide, write all of it in one transaction.
+
+1. Lock the run's row. Every writer of a run comes through here, run first and entity second, so nothing
+   deadlocks and slots are dense.
+2. Read the entity, the holder of a token, and what the log has of the correlation id.
+3. Decide (`app.domain.apps.decide`), write rows, append events at the next slots.
+4. Report what others wrote since the client last read, when it said how many events it knows.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.apps.decide import Decision, Known, decide
+from app.domain.apps.incoming import Incoming
+from app.domain.apps.refusal import Refused
+from app.domain.apps.slots import has_slots
+from app.domain.apps.words import EventType
+from app.record.apps import entities, log
+from app.record.apps.scope import Scope
+from app.record.session import Database, Tx
+
+Row = dict[str, Any]
+ENTITY_OF = {"step_": "step", "hook_": "hook", "wait_": "wait", "attr_": "run", "run_": "run"}
+
+
+class RunAppeared(Exception):
+    """Another writer made the run between our look and our insert: everything is decided once more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What an event did: the rows that the answer shows, None where there is no such row."""
+
+    run: Row
+    event: Row | None
+    kind: str  # Which entity the answer shows: run, step, hook, wait or none.
+    entity: Row | None
+    reported: list[Row] | None = (
+        None  # The events that the writer had not seen; None where none were asked for.
+    )
+
+
+def write(
+    db: Database, app: str, event: Incoming, *, known_events: int | None = None, quota: int | None = None
+) -> Written:
+    """Write one event; raises `Refused` when nothing may be written.
+
+    ``known_events`` is how many events the writer has read; ``quota`` how many a run may have.
+    """
+    for attempt in ("first", "again"):
+        try:
+            return db.write(
+                lambda tx: write_in(tx, Scope.of(tx, app), event, known_events=known_events, quota=quota)
+            )
+        except RunAppeared:
+            if attempt == "again":
+                raise Refused(503, f"Run {event.run_id} is being created; try again") from None
+    raise AssertionError("unreachable")
+
+
+def write_in(
+    tx: Tx, scope: Scope, event: Incoming, *, known_events: int | None = None, quota: int | None = None
+) -> Written:
+    """Write one event within a transaction."""
+    run = log.locked_run(tx, scope, event.run_id)
+    if (
+        quota is not None
+        and run is not None
+        and event.type != EventType.RUN_CREATED
+        and run["events"] >= quota
+    ):
+        raise Refused(429, "Event quota exceeded for this run")
+    tx.read_clock()  # As of now: whoever waited for the lock comes after the writer that held it.
+    decided = decide(event, _known(tx, scope, event, run))
+    appended = _carry_out(tx, scope, event, decided)
+    shown = _shown(tx, scope, event, decided)
+    answer = appended[-1] if appended else _earlier(tx, scope, event, decided)
+    after = log.locked_run(tx, scope, event.run_id)
+    assert after is not None
+    return Written(
+        run=after,
+        event=answer,
+        kind=decided.of,
+        entity=shown,
+        reported=_reported(tx, scope, after, answer, known_events),
+    )
+
+
+def _known(tx: Tx, scope: Scope, event: Incoming, run: Row | None) -> Known:
+    kind = _kind(event)
+    if run is None or event.correlation_id is None:
+        return Known(now=tx.now, run=run)
+    token = None
+    entity = None
+    if kind != "run":
+        entity = entities.entity(tx, scope, kind, event.run_id, event.correlation_id)
+    if event.type == EventType.HOOK_CREATED:
+        token = event.facts["token"]
+    elif event.type == EventType.HOOK_RECEIVED and entity is not None:
+        token = entity["token"]
+    return Known(
+        now=tx.now,
+        run=run,
+        entity=entity,
+        holder=entities.holder(tx, scope, token) if token else None,
+        logged=log.logged(tx, scope, event.run_id, event.correlation_id),
+    )
+
+
+def _carry_out(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> list[Row]:
+    if decided.run is not None and not entities.write_run(tx, scope, event.run_id, decided.run):
+        raise RunAppeared
+    appended = log.append(tx, scope, event.run_id, decided.events)
+    if decided.entity is not None:
+        assert event.correlation_id is not None
+        entities.write_entity(
+            tx,
+            scope,
+            _kind(event),
+            event.run_id,
+            event.correlation_id,
+            decided.entity,
+            slot=appended[-1]["seq"],
+        )
+    if decided.ends:
+        entities.end_hooks_and_waits(tx, scope, event.run_id)
+    return appended
+
+
+def _kind(event: Incoming) -> str:
+    return next(kind for prefix, kind in ENTITY_OF.items() if event.type.startswith(prefix))
+
+
+def _shown(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | None:
+    if decided.of in ("run", "none") or event.correlation_id is None:
+        return None
+    return entities.entity(tx, scope, decided.of, event.run_id, event.correlation_id)
+
+
+def _earlier(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | None:
+    if decided.earlier is None:
+        return None
+    return log.latest(tx, scope, event.run_id, decided.earlier, event.correlation_id)
+
+
+def _reported(
+    tx: Tx, scope: Scope, run: Row, answer: Row | None, known_events: int | None
+) -> list[Row] | None:
+    """What stands between the events that the writer knew and the one that it is answered with."""
+    if known_events is None or answer is None or not has_slots(run["spec_version"]):
+        return None
+    if answer["seq"] <= known_events + 1:
+        return None
+    return log.between(tx, scope, run["id"], known_events + 1, answer["seq"] - 1)
