@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.broker import Broker, read
 from app.domain.errors import WindlassError
@@ -39,6 +40,7 @@ class Settings:
     redis_prefix: str = "wl:"  # Prefix of every key, the same for publisher, workers and Flower.
     host: str = "127.0.0.1"  # Address the API listens on; anything but loopback requires API keys.
     port: int = 8080  # Port of the API.
+    keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.
     lab_port: int = 9400  # Port of the lab's control; BMC number i has lab_port + i, then the cluster.
@@ -108,6 +110,11 @@ class Settings:
     def loopback_only(self) -> bool:
         """Whether only this machine can reach the API."""
         return self.host in LOOPBACK
+
+    @property
+    def serves_keyless(self) -> bool:
+        """Whether a request of this machine may do without an API key (see `app.api.http.keyless`)."""
+        return self.keyless and self.loopback_only and (urlsplit(self.url).hostname or "") in LOOPBACK
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

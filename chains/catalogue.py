@@ -47,6 +47,7 @@ class Workflow:
     description: str
     always: tuple[str, ...]  # Names that every input has besides those of the schema.
     example: Mapping[str, Any] | None
+    scope: str  # What a key needs to have it run: the scope of what it touches.
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The input with its types checked and defaults filled in; raises `ValidationFailed` by field."""
@@ -78,8 +79,12 @@ def workflow(
     hold: str | int = "15m",
     locks: bool = True,
     example: Mapping[str, Any] | None = None,
+    scope: str | None = None,
 ) -> Callable[[Compose], Workflow]:
-    """Declare a workflow type; with an ``example`` input its plan is wired here and now."""
+    """Declare a workflow type; with an ``example`` input its plan is wired here and now.
+
+    What works on a resource names its ``scope``; where it does not, only ``admin`` may have it run.
+    """
 
     def declare(compose: Compose) -> Workflow:
         found = Workflow(
@@ -94,6 +99,7 @@ def workflow(
             description=(compose.__doc__ or "").strip(),
             always=() if resource is None else (f"{resource}_id",),
             example=example,
+            scope=scope or ("runs:write" if resource is None else "admin"),
         )
         if example is not None:
             found.plan(example)

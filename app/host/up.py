@@ -55,7 +55,14 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
     env = environment(settings)
     valkeys = () if settings.redis_url else (valkey.child(settings),)
     labs = (_lab(settings),) if wish.lab else ()
-    api = Child(name="api", argv=programs.api(settings), env=env, stage=1, ready=lambda: is_ready(settings))
+    api = Child(
+        name="api",
+        argv=programs.api(settings),
+        # Whoever starts everything on one machine need not make a key first; see `Settings.serves_keyless`.
+        env=environment(replace(settings, keyless=True)),
+        stage=1,
+        ready=lambda: is_ready(settings),
+    )
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),

@@ -21,7 +21,7 @@ from app.engine.transitions.journal import Hint, Journal, journal
 from app.record.runs import locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
-from app.services import callbacks
+from app.services import authority, callbacks
 from app.services.context import AppContext
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -54,6 +54,7 @@ def start(world: AppContext, principal: Principal, order: Order) -> Started:
     """Accept a run. The commit is the promise that it will end."""
     run_id = new_id("run")
     _check_words(order)
+    authority.check(principal, order.type)
     arrived = accepting.at_once(world.db, run_id, order, principal.actor)
     if arrived is not None:
         return Started(rung(world, arrived), arrived.steps())
@@ -71,6 +72,7 @@ def start(world: AppContext, principal: Principal, order: Order) -> Started:
 
 def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal) -> Journal:
     """Store a run and what belongs to it, in the caller's transaction."""
+    authority.check(principal, order.type)
     if order.callback_url and not accepting.known(tx, order):
         callbacks.check(world, order.callback_url)
         callbacks.attach(tx, world, principal, run_id, order.callback_url)
@@ -82,6 +84,7 @@ def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal
 
 def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, Any]:
     """What a run would do: steps, locks, duration, and what compensation would undo. Stores nothing."""
+    authority.check(principal, order.type)
 
     def work(tx: Tx) -> dict[str, Any]:
         check_order(tx, order)
@@ -111,6 +114,7 @@ def cancel(
 
     def work(tx: Tx) -> Journal:
         with journal(tx, run_id) as j:
+            authority.check_run(principal, j.run)
             operator_actions.cancel(j, principal.actor, mode=mode, reason=reason)
         return j
 
@@ -135,6 +139,8 @@ def retry(
 
     def work(tx: Tx) -> Journal:
         old = runs.read_run(tx, run_id)
+        if old is not None:
+            authority.check_run(principal, old)
         if old is not None and old["callback_url"]:
             callbacks.attach(tx, world, principal, fresh, old["callback_url"])
         return retrying.retry(
@@ -164,6 +170,7 @@ def act(
 
     def work(tx: Tx) -> Journal:
         with journal(tx, run_id) as j:
+            authority.check_run(principal, j.run)
             operator_actions.act(j, action, principal.actor, step=step, reason=reason)
         return j
 

@@ -15,6 +15,7 @@ from app.engine.transitions.journal import Journal
 from app.record.service import definitions
 from app.record.service import schedules as rows
 from app.record.session import Tx
+from app.services import authority
 from app.services.codeinput import sealed
 from app.services.context import AppContext
 from app.services.runs import resource_input, rung
@@ -30,6 +31,7 @@ CHANGEABLE = ("name", *WHEN, *WHAT, "overlap", "catch_up", "catch_up_limit")
 def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -> Row:
     """Make a schedule; what it would start is checked as a start is, and every refusal names its field."""
     row = {"id": new_id("sch"), "type": values["type"], **{name: values.get(name) for name in CHANGEABLE}}
+    authority.check(principal, row["type"])
     row = _sealed(world, row)
 
     def work(tx: Tx) -> Row:
@@ -65,7 +67,7 @@ def change(
             changes.setdefault(other, None)
 
     def work(tx: Tx) -> Row:
-        old = get(tx, schedule_id, lock=True)
+        old = _authorized(tx, principal, schedule_id)
         if version not in (None, old["version"]):
             raise PreconditionFailed(f"It is at version {old['version']} by now.", current=old["version"])
         new = {**old, **changes}
@@ -85,7 +87,7 @@ def delete(world: AppContext, principal: Principal, schedule_id: str) -> None:
     """Delete a schedule with what is known of its due times; its runs stay, and go on."""
 
     def work(tx: Tx) -> Row:
-        row = get(tx, schedule_id, lock=True)
+        row = _authorized(tx, principal, schedule_id)
         rows.delete_schedule(tx, schedule_id)
         return row
 
@@ -98,7 +100,7 @@ def pause(world: AppContext, principal: Principal, schedule_id: str, reason: str
     def changes(tx: Tx, row: Row) -> Row:
         return {"paused_at": row["paused_at"] or tx.now, "paused_reason": reason}
 
-    return _logged("schedule.paused", principal, _changed(world, schedule_id, changes))
+    return _logged("schedule.paused", principal, _changed(world, principal, schedule_id, changes))
 
 
 def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
@@ -110,7 +112,7 @@ def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
         following = next(schedules.timing(row).after(tx.now), None)
         return {"paused_at": None, "paused_reason": None, "next_due_at": following}
 
-    return _logged("schedule.unpaused", principal, _changed(world, schedule_id, changes))
+    return _logged("schedule.unpaused", principal, _changed(world, principal, schedule_id, changes))
 
 
 def run(world: AppContext, principal: Principal, schedule_id: str, key: str | None = None) -> Row:
@@ -118,16 +120,25 @@ def run(world: AppContext, principal: Principal, schedule_id: str, key: str | No
     key = key or new_id("ask")  # Made here, so that a transaction that is repeated asks for the same run.
 
     def work(tx: Tx) -> Journal:
-        return schedules.run_now(tx, get(tx, schedule_id, lock=True), key, principal.actor)
+        return schedules.run_now(tx, _authorized(tx, principal, schedule_id), key, principal.actor)
 
     started = rung(world, world.db.write(work))
     log.info("schedule.run", schedule=schedule_id, run=started["id"], actor=principal.actor)
     return started
 
 
-def _changed(world: AppContext, schedule_id: str, changes: Callable[[Tx, Row], Row]) -> Row:
+def _authorized(tx: Tx, principal: Principal, schedule_id: str) -> Row:
+    """The schedule under a lock, for whoever may have its runs started."""
+    row = get(tx, schedule_id, lock=True)
+    authority.check(principal, row["type"])
+    return row
+
+
+def _changed(
+    world: AppContext, principal: Principal, schedule_id: str, changes: Callable[[Tx, Row], Row]
+) -> Row:
     def work(tx: Tx) -> Row:
-        found = changes(tx, get(tx, schedule_id, lock=True))
+        found = changes(tx, _authorized(tx, principal, schedule_id))
         if found:
             rows.change_schedule(tx, schedule_id, found)
         return get(tx, schedule_id)

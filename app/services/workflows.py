@@ -17,6 +17,7 @@ from app.engine.transitions.journal import MAIN, Journal, journal
 from app.engine.transitions.operator_actions import PAUSABLE
 from app.record.runs import code_runs, runs
 from app.record.session import Tx
+from app.services import authority
 from app.services.codeinput import sealed
 from app.services.context import AppContext
 
@@ -29,6 +30,7 @@ CANCELLED = str(Run.CANCELLED)
 
 def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
     """Accept a run; its row, and whether it is new. An idempotency key finds the run it was used for."""
+    authority.check(principal, order.workflow)
     _check_parent(world, order)
     order = sealed(world, order)
     if order.version is None:

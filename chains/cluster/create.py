@@ -10,6 +10,7 @@ from tasks import allocation, cluster
 
 @workflow(
     "cluster.create",
+    scope="servers:write",
     resource="cluster",
     eta="15m",
     on_failure="hold",

@@ -18,6 +18,7 @@ class Delete(Schema):
 
 @workflow(
     "cluster.delete",
+    scope="servers:write",
     resource="cluster",
     expects=Delete,
     eta="10m",

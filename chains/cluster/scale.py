@@ -25,6 +25,7 @@ class Scale(Schema):
 
 @workflow(
     "cluster.scale",
+    scope="servers:write",
     resource="cluster",
     expects=Scale,
     eta="10m",

@@ -25,6 +25,7 @@ class Upgrade(Schema):
 
 @workflow(
     "cluster.upgrade",
+    scope="servers:write",
     resource="cluster",
     expects=Upgrade,
     eta="20m",

@@ -17,7 +17,12 @@ class Decommission(Schema):
 
 
 @workflow(
-    "server.decommission", resource="server", expects=Decommission, eta="1m", example={"server_id": "srv"}
+    "server.decommission",
+    scope="servers:write",
+    resource="server",
+    expects=Decommission,
+    eta="1m",
+    example={"server_id": "srv"},
 )
 def decommission(given: Mapping[str, Any]) -> Plan:
     """Turn a machine off and take it out of the inventory."""

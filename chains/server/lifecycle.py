@@ -70,6 +70,7 @@ PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
 
 @workflow(
     "server.lifecycle",
+    scope="servers:write",
     resource="server",
     expects=Lifecycle,
     eta="1m",

@@ -29,6 +29,7 @@ class Provision(Schema):
 
 @workflow(
     "server.provision",
+    scope="servers:write",
     resource="server",
     expects=Provision,
     eta="25m",

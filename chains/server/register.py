@@ -8,7 +8,9 @@ from chains.catalogue import workflow
 from tasks import server
 
 
-@workflow("server.register", resource="server", eta="10s", example={"server_id": "srv"})
+@workflow(
+    "server.register", scope="servers:write", resource="server", eta="10s", example={"server_id": "srv"}
+)
 def register(_given: Mapping[str, Any]) -> Plan:
     """Register a machine: reach its controller, prove it by a command, record who it is."""
     return (

@@ -24,6 +24,7 @@ class Changes(Schema):
 
 @workflow(
     "sync.cluster-state",
+    scope="admin",
     resource="management",
     expects=Changes,
     eta="5s",

@@ -16,7 +16,7 @@ class Pace(Schema):
     everyMs = fields.Int(strict=True, load_default=300_000, validate=validate.Range(1_000, 86_400_000))
 
 
-@workflow("sync.server-state", expects=Pace, eta="30m", example={})
+@workflow("sync.server-state", scope="servers:write", expects=Pace, eta="30m", example={})
 def server_state(_given: Mapping[str, Any]) -> Plan:
     """Ask every server's controller for its power now and then; the run ends when something has changed."""
     return sync.poll_power() | sync.keep_power()

@@ -8,7 +8,7 @@ from chains.catalogue import workflow
 from tasks import vm
 
 
-@workflow("vm.create", resource="vm", eta="2m", example={"vm_id": "vm"})
+@workflow("vm.create", scope="servers:write", resource="vm", eta="2m", example={"vm_id": "vm"})
 def create(_given: Mapping[str, Any]) -> Plan:
     """Make a virtual machine and start it."""
     return (

@@ -18,6 +18,7 @@ class Delete(Schema):
 
 @workflow(
     "vm.delete",
+    scope="servers:write",
     resource="vm",
     expects=Delete,
     eta="1m",

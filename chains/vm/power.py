@@ -28,7 +28,14 @@ class Power(Schema):
             raise ValidationError(f"{action} does not take it", "force")
 
 
-@workflow("vm.power", resource="vm", expects=Power, eta="1m", example={"vm_id": "vm", "action": "restart"})
+@workflow(
+    "vm.power",
+    scope="servers:write",
+    resource="vm",
+    expects=Power,
+    eta="1m",
+    example={"vm_id": "vm", "action": "restart"},
+)
 def power(given: Mapping[str, Any]) -> Plan:
     """Start, stop, restart, pause or unpause a virtual machine."""
     action = given["action"]

@@ -126,6 +126,7 @@ class Stage:
             "database_url": database_url or self.migrated(),
             "redis_url": self.redis.url,
             "port": free_port(),
+            "keyless": True,
         }
         return Settings(**{**given, **other})  # type: ignore[arg-type]
 

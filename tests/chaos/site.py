@@ -274,7 +274,7 @@ class Site:
             "CHAOS_LEDGER": str(self.ledger.path),
             "CHAOS_INSIDE": " ".join(self.setting.inside),
         }
-        return environment(self.settings, **{**mine, **self.setting.env})
+        return environment(replace(self.settings, keyless=True), **{**mine, **self.setting.env})
 
     def _reconciling(self) -> int:
         """How many reconcilers were heard of in the last seconds."""

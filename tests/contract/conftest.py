@@ -27,7 +27,9 @@ def rung() -> list[Any]:
 @pytest.fixture
 def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[AppContext]:
     """A world that publishes nothing."""
-    settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
+    settings = load(
+        {}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0", keyless=True
+    )
     made = replace(wire(settings), ring=rung.extend)
     yield made
     made.db.dispose()

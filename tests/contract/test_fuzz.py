@@ -46,10 +46,17 @@ class Known:
     parts: dict[str, str]  # What stands in paths that lead somewhere.
 
 
-@pytest.fixture(scope="module")
-def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(kind, marks=getattr(pytest.mark, kind)) for kind in ("sqlite", "postgres")],
+)
+def known(
+    request: pytest.FixtureRequest,
+    databases: Callable[[str], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Known]:
     """A service with a server, an ended run, a pool and a code workflow with a run."""
-    url = databases("sqlite").fresh()
+    url = databases(request.param).fresh()
     world = quiet_world(url, tmp_path_factory.mktemp("state"))
     app = create_app(world)
     client = app.test_client()
@@ -69,12 +76,14 @@ def known(databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFact
     parts |= {"type_name": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
     yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
     world.db.dispose()
-    databases("sqlite").drop(url)
+    databases(request.param).drop(url)
 
 
 def quiet_world(url: str, folder: Path) -> AppContext:
     """A world that publishes nothing and looks up no name."""
-    chosen = load({}, database_url=url, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0")
+    chosen = load(
+        {}, database_url=url, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0", keyless=True
+    )
     return replace(wire(chosen), ring=lambda hints: None)
 
 

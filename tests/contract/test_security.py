@@ -15,6 +15,7 @@ from app.auth.keys import SCOPES
 from app.config import SettingsError
 from app.services import keys
 from app.services.context import AppContext
+from tests.contract.conftest import serving
 from tests.contract.plant import UNKNOWN, bearer, plant_run
 
 RUNS = "/v1/workflows/runs"
@@ -122,7 +123,7 @@ def test_a_revoked_key_is_refused_at_once(guarded: FlaskClient, world: AppContex
 
 def test_runs_are_triggered_by_the_name_of_the_key(guarded: FlaskClient, world: AppContext) -> None:
     plant_run(world, "run_1", status="waiting")
-    header = bearer(world, "ci", "runs:write", "runs:read")
+    header = bearer(world, "ci", "runs:write", "runs:read", "servers:write")
     guarded.post(f"{RUNS}/run_1/cancel", json={"reason": "x"}, headers=header)
     events = guarded.get(f"{RUNS}/run_1/events", headers=header).get_json()["data"]
     assert events[0]["actor"] == "usr_ci"
@@ -138,9 +139,54 @@ def test_without_a_key_no_other_name_is_answered(client: FlaskClient, host: str)
     assert client.get(RUNS, headers={"Host": host}).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://evil.example", "null", "http://localhost.evil"),
+        *("http://localhost:3000", "https://localhost:8080", "http://127.0.0.1:8080", "http://localhost"),
+    ],
+)
 def test_without_a_key_no_foreign_page_is_answered(client: FlaskClient, origin: str) -> None:
-    assert client.post(RUNS, json={}, headers={"Origin": origin}).status_code == 403
+    headers = {"Host": "localhost:8080", "Origin": origin}
+    assert client.post(RUNS, json={}, headers=headers).status_code == 403
+
+
+def test_without_a_key_a_page_of_this_origin_is_answered(client: FlaskClient) -> None:
+    headers = {"Host": "localhost:8080", "Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-origin"}
+    assert client.get(RUNS, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "unheard-of"])
+def test_without_a_key_no_page_of_another_site_is_answered(client: FlaskClient, site: str) -> None:
+    assert client.get(RUNS, headers={"Sec-Fetch-Site": site}).status_code == 403
+    assert client.post(f"{RUNS}/run_1/cancel", headers={"Sec-Fetch-Site": site}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"]
+)
+def test_without_a_key_nothing_is_answered_through_a_proxy(client: FlaskClient, header: str) -> None:
+    assert client.get(RUNS, headers={header: "203.0.113.9"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"keyless": False}, {"public_url": "https://windlass.example"}, {"host": "0.0.0.0"}],
+    ids=["not asked for", "public url", "listens to the world"],
+)
+def test_a_key_is_needed_unless_keyless_was_asked_for(world: AppContext, changed: dict[str, Any]) -> None:
+    other = replace(world, settings=replace(world.settings, **changed))
+    answer = serving(other, "guarded").test_client().get(RUNS, headers={"Host": "localhost"})
+    assert answer.status_code == 401
+    assert "windlass key create" in answer.get_json()["error"]["message"]
+
+
+def test_once_there_was_a_key_nobody_is_answered_without_one(client: FlaskClient, world: AppContext) -> None:
+    header = bearer(world, "first", "admin")
+    assert client.get(RUNS).status_code == 401
+    assert client.get(RUNS, headers=header).status_code == 200
+    keys.revoke(world, "first")
+    assert client.get(RUNS).status_code == 401
 
 
 def test_a_service_that_others_reach_refuses_to_start_without_a_key(world: AppContext) -> None:

@@ -311,13 +311,13 @@ def test_unknown_paths_and_missing_keys_are_refused_bare(
     client: FlaskClient, guarded: FlaskClient, world: AppContext
 ) -> None:
     assert refusal(client.get("/api/workflows/nothing")) == (404, "NOT_FOUND")
+    assert refusal(client.get(f"{RUNS}?nonsense=1")) == (400, "VALIDATION_ERROR")
+    assert refusal(client.post(RUNS, data="{")) == (415, "UNSUPPORTED_MEDIA_TYPE")
     assert refusal(guarded.get(RUNS)) == (401, "UNAUTHORIZED")
     assert refusal(guarded.post(RUNS, json=ORDER, headers=bearer(world, "r", "runs:read"))) == (
         403,
         "FORBIDDEN",
     )
-    assert refusal(client.get(f"{RUNS}?nonsense=1")) == (400, "VALIDATION_ERROR")
-    assert refusal(client.post(RUNS, data="{")) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: AppContext) -> None:

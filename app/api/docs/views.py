@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import Response, current_app, g, jsonify
+from flask import Response, current_app, jsonify
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -12,6 +12,7 @@ from app.api.docs import reference
 from app.api.http import openapi
 from app.api.http.context import world
 from app.api.http.family import PUBLIC, Family
+from app.api.http.keys import may_read
 from app.domain.errors import Unavailable
 from app.record.paging import Window
 from app.record.runs import metrics, run_list
@@ -96,7 +97,7 @@ def _newest_runs() -> list[dict[str, Any]] | None:
 
 def _told(question: Callable[[Tx], T]) -> T | None:
     """The answer; None when the reader may not know it or nobody can tell."""
-    if g.principal is None:
+    if not may_read():
         return None
     try:
         return world().db.read(question)

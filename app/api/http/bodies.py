@@ -62,8 +62,9 @@ def depth_of(raw: bytes) -> int:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        # Both at once: `add` says nothing, and what was there before is the repeated one.
+        repeated = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise ValidationFailed.of(repeated[:64], "is given more than once")
     for name, value in pairs:
         for text in (name, *(value if isinstance(value, list) else (value,))):

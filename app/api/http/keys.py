@@ -1,23 +1,20 @@
 """Who asks, and whether they may (contract 1, "Keys and actors").
 
 Every operation names its scope where it is served; `check` refuses an application in which one does not.
-Without keys the service listens on loopback only and answers that machine's own names, so that no page in a
-browser can talk to it by another name (DNS rebinding) or on its owner's behalf (a foreign Origin).
+Who is answered without a key is decided in `app.api.http.keyless`.
 """
-
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
 
 from app.api.http.context import world
 from app.api.http.family import PUBLIC
-from app.auth.keys import LOCAL, require
+from app.api.http.keyless import local_user
+from app.auth.keys import Principal, require
 from app.config import SettingsError
-from app.domain.errors import Forbidden, Unauthorized
+from app.domain.errors import Forbidden, Unauthorized, Unavailable
 from app.services import keys
 from app.services.context import AppContext
 
-OWN_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 LONGEST_HEADER = 256
 
 
@@ -26,15 +23,23 @@ def authenticate() -> None:
     scope = scope_of(request.endpoint)
     if scope is None:
         return
+    g.principal = None
+    if scope != PUBLIC:
+        g.principal = _asker()
+        require(g.principal, scope)
+
+
+def may_read() -> bool:
+    """Whether whoever asks for a public page may see runs on it."""
+    try:
+        return _asker().allows("runs:read")
+    except (Unauthorized, Forbidden, Unavailable):
+        return False
+
+
+def _asker() -> Principal:
     token = _token()
-    if scope == PUBLIC:
-        local = token is None and world().settings.loopback_only and _own_host()
-        g.principal = LOCAL if local else None
-        return
-    if token is None and world().settings.loopback_only:
-        _check_own_host()
-    g.principal = keys.principal_of(world(), token)
-    require(g.principal, scope)
+    return local_user() if token is None else keys.principal_of(world(), token)
 
 
 def scope_of(endpoint: str | None) -> str | None:
@@ -68,22 +73,3 @@ def _token() -> str | None:
     if kind.lower() != "bearer" or len(header) > LONGEST_HEADER:
         raise Unauthorized
     return token.strip()
-
-
-def _check_own_host() -> None:
-    if not _own_host():
-        raise Forbidden("Without an API key this service answers 127.0.0.1, localhost and [::1] only.")
-    origin = request.headers.get("Origin")
-    if origin is not None and _host_of(origin) not in OWN_HOSTS:
-        raise Forbidden("Without an API key this service answers no page of another origin.")
-
-
-def _own_host() -> bool:
-    return _host_of(f"//{request.host}") in OWN_HOSTS
-
-
-def _host_of(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None

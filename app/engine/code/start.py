@@ -151,6 +151,7 @@ def kind_of(name: str) -> Workflow:
         description="",
         always=(),
         example=None,
+        scope="runs:write",
     )
 
 

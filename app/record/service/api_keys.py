@@ -25,6 +25,11 @@ def by_name(tx: Tx, name: str) -> dict[str, Any] | None:
     return tx.row(select(api_key).where(*where))
 
 
+def any_key(tx: Tx) -> bool:
+    """Whether there is a key, revoked or not."""
+    return tx.row(select(api_key.c.id).where(api_key.c.tenant_id == tx.tenant).limit(1)) is not None
+
+
 def all_keys(tx: Tx) -> list[dict[str, Any]]:
     """Every key, oldest first."""
     return tx.rows(select(api_key).where(api_key.c.tenant_id == tx.tenant).order_by(api_key.c.created_at))
