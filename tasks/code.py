@@ -105,7 +105,7 @@ class Member(Secrets):
         try:
             return call.fn(*call.args, **call.kwargs)
         except StepTimedOut as late:
-            raise timed_out(call, late) from None
+            raise timed_out(call, late) from late
 
     def complete(self, call: Call, value: Any) -> None:
         """What it gave is the step's result."""

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from windlass.calls import Call, Host, Memo
+from windlass.calls import Call, Gone, Host, Memo, Suspend
 from windlass.failures import NotStorable, facts_of, rebuilt
 from windlass.steps import resolve
 from windlass.values import decode, encode
@@ -24,7 +24,9 @@ def perform(call: Call, memo: Memo | None, host: Host) -> Memo:
         attempt = host.begin(call)
         try:
             value = encode(host.invoke(call), f"the result of {call.title}", host.seal)
-        except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
+        except (Gone, Suspend):
+            raise
+        except BaseException as error:  # CancelledError, KeyboardInterrupt: whatever it was, it has failed.
             facts, last = facts_of(error), isinstance(error, NotStorable) or attempt > call.options.retries
         else:
             host.complete(call, value)
@@ -48,7 +50,9 @@ def _failed(call: Call, facts: Mapping[str, Any], host: Host, attempt: int) -> M
     if call.options.on_error is not None:
         try:
             call.options.on_error(rebuilt(call, facts))
-        except (Exception, SystemExit):  # Whatever the author's callback does, the step's error stands.
+        except Gone:
+            raise
+        except BaseException:  # Whatever the author's callback does, the step's error stands.
             log.exception("on_error of %s failed", call.title)
     host.fail(call, facts, None)
     return _memo(call, "failed", attempt, error=facts)

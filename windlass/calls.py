@@ -88,6 +88,10 @@ def titled(kind: str, key: str) -> str:
     return f"{TITLES.get(kind, kind)} {key!r}"
 
 
+class Gone(BaseException):
+    """The process that runs this ends: what it does has neither succeeded nor failed, and is lost with it."""
+
+
 class Suspend(BaseException):
     """Leave the function: the run goes on later, or not at all. No `except Exception` catches it."""
 

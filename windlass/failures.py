@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 from windlass.calls import Call
+from windlass.stacks import shortened, stack_of
 
 LONGEST_MESSAGE = 10_000  # Characters of an error's message that are kept.
 
@@ -135,11 +136,11 @@ _BY_KIND: Mapping[str, type[RecordedError]] = {"child": ChildFailed, "signal": S
 
 
 def facts_of(error: BaseException) -> dict[str, Any]:
-    """What is kept of an exception that a step raised: code, message and the place of its type."""
+    """What is kept of an exception that a step raised: code, message, place of its type, traceback."""
     return {
         "code": _CODES.get(type(error), "STEP_FAILED"),
         "message": message_of(error),
-        "details": {"type": type_of(error)},
+        "details": {"type": type_of(error), "stack": stack_of(error)},
     }
 
 
@@ -147,7 +148,12 @@ def end_of(error: BaseException) -> dict[str, Any]:
     """What is kept of an exception that left the workflow function; its message begins with its type."""
     place, message = type_of(error), message_of(error)
     name = place.rpartition(":")[2].rpartition(".")[2]
-    details = {"type": place} | ({"step": error.key} if isinstance(error, RecordedError) else {})
+    details = {"type": place, "stack": stack_of(error)}
+    if isinstance(error, RecordedError):
+        before = (error._facts.get("details") or {}).get("stack")
+        details["step"] = error.key
+        if before:
+            details["stack"] = shortened(f"{before}\nThis left the workflow function:\n\n{details['stack']}")
     return {
         "code": "WORKFLOW_FAILED",
         "message": f"{name}: {message}" if message else name,

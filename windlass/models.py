@@ -12,12 +12,13 @@ ENDED = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(frozen=True, kw_only=True)
 class RunError(Model):
-    """Why a run failed, and at which step."""
+    """Why a run failed, and at which step; ``stack`` is the traceback of a code workflow."""
 
     code: str = ""
     message: str = ""
     step: str | None = None
     retry_from: str | None = None
+    stack: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from windlass.attempt import perform, undo
 from windlass.calls import (
     Call,
     Diverged,
+    Gone,
     Host,
     Info,
     Memo,
@@ -94,7 +95,9 @@ def _run(one: Pass, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
         result = one.definition.fn(Context(one), *given, **named)
         if not one.ended:
             outcome = Returned(one.encoded(result, "the result of the workflow"))
-    except (Exception, SystemExit, Suspend) as error:  # An author's function may raise anything.
+    except Gone:
+        raise
+    except BaseException as error:  # An author's function may raise anything; Suspend is one of ours.
         outcome = Raised(end_of(error))
     return one.left(outcome)
 

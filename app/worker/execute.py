@@ -25,6 +25,7 @@ from chains import catalogue
 from tasks.capabilities import Capabilities
 from tasks.context import Context
 from tasks.step import Again, Happened, NothingHappened, Step, call, result_of
+from windlass.calls import Gone
 
 log = structlog.get_logger(__name__)
 UNSTORABLE = re.compile(r"\\u0000|\\ud[89a-f]")  # As JSON writes NUL and surrogates.
@@ -59,7 +60,9 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
                 return _storable(_attempt(step, ctx, claimed)), ctx.logs
         except WindlassError as error:
             return _failed(_as_step_error(error), ctx, claimed), ctx.logs
-        except (Exception, SystemExit) as error:  # A body may raise anything; whatever it was, it has failed.
+        except Gone:
+            raise
+        except BaseException as error:  # CancelledError, KeyboardInterrupt: whatever it was, it has failed.
             log.exception("step.raised")
             return _failed(StepError(f"{type(error).__name__}: {error}"), ctx, claimed), ctx.logs
         finally:
@@ -95,6 +98,8 @@ def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
     """
     error.__traceback__ = error.__context__ = error.__cause__ = None
     error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
+    if "stack" in error.details:  # Of an author's function.
+        log.warning("step.failed", code=error.code, error=error.message, exception=error.details["stack"])
     return Failed(error, cleared=claimed.unsure and not ctx.unsure)
 
 

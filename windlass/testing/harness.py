@@ -7,7 +7,18 @@ from types import TracebackType
 from typing import Any, Self
 
 from windlass.attempt import perform, undo
-from windlass.calls import Call, Diverged, Info, Outcome, Raised, Restarted, Returned, Suspend, Suspended
+from windlass.calls import (
+    Call,
+    Diverged,
+    Gone,
+    Info,
+    Outcome,
+    Raised,
+    Restarted,
+    Returned,
+    Suspend,
+    Suspended,
+)
 from windlass.durations import Duration, duration_ms
 from windlass.failures import Misuse, Nondeterminism, message_of
 from windlass.replay import find, replay
@@ -219,7 +230,9 @@ class Harness:
                 continue
             try:
                 undo(call.options.undo, call.input or {}, memo.value, host.unseal)
-            except Exception as error:  # An undo may raise anything; an operator has to look then.
+            except Gone:
+                raise
+            except BaseException as error:  # An undo may raise anything; an operator has to look then.
                 told = f"undoing {call.title} failed: {message_of(error)}"
                 entry.status, entry.cause = "compensation_failed", error
                 entry.error = {"code": "COMPENSATION_FAILED", "message": told, "details": {"step": call.key}}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from windlass.calls import Call, Memo, Suspend
+from windlass.calls import Call, Gone, Memo, Suspend
 from windlass.durations import no_signal
 from windlass.failures import end_of
 from windlass.testing.record import Door, Entry, Event, Record
@@ -67,7 +67,9 @@ class MemoryHost:
         try:
             stub = self._stub(call)
             return _answer(call.fn if stub is UNSTUBBED else stub, call.args, call.kwargs)
-        except Exception as error:
+        except Gone:
+            raise
+        except BaseException as error:  # As in the service: whatever a body raises is its failure.
             self._entry.cause = error
             raise
 
@@ -159,7 +161,9 @@ class MemoryHost:
             value = encode(
                 _answer(stub, given["args"], given["kwargs"]), f"the stub of {call.title}", self.seal
             )
-        except Exception as error:  # A stub may raise anything; its child has failed then.
+        except Gone:
+            raise
+        except BaseException as error:  # A stub may raise anything; its child has failed then.
             self._entry.keep(call, status="failed", error=end_of(error))
         else:
             self._entry.keep(call, status="completed", value=value)

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from windlass.calls import Call, Memo
+from windlass.calls import Call, Gone, Memo
 from windlass.workflow import Definition
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
 
-class Killed(BaseException):
+class Killed(Gone):
     """The worker has died at a commit."""
 
 

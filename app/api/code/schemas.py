@@ -179,6 +179,9 @@ class WorkflowError(Finished):
 
     message = fields.String(required=True)
     code = fields.String()
+    stack = fields.String(
+        metadata={"description": "The traceback, where one run is shown: without secrets, cut."}
+    )
 
 
 class WorkflowRun(Finished):

@@ -11,7 +11,7 @@ from app.domain.errors import NotFound
 from app.domain.states import API_STATUS, Run
 from app.engine.transitions.journal import MAIN
 from app.record.paging import Window
-from app.record.runs import code_runs, event_log
+from app.record.runs import code_runs, event_log, runs
 from app.record.service import definitions
 from app.record.session import Tx
 from app.services import presence, present
@@ -104,8 +104,18 @@ def hook_object(made: Row) -> Object:
 
 
 def run(run_id: str, *, follow: bool = True) -> Object:
-    """One run, or the one that goes on in its place; raises `NotFound`."""
-    return world().db.read(lambda tx: _shown(tx, [known(tx, run_id, follow=follow)])[0])
+    """One run, or the one that goes on in its place, with the traceback of a failure; raises `NotFound`."""
+
+    def read(tx: Tx) -> Object:
+        row = known(tx, run_id, follow=follow)
+        shown = _shown(tx, [row])[0]
+        main = runs.one_step(tx, row["id"], "forward", MAIN) if "error" in shown else None
+        stack = ((main["error"] or {}).get("details") or {}).get("stack") if main is not None else None
+        if stack is not None:
+            shown["error"]["stack"] = stack
+        return shown
+
+    return world().db.read(read)
 
 
 def accepted(row: Row) -> Object:

@@ -16,6 +16,7 @@ from app.engine.transitions.claim import Claim
 from app.engine.transitions.compensate import block
 from app.engine.transitions.journal import Journal, Row
 from app.record.runs import timers
+from app.worker.code.failure import scrubbed, told_of
 from app.worker.code.pending_writes import Fenced, TooManyEvents
 from app.worker.code.replay_host import Host
 from app.worker.execute import Heartbeat, Runner
@@ -92,7 +93,8 @@ def _returned(j: Journal, main: Row, value: Any, **more: Any) -> None:
 
 
 def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
-    facts = {**error, "message": REDACTOR.scrub(str(error["message"]))}
+    facts = scrubbed(error)
+    log.warning("run.raised", **told_of(facts))
     j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
     if j.run["error_code"] is None:

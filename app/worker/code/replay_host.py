@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from app.auth.secrets import REDACTOR
+import structlog
+
 from app.domain.errors import StepTimedOut
 from app.domain.states import Run, Step
 from app.engine.code import limits, suspend
@@ -21,6 +22,7 @@ from app.engine.transitions.step_rows import plan_facts
 from app.record.fast_path.transition import Seen
 from app.record.runs import runs
 from app.record.session import Tx
+from app.worker.code.failure import scrubbed, told_of
 from app.worker.code.pending_writes import Fenced, Note, TooManyEvents
 from app.worker.execute import Runner
 from app.worker.time_limit import alarm, go_if_told
@@ -28,6 +30,7 @@ from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 MOST_NOTES = 50  # Results that are kept in memory.
 PATIENCE_S = 600.0  # Results are kept in memory this long while SQL is away; the fence decides then.
 
@@ -112,7 +115,7 @@ class Host:
             with alarm(limit, call.key):
                 return call.fn(*call.args, **call.kwargs)
         except StepTimedOut as late:
-            raise timed_out(call, late) from None
+            raise timed_out(call, late) from late
 
     def complete(self, call: Call, value: Any) -> None:
         """A call has its result."""
@@ -124,7 +127,8 @@ class Host:
 
     def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
         """An attempt of a step has failed; None: for good."""
-        error = {**error, "message": REDACTOR.scrub(str(error["message"]))}
+        error = scrubbed(error)
+        log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
         outcome = "unknown" if call.options.intent else "none"
         changes = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
         told = {"error": dict(error), "outcome": outcome}

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from windlass.calls import Gone
+
 DONE: list[Any] = []  # What bodies did, in order.
 TROUBLE: dict[Any, Callable[[], Any]] = {}  # What happens in a body after it has noted what it did.
 
 
-class Killed(BaseException):
+class Killed(Gone):
     """The worker is gone, in the middle of a body."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from windlass import Context, StepFailed, workflow
+from windlass.calls import Gone
 
 ALWAYS = 99  # More failures than attempts.
 Program = list[list[Any]]
@@ -47,7 +48,7 @@ def _die(when: int) -> None:
         raise Killed
 
 
-class Killed(BaseException):
+class Killed(Gone):
     """The worker is gone, in the middle of a body."""
 
 
