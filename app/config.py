@@ -92,6 +92,14 @@ class Settings:
         return self.database_url
 
     @property
+    def database_place(self) -> str:
+        """Where the database is, without what must stay secret."""
+        scheme, _, rest = self.database.partition("://")
+        if scheme.startswith("sqlite"):
+            return rest.removeprefix("/")
+        return f"{scheme.partition('+')[0]}://{rest.rpartition('@')[2].partition('?')[0]}"
+
+    @property
     def redis(self) -> str:
         """The Redis URL in force; the embedded Valkey listens on loopback."""
         return self.redis_url or f"redis://127.0.0.1:{self.valkey_port}/0"

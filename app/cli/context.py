@@ -14,12 +14,19 @@ from app.config import Settings, load
 from app.domain import errors
 from windlass import Client, WindlassError
 
+# What works on the settings of this machine, whatever service is named.
+HERE = frozenset(
+    {"queue", "doctor", "key", "secrets", "db", "config", "up", "worker", "reconciler", "projector"}
+    | {"api", "flower", "lab"}
+)
+
 
 @dataclass
 class Caller:
     """Whoever typed the command, and what was wished for before and after the verb."""
 
     url: str | None = None
+    url_is_typed: bool = False  # And not WINDLASS_URL.
     api_key: str | None = None
     form: str = "table"  # How data is printed.
     yes: bool = False
@@ -68,9 +75,28 @@ def local_url(settings: Settings) -> str:
     return f"http://{anywhere.get(settings.host, settings.host)}:{settings.port}"
 
 
-def _set(name: str, context: click.Context, _: click.Parameter, value: Any) -> None:
-    if value is not None:
-        setattr(context.ensure_object(Caller), name, value)
+def stays_here(context: click.Context, noun: str) -> None:
+    """Refuse --url for what works on this machine's settings; say that WINDLASS_URL changes nothing."""
+    caller = context.ensure_object(Caller)
+    if caller.url is None or noun not in HERE:
+        return
+    settings = load()
+    where = f"`windlass {noun}` works here, on {settings.database_place} and Redis at {settings.broker.place}"
+    if caller.url_is_typed:
+        raise click.UsageError(
+            f"{where}, and not through --url: DATABASE_URL, REDIS_URL and WINDLASS_STATE_DIR name others."
+        )
+    output.say(f"{where}; WINDLASS_URL changes nothing about that.")
+
+
+def _set(name: str, context: click.Context, option: click.Parameter, value: Any) -> None:
+    if value is None:
+        return
+    caller = context.ensure_object(Caller)
+    setattr(caller, name, value)
+    if name == "url":
+        source = context.get_parameter_source(str(option.name))
+        caller.url_is_typed = source is click.core.ParameterSource.COMMANDLINE
 
 
 def _option(name: str, *flags: str, **more: Any) -> click.Option:
@@ -100,6 +126,12 @@ class Verb(click.Command):
         self, name: str | None, params: list[click.Parameter] | None = None, **settings: Any
     ) -> None:
         super().__init__(name, params=[*(params or ()), *shared(root=False)], **settings)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        path = ctx.command_path.split()
+        if ctx.ensure_object(Caller).url_is_typed and len(path) > 1:
+            stays_here(ctx, path[1])
+        return super().invoke(ctx)
 
 
 class Noun(click.Group):

@@ -12,7 +12,10 @@ def world() -> AppContext:
     """The world of a command line; raises `SchemaBehind` or `Unavailable` when the database is not ready."""
     settings = load()
     if missing(settings):
-        raise migrate.SchemaBehind("There is no database yet.")
+        raise migrate.SchemaBehind(
+            f"There is no database yet at {settings.database_place}; if the service has another one, name it "
+            "with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR."
+        )
     wired = wire(settings, role="cli")
     check_reachable(wired.db)
     if migrate.current(wired.db) != migrate.head():

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.context import Caller, ends_well, shared
+from app.cli.context import Caller, ends_well, shared, stays_here
 
 # Name, where it lives, what it is for.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
@@ -90,4 +90,5 @@ def _version() -> str:
 def cli(context: click.Context) -> None:
     """A durable workflow service: runs of steps that act on real machines, and can be undone."""
     os.umask(0o077)  # What we make holds keys, databases and logs, and is nobody else's.
+    stays_here(context, context.invoked_subcommand or "")
     context.call_on_close(context.ensure_object(Caller).close)

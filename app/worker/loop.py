@@ -10,11 +10,14 @@ import uuid
 from dataclasses import dataclass
 from itertools import zip_longest
 
+import structlog
+
+from app.auth.secrets import redact
 from app.engine.messages.publish import tell
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
 from app.engine.transitions.journal import Look
-from app.engine.transitions.settle import settle
+from app.engine.transitions.settle import Failed, Outcome, settle
 from app.record.fast_path import branch, ready
 from app.record.fast_path.branch import Reserved
 from app.record.fast_path.transition import Seen
@@ -25,6 +28,8 @@ SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is a
 MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.
 MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time.
 QUICK_S = 0.02
+REASON_CHARS = 500  # Of an error, in a log line and in what Celery keeps for Flower; the run has all of it.
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Ended:
     chain_goes_on: bool
     word: str
     failed: bool = False
+    reason: str = ""  # Why the last step did not complete: code and message.
     bodies_s: float = 0.0  # How long the bodies took.
     beside: Claim | None = None  # The claim on another member of the same fan-out.
 
@@ -154,15 +160,33 @@ def _carry(
                 runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
             )
         tell(runner.db, runner.ring, settled.hints)
+        reason = _told(claimed, outcome, settled.status)
         if settled.next is None:
             return Ended(
                 settled.chained,
                 settled.status,
                 failed=settled.status == "failed",
+                reason=reason,
                 bodies_s=bodies_s,
                 beside=settled.beside,
             )
         claimed = settled.next
+
+
+def _told(claimed: Claim, outcome: Outcome, status: str) -> str:
+    """Why a step failed, after its log line was written; empty for what went well or is another's by now."""
+    if not isinstance(outcome, Failed) or status not in ("failed", "retry_wait"):
+        return ""
+    reason = str(redact(f"{outcome.error.code}: {outcome.error.message}"))[:REASON_CHARS]
+    log.warning(
+        "step.failed" if status == "failed" else "step.retrying",
+        run_id=claimed.run["id"],
+        step=claimed.step["key"],
+        phase=claimed.step["phase"],
+        attempt=claimed.step["attempt"],
+        error=reason,
+    )
+    return reason
 
 
 def _holder(runner: Runner, task_id: str) -> Holder:

@@ -55,10 +55,10 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
         queue = (self.request.delivery_info or {})["routing_key"]
         go_on(runner(), str(queue), task_id=task_id, limit_s=limit_s - took)
     if ended.failed:
-        raise StepFailed(f"{run_id} {first}: {ended.word}")
+        raise StepFailed(f"{run_id} {first}: {ended.reason or ended.word}")
     if not ended.chain_goes_on:
         self.request.chain = None  # Ends the chain with a task that Flower shows as successful.
-    return {"ended": ended.word}
+    return {"ended": ended.word, **({"error": ended.reason} if ended.reason else {})}
 
 
 @app.task(name=ON_ERROR, bind=True)

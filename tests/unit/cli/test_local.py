@@ -179,3 +179,26 @@ def test_a_run_that_ended_badly_comes_with_advice(facts: dict[str, object], advi
     told = of_run(Run.of({"id": "run_1", "type": "server.provision", "error": error, **facts}))
 
     assert advice in told and "step: power" in told
+
+
+@pytest.mark.parametrize(
+    "words", [("--url", "http://there", "{}", "list"), ("{}", "list", "--url", "http://there")]
+)
+@pytest.mark.parametrize("noun", ["key", "queue"])
+def test_what_works_here_takes_no_url(words: tuple[str, ...], noun: str, tmp_path: Path) -> None:
+    result = call(*(word.format(noun) for word in words), DATABASE_URL=f"sqlite:///{tmp_path}/here.db")
+    assert result.exit_code == 2
+    assert f"`windlass {noun}` works here, on {tmp_path}/here.db" in result.stderr
+
+
+def test_the_url_of_the_environment_is_said_to_change_nothing(tmp_path: Path) -> None:
+    url = f"postgresql://me:secret@127.0.0.1:1/windlass?connect_timeout=1#{tmp_path.name}"
+    result = call("config", "show", WINDLASS_URL="http://there", DATABASE_URL=url)
+    assert result.exit_code == 0
+    assert "works here, on postgresql://127.0.0.1:1/windlass and Redis" in result.stderr
+    assert "WINDLASS_URL changes nothing" in result.stderr and "secret" not in result.stderr
+
+
+def test_a_database_that_is_not_there_is_named_by_its_path(tmp_path: Path) -> None:
+    result = call("doctor", WINDLASS_STATE_DIR=str(tmp_path / "elsewhere"))
+    assert f"{tmp_path}/elsewhere/windlass.db" in result.stderr
