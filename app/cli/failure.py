@@ -12,7 +12,7 @@ Ours = windlass.WindlassError | errors.WindlassError
 # By public code: what to do next.
 TO_DO = {
     "CONNECTION_FAILED": "start it with `windlass up`, or name it with --url or WINDLASS_URL",
-    "UNAVAILABLE": "try again in a moment; `windlass doctor` tells what is wrong",
+    "UNAVAILABLE": "see that the database answers (`windlass db check`), then try again",
     "RATE_LIMITED": "try again later",
     "UNAUTHORIZED": "give a key with --api-key or WINDLASS_API_KEY; `windlass key create` makes one",
     "FORBIDDEN": "use a key that has the scope; `windlass key list` shows them",

@@ -113,10 +113,13 @@ def _undone(case: Case) -> Iterator[str]:
 
 
 def _moved(case: Case) -> bool:
-    return any(
-        one["type"] == "operator.action" and (one["payload"] or {}).get("action") == "retry"
-        for one in case.events
-    )
+    """Whether its effects moved to the run that retried it: that began while this one was held."""
+    for one in case.events:
+        if one["type"] in ENDINGS:
+            return False
+        if one["type"] == "operator.action" and (one["payload"] or {}).get("action") == "retry":
+            return True
+    return False
 
 
 def _alive(case: Case) -> Iterator[str]:

@@ -24,10 +24,15 @@ def begin_at(wanted: str, keys: Sequence[str], gone: Collection[str]) -> str:
         raise ValidationFailed.of("fromStep", f"{wanted!r} is not a step of this run: {', '.join(keys)}")
     blocking = [key for key in keys[: keys.index(wanted)] if key in gone]
     if blocking:
+        undone = "was undone" if len(blocking) == 1 else "were undone"
         raise InvalidStateTransition(
-            f"{', '.join(blocking)} did not complete or was undone;"
+            f"{_named(blocking)} before {wanted} did not complete, or {undone};"
             f" the earliest step possible is {blocking[0]}",
             blockingSteps=blocking,
             earliestStep=blocking[0],
         )
     return wanted
+
+
+def _named(keys: Sequence[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"the {len(keys)} steps {', '.join(keys[:-1])} and {keys[-1]}"

@@ -9,6 +9,7 @@ from app.config import Settings
 from app.domain.errors import Conflict, NotFound, QuotaExceeded
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
+from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Hint
@@ -66,7 +67,12 @@ def act(world: AppContext, principal: Principal, kind: Inventory, order: Order) 
 
 def check_new(world: AppContext, kind: Inventory, values: Mapping[str, Any]) -> None:
     """Refuse what `create` would refuse; nothing is stored."""
-    world.db.read(lambda tx: _new_row(tx, kind, new_id(kind.prefix), values))
+
+    def look(tx: Tx) -> None:
+        _new_row(tx, kind, new_id(kind.prefix), values)
+        _check_count(tx, kind, kind.limit(world.settings))
+
+    world.db.read(look)
 
 
 def _new_row(tx: Tx, kind: Inventory, resource_id: str, values: Mapping[str, Any]) -> Row:
@@ -93,8 +99,12 @@ def _check_quota(tx: Tx, kind: Inventory, limit: int) -> None:
     if not limit:
         return
     locks.enter(tx, f"quota/{kind.noun}")
-    there = kind.rows.count(tx)
-    if there >= limit:
+    _check_count(tx, kind, limit)
+
+
+def _check_count(tx: Tx, kind: Inventory, limit: int) -> None:
+    there = kind.rows.count(tx) if limit else 0
+    if limit and there >= limit:
         raise QuotaExceeded(
             f"there are {there} {kind.called}s, and {limit} are allowed", limit=limit, used=there
         )
@@ -109,7 +119,9 @@ def _ordered(
     if row is None:
         raise NotFound(f"there is no {kind.noun} {j.run['resource_id']}")
     action = str(order.input.get("action") or order.type.partition(".")[2])
-    return ({**row, "state": kind.transient.get(action, row["state"])}, j.run), j.hints
+    waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
+    state = row["state"] if waits else kind.transient.get(action, row["state"])
+    return ({**row, "state": state}, j.run), j.hints
 
 
 def _started(world: AppContext, work: Callable[[Tx], tuple[Started, list[Hint]]]) -> Started:

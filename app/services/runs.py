@@ -201,6 +201,13 @@ def type_(world: AppContext, name: str) -> dict[str, Any]:
     return found
 
 
+def check_measured(world: AppContext, name: str) -> None:
+    """Raise `ValidationFailed` for a type that is not in the catalogue and has no run."""
+    if name not in catalogue.types() and not world.db.read(lambda tx: runs.any_of_type(tx, name)):
+        known = ", ".join(sorted(catalogue.types()))
+        raise ValidationFailed.of("type", f"{name!r} is neither in the catalogue nor has any run: {known}")
+
+
 def type_action(
     world: AppContext, principal: Principal, name: str, action: str, reason: str | None = None
 ) -> dict[str, Any]:

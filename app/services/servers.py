@@ -10,6 +10,7 @@ from app.domain import bmc_address as addresses
 from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
+from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Hint
@@ -154,7 +155,8 @@ def _accepted(
     j = accept_order(tx, world, run_id, order, principal)
     row = servers.read_server(tx, str(j.run["resource_id"]))
     assert row is not None
-    return (_transitional(row, order), j.run), j.hints
+    waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
+    return (row if waits else _transitional(row, order), j.run), j.hints
 
 
 def _transitional(row: Row, order: Order) -> Row:

@@ -106,3 +106,18 @@ def test_metrics_of_an_unknown_type_are_404(client: FlaskClient) -> None:
 
 def test_metrics_have_no_pagination(client: FlaskClient) -> None:
     assert set(client.get(PATH).get_json()["meta"]) == {"requestId", "timestamp"}
+
+
+def test_runs_that_keep_the_record_count_only_where_asked_for(client: FlaskClient, world: AppContext) -> None:
+    ended(world, 1, "completed")
+    ended(world, 2, "completed", type="sync.cluster-state")
+    answers = [client.get(f"{PATH}?{PERIOD}{type_}") for type_ in ("", "&type=sync.cluster-state")]
+    assert [answer.get_json()["data"]["summary"]["total"] for answer in answers] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("type=no.such", "type"), ("since=2100-01-01", "since")], ids=["type", "since"]
+)
+def test_what_can_have_no_numbers_is_refused(client: FlaskClient, query: str, field: str) -> None:
+    answer = client.get(f"{PATH}?{query}")
+    assert (answer.status_code, set(answer.get_json()["error"]["details"]["fields"])) == (400, {field})

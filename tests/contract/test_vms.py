@@ -79,7 +79,18 @@ def test_more_than_the_quota_is_403(world: AppContext) -> None:
     limited = create_app(replace(world, settings=replace(world.settings, quota_vms=1))).test_client()
     limited.environ_base["HTTP_HOST"] = "localhost"
     assert limited.post(PATH, json=MACHINE).status_code == 202
-    assert code(limited.post(PATH, json=MACHINE)) == (403, "QUOTA_EXCEEDED")
+    for preview in ("", "?dryRun=true"):
+        assert code(limited.post(PATH + preview, json=MACHINE)) == (403, "QUOTA_EXCEEDED")
+
+
+def test_an_action_that_waits_for_another_answers_the_state_that_is(
+    client: FlaskClient, world: AppContext
+) -> None:
+    plant_vm(world, state="stopped")
+    first = client.post(f"{ONE}/actions", json={"action": "start"})
+    second = client.post(f"{ONE}/actions?onConflict=queue", json={"action": "start"})
+    states = [answer.get_json()["data"]["state"] for answer in (first, second)]
+    assert states == ["starting", "stopped"]
 
 
 def test_a_creation_can_be_previewed(client: FlaskClient) -> None:

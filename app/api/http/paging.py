@@ -53,7 +53,7 @@ def answer(query: Mapping[str, Any], page: Page, shown: list[Any]) -> Any:
     pagination = {
         "total": page.total,
         **({"totalIsEstimate": True} if page.estimated else {}),
-        "page": query.get("page", 1),
+        "page": None if "cursor" in query else query.get("page", 1),  # A cursor has no number.
         "pageSize": query["limit"],
         "hasMore": page.more,
     }

@@ -148,6 +148,7 @@ def store(
     *,
     extra: Mapping[str, Any] | None = None,
     changed: Mapping[str, Any] | None = None,
+    reason: str | None = None,
     heir_of: str | None = None,
 ) -> Journal:
     """Store a new run with these steps, take its lock and ring for it; ``heir_of`` leaves it its locks."""
@@ -160,7 +161,7 @@ def store(
     runs.insert_run(tx, values)
     runs.insert_steps(tx, rows)
     with journal(tx, run_id) as j:
-        facts = {"retryOf": values.get("retry_of"), "changed": changed}
+        facts: Row = {"retryOf": values.get("retry_of"), "changed": changed, "reason": reason}
         lineage = {name: value for name, value in facts.items() if value}
         j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows], **lineage)
         if _locked(j, kind, order, heir_of):

@@ -21,14 +21,8 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     if j.run["resource_id"] is not None and not inherited:
         _leave_resource(j, status)
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
-    j.become(
-        status,
-        output=output,
-        completed_at=j.now,
-        expect_since=None,
-        waiting_on=None,
-        started_at=j.run["started_at"] or j.now,
-    )
+    started = {"started_at": j.run["started_at"] or j.now} if status == Run.COMPLETED else {}
+    j.become(status, output=output, completed_at=j.now, expect_since=None, waiting_on=None, **started)
     j.close(str(status), hooks_too=not inherited)
     _tell_parent(j)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}

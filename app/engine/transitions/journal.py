@@ -219,7 +219,8 @@ class Journal:
         timers.disarm(self.tx, self.id)
         if hooks_too:
             hooks.expire(self.tx, self.id)
-        runs.add_total(self.tx, self.id, self.run["type"], status, self.now - self.run["started_at"])
+        took = self.now - (self.run["started_at"] or self.now)
+        runs.add_total(self.tx, self.id, self.run["type"], status, took)
 
     def flush(self) -> None:
         """Write the run and its events; matching webhooks get their delivery rows here."""

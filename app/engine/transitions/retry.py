@@ -46,8 +46,8 @@ def retry(
         made["extra"] |= {"retry_of": old_id}
         held = old.status == Run.FAILED_HELD
         difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
+        old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
         if held:
-            old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
             for held_lock in lock_rows.held_by(tx, old_id):
                 old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
             old.set(parent_step=None)  # Who waits for this run waits for the new one.
@@ -59,6 +59,7 @@ def retry(
             **made,
             actor=actor,
             changed=difference,
+            reason=reason,
             heir_of=old_id if held else None,
         )
         if held:

@@ -36,7 +36,7 @@ Finding = dict[str, Any]
 LIMIT = 1_000  # Open runs and ended runs, each.
 BATCH = 50
 LOOK = "stop changing this run, keep its rows, and report it with the output of: windlass run events"
-RECONCILE = "see that a reconciler runs: windlass doctor names those that have been heard of"
+RECONCILE = "see that a reconciler runs: `reconciler` of GET /readyz says whether one has been heard of"
 TODO = {
     "I7": "windlass run get tells what it waits for; a reconciler that runs repairs most of these",
     "I8": "release the lock as an operator once the run that holds it is known to be over",

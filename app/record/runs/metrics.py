@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, and_, case, func, select, text
 
 from app.domain.errors import WindlassError
+from app.domain.events import QUIET
 from app.record.paging import plan_anew
 from app.record.session import Tx
 from app.record.tables import OPEN, delivery, lock, run, step, totals
@@ -31,7 +32,9 @@ class Period:
             run.c.completed_at >= self.since,
             run.c.completed_at < self.until,
         ]
-        return ended + ([run.c.type == self.type] if self.type is not None else [])
+        if self.type is None:
+            return [*ended, ~run.c.type.startswith(QUIET, autoescape=True)]
+        return [*ended, run.c.type == self.type]
 
 
 def endings(tx: Tx, period: Period) -> list[Row]:

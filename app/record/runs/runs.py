@@ -276,6 +276,12 @@ def add_total(tx: Tx, run_id: str, type_: str, status: str, duration_ms: int) ->
     )
 
 
+def any_of_type(tx: Tx, type_: str) -> bool:
+    """Whether there is a run of this type."""
+    where = (run.c.tenant_id == tx.tenant, run.c.type == type_)
+    return tx.value(select(run.c.id).where(*where).limit(1)) is not None
+
+
 def usual_duration(tx: Tx, type_: str) -> int | None:
     """Median duration in milliseconds of the last 50 completed runs of a type, or None."""
     duration = (run.c.completed_at - run.c.started_at).label("ms")

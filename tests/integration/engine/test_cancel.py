@@ -254,3 +254,11 @@ def test_members_that_run_end_before_their_run_turns_back(driver: Driver, mode: 
     assert driver.finish(run_id) == "cancelled"
     assert "undo third" in DONE
     assert DONE[-1] == "undo first"
+
+
+def test_a_run_that_never_started_has_no_start_and_no_duration(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    driver.cancel(run_id)
+    row = driver.run(run_id)
+    assert (row["status"], row["started_at"]) == ("cancelled", None)
+    assert row["completed_at"] is not None

@@ -201,3 +201,15 @@ def test_a_retry_of_a_held_map_with_another_list_undoes_what_the_old_one_did(dri
     assert driver.finish(new) == "failed"
     assert {"unvisit a", "unvisit b", "undo first"} <= set(DONE)
     assert "visit c" not in DONE
+
+
+@pytest.mark.parametrize("on_failure", ["compensate", "hold"])
+def test_why_it_was_retried_stands_in_both_logs(driver: Driver, on_failure: str) -> None:
+    BEFORE["third"] = fails(1)
+    old = driver.start("probe.line", on_failure=on_failure)
+    driver.finish(old)
+    new = driver.retry(old, reason="the switch was replaced")
+    told = [one["payload"] for one in driver.log(old) if one["type"] == "operator.action"]
+    assert [(one["reason"], one["retriedBy"]) for one in told] == [("the switch was replaced", new)]
+    assert driver.log(new)[0]["payload"]["reason"] == "the switch was replaced"
+    assert driver.finish(new) == "completed"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.clock import rfc3339
+from app.domain.errors import ValidationFailed
 from app.record.runs import metrics
 from app.record.runs.metrics import Period, Row
 from app.record.session import Tx
@@ -16,6 +17,8 @@ PERCENTS = (50, 90, 99)
 def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a period; without a type those of all types and of each."""
     until = query.get("until", tx.now)
+    if query.get("since", until) > until:
+        raise ValidationFailed.of("since", "is later than now, or than until")
     period = Period(since=query.get("since", until - WINDOW_MS), until=until, type=query.get("type"))
     endings = metrics.endings(tx, period)
     found = {

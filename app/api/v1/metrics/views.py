@@ -16,7 +16,9 @@ metrics = Family("metrics", "Aggregates: how many runs ended how, how long they 
 @metrics.arguments(MetricsQuery, location="query")
 @metrics.response(200, MetricsShape, example=examples.METRICS)
 def get_metrics(query: dict[str, Any]) -> Any:
-    """Metrics of all types, or of one; of the last 30 days unless told."""
+    """Metrics of all types but ``sync.*``, or of one; of the last 30 days unless told."""
+    if "type" in query:
+        service.check_measured(world(), query["type"])
     return world().db.read(lambda tx: measured(tx, query))
 
 

@@ -31,7 +31,7 @@ class RunQuery(PageQuery):
 
     type = word(64, metadata={"example": "server.provision"})
     status = one_of(*API_WORDS)
-    resource_type = one_of("server", "cluster", "vm")
+    resource_type = one_of("server", "cluster", "vm", "management")
     resource_id = word(128)
     triggered_by = word(128, metadata={"example": "usr_operator"})
     since = Moment(metadata={"description": "Started, or created if not yet started, at or after this time."})
