@@ -13,7 +13,7 @@ from app.services import folds, present
 Row = Mapping[str, Any]
 TEST = "webhook.test"
 # What went in and came out of a run may be anybody's business, and stays here; readers with a key get it.
-PRIVATE = ("input", "output", "allowedActions")
+PRIVATE = ("input", "output", "allowedActions", "worker")
 
 
 def body_of(tx: Tx, delivery: Row) -> str:

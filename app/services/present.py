@@ -98,6 +98,7 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
             "durationMs": _between(step["first_started_at"], step["completed_at"]),
             "attempt": step["attempt"] or None,
             "queue": step["queue"],
+            "worker": _worker(step),
             "branch": step["branch"] or None,
             "progress": step["progress"],
             "retryAt": rfc3339(step["retry_at"]) if step["status"] == Step.RETRY_WAIT else None,
@@ -281,6 +282,12 @@ def _next_queue(steps: Sequence[Row]) -> str:
 
 def _shown_time(name: str, value: Any) -> Any:
     return rfc3339(value) if name in ("since", "until", "deadline") and isinstance(value, int) else value
+
+
+def _worker(step: Row) -> str | None:
+    """The process that has the step, or had it last."""
+    holder = step.get("holder")
+    return holder.rpartition("/")[0] or None if holder else None
 
 
 def _between(start: int | None, end: int | None) -> int | None:

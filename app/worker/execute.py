@@ -20,6 +20,7 @@ from app.engine.transitions.claim import Claim
 from app.engine.transitions.settle import Done, Failed, Outcome, Parked
 from app.record.runs import runs
 from app.record.session import Database
+from app.worker.live_log import LiveLog
 from app.worker.time_limit import alarm
 from chains import catalogue
 from tasks.capabilities import Capabilities
@@ -55,16 +56,17 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
         ),
     ):
         ctx = _context(runner, claimed, heartbeat.cancelled)
+        heartbeat.live = live = LiveLog(runner.db, claimed, ctx.logs)
         try:
             with alarm(_limit_ms(claimed), claimed.step["key"]):
-                return _storable(_attempt(step, ctx, claimed)), ctx.logs
+                return _storable(_attempt(step, ctx, claimed)), live.rest()
         except WindlassError as error:
-            return _failed(_as_step_error(error), ctx, claimed), ctx.logs
+            return _failed(_as_step_error(error), ctx, claimed), live.rest()
         except Gone:
             raise
         except BaseException as error:  # CancelledError, KeyboardInterrupt: whatever it was, it has failed.
             log.exception("step.raised")
-            return _failed(StepError(f"{type(error).__name__}: {error}"), ctx, claimed), ctx.logs
+            return _failed(StepError(f"{type(error).__name__}: {error}"), ctx, claimed), live.rest()
         finally:
             REDACTOR.forget_all()
 
@@ -201,6 +203,7 @@ class Heartbeat:
     def __init__(self, runner: Runner, claimed: Claim) -> None:
         self._runner, self._claimed = runner, claimed
         self._cancelled = False
+        self.live: LiveLog | None = None  # What the body has logged.
 
     def cancelled(self) -> bool:
         """Whether the run was asked to stop, as of now."""
@@ -210,7 +213,7 @@ class Heartbeat:
         return self._cancelled
 
     def __enter__(self) -> "Heartbeat":
-        _PULSE.start(self._runner, self._claimed)
+        _PULSE.start(self._runner, self._claimed, self)
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -221,12 +224,13 @@ class _Pulse:
     """One thread a process that renews the lease of whatever step runs now, and ends what hears no alarm."""
 
     def __init__(self) -> None:
-        self._current: tuple[Runner, Claim, float] | None = None  # Until when the body may run at all.
+        # Until when the body may run at all, and whose lease it is.
+        self._current: tuple[Runner, Claim, float, Heartbeat] | None = None
         self._pid = 0
 
-    def start(self, runner: Runner, claimed: Claim) -> None:
+    def start(self, runner: Runner, claimed: Claim, heartbeat: Heartbeat) -> None:
         """Begin to renew the lease of this claim."""
-        self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S)
+        self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S, heartbeat)
         if self._pid != os.getpid():
             self._pid = os.getpid()
             threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
@@ -242,11 +246,13 @@ class _Pulse:
             time.sleep(pause)
             if current is None or self._current is not current:
                 continue
-            runner, claimed, until = current
+            runner, claimed, until, heartbeat = current
             if time.monotonic() > until:
                 log.error("worker.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
                 os.kill(os.getpid(), signal.SIGKILL)  # The loss is counted, and the step is somebody else's.
             self._renew(runner, claimed)
+            if heartbeat.live is not None:
+                heartbeat.live.write()
 
     @staticmethod
     def _renew(runner: Runner, claimed: Claim) -> None:

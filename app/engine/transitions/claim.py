@@ -189,8 +189,18 @@ def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
         first_started_at=step["first_started_at"] or j.now,
         started_at=step["started_at"] or j.now,
     )
-    j.event("step.polling" if polling else "step.started", step, fence=step["fence"])
+    j.event(
+        "step.polling" if polling else "step.started",
+        step,
+        fence=step["fence"],
+        worker=worker_of(holder.nonce),
+    )
     return replace(claimed(j, step, rows, holder), unsure=unsure)
+
+
+def worker_of(nonce: str) -> str:
+    """The worker process that made a claim, as its nonce names it."""
+    return nonce.rpartition("/")[0] or nonce
 
 
 def claimed(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:

@@ -14,7 +14,7 @@ from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office, without
 from tests.support.probes import BEFORE, fails
 
-HELD_BACK = ("input", "output", "allowedActions")  # For readers with a key alone.
+HELD_BACK = ("input", "output", "allowedActions", "worker")  # For readers with a key alone.
 
 
 def test_the_reference_library_accepts_the_signature(office: Office, to: Box) -> None:

@@ -148,6 +148,7 @@ class StepDetail(BriefStep):
     completed_at = fields.String()
     attempt = fields.Integer()
     queue = fields.String()
+    worker = fields.String(metadata={"description": "The process that has the step, or had it last."})
     branch = fields.String()
     progress = fields.String()
     retry_at = fields.String()
