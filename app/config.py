@@ -40,6 +40,7 @@ class Settings:
     redis_prefix: str = "wl:"  # Prefix of every key, the same for publisher, workers and Flower.
     host: str = "127.0.0.1"  # Address the API listens on; anything but loopback requires API keys.
     port: int = 8080  # Port of the API.
+    hook_rate: int = 600  # Calls of hooks a minute that one peer may make at each process; 0 is no limit.
     keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.

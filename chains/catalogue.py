@@ -55,7 +55,7 @@ class Workflow:
             loaded: dict[str, Any] = self._schema.load(dict(given))
         except SchemaError as error:
             fields = {f"input.{name}": _sentence(text) for name, text in _by_field(error).items()}
-            raise ValidationFailed("; ".join(f"{k}: {v}" for k, v in fields.items()), fields=fields) from None
+            raise ValidationFailed.many(fields) from None
         return loaded
 
     def plan(self, given: Mapping[str, Any]) -> Plan:

@@ -14,6 +14,7 @@ from app.api.http import headers, idempotency, keys, problems
 from app.api.http.bodies import MEBIBYTE
 from app.api.http.context import LazyWorld
 from app.api.http.openapi import API, describe_problems
+from app.api.http.rate import Buckets
 from app.api.http.schemas import Moment
 from app.api.http.stream import Places
 from app.api.v1.clusters.views import clusters
@@ -73,8 +74,9 @@ def build(world: AppContext | None = None) -> Flask:
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
     app.extensions["windlass"] = LazyWorld(lambda: world or wire(role="api"))
-    threads = world.settings.api_threads if world else load().api_threads
-    app.extensions["windlass.places"] = Places(threads)
+    settings = world.settings if world else load()
+    app.extensions["windlass.places"] = Places(settings.api_threads)
+    app.extensions["windlass.hook_rate"] = Buckets(settings.hook_rate) if settings.hook_rate > 0 else None
     api = _QuietApi(app)
     api.register_field(Moment, "string", "date-time")
     describe_problems(api)

@@ -47,7 +47,11 @@
 The class docstring is the default message; ``code`` and ``status`` are public (contract 1, A.9).
 """
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar
+
+MOST_FIELDS = 20  # Fields that one refusal names.
 
 
 class WindlassError(Exception):
@@ -77,6 +81,15 @@ class ValidationFailed(Rejected):
     def of(cls, field: str, problem: str) -> "ValidationFailed":
         """One field is wrong: `details.fields` names it (contract 1, A.2)."""
         return cls(f"{field}: {problem}", fields={field: problem})
+
+    @classmethod
+    def many(cls, problems: Mapping[str, str], **details: Any) -> "ValidationFailed":
+        """Several fields are wrong; the first of them are named, and how many more there are."""
+        shown = dict(islice(((name[:128], problem) for name, problem in problems.items()), MOST_FIELDS))
+        left = max(0, len(problems) - MOST_FIELDS)
+        sentences = [f"{name}: {problem}" for name, problem in shown.items()]
+        message = "; ".join(sentences)[:2000] + (f"; and {left} fields more" if left else "")
+        return cls(message, fields=shown, **details, **({"omitted": left} if left else {}))
 
 
 class Unauthorized(Rejected):

@@ -18,7 +18,7 @@ from app.engine.transitions import operator_actions
 from app.engine.transitions import retry as retrying
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Hint, Journal, journal
-from app.record.runs import locks, runs
+from app.record.runs import hooks, locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
 from app.services import authority, callbacks
@@ -175,6 +175,12 @@ def act(
         return j
 
     return rung(world, world.db.write(work))
+
+
+def check_hook(world: AppContext, token: str) -> None:
+    """Raise `NotFound` for a token that is nobody's; what is sent with it need not be looked at."""
+    if world.db.read(lambda tx: hooks.by_token(tx, hook_hash(token))) is None:
+        raise NotFound("there is no such hook")
 
 
 def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.api.http.context import LazyWorld
+from app.api.http.rate import Buckets
 from app.api.http.stream import Places
 from app.config import load
 from app.services.context import AppContext
@@ -46,6 +47,7 @@ def serving(world: AppContext, who: str) -> Flask:
     app = application(who)
     app.extensions["windlass"] = LazyWorld(lambda: world)
     app.extensions["windlass.places"] = Places(world.settings.api_threads)
+    app.extensions["windlass.hook_rate"] = Buckets(world.settings.hook_rate)
     return app
 
 

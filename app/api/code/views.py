@@ -23,7 +23,7 @@ from app.api.code.schemas import (
     WorkflowRun,
     WorkflowRunPage,
 )
-from app.api.http import idempotency, stream
+from app.api.http import hook_calls, idempotency, stream
 from app.api.http.bodies import HOOK_LIMIT
 from app.api.http.context import principal, world
 from app.api.http.family import PUBLIC, BareFamily
@@ -158,8 +158,12 @@ def create_workflow_hook(body: dict[str, Any]) -> Any:
     return show.hook_object(service.create_hook(world(), *asked))
 
 
-@workflows.serve("POST", f"{HOOKS}/<token>", "callWorkflowHook", scope=PUBLIC, errors=(409, 410))
-@workflows.json_any(limit=HOOK_LIMIT, example={"approved": True, "comment": "Approved for publication"})
+@workflows.serve("POST", f"{HOOKS}/<token>", "callWorkflowHook", scope=PUBLIC, errors=(409, 410, 429))
+@workflows.json_any(
+    limit=HOOK_LIMIT,
+    example={"approved": True, "comment": "Approved for publication"},
+    before=hook_calls.check,
+)
 @workflows.response(200, HookTaken, example={"accepted": True})
 def call_workflow_hook(payload: Any, token: str) -> Any:
     """Call a hook with any JSON of up to 64 KiB; an exact repeat is taken again. The token is the key."""

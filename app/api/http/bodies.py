@@ -15,6 +15,7 @@ MEBIBYTE = 1_048_576
 HOOK_LIMIT = 65_536
 DEEPEST = 32
 LONGEST_NUMBER = 64
+NOT_TEXT = "a character that is not text (U+0000 or a lone surrogate)"
 
 # A text runs to its closing quote, or to the end: one match a text, so that the time stays linear.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -34,7 +35,7 @@ def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
     if depth_of(raw) > DEEPEST:
         raise _refused(f"is nested more than {DEEPEST} deep", DEEPEST)
     try:
-        return json.loads(
+        value = json.loads(
             raw.decode("utf-8"),
             parse_constant=_no_constant,
             parse_float=_number,
@@ -45,6 +46,15 @@ def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
         raise _refused("is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise _refused(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    # Both can be written as an escape alone: UTF-8 has no surrogates, and JSON no raw control characters.
+    if b"\\u" in raw:
+        _check_texts(value)
+    return value
+
+
+def storable(text: str) -> bool:
+    """Whether both databases store this text: no U+0000, no lone surrogate."""
+    return _UNSTORABLE.search(text) is None
 
 
 def depth_of(raw: bytes) -> int:
@@ -63,14 +73,24 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
-        # Both at once: `add` says nothing, and what was there before is the repeated one.
-        repeated = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise ValidationFailed.of(repeated[:64], "is given more than once")
-    for name, value in pairs:
-        for text in (name, *(value if isinstance(value, list) else (value,))):
-            if isinstance(text, str) and _UNSTORABLE.search(text):
-                raise _refused("holds a character that is not text (U+0000 or a lone surrogate)")
+        for name, _ in pairs:
+            if name in seen:
+                raise ValidationFailed.of(name[:64], "is given more than once")
+            seen.add(name)
     return members
+
+
+def _check_texts(value: Any) -> None:
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, dict):
+            left += found.keys()
+            left += found.values()
+        elif isinstance(found, list):
+            left += found
+        elif isinstance(found, str) and not storable(found):
+            raise _refused(f"holds {NOT_TEXT}")
 
 
 def _no_constant(word: str) -> NoReturn:

@@ -24,6 +24,7 @@ from app.api.http.schemas import Shape, flattened
 from app.domain.errors import UnsupportedMediaType, ValidationFailed
 
 View = TypeVar("View", bound=Callable[..., Any])
+Before = Callable[..., None]
 JSON_OFFERS = ("application/json", "application/problem+json")
 PUBLIC = "public"  # In the place of a scope: no key needed.
 RUN_PATTERN = "^[A-Za-z0-9_-]{1,128}$"
@@ -55,7 +56,7 @@ class StrictParser(FlaskParser):
         twice = {name: "is given more than once" for name, values in req.args.lists() if len(values) > 1}
         problems = {name: problem for name, problem in twice.items() if name not in lists}
         if problems:
-            raise ValidationFailed(_sentence(problems), fields=problems)
+            raise ValidationFailed.many(problems)
         return MultiDictProxy(req.args, schema, known_multi_fields=(fields.List,))
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> Any:
@@ -63,7 +64,7 @@ class StrictParser(FlaskParser):
         messages = error.messages if isinstance(error.messages, dict) else {}
         found = {name: problem for inner in messages.values() for name, problem in flattened(inner).items()}
         problems = {_short(name): problem for name, problem in found.items()}
-        raise ValidationFailed(_sentence(problems), fields=problems)
+        raise ValidationFailed.many(problems)
 
 
 def json_value(req: Request, limit: int = bodies.MEBIBYTE) -> Any:
@@ -135,21 +136,34 @@ class Family(Blueprint):  # type: ignore[misc]
         decorate: Callable[[View], View] = super().arguments(made, location=location, **given)
         return decorate
 
-    def json_object(self, *, limit: int = bodies.MEBIBYTE, example: Any = None) -> Callable[[View], View]:
-        """Pass a JSON object of free form to the view as its first argument."""
+    def json_object(
+        self, *, limit: int = bodies.MEBIBYTE, example: Any = None, before: Before | None = None
+    ) -> Callable[[View], View]:
+        """Pass a JSON object of free form to the view as its first argument.
+
+        ``before`` gets what stands in the path, and refuses what is not worth parsing a body for.
+        """
         read = partial(json_body, limit=limit)
-        return self._taking(read, {"type": "object"}, required=False, example=example)
+        return self._taking(read, {"type": "object"}, required=False, example=example, before=before)
 
     def json_list(self, schema: Schema, *, example: Any = None) -> Callable[[View], View]:
         """Pass a JSON list to the view, which judges each item by itself."""
         return self._taking(json_list, schema, required=True, example=example)
 
     def _taking(
-        self, read: Callable[[Request], Any], schema: Any, *, required: bool, example: Any
+        self,
+        read: Callable[[Request], Any],
+        schema: Any,
+        *,
+        required: bool,
+        example: Any,
+        before: Before | None = None,
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             @wraps(view)
             def taking(*given: Any, **named: Any) -> Any:
+                if before is not None:
+                    before(**named)
                 return view(read(request), *given, **named)
 
             doc = deepcopy(getattr(view, "_apidoc", {}))
@@ -200,9 +214,10 @@ class BareFamily(Family):
         """Serve one operation, in JSON alone."""
         return super().serve(method, path, operation, **{"offers": ("application/json",), **said})
 
-    def json_any(self, *, limit: int, example: Any) -> Callable[[View], View]:
-        """Pass any JSON value to the view as its first argument."""
-        return self._taking(partial(json_value, limit=limit), {}, required=False, example=example)
+    def json_any(self, *, limit: int, example: Any, before: Before | None = None) -> Callable[[View], View]:
+        """Pass any JSON value to the view as its first argument; ``before`` as in `json_object`."""
+        read = partial(json_value, limit=limit)
+        return self._taking(read, {}, required=False, example=example, before=before)
 
     @staticmethod
     def _example(data: Any) -> Any:
@@ -302,10 +317,6 @@ def _is_json(mimetype: str) -> bool:
     return mimetype == "application/json" or (
         mimetype.startswith("application/") and mimetype.endswith("+json")
     )
-
-
-def _sentence(problems: Mapping[str, str]) -> str:
-    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())[:1000]
 
 
 def _short(name: str) -> str:

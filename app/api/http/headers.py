@@ -7,6 +7,7 @@ import structlog
 from flask import Response, current_app, g, request
 
 from app.api.http import envelope
+from app.api.http.bodies import NOT_TEXT, storable
 from app.api.http.family import PATH_IDS
 from app.domain.errors import NotAcceptable, ValidationFailed
 from app.domain.ids import well_formed
@@ -33,20 +34,31 @@ def check() -> None:
     view: Any = current_app.view_functions.get(request.endpoint or "")
     if view is None:
         return
+    _check_texts()
     for name, text in (request.view_args or {}).items():
         prefix = PATH_IDS.get(name)
         if prefix is not None and not well_formed(text, prefix):
             raise ValidationFailed.of(name, f"is not an id of the form {prefix}_…")
     if request.args and not view.asks_query:
-        problems = {name[:64]: "Unknown query parameter." for name in request.args}
-        raise ValidationFailed("; ".join(f"{n}: {p}" for n, p in problems.items()), fields=problems)
+        raise ValidationFailed.many({name[:64]: "Unknown query parameter." for name in request.args})
     offers = view.offers
     if request.accept_mimetypes and request.accept_mimetypes.best_match(offers) is None:
         raise NotAcceptable(f"The answer is available as {', '.join(offers)}.", available=list(offers))
 
 
+def _check_texts() -> None:
+    """What no database stores is found by none either: it is refused in paths and queries as in bodies."""
+    named = [*(request.view_args or {}).items(), *request.args.items(multi=True)]
+    for name, text in named:
+        if not storable(name):
+            raise ValidationFailed.of("query", f"a name holds {NOT_TEXT}")
+        if isinstance(text, str) and not storable(text):
+            raise ValidationFailed.of(name[:64], f"holds {NOT_TEXT}")
+
+
 def finish(response: Response) -> Response:
     """Add the id and the security headers, and log the request without its body or its key."""
+    response.headers.extend(g.get("rate_headers", {}))
     response.headers["X-Request-Id"] = g.request_id
     for name, value in SECURITY.items():
         response.headers.setdefault(name, value)

@@ -43,7 +43,7 @@ API = {
         },
     },
 }
-STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 500, 503)
+STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 429, 500, 503)
 
 
 class ErrorBody(Shape):
@@ -99,7 +99,7 @@ def codes() -> list[type[WindlassError]]:
 
 
 def _headers(status: int) -> dict[str, Any]:
-    if status != 503:
+    if status not in (429, 503):
         return {}
     return {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}}
 

@@ -19,6 +19,7 @@ from app.domain.errors import (
     NotAcceptable,
     NotFound,
     PayloadTooLarge,
+    RateLimited,
     Rejected,
     Unavailable,
     UnsupportedMediaType,
@@ -81,7 +82,7 @@ def answer(error: WindlassError) -> Response:
         error = error.public
     response = jsonify(body(error))
     response.status_code, response.mimetype = error.status, BARE if _is_bare() else PROBLEM
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | RateLimited):
         response.headers["Retry-After"] = str(error.details.get("retryAfter", RETRY_AFTER_S))
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="windlass"'

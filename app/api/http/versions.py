@@ -28,7 +28,7 @@ def check_run(run: dict[str, Any]) -> None:
     tags = request.if_match
     if not tags or tags.star_tag:
         return
-    if str(run["event_seq"]) not in {tag.partition("-")[0] for tag in tags.as_set()}:
+    if str(run["event_seq"]) not in {tag.partition("-")[0] for tag in tags.as_set() if tag}:
         raise PreconditionFailed(f"The run is at event {run['event_seq']} by now.", current=run["event_seq"])
 
 
@@ -43,5 +43,5 @@ def wanted_version() -> int | None:
     tags = request.if_match
     if not tags or tags.star_tag:
         return None
-    numbers = [int(tag) for tag in tags.as_set() if tag.isdecimal() and len(tag) < 10]
+    numbers = [int(tag) for tag in tags.as_set() if tag and tag.isdecimal() and len(tag) < 10]
     return numbers[0] if numbers else -1

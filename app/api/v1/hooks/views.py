@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.api.http import hook_calls
 from app.api.http.bodies import HOOK_LIMIT
 from app.api.http.context import world
 from app.api.http.family import PUBLIC, Family
@@ -12,8 +13,8 @@ from app.services import runs as service
 hooks = Family("hooks", "Tokens that somebody outside calls to let a waiting step go on.")
 
 
-@hooks.serve("POST", "/v1/hooks/<token>", "callHook", scope=PUBLIC, errors=(409, 410))
-@hooks.json_object(limit=HOOK_LIMIT, example={"status": "installed"})
+@hooks.serve("POST", "/v1/hooks/<token>", "callHook", scope=PUBLIC, errors=(409, 410, 429))
+@hooks.json_object(limit=HOOK_LIMIT, example={"status": "installed"}, before=hook_calls.check)
 @hooks.response(202, HookAnswer, example=examples.HOOKED)
 def call_hook(payload: dict[str, Any], token: str) -> Any:
     """Deliver a JSON object of up to 64 KiB; an exact repeat gets the same answer. The token is the key."""

@@ -50,9 +50,6 @@ def _registered(item: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         body = _schema.load(item)
     except ValidationError as error:
-        fields = flattened(error.messages)
-        raise ValidationFailed(
-            "; ".join(f"{name}: {text}" for name, text in fields.items()), fields=fields
-        ) from None
+        raise ValidationFailed.many(flattened(error.messages)) from None
     options = {"idempotency_key": None, **{name: body[name] for name in orders.ABOUT_RUN if name in body}}
     return service.register(world(), principal(), orders.machine(body), **options)
