@@ -42,7 +42,7 @@ def test_latency_is_added_each_way_and_ends(proxy: Proxy, client: redis.Redis) -
     proxy.set(Weather(latency_s=0.1))
     assert seconds(client) >= 0.2
     proxy.set(CLEAR)
-    assert seconds(client) < 0.1
+    assert min(seconds(client) for _ in range(50)) < 0.1
 
 
 def test_bandwidth_is_limited(proxy: Proxy, client: redis.Redis) -> None:
@@ -54,7 +54,7 @@ def test_bandwidth_is_limited(proxy: Proxy, client: redis.Redis) -> None:
 
 
 def test_a_cut_resets_every_connection(proxy: Proxy, client: redis.Redis) -> None:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=1) as link:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as link:
         link.sendall(b"PING\r\n")
         link.recv(16)
         assert proxy.cut() == 1
@@ -78,13 +78,15 @@ def test_what_was_held_arrives_when_the_partition_heals(proxy: Proxy) -> None:
         with pytest.raises(TimeoutError):
             link.recv(16)
         proxy.set(CLEAR)
+        link.settimeout(60)
         assert link.recv(16) == b"+PONG\r\n"
 
 
 def test_a_half_open_connection_accepts_and_never_answers_again(proxy: Proxy) -> None:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=0.3) as link:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as link:
         link.sendall(b"PING\r\n")
         assert link.recv(16) == b"+PONG\r\n"
+        link.settimeout(0.3)
         proxy.set(Weather(swallow=True))
         link.sendall(b"PING\r\n")
         with pytest.raises(TimeoutError):
@@ -118,7 +120,7 @@ def test_a_server_hears_of_a_client_that_left_a_half_open_connection(
 
 def test_a_connection_is_reset_in_the_middle_of_an_answer(proxy: Proxy) -> None:
     proxy.set(Weather(reset_after=3))
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=1) as link:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as link:
         link.sendall(b"PING\r\n")
         with pytest.raises(ConnectionResetError):
             assert len(link.recv(16)) <= 3

@@ -76,7 +76,7 @@ def ended(site: Site, run_id: str) -> str:
 def struck(site: Site, name: str) -> Iterator[Injection]:
     """A fault as long as the block lasts; the evidence."""
     fault = faults()[name]
-    done = fault.strike(site, Random(4))
+    done = until(lambda: fault.strike(site, Random(4)))
     try:
         assert done is not None
         yield done
