@@ -15,12 +15,18 @@ from tests.support.lanes import (
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
 )
 from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, new_valkey, remove
 from tests.support.stack import Stack
 
 # Hooks of pytest.
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_xdist_auto_num_workers"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 # How long an example takes, or is looked for, is no finding.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")
