@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> "Groups
     return Groups(config, log)
 
 
-class Groups(LoadScopeScheduling):
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
     """Whole groups, one after the other; xdist's own marks of groups do nothing under pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
