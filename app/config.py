@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,6 +163,14 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
             environ[name] = str(value).lower() if isinstance(value, bool) else str(value)
     environ.pop("WINDLASS_STATE_DIR_FILE", None)
     return {**environ, "WINDLASS_STATE_DIR": str(settings.state), **extra}
+
+
+def release() -> str:
+    """The release of this installation."""
+    try:
+        return version("windlass")
+    except PackageNotFoundError:  # Run from a tree that was not installed.
+        return "unreleased"
 
 
 def forget_ambient() -> None:

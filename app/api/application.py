@@ -29,6 +29,7 @@ from app.api.v1.servers.views import servers
 from app.api.v1.types.views import types
 from app.api.v1.vms.views import vms
 from app.api.v1.webhooks.views import webhooks
+from app.api.v1.workers.views import workers
 from app.config import load
 from app.domain.errors import Unavailable
 from app.record.paging import Window
@@ -40,7 +41,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
-    *(schedules, workflows, hooks, webhooks, health, docs),
+    *(schedules, workflows, hooks, webhooks, workers, health, docs),
 )
 
 

@@ -369,6 +369,15 @@ LOCKS: Columns = (
     ("AGE", "ageMs"),
     ("WAITING", "waiters"),
 )
+WORKERS: Columns = (
+    ("NAME", "name"),
+    ("KIND", "kind"),
+    ("QUEUES", "queues"),
+    ("PROCESSES", "processes"),
+    ("RELEASE", "release"),
+    ("SINCE", "startedAt"),
+    ("LAST SEEN", "lastSeenAt"),
+)
 QUEUES: Columns = (("QUEUE", "queue"), ("KEY", "key"), ("LENGTH", "length"))
 KEYS: Columns = (
     ("ID", "id"),

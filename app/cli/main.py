@@ -2,12 +2,12 @@
 
 import os
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
 
 from app.cli.context import Caller, ends_well, shared, stays_here
+from app.config import release
 
 # Name, where it lives, what it is for.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
@@ -71,13 +71,6 @@ class Root(click.Group):
         return ends_well(lambda: super(Root, self).invoke(ctx), ctx)
 
 
-def _version() -> str:
-    try:
-        return version("windlass")
-    except PackageNotFoundError:  # Run from a tree that was not installed.
-        return "unreleased"
-
-
 @click.group(
     cls=Root,
     params=shared(root=True),
@@ -85,7 +78,7 @@ def _version() -> str:
     epilog="Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 key, 5 conflict, 6 run failed, "
     "7 run cancelled, 8 unavailable, 124 wait timed out, 130 interrupted.",
 )
-@click.version_option(_version(), prog_name="windlass")
+@click.version_option(release(), prog_name="windlass")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """A durable workflow service: runs of steps that act on real machines, and can be undone."""

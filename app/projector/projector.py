@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from app.config import Settings
+from app.config import Settings, release
 from app.domain.errors import WindlassError
 from app.engine.messages.publisher import Ring
 from app.engine.process_id import instance, is_gone
@@ -96,7 +96,9 @@ class Projector:
 
         def work(tx: Tx) -> list[Key]:
             sources.keep_up(tx, servers=self.settings.power_poll_s > 0)
-            heartbeats.note(tx, "projector", self.instance, {"sources": len(self._mine)})
+            heartbeats.note(
+                tx, "projector", self.instance, {"sources": len(self._mine), "release": release()}
+            )
             lease = self.settings.lease_ms
             return [
                 key for key, m in self._mine.items() if not sources.renew(tx, m.held, lease, reports[key])

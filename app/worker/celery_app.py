@@ -9,13 +9,18 @@ from typing import Any
 
 import structlog
 from billiard import current_process
-from celery.signals import setup_logging, worker_before_create_process, worker_process_init
+from celery.signals import (
+    celeryd_after_setup,
+    setup_logging,
+    worker_before_create_process,
+    worker_process_init,
+)
 from kombu.transport import TRANSPORT_ALIASES
 
 from app import logs
 from app.config import load
 from app.engine.process_id import instance
-from app.services import authored, presence
+from app.services import authored, presence, workers
 from app.services.children import ChildRuns
 from app.wiring import AppContext, celery_app, wire
 from app.worker.execute import Runner
@@ -28,11 +33,19 @@ TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "app.worker.transpor
 app.conf.worker_consumer = "app.worker.transport:Consumer"
 app.conf.imports = ("app.worker.tasks",)
 log = structlog.get_logger(__name__)
+_POOL: dict[str, Any] = {}  # What is told of this worker main.
 
 
 @setup_logging.connect
 def _logging(**_kw: Any) -> None:
     logs.configure(settings.log_level)
+
+
+@celeryd_after_setup.connect
+def _named(sender: str, instance: Any, **_kw: Any) -> None:
+    """The main knows its name and queues; its pool processes inherit them, and one of them beats."""
+    _POOL.update(name=sender, queues=list(instance.app.amqp.queues.consume_from))
+    _POOL.update(processes=instance.concurrency)
 
 
 @worker_before_create_process.connect
@@ -60,6 +73,13 @@ def _forked(**_kw: Any) -> None:
     catalogue.types()
     if settings.imports:
         _serve_workflows()
+    if _POOL and _is_first():
+        workers.keep_beating(world().db, **_POOL)
+
+
+def _is_first() -> bool:
+    """Whether this is the one of its pool that tells; the one that replaces it does so, too."""
+    return getattr(current_process(), "index", 0) == 0
 
 
 def _serve_workflows() -> None:
@@ -69,7 +89,7 @@ def _serve_workflows() -> None:
     except authored.CannotImport as error:
         log.error("workflows.not_imported", error=error.message)
         raise SystemExit(1) from error  # Its parent tries again, and gives up when that goes on.
-    if getattr(current_process(), "index", 0) == 0:  # One of the pool is enough to tell.
+    if _is_first():
         presence.keep_telling(world(), found)
 
 

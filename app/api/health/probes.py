@@ -9,6 +9,7 @@ from app.record import listing
 from app.record.inventory import sources
 from app.record.service import heartbeats
 from app.record.session import Tx
+from app.services import workers
 from app.services.context import AppContext
 
 BUDGET_S = 1.0
@@ -26,6 +27,7 @@ def parts(world: AppContext) -> dict[str, Part]:
         "redis": _redis(world),
         "reconciler": _reconciler(database),
         "projector": _projector(world, database),
+        "workers": _workers(world, database),
     }
 
 
@@ -57,6 +59,22 @@ def _projector(world: AppContext, database: Part) -> Part:
     watched, stale, age = looked["value"]
     told: Part = {"ok": not stale, "sources": watched, "stale": stale, "ageMs": age}
     return {**told, "reason": f"{stale} of {watched} sources are stale"} if stale else told
+
+
+def _workers(world: AppContext, database: Part) -> Part:
+    """Whether somebody serves each queue in which something waits."""
+    if not database["ok"]:
+        return {"ok": False, "reason": "unknown while the database is away"}
+    looked = _within_budget(lambda: world.db.read(_pools, patience_s=BUDGET_S / 2))
+    if not looked["ok"]:
+        return {"ok": False, **_why(looked)}
+    pools, unserved = looked["value"]
+    told: Part = {"ok": not unserved, "workers": pools}
+    return {**told, "reason": f"nobody serves {', '.join(unserved)}"} if unserved else told
+
+
+def _pools(tx: Tx) -> tuple[int, list[str]]:
+    return sum(one["kind"] == workers.KIND for one in workers.working(tx)), workers.unserved(tx)
 
 
 def _beats(world: AppContext) -> tuple[int | None, dict[str, int]]:

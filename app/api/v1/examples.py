@@ -118,6 +118,17 @@ LOCK = {
     "ageMs": 61000,
     "waiters": [],
 }
+WORKER = {
+    "name": "default@host-1",
+    "kind": "worker",
+    "queues": ["default"],
+    "processes": 8,
+    "release": "0.1.0",
+    "startedAt": AT,
+    "lastSeenAt": AT,
+    "silentMs": 1200,
+}
+QUEUE = {"queue": "default", "length": 1, "workers": 2, "processes": 16}
 METRICS = {
     "type": "server.provision",
     "period": {"from": "2026-01-01T00:00:00.000Z", "to": AT},
@@ -292,5 +303,6 @@ HEALTH = {
         "redis": {"ok": True, "ms": 1},
         "reconciler": {"ok": True, "ageMs": 400},
         "projector": {"ok": True, "sources": 2, "stale": 0, "ageMs": 1_200},
+        "workers": {"ok": True, "workers": 4},
     },
 }

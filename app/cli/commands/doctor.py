@@ -1,5 +1,7 @@
 """`windlass doctor`: check in SQL what must always hold, and say what to do."""
 
+from collections import Counter
+
 import click
 
 from app.cli import columns, output
@@ -7,13 +9,18 @@ from app.cli.context import Caller, Verb, pass_caller
 from app.cli.direct import world
 from app.cli.exits import Exit
 from app.record.runs.doctor import findings
+from app.services import workers
 
 
 @click.command(cls=Verb)
 @pass_caller
 def doctor(caller: Caller) -> None:
     """Check what must always hold; exit status 1 when something does not."""
-    found = world().db.read(findings)
+    db = world().db
+    found = [*db.read(findings), *map(_unserved, db.read(lambda tx: workers.unserved(tx, needed=())))]
+    heard = Counter(row["kind"] for row in db.read(workers.working))
+    names = ", ".join(f"{heard[kind]} {kind}{'s' if heard[kind] != 1 else ''}" for kind in workers.KINDS)
+    output.say(f"Heard of within the last half minute: {names}.")
     if found:
         caller.show(found, columns.FINDINGS)
         output.say(f"{len(found)} findings.")
@@ -21,3 +28,12 @@ def doctor(caller: Caller) -> None:
     if caller.form != "table":
         caller.show([], columns.FINDINGS)
     output.say("Every invariant holds.")
+
+
+def _unserved(queue: str) -> dict[str, str]:
+    return {
+        "invariant": "workers",
+        "run": "",
+        "what": f"something waits in the queue {queue}, and nobody serves it",
+        "todo": f"start a worker host: windlass worker, or windlass worker --queue {queue}",
+    }

@@ -10,6 +10,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from app.cli import columns, output
+from app.cli.context import Caller, Verb, pass_caller
 from app.config import Settings, environment, load
 from app.host import programs
 from app.host import up as everything
@@ -111,6 +113,22 @@ def announce(imports: tuple[str, ...], app_dir: Path | None, workflow: str | Non
     found = authored.load(_authored(imports, app_dir, workflow))
     presence.announce(world(), found)
     click.echo(json.dumps([one.queue for one in found]))
+
+
+@worker.command("list", cls=Verb)
+@pass_caller
+def list_(caller: Caller) -> None:
+    """List worker pools, reconcilers and projectors of all hosts, and queues that nobody serves."""
+    # Here and not above: every other command would pay for SQL at its start.
+    from app.cli.direct import world
+    from app.services import workers
+
+    db = world().db
+    caller.show(db.read(workers.working), columns.WORKERS)
+    for name in db.read(workers.unserved):
+        output.say(
+            f"Nobody serves the queue {name}: start `windlass worker`, or one for it with --queue {name}."
+        )
 
 
 @worker.command()

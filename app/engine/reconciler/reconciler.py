@@ -23,7 +23,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.config import Settings
+from app.config import Settings, release
 from app.domain.errors import WindlassError
 from app.engine.messages.publisher import Ring, redispatch
 from app.engine.messages.timer_cache import TimerSet
@@ -301,7 +301,8 @@ class Reconciler:
     def _beat(self, took_ms: int) -> None:
         def note(tx: Tx) -> None:
             oldest = losses.oldest_expected(tx)
-            facts = {"lastPassMs": took_ms, "oldestExpected": oldest, "slow": self.watch.slow()}
+            pace = {"lastPassMs": took_ms, "oldestExpected": oldest, "slow": self.watch.slow()}
+            facts = {**pace, "release": release()}
             heartbeats.note(tx, "reconciler", self.instance, facts)
 
         self.db.write(note, patience_s=0)  # As everything here: the next pass does it again.

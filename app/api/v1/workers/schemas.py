@@ -1,0 +1,27 @@
+"""Answers about workers and queues."""
+
+from marshmallow import fields
+
+from app.api.http.schemas import Shape
+
+
+class WorkerShape(Shape):
+    """A pool of worker processes, a reconciler or a projector."""
+
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    queues = fields.List(fields.String(), required=True)
+    processes = fields.Integer(allow_none=True)
+    release = fields.String(allow_none=True)
+    started_at = fields.String(required=True)
+    last_seen_at = fields.String(required=True)
+    silent_ms = fields.Integer(required=True)
+
+
+class QueueShape(Shape):
+    """A queue: messages in Redis, null while it is away, and who serves it."""
+
+    queue = fields.String(required=True)
+    length = fields.Integer(allow_none=True)
+    workers = fields.Integer(required=True)
+    processes = fields.Integer(required=True)

@@ -1,0 +1,101 @@
+"""Who works: pools that beat, queues that nobody serves, and how people are told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.main import cli
+from app.config import Settings, load, release
+from app.domain.ids import new_id
+from app.engine.transitions import accept
+from app.record.service import heartbeats
+from app.services import workers
+from app.services.context import AppContext
+from app.wiring import wire
+from tests.conftest import Backend
+from tests.support import probes
+from tests.support.servers import until
+
+
+class Enough(Exception):
+    """Ends a loop that would go on for ever."""
+
+
+@pytest.fixture
+def settings(backend: Backend) -> Settings:
+    return load({**backend.environ})
+
+
+@pytest.fixture
+def world(settings: Settings) -> Iterator[AppContext]:
+    made = wire(settings, role="cli")
+    yield made
+    made.db.dispose()
+
+
+def beats(world: AppContext, name: str, *queues: str, processes: int = 2) -> None:
+    """A pool of this name says once that it serves these queues."""
+    facts = {"queues": list(queues), "processes": processes, "release": release()}
+    world.db.write(lambda tx: heartbeats.note(tx, workers.KIND, name, facts))
+
+
+def test_a_pool_beats_with_its_release_from_a_thread_of_its_own(world: AppContext) -> None:
+    workers.keep_beating(world.db, "bmc@here", ["bmc"], 3)
+
+    (one,) = until(lambda: world.db.read(workers.working))
+
+    assert (one["name"], one["kind"], one["queues"], one["processes"]) == ("bmc@here", "worker", ["bmc"], 3)
+    assert one["release"] == release()
+
+
+def test_who_was_silent_for_long_does_not_work(world: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats(world, "default@here", "default")
+    monkeypatch.setattr(workers, "LIVE_MS", -1)
+    assert world.db.read(workers.working) == []
+
+
+def test_a_queue_in_which_something_waits_is_missed(world: AppContext) -> None:
+    beats(world, "bmc@here", "bmc")
+    assert world.db.read(workers.unserved) == ["default"]
+    assert world.db.read(lambda tx: workers.unserved(tx, needed=())) == []
+
+    order = accept.Order(type=probes.line.name, input={})
+    world.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
+
+    assert world.db.read(lambda tx: workers.unserved(tx, needed=())) == ["default"]
+
+
+def test_queues_tell_their_length_and_who_serves_them(world: AppContext) -> None:
+    beats(world, "default@a", "default", processes=8)
+    beats(world, "default@b", "default", "wf.mine", processes=2)
+    world.redis.lpush(f"{world.settings.redis_prefix}bmc", "a message")
+
+    found = {row["queue"]: row for row in workers.queues(world)}
+
+    assert found["default"] == {"queue": "default", "length": 0, "workers": 2, "processes": 10}
+    assert found["bmc"] == {"queue": "bmc", "length": 1, "workers": 0, "processes": 0}
+    assert sorted(found) == ["bmc", "default", "kube", "webhook", "wf.mine"]
+
+
+def call(backend: Backend, *words: str) -> Any:
+    """A command line on this backend."""
+    return CliRunner().invoke(cli, list(words), env=backend.environ)
+
+
+def test_the_command_line_lists_workers_and_names_what_is_missed(backend: Backend, world: AppContext) -> None:
+    beats(world, "bmc@here", "bmc")
+    result = call(backend, "worker", "list", "-o", "json")
+    assert (result.exit_code, "bmc@here" in result.stdout) == (0, True)
+    assert "Nobody serves the queue default" in result.stderr
+
+
+def test_the_doctor_finds_what_waits_for_nobody(backend: Backend, world: AppContext) -> None:
+    order = accept.Order(type=probes.line.name, input={})
+    world.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
+
+    result = call(backend, "doctor", "-o", "json")
+
+    assert (result.exit_code, "nobody serves it" in result.stdout) == (1, True)
+    assert "Heard of within the last half minute: 0 workers, 0 reconcilers, 0 projectors." in result.stderr
