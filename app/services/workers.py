@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,25 +24,24 @@ LIVE_MS = 35_000  # Whoever was silent for longer does not work.
 log = structlog.get_logger(__name__)
 
 
-def keep_beating(
-    db: Database,
-    name: str,
-    queues: Sequence[str],
-    processes: int,
-    pause: Callable[[float], None] = time.sleep,
-) -> None:
+def keep_beating(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
     """Say in a thread of this process, for as long as it lives, that the pool of this name serves queues."""
-    facts = {"queues": sorted(queues), "processes": processes, "release": release()}
 
-    def beat() -> None:
+    def goes_on() -> None:
         while True:
             try:
-                db.write(lambda tx: heartbeats.note(tx, KIND, name, facts))
+                beat(db, name, queues, processes)
             except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
                 log.warning("worker.unheard", error=str(error))
-            pause(BEAT_S)
+            time.sleep(BEAT_S)
 
-    threading.Thread(target=beat, name="beat", daemon=True).start()
+    threading.Thread(target=goes_on, name="beat", daemon=True).start()
+
+
+def beat(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
+    """Say once that the pool of this name serves queues."""
+    facts = {"queues": sorted(queues), "processes": processes, "release": release()}
+    db.write(lambda tx: heartbeats.note(tx, KIND, name, facts))
 
 
 def working(tx: Tx) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from celery import Celery
 
-from app.config import Settings
+from app.config import Settings, release
 from app.domain.ids import new_id
 from app.engine.process_id import place
 from app.engine.transitions import accept
@@ -17,6 +17,7 @@ from app.engine.transitions.journal import Bell
 from app.record.runs import runs
 from app.record.runs.doctor import findings
 from app.record.session import Database
+from app.services import workers
 from app.wiring import celery_app
 from chains import canvas
 from tests.conftest import Databases
@@ -129,6 +130,12 @@ def test_a_callback_is_no_reason_to_take_a_step_from_a_process_that_lives(
     until(lambda: [line for line in worker.log.splitlines() if task in line and "on_error.looked" in line])
     (row,) = db.read(lambda tx: runs.some_steps(tx, bell.run_id, "forward", "first")).values()
     assert row["lost"] == lost
+
+
+def test_the_pool_of_a_worker_says_what_it_serves(app: Celery, db: Database) -> None:
+    (one,) = until(lambda: db.read(workers.working), 20)
+    assert one["name"].startswith("contract@")
+    assert (one["queues"], one["processes"], one["release"]) == (["bmc", "default"], 3, release())
 
 
 def test_celery_status_finds_the_worker(app: Celery, settings: Settings) -> None:

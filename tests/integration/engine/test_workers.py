@@ -10,17 +10,11 @@ from app.cli.main import cli
 from app.config import Settings, load, release
 from app.domain.ids import new_id
 from app.engine.transitions import accept
-from app.record.service import heartbeats
 from app.services import workers
 from app.services.context import AppContext
 from app.wiring import wire
 from tests.conftest import Backend
 from tests.support import probes
-from tests.support.servers import until
-
-
-class Enough(Exception):
-    """Ends a loop that would go on for ever."""
 
 
 @pytest.fixture
@@ -37,14 +31,14 @@ def world(settings: Settings) -> Iterator[AppContext]:
 
 def beats(world: AppContext, name: str, *queues: str, processes: int = 2) -> None:
     """A pool of this name says once that it serves these queues."""
-    facts = {"queues": list(queues), "processes": processes, "release": release()}
-    world.db.write(lambda tx: heartbeats.note(tx, workers.KIND, name, facts))
+    workers.beat(world.db, name, queues, processes)
 
 
-def test_a_pool_beats_with_its_release_from_a_thread_of_its_own(world: AppContext) -> None:
-    workers.keep_beating(world.db, "bmc@here", ["bmc"], 3)
+def test_a_pool_is_known_by_its_name_with_its_release(world: AppContext) -> None:
+    for processes in (2, 3):
+        beats(world, "bmc@here", "bmc", processes=processes)
 
-    (one,) = until(lambda: world.db.read(workers.working))
+    (one,) = world.db.read(workers.working)
 
     assert (one["name"], one["kind"], one["queues"], one["processes"]) == ("bmc@here", "worker", ["bmc"], 3)
     assert one["release"] == release()
@@ -79,23 +73,33 @@ def test_queues_tell_their_length_and_who_serves_them(world: AppContext) -> None
     assert sorted(found) == ["bmc", "default", "kube", "webhook", "wf.mine"]
 
 
-def call(backend: Backend, *words: str) -> Any:
-    """A command line on this backend."""
-    return CliRunner().invoke(cli, list(words), env=backend.environ)
+@pytest.fixture
+def lone(sqlite_url: str) -> Iterator[AppContext]:
+    """A service in which nobody works."""
+    made = wire(load({"DATABASE_URL": sqlite_url}), role="cli")
+    yield made
+    made.db.dispose()
 
 
-def test_the_command_line_lists_workers_and_names_what_is_missed(backend: Backend, world: AppContext) -> None:
-    beats(world, "bmc@here", "bmc")
-    result = call(backend, "worker", "list", "-o", "json")
+def call(lone: AppContext, *words: str) -> Any:
+    """A command line on its database."""
+    return CliRunner().invoke(cli, list(words), env={"DATABASE_URL": lone.settings.database_url})
+
+
+@pytest.mark.sqlite
+def test_the_command_line_lists_workers_and_names_what_is_missed(lone: AppContext) -> None:
+    beats(lone, "bmc@here", "bmc")
+    result = call(lone, "worker", "list", "-o", "json")
     assert (result.exit_code, "bmc@here" in result.stdout) == (0, True)
     assert "Nobody serves the queue default" in result.stderr
 
 
-def test_the_doctor_finds_what_waits_for_nobody(backend: Backend, world: AppContext) -> None:
+@pytest.mark.sqlite
+def test_the_doctor_finds_what_waits_for_nobody(lone: AppContext) -> None:
     order = accept.Order(type=probes.line.name, input={})
-    world.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
+    lone.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
 
-    result = call(backend, "doctor", "-o", "json")
+    result = call(lone, "doctor", "-o", "json")
 
     assert (result.exit_code, "nobody serves it" in result.stdout) == (1, True)
     assert "Heard of within the last half minute: 0 workers, 0 reconcilers, 0 projectors." in result.stderr
