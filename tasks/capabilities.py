@@ -20,7 +20,7 @@ from app.domain.errors import (
     StepError,
     Unavailable,
 )
-from app.providers.bmc import BMC, PowerState, Target, connect
+from app.providers.bmc import BMC, PowerState, Target, connect, fingerprint
 from app.providers.boot import BootService
 from app.providers.clusters import Clusters
 from app.providers.clusters.k0rdent import K0rdent
@@ -99,7 +99,16 @@ class Reach:
         row = self.db.read(lambda tx: servers.read_server(tx, server_id))
         if row is None or row["credential"] is None:
             raise CredentialMissing(f"server {server_id} has no credential for its controller")
+        row = self.pinned(row)
         return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
+
+    def pinned(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with the certificate that its Redfish controller is known by, taken at first sight."""
+        if row["protocol"] != "redfish" or row["bmc_fingerprint"] is not None:
+            return row
+        seen = {"bmc_fingerprint": fingerprint(*split(row["bmc_address"]))}
+        self.db.write(lambda tx: servers.change_server(tx, row["id"], seen))
+        return {**row, **seen}
 
     def target(self, row: dict[str, Any]) -> Target:
         """Where a server's controller listens and as whom to log in; the credential is opened here alone."""
@@ -114,6 +123,7 @@ class Reach:
             username=secret["username"],
             password=secret["password"],
             verify=row["bmc_fingerprint"],
+            system=row["bmc_system"],
         )
 
     def clusters(self, management_id: str) -> Clusters:

@@ -1,15 +1,15 @@
 """Steps on bare-metal servers: each is a wish for a state, and its undo stands under it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.domain import bmc_address as addresses
 from app.domain import servers as states
 from app.domain.errors import BmcConnectionFailed, BmcError, InstallFailed, Permanent, StepTimedOut
 from app.domain.machine_identity import identities
 from app.domain.policy import backoff
-from app.providers.bmc import Identity, PowerState, fingerprint
+from app.providers.bmc import Identity, PowerState
 from app.record.inventory import in_transit, machines, servers
 from app.record.runs import runs
 from app.record.session import Tx
@@ -19,7 +19,8 @@ from tasks.step import Again, NothingHappened, operation, step
 PATIENT_BMC = backoff("2s", limit=4, cap="20s")
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
 DRAIN_S = 60.0
-UNDO_BMC = backoff("2s", limit=8, cap="2m")
+UNDO_BMC = backoff("2s", cap="5m", limit=0, deadline="12h")  # A firmware update of a controller takes hours.
+MAC = re.compile("([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}")
 SERIALS = ("Serial Number", "Chassis serial number")  # Of the product and of its chassis (IPMI FRU).
 
 
@@ -118,12 +119,11 @@ def settle(
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
 def connect_bmc(ctx: Context, server_id: str) -> None:
     """Reach the controller and prove it by a command; a Redfish certificate is pinned at first sight."""
-    row = _row(ctx, server_id)
-    if row["protocol"] == "redfish" and row["bmc_fingerprint"] is None:
-        seen = fingerprint(*addresses.split(row["bmc_address"]))
-        ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"bmc_fingerprint": seen}))
-        ctx.log("certificate pinned", fingerprint=seen)
-    identity = ctx.bmc(server_id).identify()
+    bmc = ctx.bmc(server_id)
+    pinned = _row(ctx, server_id)["bmc_fingerprint"]
+    if pinned is not None:
+        ctx.log("certificate pinned", fingerprint=pinned)
+    identity = bmc.identify()
     ctx.log(
         "controller answered", vendor=identity.vendor, product=identity.product, firmware=identity.firmware
     )
@@ -165,6 +165,8 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
         reached = "provisioned" if row.get("image") is not None else "available"
         state = {"state": reached, "state_before": None, "run_id": ctx.run_id}
         seen = {"hardware": hardware, "serial": serial, "last_check_at": tx.now}
+        if row.get("boot_mac") is None:  # What people said stands.
+            seen["boot_mac"] = _mac(hardware)
         healthy = {"health": "healthy", "failure_reasons": []}
         servers.change_server(tx, server_id, {**state, **seen, **healthy})
         return {"inspected_at": tx.now}
@@ -298,7 +300,8 @@ def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> No
         raise BmcConnectionFailed(
             f"server {server_id} is {told} although its installation ended", reason="off"
         )
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"image": installed_image, "power": "on"}))
+    seen = {"image": installed_image, "power": "on", "last_check_at": _now(ctx)}
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, seen))
 
 
 @step(retry=PATIENT_BMC, timeout="30s")
@@ -338,9 +341,10 @@ def free(ctx: Context, server_id: str) -> None:
 
 
 @step
-def set_maintenance(ctx: Context, server_id: str, enabled: bool) -> None:
-    """Take the machine out of service, or back."""
-    ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"maintenance": enabled}))
+def set_maintenance(ctx: Context, server_id: str, enabled: bool, reason: str | None = None) -> None:
+    """Take the machine out of service, and say why, or back."""
+    changes = {"maintenance": enabled, "maintenance_reason": reason if enabled else None}
+    ctx.db.write(lambda tx: servers.change_server(tx, server_id, changes))
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s")
@@ -384,6 +388,12 @@ def _ours(tx: Tx, ctx: Context, run_id: str | None) -> bool:
     while line is not None and line != run_id:
         line = (runs.read_run(tx, line) or {}).get("retry_of")
     return line is not None
+
+
+def _mac(hardware: dict[str, Any]) -> str | None:
+    """The address of the first network interface that tells one."""
+    told = [str(part.get("mac") or "") for part in hardware.get("inventory", ())]
+    return next((one.lower() for one in told if MAC.fullmatch(one)), None)
 
 
 def _serials(hardware: dict[str, Any], names: tuple[str, ...]) -> list[str]:

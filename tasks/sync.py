@@ -10,7 +10,9 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
-from app.domain.errors import BmcConnectionFailed, BmcError
+import structlog
+
+from app.domain.errors import BmcError, StepError, StepTimedOut, WindlassError
 from app.domain.observed import MOST_NAMED
 from app.domain.policy import backoff
 from app.providers.reflector import Reflector
@@ -21,6 +23,8 @@ from tasks.managed import PATIENT
 from tasks.step import Again, operation, step
 from tasks.watched import OURS, WATCHED, after_all, selecting
 
+log = structlog.get_logger()
+LEFT_TO_OTHERS = ("busy", "login_backoff")  # A run has the controller, or it is left alone for a while.
 AT_ONCE = 50  # Resources that one selector names.
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
 BUDGET_S = 20.0  # What one poll spends on controllers, which may take seconds to fall silent.
@@ -89,15 +93,25 @@ def keep_power(ctx: Context, changed: dict[str, Any], versions: dict[str, int]) 
 
 
 def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
-    """Ask one controller; what is new. One that a run talks to right now is left to that run."""
+    """Ask one controller; what is new. One that a run talks to right now is left to that run.
+
+    Whatever goes wrong with one server is told of that server alone: the round goes on with the others.
+    """
     ctx.db.write(lambda tx: power.note_asked(tx, row["id"]))
     try:
         state = ctx.bmc(row["id"]).power()
-    except BmcConnectionFailed as error:
-        return {} if error.details.get("reason") == "busy" else power.news(row, None)
-    except BmcError as error:
-        ctx.log("not asked", server=row["id"], why=error.message)
-        return {}
+    except StepTimedOut:
+        raise
+    except StepError as error:
+        ctx.log("not answered", server=row["id"], why=error.message)
+        mine = isinstance(error, BmcError) and error.details.get("reason") not in LEFT_TO_OTHERS
+        return power.trouble(row, power.WORDS.get(error.code, power.ODD)) if mine else {}
+    except WindlassError:
+        raise  # The database is away: there is nothing that could be kept.
+    except Exception as error:  # A library's own, which nobody has met before.
+        log.exception("power.asked", server=row["id"])
+        ctx.log("not answered", server=row["id"], why=type(error).__name__)
+        return power.trouble(row, power.ODD)
     new = power.news(row, state)
     if not new:
         ctx.db.write(partial(power.keep, server_id=row["id"], version=row["version"], new={}, answered=True))

@@ -66,6 +66,10 @@ class Servers:
         """Change ``display_name``, ``description``, ``tags``, ``pool_id`` or ``persona``."""
         return one(Server, self.session.patch(_path(server_id), body(**changes), if_match))
 
+    def trust_certificate(self, server_id: str, fingerprint: str | None) -> None:
+        """Know the controller by this certificate (SHA-256), or with None by the one that it shows next."""
+        self.session.put(f"{_path(server_id)}/certificate", {"fingerprint": fingerprint})
+
     def set_credential(self, server_id: str, *, username: str, password: str) -> None:
         """Replace what the service logs in to the BMC with."""
         self.session.put(f"{_path(server_id)}/credential", {"username": username, "password": password})

@@ -20,13 +20,23 @@ def load_or_make(path: str | Path | None) -> tuple[bytes, ssl.SSLContext]:
     With a path, key and certificate are kept there, so that a client that pinned the certificate
     recognises a restarted lab; without one they live only as long as the process.
     """
+    pem = kept(path)
+    return certificate_of(pem), context_of(pem)
+
+
+def kept(path: str | Path | None) -> bytes:
+    """Key and certificate as PEM, from the file when there is one."""
     if path and Path(path).exists():
-        pem = Path(path).read_bytes()
-    else:
-        pem = _make()
-        if path:
-            _write(Path(path), pem)
-    return _certificate_of(pem), _context(pem)
+        return Path(path).read_bytes()
+    pem = _make()
+    if path:
+        _write(Path(path), pem)
+    return pem
+
+
+def renew(context: ssl.SSLContext) -> None:
+    """Serve a new certificate from the next connection on, as firmware does when its host name changes."""
+    _load(context, _make())
 
 
 def _make() -> bytes:
@@ -58,15 +68,21 @@ def _write(path: Path, pem: bytes) -> None:
     path.write_bytes(pem)
 
 
-def _certificate_of(pem: bytes) -> bytes:
+def certificate_of(pem: bytes) -> bytes:
+    """The certificate alone."""
     return pem[pem.index(b"-----BEGIN CERTIFICATE-----") :]
 
 
-def _context(pem: bytes) -> ssl.SSLContext:
+def context_of(pem: bytes) -> ssl.SSLContext:
+    """A context that serves this key and certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _load(context, pem)
+    return context
+
+
+def _load(context: ssl.SSLContext, pem: bytes) -> None:
     # The ssl module reads keys from files only.
     with tempfile.NamedTemporaryFile() as file:
         file.write(pem)
         file.flush()
         context.load_cert_chain(file.name)
-    return context

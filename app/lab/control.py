@@ -4,6 +4,7 @@
     GET    /machines/<id>             one
     PATCH  /machines/<id>             power, bootDevice, faults, installer, installed, powerDelayMs
     POST   /machines/<id>/install     order an image: url, image, mode, status, delayMs
+    POST   /machines/<id>/certificate have its Redfish service make itself a new certificate
     POST   /boot                      the boot service: machine or bmcAddress, url, image ({url}) or wipe
     GET    /boot?bmcAddress=          whether that order is done
     DELETE /boot?bmcAddress=          withdraw it
@@ -61,6 +62,7 @@ class Control:
             ("GET", ""): lambda request, machine: Response(body=self._shown(machine)),
             ("PATCH", ""): self._change,
             ("POST", "install"): self._install,
+            ("POST", "certificate"): self._renew_certificate,
         }
 
     async def _handle(self, request: Request) -> Response:
@@ -126,6 +128,10 @@ class Control:
         )
         installer.take(_order({key: value for key, value in body.items() if key not in _BEHAVIOUR}))
         return Response(status=202, body=self._shown(machine))
+
+    def _renew_certificate(self, request: Request, machine: Machine) -> Response:
+        machine.renew_certificate()
+        return Response(status=204)
 
     def _order(self, request: Request) -> Response:
         body = request.json_object()

@@ -8,6 +8,14 @@ lies           power, reset and boot commands are answered with success and do n
 stalePower     the power reported is the one from before the last change
 sessionLimit   at most that many sessions at a time
 refuse         power and reset commands are refused (completion code 0xd5, or HTTP 400)
+location       how a new Redfish session says where it is: absolute, named (by the BMC's own name), or none
+cutBody        answers about the system end early: length (fewer bytes than announced) or chunk
+slowPower      seconds that the machine is PoweringOn, or PoweringOff, and refuses the same order (HTTP 409)
+already        an order for what is so already is refused (completion code 0xd5, or HTTP 409)
+powerWord      Redfish says this of the power: Paused or Reset
+systems        a second system beside the host's: baseboard, or silent (503 while the host is off)
+padded         the serial number is padded with NUL
+names          how IPMI packs the first sensor's name: six-bit, bcd or unicode
 failTimes      with any of them: after biting that many times, everything is mended
 seed           makes the losses of ``drop`` repeatable
 """
@@ -15,7 +23,7 @@ seed           makes the losses of ``drop`` repeatable
 from dataclasses import dataclass
 
 from app.lab import ailment
-from app.lab.ailment import seconds, share, switch, whole
+from app.lab.ailment import one_of, seconds, share, switch, whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,14 @@ class Faults(ailment.Faults):
     stale_power: bool = switch()
     session_limit: int | None = whole(None)
     refuse: bool = switch()
+    location: str = one_of("", "absolute", "named", "none")
+    cut_body: str = one_of("", "length", "chunk")
+    slow_power: float = seconds()
+    already: bool = switch()
+    power_word: str = one_of("", "Paused", "Reset")
+    systems: str = one_of("", "baseboard", "silent")
+    padded: bool = switch()
+    names: str = one_of("", "six-bit", "bcd", "unicode")
 
 
 class Ailment(ailment.Ailment[Faults]):
@@ -42,6 +58,11 @@ class Ailment(ailment.Ailment[Faults]):
         """Seconds that the next answer is held back."""
         slow = self.current.slow
         return slow if self.bites("slow") else 0.0
+
+    def delay_of_power(self) -> float:
+        """Seconds that the next change of power takes on top."""
+        slow = self.current.slow_power
+        return slow if self.bites("slow_power") else 0.0
 
     def loses(self) -> bool:
         """Whether the next datagram is lost."""

@@ -50,6 +50,7 @@ class Response:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    cut: str = ""  # length or chunk: how the answer ends early; the connection is cut then.
 
     def encode(self) -> bytes:
         """Head and body in one piece, so that they leave in one packet."""
@@ -57,6 +58,12 @@ class Response:
         if self.body is not None and not isinstance(self.body, bytes):
             raw = json.dumps(self.body).encode()
         headers = {"Content-Length": str(len(raw)), **self.headers}
+        if self.cut == "length":
+            headers["Content-Length"] = str(len(raw) + 1000)
+        elif self.cut == "chunk":
+            del headers["Content-Length"]
+            headers["Transfer-Encoding"] = "chunked"
+            raw = b"%x\r\n" % len(raw) + raw[:40]
         if raw:
             headers.setdefault("Content-Type", "application/json")
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
@@ -158,7 +165,7 @@ class HttpServer:
         told = {**answer.headers, "Connection": "close"} if last else answer.headers
         writer.write(replace(answer, headers=told).encode())
         await writer.drain()
-        return not last
+        return not last and not answer.cut
 
 
 async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, Any]) -> Request:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.lab.account import Account
 from app.lab.background import Background, listening, taken
-from app.lab.certificate import load_or_make
+from app.lab.certificate import certificate_of, context_of, kept, renew
 from app.lab.control import Control
 from app.lab.installer import Behaviour, Installer
 from app.lab.ipmi import IpmiBmc
@@ -49,7 +49,8 @@ class Lab(Background):
     ) -> None:
         self.account = Account(user=user, password=password)
         self.ledger = Ledger(ledger)
-        self.certificate, self._tls = load_or_make(tls)
+        self._pem = kept(tls)
+        self.certificate = certificate_of(self._pem)
         self._ports = (base_port, base_port if redfish_port is None else redfish_port, control_port)
         behaviour = Behaviour(delay_ms=round(install_delay * 1000))
         self.machines = [self._restored(f"m{number + 1}", power_delay) for number in range(count)]
@@ -109,13 +110,15 @@ class Lab(Background):
 
     async def _open_machine(self, machine: Machine, ipmi: int, redfish: int) -> None:
         """With free ports, UDP and TCP get the same number, so that an address names one machine only."""
+        tls = context_of(self._pem)  # Its own, for each may make itself a new certificate.
+        machine.renew_certificate = lambda: renew(tls)
         for attempt in range(_FREE_PORT_TRIES):
             transport = await listening(self._open_ipmi(machine, ipmi), "UDP", ipmi)
             number = transport.get_extra_info("sockname")[1]
             bmc = RedfishBmc(machine, self.account)
             wanted = redfish or number
             try:
-                await bmc.server.start(wanted, self._tls)
+                await bmc.server.start(wanted, tls)
             except OSError as error:
                 transport.close()
                 if ipmi or redfish or attempt == _FREE_PORT_TRIES - 1:

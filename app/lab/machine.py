@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "reset": ("reset",),
     "diag": (),
 }
+_ENDS = {"on": True, "off": False}  # Where a command leads that asks for a state.
 _NEED_POWER = {"soft", "cycle", "reset", "diag"}
 
 _ITSELF = Origin(protocol="machine")
@@ -61,12 +62,14 @@ class Machine:
         self.started: Callable[[str], None] = lambda device: None  # called at each start
         self.stopped: Callable[[], None] = lambda: None  # called when power goes, and at a reset
         self.forgetful: list[Callable[[], None]] = []  # called when the BMC restarts and loses its sessions
+        self.renew_certificate: Callable[[], None] = lambda: None
         self.bmc_restart = 1.0  # seconds that the BMC is deaf while it restarts
         self._ledger = ledger
         self._on = self._on_before = False
         self._busy_until = 0.0
         self._pending = 0  # steps that were accepted and have not taken effect
         self._deaf_until = 0.0
+        self._becoming: bool | None = None
 
     @property
     def address(self) -> str:
@@ -91,6 +94,11 @@ class Machine:
         """Whether every accepted command has taken effect."""
         return self._pending == 0
 
+    @property
+    def becoming(self) -> bool | None:
+        """Whether the machine is on its way to being on, or off; None while it is where it is."""
+        return self._becoming
+
     def reports_on(self) -> bool:
         """What the BMC says about the power, which may be stale."""
         return self._on_before if self.ailment.bites("stale_power") else self._on
@@ -100,6 +108,11 @@ class Machine:
         if self.ailment.bites("refuse"):
             return Outcome.REFUSED
         if command in _NEED_POWER and not self._on:
+            return Outcome.NOT_NOW
+        wanted = _ENDS.get(command)
+        if wanted is not None and wanted == self.becoming:
+            return Outcome.NOT_NOW
+        if wanted is not None and wanted == self._on and self.ailment.bites("already"):
             return Outcome.NOT_NOW
         if self.ailment.bites("lies"):
             return Outcome.ACCEPTED
@@ -156,11 +169,15 @@ class Machine:
                 self.installed = None
 
     def _schedule(self, step: str, how: str, origin: Origin) -> None:
-        if not self.power_delay and not self._pending:  # It has happened before it is answered.
+        quick = not self.power_delay and not self.ailment.current.slow_power
+        if quick and not self._pending:  # It has happened before it is answered.
             self._apply(step, how, origin)
             return
         loop = asyncio.get_running_loop()
-        self._busy_until = max(loop.time(), self._busy_until) + self.power_delay
+        slow = self.ailment.delay_of_power() if step != "reset" else 0.0
+        if slow:
+            self._becoming = step == "on"
+        self._busy_until = max(loop.time(), self._busy_until) + self.power_delay + slow
         self._pending += 1
         loop.call_at(self._busy_until, self._due, step, how, origin)
 
@@ -175,6 +192,7 @@ class Machine:
                 self.stopped()
                 self._start()
             return
+        self._becoming = None
         if (step == "on") == self._on:
             return
         self._on_before, self._on = self._on, step == "on"

@@ -23,10 +23,13 @@ def server_object(row: Row, *, now: int) -> Object:
         "poolId": row["pool_id"],
         "protocol": row["protocol"],
         "bmcAddress": row["bmc_address"],
+        "systemId": row["bmc_system"],
+        "certificate": row["bmc_fingerprint"],
         "bootMac": row["boot_mac"],
         "serial": row["serial"],
         "state": row["state"],
         "maintenance": bool(row["maintenance"]),
+        "maintenanceReason": row["maintenance_reason"],
         "power": row["power"],
         "healthStatus": {
             "status": row["health"],

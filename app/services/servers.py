@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import structlog
+
 from app.auth.keys import Principal
 from app.auth.seal import binding
 from app.domain import bmc_address as addresses
@@ -23,6 +25,7 @@ Row = dict[str, Any]
 Started = tuple[Row, Row]  # The server and its run.
 CHANGEABLE = ("display_name", "description", "tags", "pool_id", "persona")
 T = TypeVar("T")
+log = structlog.get_logger()
 LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
 
 
@@ -125,6 +128,8 @@ def change(
     def work(tx: Tx) -> Row:
         row = _known(tx, server_id, version)
         wanted = {name: changes[name] for name in CHANGEABLE if name in changes}
+        if "system_id" in changes:
+            wanted["bmc_system"] = changes["system_id"]
         if wanted.get("pool_id") and servers.read_pool(tx, wanted["pool_id"]) is None:
             raise ValidationFailed.of("poolId", f"there is no pool {wanted['pool_id']}")
         servers.change_server(tx, row["id"], wanted)
@@ -147,6 +152,31 @@ def set_credential(
         return _known(tx, server_id)
 
     return world.db.write(work)
+
+
+def trust_certificate(
+    world: AppContext, principal: Principal, server_id: str, fingerprint: str | None
+) -> Row:
+    """Know a Redfish controller by another certificate: this one, or the one that it shows next."""
+
+    def work(tx: Tx) -> Row:
+        row = _known(tx, server_id)
+        if row["protocol"] != "redfish":
+            raise ValidationFailed.of(
+                "fingerprint", f"server {server_id} speaks IPMI, which has no certificate"
+            )
+        servers.change_server(tx, server_id, {"bmc_fingerprint": fingerprint})
+        return row
+
+    before = world.db.write(work)
+    log.info(
+        "server.certificate_trusted",
+        server=server_id,
+        actor=principal.actor,
+        before=before["bmc_fingerprint"],
+        after=fingerprint or "what it shows next",
+    )
+    return before
 
 
 def _accepted(
@@ -196,6 +226,7 @@ def _new_row(world: AppContext, server_id: str, values: Mapping[str, Any]) -> Ro
         "tags": list(values.get("tags") or []),
         "protocol": protocol,
         "bmc_address": bmc_address(world, str(values["bmc_address"]), protocol),
+        "bmc_system": values.get("system_id"),
         "boot_mac": values.get("boot_mac"),
         "credential": _sealed(world, tenant, server_id, 1, values["bmc_credential"]),
         "credential_version": 1,

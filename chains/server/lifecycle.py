@@ -19,6 +19,7 @@ class Lifecycle(Schema):
     )
     mode = fields.Str(validate=validate.OneOf(["soft", "hard"]))
     enabled = fields.Bool()
+    reason = fields.Str(validate=validate.Length(max=500))
 
     @validates_schema
     def fits(self, given: dict[str, Any], **_kw: Any) -> None:
@@ -56,7 +57,9 @@ def _deprovision(_given: Mapping[str, Any]) -> Plan:
 
 
 def _maintenance(given: Mapping[str, Any]) -> Plan:
-    return server.set_maintenance(enabled=bool(given.get("enabled", True))) | server.settle(proven=False)
+    return server.set_maintenance(
+        enabled=bool(given.get("enabled", True)), reason=given.get("reason")
+    ) | server.settle(proven=False)
 
 
 PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {

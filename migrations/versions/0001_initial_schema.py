@@ -560,6 +560,7 @@ def upgrade() -> None:
         sa.Column("pool_id", sa.Text(), nullable=True),
         sa.Column("protocol", sa.Text(), nullable=False),
         sa.Column("bmc_address", sa.Text(), nullable=False),
+        sa.Column("bmc_system", sa.Text(), nullable=True),
         sa.Column("bmc_fingerprint", sa.Text(), nullable=True),
         sa.Column("credential", sa.Text(), nullable=True),
         sa.Column("credential_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -568,6 +569,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("state_before", sa.Text(), nullable=True),
         sa.Column("maintenance", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("maintenance_reason", sa.Text(), nullable=True),
         sa.Column("power", sa.Text(), nullable=True),
         sa.Column("health", sa.Text(), server_default="unknown", nullable=False),
         sa.Column(

@@ -361,3 +361,26 @@ def plant_waiting_step(world: AppContext, token_hash: str) -> None:
     hook = {"id": f"hook_{UNKNOWN}", "token_hash": token_hash, "step": "install", "status": "open"}
     world.db.write(lambda tx: tx.execute(insert(tables.step), {**tenant, **step, **more}))
     world.db.write(lambda tx: tx.execute(insert(tables.hook), {**tenant, **hook, "created_at": T0}))
+
+
+def test_a_certificate_is_shown_and_replaced(client: FlaskClient) -> None:
+    given = {**REGISTRATION, "protocol": "redfish"}
+    path = f"{SERVERS}/{client.post(SERVERS, json=given).get_json()['data']['id']}"
+    assert client.put(f"{path}/certificate", json={"fingerprint": "9F" * 32}).status_code == 204
+    assert client.get(path).get_json()["data"]["certificate"] == "9f" * 32
+    assert client.put(f"{path}/certificate", json={"fingerprint": None}).status_code == 204
+    assert client.get(path).get_json()["data"]["certificate"] is None
+
+
+@pytest.mark.parametrize("body", [{}, {"fingerprint": "9f"}, {"fingerprint": "9f:" * 32}, {"fingerprint": 7}])
+def test_what_is_no_fingerprint_is_400(client: FlaskClient, body: dict[str, Any]) -> None:
+    given = {**REGISTRATION, "protocol": "redfish"}
+    path = f"{SERVERS}/{client.post(SERVERS, json=given).get_json()['data']['id']}"
+    answer = client.put(f"{path}/certificate", json=body)
+    assert (code(answer), fields(answer)) == ((400, "VALIDATION_ERROR"), {"fingerprint"})
+
+
+def test_a_controller_without_certificates_has_none_to_trust(client: FlaskClient) -> None:
+    path = f"{SERVERS}/{client.post(SERVERS, json=REGISTRATION).get_json()['data']['id']}"
+    answer = client.put(f"{path}/certificate", json={"fingerprint": None})
+    assert code(answer) == (400, "VALIDATION_ERROR")

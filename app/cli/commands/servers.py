@@ -58,6 +58,7 @@ def get(caller: Caller, server_id: str) -> None:
 @credential[1]
 @click.option("--name", "display_name", help="What people call it.")
 @click.option("--description", help="A sentence about it.")
+@click.option("--system", "system_id", help="Which of several systems of a Redfish BMC it is.")
 @click.option("--mac", "boot_mac", help="MAC address that it boots from.")
 @click.option("--persona", help="What it is for.")
 @click.option("--pool", "pool_id", help="Pool it belongs to.")
@@ -97,6 +98,20 @@ def set_credential(caller: Caller, server_id: str, username: str, password: str)
     caller.resource = f"server {server_id}"
     caller.client.servers.set_credential(server_id, username=username, password=password)
     output.say(f"The credential of {server_id} was replaced.")
+
+
+@server.command("trust-certificate")
+@click.argument("server_id", metavar="SERVER")
+@click.option("--fingerprint", help="SHA-256 of the new certificate; the safest, when you can read it there.")
+@pass_caller
+def trust_certificate(caller: Caller, server_id: str, fingerprint: str | None) -> None:
+    """Know the BMC by a new certificate: that of --fingerprint, or the one that it shows next."""
+    caller.resource = f"server {server_id}"
+    if fingerprint is None:
+        caller.confirm(f"Trust whatever certificate the BMC of {server_id} shows next?")
+    plain = fingerprint and fingerprint.replace(":", "")
+    caller.client.servers.trust_certificate(server_id, plain or None)
+    output.say(f"The BMC of {server_id} is known by {plain or 'the certificate that it shows next'}.")
 
 
 @server.command()
@@ -152,11 +167,12 @@ def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: Any) -> 
 @server.command()
 @click.argument("server_id", metavar="SERVER")
 @click.argument("state", type=click.Choice(("on", "off")))
+@click.option("--reason", help="Why, for whoever finds it so.")
 @triggers
 @pass_caller
-def maintenance(caller: Caller, /, server_id: str, state: str, **more: Any) -> None:
+def maintenance(caller: Caller, /, server_id: str, state: str, reason: str | None, **more: Any) -> None:
     """Keep SERVER out of use, or take it back into use."""
-    _act(caller, server_id, "maintenance", more, enabled=state == "on")
+    _act(caller, server_id, "maintenance", more, enabled=state == "on", reason=reason)
 
 
 def _plain(verb: str, help: str, question: str = "") -> None:

@@ -38,6 +38,18 @@ class Repository:
         return struct.pack("<BHHIIB", _VERSION, len(self.records), 0, _AGE, _AGE, reserve_supported)
 
 
+def packed_name(text: str, form: str) -> bytes:
+    """A name with its type/length byte, packed in one of the ways of 43.15."""
+    if form == "six-bit":
+        bits = sum((ord(one) - 0x20 & 0x3F) << 6 * place for place, one in enumerate(text.upper()))
+        data, kind = bits.to_bytes(-(-6 * len(text) // 8), "little"), 0x80
+    elif form == "bcd":
+        data, kind = bytes([0x12, 0xA3]), 0x40  # It can write no letters: "12 3".
+    else:
+        data, kind = text.encode(), 0x00
+    return bytes([kind | len(data)]) + data
+
+
 def _string(text: str) -> bytes:
     return bytes([_LATIN | len(text)]) + text.encode("latin-1")
 
@@ -75,6 +87,16 @@ REPOSITORY = Repository(
         _fru_locator(len(SENSORS), PSU_FRU, POWER_SUPPLY, "PSU 1"),
     )
 )
+
+
+def repository(form: str) -> Repository:
+    """The records of a controller that packs the name of its first sensor in this form."""
+    if not form:
+        return REPOSITORY
+    first = REPOSITORY.records[0]
+    plain = _string(SENSORS[0].name)
+    body = first[5 : -len(plain)] + packed_name(SENSORS[0].name, form)
+    return Repository(records=(_record(0, _FULL_SENSOR, body), *REPOSITORY.records[1:]))
 
 
 def reading(sensor: Sensor, on: bool) -> bytes:

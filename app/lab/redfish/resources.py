@@ -7,6 +7,7 @@ from app.lab.redfish.sensors import power, thermal
 from app.lab.redfish.shape import CHASSIS, ROOT, WELL, Resource, collection, link, resource
 
 SYSTEM = f"{ROOT}/Systems/1"
+BASEBOARD = f"{ROOT}/Systems/HGX_Baseboard_0"  # There while the machine has a second system.
 MANAGER = f"{ROOT}/Managers/1"
 SESSIONS = f"{ROOT}/SessionService/Sessions"
 FIRMWARE = f"{ROOT}/UpdateService/FirmwareInventory"
@@ -81,10 +82,10 @@ def _system(machine: Machine) -> Resource:
         Model=parts.model,
         PartNumber=parts.part_number,
         SKU=parts.part_number,
-        SerialNumber=parts.serial,
+        SerialNumber=parts.serial + ("\0" * 3 if machine.ailment.current.padded else ""),
         UUID=str(parts.uuid),
         BiosVersion=parts.bios_version,
-        PowerState="On" if machine.reports_on() else "Off",
+        PowerState=_power_word(machine),
         Status={**WELL, "HealthRollup": "OK"},
         Boot=_boot(machine),
         ProcessorSummary={"Count": parts.cpus, "Model": parts.cpu_model, "Status": WELL},
@@ -94,6 +95,33 @@ def _system(machine: Machine) -> Resource:
         Links={"Chassis": [link(CHASSIS)], "ManagedBy": [link(MANAGER)]},
         Actions={"#ComputerSystem.Reset": reset},
     )
+
+
+def _power_word(machine: Machine) -> str:
+    if machine.ailment.current.power_word:
+        return machine.ailment.current.power_word
+    if machine.becoming is not None:
+        return "PoweringOn" if machine.becoming else "PoweringOff"
+    return "On" if machine.reports_on() else "Off"
+
+
+def _baseboard(machine: Machine) -> Resource:
+    """A system that cannot be switched or booted: accelerators beside the host."""
+    return resource(
+        BASEBOARD,
+        "ComputerSystem.v1_20_0.ComputerSystem",
+        "HGX Baseboard",
+        SystemType="Physical",
+        Manufacturer=machine.hardware.manufacturer,
+        SerialNumber=f"G-{machine.hardware.serial}",
+        PowerState="On" if machine.on else "Off",
+        Status=WELL,
+    )
+
+
+def _systems(machine: Machine) -> Resource:
+    more = [BASEBOARD] if machine.ailment.current.systems else []
+    return collection(f"{ROOT}/Systems", "ComputerSystem", [*more, SYSTEM])
 
 
 def _processor(machine: Machine, number: int) -> Resource:
@@ -202,7 +230,8 @@ def sessions(numbers: list[str]) -> Resource:
 RESOURCES: dict[str, Callable[[Machine], Resource]] = {
     "/redfish": lambda machine: {"v1": f"{ROOT}/"},
     ROOT: _root,
-    f"{ROOT}/Systems": lambda machine: collection(f"{ROOT}/Systems", "ComputerSystem", [SYSTEM]),
+    f"{ROOT}/Systems": _systems,
+    BASEBOARD: _baseboard,
     SYSTEM: _system,
     f"{SYSTEM}/Processors": lambda machine: collection(
         f"{SYSTEM}/Processors",

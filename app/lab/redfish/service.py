@@ -22,7 +22,7 @@ from app.lab.http import HttpServer, Request, Response
 from app.lab.ledger import Origin
 from app.lab.machine import Boot, Machine, Outcome
 from app.lab.redfish import resources
-from app.lab.redfish.resources import MANAGER, RESETS, RESOURCES, SESSIONS, SYSTEM, TARGETS
+from app.lab.redfish.resources import BASEBOARD, MANAGER, RESETS, RESOURCES, SESSIONS, SYSTEM, TARGETS
 from app.lab.redfish.shape import ROOT
 
 _OPEN = {"/redfish", ROOT}
@@ -76,8 +76,14 @@ class RedfishBmc:
         await asyncio.sleep(ailment.delay())
         if self._machine.still_deaf() or ailment.loses():
             return None
+        cut = ""
+        if request.method == "GET" and request.path == SYSTEM and ailment.bites("cut_body"):
+            cut = ailment.current.cut_body
         return Response(
-            status=answer.status, body=answer.body, headers={"OData-Version": "4.0", **answer.headers}
+            status=answer.status,
+            body=answer.body,
+            headers={"OData-Version": "4.0", **answer.headers},
+            cut=cut,
         )
 
     def _answer(self, request: Request) -> Response:
@@ -91,7 +97,12 @@ class RedfishBmc:
             return change(request, origin)
         if request.path == SESSIONS or request.path.startswith(f"{SESSIONS}/"):
             return self._on_sessions(request, origin)
-        if request.path not in RESOURCES:
+        there = request.path in RESOURCES
+        if request.path == BASEBOARD:
+            there = bool(self._machine.ailment.current.systems)
+            if self._machine.ailment.current.systems == "silent" and not self._machine.on:
+                raise Unavailable("The baseboard cannot be reached while the host is off.")
+        if not there:
             raise NotFound(f"There is no {request.path}.")
         if request.method != "GET":
             raise MethodNotAllowed()
@@ -111,8 +122,16 @@ class RedfishBmc:
         token, number = secrets.token_hex(16), secrets.token_hex(4)
         self._sessions[token] = _Session(number, user, now)
         self._machine.note("login", user, Origin(protocol="redfish", session=number, port=request.port))
-        headers = {"X-Auth-Token": token, "Location": f"{SESSIONS}/{number}"}
+        headers = {"X-Auth-Token": token, **self._location(request, f"{SESSIONS}/{number}")}
         return Response(status=201, body=resources.session(number, user), headers=headers)
+
+    def _location(self, request: Request, path: str) -> dict[str, str]:
+        """Where a new session is, in the form that this controller prefers."""
+        form = self._machine.ailment.current.location
+        if form == "none":
+            return {}
+        hosts = {"absolute": request.headers.get("host", ""), "named": "bmc.lab.example"}
+        return {"Location": f"https://{hosts[form]}{path}" if form else path}
 
     def _authenticated(self, request: Request) -> Origin:
         """Whoever sent the request, by token or by basic authentication; raises `Unauthorized`."""
@@ -172,7 +191,7 @@ class RedfishBmc:
         if outcome is Outcome.REFUSED:
             raise ValidationFailed("The reset was refused.")
         if outcome is Outcome.NOT_NOW:
-            raise Conflict(f"{kind} makes no sense while the system is off.")
+            raise Conflict(f"{kind} makes no sense now: the system is {self._machine.power}, or gets there.")
         return Response(status=204)
 
     def _restart_bmc(self, request: Request, origin: Origin) -> Response:

@@ -11,6 +11,14 @@ from app.record.tables import lock, server
 Row = dict[str, Any]
 LEFT_ALONE = ("registering", "decommissioned")
 SILENT = "its controller does not answer"
+ODD = "its controller's answer could not be read"
+# By the code of an error: what a poll says of a server that it could not ask.
+WORDS = {
+    "BMC_CONNECTION_FAILED": SILENT,
+    "BMC_AUTH_FAILED": "its controller refuses the login",
+    "BMC_REFUSED": "its controller refuses to tell the power",
+}
+TROUBLES = frozenset({ODD, *WORDS.values()})  # A poll that is answered takes them back.
 
 
 def due(tx: Tx, every_ms: int, limit: int) -> list[Row]:
@@ -30,13 +38,17 @@ def note_asked(tx: Tx, server_id: str) -> None:
 
 
 def news(row: Mapping[str, Any], power: str | None) -> Row:
-    """What an answer, or a silence, says of a server that is not recorded yet."""
-    if power is None:
-        known = row["health"] == "unhealthy"  # Whoever found it unwell had a better reason.
-        return {} if known else {"health": "unhealthy", "failure_reasons": [SILENT]}
+    """What an answer says of a server that is not recorded yet; no power is one that we have no word for."""
     answers_again: Row = {"health": "healthy", "failure_reasons": []}
-    seen = {"power": power, **(answers_again if row["failure_reasons"] == [SILENT] else {})}
+    told = row["failure_reasons"] or []
+    seen = {"power": power, **(answers_again if len(told) == 1 and told[0] in TROUBLES else {})}
     return {name: value for name, value in seen.items() if value != row[name]}
+
+
+def trouble(row: Mapping[str, Any], word: str) -> Row:
+    """What the failure to ask says of a server that is not recorded yet."""
+    known = row["health"] == "unhealthy"  # Whoever found it unwell had a better reason.
+    return {} if known else {"health": "unhealthy", "failure_reasons": [word]}
 
 
 def keep(tx: Tx, server_id: str, version: int, new: Mapping[str, Any], *, answered: bool) -> None:

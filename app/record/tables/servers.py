@@ -26,7 +26,8 @@ server = table(
     words("pool_id"),
     words("protocol", null=False),
     words("bmc_address", null=False),
-    words("bmc_fingerprint"),
+    words("bmc_system"),  # Id of the machine among several systems of one Redfish controller.
+    words("bmc_fingerprint"),  # Of the certificate it is known by; none until it is seen next.
     words("credential"),  # Sealed; only workers can open it.
     number("credential_version"),
     words("boot_mac"),
@@ -34,6 +35,7 @@ server = table(
     words("state", null=False),
     words("state_before"),  # What a cancelled run gives back.
     flag("maintenance"),
+    words("maintenance_reason"),
     words("power"),
     words("health", null=False, server_default="unknown"),
     json("failure_reasons"),

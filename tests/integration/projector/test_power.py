@@ -164,3 +164,26 @@ def test_nobody_is_asked_when_nobody_wants_to_know(scene: Scene) -> None:
     one.one_pass()
     one.one_pass()
     assert polling(scene) is None
+
+
+@pytest.mark.parametrize("trouble", ["a foreign error", "a refused login"])
+def test_one_odd_controller_hides_none_of_the_others(
+    scene: Scene, ids: list[str], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    odd, _, well = ids
+    run_id = scene.driver.start("sync.server-state")
+    scene.driver.drain()
+    if trouble == "a refused login":
+        scene.bmcs[odd].faults.add("wrongPassword")
+    else:
+        monkeypatch.setattr(scene.bmcs[odd], "bmc", lambda: 1 / 0)
+    scene.bmcs[well].power = "on"
+    polled(scene, run_id)
+    assert (row(scene, well)["power"], row(scene, odd)["health"]) == ("on", "unhealthy")
+    assert row(scene, odd)["failure_reasons"][0].startswith("its controller")
+
+
+def test_trouble_that_a_poll_found_is_over_when_it_is_answered(scene: Scene, ids: list[str]) -> None:
+    for why in power.TROUBLES:
+        change(scene, health="unhealthy", failure_reasons=[why])
+        assert power.news(row(scene, ids[0]), "off") == {"health": "healthy", "failure_reasons": []}

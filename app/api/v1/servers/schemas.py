@@ -11,6 +11,9 @@ from app.api.v1.runs.schemas import StartQuery
 from app.domain.servers import STATES
 
 MAC = validate.Regexp(re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\Z"), error="Not a MAC address.")
+FINGERPRINT = validate.Regexp(
+    re.compile(r"[0-9a-fA-F]{64}\Z"), error="Not a SHA-256 fingerprint of 64 hex digits."
+)
 POOL = validate.Regexp(re.compile(r"pool_[0-9a-z]{26}\Z"), error="Not the id of a pool.")
 ACTIONS = ("inspect", "provision", "powerOn", "powerOff", "reboot", "deprovision", "maintenance")
 
@@ -30,6 +33,19 @@ class Credential(Body):
 
     username = word(64, shortest=0, required=True, metadata={"example": "operator"})
     password = word(128, shortest=0, required=True, metadata={"example": "correct-horse-battery"})
+
+
+class Certificate(Body):
+    """The certificate that a Redfish controller is to be known by from now on."""
+
+    fingerprint = fields.String(
+        required=True,
+        allow_none=True,
+        validate=FINGERPRINT,
+        metadata={
+            "description": "Its SHA-256, 64 hex digits; null takes the one that it shows at the next contact."
+        },
+    )
 
 
 class Image(Body):
@@ -59,6 +75,7 @@ class RegisterBody(RunOptions):
     description = word(1000, shortest=0)
     tags = tags()
     persona = word(63)
+    system_id = word(128, metadata={"description": "Which of several systems of a Redfish controller it is."})
     boot_mac = fields.String(validate=MAC)
     pool_id = fields.String(validate=POOL)
 
@@ -70,6 +87,7 @@ class ServerChange(Body):
     description = word(1000, shortest=0, allow_none=True)
     tags = tags()
     persona = word(63, allow_none=True)
+    system_id = word(128, allow_none=True)
     pool_id = fields.String(validate=POOL, allow_none=True)
 
 
@@ -83,6 +101,7 @@ class ServerActionBody(RunOptions):
     mode = one_of("soft", "hard")
     force = Flag()
     enabled = Flag()
+    reason = word(500)
     tags = tags()
 
     @validates_schema
@@ -100,12 +119,12 @@ class ServerActionBody(RunOptions):
             raise ValidationError(f"{action} needs it.", str(self.fields[missing].data_key))
 
 
-VALUES = frozenset({"image", "user_data", "network_data", "mode", "force", "enabled"})
+VALUES = frozenset({"image", "user_data", "network_data", "mode", "force", "enabled", "reason"})
 TAKES = {
     "provision": frozenset({"image", "user_data", "network_data"}),
     "powerOff": frozenset({"mode", "force"}),
     "reboot": frozenset({"mode", "force"}),
-    "maintenance": frozenset({"enabled"}),
+    "maintenance": frozenset({"enabled", "reason"}),
 }
 NEEDS = {"provision": "image", "maintenance": "enabled"}
 
@@ -146,10 +165,16 @@ class ServerShape(Shape):
     pool_id = fields.String(allow_none=True)
     protocol = fields.String(required=True)
     bmc_address = fields.String(required=True)
+    system_id = fields.String(allow_none=True)
+    certificate = fields.String(
+        allow_none=True,
+        metadata={"description": "SHA-256 of the certificate that its controller is known by."},
+    )
     boot_mac = fields.String(allow_none=True)
     serial = fields.String(allow_none=True)
     state = fields.String(required=True, validate=validate.OneOf(STATES))
     maintenance = fields.Boolean(required=True)
+    maintenance_reason = fields.String(allow_none=True)
     power = fields.String(allow_none=True)
     health_status = fields.Nested(Health, required=True)
     observed_at = fields.String(allow_none=True)

@@ -11,6 +11,7 @@ from app.api.v1 import examples
 from app.api.v1.runs.schemas import PlanShape, StartQuery
 from app.api.v1.servers import batch, orders, show
 from app.api.v1.servers.schemas import (
+    Certificate,
     Credential,
     DecommissionQuery,
     FromPoolAnswer,
@@ -106,6 +107,16 @@ def set_credential(body: dict[str, Any], server_id: str) -> Response:
     return Response(status=204)
 
 
+@servers.serve("PUT", f"{ONE}/certificate", "trustCertificate", scope="servers:write", errors=(409,))
+@servers.arguments(Certificate, example={"fingerprint": "9f" * 32})
+@servers.response(204)
+def trust_certificate(body: dict[str, Any], server_id: str) -> Response:
+    """Know the Redfish controller by a new certificate: a given one, or the one that it shows next."""
+    fingerprint = body["fingerprint"]
+    service.trust_certificate(world(), principal(), server_id, fingerprint and fingerprint.lower())
+    return Response(status=204)
+
+
 @servers.serve("POST", f"{ONE}/actions", "actOnServer", scope="servers:write", errors=(412,))
 @servers.arguments(StartQuery, location="query")
 @servers.arguments(ServerActionBody, example={"action": "provision", "image": IMAGE})
@@ -126,7 +137,7 @@ def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "decommissioning"})
 def decommission_server(query: dict[str, Any], server_id: str) -> Any:
-    """Retire a server: drain, wipe what was installed, take it out of the inventory."""
+    """Retire a server: turn it off and take it out of the inventory; only deprovisioning wipes."""
     versions.check_version(show.row(server_id)["version"])
     options = orders.options({}, query)
     if query["dry_run"]:
