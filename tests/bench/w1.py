@@ -1,8 +1,9 @@
-"""W1: throughput of runs with five steps in a row, no-ops and steps of 50 ms."""
+"""W1: throughput of runs with five steps in a row, no-ops and 50 ms steps; ours also beside subscriptions."""
 
 from tests.bench.candidates import EVERYONE, SQLITE
 from tests.bench.session import Burst
 from tests.bench.stage import Stage
+from tests.bench.subscribed import subscribed
 from tests.bench.workload import Figure
 
 SLOW_MS, SLOTS = 50, 8  # With slow steps every candidate may run so many at once.
@@ -30,7 +31,11 @@ class Throughput:
         runs = max(60, round(session.rate / 5 * self._seconds))
         metric = "throughput-sqlite" if session.candidate.sqlite else "throughput"
         burst = session.burst(runs)
-        return [*figures, _figure(metric, burst), *_commits(burst), *_parts(burst)]
+        figures += [_figure(metric, burst), *_commits(burst), *_parts(burst)]
+        if not session.candidate.ours:
+            return figures
+        with subscribed(session.env):  # What others are told of shall cost these runs nothing.
+            return [*figures, _figure(f"{metric}-subscribed", session.burst(runs))]
 
     def teardown(self) -> None:
         """Nothing is shared."""
