@@ -240,6 +240,43 @@ BUGS: tuple[Bug, ...] = (
         scenario="code workflows",
         caught_by="told",
     ),
+    Bug(
+        name="waits without a limit",
+        file="app/wiring.py",
+        old='    "reconciler": Limits(statement_ms=5_000, lock_ms=200, busy_ms=1_000),',
+        new='    "reconciler": Limits(),',
+        breaks="one row that somebody holds stops every timer",
+        scenario="a row is held",
+        caught_by="held",
+    ),
+    Bug(
+        name="a callback is taken for a fact",
+        file="app/worker/tasks.py",
+        old='        gone = is_gone(str(one["holder"]))',
+        new="        gone = True",
+        breaks="a step is done twice at the same time, since a message said that its worker has died",
+        scenario="callbacks lie",
+        caught_by="lease",
+    ),
+    Bug(
+        name="a step of another release is claimed",
+        file="app/engine/transitions/claim.py",
+        old="    if not _is_of_this_release(j.run, step):",
+        new="    if False:",
+        breaks="workers of the older release make runs of a new type fail",
+        scenario="two releases",
+        caught_by="release",
+    ),
+    Bug(
+        name="everything is rung for after an outage of Redis",
+        file="app/engine/reconciler/reconciler.py",
+        old="        self.ring([Look(queue=queue) for queue in queues])",
+        new="        self._ring_again(self.db.read("
+        "lambda tx: losses.expected_since_before(tx, tx.now, 100_000)))",
+        breaks="a backlog keeps the reconcilers and the database busy with messages that nobody needs",
+        scenario="emptied with a backlog",
+        caught_by="epoch",
+    ),
 )
 
 RULES: tuple[Bug, ...] = (

@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.plan import Segment
 from app.wiring import celery_app
 from chains import canvas
+from tests.chaos.bugs import strangers
 from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
@@ -26,6 +27,7 @@ LISTENING = Setting(
     env={"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"},
 )
 SCHEDULES = "/v1/schedules"
+TWO_RELEASES = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.older"))
 AUTHORED = Setting(inside=POINTS.inside, code=True)
 LONG_MS = 12_000  # A step that is longer than the lease.
 LATE_S = 14.0  # A freeze that ends when another worker has the step, and before its run ends.
@@ -278,5 +280,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="letters", play=letters, setting=LISTENING),
         Scenario(name="schedules", play=schedules),
         Scenario(name="code workflows", play=code_workflows, setting=AUTHORED),
+        Scenario(name="a row is held", play=strangers.row_is_held),
+        Scenario(name="callbacks lie", play=strangers.callbacks_lie),
+        Scenario(name="two releases", play=strangers.two_releases, setting=TWO_RELEASES),
+        Scenario(name="emptied with a backlog", play=strangers.emptied_with_a_backlog),
     )
 }
