@@ -23,7 +23,7 @@ import chains
 from app.domain.clock import duration_ms
 from app.domain.errors import PlanError, ValidationFailed
 from app.domain.plan import SPACING, Map, Plan
-from tasks.step import REGISTRY, Step
+from tasks.step import QUICK_MS, REGISTRY, Step
 
 Compose = Callable[[Mapping[str, Any]], Plan]
 OnFailure = Literal["compensate", "hold"]
@@ -170,6 +170,12 @@ def has_effect(name: str, known: Mapping[str, Any]) -> bool:
     types()
     step = REGISTRY.get(name)
     return step is not None and (step.effect(known) if callable(step.effect) else step.effect)
+
+
+def expected_ms(name: str) -> int:
+    """How long a step of this name declares to take."""
+    types()
+    return REGISTRY[name].expected_ms if name in REGISTRY else QUICK_MS
 
 
 def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:

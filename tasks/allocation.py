@@ -89,7 +89,7 @@ def give_back(ctx: Context, cluster_id: str) -> None:
         raise StillThere("; ".join(waits_for))
 
 
-@operation(timeout="2h", every=POLLS, retry=PATIENT)
+@operation(timeout="2h", usual="2m", every=POLLS, retry=PATIENT)
 def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any]:
     """Give back the servers that the cluster is not built on any more."""
 
@@ -109,7 +109,7 @@ def surplus_is_released(
     return _released(ctx, cluster_id, ref, slow_after, set(ref["allocations"]))
 
 
-@operation(timeout="2h", every=POLLS, retry=PATIENT)
+@operation(timeout="2h", usual="2m", every=POLLS, retry=PATIENT)
 def release_resources(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Give back every server; the cluster that was built on them is gone."""
     return since_now(ctx)

@@ -194,7 +194,7 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
     keep(ctx, CLUSTER, cluster_id, found(ctx, CLUSTER, row))
 
 
-@operation(queue="kube", timeout="2h", every=POLLS, retry=WAITS)
+@operation(queue="kube", timeout="2h", usual="5m", every=POLLS, retry=WAITS)
 def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, Any]:
     """Wait until the deployment is truly gone, with everything that its finalizers guard."""
     return since_now(ctx)

@@ -272,7 +272,7 @@ def withdraw_image(ctx: Context, server_id: str, bmc_address: str = "") -> None:
         ctx.capabilities.boot.withdraw(bmc_address)
 
 
-@operation(gives="installed_image", timeout="30m", every=POLLS, begin="boot-from")
+@operation(gives="installed_image", timeout="30m", usual="20m", every=POLLS, begin="boot-from")
 def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
     """Wait for the installer: it calls the hook, and the boot service is asked now and then."""
     return {"bmcAddress": bmc_address}

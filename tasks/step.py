@@ -23,6 +23,7 @@ from app.domain.plan import Do, Kind, Plan, StepSpec
 from app.domain.policy import PATIENT, Backoff, backoff
 
 Body = Callable[..., Any]
+QUICK_MS = 2_000  # What a step takes that says nothing else.
 Effect = bool | Callable[[Mapping[str, Any]], bool]  # Of what the run knows.
 REGISTRY: dict[str, "Step"] = {}
 
@@ -67,10 +68,12 @@ class Step:
         at_most_once: bool,
         poll_every: Backoff,
         effect: Effect = True,
+        expected_ms: int = QUICK_MS,
     ):
         self.body, self.spec, self.retry = body, spec, retry
         self.at_most_once = at_most_once
         self.poll_every = poll_every
+        self.expected_ms = expected_ms  # How long it usually takes, until that is known from runs.
         self.effect = effect  # Whether it does something outside that a failed run may want to keep.
         self.undoing: Undo | None = None
         self.observing: Body | None = None
@@ -180,9 +183,11 @@ def operation(
     every: Backoff | None = None,
     effect: Effect = True,
     begin: str | None = None,
+    usual: str | int | None = None,
 ) -> Callable[[Body], Step]:
     """Declare a long external operation: the function starts it and returns a reference, `poll` follows.
 
+    ``usual`` is how long it takes usually, as progress expects it until runs have shown it.
     ``begin`` names the step before it at which a repetition has to begin, when it has failed.
     """
 
@@ -190,7 +195,16 @@ def operation(
         spec = replace(_spec(body, "operation", gives, timeout, queue, True), begin=begin)
         pace = every or backoff("5s", factor=1.5, cap="60s", limit=0, jitter=False)
         policy = retry or backoff("1s", limit=3)
-        return Step(body, spec=spec, retry=policy, at_most_once=False, poll_every=pace, effect=effect)
+        expected = spec.timeout_ms // 6 if usual is None else duration_ms(usual)
+        return Step(
+            body,
+            spec=spec,
+            retry=policy,
+            at_most_once=False,
+            poll_every=pace,
+            effect=effect,
+            expected_ms=expected,
+        )
 
     return declare
 

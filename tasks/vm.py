@@ -87,7 +87,7 @@ def call_subresource(
     machines.act(row["name"], action, 0 if force else gracePeriodSeconds)
 
 
-@operation(queue="kube", gives="reached", timeout="15m", every=POLLS, retry=WAITS)
+@operation(queue="kube", gives="reached", timeout="15m", usual="30s", every=POLLS, retry=WAITS)
 def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
     """Wait until the machine is where it was sent."""
     return since_now(ctx)
@@ -112,7 +112,7 @@ def is_there(
     return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
 
 
-@operation(queue="kube", gives="reached", timeout="30m", every=POLLS, retry=WAITS)
+@operation(queue="kube", gives="reached", timeout="30m", usual="1m", every=POLLS, retry=WAITS)
 def wait_running(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until a new machine runs; its volumes may have to be filled first."""
     return since_now(ctx)
@@ -162,7 +162,7 @@ def delete_vm(ctx: Context, vm_id: str) -> None:
     keep(ctx, VM, vm_id, found(ctx, VM, row))
 
 
-@operation(queue="kube", timeout="1h", every=POLLS, retry=WAITS)
+@operation(queue="kube", timeout="1h", usual="30s", every=POLLS, retry=WAITS)
 def wait_deleted(ctx: Context, vm_id: str) -> dict[str, Any]:
     """Wait until the machine is truly gone."""
     return since_now(ctx)

@@ -60,6 +60,7 @@ API_WORDS = ("pending", "running", "completed", "failed", "cancelled")
 
 TERMINAL = frozenset({Run.COMPLETED, Run.FAILED, Run.CANCELLED})
 NEEDS_OPERATOR = frozenset({Run.FAILED_HELD, Run.COMPENSATION_FAILED, Run.BLOCKED})
+STANDING = NEEDS_OPERATOR | {Run.PAUSED}  # Until somebody does something: no time that the work takes.
 FORWARD = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})  # A forward step may be claimed.
 UNWINDING = frozenset({Run.COMPENSATING})  # An undo may be claimed.
 STEP_DONE = frozenset({Step.COMPLETED, Step.SKIPPED, Step.RESOLVED})  # The next step may follow.

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
-from app.domain.states import API_STATUS, NEEDS_OPERATOR, STEP_DONE, TERMINAL, Run, Step
+from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, Run, Step
 from app.engine.transitions.journal import MAIN
 from app.engine.transitions.step_rows import begins
 from app.services.waits import sentence
@@ -46,7 +46,7 @@ def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | No
         "createdAt": rfc3339(row["created_at"]),
         "startedAt": rfc3339(row["started_at"]),
         "completedAt": rfc3339(row["completed_at"]),
-        "durationMs": _between(row["started_at"], row["completed_at"]),
+        "durationMs": _worked_ms(row, row["completed_at"]),
         "error": _run_error(row, steps),
         "steps": [_brief_step(step) for step in _shown(row, steps)],
         "waitingOn": waiting_on(row, steps, now=now, served=served),
@@ -72,7 +72,8 @@ def run_detail(
     return {
         **run_summary(row, steps, now=now, served=served),
         "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
-        "estimatedCompletionAt": _estimated_end(row),
+        "estimatedCompletionAt": _estimated_end(row, now),
+        "overdue": _is_overdue(row, now),
         "steps": [step_object(step, wrapped=_is_code(row)) for step in shown],
         "compensation": [_undo_object(step) for step in steps if step["phase"] == "comp"],
         "onFailure": row["on_failure"],
@@ -190,9 +191,7 @@ def _is_code(row: Row) -> bool:
 
 def _progress_in_time(row: Row, now: int) -> int:
     """How far a code workflow is, of whose calls to come nothing is known: by how long it usually takes."""
-    if row["started_at"] is None:
-        return 0
-    elapsed: int = max(0, now - row["started_at"])
+    elapsed = _worked_ms(row, now) or 0
     return int(100 * min(MOST_OF_A_STEP, elapsed / max(1, row["eta_ms"] or 1)))
 
 
@@ -248,10 +247,34 @@ def _run_error(row: Row, steps: Sequence[Row]) -> Object | None:
     return error if begin in (None, row["error_step"]) else {**error, "retryFrom": begin}
 
 
-def _estimated_end(row: Row) -> str | None:
+def _worked_ms(row: Row, until: int | None) -> int | None:
+    """How long a run has been at work: without the time in which it stood still for people."""
+    if row["started_at"] is None or until is None:
+        return None
+    return max(0, _stood(row, until) - int(row["started_at"]) - int(row.get("held_ms") or 0))
+
+
+def _stood(row: Row, until: int) -> int:
+    """Since when a run stands still, or until."""
+    since = _waits(row).get("since") if row["status"] in STANDING else None
+    return since if isinstance(since, int) else until
+
+
+def _expected_end(row: Row) -> int | None:
     if row["started_at"] is None or row["status"] in TERMINAL or not row["eta_ms"]:
         return None
-    return rfc3339(row["started_at"] + row["eta_ms"])
+    return int(row["started_at"] + row["eta_ms"] + (row.get("held_ms") or 0))
+
+
+def _estimated_end(row: Row, now: int) -> str | None:
+    """When a run is expected to end; None when nobody knows: it stands still, or is overdue."""
+    end = _expected_end(row)
+    return None if end is None or end <= now or row["status"] in STANDING else rfc3339(end)
+
+
+def _is_overdue(row: Row, now: int) -> bool:
+    end = _expected_end(row)
+    return end is not None and end <= _stood(row, now)
 
 
 def _weights(steps: Sequence[Row], usual_ms: Mapping[str, float]) -> list[tuple[Row, float]]:
@@ -263,11 +286,14 @@ def _weights(steps: Sequence[Row], usual_ms: Mapping[str, float]) -> list[tuple[
 def _credit(step: Row, weight: float, row: Row, now: int, known: bool) -> float:
     if step["status"] in STEP_DONE:
         return 1.0
-    if step["first_started_at"] is None or step["status"] in (Step.FAILED, Step.CANCELLED):
+    began = step["started_at"] or step["first_started_at"]
+    if began is None:
         return 0.0
+    # A step that failed keeps what it had earned, and goes on from there when it is resumed.
     expected = weight if known else max(1.0, (row["eta_ms"] or 0) / 3)
-    elapsed: int = max(0, now - step["first_started_at"])
-    return min(MOST_OF_A_STEP, elapsed / expected)
+    until = step["completed_at"] or _stood(row, now)
+    held = 0 if step["completed_at"] else row.get("held_ms") or 0
+    return min(MOST_OF_A_STEP, max(0, int(until - began - held)) / expected)
 
 
 def _next_queue(steps: Sequence[Row]) -> str:

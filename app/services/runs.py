@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.auth import codesecrets
@@ -100,7 +101,7 @@ def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, 
             "onFailure": order.on_failure or kind.on_failure,
             "steps": steps,
             "locks": [] if resource is None else [_lock_shown(tx, resource)],
-            "estimatedDurationMs": runs.usual_duration(tx, kind.name) or kind.eta_ms,
+            "estimatedDurationMs": runs.usual_duration(tx, kind.name, kind.eta_ms),
             "compensation": undo,
         }
 
@@ -193,10 +194,12 @@ def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:
 def types(world: AppContext) -> list[dict[str, Any]]:
     """The catalogue."""
     paused = world.db.read(paused_types.paused)
-    usual = {name: world.db.read(lambda tx, n=name: runs.usual_duration(tx, n)) for name in catalogue.types()}  # type: ignore[misc]
-    return [
-        _type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(catalogue.types().items())
-    ]
+    known = catalogue.types()
+    usual = {
+        name: world.db.read(partial(runs.usual_duration, type_=name, declared=kind.eta_ms))
+        for name, kind in known.items()
+    }
+    return [_type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(known.items())]
 
 
 def type_(world: AppContext, name: str) -> dict[str, Any]:
@@ -300,7 +303,7 @@ def _lock_shown(tx: Tx, resource: str) -> dict[str, Any]:
     return {"resource": resource, "holder": held["run_id"] if held else None}
 
 
-def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int | None) -> dict[str, Any]:
+def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int) -> dict[str, Any]:
     return {
         "type": kind.name,
         "resource": kind.resource,
@@ -309,7 +312,7 @@ def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int | N
         "steps": plan_steps(kind.plan(kind.example)) if kind.example is not None else [],
         "onFailure": kind.on_failure,
         "holdMs": kind.hold_ms,
-        "expectedDurationMs": usual or kind.eta_ms,
+        "expectedDurationMs": usual,
         "paused": paused is not None,
         "reason": paused["reason"] if paused else None,
     }

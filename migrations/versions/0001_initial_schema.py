@@ -374,6 +374,7 @@ def upgrade() -> None:
         sa.Column("cancel_requested_at", sa.BigInteger(), nullable=True),
         sa.Column("cancel_mode", sa.Text(), nullable=True),
         sa.Column("eta_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("held_ms", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("completed_at", sa.BigInteger(), nullable=True),

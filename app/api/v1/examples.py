@@ -54,6 +54,7 @@ RUN_DETAIL: dict[str, Any] = {
     **RUN,
     "progress": 45,
     "estimatedCompletionAt": LATER,
+    "overdue": False,
     "steps": STEPS,
     "compensation": [],
     "onFailure": "hold",

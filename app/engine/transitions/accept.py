@@ -121,7 +121,7 @@ def store_at_once(
     """The same for a run whose steps are known."""
     if not rows or len(rows) > MOST_STEPS:
         return None
-    eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name)) or kind.eta_ms
+    eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name, kind.eta_ms))
     values = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
     j = Draft(Seen(run=dict(_BLANK, **values), steps=rows, now=0))
     try:
@@ -152,7 +152,7 @@ def store(
     heir_of: str | None = None,
 ) -> Journal:
     """Store a new run with these steps, take its lock and ring for it; ``heir_of`` leaves it its locks."""
-    eta_ms = runs.usual_duration(tx, kind.name) or kind.eta_ms
+    eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
     values = {
         **_values(run_id, order, kind, given, actor, eta_ms),
         "created_at": tx.now,

@@ -16,7 +16,7 @@ from typing import Any
 from app.domain.errors import NotFound
 from app.domain.events import told_types
 from app.domain.plan import PlannedStep, Segment, segments
-from app.domain.states import STEP_ENDED, Run, check_run, check_step
+from app.domain.states import STANDING, STEP_ENDED, Run, check_run, check_step
 from app.record.fast_path.transition import Seen
 from app.record.runs import hooks, runs, timers
 from app.record.service import deliveries
@@ -137,6 +137,9 @@ class Journal:
         check_run(self.status, status)
         if self.status != status:
             self._untold = str(status)
+            if self.status in STANDING:
+                since = (self.run["waiting_on"] or {}).get("since") or self.now
+                changes["held_ms"] = (self.run["held_ms"] or 0) + self.now - since
         self.set(status=str(status), **changes)
 
     def move(self, step: Row, status: str, **changes: Any) -> None:
@@ -219,8 +222,8 @@ class Journal:
         timers.disarm(self.tx, self.id)
         if hooks_too:
             hooks.expire(self.tx, self.id)
-        took = self.now - (self.run["started_at"] or self.now)
-        runs.add_total(self.tx, self.id, self.run["type"], status, took)
+        took = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
+        runs.add_total(self.tx, self.id, self.run["type"], status, max(0, took))
 
     def flush(self) -> None:
         """Write the run and its events; matching webhooks get their delivery rows here."""

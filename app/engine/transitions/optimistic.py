@@ -96,7 +96,7 @@ class Draft(Journal):
         """Count the run and close its timers and hooks."""
         if self.run["parent_step"] is not None or not hooks_too:
             raise Unforeseen
-        duration = self.now - (self.run["started_at"] or self.now)
+        duration = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
         self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
 
     @property

@@ -47,15 +47,19 @@ def endings(tx: Tx, period: Period) -> list[Row]:
     code = case((run.c.status == "failed", func.coalesce(run.c.error_code, WindlassError.code)))
     list_ = func.json_agg if tx.dialect == "postgresql" else func.json_group_array
     ran = and_(run.c.status == "completed", run.c.started_at.is_not(None))
-    took = list_(run.c.completed_at - run.c.started_at, type_=JSON).filter(ran)
+    took = list_(run.c.completed_at - run.c.started_at - run.c.held_ms, type_=JSON).filter(ran)
     columns = (run.c.type, run.c.status, code.label("code"))
     query = select(*columns, func.count().label("runs"), took.label("took"))
     return tx.rows(query.where(*period.where(tx)).group_by(*columns))
 
 
-def usual_step_ms(tx: Tx, type_: str) -> dict[str, float]:
-    """How long does each step of a type usually take? Mean milliseconds over the last completed runs."""
-    done = (run.c.tenant_id == tx.tenant, run.c.type == type_, run.c.status == "completed")
+def usual_step_ms(tx: Tx, type_: str, before: int) -> dict[str, tuple[float, int]]:
+    """How long did each step of a type take? Mean milliseconds over the last completed runs, and of how many.
+
+    Only of runs that were accepted earlier: what a run is measured by does not change while it is under way.
+    """
+    completed = (run.c.type == type_, run.c.status == "completed", run.c.created_at < before)
+    done = (run.c.tenant_id == tx.tenant, *completed)
     recent = select(run.c.id).where(*done).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(HISTORY)
     ids = [row["id"] for row in tx.rows(recent)]
     if not ids:
@@ -67,8 +71,8 @@ def usual_step_ms(tx: Tx, type_: str) -> dict[str, float]:
         step.c.phase == "forward",
         step.c.status == "completed",
     )
-    rows = tx.rows(select(step.c.key, mean).where(where).group_by(step.c.key))
-    return {row["key"]: float(row["ms"]) for row in rows if row["ms"] is not None}
+    rows = tx.rows(select(step.c.key, mean, func.count().label("n")).where(where).group_by(step.c.key))
+    return {row["key"]: (float(row["ms"]), int(row["n"])) for row in rows if row["ms"] is not None}
 
 
 def ended_totals(tx: Tx) -> list[Row]:

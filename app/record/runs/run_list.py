@@ -37,7 +37,14 @@ STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == wor
 Row = dict[str, Any]
 _SHOWN = [
     *(run.c.id, run.c.type, run.c.status, run.c.resource_type, run.c.resource_id, run.c.triggered_by),
-    *(run.c.created_at, run.c.started_at, run.c.completed_at, run.c.waiting_on, run.c.expect_since),
+    *(
+        run.c.created_at,
+        run.c.started_at,
+        run.c.completed_at,
+        run.c.held_ms,
+        run.c.waiting_on,
+        run.c.expect_since,
+    ),
     *(run.c.expect_queue, run.c.version),
     *(run.c.error_code, run.c.error_message, run.c.error_step, run.c.retry_of, run.c.tags),
     run.c.parent_run_id,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.usual import blended
 from app.record.service import subscriptions
 from app.record.session import NOW, Tx
 from app.record.tables import event, run, run_tag, step, totals
@@ -282,13 +283,16 @@ def any_of_type(tx: Tx, type_: str) -> bool:
     return tx.value(select(run.c.id).where(*where).limit(1)) is not None
 
 
-def usual_duration(tx: Tx, type_: str) -> int | None:
-    """Median duration in milliseconds of the last 50 completed runs of a type, or None."""
-    duration = (run.c.completed_at - run.c.started_at).label("ms")
+def usual_duration(tx: Tx, type_: str, declared: int) -> int:
+    """How long a run of a type takes in milliseconds: the median of the last ones, and what it declares.
+
+    A few runs, of a demo perhaps, say little; until there are enough they are blended with the declaration.
+    """
+    duration = (run.c.completed_at - run.c.started_at - run.c.held_ms).label("ms")
     where = (run.c.tenant_id == tx.tenant, run.c.type == type_, run.c.status == "completed")
     recent = select(duration).where(*where).order_by(run.c.created_at.desc()).limit(50)
     found = sorted(row["ms"] for row in tx.rows(recent) if row["ms"] is not None)
-    return int(found[(len(found) - 1) // 2]) if found else None
+    return round(blended(declared, found[(len(found) - 1) // 2] if found else 0, len(found)))
 
 
 def ended_before(tx: Tx, before: int, limit: int) -> list[str]:

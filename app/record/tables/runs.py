@@ -51,6 +51,7 @@ run = table(
     moment("cancel_requested_at"),
     words("cancel_mode"),
     Column("eta_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("held_ms", BigInteger, nullable=False, server_default=text("0")),  # It stood still for people.
     moment("created_at"),
     moment("started_at"),
     moment("completed_at"),

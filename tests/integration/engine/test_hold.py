@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.record.runs import runs
 from tests.support.driver import Driver
 from tests.support.probes import BEFORE, DONE, fails
 
@@ -109,3 +110,15 @@ def test_only_a_failed_step_can_be_resumed(driver: Driver) -> None:
 def test_an_unknown_action_is_refused(driver: Driver) -> None:
     with pytest.raises(ValidationFailed, match="'explode' is not one of"):
         driver.act(held(driver), "explode")
+
+
+@pytest.mark.parametrize("action", ["resume", "skip", "compensate"])
+def test_the_time_that_a_run_was_held_is_kept_apart(driver: Driver, action: str) -> None:
+    run_id = held(driver)
+    since = driver.run(run_id)["waiting_on"]["since"] - 60_000
+    change = {"waiting_on": {**driver.run(run_id)["waiting_on"], "since": since}}
+    driver.db.write(lambda tx: runs.change_run(tx, run_id, change))
+
+    driver.act(run_id, action)
+    driver.finish(run_id)
+    assert 60_000 <= driver.run(run_id)["held_ms"] < 120_000

@@ -106,6 +106,37 @@ def test_progress_is_100_only_when_completed() -> None:
     assert present.progress(run_row(status="completed"), steps, now=T0 + 30, usual_ms={}) == 100
 
 
+def test_a_step_that_failed_keeps_what_it_has_earned() -> None:
+    step = {"started_at": T0, "first_started_at": T0}
+    row, usual = run_row(), {"a": 10_000.0, "b": 10_000.0}
+    seen = [
+        present.progress(
+            row, [step_row("a", "running", **step), step_row("b")], now=T0 + 5_000, usual_ms=usual
+        )
+    ]
+    failed = step_row("a", "failed", **step, completed_at=T0 + 5_000)
+    held = run_row(status="failed_held", waiting_on={"kind": "operator", "since": T0 + 5_000})
+    seen.append(present.progress(held, [failed, step_row("b")], now=T0 + 500_000, usual_ms=usual))
+    resumed = step_row("a", "running", started_at=T0, first_started_at=T0 + 500_000)
+    row = run_row(held_ms=495_000)
+    seen.append(present.progress(row, [resumed, step_row("b")], now=T0 + 500_000, usual_ms=usual))
+    assert seen == [25, 25, 25]
+
+
+def test_no_end_is_expected_in_the_past_or_while_people_are_waited_for() -> None:
+    held = run_row(status="failed_held", waiting_on={"kind": "operator", "since": T0 + 5_000})
+    shown = [present.run_detail(row, [], now=T0 + 300_001) for row in (run_row(), held)]
+    assert [one["estimatedCompletionAt"] for one in shown] == [None, None]
+    assert [one["overdue"] for one in shown] == [True, False]
+    later = present.run_detail(run_row(held_ms=60_000), [], now=T0 + 300_001)
+    assert (later["estimatedCompletionAt"], later["overdue"]) == ("2026-01-13T12:06:00.000Z", False)
+
+
+def test_the_time_that_a_run_stood_still_is_no_duration() -> None:
+    row = run_row(status="completed", completed_at=T0 + 100_000, held_ms=90_000)
+    assert present.run_summary(row, [], now=T0)["durationMs"] == 10_000
+
+
 def test_the_estimate_is_the_start_plus_the_usual_duration() -> None:
     shown = present.run_detail(run_row(), [], now=T0)
     assert shown["estimatedCompletionAt"] == "2026-01-13T12:05:00.000Z"

@@ -208,7 +208,10 @@ class RunDetail(RunSummary):
     steps = fields.List(fields.Nested(StepDetail), required=True)
     compensation = fields.List(fields.Nested(UndoStep), required=True)
     progress = fields.Integer(required=True)
-    estimated_completion_at = fields.String(allow_none=True)
+    estimated_completion_at = fields.String(
+        allow_none=True, metadata={"description": "None when it waits for people, or is overdue."}
+    )
+    overdue = fields.Boolean(required=True, metadata={"description": "Whether it takes longer than usual."})
     on_failure = fields.String(required=True)
     input = fields.Raw()
     output = fields.Raw(allow_none=True)

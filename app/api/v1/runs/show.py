@@ -5,6 +5,7 @@ from typing import Any
 from app.api.http import envelope, versions
 from app.api.http.context import world
 from app.domain.errors import NotFound
+from app.domain.usual import blended
 from app.engine.transitions import operator_actions
 from app.record.paging import Page, Window
 from app.record.runs import metrics, run_list, runs
@@ -12,6 +13,7 @@ from app.record.runs.run_list import RunFilters
 from app.record.session import Tx
 from app.services import presence, present
 from app.services.runs import Started
+from chains import catalogue
 
 Object = dict[str, Any]
 _NOT_BEGUN: Object = dict.fromkeys(
@@ -73,14 +75,25 @@ def _read(tx: Tx, run_id: str) -> Object:
     return found
 
 
+def _usual(tx: Tx, found: Object, steps: list[Object]) -> dict[str, float]:
+    """How long each step is expected to take: as in earlier runs, and as it declares."""
+    seen = metrics.usual_step_ms(tx, found["type"], found["created_at"])
+    return {
+        step["key"]: blended(catalogue.expected_ms(step["name"]), *seen.get(step["key"], (0.0, 0)))
+        for step in steps
+        if step["phase"] == "forward"
+    }
+
+
 def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
     found = _read(tx, run_id)
+    steps = runs.all_steps(tx, run_id)
     shown = present.run_detail(
         found,
-        runs.all_steps(tx, run_id),
+        steps,
         now=tx.now,
         retried_by=run_list.retries_of(tx, run_id),
-        usual_ms=metrics.usual_step_ms(tx, found["type"]),
+        usual_ms=_usual(tx, found, steps),
         operator_actions=operator_actions.allowed_actions(found["status"]),
         served=presence.served_for(tx, [found]),
     )
