@@ -286,7 +286,7 @@ def _weights(steps: Sequence[Row], usual_ms: Mapping[str, float]) -> list[tuple[
 def _credit(step: Row, weight: float, row: Row, now: int, known: bool) -> float:
     if step["status"] in STEP_DONE:
         return 1.0
-    began = step["started_at"] or step["first_started_at"]
+    began = step.get("started_at") or step["first_started_at"]
     if began is None:
         return 0.0
     # A step that failed keeps what it had earned, and goes on from there when it is resumed.
