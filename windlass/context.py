@@ -1,5 +1,6 @@
 """What a workflow function is given: every call through it is done once and remembered."""
 
+import inspect
 import logging
 import random
 import re
@@ -14,6 +15,7 @@ from windlass.durations import Duration, duration_ms
 from windlass.failures import DefinitionError, NotStorable, RecordedError, SignalTimeout
 from windlass.passage import Pass
 from windlass.steps import checked_name, step_call, target_of
+from windlass.values import alike, changed
 from windlass.workflow import Definition
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -111,6 +113,7 @@ class Context:
         """A child run for ctx.parallel, written as for ctx.run_child; it is not begun."""
         self._pass.check()
         if isinstance(workflow, Definition):
+            _refuse_clash(workflow, version=version, run_id=run_id)
             version = version or workflow.version
             workflow = workflow.name
         if run_id is not None and not RUN_ID.fullmatch(run_id):
@@ -228,8 +231,18 @@ class Context:
             stored = self._pass.encoded(
                 _arguments(call), f"the arguments of step {call.name!r}, kept for its undo,"
             )
+            self._refuse_changed(call, stored)
             call = replace(call, input=stored)
         return call
+
+    def _refuse_changed(self, call: Call, stored: Any) -> None:
+        """An undo gets what was stored: refuse what would be something else by then."""
+        found = changed(_arguments(call), self._pass.decoded(stored))
+        if found is not None:
+            raise NotStorable(
+                f"the arguments of step {call.name!r}, kept for its undo, hold {found}: "
+                "give plain values, and make of them what you need in the function and in its undo"
+            )
 
     def _portable(self, call: Call) -> Call:
         """The call with its target, if another process can do it from what is stored alone."""
@@ -240,7 +253,7 @@ class Context:
             stored = call.input or self._pass.encoded(_arguments(call), f"the arguments of {call.title}")
         except NotStorable:
             return call
-        same = self._pass.decoded(stored) == _arguments(call)  # A tuple, say, would come back as a list.
+        same = alike(_arguments(call), self._pass.decoded(stored))  # A tuple, say, would come back as a list.
         return replace(call, target=target, input=stored) if same else call
 
     def _signalled(self, wanted: Mapping[str, Any], timeout: Duration | None, default: Any) -> Any:
@@ -271,6 +284,16 @@ class Context:
             return self._pass.answer(call, memo)
         except RecordedError as error:
             return _Failure(error)
+
+
+def _refuse_clash(workflow: Definition, **options: str | None) -> None:
+    parameters = inspect.signature(workflow.fn).parameters
+    for name, given in options.items():
+        if given is not None and name in parameters:
+            raise DefinitionError(
+                f"child workflow {workflow.name!r}: {name!r} says which run starts, and is a parameter "
+                "of its function, too: pass the parameter by position"
+            )
 
 
 @dataclass(frozen=True)

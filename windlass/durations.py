@@ -32,6 +32,8 @@ def duration_ms(given: Duration, what: str = "a duration") -> int:
 def exact_ms(given: Duration, what: str = "a duration") -> int:
     """Milliseconds of a duration; a number without unit is milliseconds, however small."""
     number, unit = _parsed(given, what)
+    if unit is None and 0 < number < BARE_MS:
+        _warn(what, str(given), "ms")
     return _whole(number, unit or "ms", given, what)
 
 

@@ -55,12 +55,43 @@ def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGE
         found = _unkept(value) or f"cannot be written as JSON: {error}"
     if found is not None:
         raise NotStorable(f"{what} {found}")
-    if len(text) > limit:
-        raise NotStorable(f"{what} has {len(text)} bytes as JSON; at most {limit} are kept")
+    if len(text) > limit and (size := _size(text)) > limit:
+        raise NotStorable(f"{what} has {size} bytes as JSON; at most {limit} are kept")
     plain = json.loads(text)
+    if plain != value and (found := _unkept(value)) is not None:  # JSON makes text of keys that are none.
+        raise NotStorable(f"{what} {found}")
     if text.count("[") + text.count("{") > DEEPEST and _deeper(plain):
         raise NotStorable(f"{what} is nested in more than {DEEPEST} levels")
     return plain
+
+
+def changed(value: Any, back: Any, path: str = "$") -> str | None:
+    """What came back from JSON as another type, and where, but for tuples, which become lists; or None."""
+    if isinstance(value, list) or type(value) is tuple:
+        pairs = [(f"{path}[{place}]", *both) for place, both in enumerate(zip(value, back, strict=True))]
+    elif isinstance(value, dict):
+        pairs = [(f"{path}.{name}", one, back[name]) for name, one in value.items()]
+    else:
+        pairs = []
+    if type(value) is not type(back) and type(value) is not tuple:
+        return f"a {type(value).__name__} at {path}, which comes back as {type(back).__name__}"
+    return next((found for place, one, other in pairs if (found := changed(one, other, place))), None)
+
+
+def alike(value: Any, back: Any) -> bool:
+    """Whether a value came back from JSON as it was: equal, and of the same types all the way down."""
+    if type(value) is not type(back):
+        return False
+    if isinstance(value, list):
+        return len(value) == len(back) and all(map(alike, value, back))
+    if isinstance(value, dict):
+        return value.keys() == back.keys() and all(alike(one, back[name]) for name, one in value.items())
+    return bool(value == back)
+
+
+def _size(text: str) -> int:
+    """Bytes of a JSON text in UTF-8: what is escaped here counts as the character that it is."""
+    return len(json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 def concealed(
@@ -124,8 +155,9 @@ def _unkept(value: Any) -> str | None:
 def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     yield path, value
     if isinstance(value, dict):
+        keys: set[str] = set()
         for name, one in value.items():
-            yield f"{path}.{name}", _Key(name)
+            yield f"{path}.{name}", _Key(name, keys)
             yield from _parts(one, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for index, one in enumerate(value):
@@ -135,16 +167,22 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 class _Key:
     """A key of a mapping, as one of its parts."""
 
-    def __init__(self, name: Any) -> None:
-        self.name = name
+    def __init__(self, name: Any, before: set[str]) -> None:
+        self.name, self.text = name, name if isinstance(name, str) else f"{name}"
+        self.taken = self.text in before  # JSON makes text of numbers, too.
+        before.add(self.text)
 
 
 def _problem(one: Any) -> str | None:
     if isinstance(one, _Key):
         if one.name == SECRET:
             return f'the reserved key "{SECRET}"'
-        plain = one.name is None or isinstance(one.name, str | int | float)
-        return _problem(one.name) if plain else "a key that is not text"
+        if one.taken:
+            return f"two keys that are the same as text ({one.text!r:.50})"
+        if isinstance(one.name, str):
+            return _problem(one.name)
+        number = isinstance(one.name, int | float) and not isinstance(one.name, bool)
+        return _problem(one.name) if number else f"a key that is not text, nor a number ({one.name!r:.50})"
     if isinstance(one, float):
         return None if math.isfinite(one) else f"{one} (not a number that JSON knows)"
     if isinstance(one, str):

@@ -63,6 +63,8 @@ def workflow(
     secrets: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Definition]:
     """Make a plain function `fn(ctx, …)` a workflow of this name and version."""
+    if hasattr(name, "__code__"):  # Written without parentheses.
+        raise DefinitionError(f'@workflow needs a name, which its runs keep: @workflow("{_suggested(name)}")')
     if not _fits(name, NAME):
         raise DefinitionError(
             f"@workflow(\"name\"): a name has 1 to 100 letters, digits, '_', '.' or '-', not {name!r}"
@@ -94,6 +96,10 @@ def workflow(
         )
 
     return define
+
+
+def _suggested(fn: Any) -> str:
+    return str(fn.__name__).replace("_", "-")
 
 
 def definitions() -> Mapping[tuple[str, str], Definition]:

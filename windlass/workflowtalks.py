@@ -18,7 +18,8 @@ BASE = "/api/workflows"
 RUNS, EVENTS, HOOKS = f"{BASE}/runs", f"{BASE}/events", f"{BASE}/hooks"
 EVENTS_A_PAGE = 1_000
 LONG_POLL_S = 20  # How long the service may keep an answer back while nothing happens.
-SOON_S = 0.2  # Between two looks at least.
+SOON_S = 0.2  # Between two looks at least,
+SELDOM_S = 5.0  # and at most, where the service keeps no answer back.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class WorkflowTalks:
         return WorkflowRun.of((yield from self.exchange.post(RUNS, order)).data)
 
     def get_run(self, run_id: str, *, wait_s: int | None = None, follow: bool = True) -> Talk[WorkflowRun]:
-        """One run; with `wait_s` (at most 30) the service keeps the answer back until something happens.
+        """One run; with `wait_s` (at most 30) the service keeps the answer back until the run has ended.
 
         For a run that went on afresh (ctx.restart) the one that goes on now; `follow=False` gives the run of
         this very id.
@@ -155,15 +156,16 @@ class WorkflowTalks:
         Raises `WaitTimeout` after `timeout_s` seconds.
         """
         give_up = None if timeout_s is None else self.clock() + timeout_s
-        run = yield from self.get_run(run_id)
+        run, pause = (yield from self.get_run(run_id)), SOON_S
         while not run.ended:
             left = float(LONG_POLL_S) if give_up is None else give_up - self.clock()
             if left <= 0:
                 raise WaitTimeout(f"The run {run_id} is still {run.detail or run.status}.", run)
-            run = yield from self._look_again(run_id, left)
+            run = yield from self._look_again(run_id, left, pause)
+            pause = min(pause * 2, SELDOM_S)  # A run that needs an operator may need him for long.
         return run
 
-    def _look_again(self, run_id: str, left_s: float) -> Talk[WorkflowRun]:
+    def _look_again(self, run_id: str, left_s: float, pause_s: float) -> Talk[WorkflowRun]:
         """The next look; the run goes on while the service is away, and so does the waiting."""
         began = self.clock()
         while True:
@@ -175,7 +177,7 @@ class WorkflowTalks:
                 yield SOON_S
                 continue
             if not run.ended and self.clock() - began < SOON_S:  # It may have no room to keep it back.
-                yield min(SOON_S, left_s)
+                yield min(pause_s, left_s)
             return run
 
 

@@ -80,13 +80,13 @@ def list_workflow_runs(query: dict[str, Any]) -> Any:
 def get_workflow_run(query: dict[str, Any], run_id: str) -> Any:
     """One run, or the one that goes on in its place (ctx.restart).
 
-    With `wait` the answer is kept back until something happens.
+    With `wait` the answer is kept back until the run has ended, or needs an operator.
     """
     shown = show.run(run_id, follow=query["follow"])
     if not query.get("wait") or "completedAt" in shown:
         return shown
     places = current_app.extensions["windlass.places"]
-    stream.await_change(world(), shown["runId"], query["wait"], places)
+    stream.await_change(world(), shown["runId"], query["wait"], places, until_it_ends=True)
     return show.run(run_id, follow=query["follow"])
 
 

@@ -22,6 +22,7 @@ MOST_STREAMS = 8  # A process (contract 1, top block).
 SHORT = 8  # Threads that are always left for short requests.
 BEAT_S = 15.0
 TURN_S = 0.25
+FIRST_TURN_S = 0.01
 EVENTS_A_TURN = 200
 
 Pause = Callable[[float], None]
@@ -76,23 +77,33 @@ def frames(world: AppContext, run_id: str, after: int, pause: Pause = time.sleep
 
 
 def await_change(
-    world: AppContext, run_id: str, seconds: float, places: Places, pause: Pause = time.sleep
+    world: AppContext,
+    run_id: str,
+    seconds: float,
+    places: Places,
+    pause: Pause = time.sleep,
+    *,
+    until_it_ends: bool = False,
 ) -> None:
     """Return when something happens to the run, when the time is over, or at once when no place is free.
+
+    With ``until_it_ends`` nothing else but its end is waited for.
 
     A run that has ended or needs an operator is not waited for: nothing will happen to it by itself.
     """
     give_up = time.monotonic() + seconds
     seen: int | None = None
+    turn = FIRST_TURN_S  # Most of what is waited for ends soon.
     with places.if_free() as free:
         while free and time.monotonic() < give_up:
             run = world.db.read(lambda tx: runs.read_run(tx, run_id))
             if run is None or run["status"] in TERMINAL | NEEDS_OPERATOR:
                 return
             seen = run["event_seq"] if seen is None else seen
-            if run["event_seq"] != seen:
+            if run["event_seq"] != seen and not until_it_ends:
                 return
-            pause(min(TURN_S, max(0.0, give_up - time.monotonic())))
+            pause(min(turn, max(0.0, give_up - time.monotonic())))
+            turn = min(TURN_S, turn * 2)
 
 
 def _turn(tx: Any, run_id: str, after: int) -> tuple[Any, list[dict[str, Any]]]:

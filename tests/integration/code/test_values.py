@@ -1,14 +1,15 @@
 """What a step returned and what a replay sees are the same value, byte for byte, on both databases."""
 
 import json
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text as sql
 
 from app.record.runs import doctor
 from app.record.session import Tx
-from tests.integration.code.flows import DONE, note
+from tests.integration.code.flows import DONE, note, unnote
 from tests.support.driver import Driver
 from windlass import workflow
 
@@ -114,3 +115,59 @@ def test_the_doctor_finds_columns_that_rewrite_what_they_keep(driver: Driver) ->
     (one,) = driver.db.read(doctor.findings)
     assert (one["invariant"], one["run"]) == ("I17", None)
     assert "signal.payload" in one["what"]
+
+
+class Color(StrEnum):
+    """A type that is equal to its JSON form."""
+
+    RED = "red"
+
+
+class Paid(NamedTuple):
+    """A type that JSON makes a list of."""
+
+    amount: int
+
+
+def shade(color: Any) -> str:
+    return f"{type(color).__name__} {color.value}"
+
+
+@workflow("paints")
+def paints(ctx: Any) -> Any:
+    alone = ctx.step("paint", shade, Color.RED)
+    return [alone, *ctx.parallel([ctx.call("paint", shade, Color.RED)])]
+
+
+def test_members_get_their_arguments_in_the_types_that_they_have(driver: Driver) -> None:
+    run_id = driver.trigger(paints)
+    assert (driver.finish(run_id), driver.result(run_id)) == ("completed", ["Color red"] * 2)
+
+
+@workflow("pays")
+def pays(ctx: Any) -> Any:
+    ctx.step("charge", note, Paid(5), undo=unnote)
+
+
+def test_a_step_whose_undo_would_get_other_types_is_refused(driver: Driver) -> None:
+    run_id = driver.trigger(pays)
+    assert (driver.finish(run_id), DONE) == ("failed", [])
+    told = driver.run(run_id)["error_message"]
+    assert "hold a Paid at $.args[0], which comes back as list" in told
+
+
+@pytest.mark.parametrize("value", [{1: "a", "1": "b"}, {None: 1}, {True: 1}, [{"a": {None: 3}}]])
+def test_keys_that_json_would_lose_are_refused(driver: Driver, value: Any) -> None:
+    KEYED[:] = [value]
+    run_id = driver.trigger(keyed)
+    assert driver.finish(run_id) == "failed"
+    told = driver.run(run_id)["error_message"]
+    assert "the result of step 'give' holds a key that" in told or "two keys that are the same" in told
+
+
+KEYED: list[Any] = []
+
+
+@workflow("keyed")
+def keyed(ctx: Any) -> Any:
+    return ctx.step("give", lambda: KEYED[0])
