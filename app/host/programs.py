@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from app.config import Settings
+from app.config import LOOPBACK, Settings
 
 _PYTHON = (sys.executable, "-P", "-m")
 
@@ -32,9 +32,11 @@ def worker(settings: Settings, name: str, queues: Sequence[str], processes: int)
 
 
 def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
-    """Flower, read-only; it takes the key prefix from the Celery app."""
+    """Flower, read-only, to loopback under its own names; it takes the key prefix from the Celery app."""
+    names = ",".join(sorted(LOOPBACK))
+    entry = (*_PYTHON, "app.host.flower_entry", names) if address in LOOPBACK else celery()
     return (
-        *(*celery(), "-A", "tasks", "flower"),
+        *(*entry, "-A", "tasks", "flower"),
         *(f"--address={address}", f"--port={settings.flower_port}", "--read_only=True"),
     )
 

@@ -13,14 +13,21 @@
     GET    /certificate               of the Redfish services, as PEM
     *      /kube                      the management clusters: see `app.lab.kube.control`
 
-Plain HTTP and JSON without keys: it listens on loopback only.
+Plain HTTP and JSON without keys: it listens on loopback only, and answers no page of a browser but its own.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.domain.errors import MethodNotAllowed, NotFound, ValidationFailed
+from app.config import LOOPBACK
+from app.domain.errors import (
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
 from app.lab.faults import Faults
 from app.lab.http import HttpServer, Request, Response, as_error
 from app.lab.installer import Installer, Order
@@ -29,7 +36,21 @@ from app.lab.ledger import Ledger, Origin, as_json
 from app.lab.machine import DEVICES, Boot, Machine
 
 _CONTROL = Origin(protocol="control")
+FOR_PAGES = frozenset({"text/plain", "multipart/form-data"})
 _BEHAVIOUR = {"mode", "status", "delayMs"}
+
+
+def _check_sender(request: Request) -> None:
+    """Raise `Forbidden` for what a page of another origin sends, or under another name (DNS rebinding)."""
+    host = request.headers.get("host", "")
+    own = urlsplit(f"//{host}").hostname in LOOPBACK
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    if not own or origin not in (None, f"http://{host}") or site not in ("none", "same-origin"):
+        raise Forbidden("The lab answers 127.0.0.1, localhost and [::1] only, and no page of another origin.")
+    # What a page may send anywhere without asking; of forms that Python sends by default the origin is judged.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in FOR_PAGES:
+        raise UnsupportedMediaType
 
 
 class Control:
@@ -66,6 +87,7 @@ class Control:
         }
 
     async def _handle(self, request: Request) -> Response:
+        _check_sender(request)
         route = self._routes.get((request.method, request.path))
         if route:
             return route(request)

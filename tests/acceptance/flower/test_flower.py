@@ -141,3 +141,9 @@ def test_it_changes_nothing(flower: Shown, path: str) -> None:
     target = path.format(task=f"{flower.run_id}.forward.validate.1", worker=worker)
     refused = flower.http.post(target, params={"queue": "bmc", "workername": worker}, json={"args": []})
     assert (refused.status_code, refused.text) == (403, "Read only mode is enabled")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil:5555"])
+def test_flower_answers_no_other_name(flower: Shown, host: str) -> None:
+    assert flower.http.get("/", headers={"Host": host}).status_code == 403
+    assert flower.http.get("/", headers={"Host": "localhost:5555"}).status_code == 200

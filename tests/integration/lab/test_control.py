@@ -1,5 +1,6 @@
 """The control API shows the machines, changes them and refuses what it does not know."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -88,3 +89,20 @@ def test_a_cleared_ledger_goes_on_counting(control: Any) -> None:
 
 def test_the_certificate_can_be_fetched(control: Any, lab: Lab) -> None:
     assert control("GET", "/certificate").body == lab.certificate
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Host: evil.example", 403),
+        ("Host: localhost\r\nOrigin: http://localhost:3000", 403),
+        ("Host: localhost\r\nSec-Fetch-Site: cross-site", 403),
+        ("Host: localhost\r\nContent-Type: text/plain", 415),
+        ("Host: localhost\r\nContent-Type: application/json", 404),
+    ],
+)
+def test_no_page_of_another_origin_orders_an_installation(lab: Lab, header: str, status: int) -> None:
+    port = int(lab.control_url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"POST /boot HTTP/1.1\r\n{header}\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        assert connection.recv(1_000).startswith(f"HTTP/1.1 {status} ".encode())
