@@ -48,7 +48,7 @@ def _check_sender(request: Request) -> None:
     site = request.headers.get("sec-fetch-site", "none")
     if not own or origin not in (None, f"http://{host}") or site not in ("none", "same-origin"):
         raise Forbidden("The lab answers 127.0.0.1, localhost and [::1] only, and no page of another origin.")
-    # What a page may send anywhere without asking; of forms that Python sends by default the origin is judged.
+    # What a page may send anywhere without asking; forms, which Python sends by default, are judged above.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in FOR_PAGES:
         raise UnsupportedMediaType
 
