@@ -57,14 +57,14 @@ def storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
-def depth_of(raw: bytes) -> int:
-    """How deep arrays and objects are nested, without parsing; it stops counting beyond `DEEPEST`."""
+def depth_of(raw: bytes, most: int = DEEPEST) -> int:
+    """How deep arrays and objects are nested, without parsing; it stops counting beyond ``most``."""
     depth = deepest = 0
     for bracket in _TEXT.sub(b"", raw).translate(None, _NO_BRACKET):
         depth += 1 if bracket in b"[{" else -1
         if depth > deepest:
             deepest = depth
-            if deepest > DEEPEST:
+            if deepest > most:
                 break
     return deepest
 

@@ -1,0 +1,42 @@
+"""The door's own small Flask application: no schemas, no log line a request, shapes of its own."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from flask import Flask
+from werkzeug.routing import PathConverter
+
+from app.api.apps import errors, scope
+from app.api.apps.bodies import LARGEST
+from app.api.http.context import LazyWorld
+from app.services.context import AppContext
+from app.wiring import wire
+
+TOPICS = (
+    *("events", "runs", "steps", "hooks", "queue", "streams"),
+    *("dead_letters", "handlers", "admin", "ops"),
+)
+
+
+class Rest(PathConverter):
+    """The rest of a path, or a name in its midst that holds slashes, also at its beginning or doubled."""
+
+    regex = ".+?"
+
+
+def create_apps(context: AppContext | None = None) -> Flask:
+    """The door on a world; without one it is wired from the environment at the first request."""
+    app = Flask("apps", static_folder=None, template_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.url_map.strict_slashes = True
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["rest"] = Rest
+    app.extensions["windlass"] = LazyWorld(lambda: context or wire(role="api"))
+    for topic in TOPICS:
+        name = f"{__package__}.{topic}"
+        if find_spec(name) is not None:
+            app.register_blueprint(import_module(name).blueprint)
+    errors.register(app)
+    app.url_value_preprocessor(scope.take)
+    return app

@@ -1,0 +1,79 @@
+"""Bodies as the DevKit's clients send them: JSON as JavaScript takes it, CBOR for the queue alone.
+
+Payloads belong to users, so U+0000, repeated members and lone surrogates pass. What JSON does not have
+(NaN, Infinity) is refused, and so is what is nested so deep that a later reader of it would fail.
+"""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Response, request
+
+from app.api.http.bodies import depth_of
+from app.domain.apps.refusal import Refused, bad
+
+LARGEST = 20 * 1_048_576
+DEEPEST = 200
+JSON, CBOR, TEXT, BYTES = "application/json", "application/cbor", "text/plain", "application/octet-stream"
+
+
+def raw_body(*allowed: str) -> tuple[str, bytes]:
+    """Media type and bytes of the body; 415 for a type that is not allowed, 413 when it is too long."""
+    raw = request.get_data(cache=False)
+    if len(raw) > LARGEST:
+        raise Refused(413, "Request body is too large")
+    if not raw and not request.content_type:
+        return allowed[0], raw
+    if request.mimetype not in allowed:
+        raise Refused(
+            415, f"Unsupported Media Type: {request.mimetype or 'none'}; send {' or '.join(allowed)}"
+        )
+    return request.mimetype, raw
+
+
+def json_body(*, needed: bool = True) -> Any:
+    """The value of a JSON body; None for an empty one where none is needed."""
+    _, raw = raw_body(JSON)
+    if not raw.strip():
+        if needed:
+            raise bad("the body is empty; send a JSON object")
+        return None
+    return json_value(raw)
+
+
+def json_object(*, needed: bool = True) -> dict[str, Any]:
+    """The object of a JSON body; an empty one where nothing was sent and nothing is needed."""
+    value = json_body(needed=needed)
+    if value is None and not needed:
+        return {}
+    if not isinstance(value, dict):
+        raise bad("the body must be a JSON object")
+    return value
+
+
+def json_value(raw: bytes) -> Any:
+    """The value of a JSON text; 400 when it is none."""
+    # Most texts have fewer brackets than they may be deep, and need no closer look.
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and depth_of(raw, DEEPEST) > DEEPEST:
+        raise bad(f"the body is nested more than {DEEPEST} deep")
+    try:
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_number)
+    except ValueError as error:
+        raise bad(f"the body is not JSON: {error}") from None
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """A JSON answer; members keep their order."""
+    text = json.dumps(value, separators=(",", ":"))
+    return Response(text, status, content_type="application/json; charset=utf-8")
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not a JSON number")
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:64]} is larger than a number can be")
+    return value

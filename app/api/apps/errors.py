@@ -1,0 +1,73 @@
+"""Refusals and failures in the DevKit's shape. Its clients read the status: a 4xx ends, a 5xx comes again."""
+
+import http
+import traceback
+from typing import Any
+
+import structlog
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from app.api.apps.bodies import answer
+from app.domain.apps.refusal import Refused
+from app.domain.errors import WindlassError
+from app.record import trouble
+
+RETRY_AFTER_S = 2
+_log = structlog.get_logger("apps")
+
+
+def register(app: Flask) -> None:
+    """Answer every error of this application in one shape."""
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(WindlassError, _ours)
+    app.register_error_handler(HTTPException, _foreign)
+    # Whatever nobody expected must still leave in this shape, without its innards.
+    app.register_error_handler(Exception, _unexpected)
+
+
+def refused(error: Refused) -> Response:
+    """The answer for a refusal."""
+    shown = error.message if error.status < 500 else http.HTTPStatus(error.status).phrase
+    body: dict[str, Any] = {"statusCode": error.status}
+    if error.code:
+        body["code"] = error.code
+    body |= {"error": shown, "message": error.message}
+    if error.meta:
+        body["meta"] = dict(error.meta)
+    made = answer(body, error.status)
+    if error.status == 503:
+        made.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return made
+
+
+def _ours(error: WindlassError) -> Response:
+    """What passes by itself is a 503, whatever status it has elsewhere."""
+    if error.status in (409, 429, 503):
+        _log.warning("request.unavailable", error=error.message)
+        return refused(Refused(503, "The service cannot answer just now; try again"))
+    if error.status >= 500:
+        return _unexpected(error)
+    return refused(Refused(error.status, error.message))
+
+
+def _foreign(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status in (404, 405):
+        path = request.full_path.removesuffix("?")
+        miss = f"Route {request.method}:{path} not found"
+        return answer({"message": miss, "error": "Not Found", "statusCode": 404}, 404)
+    if status == 413:
+        return refused(Refused(413, "Request body is too large"))
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    return refused(Refused(status, error.description or http.HTTPStatus(status).phrase))
+
+
+def _unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in trouble.EXHAUSTED:
+        _log.error("request.failed", error=str(error))
+        return refused(Refused(503, "The service can open no further files or connections just now"))
+    # Never with the values of variables: payloads and tokens are among them.
+    _log.error("request.crashed", trace="".join(traceback.format_exception(error)))
+    return refused(Refused(500, "Internal Server Error"))

@@ -1,0 +1,145 @@
+"""The door of apps over a real socket: the server that serves it in production, inside of this process."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from flask import Flask
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from app.api.apps.application import create_apps
+from app.api.apps.bodies import LARGEST
+from app.api.http.context import LazyWorld
+from app.config import load
+from app.services.context import AppContext
+from app.serving.bridge import Bridge
+from app.serving.limits import LIMITS
+from app.wiring import wire
+from tests.support.ports import free_port
+from tests.support.servers import until
+
+HOST = "127.0.0.1"
+THREADS = 16
+PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What was answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The value of a JSON body."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """The door on a port, and the world behind it."""
+
+    world: AppContext
+    port: int
+    rung: list[Any]  # What was handed over to be published.
+    app: str = "default"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Where the door is."""
+        return f"http://{HOST}:{self.port}"
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """One request on a path of the application, with a JSON body; underscores of headers are dashes."""
+        return self.send(method, f"/api/v1/apps/{self.app}{path}", body, **headers)
+
+    def get(self, path: str) -> Reply:
+        """Read something of the application."""
+        return self.ask("GET", path)
+
+    def post(self, path: str, body: Any = None) -> Reply:
+        """Post to the application."""
+        return self.ask("POST", path, body)
+
+    def event(self, run_id: str, kind: str, query: str = "", **more: Any) -> Reply:
+        """Post an event to a run."""
+        return self.post(f"/runs/{run_id}/events{query}", {"eventType": kind, **more})
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """One request on a full path; bytes are sent as they are, anything else as JSON."""
+        connection = HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
+        sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("content-type", "application/json")
+        try:
+            connection.request(method, path, body, sent)
+            answered = connection.getresponse()
+            heads = {name.lower(): value for name, value in answered.getheaders()}
+            return Reply(status=answered.status, headers=heads, body=answered.read())
+        finally:
+            connection.close()
+
+
+@pytest.fixture(scope="session")
+def apps_server() -> Iterator[tuple[Flask, int]]:
+    """The door's application and the port it is served on; each test gives it a world of its own."""
+    app, port = create_apps(), free_port()
+    limits = replace(LIMITS, body_bytes=LARGEST, drained_bytes=LARGEST + LIMITS.drained_bytes)
+    bridge = Bridge(lambda: app, THREADS, limits)
+    bridge.begin()
+    loop, made = asyncio.new_event_loop(), []
+
+    def serve() -> None:
+        asyncio.set_event_loop(loop)
+        server = Server(
+            bridge,
+            address=HOST,
+            port=port,
+            interface=Interfaces.RSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            log_level=LogLevels.error,
+        )
+        made.append(server)
+        loop.run_until_complete(server.serve())
+
+    thread = threading.Thread(target=serve, name="apps-door", daemon=True)
+    thread.start()
+    until(lambda: _answers(port), PATIENCE_S, "the door answers")
+    yield app, port
+    loop.call_soon_threadsafe(made[0].stop)
+    thread.join(PATIENCE_S)
+
+
+@pytest.fixture
+def apps_door(apps_server: tuple[Flask, int], backend: Any, state: Any) -> Iterator[Door]:
+    """The door on a fresh database of each kind; what would be published is only noted."""
+    app, port = apps_server
+    settings = load({}, database_url=backend.database_url, redis_url=backend.redis_url, state_dir=str(state))
+    rung: list[Any] = []
+    world = replace(wire(settings), ring=rung.extend)
+    app.extensions["windlass"] = LazyWorld(lambda: world)
+    yield Door(world=world, port=port, rung=rung)
+    world.db.dispose()
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection(HOST, port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/status")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
