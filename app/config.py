@@ -1,14 +1,14 @@
 """Settings: one frozen object, the only reader of the environment.
 
 Each setting is one line: name, type, default; its environment variable is ``WINDLASS_<NAME>`` unless
-``ENVIRONMENT_NAMES`` says otherwise (the seeds' ``DATABASE_URL``, ``REDIS_URL``, ``HOST``, ``PORT``).
+``ENVIRONMENT_NAMES`` says otherwise (those of the seeds: ``DATABASE_URL``, ``PORT``, ``K8S_API_SERVER`` …).
 A variable ``<NAME>_FILE`` names a file that holds the value, for secrets that are mounted.
 """
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,25 @@ from urllib.parse import urlsplit
 from app.broker import Broker, read
 from app.domain.errors import WindlassError
 
-ENVIRONMENT_NAMES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL", "host": "HOST", "port": "PORT"}
+ENVIRONMENT_NAMES = {
+    "database_url": "DATABASE_URL",
+    "redis_url": "REDIS_URL",
+    "host": "HOST",
+    "port": "PORT",
+    "apps_default": "PLT_WORLD_APP_ID",
+    "apps_poller": "WF_ENABLE_POLLER",
+    "kube_api_server": "K8S_API_SERVER",
+    "kube_ca_cert": "K8S_CA_CERT",
+    "kube_admin": "K8S_ADMIN_SERVICE_ACCOUNT",
+    "kube_account_dir": "PLT_WORLD_SA_PATH",
+    "ecs_metadata": "ECS_CONTAINER_METADATA_URI_V4",
+}
+OLDER_NAMES = {"ECS_CONTAINER_METADATA_URI_V4": "ECS_CONTAINER_METADATA_URI"}
 # What Kubernetes puts into every container for a Service called windlass-flower: no port of ours.
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 # Celery prefers what stands there to what it was given, and Flower to what its command line says.
 AMBIENT, OVERRIDDEN = "CELERY_", ("FLOWER_ADDRESS", "FLOWER_PORT")
+IDENTITIES = ("", "none", "keys", "kubernetes", "ecs")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -43,6 +57,16 @@ class Settings:
     port: int = 8080  # Port of the API.
     hook_rate: int = 600  # Calls of hooks a minute that one peer may make at each process; 0 is no limit.
     keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
+    apps_host: str = "127.0.0.1"  # Address the door of apps listens on; without an identity it stays here.
+    apps_port: int = 3042  # Port of the door of apps.
+    apps_identity: str = ""  # none, keys, kubernetes or ecs; empty finds out: see docs/apps.rst.
+    apps_default: str = "default"  # The one application there is without an identity.
+    apps_poller: bool = True  # Whether worker hosts deliver the messages of apps.
+    kube_api_server: str = "https://kubernetes.default.svc"  # Reviews the tokens that apps present.
+    kube_ca_cert: str = ""  # File of its CA; empty takes ca.crt beside the token of our own account.
+    kube_admin: str = ""  # The service account that may administer apps: namespace:name.
+    kube_account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount"  # Where our own token is.
+    ecs_metadata: str = ""  # Set by ECS: applications are named by their requests, unchecked.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.
     lab_port: int = 9400  # Port of the lab's control; BMC number i has lab_port + i, then the cluster.
@@ -107,6 +131,15 @@ class Settings:
         return self.redis_url or f"redis://127.0.0.1:{self.valkey_port}/0"
 
     @property
+    def apps_mode(self) -> str:
+        """How the door of apps knows who asks: none, keys, kubernetes or ecs."""
+        if self.apps_identity:
+            return self.apps_identity
+        if (Path(self.kube_account_dir) / "token").exists():
+            return "kubernetes"
+        return "ecs" if self.ecs_metadata else "none"
+
+    @property
     def broker(self) -> Broker:
         """What the Redis URL says, the same for all who speak to Redis."""
         return read(self.redis)
@@ -120,6 +153,16 @@ class Settings:
     def loopback_only(self) -> bool:
         """Whether only this machine can reach the API."""
         return self.host in LOOPBACK
+
+    @property
+    def apps_ask(self) -> bool:
+        """Whether the door of apps asks its callers for tokens."""
+        return self.apps_mode in ("keys", "kubernetes")
+
+    @property
+    def apps_on_loopback(self) -> bool:
+        """Whether only this machine can reach the door of apps."""
+        return self.apps_host in LOOPBACK
 
     @property
     def serves_keyless(self) -> bool:
@@ -140,11 +183,27 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
                 values[field.name] = _PARSERS[str(getattr(field.type, "__name__", field.type))](text)
                 if field.name == "redis_url" and text:
                     read(text)
+                if field.name == "apps_identity" and text not in IDENTITIES:
+                    raise ValueError(f"{text!r} is none of {', '.join(filter(None, IDENTITIES))}")
         except (ValueError, OSError) as error:
             problems[name] = str(error)
     if problems:
         raise SettingsError("; ".join(f"{name}: {why}" for name, why in problems.items()), fields=problems)
     return Settings(**{**values, **overrides})
+
+
+def load_world(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings as `windlass world` means them: HOST and PORT are those of the door of apps.
+
+    Where tokens are asked for it listens to everybody unless told; where none are, to this machine alone.
+    """
+    meant = dict(os.environ if environ is None else environ)
+    for theirs, ours in (("HOST", "WINDLASS_APPS_HOST"), ("PORT", "WINDLASS_APPS_PORT")):
+        if meant.get(theirs):
+            meant[ours] = meant.pop(theirs)
+    settings = load(meant, **overrides)
+    told = "apps_host" in overrides or meant.get("WINDLASS_APPS_HOST")
+    return settings if told or not settings.apps_ask else replace(settings, apps_host="0.0.0.0")
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
@@ -189,7 +248,9 @@ def _variable(field: str) -> str:
 
 def _read(environ: Mapping[str, str], name: str) -> str | None:
     file = environ.get(f"{name}_FILE")
-    text = Path(file).read_text().strip() if file else environ.get(name)
+    text = (
+        Path(file).read_text().strip() if file else environ.get(name, environ.get(OLDER_NAMES.get(name, "")))
+    )
     return None if text and name.endswith("_PORT") and SERVICE_LINK.fullmatch(text) else text
 
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from app.config import ENVIRONMENT_NAMES, OLDER_NAMES
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.lanes import (
     pytest_addoption,
@@ -30,7 +31,7 @@ __all__ = [
 # How long an example takes, or is looked for, is no finding.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")
-OURS = ("DATABASE_URL", "REDIS_URL", "HOST", "PORT")
+OURS = frozenset({*ENVIRONMENT_NAMES.values(), *OLDER_NAMES.values()})
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
 POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)
 

@@ -39,6 +39,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("openapi", "app.cli.commands.openapi:openapi", "The description of the HTTP API."),
     ("completion", "app.cli.commands.completion:completion", "Completion for your shell."),
     ("up", "app.cli.commands.processes:up", "Start everything on this machine."),
+    ("world", "app.cli.commands.processes:world", "Keep the runs of Workflow DevKit apps."),
     ("worker", "app.cli.commands.processes:worker", "Run a worker host, or drain it."),
     ("reconciler", "app.cli.commands.processes:reconciler", "Run the reconciler alone."),
     ("projector", "app.cli.commands.processes:projector", "Watch management clusters."),

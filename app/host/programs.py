@@ -13,6 +13,14 @@ def api(settings: Settings) -> tuple[str, ...]:
     return served("app:create_app", settings, settings.host, settings.port)
 
 
+def apps(settings: Settings) -> tuple[str, ...]:
+    """The door of apps, which takes longer bodies and has a shape of its own for refusals."""
+    return (
+        *served("app.api.apps.application:door", settings, settings.apps_host, settings.apps_port),
+        *("--body-bytes", str(LARGEST_BODY), "--refusals", "app.api.apps.errors:of_server"),
+    )
+
+
 def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str, ...]:
     """One door of the service, by the function that makes its WSGI application."""
     return (

@@ -43,7 +43,7 @@ def run(settings: Settings, wish: Wish) -> int:
             say(f"Stopped the Valkey (process {orphan}) that an earlier start left behind.")
         for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
-        _upgrade(settings)
+        upgrade(settings)
         beside = _Beside(settings, wish.job)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
         supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
@@ -63,6 +63,7 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
         stage=1,
         ready=lambda: is_ready(settings),
     )
+    apps = apps_door(settings)
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
@@ -74,12 +75,24 @@ def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
     authored = (_authored(settings, env),) if settings.imports else ()
     projector = Child(name="projector", argv=programs.projector(), env=env, stage=2)
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, api, host, *authored, projector, *((flower,) if wish.flower else ()))
+    return (*valkeys, *labs, api, apps, host, *authored, projector, *((flower,) if wish.flower else ()))
+
+
+def apps_door(settings: Settings) -> Child:
+    """The door of apps."""
+    return Child(
+        name="apps",
+        argv=programs.apps(settings),
+        env=environment(settings),
+        stage=1,
+        ready=lambda: _is_ready(apps_url(settings)),
+    )
 
 
 def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
     """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
     yield settings.host, settings.port, "PORT"
+    yield settings.apps_host, settings.apps_port, "WINDLASS_APPS_PORT"
     if not settings.redis_url:
         yield "127.0.0.1", settings.valkey_port, "WINDLASS_VALKEY_PORT"
     if wish.flower:
@@ -91,8 +104,12 @@ def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
 
 def is_ready(settings: Settings) -> bool:
     """Whether the API says that it is ready for work."""
+    return _is_ready(local_url(settings))
+
+
+def _is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{local_url(settings)}/readyz", timeout=2) as answer:
+        with urllib.request.urlopen(f"{url}/ready", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -100,8 +117,17 @@ def is_ready(settings: Settings) -> bool:
 
 def local_url(settings: Settings) -> str:
     """The API's address as this machine reaches it, whatever it listens on."""
+    return _local(settings.host, settings.port)
+
+
+def apps_url(settings: Settings) -> str:
+    """The address of the door of apps, as this machine reaches it."""
+    return _local(settings.apps_host, settings.apps_port)
+
+
+def _local(host: str, port: int) -> str:
     anywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
-    return f"http://{anywhere.get(settings.host, settings.host)}:{settings.port}"
+    return f"http://{anywhere.get(host, host)}:{port}"
 
 
 def lab_url(settings: Settings) -> str:
@@ -118,6 +144,7 @@ def where_to_look(settings: Settings) -> str:
             f"  Start page   {url}/",
             f"  API docs     {url}/docs",
             f"  Runs         {url}/v1/workflows/runs",
+            f"  Apps         {apps_url(settings)}",
             f"  Flower       http://127.0.0.1:{settings.flower_port}/",
             f"  State, logs  {settings.state}, {settings.state / 'logs'}",
             *(f"  Try          {_windlass()} {words}" for words in ("type list", "run list", "doctor")),
@@ -154,7 +181,7 @@ def _windlass() -> str:
     return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
-def _upgrade(settings: Settings) -> None:
+def upgrade(settings: Settings) -> None:
     """Bring the tables up to date, in a process of its own: this one never loads SQL."""
     argv = (*programs.windlass(), "db", "upgrade")
     done = subprocess.run(

@@ -1,11 +1,16 @@
-"""`python -m app.serving MODULE:FACTORY --host --port --workers --threads`: one door of the service."""
+"""`python -m app.serving MODULE:FACTORY --host --port --workers --threads`: one door of the service.
+
+``--body-bytes`` is the longest body; ``--refusals MODULE:FUNCTION`` gives the door's own shape to what the
+server itself refuses.
+"""
 
 import argparse
 import importlib
 import sys
-from functools import partial
+from typing import Any
 
-from app.serving.crew import WSGI
+from app.serving.limits import LIMITS, holding
+from app.serving.refusals import Refused
 from app.serving.server import CannotServe, serve
 
 
@@ -17,19 +22,27 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--body-bytes", type=int, default=LIMITS.body_bytes)
+    parser.add_argument("--refusals", help="module:function that makes the answer of a refusal")
     asked = parser.parse_args()
-    made = partial(_made, asked.factory)
     try:
-        return serve(made, asked.host, asked.port, workers=asked.workers, threads=asked.threads)
+        return serve(
+            lambda: _named(asked.factory)(),
+            asked.host,
+            asked.port,
+            workers=asked.workers,
+            threads=asked.threads,
+            limits=holding(asked.body_bytes),
+            refusals=_named(asked.refusals) if asked.refusals else Refused.answer,
+        )
     except CannotServe as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
 
 
-def _made(factory: str) -> WSGI:
-    module, _, name = factory.partition(":")
-    app: WSGI = getattr(importlib.import_module(module), name)()
-    return app
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from app.serving.body import body_of
 from app.serving.crew import WSGI, Job, Lane
 from app.serving.environ import environ_of
 from app.serving.limits import LIMITS, Limits
-from app.serving.refusals import Refused, too_many
+from app.serving.refusals import Answer, Refused, too_many
 
 # Each group has one thread of its own, so that a slow look at the parts never delays "alive".
 PROBES: tuple[frozenset[str], ...] = (
@@ -32,8 +32,10 @@ class Bridge:
         threads: int,
         limits: Limits = LIMITS,
         probes: Collection[frozenset[str]] = PROBES,
+        refusals: Callable[[Refused], Answer] = Refused.answer,
     ) -> None:
         self._make, self._threads, self._limits, self._probes = make, threads, limits, probes
+        self._refusals = refusals
         self._lanes: dict[str, Lane] = {}
 
     def begin(self) -> None:
@@ -56,6 +58,6 @@ class Bridge:
             if not self._lanes.get(scope.path, self._main).take(job):
                 raise too_many()
         except Refused as refused:
-            protocol.response_bytes(*refused.answer())
+            protocol.response_bytes(*self._refusals(refused))
             return
         await job.done

@@ -1,6 +1,6 @@
 """What one client may take of the server, however slowly it sends or reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,3 +18,8 @@ class Limits:
 
 
 LIMITS = Limits()
+
+
+def holding(body_bytes: int) -> Limits:
+    """The limits of a door that takes bodies of this size."""
+    return replace(LIMITS, body_bytes=body_bytes, drained_bytes=body_bytes + LIMITS.drained_bytes)

@@ -8,6 +8,7 @@ from app.domain.clock import rfc3339
 from app.domain.ids import request_id
 
 Header = tuple[str, str]
+Answer = tuple[int, list[Header], bytes]  # Status, headers and body.
 
 
 class Refused(Exception):
@@ -17,7 +18,7 @@ class Refused(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
-    def answer(self) -> tuple[int, list[Header], bytes]:
+    def answer(self) -> Answer:
         """Status, headers and body; the connection ends, as the rest of a body may follow on it."""
         asked = request_id("local")
         body = {

@@ -21,6 +21,7 @@ from app.domain.errors import WindlassError
 from app.serving.bridge import Bridge
 from app.serving.crew import WSGI
 from app.serving.limits import LIMITS, Limits
+from app.serving.refusals import Answer, Refused
 
 GRACE_S = 5  # What requests get to end in when the server is stopped.
 PR_SET_PDEATHSIG = 1
@@ -34,7 +35,14 @@ class CannotServe(WindlassError):
 
 
 def serve(
-    make: Callable[[], WSGI], host: str, port: int, *, workers: int, threads: int, limits: Limits = LIMITS
+    make: Callable[[], WSGI],
+    host: str,
+    port: int,
+    *,
+    workers: int,
+    threads: int,
+    limits: Limits = LIMITS,
+    refusals: Callable[[Refused], Answer] = Refused.answer,
 ) -> int:
     """Serve until SIGTERM; the exit status, 1 when the application refuses to start and has said why."""
     address = _address(host, port)
@@ -57,7 +65,7 @@ def serve(
         respawn_interval=0.5,
         workers_kill_timeout=GRACE_S,
     )
-    load: Any = partial(_load, partial(Bridge, make, threads, limits), refused)
+    load: Any = partial(_load, partial(Bridge, make, threads, limits, refusals=refusals), refused)
     server.serve(target_loader=load, wrap_loader=False)
     return 1 if refused.is_set() else 0
 

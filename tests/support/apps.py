@@ -15,12 +15,13 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from app.api.apps.application import create_apps
-from app.api.apps.bodies import LARGEST
+from app.api.apps.errors import of_server
 from app.api.http.context import LazyWorld
 from app.config import load
+from app.domain.apps.words import LARGEST_BODY
 from app.services.context import AppContext
 from app.serving.bridge import Bridge
-from app.serving.limits import LIMITS
+from app.serving.limits import holding
 from app.wiring import wire
 from tests.support.ports import free_port
 from tests.support.servers import until
@@ -95,8 +96,7 @@ class Door:
 def apps_server() -> Iterator[tuple[Flask, int]]:
     """The door's application and the port it is served on; each test gives it a world of its own."""
     app, port = create_apps(), free_port()
-    limits = replace(LIMITS, body_bytes=LARGEST, drained_bytes=LARGEST + LIMITS.drained_bytes)
-    bridge = Bridge(lambda: app, THREADS, limits)
+    bridge = Bridge(lambda: app, THREADS, holding(LARGEST_BODY), refusals=of_server)
     bridge.begin()
     loop, made = asyncio.new_event_loop(), []
 

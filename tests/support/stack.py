@@ -17,7 +17,8 @@ from tests.support.servers import is_alive, until
 
 # What tells a process of the service from its siblings: words that stand in its command line.
 ROLES: dict[str, tuple[str, ...]] = {
-    "api": ("app.serving",),
+    "api": ("app.serving", "app:create_app"),
+    "apps": ("app.serving", "app.api.apps.application:door"),
     "valkey": ("valkey.conf",),
     "lab": ("app.lab",),
     "worker": ("app.cli", "worker"),
@@ -38,6 +39,7 @@ class Stack:
     def __init__(self, state: Path, environ: Mapping[str, str], log: Path) -> None:
         """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey."""
         ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(5)}
+        ports["apps_port"] = free_port()
         self.settings: Settings = load({"WINDLASS_REGION": "test", **environ}, state_dir=str(state), **ports)
         self._log = log
         self._up: psutil.Process | None = None

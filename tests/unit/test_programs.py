@@ -27,7 +27,7 @@ def test_the_api_binds_its_host_and_is_reached_locally(host: str, local: str) ->
 def test_an_external_redis_leaves_the_embedded_one_out() -> None:
     settings = Settings(redis_url="redis://there:6379/0")
     names = {setting for _, _, setting in up.ports(settings, up.Wish())}
-    assert names == {"PORT", "WINDLASS_FLOWER_PORT"}
+    assert names == {"PORT", "WINDLASS_APPS_PORT", "WINDLASS_FLOWER_PORT"}
 
 
 def test_the_lab_needs_a_port_for_each_machine_its_cluster_and_its_control() -> None:
@@ -41,7 +41,7 @@ def test_what_others_need_starts_before_them(tmp_path: Path) -> None:
     stages = {
         child.name: child.stage for child in up.children(Settings(state_dir=str(tmp_path)), up.Wish(lab=True))
     }
-    assert stages == {"valkey": 0, "lab": 0, "api": 1, "worker": 2, "projector": 2, "flower": 2}
+    assert stages == {"valkey": 0, "lab": 0, "api": 1, "apps": 1, "worker": 2, "projector": 2, "flower": 2}
 
 
 def test_what_authors_wrote_has_a_worker_host_of_its_own(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from importlib.util import find_spec
 from flask import Flask
 from werkzeug.routing import PathConverter
 
+from app import logs
 from app.api.apps import errors, scope
-from app.api.apps.bodies import LARGEST
 from app.api.http.context import LazyWorld
+from app.config import load
+from app.domain.apps.words import LARGEST_BODY
 from app.services.context import AppContext
 from app.wiring import wire
 
@@ -24,10 +26,16 @@ class Rest(PathConverter):
     regex = ".+?"
 
 
+def door() -> Flask:
+    """The door on the environment, for the server."""
+    logs.configure(load().log_level)
+    return create_apps()
+
+
 def create_apps(context: AppContext | None = None) -> Flask:
     """The door on a world; without one it is wired from the environment at the first request."""
     app = Flask("apps", static_folder=None, template_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=LARGEST + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False

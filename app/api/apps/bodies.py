@@ -11,8 +11,8 @@ from flask import Response, request
 
 from app.api.http.bodies import depth_of
 from app.domain.apps.refusal import Refused, bad
+from app.domain.apps.words import LARGEST_BODY
 
-LARGEST = 20 * 1_048_576
 DEEPEST = 200
 JSON, CBOR, TEXT, BYTES = "application/json", "application/cbor", "text/plain", "application/octet-stream"
 
@@ -20,7 +20,7 @@ JSON, CBOR, TEXT, BYTES = "application/json", "application/cbor", "text/plain", 
 def raw_body(*allowed: str) -> tuple[str, bytes]:
     """Media type and bytes of the body; 415 for a type that is not allowed, 413 when it is too long."""
     raw = request.get_data(cache=False)
-    if len(raw) > LARGEST:
+    if len(raw) > LARGEST_BODY:
         raise Refused(413, "Request body is too large")
     if not raw and not request.content_type:
         return allowed[0], raw

@@ -1,6 +1,7 @@
 """Refusals and failures in the DevKit's shape. Its clients read the status: a 4xx ends, a 5xx comes again."""
 
 import http
+import json
 import traceback
 from typing import Any
 
@@ -12,8 +13,11 @@ from app.api.apps.bodies import answer
 from app.domain.apps.refusal import Refused
 from app.domain.errors import WindlassError
 from app.record import trouble
+from app.serving.refusals import Answer
+from app.serving.refusals import Refused as RefusedByServer
 
 RETRY_AFTER_S = 2
+TOO_LARGE = "Request body is too large"
 _log = structlog.get_logger("apps")
 
 
@@ -41,6 +45,16 @@ def refused(error: Refused) -> Response:
     return made
 
 
+def of_server(error: RefusedByServer) -> Answer:
+    """What the server refuses before this application is asked; the connection ends."""
+    message = TOO_LARGE if error.status == 413 else error.message
+    body = {"statusCode": error.status, "error": message, "message": message}
+    headers = [("content-type", "application/json; charset=utf-8"), ("connection", "close")]
+    if error.retry_after is not None:
+        headers.append(("retry-after", str(error.retry_after)))
+    return error.status, headers, json.dumps(body).encode()
+
+
 def _ours(error: WindlassError) -> Response:
     """What passes by itself is a 503, whatever status it has elsewhere."""
     if error.status in (409, 429, 503):
@@ -58,7 +72,7 @@ def _foreign(error: HTTPException) -> Response:
         miss = f"Route {request.method}:{path} not found"
         return answer({"message": miss, "error": "Not Found", "statusCode": 404}, 404)
     if status == 413:
-        return refused(Refused(413, "Request body is too large"))
+        return refused(Refused(413, TOO_LARGE))
     if status < 400:
         return error.get_response()  # type: ignore[return-value]
     return refused(Refused(status, error.description or http.HTTPStatus(status).phrase))

@@ -3,7 +3,9 @@
 from flask import Blueprint, Response
 
 from app.api.apps.bodies import answer
+from app.api.http.context import world
 
+READY_S = 1.0
 blueprint = Blueprint("ops", __name__)
 
 
@@ -17,3 +19,16 @@ def status() -> Response:
 def welcome() -> Response:
     """What this is."""
     return answer({"message": "Windlass keeps the runs of Workflow DevKit apps here", "api": "/api/v1/apps"})
+
+
+@blueprint.get("/ready")
+def ready() -> Response:
+    """Whether requests can be served: whether the database answers, within a second."""
+    try:
+        world().db.read(lambda tx: tx.now, patience_s=READY_S)
+    # Whatever goes wrong is what this is asked for.
+    except Exception as error:
+        failing = answer({"status": "failing", "reason": type(error).__name__}, 503)
+        failing.headers["Retry-After"] = "2"
+        return failing
+    return answer({"status": "ok"})

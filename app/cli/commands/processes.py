@@ -12,7 +12,7 @@ import click
 
 from app.cli import columns, output
 from app.cli.context import Caller, Verb, pass_caller
-from app.config import Settings, environment, load
+from app.config import Settings, environment, load, load_world
 from app.host import programs
 from app.host import up as everything
 from app.host import worker as worker_host
@@ -62,6 +62,23 @@ def up(
     job = _demo(settings) if demo else None
     wish = everything.Wish(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
     context.exit(everything.run(settings, wish))
+
+
+@click.command()
+@click.argument("database_url", default="", metavar="[DATABASE_URL]")
+@click.option("-H", "--host", help="Address to listen on; else $HOST, 127.0.0.1, or 0.0.0.0 behind tokens.")
+@click.option("-p", "--port", type=click.IntRange(1, 65_535), help="Port to listen on; else $PORT, 3042.")
+@click.option("--keys", is_flag=True, help="Ask for API keys with the scope apps.")
+def world(database_url: str, host: str | None, port: int | None, keys: bool) -> None:
+    """Keep the runs of Workflow DevKit apps, as `npx @platformatic/workflow` does.
+
+    DATABASE_URL is PostgreSQL's; without one, here or in the environment, SQLite serves in the state folder.
+    """
+    from app.host import world as apps
+
+    given = {"database_url": database_url, "apps_host": host, "apps_port": port}
+    identity = {"apps_identity": "keys"} if keys else {}
+    apps.run(load_world(**{name: value for name, value in given.items() if value}, **identity))
 
 
 @click.group(invoke_without_command=True)
