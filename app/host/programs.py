@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from app.config import LOOPBACK, Settings
+from app.domain.apps.words import LARGEST_BODY
 
 _PYTHON = (sys.executable, "-P", "-m")
 

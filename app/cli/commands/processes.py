@@ -76,9 +76,9 @@ def world(database_url: str, host: str | None, port: int | None, keys: bool) -> 
     """
     from app.host import world as apps
 
-    given = {"database_url": database_url, "apps_host": host, "apps_port": port}
-    identity = {"apps_identity": "keys"} if keys else {}
-    apps.run(load_world(**{name: value for name, value in given.items() if value}, **identity))
+    given: dict[str, Any] = {"database_url": database_url, "apps_host": host, "apps_port": port}
+    given["apps_identity"] = "keys" if keys else ""
+    apps.run(load_world(**{name: value for name, value in given.items() if value}))
 
 
 @click.group(invoke_without_command=True)
