@@ -1,21 +1,24 @@
 """The composition root: settings become a database, a broker, keys and bells, in one place."""
 
+import secrets
 from collections.abc import Mapping
 
 from celery import Celery
 from kombu import Exchange, Queue
 
+from app.auth.message_key import BYTES, MessageKey
 from app.config import Settings, forget_ambient, load
 from app.domain.plan import QUEUES
 from app.engine.code import limits
 from app.engine.messages.publisher import LATE_MS, background, ringer
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
+from app.record.service import heartbeats
 from app.record.session import Database, Limits
 from app.services.context import AppContext, Role
 from chains import catalogue
 
-__all__ = ["AppContext", "Role", "celery_app", "wire"]
+__all__ = ["AppContext", "Role", "celery_app", "message_key_of", "wire"]
 
 # Nobody waits without a limit for a row that somebody holds. What is to be done for good is tried again,
 # as `Database.write` and its callers say; the reconciler goes on with the next one and comes back.
@@ -38,10 +41,25 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     app = celery_app(settings, worker=False)
     quick = settings.broker.client(socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
     timers = TimerSet(quick, settings.redis_prefix)
-    ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")))
+    signing = message_key_of(db)
+    ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")), signing.sign)
     if role == "api":
         ring = background(ring, lambda queue: ready.anything(db, queue, LATE_MS))
-    return AppContext(settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick)
+    return AppContext(
+        settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick, message_key=signing
+    )
+
+
+def message_key_of(db: Database) -> MessageKey:
+    """The key that signs messages: made by the first process that needs it, the same for all from then on."""
+
+    def load() -> str:
+        known = db.read(lambda tx: heartbeats.fact(tx, "message_key"))
+        if known is not None:
+            return str(known["value"])
+        return db.write(lambda tx: heartbeats.first_fact(tx, "message_key", secrets.token_hex(BYTES)))
+
+    return MessageKey(load)
 
 
 def celery_app(settings: Settings, *, worker: bool) -> Celery:

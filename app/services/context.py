@@ -7,6 +7,7 @@ from typing import Literal
 from celery import Celery
 from redis import Redis
 
+from app.auth.message_key import MessageKey
 from app.auth.seal import Opener, Sealer, opener, sealer
 from app.auth.tokens import Cursors, cursors
 from app.config import Settings
@@ -26,6 +27,7 @@ class AppContext:
     ring: Ring
     celery: Celery
     redis: Redis  # With short patience.
+    message_key: MessageKey
 
     @cached_property
     def cursors(self) -> Cursors:

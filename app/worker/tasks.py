@@ -22,7 +22,7 @@ from app.record.session import Tx
 from app.services.deliver import deliver
 from app.worker.celery_app import app, runner, settings, world
 from app.worker.loop import MOST_S, go_on, run_link
-from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, WEBHOOK
+from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, SIGNATURE, WEBHOOK
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +34,10 @@ class StepFailed(Exception):
 @app.task(name=LINK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
     """Run one segment of a run and what else waits, look for what waits, or deliver one webhook."""
+    if not _is_ours(self.request, (run_id, phase, first, gen)):
+        self.request.chain = self.request.errbacks = None
+        log.warning("message.dropped", task_id=self.request.id, reason="its signature is missing or wrong")
+        return {"ended": "dropped"}
     if phase == WEBHOOK:
         return {"ended": deliver(world(), run_id, gen)}
     began, task_id = time.monotonic(), self.request.id or ""
@@ -59,6 +63,12 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
     if not ended.chain_goes_on:
         self.request.chain = None  # Ends the chain with a task that Flower shows as successful.
     return {"ended": ended.word, **({"error": ended.reason} if ended.reason else {})}
+
+
+def _is_ours(request: Any, args: tuple[str, str, str, int]) -> bool:
+    """Whether one of us published this message, as it stands: anybody may write into the broker."""
+    limit = (request.timelimit or (None,))[0]
+    return world().message_key.verify(request.get(SIGNATURE), request.id or "", args, limit)
 
 
 @app.task(name=ON_ERROR, bind=True)

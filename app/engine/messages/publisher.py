@@ -29,7 +29,7 @@ RIPEN_S = (LATE_MS + 1) / 1000  # The youngest bell that is gathered has waited 
 BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind a dead one.
 
 
-def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
+def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign) -> Ring:
     """Publish at once, in the caller's thread; a broker that is away is not the caller's problem.
 
     One that refused is left alone for a second: hints of that time are dropped, and not even asked for.
@@ -47,13 +47,13 @@ def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int]) -> Ring:
             for hint in hints:
                 queue = _shared_queue(hint)
                 if queue is None:
-                    _publish(app, timers, hint)
+                    _publish(app, sign, timers, hint)
                 elif queue not in served:
                     if length(queue):
                         served.add(queue)
                     else:
-                        _publish(app, timers, hint)
-        except (BrokerDown, RedisError, OSError) as error:
+                        _publish(app, sign, timers, hint)
+        except (BrokerDown, RedisError, OSError, WindlassError) as error:  # The last: no key to sign with.
             resting_until = time.monotonic() + BREAK_S
             log.warning("hint.unpublished", error=str(error))
 
@@ -69,18 +69,19 @@ def _shared_queue(hint: Hint) -> str | None:
     return None
 
 
-def _publish(app: Celery, timers: TimerSet, hint: Hint) -> None:
+def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Hint) -> None:
     if isinstance(hint, Alarm):
         timers.put(hint.timer_id, hint.due_at)
     elif isinstance(hint, Halt):
         app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
     elif isinstance(hint, Letter):
-        canvas.publish_letter(app, delivery_id=hint.delivery_id, fence=hint.fence)
+        canvas.publish_letter(app, sign, delivery_id=hint.delivery_id, fence=hint.fence)
     elif isinstance(hint, Look):
-        canvas.publish_look(app, queue=hint.queue)
+        canvas.publish_look(app, sign, queue=hint.queue)
     else:
         canvas.publish(
             app,
+            sign,
             run_id=hint.run_id,
             type_=hint.type,
             phase=hint.phase,

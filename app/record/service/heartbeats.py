@@ -46,6 +46,13 @@ def fact(tx: Tx, key: str) -> dict[str, Any] | None:
     return tx.row(select(meta).where(meta.c.tenant_id == tx.tenant, meta.c.key == key))
 
 
+def first_fact(tx: Tx, key: str, value: str) -> str:
+    """The value of a fact that is noted once and never changes: the given one if it is the first."""
+    statement = tx.insert(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)
+    tx.execute(statement.on_conflict_do_nothing())
+    return str(tx.value(select(meta.c.value).where(meta.c.tenant_id == tx.tenant, meta.c.key == key)))
+
+
 def set_fact(tx: Tx, key: str, value: str) -> None:
     """Note a fact about the installation."""
     statement = tx.insert(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 from app.domain.plan import Segment
-from app.wiring import celery_app
+from app.wiring import celery_app, message_key_of
 from chains import canvas
 from tests.chaos.bugs import strangers
 from tests.chaos.bugs.authored import code_workflows
@@ -164,7 +164,8 @@ def _ring(stage: Stage, run_id: str, key: str, *, gen: int) -> None:
     """Publish a message as it was published for an earlier generation."""
     segment = Segment(first=key, last=key, queue=stage.step(run_id, key)["queue"], limit_ms=60_000)
     app = celery_app(stage.site.settings, worker=False)
-    canvas.publish(app, run_id=run_id, type_="replayed", phase="forward", gen=gen, segments=[segment])
+    sign = message_key_of(stage.site.db).sign
+    canvas.publish(app, sign, run_id=run_id, type_="replayed", phase="forward", gen=gen, segments=[segment])
 
 
 def api_dies(stage: Stage) -> None:

@@ -18,7 +18,7 @@ from app.record.runs import runs
 from app.record.runs.doctor import findings
 from app.record.session import Database
 from app.services import workers
-from app.wiring import celery_app
+from app.wiring import celery_app, message_key_of
 from chains import canvas
 from tests.conftest import Databases
 from tests.integration.celery.workers import Worker, said
@@ -73,10 +73,10 @@ def accepted(db: Database, type_: str) -> Bell:
     return bell
 
 
-def publish(app: Celery, bell: Bell) -> None:
+def publish(app: Celery, bell: Bell, sign: canvas.Sign) -> None:
     """Send a bell's chain."""
     canvas.publish(
-        app, run_id=bell.run_id, type_=bell.type, phase=bell.phase, gen=bell.gen, segments=bell.segments
+        app, sign, run_id=bell.run_id, type_=bell.type, phase=bell.phase, gen=bell.gen, segments=bell.segments
     )
 
 
@@ -88,7 +88,7 @@ def status(db: Database, run_id: str) -> str:
 def test_a_message_that_comes_five_times_does_its_work_once(app: Celery, db: Database) -> None:
     bell = accepted(db, LINE)
     for _ in range(5):
-        publish(app, bell)
+        publish(app, bell, message_key_of(db).sign)
     until(lambda: status(db, bell.run_id) == "completed", 20)
     begun = [
         one["step"]
@@ -104,10 +104,27 @@ def test_a_message_about_a_run_that_is_not_there_does_no_harm(
 ) -> None:
     bell = accepted(db, LINE)
     nobody = Bell(run_id=new_id("run"), type=bell.type, phase="forward", gen=1, segments=bell.segments)
-    publish(app, nobody)
-    publish(app, bell)
+    publish(app, nobody, message_key_of(db).sign)
+    publish(app, bell, message_key_of(db).sign)
     until(lambda: status(db, bell.run_id) == "completed", 20)
     assert "dropped: unknown run" in worker.log
+
+
+@pytest.mark.parametrize("forged", ["", "0" * 64], ids=["unsigned", "wrong"])
+def test_a_message_that_nobody_of_us_has_signed_is_dropped(
+    app: Celery, db: Database, worker: Worker, forged: str
+) -> None:
+    bell = accepted(db, LINE)
+    publish(app, bell, lambda *_: forged)
+    until(lambda: "message.dropped" in worker.log, 20)
+    assert status(db, bell.run_id) == "queued"
+
+
+def test_a_message_whose_time_limit_was_changed_is_dropped(app: Celery, db: Database, worker: Worker) -> None:
+    bell, key = accepted(db, LINE), message_key_of(db)
+    publish(app, bell, lambda name, args, limit: key.sign(name, args, limit + 1))
+    until(lambda: worker.log.count("message.dropped") > 0, 20)
+    assert status(db, bell.run_id) == "queued"
 
 
 def gone() -> int:

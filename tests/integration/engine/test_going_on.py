@@ -177,13 +177,13 @@ class Wire:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.published: list[str] = []
         self.length = 0
-        monkeypatch.setattr(canvas, "publish", lambda _app, **what: self._put(what["run_id"]))
-        monkeypatch.setattr(canvas, "publish_look", lambda _app, queue: self._put(f"look {queue}"))
+        monkeypatch.setattr(canvas, "publish", lambda _app, _sign, **what: self._put(what["run_id"]))
+        monkeypatch.setattr(canvas, "publish_look", lambda _app, _sign, queue: self._put(f"look {queue}"))
         monkeypatch.setattr(
-            canvas, "publish_letter", lambda _app, delivery_id, **_: self.published.append(delivery_id)
+            canvas, "publish_letter", lambda _app, _sign, delivery_id, **_: self.published.append(delivery_id)
         )
         none: Any = None
-        self.ring = ringer(none, none, lambda _queue: self.length)
+        self.ring = ringer(none, none, lambda _queue: self.length, none)
 
     def _put(self, what: str) -> None:
         self.published.append(what)
@@ -271,7 +271,7 @@ def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
     until(lambda: rung == ["one", "two"], 2)
 
 
-def refuse(_app: Any, **_what: Any) -> None:
+def refuse(_app: Any, _sign: Any, **_what: Any) -> None:
     """As a broker that is away."""
     raise BrokerDown("Connection refused")
 
