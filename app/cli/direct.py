@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+from redis import RedisError
+
 from app.config import Settings, load
+from app.domain.errors import WindlassError
+from app.engine import installation
+from app.host.child import CannotStart
 from app.record import migrate
 from app.record.session import Database
 from app.wiring import AppContext, wire
@@ -21,6 +26,22 @@ def world() -> AppContext:
     if migrate.current(wired.db) != migrate.head():
         raise migrate.SchemaBehind
     return wired
+
+
+def check_installation(settings: Settings) -> None:
+    """Raise `CannotStart` when Redis serves another database: its messages are about runs that this one lacks."""
+    wired = wire(settings, role="cli")
+    try:
+        if installation.serves(installation.own(wired.db), wired.redis, settings.redis_prefix):
+            return
+    except (RedisError, WindlassError):
+        return  # Away, or not there yet; what needs it waits for it, and says so.
+    raise CannotStart(
+        f"The database {settings.database_place} is not the one that Redis at {settings.broker.place} serves: "
+        "name the service's database with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR. "
+        "If this database has taken the other one's place, delete the key "
+        f"{settings.redis_prefix}installation in Redis first."
+    )
 
 
 def check_reachable(db: Database) -> None:

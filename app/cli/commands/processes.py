@@ -104,11 +104,14 @@ def worker(
 
     With --import it serves the code workflows of these modules and nothing else.
     """
+    from app.cli.direct import check_installation
+
     if context.invoked_subcommand is not None:
         return
     settings = _authored(imports, app_dir, workflow)
     if settings.imports and queues:
         raise click.UsageError("--import serves the queues of its workflows: give it no --queue")
+    check_installation(settings)
     own_name = name or (worker_host.AUTHORED if settings.imports else "")
     children = worker_host.children(
         settings,

@@ -25,6 +25,7 @@ from redis.exceptions import RedisError
 
 from app.config import Settings, release
 from app.domain.errors import WindlassError
+from app.engine import installation
 from app.engine.messages.publisher import Ring, redispatch
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.process_id import instance, is_gone, place
@@ -81,6 +82,7 @@ class Reconciler:
     timers: TimerSet
     instance: str
     watch: Watch = field(default_factory=Watch)
+    _shares: bool = False  # Whether the broker was seen to serve another database.
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
     def run_forever(self, stopped: Stop) -> None:
@@ -191,6 +193,7 @@ class Reconciler:
             fresh = secrets.token_hex(8)
             self.redis.set(key, fresh, nx=True)
             seen = str(self.redis.get(key))
+            self._own_broker()
         except RedisError:
             return
         known, queues = self.db.read(
@@ -297,6 +300,16 @@ class Reconciler:
 
     def _clock_offset(self) -> float:
         return self.db.read(lambda tx: tx.now) - time.monotonic() * 1000
+
+    def _own_broker(self) -> None:
+        serves = installation.serves(self._installation, self.redis, self.settings.redis_prefix)
+        if not serves and not self._shares:
+            log.error("broker.shared", reason="this Redis serves another database under the same prefix")
+        self._shares = not serves
+
+    @cached_property
+    def _installation(self) -> str:
+        return installation.own(self.db)
 
     def _beat(self, took_ms: int) -> None:
         def note(tx: Tx) -> None:
