@@ -283,10 +283,10 @@ def installed(
     ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str, called: Any = None
 ) -> Again | dict[str, Any]:
     """The installer's call decides; without one the boot service is asked."""
-    if called is not None and called.get("status") != "ok":
-        said = f": {called['message']}" if called.get("message") else ""
-        raise InstallFailed(f"the installer of {server_id} reported {called.get('status')!r}{said}")
-    if called is None and not ctx.capabilities.boot.installed(bmc_address):
+    failure, done = _told(ctx, bmc_address, called, "installed")
+    if failure:
+        raise InstallFailed(f"the installer of {server_id} reported {failure}")
+    if not done:
         return Again("the installer has not called yet")
     return {"installed_image": image}
 
@@ -326,12 +326,25 @@ def wipe(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
 @wipe.poll
 def wiped(ctx: Context, server_id: str, bmc_address: str, called: Any = None) -> Again | dict[str, Any]:
     """The eraser's call decides; without one the boot service is asked."""
-    if called is not None and called.get("status") != "ok":
-        said = f": {called['message']}" if called.get("message") else ""
-        raise WipeFailed(f"the disks of {server_id} were not wiped: {called.get('status')!r}{said}")
-    if called is None and not ctx.capabilities.boot.wiped(bmc_address):
+    failure, done = _told(ctx, bmc_address, called, "wiped")
+    if failure:
+        raise WipeFailed(f"the disks of {server_id} were not wiped: {failure}")
+    if not done:
         return Again("the disks are being wiped")
     return {"wiped_at": _now(ctx)}
+
+
+def _told(ctx: Context, bmc_address: str, called: Any, done: str) -> tuple[str, bool]:
+    """How the order failed, in words, and whether it is done; without a call the boot service is asked."""
+    if called is None:
+        order = ctx.capabilities.boot.ordered(bmc_address)
+        return _failure("failed", order.message) if order.failed else "", getattr(order, done)
+    ok = called.get("status") == "ok"
+    return "" if ok else _failure(called.get("status"), called.get("message")), ok
+
+
+def _failure(status: Any, message: str | None) -> str:
+    return f"{status!r}: {message}" if message else repr(status)
 
 
 @step

@@ -168,7 +168,7 @@ class Control:
             state, image = order.state, order.image
         else:
             state, image = ("installed" if machine.installed else "none"), machine.installed
-        done = {"installed": state == "installed", "wiped": state == "wiped"}
+        done = {word: state == word for word in ("installed", "wiped", "failed")}
         return Response(body={"machine": machine.id, **done, "state": state, "image": image})
 
     def _withdraw(self, request: Request) -> Response:

@@ -19,8 +19,8 @@ from app.lab.machine import Boot, Machine
 
 _MODES = ("callback", "silent", "never")
 _STATUSES = ("ok", "failed")
-_TRIES = 20  # calls of the hook before the installer gives up
-_PAUSE = 0.5  # seconds between them
+_TRIES = 60  # calls of the hook before the installer gives up, after about five minutes
+_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between them: twice as long each time, up to the longest
 _TIMEOUT = 10.0  # seconds for one call
 
 _INSTALLER = Origin(protocol="installer")
@@ -138,12 +138,14 @@ class Installer:
 
     async def _call(self, url: str, body: dict[str, Any]) -> None:
         """Call until somebody answers: the service may be just restarting."""
+        pause = _PAUSE
         for _ in range(_TRIES):
             result = await asyncio.to_thread(_post, url, body)
             self._machine.note("install.called", result, _INSTALLER)
             if isinstance(result, int) and result < 500 and result != 429:
                 return
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def _post(url: str, body: dict[str, Any]) -> int | str:

@@ -1,8 +1,9 @@
 """The boot service: what a machine that boots from the network gets its installer from.
 
 A service of three calls over HTTP: ``POST /boot`` orders an installation, or with ``"wipe": true`` that the
-disks are erased; ``GET /boot`` tells whether the last order is done (``installed``, ``wiped``);
-``DELETE /boot`` withdraws the order. The lab offers it; production puts its own behind it.
+disks are erased; ``GET /boot`` tells whether the last order is done (``installed``, ``wiped``) or has
+``failed``, with a ``message`` if it likes; ``DELETE /boot`` withdraws the order. The lab offers it;
+production puts its own behind it.
 """
 
 import json
@@ -24,6 +25,16 @@ class BootServiceFailed(StepError):
     code = "BOOT_SERVICE_FAILED"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """An order as the boot service tells it; while it is open, nothing of this is true."""
+
+    installed: bool = False
+    wiped: bool = False
+    failed: bool = False
+    message: str = ""
+
+
 @dataclass(frozen=True)
 class BootService:
     """A client of the boot service at a base URL; empty when none is set."""
@@ -38,15 +49,12 @@ class BootService:
         """Have the machine erase its disks at its next network boot, and call the hook when done."""
         self._call("POST", "/boot", {"bmcAddress": bmc_address, "wipe": True, "url": hook_url})
 
-    def wiped(self, bmc_address: str) -> bool:
-        """Whether the machine's last order was to erase its disks, and was carried out."""
+    def ordered(self, bmc_address: str) -> Order:
+        """What became of the machine's last order."""
         query = urllib.parse.urlencode({"bmcAddress": bmc_address})
-        return bool(self._call("GET", f"/boot?{query}").get("wiped"))
-
-    def installed(self, bmc_address: str) -> bool:
-        """Whether the machine's last order was carried out."""
-        query = urllib.parse.urlencode({"bmcAddress": bmc_address})
-        return bool(self._call("GET", f"/boot?{query}").get("installed"))
+        told = self._call("GET", f"/boot?{query}")
+        facts = {name: bool(told.get(name)) for name in ("installed", "wiped", "failed")}
+        return Order(**facts, message=str(told.get("message") or ""))
 
     def withdraw(self, bmc_address: str) -> None:
         """Forget the machine's order; there may be none."""

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
 from app.providers.bmc.memory import Machine
+from app.providers.boot import Order
 from app.providers.clusters import Template
 from app.providers.clusters.memory import MemoryClusters, Site
 from app.providers.vms.memory import MemoryMachines, Room
@@ -36,17 +37,14 @@ class Boot:
         """Note the order."""
         self.orders.append(bmc_address)
 
-    def installed(self, bmc_address: str) -> bool:
-        """Whether the installation is done."""
-        return bmc_address not in self.broken
-
     def wipe(self, bmc_address: str, hook_url: str) -> None:
         """Note the order."""
         self.orders.append(f"wipe {bmc_address}")
 
-    def wiped(self, bmc_address: str) -> bool:
-        """Whether the disks are erased."""
-        return bmc_address not in self.broken
+    def ordered(self, bmc_address: str) -> Order:
+        """The installation or the wipe is done."""
+        done = bmc_address not in self.broken
+        return Order(installed=done, wiped=done)
 
     def withdraw(self, bmc_address: str) -> None:
         """Nothing is to be installed."""

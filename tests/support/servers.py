@@ -31,16 +31,22 @@ LEAST_S, MOST_S, BUSY = 60.0, 500.0, 4.0
 UNPRIVILEGED = ("nobody", "nogroup")
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0, why: str = "", pause: float = 0.02) -> T:
+def until(
+    condition: Callable[[], T],
+    seconds: float = 10.0,
+    why: str | Callable[[], str] = "",
+    pause: float = 0.02,
+) -> T:
     """The first true value of the condition, asked every `pause`; fails when there is none in time.
 
-    ``seconds`` is what it may take on a machine that does nothing else; a busy one is given more.
+    ``seconds`` is what it may take on a machine that does nothing else; a busy one is given more. ``why``
+    may be asked for when the time is over, so that it tells how things are then.
     """
     patience = min(max(LEAST_S, BUSY * seconds), MOST_S)
     deadline = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"Not within {patience:g} s: {why or condition}")
+            pytest.fail(f"Not within {patience:g} s: {(why() if callable(why) else why) or condition}")
         time.sleep(pause)
     return value
 

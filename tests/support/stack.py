@@ -31,6 +31,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler")
 START_S, STOP_S = 90.0, 300.0
+LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
 
 
 class Stack:
@@ -68,9 +69,12 @@ class Stack:
                 start_new_session=True,
             )
         self._up = psutil.Process(self._process.pid)
-        until(lambda: self._has_ended() or up.is_ready(self.settings), START_S, "the API is ready")
+        until(
+            lambda: self._has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
+        )
         assert not self._has_ended(), self._log.read_text()
-        until(lambda: all(map(self.find, WORKING)), START_S, "all processes are there")
+        for role in WORKING:
+            until(lambda role=role: self.find(role), START_S, role, LOOK_EVERY_S)  # type: ignore[misc]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop it as Ctrl-C does, or kill the supervisor; its exit status once all its processes are gone."""
@@ -105,7 +109,10 @@ class Stack:
         assert before is not None
         os.kill(before.pid, signal.SIGKILL)
         until(
-            lambda: (now := self.find(role)) is not None and now.pid != before.pid, START_S, f"a new {role}"
+            lambda: (now := self.find(role)) is not None and now.pid != before.pid,
+            START_S,
+            f"a new {role}",
+            LOOK_EVERY_S,
         )
 
     def family(self) -> list[psutil.Process]:

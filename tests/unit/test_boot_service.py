@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import Permanent
 from app.lab import Lab
-from app.providers.boot import BootService, BootServiceFailed
+from app.providers.boot import BootService, BootServiceFailed, Order
 
 IMAGE = {"url": "https://images.example/debian.qcow2", "checksum": "abc"}
 
@@ -23,7 +23,7 @@ def test_an_order_is_open_until_the_machine_has_installed_it(lab: Lab) -> None:
 
     boot.order(lab.machines[0].address, IMAGE, "http://127.0.0.1:9/hook")
 
-    assert boot.installed(lab.machines[0].address) is False
+    assert boot.ordered(lab.machines[0].address) == Order()
 
 
 def test_an_order_can_be_withdrawn_twice(lab: Lab) -> None:
@@ -32,7 +32,7 @@ def test_an_order_can_be_withdrawn_twice(lab: Lab) -> None:
     boot.withdraw(lab.machines[0].address)
     boot.withdraw(lab.machines[0].address)
 
-    assert boot.installed(lab.machines[0].address) is False
+    assert boot.ordered(lab.machines[0].address) == Order()
 
 
 def test_a_machine_that_the_service_does_not_know_is_an_error_that_names_the_call(lab: Lab) -> None:
@@ -42,7 +42,7 @@ def test_a_machine_that_the_service_does_not_know_is_an_error_that_names_the_cal
 
 def test_a_service_that_is_away_may_be_tried_again() -> None:
     with pytest.raises(BootServiceFailed) as failed:
-        BootService("http://127.0.0.1:9").installed("10.0.0.1:623")
+        BootService("http://127.0.0.1:9").ordered("10.0.0.1:623")
 
     assert failed.value.retryable
 

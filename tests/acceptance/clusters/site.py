@@ -134,7 +134,11 @@ class Site:
 
     def vanishes(self, name: str) -> None:
         """Wait until nothing of this name is left, whoever removes it."""
-        until(lambda: not self.left(name), PATIENCE_S, f"nothing of {name} is left, but {self.left(name)}")
+        until(
+            lambda: not self.left(name),
+            PATIENCE_S,
+            lambda: f"nothing of {name} is left, but {self.left(name)}",
+        )
 
 
 def steps(run: Run) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Bench:
                 return run if run.ended else None
             return None
 
-        run = until(look, seconds, f"the end of {run_id}: {self.facts(run_id)}")
+        run = until(look, seconds, lambda: f"the end of {run_id}: {self.facts(run_id)}")
         assert run is not None
         return run
 

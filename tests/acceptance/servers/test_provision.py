@@ -46,6 +46,14 @@ def test_an_installer_that_failed_fails_it_and_all_is_undone_in_reverse(site: Si
     assert (shown["state"], shown["runId"], shown["reservedBy"]) == ("error", run.id, None)
 
 
+def test_an_installer_whose_call_is_lost_has_failed_all_the_same(site: Site) -> None:
+    machine = site.available()
+    machine.set(installer={"status": "failed", "mode": "silent"})
+    run = site.ended(machine.act("provision", image=IMAGE, on_failure="compensate"))
+    assert (run.status, failure(run)) == ("failed", ("INSTALL_FAILED", "install"))
+    assert machine.effects == [*STARTED, "install.started", "install.failed", *GIVEN_UP]
+
+
 def test_a_login_refused_in_the_middle_is_named_and_undone_in_reverse(site: Site) -> None:
     machine, run_id = broken_at_power_on(site, "compensate")
     run = site.ended(run_id)

@@ -88,9 +88,9 @@ def test_a_failed_installation_calls_too(
     start()
     eventually(lambda: hook.bodies)
     assert hook.bodies[0]["status"] == "failed"
-    assert ordered(control, machine) == {
-        "machine": "m1", "installed": False, "state": "failed", "image": "debian-12"
-    }  # fmt: skip
+    told = ordered(control, machine)
+    assert (told["installed"], told["wiped"], told["failed"]) == (False, False, True)
+    assert (told["machine"], told["state"], told["image"]) == ("m1", "failed", "debian-12")
 
 
 def test_a_silent_installer_is_seen_by_asking(

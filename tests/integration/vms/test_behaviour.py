@@ -48,7 +48,7 @@ def seen(rig: Rig) -> Machine:
 
 def reaches(rig: Rig, state: str) -> None:
     """Wait until the machine is in a state."""
-    until(lambda: seen(rig).state == state, why=f"{state}, but {seen(rig).told}")
+    until(lambda: seen(rig).state == state, why=lambda: f"{state}, but {seen(rig).told}")
 
 
 def running(rig: Rig, run_strategy: str = "Manual") -> None:
