@@ -1,7 +1,7 @@
 """Settings: one frozen object, the only reader of the environment.
 
 Each setting is one line: name, type, default; its environment variable is ``WINDLASS_<NAME>`` unless
-``ENVIRONMENT_NAMES`` says otherwise (those of the seeds: ``DATABASE_URL``, ``PORT``, ``K8S_API_SERVER`` …).
+``ENVIRONMENT_NAMES`` says otherwise (``DATABASE_URL``, ``PORT``, ``K8S_API_SERVER`` …).
 A variable ``<NAME>_FILE`` names a file that holds the value, for secrets that are mounted.
 """
 
@@ -71,7 +71,7 @@ class Settings:
     flower_port: int = 5555  # Port of Flower, on loopback.
     lab_port: int = 9400  # Port of the lab's control; BMC number i has lab_port + i, then the cluster.
     public_url: str = ""  # Base URL that installers and receivers reach; empty uses host and port.
-    region: str = "local"  # First part of request ids (contract 1, A.3).
+    region: str = "local"  # First part of request ids (contracts/runs.rst#identifiers).
     api_workers: int = 2  # Processes of the API.
     api_threads: int = 16  # Threads of each API process; eight are kept for short requests.
     worker_processes: int = 8  # Pool processes of a worker host for the queue default.

@@ -1,1 +1,1 @@
-"""The REST door (contract 1): a folder for each family of resources, with ``views.py`` and ``schemas.py``."""
+"""The REST API (contracts/runs.rst): one folder per family, with ``views.py`` and ``schemas.py``."""

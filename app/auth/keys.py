@@ -1,4 +1,4 @@
-"""API keys and what they may do (contract 1, "Keys and actors").
+"""API keys and what they may do (contracts/runs.rst#keys-and-actors).
 
 A token reads ``wlk_<prefix>_<secret>``: 8 visible characters that name the key in lists and look-ups,
 and 256 random bits. A fast hash is right for a secret of that strength: there is nothing to guess.

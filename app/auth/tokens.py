@@ -1,4 +1,4 @@
-"""Tokens that travel through other people's hands: hook tokens and page cursors (contract 1)."""
+"""Tokens that clients and third parties hold: hook tokens and page cursors (contracts/runs.rst#paging)."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ def filter_hash(**filters: Any) -> str:
 class Cursors:
     """Page cursors: opaque to clients, readable by us, not to be changed or used on another list.
 
-    ``base64url(JSON of the position and the filter hash) + "." + MAC`` (contract 1, top block).
+    ``base64url(JSON of the position and the filter hash) + "." + MAC`` (contracts/runs.rst#paging).
     """
 
     def __init__(self, key: bytes) -> None:

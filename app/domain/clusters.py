@@ -1,4 +1,4 @@
-"""The states of a cluster, the actions that each allows, and how its template lets it be scaled (A.11)."""
+"""The states of a cluster, its allowed actions, how it can be scaled (contracts/runs.rst#clusters)."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -56,7 +56,7 @@ BOTH = Scale(workers="workersNumber", control_planes="controlPlaneNumber")
 BOTH_FROM_ZERO = Scale(workers="workersNumber", control_planes="controlPlaneNumber", least_workers=0)
 HOSTED = Scale(workers="workersNumber")  # The control plane is somebody else's.
 
-# By the beginning of the template's name (contract 1, A.11); any other template is asked itself.
+# By the beginning of the template's name (contracts/runs.rst#clusters); any other template is asked itself.
 SCALES: Mapping[str, Scale] = {
     "adopted-cluster": Scale(),
     "aws-standalone-cp": BOTH_FROM_ZERO,

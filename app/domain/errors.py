@@ -44,7 +44,7 @@
      │       └─ KubeQuotaExceeded     QUOTA_EXCEEDED
      └─ PlanError                     a plan that cannot be wired
 
-The class docstring is the default message; ``code`` and ``status`` are public (contract 1, A.9).
+The class docstring is the default message; ``code`` and ``status`` are public (contracts/runs.rst#errors).
 """
 
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class ValidationFailed(Rejected):
 
     @classmethod
     def of(cls, field: str, problem: str) -> "ValidationFailed":
-        """One field is wrong: `details.fields` names it (contract 1, A.2)."""
+        """One field is wrong: `details.fields` names it (contracts/runs.rst#envelope)."""
         return cls(f"{field}: {problem}", fields={field: problem})
 
     @classmethod

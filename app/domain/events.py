@@ -58,7 +58,7 @@ TYPES = {
 
 QUIET = "sync."  # Runs of these types keep the record: they are listed and told of where asked for.
 
-# What webhooks may be told of (contract 1, A.10).
+# What webhooks may be told of (contracts/runs.rst#webhooks).
 TOLD = (
     "run.created",
     "run.started",

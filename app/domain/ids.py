@@ -1,4 +1,4 @@
-"""Identifiers: ``prefix_`` and a 26-character lower-case Crockford ULID with 80 random bits (contract 1)."""
+"""Identifiers: ``prefix_`` and a ULID with 80 random bits (contracts/runs.rst#identifiers)."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ def derived_id(prefix: str, *origin: str) -> str:
 
 
 def request_id(region: str) -> str:
-    """`req_{region}-{unix ms}-{12 hex}` (contract 1, A.3)."""
+    """`req_{region}-{unix ms}-{12 hex}` (contracts/runs.rst#identifiers)."""
     return f"req_{region}-{time.time_ns() // 1_000_000}-{secrets.token_hex(6)}"
 
 

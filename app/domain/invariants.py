@@ -1,6 +1,6 @@
 """What must hold for every run at any time, as functions over its rows: `broken` gives what does not.
 
-The numbers are those of the table of invariants in ``docs/engine.rst``. A check sees one run with all that
+The numbers are those of ``docs/invariants.rst``. A check sees one run with all that
 belongs to it and nothing else, so that it can be tried on rows that no engine would write.
 """
 

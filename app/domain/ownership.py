@@ -9,7 +9,7 @@ MANAGER = "windlass"  # Our field manager in server-side apply.
 RESOURCE = "windlass.dev/resource"  # Label: the id of the cluster or machine that an object stands for.
 RUN, STEP = "windlass.dev/run", "windlass.dev/step"  # Annotations: who wrote it last.
 MANAGED_BY = "app.kubernetes.io/managed-by"
-NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")  # Of clusters and machines (contract 1, A.8).
+NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")  # Of clusters and machines.
 
 
 def object_name(resource_id: str) -> str:

@@ -41,7 +41,7 @@ class StepSpec:
 
     @property
     def title(self) -> str:
-        """The name that people see: the function's name with hyphens (contract 1, A.5)."""
+        """The name that people see: the function's name with hyphens (contracts/runs.rst#run-object)."""
         return self.name.rsplit(".", 1)[-1].replace("_", "-")
 
 

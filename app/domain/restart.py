@@ -1,4 +1,4 @@
-"""Where a retry may begin (contract 1, A.6)."""
+"""Where a retry may begin (contracts/runs.rst#cancel-and-retry)."""
 
 from collections.abc import Collection, Mapping, Sequence
 

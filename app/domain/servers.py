@@ -1,4 +1,4 @@
-"""The states of a server and the actions that each allows: ``allowedActions`` (contract 1, A.8a)."""
+"""The states of a server and the actions that each allows (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from app.domain.errors import InvalidStateTransition
 
 
 class Run(StrEnum):
-    """The fine states of a run (durability of the engine); the API shows one of five words for each."""
+    """The exact states of a run (states.rst); the API shows one of five words for each."""
 
     QUEUED = "queued"
     LOCK_WAITING = "lock_waiting"

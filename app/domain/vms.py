@@ -1,4 +1,4 @@
-"""The states of a virtual machine, the actions that each allows, and what KubeVirt says of it (A.8, A.12)."""
+"""The states of a virtual machine and the actions that each allows (contracts/runs.rst#virtual-machines)."""
 
 STATES = ("creating", "starting", "running", "stopping", "stopped", "paused", "deleting", "error", "deleted")
 POWER = ("start", "stop", "restart", "pause", "unpause")

@@ -1,4 +1,4 @@
-"""The callback of one run: an endpoint that is told of this run alone (contract 1, A.10)."""
+"""The callback of one run: an endpoint that is told of this run alone (contracts/runs.rst#webhooks)."""
 
 import socket
 

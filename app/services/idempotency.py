@@ -1,4 +1,4 @@
-"""The header Idempotency-Key on any POST (contract 1, top block; IETF draft idempotency-key-header).
+"""The header Idempotency-Key on any POST (contracts/runs.rst#idempotency; IETF draft idempotency-key-header).
 
 1. Before a request is served, it is noted under (principal, route, key) with a hash of what was asked.
 2. A success is kept with the note for 24 hours and given again; a refusal changed nothing and is forgotten.

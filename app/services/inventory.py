@@ -113,7 +113,7 @@ def _check_count(tx: Tx, kind: Inventory, limit: int) -> None:
 def _ordered(
     tx: Tx, world: AppContext, principal: Principal, kind: Inventory, run_id: str, order: Order
 ) -> tuple[Started, list[Hint]]:
-    """Accept the run, and show the resource as the run will: its first step writes it (contract 1, A.8)."""
+    """Accept the run, and show the resource as the run will: its first step writes it."""
     j = accept_order(tx, world, run_id, order, principal)
     row = kind.rows.read(tx, str(j.run["resource_id"]))
     if row is None:

@@ -1,4 +1,4 @@
-"""What a webhook says: ``{type, timestamp, data}``, the run as it was after the event (contract 1, A.10)."""
+"""Payload of a webhook delivery: the run as it was after the event (contracts/runs.rst#webhooks)."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def _said(type_: str, at: int, data: Mapping[str, Any]) -> str:
 
 
 def _run(tx: Tx, run_id: str, state: Row, last: Row) -> dict[str, Any]:
-    """The run object of A.5 with ``seq``, and for an event of a step which step it was."""
+    """The run object with ``seq``, and for an event of a step which step it was."""
     row = runs.read_run(tx, run_id)
     assert row is not None, "deliveries are deleted together with their run"
     steps = {(step["phase"], step["key"]): step for step in runs.slim_steps(tx, run_id)}

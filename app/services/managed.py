@@ -1,4 +1,4 @@
-"""Management clusters, clusters and virtual machines as public objects (contract 1, A.11, A.12); pure."""
+"""Management clusters, clusters and virtual machines as public objects; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

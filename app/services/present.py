@@ -1,4 +1,4 @@
-"""Rows as the public objects of contract 1 (A.5, A.8, A.8a, A.10), in camelCase; pure, without a clock.
+"""Rows as the public objects of contracts/runs.rst, in camelCase; pure, without a clock.
 
 Every dialect, the event stream and the webhooks show runs through here, so that they never disagree.
 """
@@ -138,7 +138,7 @@ def _waiting_on(row: Row, steps: Sequence[Row], now: int, served: Served | None)
 
 
 def progress(row: Row, steps: Sequence[Row], *, now: int, usual_ms: Mapping[str, float]) -> int:
-    """0 to 100 by the formula of contract 1, A.5; 100 only when the run has completed."""
+    """0 to 100 by the formula of contracts/runs.rst#run-object; 100 only when the run has completed."""
     if row["status"] == Run.COMPLETED:
         return 100
     if _is_code(row):
@@ -223,7 +223,7 @@ def _undo_object(step: Row) -> Object:
 
 
 def _shown(row: Row, steps: Sequence[Row]) -> list[Row]:
-    """The forward steps; of an ended run only those it reached (contract 1, A.5).
+    """The forward steps; of an ended run only those it reached (contracts/runs.rst#run-object).
 
     What advances the function of a code workflow is its run, as far as people are concerned.
     """

@@ -1,4 +1,4 @@
-"""Servers, pools, locks and webhooks as the public objects of contract 1 (A.8, A.8a, A.10); pure."""
+"""Servers, pools, locks and webhooks as the public objects of contracts/runs.rst; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

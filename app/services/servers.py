@@ -190,7 +190,7 @@ def _accepted(
 
 
 def _transitional(row: Row, order: Order) -> Row:
-    """The server as the accepted run will show it (contract 1, A.8): the step `validate` writes it."""
+    """The server as the accepted run will show it: the step `validate` writes it."""
     action = str(order.input.get("action") or order.type.partition(".")[2])
     return {**row, "state": states.TRANSIENT.get(action, row["state"])}
 

@@ -1,4 +1,4 @@
-"""Endpoints that are told of events: make, change, rotate, test, redeliver (contract 1, A.10)."""
+"""Endpoints that are told of events: make, change, rotate, test, redeliver (contracts/runs.rst#webhooks)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Code workflows: what their own interface lets clients do (contract 2, B.1)."""
+"""Code workflows: what their own interface lets clients do (contracts/code-workflows.rst#endpoints)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -144,7 +144,7 @@ def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T
 
     try:
         done, j = world.db.write(work)
-    except CircuitOpen:  # Whoever fills the log of a run ends it (contract 2, B.4).
+    except CircuitOpen:  # Whoever fills the log of a run ends it (contracts/code-workflows.rst#limits).
         world.ring(world.db.write(lambda tx: _end_full(tx, known(tx, run_id)["id"])).hints)
         raise
     world.ring(j.hints)

@@ -1,4 +1,4 @@
-"""Which events an endpoint wants (contract 1, A.10): names, or patterns in which ``*`` stands for a word."""
+"""Which events an endpoint subscribes to: names, or patterns with ``*`` (contracts/runs.rst#webhooks)."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""When a delivery is tried again (Standard Webhooks 1.0; contract 1, A.10)."""
+"""When a delivery is tried again (Standard Webhooks 1.0; contracts/runs.rst#webhooks)."""
 
 from collections.abc import Callable
 

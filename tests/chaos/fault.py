@@ -1,10 +1,10 @@
 """What a fault is: something that is done to a running site on purpose, and that counts only when it was
 done.
 
-A fault names the rows of the fault matrices that it covers (RF… of reliability, DF… of durability). The
-campaign chooses among the registered faults by weight, calls `strike`, keeps the `Injection` as evidence,
-and calls `heal` after the fault has lasted as long as it shall. A row without any injection counts as
-failed.
+A fault names the rows that it covers: RF… are faults of processes and servers, DF… those of data and
+messages; ``scripts/chaos --row NAME`` runs one. The campaign chooses among the registered faults by weight,
+calls `strike`, keeps the `Injection` as evidence, and calls `heal` after the fault has lasted as long as it
+shall. A row without any injection counts as failed.
 
 Modules below ``tests/chaos/faults`` and ``tests/chaos/points`` register their faults when they are imported::
 

@@ -1,4 +1,4 @@
-"""Clusters (contract 1, A.8 and A.11)."""
+"""Clusters (contracts/runs.rst#clusters)."""
 
 from dataclasses import replace
 from typing import Any

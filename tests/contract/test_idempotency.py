@@ -1,4 +1,4 @@
-"""The header Idempotency-Key on any POST (contract 1, top block)."""
+"""The header Idempotency-Key on any POST (contracts/runs.rst#idempotency)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Metrics: counts, success rate, nearest-rank times, reasons (contract 1, A.7)."""
+"""Metrics: counts, success rate, nearest-rank times, reasons (contracts/runs.rst#metrics)."""
 
 import math
 from typing import Any
@@ -20,7 +20,7 @@ def ended(world: AppContext, n: int, status: str, took: int = 1000, **changes: A
 
 @pytest.fixture
 def seeded(world: AppContext) -> AppContext:
-    """The numbers of the seed: 142 completed, 8 + 3 + 1 failed, 2 cancelled."""
+    """142 completed, 8 + 3 + 1 failed, 2 cancelled."""
     for n in range(142):
         ended(world, n, "completed", took=(n + 1) * 1000)
     codes = ["POOL_CAPACITY_EXCEEDED"] * 8 + ["BMC_CONNECTION_FAILED"] * 3 + ["QUOTA_EXCEEDED"]

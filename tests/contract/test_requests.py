@@ -1,4 +1,4 @@
-"""What holds for every request: envelope, problem bodies, headers, negotiation (contract 1, A.2, A.9)."""
+"""What holds for every request: envelope, errors, headers, negotiation (contracts/runs.rst#envelope)."""
 
 import logging
 import re

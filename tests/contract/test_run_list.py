@@ -1,4 +1,4 @@
-"""The list of runs: filters, order, pages, cursors (contract 1, A.4)."""
+"""The list of runs: filters, order, pages, cursors (contracts/runs.rst#lists)."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""One run: start, preview, follow, cancel, retry, operate, read its log (contract 1, A.5, A.6)."""
+"""One run: start, preview, follow, cancel, retry, operate, read its log (contracts/runs.rst#run-object)."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Keys, scopes, hosts and origins: who is answered at all (contract 1, "Keys and actors")."""
+"""Keys, scopes, hosts and origins: who is answered at all (contracts/runs.rst#keys-and-actors)."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Servers, pools, locks and hooks (contract 1, A.8 and A.8a)."""
+"""Servers, pools, locks and hooks (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from typing import Any
 

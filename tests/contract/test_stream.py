@@ -1,4 +1,4 @@
-"""Following a run by server-sent events (contract 1, top block; the SSE section of the HTML standard)."""
+"""Following a run by server-sent events (contracts/runs.rst#events; the SSE section of the HTML standard)."""
 
 from collections.abc import Callable
 from typing import Any

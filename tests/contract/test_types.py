@@ -1,4 +1,4 @@
-"""The catalogue of types (contract 1, top block)."""
+"""The catalogue of types (contracts/runs.rst#catalogue)."""
 
 from flask.testing import FlaskClient
 

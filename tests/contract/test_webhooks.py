@@ -1,4 +1,4 @@
-"""Webhooks over REST: endpoints, secrets, deliveries (contract 1, A.10)."""
+"""Webhooks over REST: endpoints, secrets, deliveries (contracts/runs.rst#webhooks)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The typed client against the real API: every call of the seed, for threads and for coroutines."""
+"""The typed client against the real API: every call, for threads and for coroutines."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Code workflows over HTTP: bare answers, strict bodies; a refusal changes nothing (contract 2, B.1)."""
+"""Code workflows over HTTP: bare answers, strict bodies (contracts/code-workflows.rst#endpoints)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`windlass world` listens where the seed says, but never to everybody while nobody is asked for a token."""
+"""`windlass world` listens where its settings say, but never to everybody while nobody is asked for a token."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Code workflows: trigger, follow, signal, cancel (contract 2)."""
+"""Code workflows: trigger, follow, signal, cancel (contracts/code-workflows.rst)."""

@@ -1,4 +1,4 @@
-"""Bodies, queries and answers about code workflows (contract 2, B.1)."""
+"""Bodies, queries and answers about code workflows (contracts/code-workflows.rst#endpoints)."""
 
 from typing import Any, NoReturn
 
@@ -47,7 +47,7 @@ class Payload(fields.Raw):
 
 
 class Timeout(fields.Field[int]):
-    """A duration: a number is milliseconds, a text has a unit (contract 2, B.3)."""
+    """A duration: a number is milliseconds, a text has a unit (contracts/code-workflows.rst#durations)."""
 
     def __init__(self, **kwargs: Any) -> None:
         forms = {"oneOf": [{"type": "number", "minimum": 1}, {"type": "string"}], "example": "10m"}

@@ -1,4 +1,4 @@
-"""Runs of code workflows, their events and hooks as their own interface shows them (contract 2, B.1)."""
+"""Public form of code workflow runs, events and hooks (contracts/code-workflows.rst#endpoints)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

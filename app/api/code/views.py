@@ -1,4 +1,4 @@
-"""Code workflows over HTTP, with bare answers (contract 2, B.1)."""
+"""Code workflows over HTTP, with bare answers (contracts/code-workflows.rst#endpoints)."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""What Prometheus scrapes, computed from SQL at each scrape; labels never hold ids (issue 2, section 6)."""
+"""The metrics for Prometheus, computed from SQL at each scrape.
+
+Labels never hold ids: each id would become a time series of its own, and their number has no limit.
+"""
 
 from collections.abc import Iterator
 

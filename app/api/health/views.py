@@ -1,4 +1,4 @@
-"""Probes and numbers for machines: /livez /readyz /startupz, the seeds' /status /ready, /metrics."""
+"""Probes and numbers for machines: /livez /readyz /startupz, /status, /ready, /metrics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Strict JSON (issue 2, section 7; RFC 8259): what Python's parser would forgive is refused here.
+"""Strict JSON (contracts/runs.rst#strict-json; RFC 8259): what Python's parser would forgive is refused here.
 
 1. A scanner measures the depth before anything is parsed: the parser recurses, a hostile body would end it.
 2. Hooks of the parser refuse repeated members, NaN, Infinity and texts that no database stores.

@@ -1,4 +1,4 @@
-"""The envelope of every answer: ``{success, data, meta}`` (contract 1, A.2)."""
+"""The envelope of every answer: ``{success, data, meta}`` (contracts/runs.rst#envelope)."""
 
 import time
 from typing import Any

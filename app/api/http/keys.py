@@ -1,4 +1,4 @@
-"""Who asks, and whether they may (contract 1, "Keys and actors").
+"""Who asks, and whether they may (contracts/runs.rst#keys-and-actors).
 
 Every operation names its scope where it is served; `check` refuses an application in which one does not.
 Who is answered without a key is decided in `app.api.http.keyless`.
@@ -56,7 +56,7 @@ def check(app: Flask) -> None:
 
 
 def refuse_unsafe(world: AppContext) -> None:
-    """Raise `SettingsError` when others could reach the API and there is no key (issue 2, section 3)."""
+    """Raise `SettingsError` when other hosts can reach the API and no key exists."""
     if world.settings.loopback_only or any(row["revoked_at"] is None for row in keys.list_(world)):
         return
     raise SettingsError(

@@ -47,7 +47,7 @@ STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 429, 500, 503)
 
 
 class ErrorBody(Shape):
-    """The seed's part of a problem."""
+    """The ``error`` member of a problem."""
 
     code = fields.String(required=True)
     message = fields.String(required=True)

@@ -1,4 +1,4 @@
-"""Pages of lists: signed cursors, numbered pages for the first rows, and the Link header (contract 1)."""
+"""Pages of lists: signed cursors, page numbers and the Link header (contracts/runs.rst#paging)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
-"""Errors as one body for both conventions: RFC 9457 members beside the seed's (contract 1, top block).
+"""Errors in one body for two conventions: RFC 9457 and ``success``/``error`` (contracts/runs.rst#errors).
 
-Where answers are bare (contract 2, B.1) a refusal is the seed's part alone, as plain JSON.
+Where answers have no envelope (contracts/code-workflows.rst#endpoints) the body is ``error`` alone.
 """
 
 import http
@@ -51,7 +51,7 @@ def register(app: Flask) -> None:
 
 
 def body(error: WindlassError) -> dict[str, Any]:
-    """The problem as RFC 9457 and the seed want it, or the seed's part alone."""
+    """The error with the members of RFC 9457, or ``error`` alone where answers have no envelope."""
     if _is_bare():
         return {"error": error_body(error)}
     return {
@@ -67,7 +67,7 @@ def body(error: WindlassError) -> dict[str, Any]:
 
 
 def error_body(error: WindlassError) -> dict[str, Any]:
-    """The seed's part: code, message and what there is to know more."""
+    """The ``error`` member: code, message and details."""
     details = {"details": error.details} if error.details else {}
     return {"code": error.code, "message": error.message, **details}
 

@@ -18,7 +18,7 @@ from app.record.runs import event_log, runs
 from app.services import present
 from app.services.context import AppContext
 
-MOST_STREAMS = 8  # A process (contract 1, top block).
+MOST_STREAMS = 8  # A process (contracts/runs.rst#events).
 SHORT = 8  # Threads that are always left for short requests.
 BEAT_S = 15.0
 TURN_S = 0.25

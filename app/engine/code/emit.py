@@ -1,4 +1,4 @@
-"""Events that users write into a run's log (seed 002: emitEvent)."""
+"""Events that authors write into the log of a run (contracts/code-workflows.rst#events)."""
 
 from typing import Any
 

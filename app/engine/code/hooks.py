@@ -1,4 +1,4 @@
-"""Hooks of code workflows: whoever knows the token sends the signal of the hook's name (contract 2, B.5)."""
+"""Hooks of code workflows: calling one sends a signal (contracts/code-workflows.rst#identifiers)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a run of a code workflow may have: so many events and bytes, so much time of work (contract 2, B.4).
+"""Limits of a code workflow run: events, bytes, time of work (contracts/code-workflows.rst#limits).
 
 Whatever waits has room to be woken in: the events of that are reserved when it begins to wait, so that a run
 that waits is never stuck with a full log.

@@ -1,4 +1,4 @@
-"""Retry of a code workflow: a new run that is given what the calls before a step gave (contract 1, A.6)."""
+"""Retry of a code workflow: a new run reuses calls of the old one (contracts/runs.rst#cancel-and-retry)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

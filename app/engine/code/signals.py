@@ -1,4 +1,4 @@
-"""Signals: named messages to a run, kept until a wait of that name takes the oldest (contract 2, B.2)."""
+"""Signals: named messages, stored until a wait takes the oldest (contracts/code-workflows.rst#signals)."""
 
 import hashlib
 import json

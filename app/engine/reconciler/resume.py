@@ -1,4 +1,4 @@
-"""What ends a wait: a timer that is due, a hook that was called, a lease that ran out (T7, T8, 4.4)."""
+"""What ends a wait: a timer that is due, a hook that was called, a lease that has ended (T7, T8, T11)."""
 
 import hashlib
 import json

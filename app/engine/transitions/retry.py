@@ -1,4 +1,4 @@
-"""Repeat an ended or held run as a new one, from the start or from a step (contract 1, A.6)."""
+"""T14, retry: repeat an ended or held run as a new one (contracts/runs.rst#cancel-and-retry)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ def retry(
     reason: str | None = None,
     seal: Seal | None = None,
 ) -> Journal:
-    """Store a new run that repeats an ended or held one, from the start or from a step (contract 1, A.6)."""
+    """Store a new run that repeats an ended or held one, from the start or from a step."""
     if runs.read_run(tx, new_id) is not None:
         with journal(tx, new_id) as repeated:
             return repeated

@@ -1,4 +1,4 @@
-"""Fence after work: a result is accepted only under the fence it was claimed with (T3, T4, T23).
+"""Fence after work: a result is accepted only under the fence it was claimed with (T3, T23).
 
 `settle` settles step *i* and, when the next step belongs to the same segment, claims step *i+1* in the
 same transaction. A step whose commit answer was lost recognises its own earlier success.

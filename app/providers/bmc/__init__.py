@@ -1,7 +1,8 @@
 """The BMC capability: power, boot device and hardware of one machine, through its management controller.
 
 Drivers: IPMI (`ipmi`), Redfish (`redfish`), and a complete twin in memory (`memory`). One behaviour suite
-runs on all of them (tests/integration/bmc). Every failure is one of the four BMC errors of contract 1, A.9.
+runs on all of them (tests/integration/bmc). Every failure is one of the four BMC errors
+of contracts/runs.rst#errors.
 """
 
 from collections.abc import Mapping

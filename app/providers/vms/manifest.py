@@ -1,4 +1,4 @@
-"""From what the API calls disks, nics and gpus to the spec of a KubeVirt VirtualMachine (A.12)."""
+"""From disks, nics and gpus of the API to a KubeVirt VirtualMachine (contracts/runs.rst#virtual-machines)."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count

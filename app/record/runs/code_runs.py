@@ -1,4 +1,4 @@
-"""Runs of code workflows as their own interface asks for them (contract 2, B.1)."""
+"""Runs of code workflows as their own interface asks for them (contracts/code-workflows.rst#endpoints)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

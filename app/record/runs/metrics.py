@@ -1,4 +1,4 @@
-"""Aggregates for readers: what ended in a period, how long it took, why it failed (contract 1, A.7)."""
+"""Aggregates of a period: runs by outcome, durations, error codes (contracts/runs.rst#metrics)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -57,7 +57,7 @@ _BRIEF_STEP = [
 
 @dataclass(frozen=True, kw_only=True)
 class RunFilters:
-    """What narrows a list of runs; all given ones must hold (contract 1, A.4)."""
+    """What narrows a list of runs; all given ones must hold (contracts/runs.rst#lists)."""
 
     type: str | None = None
     status: str | None = None  # One of the five words.

@@ -1,7 +1,7 @@
 """What a function's calls do to its run: results are kept, waits are stored, each under the advance's fence.
 
 The result of a step is written together with whatever comes next: the beginning of the next step, a wait, the
-end. So n plain steps in a row cost n commits and one for the claim (contract 2, B.7).
+end. So n plain steps in a row cost n commits and one for the claim (contracts/code-workflows.rst#cost).
 """
 
 import time

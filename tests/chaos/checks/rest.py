@@ -12,7 +12,7 @@ MOST_BELLS = 2.0  # Bells per run under chaos, compared with those of a calm run
 
 
 def quiet(evidence: Evidence) -> Iterator[Finding]:
-    """I14: when everything has ended, nothing is held, nobody waits and no queue holds a message."""
+    """I8: when everything has ended, nothing is held, nobody waits and no queue holds a message."""
     if any(row["status"] not in TERMINAL for row in evidence.runs.values()):
         return
     for one in evidence.locks:

@@ -1,4 +1,4 @@
-"""A small HTTP server on a real socket that answers as contract 1 says, from a script."""
+"""A small HTTP server on a real socket that answers as contracts/runs.rst says, from a script."""
 
 import json
 import threading

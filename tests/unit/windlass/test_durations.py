@@ -1,4 +1,4 @@
-"""Durations, in every form of the seed and some more."""
+"""Durations, in every form that is allowed."""
 
 import logging
 from datetime import timedelta

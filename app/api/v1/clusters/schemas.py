@@ -1,4 +1,4 @@
-"""Queries, bodies and answers about clusters (contract 1, A.8 and A.11)."""
+"""Queries, bodies and answers about clusters (contracts/runs.rst#clusters)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Kubernetes clusters (contract 1, A.8 and A.11)."""
+"""Kubernetes clusters (contracts/runs.rst#clusters)."""
 
 from typing import Any
 

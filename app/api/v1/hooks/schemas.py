@@ -1,4 +1,4 @@
-"""What a hook answers (contract 1, A.8a)."""
+"""What a hook answers (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from marshmallow import fields
 

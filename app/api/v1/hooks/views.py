@@ -1,4 +1,4 @@
-"""Hooks: a token that an installer or a person calls once (contract 1, A.8a)."""
+"""Hooks: a token that an installer or a person calls once (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from typing import Any
 

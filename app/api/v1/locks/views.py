@@ -1,4 +1,4 @@
-"""Resource locks (contract 1, top block)."""
+"""Resource locks (contracts/runs.rst#locks)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Metrics from the endings of a period (contract 1, A.7)."""
+"""Metrics from the endings of a period (contracts/runs.rst#metrics)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

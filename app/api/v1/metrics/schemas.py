@@ -1,4 +1,4 @@
-"""Queries and answers about metrics (contract 1, A.7)."""
+"""Queries and answers about metrics (contracts/runs.rst#metrics)."""
 
 from marshmallow import ValidationError, fields, validates_schema
 

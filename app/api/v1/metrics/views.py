@@ -1,4 +1,4 @@
-"""Metrics over ended runs (contract 1, A.7)."""
+"""Metrics over ended runs (contracts/runs.rst#metrics)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bodies and answers about pools (contract 1, A.8a)."""
+"""Bodies and answers about pools (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pools of servers (contract 1, A.8a)."""
+"""Pools of servers (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Bodies, queries and answers about runs (contract 1, A.4 to A.6)."""
+"""Bodies, queries and answers about runs (contracts/runs.rst#cancel-and-retry)."""
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 

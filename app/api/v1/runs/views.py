@@ -1,4 +1,4 @@
-"""Runs: list, start, follow, cancel, retry, operate (contract 1, A.1, A.4 to A.6)."""
+"""Runs: list, start, follow, cancel, retry, operate (contracts/runs.rst)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Queries, bodies and answers about servers (contract 1, A.8 and A.8a)."""
+"""Queries, bodies and answers about servers (contracts/runs.rst#servers-pools-and-hooks)."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bare-metal servers (contract 1, A.8 and A.8a)."""
+"""Bare-metal servers (contracts/runs.rst#servers-pools-and-hooks)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The catalogue of workflow types (contract 1, top block)."""
+"""The catalogue of workflow types (contracts/runs.rst#catalogue)."""
 
 from typing import Any
 

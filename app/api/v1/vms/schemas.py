@@ -1,4 +1,4 @@
-"""Queries, bodies and answers about virtual machines (contract 1, A.8 and A.12)."""
+"""Queries, bodies and answers about virtual machines (contracts/runs.rst#virtual-machines)."""
 
 import re
 from typing import Any

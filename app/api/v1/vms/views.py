@@ -1,4 +1,4 @@
-"""Virtual machines (contract 1, A.8 and A.12)."""
+"""Virtual machines (contracts/runs.rst#virtual-machines)."""
 
 from typing import Any
 

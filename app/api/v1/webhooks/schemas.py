@@ -1,4 +1,4 @@
-"""Bodies and answers about webhooks (contract 1, A.10)."""
+"""Bodies and answers about webhooks (contracts/runs.rst#webhooks)."""
 
 from marshmallow import fields, validate
 

@@ -1,4 +1,4 @@
-"""Webhooks: endpoints, their secrets, their deliveries (contract 1, A.10)."""
+"""Webhooks: endpoints, their secrets, their deliveries (contracts/runs.rst#webhooks)."""
 
 from typing import Any
 
