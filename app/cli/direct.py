@@ -29,7 +29,7 @@ def world() -> AppContext:
 
 
 def check_installation(settings: Settings) -> None:
-    """Raise `CannotStart` when Redis serves another database: its messages are about runs that this one lacks."""
+    """Raise `CannotStart` when Redis serves another database, with messages about runs of that one."""
     wired = wire(settings, role="cli")
     try:
         if installation.serves(installation.own(wired.db), wired.redis, settings.redis_prefix):
@@ -37,8 +37,8 @@ def check_installation(settings: Settings) -> None:
     except (RedisError, WindlassError):
         return  # Away, or not there yet; what needs it waits for it, and says so.
     raise CannotStart(
-        f"The database {settings.database_place} is not the one that Redis at {settings.broker.place} serves: "
-        "name the service's database with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR. "
+        f"The database {settings.database_place} is not the one that Redis at {settings.broker.place} "
+        "serves: name the service's database with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR. "
         "If this database has taken the other one's place, delete the key "
         f"{settings.redis_prefix}installation in Redis first."
     )

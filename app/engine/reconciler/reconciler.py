@@ -82,7 +82,7 @@ class Reconciler:
     timers: TimerSet
     instance: str
     watch: Watch = field(default_factory=Watch)
-    _shares: bool = False  # Whether the broker was seen to serve another database.
+    _said: set[str] = field(default_factory=set)  # What is logged once.
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
     def run_forever(self, stopped: Stop) -> None:
@@ -303,9 +303,9 @@ class Reconciler:
 
     def _own_broker(self) -> None:
         serves = installation.serves(self._installation, self.redis, self.settings.redis_prefix)
-        if not serves and not self._shares:
+        if not serves and "shared" not in self._said:
+            self._said.add("shared")
             log.error("broker.shared", reason="this Redis serves another database under the same prefix")
-        self._shares = not serves
 
     @cached_property
     def _installation(self) -> str:
