@@ -1,4 +1,4 @@
-"""`windlass world` listens where its settings say, but never to everybody while nobody is asked for a token."""
+"""Where `windlass world` listens: as its settings say, never publicly while no token is asked for."""
 
 from pathlib import Path
 
