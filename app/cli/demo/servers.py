@@ -47,6 +47,7 @@ def held_mended_retried(stage: Stage, machine: Machine) -> None:
     accepted = stage.client.servers.provision(server, IMAGE, on_failure="hold")
     held = stage.see("provision", accepted.run_id, expected="held")
     stage.tell_failure(held)
+    stage.tell_operator(held)
     stage.say("The run keeps what it has. The controller is mended now.")
     stage.lab.change(machine.id, MENDED)
     step = held.error.step if held.error else None

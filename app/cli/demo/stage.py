@@ -15,6 +15,7 @@ from windlass import Client, Run
 IMAGE = {"url": "http://images.example/debian-12.qcow2", "format": "qcow2"}
 PATIENCE_S = 180.0  # For one run; the longest here takes about twenty seconds.
 TAG = "demo"
+CALLS_FOR_A_PERSON = ("run.held", "run.blocked", "run.needs_operator")
 
 
 class Unexpected(ServiceError):
@@ -57,6 +58,14 @@ class Stage:
         """Why a run failed."""
         if run.error:
             self.say(f"It failed at {run.error.step}: {run.error.message} [{run.error.code}]")
+
+    def tell_operator(self, run: Run) -> None:
+        """What a person is told of a run that waits for one; raises `Unexpected` when that is nothing."""
+        if run.waiting_on is None or not run.waiting_on.text:
+            raise Unexpected(f"Run {run.id} does not say what it waits for.")
+        self.say(f"The operator is told: {run.waiting_on.text}")
+        calls = [one.type for one in self.client.runs.events(run.id) if one.type in CALLS_FOR_A_PERSON]
+        self.say(f"Webhooks that subscribe to it are sent {', '.join(dict.fromkeys(calls))}.")
 
     def tell_undone(self, run: Run) -> None:
         """What a run that failed has undone; raises `Unexpected` when that is nothing."""
