@@ -37,7 +37,7 @@ class Child:
     env: Mapping[str, str] | None = None  # The whole environment; None inherits the parent's.
     stage: int = 0  # Lower stages start first and stop last; within a stage all stop together.
     ready: Callable[[], bool] | None = None  # Says whether later stages may start; None is ready at once.
-    ready_s: float = 60.0  # How long it may take to become ready for the first time.
+    ready_s: float = 300.0  # How long it may take to become ready for the first time, on a busy machine, too.
     grace_s: float = 10.0  # How long it may take to stop before it is killed.
     restart_when_done: bool = True  # Whether it starts again also after ending with status 0.
 
