@@ -1,42 +1,45 @@
-"""Which members of each thing are shown as a table: (title, path)."""
+"""Which members of each thing are shown as a table: title, path, and the rank by which it may be left out."""
 
-from app.cli.output import Columns
+from app.cli.tables import Columns
 
 RUNS: Columns = (
     ("ID", "id"),
     ("TYPE", "type"),
-    ("STATUS", "status"),
-    ("DETAIL", "detail"),
-    ("RESOURCE", "resourceId"),
-    ("BY", "triggeredBy"),
-    ("STARTED", "startedAt"),
-    ("TOOK", "durationMs"),
-    ("ERROR", "error.code"),
+    ("STATUS", "detail|status"),
+    ("RESOURCE", "resourceName|resourceId", 1),
+    ("BY", "triggeredBy", 7),
+    ("STARTED", "startedAt", 3),
+    ("TOOK", "durationMs", 4),
+    ("ERROR", "error.code", 2),
 )
 WAITING: Columns = (
     ("ID", "id"),
     ("TYPE", "type"),
     ("DETAIL", "detail"),
-    ("RESOURCE", "resourceId"),
-    ("OPERATOR", "needsOperator"),
+    ("RESOURCE", "resourceName|resourceId", 1),
+    ("OPERATOR", "needsOperator", 5),
     ("WHY", "waitingOn.text"),
 )
 RUN: Columns = (
     ("Run", "id"),
     ("Type", "type"),
-    ("Status", "status"),
-    ("Detail", "detail"),
+    ("Status", "detail|status"),
     ("Progress", "progress"),
-    ("Waits for", "waitingOn.text"),
+    ("Waits", "waitingOn.text"),
+    ("Held by", "waitingOn.holder"),
     ("Needs operator", "needsOperator"),
-    ("Resource", "resourceId"),
+    ("Resource", "resourceName"),
+    ("Resource id", "resourceId"),
     ("Started by", "triggeredBy"),
     ("On failure", "onFailure"),
     ("Created", "createdAt"),
     ("Started", "startedAt"),
     ("Completed", "completedAt"),
     ("Expected", "estimatedCompletionAt"),
+    ("Overdue", "overdue"),
     ("Took", "durationMs"),
+    ("Input", "input"),
+    ("Output", "output"),
     ("Error", "error.message"),
     ("Error code", "error.code"),
     ("Error step", "error.step"),
@@ -46,32 +49,48 @@ RUN: Columns = (
     ("Tags", "tags"),
     ("Allowed now", "allowedActions"),
 )
+BEGUN: Columns = (
+    ("Run", "id"),
+    ("Type", "type"),
+    ("Status", "detail|status"),
+    ("Resource", "resourceName"),
+    ("Resource id", "resourceId"),
+    ("Retry of", "retryOf"),
+    ("From step", "fromStep"),
+)
+ACCEPTED: Columns = (
+    ("Run", "workflowId"),
+    ("Resource", "id"),
+    ("Name", "displayName|name"),
+    ("State", "state"),
+)
 STEPS: Columns = (
     ("STEP", "name"),
-    ("KIND", "kind"),
-    ("STATUS", "status"),
-    ("ATTEMPT", "attempt"),
-    ("STARTED", "startedAt"),
-    ("TOOK", "durationMs"),
-    ("UNDONE", "compensatedAt"),
-    ("ERROR", "error.message"),
+    ("KIND", "kind", 6),
+    ("STATUS", "detail|status"),
+    ("ATTEMPT", "attempt", 4),
+    ("STARTED", "startedAt", 5),
+    ("TOOK", "durationMs", 2),
+    ("UNDONE", "compensatedAt", 3),
+    ("ERROR", "error.message", 1),
 )
 PLANNED: Columns = (
     ("STEP", "key"),
-    ("WHAT", "name"),
-    ("KIND", "kind"),
-    ("QUEUE", "queue"),
-    ("TARGET", "target"),
-    ("TIMEOUT", "timeoutMs"),
-    ("CAN BE UNDONE", "undo"),
-    ("AT MOST ONCE", "atMostOnce"),
+    ("WHAT", "name", 1),
+    ("KIND", "kind", 5),
+    ("QUEUE", "queue", 6),
+    ("TARGET", "target", 7),
+    ("TIMEOUT", "timeoutMs", 4),
+    ("CAN BE UNDONE", "undo", 2),
+    ("AT MOST ONCE", "atMostOnce", 3),
 )
 PLAN: Columns = (
     ("Type", "type"),
-    ("Resource", "resourceId"),
+    ("Resource", "resource"),
     ("On failure", "onFailure"),
     ("Expected", "estimatedDurationMs"),
     ("Locks", "locks"),
+    ("Held now", "holders"),
     ("Would undo", "compensation"),
 )
 EVENTS: Columns = (
@@ -79,20 +98,19 @@ EVENTS: Columns = (
     ("AT", "at"),
     ("EVENT", "type"),
     ("STEP", "step"),
-    ("ATTEMPT", "attempt"),
-    ("BY", "actor"),
-    ("PAYLOAD", "payload"),
+    ("ATTEMPT", "attempt", 4),
+    ("WHAT", "told", 1),
 )
 SERVERS: Columns = (
     ("ID", "id"),
     ("NAME", "displayName"),
     ("STATE", "state"),
-    ("POWER", "power"),
-    ("PROTOCOL", "protocol"),
-    ("BMC", "bmcAddress"),
-    ("POOL", "poolId"),
-    ("MAINTENANCE", "maintenance"),
-    ("HEALTH", "healthStatus.status"),
+    ("POWER", "power", 1),
+    ("PROTOCOL", "protocol", 6),
+    ("BMC", "bmcAddress", 5),
+    ("POOL", "poolId", 4),
+    ("MAINTENANCE", "maintenance", 3),
+    ("HEALTH", "healthStatus.status", 2),
 )
 SERVER: Columns = (
     ("Server", "id"),
@@ -118,15 +136,15 @@ SERVER: Columns = (
 )
 RESULTS: Columns = (
     ("ITEM", "index"),
-    ("SERVER", "data.id"),
-    ("RUN", "workflowId"),
+    ("SERVER", "data.id", 3),
+    ("RUN", "workflowId", 2),
     ("STATUS", "status"),
     ("ERROR", "error.message"),
 )
 TAKEN: Columns = (
     ("SERVER", "server.id"),
-    ("NAME", "server.displayName"),
-    ("STATE", "server.state"),
+    ("NAME", "server.displayName", 1),
+    ("STATE", "server.state", 2),
     ("RUN", "workflowId"),
 )
 POOLS: Columns = (
@@ -134,23 +152,23 @@ POOLS: Columns = (
     ("NAME", "name"),
     ("TOTAL", "capacity.total"),
     ("FREE", "capacity.free"),
-    ("LABELS", "labels"),
+    ("LABELS", "labels", 3),
 )
 MANAGEMENTS: Columns = (
     ("ID", "id"),
     ("NAME", "name"),
-    ("SERVER", "server"),
-    ("CLUSTERS IN", "clusterNamespace"),
-    ("MACHINES IN", "machineNamespace"),
+    ("SERVER", "server", 1),
+    ("CLUSTERS IN", "clusterNamespace", 3),
+    ("MACHINES IN", "machineNamespace", 4),
 )
 CLUSTERS: Columns = (
     ("ID", "id"),
     ("NAME", "name"),
     ("STATE", "state"),
-    ("TEMPLATE", "template"),
-    ("KUBERNETES", "kubernetesVersion"),
-    ("SLOW SINCE", "slowSince"),
-    ("SEEN AGO", "observedAgeMs"),
+    ("TEMPLATE", "template", 3),
+    ("KUBERNETES", "kubernetesVersion", 2),
+    ("SLOW SINCE", "slowSince", 4),
+    ("SEEN AGO", "observedAgeMs", 5),
 )
 CLUSTER: Columns = (
     ("Cluster", "id"),
@@ -181,9 +199,9 @@ VMS: Columns = (
     ("ID", "id"),
     ("NAME", "name"),
     ("STATE", "state"),
-    ("STATUS", "lifecycle.status"),
-    ("SLOW SINCE", "slowSince"),
-    ("SEEN AGO", "observedAgeMs"),
+    ("STATUS", "lifecycle.status", 1),
+    ("SLOW SINCE", "slowSince", 3),
+    ("SEEN AGO", "observedAgeMs", 4),
 )
 VM: Columns = (
     ("Machine", "id"),
@@ -214,20 +232,20 @@ DEFINITIONS: Columns = (
     ("WORKFLOW", "workflowName"),
     ("VERSION", "deploymentId"),
     ("SERVED", "served"),
-    ("MOST EVENTS", "maxEvents"),
-    ("ANNOUNCED", "updatedAt"),
-    ("DESCRIPTION", "description"),
+    ("MOST EVENTS", "maxEvents", 6),
+    ("ANNOUNCED", "updatedAt", 5),
+    ("DESCRIPTION", "description", 3),
 )
 CODE_RUNS: Columns = (
     ("RUN ID", "runId"),
     ("WORKFLOW", "workflowName"),
-    ("VERSION", "deploymentId"),
+    ("VERSION", "deploymentId", 6),
     ("STATUS", "status"),
-    ("WAITS FOR", "waitingOn.kind"),
-    ("AT", "waitingOn.step"),
-    ("CREATED", "createdAt"),
-    ("COMPLETED", "completedAt"),
-    ("ERROR", "error.message"),
+    ("WAITS FOR", "waitingOn.kind", 2),
+    ("AT", "waitingOn.step", 3),
+    ("CREATED", "createdAt", 4),
+    ("COMPLETED", "completedAt", 5),
+    ("ERROR", "error.message", 1),
 )
 CODE_RUN: Columns = (
     ("Run", "runId"),
@@ -254,8 +272,8 @@ CODE_EVENTS: Columns = (
     ("SEQ", "seq"),
     ("AT", "createdAt"),
     ("EVENT", "eventType"),
-    ("ABOUT", "correlationId"),
-    ("PAYLOAD", "payload"),
+    ("ABOUT", "correlationId", 2),
+    ("PAYLOAD", "payload", 1),
 )
 CODE_EVENT: Columns = (
     ("Event", "eventId"),
@@ -275,32 +293,43 @@ HOOK: Columns = (
 WEBHOOKS: Columns = (
     ("ID", "id"),
     ("URL", "url"),
-    ("EVENTS", "events"),
-    ("ACTIVE", "active"),
-    ("DISABLED", "disabledReason"),
-    ("SECRET", "secret"),
+    ("EVENTS", "events", 2),
+    ("ACTIVE", "active", 1),
+    ("DISABLED", "disabledReason", 3),
+)
+WEBHOOK: Columns = (
+    ("Webhook", "id"),
+    ("URL", "url"),
+    ("Description", "description"),
+    ("Events", "events"),
+    ("Active", "active"),
+    ("Disabled", "disabledReason"),
+    ("Secret", "secret"),
+    ("Old secret until", "oldSecretUntil"),
+    ("Created", "createdAt"),
+    ("Updated", "updatedAt"),
 )
 DELIVERIES: Columns = (
     ("ID", "id"),
     ("EVENT", "event"),
     ("STATUS", "status"),
-    ("ATTEMPT", "attempt"),
-    ("NEXT", "nextAt"),
-    ("DELIVERED", "deliveredAt"),
-    ("RUN", "runId"),
+    ("ATTEMPT", "attempt", 3),
+    ("NEXT", "nextAt", 4),
+    ("DELIVERED", "deliveredAt", 5),
+    ("RUN", "runId", 2),
 )
 SCHEDULES: Columns = (
     ("ID", "id"),
     ("NAME", "name"),
-    ("TYPE", "type"),
-    ("CRON", "cron"),
-    ("EVERY", "everyMs"),
-    ("ZONE", "timezone"),
-    ("PAUSED", "paused"),
-    ("NEXT DUE", "nextDueAt"),
-    ("LAST", "last.outcome"),
-    ("STARTED", "started"),
-    ("MISSED", "missed"),
+    ("TYPE", "type", 1),
+    ("CRON", "cron", 4),
+    ("EVERY", "everyMs", 5),
+    ("ZONE", "timezone", 9),
+    ("PAUSED", "paused", 2),
+    ("NEXT DUE", "nextDueAt", 2),
+    ("LAST", "last.outcome", 3),
+    ("STARTED", "started", 7),
+    ("MISSED", "missed", 6),
 )
 SCHEDULE: Columns = (
     ("Schedule", "id"),
@@ -335,18 +364,18 @@ SCHEDULE: Columns = (
 OCCURRENCES: Columns = (
     ("DUE", "dueAt"),
     ("OUTCOME", "outcome"),
-    ("RUN", "runId"),
-    ("TIMES", "times"),
-    ("ASKED BY", "actor"),
-    ("BECAUSE", "reason"),
+    ("RUN", "runId", 1),
+    ("TIMES", "times", 4),
+    ("ASKED BY", "actor", 5),
+    ("BECAUSE", "reason", 2),
 )
 TYPES: Columns = (
     ("TYPE", "type"),
-    ("RESOURCE", "resource"),
-    ("ON FAILURE", "onFailure"),
-    ("EXPECTED", "expectedDurationMs"),
-    ("PAUSED", "paused"),
-    ("DESCRIPTION", "description"),
+    ("RESOURCE", "resource", 3),
+    ("ON FAILURE", "onFailure", 5),
+    ("EXPECTED", "expectedDurationMs", 4),
+    ("PAUSED", "paused", 1),
+    ("DESCRIPTION", "description", 2),
 )
 TYPE: Columns = (
     ("Type", "type"),
@@ -357,39 +386,52 @@ TYPE: Columns = (
     ("Expected", "expectedDurationMs"),
     ("Paused", "paused"),
     ("Reason", "reason"),
-    ("Input", "inputSchema.properties"),
+)
+INPUT: Columns = (
+    ("MEMBER", "name"),
+    ("TYPE", "type"),
+    ("REQUIRED", "required", 2),
+    ("ALLOWED", "allowed", 3),
+    ("WHAT", "description", 1),
 )
 LOCKS: Columns = (
     ("RESOURCE", "resource"),
     ("HELD BY", "runId"),
-    ("TYPE", "type"),
-    ("DETAIL", "detail"),
-    ("STEP", "step"),
-    ("SINCE", "grantedAt"),
-    ("AGE", "ageMs"),
-    ("WAITING", "waiters"),
+    ("TYPE", "type", 4),
+    ("DETAIL", "detail", 3),
+    ("STEP", "step", 2),
+    ("SINCE", "grantedAt", 6),
+    ("AGE", "ageMs", 1),
+    ("WAITING", "waiters.runId", 1),
 )
 WORKERS: Columns = (
     ("NAME", "name"),
-    ("KIND", "kind"),
-    ("QUEUES", "queues"),
-    ("PROCESSES", "processes"),
-    ("RELEASE", "release"),
-    ("SINCE", "startedAt"),
+    ("KIND", "kind", 2),
+    ("QUEUES", "queues", 1),
+    ("PROCESSES", "processes", 5),
+    ("RELEASE", "release", 6),
+    ("SINCE", "startedAt", 4),
     ("LAST SEEN", "lastSeenAt"),
 )
-QUEUES: Columns = (("QUEUE", "queue"), ("KEY", "key"), ("LENGTH", "length"))
+QUEUES: Columns = (("QUEUE", "queue"), ("KEY", "key", 5), ("LENGTH", "length"))
 KEYS: Columns = (
-    ("ID", "id"),
+    ("ID", "id", 3),
     ("NAME", "name"),
-    ("PREFIX", "prefix"),
-    ("SCOPES", "scopes"),
-    ("CREATED", "createdAt"),
-    ("EXPIRES", "expiresAt"),
-    ("USED", "usedAt"),
-    ("REVOKED", "revokedAt"),
-    ("TOKEN", "token"),
-    ("CALLBACK SECRET", "callbackSecret"),
+    ("STATE", "state"),
+    ("PREFIX", "prefix", 4),
+    ("SCOPES", "scopes", 1),
+    ("CREATED", "createdAt", 6),
+    ("EXPIRES", "expiresAt", 3),
+    ("USED", "usedAt", 5),
+    ("REVOKED", "revokedAt", 2),
 )
-FINDINGS: Columns = (("INVARIANT", "invariant"), ("RUN", "run"), ("WHAT", "what"), ("TO DO", "todo"))
+NEW_KEY: Columns = (
+    ("Key", "name"),
+    ("Id", "id"),
+    ("Scopes", "scopes"),
+    ("Expires", "expiresAt"),
+    ("Token", "token"),
+    ("Callback secret", "callbackSecret"),
+)
+FINDINGS: Columns = (("INVARIANT", "invariant"), ("RUN", "run", 1), ("WHAT", "what"), ("TO DO", "todo"))
 SETTINGS: Columns = (("VARIABLE", "variable"), ("VALUE", "value"))

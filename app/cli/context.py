@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.cli import failure, output
+from app.cli import failure, output, tables
 from app.cli.exits import Exit, of_error
 from app.config import Settings, load
 from app.domain import errors
@@ -28,7 +28,8 @@ class Caller:
     url: str | None = None
     url_is_typed: bool = False  # And not WINDLASS_URL.
     api_key: str | None = None
-    form: str = "table"  # How data is printed.
+    form: str = "table"  # How data is printed: table, json or yaml.
+    wide: bool = False  # A table with all its columns, however many characters they take.
     yes: bool = False
     timeout: float = 30.0  # Seconds of silence after which the service counts as unreachable.
     resource: str = ""  # What the command is about, for the line that explains a failure.
@@ -46,9 +47,9 @@ class Caller:
         if self.opened is not None:
             self.opened.close()
 
-    def show(self, value: Any, columns: output.Columns) -> None:
+    def show(self, value: Any, columns: tables.Columns) -> None:
         """Print data as wished for."""
-        output.emit(self.form, value, columns)
+        output.emit("wide" if self.form == "table" and self.wide else self.form, value, columns)
 
     def hint(self, text: str) -> None:
         """Suggest what to type next, unless a program reads along."""
@@ -94,6 +95,8 @@ def _set(name: str, context: click.Context, option: click.Parameter, value: Any)
         return
     caller = context.ensure_object(Caller)
     setattr(caller, name, value)
+    if name == "form":
+        caller.form, caller.wide = ("table", True) if value == "wide" else (value, False)
     if name == "url":
         source = context.get_parameter_source(str(option.name))
         caller.url_is_typed = source is click.core.ParameterSource.COMMANDLINE

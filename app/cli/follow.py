@@ -11,21 +11,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.output import cell, duration, printable, say
+from app.cli.cells import cell, duration, printable, utc_now
+from app.cli.marks import look
+from app.cli.output import say
 from windlass import Client, Event, Run, Step, WindlassError
 
-LOOK_S = 0.3  # Seconds between two looks at a run that is being followed.
-MARKS = {
-    "completed": ("✔", "green"),
-    "resolved": ("✔", "green"),
-    "failed": ("✘", "red"),
-    "running": ("▶", "cyan"),
-    "retry_wait": ("↻", "yellow"),
-    "waiting": ("…", "yellow"),
-    "skipped": ("↷", "dim"),
-    "cancelled": ("■", "dim"),
-    "pending": ("·", "dim"),
-}
+FRAMES = 2  # Pictures a second: elapsed times go on while the service keeps its answer back.
 
 
 def settled(run: Run) -> bool:
@@ -42,15 +33,29 @@ def follow(
     title: str = "",
 ) -> Run:
     """The run once it has settled; shown on stderr meanwhile. Raises `WaitTimeout`."""
-    look = partial(client.runs.wait, run_id, timeout_s=timeout_s, every_s=LOOK_S, until=until)
+    look = partial(client.runs.wait, run_id, timeout_s=timeout_s, until=until)
     if not sys.stderr.isatty():
         return look(seen=Lines(client, run_id))
-    with Live(console=Console(stderr=True), auto_refresh=False) as live:
+    drawn = Drawn(title)
+    with Live(console=Console(stderr=True), get_renderable=drawn, refresh_per_second=FRAMES) as live:
+        run = look(seen=drawn.saw)
+        live.refresh()
+        return run
 
-        def draw(run: Run) -> None:
-            live.update(picture(run, title), refresh=True)
 
-        return look(seen=draw)
+class Drawn:
+    """The newest look at a run as a picture of this moment."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._run: Run | None = None
+
+    def saw(self, run: Run) -> None:
+        """Keep the newest look."""
+        self._run = run
+
+    def __call__(self) -> Group:
+        return Group() if self._run is None else picture(self._run, self._title, utc_now())
 
 
 class Lines:
@@ -74,10 +79,10 @@ def line(event: Event) -> str:
     at = event.at.strftime("%H:%M:%S.%f")[:-3] if event.at else ""
     step = f"{'undo ' if event.phase == 'comp' else ''}{event.step}" if event.step else ""
     attempt = f"attempt {event.attempt}" if event.attempt and event.attempt > 1 else ""
-    return "  ".join(printable(part) for part in (at, event.type, step, attempt, _told(event)) if part)
+    return "  ".join(printable(part) for part in (at, event.type, step, attempt, told(event)) if part)
 
 
-def _told(event: Event) -> str:
+def told(event: Event) -> str:
     """What an event says beside its type; inputs and outputs are for `-o json`."""
     payload = event.payload or {}
     error = payload.get("error") or {}
@@ -97,31 +102,47 @@ def _clock(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%H:%M:%S")
 
 
-def picture(run: Run, title: str = "") -> Group:
+def picture(run: Run, title: str = "", now: datetime | None = None) -> Group:
     """The run as it stands: what it is, its steps, its undo steps, why it does not move."""
     head = Text.assemble(
         (f"{title}  " if title else "", "bold"),
         (run.type, "bold"),
         f"  {run.id}  {run.detail or run.status}",
         f"  {run.progress} %" if run.progress is not None else "",
+        _ends(run, now),
     )
     steps = Table(box=None, show_header=False, padding=(0, 1))
     for step in run.steps:
-        steps.add_row(*_row(run, step, ""))
+        steps.add_row(*_row(run, step, "", now))
     for step in run.compensation:
-        steps.add_row(*_row(run, step, "undo "))
+        steps.add_row(*_row(run, step, "undo ", now))
     return Group(head, steps, *_notes(run))
 
 
-def _row(run: Run, step: Step, prefix: str) -> tuple[Text, ...]:
-    mark, style = MARKS.get(step.detail or step.status, ("?", ""))
+def _ends(run: Run, now: datetime | None) -> str:
+    """When it is expected to end, while anybody knows."""
+    end = run.estimated_completion_at
+    if run.settled or end is None or now is None or end <= now:
+        return ""
+    return f"  expected in {duration((end - now).total_seconds() * 1000)}"
+
+
+def _took(step: Step, now: datetime | None) -> str:
+    """How long a step took, or has been going on."""
+    if step.duration_ms is None and step.started_at and now and step.status == "running":
+        return duration(max(0.0, (now - step.started_at).total_seconds() * 1000))
+    return duration(step.duration_ms)
+
+
+def _row(run: Run, step: Step, prefix: str, now: datetime | None) -> tuple[Text, ...]:
+    mark, style = look(step.detail or step.status)
     attempt = f"attempt {step.attempt}" if step.attempt and step.attempt > 1 else ""
     undone = "undone" if step.compensated_at else ""
     # What ended the run stands below the table in full.
     ended_it = run.error is not None and run.error.step == step.name
-    told = printable(step.error.message) if step.error and not ended_it else ""
-    name, took = f"{prefix}{step.undoes or step.name}", duration(step.duration_ms)
-    words = (name, step.detail or step.status, took, attempt, undone, told)
+    problem = printable(step.error.message) if step.error and not ended_it else ""
+    name, took = f"{prefix}{step.undoes or step.name}", _took(step, now)
+    words = (name, step.detail or step.status, took, attempt, undone, problem)
     return (Text(mark, style), *(Text(word, style) for word in words))
 
 

@@ -2,29 +2,31 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import click
 import yaml
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-FORMATS = ("table", "json", "yaml")
-WIDE = 400  # Columns of a table that goes to a file or a pipe: nothing is cut off there.
+from app.cli import tables
+from app.cli.cells import utc_now
 
-Columns = Sequence[tuple[str, str]]  # Title, and the path of the member: "waitingOn.kind".
+FORMATS = ("table", "wide", "json", "yaml")
+WIDE = 2000  # Columns of a table that goes to a file or a pipe, or is wide: nothing is cut off there.
 
 
-def emit(form: str, value: Any, columns: Columns) -> None:
+def emit(form: str, value: Any, columns: tables.Columns) -> None:
     """Print a list as rows, or an object as one line for each of its members that the columns name."""
-    if form != "table":
+    if form not in ("table", "wide"):
         click.echo(as_text(form, value), nl=False)
     elif isinstance(value, Mapping):
-        _print(_sheet(value, columns))
+        _print(tables.sheet(value, columns), Console(file=sys.stdout).width if sys.stdout.isatty() else WIDE)
     else:
-        _print(_rows(value, columns))
+        fits = form == "table" and sys.stdout.isatty()
+        width = Console(file=sys.stdout).width if fits else None
+        _print(tables.rows(value, columns, width=width, now=utc_now()), width or WIDE)
 
 
 def as_text(form: str, value: Any) -> str:
@@ -46,70 +48,8 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def cell(value: Any) -> str:
-    """One value as a short text, without characters that could steer a terminal."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(cell(each) for each in value)
-    if isinstance(value, Mapping):
-        return printable(json.dumps(value, ensure_ascii=False, default=str))
-    return printable(str(value))
-
-
-def printable(text: str) -> str:
-    """The text with control characters replaced: what a BMC wrote must not steer a terminal."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
-
-
-def at(value: Any, path: str) -> Any:
-    """The member at a dotted path, or None."""
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
-def duration(milliseconds: int | float | None) -> str:
-    """`323000` as 5m23s, `45` as 45ms."""
-    if milliseconds is None:
-        return ""
-    if milliseconds < 1000:
-        return f"{milliseconds:.0f}ms"
-    if milliseconds < 60_000:
-        return f"{milliseconds / 1000:.1f}s"
-    minutes, seconds = divmod(int(milliseconds / 1000), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"
-
-
-def _rows(value: Iterable[Any], columns: Columns) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title, path in columns:
-        table.add_column(title, no_wrap=path.lower().endswith("id"), overflow="fold")
-    for row in value:
-        table.add_row(*(Text(_member(row, path)) for _, path in columns))
-    return table
-
-
-def _sheet(value: Mapping[str, Any], columns: Columns) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for title, path in columns:
-        if at(value, path) not in (None, [], {}):
-            table.add_row(title, Text(_member(value, path)))
-    return table
-
-
-def _member(row: Any, path: str) -> str:
-    value = at(row, path)
-    return duration(value) if path.endswith("Ms") else cell(value)
-
-
-def _print(table: Table) -> None:
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
+def _print(table: Table, width: int) -> None:
+    console = Console(file=sys.stdout, width=width)
     with console.capture() as captured:
         console.print(table)
     # Rich fills every line up with blanks; a reader of a pipe wants none.

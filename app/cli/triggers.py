@@ -1,14 +1,15 @@
 """What all commands that start a run have in common: plan only, wait, queue, what a failure does."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from app.cli import columns, exits, failure, output
 from app.cli.context import Caller
-from app.cli.follow import follow
-from windlass import Plan, Run
+from app.cli.follow import follow, told
+from windlass import Event, Plan, Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,14 +56,23 @@ def show_plan(caller: Caller, plan: Plan) -> None:
     output.say("A dry run: nothing was started.")
 
 
-def show_run(caller: Caller, run: Run) -> None:
-    """A run with its steps."""
+def show_run(caller: Caller, run: Run, *, steps: bool = True) -> None:
+    """A run with its steps, and what an operator may do about it."""
     caller.show(run.raw, columns.RUN)
-    if caller.form == "table":
-        for title, steps in (("", run.raw.get("steps")), ("Undo", run.raw.get("compensation"))):
-            if steps:
-                click.echo(f"\n{title}".rstrip(" "))
-                caller.show(steps, columns.STEPS)
+    if caller.form != "table":
+        return
+    for title, found in (("Steps", run.raw.get("steps")), ("Undo", run.raw.get("compensation"))):
+        if steps and found:
+            click.echo(f"\n{title}")
+            caller.show([_standing(step) for step in found], columns.STEPS)
+    if run.needs_operator or run.status == "failed":
+        output.say(failure.of_run(run))
+
+
+def show_events(caller: Caller, events: Iterable[Event]) -> None:
+    """A log: programs get its events, people a line for each."""
+    raw = [each.raw if caller.form != "table" else {**each.raw, "told": told(each)} for each in events]
+    caller.show(raw, columns.EVENTS)
 
 
 def started(caller: Caller, run_id: str, wait: bool, timeout: float | None, what: str) -> None:
@@ -75,8 +85,15 @@ def started(caller: Caller, run_id: str, wait: bool, timeout: float | None, what
 
 def ended(caller: Caller, run: Run) -> None:
     """Show how a run ended and leave with its exit status."""
-    show_run(caller, run)
+    # On a terminal the last live picture has the steps already.
+    show_run(caller, run, steps=not sys.stderr.isatty())
     status = exits.of_run(run)
-    if status is not exits.Exit.OK:
+    if status is exits.Exit.RUN_CANCELLED:
         output.say(failure.of_run(run))
     raise click.exceptions.Exit(status)
+
+
+def _standing(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A step without the error of an attempt that no longer counts."""
+    stands = step.get("status") in ("completed", "skipped")
+    return {name: value for name, value in step.items() if not (stands and name == "error")}

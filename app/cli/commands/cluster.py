@@ -147,5 +147,5 @@ def _act(caller: Caller, cluster_id: str, action: str, more: dict[str, Any], **v
 
 def _begun(caller: Caller, accepted: Accepted[Cluster], what: str, wait: bool, timeout: float | None) -> None:
     if not wait:
-        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.CLUSTER)
+        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.ACCEPTED)
     started(caller, accepted.run_id, wait, timeout, f"{what} {accepted.resource.name}")

@@ -7,6 +7,7 @@ import click
 
 from app.auth.keys import SCOPES
 from app.cli import columns, output
+from app.cli.cells import utc_now
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.direct import world
 from app.domain.clock import rfc3339
@@ -32,7 +33,7 @@ def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime
     """Make a key called NAME; its token is shown once, now."""
     until = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
     row, token, callback_secret = keys.create(world(), name, scopes, until)
-    caller.show({**_shown(row), "token": token, "callbackSecret": callback_secret}, columns.KEYS)
+    caller.show({**_shown(row), "token": token, "callbackSecret": callback_secret}, columns.NEW_KEY)
     output.say("Keep the token, and the secret that signs callbacks of its runs: they are not shown again.")
     caller.hint(f"WINDLASS_API_KEY={token[:12]}… windlass run list")
 
@@ -75,4 +76,13 @@ def rotate() -> None:
 def _shown(row: Any) -> dict[str, Any]:
     """A key as people and programs read it, never its hash."""
     plain = {name: row[name] for name in ("id", "name", "prefix", "scopes")}
-    return {**plain, **{shown: rfc3339(row[name]) for name, shown in TIMES.items()}}
+    times = {shown: rfc3339(row[name]) for name, shown in TIMES.items()}
+    return {**plain, "state": _state(row), **times}
+
+
+def _state(row: Any) -> str:
+    """Whether the key opens anything now."""
+    if row["revoked_at"] is not None:
+        return "revoked"
+    expires = row["expires_at"]
+    return "expired" if expires is not None and expires <= utc_now().timestamp() * 1000 else "valid"

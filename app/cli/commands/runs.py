@@ -8,7 +8,7 @@ import click
 from app.cli import columns, follow, inputs, output
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
-from app.cli.triggers import ended, options, show_plan, show_run, started, triggers, waits
+from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
 from windlass import Event, Run
 
 reason = click.option("--reason", help="Why; it is written into the run's log.")
@@ -33,23 +33,29 @@ def run() -> None:
     "--needs-operator", is_flag=True, help="Only runs that an operator has to decide about, and why."
 )
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
+@click.option("--page", type=click.IntRange(1), help="Which page of that many.")
 @click.option("--waiting", is_flag=True, help="Only runs that do not move, and what each waits for.")
 @pass_caller
 def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | None, **more: Any) -> None:
     """List runs, the newest first."""
     flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}
     named = {"resource_id": resource, "triggered_by": by, "parent_run_id": more.pop("parent")}
-    page = caller.client.runs.list(type=type_, **named, **flags, **more)
+    page_number = more.pop("page")
+    page = caller.client.runs.list(type=type_, page=page_number, **named, **flags, **more)
     caller.show([each.raw for each in page], columns.WAITING if any(flags.values()) else columns.RUNS)
     if page.has_more:
-        output.say(f"{len(page.items)} of {page.total}; the filters or --limit show others.")
+        output.say(f"{len(page.items)} of {page.total}; --page {(page_number or 1) + 1} shows the next.")
+    asking = sum(each.needs_operator for each in page)
+    if asking and not flags["needs_operator"] and caller.form == "table":
+        verb = "needs" if asking == 1 else "need"
+        output.say(f"{asking} {verb} an operator: `windlass run list --needs-operator` says why.")
 
 
 @run.command()
 @run_argument
 @pass_caller
 def get(caller: Caller, run_id: str) -> None:
-    """Show one run with its steps."""
+    """Show one run with its input, its steps, its output, and what to do about it."""
     show_run(caller, caller.client.runs.get(run_id))
 
 
@@ -200,7 +206,7 @@ def events(caller: Caller, run_id: str, after: int | None, live: bool) -> None:
     if live:
         _live(caller, run_id, lambda event: True, after or 0)
         return
-    caller.show([each.raw for each in caller.client.runs.events(run_id, after=after)], columns.EVENTS)
+    show_events(caller, caller.client.runs.events(run_id, after=after))
 
 
 @run.command()
@@ -237,7 +243,7 @@ def state(caller: Caller, run_id: str, as_of: int | None) -> None:
 
 def _tell(caller: Caller, run: Run, what: str, wait: bool, timeout: float | None) -> None:
     if not wait:
-        caller.show(run.raw, columns.RUN)
+        caller.show(run.raw, columns.BEGUN)
     started(caller, run.id, wait, timeout, what)
 
 

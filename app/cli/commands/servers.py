@@ -223,5 +223,5 @@ def _act(caller: Caller, server_id: str, action: str, more: dict[str, Any], **va
 
 def _begun(caller: Caller, accepted: Accepted[Server], what: str, wait: bool, timeout: float | None) -> None:
     if not wait:
-        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.SERVER)
+        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.ACCEPTED)
     started(caller, accepted.run_id, wait, timeout, f"{what} {accepted.resource.id}")

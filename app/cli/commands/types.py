@@ -1,5 +1,8 @@
 """`windlass type`: the catalogue of what can be started."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from app.cli import columns
@@ -28,7 +31,8 @@ def show(caller: Caller, name: str) -> None:
     found = caller.client.types.get(name).raw
     caller.show(found, columns.TYPE)
     if caller.form == "table":
-        click.echo()
+        _show_input(caller, found.get("inputSchema") or {})
+        click.echo("\nSteps")
         caller.show(found.get("steps", []), columns.PLANNED)
     caller.hint(f"windlass run start {name} --dry-run …")
 
@@ -52,3 +56,29 @@ def resume(caller: Caller, name: str, reason: str | None) -> None:
     """Let runs of TYPE be started again."""
     caller.resource = f"type {name}"
     caller.show(caller.client.types.resume(name, reason=reason).raw, columns.TYPE)
+
+
+def _show_input(caller: Caller, schema: Mapping[str, Any]) -> None:
+    """The members of an input as a table; all of the JSON Schema is for `-o json`."""
+    members = schema.get("properties") or {}
+    if not members:
+        return
+    click.echo("\nInput")
+    required = schema.get("required") or ()
+    caller.show([_member(name, said, name in required) for name, said in members.items()], columns.INPUT)
+
+
+def _member(name: str, said: Mapping[str, Any], required: bool) -> dict[str, Any]:
+    kinds = said.get("type")
+    allowed = said.get("enum") or [
+        f"{word} {said[limit]}"
+        for limit, word in (("minimum", "from"), ("maximum", "to"), ("maxLength", "up to"))
+        if limit in said
+    ]
+    return {
+        "name": name,
+        "type": " or ".join(kinds) if isinstance(kinds, list) else kinds,
+        "required": required or None,
+        "allowed": [word for word in allowed if word is not None],
+        "description": said.get("description"),
+    }

@@ -121,5 +121,5 @@ def _disks(image: str | None, size_gb: int | None) -> list[dict[str, Any]] | Non
 
 def _begun(caller: Caller, accepted: Accepted[Vm], what: str, wait: bool, timeout: float | None) -> None:
     if not wait:
-        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.VM)
+        caller.show({**accepted.raw, "workflowId": accepted.run_id}, columns.ACCEPTED)
     started(caller, accepted.run_id, wait, timeout, f"{what} {accepted.resource.name}")

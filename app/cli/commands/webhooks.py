@@ -24,7 +24,7 @@ def list_(caller: Caller) -> None:
 def get(caller: Caller, webhook_id: str) -> None:
     """Show one webhook."""
     caller.resource = f"webhook {webhook_id}"
-    caller.show(caller.client.webhooks.get(webhook_id).raw, columns.WEBHOOKS)
+    caller.show(caller.client.webhooks.get(webhook_id).raw, columns.WEBHOOK)
 
 
 @webhook.command()
@@ -35,7 +35,7 @@ def get(caller: Caller, webhook_id: str) -> None:
 def create(caller: Caller, url: str, events: tuple[str, ...], description: str | None) -> None:
     """Send events to URL; the secret is shown once, now."""
     made = caller.client.webhooks.create(url, events, description=description)
-    caller.show(made.raw, columns.WEBHOOKS)
+    caller.show(made.raw, columns.WEBHOOK)
     output.say("Keep the secret: it is not shown again.")
     caller.hint(f"windlass webhook test {made.id}")
 
@@ -53,7 +53,7 @@ def change(
     caller.resource = f"webhook {webhook_id}"
     wanted = list(events) or None
     made = caller.client.webhooks.update(webhook_id, url=target, events=wanted, active=active)
-    caller.show(made.raw, columns.WEBHOOKS)
+    caller.show(made.raw, columns.WEBHOOK)
 
 
 @webhook.command()
@@ -73,7 +73,7 @@ def delete(caller: Caller, webhook_id: str) -> None:
 def rotate(caller: Caller, webhook_id: str) -> None:
     """Make a new secret; the old one stays valid for an overlap."""
     caller.resource = f"webhook {webhook_id}"
-    caller.show(caller.client.webhooks.rotate(webhook_id).raw, columns.WEBHOOKS)
+    caller.show(caller.client.webhooks.rotate(webhook_id).raw, columns.WEBHOOK)
     output.say("Keep the secret: it is not shown again.")
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from app.cli.cells import printable
 from app.cli.demo.lab import Lab
 from app.cli.failure import of_run
 from app.cli.follow import follow
-from app.cli.output import printable
 from app.domain.errors import WindlassError as ServiceError
 from windlass import Client, Run
 

@@ -75,13 +75,14 @@ def test_what_cannot_be_taken_back_needs_a_yes(service: Standin, windlass: Windl
 
 
 def test_the_waiting_list_says_what_each_run_waits_for(service: Standin, windlass: Windlass) -> None:
-    waiting = {"id": NEWER, "waitingOn": {"kind": "lock", "step": "reserve"}, "needsOperator": False}
+    waits = {"kind": "lock", "text": "Waits for server/srv_1, which run run_2 holds."}
+    waiting = {"id": NEWER, "waitingOn": waits, "needsOperator": False}
     service.answers("GET", RUNS, page(waiting))
 
     shown = windlass("run", "list", "--waiting").stdout
 
     assert service.asked[0].query["waiting"] == "true"
-    assert "lock" in shown and "reserve" in shown
+    assert "Waits for server/srv_1, which run run_2 holds." in shown
 
 
 def test_a_password_is_asked_for_and_never_printed(service: Standin, windlass: Windlass) -> None:

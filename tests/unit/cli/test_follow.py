@@ -18,7 +18,7 @@ HELD = {
         {"name": "install", "status": "pending"},
     ],
     "compensation": [{"name": "undo-1", "undoes": "reserve", "status": "completed"}],
-    "waitingOn": {"kind": "operator", "step": "power"},
+    "waitingOn": {"kind": "operator", "text": "Needs an operator: power failed.", "step": "power"},
     "error": {"code": "BMC_REFUSED", "message": "No \u001b[2J power.", "step": "power"},
 }
 
@@ -38,7 +38,7 @@ def test_the_picture_shows_steps_undo_and_why_nothing_moves() -> None:
         "↻ power retry_wait attempt 2",
         "· install pending",
         "✔ undo reserve completed",
-        "waits for operator at power",
+        "Needs an operator: power failed.",
         "BMC_REFUSED: No �[2J power.",
     ]
 
