@@ -134,8 +134,8 @@ def upgrade() -> None:
             "uq_app_hook_active",
             ["tenant_id", "app", "token"],
             unique=True,
-            postgresql_where=sa.text("status <> 'disposed'"),
-            sqlite_where=sa.text("status <> 'disposed'"),
+            postgresql_where=sa.text("disposed_at IS NULL"),
+            sqlite_where=sa.text("disposed_at IS NULL"),
         )
 
     op.create_table(
@@ -384,8 +384,8 @@ def downgrade() -> None:
     with op.batch_alter_table("app_hook", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_app_hook_active",
-            postgresql_where=sa.text("status <> 'disposed'"),
-            sqlite_where=sa.text("status <> 'disposed'"),
+            postgresql_where=sa.text("disposed_at IS NULL"),
+            sqlite_where=sa.text("disposed_at IS NULL"),
         )
         batch_op.drop_index("ix_app_hook_token")
         batch_op.drop_index("ix_app_hook_id")

@@ -24,6 +24,7 @@ class Rest(PathConverter):
     """The rest of a path, or a name in its midst that holds slashes, also at its beginning or doubled."""
 
     regex = ".+?"
+    part_isolating = False  # Else each part between slashes is matched by itself.
 
 
 def door() -> Flask:

@@ -41,7 +41,7 @@ class Known:
     now: int  # The database's clock in milliseconds.
     run: Row | None
     entity: Row | None = None  # The step, hook or wait with the event's correlation id.
-    holder: Row | None = None  # The hook that holds the token; for ``hook_created`` and ``hook_received``.
+    holder: Row | None = None  # The hook that holds the token; for ``hook_created``.
     logged: frozenset[EventType] = frozenset()  # What the log has already for this correlation id.
 
 
@@ -199,8 +199,6 @@ def _new_step(event: Incoming, now: int, status: AppStepStatus) -> Write:
 
 def _step_started(event: Incoming, known: Known) -> Decision:
     step, asked = known.entity, event.facts.get("attempt")
-    if asked is not None and (type(asked) is not int or asked < 1):
-        raise bad("eventData.attempt must be a positive integer")
     if step is None:
         return _started_before_created(event, known)
     if step["status"] in (AppStepStatus.COMPLETED, AppStepStatus.CANCELLED):
@@ -266,6 +264,9 @@ def _step_ended(
 
 
 def _step_retrying(event: Incoming, known: Known) -> Decision:
+    # Else it would be done again, and the log had its end twice.
+    if known.entity is not None and known.entity["status"] == AppStepStatus.COMPLETED:
+        return Decision(of="step")
     columns = {
         "status": AppStepStatus.PENDING,
         "error": text_of(event.facts.get("error")),
@@ -279,12 +280,16 @@ def _step_retrying(event: Incoming, known: Known) -> Decision:
 def _hook_created(event: Incoming, known: Known) -> Decision:
     if EventType.HOOK_CREATED in known.logged:
         return Decision(earlier=EventType.HOOK_CREATED, of="hook")
+    if EventType.HOOK_CONFLICT in known.logged:
+        return Decision(earlier=EventType.HOOK_CONFLICT, of="none")
     if known.holder is not None:
         return _conflict(event, known)
-    facts = event.facts
+    facts, over = event.facts, _is_over(known)
     columns = {
         "token": facts["token"],
-        "status": HookStatus.PENDING,
+        # A run that is over holds no token: nothing would ever free it again.
+        "status": HookStatus.DISPOSED if over else HookStatus.PENDING,
+        "disposed_at": known.now if over else None,
         "owner": facts.get("ownerId") or "",
         "project": facts.get("projectId") or "",
         "environment": facts.get("environment") or "",
@@ -299,8 +304,6 @@ def _hook_created(event: Incoming, known: Known) -> Decision:
 def _conflict(event: Incoming, known: Known) -> Decision:
     """The token is somebody else's: the log says so once, and the DevKit raises it in the workflow."""
     assert known.holder is not None
-    if EventType.HOOK_CONFLICT in known.logged:
-        return Decision(earlier=EventType.HOOK_CONFLICT, of="none")
     told = NewEvent(
         type=EventType.HOOK_CONFLICT,
         correlation_id=event.correlation_id,
@@ -310,14 +313,15 @@ def _conflict(event: Incoming, known: Known) -> Decision:
     return Decision(events=(told,), of="none")
 
 
+def _is_over(known: Known) -> bool:
+    return known.run is not None and known.run["status"] not in OPEN
+
+
 def _hook_received(event: Incoming, known: Known) -> Decision:
-    hook, run = known.entity, known.run
-    assert run is not None
-    if hook is None:
+    if known.entity is None:
         return Decision(events=(_appended(event),), of="hook")
     columns: dict[str, Any] = {"received_at": known.now}
-    # A disposed hook claims its token again only where nobody could be kept from it.
-    if hook["status"] != HookStatus.DISPOSED or (run["status"] in OPEN and known.holder is None):
+    if not _is_over(known):
         columns["status"] = HookStatus.RECEIVED
     return Decision(events=(_appended(event),), entity=Write(columns=columns), of="hook")
 
@@ -331,9 +335,11 @@ def _hook_disposed(event: Incoming, known: Known) -> Decision:
 def _wait_created(event: Incoming, known: Known) -> Decision:
     if EventType.WAIT_CREATED in known.logged:
         return Decision(earlier=EventType.WAIT_CREATED, of="wait")
+    over = _is_over(known)
     columns = {
         "id": str(uuid4()),
-        "status": WaitStatus.WAITING,
+        "status": WaitStatus.COMPLETED if over else WaitStatus.WAITING,
+        "completed_at": known.now if over else None,
         "resume_at": instant(event.facts.get("resumeAt"), "eventData.resumeAt"),
         "spec_version": event.spec_version,
         "created_at": known.now,

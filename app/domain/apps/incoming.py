@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from app.domain.apps.refusal import bad
@@ -10,6 +11,30 @@ from app.domain.apps.words import FROM_CLIENTS, EventType
 
 OF_AN_ENTITY = ("step_", "hook_", "wait_")
 MOST_SPEC = 2**31 - 1
+MOST_ATTEMPTS = 2**31 - 2
+# Bytes in UTF-8, for what is searched by; an entry of PostgreSQL's indexes holds no more than 2,700 in all.
+LONGEST = {
+    "runId": 256,
+    "correlationId": 512,
+    "workflowName": 1024,
+    "deploymentId": 512,
+    "stepName": 1024,
+    "token": 1024,
+    "ownerId": 512,
+    "projectId": 512,
+    "environment": 512,
+}
+# What of an event's data becomes columns; all else is kept as it was sent.
+STORED = {
+    EventType.RUN_CREATED: ("workflowName", "deploymentId"),
+    EventType.RUN_STARTED: ("workflowName", "deploymentId"),
+    EventType.STEP_CREATED: ("stepName",),
+    EventType.STEP_STARTED: ("stepName",),
+    EventType.HOOK_CREATED: ("token", "ownerId", "projectId", "environment"),
+}
+DATES = {EventType.WAIT_CREATED: ("resumeAt",), EventType.STEP_RETRYING: ("retryAfter",)}
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +58,13 @@ def incoming(run_id: str, body: object) -> Incoming:
     if not isinstance(body, Mapping):
         raise bad("the body must be an object with eventType")
     kind, data = body.get("eventType"), body.get("eventData")
-    if kind not in FROM_CLIENTS:
-        raise bad(f"unknown event type: {'undefined' if kind is None else kind}")
+    if not isinstance(kind, str) or kind not in FROM_CLIENTS:
+        raise bad(f"unknown event type: {'undefined' if kind is None else str(kind)[:64]}")
     if data is not None and not isinstance(data, Mapping):
         raise bad("eventData must be an object")
     correlation = body.get("correlationId")
-    if correlation is not None and not isinstance(correlation, str):
-        raise bad("correlationId must be a string")
+    searched("runId", run_id)
+    searched("correlationId", correlation)
     made = Incoming(
         run_id=run_id,
         type=EventType(kind),
@@ -51,19 +76,48 @@ def incoming(run_id: str, body: object) -> Incoming:
     return made
 
 
+def searched(name: str, value: object, *, shown: str | None = None) -> None:
+    """Refuse what no database could store and search for; None is no value at all."""
+    if value is None:
+        return
+    shown = shown or name
+    if not isinstance(value, str):
+        raise bad(f"{shown} must be a string")
+    if not storable(value):
+        raise bad(f"{shown} must have neither U+0000 nor half a surrogate pair")
+    if len(value.encode()) > LONGEST[name]:
+        raise bad(f"{shown} must have at most {LONGEST[name]} bytes")
+
+
+def storable(text: str) -> bool:
+    """Whether every database can store a text as it is; what cannot be stored cannot be found either."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def instant(value: object, name: str) -> int | None:
-    """Milliseconds since 1970 of a date as JavaScript writes it; None when there is none."""
+    """Milliseconds since 1970 of a date as JavaScript reads it; None when there is none."""
     if value is None:
         return None
     try:
         if isinstance(value, str):
-            at = datetime.fromisoformat(value)
-            return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+            at = _date(value)
+            return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _1970) // _MS
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(datetime.fromtimestamp(value / 1000, UTC).timestamp() * 1000)
-    except (ValueError, OverflowError, OSError):
+            return (_1970 + timedelta(milliseconds=int(value)) - _1970) // _MS
+    except (ValueError, OverflowError):
         pass
     raise bad(f"{name} must be a date, for example 2030-01-01T00:00:00.000Z")
+
+
+def _date(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return parsedate_to_datetime(text)  # "Tue, 01 Jan 2030 00:00:00 GMT"
 
 
 def _spec(value: object) -> int | None:
@@ -85,8 +139,11 @@ def _require(event: Incoming) -> None:
     for name in needed:
         if not isinstance(event.facts.get(name), str) or not event.facts[name]:
             raise bad(f"{event.type} needs eventData.{name}")
-    for name in ("stepName", "workflowName", "deploymentId", "token", "ownerId", "projectId", "environment"):
-        if event.facts.get(name) is not None and not isinstance(event.facts[name], str):
-            raise bad(f"eventData.{name} must be a string")
-    for name in ("resumeAt", "retryAfter"):
+    for name in STORED.get(event.type, ()):
+        searched(name, event.facts.get(name), shown=f"eventData.{name}")
+    asked = event.facts.get("attempt")
+    counted = asked is None or (type(asked) is int and 1 <= asked <= MOST_ATTEMPTS)
+    if event.type == EventType.STEP_STARTED and not counted:
+        raise bad("eventData.attempt must be a positive integer")
+    for name in DATES.get(event.type, ()):
         instant(event.facts.get(name), f"eventData.{name}")

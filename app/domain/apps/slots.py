@@ -5,6 +5,7 @@ import re
 from app.domain.apps.words import SLOTTED
 
 SLOT = re.compile(r"evnt_([0-9]{26})")
+LAST_SLOT = 2**31 - 1  # As far as a run counts; a cursor beyond it has every event before it.
 NUMBER = re.compile(r"[0-9]{1,18}")
 MESSAGE = re.compile(r"msg_([0-9]{1,18})")
 
@@ -22,7 +23,7 @@ def event_id(spec_version: int | None, seq: int, number: int) -> str:
 def fence(cursor: str) -> tuple[str, int] | None:
     """What a cursor names: ("seq", slot) or ("number", n); None for anything else, which is ignored."""
     if found := SLOT.fullmatch(cursor):
-        return "seq", int(found[1])
+        return "seq", min(int(found[1]), LAST_SLOT)
     if NUMBER.fullmatch(cursor):
         return "number", int(cursor)
     return None

@@ -45,9 +45,9 @@ def write_run(tx: Tx, scope: Scope, run_id: str, write: Write) -> bool:
 
 
 def holder(tx: Tx, scope: Scope, token: str) -> Row | None:
-    """The hook that holds a token: pending, or received and not disposed."""
+    """The hook that holds a token: one that has not been disposed of."""
     found = select(app_hook).where(scope.owns(app_hook), app_hook.c.token == token)
-    return tx.row(found.where(app_hook.c.status != str(HookStatus.DISPOSED)))
+    return tx.row(found.where(app_hook.c.disposed_at.is_(None)))
 
 
 def end_hooks_and_waits(tx: Tx, scope: Scope, run_id: str) -> None:

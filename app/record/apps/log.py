@@ -72,10 +72,9 @@ def latest(tx: Tx, scope: Scope, run_id: str, kind: EventType, correlation_id: s
 
 
 def one(tx: Tx, scope: Scope, run_id: str, place: tuple[str, int]) -> Row | None:
-    """One event by its slot ("seq") or its number."""
+    """One event by its slot ("seq") or its number; with the run's version."""
     name, value = place
-    found = select(app_event).where(scope.owns(app_event), app_event.c.run_id == run_id)
-    return tx.row(found.where(app_event.c[name] == value))
+    return tx.row(_read(scope).where(app_event.c.run_id == run_id, app_event.c[name] == value))
 
 
 def page(
@@ -88,7 +87,7 @@ def page(
     newest_first: bool = False,
 ) -> list[Row]:
     """Events of a run strictly after (or, newest first, before) a place, at most ``limit``."""
-    found = select(app_event).where(scope.owns(app_event), app_event.c.run_id == run_id)
+    found = _read(scope).where(app_event.c.run_id == run_id)
     return tx.rows(_walked(found, after, "seq", newest_first).limit(limit))
 
 
@@ -105,11 +104,21 @@ def by_correlation(
     scope: Scope,
     correlation_id: str,
     *,
-    after: tuple[str, int] | None,
+    run_id: str | None = None,
+    after: int | None,
     limit: int,
     newest_first: bool = False,
 ) -> list[Row]:
-    """Events with a correlation id in all runs of the application, by number; with the run's version."""
+    """Events with a correlation id in all runs of the application (or in one), by number."""
+    found = _read(scope).where(app_event.c.correlation_id == correlation_id)
+    if run_id is not None:
+        found = found.where(app_event.c.run_id == run_id)
+    place = None if after is None else ("number", after)
+    return tx.rows(_walked(found, place, "number", newest_first).limit(limit))
+
+
+def _read(scope: Scope) -> Any:
+    """Events with the version of their run, which their ids depend on."""
     joined = app_event.join(
         app_run,
         and_(
@@ -119,8 +128,7 @@ def by_correlation(
         ),
     )
     found = select(app_event, app_run.c.spec_version.label("run_version")).select_from(joined)
-    found = found.where(scope.owns(app_event), app_event.c.correlation_id == correlation_id)
-    return tx.rows(_walked(found, after, "number", newest_first).limit(limit))
+    return found.where(scope.owns(app_event))
 
 
 def _of(scope: Scope, run_id: str, correlation_id: str) -> Any:

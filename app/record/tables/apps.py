@@ -179,8 +179,9 @@ app_hook = table(
     moment("created_at"),
     moment("received_at"),
     moment("disposed_at"),
-    # The claim on a token lasts until the hook is disposed or its run ends.
-    partial("uq_app_hook_active", "tenant_id", "app", "token", where="status <> 'disposed'", unique=True),
+    # The claim on a token lasts until the hook is disposed or its run ends; what is received afterwards
+    # changes the status and claims nothing.
+    partial("uq_app_hook_active", "tenant_id", "app", "token", where="disposed_at IS NULL", unique=True),
     Index("ix_app_hook_token", "tenant_id", "app", "token", "created_at"),
     Index("ix_app_hook_id", "tenant_id", "app", "correlation_id"),
     key=("app", "run_id", "correlation_id"),

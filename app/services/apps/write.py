@@ -35,9 +35,10 @@ class Written:
     event: Row | None
     kind: str  # Which entity the answer shows: run, step, hook, wait or none.
     entity: Row | None
-    reported: list[Row] | None = (
-        None  # The events that the writer had not seen; None where none were asked for.
-    )
+    # The events that the writer had not seen, one beyond `most_reported` telling of more; None where none
+    # were asked for.
+    reported: list[Row] | None = None
+    most_reported: int = log.MOST_REPORTED
 
 
 def write(
@@ -90,14 +91,10 @@ def _known(tx: Tx, scope: Scope, event: Incoming, run: Row | None) -> Known:
     kind = _kind(event)
     if run is None or event.correlation_id is None:
         return Known(now=tx.now, run=run)
-    token = None
     entity = None
     if kind != "run":
         entity = entities.entity(tx, scope, kind, event.run_id, event.correlation_id)
-    if event.type == EventType.HOOK_CREATED:
-        token = event.facts["token"]
-    elif event.type == EventType.HOOK_RECEIVED and entity is not None:
-        token = entity["token"]
+    token = event.facts["token"] if event.type == EventType.HOOK_CREATED else None
     return Known(
         now=tx.now,
         run=run,
@@ -140,7 +137,8 @@ def _shown(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | No
 def _earlier(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | None:
     if decided.earlier is None:
         return None
-    return log.latest(tx, scope, event.run_id, decided.earlier, event.correlation_id)
+    of = None if decided.earlier == EventType.RUN_CREATED else event.correlation_id
+    return log.latest(tx, scope, event.run_id, decided.earlier, of)
 
 
 def _reported(

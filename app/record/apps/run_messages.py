@@ -1,0 +1,58 @@
+"""The messages of one run: where it was invoked, and what becomes of them when somebody acts on the run."""
+
+from typing import Any
+
+from sqlalchemy import or_, select, update
+
+from app.domain.apps.routes import workflow_queue
+from app.record.apps import numbers
+from app.record.apps.scope import Scope
+from app.record.session import Tx
+from app.record.tables import app_message
+
+
+def origin(tx: Tx, scope: Scope, run: dict[str, Any]) -> str:
+    """The queue of the oldest message that invoked the run's workflow, or the one named after it."""
+    found = select(app_message.c.queue).where(scope.owns(app_message), app_message.c.run_id == run["id"])
+    named = or_(
+        app_message.c.queue.like(r"\_\_wkf\_workflow\_%", escape="\\"),
+        app_message.c.queue.like(r"\_\_%\_wkf\_workflow\_%", escape="\\"),
+    )
+    queue = tx.value(found.where(named).order_by(app_message.c.id).limit(1))
+    return str(queue or workflow_queue(run["workflow"]))
+
+
+def invoke(tx: Tx, scope: Scope, *, queue: str, run_id: str, version: str, payload: bytes) -> int:
+    """A message of the service itself that invokes a workflow, due at once; its number."""
+    number = numbers.next_message(tx)
+    values = {
+        "id": number,
+        "queue": queue,
+        "run_id": run_id,
+        "version": version,
+        "payload": payload,
+        "state": "open",
+        "due_at": tx.now,
+        "created_at": tx.now,
+    }
+    tx.execute(app_message.insert().values(**scope.key, **values))
+    return number
+
+
+def kill(tx: Tx, scope: Scope, run_id: str) -> int:
+    """Nobody needs the messages of this run any more; a delivery that is under way settles nothing."""
+    done = tx.execute(
+        _open(scope, run_id).values(state="dead", dead_at=tx.now, due_at=None, fence=app_message.c.fence + 1)
+    )
+    return done.rowcount
+
+
+def hasten(tx: Tx, scope: Scope, run_id: str) -> int:
+    """Those that wait for a later time are due now; one that is being delivered keeps its lease."""
+    later = _open(scope, run_id).where(app_message.c.fence == 0, app_message.c.due_at > tx.now)
+    return tx.execute(later.values(due_at=tx.now)).rowcount
+
+
+def _open(scope: Scope, run_id: str) -> Any:
+    mine = update(app_message).where(scope.owns(app_message), app_message.c.run_id == run_id)
+    return mine.where(app_message.c.state == "open")

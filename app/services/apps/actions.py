@@ -1,0 +1,110 @@
+"""What somebody does to a run from outside of it: replay, cancel, wake up."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from app.domain.apps.decide import NewEvent, Write, text_of
+from app.domain.apps.incoming import Incoming, storable
+from app.domain.apps.refusal import bad, run_not_found
+from app.domain.apps.words import OPEN, AppRunStatus, EventType, WaitStatus
+from app.domain.ids import new_id
+from app.engine.messages.publisher import Ring
+from app.engine.transitions.journal import Look
+from app.record.apps import entities, hooks, log, run_messages, runs
+from app.record.apps.scope import Scope
+from app.record.session import Database, Tx
+from app.services.apps.write import write_in
+
+Row = dict[str, Any]
+T = TypeVar("T")
+QUEUE = "app"  # Of the workers that deliver messages.
+
+
+def fresh_run_id() -> str:
+    """The id of a run that the service itself creates, in the DevKit's spelling."""
+    return "wrun_" + new_id("").removeprefix("_").upper()
+
+
+def replay(db: Database, ring: Ring, app: str, run_id: str) -> Row:
+    """A new run of the same workflow with the same input, and a message that invokes it."""
+    fresh = fresh_run_id()
+
+    def act(tx: Tx, scope: Scope, run: Row) -> Row:
+        same = ("workflow", "deployment", "input", "context", "spec_version")
+        made = {name: run[name] for name in same}
+        times = {"created_at": tx.now, "updated_at": tx.now}
+        columns = {"id": fresh, "status": AppRunStatus.PENDING, "attributes": "{}", **made, **times}
+        entities.write_run(tx, scope, fresh, Write(insert=True, columns=columns))
+        data = {
+            "workflowName": run["workflow"],
+            "deploymentId": run["deployment"],
+            "replayedFrom": run_id,
+        }
+        log.append(tx, scope, fresh, [_said(EventType.RUN_CREATED, data, run["spec_version"])])
+        payload = (text_of({"runId": fresh}) or "").encode()
+        queue = run_messages.origin(tx, scope, run)
+        run_messages.invoke(tx, scope, queue=queue, run_id=fresh, version=run["deployment"], payload=payload)
+        return _read(tx, scope, fresh)
+
+    made = _acted(db, app, run_id, act)
+    ring([Look(queue=QUEUE)])
+    return made
+
+
+def cancel(db: Database, app: str, run_id: str) -> Row:
+    """Cancel a run that is open; nothing of it is delivered any more."""
+
+    def act(tx: Tx, scope: Scope, run: Row) -> Row:
+        if run["status"] not in OPEN:
+            raise bad(f"run is already in terminal state: {run['status']}")
+        written = write_in(tx, scope, _of_ours(run, EventType.RUN_CANCELLED))
+        run_messages.kill(tx, scope, run_id)
+        return written.run
+
+    return _acted(db, app, run_id, act)
+
+
+def wake_up(db: Database, ring: Ring, app: str, run_id: str) -> int:
+    """End the waits of a run, each with its event, and deliver at once what was to come later."""
+
+    def act(tx: Tx, scope: Scope, run: Row) -> int:
+        waiting = hooks.waits(tx, scope, run_id, WaitStatus.WAITING)
+        for one in waiting:
+            write_in(tx, scope, _of_ours(run, EventType.WAIT_COMPLETED, one["correlation_id"]))
+        if waiting:
+            run_messages.hasten(tx, scope, run_id)
+        return len(waiting)
+
+    stopped = _acted(db, app, run_id, act)
+    if stopped:
+        ring([Look(queue=QUEUE)])
+    return stopped
+
+
+def _acted(db: Database, app: str, run_id: str, act: Callable[[Tx, Scope, Row], T]) -> T:
+    """Do something to a run whose row is locked."""
+
+    def locked(tx: Tx) -> T:
+        scope = Scope.of(tx, app)
+        run = log.locked_run(tx, scope, run_id)
+        if run is None:
+            raise run_not_found(run_id)
+        return act(tx, scope, run)
+
+    if not storable(run_id):
+        raise run_not_found(run_id)
+    return db.write(locked)
+
+
+def _read(tx: Tx, scope: Scope, run_id: str) -> Row:
+    found = runs.one(tx, scope, run_id)
+    assert found is not None
+    return found
+
+
+def _of_ours(run: Row, kind: EventType, correlation_id: str | None = None) -> Incoming:
+    return Incoming(run_id=run["id"], type=kind, correlation_id=correlation_id, spec_version=None, data=None)
+
+
+def _said(kind: EventType, data: dict[str, Any], spec_version: int | None) -> NewEvent:
+    return NewEvent(type=kind, correlation_id=None, data=data, spec_version=spec_version)
