@@ -99,6 +99,7 @@ class Settings:
     quota_vms: int = 0  # Virtual machines that there may be at a time; 0 is no limit.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
+    apps_key: str = ""  # 32 bytes in base64, sealing secrets of apps; empty makes a file of them.
     sealing_public_key: str = ""  # Key ring of public sealing keys; empty makes one in the state folder.
     sealing_private_key: str = ""  # Key ring of private sealing keys, for workers alone.
 

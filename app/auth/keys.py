@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from app.domain.errors import Forbidden, Unauthorized, ValidationFailed
 
-SCOPES = ("runs:read", "runs:write", "servers:read", "servers:write", "webhooks", "admin")
+SCOPES = ("runs:read", "runs:write", "servers:read", "servers:write", "webhooks", "apps", "admin")
 RESERVED_NAMES = frozenset({"local", "projector"})  # Actors of the service itself.
 
 _TOKEN = re.compile(r"wlk_([a-z2-7]{8})_([A-Za-z0-9_-]{43})")

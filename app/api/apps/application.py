@@ -20,6 +20,12 @@ TOPICS = (
 )
 
 
+class App(PathConverter):
+    """The id of an application: one segment, or two when it is the name of a package with a scope."""
+
+    regex = "(?:@[^/]+/)?[^/]+"
+
+
 class Rest(PathConverter):
     """The rest of a path, or a name in its midst that holds slashes, also at its beginning or doubled."""
 
@@ -40,12 +46,12 @@ def create_apps(context: AppContext | None = None) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.redirect_defaults = False
     app.url_map.merge_slashes = False
-    app.url_map.converters["rest"] = Rest
+    app.url_map.converters.update(app=App, rest=Rest)
     app.extensions["windlass"] = LazyWorld(lambda: context or wire(role="api"))
     for topic in TOPICS:
         name = f"{__package__}.{topic}"
         if find_spec(name) is not None:
             app.register_blueprint(import_module(name).blueprint)
     errors.register(app)
-    app.url_value_preprocessor(scope.take)
+    scope.register(app)
     return app

@@ -1,20 +1,71 @@
-"""The application that a request is about: the view reads it here, never from the path."""
+"""Who asks, and the application that the request is about: views read it here, never from the path."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-from flask import g
+from flask import Flask, current_app, g, request
 
-PREFIX = "/api/v1/apps/<app_id>"  # Of every path that is about one application.
-IMPLICIT = "default"
+from app.api.http.context import world
+from app.services.apps.identity import Caller, Guard, forbidden, unauthorized
+
+V = TypeVar("V", bound=Callable[..., Any])
+PREFIX = "/api/v1/apps/<app:app_id>"  # Of every path that is about one application.
+PUBLIC = frozenset({"ops.status", "ops.ready", "ops.metrics"})  # Probes and scrapers bring no token.
 
 
-def take(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Take the application out of the path's values, before the view is called."""
-    if values is not None and "app_id" in values:
-        values.pop("app_id")
-        g.app_id = IMPLICIT  # Without an identity there is one application, whatever the path says.
+def register(app: Flask) -> None:
+    """Know the caller before anything else, also where there is no route."""
+    app.url_value_preprocessor(_take)
+    app.before_request(_identify)
 
 
 def app_id() -> str:
     """The application that this request may read and write."""
     return cast(str, g.app_id)
+
+
+def caller() -> Caller:
+    """Whoever makes this request."""
+    return cast(Caller, g.caller)
+
+
+def admin_only(view: V) -> V:
+    """Refuse everybody but administrators."""
+
+    @wraps(view)
+    def checked(**values: Any) -> Any:
+        if not caller().admin:
+            raise forbidden("admin access required")
+        return view(**values)
+
+    checked.for_admins = True  # type: ignore[attr-defined]
+    return cast(V, checked)
+
+
+def guard() -> Guard:
+    """The guard of the world that this application serves."""
+    found: tuple[Any, Guard] | None = current_app.extensions.get("apps.guard")
+    if found is None or found[0] is not world():
+        found = world(), Guard(world())
+        current_app.extensions["apps.guard"] = found
+    return found[1]
+
+
+def _take(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.asked_app = None if values is None else values.pop("app_id", None)
+
+
+def _identify() -> None:
+    if request.endpoint in PUBLIC:
+        return
+    g.caller = guard().caller(request.environ)
+    if g.asked_app is not None:
+        g.app_id = guard().application(g.caller, g.asked_app)
+    elif not g.caller.admin and not g.caller.apps and not _is_for_admins():
+        raise unauthorized("invalid credentials")
+
+
+def _is_for_admins() -> bool:
+    """Whether the view refuses everybody else by itself, and says why."""
+    return hasattr(current_app.view_functions.get(request.endpoint or ""), "for_admins")

@@ -1,0 +1,99 @@
+"""Applications, accounts, versions and quotas, for administrators; the key of payloads, for applications."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from app.api.apps.bodies import answer, json_object
+from app.api.apps.scope import PREFIX, admin_only, app_id
+from app.api.http.context import world
+from app.domain.apps.refusal import bad
+from app.services.apps import applications as service
+from app.services.apps import encryption
+
+blueprint = Blueprint("admin", __name__)
+
+
+@blueprint.post("/api/v1/apps")
+@admin_only
+def create() -> Response:
+    """Make an application; 200 when it was there."""
+    app = json_object().get("appId")
+    made = service.create(world(), app)
+    return answer({"appId": app}, 201 if made else 200)
+
+
+@blueprint.get("/api/v1/apps")
+@admin_only
+def every() -> Response:
+    """The ids of all applications."""
+    return answer({"data": [{"appId": app} for app in sorted(service.known(world()))]})
+
+
+@blueprint.post("/api/v1/apps/<app:of>/k8s-binding")
+@admin_only
+def bind(of: str) -> Response:
+    """Let a service account speak for an application."""
+    namespace, account = _account()
+    service.bind(world(), of, namespace, account)
+    return answer({"appId": of, "namespace": namespace, "serviceAccount": account}, 201)
+
+
+@blueprint.delete("/api/v1/apps/<app:of>/k8s-binding")
+@admin_only
+def unbind(of: str) -> Response:
+    """Let it no longer."""
+    service.bind(world(), of, *_account(), undo=True)
+    return answer({"deleted": True})
+
+
+@blueprint.post("/api/v1/versions/notify")
+@admin_only
+def notify() -> Response:
+    """Note where a version stands."""
+    body = json_object()
+    names = ("applicationId", "deploymentVersion", "status")
+    service.notify(world(), *(body.get(name) for name in names))
+    return answer({"updated": True})
+
+
+@blueprint.get(f"{PREFIX}/versions/<rest:version>/status")
+@admin_only
+def in_use(version: str) -> Response:
+    """What of a version is still at work."""
+    return answer(service.in_use(world(), app_id(), version))
+
+
+@blueprint.post(f"{PREFIX}/versions/<rest:version>/expire")
+@admin_only
+def expire(version: str) -> Response:
+    """End a version with all that runs in it."""
+    return answer(service.expire(world(), app_id(), version))
+
+
+@blueprint.get(f"{PREFIX}/quotas")
+@admin_only
+def quotas() -> Response:
+    """The quotas in force."""
+    return answer(service.quotas(world(), app_id()))
+
+
+@blueprint.put(f"{PREFIX}/quotas")
+@admin_only
+def set_quotas() -> Response:
+    """Set quotas; those that are not named go back to their defaults."""
+    return answer(service.set_quotas(world(), app_id(), json_object()))
+
+
+@blueprint.get(f"{PREFIX}/encryption-key")
+def encryption_key() -> Response:
+    """The key of a run's payloads; null for an application that has no secret."""
+    run_id = request.args.get("runId")
+    if not run_id:
+        raise bad("runId is required")
+    return answer({"key": encryption.key_of(world(), app_id(), run_id)})
+
+
+def _account() -> tuple[Any, Any]:
+    body = json_object()
+    return body.get("namespace"), body.get("serviceAccount")

@@ -1,0 +1,184 @@
+"""Applications: made, bound to accounts, limited, and their versions announced and expired."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.apps.incoming import incoming
+from app.domain.apps.refusal import Refused, bad
+from app.domain.apps.words import EventType
+from app.record.apps import applications
+from app.record.apps.scope import Scope
+from app.record.session import Tx
+from app.services import keys
+from app.services.apps import admission, write
+from app.services.context import AppContext
+
+Row = dict[str, Any]
+APP = re.compile(r"(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+")
+LONGEST_APP = 214  # As long as names of packages may be, which the DevKit's client sends by default.
+LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+STATUSES = ("active", "draining", "expired")
+QUOTAS = {"maxRuns": "max_runs", "maxEventsPerRun": "max_events", "maxQueuePerMinute": "max_queue"}
+MOST = 2**31 - 1
+BATCH = 100  # Runs that are cancelled in one transaction.
+KEYS = "@key"  # The namespace of API keys; no namespace of Kubernetes is called so.
+
+
+def not_found(app: str) -> Refused:
+    """An application that there is not."""
+    return Refused(404, f"Application {app} not found", code="WF_APP_NOT_FOUND")
+
+
+def known(world: AppContext) -> frozenset[str]:
+    """The ids of all applications, as they were within the last seconds."""
+    return world.db.remembered("apps.known", applications.names, for_s=admission.FRESH_S)
+
+
+def create(world: AppContext, app: object) -> bool:
+    """Make an application; False when it was there. Refuses an id that no path could name."""
+    if not app:
+        raise bad("appId is required")
+    if not isinstance(app, str) or len(app) > LONGEST_APP or not APP.fullmatch(app):
+        raise bad(
+            f"appId must be at most {LONGEST_APP} characters of A-Z, a-z, 0-9, '.', '_', '~' and '-';"
+            " '@scope/' may come before them"
+        )
+    made = world.db.write(lambda tx: applications.insert(tx, app))
+    world.db.forget("apps.known")
+    return made
+
+
+def show(world: AppContext, app: str) -> Row:
+    """One application whole: quotas, accounts, versions."""
+
+    def work(tx: Tx) -> Row:
+        row = applications.one(tx, app)
+        if row is None:
+            raise not_found(app)
+        return {
+            "appId": app,
+            "createdAt": row["created_at"],
+            "quotas": _shown(row),
+            "encrypted": row["secret"] is not None,
+            "bindings": [_bound(each) for each in applications.bindings_of(tx, app)],
+            "versions": applications.versions(tx, Scope.of(tx, app)),
+        }
+
+    return world.db.read(work)
+
+
+def bind(world: AppContext, app: str, namespace: object, account: object, *, undo: bool = False) -> bool:
+    """Let a service account speak for an application, or no longer; whether anything was undone."""
+    if not namespace or not account:
+        raise bad("namespace and serviceAccount are required")
+    if not isinstance(namespace, str) or not LABEL.fullmatch(namespace):
+        raise bad("namespace must be the name of a Kubernetes namespace")
+    if not isinstance(account, str) or not ACCOUNT.fullmatch(account):
+        raise bad("serviceAccount must be the name of a Kubernetes service account")
+    return _bind(world, app, (namespace, account), undo=undo)
+
+
+def bind_key(world: AppContext, app: str, key: str, *, undo: bool = False) -> bool:
+    """Let an API key, by its name, speak for an application, or no longer; whether anything was undone."""
+    if not undo and key not in {row["name"] for row in keys.list_(world)}:
+        raise bad(f"there is no API key called {key}: make it with `windlass key create {key} --scope apps`")
+    return _bind(world, app, (KEYS, key), undo=undo)
+
+
+def _bind(world: AppContext, app: str, who: applications.Binding, *, undo: bool) -> bool:
+    def work(tx: Tx) -> bool:
+        if applications.one(tx, app) is None:
+            raise not_found(app)
+        if undo:
+            return applications.unbind(tx, app, who)
+        applications.bind(tx, app, who)
+        return True
+
+    done = world.db.write(work)
+    world.db.forget("apps.bindings")
+    return done
+
+
+def quotas(world: AppContext, app: str) -> Row:
+    """The quotas of an application."""
+    return world.db.read(lambda tx: _shown(applications.one(tx, app)))
+
+
+def set_quotas(world: AppContext, app: str, wanted: Mapping[str, Any]) -> Row:
+    """Set quotas; what is not named goes back to its default."""
+    given = {name: wanted[name] for name in QUOTAS if wanted.get(name) is not None}
+    if not given:
+        raise bad(f"at least one quota field is required: {', '.join(QUOTAS)}")
+    for name, value in given.items():
+        if type(value) is not int or not 0 <= value <= MOST:
+            raise bad(f"{name} must be a whole number from 0 to {MOST}")
+    columns = {column: given.get(name) for name, column in QUOTAS.items()}
+
+    def work(tx: Tx) -> Row:
+        if not applications.change(tx, app, columns):
+            raise not_found(app)
+        shown = _shown(applications.one(tx, app))
+        return {name: shown[name] for name in QUOTAS}
+
+    shown = world.db.write(work)
+    admission.forget(world.db, app)
+    return shown
+
+
+def notify(world: AppContext, app: object, version: object, status: object) -> None:
+    """Note where a version of an application stands."""
+    if not app or not version or not status:
+        raise bad("applicationId, deploymentVersion, and status are required")
+    if not isinstance(version, str) or not isinstance(app, str):
+        raise bad("applicationId and deploymentVersion must be strings")
+    if status not in STATUSES:
+        raise bad(f"status must be one of {', '.join(STATUSES)}")
+    stands = str(status)
+
+    def work(tx: Tx) -> None:
+        if applications.one(tx, app) is None:
+            raise bad(f"application {app} not found")
+        applications.announce(tx, Scope.of(tx, app), version, stands)
+
+    world.db.write(work)
+
+
+def in_use(world: AppContext, app: str, version: str) -> Row:
+    """What of a version is still at work."""
+    found = world.db.read(lambda tx: applications.in_use(tx, Scope.of(tx, app), version))
+    return {
+        "activeRuns": found["runs"],
+        "pendingHooks": found["hooks"],
+        "pendingWaits": found["waits"],
+        "queuedMessages": found["messages"],
+    }
+
+
+def expire(world: AppContext, app: str, version: str) -> Row:
+    """End a version: no handler, no message, then its runs in batches; done again it ends what was left."""
+    messages = world.db.write(lambda tx: applications.retire(tx, Scope.of(tx, app), version))
+    cancelled, found = 0, BATCH
+    while found == BATCH:
+        found, ended = world.db.write(lambda tx: _cancel_some(tx, Scope.of(tx, app), version))
+        cancelled += ended
+    return {"cancelledRuns": cancelled, "deadLetteredMessages": messages}
+
+
+def _cancel_some(tx: Tx, scope: Scope, version: str) -> tuple[int, int]:
+    """How many runs were open, and how many of them are cancelled now; others ended in between."""
+    runs = applications.open_runs_of(tx, scope, version, BATCH)
+    cancel = {"eventType": str(EventType.RUN_CANCELLED)}
+    done = [write.write_in(tx, scope, incoming(run_id, cancel)) for run_id in runs]
+    return len(runs), sum(one.event is not None for one in done)
+
+
+def _shown(row: Row | None) -> Row:
+    given = row or {}
+    shown: Row = {name: admission.in_force(row)[column] for name, column in QUOTAS.items()}
+    return {**shown, "isDefault": all(given.get(column) is None for column in QUOTAS.values())}
+
+
+def _bound(row: Row) -> Row:
+    return {"namespace": row["namespace"], "serviceAccount": row["account"]}

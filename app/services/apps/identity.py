@@ -1,0 +1,166 @@
+"""Who asks at the door of apps, and which application the request is about.
+
+How callers are known is decided by the settings (`Settings.apps_mode`):
+
+=============  ============================================  ==========================================
+Mode           A caller is                                   The application is
+=============  ============================================  ==========================================
+none           whoever reaches the port; an administrator    the one there is, whatever the path says
+ecs            whoever reaches the port; an administrator    the one of the path
+keys           an API key with the scope ``apps``            one that the key is bound to
+kubernetes     a service account, by its token               one that the account is bound to
+=============  ============================================  ==========================================
+
+A key with the scope ``admin`` and the account of ``K8S_ADMIN_SERVICE_ACCOUNT`` are administrators. What an
+account may do is read again every two seconds.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.auth.keys import Principal
+from app.auth.review import Reviewer
+from app.config import LOOPBACK
+from app.domain.apps.refusal import Refused
+from app.domain.errors import Unauthorized as Unknown
+from app.record.apps import applications
+from app.services import keys
+from app.services.apps.admission import FRESH_S
+from app.services.apps.applications import KEYS, known, not_found
+from app.services.context import AppContext
+
+LONGEST_HEADER = 32_768
+MOST_KEYS = 1_000
+PROXIES = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_VIA")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Whoever makes a request."""
+
+    admin: bool = False
+    apps: frozenset[str] = frozenset()  # What the caller is bound to.
+
+
+ADMIN = Caller(admin=True)
+
+
+def unauthorized(why: str) -> Refused:
+    """A caller who is not known."""
+    return Refused(401, f"Unauthorized: {why}", code="WF_UNAUTHORIZED")
+
+
+def forbidden(why: str) -> Refused:
+    """A caller who may not."""
+    return Refused(403, f"Forbidden: {why}", code="WF_FORBIDDEN")
+
+
+class Guard:
+    """Knows the callers of one door."""
+
+    def __init__(self, world: AppContext) -> None:
+        self._world = world
+        self.mode = world.settings.apps_mode
+        self._who: Callable[[Mapping[str, Any]], Caller] = {
+            "none": self._anybody,
+            "ecs": self._anybody,
+            "keys": self._by_key,
+            "kubernetes": self._by_account,
+        }[self.mode]
+        self._keys: dict[bytes, tuple[float, Principal]] = {}
+        self._provisioned = False
+        folder = Path(world.settings.kube_account_dir)
+        self._reviewer = Reviewer(world.settings.kube_api_server, folder, world.settings.kube_ca_cert)
+
+    def caller(self, environ: Mapping[str, Any]) -> Caller:
+        """Who makes the request with this WSGI environment; raises `Refused` or `Unavailable`."""
+        return self._who(environ)
+
+    def application(self, caller: Caller, app: str) -> str:
+        """The application that a path with ``app`` is about for this caller; raises `Refused`."""
+        if self.mode == "none":
+            return self._implicit()
+        if caller.apps:
+            if app in caller.apps:
+                return app
+            raise forbidden("app ID mismatch")
+        if not caller.admin:
+            raise unauthorized("invalid credentials")
+        if app not in known(self._world):
+            raise not_found(app)
+        return app
+
+    def _implicit(self) -> str:
+        app = self._world.settings.apps_default
+        if not self._provisioned:
+            self._world.db.write(lambda tx: applications.insert(tx, app))
+            self._provisioned = True
+        return app
+
+    def _anybody(self, environ: Mapping[str, Any]) -> Caller:
+        """Everybody but the pages of other origins, which a browser of this machine may show."""
+        host = environ.get("HTTP_HOST", "")
+        origin = environ.get("HTTP_ORIGIN")
+        own = f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
+        if origin is not None and origin.lower() != own.lower():
+            raise forbidden("without tokens no page of another origin is answered")
+        if self._world.settings.apps_on_loopback:
+            # From behind a proxy the whole world would come from this machine.
+            if any(name.startswith(PROXIES) for name in environ):
+                raise forbidden("without tokens nobody is answered through a proxy")
+            if _name_of(host) not in LOOPBACK:
+                raise forbidden("without tokens 127.0.0.1, localhost and [::1] are answered alone")
+        return ADMIN
+
+    def _by_key(self, environ: Mapping[str, Any]) -> Caller:
+        token = _token(environ)
+        principal = self._principal(token)
+        admin = principal.allows("admin")
+        if not admin and not principal.allows("apps"):
+            raise forbidden("the API key lacks the scope apps")
+        return Caller(admin=admin, apps=self._bound().get((KEYS, principal.name), frozenset()))
+
+    def _principal(self, token: str) -> Principal:
+        """Whose key it is; one that was revoked is good for two more seconds."""
+        digest, now = hashlib.sha256(token.encode("utf-8", "replace")).digest(), time.monotonic()
+        found = self._keys.get(digest)
+        if found is None or found[0] < now:
+            try:
+                principal = keys.principal_of(self._world, token)
+            except Unknown:
+                self._keys.pop(digest, None)
+                raise unauthorized("invalid credentials") from None
+            if len(self._keys) >= MOST_KEYS:
+                self._keys.clear()
+            self._keys[digest] = found = now + FRESH_S, principal
+        return found[1]
+
+    def _by_account(self, environ: Mapping[str, Any]) -> Caller:
+        account = self._reviewer.account(_token(environ))
+        if account is None:
+            raise unauthorized("invalid credentials")
+        admin = self._world.settings.kube_admin == f"{account.namespace}:{account.name}"
+        return Caller(admin=admin, apps=self._bound().get((account.namespace, account.name), frozenset()))
+
+    def _bound(self) -> dict[tuple[str, str], frozenset[str]]:
+        return self._world.db.remembered("apps.bindings", applications.all_bindings, for_s=FRESH_S)
+
+
+def _token(environ: Mapping[str, Any]) -> str:
+    header = str(environ.get("HTTP_AUTHORIZATION", ""))
+    kind, _, token = header.partition(" ")
+    if kind.lower() != "bearer" or not token.strip() or len(header) > LONGEST_HEADER:
+        raise unauthorized("missing or invalid Authorization header")
+    return token.strip()
+
+
+def _name_of(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
