@@ -1,4 +1,16 @@
-"""How an advance ends before its function does: its calls wait, an attempt is due, the run stands still."""
+"""Suspend a code workflow: an advance ends before its function does (T4).
+
+1. The function has made calls that have no result yet. It was left by an exception that authors cannot catch.
+2. Store a row for each new call and begin it: arm its timer, start its child, take a signal that is already
+   there. A call that is stored stays as it is: this is our own repeated commit, or an operator changed it.
+3. Publish a message for each call that has a body of its own (``ctx.parallel``).
+4. All calls have ended already: do not wait. The advance continues with their results.
+5. Otherwise ``main`` waits: it counts the open calls and gives up its lease, and the clock of the execution
+   timeout stops. The transaction that ends the last call publishes the next advance.
+
+All of it is one transaction. If the signal were looked for before and the wait stored afterwards, a signal
+that arrives in between would never end the wait.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -40,6 +52,7 @@ def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row]
     told: dict[str, Any] = {"steps": [_facts(row) for row in rows]}
     known.update((row["key"], row) for row in rows)
     open_ = [row for row in known.values() if row["status"] not in STEP_ENDED]
+    # Nothing would ever end a wait for calls that have all ended.
     if not open_:
         j.event("calls.ended", main, **told)
         return [known[call.key] for call in calls]

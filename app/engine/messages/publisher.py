@@ -1,4 +1,16 @@
-"""Ring after the commit: bells become chains; what cannot be published is left to the reconciler."""
+"""Publish messages after the commit; the reconciler publishes again what could not be published.
+
+1. A transition collects what it wants published. SQL says since when a message is expected
+   (``expect_since``).
+2. After the commit the messages come here. Publishing before the commit could start a worker that finds
+   nothing to do, and nobody would publish again.
+3. A message for a queue that already holds one is not published: the consumer of that one claims all other
+   work that is due. Steps that may take long always have their own message.
+4. Requests hand messages to a thread and never wait for the broker. Messages that follow each other closely
+   are gathered for a moment and published only if their queue still has work that waits.
+5. A broker that refuses is left alone for a second; messages of that time are dropped. This is safe: they are
+   expected in SQL, and the reconciler publishes them under a new generation (T10).
+"""
 
 import os
 import queue
@@ -22,19 +34,17 @@ from chains import canvas
 
 log = structlog.get_logger(__name__)
 Ring = Callable[[Iterable[Hint]], None]
-BACKLOG = 10_000  # Bells that may wait for the publishing thread; the reconciler rings for the others.
-LATE_MS = 5  # What has waited for less will soon be found by a worker that is at work.
+BACKLOG = 10_000  # Messages that wait for the publishing thread; the reconciler publishes the others.
+LATE_MS = 5  # Work that has waited for less will soon be claimed by a busy worker.
 DENSE_S, GATHER_S = 0.005, 0.004
-RIPEN_S = (LATE_MS + 1) / 1000  # The youngest bell that is gathered has waited too long, too, by then.
+RIPEN_S = (LATE_MS + 1) / 1000  # After this, the youngest gathered message has waited too long as well.
 BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind a dead one.
 
 
 def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign) -> Ring:
-    """Publish at once, in the caller's thread; a broker that is away is not the caller's problem.
+    """Publish at once, in the caller's thread; the caller never sees an error of the broker.
 
-    One that refused is left alone for a second: hints of that time are dropped, and not even asked for.
-    ``length`` tells how many messages wait in a queue. While one waits, no other is needed: whoever takes it
-    looks for everything that is due by then. Only what takes too long for that gets a message in any case.
+    ``length`` returns how many messages wait in a queue.
     """
     resting_until = 0.0
 
@@ -91,10 +101,9 @@ def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Hint) -> No
 
 
 def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
-    """Ring from a thread of its own, so that a request never waits for the broker.
+    """Publish from a thread, so that a request never waits for the broker.
 
-    When bells follow each other closely they are gathered for a moment, and then rung only if something still
-    ``waits`` in their queue: workers that are at work find most of it by themselves.
+    ``waits`` returns whether a queue still has work that nobody has claimed.
     """
     waiting: queue.Queue[Hint] = queue.Queue(BACKLOG)
     lock = threading.Lock()
@@ -113,11 +122,12 @@ def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
                 gathered = True
             try:
                 ring(_still_wanted(hints, waits) if gathered else hints)
-            except Exception:  # The reconciler rings for these; the thread is for all that come after.
+            except Exception:  # The reconciler publishes these; the thread must live for later ones.
                 log.exception("hint.unpublished")
             rung_at = time.monotonic()
 
     def later(bells: Iterable[Hint]) -> None:
+        # Threads do not survive a fork: each process starts its own on first use.
         with lock:
             if started != [os.getpid()]:
                 started[:] = [os.getpid()]
@@ -132,7 +142,7 @@ def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
 
 
 def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterator[Hint]:
-    """One hint for each queue in which something waits, and all that are nobody else's."""
+    """One message for each queue that has unclaimed work, and all that need a message of their own."""
     asked: set[str] = set()
     for hint in hints:
         name = _shared_queue(hint)
@@ -148,9 +158,10 @@ def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterat
 def redispatch(
     tx: Tx, run_id: str, phase: str | None = None, key: str | None = None, since: int | None = None
 ) -> list[Hint]:
-    """Ring anew, under a new generation, for a message that is expected (T10), unless somebody did.
+    """Publish an expected message again, under a new generation (T10).
 
-    ``since``: from when on it was expected as the caller saw it; None rings in any case.
+    ``since`` is the value of ``expect_since`` that the caller saw. When it has changed, somebody else has
+    published already, and a second message would only be dropped. None publishes in any case.
     """
     with journal(tx, run_id) as j:
         if key is not None and phase is not None:

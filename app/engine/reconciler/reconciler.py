@@ -1,14 +1,24 @@
-"""The reconciler: looks at SQL for what should move and does not, and makes it move (T11).
+"""The reconciler: finds runs in SQL that should proceed but do not, and lets them proceed (T11).
 
-Any number of instances may run, none is special, every rule is a compare-and-set. Two threads look, each
-about once a second. One is for what somebody waits for: leases that ran out, steps of dead processes of this
-host, timers that are overdue; between two passes timers have a fast path, the sorted set in Redis, and
-schedules are looked at when the next of them is due. The other one is for the rest: a broker that lost its
-data, messages that are lost, locks that are free while somebody waits, deliveries that are due, tables that
-have outgrown their statistics, retention.
+The urgent thread, about once a second:
 
-Nothing here waits for long. A row that somebody has locked is waited for a fifth of a second, then put off.
-A look ends after two seconds; what it has not come to, the next one finds, those never put off first.
+1. Leases that have ended: the worker is lost, the outcome unknown; the step is claimed again or fails (T3).
+2. Steps whose process on this host is gone, in two passes one after the other: their leases need not end
+   first.
+3. Timers that the fast path has missed (T8). Between passes it fires timers from the sorted set in Redis, ten
+   times a second, and schedules when the next of them is due (T12).
+
+The patient thread, about once a second:
+
+4. The epoch in Redis is missing or different: Redis lost its data. Wake each queue in use, refill the timers.
+5. Messages that are expected for too long and that no queue holds: publish again (T10).
+6. Locks that nobody holds although runs wait for them: grant (T13).
+7. Webhook deliveries that are due, statistics of fast-growing tables, data older than the retention.
+
+Any number of instances may run. Each rule reads candidates without a lock, then takes one row at a time under
+its lock and checks again, so two instances never do the same thing twice. No rule waits for long: a locked
+row is put off after 0.2 s, and a pass ends after two seconds. A rule that fails is logged; the others still
+run.
 """
 
 import secrets
@@ -41,7 +51,7 @@ from app.record.service import deliveries, heartbeats, requests, schedules
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
-TICK_S = 0.1  # Pause between two looks at the sorted set.
+TICK_S = 0.1  # Pause between two reads of the sorted set.
 OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired by the sweep.
 DAY_MS = 86_400_000
 RETAIN_EVERY_S = 60.0
@@ -49,7 +59,7 @@ LEAVE_S = 3.0  # What the second thread gets to end when the process is to stop.
 
 
 class Stop:
-    """Whether to stop; a signal handler may say so at any moment.
+    """Whether to stop; a signal handler may set it at any moment.
 
     A `threading.Event` would not do: its lock may be held by the very code that the signal interrupts.
     """
@@ -62,11 +72,11 @@ class Stop:
         self._asked = True
 
     def is_set(self) -> bool:
-        """Whether somebody said so."""
+        """Whether a stop was requested."""
         return self._asked
 
     def wait(self, seconds: float) -> None:
-        """Wait so long, unless it is time to stop already."""
+        """Sleep, unless a stop was requested."""
         if not self._asked:
             time.sleep(seconds)
 
@@ -82,11 +92,11 @@ class Reconciler:
     timers: TimerSet
     instance: str
     watch: Watch = field(default_factory=Watch)
-    _said: set[str] = field(default_factory=set)  # What is logged once.
+    _said: set[str] = field(default_factory=set)  # Warnings that were logged and are not repeated.
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
 
     def run_forever(self, stopped: Stop) -> None:
-        """Pass after pass until stopped; a database or a broker that is away is waited for."""
+        """Pass after pass until stopped; without a database or a broker it keeps trying."""
         patient = threading.Thread(target=self._look_at_the_rest, args=(stopped,), name="rest", daemon=True)
         patient.start()
         next_pass = next_due = 0.0
@@ -107,12 +117,12 @@ class Reconciler:
         self._guarded("orphans", lambda: self.hand_back(self._orphans(), counted=False))
 
     def one_pass(self) -> None:
-        """One look at everything."""
+        """One pass of both threads' rules."""
         self.urgent_pass()
         self.patient_pass()
 
     def urgent_pass(self) -> None:
-        """One look at what somebody waits for."""
+        """One pass of the urgent rules."""
         began = time.monotonic()
         for name, look in (
             ("leases", self.leases),
@@ -124,7 +134,7 @@ class Reconciler:
         self._guarded("beat", lambda: self._beat(took))
 
     def patient_pass(self) -> None:
-        """One look at the rest."""
+        """One pass of the patient rules."""
         for name, look in (
             ("epoch", self.epoch),
             ("messages", self.lost_messages),
@@ -146,7 +156,7 @@ class Reconciler:
                 stopped.wait(TICK_S)
 
     def leases(self) -> None:
-        """Steps whose worker fell silent: their outcome is unknown, and they are rung for again."""
+        """Steps whose lease has ended: the outcome is unknown, and a new attempt is published."""
         self._lose(
             self.db.read(lambda tx: losses.expired_leases(tx, self._mover.batch)),
             "lease.expired",
@@ -154,10 +164,10 @@ class Reconciler:
         )
 
     def orphans(self) -> None:
-        """Steps whose process on this host has died: nobody has to wait for their leases.
+        """Steps whose process on this host has died: their leases need not end first.
 
-        A process must be missing in two passes: until then a host that stops in order has handed its steps
-        back, and the error callback has had its turn.
+        A process must be missing in two passes. A host that stops in order returns its steps in between, and
+        the error callback reports its process; neither must be counted as a lost worker twice.
         """
         found = self._orphans()
         self.hand_back([one for one in found if one["holder"] in self._missing])
@@ -165,7 +175,7 @@ class Reconciler:
         self._missing.update(one["holder"] for one in found)
 
     def hand_back(self, orphans: Iterable[dict[str, Any]], *, counted: bool = True) -> None:
-        """Free what dead processes of this host held; not counted as a loss when the host stops in order."""
+        """Return the steps of dead processes; not counted as a loss when the host stops in order."""
         self._lose(orphans, "worker.gone", counted=counted)
 
     def overdue_timers(self) -> None:
@@ -174,7 +184,7 @@ class Reconciler:
         self.fire([row["id"] for row in overdue])
 
     def fire(self, ids: Iterable[str]) -> None:
-        """Fire timers in SQL, then take them off the fast path."""
+        """Fire timers in SQL, then remove them from the fast path: a crash in between repeats them."""
         over = self._mover.move(resume.fire_timer, [(timer_id,) for timer_id in ids])
         self.timers.drop([timer_id for (timer_id,) in over])
 
@@ -183,10 +193,10 @@ class Reconciler:
         self.fire(self.timers.due(moment))
 
     def epoch(self) -> None:
-        """A broker whose epoch is missing or different has lost its data: one message a queue wakes workers.
+        """A broker whose epoch is missing or different has lost its data: wake each queue with one message.
 
-        Whoever takes it finds everything that waits there, and wakes the others. What takes too long to be
-        found by the way is missed by the look at messages, as ever.
+        Its consumer claims the work that waits there and wakes other workers. Steps that need a message of
+        their own are found by `lost_messages`.
         """
         key = f"{self.settings.redis_prefix}epoch"
         try:
@@ -205,10 +215,15 @@ class Reconciler:
         log.warning("broker.emptied", epoch=seen, queues=queues)
         self.ring([Look(queue=queue) for queue in queues])
         self.timers.fill(self.db)
+        # Last: a reconciler that dies before this line is followed by one that does all of it again.
         self.db.write(lambda tx: heartbeats.set_fact(tx, "broker_epoch", seen), patience_s=0)
 
     def lost_messages(self) -> None:
-        """Messages that SQL expects and that no queue holds."""
+        """Messages that SQL expects and that no queue holds.
+
+        A long queue is not a loss. Only an empty queue proves that an expected message is gone; a queue that
+        never empties is covered by the cap.
+        """
         queues = self.db.read(losses.queues_in_use)
         try:
             empty = [name for name in queues if self.redis.llen(f"{self.settings.redis_prefix}{name}") == 0]
@@ -226,7 +241,7 @@ class Reconciler:
         self._ring_again(lost)
 
     def free_locks(self) -> None:
-        """Locks that nobody holds although somebody waits."""
+        """Locks that nobody holds although runs wait: the run that released them could not grant them."""
         free = self.db.read(lambda tx: locks.free_with_waiters(tx, self._mover.batch))
         self._mover.move(resume.grant_waiting, [(resource,) for resource in free])
 
@@ -236,7 +251,7 @@ class Reconciler:
         self.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def due_schedules(self) -> int:
-        """What schedules are due for; returns when to look again, in milliseconds of the database's clock."""
+        """Fire due schedules; returns when the next one is due, in milliseconds of the database's clock."""
         most = self._mover.batch
         now, due = self.db.read(lambda tx: (tx.now, schedules.due(tx, most)))
         self._mover.move(schedule.fire, [(schedule_id,) for schedule_id in due])
@@ -247,7 +262,7 @@ class Reconciler:
         return latest if coming is None else min(coming, latest)
 
     def statistics(self) -> None:
-        """Tables that have outgrown what the database's planner knows of them."""
+        """Analyse tables that have grown too much since the database's planner saw them."""
         statistics.refresh(self.db)
 
     def retain(self) -> bool:
@@ -294,7 +309,7 @@ class Reconciler:
                 return look()
         except WindlassError as error:  # The database is away, or has the schema of another release.
             log.warning("reconcile.refused", look=name, error=error.message)
-        except Exception:  # One look that fails must not keep the others from looking.
+        except Exception:  # A rule that fails must not stop the others.
             log.exception("reconcile.failed", look=name)
         return None
 

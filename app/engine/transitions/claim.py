@@ -1,4 +1,16 @@
-"""Claim before work: attempt, fence and lease are committed before a body starts (T2)."""
+"""Claim a step for one worker before its body runs (T2).
+
+1. Find the step and check that this message is still valid: the run proceeds in this phase, the generation is
+   the current one, the step is pending, all steps before it in its branch are done.
+2. A step that is running under our own nonce is ours: the commit succeeded and only its answer was lost.
+3. A step that this release does not know is left for a worker that does; nothing is counted.
+4. Otherwise take it: attempt + 1, fence + 1, outcome ``unknown``, a lease, the event.
+5. Commit. Only then may the body start: a body that kills its worker has already used up its attempt, and the
+   next worker knows that something may have happened.
+
+First the optimistic way: decide from rows that were read without a lock, and write on the condition that the
+run has not changed. When that fails, the same rules decide again under the run's lock.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +27,7 @@ from app.record.runs import runs
 from app.record.session import Database, Tx
 from chains import catalogue
 
-ELSEWHERE_MS = 500  # What this release does not know is out of its sight for so long, and then any worker's.
+ELSEWHERE_MS = 500  # A step of another release is hidden for so long; then any worker may try it again.
 CLAIMABLE = {
     "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
     "comp": frozenset({Run.COMPENSATING}),
@@ -65,10 +77,11 @@ class Dropped:
 def claim(
     db: Database, run_id: str, phase: str, key: str, gen: int, holder: Holder
 ) -> Claim | Passed | Dropped:
-    """Claim a step for one link, or say why not: from what is seen, or else under the run's lock."""
+    """Claim a step for one link, or say why not."""
     seen = transition.see(db, run_id)
     if seen is not None and optimistic.is_plain(seen) and _shows(seen, phase, key):
         decided = optimistic.decide(db, seen, lambda j: decide(j, j.steps(), phase, key, gen, holder))
+        # None: the run has changed since it was read, or the rules need more than the run and its steps.
         if decided is not None:
             return _looking(decided.result, decided.seen, seen.run["expect_queue"] if seen.others else None)
     claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
@@ -150,6 +163,7 @@ def decide(
         passed = step["status"] in STEP_DONE and _current(j, step, gen)
         return Passed() if passed else Dropped(reason)
     if step["status"] == Step.RUNNING:
+        # Our own claim, whose commit answer was lost: the same claim again, not a second attempt.
         return claimed(j, step, rows, holder)
     if not _is_of_this_release(j.run, step):
         return _left(j, step)
@@ -166,12 +180,14 @@ def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[Row]:
 def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
     """Claim a pending step of a locked run."""
     unsure = bool(step["unsure"])
+    # A poll asks about an operation that is already started; it is not another attempt of it.
     polling = step["ref"] is not None and step["phase"] == "forward"
     if j.status in (Run.QUEUED, Run.WAITING):
         first = j.run["started_at"] is None
         j.become(Run.RUNNING, started_at=j.run["started_at"] or j.now)
         if first:
             j.event("run.started")
+    # From here the lease says that somebody works on the run; no message is expected any more.
     if not step["branch"]:
         j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
     j.move(
@@ -253,6 +269,7 @@ def _current(j: Journal, step: Row, gen: int) -> bool:
 def _refusal(j: Journal, step: Row, rows: Sequence[Row], gen: int, holder: Holder) -> str | None:
     if j.status not in CLAIMABLE[step["phase"]]:
         return f"the run is {j.status}"
+    # A doubled or late message of an earlier publication: a newer chain carries this run.
     if not _current(j, step, gen):
         return "an older generation"
     if step["status"] == Step.RUNNING:

@@ -1,10 +1,19 @@
-"""A transition decided from what a link saw last, and written on the condition that nothing else happened.
+"""Optimistic transitions: decide without a lock, write on the condition that the run has not changed.
 
     decided = decide(db, seen, lambda j: ...)
 
-A draft is a journal without a transaction: the same rules write into it. What it cannot know from the run and
-its own steps (locks, timers, subscribers, members of a fan-out) it does not guess: `Unforeseen` is raised, or
-the write is refused, and the caller does the same again under the run's lock.
+1. ``seen`` holds the rows of the run and its steps as they were read last. The number of the run's last event
+   is its version, because every change of a run appends an event.
+2. The rules run against a journal without a transaction. It collects changes and events in memory.
+3. A rule that needs anything else (a lock, a timer, a webhook, a member of a fan-out) raises: its answer
+   could be outdated, and nothing would notice.
+4. Write run, steps and events with one statement, on the condition that version and generation are unchanged.
+   For a member of a fan-out the condition is its own status, fence and generation instead.
+5. Written: the rows in memory are the new ``seen``, for the next transition of this worker.
+6. Raised or refused: nothing was written. The answer is None, and the caller runs the same rules under the
+   run's lock.
+
+Rules must not have effects of their own: they may run twice.
 """
 
 import time
@@ -41,6 +50,7 @@ class Draft(Journal):
 
     def __init__(self, seen: Seen) -> None:
         self.run = dict(seen.run)
+        # The database's clock at the last statement, plus our monotonic time: worker clocks are never used.
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
         self.hints = []
         self.before = seen
@@ -173,6 +183,7 @@ class Glimpse(Draft):
         known = {(row["phase"], row["key"]): row for row in self.before.steps}
         steps, counted = [], None
         for place, changes in self._changed.items():
+            # The counter of the fan-out is changed by a difference: other members change it at the same time.
             if known[place]["branch"]:
                 steps.append(Change(step=known[place], changes=changes))
             else:

@@ -1,7 +1,18 @@
-"""Fence after work: a result is accepted only under the fence it was claimed with (T3, T23).
+"""Record the result of a step, under the fence of its claim (T3), and claim the next one with it (T23).
 
-`settle` settles step *i* and, when the next step belongs to the same segment, claims step *i+1* in the
-same transaction. A step whose commit answer was lost recognises its own earlier success.
+1. Compare fence and nonce with the row. Both equal and running: the step is ours.
+2. Equal, but no longer running: this is the repetition of our own commit, whose answer was lost. Answer what
+   was decided then.
+3. Different: another worker has the step by now. Record that a late result was refused (``step.fenced``), and
+   change nothing else.
+4. Completed: store the result. When the next step belongs to the same segment, claim it in this transaction;
+   otherwise decide what follows (`advance`).
+5. Suspended: store the reference, arm the timers of poll and deadline, give up the lease (T4).
+6. Failed: another attempt when policy and error allow it, else the run stops (`compensate`).
+7. Commit. Only then are messages published.
+
+A result may be settled after its lease has ended, as long as nobody else has claimed the step: the work is
+done, and the fence is the only judge.
 """
 
 from collections.abc import Sequence
@@ -76,7 +87,10 @@ def settle(
     chained: bool = False,
     patience_s: float = 5.0,
 ) -> Settled:
-    """Record how a step ended and what follows from it: from what is seen, or else under the run's lock."""
+    """Record how a step ended and what follows from it.
+
+    Only a success is decided optimistically: failures and waits arm timers, which needs the run's lock.
+    """
     if claim.seen is not None and isinstance(outcome, Done):
         alone = optimistic.decide_member if claim.step["branch"] else optimistic.decide
         decided = alone(
@@ -109,6 +123,7 @@ def decide_settled(
     found = j.some(phase, key, ahead)
     step = found.get(key)
     if step is None or not _mine(step, claim):
+        # Nothing of this result may be written: another attempt may be running or have ended.
         late = _late(j, step, claim)
         j.flush()
         return late
@@ -236,6 +251,7 @@ def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool 
     facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
     outcome = "none" if harmless and (raised.cleared or not step["unsure"]) else "unknown"
     once = definition.at_most_once and step["phase"] == "forward"  # Then only what did nothing is repeated.
+    # The intent says "the command may have been sent". It is withdrawn only when it certainly was not.
     if once and outcome == "none":
         gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
     repeatable = error.retryable and not final and (harmless or not once)
@@ -293,6 +309,7 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
     called = step["signal"] if step["signal"] != claim.step["signal"] else None
     due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
     deadline = step["deadline_at"] or j.now + step["timeout_ms"]
+    # The deadline is checked here as well: a timer that fires while the poll runs finds nothing to end.
     if deadline <= j.now:
         late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
         _raised(j, step, claim, Failed(StepTimedOut(late, limitMs=step["timeout_ms"])), final=True)
@@ -322,5 +339,6 @@ def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
         j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == Run.RUNNING:
             j.become(Run.WAITING)
+    # The hook was called while this poll ran: waiting for the timer would ignore what is already here.
     if called:
         runnable(j, step)
