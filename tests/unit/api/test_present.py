@@ -143,11 +143,11 @@ def test_the_estimate_is_the_start_plus_the_usual_duration() -> None:
 
 
 def test_a_run_that_waits_says_on_what_and_until_when() -> None:
-    row = run_row(status="waiting", waiting_on={"kind": "timer", "step": "wait", "until": T0 + 1000})
-    assert present.waiting_on(row, [], now=T0) == {
-        "kind": "timer",
-        "step": "wait",
+    waits = {"kind": "timer", "step": "power", "attempt": 2, "until": T0 + 1000}
+    assert present.waiting_on(run_row(status="waiting", waiting_on=waits), [], now=T0) == {
+        **waits,
         "until": "2026-01-13T12:00:01.000Z",
+        "text": "Attempt 2 of power failed; the next one is due at 2026-01-13T12:00:01.000Z.",
     }
 
 
@@ -159,6 +159,7 @@ def test_a_message_that_nobody_takes_shows_as_waiting_for_a_worker_of_its_queue(
         "kind": "worker",
         "queue": "bmc",
         "since": "2026-01-13T12:00:00.000Z",
+        "text": "No worker has taken it from the queue bmc, where it waits since 2026-01-13T12:00:00.000Z.",
     }
 
 
