@@ -25,6 +25,7 @@ from chains import catalogue
 
 log = structlog.get_logger(__name__)
 ACTOR = "schedule"
+AT_ONCE = 10  # Due times of one look: timers wait until it has ended, and the next one follows at once.
 ELSEWHERE_MS = 600_000  # A type that nobody has known for so long is no longer one of another release.
 
 
@@ -138,9 +139,10 @@ class Turn:
         found = due(when, first, now, self.row["catch_up"], self.row["catch_up_limit"])
         if found.missed:
             self.note(first, "missed", reason="no reconciler was there in time", times=found.missed)
-        for at in found.times:
+        for at in found.times[:AT_ONCE]:
             self.meet(at)
-        self.changes["next_due_at"] = next(when.after(now), None)
+        left = found.times[AT_ONCE:]
+        self.changes["next_due_at"] = left[0] if left else next(when.after(now), None)
 
     def meet(self, at: int) -> None:
         """One due time, in view of the runs that are open."""

@@ -137,6 +137,18 @@ def test_after_an_outage(driver: Driver, catch_up: str, wanted: list[tuple[int, 
     assert {driver.finish(run_id) for run_id in runs_of(driver, minutely)} == {"completed"}
 
 
+def test_much_that_is_made_up_for_takes_several_looks(driver: Driver) -> None:
+    minutely = plant(driver, catch_up="all", catch_up_limit=25)
+    counts = []
+    for minutes in (30.5, 30.6, 30.7, 30.8):
+        fire(driver, minutely, minutes)
+        counts.append(len(runs_of(driver, minutely)))
+    assert counts == [10, 20, 25, 25]
+    assert told(driver, minutely) == [(1, "missed"), *((minute, "started") for minute in range(6, 31))]
+    row = row_of(driver, minutely)
+    assert (row["started"], row["missed"], row["next_due_at"]) == (25, 5, T0 + 31 * MINUTE)
+
+
 def test_what_is_too_late_is_missed_with_its_reason(driver: Driver) -> None:
     hourly = plant(driver, every_ms=60 * MINUTE, catch_up="none")
     fire(driver, hourly, 3)
