@@ -39,7 +39,7 @@ def write_run(tx: Tx, scope: Scope, run_id: str, write: Write) -> bool:
     """Insert or change a run; False when one with this id was there before the insert."""
     if write.insert:
         made = tx.insert(app_run).values(**scope.key, **write.columns).on_conflict_do_nothing()
-        return tx.execute(made).rowcount == 1
+        return tx.value(made.returning(app_run.c.id)) is not None
     changed = update(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
     return tx.execute(changed.values(**write.columns)).rowcount == 1
 
