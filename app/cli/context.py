@@ -16,7 +16,20 @@ from windlass import Client, WindlassError
 
 # What works on the settings of this machine, whatever service is named.
 HERE = frozenset(
-    {"queue", "doctor", "key", "secrets", "db", "config", "up", "world", "worker", "reconciler", "projector"}
+    {
+        "app",
+        "queue",
+        "doctor",
+        "key",
+        "secrets",
+        "db",
+        "config",
+        "up",
+        "world",
+        "worker",
+        "reconciler",
+        "projector",
+    }
     | {"api", "flower", "lab"}
 )
 

@@ -28,6 +28,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "app.cli.commands.workflow:workflow",
         "Trigger code workflows, follow them, send them signals.",
     ),
+    ("app", "app.cli.commands.apps:app", "Applications of the Workflow DevKit and their runs."),
     ("type", "app.cli.commands.types:type_", "The catalogue of what can be started."),
     ("lock", "app.cli.commands.locks:lock", "Who holds which resource."),
     ("queue", "app.cli.commands.queues:queue", "The queues in Redis, by their true keys."),
