@@ -11,7 +11,7 @@ from app.api.http.context import world
 from app.domain.apps.cursors import count_of
 from app.domain.apps.incoming import incoming
 from app.domain.apps.words import EventType
-from app.services.apps import read
+from app.services.apps import admission, read
 from app.services.apps.actions import fresh_run_id
 from app.services.apps.write import write
 
@@ -25,9 +25,12 @@ def post(run_id: str) -> Response:
     db, app = world().db, app_id()
     known_events = count_of(request.args.get("eventCount"))
     event = incoming(run_id, json_body())
-    if event.type == EventType.RUN_CREATED and run_id == NO_ID:
-        event = replace(event, run_id=fresh_run_id())
-    made = write(db, app, event, known_events=known_events)
+    if event.type == EventType.RUN_CREATED:
+        admission.admit_run(db, app)
+        if run_id == NO_ID:
+            event = replace(event, run_id=fresh_run_id())
+    quota = admission.quotas(db, app)["max_events"]
+    made = write(db, app, event, known_events=known_events, quota=quota)
     return present.replied(present.written(made, bare=present.without_data()))
 
 

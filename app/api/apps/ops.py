@@ -1,9 +1,14 @@
 """Whether the door is there, and whether it can work."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.api.apps.bodies import answer
+from app.api.apps.numbers import exposition
+from app.api.apps.scope import guard
+from app.api.health.views import PROMETHEUS
 from app.api.http.context import world
+from app.domain.apps.refusal import Refused
+from app.domain.errors import Unavailable
 
 READY_S = 1.0
 blueprint = Blueprint("ops", __name__)
@@ -32,3 +37,13 @@ def ready() -> Response:
         failing.headers["Retry-After"] = "2"
         return failing
     return answer({"status": "ok"})
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The numbers that Prometheus scrapes; only administrators see which application has which."""
+    try:
+        named = guard().caller(request.environ).admin
+    except (Refused, Unavailable):
+        named = False
+    return Response(exposition(world(), named=named), content_type=PROMETHEUS)

@@ -19,11 +19,11 @@ from app.services.context import AppContext
 def exposition(world: AppContext) -> bytes:
     """The Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Snapshot(world.db.read(lambda tx: list(_families(tx)))))
+    registry.register(Snapshot(world.db.read(lambda tx: list(_families(tx)))))
     return generate_latest(registry)
 
 
-class _Snapshot(Collector):
+class Snapshot(Collector):
     """Metrics that were read already."""
 
     def __init__(self, families: list[Metric]) -> None:
