@@ -36,6 +36,7 @@ __all__ = [
     "execute_hook",
     "preview",
     "release_lock",
+    "resource_of",
     "retry",
     "start",
     "type_",
@@ -200,6 +201,12 @@ def types(world: AppContext) -> list[dict[str, Any]]:
         for name, kind in known.items()
     }
     return [_type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(known.items())]
+
+
+def resource_of(type_name: str) -> str:
+    """What kind of resource runs of a type work on; empty when it is not in the catalogue."""
+    kind = catalogue.types().get(type_name)
+    return "" if kind is None else kind.resource or ""
 
 
 def type_(world: AppContext, name: str) -> dict[str, Any]:

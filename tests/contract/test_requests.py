@@ -47,11 +47,18 @@ def test_an_unsupported_method_says_which_are_allowed(client: FlaskClient) -> No
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
-@pytest.mark.parametrize("path", ["/v1/servers", "/v1/pools", "/v1/webhooks"])
-def test_a_malformed_id_is_400_and_an_unknown_one_404(client: FlaskClient, path: str) -> None:
-    prefix = {"/v1/servers": "srv", "/v1/pools": "pool", "/v1/webhooks": "whk"}[path]
-    problem(client.get(f"{path}/{prefix}_1"), 400, "VALIDATION_ERROR")
+def test_a_malformed_id_is_400_and_an_unknown_one_404(client: FlaskClient) -> None:
+    problem(client.get("/v1/webhooks/whk_1"), 400, "VALIDATION_ERROR")
+    problem(client.get(f"/v1/webhooks/whk_{UNKNOWN}"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(("path", "prefix"), [("/v1/servers", "srv"), ("/v1/pools", "pool")])
+def test_what_has_names_is_404_unless_a_name_could_be_so_long(
+    client: FlaskClient, path: str, prefix: str
+) -> None:
+    problem(client.get(f"{path}/{prefix}_1"), 404, "NOT_FOUND")
     problem(client.get(f"{path}/{prefix}_{UNKNOWN}"), 404, "NOT_FOUND")
+    problem(client.get(f"{path}/{'x' * 256}"), 400, "VALIDATION_ERROR")
 
 
 def test_a_run_may_have_any_id_of_128_characters(client: FlaskClient) -> None:

@@ -40,6 +40,8 @@ PATH_IDS = {
     "delivery_id": "dlv",
 }
 
+NAMED = frozenset({"srv", "pool", "cls", "vm", "mgt", "sch"})  # What may be called by a name as well.
+
 
 class StrictParser(FlaskParser):
     """Bodies by `app.api.http.bodies`; queries in which nothing is unknown and nothing is said twice."""
@@ -280,7 +282,7 @@ def _statuses(method: str, path: str, scope: str, view: Callable[..., Any]) -> s
         found.add(404)
     if _asks(view, "json"):
         found |= {413, 415}
-    if method == "POST":
+    if method == "POST" or any(f"<{name}>" in path for name, prefix in PATH_IDS.items() if prefix in NAMED):
         found.add(409)
     return found
 
@@ -298,6 +300,12 @@ def _path_parameters(path: str) -> list[Mapping[str, Any]]:
 def _path_parameter(name: str) -> Mapping[str, Any]:
     prefix = PATH_IDS.get(name)
     pattern = PATH_PATTERNS.get(name)
+    if prefix in NAMED:
+        about = "An id, the unique beginning or end of one, a name or a serial number."
+        example = f"{prefix}_01kc9v5q8w3f7x2m4n6p8r0t1v"
+        text = {"type": "string", "minLength": 1, "maxLength": 255}
+        said = {"required": True, "schema": text, "example": example, "description": about}
+        return {"in": "path", "name": name, **said}
     if prefix is not None:
         pattern = RUN_PATTERN if prefix == "run" else f"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"
     schema = {"type": "string", **({"pattern": pattern} if pattern else {})}

@@ -8,9 +8,11 @@ from flask import Response, current_app, g, request
 
 from app.api.http import envelope
 from app.api.http.bodies import NOT_TEXT, storable
+from app.api.http.context import world
 from app.api.http.family import PATH_IDS
 from app.domain.errors import NotAcceptable, ValidationFailed
 from app.domain.ids import well_formed
+from app.services import naming
 
 SECURITY = {
     "Cache-Control": "no-store",
@@ -20,6 +22,7 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+NOT_AN_ID = {"run": "is not the id of a run: 1 to 128 letters, digits, _ and -"}
 _access = structlog.get_logger("api.access")
 
 
@@ -30,15 +33,24 @@ def begin() -> None:
 
 
 def check() -> None:
-    """Raise for a malformed id, an unknown query parameter, or an answer in a form that nobody offers."""
+    """Raise for a malformed id, an unknown query parameter, or an answer in a form that nobody offers.
+
+    A name in the place of an id becomes the id here, once, whichever operation it is.
+    """
     view: Any = current_app.view_functions.get(request.endpoint or "")
     if view is None:
         return
     _check_texts()
-    for name, text in (request.view_args or {}).items():
+    named = request.view_args or {}
+    for name, text in list(named.items()):
         prefix = PATH_IDS.get(name)
-        if prefix is not None and not well_formed(text, prefix):
-            raise ValidationFailed.of(name, f"is not an id of the form {prefix}_…")
+        if prefix is None or well_formed(text, prefix):
+            continue
+        if not naming.is_nameable(prefix):
+            raise ValidationFailed.of(name, NOT_AN_ID.get(prefix, f"is not an id of the form {prefix}_…"))
+        if len(text) > naming.LONGEST:
+            raise ValidationFailed.of(name, f"has more than {naming.LONGEST} characters")
+        named[name] = naming.id_of(world(), prefix, text)
     if request.args and not view.asks_query:
         raise ValidationFailed.many({name[:64]: "Unknown query parameter." for name in request.args})
     offers = view.offers

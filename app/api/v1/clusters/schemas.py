@@ -6,13 +6,13 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.http.paging import PageQuery
+from app.api.http.references import Reference
 from app.api.http.schemas import TAG, Body, Flag, Object, Shape, one_of, tags, whole, word
 from app.api.v1.runs.schemas import StartQuery
-from app.api.v1.servers.schemas import POOL, Image, RunOptions
+from app.api.v1.servers.schemas import Image, RunOptions
 from app.domain.clusters import STATES
 from app.domain.ownership import NAME
 
-MANAGEMENT = validate.Regexp(re.compile(r"mgt_[0-9a-z]{26}\Z"), error="Not the id of a management cluster.")
 NAMED = validate.Regexp(
     re.compile(NAME.pattern + r"\Z"), error="Not 1 to 63 of a-z, 0-9 and -, beginning with a letter."
 )
@@ -24,7 +24,7 @@ VERSION = validate.Regexp(
 class ManagedQuery(PageQuery):
     """What narrows a list of clusters or machines."""
 
-    management_id = fields.String(validate=MANAGEMENT)
+    management_id = Reference("mgt")
     name = word(63)
     tag = fields.List(fields.String(validate=TAG), metadata={"description": "May be given several times."})
     q = word(128, metadata={"description": "Part of the name, display name or id."})
@@ -40,7 +40,7 @@ class ClusterQuery(ManagedQuery):
 class NodePool(Body):
     """Servers of a pool that a cluster is built on."""
 
-    pool_id = fields.String(required=True, validate=POOL)
+    pool_id = Reference("pool", required=True)
     count = whole(1, 1000, required=True)
     image = fields.Nested(Image, required=True)
     address = word(
@@ -57,8 +57,8 @@ class NodePool(Body):
 class ManagedBody(RunOptions):
     """What a new cluster and a new machine have in common."""
 
-    management_id = fields.String(
-        validate=MANAGEMENT, metadata={"description": "May be left out while there is exactly one."}
+    management_id = Reference(
+        "mgt", metadata={"description": "An id or a name; may be left out while there is exactly one."}
     )
     name = fields.String(validate=NAMED)
     display_name = word(128)

@@ -30,7 +30,7 @@ WANTED = {
 PLAN = {**examples.PLAN, "type": "cluster.scale", "resource": f"cluster/{examples.CLUSTER_ID}"}
 
 
-@clusters.serve("GET", PATH, "listClusters", scope="servers:read")
+@clusters.serve("GET", PATH, "listClusters", scope="servers:read", errors=(404, 409))
 @clusters.arguments(ClusterQuery, location="query")
 @clusters.response(200, ClusterShape(many=True), example=[examples.CLUSTER])
 def list_clusters(query: dict[str, Any]) -> Any:

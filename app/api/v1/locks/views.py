@@ -12,17 +12,21 @@ from app.api.v1.locks import show
 from app.api.v1.locks.schemas import RESOURCE, LockQuery, LockShape, ReleaseBody
 from app.domain.errors import ValidationFailed
 from app.domain.ids import RESOURCE_LOCK
+from app.services import naming
 from app.services import runs as service
 
 locks = Family("locks", "Who holds which resource, since when, and who waits for it.")
 
 
-@locks.serve("GET", "/v1/locks", "listLocks", scope="runs:read")
+@locks.serve("GET", "/v1/locks", "listLocks", scope="runs:read", errors=(409,))
 @locks.arguments(LockQuery, location="query")
 @locks.response(200, LockShape(many=True), example=[examples.LOCK])
 def list_locks(query: dict[str, Any]) -> Any:
     """Every lock, newest first, or that of one resource."""
-    found, shown = show.page(query.get("resource"), paging.window(query))
+    resource = query.get("resource")
+    if resource is not None:
+        resource = naming.lock_of(world(), resource)
+    found, shown = show.page(resource, paging.window(query))
     return paging.answer(query, found, shown)
 
 
@@ -31,6 +35,7 @@ def list_locks(query: dict[str, Any]) -> Any:
 @locks.response(204)
 def release_lock(body: dict[str, Any], resource: str) -> Response:
     """Take a lock away from its run; written into the run's log with actor and reason."""
+    resource = naming.lock_of(world(), resource)
     if not RESOURCE_LOCK.fullmatch(resource):
         raise ValidationFailed.of("resource", RESOURCE.error or "is malformed")
     service.release_lock(world(), principal(), resource, body["reason"])

@@ -188,6 +188,9 @@ class RunSummary(Finished):
     detail = fields.String(required=True)
     resource_type = fields.String(allow_none=True)
     resource_id = fields.String(allow_none=True)
+    resource_name = fields.String(
+        allow_none=True, metadata={"description": "What people call it, while it is in the inventory."}
+    )
     triggered_by = fields.String(required=True)
     created_at = fields.String(required=True)
     started_at = fields.String(allow_none=True)

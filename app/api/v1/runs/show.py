@@ -11,7 +11,7 @@ from app.record.paging import Page, Window
 from app.record.runs import metrics, run_list, runs
 from app.record.runs.run_list import RunFilters
 from app.record.session import Tx
-from app.services import presence, present
+from app.services import naming, presence, present
 from app.services.runs import Started
 from chains import catalogue
 
@@ -44,7 +44,16 @@ def started(new: Started) -> Any:
     steps = [{**_NOT_BEGUN, **step} for step in new.steps]
     actions = operator_actions.allowed_actions(new.run["status"])
     shown = present.run_detail(new.run, steps, now=new.run["created_at"], operator_actions=actions)
+    shown["resourceName"] = _name(new.run)
     return envelope.accepted(shown, new.run)
+
+
+def _name(run: Object) -> str | None:
+    """What people call its resource; without one there is nothing to look for."""
+    if run["resource_id"] is None:
+        return None
+    resource = (run["resource_type"], run["resource_id"])
+    return world().db.read(lambda tx: naming.names_of(tx, [resource])).get(run["resource_id"])
 
 
 def accepted(run: Object) -> Any:
@@ -63,8 +72,13 @@ def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Objec
     # Of a code workflow there may be thousands, and none of them was planned.
     steps = run_list.brief_steps(tx, [run["id"] for run in found.rows if run["version"] is None])
     served = presence.served_for(tx, found.rows)
+    names = naming.names_of(tx, ((run["resource_type"], run["resource_id"]) for run in found.rows))
     return found, [
-        present.run_summary(run, steps.get(run["id"], ()), now=tx.now, served=served) for run in found.rows
+        {
+            **present.run_summary(run, steps.get(run["id"], ()), now=tx.now, served=served),
+            "resourceName": names.get(run["resource_id"]),
+        }
+        for run in found.rows
     ]
 
 
@@ -97,4 +111,5 @@ def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
         operator_actions=operator_actions.allowed_actions(found["status"]),
         served=presence.served_for(tx, [found]),
     )
-    return found, shown
+    names = naming.names_of(tx, [(found["resource_type"], found["resource_id"])])
+    return found, {**shown, "resourceName": names.get(found["resource_id"])}

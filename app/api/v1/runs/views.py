@@ -26,7 +26,7 @@ from app.api.v1.runs.schemas import (
 )
 from app.domain.errors import ValidationFailed
 from app.record.runs.run_list import RunFilters
-from app.services import present
+from app.services import naming, present
 from app.services import runs as service
 from app.services.runs import Order
 
@@ -40,12 +40,14 @@ EVENTS = {
 }
 
 
-@runs.serve("GET", PATH, "listRuns", scope="runs:read")
+@runs.serve("GET", PATH, "listRuns", scope="runs:read", errors=(409,))
 @runs.arguments(RunQuery, location="query")
 @runs.response(200, RunSummary(many=True), example=[examples.RUN])
 def list_runs(query: dict[str, Any]) -> Any:
     """Runs, newest first; `sync.*` only when that type is asked for."""
     asked = {name: value for name, value in query.items() if name not in (*paging.POSITION, "tag")}
+    if "resource_id" in asked:
+        asked["resource_id"] = naming.resource_of(world(), asked.get("resource_type"), asked["resource_id"])
     found, shown = show.page(RunFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
     return paging.answer(query, found, shown)
 
@@ -58,6 +60,10 @@ def list_runs(query: dict[str, Any]) -> Any:
 def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Start a run of any type, or with `dryRun` see its plan."""
     key = body.pop("idempotency_key", None) or idempotency.run_key()
+    if "resource_id" in body:
+        body["resource_id"] = naming.resource_of(
+            world(), service.resource_of(body["type"]), body["resource_id"]
+        )
     traceparent = request.headers.get("traceparent", "")[:64] or None
     order = Order(**body, idempotency_key=key, on_conflict=query["on_conflict"], traceparent=traceparent)
     if query["dry_run"]:

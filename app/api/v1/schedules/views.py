@@ -20,6 +20,8 @@ from app.api.v1.schedules.schemas import (
     ScheduleQuery,
     ScheduleShape,
 )
+from app.services import naming
+from app.services import runs as runs_service
 from app.services import schedules as service
 
 schedules = Family("schedules", "Runs that are started when their time comes, by cron or by interval.")
@@ -42,7 +44,7 @@ def list_schedules(query: dict[str, Any]) -> Any:
 @schedules.response(201, ScheduleShape, example=examples.SCHEDULE)
 def create_schedule(body: dict[str, Any]) -> Any:
     """Make a schedule; what it starts is checked now as it will be then."""
-    row = service.create(world(), principal(), body)
+    row = service.create(world(), principal(), _named(body, runs_service.resource_of(body["type"])))
     return show.shown(row), 201, {"Location": f"{PATH}/{row['id']}", "ETag": f'"{row["version"]}"'}
 
 
@@ -59,7 +61,8 @@ def get_schedule(schedule_id: str) -> Any:
 @schedules.response(200, ScheduleShape, example=examples.SCHEDULE)
 def change_schedule(body: dict[str, Any], schedule_id: str) -> Any:
     """Change a schedule; with If-Match only when nobody else did meanwhile."""
-    row = service.change(world(), principal(), schedule_id, body, versions.wanted_version())
+    changes = _named(body, None)
+    row = service.change(world(), principal(), schedule_id, changes, versions.wanted_version())
     return show.shown(row), None, {"ETag": f'"{row["version"]}"'}
 
 
@@ -100,3 +103,9 @@ def list_occurrences(query: dict[str, Any], schedule_id: str) -> Any:
     """What became of each due time, the latest first: the run, or why there is none."""
     found, shown = show.occurrences(schedule_id, query.get("outcome"), paging.window(query))
     return paging.answer(query, found, shown)
+
+
+def _named(body: dict[str, Any], resource: str | None) -> dict[str, Any]:
+    """The body with the id of the resource that it may have called by its name."""
+    text = body.get("resource_id")
+    return body if text is None else {**body, "resource_id": naming.resource_of(world(), resource, text)}

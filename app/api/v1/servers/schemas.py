@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.http.paging import PageQuery
+from app.api.http.references import Reference
 from app.api.http.schemas import TAG, Body, Flag, Shape, address, one_of, tags, whole, word
 from app.api.v1.runs.schemas import StartQuery
 from app.domain.servers import STATES
@@ -14,7 +15,6 @@ MAC = validate.Regexp(re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\Z"), error
 FINGERPRINT = validate.Regexp(
     re.compile(r"[0-9a-fA-F]{64}\Z"), error="Not a SHA-256 fingerprint of 64 hex digits."
 )
-POOL = validate.Regexp(re.compile(r"pool_[0-9a-z]{26}\Z"), error="Not the id of a pool.")
 ACTIONS = ("inspect", "provision", "powerOn", "powerOff", "reboot", "deprovision", "maintenance")
 
 
@@ -22,7 +22,7 @@ class ServerQuery(PageQuery):
     """What narrows the list of servers."""
 
     state = one_of(*STATES)
-    pool_id = fields.String(validate=POOL)
+    pool_id = Reference("pool")
     tag = fields.List(fields.String(validate=TAG), metadata={"description": "May be given several times."})
     health = word(32, metadata={"example": "healthy"})
     q = word(128, metadata={"description": "Part of the name, serial number or address."})
@@ -77,7 +77,7 @@ class RegisterBody(RunOptions):
     persona = word(63)
     system_id = word(128, metadata={"description": "Which of several systems of a Redfish controller it is."})
     boot_mac = fields.String(validate=MAC)
-    pool_id = fields.String(validate=POOL)
+    pool_id = Reference("pool")
 
 
 class ServerChange(Body):
@@ -88,7 +88,7 @@ class ServerChange(Body):
     tags = tags()
     persona = word(63, allow_none=True)
     system_id = word(128, allow_none=True)
-    pool_id = fields.String(validate=POOL, allow_none=True)
+    pool_id = Reference("pool", allow_none=True)
 
 
 class ServerActionBody(RunOptions):
@@ -132,7 +132,7 @@ NEEDS = {"provision": "image", "maintenance": "enabled"}
 class FromPoolBody(RunOptions):
     """How many machines of a pool are installed with what."""
 
-    pool_id = fields.String(required=True, validate=POOL)
+    pool_id = Reference("pool", required=True)
     count = whole(1, 100, load_default=1)
     image = fields.Nested(Image, required=True)
     user_data = word(65_536, shortest=0)

@@ -41,7 +41,7 @@ RESULT = {"index": 0, "status": 202, "data": examples.SERVER, "workflowId": exam
 TAKEN = {"server": examples.SERVER, "workflowId": examples.RUN_ID, "estimatedDuration": 1500000}
 
 
-@servers.serve("GET", PATH, "listServers", scope="servers:read")
+@servers.serve("GET", PATH, "listServers", scope="servers:read", errors=(404, 409))
 @servers.arguments(ServerQuery, location="query")
 @servers.response(200, ServerShape(many=True), example=[examples.SERVER])
 def list_servers(query: dict[str, Any]) -> Any:

@@ -23,7 +23,7 @@ WANTED = {
 PLAN = {**examples.PLAN, "type": "vm.power", "resource": f"vm/{examples.VM_ID}"}
 
 
-@vms.serve("GET", PATH, "listVms", scope="servers:read")
+@vms.serve("GET", PATH, "listVms", scope="servers:read", errors=(404, 409))
 @vms.arguments(VmQuery, location="query")
 @vms.response(200, VmShape(many=True), example=[examples.VM])
 def list_vms(query: dict[str, Any]) -> Any:
