@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.errors import StepError
 from app.domain.ids import derived_id
 from app.domain.policy import backoff
+from app.domain.rows.runs import RunRow
 from app.record.inventory import allocations, servers
 from app.record.runs import runs
 from app.record.session import Tx
@@ -189,7 +190,7 @@ def _install(ctx: Context, row: Row) -> None:
     ctx.log("installation started", server=row["server_id"], run=run_id)
 
 
-def _not_installed(row: Row, run: Row) -> NotInstalled:
+def _not_installed(row: Row, run: RunRow) -> NotInstalled:
     why = run["error_message"] or "it was cancelled"
     error = NotInstalled(f"server {row['server_id']}: {why}", run=run["id"], server=row["server_id"])
     error.code = run["error_code"] or "STEP_FAILED"  # type: ignore[misc]
@@ -256,9 +257,9 @@ def _taken_by(tx: Tx, ctx: Context, cluster_id: str) -> list[Row]:
     return [row for row in allocations.held_by(tx, cluster_id) if ours(tx, ctx, row["run_id"])]
 
 
-def _with_runs(tx: Tx, rows: list[Row], column: str) -> list[tuple[Row, Row | None]]:
+def _with_runs(tx: Tx, rows: list[Row], column: str) -> list[tuple[Row, RunRow | None]]:
     return [(row, runs.read_run(tx, row[column]) if row[column] else None) for row in rows]
 
 
-def _run(ctx: Context, run_id: str | None) -> Row | None:
+def _run(ctx: Context, run_id: str | None) -> RunRow | None:
     return None if run_id is None else ctx.db.read(lambda tx: runs.read_run(tx, run_id))

@@ -152,7 +152,10 @@ def _found(ctx: Context, host: Member) -> Call:
     assert run is not None
     history = [memo(row) for row in rows]
     info = Info(
-        run_id=ctx.run_id, parent_run_id=run["parent_run_id"], workflow=ctx.type, version=run["version"]
+        run_id=ctx.run_id,
+        parent_run_id=run["parent_run_id"],
+        workflow=ctx.type,
+        version=run["version"] or "",
     )
     function, given = definition(ctx.type, run["version"]), run["input"] or {}
     return find(function, given["args"], given["kwargs"], history, host, info, ctx.step)

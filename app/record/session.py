@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import psycopg
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, text
@@ -19,12 +19,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row, make_url
 
 from app.domain.errors import ConnectionRefused, Contended, SchemaBehind, Unavailable
+from app.domain.json import JsonObject
 from app.record import connect, trouble
 from app.record.connect import Limits, dump
 
 __all__ = ["Database", "Limits", "TakenBack", "Tx", "dump", "immediate"]
 
 T = TypeVar("T")
+R = TypeVar("R")
 NOW = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
@@ -47,11 +49,23 @@ class Tx:
         """Run one statement."""
         return self.connection.execute(statement, values)
 
-    def rows(self, statement: Executable, values: Any = None) -> list[dict[str, Any]]:
-        """All rows of a query as mappings."""
+    @overload
+    def rows(self, statement: Executable, values: Any = None) -> list[JsonObject]: ...
+
+    @overload
+    def rows(self, statement: Executable, values: Any = None, *, of: type[R]) -> list[R]: ...
+
+    def rows(self, statement: Executable, values: Any = None, *, of: Any = None) -> Any:
+        """All rows of a query as mappings; ``of`` says of which type (app.domain.rows)."""
         return [dict(row) for row in self.connection.execute(statement, values).mappings()]
 
-    def row(self, statement: Executable, values: Any = None) -> dict[str, Any] | None:
+    @overload
+    def row(self, statement: Executable, values: Any = None) -> JsonObject | None: ...
+
+    @overload
+    def row(self, statement: Executable, values: Any = None, *, of: type[R]) -> R | None: ...
+
+    def row(self, statement: Executable, values: Any = None, *, of: Any = None) -> Any:
         """The first row of a query as a mapping, or None."""
         found = self.connection.execute(statement, values).mappings().first()
         return None if found is None else dict(found)

@@ -9,6 +9,7 @@ from app.config import Settings
 from app.domain.errors import Conflict, NotFound, QuotaExceeded
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
+from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
@@ -21,7 +22,7 @@ from app.services.context import AppContext
 from app.services.runs import accept_order, check_order
 
 Row = dict[str, Any]
-Started = tuple[Row, Row]  # The resource and its run.
+Started = tuple[Row, RunRow]  # The resource and its run.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from app.auth.tokens import hook_hash
 from app.domain.errors import NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
+from app.domain.rows.runs import RunRow, StepRow
 from app.engine import admission
 from app.engine.reconciler import resume
 from app.engine.transitions import accept as accepting
@@ -48,8 +49,8 @@ __all__ = [
 class Started:
     """A run that was accepted."""
 
-    run: dict[str, Any]
-    steps: list[dict[str, Any]] | None  # As they were stored; None for a run that is known already.
+    run: RunRow
+    steps: list[StepRow] | None  # As they were stored; None for a run that is known already.
 
 
 def start(world: AppContext, principal: Principal, order: Order) -> Started:
@@ -61,7 +62,7 @@ def start(world: AppContext, principal: Principal, order: Order) -> Started:
     if arrived is not None:
         return Started(rung(world, arrived), arrived.steps())
 
-    def work(tx: Tx) -> tuple[Journal, list[dict[str, Any]] | None]:
+    def work(tx: Tx) -> tuple[Journal, list[StepRow] | None]:
         check_order(tx, order)
         if order.type in admission.FIRST:  # Here the resource is one that is known, whose first run failed.
             admission.check(tx, order, catalogue.lookup(order.type).resource)
@@ -111,7 +112,7 @@ def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, 
 
 def cancel(
     world: AppContext, principal: Principal, run_id: str, reason: str | None = None, mode: str = "graceful"
-) -> dict[str, Any]:
+) -> RunRow:
     """Ask a run to stop; returns its row as it then is."""
 
     def work(tx: Tx) -> Journal:
@@ -131,7 +132,7 @@ def retry(
     from_: str | None = None,
     input: Mapping[str, Any] | None = None,
     reason: str | None = None,
-) -> dict[str, Any]:
+) -> RunRow:
     """Repeat an ended or held run as a new one; returns the new run's row."""
     if from_ not in (None, "earliest"):
         raise ValidationFailed.of("from", f'{from_!r} is not "earliest"')
@@ -167,7 +168,7 @@ def act(
     action: str,
     step: str | None = None,
     reason: str | None = None,
-) -> dict[str, Any]:
+) -> RunRow:
     """One operator action on a run: resume, compensate, skip, resolve, pause, unpause."""
 
     def work(tx: Tx) -> Journal:
@@ -267,7 +268,7 @@ def _check_words(order: Order) -> None:
         raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
 
 
-def rung(world: AppContext, j: Journal) -> dict[str, Any]:
+def rung(world: AppContext, j: Journal) -> RunRow:
     """Publish what a committed transaction wants published; returns the run's row."""
     world.ring(j.hints)
     return j.run

@@ -9,6 +9,7 @@ import structlog
 from app.auth.keys import Principal
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
+from app.domain.rows.runs import RunRow
 from app.engine import admission
 from app.engine.reconciler import schedules
 from app.engine.transitions.journal import Journal
@@ -115,7 +116,7 @@ def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
     return _logged("schedule.unpaused", principal, _changed(world, principal, schedule_id, changes))
 
 
-def run(world: AppContext, principal: Principal, schedule_id: str, key: str | None = None) -> Row:
+def run(world: AppContext, principal: Principal, schedule_id: str, key: str | None = None) -> RunRow:
     """Start a run now, also while the schedule is paused; returns its row. The same key starts one."""
     key = key or new_id("ask")  # Made here, so that a transaction that is repeated asks for the same run.
 

@@ -12,6 +12,7 @@ from app.domain import bmc_address as addresses
 from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
+from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
@@ -22,7 +23,7 @@ from app.services.context import AppContext
 from app.services.runs import accept_order, check_order
 
 Row = dict[str, Any]
-Started = tuple[Row, Row]  # The server and its run.
+Started = tuple[Row, RunRow]  # The server and its run.
 CHANGEABLE = ("display_name", "description", "tags", "pool_id", "persona")
 T = TypeVar("T")
 log = structlog.get_logger()

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from app.auth.keys import Principal
 from app.auth.tokens import issue_hook_token
 from app.domain.errors import InvalidStateTransition, NotFound
+from app.domain.json import JsonObject
+from app.domain.rows.runs import RunRow
 from app.domain.states import TERMINAL, Run
 from app.engine.code import emit as emitting
 from app.engine.code import hooks, limits, signals
@@ -28,7 +30,7 @@ Row = dict[str, Any]
 CANCELLED = str(Run.CANCELLED)
 
 
-def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[Row, bool]:
+def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[RunRow, bool]:
     """Accept a run; its row, and whether it is new. An idempotency key finds the run it was used for."""
     authority.check(principal, order.workflow)
     _check_parent(world, order)
@@ -40,7 +42,7 @@ def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[
     return j.run, fresh
 
 
-def known(tx: Tx, run_id: str, *, follow: bool = True) -> Row:
+def known(tx: Tx, run_id: str, *, follow: bool = True) -> RunRow:
     """The row of a code workflow's run, or of the run that goes on in its place if it is to be followed.
 
     Raises `NotFound`, also for a run of a declared type.
@@ -51,13 +53,13 @@ def known(tx: Tx, run_id: str, *, follow: bool = True) -> Row:
     return found
 
 
-def change(world: AppContext, principal: Principal, run_id: str, wanted: Mapping[str, Any]) -> Row:
+def change(world: AppContext, principal: Principal, run_id: str, wanted: Mapping[str, Any]) -> RunRow:
     """Keep something with a run, or cancel it; raises `InvalidStateTransition` for what else is wanted."""
     outcome = [name for name in wanted if name not in ("execution_context", "status")]
     if outcome or wanted.get("status", CANCELLED) != CANCELLED:
         raise InvalidStateTransition("how a run goes and ends is not a client's to write; it may cancel it")
 
-    def work(j: Journal) -> Row:
+    def work(j: Journal) -> RunRow:
         if "execution_context" in wanted:
             _annotate(j, principal, wanted["execution_context"])
         if "status" in wanted:
@@ -67,10 +69,10 @@ def change(world: AppContext, principal: Principal, run_id: str, wanted: Mapping
     return _under_lock(world, run_id, work)
 
 
-def cancel(world: AppContext, principal: Principal, run_id: str, reason: str | None = None) -> Row:
+def cancel(world: AppContext, principal: Principal, run_id: str, reason: str | None = None) -> RunRow:
     """Ask a run to stop; raises `InvalidStateTransition` when it has ended."""
 
-    def work(j: Journal) -> Row:
+    def work(j: Journal) -> RunRow:
         operator_actions.cancel(j, principal.actor, reason=reason)
         return j.run
 
@@ -84,10 +86,10 @@ def emit(
     event_type: str,
     payload: Any,
     correlation_id: str | None = None,
-) -> Row:
+) -> JsonObject:
     """Write an event of a user's type into the log of a run."""
 
-    def work(j: Journal) -> Row:
+    def work(j: Journal) -> JsonObject:
         return emitting.emit(j, event_type, payload, actor=principal.actor, correlation_id=correlation_id)
 
     return _under_lock(world, run_id, work)
@@ -106,11 +108,11 @@ def signal(
 
 def create_hook(
     world: AppContext, run_id: str, name: str, action: str | None, metadata: Mapping[str, Any] | None
-) -> Row:
+) -> JsonObject:
     """Make a hook; its token is given here and never again."""
     token, token_hash = issue_hook_token()
 
-    def work(j: Journal) -> Row:
+    def work(j: Journal) -> JsonObject:
         hook_id = hooks.create(j, name, action, metadata, token_hash)
         return {"id": hook_id, "run_id": j.id, "created_at": j.now}
 

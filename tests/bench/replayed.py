@@ -20,6 +20,7 @@ import redis
 
 from app.config import load
 from app.domain.ids import new_id
+from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.host.child import end_with
 from app.record import migrate
 from app.record.fast_path import insert_run, transition
@@ -38,21 +39,21 @@ LOOK_S = 1.0
 class Writes:
     """What the engine wrote of one run: its acceptance, then its claim and five outcomes."""
 
-    accepted: tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]
+    accepted: tuple[RunRow, list[StepRow], list[EventRow]]
     transitions: list[Transition]
 
     def accept(self, db: Database, run_id: str, ms: int) -> None:
         """Write a run of this id."""
         run, steps, events = self.accepted
-        given = {**run, "id": run_id, "input": {"ms": ms}}
-        insert_run.create(
-            db, given, *([{**row, "run_id": run_id} for row in rows] for rows in (steps, events))
-        )
+        given: RunRow = {**run, "id": run_id, "input": {"ms": ms}}
+        own: list[StepRow] = [{**row, "run_id": run_id} for row in steps]
+        told: list[EventRow] = [{**row, "run_id": run_id} for row in events]
+        insert_run.create(db, given, own, told)
 
     def of(self, run_id: str) -> Iterator[Transition]:
         """The transitions of a run of this id."""
         for one in self.transitions:
-            events = [{**row, "run_id": run_id} for row in one.events]
+            events: list[EventRow] = [{**row, "run_id": run_id} for row in one.events]
             yield replace(one, run_id=run_id, events=events)
 
 

@@ -1,9 +1,10 @@
 """Rows as the engine would have left them, and small readers of answers."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from sqlalchemy import insert
 
+from app.domain.rows.runs import RunRow
 from app.record import tables
 from app.record.runs import runs
 from app.services import keys
@@ -25,9 +26,9 @@ def bearer(world: AppContext, name: str, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def plant_run(world: AppContext, run_id: str, **changes: Any) -> str:
+def plant_run(world: AppContext, run_id: str, **changes: Unpack[RunRow]) -> str:
     """A run as the engine would have left it."""
-    given: dict[str, Any] = {
+    given: RunRow = {
         "id": run_id,
         "type": "server.inspect",
         "status": "running",

@@ -1,12 +1,13 @@
 """The questions that are put differently to SQLite and PostgreSQL have the same answers."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import insert
 
 from app.api.v1.metrics.numbers import measured
+from app.domain.rows.runs import EventRow, RunRow
 from app.record import listing, tables
 from app.record.listing import ServerFilters
 from app.record.paging import EXACT_TOTAL, Window
@@ -30,15 +31,16 @@ def db(request: pytest.FixtureRequest, databases: Callable[[str], Any]) -> Itera
     databases(request.param).drop(url)
 
 
-def run_row(run_id: str, **changes: Any) -> dict[str, Any]:
+def run_row(run_id: str, **changes: Any) -> RunRow:
     """A run."""
     given = {"id": run_id, "type": "server.inspect", "status": "running", "triggered_by": "usr_a"}
     times = {"created_at": T0, "started_at": T0, "on_failure": "hold", "tenant_id": "default"}
     optional = dict.fromkeys(("completed_at", "expect_since", "retry_of", "error_code", "parent_run_id"))
-    return {**given, **times, **optional, "waiting_on": None, "tags": None, **changes}
+    row = {**given, **times, **optional, "waiting_on": None, "tags": None, **changes}
+    return cast("RunRow", row)
 
 
-def plant(db: Database, *rows: dict[str, Any]) -> None:
+def plant(db: Database, *rows: RunRow) -> None:
     """Store runs."""
 
     def work(tx: Tx) -> None:
@@ -171,7 +173,7 @@ def test_runs_of_code_are_found_by_what_they_are(db: Database) -> None:
         run_row("run_b", **code, **stuck, created_at=T0 + 1, parent_run_id="run_a"),
         run_row("run_c", version="2", type="approve", **stuck, created_at=T0 + 2, parent_run_id="run_a"),
     )
-    lines = [{"run_id": "run_a", "seq": seq, "type": "x", "at": T0 + seq} for seq in (1, 2)]
+    lines: list[EventRow] = [{"run_id": "run_a", "seq": seq, "type": "x", "at": T0 + seq} for seq in (1, 2)]
     db.write(lambda tx: runs.append_events(tx, lines))
 
     def listed(name: str | None = None, status: str | None = None) -> list[str]:

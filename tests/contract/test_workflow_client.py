@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import windlass
+from app.domain.rows.runs import RunRow
 from app.record.runs import runs
 from app.record.service import definitions, heartbeats
 from app.services import presence
@@ -141,7 +142,11 @@ def test_a_run_is_cancelled_once_and_waited_for(service: Client) -> None:
 
 def test_why_a_run_failed_is_told(service: Client, world: AppContext) -> None:
     run_id = service.workflow.trigger("approve").run_id
-    failed = {"status": "failed", "error_code": "WORKFLOW_FAILED", "error_message": "Rejected: too expensive"}
+    failed: RunRow = {
+        "status": "failed",
+        "error_code": "WORKFLOW_FAILED",
+        "error_message": "Rejected: too expensive",
+    }
     world.db.write(lambda tx: runs.change_run(tx, run_id, failed))
     error = service.workflow.get_run(run_id).error
     assert error is not None

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 
 from app.api.code import show
 from app.api.code.schemas import WorkflowRun
+from app.domain.rows.runs import StepRow
 from app.record.runs import runs
 from app.record.service import definitions, heartbeats
 from app.record.session import Tx
@@ -335,9 +336,9 @@ def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: A
 
 def _went_on(tx: Tx, run_id: str) -> None:
     """A call was made, and the function gave something."""
-    main = {"run_id": run_id, "queue": "wf.approve", "timeout_ms": 1000, "phase": "forward"}
-    call = {"key": "fetch", "name": "code.step", "ordinal": 1, "branch": "main/1", "kind": "task"}
-    done = {"status": "completed", "output": {"value": [1]}, "completed_at": tx.now}
+    main: StepRow = {"run_id": run_id, "queue": "wf.approve", "timeout_ms": 1000, "phase": "forward"}
+    call: StepRow = {"key": "fetch", "name": "code.step", "ordinal": 1, "branch": "main/1", "kind": "task"}
+    done: StepRow = {"status": "completed", "output": {"value": [1]}, "completed_at": tx.now}
     runs.insert_steps(tx, [{**main, **call, **done}])
     runs.change_run(tx, run_id, {"output": {"value": "done"}, "started_at": tx.now, "status": "running"})
 

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import update
 
 from app.domain.ids import new_id
+from app.domain.json import JsonObject
 from app.engine.code import signals
 from app.engine.code.start import CodeOrder, start
 from app.engine.messages.publisher import redispatch
@@ -251,12 +252,12 @@ class Driver:
         """The run's row."""
         found = self.db.read(lambda tx: runs.read_run(tx, run_id))
         assert found is not None
-        return found
+        return cast("JsonObject", found)
 
     def steps(self, run_id: str, phase: str = "forward") -> dict[str, dict[str, Any]]:
         """The run's steps by key."""
         rows = self.db.read(lambda tx: runs.all_steps(tx, run_id))
-        return {row["key"]: row for row in rows if row["phase"] == phase}
+        return {row["key"]: cast("JsonObject", row) for row in rows if row["phase"] == phase}
 
     def step(self, run_id: str, key: str, phase: str = "forward") -> dict[str, Any]:
         """One step's row."""
@@ -274,7 +275,7 @@ class Driver:
 
     def log(self, run_id: str) -> list[dict[str, Any]]:
         """The rows of the run's log."""
-        return self.db.read(lambda tx: runs.events_of(tx, run_id))
+        return cast("list[JsonObject]", self.db.read(lambda tx: runs.events_of(tx, run_id)))
 
     def under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
         """Do something with a run, and ring for what follows."""
@@ -305,5 +306,4 @@ def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
 def _make_due(tx: Tx, chosen: Mapping[str, Any]) -> None:
     tx.execute(update(timer).where(timer.c.id == chosen["id"]).values(due_at=1))
     if chosen["purpose"] == "deadline":
-        changes = {"deadline_at": 1}
-        runs.change_step(tx, chosen["run_id"], chosen["phase"], chosen["step"], changes)
+        runs.change_step(tx, chosen["run_id"], chosen["phase"], chosen["step"], {"deadline_at": 1})

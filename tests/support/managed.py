@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select
 
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
+from app.domain.rows.runs import StepRow
 from app.providers.bmc.memory import Machine
 from app.providers.boot import Order
 from app.providers.clusters import Template
@@ -190,7 +191,7 @@ class Scene:
 
     def change_step(self, run_id: str, step: str, **changes: Any) -> None:
         """Change a step's row behind the engine's back."""
-        self.db.write(lambda tx: runs.change_step(tx, run_id, "forward", step, changes))
+        self.db.write(lambda tx: runs.change_step(tx, run_id, "forward", step, cast("StepRow", changes)))
 
     def change_cluster(self, cluster_id: str, **changes: Any) -> None:
         """Change a cluster's row behind everybody's back."""

@@ -8,6 +8,7 @@ from flask import Response, g, jsonify
 from app.api.http.context import world
 from app.domain.clock import rfc3339
 from app.domain.ids import request_id
+from app.domain.rows.runs import RunRow
 
 
 def begin() -> None:
@@ -32,7 +33,7 @@ def wrap(data: Any) -> dict[str, Any]:
     return {"success": True, "data": data, "meta": meta()}
 
 
-def accepted(data: Any, run: dict[str, Any]) -> tuple[Any, int, dict[str, str]]:
+def accepted(data: Any, run: RunRow) -> tuple[Any, int, dict[str, str]]:
     """202 for a run that was started: where to follow it, when to look, how long it usually takes."""
     add_meta(workflowId=run["id"], estimatedDuration=run["eta_ms"])
     return data, 202, {"Location": f"/v1/workflows/runs/{run['id']}", "Retry-After": "1"}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from app.domain.errors import PreconditionFailed
+from app.domain.rows.runs import RunRow
 
 
 def tagged(data: Any, tag: str) -> Any:
@@ -17,13 +18,13 @@ def tagged(data: Any, tag: str) -> Any:
     return data, None, headers
 
 
-def run_tag(run: dict[str, Any], data: Any) -> str:
+def run_tag(run: RunRow, data: Any) -> str:
     """The tag of a run: its last event, and what else is seen of it."""
     seen = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
     return f"{run['event_seq']}-{seen[:12]}"
 
 
-def check_run(run: dict[str, Any]) -> None:
+def check_run(run: RunRow) -> None:
     """Raise `PreconditionFailed` when If-Match names an earlier event of the run."""
     tags = request.if_match
     if not tags or tags.star_tag:

@@ -1,10 +1,11 @@
 """The rows of a code workflow: its main step, and one for each call of the function."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from app.domain.plan import PlannedStep, segments
+from app.domain.rows.runs import StepRow
 from app.engine.transitions.advance import CALL
-from app.engine.transitions.journal import MAIN, Bell, Journal, Row, planned
+from app.engine.transitions.journal import MAIN, Bell, Journal, planned
 from app.engine.transitions.step_rows import step_row
 from windlass.calls import Call
 
@@ -13,7 +14,18 @@ INLINE = "code.step"  # A step that the function's own worker does.
 YIELD_S = 60.0  # An advance that took longer goes on in a message of its own.
 
 
-def main_row(run_id: str, queue: str, step_timeout_ms: int) -> Row:
+_BLANK: StepRow = {
+    "error": None,
+    "first_started_at": None,
+    "started_at": None,
+    "completed_at": None,
+    "retry_at": None,
+    "ref": None,
+    "expect_since": None,
+}
+
+
+def main_row(run_id: str, queue: str, step_timeout_ms: int) -> StepRow:
     """The step that advances the function."""
     planned_ = PlannedStep(
         key=MAIN,
@@ -27,7 +39,7 @@ def main_row(run_id: str, queue: str, step_timeout_ms: int) -> Row:
     return step_row(run_id, planned_)
 
 
-def call_row(main: Row, call: Call, *, apart: bool = False, **changes: Any) -> Row:
+def call_row(main: StepRow, call: Call, *, apart: bool = False, **changes: Unpack[StepRow]) -> StepRow:
     """A call as a step; ``apart``: it is made by whoever takes its message."""
     kind: Any = call.kind
     name = CALL if apart else INLINE if call.kind == "task" else f"code.{call.kind}"
@@ -43,15 +55,12 @@ def call_row(main: Row, call: Call, *, apart: bool = False, **changes: Any) -> R
         alone=True,
         undoable=call.options.undo is not None,
     )
-    blank: dict[str, Any] = dict.fromkeys(
-        ("error", "first_started_at", "started_at", "completed_at", "retry_at", "ref", "expect_since")
-    )
-    return {**step_row(main["run_id"], planned_), **blank, **changes}
+    return {**step_row(main["run_id"], planned_), **_BLANK, **changes}
 
 
-def ring_new(j: Journal, row: Row) -> None:
+def ring_new(j: Journal, row: StepRow) -> None:
     """Expect a message for a call that is about to be inserted."""
-    row.update(gen=1, expect_since=j.now)
+    row.update({"gen": 1, "expect_since": j.now})
     carried = tuple(segments([planned(row)]))
     bell = Bell(run_id=j.id, type=j.run["type"], phase="forward", gen=1, segments=carried)
     j.hints.append(bell)

@@ -3,9 +3,10 @@
 from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
+from app.domain.json import JsonObject
 from app.domain.states import TERMINAL
 from app.engine.code.limits import BYTES, is_large, most_events, room
-from app.engine.transitions.journal import MAIN, Journal, Row
+from app.engine.transitions.journal import MAIN, Journal
 
 
 class CircuitOpen(Conflict):
@@ -14,7 +15,9 @@ class CircuitOpen(Conflict):
     code = "CIRCUIT_OPEN"
 
 
-def emit(j: Journal, event_type: str, payload: Any, *, actor: str, correlation_id: str | None = None) -> Row:
+def emit(
+    j: Journal, event_type: str, payload: Any, *, actor: str, correlation_id: str | None = None
+) -> JsonObject:
     """Append an event of a user's type; raises for an ended run, and for one that has too many."""
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)

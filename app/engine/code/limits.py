@@ -6,16 +6,17 @@ that waits is never stuck with a full log.
 
 from dataclasses import dataclass
 
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import Run, Step
 from app.engine.transitions.compensate import stop
-from app.engine.transitions.journal import MAIN, Journal, Row
+from app.engine.transitions.journal import MAIN, Journal
 
 TOO_MANY = "MAX_EVENTS_EXCEEDED"
 TOO_LARGE = "MAX_BYTES_EXCEEDED"
 TOO_LONG = "EXECUTION_TIMEOUT"
 
 
-def most_events(run: Row) -> int | None:
+def most_events(run: RunRow) -> int | None:
     """How many events the log of a run may have before those of its end."""
     most: int | None = (run["limits"] or {}).get("maxEvents")
     return most
@@ -31,13 +32,13 @@ class Bytes:
 BYTES = Bytes()
 
 
-def is_large(run: Row) -> bool:
+def is_large(run: RunRow) -> bool:
     """Whether it is bytes that the log of a run has too many of, rather than events."""
     most = most_events(run)
     return most is None or run["log_bytes"] / BYTES.most > run["event_seq"] / most
 
 
-def room(j: Journal, main: Row | None, more: int = 0) -> bool:
+def room(j: Journal, main: StepRow | None, more: int = 0) -> bool:
     """Whether the log has room for so many more events and what is reserved for those who wait."""
     if j.run["log_bytes"] > BYTES.most:
         return False

@@ -1,13 +1,15 @@
 """Retry of a code workflow: a new run reuses calls of the old one (contracts/runs.rst#cancel-and-retry)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from app.domain.errors import ValidationFailed
 from app.domain.restart import begin_at
+from app.domain.rows import picked
+from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
-from app.engine.transitions.journal import MAIN, Journal, Row
+from app.engine.transitions.journal import MAIN, Journal
 from app.record.service import definitions
 
 KEPT = (  # What a call keeps in the new run.
@@ -19,7 +21,7 @@ KEPT = (  # What a call keeps in the new run.
 def parts(
     old: Journal,
     new_id: str,
-    steps: Sequence[Row],
+    steps: Sequence[StepRow],
     from_step: str | None,
     earliest: bool,
     edited: Mapping[str, Any] | None,
@@ -44,18 +46,15 @@ def parts(
     known = definitions.find(old.tx, order.workflow, order.version)
     assert known is not None  # A definition is never deleted.
     made = parts_of(order, known, new_id)
-    main = {
-        **made["rows"][0],
-        "error": None,
-        "ref": None,
-    }  # All rows that are inserted have the same columns.
+    first: StepRow = made["rows"][0]
+    main: StepRow = {**first, "error": None, "ref": None}  # All inserted rows have the same columns.
     made["rows"] = [main, *(_heir(main, row, old.id) for row in _before(calls, start))]
     parent_step = old.run["parent_step"] if old.status == Run.FAILED_HELD else None
     made["extra"] |= {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
     return made
 
 
-def _start(old: Journal, calls: Sequence[Row], from_step: str | None, earliest: bool) -> str | None:
+def _start(old: Journal, calls: Sequence[StepRow], from_step: str | None, earliest: bool) -> str | None:
     """The call to begin at: None for the first, "main" when all calls stand."""
     gone = [row["key"] for row in calls if not _stands(row)]
     if earliest:
@@ -69,23 +68,23 @@ def _start(old: Journal, calls: Sequence[Row], from_step: str | None, earliest: 
     return begin_at(from_step, [*(row["key"] for row in calls), MAIN], gone)
 
 
-def _stands(row: Row) -> bool:
+def _stands(row: StepRow) -> bool:
     """Whether what a call gave still holds: a result that was not undone, or a failure."""
     if row["status"] == Step.FAILED:
         return True
     return row["status"] in STEP_DONE and row["compensated_at"] is None
 
 
-def _before(calls: Sequence[Row], start: str | None) -> list[Row]:
+def _before(calls: Sequence[StepRow], start: str | None) -> list[StepRow]:
     if start is None:
         return []
     first = next((row["ordinal"] for row in calls if row["key"] == start), None)
     return [row for row in calls if first is None or row["ordinal"] < first]
 
 
-def _heir(main: Row, was: Row, old_id: str) -> Row:
+def _heir(main: StepRow, was: StepRow, old_id: str) -> StepRow:
     """A call as the new run knows it; what was undone is not undone again."""
-    kept = {name: was[name] for name in KEPT}
+    kept = cast("StepRow", picked(was, KEPT))
     if was["compensated_at"] is not None:
         kept["outcome"] = "none"
     return {**main, **kept, "reused_from": old_id}

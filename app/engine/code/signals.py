@@ -6,11 +6,12 @@ from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.ids import new_id
+from app.domain.rows.runs import SignalRow, StepRow
 from app.domain.states import TERMINAL
 from app.engine.code.emit import full_log
 from app.engine.code.limits import BYTES, room
 from app.engine.code.waits import end
-from app.engine.transitions.journal import MAIN, Journal, Row
+from app.engine.transitions.journal import MAIN, Journal
 from app.record.runs import hooks, signals
 
 
@@ -48,7 +49,7 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
     return signal_id
 
 
-def take(j: Journal, name: str, key: str, hook_id: str | None = None) -> Row | None:
+def take(j: Journal, name: str, key: str, hook_id: str | None = None) -> SignalRow | None:
     """The oldest signal of this name that nobody has taken, for the call of this key; or that of a hook."""
     found = signals.oldest_unread(j.tx, j.id, name, hook_id)
     if found is not None:
@@ -70,7 +71,7 @@ def hand_over(j: Journal, following: Journal) -> list[str]:
     return moved
 
 
-def _consumed(j: Journal, call: Row, signal_id: str, payload: Any) -> None:
+def _consumed(j: Journal, call: StepRow, signal_id: str, payload: Any) -> None:
     j.disarm(call)
     j.event("signal.consumed", call, signalId=signal_id)
     end(j, call, value=payload)

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Unpack, cast
 
 from marshmallow import Schema
 
 from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
+from app.domain.rows.runs import RunRow, StepRow
 from app.engine.code.calls import main_row
 from app.engine.transitions import accept
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.journal import Journal
 from app.record.runs import runs
 from app.record.service import definitions
 from app.record.session import Database, Tx
@@ -59,7 +60,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
     return journal, bool(journal.hints)  # A run that is new is rung for.
 
 
-def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Any) -> Journal:
+def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Unpack[RunRow]) -> Journal:
     """The same in the caller's transaction; ``facts`` are further columns of the run."""
     known = definitions.find(tx, order.workflow, order.version)
     if known is None:
@@ -70,7 +71,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Any) ->
         if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
             raise Conflict(f"there is a run {run_id} already", run=run_id)
         return existing
-    extra = {**parts.pop("extra"), **facts}
+    extra: RunRow = {**cast("RunRow", parts.pop("extra")), **facts}
     return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
 
 
@@ -116,9 +117,9 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal
     )
     order = sealed_order(j.tx, order, seal)
     run = j.run
-    facts = {"parent_step": run["parent_step"], "context": run["context"]}
-    place = {"origin": run["origin"] or j.id, "restarts": run["restarts"] + 1}
-    return start_in(j.tx, new_id("run"), order, run["triggered_by"], **facts, **place)
+    facts: RunRow = {"parent_step": run["parent_step"], "context": run["context"]}
+    facts |= {"origin": run["origin"] or j.id, "restarts": run["restarts"] + 1}
+    return start_in(j.tx, new_id("run"), order, run["triggered_by"], **facts)
 
 
 def secret_places(facts: Mapping[str, Any]) -> dict[str, int | None]:
@@ -169,7 +170,7 @@ def parts_of(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[st
         "maxEvents": order.max_events or facts.get("maxEvents"),
         "executionTimeoutMs": order.execution_timeout_ms or facts.get("executionTimeoutMs"),
     }
-    rows: list[Row] = [main_row(run_id, queue_of(name, version), facts["stepTimeoutMs"])]
+    rows: list[StepRow] = [main_row(run_id, queue_of(name, version), facts["stepTimeoutMs"])]
     return {
         "order": Order(
             type=name,
@@ -188,7 +189,7 @@ def parts_of(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[st
     }
 
 
-def _repeats(run: Row, order: Order) -> bool:
+def _repeats(run: RunRow, order: Order) -> bool:
     """Whether a run was stored for this very order, which its idempotency key tells."""
     same_key = order.idempotency_key is not None and run["idempotency_key"] == order.idempotency_key
     return same_key and bool(run["request_hash"] == accept.request_hash(order))

@@ -13,26 +13,30 @@ that arrives in between would never end the wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from app.auth.tokens import issue_hook_token
+from app.domain.json import JsonObject
+from app.domain.rows import picked
+from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_ENDED, Run, Step
 from app.engine.code import hooks, signals
 from app.engine.code.calls import call_row, ring_new
 from app.engine.code.start import start_child
 from app.engine.transitions.advance import CALL
 from app.engine.transitions.compensate import settled_while_stopping
-from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.journal import Journal
 from app.engine.transitions.step_rows import plan_facts
 from windlass.calls import Call
 
 Seal = Callable[[str], str]
-DONE = {"status": str(Step.COMPLETED), "outcome": "done"}
-WAITING = {"status": str(Step.WAITING)}
+DONE: StepRow = {"status": str(Step.COMPLETED), "outcome": "done"}
+WAITING: StepRow = {"status": str(Step.WAITING)}
 ELSEWHERE_MS = 10_000
+_TOLD = ("output", "error", "ref", "attempt")
 
 
-def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row] | None:
+def store(j: Journal, main: StepRow, calls: Sequence[Call], seal: Seal) -> list[StepRow] | None:
     """Store the calls and wait for them; the rows, when all have ended already.
 
     Calls that are stored stay as they are: our own commit, whose answer was lost, or an operator's doing.
@@ -60,16 +64,17 @@ def store(j: Journal, main: Row, calls: Sequence[Call], seal: Seal) -> list[Row]
     return None
 
 
-def retry_later(j: Journal, main: Row, row: Row, changes: Mapping[str, Any], told: Any, wait_ms: int) -> None:
+def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told: Any, wait_ms: int) -> None:
     """Let the function go on when the next attempt of one of its steps is due."""
     due = j.now + wait_ms
-    j.move(row, Step.RETRY_WAIT, **changes, retry_at=due)
+    changes = {**changes, "retry_at": due}
+    j.move(row, Step.RETRY_WAIT, **changes)
     j.arm("retry", due, row)
     j.event("step.retrying", row, **told, dueAt=due)
     _park(j, main, [row])
 
 
-def hand_over(j: Journal, main: Row) -> None:
+def hand_over(j: Journal, main: StepRow) -> None:
     """The run does not go on: it is being stopped, or an operator holds it back."""
     if j.status == Run.CANCELLING:
         _stopped(j, main)
@@ -78,39 +83,40 @@ def hand_over(j: Journal, main: Row) -> None:
         give_back(j, main)
 
 
-def _stopped(j: Journal, main: Row) -> None:
-    over: dict[str, Any] = {"holder": None, "lease_until": None, "completed_at": j.now}
+def _stopped(j: Journal, main: StepRow) -> None:
+    over: StepRow = {"holder": None, "lease_until": None, "completed_at": j.now}
     if j.run["goal"] == Run.FAILED:  # It has reached a limit.
         error = {"code": j.run["error_code"], "message": j.run["error_message"]}
-        j.move(main, Step.FAILED, error=error, **over)
+        over["error"] = error
+        j.move(main, Step.FAILED, **over)
         j.event("step.failed", main, error=error)
     else:
         j.move(main, Step.CANCELLED, **over)
         j.event("step.cancelled", main)
 
 
-def elsewhere(j: Journal, main: Row, facts: Mapping[str, Any]) -> None:
+def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
     """This worker cannot go on with the function: leave it to another one, after a while."""
     if j.status != Run.RUNNING:
         hand_over(j, main)
         return
-    due, told = j.now + ELSEWHERE_MS, {"error": dict(facts), "outcome": main["outcome"]}
-    waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": dict(facts)}
+    due, error = j.now + ELSEWHERE_MS, dict(facts)
+    waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": error}
     given = {**(main["given"] or {}), "waits": waits}
-    j.move(main, Step.RETRY_WAIT, error=dict(facts), given=given, retry_at=due, holder=None, lease_until=None)
+    j.move(main, Step.RETRY_WAIT, error=error, given=given, retry_at=due, holder=None, lease_until=None)
     j.arm("retry", due, main)
-    j.event("step.retrying", main, **told, dueAt=due)
+    j.event("step.retrying", main, error=error, outcome=main["outcome"], dueAt=due)
     j.set(expect_since=None)
     j.become(Run.WAITING, waiting_on=waits)
 
 
-def give_back(j: Journal, main: Row) -> None:
+def give_back(j: Journal, main: StepRow) -> None:
     """Let whoever comes next go on with the function."""
     j.move(main, Step.PENDING, holder=None, lease_until=None)
     j.event("step.ready", main)
 
 
-def _park(j: Journal, main: Row, calls: Sequence[Row], **told: Any) -> None:
+def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], **told: Any) -> None:
     waits = _waits_for(calls, j.now)
     left = _stop_the_clock(j, main, calls)
     given = {"waits": waits, "leftMs": left}
@@ -121,7 +127,7 @@ def _park(j: Journal, main: Row, calls: Sequence[Row], **told: Any) -> None:
         j.become(Run.WAITING, waiting_on=waits)
 
 
-def _stop_the_clock(j: Journal, main: Row, calls: Sequence[Row]) -> int | None:
+def _stop_the_clock(j: Journal, main: StepRow, calls: Sequence[StepRow]) -> int | None:
     """What is left of the time that the function may work; waiting for steps is work."""
     if main["deadline_at"] is None or any(row["kind"] == "task" for row in calls):
         return None
@@ -131,7 +137,7 @@ def _stop_the_clock(j: Journal, main: Row, calls: Sequence[Row]) -> int | None:
     return left
 
 
-def _waits_for(calls: Sequence[Row], now: int) -> dict[str, Any]:
+def _waits_for(calls: Sequence[StepRow], now: int) -> dict[str, Any]:
     first = calls[0]
     kind = "calls" if first["kind"] == "task" else first["kind"]
     given = first["given"] or {}
@@ -142,65 +148,72 @@ def _waits_for(calls: Sequence[Row], now: int) -> dict[str, Any]:
     return {**facts, **({"calls": len(calls)} if len(calls) > 1 else {})}
 
 
-def _begun_again(j: Journal, rows: Sequence[Row], seal: Seal) -> list[Row]:
+def _begun_again(j: Journal, rows: Sequence[StepRow], seal: Seal) -> list[StepRow]:
     """Begin waits anew that an operator gave another chance, and ring for members."""
     for row in rows:
         if row["name"] == CALL and row["expect_since"] is None:
             j.ring(row, [row])
     again = [row for row in rows if row["kind"] in BEGINNINGS]
     for row in again:
-        fresh = _begun(j, dict(row), seal)
-        j.change(row, **{name: value for name, value in fresh.items() if row[name] != value})
+        fresh, before = _begun(j, row.copy(), seal), dict(row)
+        changed = {name: value for name, value in fresh.items() if before[name] != value}
+        j.change(row, **cast("StepRow", changed))
     return again
 
 
-def _begun(j: Journal, row: Row, seal: Seal) -> Row:
+def _begun(j: Journal, row: StepRow, seal: Seal) -> StepRow:
     if row["kind"] in BEGINNINGS:
         BEGINNINGS[row["kind"]](j, row, seal)
     if row["status"] != Step.PENDING:
-        row.update(attempt=row["attempt"] + 1, first_started_at=j.now, started_at=j.now)
+        row.update({"attempt": row["attempt"] + 1, "first_started_at": j.now, "started_at": j.now})
         row["completed_at"] = j.now if row["status"] in STEP_ENDED else None
     return row
 
 
-def _sleep(j: Journal, row: Row, _seal: Seal) -> None:
-    row.update(WAITING, retry_at=j.now + int(row["given"]["ms"]))
+def _given(row: StepRow) -> JsonObject:
+    """What a call waits for; a wait is stored with it."""
+    return row["given"] or {}
 
 
-def _signal(j: Journal, row: Row, _seal: Seal) -> None:
-    found = signals.take(j, row["given"]["name"], row["key"], row["given"].get("hook"))
+def _sleep(j: Journal, row: StepRow, _seal: Seal) -> None:
+    row.update({**WAITING, "retry_at": j.now + int(_given(row)["ms"])})
+
+
+def _signal(j: Journal, row: StepRow, _seal: Seal) -> None:
+    given = _given(row)
+    found = signals.take(j, given["name"], row["key"], given.get("hook"))
     if found is not None:
         j.event("signal.consumed", signalId=found["id"], call=row["key"])
-        row.update(DONE, output={"value": found["payload"]})
+        row.update({**DONE, "output": {"value": found["payload"]}})
         return
-    timeout = row["given"].get("timeout_ms")
-    row.update(WAITING, retry_at=None if timeout is None else j.now + int(timeout))
+    timeout = given.get("timeout_ms")
+    row.update({**WAITING, "retry_at": None if timeout is None else j.now + int(timeout)})
 
 
-def _child(j: Journal, row: Row, seal: Seal) -> None:
-    row["given"], started = start_child(j, row["key"], row["given"], seal)
+def _child(j: Journal, row: StepRow, seal: Seal) -> None:
+    row["given"], started = start_child(j, row["key"], _given(row), seal)
     if isinstance(started, str):
-        row.update(WAITING, ref=started)
+        row.update({**WAITING, "ref": started})
     else:
-        row.update(status=str(Step.FAILED), error=started)
+        row.update({"status": str(Step.FAILED), "error": started})
 
 
-def _hook(j: Journal, row: Row, seal: Seal) -> None:
-    given = row["given"]
+def _hook(j: Journal, row: StepRow, seal: Seal) -> None:
+    given = _given(row)
     token, digest = issue_hook_token()
     hook_id = hooks.create(j, given["name"], given.get("action"), given.get("metadata"), digest)
     value = {"hookId": hook_id, "name": given["name"], "action": given.get("action")}
-    row.update(DONE, output={"value": {**value, "token": {"$secret": seal(token)}}})
+    row.update({**DONE, "output": {"value": {**value, "token": {"$secret": seal(token)}}}})
 
 
-def _event(j: Journal, row: Row, _seal: Seal) -> None:
-    given = row["given"]
+def _event(j: Journal, row: StepRow, _seal: Seal) -> None:
+    given = _given(row)
     told = {"eventType": given["type"], "payload": given["payload"], "correlationId": None}
     j.event("user.event", actor=f"run/{j.id}", **told)
-    row.update(DONE, output={"value": None})
+    row.update({**DONE, "output": {"value": None}})
 
 
-BEGINNINGS: dict[str, Callable[[Journal, Row, Seal], None]] = {
+BEGINNINGS: dict[str, Callable[[Journal, StepRow, Seal], None]] = {
     "sleep": _sleep,
     "signal": _signal,
     "child": _child,
@@ -209,7 +222,7 @@ BEGINNINGS: dict[str, Callable[[Journal, Row, Seal], None]] = {
 }
 
 
-def _facts(row: Row) -> dict[str, Any]:
+def _facts(row: StepRow) -> dict[str, Any]:
     facts = plan_facts(row)
-    told = {name: row[name] for name in ("output", "error", "ref", "attempt") if row[name]}
+    told = {name: value for name, value in picked(row, _TOLD).items() if value}
     return {**facts, **told, **({"dueAt": row["retry_at"]} if row["retry_at"] is not None else {})}

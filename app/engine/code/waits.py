@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from app.domain.rows.runs import StepRow, TimerRow
 from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits
 from app.engine.transitions import operator_actions
 from app.engine.transitions.advance import call_ended
-from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.journal import Journal, step_of
 from app.record.runs import runs
 
 
-def end(j: Journal, call: Row, *, value: Any = None, error: dict[str, Any] | None = None) -> None:
+def end(j: Journal, call: StepRow, *, value: Any = None, error: dict[str, Any] | None = None) -> None:
     """A call that waited has its result, or has failed."""
     if error is None:
         output = {"value": value}
@@ -22,17 +23,17 @@ def end(j: Journal, call: Row, *, value: Any = None, error: dict[str, Any] | Non
     call_ended(j, call)
 
 
-def slept(j: Journal, timer: Row) -> None:
+def slept(j: Journal, timer: TimerRow) -> None:
     """A sleep is over."""
     call = _waiting(j, timer)
     if call is not None:
         end(j, call)
 
 
-def child_ended(j: Journal, timer: Row) -> None:
+def child_ended(j: Journal, timer: TimerRow) -> None:
     """The run that a call waits for has ended."""
     call = _waiting(j, timer)
-    child = runs.newest_child(j.tx, j.id, timer["step"])
+    child = runs.newest_child(j.tx, j.id, timer["step"] or "")
     if call is None or (child is not None and child["status"] not in TERMINAL):
         return
     if child is None:
@@ -49,7 +50,7 @@ def child_ended(j: Journal, timer: Row) -> None:
     end(j, call, error=error)
 
 
-def parent_stopped(j: Journal, _timer: Row) -> None:
+def parent_stopped(j: Journal, _timer: TimerRow) -> None:
     """Nobody waits for this run any more: the run that started it was stopped."""
     reason = f"its parent {j.run['parent_run_id']} was stopped"
     operator_actions.cancel(j, j.run["triggered_by"], reason=reason)
@@ -62,9 +63,9 @@ def stop_following(j: Journal) -> None:
         j.poke(following, "stop")
 
 
-def worked_too_long(j: Journal, timer: Row) -> None:
+def worked_too_long(j: Journal, timer: TimerRow) -> None:
     """The function has worked for as long as its run may, waits not counted."""
-    main = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+    main = step_of(j, timer)
     if j.status == Run.PAUSED and main is not None and main["status"] != Step.RUNNING:
         j.change(main, deadline_at=None, given={**(main["given"] or {}), "leftMs": 0})  # Once it goes on.
         return
@@ -75,12 +76,12 @@ def worked_too_long(j: Journal, timer: Row) -> None:
     limits.reach(j, limits.TOO_LONG, message)
 
 
-def _gone(call: Row) -> dict[str, Any]:
+def _gone(call: StepRow) -> dict[str, Any]:
     details = {"type": "windlass:ChildFailed", "runId": call["ref"], "status": "gone"}
     message = f"the run {call['ref']} has ended and was deleted before its result was taken"
     return {"code": "NOT_FOUND", "message": message, "details": details}
 
 
-def _waiting(j: Journal, timer: Row) -> Row | None:
-    call = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+def _waiting(j: Journal, timer: TimerRow) -> StepRow | None:
+    call = step_of(j, timer)
     return call if call is not None and call["status"] == Step.WAITING else None

@@ -15,13 +15,14 @@ from app.domain.errors import (
     StepTimedOut,
     WorkerLost,
 )
+from app.domain.rows.runs import HookRow, StepRow, TimerRow
 from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance, failed, runnable
 from app.engine.transitions.compensate import settled_while_stopping, stop, undo_exhausted
 from app.engine.transitions.fan_out import group_of
-from app.engine.transitions.journal import Hint, Journal, Row, journal
+from app.engine.transitions.journal import Hint, Journal, journal, step_of
 from app.engine.transitions.settle import error_facts
 from app.record.runs import hooks, runs, timers
 from app.record.runs import locks as lock_rows
@@ -61,7 +62,7 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
                 return _executed(j, found, payload), j.hints
 
 
-def _executed(j: Journal, found: Row, payload: Any) -> dict[str, Any]:
+def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     answer = {"runId": j.id, "step": found["step"]}
     if found["status"] == "executed" and found["payload_hash"] == digest:
@@ -102,7 +103,7 @@ def lose(
         step = runs.one_step(tx, run_id, phase, key)
         if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
             return []
-        if silent and step["lease_until"] >= j.now:  # It was renewed at the last moment.
+        if silent and (step["lease_until"] or 0) >= j.now:  # It was renewed at the last moment.
             return []
         if not _room(j, step):
             limits.full(j)
@@ -139,27 +140,27 @@ def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
         return j.hints
 
 
-def _room(j: Journal, step: Row) -> bool:
+def _room(j: Journal, step: StepRow) -> bool:
     """Whether the log has room for the loss of a code workflow's worker, and for another attempt."""
     if j.run["version"] is None or step["phase"] == "comp" or j.status == Run.CANCELLING:
         return True
     return limits.room(j, group_of(j, step) if step["branch"] else None, 3)
 
 
-def _too_late(j: Journal, step: Row) -> bool:
+def _too_late(j: Journal, step: StepRow) -> bool:
     """Whether a member's fan-out is complete without it, so that nobody needs it any more."""
     group = group_of(j, step) if step["branch"] else None
     return group is not None and group["status"] == Step.COMPLETED
 
 
-def _hold_over(j: Journal, _timer: Row) -> None:
+def _hold_over(j: Journal, _timer: TimerRow) -> None:
     if j.status == Run.FAILED_HELD:
         j.event("run.hold_expired")
         stop(j, Run.FAILED)
 
 
-def _fire_step(j: Journal, timer: Row) -> None:
-    step = runs.one_step(j.tx, j.id, timer["phase"], timer["step"])
+def _fire_step(j: Journal, timer: TimerRow) -> None:
+    step = step_of(j, timer)
     if step is None:
         return
     if timer["purpose"] == "deadline":
@@ -168,7 +169,7 @@ def _fire_step(j: Journal, timer: Row) -> None:
         runnable(j, step)
 
 
-def _past_deadline(j: Journal, step: Row) -> None:
+def _past_deadline(j: Journal, step: StepRow) -> None:
     if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
         return
     if catalogue.is_foreign(step):
@@ -178,7 +179,7 @@ def _past_deadline(j: Journal, step: Row) -> None:
     _give_up(j, step, _late(step))
 
 
-def _late(step: Row) -> StepError:
+def _late(step: StepRow) -> StepError:
     if step["kind"] == "signal":
         given = step["given"] or {}
         return NoSignal(no_signal(given), name=given.get("name"), limitMs=given.get("timeout_ms"))
@@ -186,7 +187,7 @@ def _late(step: Row) -> StepError:
     return StepTimedOut(told, step=step["key"], limitMs=step["timeout_ms"])
 
 
-def _poisoned(j: Journal, step: Row) -> None:
+def _poisoned(j: Journal, step: StepRow) -> None:
     times, lost = f"{step['key']} lost its worker {step['lost']} times", step["lost"]
     error: StepError = WorkerLost(times, lost=lost)
     if step["phase"] == "forward" and catalogue.step_named(step["name"]).at_most_once:
@@ -195,7 +196,7 @@ def _poisoned(j: Journal, step: Row) -> None:
     _give_up(j, step, error)
 
 
-def _give_up(j: Journal, step: Row, error: StepError) -> None:
+def _give_up(j: Journal, step: StepRow, error: StepError) -> None:
     facts = error_facts(error)
     j.disarm(step)
     j.move(step, Step.FAILED, error=facts, expect_since=None, completed_at=j.now)
@@ -208,7 +209,7 @@ def _give_up(j: Journal, step: Row, error: StepError) -> None:
         failed(j, step, facts)
 
 
-RULES: dict[str, Callable[[Journal, Row], None]] = {  # By a timer's purpose; the others are of steps.
+RULES: dict[str, Callable[[Journal, TimerRow], None]] = {  # By a timer's purpose; the others are of steps.
     "hold": _hold_over,
     "sleep": waits.slept,
     "child": waits.child_ended,

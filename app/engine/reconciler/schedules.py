@@ -12,13 +12,14 @@ import structlog
 
 from app.domain.errors import OtherRelease, Unavailable, WindlassError
 from app.domain.ids import new_id
+from app.domain.json import JsonObject
 from app.domain.schedules import Timing, due
 from app.engine import admission
 from app.engine.code import start
 from app.engine.code.start import CodeOrder
 from app.engine.transitions import accept, operator_actions
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Hint, Journal, Row, journal
+from app.engine.transitions.journal import Hint, Journal, journal
 from app.record.service import schedules
 from app.record.session import Tx
 from chains import catalogue
@@ -34,7 +35,7 @@ def actor(schedule_id: str) -> str:
     return f"{ACTOR}/{schedule_id}"
 
 
-def timing(row: Row) -> Timing:
+def timing(row: JsonObject) -> Timing:
     """When a schedule is due."""
     return Timing(
         cron=row["cron"], timezone=row["timezone"], every_ms=row["every_ms"], anchor_at=row["anchor_at"]
@@ -53,7 +54,7 @@ def fire(tx: Tx, schedule_id: str) -> list[Hint] | None:
     return turn.hints
 
 
-def run_now(tx: Tx, row: Row, key: str, by: str) -> Journal:
+def run_now(tx: Tx, row: JsonObject, key: str, by: str) -> Journal:
     """Start a run of a locked schedule beside its due times, whatever else is open; the same key starts one.
 
     Raises what refuses it.
@@ -74,7 +75,7 @@ def follow(j: Journal, following: str) -> None:
         schedules.follow(j.tx, schedule_id, j.id, following)
 
 
-def begin(tx: Tx, row: Row, run_id: str, key: str) -> Journal:
+def begin(tx: Tx, row: JsonObject, run_id: str, key: str) -> Journal:
     """Accept a run of a schedule, as a start by somebody would; raises `Rejected` errors."""
     if row["type"] in catalogue.types():
         order = order_of(row, key)
@@ -84,7 +85,7 @@ def begin(tx: Tx, row: Row, run_id: str, key: str) -> Journal:
     return start.start_in(tx, run_id, code_order_of(row, key), actor(row["id"]))
 
 
-def order_of(row: Row, key: str | None = None) -> Order:
+def order_of(row: JsonObject, key: str | None = None) -> Order:
     """What a schedule of a type of the catalogue asks for; it waits in line for its resource."""
     return Order(
         type=row["type"],
@@ -97,7 +98,7 @@ def order_of(row: Row, key: str | None = None) -> Order:
     )
 
 
-def code_order_of(row: Row, key: str | None = None) -> CodeOrder:
+def code_order_of(row: JsonObject, key: str | None = None) -> CodeOrder:
     """What a schedule of a code workflow asks for."""
     return CodeOrder(
         workflow=row["type"],
@@ -114,9 +115,9 @@ class Turn:
     """One look at one schedule under its lock."""
 
     tx: Tx
-    row: Row
+    row: JsonObject
     hints: list[Hint] = field(default_factory=list)
-    changes: Row = field(default_factory=dict)
+    changes: JsonObject = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found = schedules.open_occurrences(self.tx, self.row["id"])

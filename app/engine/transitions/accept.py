@@ -4,13 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from app.domain.errors import Conflict, ValidationFailed
+from app.domain.json import JsonObject
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import Run
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
-from app.engine.transitions.journal import Journal, Row, journal
+from app.engine.transitions.journal import Journal, journal
 from app.engine.transitions.optimistic import Draft, Unforeseen
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.fast_path import insert_run
@@ -21,8 +23,8 @@ from app.record.session import Database, Tx
 from app.record.tables import run
 from chains import catalogue
 
-_BLANK: Mapping[str, Any] = {
-    **dict.fromkeys(run.columns.keys()),
+_BLANK: RunRow = {
+    **cast("RunRow", dict.fromkeys(run.columns.keys())),
     "event_seq": 0,
     "log_bytes": 0,
     "dispatch_gen": 0,
@@ -113,17 +115,17 @@ def store_at_once(
     order: Order,
     kind: catalogue.Workflow,
     given: dict[str, Any],
-    rows: list[Row],
+    rows: list[StepRow],
     actor: str,
     *,
-    extra: Mapping[str, Any] | None = None,
+    extra: RunRow | None = None,
 ) -> Journal | None:
     """The same for a run whose steps are known."""
     if not rows or len(rows) > MOST_STEPS:
         return None
     eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name, kind.eta_ms))
-    values = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
-    j = Draft(Seen(run=dict(_BLANK, **values), steps=rows, now=0))
+    values: RunRow = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
+    j = Draft(Seen(run={**_BLANK, **values}, steps=rows, now=0))
     try:
         j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows])
         advance(j)
@@ -133,7 +135,7 @@ def store_at_once(
     now = insert_run.create(db, j.run, rows, j.told)
     if now is None:
         return None
-    j.run.update(created_at=now, expect_since=now)
+    j.run.update({"created_at": now, "expect_since": now})
     return j
 
 
@@ -143,17 +145,17 @@ def store(
     order: Order,
     kind: catalogue.Workflow,
     given: dict[str, Any],
-    rows: list[Row],
+    rows: list[StepRow],
     actor: str,
     *,
-    extra: Mapping[str, Any] | None = None,
+    extra: RunRow | None = None,
     changed: Mapping[str, Any] | None = None,
     reason: str | None = None,
     heir_of: str | None = None,
 ) -> Journal:
     """Store a new run with these steps, take its lock and ring for it; ``heir_of`` leaves it its locks."""
     eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
-    values = {
+    values: RunRow = {
         **_values(run_id, order, kind, given, actor, eta_ms),
         "created_at": tx.now,
         **(extra or {}),
@@ -161,7 +163,7 @@ def store(
     runs.insert_run(tx, values)
     runs.insert_steps(tx, rows)
     with journal(tx, run_id) as j:
-        facts: Row = {"retryOf": values.get("retry_of"), "changed": changed, "reason": reason}
+        facts: JsonObject = {"retryOf": values.get("retry_of"), "changed": changed, "reason": reason}
         lineage = {name: value for name, value in facts.items() if value}
         j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows], **lineage)
         if _locked(j, kind, order, heir_of):
@@ -171,7 +173,7 @@ def store(
 
 def _values(
     run_id: str, order: Order, kind: catalogue.Workflow, given: dict[str, Any], actor: str, eta_ms: int
-) -> Row:
+) -> RunRow:
     return {
         "id": run_id,
         "type": kind.name,

@@ -3,11 +3,12 @@
 from typing import Any
 
 from app.domain.errors import PlanError
+from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.transitions.compensate import block, settled_while_stopping, stop
 from app.engine.transitions.fan_out import blocks, close_fan_out, count_branch, group_of, open_fan_out
 from app.engine.transitions.finish import finish
-from app.engine.transitions.journal import FAN_OUT, Journal, Row, is_call
+from app.engine.transitions.journal import FAN_OUT, Journal, is_call
 from app.engine.transitions.step_rows import collected, waits_for
 
 CALL = "code.call"  # A call of a code workflow that has a message of its own.
@@ -43,7 +44,7 @@ def advance(j: Journal) -> None:
         finish(j, Run.COMPLETED, output=collected(line))
 
 
-def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
+def succeeded(j: Journal, step: StepRow, *, chained: bool = False) -> None:
     """A forward step is done; ``chained`` says that the caller's own chain carries the next link already."""
     if j.status == Run.CANCELLING:
         settled_while_stopping(j)
@@ -57,7 +58,7 @@ def succeeded(j: Journal, step: Row, *, chained: bool = False) -> None:
         advance(j)
 
 
-def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
+def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
     """A forward step has failed for good: its fan-out judges, or its run holds, turns back, or asks."""
     if is_call(step):
         if j.status == Run.CANCELLING:
@@ -93,7 +94,7 @@ def failed(j: Journal, step: Row, error: dict[str, Any]) -> None:
         stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
 
 
-def runnable(j: Journal, step: Row) -> None:
+def runnable(j: Journal, step: StepRow) -> None:
     """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
     j.disarm(step, "retry", "poll")
     j.move(step, Step.PENDING, retry_at=None)
@@ -108,7 +109,7 @@ def runnable(j: Journal, step: Row) -> None:
         j.ring(step, j.line(step["phase"], step["branch"]))
 
 
-def call_ended(j: Journal, call: Row) -> None:
+def call_ended(j: Journal, call: StepRow) -> None:
     """A call for which a function waits has ended; after the last one the function goes on."""
     main = group_of(j, call)
     if main is None or main["status"] != Step.WAITING:
@@ -118,7 +119,7 @@ def call_ended(j: Journal, call: Row) -> None:
         runnable(j, main)
 
 
-def _branch_on(j: Journal, step: Row) -> None:
+def _branch_on(j: Journal, step: StepRow) -> None:
     rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
     if rest and rest[0]["status"] == Step.PENDING:
         if j.status in MOVING:
@@ -132,7 +133,7 @@ def _branch_on(j: Journal, step: Row) -> None:
     advance(j)
 
 
-def _next_queue(j: Journal, step: Row) -> str | None:
+def _next_queue(j: Journal, step: StepRow) -> str | None:
     after = (row for row in j.line("forward") if row["ordinal"] > step["ordinal"])
     return next((str(row["queue"]) for row in after), None)
 
@@ -143,7 +144,7 @@ def _moving(j: Journal) -> None:
     j.set(waiting_on=None)
 
 
-def _opened(j: Journal, group: Row, line: list[Row]) -> bool:
+def _opened(j: Journal, group: StepRow, line: list[StepRow]) -> bool:
     if j.status == Run.QUEUED:
         j.become(Run.RUNNING, started_at=j.now)
         j.event("run.started")

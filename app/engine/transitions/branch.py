@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.domain.rows.runs import StepRow
 from app.domain.states import Run, Step
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim, Holder, decide, limit_ms, locked_claim
-from app.engine.transitions.journal import Row
 from app.engine.transitions.optimistic import Glimpse
 from app.engine.transitions.settle import Done, Outcome, Settled, decide_settled
 from app.record.fast_path.branch import Reserved
@@ -27,7 +27,7 @@ class Wanted:
         return limit_ms(self.member.step, self._line) <= (until - time.monotonic()) * 1000
 
     @property
-    def _line(self) -> list[Row]:
+    def _line(self) -> list[StepRow]:
         return [row for row in self.member.seen.steps if row["branch"] == self.member.branch]
 
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.plan import segments
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.transitions import optimistic
-from app.engine.transitions.journal import FAN_OUT, Hint, Journal, Look, Row, carried_steps, planned
+from app.engine.transitions.journal import FAN_OUT, Hint, Journal, Look, carried_steps, planned
 from app.engine.transitions.step_rows import known_values
 from app.record.fast_path import ready, transition
 from app.record.fast_path.transition import Seen
@@ -47,9 +48,9 @@ class Holder:
 class Claim:
     """The right to run one step until its lease ends."""
 
-    run: Row
-    step: Row
-    line: Sequence[Row]  # The steps of the same line, in order.
+    run: RunRow
+    step: StepRow
+    line: Sequence[StepRow]  # The steps of the same line, in order.
     known: dict[str, Any] = field(repr=False)
     holder: Holder
     unsure: bool  # An earlier attempt may have taken effect.
@@ -112,7 +113,7 @@ def claim_seen(db: Database, seen: Seen, holder: Holder) -> Claim | None:
     return claimed if isinstance(claimed, Claim) else None
 
 
-def _next(seen: Seen) -> tuple[str, list[Row], Row | None]:
+def _next(seen: Seen) -> tuple[str, list[StepRow], StepRow | None]:
     """The phase that a run is in, its line, and the step that comes next, unless that is a fan-out."""
     phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
     line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
@@ -120,7 +121,7 @@ def _next(seen: Seen) -> tuple[str, list[Row], Row | None]:
     return phase, line, None if step is None or step["kind"] in FAN_OUT else step
 
 
-def limit_ms(step: Row, line: Sequence[Row]) -> int:
+def limit_ms(step: StepRow, line: Sequence[StepRow]) -> int:
     """How long the segment that begins with this step may take."""
     return next(iter(segments(planned(row) for row in carried_steps(step, line)))).limit_ms
 
@@ -152,7 +153,7 @@ def locked_claim(
 
 
 def decide(
-    j: Journal, rows: Sequence[Row], phase: str, key: str, gen: int, holder: Holder
+    j: Journal, rows: Sequence[StepRow], phase: str, key: str, gen: int, holder: Holder
 ) -> Claim | Passed | Dropped:
     """What becomes of a link's wish to run a step."""
     step = next((row for row in rows if row["phase"] == phase and row["key"] == key), None)
@@ -172,12 +173,12 @@ def decide(
     return replace(taken, hints=tuple(j.hints))
 
 
-def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[Row]:
+def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[StepRow]:
     """The steps that a claim looks at: an undo may need any forward step, a forward step its own line."""
     return runs.all_steps(tx, run_id) if phase == "comp" else runs.link_steps(tx, run_id, phase, key)
 
 
-def take(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> Claim:
     """Claim a pending step of a locked run."""
     unsure = bool(step["unsure"])
     # A poll asks about an operation that is already started; it is not another attempt of it.
@@ -219,15 +220,15 @@ def worker_of(nonce: str) -> str:
     return nonce.rpartition("/")[0] or nonce
 
 
-def claimed(j: Journal, step: Row, rows: Sequence[Row], holder: Holder) -> Claim:
+def claimed(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> Claim:
     """The claim that a holder has on a running step, with what the step may ask for by name."""
     unsure = bool(step["unsure"])
     line = [row for row in rows if row["phase"] == step["phase"] and row["branch"] == step["branch"]]
     known = _known(j, step, rows)
-    return Claim(run=dict(j.run), step=dict(step), line=line, known=known, holder=holder, unsure=unsure)
+    return Claim(run=j.run.copy(), step=step.copy(), line=line, known=known, holder=holder, unsure=unsure)
 
 
-def _is_of_this_release(run: Row, step: Row) -> bool:
+def _is_of_this_release(run: RunRow, step: StepRow) -> bool:
     """Whether this process can run the step, and move its run on once it has ended.
 
     Of a type this process needs to know what it makes of a list, and how long it holds a run. An undo needs
@@ -238,7 +239,7 @@ def _is_of_this_release(run: Row, step: Row) -> bool:
     return step["phase"] == "comp" or run["version"] is not None or run["type"] in catalogue.types()
 
 
-def _left(j: Journal, step: Row) -> Dropped:
+def _left(j: Journal, step: StepRow) -> Dropped:
     """Leave a step of another release to a worker that knows it: it stays expected, nothing is counted."""
     later, before = j.now + ELSEWHERE_MS, j.run["waiting_on"] or {}
     if step["branch"]:
@@ -251,7 +252,7 @@ def _left(j: Journal, step: Row) -> Dropped:
     return Dropped(f"{step['name']} of {j.run['type']} is of another release")
 
 
-def _known(j: Journal, step: Row, rows: Sequence[Row]) -> dict[str, Any]:
+def _known(j: Journal, step: StepRow, rows: Sequence[StepRow]) -> dict[str, Any]:
     if step["phase"] == "forward":
         values = known_values(j.run, rows, step["ordinal"])
         return {**values, **(step["given"] or {}), "ref": step["ref"], "called": step["signal"]}
@@ -262,11 +263,11 @@ def _known(j: Journal, step: Row, rows: Sequence[Row]) -> dict[str, Any]:
     return {**values, **own, **(forward["given"] or {}), "ref": forward["ref"], "outcome": forward["outcome"]}
 
 
-def _current(j: Journal, step: Row, gen: int) -> bool:
+def _current(j: Journal, step: StepRow, gen: int) -> bool:
     return bool(gen == (step["gen"] if step["branch"] else j.run["dispatch_gen"]))
 
 
-def _refusal(j: Journal, step: Row, rows: Sequence[Row], gen: int, holder: Holder) -> str | None:
+def _refusal(j: Journal, step: StepRow, rows: Sequence[StepRow], gen: int, holder: Holder) -> str | None:
     if j.status not in CLAIMABLE[step["phase"]]:
         return f"the run is {j.status}"
     # A doubled or late message of an earlier publication: a newer chain carries this run.

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain.plan import SPACING, PlannedStep
+from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.transitions.finish import finish
-from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.journal import Journal
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.runs import hooks, runs, timers
 from chains import catalogue
@@ -58,16 +59,16 @@ def next_undo(j: Journal) -> None:
     finish(j, Run(j.run["goal"] or Run.FAILED))
 
 
-def undone(j: Journal, undo: Row) -> None:
+def undone(j: Journal, undo: StepRow) -> None:
     """Mark the forward step of a completed undo, then go on."""
-    forward = j.one("forward", undo["undoes"])
+    forward = j.one("forward", undo["undoes"] or "")
     if forward is not None:
         j.change(forward, compensated_at=j.now)
     j.event("step.compensated", undo, undoes=undo["undoes"])
     next_undo(j)
 
 
-def undo_exhausted(j: Journal, undo: Row) -> None:
+def undo_exhausted(j: Journal, undo: StepRow) -> None:
     """Hold everything until an operator retries, skips or resolves the undo."""
     waiting = {
         "kind": "operator",
@@ -80,7 +81,7 @@ def undo_exhausted(j: Journal, undo: Row) -> None:
     j.event("run.needs_operator", undo, reason="an undo is exhausted")
 
 
-def block(j: Journal, step: Row, facts: dict[str, Any]) -> None:
+def block(j: Journal, step: StepRow, facts: dict[str, Any]) -> None:
     """Stop at a step that may have happened and must not be repeated, until an operator knows."""
     _expect_nothing(j, j.steps())
     waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
@@ -89,14 +90,14 @@ def block(j: Journal, step: Row, facts: dict[str, Any]) -> None:
     j.event("run.blocked", step, error=facts)
 
 
-def _expect_nothing(j: Journal, steps: Sequence[Row]) -> None:
+def _expect_nothing(j: Journal, steps: Sequence[StepRow]) -> None:
     """Members that were rung are rung anew when the run goes on."""
     for row in steps:
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
 
 
-def _is_worth_holding(j: Journal, steps: Sequence[Row]) -> bool:
+def _is_worth_holding(j: Journal, steps: Sequence[StepRow]) -> bool:
     """Whether something was done, or may have been, that an operator would keep.
 
     A type that holds unless told otherwise does not hold back a name, a lock and a quota for nothing. Whoever
@@ -113,7 +114,7 @@ def _is_worth_holding(j: Journal, steps: Sequence[Row]) -> bool:
     return False
 
 
-def _hold(j: Journal, steps: Sequence[Row]) -> None:
+def _hold(j: Journal, steps: Sequence[StepRow]) -> None:
     _expect_nothing(j, steps)
     hold_ms = catalogue.hold_ms(j.run["type"])
     j.arm("hold", j.now + hold_ms)
@@ -122,7 +123,7 @@ def _hold(j: Journal, steps: Sequence[Row]) -> None:
     j.event("run.held", until=j.now + hold_ms)
 
 
-def _interrupt(j: Journal, steps: Sequence[Row]) -> None:
+def _interrupt(j: Journal, steps: Sequence[StepRow]) -> None:
     for row in steps:
         if row["phase"] == "forward" and row["status"] in INTERRUPTIBLE:
             j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
@@ -135,13 +136,13 @@ def _interrupt(j: Journal, steps: Sequence[Row]) -> None:
     hooks.expire(j.tx, j.id)
 
 
-def _stop_child(j: Journal, call: Row) -> None:
+def _stop_child(j: Journal, call: StepRow) -> None:
     child = runs.newest_child(j.tx, j.id, call["key"])
     if child is not None:
         j.poke(child["id"], "stop")
 
 
-def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
+def _compensate(j: Journal, goal: Run, steps: Sequence[StepRow]) -> None:
     _interrupt(j, steps)
     undo = [
         row
@@ -161,7 +162,7 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[Row]) -> None:
     j.ring(j.line("comp")[0], j.line("comp"))
 
 
-def _undo_row(run_id: str, forward: Row, place: int) -> dict[str, Any]:
+def _undo_row(run_id: str, forward: StepRow, place: int) -> StepRow:
     step = catalogue.known_step(forward["name"])  # None: of another release, whose workers will undo it.
     undoing = step and step.undoing
     planned = PlannedStep(

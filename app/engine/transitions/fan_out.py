@@ -4,16 +4,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.domain.errors import PlanError
+from app.domain.json import JsonObject
 from app.domain.plan import map_rows
 from app.domain.policy import Join
+from app.domain.rows import picked
+from app.domain.rows.runs import StepRow
 from app.domain.states import FORWARD, STEP_DONE, Step
-from app.engine.transitions.journal import Journal, Row
-from app.engine.transitions.step_rows import AFRESH, collected, known_values, plan_facts, step_row
+from app.engine.transitions.journal import Journal
+from app.engine.transitions.step_rows import afresh, collected, known_values, plan_facts, step_row
 from app.record.runs import runs
 from chains import catalogue
 
 
-def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
+def open_fan_out(j: Journal, group: StepRow, line: Sequence[StepRow]) -> None:
     """Start the members, as many as the limit allows; `PlanError` when there is no list to map over."""
     if group["kind"] == "map" and group["attempt"] == 0:
         _insert_members(j, group, _items(j, group, line))
@@ -27,7 +30,7 @@ def open_fan_out(j: Journal, group: Row, line: Sequence[Row]) -> None:
         close_fan_out(j, group)
 
 
-def _start_all(j: Journal, group: Row, branches: Iterable[Sequence[Row]]) -> None:
+def _start_all(j: Journal, group: StepRow, branches: Iterable[Sequence[StepRow]]) -> None:
     """Ring for the branches of a fan-out that opens, up to its limit: one write, however many they are."""
     if j.status not in FORWARD:
         return
@@ -41,7 +44,7 @@ def _start_all(j: Journal, group: Row, branches: Iterable[Sequence[Row]]) -> Non
     j.ring_members(idle if limit is None else idle[:limit])
 
 
-def start_branches(j: Journal, group: Row) -> None:
+def start_branches(j: Journal, group: StepRow) -> None:
     """Ring for idle branches, up to the limit of concurrent ones, unless the run stands still."""
     if j.status not in FORWARD:
         return
@@ -53,32 +56,35 @@ def start_branches(j: Journal, group: Row) -> None:
         j.ring(next(row for row in rows if row["status"] == Step.PENDING), rows)
 
 
-def count_branch(j: Journal, step: Row, *, failed: bool) -> tuple[Row, str | None] | None:
+def count_branch(j: Journal, step: StepRow, *, failed: bool) -> tuple[StepRow, str | None] | None:
     """Count a branch that has ended; returns the group and the join's verdict, None when it is closed."""
     group = group_of(j, step)
     if group is None or group["status"] != Step.WAITING:
         return None
-    counted = "failures" if failed else "succeeded"
-    j.change(group, pending=group["pending"] - 1, **{counted: group[counted] + 1})
+    pending = group["pending"] - 1
+    if failed:
+        j.change(group, pending=pending, failures=group["failures"] + 1)
+    else:
+        j.change(group, pending=pending, succeeded=group["succeeded"] + 1)
     verdict = _verdict(group)
     if verdict is None and (group["given"] or {}).get("limit") is not None:
         start_branches(j, group)
     return group, verdict
 
 
-def group_of(j: Journal, step: Row) -> Row | None:
+def group_of(j: Journal, step: StepRow) -> StepRow | None:
     """The fan-out that a step is a member of."""
     return j.one("forward", step["branch"].rsplit("/", 1)[0])
 
 
-def _verdict(group: Row) -> str | None:
+def _verdict(group: StepRow) -> str | None:
     given = group["given"] or {}
     total = group["pending"] + group["succeeded"] + group["failures"]
     join = Join(need=given.get("need"), collect=bool(given.get("collect")))
     return join.verdict(total=total, done=group["succeeded"], failed=group["failures"])
 
 
-def close_fan_out(j: Journal, group: Row) -> None:
+def close_fan_out(j: Journal, group: StepRow) -> None:
     """Complete a fan-out: late members are cancelled, results are given in the order of the items."""
     members = runs.members(j.tx, j.id, group["key"])
     for row in members:
@@ -86,14 +92,15 @@ def close_fan_out(j: Journal, group: Row) -> None:
             j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
             j.event("step.cancelled", row)
     if group["kind"] == "map":
-        output: dict[str, Any] = {group["given"]["gives"]: [_result(b) for b in _branches(members).values()]}
+        gives = (group["given"] or {})["gives"]
+        output: JsonObject = {gives: [_result(rows) for rows in _branches(members).values()]}
     else:
         output = collected(members)
     j.move(group, Step.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
     j.event("step.completed", group, output=output)
 
 
-def reopen_fan_out(j: Journal, group: Row, step: Row) -> None:
+def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
     """An operator lets a fan-out go on after one of its members, or itself, stood in the way.
 
     A fan-out that has failed tries all failed members again; what has ended is counted anew. A member
@@ -103,11 +110,17 @@ def reopen_fan_out(j: Journal, group: Row, step: Row) -> None:
     branches = _branches(runs.members(j.tx, j.id, group["key"])).values()
     for row in (row for rows in branches for row in rows if row["status"] == Step.FAILED):
         if failed or row["key"] == step["key"]:
-            j.move(row, Step.PENDING, **AFRESH, unsure=row["unsure"] and row["key"] != step["key"])
+            unsure = row["unsure"] and row["key"] != step["key"]
+            j.move(row, Step.PENDING, **afresh(unsure=unsure))
             j.event("step.ready", row)
     done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
     lost = sum(1 for rows in branches if any(r["status"] == Step.FAILED and not blocks(r) for r in rows))
-    counted = {"pending": len(branches) - done - lost, "succeeded": done, "failures": lost, "error": None}
+    counted: StepRow = {
+        "pending": len(branches) - done - lost,
+        "succeeded": done,
+        "failures": lost,
+        "error": None,
+    }
     if failed:
         j.move(group, Step.WAITING, **counted)
         j.event("step.ready", group)
@@ -119,14 +132,14 @@ def reopen_fan_out(j: Journal, group: Row, step: Row) -> None:
         start_branches(j, group)
 
 
-def blocking_member(j: Journal, group: Row) -> Row | None:
+def blocking_member(j: Journal, group: StepRow) -> StepRow | None:
     """A member of an open fan-out that needs an operator."""
     if group["status"] != Step.WAITING:
         return None
     return next((row for row in runs.members(j.tx, j.id, group["key"]) if blocks(row)), None)
 
 
-def blocks(row: Row) -> bool:
+def blocks(row: StepRow) -> bool:
     """Whether a failed step may have happened and must not be repeated, so that only people can go on.
 
     Of a step of another release nobody here knows that it may be repeated.
@@ -136,15 +149,15 @@ def blocks(row: Row) -> bool:
     return catalogue.is_foreign(row) or catalogue.step_named(row["name"]).at_most_once
 
 
-def _items(j: Journal, group: Row, line: Sequence[Row]) -> list[Any]:
-    over = group["given"]["over"]
+def _items(j: Journal, group: StepRow, line: Sequence[StepRow]) -> list[Any]:
+    over = (group["given"] or {})["over"]
     items = known_values(j.run, line, group["ordinal"]).get(over)
     if not isinstance(items, list):
         raise PlanError(f"{group['key']} maps over {over!r}, which is not a list")
     return items
 
 
-def _insert_members(j: Journal, group: Row, items: list[Any]) -> None:
+def _insert_members(j: Journal, group: StepRow, items: list[Any]) -> None:
     node = catalogue.map_of(j.run["type"], j.run["input"], group["ordinal"])
     rows = [step_row(j.id, row) for row in map_rows(node, group["key"], group["ordinal"], items)]
     inherited = {row["key"]: row for row in runs.members(j.tx, j.id, group["key"])}
@@ -158,18 +171,21 @@ def _insert_members(j: Journal, group: Row, items: list[Any]) -> None:
     j.event("step.expanded", group, steps=[plan_facts(row) for row in rows])
 
 
-def _differ(row: Row, inherited: Row) -> bool:
-    return any(row[name] != inherited[name] for name in ("given", "ordinal", "name"))
+_SAME = ("given", "ordinal", "name")
 
 
-def _branches(members: Sequence[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _differ(row: StepRow, inherited: StepRow) -> bool:
+    return picked(row, _SAME) != picked(inherited, _SAME)
+
+
+def _branches(members: Sequence[StepRow]) -> dict[str, list[StepRow]]:
+    found: dict[str, list[StepRow]] = {}
     for row in members:
         found.setdefault(row["branch"], []).append(row)
     return found
 
 
-def _result(rows: Sequence[Row]) -> Any:
+def _result(rows: Sequence[StepRow]) -> Any:
     last = rows[-1]
     if last["status"] in STEP_DONE:
         return last["output"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import locks
 from app.engine.transitions.journal import Journal
@@ -21,8 +22,10 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     if j.run["resource_id"] is not None and not inherited:
         _leave_resource(j, status)
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
-    started = {"started_at": j.run["started_at"] or j.now} if status == Run.COMPLETED else {}
-    j.become(status, output=output, completed_at=j.now, expect_since=None, waiting_on=None, **started)
+    over: RunRow = {"output": output, "completed_at": j.now, "expect_since": None, "waiting_on": None}
+    if status == Run.COMPLETED:
+        over["started_at"] = j.run["started_at"] or j.now
+    j.become(status, **over)
     j.close(str(status), hooks_too=not inherited)
     _tell_parent(j)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
@@ -52,5 +55,5 @@ def _leave_resource(j: Journal, status: Run) -> None:
 def _tell_parent(j: Journal) -> None:
     """Let the call of another run that waits for this one hear of its end."""
     parent, call = j.run["parent_run_id"], j.run["parent_step"]
-    if call is not None and runs.is_open(j.tx, parent):
+    if parent is not None and call is not None and runs.is_open(j.tx, parent):
         j.poke(parent, "child", phase="forward", step=call)

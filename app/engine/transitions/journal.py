@@ -8,21 +8,21 @@
 `Journal.hints` holds what has to be published once the transaction is committed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack, cast
 
 from app.domain.errors import NotFound
 from app.domain.events import told_types
-from app.domain.plan import PlannedStep, Segment, segments
+from app.domain.plan import Kind, PlannedStep, Segment, segments
+from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow, TimerRow
 from app.domain.states import STANDING, STEP_ENDED, Run, check_run, check_step
 from app.record.fast_path.transition import Seen
 from app.record.runs import hooks, runs, timers
 from app.record.service import deliveries
 from app.record.session import Tx, dump
 
-Row = dict[str, Any]
 FAN_OUT = frozenset({"group", "map"})
 MAIN = "main"  # The step of a code workflow that advances its function; the calls are its branches.
 
@@ -80,14 +80,14 @@ Hint = Bell | Alarm | Letter | Halt | Look
 class Journal:
     """The locked run and what this transaction has written of it so far."""
 
-    def __init__(self, tx: Tx, run: Row) -> None:
+    def __init__(self, tx: Tx, run: LockedRun) -> None:
         self.tx = tx
-        self.run = run
-        self._watched: frozenset[str] = run.pop("watched")
+        self.run: RunRow = run
+        self._watched = run.pop("watched")
         self.now = tx.now
         self.hints: list[Hint] = []
-        self._events: list[Row] = []
-        self._changes: dict[str, Any] = {}
+        self._events: list[EventRow] = []
+        self._changes: RunRow = {}
         self._untold: str | None = None  # The run's new status, which the next event tells.
 
     @property
@@ -101,7 +101,7 @@ class Journal:
         return str(self.run["status"])
 
     def event(
-        self, type_: str, step: Mapping[str, Any] | None = None, *, actor: str | None = None, **payload: Any
+        self, type_: str, step: StepRow | None = None, *, actor: str | None = None, **payload: Any
     ) -> None:
         """Append an event under the next number."""
         self.set(event_seq=self.run["event_seq"] + 1)
@@ -127,12 +127,12 @@ class Journal:
         """Count what is kept of a run: a value that its log or its signals hold."""
         self.set(log_bytes=self.run["log_bytes"] + len(dump(value)))
 
-    def set(self, **changes: Any) -> None:
+    def set(self, **changes: Unpack[RunRow]) -> None:
         """Change columns of the run."""
         self.run.update(changes)
         self._changes.update(changes)
 
-    def become(self, status: Run, **changes: Any) -> None:
+    def become(self, status: Run, /, **changes: Unpack[RunRow]) -> None:
         """Change the run's status along an arrow of the table."""
         check_run(self.status, status)
         if self.status != status:
@@ -140,39 +140,41 @@ class Journal:
             if self.status in STANDING:
                 since = (self.run["waiting_on"] or {}).get("since") or self.now
                 changes["held_ms"] = (self.run["held_ms"] or 0) + self.now - since
-        self.set(status=str(status), **changes)
+        changes["status"] = str(status)
+        self.set(**changes)
 
-    def move(self, step: Row, status: str, **changes: Any) -> None:
+    def move(self, step: StepRow, status: str, /, **changes: Unpack[StepRow]) -> None:
         """Change a step's status along an arrow of the table."""
         check_step(step["status"], status)
-        self.change(step, status=str(status), **changes)
+        changes["status"] = str(status)
+        self.change(step, **changes)
 
-    def change(self, step: Row, **changes: Any) -> None:
+    def change(self, step: StepRow, **changes: Unpack[StepRow]) -> None:
         """Change columns of a step."""
         step.update(changes)
         runs.change_step(self.tx, self.id, step["phase"], step["key"], changes)
 
-    def insert(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[StepRow]) -> None:
         """Add steps to the run."""
         runs.insert_steps(self.tx, rows)
 
-    def steps(self) -> list[Row]:
+    def steps(self) -> list[StepRow]:
         """All steps of the run: forward steps in order, then undo steps in order."""
         return runs.all_steps(self.tx, self.id)
 
-    def one(self, phase: str, key: str) -> Row | None:
+    def one(self, phase: str, key: str) -> StepRow | None:
         """One step of the run."""
         return runs.one_step(self.tx, self.id, phase, key)
 
-    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+    def some(self, phase: str, *keys: str | None) -> dict[str, StepRow]:
         """The named steps of the run, by key; names that are None are left out."""
         return runs.some_steps(self.tx, self.id, phase, *keys)
 
-    def line(self, phase: str, branch: str = "") -> list[Row]:
+    def line(self, phase: str, branch: str = "") -> list[StepRow]:
         """The steps of one branch, or of the main line, in order."""
         return [row for row in runs.line_steps(self.tx, self.id, phase, branch) if row["branch"] == branch]
 
-    def ring(self, step: Row, line: Sequence[Row]) -> None:
+    def ring(self, step: StepRow, line: Sequence[StepRow]) -> None:
         """Expect a message for this step under a new generation, so that older messages drop themselves."""
         if step["branch"]:
             self.change(step, gen=step["gen"] + 1, expect_since=self.now)
@@ -182,20 +184,20 @@ class Journal:
             self.set(dispatch_gen=gen, expect_since=self.now, expect_queue=step["queue"])
         self._bell(step, line, gen)
 
-    def ring_members(self, branches: Sequence[Sequence[Row]]) -> None:
+    def ring_members(self, branches: Sequence[Sequence[StepRow]]) -> None:
         """Expect a message for the first of the steps of each branch, as `ring` does, with a single write."""
         for line in branches:
-            line[0].update(gen=line[0]["gen"] + 1, expect_since=self.now)
+            line[0].update({"gen": line[0]["gen"] + 1, "expect_since": self.now})
             self._bell(line[0], line, line[0]["gen"])
         runs.expect_members(self.tx, self.id, [line[0]["key"] for line in branches], self.now)
 
-    def _bell(self, step: Row, line: Sequence[Row], gen: int) -> None:
+    def _bell(self, step: StepRow, line: Sequence[StepRow], gen: int) -> None:
         carried = tuple(segments(planned(row) for row in carried_steps(step, line)))
         self.hints.append(
             Bell(run_id=self.id, type=self.run["type"], phase=step["phase"], gen=gen, segments=carried)
         )
 
-    def arm(self, purpose: str, due_at: int, step: Mapping[str, Any] | None = None) -> None:
+    def arm(self, purpose: str, due_at: int, step: StepRow | None = None) -> None:
         """Arm a timer of the run or of one of its steps."""
         where = {"phase": step["phase"], "step": step["key"]} if step else {}
         timer_id = timers.arm(self.tx, self.id, purpose=purpose, due_at=due_at, **where)
@@ -213,7 +215,7 @@ class Journal:
             return None
         return Seen(run=self.run, steps=[main], now=self.now, watched=self._watched)
 
-    def disarm(self, step: Mapping[str, Any], *purposes: str) -> None:
+    def disarm(self, step: StepRow, *purposes: str) -> None:
         """Cancel the timers of a step."""
         timers.disarm(self.tx, self.id, phase=step["phase"], step=step["key"], purposes=purposes)
 
@@ -262,12 +264,18 @@ def journal(tx: Tx, run_id: str) -> Iterator[Journal]:
     opened.flush()
 
 
-def is_call(step: Mapping[str, Any]) -> bool:
+def step_of(j: Journal, timer: TimerRow) -> StepRow | None:
+    """The step that a timer is of; None for one of the run itself, and for a step that is gone."""
+    phase, key = timer["phase"], timer["step"]
+    return None if phase is None or key is None else runs.one_step(j.tx, j.id, phase, key)
+
+
+def is_call(step: StepRow) -> bool:
     """Whether a step is a call of a code workflow."""
     return str(step["branch"]).startswith(f"{MAIN}/")
 
 
-def carried_steps(step: Mapping[str, Any], line: Sequence[Row]) -> list[Row]:
+def carried_steps(step: StepRow, line: Sequence[StepRow]) -> list[StepRow]:
     """The steps that a chain from this step on carries: up to the next fan-out."""
     carried = []
     for row in line:
@@ -279,13 +287,13 @@ def carried_steps(step: Mapping[str, Any], line: Sequence[Row]) -> list[Row]:
     return carried
 
 
-def planned(row: Mapping[str, Any]) -> PlannedStep:
+def planned(row: StepRow) -> PlannedStep:
     """A step row as the plan knows it."""
     return PlannedStep(
         key=row["key"],
         name=row["name"],
         ordinal=row["ordinal"],
-        kind=row["kind"],
+        kind=cast("Kind", row["kind"]),
         queue=row["queue"],
         branch=row["branch"],
         timeout_ms=row["timeout_ms"],

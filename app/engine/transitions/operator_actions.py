@@ -6,14 +6,15 @@ Each action takes the run under its lock, is audited with actor and reason, and 
 from collections.abc import Callable
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.domain.rows.runs import StepRow
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine.code import resume_call
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
 from app.engine.transitions.compensate import block, next_undo, stop
 from app.engine.transitions.fan_out import blocking_member, group_of, reopen_fan_out, start_branches
-from app.engine.transitions.journal import FAN_OUT, Halt, Journal, Row, is_call
-from app.engine.transitions.step_rows import AFRESH, begins
+from app.engine.transitions.journal import FAN_OUT, Halt, Journal, is_call
+from app.engine.transitions.step_rows import afresh, begins
 from app.record.runs import runs, timers
 
 Action = Callable[[Journal, str | None], None]
@@ -70,12 +71,12 @@ def _resume(j: Journal, key: str | None) -> None:
     if step["kind"] in FAN_OUT or step["branch"]:
         _reopen(j, step)
         return
-    j.move(step, Step.PENDING, **AFRESH, unsure=False)
+    j.move(step, Step.PENDING, **afresh(unsure=False))
     j.event("step.ready", step)
     j.ring(step, j.line(step["phase"], step["branch"]))
 
 
-def _check_repeatable(j: Journal, step: Row) -> None:
+def _check_repeatable(j: Journal, step: StepRow) -> None:
     """Refuse to try a step again that would wait for what never comes; a retry begins where it has to."""
     if step["phase"] == "comp" or step["branch"] or is_call(step):
         return
@@ -101,8 +102,10 @@ def _ended_by(status: Step, event: str) -> Action:
     def end(j: Journal, key: str | None) -> None:
         step = _failed(j, key)
         timers.disarm(j.tx, j.id, purposes=("hold",))
-        outcome = {"outcome": "done"} if status == Step.RESOLVED and step["phase"] == "forward" else {}
-        j.move(step, status, completed_at=j.now, **outcome)
+        ended: StepRow = {"completed_at": j.now}
+        if status == Step.RESOLVED and step["phase"] == "forward":
+            ended["outcome"] = "done"
+        j.move(step, status, **ended)
         j.event(event, step)
         if step["phase"] == "comp":
             _undo_ended(j)
@@ -154,19 +157,19 @@ def _unpause(j: Journal, _key: str | None) -> None:
     advance(j)
 
 
-def _reopen(j: Journal, step: Row) -> None:
+def _reopen(j: Journal, step: StepRow) -> None:
     """Let a fan-out go on after what stood in its way, unless another member stands there too."""
     group = step if step["kind"] in FAN_OUT else group_of(j, step)
     if group is not None and group["status"] in (Step.FAILED, Step.WAITING):
         reopen_fan_out(j, group, step)
         other = blocking_member(j, group)
         if other is not None:
-            block(j, other, other["error"])
+            block(j, other, other["error"] or {})
             return
     advance(j)
 
 
-def _failed(j: Journal, key: str | None) -> Row:
+def _failed(j: Journal, key: str | None) -> StepRow:
     phase = "comp" if j.status == Run.COMPENSATION_FAILED else "forward"
     steps = [row for row in runs.all_steps(j.tx, j.id) if row["phase"] == phase]
     wanted = key or (j.run["error_step"] if phase == "forward" else None)

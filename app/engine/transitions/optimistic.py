@@ -17,12 +17,13 @@ Rules must not have effects of their own: they may run twice.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar, Unpack
 
+from app.domain.rows.runs import EventRow, StepRow
 from app.domain.states import Run
-from app.engine.transitions.journal import FAN_OUT, Journal, Row
+from app.engine.transitions.journal import FAN_OUT, Journal
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
@@ -49,15 +50,15 @@ class Draft(Journal):
     """The journal of one transition that is not under the lock."""
 
     def __init__(self, seen: Seen) -> None:
-        self.run = dict(seen.run)
+        self.run = seen.run.copy()
         # The database's clock at the last statement, plus our monotonic time: worker clocks are never used.
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
         self.hints = []
         self.before = seen
         self._watched = seen.watched
-        self._steps = [dict(row) for row in seen.steps]
-        self._changed: dict[tuple[str, str], dict[str, Any]] = {}
-        self._new: list[Row] = []
+        self._steps = [row.copy() for row in seen.steps]
+        self._changed: dict[tuple[str, str], StepRow] = {}
+        self._new: list[StepRow] = []
         self._ending: Ending | None = None
         self._events = []
         self._changes = {}
@@ -68,37 +69,37 @@ class Draft(Journal):
         """There is none."""
         raise Unforeseen
 
-    def change(self, step: Row, **changes: Any) -> None:
+    def change(self, step: StepRow, **changes: Unpack[StepRow]) -> None:
         """Change columns of a step."""
         step.update(changes)
         if not any(step is new for new in self._new):
             self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
 
-    def insert(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[StepRow]) -> None:
         """Add steps to the run; only later transitions see them."""
         self._new.extend(rows)
 
-    def steps(self) -> list[Row]:
+    def steps(self) -> list[StepRow]:
         """All steps of the run."""
         return self._steps
 
-    def one(self, phase: str, key: str) -> Row | None:
+    def one(self, phase: str, key: str) -> StepRow | None:
         """One step of the run."""
         return next((row for row in self._steps if row["phase"] == phase and row["key"] == key), None)
 
-    def some(self, phase: str, *keys: str | None) -> dict[str, Row]:
+    def some(self, phase: str, *keys: str | None) -> dict[str, StepRow]:
         """The named steps of the run, by key."""
         return {row["key"]: row for row in self._steps if row["phase"] == phase and row["key"] in keys}
 
-    def line(self, phase: str, branch: str = "") -> list[Row]:
+    def line(self, phase: str, branch: str = "") -> list[StepRow]:
         """The steps of one branch, or of the main line, in order."""
         return [row for row in self._steps if row["phase"] == phase and row["branch"] == branch]
 
-    def arm(self, purpose: str, due_at: int, step: Mapping[str, Any] | None = None) -> NoReturn:
+    def arm(self, purpose: str, due_at: int, step: StepRow | None = None) -> NoReturn:
         """Timers are armed under the lock."""
         raise Unforeseen
 
-    def disarm(self, step: Mapping[str, Any], *purposes: str) -> NoReturn:
+    def disarm(self, step: StepRow, *purposes: str) -> NoReturn:
         """Timers are disarmed under the lock."""
         raise Unforeseen
 
@@ -110,7 +111,7 @@ class Draft(Journal):
         self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
 
     @property
-    def told(self) -> list[Row]:
+    def told(self) -> list[EventRow]:
         """The events so far."""
         return self._events
 
@@ -152,7 +153,7 @@ class Glimpse(Draft):
     """The draft of a member of a fan-out: it knows its own branch, and its fan-out as it once was."""
 
     @property
-    def read(self) -> list[Row]:
+    def read(self) -> list[StepRow]:
         """The steps that were read."""
         return self._steps
 
@@ -160,14 +161,14 @@ class Glimpse(Draft):
         """Most of them were not read."""
         raise Unforeseen
 
-    def one(self, phase: str, key: str) -> Row:
+    def one(self, phase: str, key: str) -> StepRow:
         """One step of the branch, or the fan-out."""
         found = super().one(phase, key)
         if found is None:
             raise Unforeseen
         return found
 
-    def line(self, phase: str, branch: str = "") -> list[Row]:
+    def line(self, phase: str, branch: str = "") -> list[StepRow]:
         """The steps of the branch, in order; the main line may have moved on."""
         if not branch:
             raise Unforeseen
@@ -190,7 +191,7 @@ class Glimpse(Draft):
                 counted = _counted(known[place], changes)
         before = int(self.before.run["event_seq"])
         grown = int(self.run["log_bytes"]) - int(self.before.run["log_bytes"])
-        events = [{**row, "seq": row["seq"] - before} for row in self._events]
+        events: list[EventRow] = [{**row, "seq": row["seq"] - before} for row in self._events]
         return MemberTransition(
             run_id=self.id,
             type=self.run["type"],
@@ -201,11 +202,16 @@ class Glimpse(Draft):
         )
 
 
-def _counted(group: Row, changes: Mapping[str, Any]) -> Counted:
+def _counted(group: StepRow, changes: StepRow) -> Counted:
     if (group["given"] or {}).get("need") is not None or not set(changes) <= set(member.COUNTERS):
         raise Unforeseen  # Whether enough have succeeded is known under the lock alone.
-    more = {name: changes.get(name, group[name]) - group[name] for name in member.COUNTERS}
-    return Counted(key=group["key"], ordinal=group["ordinal"], **more)
+    return Counted(
+        key=group["key"],
+        ordinal=group["ordinal"],
+        pending=changes.get("pending", group["pending"]) - group["pending"],
+        succeeded=changes.get("succeeded", group["succeeded"]) - group["succeeded"],
+        failures=changes.get("failures", group["failures"]) - group["failures"],
+    )
 
 
 def is_plain(seen: Seen) -> bool:

@@ -7,12 +7,13 @@ from typing import Any
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
 from app.domain.plan import PlannedStep
 from app.domain.restart import begin_at
+from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, TERMINAL, Run, Step
 from app.engine.code import retry as again
 from app.engine.code.start import Seal
 from app.engine.transitions.accept import Order, store
 from app.engine.transitions.finish import finish
-from app.engine.transitions.journal import FAN_OUT, Journal, Row, journal, planned
+from app.engine.transitions.journal import FAN_OUT, Journal, journal, planned
 from app.engine.transitions.step_rows import begins, step_row
 from app.record.runs import hooks, runs
 from app.record.runs import locks as lock_rows
@@ -75,7 +76,7 @@ def _unsealable(_text: str) -> str:
 def _declared(
     old: Journal,
     new_id: str,
-    steps: Sequence[Row],
+    steps: Sequence[StepRow],
     from_step: str | None,
     earliest: bool,
     edited: Mapping[str, Any] | None,
@@ -114,7 +115,7 @@ def _retryable(old: Journal) -> None:
         raise Conflict(f"run {live} retries this one already", retriedBy=live)
 
 
-def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str | None:
+def _start(steps: Sequence[StepRow], from_step: str | None, earliest: bool) -> str | None:
     """The step to begin at, None for the first; raises when effects before it no longer stand."""
     main = [row for row in steps if not row["branch"]]
     gone = [row["key"] for row in main if row["status"] not in STEP_DONE or _undone(row, steps)]
@@ -126,15 +127,15 @@ def _start(steps: Sequence[Row], from_step: str | None, earliest: bool) -> str |
     return begin_at(begins(main, from_step), [row["key"] for row in main], gone)
 
 
-def _undone(row: Row, steps: Sequence[Row]) -> bool:
+def _undone(row: StepRow, steps: Sequence[StepRow]) -> bool:
     if row["kind"] in FAN_OUT:
         return any(m["compensated_at"] for m in steps if m["branch"].startswith(f"{row['key']}/"))
     return row["compensated_at"] is not None
 
 
 def _inherited(
-    old: Journal, new_id: str, planned: Sequence[PlannedStep], steps: Sequence[Row], start: str | None
-) -> list[Row]:
+    old: Journal, new_id: str, planned: Sequence[PlannedStep], steps: Sequence[StepRow], start: str | None
+) -> list[StepRow]:
     """The rows of a retry: steps before the start stand, what may have happened stays undoable."""
     before = {row["key"]: row for row in steps}
     first = next((row.ordinal for row in planned if row.key == start), 0)
@@ -149,19 +150,19 @@ def _inherited(
     return sorted(rows, key=lambda row: int(row["ordinal"]))
 
 
-def _heir(row: Row, was: Row | None, old: Journal, *, skipped: bool) -> Row:
+def _heir(row: StepRow, was: StepRow | None, old: Journal, *, skipped: bool) -> StepRow:
     if was is None:
         return row
     if skipped:
-        done = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
+        done: StepRow = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
         return {**row, **done, "reused_from": old.id}
     return {**row, "outcome": "unknown"} if _stands(was, old) else row
 
 
-def _stands(was: Row, old: Journal) -> bool:
+def _stands(was: StepRow, old: Journal) -> bool:
     """Whether the step of a held run may have done something that its retry has to undo."""
     return was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
 
 
-def _as_planned(row: Row) -> PlannedStep:
+def _as_planned(row: StepRow) -> PlannedStep:
     return replace(planned(row), values=row["given"] or {}, undoable=row["undoable"])

@@ -22,6 +22,7 @@ from typing import Any
 from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
 from app.domain.plan import segments
 from app.domain.policy import Backoff
+from app.domain.rows.runs import StepRow
 from app.domain.states import Run, Step
 from app.engine.code import limits
 from app.engine.transitions import optimistic
@@ -29,7 +30,7 @@ from app.engine.transitions.advance import CALL, failed, runnable, succeeded
 from app.engine.transitions.claim import Claim, claimed, steps_seen, take
 from app.engine.transitions.compensate import settled_while_stopping, undo_exhausted, undone
 from app.engine.transitions.fan_out import group_of
-from app.engine.transitions.journal import Bell, Hint, Journal, Row, carried_steps, planned
+from app.engine.transitions.journal import Bell, Hint, Journal, carried_steps, planned
 from app.engine.transitions.step_rows import waits_for
 from app.record.inventory import gates
 from app.record.runs import hooks, runs
@@ -154,12 +155,12 @@ def error_facts(error: WindlassError) -> dict[str, Any]:
     return {"code": error.code, "message": message, **({"details": error.details} if error.details else {})}
 
 
-def _mine(step: Row, claim: Claim) -> bool:
+def _mine(step: StepRow, claim: Claim) -> bool:
     same = step["fence"] == claim.fence and step["holder"] == claim.holder.nonce
     return bool(same and step["status"] == Step.RUNNING)
 
 
-def _late(j: Journal, step: Row | None, claim: Claim) -> Settled:
+def _late(j: Journal, step: StepRow | None, claim: Claim) -> Settled:
     """Our own commit whose answer was lost, or somebody else's step by now."""
     if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
         following = _claimed_next(j, claim)
@@ -179,7 +180,7 @@ def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
 
 
 def _completed(
-    j: Journal, step: Row, claim: Claim, result: dict[str, Any], after: Row | None, chained: bool
+    j: Journal, step: StepRow, claim: Claim, result: dict[str, Any], after: StepRow | None, chained: bool
 ) -> Claim | None:
     j.move(
         step,
@@ -211,18 +212,16 @@ def _completed(
     return None
 
 
-def _go_on(j: Journal, step: Row, claim: Claim, result: dict[str, Any], following: Row) -> Claim:
+def _go_on(j: Journal, step: StepRow, claim: Claim, result: dict[str, Any], following: StepRow) -> Claim:
     if step["phase"] == "comp":
-        forward = j.one("forward", step["undoes"])
+        forward = j.one("forward", step["undoes"] or "")
         if forward is not None:
             j.change(forward, compensated_at=j.now)
         j.event("step.compensated", step, undoes=step["undoes"])
         rows = j.steps()
     else:
-        rows = [
-            dict(row, status=str(Step.COMPLETED), output=result or None) if row["key"] == step["key"] else row
-            for row in claim.line
-        ]
+        done: StepRow = {"status": str(Step.COMPLETED), "output": result or None}
+        rows = [{**row, **done} if row["key"] == step["key"] else row for row in claim.line]
         rows = [following if row["key"] == following["key"] else row for row in rows]
     taken = take(j, following, rows, claim.holder)
     if step["phase"] == "comp":
@@ -246,7 +245,7 @@ def _may_go_on(j: Journal, phase: str) -> bool:
     return j.status == (Run.RUNNING if phase == "forward" else Run.COMPENSATING)
 
 
-def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool = False) -> None:
+def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: bool = False) -> None:
     error, definition = raised.error, catalogue.step_named(step["name"])
     facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
     outcome = "none" if harmless and (raised.cleared or not step["unsure"]) else "unknown"
@@ -256,7 +255,7 @@ def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool 
         gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
     repeatable = error.retryable and not final and (harmless or not once)
     if repeatable and j.status != Run.CANCELLING and _room(j, step):
-        elapsed = j.now - step["first_started_at"]
+        elapsed = j.now - (step["first_started_at"] or j.now)
         policy = _policy(definition, step)
         wait = policy.wait_ms(
             step["tries"], elapsed, asked_ms=error.retry_after_ms, passing_ms=error.passing_ms
@@ -265,8 +264,9 @@ def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool 
             look = not harmless or (claim.unsure and not raised.cleared)
             _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look)
             return
-    known = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
-    j.move(step, Step.FAILED, **known, lease_until=None, completed_at=j.now)
+    known: StepRow = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
+    known |= {"lease_until": None, "completed_at": j.now}
+    j.move(step, Step.FAILED, **known)
     j.disarm(step)
     j.event("step.failed", step, error=facts, outcome=outcome)
     if step["phase"] == "comp":
@@ -275,7 +275,7 @@ def _raised(j: Journal, step: Row, claim: Claim, raised: Failed, *, final: bool 
         failed(j, step, facts)
 
 
-def _room(j: Journal, step: Row) -> bool:
+def _room(j: Journal, step: StepRow) -> bool:
     """Whether a call of a code workflow may have another attempt; else its run ends: its log is full."""
     if step["name"] != CALL or limits.room(j, group_of(j, step), 3):
         return True
@@ -283,18 +283,18 @@ def _room(j: Journal, step: Row) -> bool:
     return False
 
 
-def _policy(definition: Step_, step: Row) -> Backoff:
+def _policy(definition: Step_, step: StepRow) -> Backoff:
     if step["phase"] == "comp" and definition.undoing:
         return definition.undoing.retry
     if step["name"] != CALL:
         return definition.retry
-    given = step["given"]
+    given = step["given"] or {}
     return Backoff(
         first_ms=given["retry_delay_ms"], factor=1.0, limit=given["retries"] + 1, jitter=False, cap_ms=DAY_MS
     )
 
 
-def _retry_later(j: Journal, step: Row, wait: int, **known: Any) -> None:
+def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
     due = j.now + wait
     j.move(step, Step.RETRY_WAIT, **known, lease_until=None, retry_at=due)
     j.arm("retry", due, step)
@@ -305,7 +305,7 @@ def _retry_later(j: Journal, step: Row, wait: int, **known: Any) -> None:
             j.become(Run.WAITING)
 
 
-def _parked(j: Journal, step: Row, claim: Claim, parked: Parked) -> None:
+def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
     called = step["signal"] if step["signal"] != claim.step["signal"] else None
     due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
     deadline = step["deadline_at"] or j.now + step["timeout_ms"]

@@ -3,19 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.domain.json import JsonObject
 from app.domain.plan import PlannedStep
 from app.domain.restart import back_to
+from app.domain.rows import picked
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import STEP_DONE, Step
-from app.engine.transitions.journal import Row
 from chains import catalogue
 
-AFRESH: Mapping[str, Any] = {  # What an operator's resume gives a failed step: its attempts count anew.
-    "tries": 0,
-    "lost": 0,
-    "first_started_at": None,
-    "deadline_at": None,
-    "completed_at": None,
-}
+
+def afresh(*, unsure: bool) -> StepRow:
+    """What an operator's resume gives a failed step: its attempts count anew."""
+    return {
+        "tries": 0,
+        "lost": 0,
+        "first_started_at": None,
+        "deadline_at": None,
+        "completed_at": None,
+        "unsure": unsure,
+    }
 
 
 def begins(line: Sequence[Mapping[str, Any]], key: str) -> str:
@@ -27,7 +33,7 @@ def begins(line: Sequence[Mapping[str, Any]], key: str) -> str:
     return back_to(key, list(titles), titles, catalogue.step_named(name).spec.begin)
 
 
-def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", **changes: Any) -> Row:
+def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", undoes: str | None = None) -> StepRow:
     """A planned step as the row to insert."""
     return {
         "run_id": run_id,
@@ -55,16 +61,15 @@ def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", **changes
         "failures": 0,
         "outcome": "none",
         "unsure": False,
-        "undoes": None,
+        "undoes": undoes,
         "reused_from": None,
-        **changes,
     }
 
 
-def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
+def plan_facts(row: StepRow) -> dict[str, Any]:
     """What the log keeps of a step that is planned."""
-    facts = {name: row[name] for name in ("phase", "key", "name", "kind", "ordinal", "branch", "undoable")}
-    extra = {name: row[name] for name in ("reused_from", "undoes") if row.get(name)}
+    facts: JsonObject = picked(row, ("phase", "key", "name", "kind", "ordinal", "branch", "undoable"))
+    extra = {name: value for name, value in picked(row, ("reused_from", "undoes")).items() if value}
     if row["reused_from"]:
         extra["output"] = row["output"]
     if row["status"] != Step.PENDING:
@@ -74,7 +79,7 @@ def plan_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**facts, **extra}
 
 
-def waits_for(step: Mapping[str, Any]) -> dict[str, Any]:
+def waits_for(step: StepRow) -> dict[str, Any]:
     """What a run says that it waits for when only this step is left, which is due again at ``retry_at``."""
     if step["kind"] == "code":
         return dict((step["given"] or {}).get("waits") or {})
@@ -84,7 +89,7 @@ def waits_for(step: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "poll", **due, "deadline": step["deadline_at"], "progress": step["progress"]}
 
 
-def known_values(run: Mapping[str, Any], line: Sequence[Row], until: int | None = None) -> dict[str, Any]:
+def known_values(run: RunRow, line: Sequence[StepRow], until: int | None = None) -> dict[str, Any]:
     """What a step may ask for by name: the run's input, then the results of the steps before it."""
     known = dict(run["input"] or {})
     for row in line:
@@ -95,7 +100,7 @@ def known_values(run: Mapping[str, Any], line: Sequence[Row], until: int | None 
     return known
 
 
-def collected(rows: Sequence[Row]) -> dict[str, Any]:
+def collected(rows: Sequence[StepRow]) -> dict[str, Any]:
     """The results of steps by name, later ones winning."""
     output: dict[str, Any] = {}
     for row in rows:

@@ -10,15 +10,16 @@ finds the newest versions of the rows that it changes; what no longer matches ma
 A step is named by its key and by its place: whichever index PostgreSQL takes then leads to one row at once.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+from app.domain.rows import picked
+from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
 from app.record.fast_path.transition import (
     EVENT,
-    Row,
     Seen,
     bound,
     numbered,
@@ -40,8 +41,8 @@ QUICKER = ": nothing is wrong, somebody was quicker and this is taken back"  # S
 class Change:
     """What becomes of one step, and what it was when that was decided."""
 
-    step: Row
-    changes: Mapping[str, Any]
+    step: StepRow
+    changes: StepRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ class MemberTransition:
     log_bytes: int  # That the events have.
     steps: Sequence[Change]
     counted: Counted | None
-    events: Sequence[Mapping[str, Any]]
+    events: Sequence[EventRow]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Reserved:
     seen: Seen
 
     @property
-    def step(self) -> Row:
+    def step(self) -> StepRow:
         """The member as it was when it was reserved."""
         return next(row for row in self.seen.steps if row["key"] == self.key)
 
@@ -97,7 +98,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
         runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.dialect)}
         branches = sorted({branch for _, _, _, branch, _ in found})
         cursor.execute(_steps(db.dialect, len(ids), len(branches)), (db.tenant, *ids, *branches))
-        rows = [row_of(step, values, db.dialect) for values in cursor.fetchall()]
+        rows = [cast("StepRow", row_of(step, values, db.dialect)) for values in cursor.fetchall()]
         seen = {run_id: _seen(runs[run_id], rows) for run_id in ids}
         return [Reserved(key, branch, since, seen[run_id]) for run_id, _, key, branch, since in found]
 
@@ -109,7 +110,7 @@ def give_back(db: Database, reserved: Reserved) -> None:
     row, since = reserved.step, reserved.since
     place = ("run_id", "phase", "key", "ordinal", "gen")
     statement = put_back(db.dialect, "step", ("tenant_id", *place))
-    values = (since, db.tenant, *(row[name] for name in place), since)
+    values = (since, db.tenant, *picked(row, place).values(), since)
     db.once(lambda cursor: cursor.execute(statement, values))
 
 
@@ -138,6 +139,10 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
     return db.once(at_once, patience_s=patience_s)
 
 
+# What a member is found by: unchanged since it was seen, or somebody else was quicker.
+_PLACE = ("phase", "key", "ordinal", "status", "fence", "gen")
+
+
 @dataclass(frozen=True)
 class _Shape:
     steps: tuple[tuple[str, ...], ...]
@@ -146,12 +151,12 @@ class _Shape:
     told: int
 
 
-def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
+def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[object]]:
     """The values of each part that must find its row, in the order of `_guarded`."""
     heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
-    parts: list[list[Any]] = [[len(wanted.events), wanted.log_bytes, tenant, wanted.run_id, *heard]]
+    parts: list[list[object]] = [[len(wanted.events), wanted.log_bytes, tenant, wanted.run_id, *heard]]
     for one in wanted.steps:
-        was = [one.step[name] for name in ("phase", "key", "ordinal", "status", "fence", "gen")]
+        was = picked(one.step, _PLACE).values()
         parts.append([*bound(step, one.changes), tenant, wanted.run_id, *was])
     if (counted := wanted.counted) is not None:
         parts.append(
@@ -166,10 +171,10 @@ def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[Any]]:
     return parts
 
 
-def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[Any]:
+def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[object]:
     """The values of the events, numbered after those before."""
-    rows = [{**one, "seq": before + one["seq"]} for one in wanted.events]
-    return [value for row in rows for value in (tenant, *bound(event, {name: row[name] for name in EVENT}))]
+    rows: list[EventRow] = [{**one, "seq": before + one["seq"]} for one in wanted.events]
+    return [value for row in rows for value in (tenant, *bound(event, picked(row, EVENT)))]
 
 
 def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
@@ -239,14 +244,14 @@ def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransitio
     return int(now)
 
 
-def _run_rows(cursor: Any, dialect: str) -> list[tuple[Row, int, frozenset[str]]]:
+def _run_rows(cursor: Any, dialect: str) -> list[tuple[RunRow, int, frozenset[str]]]:
     return [
-        (row_of(run, values, dialect), now, subscriptions.read(watched))
+        (cast("RunRow", row_of(run, values, dialect)), now, subscriptions.read(watched))
         for *values, now, watched in cursor.fetchall()
     ]
 
 
-def _seen(found: tuple[Row, int, frozenset[str]], rows: Sequence[Row]) -> Seen:
+def _seen(found: tuple[RunRow, int, frozenset[str]], rows: Sequence[StepRow]) -> Seen:
     row, now, watched = found
     steps = [one for one in rows if one["run_id"] == row["id"]]
     return Seen(run=row, steps=steps, now=now, watched=watched)

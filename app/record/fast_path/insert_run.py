@@ -4,15 +4,16 @@ Nothing is written when somebody is told of its first events, when the type is p
 idempotency key is known already; all that is looked into in a transaction. See `fast_path.transition`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from app.domain.rows import picked
+from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.transition import EVENT, bound, numbered, of_size, told_rows, typed
 from app.record.service import subscriptions
 from app.record.session import NOW, Database, immediate
 from app.record.tables import event, run, step, type_state
 
-Row = dict[str, Any]
 _RUN = (
     *("id", "type", "status", "resource_type", "resource_id", "triggered_by", "input", "tags", "on_failure"),
     *("idempotency_key", "request_hash", "callback_url", "parent_run_id", "traceparent", "eta_ms"),
@@ -26,16 +27,14 @@ _STEP = (
 _TOLD = tuple(name for name in EVENT if name != "at")
 
 
-def create(
-    db: Database, new: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], events: Sequence[Row]
-) -> int | None:
+def create(db: Database, new: RunRow, steps: Sequence[StepRow], events: Sequence[EventRow]) -> int | None:
     """Write a new run that is rung for; returns the database's clock, or None when nothing was written."""
     told = subscriptions.told(events)
     heard = subscriptions.audience(db.tenant, new["id"], new["type"], told)
     values = [
-        [db.tenant, *bound(run, {name: new[name] for name in _RUN}), db.tenant, new["type"], *heard],
-        [v for one in steps for v in (db.tenant, *bound(step, {name: one[name] for name in _STEP}))],
-        [v for one in events for v in (db.tenant, *bound(event, {name: one[name] for name in _TOLD}))],
+        [db.tenant, *bound(run, picked(new, _RUN)), db.tenant, new["type"], *heard],
+        [v for one in steps for v in (db.tenant, *bound(step, picked(one, _STEP)))],
+        [v for one in events for v in (db.tenant, *bound(event, picked(one, _TOLD)))],
     ]
     shape = (len(steps), len(events), len(told))
     if db.dialect == "sqlite":
@@ -87,7 +86,7 @@ def _statements(steps: int, events: int, heard: int) -> list[str]:
     return [f"WITH clock(now) AS (SELECT ?) {part}" for part in parts]
 
 
-def _one_by_one(cursor: Any, texts: Sequence[str], values: Sequence[Sequence[Any]]) -> int | None:
+def _one_by_one(cursor: Any, texts: Sequence[str], values: Sequence[Sequence[object]]) -> int | None:
     with immediate(cursor):
         now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
         for number, (text, bound_) in enumerate(zip(texts, values, strict=True)):

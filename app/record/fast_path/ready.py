@@ -5,14 +5,14 @@ The messages themselves are hints: a worker that has one asks here what else the
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+from app.domain.rows.runs import RunRow, StepRow
 from app.record.fast_path.transition import Seen, earliest, of_size, placeholders, row_of
 from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step
 
-Row = dict[str, Any]
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
 RESERVED_MS = 1_000
 STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
@@ -40,13 +40,13 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
         if not found:
             return []
         cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
-        steps: dict[str, list[Row]] = {}
+        steps: dict[str, list[StepRow]] = {}
         for values in cursor.fetchall():
-            row = row_of(step, values, db.dialect)
+            row = cast("StepRow", row_of(step, values, db.dialect))
             steps.setdefault(row["run_id"], []).append(row)
         return [
             Seen(
-                run=row_of(run, values, db.dialect),
+                run=cast("RunRow", row_of(run, values, db.dialect)),
                 steps=steps.get(values[_ID], []),
                 now=now,
                 watched=subscriptions.read(watched),

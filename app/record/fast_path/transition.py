@@ -13,17 +13,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, Boolean, Table
 from sqlalchemy.dialects import postgresql
 
+from app.domain.json import JsonObject
+from app.domain.rows import picked
+from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.runs.runs import total_slot
 from app.record.service import subscriptions
 from app.record.session import NOW, Database, dump, immediate
 from app.record.tables import event, hook, run, step, timer, totals
 
-Row = dict[str, Any]
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
 # For statements that are longer the more they read or write: common sizes are kept, all would be too many.
 of_size = lru_cache(maxsize=256)
@@ -40,8 +42,8 @@ EVENT = tuple(column.name for column in event.columns if column.name != "tenant_
 class Seen:
     """A run and all its steps as one moment showed them."""
 
-    run: Row = field(repr=False)
-    steps: list[Row] = field(repr=False)
+    run: RunRow = field(repr=False)
+    steps: list[StepRow] = field(repr=False)
     now: int  # The database's clock then.
     watched: frozenset[str] = subscriptions.NOBODY  # Events of the run that somebody is told of.
     others: bool = False  # Something else waits in the run's queue.
@@ -65,10 +67,10 @@ class Transition:
     type: str
     version: int  # The run's event number, and
     gen: int  # its dispatch generation, as they were seen.
-    run: Mapping[str, Any]
-    steps: Sequence[tuple[str, str, Mapping[str, Any]]]  # phase, key, changed columns
-    events: Sequence[Mapping[str, Any]]
-    new: Sequence[Mapping[str, Any]] = ()  # Steps that the run gets.
+    run: RunRow
+    steps: Sequence[tuple[str, str, StepRow]]  # phase, key, changed columns
+    events: Sequence[EventRow]
+    new: Sequence[StepRow] = ()  # Steps that the run gets.
     ending: Ending | None = None
 
 
@@ -90,8 +92,8 @@ def see(db: Database, run_id: str) -> Seen | None:
             return None
         *columns, now, watched, others, _forked = found
         return Seen(
-            run=row_of(run, columns, db.dialect),
-            steps=[row_of(step, values, db.dialect) for values in steps],
+            run=cast("RunRow", row_of(run, columns, db.dialect)),
+            steps=[cast("StepRow", row_of(step, values, db.dialect)) for values in steps],
             now=now,
             watched=subscriptions.read(watched),
             others=bool(others),
@@ -133,7 +135,7 @@ class _Shape:
     told: int
 
 
-def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
+def _values(tenant: str, wanted: Transition) -> list[list[object]]:
     """The values of each part of the statement, in the order of `_parts`."""
     version = [tenant, wanted.run_id, wanted.version, wanted.gen]
     heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
@@ -142,20 +144,10 @@ def _values(tenant: str, wanted: Transition) -> list[list[Any]]:
         [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
     ]
     if wanted.new:
-        parts.append(
-            [
-                value
-                for one in wanted.new
-                for value in (tenant, *bound(step, {name: one.get(name) for name in NEW_STEP}))
-            ]
-        )
+        parts.append([value for one in wanted.new for value in (tenant, *bound(step, picked(one, NEW_STEP)))])
     if wanted.events:
         parts.append(
-            [
-                value
-                for one in wanted.events
-                for value in (tenant, *bound(event, {name: one[name] for name in EVENT}))
-            ]
+            [value for one in wanted.events for value in (tenant, *bound(event, picked(one, EVENT)))]
         )
     if wanted.ending is not None:
         ending = wanted.ending
@@ -216,7 +208,7 @@ def _statements(shape: _Shape) -> list[str]:
     return _parts(shape, lambda: "?", "", NOW["sqlite"])
 
 
-def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[Any]]) -> int | None:
+def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[object]]) -> int | None:
     with immediate(cursor):
         for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
             cursor.execute(text, values)
@@ -292,14 +284,14 @@ def told_rows(table: Table, names: Sequence[str], rows: int, given: Callable[[],
     return f"(VALUES {', '.join(texts)}) AS told"
 
 
-def bound(table: Table, values: Mapping[str, Any]) -> list[Any]:
+def bound(table: Table, values: Mapping[str, object]) -> list[object]:
     documents = _documents(table)
     return [
         dump(value) if name in documents and value is not None else value for name, value in values.items()
     ]
 
 
-def row_of(table: Table, values: Sequence[Any], dialect: str) -> Row:
+def row_of(table: Table, values: Sequence[Any], dialect: str) -> JsonObject:
     row = dict(zip(table.columns.keys(), values, strict=True))
     if dialect == "sqlite":
         for name in _flags(table):

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
 
+from app.domain.rows.runs import RunRow
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs import runs
 from app.record.runs.run_list import STATUSES_OF
@@ -13,7 +14,6 @@ from app.record.tables import event, run, step
 
 MOST_CHILDREN = 1_000
 WAITS = ("sleep", "signal", "child")
-Row = dict[str, Any]
 
 
 def list_runs(tx: Tx, name: str | None, status: str | None, window: Window) -> Page:
@@ -27,14 +27,14 @@ def list_runs(tx: Tx, name: str | None, status: str | None, window: Window) -> P
     return page(tx, run, where, window)
 
 
-def latest(tx: Tx, run_id: str) -> Row | None:
+def latest(tx: Tx, run_id: str) -> RunRow | None:
     """The run of this id, or the one that goes on in its place (ctx.restart), however often that happened."""
     found = runs.read_run(tx, run_id)
     if found is not None and (found["version"] is None or restarted_as(found) is None):
         return found
     origin = run_id if found is None else found["origin"] or run_id
     line = select(run).where(run.c.tenant_id == tx.tenant, run.c.origin == origin)
-    return tx.row(line.order_by(run.c.restarts.desc()).limit(1)) or found
+    return tx.row(line.order_by(run.c.restarts.desc()).limit(1), of=RunRow) or found
 
 
 def restarted_as(row: Mapping[str, Any]) -> str | None:
@@ -43,10 +43,11 @@ def restarted_as(row: Mapping[str, Any]) -> str | None:
     return following
 
 
-def children(tx: Tx, run_id: str) -> list[Row]:
+def children(tx: Tx, run_id: str) -> list[RunRow]:
     """Which runs of code workflows belong to this one, oldest first?"""
     where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.version.is_not(None))
-    return tx.rows(select(run).where(*where).order_by(run.c.created_at, run.c.id).limit(MOST_CHILDREN))
+    oldest = select(run).where(*where).order_by(run.c.created_at, run.c.id).limit(MOST_CHILDREN)
+    return tx.rows(oldest, of=RunRow)
 
 
 def updated(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:

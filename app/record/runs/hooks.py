@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from app.domain.ids import new_id
+from app.domain.rows.runs import HookRow
 from app.record.session import Tx
 from app.record.tables import hook
 
@@ -22,9 +23,11 @@ def create(
     return hook_id
 
 
-def by_token(tx: Tx, token_hash: str) -> dict[str, Any] | None:
+def by_token(tx: Tx, token_hash: str) -> HookRow | None:
     """The hook that a token opens."""
-    return tx.row(select(hook).where(hook.c.token_hash == token_hash, hook.c.tenant_id == tx.tenant))
+    return tx.row(
+        select(hook).where(hook.c.token_hash == token_hash, hook.c.tenant_id == tx.tenant), of=HookRow
+    )
 
 
 def executed(tx: Tx, hook_id: str, payload: Any, payload_hash: str) -> None:

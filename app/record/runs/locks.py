@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from app.domain.ids import new_id
+from app.domain.rows.runs import LockRow, LockWaiterRow
 from app.record.session import Tx
 from app.record.tables import lock, lock_fence, lock_waiter
 
@@ -16,9 +17,9 @@ def enter(tx: Tx, resource: str) -> None:
     tx.execute(select(lock_fence.c.fence).where(*_fence(tx, resource)).with_for_update())
 
 
-def holder(tx: Tx, resource: str) -> dict[str, Any] | None:
+def holder(tx: Tx, resource: str) -> LockRow | None:
     """Who holds a resource."""
-    return tx.row(select(lock).where(lock.c.tenant_id == tx.tenant, lock.c.resource == resource))
+    return tx.row(select(lock).where(lock.c.tenant_id == tx.tenant, lock.c.resource == resource), of=LockRow)
 
 
 def grant(tx: Tx, resource: str, run_id: str) -> int:
@@ -37,10 +38,10 @@ def hand_over(tx: Tx, old_run: str, new_run: str) -> None:
     )
 
 
-def held_by(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def held_by(tx: Tx, run_id: str) -> list[LockRow]:
     """The locks that a run holds, in key order."""
     where = (lock.c.tenant_id == tx.tenant, lock.c.run_id == run_id)
-    return tx.rows(select(lock).where(*where).order_by(lock.c.resource))
+    return tx.rows(select(lock).where(*where).order_by(lock.c.resource), of=LockRow)
 
 
 def release(tx: Tx, resource: str) -> None:
@@ -61,10 +62,11 @@ def withdraw(tx: Tx, run_id: str) -> None:
     )
 
 
-def tickets(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def tickets(tx: Tx, run_id: str) -> list[LockWaiterRow]:
     """The lines in which a run stands."""
     return tx.rows(
-        select(lock_waiter).where(lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.run_id == run_id)
+        select(lock_waiter).where(lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.run_id == run_id),
+        of=LockWaiterRow,
     )
 
 
@@ -74,10 +76,10 @@ def next_waiter(tx: Tx, resource: str) -> str | None:
     return found[0]["run_id"] if found else None
 
 
-def waiters(tx: Tx, resource: str) -> list[dict[str, Any]]:
+def waiters(tx: Tx, resource: str) -> list[LockWaiterRow]:
     """The line in front of a resource, longest waiting first."""
     where = (lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.resource == resource)
-    return tx.rows(select(lock_waiter).where(*where).order_by(lock_waiter.c.ticket))
+    return tx.rows(select(lock_waiter).where(*where).order_by(lock_waiter.c.ticket), of=LockWaiterRow)
 
 
 def free_with_waiters(tx: Tx, limit: int) -> list[str]:

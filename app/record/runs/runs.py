@@ -1,7 +1,7 @@
 """Runs: insert, lock, change, delete, and the questions the engine asks of one run."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 from zlib import crc32
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow
 from app.domain.usual import blended
 from app.record.service import subscriptions
 from app.record.session import NOW, Tx
@@ -41,8 +42,8 @@ _STEPS = (
     .where(step.c.tenant_id == bindparam("tenant"), step.c.run_id == bindparam("run_id"))
     .order_by(step.c.phase.desc(), step.c.ordinal)
 )
-_PAYLOADS = ("given", "output", "ref", "signal")
-_SLIM = select(*(column for column in step.columns if column.name not in _PAYLOADS)).where(
+_NO_PAYLOADS: StepRow = {"given": None, "output": None, "ref": None, "signal": None}
+_SLIM = select(*(column for column in step.columns if column.name not in _NO_PAYLOADS)).where(
     step.c.tenant_id == bindparam("tenant"), step.c.run_id == bindparam("run_id")
 )
 _LINE = _STEPS.where(
@@ -71,27 +72,27 @@ CALL_COLUMNS = (  # What a code workflow needs to know of its earlier calls.
 )
 
 
-def insert_run(tx: Tx, values: Mapping[str, Any]) -> None:
+def insert_run(tx: Tx, values: RunRow) -> None:
     """Store a new run and its tags."""
     tx.execute(insert(run), {"tenant_id": tx.tenant, **values})
-    if values.get("tags"):
+    if tags := values.get("tags"):
         same = {"tenant_id": tx.tenant, "run_id": values["id"], "type": values["type"]}
         times = {"created_at": values["created_at"]}
-        tx.execute(insert(run_tag), [{**same, **times, "tag": tag} for tag in sorted(set(values["tags"]))])
+        tx.execute(insert(run_tag), [{**same, **times, "tag": tag} for tag in sorted(set(tags))])
 
 
-def lock_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
+def lock_run(tx: Tx, run_id: str) -> LockedRun | None:
     """The run, locked until the transaction ends; ``watched``: the events that somebody is told of."""
     found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
-    if found is not None:
-        tx._now = int(found.pop("now"))
-        found["watched"] = subscriptions.read(found["watched"])
-    return found
+    if found is None:
+        return None
+    tx._now = int(found.pop("now"))
+    return cast("LockedRun", {**found, "watched": subscriptions.read(found["watched"])})
 
 
-def read_run(tx: Tx, run_id: str) -> dict[str, Any] | None:
+def read_run(tx: Tx, run_id: str) -> RunRow | None:
     """The run as it stands."""
-    return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id})
+    return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id}, of=RunRow)
 
 
 def is_open(tx: Tx, run_id: str) -> bool:
@@ -101,7 +102,7 @@ def is_open(tx: Tx, run_id: str) -> bool:
     return found is not None and found["completed_at"] is None
 
 
-def change_run(tx: Tx, run_id: str, changes: Mapping[str, Any]) -> None:
+def change_run(tx: Tx, run_id: str, changes: RunRow) -> None:
     """Change a locked run."""
     tx.execute(update(run).where(*_BY_ID), {"tenant": tx.tenant, "run_id": run_id, **changes})
 
@@ -127,34 +128,35 @@ def live_retry(tx: Tx, run_id: str) -> str | None:
     return found
 
 
-def insert_steps(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_steps(tx: Tx, rows: Sequence[StepRow]) -> None:
     """Store the steps of a run."""
     if rows:
         tx.execute(insert(step), [{"tenant_id": tx.tenant, **row} for row in rows])
 
 
-def all_steps(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def all_steps(tx: Tx, run_id: str) -> list[StepRow]:
     """Every step of a run: forward steps in order, then undo steps in order."""
-    found = tx.rows(_STEPS, {"tenant": tx.tenant, "run_id": run_id})
+    found = tx.rows(_STEPS, {"tenant": tx.tenant, "run_id": run_id}, of=StepRow)
     return sorted(found, key=lambda row: (row["phase"] == "comp", row["ordinal"]))
 
 
-def line_steps(tx: Tx, run_id: str, phase: str, branch: str = "") -> list[dict[str, Any]]:
+def line_steps(tx: Tx, run_id: str, phase: str, branch: str = "") -> list[StepRow]:
     """The steps of the main line and of one branch, in order: all that a link of that branch needs."""
     values = {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "branches": list({"", branch})}
-    return tx.rows(_LINE, values)
+    return tx.rows(_LINE, values, of=StepRow)
 
 
-def link_steps(tx: Tx, run_id: str, phase: str, key: str) -> list[dict[str, Any]]:
+def link_steps(tx: Tx, run_id: str, phase: str, key: str) -> list[StepRow]:
     """The steps that a link at this step can see: the main line and the step's own branch, in order."""
-    return tx.rows(_LINK, {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "key": key})
+    values = {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "key": key}
+    return tx.rows(_LINK, values, of=StepRow)
 
 
-def members(tx: Tx, run_id: str, group: str) -> list[dict[str, Any]]:
+def members(tx: Tx, run_id: str, group: str) -> list[StepRow]:
     """The members of a fan-out, in order."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
     inside = step.c.branch.startswith(f"{group}/", autoescape=True)
-    return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal))
+    return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal), of=StepRow)
 
 
 def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[list[str], int]:
@@ -178,17 +180,19 @@ def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[li
     return [row["branch"] for row in found], found[0]["all"] if found else 0
 
 
-def calls(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def calls(tx: Tx, run_id: str) -> list[StepRow]:
     """The calls of a code workflow, in order."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
     columns = (step.c[name] for name in CALL_COLUMNS)
-    return tx.rows(select(*columns).where(*where, step.c.branch != "").order_by(step.c.ordinal))
+    found = select(*columns).where(*where, step.c.branch != "").order_by(step.c.ordinal)
+    return tx.rows(found, of=StepRow)
 
 
-def newest_child(tx: Tx, run_id: str, key: str) -> dict[str, Any] | None:
+def newest_child(tx: Tx, run_id: str, key: str) -> RunRow | None:
     """The run that a call of a code workflow waits for, or the last one that took over from it."""
     where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.parent_step == key)
-    return tx.row(select(run).where(*where).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(1))
+    newest = select(run).where(*where).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(1)
+    return tx.row(newest, of=RunRow)
 
 
 def lock_run_if_free(tx: Tx, run_id: str) -> bool:
@@ -199,25 +203,25 @@ def lock_run_if_free(tx: Tx, run_id: str) -> bool:
     )
 
 
-def slim_steps(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def slim_steps(tx: Tx, run_id: str) -> list[StepRow]:
     """The same without what went in and came out."""
     values = {"tenant": tx.tenant, "run_id": run_id}
-    return [{**row, **dict.fromkeys(_PAYLOADS)} for row in tx.rows(_SLIM, values)]
+    return [{**row, **_NO_PAYLOADS} for row in tx.rows(_SLIM, values, of=StepRow)]
 
 
-def one_step(tx: Tx, run_id: str, phase: str, key: str) -> dict[str, Any] | None:
+def one_step(tx: Tx, run_id: str, phase: str, key: str) -> StepRow | None:
     """One step of a run."""
-    return tx.row(select(step).where(*_step(tx, run_id, phase, key)))
+    return tx.row(select(step).where(*_step(tx, run_id, phase, key)), of=StepRow)
 
 
-def some_steps(tx: Tx, run_id: str, phase: str, *keys: str | None) -> dict[str, dict[str, Any]]:
+def some_steps(tx: Tx, run_id: str, phase: str, *keys: str | None) -> dict[str, StepRow]:
     """The named steps of a run, by key; names that are None are left out."""
     wanted = [key for key in keys if key is not None]
     values = {"tenant": tx.tenant, "run_id": run_id, "phase": phase, "keys": wanted}
-    return {row["key"]: row for row in tx.rows(_SOME, values)}
+    return {row["key"]: row for row in tx.rows(_SOME, values, of=StepRow)}
 
 
-def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: Mapping[str, Any]) -> None:
+def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: StepRow) -> None:
     """Change a step of a locked run."""
     tx.execute(update(step).where(*_STEP_KEY), {**_key(tx, run_id, phase, key), **changes})
 
@@ -246,17 +250,17 @@ def cancel_wanted(tx: Tx, run_id: str) -> bool:
     )
 
 
-def append_events(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+def append_events(tx: Tx, rows: Sequence[EventRow]) -> None:
     """Append numbered events to the log."""
     tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in rows])
 
 
-def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[dict[str, Any]]:
+def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[EventRow]:
     """The log of a run from its beginning, up to and including an event number when one is given."""
     where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id]
     if until is not None:
         where.append(event.c.seq <= until)
-    return tx.rows(select(event).where(*where).order_by(event.c.seq))
+    return tx.rows(select(event).where(*where).order_by(event.c.seq), of=EventRow)
 
 
 def total_slot(run_id: str) -> int:

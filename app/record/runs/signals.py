@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import insert, or_, select, update
 
+from app.domain.rows.runs import SignalRow, StepRow
 from app.record.session import Tx
 from app.record.tables import run, signal, step
 
@@ -14,15 +15,15 @@ def store(tx: Tx, run_id: str, values: Mapping[str, Any]) -> None:
     tx.execute(insert(signal), {"tenant_id": tx.tenant, "run_id": run_id, "received_at": tx.now, **values})
 
 
-def with_key(tx: Tx, run_id: str, origin: str | None, key: str) -> dict[str, Any] | None:
+def with_key(tx: Tx, run_id: str, origin: str | None, key: str) -> SignalRow | None:
     """The signal that was sent under this idempotency key, to this run or one that it goes on for."""
     where = [signal.c.tenant_id == tx.tenant, signal.c.idempotency_key == key]
     if origin is None:
-        return tx.row(select(signal).where(*where, signal.c.run_id == run_id))
+        return tx.row(select(signal).where(*where, signal.c.run_id == run_id), of=SignalRow)
     line = select(run.c.id).where(
         run.c.tenant_id == tx.tenant, or_(run.c.origin == origin, run.c.id == origin)
     )
-    return tx.row(select(signal).where(*where, signal.c.run_id.in_(line)).limit(1))
+    return tx.row(select(signal).where(*where, signal.c.run_id.in_(line)).limit(1), of=SignalRow)
 
 
 def sender_of(hook_id: str) -> str:
@@ -30,19 +31,19 @@ def sender_of(hook_id: str) -> str:
     return f"hook/{hook_id}"
 
 
-def unread(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def unread(tx: Tx, run_id: str) -> list[SignalRow]:
     """The signals that nobody has taken, the oldest first."""
     where = (signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id, signal.c.consumed_by.is_(None))
-    return tx.rows(select(signal).where(*where).order_by(signal.c.seq))
+    return tx.rows(select(signal).where(*where).order_by(signal.c.seq), of=SignalRow)
 
 
-def oldest_unread(tx: Tx, run_id: str, name: str, hook_id: str | None = None) -> dict[str, Any] | None:
+def oldest_unread(tx: Tx, run_id: str, name: str, hook_id: str | None = None) -> SignalRow | None:
     """The signal of this name, or from this hook, that waits longest for somebody to take it."""
     where = [signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id, signal.c.name == name]
     if hook_id is not None:
         where.append(signal.c.sender == sender_of(hook_id))
     found = select(signal).where(*where, signal.c.consumed_by.is_(None))
-    return tx.row(found.order_by(signal.c.seq).limit(1))
+    return tx.row(found.order_by(signal.c.seq).limit(1), of=SignalRow)
 
 
 def move(tx: Tx, signal_id: str, run_id: str, seq: int) -> None:
@@ -57,12 +58,12 @@ def consume(tx: Tx, signal_id: str, key: str) -> None:
     tx.execute(update(signal).where(*where).values(consumed_by=key))
 
 
-def oldest_wait(tx: Tx, run_id: str, name: str, sender: str) -> dict[str, Any] | None:
+def oldest_wait(tx: Tx, run_id: str, name: str, sender: str) -> StepRow | None:
     """The first call of a run that waits for a signal of this name, from anybody or from this very hook."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
     waits = select(step).where(*where, step.c.kind == "signal", step.c.status == "waiting")
-    found = tx.rows(waits.order_by(step.c.ordinal))
-    return next((row for row in found if _waits_for(row["given"], name, sender)), None)
+    found = tx.rows(waits.order_by(step.c.ordinal), of=StepRow)
+    return next((row for row in found if _waits_for(row["given"] or {}, name, sender)), None)
 
 
 def _waits_for(given: Mapping[str, Any], name: str, sender: str) -> bool:

@@ -1,11 +1,12 @@
 """Timers: rows that wake a run at a time; the sorted set in Redis is only their fast path."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 from sqlalchemy import insert, select, update
 
 from app.domain.ids import new_id
+from app.domain.rows.runs import TimerRow
 from app.record.session import Tx
 from app.record.tables import timer
 
@@ -49,24 +50,24 @@ def disarm(
     tx.execute(update(timer).where(*where).values(cancelled_at=tx.now))
 
 
-def fire(tx: Tx, timer_id: str) -> dict[str, Any] | None:
+def fire(tx: Tx, timer_id: str) -> TimerRow | None:
     """Take a due timer: it is returned once, to one caller, and never before its time."""
     where = (timer.c.tenant_id == tx.tenant, timer.c.id == timer_id, timer.c.due_at <= tx.now, *_OPEN)
     taken = (
         tx.execute(update(timer).where(*where).values(fired_at=tx.now).returning(timer)).mappings().first()
     )
-    return None if taken is None else dict(taken)
+    return None if taken is None else cast("TimerRow", dict(taken))
 
 
-def read(tx: Tx, timer_id: str) -> dict[str, Any] | None:
+def read(tx: Tx, timer_id: str) -> TimerRow | None:
     """A timer, whatever has become of it."""
-    return tx.row(select(timer).where(timer.c.tenant_id == tx.tenant, timer.c.id == timer_id))
+    return tx.row(select(timer).where(timer.c.tenant_id == tx.tenant, timer.c.id == timer_id), of=TimerRow)
 
 
-def due(tx: Tx, before: int, limit: int) -> list[dict[str, Any]]:
+def due(tx: Tx, before: int, limit: int) -> list[TimerRow]:
     """Open timers that are due before this time, earliest first."""
     where = (timer.c.tenant_id == tx.tenant, timer.c.due_at < before, *_OPEN)
-    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at).limit(limit))
+    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at).limit(limit), of=TimerRow)
 
 
 def armed(tx: Tx, run_id: str, purpose: str) -> bool:
@@ -74,7 +75,7 @@ def armed(tx: Tx, run_id: str, purpose: str) -> bool:
     return any(one["purpose"] == purpose for one in open_of(tx, run_id))
 
 
-def open_of(tx: Tx, run_id: str) -> list[dict[str, Any]]:
+def open_of(tx: Tx, run_id: str) -> list[TimerRow]:
     """The open timers of a run, earliest first."""
     where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, *_OPEN)
-    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at))
+    return tx.rows(select(timer).where(*where).order_by(timer.c.due_at), of=TimerRow)

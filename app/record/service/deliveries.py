@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, u
 
 from app.domain.events import QUIET, may_be_told, told_types
 from app.domain.ids import new_id
+from app.domain.rows.runs import EventRow
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, run, subscription, webhook
 
@@ -16,7 +17,7 @@ RING_AGAIN_MS = 30_000
 LOST = "the worker was lost before the outcome was known"
 
 
-def fan_out(tx: Tx, run_id: str, events: Sequence[dict[str, Any]]) -> list[str]:
+def fan_out(tx: Tx, run_id: str, events: Sequence[EventRow]) -> list[str]:
     """Write a delivery for each endpoint that subscribed to one of these events; returns their ids."""
     types = told_types(events)
     if not types:

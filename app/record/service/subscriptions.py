@@ -4,10 +4,11 @@ A subscription is of all runs (its ``run_id`` is empty) or of one. A transition 
 concern its own run and the events that it writes, so that what others subscribed to costs it nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from app.domain.events import QUIET, told_types
+from app.domain.rows.runs import EventRow
 from app.record.tables import subscription
 
 NOBODY: frozenset[str] = frozenset()
@@ -49,6 +50,6 @@ def audience(tenant: str, run_id: str, type_: str, told: Iterable[str]) -> list[
     return [tenant, *events, everybody, run_id] if events else []
 
 
-def told(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def told(events: Iterable[EventRow]) -> tuple[str, ...]:
     """The types among these events that somebody may be told of, in one order."""
     return tuple(sorted(told_types(events)))

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 
 from app.auth.secrets import REDACTOR
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import Run, Step
 from app.engine.code.signals import hand_over as hand_over_signals
 from app.engine.code.start import Seal, start_again
@@ -14,7 +15,7 @@ from app.engine.reconciler import schedules
 from app.engine.transitions.advance import failed, succeeded
 from app.engine.transitions.claim import Claim
 from app.engine.transitions.compensate import block
-from app.engine.transitions.journal import Journal, Row
+from app.engine.transitions.journal import Journal
 from app.record.runs import timers
 from app.worker.code.failure import scrubbed, told_of
 from app.worker.code.pending_writes import Fenced, TooManyEvents
@@ -49,7 +50,7 @@ def advance(runner: Runner, claimed: Claim) -> str:
     return host.status
 
 
-def _known(host: Host, run: Row) -> Definition | None:
+def _known(host: Host, run: RunRow) -> Definition | None:
     """The function; None when this worker has it not, and has left the run to others."""
     try:
         return definition(run["type"], run["version"])
@@ -67,7 +68,7 @@ def _outcome(host: Host, claimed: Claim, known: Definition) -> Outcome:
         run_id=run["id"],
         parent_run_id=run["parent_run_id"],
         workflow=run["type"],
-        version=run["version"],
+        version=run["version"] or "",
         advance=claimed.step["attempt"],
     )
     given = run["input"] or {}
@@ -85,14 +86,14 @@ def _write(host: Host, outcome: Outcome) -> None:
         host.end(lambda j, main: _diverged(j, main, outcome))
 
 
-def _returned(j: Journal, main: Row, value: Any, **more: Any) -> None:
+def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
     output = {"value": value, **more}
     j.move(main, Step.COMPLETED, **OVER, output=output, outcome="done", error=None, completed_at=j.now)
     j.event("step.completed", main, output=output)
     succeeded(j, main)
 
 
-def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
+def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
     facts = scrubbed(error)
     log.warning("run.raised", **told_of(facts))
     j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
@@ -103,7 +104,7 @@ def _raised(j: Journal, main: Row, error: Mapping[str, Any]) -> None:
     failed(j, main, facts)
 
 
-def _restarted(j: Journal, main: Row, outcome: Restarted, seal: Seal) -> None:
+def _restarted(j: Journal, main: StepRow, outcome: Restarted, seal: Seal) -> None:
     if j.status != Run.RUNNING or timers.armed(j.tx, j.id, "stop"):
         hand_over(j, main)
         return
@@ -117,7 +118,7 @@ def _restarted(j: Journal, main: Row, outcome: Restarted, seal: Seal) -> None:
     _returned(j, main, None, restartedAs=following.id)
 
 
-def _diverged(j: Journal, main: Row, outcome: Diverged) -> None:
+def _diverged(j: Journal, main: StepRow, outcome: Diverged) -> None:
     message = (
         f"the code is not that of this run's history: at call {outcome.call} history has {outcome.expected}, "
         f"the code made {outcome.found}; start a worker whose code makes the same calls, or compensate it"

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.engine.transitions.journal import Row
+from app.domain.rows import picked
+from app.domain.rows.runs import StepRow
+
+_TOLD = ("status", "attempt", "error")
 
 
 class Fenced(Exception):
@@ -19,15 +22,15 @@ class TooManyEvents(Exception):
 class Note:
     """What has become of a call and is not written yet."""
 
-    row: Row
-    changes: dict[str, Any]
+    row: StepRow
+    changes: StepRow
     event: str
     facts: dict[str, Any] = field(default_factory=dict)
     new: bool = False
 
-    def is_in(self, known: Mapping[str, Row]) -> bool:
+    def is_in(self, known: Mapping[str, StepRow]) -> bool:
         """Whether the record has it already: our own commit, whose answer was lost."""
         row = known.get(self.row["key"])
         if row is None or self.new:
             return row is not None
-        return all(row[name] == self.changes.get(name, row[name]) for name in ("status", "attempt", "error"))
+        return picked(row, _TOLD) == picked({**row, **self.changes}, _TOLD)

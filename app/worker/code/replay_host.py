@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import structlog
 
 from app.domain.errors import StepTimedOut
+from app.domain.rows.runs import StepRow
 from app.domain.states import Run, Step
 from app.engine.code import limits, suspend
 from app.engine.code.calls import YIELD_S, call_row
 from app.engine.messages.publish import tell
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim
-from app.engine.transitions.journal import Hint, Journal, Row
+from app.engine.transitions.journal import Hint, Journal
 from app.engine.transitions.step_rows import plan_facts
 from app.record.fast_path.transition import Seen
 from app.record.runs import runs
@@ -42,8 +43,8 @@ class Host:
         self._runner, self._claimed, self._main = runner, claimed, claimed.step
         self._seen: Seen | None = claimed.seen
         self._notes: list[Note] = []
-        self._rows: dict[str, Row] = {}
-        self._after: dict[str, Row] = {}  # Rows as the last commit left them.
+        self._rows: dict[str, StepRow] = {}
+        self._after: dict[str, StepRow] = {}  # Rows as the last commit left them.
         self._until = time.monotonic() + YIELD_S
         self.status = "waiting"  # What becomes of the main step, until it ends.
 
@@ -54,7 +55,7 @@ class Host:
             return
         left = (self._main["given"] or {}).get("leftMs")
 
-        def rules(j: Journal, main: Row) -> None:
+        def rules(j: Journal, main: StepRow) -> None:
             due = j.now + (limit if left is None else left)
             j.arm("execution", due, main)
             j.change(main, deadline_at=due)
@@ -62,10 +63,10 @@ class Host:
 
         self.commit(rules, plain=False)
 
-    def end(self, rules: Callable[[Journal, Row], None], *, plain: bool = False) -> None:
+    def end(self, rules: Callable[[Journal, StepRow], None], *, plain: bool = False) -> None:
         """The function has ended: write what is left, and that."""
 
-        def last(j: Journal, main: Row) -> None:
+        def last(j: Journal, main: StepRow) -> None:
             if j.status == Run.CANCELLING:  # However it ended: too late.
                 suspend.hand_over(j, main)
             else:
@@ -78,7 +79,7 @@ class Host:
         """The log has as many events as it may have: end the run, and keep what became of what was known."""
         self._notes = [note for note in self._notes if not note.new]
 
-        def last(j: Journal, main: Row) -> None:
+        def last(j: Journal, main: StepRow) -> None:
             suspend.hand_over(j, main)
             self.status = str(main["status"])
 
@@ -102,7 +103,7 @@ class Host:
         lost = row is not None and row["attempt"] and row["error"] is None  # It was no fault of the step.
         attempt = 1 if row is None else int(row["attempt"]) + (0 if lost else 1)
         again = row is not None and row["outcome"] != "none"
-        begun = {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
+        begun: StepRow = {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
         self._note(call, "step.begun", begun)
         self._checkpoint()
         return attempt
@@ -120,7 +121,7 @@ class Host:
     def complete(self, call: Call, value: Any) -> None:
         """A call has its result."""
         output = {"value": value}
-        done = {"status": str(Step.COMPLETED), "output": output, "outcome": "done"}
+        done: StepRow = {"status": str(Step.COMPLETED), "output": output, "outcome": "done"}
         self._note(call, "step.completed", {**done, "error": None, "unsure": False}, output=output)
         if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
             self._checkpoint()
@@ -130,16 +131,16 @@ class Host:
         error = scrubbed(error)
         log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
         outcome = "unknown" if call.options.intent else "none"
-        changes = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
+        changes: StepRow = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
         told = {"error": dict(error), "outcome": outcome}
         if retry_in_ms is None:
             self._note(call, "step.failed", {**changes, "status": str(Step.FAILED)}, **told)
         elif not retry_in_ms:
             self._note(call, "step.failing", changes, **told)
         else:
-            row, wait_ms = dict(self._rows[call.key]), retry_in_ms
+            row, wait_ms = self._rows[call.key].copy(), retry_in_ms
 
-            def later(j: Journal, main: Row) -> None:
+            def later(j: Journal, main: StepRow) -> None:
                 if self._running(j, main):
                     suspend.retry_later(j, main, row, changes, told, wait_ms)
 
@@ -168,7 +169,7 @@ class Host:
 
     def commit(
         self,
-        after: Callable[[Journal, Row], T],
+        after: Callable[[Journal, StepRow], T],
         *,
         plain: bool = True,
         before: Callable[[Journal], None] | None = None,
@@ -177,7 +178,7 @@ class Host:
         go_if_told()  # The author's function may have caught it anywhere.
         hints: list[Hint] = []
 
-        def rules(j: Journal, known: Mapping[str, Row]) -> T:
+        def rules(j: Journal, known: Mapping[str, StepRow]) -> T:
             main = self._mine(j)
             if before is not None:
                 before(j)
@@ -196,7 +197,7 @@ class Host:
         tell(self._runner.db, self._runner.ring, hints)
         return result
 
-    def _by_draft(self, rules: Callable[[Journal, Mapping[str, Row]], T]) -> tuple[T] | None:
+    def _by_draft(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> tuple[T] | None:
         if self._seen is None:
             return None
         decided = optimistic.decide(
@@ -207,7 +208,7 @@ class Host:
         self._seen = decided.seen
         return (decided.result,)
 
-    def _under_lock(self, rules: Callable[[Journal, Mapping[str, Row]], T]) -> T:
+    def _under_lock(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> T:
         def work(tx: Tx) -> T:
             run = runs.lock_run(tx, self._claimed.run["id"])
             if run is None:
@@ -220,7 +221,7 @@ class Host:
 
         return self._runner.db.write(work, patience_s=PATIENCE_S)
 
-    def _mine(self, j: Journal) -> Row:
+    def _mine(self, j: Journal) -> StepRow:
         main = j.one("forward", self._main["key"])
         if main is None or main["status"] != Step.RUNNING:
             raise Fenced
@@ -228,7 +229,7 @@ class Host:
             raise Fenced
         return main
 
-    def _note(self, call: Call, event: str, changes: dict[str, Any], **facts: Any) -> None:
+    def _note(self, call: Call, event: str, changes: StepRow, **facts: Any) -> None:
         known = self._rows.get(call.key)
         row = call_row(self._main, call) if known is None else known
         if known is None and call.kind == "task":
@@ -236,18 +237,19 @@ class Host:
         self._notes.append(Note(row=row, changes=changes, event=event, facts=facts, new=known is None))
         self._rows[call.key] = {**row, **changes}
 
-    def _write(self, j: Journal, main: Row, notes: Sequence[Note]) -> None:
-        rows = {note.row["key"]: dict(note.row) for note in notes}
-        fresh: list[Row] = []
+    def _write(self, j: Journal, main: StepRow, notes: Sequence[Note]) -> None:
+        rows = {note.row["key"]: note.row.copy() for note in notes}
+        fresh: list[StepRow] = []
         for note in notes:
             row, facts = rows[note.row["key"]], note.facts
-            ended = {"completed_at": j.now} if "status" in note.changes else {}
+            ended: StepRow = {"completed_at": j.now} if "status" in note.changes else {}
             if note.new:
                 facts = {"steps": [plan_facts(row)], **facts}
-                row.update(note.changes, first_started_at=j.now, started_at=j.now, **ended)
+                row.update({**note.changes, "first_started_at": j.now, "started_at": j.now, **ended})
                 fresh.append(row)
             else:
-                j.change(row, **note.changes, **ended)
+                changes: StepRow = {**note.changes, **ended}
+                j.change(row, **changes)
             j.event(note.event, row, **facts)
         if fresh:
             j.insert(fresh)
@@ -261,7 +263,7 @@ class Host:
         if not self.commit(self._may_go_on):
             raise Suspend
 
-    def _may_go_on(self, j: Journal, main: Row) -> bool:
+    def _may_go_on(self, j: Journal, main: StepRow) -> bool:
         if not self._running(j, main):
             return False
         if time.monotonic() > self._until:
@@ -270,10 +272,10 @@ class Host:
             return False
         return True
 
-    def _wait(self, j: Journal, main: Row, calls: Sequence[Call]) -> list[Row] | None:
+    def _wait(self, j: Journal, main: StepRow, calls: Sequence[Call]) -> list[StepRow] | None:
         return suspend.store(j, main, calls, self.seal) if self._running(j, main) else None
 
-    def _running(self, j: Journal, main: Row) -> bool:
+    def _running(self, j: Journal, main: StepRow) -> bool:
         if j.status == Run.RUNNING:
             return True
         suspend.hand_over(j, main)

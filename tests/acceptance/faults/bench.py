@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
 
 from app.config import environment, load
+from app.domain.json import JsonObject
 from app.host import up
 from app.record.runs import runs
 from app.record.runs.doctor import findings
@@ -72,11 +73,11 @@ class Bench:
 
     def step(self, run_id: str, key: str) -> dict[str, Any]:
         """A step's row."""
-        return self.db.read(lambda tx: runs.one_step(tx, run_id, "forward", key)) or {}
+        return cast("JsonObject", self.db.read(lambda tx: runs.one_step(tx, run_id, "forward", key)) or {})
 
     def facts(self, run_id: str) -> dict[str, Any]:
         """What SQL knows of a run, for a test that fails."""
-        return self.db.read(lambda tx: runs.read_run(tx, run_id), patience_s=30) or {}
+        return cast("JsonObject", self.db.read(lambda tx: runs.read_run(tx, run_id), patience_s=30) or {})
 
     def losses(self, run_id: str) -> list[int]:
         """When the run lost a worker, in milliseconds since 1970."""

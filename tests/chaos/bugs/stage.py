@@ -13,12 +13,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 import psutil
 from sqlalchemy import func, select
 
+from app.domain.json import JsonObject
 from app.record.runs import runs
 from app.record.tables import delivery
 from app.record.tables import run as runs_table
@@ -122,11 +123,14 @@ class Stage:
 
     def row(self, run_id: str) -> dict[str, Any]:
         """The run as it stands."""
-        return self.site.db.read(lambda tx: runs.read_run(tx, run_id), patience_s=30) or {}
+        return cast(
+            "JsonObject", self.site.db.read(lambda tx: runs.read_run(tx, run_id), patience_s=30) or {}
+        )
 
     def step(self, run_id: str, key: str, phase: str = "forward") -> dict[str, Any]:
         """A step of the run as it stands."""
-        return self.site.db.read(lambda tx: runs.one_step(tx, run_id, phase, key), patience_s=30) or {}
+        found = self.site.db.read(lambda tx: runs.one_step(tx, run_id, phase, key), patience_s=30)
+        return cast("JsonObject", found or {})
 
     def runs_step(self, run_id: str, key: str, phase: str = "forward", *, fence: int = 1) -> dict[str, Any]:
         """The step's row once it runs under this fence or a later one."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from threading import Barrier, Event, Thread
-from typing import Any
+from typing import Any, cast
 
 from app.domain.errors import Rejected
+from app.domain.json import JsonObject
 from app.engine.reconciler import resume
 from app.engine.transitions.claim import Claim, Holder, claim
 from app.engine.transitions.settle import Done, settle
@@ -117,7 +118,7 @@ class Gate:
         chosen = next((one for one in found if one["purpose"] == purpose), None)
         if chosen is not None:
             self.driver.make_due(chosen)
-        return chosen
+        return cast("JsonObject | None", chosen)
 
     def come_to_rest(self) -> None:
         """Nothing goes wrong any more: whoever is lost is found, until nothing moves."""

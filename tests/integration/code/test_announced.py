@@ -9,6 +9,7 @@ import pytest
 
 from app.auth.keys import Principal
 from app.config import load
+from app.domain.rows.runs import RunRow
 from app.engine.code.start import CodeOrder
 from app.record.service import definitions, schedules
 from app.record.session import Database
@@ -37,7 +38,7 @@ def announce(driver: Driver, version: str, facts: dict[str, Any], source: str = 
     driver.db.write(lambda tx: definitions.announce(tx, "rotate", version, facts, source))
 
 
-def trigger(world: AppContext, *args: Any) -> dict[str, Any]:
+def trigger(world: AppContext, *args: Any) -> RunRow:
     """A run that was started right now."""
     return workflows.trigger(world, SOMEBODY, CodeOrder(workflow="rotate", args=args))[0]
 

@@ -13,6 +13,7 @@ from sqlalchemy import make_url, update
 
 from app.config import Settings
 from app.domain.errors import Contended, StepError
+from app.domain.rows.runs import StepRow
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.reconciler import mover
 from app.engine.reconciler.reconciler import Reconciler, Stop
@@ -136,7 +137,13 @@ def silent(driver: Driver) -> str:
     """A run whose worker fell silent."""
     run_id = driver.start("probe.line")
     bell, _ = driver.waiting.pop()
-    changes = {"status": "running", "fence": 1, "lease_until": 1, "holder": "elsewhere:1/x", "attempt": 1}
+    changes: StepRow = {
+        "status": "running",
+        "fence": 1,
+        "lease_until": 1,
+        "holder": "elsewhere:1/x",
+        "attempt": 1,
+    }
     driver.db.write(lambda tx: runs.change_step(tx, run_id, "forward", bell.segments[0].first, changes))
     driver.db.write(lambda tx: runs.change_run(tx, run_id, {"status": "running", "expect_since": None}))
     return run_id

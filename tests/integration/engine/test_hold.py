@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.domain.rows.runs import RunRow
 from app.record.runs import runs
 from tests.support.driver import Driver
 from tests.support.probes import BEFORE, DONE, fails
@@ -116,7 +117,7 @@ def test_an_unknown_action_is_refused(driver: Driver) -> None:
 def test_the_time_that_a_run_was_held_is_kept_apart(driver: Driver, action: str) -> None:
     run_id = held(driver)
     since = driver.run(run_id)["waiting_on"]["since"] - 60_000
-    change = {"waiting_on": {**driver.run(run_id)["waiting_on"], "since": since}}
+    change: RunRow = {"waiting_on": {**driver.run(run_id)["waiting_on"], "since": since}}
     driver.db.write(lambda tx: runs.change_run(tx, run_id, change))
 
     driver.act(run_id, action)

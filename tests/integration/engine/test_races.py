@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from functools import partial
 from threading import Barrier, Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from app.domain.errors import Conflict, Gone, Rejected
 from app.domain.ids import new_id
+from app.domain.json import JsonObject
 from app.engine.reconciler import resume
 from app.engine.transitions import accept, operator_actions, retry
 from app.engine.transitions.accept import Order
@@ -57,7 +58,7 @@ def held(driver: Driver, run_id: str, key: str, who: str) -> Claim:
 def armed_for(driver: Driver, run_id: str, purpose: str) -> dict[str, Any]:
     """The open timer of this purpose."""
     found = driver.db.read(lambda tx: timers.open_of(tx, run_id))
-    return next(one for one in found if one["purpose"] == purpose)
+    return next(cast("JsonObject", one) for one in found if one["purpose"] == purpose)
 
 
 @pytest.mark.parametrize("join", ["all", "collect", "two", "any"])

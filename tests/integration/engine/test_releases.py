@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.errors import OtherRelease
+from app.domain.rows.runs import StepRow
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import Mover
 from app.engine.transitions.journal import Look
@@ -125,7 +126,14 @@ def test_a_loss_that_nobody_here_can_judge_is_no_failure(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = driver.start("probe.line")
-    changes = {"status": "running", "fence": 1, "lease_until": 1, "holder": "h:1/x", "lost": 2, "attempt": 1}
+    changes: StepRow = {
+        "status": "running",
+        "fence": 1,
+        "lease_until": 1,
+        "holder": "h:1/x",
+        "lost": 2,
+        "attempt": 1,
+    }
     driver.db.write(lambda tx: runs.change_step(tx, run_id, "forward", "first", changes))
     driver.db.write(lambda tx: runs.change_run(tx, run_id, {"status": "running", "expect_since": None}))
 

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 
 from app.auth.keys import LOCAL
 from app.config import Settings, environment
+from app.domain.json import JsonObject
 from app.record import listing
 from app.record.runs import runs
 from app.services import presence, workflows
@@ -91,7 +92,7 @@ def ended(world: AppContext, run_id: str) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         row = world.db.read(lambda tx: runs.read_run(tx, run_id))
-        return row if row and row["completed_at"] else None
+        return cast("JsonObject", row) if row and row["completed_at"] else None
 
     return until(look, START_S, f"{run_id} ends") or {}
 

@@ -4,20 +4,21 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.rows.runs import StepRow
 from app.record.inventory import gates
 from app.record.runs import runs
 from app.record.session import Database
 from tests.conftest import Backend
 
 SERVER, FIRST, SECOND = "srv_1", "run_1", "run_2"
-STEP = {"phase": "forward", "key": "power", "ordinal": 1, "name": "server.power", "kind": "task"}
+STEP: StepRow = {"phase": "forward", "key": "power", "ordinal": 1, "name": "server.power", "kind": "task"}
 
 
 @pytest.fixture
 def db(backend: Backend) -> Iterator[Database]:
     """A database in which two runs have a step that runs."""
     made = Database(backend.database_url)
-    running = {**STEP, "queue": "bmc", "status": "running", "timeout_ms": 1}
+    running: StepRow = {**STEP, "queue": "bmc", "status": "running", "timeout_ms": 1}
     made.write(lambda tx: runs.insert_steps(tx, [{**running, "run_id": one} for one in (FIRST, SECOND)]))
     yield made
     made.dispose()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.rows.runs import StepRow
 from app.record.inventory import gates
 from app.record.runs import runs
 from app.record.session import Database, Tx
@@ -13,14 +14,21 @@ from tests.support.servers import until
 
 RUN, PHASE, KEY = "run_1", "forward", "hard-reset"
 OPERATION = f"{RUN}/{PHASE}/{KEY}"
-STEP = {"run_id": RUN, "phase": PHASE, "key": KEY, "ordinal": 1, "name": "server.hard_reset", "kind": "task"}
+STEP: StepRow = {
+    "run_id": RUN,
+    "phase": PHASE,
+    "key": KEY,
+    "ordinal": 1,
+    "name": "server.hard_reset",
+    "kind": "task",
+}
 
 
 @pytest.fixture
 def db(backend: Backend) -> Iterator[Database]:
     """A database of its own, in which the first attempt of the step runs."""
     made = Database(backend.database_url)
-    first = {**STEP, "queue": "bmc", "status": "running", "timeout_ms": 1, "fence": 1}
+    first: StepRow = {**STEP, "queue": "bmc", "status": "running", "timeout_ms": 1, "fence": 1}
     made.write(lambda tx: runs.insert_steps(tx, [first]))
     yield made
     made.dispose()

@@ -5,6 +5,7 @@ from typing import Any
 from app.api.http import envelope, versions
 from app.api.http.context import world
 from app.domain.errors import NotFound
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.usual import blended
 from app.engine.transitions import operator_actions
 from app.record.paging import Page, Window
@@ -21,12 +22,12 @@ _NOT_BEGUN: Object = dict.fromkeys(
 )
 
 
-def row(run_id: str) -> Object:
+def row(run_id: str) -> RunRow:
     """The run's row; raises `NotFound`."""
     return world().db.read(lambda tx: _read(tx, run_id))
 
 
-def detail(run_id: str) -> tuple[Object, Object]:
+def detail(run_id: str) -> tuple[RunRow, Object]:
     """The run's row and its object with steps; raises `NotFound`."""
     return world().db.read(lambda tx: _detail(tx, run_id))
 
@@ -48,7 +49,7 @@ def started(new: Started) -> Any:
     return envelope.accepted(shown, new.run)
 
 
-def _name(run: Object) -> str | None:
+def _name(run: RunRow) -> str | None:
     """What people call its resource; without one there is nothing to look for."""
     if run["resource_id"] is None:
         return None
@@ -56,7 +57,7 @@ def _name(run: Object) -> str | None:
     return world().db.read(lambda tx: naming.names_of(tx, [resource])).get(run["resource_id"])
 
 
-def accepted(run: Object) -> Any:
+def accepted(run: RunRow) -> Any:
     """202 with the run that is being changed."""
     found, shown = detail(run["id"])
     return envelope.accepted(shown, found)
@@ -82,14 +83,14 @@ def _page(tx: Tx, filters: RunFilters, window: Window) -> tuple[Page, list[Objec
     ]
 
 
-def _read(tx: Tx, run_id: str) -> Object:
+def _read(tx: Tx, run_id: str) -> RunRow:
     found = runs.read_run(tx, run_id)
     if found is None:
         raise NotFound(f"There is no run {run_id}.")
     return found
 
 
-def _usual(tx: Tx, found: Object, steps: list[Object]) -> dict[str, float]:
+def _usual(tx: Tx, found: RunRow, steps: list[StepRow]) -> dict[str, float]:
     """How long each step is expected to take: as in earlier runs, and as it declares."""
     seen = metrics.usual_step_ms(tx, found["type"], found["created_at"])
     return {
@@ -99,7 +100,7 @@ def _usual(tx: Tx, found: Object, steps: list[Object]) -> dict[str, float]:
     }
 
 
-def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
+def _detail(tx: Tx, run_id: str) -> tuple[RunRow, Object]:
     found = _read(tx, run_id)
     steps = runs.all_steps(tx, run_id)
     shown = present.run_detail(
@@ -112,4 +113,4 @@ def _detail(tx: Tx, run_id: str) -> tuple[Object, Object]:
         served=presence.served_for(tx, [found]),
     )
     names = naming.names_of(tx, [(found["resource_type"], found["resource_id"])])
-    return found, {**shown, "resourceName": names.get(found["resource_id"])}
+    return found, {**shown, "resourceName": names.get(found["resource_id"] or "")}

@@ -10,6 +10,7 @@ from app.api.http.schemas import flattened
 from app.api.v1.servers import orders, show
 from app.api.v1.servers.schemas import RegisterBody
 from app.domain.errors import Rejected, Unavailable, ValidationFailed
+from app.domain.rows.runs import RunRow
 from app.services import servers as service
 
 MOST_ITEMS = 500
@@ -46,7 +47,7 @@ def _one(index: int, item: Any) -> dict[str, Any]:
     return {"index": index, "status": 202, "data": show.shown(server), "workflowId": run["id"]}
 
 
-def _registered(item: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _registered(item: Any) -> tuple[dict[str, Any], RunRow]:
     try:
         body = _schema.load(item)
     except ValidationError as error:

@@ -7,6 +7,7 @@ from app.api.http import envelope, idempotency
 from app.api.http.context import principal, world
 from app.api.v1.servers import show
 from app.domain.ids import new_id
+from app.domain.rows.runs import RunRow
 from app.services import present, runs
 from app.services import servers as service
 from app.services.runs import Order
@@ -53,7 +54,7 @@ def action_plan(server_id: str, action: str, values: Mapping[str, Any], said: Ma
     return envelope.plain(present.plan_object(runs.preview(world(), principal(), order)))
 
 
-def accepted(started: tuple[Row, Row]) -> Any:
+def accepted(started: tuple[Row, RunRow]) -> Any:
     """202 with the server in its transitional state and the run to follow."""
     server, run = started
     return envelope.accepted(show.shown(server), run)
