@@ -13,7 +13,7 @@ from windlass import StepFailed, workflow
 
 
 async def _fetch() -> None:
-    task = asyncio.ensure_future(asyncio.sleep(60))
+    task = asyncio.ensure_future(asyncio.Event().wait())
     asyncio.get_running_loop().call_soon(task.cancel)
     await task
 
