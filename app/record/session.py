@@ -212,10 +212,9 @@ def immediate(cursor: Any) -> Iterator[None]:
         yield
         if cursor.connection.in_transaction:
             cursor.execute("COMMIT")
-    except BaseException:
-        if cursor.connection.in_transaction:
+    finally:
+        if cursor.connection.in_transaction:  # Something was raised.
             cursor.execute("ROLLBACK")
-        raise
 
 
 class _Lent:

@@ -4,13 +4,10 @@ A worker announces what it imported, once, before it serves; from then on one pr
 few seconds what it serves. A run whose version nobody serves says so when it is shown.
 """
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
-
-import structlog
 
 from app.auth.keys import LOCAL
 from app.domain.errors import Rejected
@@ -21,6 +18,7 @@ from app.record.runs import code_runs
 from app.record.service import definitions, heartbeats
 from app.record.session import Tx
 from app.services import present
+from app.services.beats import keep_saying
 from app.services.codeinput import seal_schedules
 from app.services.context import AppContext
 from windlass.workflow import Definition
@@ -30,7 +28,6 @@ Served = frozenset[tuple[str, str]]  # Names with versions.
 KIND = "workflows"
 BEAT_S = 5.0
 LIVE_MS = 20_000  # Who has not been heard of for so long serves nothing.
-log = structlog.get_logger(__name__)
 
 
 def announce(world: AppContext, found: Iterable[Definition]) -> None:
@@ -68,21 +65,11 @@ def served_for(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> Served | None:
     return served(tx) if any(present.needs_worker(row) for row in rows) else None
 
 
-def keep_telling(
-    world: AppContext, found: Iterable[Definition], pause: Callable[[float], None] = time.sleep
-) -> None:
+def keep_telling(world: AppContext, found: Iterable[Definition]) -> None:
     """Say in a thread of this process, for as long as it lives, what it serves."""
     facts = {"workflows": sorted([one.name, one.version] for one in found)}
-
-    def tell() -> None:
-        while True:
-            try:
-                world.db.write(lambda tx: heartbeats.note(tx, KIND, instance(), facts))
-            except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
-                log.warning("presence.untold", error=str(error))
-            pause(BEAT_S)
-
-    threading.Thread(target=tell, name="presence", daemon=True).start()
+    note = partial(heartbeats.note, kind=KIND, instance=instance(), facts=facts)
+    keep_saying("presence", lambda: world.db.write(note), BEAT_S)
 
 
 def _resume(world: AppContext, one: Definition) -> None:

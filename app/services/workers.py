@@ -1,12 +1,9 @@
 """Who works: every pool of a worker host, reconciler and projector beats, with its release and its queues."""
 
-import threading
-import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
-import structlog
 from redis.exceptions import RedisError
 
 from app.config import Settings, release
@@ -15,27 +12,18 @@ from app.domain.plan import QUEUES
 from app.record.runs import lost_messages
 from app.record.service import heartbeats
 from app.record.session import Database, Tx
+from app.services.beats import keep_saying
 from app.services.context import AppContext
 
 KIND = "worker"
 KINDS = (KIND, "reconciler", "projector")
 BEAT_S = 10.0
 LIVE_MS = 35_000  # Whoever was silent for longer does not work.
-log = structlog.get_logger(__name__)
 
 
 def keep_beating(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
     """Say in a thread of this process, for as long as it lives, that the pool of this name serves queues."""
-
-    def goes_on() -> None:
-        while True:
-            try:
-                beat(db, name, queues, processes)
-            except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
-                log.warning("worker.unheard", error=str(error))
-            time.sleep(BEAT_S)
-
-    threading.Thread(target=goes_on, name="beat", daemon=True).start()
+    keep_saying("worker", lambda: beat(db, name, queues, processes), BEAT_S)
 
 
 def beat(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
