@@ -1,0 +1,315 @@
+"""One event as one statement on PostgreSQL, for what events mostly meet; anything else is decided slowly.
+
+What an event mostly meets is assumed: a run that is open, a step that was created and not begun. The rules
+decide upon that, and the statement writes what came out on the condition that it is so. Where it is not, no
+row is written and the slow path decides upon what there is.
+
+    m   the run's row: locked, its slot taken      (first, as in every other writer: nothing deadlocks)
+    s   the step, hook or wait                     (inserted, or changed if it is as assumed)
+    e   the event at that slot
+
+Every part sees the database as it was when the statement began, and the newest version of the rows that it
+changes. So whoever waited for the run may miss what the one before it has just written: an entity that is
+not found takes the whole statement back, and the end of a run, which changes rows that it does not know by
+name, is written only by a statement that did not wait.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from sqlalchemy import Table
+
+from app.domain.apps.decide import Decision, Known, NewEvent, decide, text_of
+from app.domain.apps.incoming import Incoming
+from app.domain.apps.words import EventType
+from app.record.apps.entities import TABLES
+from app.record.apps.scope import Scope
+from app.record.fast_path.transition import numbered, typed
+from app.record.session import NOW, Database, TakenBack
+from app.record.tables import app_event, app_run
+
+Row = dict[str, Any]
+Columns = tuple[tuple[str, bool], ...]  # Each with whether it is set to the time of writing.
+AT = -(2**62)  # Stands for the time of writing until the statement knows it.
+CLOCK = NOW["postgresql"]
+EVENT = tuple(column.name for column in app_event.columns)
+OPEN = "app_run.status IN ('pending', 'running')"
+QUICKER = ": nothing is wrong, somebody was quicker and this is taken back "  # Stands in the server's log.
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Usual:
+    """What an event mostly meets, as rows and as the conditions that make sure of it."""
+
+    run: str = "true"  # Condition on the run's row.
+    status: str = "running"
+    entity: Row | None = None
+    holds: str = ""  # Condition on the entity's row, ``o``; without one there must be no such row.
+    unawaited: bool = False  # Only when nobody else was writing to the run.
+
+
+_PENDING = {"status": "pending", "attempt": 1, "started_at": None, "retry_after": None}
+_ENDS = Usual(run=OPEN, unawaited=True)
+USUAL = {
+    EventType.RUN_STARTED: Usual(run="app_run.status = 'pending'", status="pending"),
+    EventType.RUN_COMPLETED: _ENDS,
+    EventType.RUN_FAILED: _ENDS,
+    EventType.RUN_CANCELLED: _ENDS,
+    EventType.STEP_CREATED: Usual(),
+    EventType.STEP_STARTED: Usual(
+        entity=_PENDING,
+        holds="o.status = 'pending' AND o.attempt = 1 AND o.started_at IS NULL AND o.retry_after IS NULL",
+    ),
+    EventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
+    EventType.STEP_FAILED: Usual(
+        entity={"status": "running"}, holds="o.status NOT IN ('completed', 'failed')"
+    ),
+    EventType.STEP_RETRYING: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
+    EventType.HOOK_CREATED: Usual(run=OPEN),
+    EventType.HOOK_RECEIVED: Usual(run=OPEN, entity={"status": "pending"}, holds="true"),
+    EventType.HOOK_DISPOSED: Usual(entity={"status": "pending"}, holds="true"),
+    EventType.WAIT_CREATED: Usual(run=OPEN),
+    EventType.WAIT_COMPLETED: Usual(entity={"status": "waiting"}, holds="o.status = 'waiting'"),
+}
+_BEGINS = Usual()  # A step that is started with its input, and is not there yet.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What was written; of the run only ``id``, ``events`` and ``spec_version`` where it is not shown."""
+
+    run: Row
+    event: Row
+    kind: str
+    entity: Row | None
+
+
+def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | None:
+    """Write an event where everything is as usual; None where it is not, and nothing was written."""
+    usual = _usual(event)
+    if usual is None:
+        return None
+    decided = _decided(event, usual)
+    (said,) = decided.events
+    shape, values = _shape(event, decided), _values(scope, event, decided, said, quota)
+    text, names = _statement(event.type, shape, usual)
+
+    def at_once(cursor: Any) -> Any:
+        try:
+            cursor.execute(text, [values[name] for name in names])
+        except (TakenBack, psycopg.errors.UniqueViolation):
+            return None
+        return cursor.fetchone()
+
+    found = db.once(at_once)
+    return None if found is None else _done(event, decided, values, found)
+
+
+def _usual(event: Incoming) -> Usual | None:
+    if event.type == EventType.STEP_STARTED and event.facts.get("input") is not None:
+        return _BEGINS if event.facts.get("stepName") else None
+    return _BEGINS if event.type == EventType.RUN_CREATED else USUAL.get(event.type)
+
+
+def _decided(event: Incoming, usual: Usual) -> Decision:
+    run = None if event.type == EventType.RUN_CREATED else {"status": usual.status}
+    return decide(event, Known(now=AT, run=run, entity=usual.entity))
+
+
+def _columns(write: Any) -> Columns:
+    return tuple((name, value is AT) for name, value in write.columns.items()) if write else ()
+
+
+@dataclass(frozen=True)
+class _Shape:
+    kind: str
+    run: Columns
+    entity: Columns
+    inserts: bool  # The entity.
+    ends: bool
+
+
+def _shape(event: Incoming, decided: Decision) -> _Shape:
+    return _Shape(
+        decided.of,
+        _columns(decided.run),
+        _columns(decided.entity),
+        bool(decided.entity and decided.entity.insert),
+        decided.ends,
+    )
+
+
+def _values(scope: Scope, event: Incoming, decided: Decision, said: NewEvent, quota: int) -> Row:
+    values = {
+        **scope.key,
+        "run_id": event.run_id,
+        "event_type": str(event.type),
+        "correlation_id": event.correlation_id,
+        "data": text_of(said.data),
+        "spec_version": said.spec_version,
+        "quota": quota,
+    }
+    for part, write in (("run", decided.run), ("entity", decided.entity)):
+        if write is not None:
+            values |= {f"{part}.{name}": value for name, value in write.columns.items() if value is not AT}
+    return values
+
+
+class _Given:
+    """Placeholders by the names of their values, each with its type."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._next = numbered()
+
+    def __call__(self, name: str, table: Table, column: str) -> str:
+        self.names.append(name)
+        return typed(table, column, self._next, cast=True)
+
+    def column(self, part: str, table: Table, column: str, now: bool, moment: str) -> str:
+        """The value of a column that is set."""
+        return moment if now else self(f"{part}.{column}", table, column)
+
+
+@lru_cache(maxsize=256)
+def _statement(kind: EventType, shape: _Shape, usual: Usual) -> tuple[str, tuple[str, ...]]:
+    given = _Given()
+    parts = [_run_part(kind, shape, usual, given)]
+    shown, entity = "", TABLES.get(shape.kind) if shape.kind != "run" else None
+    if entity is not None:
+        parts.append(_entity_part(entity, shape, usual, given))
+        shown = ", " + ", ".join(f"s.{column.name}" for column in entity.columns)
+        # What was written has to be taken back when the entity was not found: an error does that at once.
+        shown += f", CASE WHEN s.tenant_id IS NULL THEN ('{QUICKER}' || m.events)::int END"
+    if shape.ends:
+        parts += _endings(given)
+    parts.append(_event_part(given))
+    run = ", ".join(f"m.{name}" for name in _run_columns(shape))
+    joined = " LEFT JOIN s ON true" if entity is not None else ""
+    text = f"WITH {', '.join(parts)} SELECT e.number, m.moment, {run}{shown} FROM m CROSS JOIN e{joined}"
+    return text, tuple(given.names)
+
+
+def _run_columns(shape: _Shape) -> tuple[str, ...]:
+    if shape.kind == "run":
+        return tuple(column.name for column in app_run.columns)
+    return "id", "events", "spec_version"
+
+
+def _run_part(kind: EventType, shape: _Shape, usual: Usual, given: _Given) -> str:
+    returned = ", ".join(f"app_run.{name}" for name in _run_columns(shape))
+    if kind == EventType.RUN_CREATED:
+        names = ("tenant_id", "app", "events", *(name for name, _ in shape.run))
+        values = [given("tenant_id", app_run, "tenant_id"), given("app", app_run, "app"), "1"]
+        values += [given.column("run", app_run, name, now, "clock.at") for name, now in shape.run]
+        return (
+            f"m AS (INSERT INTO app_run ({', '.join(names)}) SELECT {', '.join(values)}"
+            f" FROM (SELECT {CLOCK} AS at) AS clock ON CONFLICT DO NOTHING"
+            f" RETURNING {returned}, app_run.created_at AS moment)"
+        )
+    sets = ["events = events + 1"]
+    sets += [f"{name} = {given.column('run', app_run, name, now, CLOCK)}" for name, now in shape.run]
+    same = _key(app_run, "app_run", given)
+    where = [same, f"app_run.events < {given('quota', app_run, 'events')}", usual.run]
+    if usual.unawaited:
+        where.append(
+            f"app_run.events = (SELECT seen.events FROM app_run AS seen WHERE {_key(app_run, 'seen', given)})"
+        )
+    if shape.kind in ("step", "hook", "wait"):
+        table = TABLES[shape.kind]
+        there = f"EXISTS (SELECT 1 FROM {table.name} AS o WHERE {_key(table, 'o', given)}{_and(usual.holds)})"
+        where.append(f"NOT {there}" if shape.inserts else there)
+    if kind == EventType.HOOK_CREATED:
+        where += _free(given)
+    return (
+        f"m AS (UPDATE app_run SET {', '.join(sets)} WHERE {' AND '.join(where)}"
+        f" RETURNING {returned}, {CLOCK} AS moment)"
+    )
+
+
+def _free(given: _Given) -> list[str]:
+    """Nobody holds the token, and the log has not said before that somebody did."""
+    hook = TABLES["hook"]
+    own = f"o.tenant_id = {given('tenant_id', hook, 'tenant_id')} AND o.app = {given('app', hook, 'app')}"
+    held = f"o.token = {given('entity.token', hook, 'token')} AND o.disposed_at IS NULL"
+    told = f"{_key(app_event, 'o', given)} AND o.event_type = 'hook_conflict'"
+    return [
+        f"NOT EXISTS (SELECT 1 FROM app_hook AS o WHERE {own} AND {held})",
+        f"NOT EXISTS (SELECT 1 FROM app_event AS o WHERE {told})",
+    ]
+
+
+def _entity_part(table: Table, shape: _Shape, usual: Usual, given: _Given) -> str:
+    if not shape.inserts:
+        sets = [
+            f"{name} = {given.column('entity', table, name, now, 'm.moment')}" for name, now in shape.entity
+        ]
+        returned = ", ".join(f"o.{column.name}" for column in table.columns)
+        return (
+            f"s AS (UPDATE {table.name} AS o SET {', '.join(sets)} FROM m"
+            f" WHERE {_key(table, 'o', given)}{_and(usual.holds)} RETURNING {returned})"
+        )
+    key = ("tenant_id", "app", "run_id", "correlation_id")
+    slot = ("seq",) if "seq" in table.c else ()
+    names = (*key, *slot, *(name for name, _ in shape.entity))
+    values = [given(name, table, name) for name in key] + ["m.events" for _ in slot]
+    values += [given.column("entity", table, name, now, "m.moment") for name, now in shape.entity]
+    returned = ", ".join(column.name for column in table.columns)
+    return (
+        f"s AS (INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(values)} FROM m"
+        f" RETURNING {returned})"
+    )
+
+
+def _endings(given: _Given) -> list[str]:
+    """What ends with a run: its hooks give up their tokens, its waits are over."""
+    hook, wait = TABLES["hook"], TABLES["wait"]
+    return [
+        f"h AS (UPDATE app_hook AS o SET status = 'disposed', disposed_at = m.moment FROM m"
+        f" WHERE {_of_run(hook, given)} AND o.status <> 'disposed')",
+        f"w AS (UPDATE app_wait AS o SET status = 'completed', completed_at = m.moment, updated_at = m.moment"
+        f" FROM m WHERE {_of_run(wait, given)} AND o.status = 'waiting')",
+    ]
+
+
+def _event_part(given: _Given) -> str:
+    said = {"seq": "m.events", "number": "nextval('app_event_number')", "at": "m.moment"}
+    values = [said.get(name) or given(name, app_event, name) for name in EVENT]
+    chosen = f"SELECT {', '.join(values)} FROM m RETURNING number"
+    return f"e AS (INSERT INTO app_event ({', '.join(EVENT)}) {chosen})"
+
+
+def _key(table: Table, alias: str, given: _Given) -> str:
+    """The condition that a row is the run, or that it has the event's correlation id in it."""
+    if table is app_run:
+        names = {"tenant_id": "tenant_id", "app": "app", "id": "run_id"}
+    else:
+        names = {name: name for name in ("tenant_id", "app", "run_id", "correlation_id")}
+    return " AND ".join(f"{alias}.{column} = {given(name, table, column)}" for column, name in names.items())
+
+
+def _of_run(table: Table, given: _Given) -> str:
+    return " AND ".join(f"o.{name} = {given(name, table, name)}" for name in ("tenant_id", "app", "run_id"))
+
+
+def _and(condition: str) -> str:
+    return f" AND {condition}" if condition else ""
+
+
+def _done(event: Incoming, decided: Decision, values: Row, found: Any) -> Done:
+    names = _run_columns(_shape(event, decided))
+    number, moment, *rest = found
+    run = dict(zip(names, rest, strict=False))
+    entity = None
+    if decided.of != "run":
+        columns = TABLES[decided.of].columns.keys()
+        entity = dict(zip(columns, rest[len(names) :], strict=False))
+    said = {name: values.get(name) for name in EVENT}
+    return Done(
+        run=run,
+        event={**said, "seq": run["events"], "number": number, "at": moment},
+        kind=decided.of,
+        entity=entity,
+    )
