@@ -8,6 +8,7 @@ from app.cli import columns, output
 from app.cli.context import Caller, Verb, pass_caller
 from app.cli.direct import world
 from app.cli.exits import Exit
+from app.record.apps import doctor as apps
 from app.record.runs.doctor import findings
 from app.services import workers
 
@@ -17,7 +18,11 @@ from app.services import workers
 def doctor(caller: Caller) -> None:
     """Check what must always hold; exit status 1 when something does not."""
     db = world().db
-    found = [*db.read(findings), *map(_unserved, db.read(lambda tx: workers.unserved(tx, needed=())))]
+    found = [
+        *db.read(findings),
+        *db.read(apps.findings),
+        *map(_unserved, db.read(lambda tx: workers.unserved(tx, needed=()))),
+    ]
     heard = Counter(row["kind"] for row in db.read(workers.working))
     names = ", ".join(f"{heard[kind]} {kind}{'s' if heard[kind] != 1 else ''}" for kind in workers.KINDS)
     output.say(f"Heard of within the last half minute: {names}.")

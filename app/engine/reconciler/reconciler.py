@@ -44,6 +44,7 @@ from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import BATCH, Mover
 from app.engine.reconciler.watch import Watch
 from app.engine.transitions.journal import Hint, Letter, Look
+from app.record.apps import retention
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
@@ -271,16 +272,19 @@ class Reconciler:
         most = self._mover.batch
         ended = self.db.read(lambda tx: runs.ended_before(tx, tx.now - old, most))
         self._mover.move(_forget_run, [(run_id,) for run_id in ended])
+        of_apps = self.db.read(lambda tx: retention.ended_before(tx, tx.now - old, most))
+        self._mover.move(_forget_app_run, of_apps)
         rules: dict[str, Callable[[Tx], int]] = {
             "intents": lambda tx: gates.forget_before(tx, tx.now - old),
             "occurrences": lambda tx: schedules.forget_before(tx, tx.now - old),
             "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
             "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
+            "app messages": lambda tx: retention.forget_messages(tx, tx.now - old),
         }
         counts = [
             self._guarded(name, partial(self.db.write, rule, patience_s=0)) for name, rule in rules.items()
         ]
-        return len(ended) >= most or any(counts)
+        return max(len(ended), len(of_apps)) >= most or any(counts)
 
     @cached_property
     def _mover(self) -> Mover:
@@ -338,6 +342,11 @@ class Reconciler:
 
 def _forget_run(tx: Tx, run_id: str) -> list[Hint]:
     runs.delete_run(tx, run_id)
+    return []
+
+
+def _forget_app_run(tx: Tx, app: str, run_id: str) -> list[Hint]:
+    retention.forget_run(tx, app, run_id)
     return []
 
 

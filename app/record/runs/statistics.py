@@ -10,9 +10,9 @@ from functools import partial
 from sqlalchemy import text
 
 from app.record.session import Database, Tx
-from app.record.tables import event, run, step
+from app.record.tables import app_event, app_message, app_run, app_step, event, run, step
 
-GROWING = tuple(table.name for table in (run, step, event))
+GROWING = tuple(table.name for table in (run, step, event, app_run, app_step, app_event, app_message))
 LEAST_ROWS = 32
 _OUTGROWN = text(
     "SELECT known.relname FROM pg_class AS known JOIN pg_stat_user_tables AS now ON now.relid = known.oid"

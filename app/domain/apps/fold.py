@@ -1,0 +1,74 @@
+"""What the log of a run says of its statuses: the rows must say the same."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.apps.words import (
+    ENDINGS,
+    OPEN,
+    AppRunStatus,
+    AppStepStatus,
+    EventType,
+    HookStatus,
+    WaitStatus,
+)
+
+STEPS = {
+    EventType.STEP_STARTED: AppStepStatus.RUNNING,
+    EventType.STEP_COMPLETED: AppStepStatus.COMPLETED,
+    EventType.STEP_FAILED: AppStepStatus.FAILED,
+    EventType.STEP_RETRYING: AppStepStatus.PENDING,
+}
+
+
+@dataclass(kw_only=True)
+class Folded:
+    """The statuses of a run and of what it has, by correlation id."""
+
+    run: str | None = None
+    step: dict[str, str] = field(default_factory=dict)
+    hook: dict[str, str] = field(default_factory=dict)
+    wait: dict[str, str] = field(default_factory=dict)
+
+
+def fold(events: Iterable[Mapping[str, Any]]) -> Folded:
+    """The statuses after these events, in the order of their slots."""
+    made = Folded()
+    for event in events:
+        kind, name = EventType(event["event_type"]), event["correlation_id"]
+        if kind in (EventType.RUN_CREATED, EventType.RUN_STARTED) or kind in ENDINGS:
+            _run(made, kind)
+        elif kind == EventType.STEP_CREATED:
+            made.step.setdefault(name, AppStepStatus.PENDING)
+        elif kind in STEPS and (name in made.step or kind == EventType.STEP_STARTED):
+            made.step[name] = STEPS[kind]
+        else:
+            _listens(made, kind, name)
+    return made
+
+
+def _run(made: Folded, kind: EventType) -> None:
+    if kind == EventType.RUN_CREATED:
+        made.run = AppRunStatus.PENDING
+    elif kind == EventType.RUN_STARTED:
+        made.run = AppRunStatus.RUNNING
+    else:
+        made.run = ENDINGS[kind]
+        made.hook = dict.fromkeys(made.hook, HookStatus.DISPOSED)
+        made.wait = dict.fromkeys(made.wait, WaitStatus.COMPLETED)
+
+
+def _listens(made: Folded, kind: EventType, name: str) -> None:
+    """Hooks and waits; those of a run that is over listen to nothing."""
+    over = made.run not in OPEN
+    if kind == EventType.HOOK_CREATED:
+        made.hook[name] = HookStatus.DISPOSED if over else HookStatus.PENDING
+    elif kind == EventType.HOOK_RECEIVED and name in made.hook and not over:
+        made.hook[name] = HookStatus.RECEIVED
+    elif kind == EventType.HOOK_DISPOSED and name in made.hook:
+        made.hook[name] = HookStatus.DISPOSED
+    elif kind == EventType.WAIT_CREATED:
+        made.wait.setdefault(name, WaitStatus.COMPLETED if over else WaitStatus.WAITING)
+    elif kind == EventType.WAIT_COMPLETED and name in made.wait:
+        made.wait[name] = WaitStatus.COMPLETED

@@ -1,0 +1,48 @@
+"""Deletes what is older than the retention: ended runs with all they have, messages without a run."""
+
+from sqlalchemy import and_, delete, exists, select
+
+from app.record.session import Tx
+from app.record.tables import (
+    app_chunk,
+    app_event,
+    app_hook,
+    app_message,
+    app_run,
+    app_step,
+    app_stream,
+    app_wait,
+)
+
+OF_RUNS = (app_chunk, app_stream, app_message, app_wait, app_hook, app_step, app_event)
+OLDEST = 1_000  # Messages that are looked at in one pass.
+
+
+def ended_before(tx: Tx, moment: int, limit: int) -> list[tuple[str, str]]:
+    """Application and id of runs that ended before a moment, the oldest first."""
+    ended = select(app_run.c.app, app_run.c.id).where(
+        app_run.c.tenant_id == tx.tenant, app_run.c.completed_at < moment
+    )
+    return [(row["app"], row["id"]) for row in tx.rows(ended.order_by(app_run.c.completed_at).limit(limit))]
+
+
+def forget_run(tx: Tx, app: str, run_id: str) -> None:
+    """Delete a run and everything of it."""
+    for table in OF_RUNS:
+        mine = and_(table.c.tenant_id == tx.tenant, table.c.app == app, table.c.run_id == run_id)
+        tx.execute(delete(table).where(mine))
+    tx.execute(
+        delete(app_run).where(app_run.c.tenant_id == tx.tenant, app_run.c.app == app, app_run.c.id == run_id)
+    )
+
+
+def forget_messages(tx: Tx, moment: int) -> int:
+    """Delete the oldest messages that are over, were made before a moment, and have no run."""
+    oldest = select(app_message).where(app_message.c.tenant_id == tx.tenant)
+    old = oldest.order_by(app_message.c.id).limit(OLDEST).subquery()
+    run = exists().where(
+        app_run.c.tenant_id == tx.tenant, app_run.c.app == old.c.app, app_run.c.id == old.c.run_id
+    )
+    over = select(old.c.id).where(old.c.state != "open", old.c.created_at < moment, ~run)
+    gone = delete(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id.in_(over))
+    return tx.execute(gone).rowcount
