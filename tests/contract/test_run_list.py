@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.engine.transitions.step_rows import step_row
+from app.record.runs import runs
 from app.services.context import AppContext
+from chains import catalogue
 from tests.contract.plant import T0, ids, plant_run
 
 PATH = "/v1/workflows/runs"
@@ -110,6 +113,20 @@ def test_a_wrong_query_is_refused_and_the_field_named(client: FlaskClient, query
     assert answer.status_code == 400
     assert answer.get_json()["error"]["code"] == "VALIDATION_ERROR"
     assert field in answer.get_json()["error"]["details"]["fields"]
+
+
+def test_a_failed_run_shows_its_error_and_where_to_retry_as_it_does_by_itself(
+    world: AppContext, client: FlaskClient
+) -> None:
+    failed = {"status": "failed", "completed_at": T0 + 9, "error_step": "install"}
+    error = {"error_code": "INSTALL_FAILED", "error_message": "It reported 'failed'."}
+    plant_run(world, "run_a", type="server.provision", **failed, **error)
+    planned = list(catalogue.types()["server.provision"].plan({}).rows())
+    rows = [{**step_row("run_a", row), "first_started_at": T0} for row in planned]
+    world.db.write(lambda tx: runs.insert_steps(tx, rows))
+    (listed,) = client.get(PATH).get_json()["data"]
+    assert listed["error"]["retryFrom"] == "boot-from"
+    assert listed["error"] == client.get(f"{PATH}/run_a").get_json()["data"]["error"]
 
 
 def test_cursors_walk_every_row_once_whatever_is_added_meanwhile(

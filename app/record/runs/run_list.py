@@ -51,7 +51,7 @@ _SHOWN = [
 ]
 _BRIEF_STEP = [
     *(step.c.run_id, step.c.key, step.c.phase, step.c.kind, step.c.status, step.c.queue),
-    *(step.c.first_started_at, step.c.completed_at),
+    *(step.c.name, step.c.branch, step.c.first_started_at, step.c.completed_at),
 ]
 
 
