@@ -204,7 +204,8 @@ def main(asked: Namespace) -> int:
     seed = asked.seed if asked.seed is not None else SEED
     folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp(prefix="windlass-selftest-"))
     began = time.monotonic()
-    clean = (list(SCENARIOS), AGAIN)
+    together = [name for name, one in SCENARIOS.items() if not one.alone]
+    clean = (together, AGAIN, *([name] for name, one in SCENARIOS.items() if one.alone))
     verdicts = run(BUGS, RULES, clean, folder, seed, lambda text: print(text, flush=True))
     print(table(verdicts))
     print(summary(verdicts, time.monotonic() - began))
