@@ -24,7 +24,7 @@ from tests.acceptance.servers.site import IMAGE, Machine, Service, Site
 from tests.support.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
-POWER_MS = 1_000  # How long a machine takes to change its power: long enough to kill somebody meanwhile.
+POWER_MS = 5_000  # How long a machine takes to go off: long enough to kill somebody on a busy host, too.
 BACK_S = 60.0
 STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
 SUCCESS = [*STARTED, "install.started", "install.done", "boot disk"]
@@ -143,6 +143,16 @@ class Work:
         """Kill -9 the pool process that works on the first run."""
         holder = str(self.bench.step(self.run_ids[0], "power")["holder"])
         os.kill(int(holder.rpartition("/")[0].rpartition(":")[2]), signal.SIGKILL)
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether the step of the first run was under way until the fault, and is not done yet."""
+        return bool(self.bench.step(self.run_ids[0], "power")["status"] != "completed")
+
+    def hurry(self) -> None:
+        """From now on the machines change their power at once."""
+        for machine in self.machines:
+            machine.set(powerDelayMs=100)
 
     def step_ends(self) -> None:
         """Wait until the step that was under way has ended in both runs."""
