@@ -1,6 +1,6 @@
 // An app as its users write one: it serves what `workflow build` made, and does what a test asks of its SDK.
 import { createServer } from 'node:http';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { getRun, resumeHook, start } from 'workflow/api';
 import { setWorld } from 'workflow/runtime';
 import { createWorld } from './world.mjs';
@@ -8,12 +8,14 @@ import { createWorld } from './world.mjs';
 const world = createWorld();
 setWorld(world);
 const folder = new URL('./.well-known/workflow/v1/', import.meta.url);
-const load = (name) => import(new URL(name, folder)).catch((error) => {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-});
+// SDK 5 makes modules of another kind than SDK 4, and has no steps of their own.
+const load = (name) => {
+  const found = ['mjs', 'js'].map((kind) => new URL(`${name}.${kind}`, folder)).find(existsSync);
+  return found && import(found);
+};
 const manifest = JSON.parse(readFileSync(new URL('manifest.json', folder)));
 const names = Object.assign({}, ...Object.values(manifest.workflows));
-const handlers = { flow: await load('flow.mjs'), step: await load('step.mjs'), webhook: await load('webhook.mjs') };
+const handlers = { flow: await load('flow'), step: await load('step') };
 
 async function read(runId) {
   const reader = getRun(runId).getReadable().getReader();
@@ -44,6 +46,7 @@ async function answer(request, body) {
     return Response.json((await acts[act](asked)) ?? null);
   }
   const { method, headers } = request;
+  handlers[kind] ??= await load(kind);
   const sent = new Request(`http://127.0.0.1${request.url}`, { method, headers, body: method === 'GET' ? undefined : body });
   return await (handlers[kind][method] ?? handlers[kind].default)(sent);
 }
