@@ -52,6 +52,7 @@ class Door:
     world: AppContext
     port: int
     rung: list[Any]  # What was handed over to be published.
+    flask: Flask
     app: str = "default"
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +60,16 @@ class Door:
     def url(self) -> str:
         """Where the door is."""
         return f"http://{HOST}:{self.port}"
+
+    def known_by(self, **settings: Any) -> "Door":
+        """The same door under other settings of identity, from now on."""
+        world = replace(self.world, settings=replace(self.world.settings, **settings))
+        self.flask.extensions["windlass"] = LazyWorld(lambda: world)
+        return replace(self, world=world)
+
+    def of(self, app: str, token: str | None = None) -> "Door":
+        """The same door as somebody with a token asks it about an application."""
+        return replace(self, app=app, headers={"authorization": f"Bearer {token}"} if token else {})
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request on a path of the application, with a JSON body; underscores of headers are dashes."""
@@ -130,7 +141,7 @@ def apps_door(apps_server: tuple[Flask, int], backend: Any, state: Any) -> Itera
     rung: list[Any] = []
     world = replace(wire(settings), ring=rung.extend)
     app.extensions["windlass"] = LazyWorld(lambda: world)
-    yield Door(world=world, port=port, rung=rung)
+    yield Door(world=world, port=port, rung=rung, flask=app)
     world.db.dispose()
 
 

@@ -1,0 +1,177 @@
+"""Every route and type of event, asked by everybody: nothing of another application is read or changed."""
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from app.domain.apps.words import EventType
+from app.record import tables
+from app.record.session import Tx
+from app.services import keys
+from app.services.apps import applications
+from tests.support.apps import Door
+
+SECRET = "theirs-alone"
+RUN, STEP, HOOK, WAIT = "wrun_theirs", "step_theirs", "hook_theirs", "wait_theirs"
+MADE = {"deploymentId": "v1", "workflowName": f"workflow//{SECRET}", "input": SECRET}
+NAMES = {
+    "run_id": RUN,
+    "step_id": STEP,
+    "hook_id": HOOK,
+    "token": SECRET,
+    "name": SECRET,
+    "version": "v1",
+    "event_id": "evnt_00000000000000000000000001",
+    "pod": SECRET,
+    "pod_id": SECRET,
+    "message_id": "msg_1",
+    "app_id": "theirs",
+    "of": "theirs",
+}
+QUERY = f"runId={RUN}&correlationId={STEP}"
+TABLES = (
+    "app_run",
+    "app_event",
+    "app_step",
+    "app_hook",
+    "app_wait",
+    "app_stream",
+    "app_chunk",
+    "app_message",
+)
+
+
+@pytest.fixture
+def tokens(apps_door: Door) -> dict[str, str | None]:
+    """No token, one of nobody, of another application, of nobody's application, and of an administrator."""
+    made: dict[str, str | None] = {"none": None, "unknown": f"wlk_aaaaaaaa_{'x' * 43}"}
+    for name, scope in (("mine", "apps"), ("theirs", "apps"), ("unbound", "apps"), ("admin", "admin")):
+        made[name] = keys.create(apps_door.world, name, [scope])[1]
+    made["other"] = keys.create(apps_door.world, "other", ["runs:read"])[1]
+    for app in ("mine", "theirs"):
+        applications.create(apps_door.world, app)
+        applications.bind_key(apps_door.world, app, app)
+    return made
+
+
+@pytest.fixture
+def door(apps_door: Door, tokens: dict[str, str | None]) -> Door:
+    """A door that asks for keys, behind which an application has one of everything."""
+    door = apps_door.known_by(apps_identity="keys")
+    theirs = door.of("theirs", tokens["theirs"])
+    entities = (
+        ("step_created", STEP, {"stepName": SECRET, "input": SECRET}),
+        ("hook_created", HOOK, {"token": SECRET}),
+        ("wait_created", WAIT, {"resumeAt": "2030-01-01T00:00:00.000Z"}),
+    )
+    assert theirs.event(RUN, "run_created", specVersion=6, eventData=MADE).status == 200
+    for kind, correlation, data in entities:
+        made = theirs.event(RUN, kind, specVersion=6, correlationId=correlation, eventData=data)
+        assert made.status == 200
+    theirs.post("/queue", {"queueName": f"__wkf_workflow_{SECRET}", "message": {"runId": RUN}})
+    theirs.ask("PUT", f"/runs/{RUN}/streams/{SECRET}", {"data": "dGhlaXJzLWFsb25l"})
+    return door
+
+
+def rows(door: Door) -> dict[str, list[str]]:
+    """Everything that is stored of their application."""
+    return {
+        name: sorted(
+            json.dumps(row, default=str)
+            for row in door.world.db.read(partial(_all, name))
+            if row["app"] == "theirs"
+        )
+        for name in TABLES
+    }
+
+
+def _all(name: str, tx: Tx) -> list[dict[str, object]]:
+    return tx.rows(getattr(tables, name).select())
+
+
+def routes(door: Door) -> Iterator[tuple[str, str]]:
+    """Method and path of every route but the public ones, about their application and what it has."""
+    for rule in door.flask.url_map.iter_rules():
+        if rule.endpoint.startswith("ops."):
+            continue
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: NAMES[found[1]], rule.rule)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, path
+
+
+@pytest.mark.parametrize("who", ["none", "unknown", "mine", "unbound", "other"])
+def test_no_route_about_theirs_answers(door: Door, tokens: dict[str, str | None], who: str) -> None:
+    before, asked = rows(door), list(routes(door))
+
+    them = door.of("theirs", tokens[who])
+    answers = {(method, path): them.send(method, f"{path}?{QUERY}", {}).status for method, path in asked}
+    open_ = {route: status for route, status in answers.items() if status not in (401, 403)}
+
+    assert (open_, rows(door)) == ({}, before)
+    assert len(asked) >= 25
+
+
+def test_their_things_are_not_found_in_mine(door: Door, tokens: dict[str, str | None]) -> None:
+    before, mine = rows(door), door.of("mine", tokens["mine"])
+    told = []
+    for method, path in routes(door):
+        if "/theirs/" not in path or path.endswith("k8s-binding"):
+            continue
+        reply = mine.send(method, path.replace("/apps/theirs/", "/apps/mine/") + f"?{QUERY}", {})
+        if reply.status < 400 and (SECRET.encode() in reply.body or b"dGhlaXJzLWFsb25l" in reply.body):
+            told.append((method, path, reply.body))
+
+    assert (told, rows(door)) == ([], before)
+
+
+@pytest.mark.parametrize("kind", sorted(EventType))
+def test_no_event_reaches_their_run(door: Door, tokens: dict[str, str | None], kind: EventType) -> None:
+    before, mine = rows(door), door.of("mine", tokens["mine"])
+    data = {"token": SECRET, "stepName": "s", "resumeAt": "2030-01-01T00:00:00Z", "changes": []}
+
+    for correlation in (STEP, HOOK, WAIT):
+        reply = mine.event(RUN, str(kind), specVersion=6, correlationId=correlation, eventData=data)
+        assert reply.status in (400, 404), reply.body
+
+    assert rows(door) == before
+
+
+def test_an_id_of_theirs_may_be_mine_as_well(door: Door, tokens: dict[str, str | None]) -> None:
+    before, mine = rows(door), door.of("mine", tokens["mine"])
+    data = {"deploymentId": "v1", "workflowName": "workflow//mine"}
+
+    made = mine.event(RUN, "run_created", specVersion=6, eventData=data)
+    hook = mine.event(RUN, "hook_created", specVersion=6, correlationId="hook_1", eventData={"token": SECRET})
+
+    assert (made.json["run"]["workflowName"], hook.json["hook"]["status"]) == ("workflow//mine", "pending")
+    assert rows(door) == before
+
+
+def test_the_owner_and_an_administrator_are_answered(door: Door, tokens: dict[str, str | None]) -> None:
+    for who in ("theirs", "admin"):
+        assert door.of("theirs", tokens[who]).get(f"/runs/{RUN}").json["runId"] == RUN
+    assert door.of("nobodys", tokens["admin"]).get("/runs").json["code"] == "WF_APP_NOT_FOUND"
+    assert door.of("theirs", tokens["theirs"]).get("/quotas").status == 403
+
+
+def test_numbers_name_applications_to_administrators_alone(door: Door, tokens: dict[str, str | None]) -> None:
+    told = {who: door.of("", tokens[who]).send("GET", "/metrics") for who in ("none", "mine", "admin")}
+
+    assert {who: b"theirs" in reply.body for who, reply in told.items()} == {
+        "none": False,
+        "mine": False,
+        "admin": True,
+    }
+    assert b'windlass_app_runs{status="pending"} 1.0' in told["none"].body
+
+
+def test_who_is_unbound_is_out_within_seconds(door: Door, tokens: dict[str, str | None]) -> None:
+    theirs = door.of("theirs", tokens["theirs"])
+    assert theirs.get("/runs").status == 200
+
+    applications.bind_key(door.world, "theirs", "theirs", undo=True)
+
+    assert theirs.get("/runs").status == 401
