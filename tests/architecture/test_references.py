@@ -22,7 +22,6 @@ SOURCE = re.compile(
 PRIVATE = re.compile(r"\b(?:contract \d|issue \d+, section|seed 00\d|CASES \d|ATTACK \d)")
 # Files of other projects, and paths that a test makes up.
 ELSEWHERE = {"app/amqp.py", "app/api/views.py", "tests/test_a.py", "chains/server/erase.py"}
-EXPECTED = {"docs/apps.rst"}  # Written together with the API of apps.
 HERE = "tests/architecture/test_references.py"
 
 
