@@ -4,12 +4,13 @@ import re
 
 NAME = re.compile(r"__(?:[a-z][a-z0-9]*_)?wkf_(workflow|step)_(.+)", re.DOTALL)
 WORKFLOW_QUEUE = "__wkf_workflow_"
+WEBHOOK = "webhook"
 
 
 def endpoint(queue: str) -> str:
     """``workflow``, ``step``, or ``webhook`` for every other name."""
     found = NAME.fullmatch(queue)
-    return found[1] if found else "webhook"
+    return found[1] if found else WEBHOOK
 
 
 def workflow_of(queue: str) -> str | None:

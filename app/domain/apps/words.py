@@ -39,6 +39,14 @@ class WaitStatus(StrEnum):
     COMPLETED = "completed"
 
 
+class MessageState(StrEnum):
+    """Where a message stands; an open one is new, delayed, being delivered or failed."""
+
+    OPEN = "open"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
 class EventType(StrEnum):
     """What may stand in a log; ``hook_conflict`` is written by the service alone."""
 

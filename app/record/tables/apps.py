@@ -238,12 +238,13 @@ app_message = table(
     number("attempts"),
     number("fence"),
     moment("due_at"),  # While it is being delivered: the end of the lease.
+    flag("taken"),  # It is being delivered, unless its lease is over.
     moment("created_at"),
     moment("delivered_at"),
     moment("dead_at"),
     moment("finalized_at"),
     words("failure"),  # JSON text of the last failure.
-    partial("ix_app_message_due", "tenant_id", "due_at", where="state = 'open'"),
+    partial("ix_app_message_due", "tenant_id", "app", "due_at", where="state = 'open'"),
     partial("uq_app_message_key", "tenant_id", "app", "key", where="key IS NOT NULL", unique=True),
     partial("ix_app_message_run", "tenant_id", "app", "run_id", where="state = 'open'"),
     partial("ix_app_message_version", "tenant_id", "app", "version", where="state = 'open'"),

@@ -1,0 +1,191 @@
+"""Messages of apps: added once, claimed under a fence and a lease, settled under the same fence.
+
+A claim moves ``due_at`` to the end of the lease, so one index finds new, delayed, failed and lost messages.
+Whoever settles says which fence it claimed with; a fence that has grown means that somebody else delivers.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_, update
+
+from app.domain.apps.routes import WEBHOOK, endpoint
+from app.domain.apps.words import MessageState
+from app.record.apps import numbers
+from app.record.apps.scope import Scope
+from app.record.session import Tx
+from app.record.tables import app_message
+
+Row = dict[str, Any]
+Held = tuple[int, int]  # A message and the fence that it was claimed with.
+MOST_APPS = 1_000  # That are looked at in one look; the next one begins with those that wait longest.
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewMessage:
+    """What is added; ``payload`` holds the very bytes of the message in its encoding."""
+
+    queue: str
+    payload: bytes
+    cbor: bool = False
+    run_id: str = ""
+    version: str = ""
+    key: str | None = None
+    delay_ms: int = 0
+
+
+def add(tx: Tx, scope: Scope, message: NewMessage) -> int | None:
+    """Add a message; its number, None when its key was used before."""
+    row = {
+        **scope.key,
+        "id": numbers.next_message(tx),
+        "queue": message.queue,
+        "run_id": message.run_id,
+        "version": message.version,
+        "key": message.key,
+        "cbor": message.cbor,
+        "payload": message.payload,
+        "state": str(MessageState.OPEN),
+        "due_at": tx.now + message.delay_ms,
+        "created_at": tx.now,
+    }
+    added = tx.execute(tx.insert(app_message).values(**row).on_conflict_do_nothing())
+    return int(row["id"]) if added.rowcount == 1 else None
+
+
+def waiting(tx: Tx) -> list[tuple[str, int]]:
+    """Every application that has an open message, with the time when its first one is due, earliest first.
+
+    One step in the index an application, however many messages wait.
+    """
+    seen = select(_next_app(tx, literal("")).label("app")).cte("seen", recursive=True)
+    seen = seen.union_all(select(_next_app(tx, seen.c.app)).where(seen.c.app.is_not(None)))
+    first = select(func.min(app_message.c.due_at)).where(_open(tx), app_message.c.app == seen.c.app)
+    due = first.correlate(seen).scalar_subquery().label("due_at")
+    found = select(seen.c.app, due).where(seen.c.app.is_not(None)).order_by("due_at").limit(MOST_APPS)
+    return [(row["app"], row["due_at"]) for row in tx.rows(found) if row["due_at"] is not None]
+
+
+def claim(tx: Tx, app: str, most: int, lease_ms: int) -> list[Row]:
+    """Take on the messages of an application that are due, longest due first, as they are from now on."""
+    due = select(app_message.c.id).where(_open(tx), app_message.c.app == app, app_message.c.due_at <= tx.now)
+    due = due.order_by(app_message.c.due_at, app_message.c.id).limit(most)
+    if tx.dialect == "postgresql":
+        due = due.with_for_update(skip_locked=True)
+    chosen = due.cte("chosen")  # A subquery that locks could be asked more than once.
+    taken = update(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id == chosen.c.id)
+    taken = taken.values(due_at=tx.now + lease_ms, taken=True, fence=app_message.c.fence + 1)
+    return sorted(tx.rows(taken.returning(app_message)), key=lambda row: int(row["id"]))
+
+
+def prolong(tx: Tx, held: Sequence[Held], lease_ms: int) -> set[int]:
+    """Move the ends of leases; the messages that are still held, all others somebody else has by now."""
+    longer = update(app_message).where(_open(tx), _held(held)).values(due_at=tx.now + lease_ms)
+    return {row["id"] for row in tx.rows(longer.returning(app_message.c.id))}
+
+
+def give_back(tx: Tx, held: Sequence[Held]) -> int:
+    """Let others deliver at once what nobody will settle here."""
+    back = update(app_message).where(_open(tx), _held(held)).values(due_at=tx.now, taken=False)
+    return tx.execute(back).rowcount
+
+
+def delivered(tx: Tx, held: Held) -> Row | None:
+    """Settle a message as delivered; as it is from now on, None when somebody else has it."""
+    done = {"state": str(MessageState.DELIVERED), "delivered_at": tx.now, "due_at": None, "taken": False}
+    return _settled(tx, held, done)
+
+
+def failed(tx: Tx, held: Held, failure: str, pause_ms: int) -> Row | None:
+    """Count a failed attempt; the next one is due after the pause."""
+    again = {"attempts": app_message.c.attempts + 1, "due_at": tx.now + pause_ms, "taken": False}
+    return _settled(tx, held, {**again, "failure": failure})
+
+
+def exhausted(tx: Tx, held: Held, failure: str) -> Row | None:
+    """Count the last failed attempt: the message is dead, and what it was about ends with it."""
+    over = {"attempts": app_message.c.attempts + 1, "finalized_at": tx.now, "failure": failure}
+    return _settled(tx, held, {**_dead(tx), **over})
+
+
+def kill(tx: Tx, scope: Scope, *, run_id: str | None = None, version: str | None = None) -> int:
+    """End what is open of a run or of a version, because that has ended; an operator may retry it."""
+    which = app_message.c.run_id == run_id if run_id is not None else app_message.c.version == version
+    ended = update(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
+    return tx.execute(ended.where(which).values(**_dead(tx))).rowcount
+
+
+def wake(tx: Tx, scope: Scope, run_id: str) -> int:
+    """Make the delayed messages of a run due at once, those of its workflow and steps alone."""
+    own = and_(scope.owns(app_message), app_message.c.run_id == run_id)
+    asleep = and_(own, _open(tx), ~app_message.c.taken, app_message.c.attempts == 0)
+    found = tx.rows(
+        select(app_message.c.id, app_message.c.queue).where(asleep, app_message.c.due_at > tx.now)
+    )
+    ids = [row["id"] for row in found if endpoint(row["queue"]) != WEBHOOK]
+    return tx.execute(
+        update(app_message).where(asleep, app_message.c.id.in_(ids)).values(due_at=tx.now)
+    ).rowcount
+
+
+def workflow_queue_of(tx: Tx, scope: Scope, run_id: str) -> str | None:
+    """The queue that a run was first invoked through."""
+    found = select(app_message.c.queue).where(scope.owns(app_message), app_message.c.run_id == run_id)
+    rows = tx.rows(found.order_by(app_message.c.id))
+    return next((row["queue"] for row in rows if endpoint(row["queue"]) == "workflow"), None)
+
+
+def queued(tx: Tx, scope: Scope, version: str) -> int:
+    """How many messages of a version are open."""
+    found = select(func.count()).select_from(app_message).where(scope.owns(app_message))
+    found = found.where(app_message.c.state == str(MessageState.OPEN), app_message.c.version == version)
+    return int(tx.value(found))
+
+
+def dead_letters(tx: Tx, scope: Scope, queue: str | None, *, limit: int, offset: int) -> list[Row]:
+    """Dead messages, those that died last first."""
+    found = select(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.DEAD))
+    if queue is not None:
+        found = found.where(app_message.c.queue == queue)
+    newest = found.order_by(app_message.c.dead_at.desc(), app_message.c.id.desc())
+    return tx.rows(newest.limit(limit).offset(offset))
+
+
+def revive(tx: Tx, scope: Scope, number: int) -> bool:
+    """Deliver a dead message anew; not one whose end was already told to its run."""
+    dead = and_(app_message.c.state == str(MessageState.DEAD), app_message.c.finalized_at.is_(None))
+    again = update(app_message).where(scope.owns(app_message), app_message.c.id == number, dead)
+    fresh = {"state": str(MessageState.OPEN), "attempts": 0, "due_at": tx.now, "dead_at": None}
+    return tx.execute(again.values(**fresh, fence=app_message.c.fence + 1)).rowcount == 1
+
+
+def forget_delivered(tx: Tx, before: int, most: int) -> int:
+    """Delete messages without a run that were delivered or died before this time."""
+    over = select(app_message.c.id).where(app_message.c.tenant_id == tx.tenant, app_message.c.run_id == "")
+    over = over.where(app_message.c.state != str(MessageState.OPEN))
+    over = over.where(or_(app_message.c.delivered_at < before, app_message.c.dead_at < before)).limit(most)
+    gone = app_message.delete().where(app_message.c.tenant_id == tx.tenant)
+    return tx.execute(gone.where(app_message.c.id.in_(over.scalar_subquery()))).rowcount
+
+
+def _dead(tx: Tx) -> dict[str, Any]:
+    return {"state": str(MessageState.DEAD), "dead_at": tx.now, "due_at": None, "taken": False}
+
+
+def _settled(tx: Tx, held: Held, columns: dict[str, Any]) -> Row | None:
+    settled = update(app_message).where(_open(tx), _held([held])).values(**columns)
+    return tx.row(settled.returning(app_message))
+
+
+def _open(tx: Tx) -> ColumnElement[bool]:
+    return and_(app_message.c.tenant_id == tx.tenant, app_message.c.state == str(MessageState.OPEN))
+
+
+def _held(held: Iterable[Held]) -> ColumnElement[bool]:
+    return tuple_(app_message.c.id, app_message.c.fence).in_(list(held))
+
+
+def _next_app(tx: Tx, after: ColumnElement[Any]) -> ColumnElement[Any]:
+    following = select(app_message.c.app).where(_open(tx), app_message.c.app > after)
+    return following.order_by(app_message.c.app).limit(1).scalar_subquery()

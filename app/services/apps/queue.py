@@ -1,0 +1,115 @@
+"""The queue of apps as clients and operators see it: add a message, list dead ones, retry one of them."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.apps.decide import stamp
+from app.domain.apps.envelope import Envelope
+from app.domain.apps.refusal import Refused, bad
+from app.domain.apps.slots import message_id
+from app.engine.transitions.journal import Look
+from app.record.apps import messages
+from app.record.apps.messages import NewMessage
+from app.record.apps.scope import Scope
+from app.record.session import Database
+from app.services.context import AppContext
+
+QUEUE = "app"  # Where workers that deliver messages of apps hear that something waits.
+WINDOW_S = 60.0
+DEAD_LETTERS, MOST_DEAD_LETTERS = 50, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enqueued:
+    """The message that was added, and when it is due if that is later."""
+
+    number: int
+    due_at: int | None
+
+
+class Rate:
+    """How many messages each application has posted at this process in the present minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._began = 0.0
+        self._counts: dict[str, int] = {}
+
+    def take(self, app: str, most: int) -> None:
+        """Count one; raises `Refused` when the application had so many in this minute."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._began >= WINDOW_S:
+                self._began, self._counts = now, {}
+            if self._counts.get(app, 0) >= most:
+                raise Refused(429, "Queue rate limit exceeded")
+            self._counts[app] = self._counts.get(app, 0) + 1
+
+
+RATE = Rate()
+
+
+def enqueue(world: AppContext, app: str, asked: Envelope, *, quota: int | None = None) -> Enqueued:
+    """Add a message and tell those who deliver; ``quota`` is how many a minute the application may add."""
+    if quota is not None:
+        RATE.take(app, quota)
+    message = NewMessage(
+        queue=asked.queue,
+        payload=asked.message,
+        cbor=asked.cbor,
+        run_id=asked.run_id,
+        version=asked.version,
+        key=asked.key,
+        delay_ms=asked.delay_ms,
+    )
+    number, now = world.db.write(lambda tx: (messages.add(tx, Scope.of(tx, app), message), tx.now))
+    if number is None:
+        used = f"Idempotency key {asked.key} already processed"
+        raise Refused(409, used, code="WF_DUPLICATE_IDEMPOTENCY_KEY")
+    tell(world)
+    return Enqueued(number=number, due_at=now + asked.delay_ms if asked.delay_ms else None)
+
+
+def tell(world: AppContext) -> None:
+    """Let those who deliver look at what is due, and at when the next one will be."""
+    world.ring([Look(queue=QUEUE)])
+
+
+def dead_letters(
+    db: Database, app: str, *, queue: str | None, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of dead messages as they are shown, and whether there are more."""
+    rows = db.read(
+        lambda tx: messages.dead_letters(tx, Scope.of(tx, app), queue, limit=limit + 1, offset=offset)
+    )
+    return [_shown(row) for row in rows[:limit]], len(rows) > limit
+
+
+def retry(world: AppContext, app: str, number: int) -> None:
+    """Deliver a dead message once more; raises `Refused` when there is none that may be."""
+    if not world.db.write(lambda tx: messages.revive(tx, Scope.of(tx, app), number)):
+        raise bad("message not found, not dead, or failure already finalized")
+    tell(world)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message_id(row["id"]),
+        "idempotencyKey": row["key"],
+        "queueName": row["queue"],
+        "runId": row["run_id"],
+        "deploymentVersion": row["version"],
+        "payload": None if row["cbor"] else json.loads(row["payload"]),
+        "attempts": row["attempts"],
+        "lastFailure": None if row["failure"] is None else json.loads(row["failure"]),
+        "deadAt": _at(row["dead_at"]),
+        "failureFinalizedAt": _at(row["finalized_at"]),
+        "createdAt": _at(row["created_at"]),
+    }
+
+
+def _at(moment: int | None) -> str | None:
+    return None if moment is None else stamp(moment)
