@@ -62,6 +62,9 @@ class Settings:
     apps_identity: str = ""  # none, keys, kubernetes or ecs; empty finds out: see docs/apps.rst.
     apps_default: str = "default"  # The one application there is without an identity.
     apps_poller: bool = True  # Whether worker hosts deliver the messages of apps.
+    apps_deliveries: int = 400  # Deliveries of a worker host at a time; one app has no more than are left.
+    apps_answer_s: int = 900  # Seconds that a handler of an app gets to answer; a step runs meanwhile.
+    apps_handler_networks: str = ""  # Comma-separated networks that handlers must lie in; empty allows any.
     kube_api_server: str = "https://kubernetes.default.svc"  # Reviews the tokens that apps present.
     kube_ca_cert: str = ""  # File of its CA; empty takes ca.crt beside the token of our own account.
     kube_admin: str = ""  # The service account that may administer apps: namespace:name.

@@ -53,11 +53,20 @@ def json_object(*, needed: bool = True) -> dict[str, Any]:
 
 def json_value(raw: bytes) -> Any:
     """The value of a JSON text; 400 when it is none."""
+    text = json_text(raw)
+    try:
+        return json.loads(text, parse_constant=_no_constant, parse_float=_number)
+    except ValueError as error:
+        raise bad(f"the body is not JSON: {error}") from None
+
+
+def json_text(raw: bytes) -> str:
+    """The text of what may be JSON and is not nested too deep."""
     # Most texts have fewer brackets than they may be deep, and need no closer look.
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and depth_of(raw, DEEPEST) > DEEPEST:
         raise bad(f"the body is nested more than {DEEPEST} deep")
     try:
-        return json.loads(raw.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_number)
+        return raw.decode("utf-8-sig")
     except ValueError as error:
         raise bad(f"the body is not JSON: {error}") from None
 

@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.apps import cbor
 from app.domain.apps.refusal import bad
 
-LONGEST_NAME, LONGEST_KEY = 2_000, 1_000  # Bytes in UTF-8.
+LONGEST_NAME, LONGEST_KEY, LONGEST_RUN = 2_000, 1_000, 256  # Bytes in UTF-8.
 MOST_DELAY_S = 10 * 366 * 86_400
 NAMES = ("queueName", "deploymentId", "idempotencyKey", "delaySeconds")
 LINKS = ("runId", "workflowRunId")
@@ -164,7 +164,7 @@ def _link(inside: Mapping[str, Any]) -> str:
     """The run that a message says it is about; nothing where it cannot be the id of one."""
     for name in LINKS:
         value = inside.get(name)
-        if isinstance(value, str) and value.isprintable() and 0 < len(value.encode()) <= LONGEST_KEY:
+        if isinstance(value, str) and value.isprintable() and 0 < len(value.encode()) <= LONGEST_RUN:
             return value
     return ""
 

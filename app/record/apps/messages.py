@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_, update
 
-from app.domain.apps.routes import WEBHOOK, endpoint
 from app.domain.apps.words import MessageState
 from app.record.apps import numbers
 from app.record.apps.scope import Scope
@@ -50,8 +49,9 @@ def add(tx: Tx, scope: Scope, message: NewMessage) -> int | None:
         "due_at": tx.now + message.delay_ms,
         "created_at": tx.now,
     }
-    added = tx.execute(tx.insert(app_message).values(**row).on_conflict_do_nothing())
-    return int(row["id"]) if added.rowcount == 1 else None
+    added = tx.insert(app_message).values(**row).on_conflict_do_nothing()
+    number: int | None = tx.value(added.returning(app_message.c.id))
+    return number
 
 
 def waiting(tx: Tx) -> list[tuple[str, int]]:
@@ -75,7 +75,7 @@ def claim(tx: Tx, app: str, most: int, lease_ms: int) -> list[Row]:
         due = due.with_for_update(skip_locked=True)
     chosen = due.cte("chosen")  # A subquery that locks could be asked more than once.
     taken = update(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id == chosen.c.id)
-    taken = taken.values(due_at=tx.now + lease_ms, taken=True, fence=app_message.c.fence + 1)
+    taken = taken.values(due_at=tx.now + lease_ms, fence=app_message.c.fence + 1)
     return sorted(tx.rows(taken.returning(app_message)), key=lambda row: int(row["id"]))
 
 
@@ -87,19 +87,19 @@ def prolong(tx: Tx, held: Sequence[Held], lease_ms: int) -> set[int]:
 
 def give_back(tx: Tx, held: Sequence[Held]) -> int:
     """Let others deliver at once what nobody will settle here."""
-    back = update(app_message).where(_open(tx), _held(held)).values(due_at=tx.now, taken=False)
+    back = update(app_message).where(_open(tx), _held(held)).values(due_at=tx.now)
     return tx.execute(back).rowcount
 
 
 def delivered(tx: Tx, held: Held) -> Row | None:
     """Settle a message as delivered; as it is from now on, None when somebody else has it."""
-    done = {"state": str(MessageState.DELIVERED), "delivered_at": tx.now, "due_at": None, "taken": False}
+    done = {"state": str(MessageState.DELIVERED), "delivered_at": tx.now, "due_at": None}
     return _settled(tx, held, done)
 
 
 def failed(tx: Tx, held: Held, failure: str, pause_ms: int) -> Row | None:
     """Count a failed attempt; the next one is due after the pause."""
-    again = {"attempts": app_message.c.attempts + 1, "due_at": tx.now + pause_ms, "taken": False}
+    again = {"attempts": app_message.c.attempts + 1, "due_at": tx.now + pause_ms}
     return _settled(tx, held, {**again, "failure": failure})
 
 
@@ -109,31 +109,11 @@ def exhausted(tx: Tx, held: Held, failure: str) -> Row | None:
     return _settled(tx, held, {**_dead(tx), **over})
 
 
-def kill(tx: Tx, scope: Scope, *, run_id: str | None = None, version: str | None = None) -> int:
-    """End what is open of a run or of a version, because that has ended; an operator may retry it."""
-    which = app_message.c.run_id == run_id if run_id is not None else app_message.c.version == version
-    ended = update(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
-    return tx.execute(ended.where(which).values(**_dead(tx))).rowcount
-
-
-def wake(tx: Tx, scope: Scope, run_id: str) -> int:
-    """Make the delayed messages of a run due at once, those of its workflow and steps alone."""
-    own = and_(scope.owns(app_message), app_message.c.run_id == run_id)
-    asleep = and_(own, _open(tx), ~app_message.c.taken, app_message.c.attempts == 0)
-    found = tx.rows(
-        select(app_message.c.id, app_message.c.queue).where(asleep, app_message.c.due_at > tx.now)
-    )
-    ids = [row["id"] for row in found if endpoint(row["queue"]) != WEBHOOK]
-    return tx.execute(
-        update(app_message).where(asleep, app_message.c.id.in_(ids)).values(due_at=tx.now)
-    ).rowcount
-
-
-def workflow_queue_of(tx: Tx, scope: Scope, run_id: str) -> str | None:
-    """The queue that a run was first invoked through."""
-    found = select(app_message.c.queue).where(scope.owns(app_message), app_message.c.run_id == run_id)
-    rows = tx.rows(found.order_by(app_message.c.id))
-    return next((row["queue"] for row in rows if endpoint(row["queue"]) == "workflow"), None)
+def kill(tx: Tx, scope: Scope, version: str) -> int:
+    """End what is open of a version that has expired; an operator may retry it."""
+    ended = update(app_message).where(scope.owns(app_message), app_message.c.version == version)
+    ended = ended.where(app_message.c.state == str(MessageState.OPEN))
+    return tx.execute(ended.values(**_dead(tx))).rowcount
 
 
 def queued(tx: Tx, scope: Scope, version: str) -> int:
@@ -170,7 +150,7 @@ def forget_delivered(tx: Tx, before: int, most: int) -> int:
 
 
 def _dead(tx: Tx) -> dict[str, Any]:
-    return {"state": str(MessageState.DEAD), "dead_at": tx.now, "due_at": None, "taken": False}
+    return {"state": str(MessageState.DEAD), "dead_at": tx.now, "due_at": None}
 
 
 def _settled(tx: Tx, held: Held, columns: dict[str, Any]) -> Row | None:

@@ -238,7 +238,6 @@ app_message = table(
     number("attempts"),
     number("fence"),
     moment("due_at"),  # While it is being delivered: the end of the lease.
-    flag("taken"),  # It is being delivered, unless its lease is over.
     moment("created_at"),
     moment("delivered_at"),
     moment("dead_at"),
