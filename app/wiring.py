@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 
 from celery import Celery
 from kombu import Exchange, Queue
 
 from app.auth.message_key import BYTES, MessageKey
 from app.config import Settings, forget_ambient, load
+from app.domain.apps.words import QUEUE
 from app.domain.plan import QUEUES
 from app.engine.code import limits
 from app.engine.messages.publisher import LATE_MS, background, ringer
@@ -44,7 +46,7 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     signing = message_key_of(db)
     ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")), signing.sign)
     if role == "api":
-        ring = background(ring, lambda queue: ready.anything(db, queue, LATE_MS))
+        ring = background(ring, partial(_waits, db))
     return AppContext(
         settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick, message_key=signing
     )
@@ -60,6 +62,13 @@ def message_key_of(db: Database) -> MessageKey:
         return db.write(lambda tx: heartbeats.first_fact(tx, "message_key", secrets.token_hex(BYTES)))
 
     return MessageKey(load)
+
+
+def _waits(db: Database, queue: str) -> bool:
+    """Whether something has waited in a queue for longer than a worker at work needs to find it."""
+    if queue == QUEUE:  # Whoever delivers does not look by itself for what has just come.
+        return True
+    return ready.anything(db, queue, LATE_MS)
 
 
 def celery_app(settings: Settings, *, worker: bool) -> Celery:

@@ -18,6 +18,7 @@ QUEUES = (
     "bmc",
     "kube",
     "webhook",
+    "app",
 )  # Code workflows have others of their own.
 SPACING = 1_000_000  # Room between two steps of the main line for the members of a fan-out.
 MOST_ITEMS = 10_000  # Items a map may have.

@@ -31,11 +31,13 @@ def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str,
     )
 
 
-def worker(settings: Settings, name: str, queues: Sequence[str], processes: int) -> tuple[str, ...]:
+def worker(
+    settings: Settings, name: str, queues: Sequence[str], processes: int, pool: str = "prefork"
+) -> tuple[str, ...]:
     """One Celery worker main; gossip and mingle are off, they only widen what can fail on reconnect."""
     return (
         *(*celery(), "-A", "tasks", "worker"),
-        *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", "prefork", "-c", str(processes), "-E"),
+        *("-n", f"{name}@%h", "-Q", ",".join(queues), "-P", pool, "-c", str(processes), "-E"),
         *("--without-gossip", "--without-mingle", "--loglevel", settings.log_level),
     )
 

@@ -16,10 +16,12 @@ from pathlib import Path
 
 from app.cli.exits import Exit
 from app.config import Settings, environment
+from app.domain.apps.words import QUEUE
 from app.host import checks, programs
 from app.host.child import CannotStart, Child
 from app.host.supervise import Supervisor
 
+APP_LOOKS = 4  # Threads that look for messages of apps; they are delivered by others.
 AUTHORED = "workflows"  # What the worker of code workflows is called.
 STOP_MARGIN_S = 5.0  # What a host needs to end beyond the time that it gives to running steps.
 
@@ -37,19 +39,24 @@ def children(
     `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
     """
     classes: dict[str, tuple[tuple[str, ...], int]] = {
+        QUEUE: ((QUEUE,), APP_LOOKS if settings.apps_poller else 0),
         "default": (("default",), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
         "kube": (("kube",), settings.kube_processes),
         "webhook": (("webhook",), settings.webhook_processes),
     }
     if queues:
+        # Messages of apps are delivered by threads, whatever else this host serves.
+        others = tuple(one for one in queues if one != QUEUE)
         kind = AUTHORED if settings.imports else queues[0]
-        classes = {kind: (tuple(queues), settings.worker_processes)}
+        classes = {QUEUE: classes[QUEUE]} if others != tuple(queues) else {}
+        if others:
+            classes[others[0] if kind == QUEUE else kind] = (others, settings.worker_processes)
     suffix = f".{name}" if name else ""
     mains = tuple(
         Child(
             name=f"worker-{kind}",
-            argv=programs.worker(settings, f"{kind}{suffix}", served, processes or count),
+            argv=_main(settings, f"{kind}{suffix}", served, count, processes),
             # Celery's own soft shutdown sleeps its whole timeout though the work may have ended long before.
             # A warm one ends with the work; this parent sets the limit, and leases hand over what is left.
             env=environment(settings, REMAP_SIGTERM=""),
@@ -62,6 +69,14 @@ def children(
     )
     beside = Child(name="reconciler", argv=programs.reconciler(), env=environment(settings))
     return (*mains, beside) if reconcile else mains
+
+
+def _main(
+    settings: Settings, name: str, served: Sequence[str], count: int, processes: int | None
+) -> tuple[str, ...]:
+    if served == (QUEUE,):
+        return programs.worker(settings, name, served, count, "threads")
+    return programs.worker(settings, name, served, processes or count)
 
 
 def announced(settings: Settings) -> tuple[str, ...]:

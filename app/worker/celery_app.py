@@ -48,6 +48,11 @@ def _named(sender: str, instance: Any, **_kw: Any) -> None:
     _POOL.update(processes=instance.concurrency)
 
 
+def told() -> dict[str, Any]:
+    """What others are told of this worker main: its name, its queues, how much it does at a time."""
+    return dict(_POOL)
+
+
 @worker_before_create_process.connect
 def _forking(**_kw: Any) -> None:
     _settle()

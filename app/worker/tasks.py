@@ -20,6 +20,7 @@ from app.engine.transitions.journal import Hint
 from app.record.runs import lost_messages
 from app.record.session import Tx
 from app.services.deliver import deliver
+from app.worker import apps_pool
 from app.worker.celery_app import app, runner, settings, world
 from app.worker.loop import MOST_S, go_on, run_link
 from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, SIGNATURE, WEBHOOK
@@ -42,6 +43,8 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
         return {"ended": deliver(world(), run_id, gen)}
     began, task_id = time.monotonic(), self.request.id or ""
     limit_s = (self.request.timelimit or (None,))[0] or LOOK_LIMIT_S
+    if phase == LOOK and run_id == apps_pool.QUEUE:
+        return {"ended": f"{apps_pool.dispatcher().look()} taken"}
     if phase == LOOK:
         return {"ended": f"{go_on(runner(), run_id, task_id=task_id, limit_s=limit_s)} taken"}
     ended = run_link(

@@ -80,4 +80,5 @@ ENDINGS = {
 FROM_CLIENTS = frozenset(EventType) - {EventType.HOOK_CONFLICT}
 SLOTTED = 6  # Runs from this spec version on have slots for the ids of their events.
 WITH_ATTRIBUTES = 4
+QUEUE = "app"  # Of Celery: where those who deliver messages of apps hear that something waits.
 LARGEST_BODY = 20 * 1_048_576  # Bytes of a request.

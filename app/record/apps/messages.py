@@ -86,9 +86,9 @@ def prolong(tx: Tx, held: Sequence[Held], lease_ms: int) -> set[int]:
 
 
 def give_back(tx: Tx, held: Sequence[Held]) -> int:
-    """Let others deliver at once what nobody will settle here."""
-    back = update(app_message).where(_open(tx), _held(held)).values(due_at=tx.now)
-    return tx.execute(back).rowcount
+    """Let others deliver at once what nobody will settle here, however late."""
+    back = update(app_message).where(_open(tx), _held(held))
+    return tx.execute(back.values(due_at=tx.now, fence=app_message.c.fence + 1)).rowcount
 
 
 def delivered(tx: Tx, held: Held) -> Row | None:
@@ -98,9 +98,12 @@ def delivered(tx: Tx, held: Held) -> Row | None:
 
 
 def failed(tx: Tx, held: Held, failure: str, pause_ms: int) -> Row | None:
-    """Count a failed attempt; the next one is due after the pause."""
-    again = {"attempts": app_message.c.attempts + 1, "due_at": tx.now + pause_ms}
-    return _settled(tx, held, {**again, "failure": failure})
+    """Count a failed attempt; the next one is due after the pause.
+
+    The fence grows, so that nothing that is late prolongs a lease which has become a pause.
+    """
+    again = {"attempts": app_message.c.attempts + 1, "fence": app_message.c.fence + 1, "failure": failure}
+    return _settled(tx, held, {**again, "due_at": tx.now + pause_ms})
 
 
 def exhausted(tx: Tx, held: Held, failure: str) -> Row | None:

@@ -10,6 +10,7 @@ from app.domain.apps.decide import stamp
 from app.domain.apps.envelope import Envelope
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.slots import message_id
+from app.domain.apps.words import QUEUE
 from app.engine.transitions.journal import Look
 from app.record.apps import messages
 from app.record.apps.messages import NewMessage
@@ -17,7 +18,6 @@ from app.record.apps.scope import Scope
 from app.record.session import Database
 from app.services.context import AppContext
 
-QUEUE = "app"  # Where workers that deliver messages of apps hear that something waits.
 WINDOW_S = 60.0
 DEAD_LETTERS, MOST_DEAD_LETTERS = 50, 200
 

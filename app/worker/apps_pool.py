@@ -1,0 +1,56 @@
+"""The worker main that delivers messages of apps: one process of threads, which never forks.
+
+Celery brings it looks, shows it in Flower and stops it; between its start and its end the `Dispatcher` works.
+"""
+
+import threading
+import time
+from typing import Any
+
+import structlog
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+
+from app.domain.apps.words import QUEUE
+from app.services import workers
+from app.worker.celery_app import settings, told, world
+from app.worker.dispatcher import Dispatcher
+
+__all__ = ["QUEUE", "dispatcher"]
+
+_log = structlog.get_logger("apps")
+_lock = threading.Lock()
+_made: list[Dispatcher] = []
+_asked_at: list[float] = []  # When this process was asked to stop.
+
+
+def dispatcher() -> Dispatcher:
+    """The one of this process, started on first use."""
+    with _lock:
+        if not _made:
+            _made.append(Dispatcher(world().db, settings))
+            _made[0].start()
+        return _made[0]
+
+
+@worker_ready.connect
+def _ready(**_kw: Any) -> None:
+    pool = told()
+    if QUEUE in pool.get("queues", ()):
+        dispatcher()
+        workers.keep_beating(world().db, **pool)
+
+
+@worker_shutting_down.connect
+def _shutting_down(**_kw: Any) -> None:
+    if _made:
+        _asked_at.append(time.monotonic())
+        _made[0].stop()
+
+
+@worker_shutdown.connect
+def _shutdown(**_kw: Any) -> None:
+    """Celery waits for looks alone, which take no time: here the deliveries get theirs."""
+    if _made:
+        since = time.monotonic() - _asked_at[0] if _asked_at else 0.0
+        left = _made[0].drain(settings.soft_shutdown_s - since)
+        _log.info("delivery.drained", given_back=left)

@@ -1,0 +1,174 @@
+"""The process that delivers messages of apps: it claims many at a time, and a thread waits for each handler.
+
+* Whoever hears that something waits looks, and whoever comes meanwhile leaves it to them: a look claims all
+  that there are places for, so one message for Celery and one claim serve many messages of apps.
+* One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
+* Another looks when the next message is due, and at least once a second: what was said may have been lost.
+* Few connections to the database serve all threads.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from queue import SimpleQueue
+
+import structlog
+
+from app.config import Settings
+from app.domain.errors import WindlassError
+from app.record.apps import messages
+from app.record.apps.messages import Held
+from app.record.session import Database
+from app.services.apps import deliver
+from app.services.apps.deliver import Claimed, Failure
+from app.services.apps.handlers import reach
+from app.webhooks.handler import Names
+
+_log = structlog.get_logger("apps")
+POLL_S = 1.0
+MOST_SETTLING = 8
+GIVE_BACK_S = 2.0  # Of the time that a stopping process has.
+
+
+class Dispatcher:
+    """Deliveries of one process."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db, self._settings = db, settings
+        self._reach, self._names = reach(settings), Names()
+        self._held: dict[Held, Claimed] = {}
+        self._guard = threading.Condition()  # Of what is held.
+        self._jobs: SimpleQueue[Claimed] = SimpleQueue()
+        self._threads = 0
+        self._settling = threading.BoundedSemaphore(MOST_SETTLING)
+        self._looking = threading.Lock()
+        self._asked = self._full = self._stopped = False
+        self._next_look = 0.0
+
+    def start(self) -> None:
+        """Begin to prolong leases and to look at what is due."""
+        self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong))
+        self._thread("due", self._every(POLL_S / 20, self._look_in_time))
+
+    def look(self) -> int:
+        """Claim what is due and deliver it in other threads; how many messages were claimed."""
+        claimed = 0
+        self._asked = True
+        while self._asked and not self._stopped and self._looking.acquire(blocking=False):
+            try:
+                self._asked = False
+                claimed += self._claim()
+            finally:
+                self._looking.release()
+        return claimed
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopped = True
+
+    def drain(self, seconds: float) -> int:
+        """Let deliveries end, then give back the rest, so that others deliver it at once; how many."""
+        self.stop()
+        with self._guard:
+            self._guard.wait_for(lambda: not self._held, max(0.0, seconds - GIVE_BACK_S))
+            left = list(self._held)
+        if left:
+            self._db.write(lambda tx: messages.give_back(tx, left), patience_s=GIVE_BACK_S)
+        return len(left)
+
+    @property
+    def under_way(self) -> int:
+        """Deliveries that have not ended."""
+        return len(self._held)
+
+    def _claim(self) -> int:
+        due = deliver.due(self._db)
+        pause = POLL_S if due.next_ms is None else min(due.next_ms / 1000, POLL_S)
+        self._next_look = time.monotonic() + pause
+        if not due.apps:
+            self._full = False
+            return 0
+        with self._guard:
+            held = Counter(one.app for one in self._held.values())
+        claimed, self._full = deliver.claim(
+            self._db,
+            due.apps,
+            places=self._settings.apps_deliveries,
+            held=held,
+            lease_ms=self._settings.lease_ms,
+        )
+        with self._guard:
+            self._held.update({one.held: one for one in claimed})
+            more = len(self._held) - self._threads
+        for _ in range(more):
+            self._threads += 1
+            self._thread(f"delivery-{self._threads}", self._work)
+        for one in claimed:
+            self._jobs.put(one)
+        return len(claimed)
+
+    def _work(self) -> None:
+        while True:
+            claimed = self._jobs.get()
+            word = "lost"
+            try:
+                word = self._deliver(claimed)
+            # The message comes again when its lease is over; the thread is for all that come after.
+            except Exception:
+                _log.exception("delivery.crashed", message=claimed.row["id"])
+            finally:
+                with self._guard:
+                    self._held.pop(claimed.held, None)
+                    self._guard.notify_all()
+            if self._full or word in ("again", "failed", "dead"):
+                self._guarded(self.look)
+
+    def _deliver(self, claimed: Claimed) -> str:
+        came = deliver.post(claimed, self._reach, self._names, self._settings.apps_answer_s)
+        with self._settling:
+            word = deliver.settle(self._db, claimed, came)
+        if isinstance(came, Failure) or word == "late":
+            said = {"code": came.code, "error": came.message} if isinstance(came, Failure) else {}
+            row = claimed.row
+            _log.warning(
+                f"delivery.{word}",
+                app=claimed.app,
+                message=row["id"],
+                queue=row["queue"],
+                run_id=row["run_id"],
+                attempt=row["attempts"] + 1,
+                **said,
+            )
+        return word
+
+    def _prolong(self) -> None:
+        with self._guard:
+            held = list(self._held)
+        if held:
+            lease_ms = self._settings.lease_ms
+            self._db.write(lambda tx: messages.prolong(tx, held, lease_ms), patience_s=lease_ms / 2000)
+
+    def _look_in_time(self) -> None:
+        if time.monotonic() >= self._next_look and not self._stopped:
+            self._next_look = time.monotonic() + POLL_S
+            self.look()
+
+    def _every(self, seconds: float, work: Callable[[], object]) -> Callable[[], None]:
+        def goes_on() -> None:
+            while True:
+                self._guarded(work)
+                time.sleep(seconds)
+
+        return goes_on
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except WindlassError as error:  # The database is away: what is due is found when it is back.
+            _log.warning("delivery.refused", error=error.message)
+        except Exception:  # One look that fails must not end all that follow.
+            _log.exception("delivery.failed")
+
+    def _thread(self, name: str, work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name=name, daemon=True).start()

@@ -1,0 +1,304 @@
+"""Deliveries: what a handler is sent, what its answer does, and what becomes of a message that nobody takes."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.domain.apps.retry import TRIES
+from app.record.session import Tx
+from app.record.tables import app_event, app_message, app_run, app_step, app_version
+from app.services.apps import deliver
+from app.services.apps.deliver import Claimed, Failure
+from app.services.apps.handlers import reach
+from app.webhooks.handler import Names
+from tests.support.apps import Door
+from tests.support.cbor import encoded
+from tests.support.handlers import Handler, cuts, handling, hangs, resets, says
+
+QUEUE = "__wkf_workflow_workflow//./workflows/greet//greet"
+STEP_QUEUE = "__wkf_step_step//./workflows/greet//say"
+STAMP = "2099-01-01T00:00:00.000Z"
+
+
+@pytest.fixture
+def handler(apps_door: Door) -> Iterator[Handler]:
+    with handling() as made:
+        apps_door.post("/handlers", {"podId": "a", "deploymentVersion": "v1", "endpoints": made.endpoints()})
+        yield made
+
+
+def test_a_message_in_json_arrives_with_its_text(apps_door: Door, handler: Handler) -> None:
+    text = b'{"runId" : "wrun_1","n":1.0e3}'
+    number = enqueue(apps_door, text)
+
+    assert deliver_all(apps_door) == ["delivered"]
+
+    (came,) = handler.came
+    meta = {"queueName": QUEUE, "messageId": f"msg_{number}", "attempt": 0}
+    assert (
+        came.body
+        == b'{"message":' + text + b',"meta":' + json.dumps(meta, separators=(",", ":")).encode() + b"}"
+    )
+    assert (came.path, came.headers["content-type"]) == ("/.well-known/flow?query=1", "application/json")
+    assert message(apps_door, number)["state"] == "delivered"
+
+
+def test_a_message_in_cbor_arrives_with_its_bytes(apps_door: Door, handler: Handler) -> None:
+    inside = encoded({"runId": "wrun_1", "input": b"devl"})
+    body = encoded({"queueName": STEP_QUEUE, "deploymentId": "v1", "message": 0})
+    body = body.replace(encoded("message") + encoded(0), encoded("message") + inside)
+    apps_door.ask("POST", "/queue", body, content_type="application/cbor")
+
+    assert deliver_all(apps_door) == ["delivered"]
+
+    (came,) = handler.came
+    assert inside in came.body and came.headers["content-type"] == "application/cbor"
+    assert came.path.startswith("/.well-known/flow")
+
+
+# What is answered, what becomes of the message, and after how many milliseconds it or another one is due.
+ANSWERS: list[tuple[Any, str, int | None]] = [
+    (says(200, {}), "delivered", None),
+    (says(204, b""), "delivered", None),
+    (says(200, b"no json"), "delivered", None),
+    (says(200, b"x" * 10_000_000), "delivered", None),
+    (says(200, b"[" * 60_000), "delivered", None),
+    (says(200, {"timeoutSeconds": "5"}), "delivered", None),
+    (says(200, {"timeoutSeconds": True}), "delivered", None),
+    (says(200, {"timeoutSeconds": -1}), "delivered", None),
+    (says(200, b'{"timeoutSeconds":NaN}'), "delivered", None),
+    (says(200, {"timeoutSeconds": 0}), "again", 0),
+    (says(200, {"timeoutSeconds": 1.5}), "again", 1_500),
+    (says(200, b'{"timeoutSeconds":1e999}'), "again", 10 * 366 * 86_400_000),
+    (says(425), "again", 1_000),
+    (says(425, {"meta": {"retryAfter": "2001-01-01T00:00:00Z"}}), "again", 1_000),
+    (says(425, {"meta": {"retryAfter": "soon"}}), "again", 1_000),
+    (says(500), "failed", 2_000),
+    (says(503, {}, **{"retry-after": "60"}), "failed", 2_000),
+    (says(302, {}, location="http://127.0.0.1:1/"), "failed", 2_000),
+    (says(404), "failed", 2_000),
+    (resets, "failed", 2_000),
+    (cuts, "failed", 2_000),
+]
+
+
+def test_what_an_answer_does(apps_door: Door, handler: Handler) -> None:
+    for answer, word, pause in ANSWERS:
+        handler.answer = answer
+        number = enqueue(apps_door, b'{"runId":"r"}')
+
+        assert deliver_all(apps_door, rounds=1) == [word], answer
+
+        newest = rows(apps_door)[-1]
+        assert (newest["id"] != number) == (word == "again")
+        assert newest["attempts"] == (1 if word == "failed" else 0)
+        if pause is not None:
+            since = newest["due_at"] - (newest["created_at"] if word == "again" else apps_now(apps_door))
+            assert since == pause if word == "again" else since <= pause
+        apps_door.world.db.write(lambda tx: tx.execute(app_message.delete()))
+
+
+def test_too_early_waits_until_then(apps_door: Door, handler: Handler) -> None:
+    handler.answer = says(425, {"meta": {"retryAfter": STAMP}})
+    enqueue(apps_door, b"{}")
+
+    deliver_all(apps_door, rounds=1)
+
+    assert rows(apps_door)[-1]["due_at"] >= 4_070_908_800_000
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(says(500), "HTTP_500"), (resets, "ECONNRESET"), (hangs, "UND_ERR_HEADERS_TIMEOUT")]
+)
+def test_a_failure_is_named(apps_door: Door, handler: Handler, answer: Any, code: str) -> None:
+    handler.answer = answer
+    number = enqueue(apps_door, b"{}")
+
+    deliver_all(apps_door, rounds=1, answer_s=0.3 if answer is hangs else 60)
+
+    told = json.loads(message(apps_door, number)["failure"])
+    assert (told["code"], told["attempt"], told.get("statusCode")) == (
+        code,
+        1,
+        500 if code == "HTTP_500" else None,
+    )
+    assert told["target"] == {
+        "queueName": QUEUE,
+        "deploymentVersion": "v1",
+        "url": handler.url().partition("?")[0],
+    }
+
+
+def test_without_a_route_it_waits(apps_door: Door, handler: Handler) -> None:
+    key = {"tenant_id": "default", "app": "default", "version": "v1"}
+    apps_door.world.db.write(lambda tx: tx.execute(app_version.insert().values(**key, status="expired")))
+    expired, unknown = enqueue(apps_door, b"{}"), enqueue(apps_door, b"{}", version="v2")
+
+    assert deliver_all(apps_door, rounds=1) == ["failed", "failed"]
+
+    for number in (expired, unknown):
+        assert json.loads(message(apps_door, number)["failure"])["code"] == "ROUTE_NOT_FOUND"
+    assert handler.came == []
+
+
+def test_a_delayed_message_is_not_early(apps_door: Door, handler: Handler) -> None:
+    number = enqueue(apps_door, b"{}", delay_s=3_600)
+    assert deliver_all(apps_door) == []
+
+    make_due(apps_door, number)
+
+    assert deliver_all(apps_door) == ["delivered"]
+
+
+def test_who_lost_its_lease_settles_nothing(apps_door: Door, handler: Handler) -> None:
+    number = enqueue(apps_door, b"{}")
+    (slow,) = claimed(apps_door)
+    make_due(apps_door, number)
+    (quick,) = claimed(apps_door)
+
+    late = deliver.settle(apps_door.world.db, slow, Failure(code="HTTP_500", message="late"))
+    word = settled(apps_door, quick)
+
+    assert (late, word) == ("late", "delivered")
+    assert (message(apps_door, number)["attempts"], message(apps_door, number)["failure"]) == (0, None)
+
+
+@pytest.mark.parametrize("cbor", [False, True])
+def test_the_last_failure_of_a_workflow_ends_its_run(apps_door: Door, handler: Handler, cbor: bool) -> None:
+    started = {"workflowName": "greet", "deploymentId": "v1"}
+    apps_door.event("wrun_1", "run_created", specVersion=6, eventData=started)
+    handler.answer = says(500)
+    number = enqueue(apps_door, encoded({"runId": "wrun_1"}) if cbor else b'{"runId":"wrun_1"}', cbor=cbor)
+
+    words = deliver_until_dead(apps_door, number)
+
+    assert words == ["failed"] * (TRIES - 1) + ["dead"]
+    (run,) = table(apps_door, app_run)
+    last = table(apps_door, app_event)[-1]
+    assert (run["status"], run["events"], last["event_type"], last["seq"]) == ("failed", 2, "run_failed", 2)
+    assert error_of(run["error"]) == ["QueueDeliveryError", "Target returned HTTP 500", "HTTP_500"]
+    assert message(apps_door, number)["finalized_at"] is not None
+    assert apps_door.post(f"/dead-letters/msg_{number}/retry").status in (400, 404)
+
+
+def test_a_run_of_which_only_the_message_came_is_there_as_failed(apps_door: Door, handler: Handler) -> None:
+    handler.answer = says(500)
+    number = enqueue(apps_door, b'{"runId":"wrun_never"}')
+
+    deliver_until_dead(apps_door, number)
+
+    (run,) = table(apps_door, app_run)
+    name = QUEUE.removeprefix("__wkf_workflow_")
+    assert (run["id"], run["workflow"], run["status"], run["spec_version"]) == (
+        "wrun_never",
+        name,
+        "failed",
+        None,
+    )
+    assert [one["event_type"] for one in table(apps_door, app_event)] == ["run_failed"]
+
+
+def test_the_last_failure_of_a_step_ends_the_step_and_wakes_the_workflow(
+    apps_door: Door, handler: Handler
+) -> None:
+    start_step(apps_door, "wrun_1", "step_1")
+    handler.answer = says(500)
+    number = enqueue(apps_door, b'{"runId":"wrun_1","stepId":"step_1"}')
+
+    deliver_until_dead(apps_door, number)
+
+    (step,), (run,) = table(apps_door, app_step), table(apps_door, app_run)
+    assert (step["status"], run["status"]) == ("failed", "running")
+    assert error_of(step["error"])[2] == "HTTP_500"
+    woken = rows(apps_door)[-1]
+    assert (woken["queue"], woken["payload"]) == ("__wkf_workflow_greet", b'{"runId":"wrun_1"}')
+
+
+def test_a_health_check_that_nobody_answers_ends_nothing(apps_door: Door, handler: Handler) -> None:
+    start_step(apps_door, "wrun_1", "step_1")
+    handler.answer = says(500)
+    number = enqueue(apps_door, b'{"__healthCheck":true,"correlationId":"c","runId":"wrun_1"}')
+
+    deliver_until_dead(apps_door, number)
+
+    assert [one["status"] for one in table(apps_door, app_run)] == ["running"]
+
+
+def enqueue(
+    door: Door, payload: bytes, *, version: str = "v1", cbor: bool = False, delay_s: float = 0
+) -> int:
+    if cbor:
+        body = encoded({"queueName": QUEUE, "deploymentId": version, "message": 0})
+        body = body.replace(encoded("message") + encoded(0), encoded("message") + payload)
+        reply = door.ask("POST", "/queue", body, content_type="application/cbor")
+    else:
+        named = json.dumps({"queueName": QUEUE, "deploymentId": version, "delaySeconds": delay_s})
+        body = named[:-1].encode() + b',"message":' + payload + b"}"
+        reply = door.ask("POST", "/queue", body, content_type="application/json")
+    assert reply.status == 201, reply.body
+    return int(reply.json["messageId"].removeprefix("msg_"))
+
+
+def start_step(door: Door, run_id: str, step_id: str) -> None:
+    started = {"workflowName": "greet", "deploymentId": "v1"}
+    door.event(run_id, "run_started", specVersion=6, eventData=started)
+    named = {"stepName": "say", "input": "aGk="}
+    door.event(run_id, "step_started", specVersion=6, correlationId=step_id, eventData=named)
+
+
+def claimed(door: Door) -> list[Claimed]:
+    db = door.world.db
+    found, _ = deliver.claim(db, deliver.due(db).apps, places=100, held={}, lease_ms=10_000)
+    return found
+
+
+def settled(door: Door, one: Claimed, answer_s: float = 60) -> str:
+    came = deliver.post(one, reach(door.world.settings), Names(), answer_s)
+    return deliver.settle(door.world.db, one, came)
+
+
+def deliver_all(door: Door, rounds: int = 3, answer_s: float = 60) -> list[str]:
+    return [settled(door, one, answer_s) for _ in range(rounds) for one in claimed(door)]
+
+
+def deliver_until_dead(door: Door, number: int) -> list[str]:
+    words = []
+    while message(door, number)["state"] == "open":
+        make_due(door, number)
+        words += [settled(door, one) for one in claimed(door) if one.row["id"] == number]
+    return words
+
+
+def make_due(door: Door, number: int) -> None:
+    """As if the time of its delay, or of its lease, were over."""
+    which = app_message.update().where(app_message.c.id == number)
+    door.world.db.write(lambda tx: tx.execute(which.values(due_at=tx.now)))
+
+
+def message(door: Door, number: int) -> dict[str, Any]:
+    return next(row for row in rows(door) if row["id"] == number)
+
+
+def rows(door: Door) -> list[dict[str, Any]]:
+    return door.world.db.read(lambda tx: tx.rows(app_message.select().order_by(app_message.c.id)))
+
+
+def table(door: Door, of: Any) -> list[dict[str, Any]]:
+    def read(tx: Tx) -> list[dict[str, Any]]:
+        return tx.rows(of.select().order_by(of.c.seq if of is app_event else of.c.created_at))
+
+    return door.world.db.read(read)
+
+
+def apps_now(door: Door) -> int:
+    return door.world.db.read(lambda tx: tx.now)
+
+
+def error_of(text: str) -> list[str]:
+    told = base64.b64decode(json.loads(text)).decode()
+    assert told.startswith('devl[{"name":1,"message":2,"code":3},')
+    words: list[str] = json.loads(told.removeprefix("devl"))[1:]
+    return words
