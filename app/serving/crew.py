@@ -13,6 +13,9 @@ from app.serving.limits import Limits
 from app.serving.refusals import broken
 
 WSGI = Callable[..., Iterable[bytes]]
+# Where an application leaves what sends the body of its answer on the loop, for as long as it takes, without
+# a thread: a coroutine function that is given what sends bytes.
+LIVE = "windlass.live"
 _log = structlog.get_logger("serving")
 
 
@@ -51,17 +54,20 @@ class Lane:
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
+            goes_on = False
             try:
-                _answer(self._app, job, self._limits)
+                goes_on = _answer(self._app, job, self._limits)
             # Whatever the application let through must not end the thread.
             except Exception as error:
                 _log.exception("request.crashed", error=type(error).__name__)
                 job.protocol.response_bytes(*broken().answer())
             finally:
-                job.end()
+                if not goes_on:
+                    job.end()
 
 
-def _answer(app: WSGI, job: Job, limits: Limits) -> None:
+def _answer(app: WSGI, job: Job, limits: Limits) -> bool:
+    """Answer a request; whether the loop goes on with it."""
     told: list[tuple[int, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
@@ -70,6 +76,9 @@ def _answer(app: WSGI, job: Job, limits: Limits) -> None:
     answer = app(job.environ, start_response)
     try:
         status, headers = told[0]
+        if LIVE in job.environ:
+            asyncio.run_coroutine_threadsafe(_live(job, status, headers), job.loop)
+            return True
         if any(name.lower() == "content-length" for name, _ in headers) or status in (204, 304):
             job.protocol.response_bytes(status, headers, b"".join(answer))
         else:
@@ -78,6 +87,24 @@ def _answer(app: WSGI, job: Job, limits: Limits) -> None:
         close = getattr(answer, "close", None)
         if close is not None:
             close()
+    return False
+
+
+async def _live(job: Job, status: int, headers: list[tuple[str, str]]) -> None:
+    """Send the head at once, and then what comes, until its end or that of the client."""
+    kept = [(name, value) for name, value in headers if name.lower() != "content-length"]
+    transport = job.protocol.response_stream(status, kept)
+    sending = asyncio.ensure_future(job.environ[LIVE](transport.send_bytes))
+    gone = asyncio.ensure_future(_disconnect(job.protocol))
+    try:
+        await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        sending.cancel()
+        await asyncio.wait({sending, gone})
+        if not sending.cancelled() and (error := sending.exception()):
+            _log.error("stream.crashed", error=type(error).__name__)
+        job.end()
 
 
 def _stream(

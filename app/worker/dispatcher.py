@@ -45,11 +45,15 @@ class Dispatcher:
         self._looking = threading.Lock()
         self._asked = self._full = self._stopped = False
         self._next_look = 0.0
+        self._closed = False
+        self._clocks: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin to prolong leases and to look at what is due."""
-        self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong))
-        self._thread("due", self._every(POLL_S / 20, self._look_in_time))
+        self._clocks = [
+            self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong)),
+            self._thread("due", self._every(POLL_S / 20, self._look_in_time)),
+        ]
 
     def look(self) -> int:
         """Claim what is due and deliver it in other threads; how many messages were claimed."""
@@ -76,6 +80,13 @@ class Dispatcher:
         if left:
             self._db.write(lambda tx: messages.give_back(tx, left), patience_s=GIVE_BACK_S)
         return len(left)
+
+    def close(self) -> None:
+        """Stop looking and prolonging; what has not ended comes back when its lease is over."""
+        self.stop()
+        self._closed = True
+        for thread in self._clocks:
+            thread.join()
 
     @property
     def under_way(self) -> int:
@@ -156,7 +167,7 @@ class Dispatcher:
 
     def _every(self, seconds: float, work: Callable[[], object]) -> Callable[[], None]:
         def goes_on() -> None:
-            while True:
+            while not self._closed:
                 self._guarded(work)
                 time.sleep(seconds)
 
@@ -170,5 +181,7 @@ class Dispatcher:
         except Exception:  # One look that fails must not end all that follow.
             _log.exception("delivery.failed")
 
-    def _thread(self, name: str, work: Callable[[], None]) -> None:
-        threading.Thread(target=work, name=name, daemon=True).start()
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        made = threading.Thread(target=work, name=name, daemon=True)
+        made.start()
+        return made

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-DONE = (200, {}, b"{}")
 Answer = tuple[int, Mapping[str, str], bytes]
+DONE: Answer = (200, {}, b"{}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Handler:
     answer: Callable[["Handler", Delivery, BaseHTTPRequestHandler], Answer | None] = lambda *_: DONE
     held: threading.Event = field(default_factory=threading.Event)
 
-    def url(self, name: str = "flow") -> str:
+    def url(self, name: str) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.port}/.well-known/{name}?query=1"
 

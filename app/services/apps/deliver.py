@@ -134,11 +134,10 @@ def settle(db: Database, claimed: Claimed, came: Verdict | Failure) -> str:
     def work(tx: Tx) -> str:
         return _delivered(tx, claimed, came) if isinstance(came, Verdict) else _failed(tx, claimed, came)
 
-    while True:
-        try:
-            return db.write(work, patience_s=SETTLE_PATIENCE_S)
-        except RunAppeared:  # Somebody made the run that was to be made as failed: look once more.
-            continue
+    try:
+        return db.write(work, patience_s=SETTLE_PATIENCE_S)
+    except RunAppeared:  # Somebody made the run that was to be made as failed: now it is there.
+        return db.write(work, patience_s=SETTLE_PATIENCE_S)
 
 
 def _claim(

@@ -1,8 +1,6 @@
 """The queue of apps as clients and operators see it: add a message, list dead ones, retry one of them."""
 
 import json
-import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +14,9 @@ from app.record.apps import messages
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database
+from app.services.apps import admission
 from app.services.context import AppContext
 
-WINDOW_S = 60.0
 DEAD_LETTERS, MOST_DEAD_LETTERS = 50, 200
 
 
@@ -30,32 +28,9 @@ class Enqueued:
     due_at: int | None
 
 
-class Rate:
-    """How many messages each application has posted at this process in the present minute."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._began = 0.0
-        self._counts: dict[str, int] = {}
-
-    def take(self, app: str, most: int) -> None:
-        """Count one; raises `Refused` when the application had so many in this minute."""
-        now = time.monotonic()
-        with self._lock:
-            if now - self._began >= WINDOW_S:
-                self._began, self._counts = now, {}
-            if self._counts.get(app, 0) >= most:
-                raise Refused(429, "Queue rate limit exceeded")
-            self._counts[app] = self._counts.get(app, 0) + 1
-
-
-RATE = Rate()
-
-
-def enqueue(world: AppContext, app: str, asked: Envelope, *, quota: int | None = None) -> Enqueued:
-    """Add a message and tell those who deliver; ``quota`` is how many a minute the application may add."""
-    if quota is not None:
-        RATE.take(app, quota)
+def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
+    """Add a message and tell those who deliver; raises `Refused` over the quota, and for a used key."""
+    admission.admit_message(world.db, app)
     message = NewMessage(
         queue=asked.queue,
         payload=asked.message,

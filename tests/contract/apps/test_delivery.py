@@ -1,4 +1,4 @@
-"""Deliveries: what a handler is sent, what its answer does, and what becomes of a message that nobody takes."""
+"""Deliveries: what a handler is sent, what its answer does, and what becomes of what nobody takes."""
 
 import base64
 import json
@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from app.domain.apps.retry import TRIES
+from app.record.apps import messages
+from app.record.apps.scope import Scope
 from app.record.session import Tx
 from app.record.tables import app_event, app_message, app_run, app_step, app_version
 from app.services.apps import deliver
@@ -20,7 +22,7 @@ from tests.support.handlers import Handler, cuts, handling, hangs, resets, says
 
 QUEUE = "__wkf_workflow_workflow//./workflows/greet//greet"
 STEP_QUEUE = "__wkf_step_step//./workflows/greet//say"
-STAMP = "2099-01-01T00:00:00.000Z"
+STAMP, AT = "2030-01-01T00:00:00.000Z", 1_893_456_000_000
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_a_message_in_json_arrives_with_its_text(apps_door: Door, handler: Handl
         came.body
         == b'{"message":' + text + b',"meta":' + json.dumps(meta, separators=(",", ":")).encode() + b"}"
     )
-    assert (came.path, came.headers["content-type"]) == ("/.well-known/flow?query=1", "application/json")
+    assert (came.path, came.headers["content-type"]) == ("/.well-known/workflow?query=1", "application/json")
     assert message(apps_door, number)["state"] == "delivered"
 
 
@@ -56,7 +58,7 @@ def test_a_message_in_cbor_arrives_with_its_bytes(apps_door: Door, handler: Hand
 
     (came,) = handler.came
     assert inside in came.body and came.headers["content-type"] == "application/cbor"
-    assert came.path.startswith("/.well-known/flow")
+    assert came.path.startswith("/.well-known/step")
 
 
 # What is answered, what becomes of the message, and after how many milliseconds it or another one is due.
@@ -107,7 +109,7 @@ def test_too_early_waits_until_then(apps_door: Door, handler: Handler) -> None:
 
     deliver_all(apps_door, rounds=1)
 
-    assert rows(apps_door)[-1]["due_at"] >= 4_070_908_800_000
+    assert rows(apps_door)[-1]["due_at"] >= AT
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_failure_is_named(apps_door: Door, handler: Handler, answer: Any, code
     assert told["target"] == {
         "queueName": QUEUE,
         "deploymentVersion": "v1",
-        "url": handler.url().partition("?")[0],
+        "url": handler.url("workflow").partition("?")[0],
     }
 
 
@@ -181,7 +183,11 @@ def test_the_last_failure_of_a_workflow_ends_its_run(apps_door: Door, handler: H
     assert (run["status"], run["events"], last["event_type"], last["seq"]) == ("failed", 2, "run_failed", 2)
     assert error_of(run["error"]) == ["QueueDeliveryError", "Target returned HTTP 500", "HTTP_500"]
     assert message(apps_door, number)["finalized_at"] is not None
-    assert apps_door.post(f"/dead-letters/msg_{number}/retry").status in (400, 404)
+    refused = apps_door.post(f"/dead-letters/msg_{number}/retry")
+    assert (refused.status, refused.json["message"]) == (
+        400,
+        "message not found, not dead, or failure already finalized",
+    )
 
 
 def test_a_run_of_which_only_the_message_came_is_there_as_failed(apps_door: Door, handler: Handler) -> None:
@@ -225,6 +231,28 @@ def test_a_health_check_that_nobody_answers_ends_nothing(apps_door: Door, handle
     deliver_until_dead(apps_door, number)
 
     assert [one["status"] for one in table(apps_door, app_run)] == ["running"]
+
+
+def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) -> None:
+    first, second = enqueue(apps_door, b'{"n":1}'), enqueue(apps_door, encoded({"n": 2}), cbor=True)
+    apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), "v1"))
+
+    page = apps_door.get("/dead-letters?limit=1").json
+    rest = apps_door.get(f"/dead-letters?limit=1&cursor={page['cursor']}").json
+
+    assert (page["hasMore"], rest["hasMore"], rest["cursor"]) == (True, False, None)
+    (cbor,), (plain,) = page["data"], rest["data"]
+    assert (cbor["messageId"], cbor["payload"]) == (f"msg_{second}", None)
+    assert (plain["messageId"], plain["payload"], plain["failureFinalizedAt"]) == (
+        f"msg_{first}",
+        {"n": 1},
+        None,
+    )
+    for name in (f"msg_{first}", str(second)):
+        assert apps_door.post(f"/dead-letters/{name}/retry").json["retried"] is True
+    assert apps_door.get("/dead-letters").json == {"data": [], "cursor": None, "hasMore": False}
+    assert deliver_all(apps_door) == ["delivered", "delivered"]
+    assert apps_door.post("/dead-letters/first/retry").json["message"] == "invalid messageId"
 
 
 def enqueue(
