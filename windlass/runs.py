@@ -84,6 +84,19 @@ class Runs:
         values = body(from_step=from_step, from_=from_, input=input, reason=reason)
         return self._post(run_id, "retry", values)
 
+    def plan_retry(
+        self,
+        run_id: str,
+        *,
+        from_step: str | None = None,
+        from_: str | None = None,
+        input: Mapping[str, Any] | None = None,
+    ) -> Plan:
+        """What `retry` would do; nothing is stored. Its ``raw`` names what is kept and what runs again."""
+        values = body(from_step=from_step, from_=from_, input=input)
+        answer = self.session.post(f"{_path(run_id)}/retry", values, {"dryRun": True})
+        return Plan.of(answer.data)
+
     def resume(self, run_id: str, *, reason: str | None = None) -> Run:
         """Let a held or blocked run try its failed step again."""
         return self._act(run_id, "resume", None, reason)

@@ -91,6 +91,12 @@ PLAN: Columns = (
     ("Expected", "estimatedDurationMs"),
     ("Locks", "locks"),
     ("Held now", "holders"),
+    ("Retry of", "retryOf"),
+    ("From step", "fromStep"),
+    ("Kept", "kept"),
+    ("Runs again", "runsAgain"),
+    ("Was undone", "wasUndone"),
+    ("Repeats effect", "repeatsEffect"),
     ("Would undo", "compensation"),
 )
 EVENTS: Columns = (
@@ -394,6 +400,32 @@ INPUT: Columns = (
     ("ALLOWED", "allowed", 3),
     ("WHAT", "description", 1),
 )
+STATS: Columns = (
+    ("TYPE", "type"),
+    ("RUNS", "summary.total"),
+    ("COMPLETED", "summary.completed", 2),
+    ("FAILED", "summary.failed", 1),
+    ("CANCELLED", "summary.cancelled", 3),
+    ("SUCCESS", "summary.successRate", 1),
+    ("MEDIAN", "timing.p50Ms", 2),
+    ("90 %", "timing.p90Ms", 3),
+    ("99 %", "timing.p99Ms", 4),
+)
+STATS_OF_TYPE: Columns = (
+    ("Type", "type"),
+    ("From", "period.from"),
+    ("To", "period.to"),
+    ("Runs", "summary.total"),
+    ("Completed", "summary.completed"),
+    ("Failed", "summary.failed"),
+    ("Cancelled", "summary.cancelled"),
+    ("Success", "summary.successRate"),
+    ("Median", "timing.p50Ms"),
+    ("90 %", "timing.p90Ms"),
+    ("99 %", "timing.p99Ms"),
+    ("Mean", "timing.avgMs"),
+)
+REASONS: Columns = (("FAILED BY", "code"), ("RUNS", "count"))
 LOCKS: Columns = (
     ("RESOURCE", "resource"),
     ("HELD BY", "runId"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.cli import failure, output, tables
+from app.cli import examples, failure, output, tables
 from app.cli.exits import Exit, of_error
 from app.config import Settings, load
 from app.domain import errors
@@ -141,7 +141,19 @@ class Verb(click.Command):
     def __init__(
         self, name: str | None, params: list[click.Parameter] | None = None, **settings: Any
     ) -> None:
-        super().__init__(name, params=[*(params or ()), *shared(root=False)], **settings)
+        own = list(params or ())
+        taken = {flag for each in own for flag in each.opts}  # `webhook change --url` means the webhook's.
+        ours = [each for each in shared(root=False) if taken.isdisjoint(each.opts)]
+        super().__init__(name, params=[*own, *ours], **settings)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, as one types them; a line of them is never wrapped."""
+        found = examples.of(ctx.command_path.partition(" ")[2])
+        if found:
+            with formatter.section("Examples"):
+                for example in found:
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
+        super().format_epilog(ctx, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         path = ctx.command_path.split()
@@ -154,6 +166,19 @@ class Noun(click.Group):
     """A group of verbs."""
 
     command_class = Verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What each verb does in full: a sentence that ends in dots helps nobody."""
+        verbs = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, _first(verb.help or "")) for name, verb in verbs.items() if verb and not verb.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+def _first(text: str) -> str:
+    """The first paragraph of a help."""
+    return " ".join(text.strip().split("\n\n")[0].split())
 
 
 def ends_well(invoke: Callable[[], Any], context: click.Context) -> Any:

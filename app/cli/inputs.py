@@ -2,11 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from app.cli.cells import utc_now
 from app.domain.clock import duration_ms
 
 
@@ -91,3 +94,55 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:
             raise click.BadParameter(f"{text!r} must read name=value", param_hint=option)
         found[name] = value(said)
     return found
+
+
+def members(texts: tuple[str, ...], option: str) -> dict[str, Any]:
+    """The same, where dots in a name lead into objects: ``image.url=…`` is ``url`` of ``image``."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, said = text.partition("=")
+        path = name.split(".")
+        if not (equals and all(path)):
+            problem = f"{text!r} must read name=value, or outer.inner=value"
+            raise click.BadParameter(problem, param_hint=option)
+        inner = found
+        for part in path[:-1]:
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                problem = f"{text!r}: {part} has a value of its own already"
+                raise click.BadParameter(problem, param_hint=option)
+        inner[path[-1]] = value(said)
+    return found
+
+
+def joined(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both objects as one, member by member however deep; of two values the later one counts."""
+    made = dict(given)
+    for name, said in more.items():
+        before = made.get(name)
+        if isinstance(before, Mapping) and isinstance(said, Mapping):
+            made[name] = joined(before, said)
+        else:
+            made[name] = said
+    return made
+
+
+class Moment(click.ParamType[str]):
+    """A date, a time, a duration ago such as 1h, or now, today, yesterday; inside an RFC 3339 text."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text, now = str(value).strip(), utc_now()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        words = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}
+        if text in words:
+            return words[text].isoformat()
+        if text[:4].isdecimal() and "-" in text:
+            return text  # A date or a time, which the service reads.
+        try:
+            ago = duration_ms(text.removesuffix("ago").strip())
+        except ValueError:
+            problem = f"{text!r} is no date or time, no duration such as 1h30m, and not today or yesterday"
+            self.fail(problem, param, ctx)
+        return (now - timedelta(milliseconds=ago)).isoformat()

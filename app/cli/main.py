@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ),
     ("app", "app.cli.commands.apps:app", "Applications of the Workflow DevKit and their runs."),
     ("type", "app.cli.commands.types:type_", "The catalogue of what can be started."),
+    ("stats", "app.cli.commands.stats:stats", "How runs ended, how long they took, why they failed."),
     ("lock", "app.cli.commands.locks:lock", "Who holds which resource."),
     ("queue", "app.cli.commands.queues:queue", "The queues in Redis, by their true keys."),
     ("doctor", "app.cli.commands.doctor:doctor", "Check what must always hold, and say what to do."),

@@ -134,10 +134,7 @@ def retry(
     reason: str | None = None,
 ) -> RunRow:
     """Repeat an ended or held run as a new one; returns the new run's row."""
-    if from_ not in (None, "earliest"):
-        raise ValidationFailed.of("from", f'{from_!r} is not "earliest"')
-    if from_step is not None and from_ is not None:
-        raise ValidationFailed.of("from", "give either fromStep or from, not both")
+    check_where(from_step, from_)
     fresh = new_id("run")
 
     def work(tx: Tx) -> Journal:
@@ -159,6 +156,14 @@ def retry(
         )
 
     return rung(world, world.db.write(work))
+
+
+def check_where(from_step: str | None, from_: str | None) -> None:
+    """Refuse what names no place to begin at, or two of them."""
+    if from_ not in (None, "earliest"):
+        raise ValidationFailed.of("from", f'{from_!r} is not "earliest"')
+    if from_step is not None and from_ is not None:
+        raise ValidationFailed.of("from", "give either fromStep or from, not both")
 
 
 def act(

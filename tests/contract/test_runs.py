@@ -181,6 +181,27 @@ def test_a_cancelled_run_is_retried_as_a_new_run(client: FlaskClient, server: st
     assert answer.get_json()["meta"]["workflowId"] == data["id"] != old
 
 
+def test_a_dry_retry_says_what_runs_again_and_stores_nothing(client: FlaskClient, server: str) -> None:
+    old = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    client.post(f"{PATH}/{old}/cancel", json={})
+    before = client.get(PATH).get_json()["meta"]["pagination"]["total"]
+
+    answer = client.post(f"{PATH}/{old}/retry?dryRun=true", json={})
+
+    plan = answer.get_json()["data"]
+    assert (answer.status_code, plan["retryOf"], plan["kept"]) == (200, old, [])
+    assert plan["runsAgain"] == [step["key"] for step in plan["steps"]] != []
+    assert plan["repeatsEffect"] == plan["wasUndone"] == []
+    assert client.get(PATH).get_json()["meta"]["pagination"]["total"] == before
+    assert client.get(f"{PATH}/{old}").get_json()["data"]["retriedBy"] == []
+
+
+def test_a_dry_retry_is_refused_as_the_retry_would_be(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    answer = client.post(f"{PATH}/{run_id}/retry?dryRun=true", json={})
+    assert code(answer) == (409, "INVALID_STATE_TRANSITION")
+
+
 def test_two_retries_at_once_are_one(client: FlaskClient, server: str) -> None:
     old = client.post(PATH, json=ORDER).get_json()["data"]["id"]
     client.post(f"{PATH}/{old}/cancel", json={})

@@ -97,6 +97,15 @@ PLAN = {
     "estimatedDurationMs": 1500000,
     "compensation": [],
 }
+RETRY_PLAN = {
+    **PLAN,
+    "retryOf": RUN_ID,
+    "fromStep": "boot-from",
+    "kept": ["validate", "reserve"],
+    "runsAgain": ["boot-from", "power", "install"],
+    "wasUndone": [],
+    "repeatsEffect": ["boot-from"],
+}
 STATE = {"asOf": 3, "status": "running", "steps": {"validate": {"status": "completed"}}}
 TYPE = {
     "type": "server.provision",

@@ -66,7 +66,7 @@ def create(
     wait, timeout = values.pop("wait"), values.pop("timeout")
     values.pop("queue")  # There is nothing yet that a run could hold.
     values["dry_run"] = values.pop("validate_only") or None
-    values["config"] = {**config, **inputs.pairs(settings, "--set")}
+    values["config"] = inputs.joined(config, inputs.members(settings, "--set"))
     values["tags"] = list(values["tags"]) or None
     values["node_pools"] = _pools(values.pop("pools"), values.pop("image"), values.pop("address"))
     if dry_run:

@@ -1,10 +1,12 @@
 """`windlass db`: the database's tables."""
 
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 
 from app.cli import output
+from app.cli.commands import dbcopies
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.direct import check_reachable, missing
 from app.cli.exits import Exit
@@ -48,6 +50,32 @@ def check(caller: Caller, models: bool) -> None:
         output.say("To do: `windlass db upgrade`, or write the migration that is missing.")
         raise click.exceptions.Exit(Exit.ERROR)
     output.say("The tables are as the code wants them.")
+
+
+@db.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(source: str, target: str) -> None:
+    """Copy all rows from the database FROM to the empty database TO, of the same kind or not.
+
+    Both are URLs as in DATABASE_URL. The service has to be stopped meanwhile.
+    """
+    dbcopies.copy(source, target)
+
+
+@db.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write all rows, in one state, into the SQLite file FILE; the service may go on."""
+    dbcopies.backup(file)
+
+
+@db.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", "only", is_flag=True, help="Look whether it could be; change nothing.")
+def restore(file: Path, only: bool) -> None:
+    """Copy what `backup` wrote to FILE into the database in force, which must be empty."""
+    dbcopies.check(file) if only else dbcopies.restore(file)
 
 
 def _compared(url: str) -> list[str]:

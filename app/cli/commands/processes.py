@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from app.cli import columns, output
-from app.cli.context import Caller, Verb, pass_caller
+from app.cli.context import Caller, Noun, Verb, pass_caller
 from app.config import Settings, environment, load, load_world
 from app.host import programs
 from app.host import up as everything
@@ -81,7 +81,7 @@ def world(database_url: str, host: str | None, port: int | None, keys: bool) -> 
     apps.run(load_world(**{name: value for name, value in given.items() if value}))
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Noun, invoke_without_command=True)
 @authors
 @click.option("--queue", "queues", multiple=True, help="Serve this queue only; may be repeated.")
 @click.option("--processes", type=click.IntRange(1), help="Pool processes of each worker.")

@@ -1,11 +1,13 @@
 """`windlass run`: start, follow and move runs."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
 from app.cli import columns, follow, inputs, output
+from app.cli.cells import utc_now
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
 from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
@@ -22,10 +24,10 @@ def run() -> None:
 @run.command("list")
 @click.option("--type", "type_", help="Only this type.")
 @click.option("--status", help="pending, running, completed, failed or cancelled.")
-@click.option("--resource", help="Only runs on this resource id.")
+@click.option("--resource", help="Only runs on this resource: its name or id.")
 @click.option("--by", help="Only runs that this actor started (usr_…).")
-@click.option("--since", help="Started at or after this date or time.")
-@click.option("--until", help="Started before this date or time.")
+@click.option("--since", type=inputs.Moment(), help="Started at or after: a date, a time, 1h, yesterday.")
+@click.option("--until", type=inputs.Moment(), help="Started before: a date, a time, 1h, today.")
 @click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
 @click.option("--detail", help="Only runs in this finer state: blocked, failed_held, lock_waiting and so on.")
 @click.option("--parent", help="Only runs that this run started.")
@@ -63,7 +65,7 @@ def get(caller: Caller, run_id: str) -> None:
 @click.argument("type_", metavar="TYPE")
 @click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
-@click.option("--resource", help="Id of the resource it works on.")
+@click.option("--resource", help="Name or id of what it works on.")
 @click.option("--tag", "tags", multiple=True, help="May be repeated.")
 @click.option("--idempotency-key", help="A second start with the same key answers the first run.")
 @click.option("--callback-url", help="Where to tell of this run's events.")
@@ -81,7 +83,7 @@ def start(
 ) -> None:
     """Start a run of TYPE."""
     order = {
-        "input": {**(given or {}), **inputs.pairs(params, "--param")},
+        "input": inputs.joined(given or {}, inputs.members(params, "--param")),
         "resource_id": resource,
         "tags": list(tags) or None,
         "idempotency_key": more["idempotency_key"],
@@ -98,13 +100,13 @@ def start(
 @click.argument("type_", metavar="TYPE")
 @click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
-@click.option("--resource", help="Id of the resource it would work on.")
+@click.option("--resource", help="Name or id of what it would work on.")
 @pass_caller
 def plan(
     caller: Caller, type_: str, given: dict[str, Any] | None, params: tuple[str, ...], resource: str | None
 ) -> None:
     """Show what a run of TYPE would do."""
-    values = {**(given or {}), **inputs.pairs(params, "--param")}
+    values = inputs.joined(given or {}, inputs.members(params, "--param"))
     show_plan(caller, caller.client.runs.plan(type_, values, resource_id=resource))
 
 
@@ -134,8 +136,11 @@ def cancel(
 @run.command()
 @run_argument
 @click.option("--from", "from_step", metavar="STEP", help="Go on at this step, or at the word earliest.")
-@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="A changed input.")
+@click.option(
+    "-i", "--input", "given", type=inputs.JsonObject(), help="What changes of the input, member by member."
+)
 @reason
+@click.option("--dry-run", is_flag=True, help="Show what would be kept and repeated; start nothing.")
 @waits
 @pass_caller
 def retry(
@@ -144,11 +149,15 @@ def retry(
     from_step: str | None,
     given: Mapping[str, Any] | None,
     reason: str | None,
+    dry_run: bool,
     wait: bool,
     timeout: float | None,
 ) -> None:
     """Start a new run that takes over from a failed, held or cancelled one."""
     where = {"from_": "earliest"} if from_step == "earliest" else {"from_step": from_step}
+    if dry_run:
+        show_plan(caller, caller.client.runs.plan_retry(run_id, input=given, **where))
+        return
     run = caller.client.runs.retry(run_id, input=given, reason=reason, **where)
     _tell(caller, run, f"Retrying {run_id}", wait, timeout)
 
@@ -239,6 +248,28 @@ def state(caller: Caller, run_id: str, as_of: int | None) -> None:
     """Show the state that follows from the log alone."""
     form = "json" if caller.form == "table" else caller.form
     output.emit(form, caller.client.runs.state(run_id, as_of=as_of), ())
+
+
+@run.command()
+@run_argument
+@click.option(
+    "--file", type=click.Path(dir_okay=False, path_type=Path), help="Where to; else standard output."
+)
+@pass_caller
+def export(caller: Caller, run_id: str, file: Path | None) -> None:
+    """Write a run, its steps and its whole log as one JSON document."""
+    document = {
+        "format": "windlass.run/1",
+        "exportedAt": utc_now().isoformat(),
+        "run": caller.client.runs.get(run_id).raw,
+        "events": [event.raw for event in caller.client.runs.events(run_id)],
+    }
+    text = output.as_text("yaml" if caller.form == "yaml" else "json", document)
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    file.write_text(text)
+    output.say(f"{run_id} with {len(document['events'])} events is in {file}.")
 
 
 def _tell(caller: Caller, run: Run, what: str, wait: bool, timeout: float | None) -> None:

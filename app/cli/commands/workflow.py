@@ -83,7 +83,7 @@ def trigger(
     if args and given is not None:
         raise click.UsageError("give the arguments either one by one or with --input")
     input_ = [inputs.value(text) for text in args] if given is None else given
-    kwargs = inputs.pairs(params, "--param") or None
+    kwargs = inputs.members(params, "--param") or None
     run = caller.client.workflow.trigger(name, input_, kwargs=kwargs, **options)
     if not wait:
         _show(caller, run)

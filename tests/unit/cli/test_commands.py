@@ -1,6 +1,7 @@
 """Commands ask the service for the right thing."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,62 @@ def test_a_start_joins_json_and_single_members(service: Standin, windlass: Windl
 
     assert service.asked[0].body == {"type": "server.inspect", "input": {"a": 1, "b": 2, "c": "x"}}
     assert service.asked[0].query == {"onConflict": "queue"}
+
+
+def test_a_name_with_dots_leads_into_an_object(service: Standin, windlass: Windlass) -> None:
+    service.answers("POST", RUNS, ok({"id": NEWER}, 202))
+    given = '{"image": {"url": "http://i", "format": "raw"}}'
+
+    windlass("run", "start", "x", "-i", given, "-p", "image.format=qcow2", "-p", "a.b.c=1")
+
+    image = {"url": "http://i", "format": "qcow2"}
+    assert service.asked[0].body["input"] == {"image": image, "a": {"b": {"c": 1}}}
+
+
+@pytest.mark.parametrize("text", ["a.=1", ".a=1", "a..b=1", "a=1 a.b=2"])
+def test_a_name_that_leads_nowhere_is_refused(service: Standin, windlass: Windlass, text: str) -> None:
+    params = [word for each in text.split() for word in ("-p", each)]
+
+    assert windlass("run", "start", "x", *params).exit_code == 2
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("since", ["1h", "1h30m", "2d", "yesterday", "today"])
+def test_times_may_be_told_as_people_do(service: Standin, windlass: Windlass, since: str) -> None:
+    service.answers("GET", RUNS, page())
+
+    windlass("run", "list", "--since", since)
+
+    told = datetime.fromisoformat(service.asked[0].query["since"])
+    assert timedelta() <= datetime.now(UTC) - told <= timedelta(days=2, minutes=1)
+
+
+def test_what_is_no_time_is_refused(windlass: Windlass) -> None:
+    assert "no duration such as 1h30m" in windlass("run", "list", "--since", "soon").stderr
+
+
+def test_a_run_is_exported_with_its_log(service: Standin, windlass: Windlass) -> None:
+    service.answers("GET", f"{RUNS}/{NEWER}", ok({"id": NEWER, "steps": [{"name": "a"}]}))
+    service.answers("GET", f"{RUNS}/{NEWER}/events", page({"seq": 1, "type": "run.created"}))
+
+    document = json.loads(windlass("run", "export", NEWER).stdout)
+
+    assert document["run"]["steps"] == [{"name": "a"}]
+    assert document["events"] == [{"seq": 1, "type": "run.created"}]
+
+
+def test_numbers_of_a_type_are_shown(service: Standin, windlass: Windlass) -> None:
+    found = {
+        "type": "server.inspect",
+        "summary": {"total": 3, "failed": 1},
+        "failureReasons": [{"code": "BMC_REFUSED", "count": 1}],
+    }
+    service.answers("GET", "/v1/workflows/metrics", ok(found))
+
+    shown = windlass("stats", "server.inspect").stdout
+
+    assert service.asked[0].query == {"type": "server.inspect"}
+    assert "BMC_REFUSED" in shown
 
 
 def test_a_dry_run_starts_nothing(service: Standin, windlass: Windlass) -> None:

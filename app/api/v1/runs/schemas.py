@@ -89,6 +89,12 @@ class CancelBody(Body):
     mode = one_of("graceful", "abandon", "kill", load_default="graceful")
 
 
+class RetryQuery(Query):
+    """How a run is retried."""
+
+    dry_run = Flag(load_default=False, metadata={"description": "Answer the plan and store nothing."})
+
+
 class RetryBody(Body):
     """Where and with what to go on."""
 
@@ -252,3 +258,24 @@ class PlanShape(Shape):
     )
     estimated_duration_ms = fields.Integer(allow_none=True)
     compensation = fields.List(fields.String(), metadata={"description": "Steps in the order of their undo."})
+
+
+class RetryPlanShape(PlanShape):
+    """What a retry would do."""
+
+    retry_of = fields.String(required=True)
+    from_step = fields.String(allow_none=True)
+    kept = fields.List(
+        fields.String(), required=True, metadata={"description": "Steps whose results are taken over."}
+    )
+    runs_again = fields.List(
+        fields.String(), required=True, metadata={"description": "Steps of the old run that are done anew."}
+    )
+    was_undone = fields.List(
+        fields.String(), required=True, metadata={"description": "Those of them whose effects were undone."}
+    )
+    repeats_effect = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Those of them that had, or may have had, an effect that still stands."},
+    )

@@ -15,6 +15,8 @@ from app.api.v1.runs.schemas import (
     EventQuery,
     PlanShape,
     RetryBody,
+    RetryPlanShape,
+    RetryQuery,
     RunActionBody,
     RunDetail,
     RunEvent,
@@ -26,7 +28,7 @@ from app.api.v1.runs.schemas import (
 )
 from app.domain.errors import ValidationFailed
 from app.record.runs.run_list import RunFilters
-from app.services import naming, present
+from app.services import naming, present, retry_plan
 from app.services import runs as service
 from app.services.runs import Order
 
@@ -93,13 +95,17 @@ def cancel_run(body: dict[str, Any], run_id: str) -> Any:
 
 
 @runs.serve("POST", f"{PATH}/<run_id>/retry", "retryRun", scope="runs:write", errors=(412,))
+@runs.arguments(RetryQuery, location="query")
 @runs.arguments(
-    RetryBody, required=False, example={"fromStep": "write-image", "reason": "image server is back"}
+    RetryBody, required=False, example={"fromStep": "boot-from", "reason": "image server is back"}
 )
+@runs.also(200, RetryPlanShape, example=examples.RETRY_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example={**examples.RUN_DETAIL, "retryOf": examples.RUN_ID})
-def retry_run(body: dict[str, Any], run_id: str) -> Any:
+def retry_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
     """Start a new run that repeats this one, from the start or from a step; it is linked by `retryOf`."""
     versions.check_run(show.row(run_id))
+    if query["dry_run"]:
+        return envelope.plain(retry_plan.preview(world(), principal(), run_id, **body))
     return show.accepted(service.retry(world(), principal(), run_id, **body))
 
 

@@ -1,0 +1,25 @@
+"""`windlass stats`: how many runs ended how, how long they took, and why they failed."""
+
+import click
+
+from app.cli import columns, inputs
+from app.cli.context import Caller, Verb, pass_caller
+
+
+@click.command(cls=Verb)
+@click.argument("name", metavar="[TYPE]", required=False)
+@click.option("--since", type=inputs.Moment(), help="Since a date, a time, 1h, yesterday; else 30 days.")
+@pass_caller
+def stats(caller: Caller, name: str | None, since: str | None) -> None:
+    """Show how runs ended, how long they took and why they failed: of all types, or of TYPE."""
+    found = caller.client.metrics.get(name, since=since).raw
+    if caller.form != "table":
+        caller.show(found, ())
+        return
+    if found.get("byType"):
+        caller.show([*found["byType"], {**found, "type": "all"}], columns.STATS)
+    else:
+        caller.show(found, columns.STATS_OF_TYPE)
+    if found.get("failureReasons"):
+        click.echo()
+        caller.show(found["failureReasons"], columns.REASONS)
