@@ -22,8 +22,8 @@ from chains import catalogue
 
 __all__ = ["AppContext", "Role", "celery_app", "message_key_of", "wire"]
 
-# Nobody waits without a limit for a row that somebody holds. What is to be done for good is tried again,
-# as `Database.write` and its callers say; the reconciler goes on with the next one and comes back.
+# No statement and no wait for a row lock is without a limit. `Database.write` repeats what failed because of
+# one, for as long as its caller asks; the reconciler continues with other rows and returns later.
 LIMITS: Mapping[Role, Limits] = {
     "api": Limits(statement_ms=5_000, lock_ms=1_000, busy_ms=5_000),
     "worker": Limits(statement_ms=30_000, lock_ms=1_000),

@@ -98,7 +98,7 @@ class Reach:
         """The controller of a server, behind its gate."""
         row = self.db.read(lambda tx: servers.read_server(tx, server_id))
         if row is None or row["credential"] is None:
-            raise CredentialMissing(f"server {server_id} has no credential for its controller")
+            raise CredentialMissing(f"Server {server_id} has no credential for its controller")
         row = self.pinned(row)
         return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
 
@@ -151,7 +151,7 @@ class Reach:
     def _management(self, management_id: str) -> dict[str, Any]:
         row = self.db.read(lambda tx: managements.read_management(tx, management_id))
         if row is None or row["access"] is None:
-            raise Permanent(f"there is no management cluster {management_id}", nothing_happened=True)
+            raise Permanent(f"There is no management cluster {management_id}", nothing_happened=True)
         return row
 
     def seal(self, text: str) -> str:
@@ -209,7 +209,7 @@ class GatedBMC:
         try:
             self._enter()
         except Unavailable as error:
-            raise StepError(f"nothing was sent: {error.message}", nothing_happened=True) from error
+            raise StepError(f"Nothing was sent: {error.message}", nothing_happened=True) from error
         refused = False
         try:
             return work()
@@ -224,14 +224,14 @@ class GatedBMC:
         wait = self._db.read(lambda tx: gates.login_after(tx, self._server_id))
         if wait is not None:
             raise BmcAuthFailed(
-                f"the controller of {self._server_id} refused {LOGINS} logins in a row and is left alone "
+                f"The controller of {self._server_id} refused {LOGINS} logins in a row and is left alone "
                 f"until {rfc3339(wait)}; set the right credential to try at once",
                 reason="login_backoff",
                 until=rfc3339(wait),
             )
         if not self._db.write(lambda tx: gates.enter(tx, self._server_id, self._holder, HOLD_MS)):
             raise BmcConnectionFailed(
-                f"another session holds the controller of {self._server_id}",
+                f"Another session holds the controller of {self._server_id}",
                 nothing_happened=True,
                 reason="busy",
             )

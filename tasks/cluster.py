@@ -84,7 +84,7 @@ def check_upgrade_path(
     if not fits:
         asked = template or f"Kubernetes {kubernetesVersion}"
         raise Unusable(
-            f"there is no way from {row['template']} to {asked}, but to {', '.join(offered) or 'nothing'}",
+            f"There is no way from {row['template']} to {asked}, but to {', '.join(offered) or 'nothing'}",
             availableUpgrades=list(offered),
             nothing_happened=True,
         )
@@ -154,7 +154,7 @@ def is_ready(
     there = present(ctx, CLUSTER, row)
     deployment.check_dry_run(row, there)
     if there.hopeless is not None:
-        raise ClusterBuildFailed(f"the deployment cannot be built: {there.hopeless.told}")
+        raise ClusterBuildFailed(f"The deployment cannot be built: {there.hopeless.told}")
     if row["dry_run"] and there.checked:
         return {"reached": "validated"}
     waits_for = there.told

@@ -70,7 +70,7 @@ class Context:
     def check_cancelled(self) -> None:
         """Raise `Cancelled` when the run was asked to stop; for long bodies between two effects."""
         if self.cancelled():
-            raise Cancelled("the run was asked to stop")
+            raise Cancelled("The run was asked to stop")
 
     @contextmanager
     def before_order(self) -> Iterator[None]:
@@ -88,9 +88,9 @@ class Context:
             error.nothing_happened = True
             raise
         except WindlassError as error:
-            raise StepError(f"nothing was sent: {error.message}", nothing_happened=True) from error
+            raise StepError(f"Nothing was sent: {error.message}", nothing_happened=True) from error
         if not ours:
-            raise Permanent("nothing was sent: another worker has the step by now", nothing_happened=True)
+            raise Permanent("Nothing was sent: another worker has the step by now", nothing_happened=True)
 
     def may_have_ordered(self) -> bool:
         """Whether an earlier attempt was about to send its order, which may still come."""

@@ -80,7 +80,7 @@ def check_usable(clusters: Clusters, name: str) -> None:
     template = clusters.template(name)
     if template is None or not template.valid:
         problem = "there is none" if template is None else template.problem or "it is not valid"
-        raise Unusable(f"template {name} cannot be used: {problem}")
+        raise Unusable(f"Template {name} cannot be used: {problem}")
 
 
 def gives(clusters: Clusters, name: str, wanted: str | None) -> bool:

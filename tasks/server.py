@@ -51,7 +51,7 @@ def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> 
     def begin(tx: Tx) -> dict[str, Any]:
         row = servers.read_server(tx, server_id, lock=True)
         if row is None:
-            raise WrongState(f"server {server_id} is gone", server=server_id)
+            raise WrongState(f"Server {server_id} is gone", server=server_id)
         shown = states.TRANSIENT.get(action, row["state"])
         begun = row["state"] == shown and action in states.TRANSIENT
         it = states.Situation.of(row, force=force)
@@ -59,7 +59,7 @@ def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> 
             it = replace(it, in_use=False)
         if not begun and not states.allows(row["state"], action, it):
             raise WrongState(
-                f"server {server_id} is {row['state']}, which does not allow {action}", state=row["state"]
+                f"Server {server_id} is {row['state']}, which does not allow {action}", state=row["state"]
             )
         was = row["state_before"] if begun else row["state"]
         servers.change_server(tx, server_id, {"state": shown, "state_before": was, "run_id": ctx.run_id})
@@ -199,7 +199,7 @@ def prove_identity(ctx: Context, server_id: str) -> None:
             was, now = ([one for one in each if one.startswith(kind)] for each in (known, told))
             if was and now and was != now:
                 raise AnotherMachine(
-                    f"the controller of {server_id} speaks for another machine now: it says {now[0]}, the "
+                    f"The controller of {server_id} speaks for another machine now: it says {now[0]}, the "
                     f"inventory {was[0]}; if the machine was replaced, inspect the server first"
                 )
         _claim(tx, server_id, identity.guid, [identity.serial])
@@ -285,7 +285,7 @@ def installed(
     """The installer's call decides; without one the boot service is asked."""
     failure, done = _told(ctx, bmc_address, called, "installed")
     if failure:
-        raise InstallFailed(f"the installer of {server_id} reported {failure}")
+        raise InstallFailed(f"The installer of {server_id} reported {failure}")
     if not done:
         return Again("the installer has not called yet")
     return {"installed_image": image}
@@ -298,7 +298,7 @@ def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> No
     if power != "on":
         told = power or "in a state without a word here"
         raise BmcConnectionFailed(
-            f"server {server_id} is {told} although its installation ended", reason="off"
+            f"Server {server_id} is {told} although its installation ended", reason="off"
         )
     seen = {"image": installed_image, "power": "on", "last_check_at": _now(ctx)}
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, seen))
@@ -328,7 +328,7 @@ def wiped(ctx: Context, server_id: str, bmc_address: str, called: Any = None) ->
     """The eraser's call decides; without one the boot service is asked."""
     failure, done = _told(ctx, bmc_address, called, "wiped")
     if failure:
-        raise WipeFailed(f"the disks of {server_id} were not wiped: {failure}")
+        raise WipeFailed(f"The disks of {server_id} were not wiped: {failure}")
     if not done:
         return Again("the disks are being wiped")
     return {"wiped_at": _now(ctx)}
@@ -421,7 +421,7 @@ def _claim(tx: Tx, server_id: str, guid: str | None, serials: Sequence[str | Non
     owner = machines.claim_machine(tx, server_id, identities(guid, serials))
     if owner is not None:
         raise AnotherMachine(
-            f"this machine is in the inventory already, as server {owner}: use that one, and take this one "
+            f"This machine is in the inventory already, as server {owner}: use that one, and take this one "
             f"out (`windlass server decommission {server_id}`)",
             server=owner,
         )
@@ -431,7 +431,7 @@ def _claim(tx: Tx, server_id: str, guid: str | None, serials: Sequence[str | Non
 def _row(ctx: Context, server_id: str) -> dict[str, Any]:
     row = ctx.db.read(lambda tx: servers.read_server(tx, server_id))
     if row is None:
-        raise WrongState(f"server {server_id} is gone", server=server_id)
+        raise WrongState(f"Server {server_id} is gone", server=server_id)
     return row
 
 

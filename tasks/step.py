@@ -80,7 +80,7 @@ class Step:
         self.polling: Body | None = None
         self.aborting: Body | None = None
         if spec.name in REGISTRY and REGISTRY[spec.name].body.__module__ != body.__module__:
-            raise PlanError(f"two steps are called {spec.name}")
+            raise PlanError(f"Two steps are called {spec.name}")
         REGISTRY[spec.name] = self
 
     def __call__(self, **values: Any) -> Plan:
@@ -111,7 +111,7 @@ class Step:
             own = {*self.spec.gives, "ref"}
             unsafe = [name for name in needs if name in own]
             if unsafe:
-                raise PlanError(f"the undo of {self.spec.title} needs a default for {', '.join(unsafe)}")
+                raise PlanError(f"The undo of {self.spec.title} needs a default for {', '.join(unsafe)}")
             self.spec = replace(self.spec, undo_needs=needs, undoable=True)
             return body
 

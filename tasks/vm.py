@@ -106,7 +106,7 @@ def is_there(
     row = row_of(ctx, VM, vm_id)
     there = present(ctx, VM, row)
     if there.hopeless:
-        raise VmStartFailed(f"the machine cannot run: {there.told}")
+        raise VmStartFailed(f"The machine cannot run: {there.told}")
     if there.state == state and _another(ctx, row, instance):
         return {"reached": state}
     return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)
@@ -125,7 +125,7 @@ def is_running(
     """Running, on the way and why, slow, or beyond hope."""
     there = present(ctx, VM, row_of(ctx, VM, vm_id))
     if there.hopeless:
-        raise VmStartFailed(f"the machine cannot run: {there.told}")
+        raise VmStartFailed(f"The machine cannot run: {there.told}")
     if there.state == "running":
         return {"reached": "running"}
     return wait_on(ctx, VM, vm_id, ref, slow_after, there.told)

@@ -27,7 +27,7 @@ class Client:
     """A connection to one service; safe to share between threads.
 
         with Client("https://windlass.example", api_key="wlk_…") as client:
-            run = client.runs.start("server.inspect", {"serverId": "srv_…"})
+            run = client.runs.start("server.inspect", resource_id="srv_…")
             run = client.runs.wait(run.id, timeout_s=600)
 
     `timeout` is the longest silence of the service in seconds. Requests are repeated when that is safe, as

@@ -1,7 +1,7 @@
-"""What is said to the service and how patiently, without saying it: the same for threads and for coroutines.
+"""Request logic without input or output, shared by the synchronous and the asynchronous client.
 
-A talk is a generator. It yields what it wants done, a `Request` to send or a number of seconds to pause, is
-sent what came of it, and returns its result; `Session` and `AsyncSession` carry talks out.
+A `Talk` is a generator. It yields a `Request` to send or a number of seconds to pause, receives the answer,
+and returns its result. `Session` and `AsyncSession` execute it.
 """
 
 import json

@@ -32,7 +32,7 @@ class Worker:
         """Become the worker host, of one workflow or of all; this program does not come back from it."""
         if importing:
             raise Misuse(
-                "a worker imports this module, which starts another one: "
+                "A worker imports this module, which starts another one: "
                 'call Worker.start() under `if __name__ == "__main__":`'
             )
         argv = self._argv(name)
@@ -59,7 +59,7 @@ def _defining(folder: Path) -> tuple[Path, tuple[str, ...]]:
     modules = sorted({each.fn.__module__ for each in definitions().values()})
     if not modules:
         raise Misuse(
-            'no workflow is defined yet: import the modules first, or name them: Worker("my_workflows")'
+            'No workflow is defined yet: import the modules first, or name them: Worker("my_workflows")'
         )
     if "__main__" not in modules:
         return folder, tuple(modules)

@@ -65,7 +65,7 @@ def issue(name: str, scopes: Iterable[str]) -> tuple[str, KeyRecord]:
     """
     wanted = _checked_scopes(scopes)
     if not _NAME.fullmatch(name) or name in RESERVED_NAMES:
-        raise ValidationFailed.of("name", "must be 1 to 63 of a-z, 0-9 and -, and not local or projector")
+        raise ValidationFailed.of("name", "Must be 1 to 63 of a-z, 0-9 and -, and not local or projector")
     prefix = base64.b32encode(secrets.token_bytes(5)).decode().lower()
     token = f"wlk_{prefix}_{secrets.token_urlsafe(32)}"
     return token, KeyRecord(name=name, prefix=prefix, hash=hash_of(token), scopes=wanted)

@@ -92,7 +92,7 @@ def rotate(settings: Settings) -> str:
     `SettingsError` when the rings come from the settings, where the operator adds the key.
     """
     if settings.sealing_public_key or settings.sealing_private_key:
-        raise SettingsError("the sealing keys come from the settings; add the new key there")
+        raise SettingsError("The sealing keys come from the settings; add the new key there")
     public, private = create_ring_pair(key_folder(settings))
     with alone(key_folder(settings)):
         ring = rotated(_from_file(private))
@@ -123,7 +123,7 @@ def _from_file(path: Path) -> Ring:
     try:
         return Ring.parse(path.read_text(), str(path))
     except OSError as error:
-        raise SettingsError(f"the key ring {path} cannot be read: {error.strerror}") from error
+        raise SettingsError(f"The key ring {path} cannot be read: {error.strerror}") from error
 
 
 def _fresh_key() -> dict[str, bytes]:

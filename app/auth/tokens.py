@@ -64,10 +64,14 @@ class Cursors:
         # The texts are compared, not the bytes: base64 spells one MAC in several ways.
         genuine = hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace"))
         if len(text) > LONGEST_CURSOR or not genuine:
-            raise ValidationFailed.of("cursor", "is not a cursor that this service gave out")
+            raise ValidationFailed.of(
+                "cursor", "Not a cursor of this service: use nextCursor of the page before"
+            )
         content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         if content.pop(_FILTER) != filter_hash:
-            raise ValidationFailed.of("cursor", "belongs to a list with other filters")
+            raise ValidationFailed.of(
+                "cursor", "Belongs to a list with other filters: start at its first page"
+            )
         return content
 
     def _mac(self, body: str) -> str:

@@ -74,7 +74,7 @@ class Caller:
         if self.yes:
             return
         if not sys.stdin.isatty():
-            raise click.UsageError(f"{question} Say so with --yes; there is nobody to ask here.")
+            raise click.UsageError(f"{question} Confirm with --yes: there is no terminal to ask on.")
         if not click.confirm(question, err=True):
             output.say("Nothing was changed.")
             raise click.exceptions.Exit(Exit.ERROR)
@@ -128,10 +128,10 @@ def shared(*, root: bool) -> list[click.Parameter]:
         return name if root else None
 
     return [
-        _option("url", "--url", envvar=variable("WINDLASS_URL"), help="Address of the service."),
-        _option("api_key", "--api-key", envvar=variable("WINDLASS_API_KEY"), help="Key to present."),
-        _option("form", "-o", "--output", type=click.Choice(output.FORMATS), help="How data is printed."),
-        _option("yes", "-y", "--yes", is_flag=True, default=None, help="Do not ask."),
+        _option("url", "--url", envvar=variable("WINDLASS_URL"), help="URL of the service."),
+        _option("api_key", "--api-key", envvar=variable("WINDLASS_API_KEY"), help="API key."),
+        _option("form", "-o", "--output", type=click.Choice(output.FORMATS), help="Output format."),
+        _option("yes", "-y", "--yes", is_flag=True, default=None, help="Answer every question with yes."),
     ]
 
 

@@ -28,7 +28,7 @@ def _json(text: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise click.BadParameter(f"is not JSON: {error}") from error
     if not (isinstance(items, list) and all(isinstance(item, dict) for item in items)):
-        raise click.BadParameter("must be a list of objects")
+        raise click.BadParameter("Must be a list of objects")
     return items
 
 

@@ -14,17 +14,17 @@ from windlass import Event, Plan, Run
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--dry-run", is_flag=True, help="Show the plan; start nothing."),
+    click.option("--dry-run", is_flag=True, help="Show the plan and start nothing."),
+    click.option("--wait", is_flag=True, help="Follow the run to its end; the exit status is its result."),
     click.option(
-        "--wait", is_flag=True, help="Follow the run to its end; the exit status tells how it ended."
+        "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Stop waiting after this time."
     ),
     click.option(
-        "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after this."
+        "--on-failure",
+        type=click.Choice(("compensate", "hold")),
+        help="After a failure: compensate at once, or hold for an operator.",
     ),
-    click.option(
-        "--on-failure", type=click.Choice(("compensate", "hold")), help="Undo at once, or keep and ask."
-    ),
-    click.option("--queue", is_flag=True, help="Wait in line while another run holds the resource."),
+    click.option("--queue", is_flag=True, help="Wait while another run holds the lock of the resource."),
 )
 
 

@@ -113,9 +113,9 @@ def on_machines(config: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]
 
 def _set(config: dict[str, Any], template: str, what: str, path: str | None, count: int, least: int) -> None:
     if path is None:
-        raise Unscalable(f"clusters of {template} have no number of {what} that could be changed")
+        raise Unscalable(f"Clusters of {template} cannot be scaled: their template has no number of {what}")
     if count < least:
-        raise Unscalable(f"clusters of {template} have at least {least} {what}", least=least)
+        raise Unscalable(f"Clusters of {template} have at least {least} {what}", least=least)
     *parents, last = path.split(".")
     place = config
     for name in parents:
@@ -125,14 +125,14 @@ def _set(config: dict[str, Any], template: str, what: str, path: str | None, cou
 
 def _pool(pools: Mapping[str, Any], template: str) -> str:
     if len(pools) > 1 and "user" not in pools:
-        raise Unscalable(f"which of the pools {', '.join(sorted(pools))} of {template} is meant?")
+        raise Unscalable(f"Name one of the node pools of {template}: {', '.join(sorted(pools))}")
     return "user" if "user" in pools or not pools else next(iter(pools))
 
 
 def resized(pools: Sequence[Mapping[str, Any]], workers: int) -> list[dict[str, Any]]:
     """The pools of servers for so many workers in all: the last pool grows, the last ones shrink first."""
     if workers < 1:
-        raise Unscalable("a cluster on servers has at least 1 worker", least=1)
+        raise Unscalable("A cluster on servers has at least 1 worker", least=1)
     changed = [dict(pool) for pool in pools]
     missing = workers - sum(int(pool["count"]) for pool in changed)
     if missing > 0:

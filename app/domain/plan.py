@@ -127,7 +127,7 @@ class Plan:
     def joined(self, join: Join, limit: int | None = None) -> "Plan":
         """The same fan-out with another join policy and at most ``limit`` branches at once."""
         if len(self.nodes) != 1 or isinstance(self.nodes[0], Do):
-            raise PlanError("only a fan-out made by & or each() can be joined")
+            raise PlanError("Only a fan-out made by & or each() can be joined")
         return Plan((replace(self.nodes[0], join=join, limit=limit),))
 
     def rows(self) -> list[PlannedStep]:
@@ -220,7 +220,7 @@ def _branch_rows(branch: Plan, group_key: str, index: int, names: _Keys) -> list
     for node in branch.nodes:
         if not isinstance(node, Do):
             raise PlanError(
-                "a fan-out inside a fan-out is not supported: give the inner one a run of its own"
+                "A fan-out inside a fan-out is not supported: give the inner one a run of its own"
             )
         rows.append(_row(node, names.next(node.spec.title), 0, f"{group_key}/{index}"))
     return rows
@@ -248,7 +248,7 @@ def _wired(node: Node, known: set[str]) -> set[str]:
     if isinstance(node, Group):
         return set().union(*(branch.wire(known) for branch in node.branches)) - known
     if node.over not in known:
-        raise PlanError(f"the map over {node.over!r} needs a list of that name, which nobody provides")
+        raise PlanError(f"The map over {node.over!r} needs a list of that name, which nobody provides")
     node.body.wire(known | {node.item})
     return {node.gives}
 
@@ -265,6 +265,6 @@ def _wired_step(node: Do, known: set[str]) -> set[str]:
     if unsure:
         names = ", ".join(unsure)
         raise PlanError(
-            f"the undo of {spec.title} needs {names}: its outcome may be unknown, so give a default"
+            f"The undo of {spec.title} needs {names}: its outcome may be unknown, so give a default"
         )
     return set(spec.gives)

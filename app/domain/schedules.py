@@ -51,7 +51,7 @@ class Timing:
     def check(self) -> None:
         """Raise `ValidationFailed` unless there are due times to come."""
         if (self.cron is None) == (self.every_ms is None):
-            raise ValidationFailed.of("cron", "give either cron or everyMs")
+            raise ValidationFailed.of("cron", "Give either cron or everyMs")
         _zone(self.timezone)
         if self.cron is not None and len(MACROS.get(self.cron, self.cron).split()) != 5:
             raise ValidationFailed.of("cron", f"{self.cron!r} does not have five fields")

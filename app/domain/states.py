@@ -166,10 +166,10 @@ STEP_ARROWS = frozenset(
 def check_run(old: str, new: str) -> None:
     """Raise `InvalidStateTransition` unless a run may go from one status to the other."""
     if old != new and (old, new) not in RUN_ARROWS:
-        raise InvalidStateTransition(f"a run that is {old} cannot become {new}", current=old)
+        raise InvalidStateTransition(f"A run that is {old} cannot become {new}", current=old)
 
 
 def check_step(old: str, new: str) -> None:
     """Raise `InvalidStateTransition` unless a step may go from one status to the other."""
     if (old, new) not in STEP_ARROWS:
-        raise InvalidStateTransition(f"a step that is {old} cannot become {new}", current=old)
+        raise InvalidStateTransition(f"A step that is {old} cannot become {new}", current=old)

@@ -58,7 +58,7 @@ def _server(tx: Tx, order: Order, action: str) -> None:
         raise _not_allowed(tx, f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
     owner = allocations.cluster_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
-        raise Conflict(f"cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
+        raise Conflict(f"Cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
 
 
 def _besides(state: str, it: server_states.Situation) -> str:
@@ -96,7 +96,7 @@ JUDGES: Mapping[str, Callable[[Tx, Order, str], None]] = {"server": _server, "cl
 
 def _known(row: Row | None, what: str) -> Row:
     if row is None:
-        raise NotFound(f"there is no {what}")
+        raise NotFound(f"There is no {what}")
     return row
 
 
@@ -155,5 +155,5 @@ def _check_upgrade(row: Row, template: Any) -> None:
     offered = (row["observed"] or {}).get("availableUpgrades")
     if template is not None and offered is not None and template not in offered:
         raise InvalidStateTransition(
-            f"there is no way from {row['template']} to {template}", availableUpgrades=offered
+            f"There is no way from {row['template']} to {template}", availableUpgrades=offered
         )

@@ -149,7 +149,7 @@ def _official() -> tuple[Any, Any]:
         try:
             official: Any = import_module("kubernetes.client")
         except ImportError:
-            raise Permanent("the Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
+            raise Permanent("The Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
         return official.ApiClient, official.Configuration
 
 

@@ -93,7 +93,7 @@ def checked(content: Object, path: str) -> Object:
     asked, metadata = place(path), content.get("metadata")
     same = isinstance(metadata, Mapping) and metadata.get("name") == asked.name and metadata.get("uid")
     if not same or content.get("apiVersion") != asked.api_version:
-        raise KubeUnreachable(f"the answer is not about {asked.told}, which was asked for")
+        raise KubeUnreachable(f"The answer is not about {asked.told}, which was asked for")
     return content
 
 
@@ -109,7 +109,7 @@ def checked_list(content: Object, path: str) -> Object:
     versioned = isinstance(metadata, Mapping) and bool(metadata.get("resourceVersion"))
     # An empty list of Go is null in JSON; without the key it is no list.
     if not listed or not versioned or "items" not in content or not isinstance(items, list | None):
-        raise KubeUnreachable(f"the answer is no list of {asked.told}, which was asked for")
+        raise KubeUnreachable(f"The answer is no list of {asked.told}, which was asked for")
     return content
 
 

@@ -100,7 +100,7 @@ class Reflector:
             self._version = None  # What happened since is forgotten there: everything has to be listed anew.
             raise
         if silent and time.monotonic() - began < SHORT_S:
-            raise KubeUnreachable(f"the watch of {self.path} ended at once")
+            raise KubeUnreachable(f"The watch of {self.path} ended at once")
         yield Bookmark()  # It has ended in order, so it has told everything.
 
     def _told(self, line: bytes) -> Item:
@@ -111,7 +111,7 @@ class Reflector:
                 raise _error(object_, self.path)
             self._version = str(object_["metadata"]["resourceVersion"])
         except (ValueError, LookupError, TypeError) as error:
-            raise KubeUnreachable(f"the watch of {self.path} says what is no event") from error
+            raise KubeUnreachable(f"The watch of {self.path} says what is no event") from error
         return Bookmark() if type_ == "BOOKMARK" else Event(type=type_, object=object_)
 
 

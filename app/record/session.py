@@ -254,12 +254,18 @@ def _unavailable(error: BaseException) -> Unavailable:
     """What to tell of a database that was tried in vain."""
     state = trouble.sqlstate(error)
     if state == trouble.TOO_SLOW:
-        return Contended("the statement took the database too long; narrow the question, or try again later")
+        return Contended(
+            "The query exceeded the time limit of the database; use more filters, or try again later"
+        )
     if state in trouble.LOCAL:
-        return Contended("another transaction holds what this one needs; nothing was changed, try again")
+        return Contended(
+            "Another transaction has locked a row that this one needs; nothing was changed, try again"
+        )
     said = trouble.refusal(error)
     if said is not None:
         return ConnectionRefused(said)
     if trouble.is_exhausted(error):
-        return Unavailable("this process can open no further files or connections; nothing was changed")
-    return Unavailable("the database does not answer; nothing was changed")
+        return Unavailable(
+            "This process has reached its limit of open files or connections; nothing was changed, try again"
+        )
+    return Unavailable("The database does not answer; nothing was changed")

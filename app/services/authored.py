@@ -40,7 +40,7 @@ def load(settings: Settings) -> tuple[Definition, ...]:
     if not chosen:
         there = ", ".join(sorted({one.name for one in found}))
         raise CannotImport(
-            f"no workflow {settings.workflow!r} is defined in {settings.imports}: there is {there}"
+            f"No workflow {settings.workflow!r} is defined in {settings.imports}: there is {there}"
         )
     return chosen
 
@@ -50,7 +50,7 @@ def check(settings: Settings) -> None:
     folder = _folder(settings)
     if not folder.is_dir():
         raise CannotImport(
-            f"there is no folder {folder}: name the one that holds your modules with --app-dir"
+            f"There is no folder {folder}: name the one that holds your modules with --app-dir"
         )
     for name in names(settings.imports):
         if name.partition(".")[0] in OURS:

@@ -27,13 +27,13 @@ def _columns(tx: Tx, values: Mapping[str, Any]) -> Row:
 def _pools(tx: Tx, values: Mapping[str, Any]) -> list[Row]:
     pools: list[Row] = list(values.get("node_pools") or [])
     if pools and not str(values["template"]).startswith(states.ON_MACHINES):
-        raise ValidationFailed.of("nodePools", f"only clusters of {states.ON_MACHINES} are built on servers")
+        raise ValidationFailed.of("nodePools", f"Only clusters of {states.ON_MACHINES} are built on servers")
     seen: set[str] = set()
     for place, pool in enumerate(pools):
         if pool["poolId"] in seen:
-            raise ValidationFailed.of(f"nodePools.{place}.poolId", "is given twice")
+            raise ValidationFailed.of(f"nodePools.{place}.poolId", "Given twice")
         if servers.read_pool(tx, pool["poolId"]) is None:
-            raise ValidationFailed.of(f"nodePools.{place}.poolId", f"there is no pool {pool['poolId']}")
+            raise ValidationFailed.of(f"nodePools.{place}.poolId", f"There is no pool {pool['poolId']}")
         seen.add(pool["poolId"])
     check_capacity(tx, {pool["poolId"]: int(pool["count"]) for pool in pools})
     return pools

@@ -107,7 +107,7 @@ def _check_count(tx: Tx, kind: Inventory, limit: int) -> None:
     there = kind.rows.count(tx) if limit else 0
     if limit and there >= limit:
         raise QuotaExceeded(
-            f"there are {there} {kind.called}s, and {limit} are allowed", limit=limit, used=there
+            f"There are {there} {kind.called}s; the quota allows {limit}", limit=limit, used=there
         )
 
 
@@ -118,7 +118,7 @@ def _ordered(
     j = accept_order(tx, world, run_id, order, principal)
     row = kind.rows.read(tx, str(j.run["resource_id"]))
     if row is None:
-        raise NotFound(f"there is no {kind.noun} {j.run['resource_id']}")
+        raise NotFound(f"There is no {kind.noun} {j.run['resource_id']}")
     action = str(order.input.get("action") or order.type.partition(".")[2])
     waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
     state = row["state"] if waits else kind.transient.get(action, row["state"])

@@ -30,7 +30,7 @@ def create(
 
     def work(tx: Tx) -> Row:
         if api_keys.by_name(tx, name) is not None:
-            raise Conflict(f"there is a key called {name!r} already", name=name)
+            raise Conflict(f"There is a key called {name!r} already", name=name)
         api_keys.insert_key(
             tx, {**values, "scopes": list(record.scopes), "expires_at": expires, "callback_secret": sealed}
         )
@@ -47,7 +47,7 @@ def revoke(world: AppContext, name: str) -> None:
     def work(tx: Tx) -> None:
         found = api_keys.by_name(tx, name)
         if found is None:
-            raise NotFound(f"there is no key called {name!r}")
+            raise NotFound(f"There is no key called {name!r}")
         api_keys.revoke(tx, found["id"])
 
     world.db.write(work)

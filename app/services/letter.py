@@ -12,7 +12,7 @@ from app.services import folds, present
 
 Row = Mapping[str, Any]
 TEST = "webhook.test"
-# What went in and came out of a run may be anybody's business, and stays here; readers with a key get it.
+# Inputs and outputs may be confidential: they are never sent to webhooks. Readers with a key can get them.
 PRIVATE = ("input", "output", "allowedActions", "worker")
 
 

@@ -123,10 +123,12 @@ def meant(tx: Tx, management_id: str | None) -> str:
     if management_id is None:
         only = record.only_management(tx)
         if only is None:
-            raise ValidationFailed.of("managementId", "name one: there is not exactly one management cluster")
+            raise ValidationFailed.of(
+                "managementId", "Required, because there is not exactly one management cluster"
+            )
         return only
     if record.read_management(tx, management_id) is None:
-        raise ValidationFailed.of("managementId", f"there is no management cluster {management_id}")
+        raise ValidationFailed.of("managementId", f"There is no management cluster {management_id}")
     return management_id
 
 
@@ -179,11 +181,11 @@ def _found(world: AppContext, management_id: str, access: Mapping[str, Any]) -> 
 def _known(tx: Tx, management_id: str) -> Row:
     row = record.read_management(tx, management_id, lock=True)
     if row is None:
-        raise NotFound(f"there is no management cluster {management_id}")
+        raise NotFound(f"There is no management cluster {management_id}")
     return row
 
 
 def _check_name(tx: Tx, name: str, own: str | None) -> None:
     taken = record.management_named(tx, name)
     if taken not in (None, own):
-        raise Conflict(f"management cluster {taken} is called {name!r} already", management=taken)
+        raise Conflict(f"Management cluster {taken} is called {name!r} already", management=taken)

@@ -35,7 +35,7 @@ def change(
         row = _known(tx, pool_id, lock=True)
         if version is not None and version != row["version"]:
             raise PreconditionFailed(
-                f"pool {pool_id} is at version {row['version']} now", version=row["version"]
+                f"Pool {pool_id} is at version {row['version']} now", version=row["version"]
             )
         if "name" in changes:
             _check_name(tx, changes["name"], pool_id)
@@ -54,7 +54,7 @@ def delete(world: AppContext, principal: Principal, pool_id: str) -> None:
         row = _known(tx, pool_id, lock=True)
         if row["total"]:
             raise Conflict(
-                f"pool {row['name']} has {row['total']} servers: move them first", servers=row["total"]
+                f"Pool {row['name']} has {row['total']} servers: move them first", servers=row["total"]
             )
         servers.delete_pool(tx, pool_id)
 
@@ -64,11 +64,11 @@ def delete(world: AppContext, principal: Principal, pool_id: str) -> None:
 def _known(tx: Tx, pool_id: str, *, lock: bool = False) -> Row:
     row = servers.read_pool(tx, pool_id, lock=lock)
     if row is None:
-        raise NotFound(f"there is no pool {pool_id}")
+        raise NotFound(f"There is no pool {pool_id}")
     return row
 
 
 def _check_name(tx: Tx, name: str, own: str | None) -> None:
     taken = servers.pool_named(tx, name)
     if taken not in (None, own):
-        raise Conflict(f"pool {taken} is called {name!r} already", pool=taken)
+        raise Conflict(f"Pool {taken} is called {name!r} already", pool=taken)

@@ -50,7 +50,7 @@ def get(tx: Tx, schedule_id: str, *, lock: bool = False) -> Row:
     """One schedule; raises `NotFound`."""
     row = rows.read_schedule(tx, schedule_id, lock=lock)
     if row is None:
-        raise NotFound(f"there is no schedule {schedule_id}")
+        raise NotFound(f"There is no schedule {schedule_id}")
     return row
 
 
@@ -157,7 +157,7 @@ def _timed(tx: Tx, row: Row) -> Row:
 def _check_name(tx: Tx, row: Row) -> None:
     taken = rows.schedule_named(tx, row["name"])
     if taken not in (None, row["id"]):
-        raise Conflict(f"schedule {taken} is called {row['name']!r} already", schedule=taken)
+        raise Conflict(f"Schedule {taken} is called {row['name']!r} already", schedule=taken)
 
 
 def _check_order(tx: Tx, row: Row) -> None:
@@ -179,7 +179,7 @@ def _check_code(tx: Tx, row: Row) -> None:
     if definitions.find(tx, name, None) is None:
         raise ValidationFailed.of("type", f"{name!r} is neither in the catalogue nor announced by a worker")
     if definitions.find(tx, name, version) is None:
-        raise ValidationFailed.of("workflowVersion", f"no worker has announced {name} in version {version}")
+        raise ValidationFailed.of("workflowVersion", f"No worker has announced {name} in version {version}")
     if not isinstance(row["input"], list):
         raise ValidationFailed.of("input", f"{name} takes a list of arguments")
 

@@ -89,7 +89,7 @@ def provision_from_pool(
     def work(tx: Tx) -> tuple[list[Started], list[Hint]]:
         found = servers.read_pool(tx, pool_id, lock=True)
         if found is None:
-            raise NotFound(f"there is no pool {pool_id}")
+            raise NotFound(f"There is no pool {pool_id}")
         free = servers.free_in_pool(tx, pool_id, count)
         if len(free) < count:
             raise PoolCapacityExceeded(
@@ -132,7 +132,7 @@ def change(
         if "system_id" in changes:
             wanted["bmc_system"] = changes["system_id"]
         if wanted.get("pool_id") and servers.read_pool(tx, wanted["pool_id"]) is None:
-            raise ValidationFailed.of("poolId", f"there is no pool {wanted['pool_id']}")
+            raise ValidationFailed.of("poolId", f"There is no pool {wanted['pool_id']}")
         servers.change_server(tx, row["id"], wanted)
         return _known(tx, server_id)
 
@@ -164,7 +164,7 @@ def trust_certificate(
         row = _known(tx, server_id)
         if row["protocol"] != "redfish":
             raise ValidationFailed.of(
-                "fingerprint", f"server {server_id} speaks IPMI, which has no certificate"
+                "fingerprint", f"Server {server_id} speaks IPMI, which has no certificate"
             )
         servers.change_server(tx, server_id, {"bmc_fingerprint": fingerprint})
         return row
@@ -210,10 +210,10 @@ def _keyed(options: Mapping[str, Any], place: int) -> dict[str, Any]:
 def _known(tx: Tx, server_id: str, version: int | None = None) -> Row:
     row = servers.read_server(tx, server_id, lock=True)
     if row is None or row["state"] == "decommissioned":
-        raise NotFound(f"there is no server {server_id}")
+        raise NotFound(f"There is no server {server_id}")
     if version is not None and version != row["version"]:
         raise PreconditionFailed(
-            f"server {server_id} is at version {row['version']} now", version=row["version"]
+            f"Server {server_id} is at version {row['version']} now", version=row["version"]
         )
     return row
 
@@ -255,7 +255,7 @@ def _check_network(world: AppContext, host: str) -> None:
         address = ipaddress.ip_address(host)
     except ValueError:
         raise ValidationFailed.of(
-            "bmcAddress", "must be an IP address: WINDLASS_BMC_NETWORKS is set"
+            "bmcAddress", "Must be an IP address: WINDLASS_BMC_NETWORKS is set"
         ) from None
     if not any(address in ipaddress.ip_network(one) for one in allowed):
         raise ValidationFailed.of("bmcAddress", f"{host} lies outside WINDLASS_BMC_NETWORKS")
@@ -263,12 +263,12 @@ def _check_network(world: AppContext, host: str) -> None:
 
 def _check_pool(tx: Tx, row: Row) -> None:
     if row["pool_id"] and servers.read_pool(tx, row["pool_id"]) is None:
-        raise ValidationFailed.of("poolId", f"there is no pool {row['pool_id']}")
+        raise ValidationFailed.of("poolId", f"There is no pool {row['pool_id']}")
 
 
 def _taken(tx: Tx, address: str) -> Conflict:
     server_id = servers.server_at(tx, address)
-    return Conflict(f"server {server_id} has the controller at {address} already", server=server_id)
+    return Conflict(f"Server {server_id} has the controller at {address} already", server=server_id)
 
 
 def _sealed(

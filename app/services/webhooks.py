@@ -46,7 +46,7 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
 
     def work(tx: Tx) -> Row:
         if rows.count_webhooks(tx) >= MOST_ENDPOINTS:
-            raise QuotaExceeded(f"there are {MOST_ENDPOINTS} endpoints already", limit=MOST_ENDPOINTS)
+            raise QuotaExceeded(f"There are {MOST_ENDPOINTS} endpoints already", limit=MOST_ENDPOINTS)
         rows.insert_webhook(tx, row, _told(wanted) if row["active"] else ())
         return _read(tx, webhook_id)
 
@@ -136,7 +136,7 @@ def redeliver(world: AppContext, principal: Principal, webhook_id: str, delivery
         _active(tx, webhook_id)
         row = deliveries.lock_delivery(tx, delivery_id)
         if row is None or row["webhook_id"] != webhook_id:
-            raise NotFound(f"there is no delivery {delivery_id} of {webhook_id}")
+            raise NotFound(f"There is no delivery {delivery_id} of {webhook_id}")
         if row["status"] == "delivering":
             return row
         anew = {"status": "pending", "tries": 0, "fence": row["fence"] + 1, "next_at": tx.now}
@@ -175,14 +175,14 @@ def _lock(tx: Tx, webhook_id: str) -> Row:
     if row is None:
         raise _unknown(webhook_id)
     if row["run_id"] is not None:
-        raise Conflict("this endpoint belongs to one run and cannot be changed", run=row["run_id"])
+        raise Conflict("This endpoint belongs to one run and cannot be changed", run=row["run_id"])
     return row
 
 
 def _active(tx: Tx, webhook_id: str) -> None:
     if not _read(tx, webhook_id)["active"]:
-        raise Conflict("the endpoint is switched off: switch it on first", webhook=webhook_id)
+        raise Conflict("The endpoint is switched off: switch it on first", webhook=webhook_id)
 
 
 def _unknown(webhook_id: str) -> NotFound:
-    return NotFound(f"there is no webhook {webhook_id}")
+    return NotFound(f"There is no webhook {webhook_id}")

@@ -57,7 +57,9 @@ def change(world: AppContext, principal: Principal, run_id: str, wanted: Mapping
     """Keep something with a run, or cancel it; raises `InvalidStateTransition` for what else is wanted."""
     outcome = [name for name in wanted if name not in ("execution_context", "status")]
     if outcome or wanted.get("status", CANCELLED) != CANCELLED:
-        raise InvalidStateTransition("how a run goes and ends is not a client's to write; it may cancel it")
+        raise InvalidStateTransition(
+            "Status, output and error are read-only; a client can only cancel a run (status: cancelled)"
+        )
 
     def work(j: Journal) -> RunRow:
         if "execution_context" in wanted:
@@ -128,7 +130,9 @@ def _check_parent(world: AppContext, order: CodeOrder) -> None:
 
 def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> None:
     if j.status in TERMINAL:
-        raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)
+        raise InvalidStateTransition(
+            f"The run is {j.status}: events can be added only while it is open", current=j.status
+        )
     if not limits.room(j, j.one("forward", MAIN), 1):
         raise emitting.full_log(j)
     j.set(context=dict(context))

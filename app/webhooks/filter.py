@@ -12,11 +12,11 @@ def validate(patterns: Iterable[str]) -> tuple[str, ...]:
     """The patterns without repeats; raises `ValidationFailed` on ``events`` when one matches nothing."""
     wanted = tuple(dict.fromkeys(patterns))
     if not 1 <= len(wanted) <= MOST_PATTERNS:
-        raise ValidationFailed.of("events", f"needs 1 to {MOST_PATTERNS} names or patterns")
+        raise ValidationFailed.of("events", f"Needs 1 to {MOST_PATTERNS} names or patterns")
     idle = [pattern for pattern in wanted if not any(_fits(pattern, event) for event in TOLD)]
     if idle:
         names = ", ".join(pattern[:64] for pattern in idle)
-        raise ValidationFailed.of("events", f"match no event: {names}; there are {', '.join(TOLD)}")
+        raise ValidationFailed.of("events", f"Match no event: {names}; there are {', '.join(TOLD)}")
     return wanted
 
 

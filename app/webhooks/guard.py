@@ -88,7 +88,7 @@ def resolve(host: str, port: int) -> list[str]:
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unresolved.of("url", "the host name has no address just now") from error
+        raise Unresolved.of("url", "The host name has no address just now") from error
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
@@ -114,7 +114,7 @@ def judge(url: str, allow: Allow, resolver: Resolver = resolve) -> Pinned:
     host, port = _host_of(parts), _port_of(parts)
     answers = resolver(host, port)
     if not answers:
-        raise Unresolved.of("url", "the host name has no address just now")
+        raise Unresolved.of("url", "The host name has no address just now")
     for answer in answers:
         _judge_address(ip_address(answer), host, allow)
     return Pinned(
@@ -133,15 +133,15 @@ def _ask(resolver: Resolver, host: str, port: int, found: list[list[str]]) -> No
 
 def _read(url: str, allow: Allow) -> SplitResult:
     if len(url) > LONGEST_URL or _FORBIDDEN.search(url):
-        raise ValidationFailed.of("url", f"has spaces or backslashes, or more than {LONGEST_URL} characters")
+        raise ValidationFailed.of("url", f"Has spaces or backslashes, or more than {LONGEST_URL} characters")
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ValidationFailed.of("url", "is not a URL") from error
+        raise ValidationFailed.of("url", "Is not a URL") from error
     if parts.scheme not in (("https", "http") if allow.http else ("https",)):
-        raise ValidationFailed.of("url", "must begin with https://")
+        raise ValidationFailed.of("url", "Must begin with https://")
     if "@" in parts.netloc or "#" in url:
-        raise ValidationFailed.of("url", "must have neither credentials nor a fragment")
+        raise ValidationFailed.of("url", "Must have neither credentials nor a fragment")
     return parts
 
 
@@ -152,9 +152,9 @@ def _host_of(parts: SplitResult) -> str:
     try:
         address = IPv6Address(host)
     except ValueError as error:
-        raise ValidationFailed.of("url", "has no valid IPv6 address") from error
+        raise ValidationFailed.of("url", "Has no valid IPv6 address") from error
     if address.scope_id:
-        raise ValidationFailed.of("url", "must not name a network interface")
+        raise ValidationFailed.of("url", "Must not name a network interface")
     return str(address)
 
 
@@ -170,9 +170,9 @@ def _ascii(host: str) -> str:
         try:
             name = idna.encode(host, uts46=True, transitional=False).decode().lower().removesuffix(".")
         except (idna.IDNAError, UnicodeError) as error:
-            raise ValidationFailed.of("url", f"has no valid host name (IDNA 2008: {error})") from error
+            raise ValidationFailed.of("url", f"Has no valid host name (IDNA 2008: {error})") from error
     if not _HOST_NAME.fullmatch(name) or not all(0 < len(label) < 64 for label in name.split(".")):
-        raise ValidationFailed.of("url", "has no valid host name")
+        raise ValidationFailed.of("url", "Has no valid host name")
     return name
 
 
@@ -187,9 +187,9 @@ def _port_of(parts: SplitResult) -> int:
     try:
         port = DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError as error:
-        raise ValidationFailed.of("url", "has no valid port") from error
+        raise ValidationFailed.of("url", "Has no valid port") from error
     if port not in (80, 443) and port < 1024:
-        raise ValidationFailed.of("url", "the port must be 80, 443 or 1024 to 65535")
+        raise ValidationFailed.of("url", "The port must be 80, 443 or 1024 to 65535")
     return port
 
 
@@ -204,4 +204,4 @@ def _judge_address(address: Address, host: str, allow: Allow) -> None:
         return
     # The address itself stays unsaid: receivers' owners have no business reading our internal names.
     if reason := why_special(address):
-        raise ValidationFailed.of("url", f"leads to an address that is not public ({reason})")
+        raise ValidationFailed.of("url", f"Leads to an address that is not public ({reason})")

@@ -62,5 +62,5 @@ def _key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(PREFIX) or not 24 <= len(key) <= 64:
-        raise ValidationFailed.of("secret", "must be whsec_ and base64 of 24 to 64 bytes")
+        raise ValidationFailed.of("secret", "Must be whsec_ and base64 of 24 to 64 bytes")
     return key

@@ -83,12 +83,12 @@ def _storable(outcome: Outcome) -> Outcome:
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Permanent(f"the step's result is not JSON: {error}") from None
+        raise Permanent(f"The step's result is not JSON: {error}") from None
     if UNSTORABLE.search(text) and legible(value) != json.loads(text):
-        raise Permanent("the step's result holds text that cannot be stored: NUL, or half a surrogate pair")
+        raise Permanent("The step's result holds text that cannot be stored: NUL, or half a surrogate pair")
     if len(text) > RESULT_BYTES:
         raise Permanent(
-            f"the step's result has {len(text)} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
+            f"The step's result has {len(text)} bytes; at most {RESULT_BYTES} are kept", limit=RESULT_BYTES
         )
     return outcome
 
@@ -127,7 +127,7 @@ def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
         return None
     if not isinstance(seen, NothingHappened):
         raise OutcomeUnknown(
-            f"the worker was lost while {step.spec.title} ran, and whether it took effect cannot be told; "
+            f"The worker was lost while {step.spec.title} ran, and whether it took effect cannot be told; "
             "it is not repeated: look at the machine, then resolve, resume or compensate the run",
             step=claimed.step["key"],
         )

@@ -62,7 +62,7 @@ def test_one_of_them_may_be_served_alone(tmp_path: Path) -> None:
 
 def test_an_unknown_one_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     (tmp_path / "my_flows.py").write_text(FLOWS)
-    with pytest.raises(CannotImport, match=r"no workflow 'third' .* first, second"):
+    with pytest.raises(CannotImport, match=r"No workflow 'third' .* first, second"):
         load(settings_of(tmp_path, "my_flows", "third"))
 
 
@@ -123,7 +123,7 @@ def test_the_checkout_itself_is_no_stranger() -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CannotImport, match=r"there is no folder .*nowhere"):
+    with pytest.raises(CannotImport, match=r"There is no folder .*nowhere"):
         load(settings_of(tmp_path / "nowhere", "my_flows"))
 
 
@@ -155,6 +155,6 @@ def test_without_modules_it_is_those_that_defined_something(become: list[list[st
 
 
 def test_without_any_definition_it_says_what_to_do(become: list[list[str]]) -> None:
-    with pytest.raises(Misuse, match="no workflow is defined yet"):
+    with pytest.raises(Misuse, match="No workflow is defined yet"):
         start(Worker())
     assert (become, worker.importing) == ([], False)

@@ -93,14 +93,14 @@ class Harness:
             raise LookupError(f"there is no hook with the token {token!r}")
         door = self.record.hooks[token]
         if door is None or door.entry.status in ENDED:
-            raise Misuse("the hook was executed before, or its run has ended")
+            raise Misuse("The hook was executed before, or its run has ended")
         self.record.hooks[token] = None
         self.signal(door.entry, door.name, payload, hook_id=door.hook_id)
 
     def signal(self, entry: Entry, name: str, payload: Any, *, hook_id: str | None = None) -> None:
         """Give a signal to the oldest wait for it, or keep it until there is one."""
         if entry.status in ENDED:
-            raise Misuse(f"run {entry.id} has ended ({entry.status}): it takes no signal {name!r}")
+            raise Misuse(f"Run {entry.id} has ended ({entry.status}): it takes no signal {name!r}")
         value = encode(payload, f"the payload of signal {name!r}", sealed)
         sent = Signal(name, value, hook_id)
         waiting = (entry.calls[memo.ordinal] for memo in entry.pending() if memo.kind == "signal")
@@ -115,7 +115,7 @@ class Harness:
     def cancel(self, entry: Entry) -> None:
         """Cancel a run and its children: what it did is undone, newest first."""
         if entry.status in ENDED:
-            raise Misuse(f"run {entry.id} has ended already: {entry.status}")
+            raise Misuse(f"Run {entry.id} has ended already: {entry.status}")
         self._stop(entry, "cancelled", {"code": "CANCELLED", "message": f"run {entry.id} was cancelled"})
         self.work()
 
@@ -156,7 +156,7 @@ class Harness:
     ) -> Entry:
         run_id = run_id or f"run_{self.record.number()}"
         if run_id in self.record.runs:
-            raise Misuse(f"there is a run {run_id!r} already")
+            raise Misuse(f"There is a run {run_id!r} already")
         args, kwargs = concealed(given[0], given[1], made.secret_places, sealed)
         entry = Entry(id=run_id, definition=made, args=args, kwargs=kwargs, parent=parent)
         self.record.runs[run_id] = entry

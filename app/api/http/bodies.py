@@ -33,7 +33,7 @@ def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
     if not raw.strip():
         return {}
     if depth_of(raw) > DEEPEST:
-        raise _refused(f"is nested more than {DEEPEST} deep", DEEPEST)
+        raise _refused(f"Is nested more than {DEEPEST} deep", DEEPEST)
     try:
         value = json.loads(
             raw.decode("utf-8"),
@@ -43,9 +43,9 @@ def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
             object_pairs_hook=_members,
         )
     except UnicodeDecodeError as error:
-        raise _refused("is not UTF-8") from error
+        raise _refused("Is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise _refused(f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        raise _refused(f"Is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     # Both can be written as an escape alone: UTF-8 has no surrogates, and JSON no raw control characters.
     if b"\\u" in raw:
         _check_texts(value)
@@ -75,7 +75,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValidationFailed.of(name[:64], "is given more than once")
+                raise ValidationFailed.of(name[:64], "Given more than once")
             seen.add(name)
     return members
 
@@ -90,7 +90,7 @@ def _check_texts(value: Any) -> None:
         elif isinstance(found, list):
             left += found
         elif isinstance(found, str) and not storable(found):
-            raise _refused(f"holds {NOT_TEXT}")
+            raise _refused(f"Holds {NOT_TEXT}")
 
 
 def _no_constant(word: str) -> NoReturn:
@@ -112,7 +112,7 @@ def _number(text: str) -> float:
 
 def _check_length(text: str) -> None:
     if len(text) > LONGEST_NUMBER:
-        raise _refused(f"a number has more than {LONGEST_NUMBER} characters", LONGEST_NUMBER)
+        raise _refused(f"A number has more than {LONGEST_NUMBER} characters", LONGEST_NUMBER)
 
 
 def _refused(problem: str, limit: int | None = None) -> ValidationFailed:

@@ -83,7 +83,7 @@ def json_body(req: Request, limit: int = bodies.MEBIBYTE) -> dict[str, Any]:
     """The JSON object that a request carries."""
     found = json_value(req, limit)
     if not isinstance(found, dict):
-        raise ValidationFailed.of("body", "must be an object")
+        raise ValidationFailed.of("body", "Must be an object")
     return found
 
 
@@ -91,7 +91,7 @@ def json_list(req: Request) -> list[Any]:
     """The JSON list that a request carries."""
     found = json_value(req)
     if not isinstance(found, list):
-        raise ValidationFailed.of("body", "must be a list")
+        raise ValidationFailed.of("body", "Must be a list")
     return found
 
 

@@ -47,9 +47,9 @@ def check() -> None:
         if prefix is None or well_formed(text, prefix):
             continue
         if not naming.is_nameable(prefix):
-            raise ValidationFailed.of(name, NOT_AN_ID.get(prefix, f"is not an id of the form {prefix}_…"))
+            raise ValidationFailed.of(name, NOT_AN_ID.get(prefix, f"Not an id of the form {prefix}_…"))
         if len(text) > naming.LONGEST:
-            raise ValidationFailed.of(name, f"has more than {naming.LONGEST} characters")
+            raise ValidationFailed.of(name, f"Has more than {naming.LONGEST} characters")
         named[name] = naming.id_of(world(), prefix, text)
     if request.args and not view.asks_query:
         raise ValidationFailed.many({name[:64]: "Unknown query parameter." for name in request.args})
@@ -63,9 +63,9 @@ def _check_texts() -> None:
     named = [*(request.view_args or {}).items(), *request.args.items(multi=True)]
     for name, text in named:
         if not storable(name):
-            raise ValidationFailed.of("query", f"a name holds {NOT_TEXT}")
+            raise ValidationFailed.of("query", f"A name holds {NOT_TEXT}")
         if isinstance(text, str) and not storable(text):
-            raise ValidationFailed.of(name[:64], f"holds {NOT_TEXT}")
+            raise ValidationFailed.of(name[:64], f"Holds {NOT_TEXT}")
 
 
 def finish(response: Response) -> Response:

@@ -83,7 +83,7 @@ def _ticket() -> Ticket | None:
         return None
     key = _KEY.fullmatch(header)
     if key is None:
-        raise ValidationFailed.of("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+        raise ValidationFailed.of("Idempotency-Key", "Must be 1 to 255 visible ASCII characters")
     json_value(request)
     asked = hashlib.sha256(request.query_string + b"\n" + request.get_data(cache=True)).hexdigest()
     return Ticket(principal=principal().actor, route=request.path, key=key[1], hash=asked)

@@ -52,7 +52,7 @@ def check(app: Flask) -> None:
     """Raise `SettingsError` when an operation names no scope: nothing is open by oversight."""
     open_ = sorted(name for name, view in app.view_functions.items() if not hasattr(view, "scope"))
     if open_:
-        raise SettingsError(f"these operations name no scope: {', '.join(open_)}")
+        raise SettingsError(f"These operations name no scope: {', '.join(open_)}")
 
 
 def refuse_unsafe(world: AppContext) -> None:
@@ -60,7 +60,7 @@ def refuse_unsafe(world: AppContext) -> None:
     if world.settings.loopback_only or any(row["revoked_at"] is None for row in keys.list_(world)):
         return
     raise SettingsError(
-        f"the API would listen on {world.settings.host} without any API key: make one with"
+        f"The API would listen on {world.settings.host} without any API key: make one with"
         " `windlass key create`, or listen on 127.0.0.1"
     )
 

@@ -193,12 +193,12 @@ def expire(caller: Caller, app_id: str, deployment: str) -> None:
 
 @run.command("list")
 @of_app
-@click.option("--status", type=click.Choice(STATUSES), multiple=True, help="May be repeated.")
+@click.option("--status", type=click.Choice(STATUSES), multiple=True, help="Repeatable.")
 @click.option("--workflow", help="Of this workflow alone.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50)
 @pass_caller
 def runs(caller: Caller, app_id: str, status: tuple[str, ...], workflow: str | None, limit: int) -> None:
-    """List runs, the newest first."""
+    """List runs, newest first."""
     asked = {"resolveData": "none", "limit": limit, "status": ",".join(status), "workflowName": workflow}
     query = urlencode({name: value for name, value in asked.items() if value})
     caller.show(_of(app_id, "GET", f"/runs?{query}")["data"], columns.APP_RUNS)

@@ -13,7 +13,7 @@ from windlass import Accepted, Cluster
 
 @click.group(cls=Noun)
 def cluster() -> None:
-    """Make Kubernetes clusters, scale, upgrade and delete them."""
+    """Create, scale, upgrade and delete Kubernetes clusters."""
 
 
 @cluster.command("list")
@@ -24,7 +24,7 @@ def cluster() -> None:
 @click.option("-q", "--search", "q", help="Part of the name, display name or id.")
 @pass_caller
 def list_(caller: Caller, /, **filters: Any) -> None:
-    """List clusters as they were last seen."""
+    """List clusters as last observed."""
     caller.show([each.raw for each in caller.client.clusters.each(**filters)], columns.CLUSTERS)
 
 
@@ -32,7 +32,7 @@ def list_(caller: Caller, /, **filters: Any) -> None:
 @click.argument("cluster_id", metavar="CLUSTER")
 @pass_caller
 def get(caller: Caller, cluster_id: str) -> None:
-    """Show one cluster and what its state permits now."""
+    """Show a cluster and the actions that its state allows."""
     caller.resource = f"cluster {cluster_id}"
     caller.show(caller.client.clusters.get(cluster_id).raw, columns.CLUSTER)
 
@@ -41,28 +41,43 @@ def get(caller: Caller, cluster_id: str) -> None:
 @click.option("--template", required=True, help="Name of a ClusterTemplate.")
 @click.option("--credential", required=True, help="Name of a Credential.")
 @click.option(
-    "-c", "--config", type=inputs.JsonObject(), default="{}", help="Its parameters as JSON, @file or -."
+    "-c",
+    "--config",
+    type=inputs.JsonObject(),
+    default="{}",
+    help="Parameters of the template as JSON, @FILE, or - for standard input.",
 )
 @click.option(
-    "-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="One parameter; may repeat."
+    "-s",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="One parameter of the template; repeatable.",
 )
-@click.option("--name", help="What it is called in its management cluster.")
-@click.option("--management", "management_id", help="Where to make it; may be left out while there is one.")
-@click.option("--display-name", help="What people call it.")
-@click.option("--description", help="A sentence about it.")
-@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--name", help="Name in the management cluster.")
+@click.option("--management", "management_id", help="Management cluster; optional if there is only one.")
+@click.option("--display-name", help="Display name.")
+@click.option("--description", help="Description.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
 @click.option(
-    "--pool", "pools", multiple=True, metavar="POOL=COUNT", help="Servers it is built on; may be repeated."
+    "--pool",
+    "pools",
+    multiple=True,
+    metavar="POOL=COUNT",
+    help="Build the cluster on servers of this pool; repeatable.",
 )
-@click.option("--image", help="URL of the image of these servers.")
-@click.option("--address", help="What it calls a server, such as {displayName}.nodes.example.")
-@click.option("--validate-only", is_flag=True, help="Have it checked by its management cluster, not built.")
+@click.option("--image", help="URL of the image that these servers get.")
+@click.option("--address", help="Address of a server, for example {displayName}.nodes.example.")
+@click.option(
+    "--validate-only", is_flag=True, help="Let the management cluster check the request; build nothing."
+)
 @triggers
 @pass_caller
 def create(
     caller: Caller, /, config: dict[str, Any], settings: tuple[str, ...], dry_run: bool, **values: Any
 ) -> None:
-    """Make a cluster from a template."""
+    """Create a cluster from a template."""
     wait, timeout = values.pop("wait"), values.pop("timeout")
     values.pop("queue")  # There is nothing yet that a run could hold.
     values["dry_run"] = values.pop("validate_only") or None
@@ -77,14 +92,14 @@ def create(
 
 @cluster.command()
 @click.argument("cluster_id", metavar="CLUSTER")
-@click.option("--workers", type=click.IntRange(0), help="How many workers.")
-@click.option("--control-planes", type=click.IntRange(1), help="How many nodes of the control plane.")
+@click.option("--workers", type=click.IntRange(0), help="Number of workers.")
+@click.option("--control-planes", type=click.IntRange(1), help="Number of control plane nodes.")
 @triggers
 @pass_caller
 def scale(
     caller: Caller, /, cluster_id: str, workers: int | None, control_planes: int | None, **more: Any
 ) -> None:
-    """Change how many nodes CLUSTER has."""
+    """Change the number of nodes of CLUSTER."""
     if workers is None and control_planes is None:
         raise click.UsageError("Give --workers, --control-planes, or both.")
     _act(caller, cluster_id, "scale", more, workers=workers, control_planes=control_planes)
@@ -92,16 +107,19 @@ def scale(
 
 @cluster.command()
 @click.argument("cluster_id", metavar="CLUSTER")
-@click.option("--template", help="One of its available upgrades.")
+@click.option("--template", help="Template to upgrade to; one of the available upgrades.")
 @click.option(
-    "--kubernetes", "kubernetes_version", metavar="VERSION", help="Or the Kubernetes it shall have."
+    "--kubernetes",
+    "kubernetes_version",
+    metavar="VERSION",
+    help="Kubernetes version to upgrade to, instead of --template.",
 )
 @triggers
 @pass_caller
 def upgrade(
     caller: Caller, /, cluster_id: str, template: str | None, kubernetes_version: str | None, **more: Any
 ) -> None:
-    """Upgrade CLUSTER along one of the ways that it is offered."""
+    """Upgrade CLUSTER to one of its available upgrades."""
     if bool(template) == bool(kubernetes_version):
         raise click.UsageError("Give either --template or --kubernetes.")
     _act(caller, cluster_id, "upgrade", more, template=template, kubernetes_version=kubernetes_version)
@@ -109,14 +127,14 @@ def upgrade(
 
 @cluster.command()
 @click.argument("cluster_id", metavar="CLUSTER")
-@click.option("--cleanup", is_flag=True, default=None, help="Also remove orphaned Services and volumes.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; start nothing.")
+@click.option("--cleanup", is_flag=True, default=None, help="Remove orphaned Services and volumes too.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
 @waits
 @pass_caller
 def delete(
     caller: Caller, cluster_id: str, cleanup: bool | None, dry_run: bool, wait: bool, timeout: float | None
 ) -> None:
-    """Delete CLUSTER; its servers are given back once it is gone."""
+    """Delete CLUSTER and return its servers to their pools."""
     caller.resource = f"cluster {cluster_id}"
     if dry_run:
         show_plan(caller, caller.client.clusters.plan_delete(cluster_id))

@@ -17,12 +17,12 @@ from app.record.session import Database
 
 @click.group(cls=Noun)
 def db() -> None:
-    """The database's tables."""
+    """Manage the database schema."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the tables to the newest revision."""
+    """Upgrade the database schema to the newest revision."""
     settings = load()
     if not missing(settings):
         check_reachable(Database(settings.database))
@@ -31,9 +31,7 @@ def upgrade() -> None:
 
 
 @db.command()
-@click.option(
-    "--models", is_flag=True, help="Compare migrations and code alone, in a database made for that."
-)
+@click.option("--models", is_flag=True, help="Compare only migrations and code, in a temporary database.")
 @pass_caller
 def check(caller: Caller, models: bool) -> None:
     """Compare the tables with what the code wants; exit status 1 when they differ.

@@ -16,7 +16,7 @@ from app.services import workers
 @click.command(cls=Verb)
 @pass_caller
 def doctor(caller: Caller) -> None:
-    """Check what must always hold; exit status 1 when something does not."""
+    """Check the invariants of docs/invariants.rst; exit with status 1 if one is broken."""
     db = world().db
     found = [
         *db.read(findings),

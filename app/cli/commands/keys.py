@@ -19,7 +19,7 @@ TIMES = {"created_at": "createdAt", "expires_at": "expiresAt", "used_at": "usedA
 
 @click.group(cls=Noun)
 def key() -> None:
-    """API keys, straight in the database."""
+    """Manage API keys, directly in the database."""
 
 
 @key.command()
@@ -27,10 +27,10 @@ def key() -> None:
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), required=True, help="Repeatable."
 )
-@click.option("--expires", type=click.DateTime(), help="Until when it is good, in UTC; for ever unless told.")
+@click.option("--expires", type=click.DateTime(), help="Time when the key expires, in UTC; never by default.")
 @pass_caller
 def create(caller: Caller, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
-    """Make a key called NAME; its token is shown once, now."""
+    """Create a key called NAME; its token is shown only once."""
     until = None if expires is None else int(expires.replace(tzinfo=UTC).timestamp() * 1000)
     row, token, callback_secret = keys.create(world(), name, scopes, until)
     caller.show({**_shown(row), "token": token, "callbackSecret": callback_secret}, columns.NEW_KEY)
@@ -49,7 +49,7 @@ def list_(caller: Caller) -> None:
 @click.argument("name")
 @pass_caller
 def revoke(caller: Caller, name: str) -> None:
-    """Make the key called NAME useless at once."""
+    """Revoke the key called NAME."""
     caller.resource = f"key {name}"
     caller.confirm(f"Revoke {name}?")
     keys.revoke(world(), name)
@@ -58,18 +58,18 @@ def revoke(caller: Caller, name: str) -> None:
 
 @click.group(cls=Noun)
 def secrets() -> None:
-    """Sealed credentials."""
+    """Manage sealed credentials."""
 
 
 @secrets.command()
 def callback() -> None:
-    """Show the secret that signs callbacks of runs that were started without a key."""
+    """Show the secret that signs callbacks of runs started without a key."""
     click.echo(signing_secrets.local_secret(world()))
 
 
 @secrets.command()
 def rotate() -> None:
-    """Seal every credential anew, to the newest key of the ring."""
+    """Add a sealing key and seal every credential with it."""
     output.say(f"{sealed.rotate(world())} credentials were sealed anew.")
 
 

@@ -13,7 +13,7 @@ kubeconfig = click.option(
     "file",
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File whose current context is taken; tokens and certificates must stand in it.",
+    help="Kubeconfig file. Its current context is used and must contain its token and certificates.",
 )
 namespaces = (
     click.option("--cluster-namespace", help="Namespace of its ClusterDeployments."),
@@ -23,7 +23,7 @@ namespaces = (
 
 @click.group(cls=Noun)
 def management() -> None:
-    """Where clusters and virtual machines are made."""
+    """Manage the Kubernetes clusters that host clusters and virtual machines."""
 
 
 @management.command("list")
@@ -37,7 +37,7 @@ def list_(caller: Caller) -> None:
 @click.argument("management_id", metavar="MANAGEMENT")
 @pass_caller
 def get(caller: Caller, management_id: str) -> None:
-    """Show one management cluster."""
+    """Show a management cluster."""
     caller.resource = f"management cluster {management_id}"
     caller.show(caller.client.managements.get(management_id).raw, columns.MANAGEMENTS)
 
@@ -47,10 +47,10 @@ def get(caller: Caller, management_id: str) -> None:
 @kubeconfig
 @namespaces[0]
 @namespaces[1]
-@click.option("--description", help="A sentence about it.")
+@click.option("--description", help="Description.")
 @pass_caller
 def add(caller: Caller, /, name: str, file: Path, **values: Any) -> None:
-    """Know one more; its kubeconfig is sealed at once."""
+    """Add a management cluster; its kubeconfig is sealed."""
     made = caller.client.managements.add(name, file.read_text(), **values)
     caller.show(made.raw, columns.MANAGEMENTS)
     caller.hint(f"windlass cluster create --management {made.id} …")
@@ -59,10 +59,12 @@ def add(caller: Caller, /, name: str, file: Path, **values: Any) -> None:
 @management.command("set-kubeconfig")
 @click.argument("management_id", metavar="MANAGEMENT")
 @kubeconfig
-@click.option("--force", is_flag=True, help="Also when known clusters and machines are not found there.")
+@click.option(
+    "--force", is_flag=True, help="Replace it even if known clusters and machines are not found there."
+)
 @pass_caller
 def set_kubeconfig(caller: Caller, management_id: str, file: Path, force: bool) -> None:
-    """Replace how to get in."""
+    """Replace the kubeconfig."""
     caller.resource = f"management cluster {management_id}"
     caller.client.managements.set_kubeconfig(management_id, file.read_text(), force=force)
     output.say(f"The kubeconfig of {management_id} was replaced.")
@@ -72,7 +74,7 @@ def set_kubeconfig(caller: Caller, management_id: str, file: Path, force: bool) 
 @click.argument("management_id", metavar="MANAGEMENT")
 @pass_caller
 def forget(caller: Caller, management_id: str) -> None:
-    """Forget one that has neither clusters nor machines."""
+    """Remove a management cluster that has neither clusters nor machines."""
     caller.resource = f"management cluster {management_id}"
     caller.confirm(f"Forget {management_id}?")
     caller.client.managements.forget(management_id)

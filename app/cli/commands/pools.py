@@ -7,18 +7,18 @@ import click
 from app.cli import columns, inputs, output
 from app.cli.context import Caller, Noun, pass_caller
 
-labels = click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="May be repeated.")
+labels = click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 
 
 @click.group(cls=Noun)
 def pool() -> None:
-    """Sets of servers that provisioning takes from."""
+    """Manage pools of servers for provisioning."""
 
 
 @pool.command("list")
 @pass_caller
 def list_(caller: Caller) -> None:
-    """List pools and how many of their servers are free."""
+    """List pools with the number of free servers."""
     caller.show([each.raw for each in caller.client.pools.each()], columns.POOLS)
 
 
@@ -26,7 +26,7 @@ def list_(caller: Caller) -> None:
 @click.argument("pool_id", metavar="POOL")
 @pass_caller
 def get(caller: Caller, pool_id: str) -> None:
-    """Show one pool."""
+    """Show a pool."""
     caller.resource = f"pool {pool_id}"
     caller.show(caller.client.pools.get(pool_id).raw, columns.POOLS)
 
@@ -36,7 +36,7 @@ def get(caller: Caller, pool_id: str) -> None:
 @labels
 @pass_caller
 def create(caller: Caller, name: str, labels: tuple[str, ...]) -> None:
-    """Make a pool."""
+    """Create a pool."""
     made = caller.client.pools.create(name, labels=_labels(labels))
     caller.show(made.raw, columns.POOLS)
     caller.hint(f"windlass server register --pool {made.id} …")
@@ -44,11 +44,11 @@ def create(caller: Caller, name: str, labels: tuple[str, ...]) -> None:
 
 @pool.command()
 @click.argument("pool_id", metavar="POOL")
-@click.option("--name", help="Another name.")
+@click.option("--name", help="New name.")
 @labels
 @pass_caller
 def change(caller: Caller, pool_id: str, name: str | None, labels: tuple[str, ...]) -> None:
-    """Change a pool's name, or replace its labels."""
+    """Rename a pool, or replace its labels."""
     caller.resource = f"pool {pool_id}"
     caller.show(caller.client.pools.update(pool_id, name=name, labels=_labels(labels)).raw, columns.POOLS)
 

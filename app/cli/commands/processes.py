@@ -24,10 +24,12 @@ _AUTHORS = (
         "imports",
         multiple=True,
         metavar="MODULE",
-        help="Serve its code workflows; repeatable.",
+        help="Serve the code workflows of this module; repeatable.",
     ),
-    click.option("--app-dir", type=click.Path(path_type=Path), help="Folder of the modules; else this one."),
-    click.option("--workflow", metavar="NAME", help="Serve this one of them alone."),
+    click.option(
+        "--app-dir", type=click.Path(path_type=Path), help="Folder of the modules; default: the current one."
+    ),
+    click.option("--workflow", metavar="NAME", help="Serve only this workflow."),
 )
 
 
@@ -41,11 +43,13 @@ def authors(command: F) -> F:
 @click.command()
 @authors
 @click.option(
-    "--demo", is_flag=True, help="Run the main job through the public API, with the lab's machines."
+    "--demo", is_flag=True, help="Run a demonstration through the public API, with the machines of the lab."
 )
-@click.option("--lab", is_flag=True, help="Start the lab also without the demo.")
+@click.option("--lab", is_flag=True, help="Start the lab.")
 @click.option("--flower/--no-flower", default=True, help="Start Flower.")
-@click.option("--exit", "exit_when_done", is_flag=True, help="Stop by itself, with status 0 or 1.")
+@click.option(
+    "--exit", "exit_when_done", is_flag=True, help="Stop after the demonstration, with status 0 or 1."
+)
 @click.pass_context
 def up(
     context: click.Context,
@@ -83,11 +87,15 @@ def world(database_url: str, host: str | None, port: int | None, keys: bool) -> 
 
 @click.group(cls=Noun, invoke_without_command=True)
 @authors
-@click.option("--queue", "queues", multiple=True, help="Serve this queue only; may be repeated.")
+@click.option("--queue", "queues", multiple=True, help="Serve only this queue; repeatable.")
 @click.option("--processes", type=click.IntRange(1), help="Pool processes of each worker.")
-@click.option("--reconciler/--no-reconciler", "reconcile", default=True, help="Run a reconciler beside them.")
-@click.option("--name", default="", help="Tells two worker hosts on one machine apart.")
-@click.option("--logs", type=click.Path(path_type=Path), help="Folder for one log per process; else stdout.")
+@click.option("--reconciler/--no-reconciler", "reconcile", default=True, help="Run a reconciler too.")
+@click.option("--name", default="", help="Name of the worker host; required for a second one on one machine.")
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path),
+    help="Folder with one log file for each process; default: standard output.",
+)
 @click.pass_context
 def worker(
     context: click.Context,
@@ -110,7 +118,9 @@ def worker(
         return
     settings = _authored(imports, app_dir, workflow)
     if settings.imports and queues:
-        raise click.UsageError("--import serves the queues of its workflows: give it no --queue")
+        raise click.UsageError(
+            "--import serves the queues of its workflows and cannot be combined with --queue"
+        )
     check_installation(settings)
     own_name = name or (worker_host.AUTHORED if settings.imports else "")
     children = worker_host.children(
@@ -126,7 +136,7 @@ def worker(
 @worker.command()
 @authors
 def announce(imports: tuple[str, ...], app_dir: Path | None, workflow: str | None) -> None:
-    """Announce the code workflows of the modules, as a worker host does; prints their queues as JSON."""
+    """Announce the code workflows of the modules, as a worker host does, and print their queues as JSON."""
     from app.cli.direct import world
     from app.services import authored, presence
 
@@ -152,16 +162,16 @@ def list_(caller: Caller) -> None:
 
 
 @worker.command()
-@click.option("--name", default="", help="The name that the worker host was started with.")
+@click.option("--name", default="", help="Name that the worker host was started with.")
 def drain(name: str) -> None:
-    """Let the running steps of this machine's worker host end, then stop it."""
+    """Stop this machine's worker host after its running steps have ended."""
     pid = worker_host.drain(load(), name)
     click.echo(f"The worker host (process {pid}) has ended.", err=True)
 
 
 @click.command()
 def reconciler() -> None:
-    """Run the reconciler alone, as many as you like."""
+    """Run a reconciler; any number may run."""
     # Here and not above: every other command would pay for the engine and its SQL at start.
     from app.engine.reconciler.reconciler import run_forever
     from app.wiring import wire
@@ -171,7 +181,7 @@ def reconciler() -> None:
 
 @click.command()
 def projector() -> None:
-    """Run a projector, as many as you like: it watches management clusters and tells what changed."""
+    """Run a projector, which watches management clusters; any number may run."""
     from app.projector.projector import projector as made
     from app.wiring import wire
 
@@ -180,15 +190,15 @@ def projector() -> None:
 
 @click.command()
 def api() -> None:
-    """Run the API alone."""
+    """Run the API."""
     settings = load()
     _become(settings, programs.api(settings))
 
 
 @click.command()
-@click.option("--address", default="127.0.0.1", help="Address to listen on; Flower has no login of its own.")
+@click.option("--address", default="127.0.0.1", help="Address to listen on. Flower has no login.")
 def flower(address: str) -> None:
-    """Run Flower alone, read-only."""
+    """Run Flower, read-only."""
     settings = load()
     _become(settings, programs.flower(settings, address))
 
@@ -207,7 +217,7 @@ def _authored(imports: tuple[str, ...], app_dir: Path | None, workflow: str | No
     settings = load()
     if not imports:
         if workflow or app_dir:
-            raise click.UsageError("--workflow and --app-dir go with --import")
+            raise click.UsageError("--workflow and --app-dir need --import")
         return settings
     folder = str((app_dir or Path()).resolve())
     return replace(settings, imports=",".join(imports), app_dir=folder, workflow=workflow or "")

@@ -13,13 +13,13 @@ from app.domain.plan import QUEUES
 
 @click.group(cls=Noun)
 def queue() -> None:
-    """The queues in Redis, by their true keys."""
+    """Show the queues in Redis."""
 
 
 @queue.command("list")
 @pass_caller
 def list_(caller: Caller) -> None:
-    """List queues with their keys and lengths; a message is a hint, so an empty queue is no loss."""
+    """List queues with their keys and lengths. An empty queue is not a loss: SQL knows what is due."""
     caller.show(lengths(load().broker, load().redis_prefix), columns.QUEUES)
 
 

@@ -16,16 +16,38 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 OPTIONS = (
     click.option("--cron", help='Five fields as in crontab(5), or @hourly, @daily, …: "30 2 * * *".'),
-    click.option("--timezone", help="Of --cron: Europe/Berlin; UTC unless given."),
-    click.option("--every", "every_ms", type=inputs.Duration(), help="Instead of --cron: 90s, 10m, 1h30m."),
-    click.option("-i", "--input", type=inputs.JsonInput(), help="JSON object or list, @file or -."),
-    click.option("--resource", "resource_id", help="Id of the resource its runs work on."),
-    click.option("--version", "workflow_version", help="Of a code workflow; the newest unless given."),
-    click.option("--on-failure", type=click.Choice(["compensate", "hold"]), help="What a failed run does."),
-    click.option("--tag", "tags", multiple=True, help="Of its runs; may be repeated."),
-    click.option("--overlap", type=click.Choice(list(OVERLAP)), help="While a run of it is open."),
-    click.option("--catch-up", type=click.Choice(list(CATCH_UP)), help="After an outage."),
-    click.option("--catch-up-limit", type=click.IntRange(1, 100), help="For --catch-up all."),
+    click.option("--timezone", help="Time zone of --cron, for example Europe/Berlin; default: UTC."),
+    click.option(
+        "--every",
+        "every_ms",
+        type=inputs.Duration(),
+        help="Interval instead of --cron, for example 90s, 10m or 1h30m.",
+    ),
+    click.option(
+        "-i",
+        "--input",
+        type=inputs.JsonInput(),
+        help="Input as a JSON object or list, @FILE, or - for standard input.",
+    ),
+    click.option("--resource", "resource_id", help="Id of the resource of its runs."),
+    click.option("--version", "workflow_version", help="Version of a code workflow; default: the newest."),
+    click.option(
+        "--on-failure", type=click.Choice(["compensate", "hold"]), help="Compensate or hold a failed run."
+    ),
+    click.option("--tag", "tags", multiple=True, help="Tag of its runs; repeatable."),
+    click.option(
+        "--overlap",
+        type=click.Choice(list(OVERLAP)),
+        help="Policy for a due time while a run of the schedule is open.",
+    ),
+    click.option(
+        "--catch-up",
+        type=click.Choice(list(CATCH_UP)),
+        help="Policy for due times that were missed during an outage.",
+    ),
+    click.option(
+        "--catch-up-limit", type=click.IntRange(1, 100), help="Most runs to catch up with --catch-up all."
+    ),
 )
 
 
@@ -36,11 +58,11 @@ def said(command: F) -> F:
 
 @click.group(cls=Noun)
 def schedule() -> None:
-    """Start runs when their time comes."""
+    """Start runs at due times."""
 
 
 @schedule.command("list")
-@click.option("--type", "type_", help="Only those of this type.")
+@click.option("--type", "type_", help="Only schedules of this type.")
 @pass_caller
 def list_(caller: Caller, type_: str | None) -> None:
     """List schedules."""
@@ -52,7 +74,7 @@ def list_(caller: Caller, type_: str | None) -> None:
 @click.argument("schedule_id", metavar="SCHEDULE")
 @pass_caller
 def get(caller: Caller, schedule_id: str) -> None:
-    """Show one schedule, when it is due, and how it went."""
+    """Show a schedule, its next due times and its last result."""
     caller.resource = f"schedule {schedule_id}"
     caller.show(caller.client.schedules.get(schedule_id).raw, columns.SCHEDULE)
     caller.hint(f"windlass schedule history {schedule_id}")
@@ -62,7 +84,7 @@ def get(caller: Caller, schedule_id: str) -> None:
 @click.argument("name")
 @click.argument("type_", metavar="TYPE")
 @said
-@click.option("--paused", is_flag=True, default=None, help="Start nothing before `unpause`.")
+@click.option("--paused", is_flag=True, default=None, help="Create it paused.")
 @pass_caller
 def create(caller: Caller, /, name: str, type_: str, **values: Any) -> None:
     """Start runs of TYPE by --cron or --every."""
@@ -73,21 +95,21 @@ def create(caller: Caller, /, name: str, type_: str, **values: Any) -> None:
 
 @schedule.command()
 @click.argument("schedule_id", metavar="SCHEDULE")
-@click.option("--name", help="Another name.")
+@click.option("--name", help="New name.")
 @said
 @pass_caller
 def change(caller: Caller, /, schedule_id: str, **values: Any) -> None:
-    """Change a schedule; --cron and --every take each other's place."""
+    """Change a schedule; --cron replaces --every and the other way round."""
     caller.resource = f"schedule {schedule_id}"
     caller.show(caller.client.schedules.update(schedule_id, **_given(values)).raw, columns.SCHEDULE)
 
 
 @schedule.command()
 @click.argument("schedule_id", metavar="SCHEDULE")
-@click.option("--reason", help="Why.")
+@click.option("--reason", help="Reason.")
 @pass_caller
 def pause(caller: Caller, schedule_id: str, reason: str | None) -> None:
-    """Start nothing until `unpause`."""
+    """Pause a schedule: nothing starts until `unpause`."""
     caller.resource = f"schedule {schedule_id}"
     caller.show(caller.client.schedules.pause(schedule_id, reason=reason).raw, columns.SCHEDULE)
     caller.hint(f"windlass schedule unpause {schedule_id}")
@@ -97,7 +119,7 @@ def pause(caller: Caller, schedule_id: str, reason: str | None) -> None:
 @click.argument("schedule_id", metavar="SCHEDULE")
 @pass_caller
 def unpause(caller: Caller, schedule_id: str) -> None:
-    """Go on from now."""
+    """Unpause a schedule."""
     caller.resource = f"schedule {schedule_id}"
     caller.show(caller.client.schedules.unpause(schedule_id).raw, columns.SCHEDULE)
 
@@ -106,7 +128,7 @@ def unpause(caller: Caller, schedule_id: str) -> None:
 @click.argument("schedule_id", metavar="SCHEDULE")
 @pass_caller
 def run(caller: Caller, schedule_id: str) -> None:
-    """Start a run now, beside the due times."""
+    """Start a run now, in addition to the due times."""
     caller.resource = f"schedule {schedule_id}"
     started = caller.client.schedules.run(schedule_id)
     show_run(caller, started)
@@ -116,10 +138,10 @@ def run(caller: Caller, schedule_id: str) -> None:
 @schedule.command()
 @click.argument("schedule_id", metavar="SCHEDULE")
 @click.option("--outcome", help="queued, started, skipped, refused or missed.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Number of rows.")
 @pass_caller
 def history(caller: Caller, schedule_id: str, outcome: str | None, limit: int) -> None:
-    """List what became of each due time, the latest first."""
+    """List the outcome of each due time, latest first."""
     caller.resource = f"schedule {schedule_id}"
     found = islice(caller.client.schedules.occurrences(schedule_id, outcome=outcome), limit)
     caller.show([each.raw for each in found], columns.OCCURRENCES)
@@ -129,7 +151,7 @@ def history(caller: Caller, schedule_id: str, outcome: str | None, limit: int) -
 @click.argument("schedule_id", metavar="SCHEDULE")
 @pass_caller
 def delete(caller: Caller, schedule_id: str) -> None:
-    """Start nothing more; the runs stay."""
+    """Delete a schedule; its runs stay."""
     caller.resource = f"schedule {schedule_id}"
     caller.confirm(f"Delete {schedule_id}?")
     caller.client.schedules.delete(schedule_id)

@@ -18,14 +18,14 @@ credential = (
         prompt="Password of the BMC",
         prompt_required=True,
         hide_input=True,
-        help="Better than typing it here: WINDLASS_BMC_PASSWORD, or be asked.",
+        help="BMC password; prefer WINDLASS_BMC_PASSWORD or the prompt.",
     ),
 )
 
 
 @click.group(cls=Noun)
 def server() -> None:
-    """Register machines and let runs work on them."""
+    """Register servers and start runs on them."""
 
 
 @server.command("list")
@@ -44,29 +44,29 @@ def list_(caller: Caller, /, **filters: Any) -> None:
 @click.argument("server_id", metavar="SERVER")
 @pass_caller
 def get(caller: Caller, server_id: str) -> None:
-    """Show one server and what its state permits now."""
+    """Show a server and the actions that its state allows."""
     caller.resource = f"server {server_id}"
     caller.show(caller.client.servers.get(server_id).raw, columns.SERVER)
 
 
 @server.command()
 @click.option(
-    "--protocol", type=click.Choice(("ipmi", "redfish")), required=True, help="What the BMC speaks."
+    "--protocol", type=click.Choice(("ipmi", "redfish")), required=True, help="Protocol of the BMC."
 )
-@click.option("--address", "bmc_address", required=True, help="Where the BMC listens, as host:port.")
+@click.option("--address", "bmc_address", required=True, help="Address of the BMC, as HOST:PORT.")
 @credential[0]
 @credential[1]
-@click.option("--name", "display_name", help="What people call it.")
-@click.option("--description", help="A sentence about it.")
-@click.option("--system", "system_id", help="Which of several systems of a Redfish BMC it is.")
-@click.option("--mac", "boot_mac", help="MAC address that it boots from.")
-@click.option("--persona", help="What it is for.")
-@click.option("--pool", "pool_id", help="Pool it belongs to.")
-@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--name", "display_name", help="Display name.")
+@click.option("--description", help="Description.")
+@click.option("--system", "system_id", help="Id of the system, for a Redfish BMC with several systems.")
+@click.option("--mac", "boot_mac", help="MAC address of the network card to boot from.")
+@click.option("--persona", help="Purpose.")
+@click.option("--pool", "pool_id", help="Pool of the server.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
 @triggers
 @pass_caller
 def register(caller: Caller, /, dry_run: bool, wait: bool, timeout: float | None, **values: Any) -> None:
-    """Take a machine into the inventory."""
+    """Register a machine in the inventory."""
     values["tags"] = list(values["tags"]) or None
     values.pop("queue")  # There is nothing yet that a run could hold.
     if dry_run:
@@ -94,7 +94,7 @@ def import_(caller: Caller, file: Path) -> None:
 @credential[1]
 @pass_caller
 def set_credential(caller: Caller, server_id: str, username: str, password: str) -> None:
-    """Replace what the service logs in to the BMC with."""
+    """Replace the login of the BMC."""
     caller.resource = f"server {server_id}"
     caller.client.servers.set_credential(server_id, username=username, password=password)
     output.say(f"The credential of {server_id} was replaced.")
@@ -102,10 +102,13 @@ def set_credential(caller: Caller, server_id: str, username: str, password: str)
 
 @server.command("trust-certificate")
 @click.argument("server_id", metavar="SERVER")
-@click.option("--fingerprint", help="SHA-256 of the new certificate; the safest, when you can read it there.")
+@click.option(
+    "--fingerprint",
+    help="SHA-256 of the new certificate, read at the machine. Safer than trusting the next one.",
+)
 @pass_caller
 def trust_certificate(caller: Caller, server_id: str, fingerprint: str | None) -> None:
-    """Know the BMC by a new certificate: that of --fingerprint, or the one that it shows next."""
+    """Trust a new certificate of the BMC: the one of --fingerprint, or the one that it shows next."""
     caller.resource = f"server {server_id}"
     if fingerprint is None:
         caller.confirm(f"Trust whatever certificate the BMC of {server_id} shows next?")
@@ -118,10 +121,18 @@ def trust_certificate(caller: Caller, server_id: str, fingerprint: str | None) -
 @click.argument("server_id", metavar="[SERVER]", required=False)
 @click.option("--image", "url", required=True, help="URL of the image.")
 @click.option("--checksum", help="Checksum of the image.")
-@click.option("--checksum-type", default="sha256", show_default=True, help="How it was computed.")
-@click.option("--format", "format_", default="raw", show_default=True, help="raw or qcow2.")
+@click.option("--checksum-type", default="sha256", show_default=True, help="Algorithm of the checksum.")
+@click.option(
+    "--format", "format_", default="raw", show_default=True, help="Format of the image: raw or qcow2."
+)
 @click.option("--pool", help="Take any available server of this pool instead.")
-@click.option("--count", type=click.IntRange(1), default=1, show_default=True, help="How many of the pool.")
+@click.option(
+    "--count",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of servers to take from the pool.",
+)
 @triggers
 @pass_caller
 def provision(
@@ -145,33 +156,37 @@ def provision(
 @server.command()
 @click.argument("state", type=click.Choice(("on", "off")))
 @click.argument("server_id", metavar="SERVER")
-@click.option("--force", is_flag=True, default=None, help="Off without asking the system first.")
+@click.option("--force", is_flag=True, default=None, help="Switch off without a shutdown of the system.")
 @triggers
 @pass_caller
 def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: Any) -> None:
-    """Switch SERVER on or off; being so already counts as done."""
+    """Switch SERVER on or off; succeeds if it already is."""
     mode = "hard" if force else None
     _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, mode=mode)
 
 
 @server.command()
 @click.argument("server_id", metavar="SERVER")
-@click.option("--mode", type=click.Choice(("soft", "hard")), help="Ask the system, or reset the machine.")
+@click.option(
+    "--mode",
+    type=click.Choice(("soft", "hard")),
+    help="soft asks the system to reboot; hard resets the machine.",
+)
 @triggers
 @pass_caller
 def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: Any) -> None:
-    """Start SERVER anew."""
+    """Reboot SERVER."""
     _act(caller, server_id, "reboot", more, mode=mode)
 
 
 @server.command()
 @click.argument("server_id", metavar="SERVER")
 @click.argument("state", type=click.Choice(("on", "off")))
-@click.option("--reason", help="Why, for whoever finds it so.")
+@click.option("--reason", help="Reason, shown with the server.")
 @triggers
 @pass_caller
 def maintenance(caller: Caller, /, server_id: str, state: str, reason: str | None, **more: Any) -> None:
-    """Keep SERVER out of use, or take it back into use."""
+    """Switch the maintenance of SERVER on or off."""
     _act(caller, server_id, "maintenance", more, enabled=state == "on", reason=reason)
 
 
@@ -194,14 +209,14 @@ _plain("deprovision", "Give a provisioned SERVER back.", "Deprovision {}? What i
 
 @server.command()
 @click.argument("server_id", metavar="SERVER")
-@click.option("--force", is_flag=True, default=None, help="Also when it does not answer.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; start nothing.")
+@click.option("--force", is_flag=True, default=None, help="Continue even if the server does not answer.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
 @waits
 @pass_caller
 def decommission(
     caller: Caller, server_id: str, force: bool | None, dry_run: bool, wait: bool, timeout: float | None
 ) -> None:
-    """Take SERVER out of the inventory."""
+    """Remove SERVER from the inventory."""
     caller.resource = f"server {server_id}"
     if dry_run:
         show_plan(caller, caller.client.servers.plan_decommission(server_id, force=force))

@@ -13,14 +13,14 @@ from app.config import ENVIRONMENT_NAMES, Settings, load
 
 @click.group(cls=Noun)
 def config() -> None:
-    """The settings in force."""
+    """Show the settings."""
 
 
 @config.command()
 @click.option("--redacted", is_flag=True, help="Secrets are never shown; this says so in scripts.")
 @pass_caller
 def show(caller: Caller, redacted: bool) -> None:
-    """Show every setting by its environment variable; secrets only as set or not."""
+    """Show every setting; of secrets only whether they are set."""
     settings = load()
     rows = [
         {"variable": variable(field.name), "value": shown(field.name, getattr(settings, field.name))}

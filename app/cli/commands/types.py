@@ -11,7 +11,7 @@ from app.cli.context import Caller, Noun, pass_caller
 
 @click.group(cls=Noun)
 def type_() -> None:
-    """The catalogue of what can be started."""
+    """Show and pause workflow types."""
 
 
 @type_.command("list")
@@ -26,7 +26,7 @@ def list_(caller: Caller) -> None:
 @click.argument("name", metavar="TYPE")
 @pass_caller
 def show(caller: Caller, name: str) -> None:
-    """Show one type, its input and its steps."""
+    """Show a type, its input and its steps."""
     caller.resource = f"type {name}"
     found = caller.client.types.get(name).raw
     caller.show(found, columns.TYPE)
@@ -39,10 +39,10 @@ def show(caller: Caller, name: str) -> None:
 
 @type_.command()
 @click.argument("name", metavar="TYPE")
-@click.option("--reason", required=True, help="Why; whoever is refused will read it.")
+@click.option("--reason", required=True, help="Reason; shown to clients that are refused.")
 @pass_caller
 def pause(caller: Caller, name: str, reason: str) -> None:
-    """Let no run of TYPE be started; those that run go on."""
+    """Refuse new runs of TYPE; open runs continue."""
     caller.resource = f"type {name}"
     caller.show(caller.client.types.pause(name, reason=reason).raw, columns.TYPE)
     caller.hint(f"windlass type resume {name}")
@@ -50,10 +50,10 @@ def pause(caller: Caller, name: str, reason: str) -> None:
 
 @type_.command()
 @click.argument("name", metavar="TYPE")
-@click.option("--reason", help="Why.")
+@click.option("--reason", help="Reason.")
 @pass_caller
 def resume(caller: Caller, name: str, reason: str | None) -> None:
-    """Let runs of TYPE be started again."""
+    """Accept runs of TYPE again."""
     caller.resource = f"type {name}"
     caller.show(caller.client.types.resume(name, reason=reason).raw, columns.TYPE)
 

@@ -13,7 +13,7 @@ from windlass import Accepted, Vm
 
 @click.group(cls=Noun)
 def vm() -> None:
-    """Make virtual machines, switch and delete them."""
+    """Create, switch and delete virtual machines."""
 
 
 @vm.command("list")
@@ -23,7 +23,7 @@ def vm() -> None:
 @click.option("-q", "--search", "q", help="Part of the name, display name or id.")
 @pass_caller
 def list_(caller: Caller, /, **filters: Any) -> None:
-    """List machines as they were last seen."""
+    """List machines as last observed."""
     caller.show([each.raw for each in caller.client.vms.each(**filters)], columns.VMS)
 
 
@@ -31,29 +31,37 @@ def list_(caller: Caller, /, **filters: Any) -> None:
 @click.argument("vm_id", metavar="VM")
 @pass_caller
 def get(caller: Caller, vm_id: str) -> None:
-    """Show one machine and what its state permits now."""
+    """Show a machine and the actions that its state allows."""
     caller.resource = f"machine {vm_id}"
     caller.show(caller.client.vms.get(vm_id).raw, columns.VM)
 
 
 @vm.command()
-@click.option("--type", "type_", help="An instance type of the management cluster.")
-@click.option("--cpus", type=click.IntRange(1), help="How many processors, without a type.")
-@click.option("--memory", "memory_mb", type=click.IntRange(64), metavar="MIB", help="How much memory.")
-@click.option("--image", help="docker://image, pvc://claim or the URL of what it boots from.")
-@click.option("--disk", "size_gb", type=click.IntRange(1), metavar="GB", help="How large that disk is.")
-@click.option("--network", "networks", multiple=True, help="pod or the name of a network; may be repeated.")
-@click.option("--user-data", help="What cloud-init is told: text, @file or -.")
+@click.option("--type", "type_", help="Instance type of the management cluster.")
+@click.option("--cpus", type=click.IntRange(1), help="Number of vCPUs (only without --type).")
+@click.option(
+    "--memory",
+    "memory_mb",
+    type=click.IntRange(64),
+    metavar="MIB",
+    help="Memory in MiB (only without --type).",
+)
+@click.option("--image", help="Image to boot from: docker://IMAGE, pvc://CLAIM or a URL.")
+@click.option("--disk", "size_gb", type=click.IntRange(1), metavar="GB", help="Size of the boot disk in GiB.")
+@click.option(
+    "--network", "networks", multiple=True, help="Network: pod, or the name of a network; repeatable."
+)
+@click.option("--user-data", help="User data for cloud-init: text, @FILE, or - for standard input.")
 @click.option("--run-strategy", type=click.Choice(RUN_STRATEGIES), help="Manual unless given.")
-@click.option("--hostname", help="What its system calls itself.")
-@click.option("--name", help="What it is called in its management cluster.")
-@click.option("--management", "management_id", help="Where to make it; may be left out while there is one.")
-@click.option("--display-name", help="What people call it.")
-@click.option("--tag", "tags", multiple=True, help="May be repeated.")
+@click.option("--hostname", help="Host name of the guest.")
+@click.option("--name", help="Name in the management cluster.")
+@click.option("--management", "management_id", help="Management cluster; optional if there is only one.")
+@click.option("--display-name", help="Display name.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
 @triggers
 @pass_caller
 def create(caller: Caller, /, dry_run: bool, wait: bool, timeout: float | None, **values: Any) -> None:
-    """Make a machine and start it."""
+    """Create a machine and start it."""
     values.pop("queue")  # There is nothing yet that a run could hold.
     values["tags"] = list(values["tags"]) or None
     values["disks"] = _disks(values.pop("image"), values.pop("size_gb"))
@@ -84,26 +92,30 @@ def _switch(action: str, help: str, *, gently: bool = False) -> None:
         _begun(caller, accepted, action.capitalize(), more["wait"], more["timeout"])
 
     if gently:
-        act.params.append(click.Option(["--force"], is_flag=True, default=None, help="Take its power away."))
+        act.params.append(
+            click.Option(
+                ["--force"], is_flag=True, default=None, help="Power off without a shutdown of the guest."
+            )
+        )
 
 
 _switch("start", "Start VM.")
 _switch("stop", "Stop VM.", gently=True)
-_switch("restart", "Start VM anew.", gently=True)
-_switch("pause", "Let VM stand still.")
-_switch("unpause", "Let VM go on.")
+_switch("restart", "Restart VM.", gently=True)
+_switch("pause", "Pause VM.")
+_switch("unpause", "Unpause VM.")
 
 
 @vm.command()
 @click.argument("vm_id", metavar="VM")
-@click.option("--force", is_flag=True, default=None, help="Without asking its system to go.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; start nothing.")
+@click.option("--force", is_flag=True, default=None, help="Delete without a shutdown of the guest.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and start nothing.")
 @waits
 @pass_caller
 def delete(
     caller: Caller, vm_id: str, force: bool | None, dry_run: bool, wait: bool, timeout: float | None
 ) -> None:
-    """Stop VM and delete it."""
+    """Stop and delete VM."""
     caller.resource = f"machine {vm_id}"
     if dry_run:
         show_plan(caller, caller.client.vms.plan_delete(vm_id))

@@ -8,7 +8,7 @@ from app.cli.context import Caller, Noun, pass_caller
 
 @click.group(cls=Noun)
 def webhook() -> None:
-    """Where events are sent, and what became of each."""
+    """Manage webhooks and their deliveries."""
 
 
 @webhook.command("list")
@@ -22,18 +22,20 @@ def list_(caller: Caller) -> None:
 @click.argument("webhook_id", metavar="WEBHOOK")
 @pass_caller
 def get(caller: Caller, webhook_id: str) -> None:
-    """Show one webhook."""
+    """Show a webhook."""
     caller.resource = f"webhook {webhook_id}"
     caller.show(caller.client.webhooks.get(webhook_id).raw, columns.WEBHOOK)
 
 
 @webhook.command()
 @click.argument("url")
-@click.option("--event", "events", multiple=True, default=("*",), help="Name or pattern; may be repeated.")
-@click.option("--description", help="What it is for.")
+@click.option(
+    "--event", "events", multiple=True, default=("*",), help="Name or pattern of events; repeatable."
+)
+@click.option("--description", help="Purpose.")
 @pass_caller
 def create(caller: Caller, url: str, events: tuple[str, ...], description: str | None) -> None:
-    """Send events to URL; the secret is shown once, now."""
+    """Create a webhook for URL; its secret is shown only once."""
     made = caller.client.webhooks.create(url, events, description=description)
     caller.show(made.raw, columns.WEBHOOK)
     output.say("Keep the secret: it is not shown again.")
@@ -42,9 +44,9 @@ def create(caller: Caller, url: str, events: tuple[str, ...], description: str |
 
 @webhook.command()
 @click.argument("webhook_id", metavar="WEBHOOK")
-@click.option("--url", "target", help="Another URL.")
-@click.option("--event", "events", multiple=True, help="Replaces all events; may be repeated.")
-@click.option("--active/--inactive", default=None, help="Whether anything is sent.")
+@click.option("--url", "target", help="New URL.")
+@click.option("--event", "events", multiple=True, help="Replace all subscribed events; repeatable.")
+@click.option("--active/--inactive", default=None, help="Switch deliveries on or off.")
 @pass_caller
 def change(
     caller: Caller, webhook_id: str, target: str | None, events: tuple[str, ...], active: bool | None
@@ -60,7 +62,7 @@ def change(
 @click.argument("webhook_id", metavar="WEBHOOK")
 @pass_caller
 def delete(caller: Caller, webhook_id: str) -> None:
-    """Send nothing more."""
+    """Delete a webhook."""
     caller.resource = f"webhook {webhook_id}"
     caller.confirm(f"Delete {webhook_id}?")
     caller.client.webhooks.delete(webhook_id)
@@ -71,7 +73,7 @@ def delete(caller: Caller, webhook_id: str) -> None:
 @click.argument("webhook_id", metavar="WEBHOOK")
 @pass_caller
 def rotate(caller: Caller, webhook_id: str) -> None:
-    """Make a new secret; the old one stays valid for an overlap."""
+    """Create a new secret; the old one stays valid for an overlap."""
     caller.resource = f"webhook {webhook_id}"
     caller.show(caller.client.webhooks.rotate(webhook_id).raw, columns.WEBHOOK)
     output.say("Keep the secret: it is not shown again.")
@@ -92,7 +94,7 @@ def test(caller: Caller, webhook_id: str) -> None:
 @click.option("--status", help="Only deliveries in this status.")
 @pass_caller
 def deliveries(caller: Caller, webhook_id: str, status: str | None) -> None:
-    """List what was sent or is to be sent."""
+    """List deliveries."""
     caller.resource = f"webhook {webhook_id}"
     found = caller.client.webhooks.deliveries(webhook_id, status=status)
     caller.show([each.raw for each in found], columns.DELIVERIES)
@@ -103,6 +105,6 @@ def deliveries(caller: Caller, webhook_id: str, status: str | None) -> None:
 @click.argument("delivery_id", metavar="DELIVERY")
 @pass_caller
 def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> None:
-    """Send one again, also when it was given up."""
+    """Send a delivery again, even a dead one."""
     caller.resource = f"delivery {delivery_id}"
     caller.show(caller.client.webhooks.redeliver(webhook_id, delivery_id).raw, columns.DELIVERIES)

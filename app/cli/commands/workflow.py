@@ -16,13 +16,13 @@ data = click.argument("data", required=False, type=inputs.Json(), metavar="[JSON
 
 @click.group(cls=Noun)
 def workflow() -> None:
-    """Trigger code workflows, follow them, send them signals."""
+    """Trigger and follow code workflows, and send signals."""
 
 
 @workflow.command()
 @pass_caller
 def definitions(caller: Caller) -> None:
-    """List the workflows that workers have announced, and whether they are served now."""
+    """List announced workflows, and whether workers serve them now."""
     caller.show([each.raw for each in caller.client.workflow.definitions()], columns.DEFINITIONS)
     caller.hint("windlass workflow trigger NAME")
 
@@ -30,11 +30,11 @@ def definitions(caller: Caller) -> None:
 @workflow.command("list")
 @click.option("--workflow", "workflow_name", metavar="NAME", help="Only runs of this workflow.")
 @click.option("--status", help="pending, running, completed, failed or cancelled.")
-@click.option("--parent", help="Only the runs that belong to this one.")
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
+@click.option("--parent", help="Only children of this run.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Number of rows.")
 @pass_caller
 def list_(caller: Caller, /, parent: str | None, **filters: Any) -> None:
-    """List runs of code workflows, the newest first."""
+    """List runs of code workflows, newest first."""
     if parent is not None:
         caller.show([run.raw for run in caller.client.workflow.get_child_runs(parent)], columns.CODE_RUNS)
         return
@@ -48,7 +48,7 @@ def list_(caller: Caller, /, parent: str | None, **filters: Any) -> None:
 @run_argument
 @pass_caller
 def show(caller: Caller, run_id: str) -> None:
-    """Show one run, its input and what came of it."""
+    """Show a run, its input and its result."""
     _show(caller, caller.client.workflow.get_run(run_id))
     caller.hint(f"windlass run get {run_id}")
 
@@ -57,15 +57,21 @@ def show(caller: Caller, run_id: str) -> None:
 @click.argument("name")
 @click.argument("args", nargs=-1, metavar="[JSON]...")
 @click.option(
-    "-i", "--input", "given", type=inputs.Json(), help="JSON, @file or -: a list of arguments, or one."
+    "-i",
+    "--input",
+    "given",
+    type=inputs.Json(),
+    help="Arguments as JSON, @FILE, or - for standard input: a list, or one argument.",
 )
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="An argument by its name.")
-@click.option("--version", help="Version of the workflow; else the newest.")
-@click.option("--run-id", help="An id of your own choice.")
-@click.option("--idempotency-key", help="A second trigger with the same key answers the first run.")
-@click.option("--parent", "parent_run_id", metavar="RUN", help="The run that this one belongs to.")
-@click.option("--max-events", type=click.IntRange(1), help="Events that the run may have.")
-@click.option("--execution-timeout", metavar="DURATION", help="How long it may work, such as 90s or 10m.")
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One argument by name.")
+@click.option("--version", help="Version of the workflow; default: the newest.")
+@click.option("--run-id", help="Id of the run; must be free.")
+@click.option(
+    "--idempotency-key", help="Idempotency key: triggering again with this key returns the first run."
+)
+@click.option("--parent", "parent_run_id", metavar="RUN", help="Parent run.")
+@click.option("--max-events", type=click.IntRange(1), help="Largest number of events of the run.")
+@click.option("--execution-timeout", metavar="DURATION", help="Longest time of work, for example 90s or 10m.")
 @waits
 @pass_caller
 def trigger(
@@ -79,9 +85,9 @@ def trigger(
     timeout: float | None,
     **options: Any,
 ) -> None:
-    """Start a run of the workflow NAME; its arguments are JSON, and anything that is not is text."""
+    """Start a run of the workflow NAME. Arguments are JSON; anything else is taken as text."""
     if args and given is not None:
-        raise click.UsageError("give the arguments either one by one or with --input")
+        raise click.UsageError("Give the arguments either one by one or with --input.")
     input_ = [inputs.value(text) for text in args] if given is None else given
     kwargs = inputs.members(params, "--param") or None
     run = caller.client.workflow.trigger(name, input_, kwargs=kwargs, **options)
@@ -94,10 +100,10 @@ def trigger(
 @run_argument
 @click.argument("name")
 @data
-@click.option("--idempotency-key", help="A second signal with the same key is the first one.")
+@click.option("--idempotency-key", help="Idempotency key: sending again with this key changes nothing.")
 @pass_caller
 def signal(caller: Caller, run_id: str, name: str, data: Any, idempotency_key: str | None) -> None:
-    """Send the signal NAME to a run, with data; it waits there until the function asks for it."""
+    """Send the signal NAME with data to a run; it is stored until the function waits for it."""
     signal_id = caller.client.workflow.send_signal(run_id, name, data, idempotency_key=idempotency_key)
     caller.show({"signalId": signal_id}, (("Signal", "signalId"),))
     caller.hint(f"windlass run watch {run_id}")
@@ -108,7 +114,7 @@ def signal(caller: Caller, run_id: str, name: str, data: Any, idempotency_key: s
 @click.option("--after", type=click.IntRange(0), default=0, help="Only events after this number.")
 @pass_caller
 def events(caller: Caller, run_id: str, after: int) -> None:
-    """Show the log of a run: its own events and those that users emitted."""
+    """Show the events of a run, including those of users."""
     found = caller.client.workflow.get_events(run_id, after=after)
     caller.show([event.raw for event in found], columns.CODE_EVENTS)
 
@@ -117,7 +123,7 @@ def events(caller: Caller, run_id: str, after: int) -> None:
 @run_argument
 @click.argument("event_type", metavar="TYPE")
 @data
-@click.option("--correlation-id", help="What else it has to do with.")
+@click.option("--correlation-id", help="Correlation id.")
 @pass_caller
 def emit(caller: Caller, run_id: str, event_type: str, data: Any, correlation_id: str | None) -> None:
     """Write an event of your own TYPE into the log of a run."""
@@ -127,10 +133,10 @@ def emit(caller: Caller, run_id: str, event_type: str, data: Any, correlation_id
 
 @workflow.command()
 @run_argument
-@click.option("--reason", help="Why; it is written into the run's log.")
+@click.option("--reason", help="Reason; written into the log of the run.")
 @pass_caller
 def cancel(caller: Caller, run_id: str, reason: str | None) -> None:
-    """Stop a run and undo what it did."""
+    """Cancel a run and undo what it did."""
     caller.confirm(f"Cancel {run_id}?")
     _show(caller, caller.client.workflow.cancel(run_id, reason=reason))
     caller.hint(f"windlass run watch {run_id}")
@@ -138,19 +144,19 @@ def cancel(caller: Caller, run_id: str, reason: str | None) -> None:
 
 @workflow.group(cls=Noun)
 def hook() -> None:
-    """Tokens that send a run a signal, for whoever has no key."""
+    """Manage hooks: tokens that send a signal without an API key."""
 
 
 @hook.command()
 @run_argument
 @click.argument("name")
 @click.argument("action", required=False)
-@click.option("-m", "--metadata", type=inputs.JsonObject(), help="What the hook is about, as JSON.")
+@click.option("-m", "--metadata", type=inputs.JsonObject(), help="Metadata of the hook, as JSON.")
 @pass_caller
 def create(
     caller: Caller, run_id: str, name: str, action: str | None, metadata: dict[str, Any] | None
 ) -> None:
-    """Make a hook that sends the signal NAME; its token is shown once, now."""
+    """Create a hook that sends the signal NAME; its token is shown only once."""
     made = caller.client.workflow.create_hook(run_id, name, action, metadata)
     caller.show(made.raw, columns.HOOK)
     output.say("Keep the token: it is not shown again.")
@@ -162,7 +168,7 @@ def create(
 @data
 @pass_caller
 def execute(caller: Caller, token: str, data: Any) -> None:
-    """Call a hook with data; needs no key but the token."""
+    """Call a hook with data; the token is the only key."""
     caller.client.workflow.execute_hook(token, data)
     output.say("The hook was called.")
 

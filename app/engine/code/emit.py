@@ -20,7 +20,9 @@ def emit(
 ) -> JsonObject:
     """Append an event of a user's type; raises for an ended run, and for one that has too many."""
     if j.status in TERMINAL:
-        raise InvalidStateTransition(f"the run is {j.status}: its log is closed", current=j.status)
+        raise InvalidStateTransition(
+            f"The run is {j.status}: events can be added only while it is open", current=j.status
+        )
     if not room(j, j.one("forward", MAIN), 1):
         raise full_log(j)
     told = {"eventType": event_type, "payload": payload, "correlationId": correlation_id}

@@ -17,7 +17,9 @@ def create(
     if known is not None:
         return str(known["id"])
     if j.status in TERMINAL:
-        raise InvalidStateTransition(f"the run is {j.status}: it takes no hooks", current=j.status)
+        raise InvalidStateTransition(
+            f"The run is {j.status}: hooks can be created only while it is open", current=j.status
+        )
     facts: dict[str, Any] = {
         "name": name,
         "action": action,

@@ -93,8 +93,8 @@ def _heir(main: StepRow, was: StepRow, old_id: str) -> StepRow:
 def _checked(edited: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in (("args", list), ("kwargs", dict)):
         if name in edited and not isinstance(edited[name], kind):
-            raise ValidationFailed.of(name, "args is a list, kwargs an object")
+            raise ValidationFailed.of(name, "Args is a list, kwargs an object")
     for name in edited:
         if name not in ("args", "kwargs"):
-            raise ValidationFailed.of(name, "the input of a code workflow has args and kwargs")
+            raise ValidationFailed.of(name, "The input of a code workflow has args and kwargs")
     return dict(edited)

@@ -22,10 +22,12 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
         known = signals.with_key(j.tx, j.id, j.run["origin"], key)
         if known is not None:
             if (known["name"], known["payload_hash"]) != (name, digest):
-                raise Conflict("the idempotency key was used for another signal", signalId=known["id"])
+                raise Conflict("The idempotency key was used for another signal", signalId=known["id"])
             return str(known["id"])
     if j.status in TERMINAL:
-        raise InvalidStateTransition(f"the run is {j.status}: nobody takes its signals", current=j.status)
+        raise InvalidStateTransition(
+            f"The run is {j.status}: signals can be sent only while it is open", current=j.status
+        )
     main = j.one("forward", MAIN)
     call = signals.oldest_wait(j.tx, j.id, name, sender)
     if (call is None and not room(j, main, 1)) or j.run["log_bytes"] > BYTES.most:

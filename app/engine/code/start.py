@@ -69,7 +69,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Unpack[
     existing = accept.existing(tx, run_id, parts["order"])
     if existing is not None:
         if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
-            raise Conflict(f"there is a run {run_id} already", run=run_id)
+            raise Conflict(f"There is a run {run_id} already", run=run_id)
         return existing
     extra: RunRow = {**cast("RunRow", parts.pop("extra")), **facts}
     return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
@@ -93,7 +93,7 @@ def start_child(
         order = sealed_order(j.tx, order, seal)
         kept = {**wanted, "args": list(order.args), "kwargs": dict(order.kwargs)}
         if runs.read_run(j.tx, run_id) is not None:
-            raise Conflict(f"there is a run {run_id} already", run=run_id)
+            raise Conflict(f"There is a run {run_id} already", run=run_id)
         child = start_in(j.tx, run_id, order, j.run["triggered_by"], parent_step=key)
     except (Conflict, NotFound, ValidationFailed) as refused:
         details = {"type": "windlass:ChildFailed", "workflow": order.workflow}
@@ -200,7 +200,7 @@ def unknown(tx: Tx, order: CodeOrder) -> NotFound:
     known = sorted({f"{one['name']}@{one['version']}" for one in definitions.everything(tx)})
     wanted = order.workflow if order.version is None else f"{order.workflow}@{order.version}"
     return NotFound(
-        f"no worker has announced a workflow {wanted}: start one with `windlass worker --import MODULE`; "
+        f"No worker has announced a workflow {wanted}: start one with `windlass worker --import MODULE`; "
         f"known are {', '.join(known) or 'none'}",
         workflows=known,
     )

@@ -55,7 +55,7 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
     while True:
         known = hooks.by_token(tx, token_hash)
         if known is None:
-            raise NotFound("there is no such hook")
+            raise NotFound("There is no such hook")
         with journal(tx, known["run_id"]) as j:
             found = hooks.by_token(tx, token_hash)
             if found is not None and found["run_id"] == j.id:  # Not moved by a run that went on afresh.
@@ -68,7 +68,7 @@ def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     if found["status"] == "executed" and found["payload_hash"] == digest:
         return {**answer, "acceptedAt": found["executed_at"]}
     if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
-        raise Gone("the hook was used or has expired", status=found["status"])
+        raise Gone("The hook was used or has expired", status=found["status"])
     hooks.executed(j.tx, found["id"], payload, digest)
     if found["name"] is not None:
         j.event("hook.executed", name=found["name"], hookId=found["id"], action=found["action"])
@@ -117,7 +117,7 @@ def lose(
             _give_up(
                 j,
                 step,
-                WorkerLost(f"the worker of {key} was lost while the run was being stopped", fence=fence),
+                WorkerLost(f"The worker of {key} was lost while the run was being stopped", fence=fence),
             )
         elif _too_late(j, step):
             j.move(step, Step.CANCELLED, completed_at=j.now)

@@ -71,7 +71,7 @@ def existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
         runs.enter_key(tx, order.idempotency_key)
         same = runs.run_with_key(tx, order.idempotency_key)
         if same is not None and runs.read_run(tx, same)["request_hash"] != request_hash(order):  # type: ignore[index]
-            raise Conflict("the idempotency key was used for another request", run=same)
+            raise Conflict("The idempotency key was used for another request", run=same)
     if same is None:
         return None
     with journal(tx, same) as repeated:

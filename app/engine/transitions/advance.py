@@ -1,4 +1,4 @@
-"""What comes after a step: the next is rung, a fan-out opens, a join closes, the run ends or turns back."""
+"""Decide what follows a step: publish the next one, open or join a fan-out, finish or compensate the run."""
 
 from typing import Any
 

@@ -164,7 +164,7 @@ def _insert_members(j: Journal, group: StepRow, items: list[Any]) -> None:
     kept = [row for row in rows if row["key"] in inherited]
     if len(kept) != len(inherited) or any(_differ(row, inherited[row["key"]]) for row in kept):
         raise PlanError(
-            f"the list of {group['key']} changed, and what the retried run did for it still stands"
+            f"The list of {group['key']} changed, and what the retried run did for it still stands"
         )
     rows = [row for row in rows if row["key"] not in inherited]
     runs.insert_steps(j.tx, rows)

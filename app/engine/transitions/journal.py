@@ -258,7 +258,7 @@ def journal(tx: Tx, run_id: str) -> Iterator[Journal]:
     """Lock a run and write down what happens to it; raises `NotFound`."""
     run = runs.lock_run(tx, run_id)
     if run is None:
-        raise NotFound(f"there is no run {run_id}")
+        raise NotFound(f"There is no run {run_id}")
     opened = Journal(tx, run)
     yield opened
     opened.flush()

@@ -36,7 +36,7 @@ def take(j: Journal, resource: str, on_conflict: str) -> bool:
         if holder["needsOperator"]:
             what = f"it needs an operator{at} ({holder['detail']}): resume, retry or compensate it first"
         raise Conflict(
-            f"{resource} is locked by run {owner}; {what}, or ask with onConflict=queue",
+            f"{resource} is locked by run {owner}; {what}, or use onConflict=queue",
             resource=resource,
             holder=holder,
         )

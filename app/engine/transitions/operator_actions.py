@@ -23,7 +23,7 @@ Action = Callable[[Journal, str | None], None]
 def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None = None) -> None:
     """Ask a run to stop. Repeating it changes nothing."""
     if j.status in TERMINAL:
-        raise InvalidStateTransition(f"the run is {j.status} already", current=j.status)
+        raise InvalidStateTransition(f"The run has ended already: it is {j.status}", current=j.status)
     again = j.run["cancel_requested_at"] is not None and mode in ("graceful", j.run["cancel_mode"])
     if again or j.status in (Run.COMPENSATING, Run.COMPENSATION_FAILED):
         return
@@ -42,7 +42,7 @@ def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason:
     if j.status not in allowed:
         may = sorted(name for name, (states, _) in ACTIONS.items() if j.status in states)
         raise InvalidStateTransition(
-            f"a run that is {j.status} cannot be {PARTICIPLE[action]}", current=j.status, allowedActions=may
+            f"A run that is {j.status} cannot be {PARTICIPLE[action]}", current=j.status, allowedActions=may
         )
     j.event("operator.action", actor=actor, action=action, target=step, reason=reason)
     do(j, step)

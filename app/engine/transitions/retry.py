@@ -70,7 +70,7 @@ def retry(
 
 
 def _unsealable(_text: str) -> str:
-    raise ValidationFailed.of("input", "a secret cannot be edited here")
+    raise ValidationFailed.of("input", "A secret cannot be edited here")
 
 
 def _declared(
@@ -103,16 +103,16 @@ def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
 def _retryable(old: Journal) -> None:
     if old.status in (Run.COMPENSATING, Run.CANCELLING, Run.COMPENSATION_FAILED):
         raise Conflict(
-            "compensation is still in progress", reason="compensation_in_progress", status=old.status
+            "Compensation is still in progress", reason="compensation_in_progress", status=old.status
         )
     if old.status not in (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD):
         raise InvalidStateTransition(
-            f"only a failed, cancelled or held run can be retried; this one is {old.status}",
+            f"Only a failed, cancelled or held run can be retried; this one is {old.status}",
             current=old.status,
         )
     live = runs.live_retry(old.tx, old.id)
     if live is not None:
-        raise Conflict(f"run {live} retries this one already", retriedBy=live)
+        raise Conflict(f"Run {live} retries this one already", retriedBy=live)
 
 
 def _start(steps: Sequence[StepRow], from_step: str | None, earliest: bool) -> str | None:

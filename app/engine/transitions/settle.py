@@ -112,7 +112,7 @@ def locked_settle(
     """Record how a step ended and what follows from it, under the run's lock."""
     run = runs.lock_run(tx, claim.run["id"])
     if run is None:
-        raise NotFound(f"there is no run {claim.run['id']}")
+        raise NotFound(f"There is no run {claim.run['id']}")
     return decide_settled(Journal(tx, run), claim, outcome, logs, chained)
 
 

@@ -34,7 +34,8 @@ from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
 from app.record.tables import event, run, step
 
 COUNTERS = ("pending", "succeeded", "failures")
-QUICKER = ": nothing is wrong, somebody was quicker and this is taken back"  # Stands in the server's log.
+# Appears in the log of PostgreSQL, in the error that rolls the statement back.
+QUICKER = ": expected: an optimistic update lost a race and was rolled back"
 
 
 @dataclass(frozen=True, kw_only=True)

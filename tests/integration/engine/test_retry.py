@@ -196,7 +196,7 @@ def test_a_retry_of_a_held_map_with_another_list_undoes_what_the_old_one_did(dri
 
     new = driver.retry(old, edited={"items": ["c"]})
     driver.finish(new)
-    assert "the list of each-item changed" in driver.run(new)["error_message"]
+    assert "The list of each-item changed" in driver.run(new)["error_message"]
     driver.act(new, "compensate")
     assert driver.finish(new) == "failed"
     assert {"unvisit a", "unvisit b", "undo first"} <= set(DONE)

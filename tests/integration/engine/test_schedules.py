@@ -239,10 +239,10 @@ def test_a_run_that_goes_on_in_another_one_is_open_as_long_as_that_one(driver: D
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"type": "probe.gone"}, "NOT_FOUND: no worker has announced a workflow probe.gone"),
+        ({"type": "probe.gone"}, "NOT_FOUND: No worker has announced a workflow probe.gone"),
         ({"type": "probe.locked"}, "VALIDATION_ERROR: resourceId"),
         ({"input": {"colour": "red"}}, "VALIDATION_ERROR: input.colour"),
-        ({"type": "server.inspect", "resource_id": "srv_1"}, "NOT_FOUND: there is no server srv_1"),
+        ({"type": "server.inspect", "resource_id": "srv_1"}, "NOT_FOUND: There is no server srv_1"),
     ],
 )
 def test_a_refusal_is_told_counted_and_gone_on_from(driver: Driver, values: Row, reason: str) -> None:

@@ -139,8 +139,8 @@ def test_a_killed_pool_process_is_replaced_by_one_that_knows_the_workflow(
     ("words", "sentence"),
     [
         (["--import", "absent"], "absent cannot be imported"),
-        (["--import", "my_flows", "--workflow", "third"], "no workflow 'third'"),
-        (["--import", "my_flows", "--app-dir", "nowhere"], "there is no folder"),
+        (["--import", "my_flows", "--workflow", "third"], "No workflow 'third'"),
+        (["--import", "my_flows", "--app-dir", "nowhere"], "There is no folder"),
     ],
 )
 def test_a_host_that_cannot_start_says_why_in_one_line(

@@ -69,7 +69,7 @@ def test_branches_do_not_see_each_other_and_both_are_seen_afterwards() -> None:
 def test_a_map_needs_a_list_of_its_name() -> None:
     fan = each("disks", "disk", wipe(), gives="wiped")
 
-    with pytest.raises(PlanError, match="the map over 'disks'"):
+    with pytest.raises(PlanError, match="The map over 'disks'"):
         fan.wire({"server"})
     assert fan.wire({"disks"}) == {"disks", "wiped"}
 
@@ -107,7 +107,7 @@ def test_an_undo_needs_what_the_plan_knows_before_its_step() -> None:
     def unmount(ctx: Any, shelf: int) -> None:
         """Wants something else."""
 
-    with pytest.raises(PlanError, match="the undo of mount needs shelf"):
+    with pytest.raises(PlanError, match="The undo of mount needs shelf"):
         mount().wire(())
     mount().wire({"shelf"})
 

@@ -18,7 +18,7 @@ def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a period; without a type those of all types and of each."""
     until = query.get("until", tx.now)
     if query.get("since", until) > until:
-        raise ValidationFailed.of("since", "is later than now, or than until")
+        raise ValidationFailed.of("since", "Must not be later than now, or than until")
     period = Period(since=query.get("since", until - WINDOW_MS), until=until, type=query.get("type"))
     endings = metrics.endings(tx, period)
     found = {

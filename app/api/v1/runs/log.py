@@ -39,7 +39,7 @@ def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
     """The fold of the log up to an event, which must exist."""
     last = run["event_seq"]
     if as_of is not None and as_of > last:
-        raise ValidationFailed.of("asOf", f"the last event is {last}")
+        raise ValidationFailed.of("asOf", f"The last event is {last}")
     until = last if as_of is None else as_of
     folded = world().db.read(lambda tx: fold(event_log.walk(tx, run["id"], until=until)))
     return {**_spelled(folded), "asOf": until}

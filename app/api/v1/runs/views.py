@@ -149,5 +149,5 @@ def stream_run(run_id: str) -> Response:
 def _last_seen() -> int:
     text = request.headers.get("Last-Event-ID", "0")
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise ValidationFailed.of("Last-Event-ID", "is not the number of an event")
+        raise ValidationFailed.of("Last-Event-ID", "Not the number of an event")
     return int(text)
