@@ -22,7 +22,7 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-NOT_AN_ID = {"run": "is not the id of a run: 1 to 128 letters, digits, _ and -"}
+NOT_AN_ID = {"run": "Not the id of a run: 1 to 128 letters, digits, _ and -"}
 _access = structlog.get_logger("api.access")
 
 

@@ -152,7 +152,7 @@ def test_a_map_has_a_limit() -> None:
 
 @pytest.mark.parametrize("plan", [power_on(), power_on() | power_cycle(), Plan()])
 def test_only_a_fan_out_can_be_joined(plan: Plan) -> None:
-    with pytest.raises(PlanError, match="only a fan-out"):
+    with pytest.raises(PlanError, match="Only a fan-out"):
         plan.joined(ANY)
 
 
