@@ -163,7 +163,7 @@ def check_where(from_step: str | None, from_: str | None) -> None:
     if from_ not in (None, "earliest"):
         raise ValidationFailed.of("from", f'{from_!r} is not "earliest"')
     if from_step is not None and from_ is not None:
-        raise ValidationFailed.of("from", "give either fromStep or from, not both")
+        raise ValidationFailed.of("from", "Give either fromStep or from, not both")
 
 
 def act(
@@ -188,7 +188,7 @@ def act(
 def check_hook(world: AppContext, token: str) -> None:
     """Raise `NotFound` for a token that is nobody's; what is sent with it need not be looked at."""
     if world.db.read(lambda tx: hooks.by_token(tx, hook_hash(token))) is None:
-        raise NotFound("there is no such hook")
+        raise NotFound("There is no such hook")
 
 
 def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def type_(world: AppContext, name: str) -> dict[str, Any]:
     """One type of the catalogue; raises `NotFound`."""
     found = next((shown for shown in types(world) if shown["type"] == name), None)
     if found is None:
-        raise NotFound(f"there is no workflow type {name!r}", types=sorted(catalogue.types()))
+        raise NotFound(f"There is no workflow type {name!r}", types=sorted(catalogue.types()))
     return found
 
 
@@ -247,7 +247,7 @@ def release_lock(world: AppContext, principal: Principal, resource: str, reason:
     def work(tx: Tx) -> list[Hint]:
         held = locks.holder(tx, resource)
         if held is None:
-            raise NotFound(f"nobody holds a lock on {resource}", resource=resource)
+            raise NotFound(f"Nobody holds a lock on {resource}", resource=resource)
         with journal(tx, held["run_id"]) as j:
             locking.enter(j, resource)
             locks.release(tx, resource)

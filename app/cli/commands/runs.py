@@ -13,33 +13,31 @@ from app.cli.runids import run_argument
 from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
 from windlass import Event, Run
 
-reason = click.option("--reason", help="Why; it is written into the run's log.")
+reason = click.option("--reason", help="Reason; written into the log of the run.")
 
 
 @click.group(cls=Noun)
 def run() -> None:
-    """Start, follow and move runs."""
+    """Start, follow and change runs."""
 
 
 @run.command("list")
 @click.option("--type", "type_", help="Only this type.")
 @click.option("--status", help="pending, running, completed, failed or cancelled.")
-@click.option("--resource", help="Only runs on this resource: its name or id.")
+@click.option("--resource", help="Only runs on the resource with this name or id.")
 @click.option("--by", help="Only runs that this actor started (usr_…).")
 @click.option("--since", type=inputs.Moment(), help="Started at or after: a date, a time, 1h, yesterday.")
 @click.option("--until", type=inputs.Moment(), help="Started before: a date, a time, 1h, today.")
 @click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
-@click.option("--detail", help="Only runs in this finer state: blocked, failed_held, lock_waiting and so on.")
+@click.option("--detail", help="Only runs in this exact state: blocked, failed_held, lock_waiting and so on.")
 @click.option("--parent", help="Only runs that this run started.")
-@click.option(
-    "--needs-operator", is_flag=True, help="Only runs that an operator has to decide about, and why."
-)
-@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many.")
-@click.option("--page", type=click.IntRange(1), help="Which page of that many.")
-@click.option("--waiting", is_flag=True, help="Only runs that do not move, and what each waits for.")
+@click.option("--needs-operator", is_flag=True, help="Only runs that need an operator, with the reason.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Number of rows.")
+@click.option("--page", type=click.IntRange(1), help="Number of the page.")
+@click.option("--waiting", is_flag=True, help="Only runs that wait, with what each waits for.")
 @pass_caller
 def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | None, **more: Any) -> None:
-    """List runs, the newest first."""
+    """List runs, newest first."""
     flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}
     named = {"resource_id": resource, "triggered_by": by, "parent_run_id": more.pop("parent")}
     page_number = more.pop("page")
@@ -57,18 +55,22 @@ def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | 
 @run_argument
 @pass_caller
 def get(caller: Caller, run_id: str) -> None:
-    """Show one run with its input, its steps, its output, and what to do about it."""
+    """Show a run with its input, steps and output, and the actions that are possible."""
     show_run(caller, caller.client.runs.get(run_id))
 
 
 @run.command()
 @click.argument("type_", metavar="TYPE")
-@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
-@click.option("--resource", help="Name or id of what it works on.")
-@click.option("--tag", "tags", multiple=True, help="May be repeated.")
-@click.option("--idempotency-key", help="A second start with the same key answers the first run.")
-@click.option("--callback-url", help="Where to tell of this run's events.")
+@click.option(
+    "-i", "--input", "given", type=inputs.JsonObject(), help="Input as JSON, @FILE, or - for standard input."
+)
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One field of the input.")
+@click.option("--resource", help="Name or id of the resource.")
+@click.option("--tag", "tags", multiple=True, help="Repeatable.")
+@click.option(
+    "--idempotency-key", help="Idempotency key: starting again with this key returns the first run."
+)
+@click.option("--callback-url", help="URL that receives the events of this run.")
 @triggers
 @pass_caller
 def start(
@@ -98,49 +100,53 @@ def start(
 
 @run.command()
 @click.argument("type_", metavar="TYPE")
-@click.option("-i", "--input", "given", type=inputs.JsonObject(), help="JSON, @file or - for standard input.")
-@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One member of the input.")
-@click.option("--resource", help="Name or id of what it would work on.")
+@click.option(
+    "-i", "--input", "given", type=inputs.JsonObject(), help="Input as JSON, @FILE, or - for standard input."
+)
+@click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="One field of the input.")
+@click.option("--resource", help="Name or id of the resource.")
 @pass_caller
 def plan(
     caller: Caller, type_: str, given: dict[str, Any] | None, params: tuple[str, ...], resource: str | None
 ) -> None:
-    """Show what a run of TYPE would do."""
+    """Show the plan of a run of TYPE and start nothing."""
     values = inputs.joined(given or {}, inputs.members(params, "--param"))
     show_plan(caller, caller.client.runs.plan(type_, values, resource_id=resource))
 
 
 @run.command()
 @run_argument
-@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up waiting after this.")
+@click.option("--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Stop waiting after this time.")
 @pass_caller
 def watch(caller: Caller, run_id: str, timeout: float | None) -> None:
-    """Follow a run to its end; the exit status tells how it ended."""
+    """Follow a run to its end; the exit status is its result."""
     ended(caller, follow.follow(caller.client, run_id, timeout_s=timeout))
 
 
 @run.command()
 @run_argument
-@click.option("--mode", type=click.Choice(("graceful", "abandon", "kill")), help="How; graceful unless told.")
+@click.option(
+    "--mode", type=click.Choice(("graceful", "abandon", "kill")), help="How to cancel; default: graceful."
+)
 @reason
 @waits
 @pass_caller
 def cancel(
     caller: Caller, run_id: str, mode: str | None, reason: str | None, wait: bool, timeout: float | None
 ) -> None:
-    """Stop a run and undo what it did."""
+    """Cancel a run and undo what it did."""
     caller.confirm(f"Cancel {run_id}?")
     _tell(caller, caller.client.runs.cancel(run_id, reason=reason, mode=mode), "Cancelling", wait, timeout)
 
 
 @run.command()
 @run_argument
-@click.option("--from", "from_step", metavar="STEP", help="Go on at this step, or at the word earliest.")
+@click.option("--from", "from_step", metavar="STEP", help="Step to start at, or earliest.")
 @click.option(
-    "-i", "--input", "given", type=inputs.JsonObject(), help="What changes of the input, member by member."
+    "-i", "--input", "given", type=inputs.JsonObject(), help="Changed fields of the input; the others stay."
 )
 @reason
-@click.option("--dry-run", is_flag=True, help="Show what would be kept and repeated; start nothing.")
+@click.option("--dry-run", is_flag=True, help="Show which steps would be kept and repeated; start nothing.")
 @waits
 @pass_caller
 def retry(
@@ -153,7 +159,7 @@ def retry(
     wait: bool,
     timeout: float | None,
 ) -> None:
-    """Start a new run that takes over from a failed, held or cancelled one."""
+    """Start a new run that repeats a failed, held or cancelled one."""
     where = {"from_": "earliest"} if from_step == "earliest" else {"from_step": from_step}
     if dry_run:
         show_plan(caller, caller.client.runs.plan_retry(run_id, input=given, **where))
@@ -208,7 +214,7 @@ _acts_on_step("resolve", "Declare a step, or an undo, as done by hand and go on.
 @run.command()
 @run_argument
 @click.option("--after", type=click.IntRange(0), help="Only events after this number.")
-@click.option("-f", "--follow", "live", is_flag=True, help="Go on until the run has ended.")
+@click.option("-f", "--follow", "live", is_flag=True, help="Follow until the run has ended.")
 @pass_caller
 def events(caller: Caller, run_id: str, after: int | None, live: bool) -> None:
     """Show the log of a run."""
@@ -220,11 +226,11 @@ def events(caller: Caller, run_id: str, after: int | None, live: bool) -> None:
 
 @run.command()
 @run_argument
-@click.option("-f", "--follow", "live", is_flag=True, help="Go on until the run has ended.")
-@click.option("--step", help="Only what this step said.")
+@click.option("-f", "--follow", "live", is_flag=True, help="Follow until the run has ended.")
+@click.option("--step", help="Only log lines of this step.")
 @pass_caller
 def logs(caller: Caller, run_id: str, live: bool, step: str | None) -> None:
-    """Show what the steps of a run said."""
+    """Show the log lines of the steps of a run."""
 
     def said(event: Event) -> bool:
         return event.type == "step.log" and step in (None, event.step)
@@ -242,10 +248,12 @@ def logs(caller: Caller, run_id: str, live: bool, step: str | None) -> None:
 
 @run.command()
 @run_argument
-@click.option("--as-of", type=click.IntRange(1), metavar="SEQ", help="As it was after this event.")
+@click.option(
+    "--as-of", type=click.IntRange(1), metavar="SEQ", help="State after the event with this number."
+)
 @pass_caller
 def state(caller: Caller, run_id: str, as_of: int | None) -> None:
-    """Show the state that follows from the log alone."""
+    """Show the state of a run, computed from its events."""
     form = "json" if caller.form == "table" else caller.form
     output.emit(form, caller.client.runs.state(run_id, as_of=as_of), ())
 
