@@ -19,6 +19,7 @@ pytestmark = pytest.mark.sqlite
 
 Done = subprocess.CompletedProcess[str]
 Windlass = Callable[..., Done]
+IMAGE = "http://images.example/a.raw"
 NOWHERE = "run_00000000000000000000000000"
 
 
@@ -112,12 +113,13 @@ def test_a_held_run_is_retried_from_its_failed_step(server: str, stack: Stack, w
 
 
 def test_a_cancelled_run_is_7(server: str, stack: Stack, windlass: Windlass) -> None:
-    break_machine(stack, {"refuse": True})
-    started = said(windlass("server", "power", "on", server, "-o", "json"))
+    break_machine(stack, {}, mode="never")  # The run waits for its installer until it is cancelled.
+    started = said(windlass("server", "provision", server, "--image", IMAGE, "-o", "json"))
     run_id = started["workflowId"]
-    until(lambda: httpx.get(f"{stack.url}/v1/workflows/runs/{run_id}").json()["data"]["startedAt"])
+    until(lambda: step_of(stack, run_id, "install") == "waiting")
 
     cancelled = windlass("run", "cancel", run_id, "--yes", "--wait", "--reason", "enough")
+    break_machine(stack, {}, mode="callback")
 
     assert cancelled.returncode == 7, cancelled.stderr
 
@@ -139,11 +141,11 @@ def test_a_second_run_on_a_machine_is_a_conflict_that_names_the_first(
 def test_an_undo_that_cannot_be_done_is_resolved_by_hand(
     server: str, stack: Stack, windlass: Windlass
 ) -> None:
-    break_machine(stack, {}, status="failed", delayMs=1500)
-    image = ("--image", "http://images.example/a.raw", "--on-failure", "compensate")
+    break_machine(stack, {}, status="failed", delayMs=8000)
+    image = ("--image", IMAGE, "--on-failure", "compensate")
     run_id = said(windlass("server", "provision", server, *image, "-o", "json"))["workflowId"]
     until(lambda: step_of(stack, run_id, "install") == "waiting")
-    break_machine(stack, {"wrongPassword": True}, status="ok")
+    break_machine(stack, {"wrongPassword": True}, status="ok", delayMs=500)
 
     stuck = windlass("run", "watch", run_id)
     listed = said(windlass("run", "list", "--waiting", "-o", "json"))
@@ -216,7 +218,7 @@ def test_a_log_can_be_read_and_folded(windlass: Windlass, server: str) -> None:
 
 def test_a_plan_starts_nothing(windlass: Windlass, server: str) -> None:
     before = said(windlass("run", "list", "-o", "json"))
-    args = ("--image", "http://images.example/a.raw", "--dry-run", "-o", "json")
+    args = ("--image", IMAGE, "--dry-run", "-o", "json")
 
     plan = said(windlass("server", "provision", server, *args))
 

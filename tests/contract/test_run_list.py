@@ -118,11 +118,19 @@ def test_a_wrong_query_is_refused_and_the_field_named(client: FlaskClient, query
 def test_a_failed_run_shows_its_error_and_where_to_retry_as_it_does_by_itself(
     world: AppContext, client: FlaskClient
 ) -> None:
-    failed = {"status": "failed", "completed_at": T0 + 9, "error_step": "install"}
-    error = {"error_code": "INSTALL_FAILED", "error_message": "It reported 'failed'."}
-    plant_run(world, "run_a", type="server.provision", **failed, **error)
-    planned = list(catalogue.types()["server.provision"].plan({}).rows())
-    rows = [{**step_row("run_a", row), "first_started_at": T0} for row in planned]
+    plant_run(
+        world,
+        "run_a",
+        type="server.provision",
+        status="failed",
+        completed_at=T0 + 9,
+        error_step="install",
+        error_code="INSTALL_FAILED",
+        error_message="It reported 'failed'.",
+    )
+    rows = [step_row("run_a", row) for row in catalogue.types()["server.provision"].plan({}).rows()]
+    for row in rows:
+        row["first_started_at"] = T0
     world.db.write(lambda tx: runs.insert_steps(tx, rows))
     (listed,) = client.get(PATH).get_json()["data"]
     assert listed["error"]["retryFrom"] == "boot-from"
