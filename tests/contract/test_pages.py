@@ -171,3 +171,9 @@ def test_the_start_page_says_what_runs_wait_for_and_what_went_wrong(
 
 def test_the_style_is_a_style(client: FlaskClient) -> None:
     assert client.get("/docs/style.css").mimetype == "text/css"
+
+
+@pytest.mark.parametrize("name", ["Problem503", "Error503"])
+def test_the_example_of_an_outage_is_the_one_that_callers_meet(app: Flask, name: str) -> None:
+    (content,) = openapi.document(app)["components"]["responses"][name]["content"].values()
+    assert content["example"]["error"]["code"] == "UNAVAILABLE"

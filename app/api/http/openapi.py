@@ -43,6 +43,8 @@ API = {
         },
     },
 }
+# What a caller meets most often, where refusals of several codes share a status.
+USUAL: dict[int, type[WindlassError]] = {503: errors.Unavailable}
 STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 429, 500, 503)
 
 
@@ -105,7 +107,8 @@ def _headers(status: int) -> dict[str, Any]:
 
 
 def _example(status: int) -> dict[str, Any]:
-    kind = next((kind for kind in codes() if kind.status == status), WindlassError)
+    found = (kind for kind in codes() if kind.status == status)
+    kind = USUAL.get(status) or next(found, WindlassError)
     message = (kind.__doc__ or "").strip()
     return {
         "type": f"/docs/problems#{kind.code.lower().replace('_', '-')}",
