@@ -39,11 +39,11 @@ def children(
     `name` tells two hosts on one machine apart. SIGTERM gives running steps `soft_shutdown_s` to end.
     """
     classes: dict[str, tuple[tuple[str, ...], int]] = {
-        QUEUE: ((QUEUE,), APP_LOOKS if settings.apps_poller else 0),
         "default": (("default",), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
         "kube": (("kube",), settings.kube_processes),
         "webhook": (("webhook",), settings.webhook_processes),
+        QUEUE: ((QUEUE,), APP_LOOKS if settings.apps_poller else 0),
     }
     if queues:
         # Messages of apps are delivered by threads, whatever else this host serves.

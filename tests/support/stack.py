@@ -26,10 +26,11 @@ ROLES: dict[str, tuple[str, ...]] = {
     "worker-bmc": ("celery", "bmc@%h"),
     "worker-kube": ("celery", "kube@%h"),
     "worker-webhook": ("celery", "webhook@%h"),
+    "worker-app": ("celery", "app@%h"),
     "reconciler": ("app.cli", "reconciler"),
     "projector": ("app.cli", "projector"),
 }
-WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler")
+WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "worker-app", "reconciler")
 START_S, STOP_S = 90.0, 300.0
 LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
 

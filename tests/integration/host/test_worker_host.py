@@ -125,12 +125,31 @@ def test_a_second_host_of_the_same_name_is_refused_and_leaves_the_first_alone(se
 
 def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Settings) -> None:
     names = [child.name for child in worker.children(settings)]
-    assert names == ["worker-default", "worker-bmc", "worker-kube", "worker-webhook", "reconciler"]
+    assert names == [
+        "worker-default",
+        "worker-bmc",
+        "worker-kube",
+        "worker-webhook",
+        "worker-app",
+        "reconciler",
+    ]
 
 
 def test_a_queue_without_processes_is_left_to_other_hosts(settings: Settings) -> None:
     names = [child.name for child in worker.children(replace(settings, kube_processes=0))]
-    assert names == ["worker-default", "worker-bmc", "worker-webhook", "reconciler"]
+    assert names == ["worker-default", "worker-bmc", "worker-webhook", "worker-app", "reconciler"]
+
+
+def test_messages_of_apps_are_delivered_by_threads_unless_that_is_left_to_others(settings: Settings) -> None:
+    pools = {child.name: child.argv for child in worker.children(settings, queues=("bmc", "app"))}
+    without = [child.name for child in worker.children(replace(settings, apps_poller=False))]
+
+    assert list(pools) == ["worker-app", "worker-bmc", "reconciler"]
+    assert [pools[name][pools[name].index("-P") + 1] for name in ("worker-app", "worker-bmc")] == [
+        "threads",
+        "prefork",
+    ]
+    assert "worker-app" not in without
 
 
 def test_a_host_for_one_queue_serves_that_queue_alone(settings: Settings) -> None:
