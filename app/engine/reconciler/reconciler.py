@@ -44,7 +44,7 @@ from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import BATCH, Mover
 from app.engine.reconciler.watch import Watch
 from app.engine.transitions.journal import Hint, Letter, Look
-from app.record.apps import retention
+from app.record.apps import retention, streams
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
@@ -55,6 +55,7 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.1  # Pause between two reads of the sorted set.
 OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired by the sweep.
 DAY_MS = 86_400_000
+HEALTH_CHECK_MS = 600_000  # So long the answer to one may wait for whoever asked.
 RETAIN_EVERY_S = 60.0
 LEAVE_S = 3.0  # What the second thread gets to end when the process is to stop.
 
@@ -280,6 +281,7 @@ class Reconciler:
             "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
             "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
             "app messages": lambda tx: retention.forget_messages(tx, tx.now - old),
+            "health checks": lambda tx: streams.forget_health_checks(tx, tx.now - HEALTH_CHECK_MS),
         }
         counts = [
             self._guarded(name, partial(self.db.write, rule, patience_s=0)) for name, rule in rules.items()

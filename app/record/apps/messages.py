@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_, update
 
 from app.domain.apps.words import MessageState
 from app.record.apps import numbers
@@ -141,15 +141,6 @@ def revive(tx: Tx, scope: Scope, number: int) -> bool:
     again = update(app_message).where(scope.owns(app_message), app_message.c.id == number, dead)
     fresh = {"state": str(MessageState.OPEN), "attempts": 0, "due_at": tx.now, "dead_at": None}
     return tx.execute(again.values(**fresh, fence=app_message.c.fence + 1)).rowcount == 1
-
-
-def forget_delivered(tx: Tx, before: int, most: int) -> int:
-    """Delete messages without a run that were delivered or died before this time."""
-    over = select(app_message.c.id).where(app_message.c.tenant_id == tx.tenant, app_message.c.run_id == "")
-    over = over.where(app_message.c.state != str(MessageState.OPEN))
-    over = over.where(or_(app_message.c.delivered_at < before, app_message.c.dead_at < before)).limit(most)
-    gone = app_message.delete().where(app_message.c.tenant_id == tx.tenant)
-    return tx.execute(gone.where(app_message.c.id.in_(over.scalar_subquery()))).rowcount
 
 
 def _dead(tx: Tx) -> dict[str, Any]:

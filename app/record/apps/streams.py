@@ -16,6 +16,7 @@ from app.record.tables import app_chunk, app_run, app_stream
 Row = dict[str, Any]
 MOST_BYTES = 1_048_576  # Read at a time, unless a single chunk is longer.
 MOST_CHUNKS = 1_000
+HEALTH_CHECK = "__health_check__"  # Begins the names of streams of no run.
 
 
 def has_run(tx: Tx, scope: Scope, run_id: str) -> bool:
@@ -100,10 +101,10 @@ def delete(tx: Tx, scope: Scope, run_id: str, name: str) -> None:
         tx.execute(own)
 
 
-def forget(tx: Tx, prefix: str, before: int, most: int) -> int:
-    """Delete streams of this kind that were not touched since; how many."""
+def forget_health_checks(tx: Tx, before: int) -> int:
+    """Delete streams of health checks that nobody has read to their end; how many."""
     old = select(app_stream).where(app_stream.c.tenant_id == tx.tenant, app_stream.c.touched_at < before)
-    rows = tx.rows(old.where(app_stream.c.name.startswith(prefix, autoescape=True)).limit(most))
+    rows = tx.rows(old.where(app_stream.c.name.startswith(HEALTH_CHECK, autoescape=True)).limit(MOST_CHUNKS))
     for row in rows:
         delete(tx, Scope(tenant=tx.tenant, app=row["app"]), row["run_id"], row["name"])
     return len(rows)

@@ -19,7 +19,6 @@ from app.domain.errors import WindlassError
 from app.record.apps import streams
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
-from app.services.apps.streams import HEALTH_CHECK
 
 _log = structlog.get_logger("apps")
 LOOK_S = 0.1
@@ -127,7 +126,7 @@ class Readers:
         """The next bytes, empty for empty chunks, None for no chunk; and whether that was the end."""
         data, is_over = self._db.read(lambda tx: _next(tx, reader))
         run_id = reader.run_id
-        if is_over and run_id is not None and reader.follows and reader.name.startswith(HEALTH_CHECK):
+        if is_over and run_id is not None and reader.follows and reader.name.startswith(streams.HEALTH_CHECK):
             self._db.write(lambda tx: streams.delete(tx, Scope.of(tx, reader.app), run_id, reader.name))
         return data, is_over
 

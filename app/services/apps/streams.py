@@ -10,7 +10,6 @@ from app.record.apps import streams
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 
-HEALTH_CHECK = "__health_check__"  # Of no run, and gone when its reader has read it.
 LONGEST_NAME = 1_000  # Bytes.
 
 
@@ -84,6 +83,6 @@ def _checked(tx: Tx, app: str, run_id: str, name: str) -> Scope:
         raise bad(f"the name of a stream must have at most {LONGEST_NAME} bytes and no U+0000")
     if not storable(run_id) or len(run_id.encode()) > LONGEST_NAME:
         raise run_not_found(run_id[:64])
-    if not name.startswith(HEALTH_CHECK) and not streams.has_run(tx, scope, run_id):
+    if not name.startswith(streams.HEALTH_CHECK) and not streams.has_run(tx, scope, run_id):
         raise run_not_found(run_id)
     return scope

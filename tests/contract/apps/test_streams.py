@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.record.apps import streams
 from tests.support.apps import HOST, PATIENCE_S, THREADS, Door
 from tests.support.servers import until
 
@@ -136,6 +137,16 @@ def test_the_stream_of_a_health_check_is_gone_when_it_was_read(apps_door: Door) 
         assert reader.read() == b"{}\n"
 
     until(lambda: apps_door.get("/runs/wrun_of_nobody/streams").json == [], PATIENCE_S)
+
+
+def test_health_checks_that_nobody_reads_are_forgotten(apps_door: Door) -> None:
+    apps_door.ask("PUT", "/runs/r/streams/__health_check__c1", {"data": b64(b"{}")})
+    put(apps_door, {"data": b64(b"kept")})
+
+    gone = apps_door.world.db.write(lambda tx: streams.forget_health_checks(tx, tx.now + 1))
+
+    assert (gone, apps_door.get("/runs/r/streams").json) == (1, [])
+    assert apps_door.get(ALL).body == b"kept"
 
 
 @contextmanager
