@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import Table
 
-from app.domain.apps.decide import Decision, Known, NewEvent, decide, text_of
+from app.domain.apps.decide import Decision, Known, decide, text_of
 from app.domain.apps.incoming import Incoming
 from app.domain.apps.words import EventType
 from app.record.apps.entities import TABLES
@@ -92,9 +92,8 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
     if usual is None:
         return None
     decided = _decided(event, usual)
-    (said,) = decided.events
-    shape, values = _shape(event, decided), _values(scope, event, decided, said, quota)
-    text, names = _statement(event.type, shape, usual)
+    text, names = _statement(event.type, _shape(event, decided), usual)
+    values = _values(scope, event, decided, quota)
 
     def at_once(cursor: Any) -> Any:
         try:
@@ -105,6 +104,15 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
 
     found = db.once(at_once)
     return None if found is None else _done(event, decided, values, found)
+
+
+def statement(scope: Scope, event: Incoming) -> tuple[str, tuple[str, ...], Row]:
+    """The statement of an event that has one, the names of its values in their order, and the values."""
+    usual = _usual(event)
+    assert usual is not None
+    decided = _decided(event, usual)
+    text, names = _statement(event.type, _shape(event, decided), usual)
+    return text, names, _values(scope, event, decided, 2**31 - 1)
 
 
 def _usual(event: Incoming) -> Usual | None:
@@ -141,7 +149,8 @@ def _shape(event: Incoming, decided: Decision) -> _Shape:
     )
 
 
-def _values(scope: Scope, event: Incoming, decided: Decision, said: NewEvent, quota: int) -> Row:
+def _values(scope: Scope, event: Incoming, decided: Decision, quota: int) -> Row:
+    (said,) = decided.events
     values = {
         **scope.key,
         "run_id": event.run_id,

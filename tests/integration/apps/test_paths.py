@@ -9,13 +9,14 @@ from sqlalchemy import delete
 from app.domain.apps.incoming import Incoming
 from app.record.apps import fast
 from app.record.apps.entities import TABLES
+from app.record.apps.scope import Scope
 from app.record.session import Database
 from app.record.tables import app_event
 from app.services.apps.write import write
 from tests.integration.apps.told import APP, START, answered, event, tables
 
 KINDS = [kind for kind in fast.USUAL if kind not in ("run_completed", "run_failed", "run_cancelled")]
-DATA = {
+DATA: dict[str, dict[str, Any]] = {
     "run_started": START,
     "step_created": {"stepName": "s", "input": [1]},
     "hook_created": {"token": "t", "metadata": 1},
@@ -25,7 +26,7 @@ DATA = {
     "step_retrying": {"error": "x"},
     "attr_set": {"changes": [{"key": "a", "value": "1"}], "writer": {"type": "workflow"}},
 }
-LAZY = {"stepName": "s", "input": {"z": 1, "a": "\0"}}
+LAZY: dict[str, Any] = {"stepName": "s", "input": {"z": 1, "a": "\0"}}
 
 
 def events() -> Any:
@@ -81,7 +82,7 @@ def test_what_is_usual_takes_one_statement(postgres_db: Database) -> None:
         event("wait_completed", "w1"),
         event("run_completed", None, output=1),
     ]
-    scope = fast.Scope(tenant=postgres_db.tenant, app=APP)
+    scope = Scope(tenant=postgres_db.tenant, app=APP)
 
     assert [one.type for one in usual if fast.write(postgres_db, scope, one, 100) is None] == []
 

@@ -13,7 +13,7 @@ from app.services.apps.write import Written, write
 
 APP = "default"
 RUN = "wrun_1"
-START = {"workflowName": "w", "deploymentId": "d"}
+START: dict[str, Any] = {"workflowName": "w", "deploymentId": "d"}
 BY_NATURE = ("number", "at")  # Counters and clocks go on.
 
 
