@@ -140,6 +140,16 @@ class Database:
             with connection.begin():
                 yield Tx(connection, self.tenant)
 
+    @contextmanager
+    def _asking(self) -> Iterator[Tx]:
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield Tx(connection, self.tenant)
+
+    def ask(self, work: Callable[[Tx], T], *, patience_s: float = 1.0) -> T:
+        """Put one question, whose statement is a transaction of its own: no round trips for its two ends."""
+        alone = self.dialect == "postgresql" and not self._way.pooled
+        return self._patiently(self._asking if alone else self.reading, work, patience_s)
+
     def write(self, work: Callable[[Tx], T], *, patience_s: float = 5.0) -> T:
         """Do the work in a transaction, again when the database gave up on it; then `Unavailable`."""
         return self._patiently(self.transaction, work, patience_s)

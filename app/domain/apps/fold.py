@@ -32,8 +32,12 @@ class Folded:
     wait: dict[str, str] = field(default_factory=dict)
 
 
-def fold(events: Iterable[Mapping[str, Any]]) -> Folded:
-    """The statuses after these events, in the order of their slots."""
+def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded:
+    """The statuses after these events, in the order of their slots.
+
+    ``born`` is the slot of the event that made each step: a step may be started before it is there, and what
+    was said of it until then changed nothing.
+    """
     made = Folded()
     for event in events:
         kind, name = EventType(event["event_type"]), event["correlation_id"]
@@ -41,8 +45,9 @@ def fold(events: Iterable[Mapping[str, Any]]) -> Folded:
             _run(made, kind)
         elif kind == EventType.STEP_CREATED:
             made.step.setdefault(name, AppStepStatus.PENDING)
-        elif kind in STEPS and (name in made.step or kind == EventType.STEP_STARTED):
-            made.step[name] = STEPS[kind]
+        elif kind in STEPS:
+            if event["seq"] >= born.get(name, event["seq"] + 1):
+                made.step[name] = STEPS[kind]
         else:
             _listens(made, kind, name)
     return made

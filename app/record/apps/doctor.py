@@ -37,9 +37,9 @@ def _of_runs(tx: Tx, runs: Sequence[Row]) -> list[Row]:
     keys = [(run["app"], run["id"]) for run in runs]
     logs = _by_run(tx, app_event, keys, "seq", "event_type")
     rows = {
-        kind: _by_run(tx, table, keys, "status")
-        for kind, table in (("step", app_step), ("hook", app_hook), ("wait", app_wait))
+        kind: _by_run(tx, table, keys, "status") for kind, table in (("hook", app_hook), ("wait", app_wait))
     }
+    rows["step"] = _by_run(tx, app_step, keys, "status", "seq")
     found = []
     for run, key in zip(runs, keys, strict=True):
         log = sorted(logs.get(key, []), key=lambda one: one["seq"])
@@ -48,7 +48,7 @@ def _of_runs(tx: Tx, runs: Sequence[Row]) -> list[Row]:
                 _finding("I19", key, f"the run counts {run['events']} events, its log {_slots(log)}")
             )
             continue
-        folded = fold(log)
+        folded = fold(log, {one["correlation_id"]: one["seq"] for one in rows["step"].get(key, [])})
         told = {
             kind: {one["correlation_id"]: one["status"] for one in of.get(key, [])}
             for kind, of in rows.items()
@@ -65,9 +65,8 @@ def _differences(run: Row, folded: Folded, told: dict[str, dict[str, str]]) -> I
         for name, status in rows.items():
             if said.get(name) != status:
                 yield f"the {kind} {name} is {status}, the log says {said.get(name) or 'nothing of it'}"
-        # A step that was started without its input stands in the log alone.
-        missing = () if kind == "step" else set(said) - set(rows)
-        yield from (f"the {kind} {name} is not there, the log says {said[name]}" for name in sorted(missing))
+        missing = sorted(set(said) - set(rows))
+        yield from (f"the {kind} {name} is not there, the log says {said[name]}" for name in missing)
 
 
 def _by_run(tx: Tx, table: Table, keys: Sequence[Key], *names: str) -> dict[Key, list[Row]]:

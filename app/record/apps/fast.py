@@ -92,8 +92,8 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
     if usual is None:
         return None
     decided = _decided(event, usual)
-    text, names = _statement(event.type, _shape(event, decided), usual)
-    values = _values(scope, event, decided, quota)
+    shape, values = _shape(event, decided), _values(scope, event, decided, quota)
+    text, names = _statement(event.type, shape, usual)
 
     def at_once(cursor: Any) -> Any:
         try:
@@ -103,7 +103,7 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
         return cursor.fetchone()
 
     found = db.once(at_once)
-    return None if found is None else _done(event, decided, values, found)
+    return None if found is None else _done(decided, shape, values, found)
 
 
 def statement(scope: Scope, event: Incoming) -> tuple[str, tuple[str, ...], Row]:
@@ -307,8 +307,8 @@ def _and(condition: str) -> str:
     return f" AND {condition}" if condition else ""
 
 
-def _done(event: Incoming, decided: Decision, values: Row, found: Any) -> Done:
-    names = _run_columns(_shape(event, decided))
+def _done(decided: Decision, shape: _Shape, values: Row, found: Any) -> Done:
+    names = _run_columns(shape)
     number, moment, *rest = found
     run = dict(zip(names, rest, strict=False))
     entity = None

@@ -36,7 +36,7 @@ class Asked:
 
 def run(db: Database, app: str, run_id: str) -> Row:
     """One run."""
-    found = db.read(lambda tx: runs.one(tx, Scope.of(tx, app), run_id)) if storable(run_id) else None
+    found = db.ask(lambda tx: runs.one(tx, Scope.of(tx, app), run_id)) if storable(run_id) else None
     if found is None:
         raise run_not_found(run_id)
     return found
@@ -59,7 +59,7 @@ def run_page(
             raise bad(f"status must be one or several of {', '.join(AppRunStatus)}, with commas between")
     for name, value in (("workflowName", workflow), ("deploymentId", deployment)):
         _searchable(name, value)
-    rows = db.read(
+    rows = db.ask(
         lambda tx: runs.page(
             tx,
             Scope.of(tx, app),
@@ -80,7 +80,7 @@ def event_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
     """The events of a run; the cursor is the last event's id even at the end, so that a reader goes on."""
     limit, after = cursors.limit_of(asked.limit, 100), slots.fence(asked.cursor or "")
     _searchable("runId", run_id)
-    rows = db.read(
+    rows = db.ask(
         lambda tx: log.page(
             tx,
             Scope.of(tx, app),
@@ -102,7 +102,7 @@ def correlated(
         raise bad("correlationId is required")
     _searchable("correlationId", correlation_id)
     _searchable("runId", run_id)
-    rows = db.read(
+    rows = db.ask(
         lambda tx: log.by_correlation(
             tx,
             Scope.of(tx, app),
@@ -121,7 +121,7 @@ def event(db: Database, app: str, run_id: str, event_id_: str) -> Row:
     place = slots.fence(event_id_)
     found = None
     if place is not None and storable(run_id):
-        found = db.read(lambda tx: log.one(tx, Scope.of(tx, app), run_id, place))
+        found = db.ask(lambda tx: log.one(tx, Scope.of(tx, app), run_id, place))
     if found is None or event_id(found) != event_id_:
         raise Refused(404, f"Event {event_id_} not found")
     return found
@@ -136,7 +136,7 @@ def step_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
     """The steps of a run, oldest first."""
     limit, offset = cursors.limit_of(asked.limit, 100), cursors.offset_of(asked.cursor)
     _searchable("runId", run_id)
-    rows = db.read(lambda tx: steps.page(tx, Scope.of(tx, app), run_id, offset=offset, limit=limit + 1))
+    rows = db.ask(lambda tx: steps.page(tx, Scope.of(tx, app), run_id, offset=offset, limit=limit + 1))
     return _counted(rows, limit, offset)
 
 
@@ -145,7 +145,7 @@ def step(db: Database, app: str, run_id: str, step_id: str) -> Row:
     within = None if run_id == ANY_RUN else run_id
     found = None
     if storable(run_id) and storable(step_id):
-        found = db.read(lambda tx: steps.one(tx, Scope.of(tx, app), within, step_id))
+        found = db.ask(lambda tx: steps.one(tx, Scope.of(tx, app), within, step_id))
     if found is None:
         raise Refused(404, f"Step {step_id} not found", code="WF_STEP_NOT_FOUND")
     return found
@@ -155,7 +155,7 @@ def hook_page(db: Database, app: str, run_id: str | None, asked: Asked) -> Page:
     """Hooks by id: all of a run, or those that still listen."""
     limit, offset = cursors.limit_of(asked.limit, 100), cursors.offset_of(asked.cursor)
     _searchable("runId", run_id)
-    rows = db.read(
+    rows = db.ask(
         lambda tx: hooks.page(tx, Scope.of(tx, app), run_id or None, offset=offset, limit=limit + 1)
     )
     return _counted(rows, limit, offset)
@@ -163,13 +163,13 @@ def hook_page(db: Database, app: str, run_id: str | None, asked: Asked) -> Page:
 
 def hook(db: Database, app: str, hook_id: str) -> Row:
     """One hook by its id."""
-    found = db.read(lambda tx: hooks.by_id(tx, Scope.of(tx, app), hook_id)) if storable(hook_id) else None
+    found = db.ask(lambda tx: hooks.by_id(tx, Scope.of(tx, app), hook_id)) if storable(hook_id) else None
     return _hook(found, hook_id)
 
 
 def hook_of(db: Database, app: str, token: str) -> Row:
     """The hook of a token."""
-    found = db.read(lambda tx: hooks.by_token(tx, Scope.of(tx, app), token)) if storable(token) else None
+    found = db.ask(lambda tx: hooks.by_token(tx, Scope.of(tx, app), token)) if storable(token) else None
     return _hook(found, token)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from app.domain.apps.incoming import Incoming
-from app.record.apps import fast
+from app.record.apps import doctor, fast
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.session import Database
@@ -54,7 +54,7 @@ def emptied(db: Database) -> Database:
     return db
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(said=events())
 def test_every_path_writes_the_same(postgres_db: Database, sqlite_db: Database, said: list[Incoming]) -> None:
     said = [event("run_created", None, **START), *said]
@@ -63,6 +63,7 @@ def test_every_path_writes_the_same(postgres_db: Database, sqlite_db: Database, 
     assert [answered(quick, one) for one in said] == [answered(small, one) for one in said]
 
     assert tables(quick) == tables(small)
+    assert quick.read(doctor.findings) == small.read(doctor.findings) == []
 
 
 def test_what_is_usual_takes_one_statement(postgres_db: Database) -> None:
