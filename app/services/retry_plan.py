@@ -1,6 +1,6 @@
 """What a retry would do, found by doing it and taking it back: nothing is stored, and nobody is rung."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app.auth import codesecrets
@@ -15,7 +15,7 @@ from app.services.context import AppContext
 from app.services.runs import check_where
 from tasks.step import REGISTRY
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 HAPPENED = ("done", "unknown")
 
 
@@ -42,7 +42,7 @@ def preview(
         if old is not None:
             authority.check_run(principal, old)
         before = runs.all_steps(tx, run_id)
-        made: list[Row] = []
+        made: Sequence[Row] = []
         try:
             with tx.savepoint():
                 retrying.retry(
@@ -65,7 +65,7 @@ def preview(
     return world.db.write(work)
 
 
-def _shown(tx: Tx, new: Row, made: list[Row], before: list[Row]) -> Row:
+def _shown(tx: Tx, new: Row, made: Sequence[Row], before: Sequence[Row]) -> Row:
     was = {row["key"]: row for row in before if row["phase"] == "forward"}
     forward = [row for row in made if row["phase"] == "forward"]
     again = [row for row in forward if row["status"] != Step.SKIPPED]
@@ -89,7 +89,7 @@ def _shown(tx: Tx, new: Row, made: list[Row], before: list[Row]) -> Row:
     }
 
 
-def _those(again: list[Row], was: Mapping[str, Row], judge: Callable[[Row], bool]) -> list[str]:
+def _those(again: Sequence[Row], was: Mapping[str, Row], judge: Callable[[Row], bool]) -> list[str]:
     return [row["key"] for row in again if row["key"] in was and judge(was[row["key"]])]
 
 
