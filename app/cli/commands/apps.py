@@ -23,6 +23,7 @@ from app.services.context import AppContext
 T = TypeVar("T")
 of_app = click.argument("app_id", metavar="APP")
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "expired")
+HANDLER = ("pod", "version", "workflow_url", "step_url", "webhook_url", "service_scoped")
 KINDS: dict[int, type[errors.WindlassError]] = {
     400: errors.ValidationFailed,
     404: errors.NotFound,
@@ -261,6 +262,19 @@ def add(caller: Caller, app_id: str, deployment: str, base_url: str, pod: str) -
     body = {"podId": pod, "deploymentVersion": deployment, "endpoints": endpoints}
     _of(app_id, "POST", "/handlers", body)
     output.say(f"Messages for {deployment} of {app_id} go to {base}/….")
+
+
+@handler.command("list")
+@of_app
+@pass_caller
+def handlers(caller: Caller, app_id: str) -> None:
+    """List where messages go."""
+    from app.record.apps import handlers as record
+    from app.record.apps.scope import Scope
+
+    there = world()
+    rows = there.db.read(lambda tx: record.listed(tx, Scope.of(tx, app_id)))
+    caller.show([{name: row[name] for name in HANDLER} for row in rows], columns.APP_HANDLERS)
 
 
 @handler.command()
