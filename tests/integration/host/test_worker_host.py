@@ -145,10 +145,7 @@ def test_messages_of_apps_are_delivered_by_threads_unless_that_is_left_to_others
     without = [child.name for child in worker.children(replace(settings, apps_poller=False))]
 
     assert list(pools) == ["worker-app", "worker-bmc", "reconciler"]
-    assert [pools[name][pools[name].index("-P") + 1] for name in ("worker-app", "worker-bmc")] == [
-        "threads",
-        "prefork",
-    ]
+    assert "threads" in pools["worker-app"] and "prefork" in pools["worker-bmc"]
     assert "worker-app" not in without
 
 
