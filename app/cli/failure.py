@@ -70,6 +70,7 @@ DETAILS = (
     ("scope", "scope needed"),
     ("limit", "limit"),
     ("reason", "reason"),
+    ("candidates", "could be"),
 )
 
 
@@ -138,6 +139,12 @@ def _advice(error: Ours, code: str) -> Iterator[str]:
     if isinstance(holder, Mapping):
         run = _holder(holder)
         yield f"  to do: follow it with `windlass run watch {run}`, or wait your turn with --queue"
+    elif code == "CONFLICT" and error.details.get("server"):
+        known = error.details["server"]
+        yield f"  to do: it is known already: `windlass server get {known}` shows it,"
+        yield f"         `windlass server inspect {known} --wait` reads it anew"
+    elif code == "CONFLICT" and error.details.get("candidates"):
+        yield "  to do: name one of them by its id"
     elif code in TO_DO:
         run = _id_of(error.run) if isinstance(error, windlass.WaitTimeout) else ""
         yield f"  to do: {TO_DO[code].format(run=run)}"

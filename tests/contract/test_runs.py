@@ -1,5 +1,6 @@
 """One run: start, preview, follow, cancel, retry, operate, read its log (contracts/runs.rst#run-object)."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from app.api.v1.runs.schemas import RunDetail, RunSummary
+from app.cli.commands.openapi import SNAPSHOT
 from app.record import tables
 from app.services.context import AppContext
 from chains import catalogue
@@ -200,6 +202,26 @@ def test_a_dry_retry_is_refused_as_the_retry_would_be(client: FlaskClient, serve
     run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
     answer = client.post(f"{PATH}/{run_id}/retry?dryRun=true", json={})
     assert code(answer) == (409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_run_offers_its_cancel_and_its_retry(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    assert "cancel" in client.get(f"{PATH}/{run_id}").get_json()["data"]["allowedActions"]
+
+    client.post(f"{PATH}/{run_id}/cancel", json={})
+
+    assert client.get(f"{PATH}/{run_id}").get_json()["data"]["allowedActions"] == ["retry"]
+
+
+def test_times_and_headers_have_their_forms_in_the_document() -> None:
+    document = json.loads(SNAPSHOT.read_text())
+    run = document["components"]["schemas"]["RunDetail"]["properties"]
+    times = [name for name, said in run.items() if name.endswith("At") and said.get("format") != "date-time"]
+    assert times == []
+    retry = document["paths"][f"{PATH}/{{run_id}}/retry"]["post"]
+    headers = {each["name"] for each in retry["parameters"] if each["in"] == "header"}
+    assert headers == {"Idempotency-Key", "If-Match"}
+    assert set(retry["responses"]["202"]["headers"]) == {"Location", "Retry-After"}
 
 
 def test_two_retries_at_once_are_one(client: FlaskClient, server: str) -> None:

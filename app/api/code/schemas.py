@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 from marshmallow import ValidationError, fields, validate
 
 from app.api.http import schemas
-from app.api.http.schemas import Body, Finished, Object, Query, number, one_of, whole, word
+from app.api.http.schemas import Body, Finished, Object, Query, instant, number, one_of, whole, word
 from app.api.v1.runs.schemas import DetailQuery
 from app.domain.states import API_WORDS
 from windlass.durations import exact_ms
@@ -206,11 +206,11 @@ class WorkflowRun(Finished):
     idempotency_key = fields.String()
     max_events = fields.Integer()
     execution_timeout = fields.Integer(metadata={"description": "Milliseconds."})
-    cancel_requested_at = fields.String()
-    created_at = fields.String(required=True)
-    updated_at = fields.String(required=True)
-    started_at = fields.String()
-    completed_at = fields.String()
+    cancel_requested_at = instant()
+    created_at = instant(required=True)
+    updated_at = instant(required=True)
+    started_at = instant()
+    completed_at = instant()
 
 
 class WorkflowRunPage(Finished):
@@ -230,7 +230,7 @@ class WorkflowEvent(Finished):
     event_type = fields.String(required=True)
     correlation_id = fields.String()
     payload = fields.Raw(required=True, allow_none=True)
-    created_at = fields.String(required=True)
+    created_at = instant(required=True)
 
 
 class WorkflowHook(Finished):
@@ -242,7 +242,7 @@ class WorkflowHook(Finished):
     name = fields.String(required=True)
     action = fields.String()
     metadata = fields.Raw()
-    created_at = fields.String(required=True)
+    created_at = instant(required=True)
 
 
 class SignalTaken(Finished):
@@ -267,5 +267,5 @@ class WorkflowDefinition(Finished):
     execution_timeout = fields.Integer()
     step_timeout = fields.Integer()
     served = fields.Boolean(required=True, metadata={"description": "Whether a worker serves it now."})
-    created_at = fields.String(required=True)
-    updated_at = fields.String(required=True)
+    created_at = instant(required=True)
+    updated_at = instant(required=True)

@@ -125,6 +125,8 @@ class Family(Blueprint):  # type: ignore[misc]
             for status in sorted(_statuses(method, path, scope, view) | set(errors)):
                 answers.setdefault(status, []).append(f"{self.refusals}{status}")
             told.scope, told.offers, told.asks_query = scope, offers, _asks(view, "query")
+            asked = told._apidoc.setdefault("arguments", {"parameters": []})["parameters"]
+            asked += _header_parameters(method, answers, offers)
             self.route(path, methods=[method], endpoint=operation, parameters=_path_parameters(path))(told)
             return view
 
@@ -182,6 +184,8 @@ class Family(Blueprint):  # type: ignore[misc]
         """Answer in the envelope; `example` is the data alone."""
         if example is not None:
             given["example"] = self._example(example)
+        if status == 202:
+            given.setdefault("headers", ACCEPTED_HEADERS)
         decorate: Callable[[View], View] = super().response(status, schema, **given)
         return decorate
 
@@ -313,6 +317,33 @@ def _path_parameter(name: str) -> Mapping[str, Any]:
     return {"in": "path", "name": name, "required": True, "schema": schema, "example": example}
 
 
+def _header_parameters(method: str, answers: Mapping[Any, Any], offers: tuple[str, ...]) -> list[Any]:
+    """The headers that a generated client can send, by what the operation answers."""
+    statuses = {int(status) for status in answers}
+    wanted = {
+        "Idempotency-Key": method == "POST",
+        "If-Match": 412 in statuses,
+        "If-None-Match": 304 in statuses,
+        "Last-Event-ID": "text/event-stream" in offers,
+    }
+    text = {"type": "string", "maxLength": 255}
+    return [
+        {"in": "header", "name": name, "required": False, "schema": text, "description": HEADERS[name]}
+        for name, may in wanted.items()
+        if may
+    ]
+
+
+HEADERS = {
+    "Idempotency-Key": "The same key with the same body gives the stored answer, for 24 hours.",
+    "If-Match": "The ETag of what is to be changed; 412 when somebody else changed it meanwhile.",
+    "If-None-Match": "The ETag of what is known; 304 when nothing has changed.",
+    "Last-Event-ID": "The number of the last event that was seen; the stream goes on after it.",
+}
+ACCEPTED_HEADERS = {
+    "Location": {"schema": {"type": "string"}, "description": "The run to follow."},
+    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until a look is worth it."},
+}
 PATH_PATTERNS = {"type_name": r"^[a-z][a-z0-9.-]{0,63}$", "token": r"^[A-Za-z0-9_-]{1,128}$"}
 PATH_EXAMPLES = {
     "type_name": "server.provision",

@@ -75,6 +75,12 @@ class Moment(fields.Field[int]):
         return rfc3339(value) if isinstance(value, int) else value
 
 
+def instant(**kwargs: Any) -> fields.String:
+    """A point in time in an answer, which `app.services.present` has made a text of RFC 3339."""
+    metadata = {"format": "date-time", **kwargs.pop("metadata", {})}
+    return fields.String(metadata=metadata, **kwargs)
+
+
 class Flag(fields.Boolean):
     """Exactly true or false: a query spells them so, a body has them as JSON."""
 

@@ -17,6 +17,9 @@ from app.engine.transitions.journal import FAN_OUT, Halt, Journal, is_call
 from app.engine.transitions.step_rows import afresh, begins
 from app.record.runs import runs, timers
 
+UNSTOPPABLE = TERMINAL | {Run.CANCELLING, Run.COMPENSATING, Run.COMPENSATION_FAILED}
+RETRYABLE = frozenset({Run.FAILED, Run.CANCELLED, Run.FAILED_HELD})
+
 Action = Callable[[Journal, str | None], None]
 
 
@@ -51,6 +54,12 @@ def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason:
 def allowed_actions(status: str) -> list[str]:
     """The operator actions that a run in this status accepts."""
     return sorted(name for name, (states, _) in ACTIONS.items() if status in states)
+
+
+def offers(status: str) -> list[str]:
+    """All that people may ask of a run in this status: operator actions, and its cancel and retry."""
+    others = [("cancel", status not in UNSTOPPABLE), ("retry", status in RETRYABLE)]
+    return sorted([*allowed_actions(status), *(name for name, may in others if may)])
 
 
 def _resume(j: Journal, key: str | None) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from app.cli import imports, inputs
 from app.cli.failure import explain, of_run
 from app.cli.main import cli
-from app.domain.errors import InvalidStateTransition
+from app.domain.errors import Conflict, InvalidStateTransition
 from tests.support.servers import KeyValue
 from windlass import Run
 
@@ -19,6 +19,12 @@ from windlass import Run
 def call(*args: str, **environ: str) -> Result:
     """A command line with these settings."""
     return CliRunner().invoke(cli, args, env=environ)
+
+
+def test_a_controller_that_is_known_leads_to_its_server() -> None:
+    told = explain(Conflict("server srv_1 has the controller at 10.0.0.1 already", server="srv_1"))
+
+    assert "windlass server inspect srv_1 --wait" in told
 
 
 def test_queues_are_listed_by_their_true_keys(valkey_server: KeyValue) -> None:

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.http.paging import PageQuery
 from app.api.http.references import Reference
-from app.api.http.schemas import TAG, Body, Flag, Object, Shape, one_of, tags, whole, word
+from app.api.http.schemas import TAG, Body, Flag, Object, Shape, instant, one_of, tags, whole, word
 from app.api.v1.runs.schemas import StartQuery
 from app.api.v1.servers.schemas import Image, RunOptions
 from app.domain.clusters import STATES
@@ -142,16 +142,16 @@ class ManagedShape(Shape):
     display_name = fields.String(allow_none=True)
     description = fields.String(allow_none=True)
     tags = fields.List(fields.String())
-    slow_since = fields.String(
+    slow_since = instant(
         allow_none=True, metadata={"description": "Since when what is under way takes longer than usual."}
     )
     failure_reasons = fields.List(fields.Raw())
     run_id = fields.String(allow_none=True)
-    observed_at = fields.String(allow_none=True)
+    observed_at = instant(allow_none=True)
     observed_age_ms = fields.Integer(allow_none=True)
     allowed_actions = fields.List(fields.String(), required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)
 
 
 class ClusterShape(ManagedShape):

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.http.schemas import Shape
+from app.api.http.schemas import Shape, instant
 
 
 class HookAnswer(Shape):
@@ -10,4 +10,4 @@ class HookAnswer(Shape):
 
     run_id = fields.String(required=True)
     step = fields.String(required=True)
-    accepted_at = fields.String(required=True)
+    accepted_at = instant(required=True)

@@ -5,7 +5,7 @@ import re
 from marshmallow import fields, validate
 
 from app.api.http.paging import PageQuery
-from app.api.http.schemas import Body, Shape, reason
+from app.api.http.schemas import Body, Shape, instant, reason
 from app.domain.ids import RESOURCE_LOCK
 
 RESOURCE = validate.Regexp(
@@ -29,7 +29,7 @@ class Waiter(Shape):
     """A run in the line."""
 
     run_id = fields.String(required=True)
-    since = fields.String(required=True)
+    since = instant(required=True)
 
 
 class LockShape(Shape):
@@ -41,6 +41,6 @@ class LockShape(Shape):
     detail = fields.String(allow_none=True)
     step = fields.String(allow_none=True)
     fence = fields.Integer(required=True)
-    granted_at = fields.String(required=True)
+    granted_at = instant(required=True)
     age_ms = fields.Integer(required=True)
     waiters = fields.List(fields.Nested(Waiter), required=True)

@@ -4,7 +4,7 @@ import re
 
 from marshmallow import fields, missing, validate
 
-from app.api.http.schemas import Body, Flag, Query, Shape, word
+from app.api.http.schemas import Body, Flag, Query, Shape, instant, word
 
 NAMESPACE = validate.Regexp(
     re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z"), error="Not the name of a namespace."
@@ -58,7 +58,7 @@ class SourceShape(Shape):
     """One kind of object that a projector watches there."""
 
     kind = fields.String(required=True)
-    observed_at = fields.String(allow_none=True)
+    observed_at = instant(allow_none=True)
     observed_age_ms = fields.Integer(allow_none=True)
     objects = fields.Integer(required=True)
     problem = fields.String(allow_none=True)
@@ -75,5 +75,5 @@ class ManagementShape(Shape):
     machine_namespace = fields.String(required=True)
     kubeconfig_version = fields.Integer(required=True)
     sources = fields.List(fields.Nested(SourceShape), required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)

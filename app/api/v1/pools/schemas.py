@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from app.api.http.schemas import Body, Shape, word
+from app.api.http.schemas import Body, Shape, instant, word
 
 
 def named_values(**given: Any) -> fields.Dict:
@@ -45,5 +45,5 @@ class PoolShape(Shape):
     name = fields.String(required=True)
     labels = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     capacity = fields.Nested(Capacity, required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)

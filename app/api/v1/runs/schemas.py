@@ -13,6 +13,7 @@ from app.api.http.schemas import (
     Query,
     Shape,
     address,
+    instant,
     number,
     one_of,
     reason,
@@ -20,7 +21,8 @@ from app.api.http.schemas import (
     tags,
     word,
 )
-from app.domain.states import API_WORDS, Run
+from app.domain.states import API_WORDS, Run, Step
+from app.services.present import STEP_WORDS
 
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 LONGEST_WAIT_S = 30
@@ -141,27 +143,27 @@ class BriefStep(Shape):
     """A step in a list of runs."""
 
     name = fields.String(required=True)
-    status = fields.String(required=True)
+    status = one_of(*sorted(set(STEP_WORDS.values())), required=True)
     duration_ms = fields.Integer()
 
 
 class StepDetail(BriefStep):
     """A step of a run."""
 
-    detail = fields.String()
+    detail = one_of(*map(str, Step))
     kind = fields.String(metadata={"description": "task, operation, sleep, signal, child and so on."})
-    started_at = fields.String()
-    completed_at = fields.String()
+    started_at = instant()
+    completed_at = instant()
     attempt = fields.Integer()
     queue = fields.String()
     worker = fields.String(metadata={"description": "The process that has the step, or had it last."})
     branch = fields.String()
     progress = fields.String()
-    retry_at = fields.String()
-    error = fields.Raw()
+    retry_at = instant()
+    error = fields.Nested(RunError)
     output = fields.Raw()
     reused_from = fields.String()
-    compensated_at = fields.String()
+    compensated_at = instant()
 
 
 class UndoStep(StepDetail):
@@ -176,9 +178,9 @@ class WaitingOn(Shape):
     kind = fields.String(required=True)
     text = fields.String(required=True, metadata={"description": "The same as one sentence."})
     step = fields.String(allow_none=True)
-    since = fields.String(allow_none=True)
-    until = fields.String(allow_none=True)
-    deadline = fields.String(allow_none=True)
+    since = instant(allow_none=True)
+    until = instant(allow_none=True)
+    deadline = instant(allow_none=True)
     queue = fields.String(allow_none=True)
     resource = fields.String(allow_none=True)
     holder = fields.Raw(allow_none=True)
@@ -190,17 +192,17 @@ class RunSummary(Finished):
 
     id = fields.String(required=True)
     type = fields.String(required=True)
-    status = fields.String(required=True, validate=validate.OneOf(API_WORDS))
-    detail = fields.String(required=True)
+    status = one_of(*API_WORDS, required=True)
+    detail = one_of(*map(str, Run), required=True)
     resource_type = fields.String(allow_none=True)
     resource_id = fields.String(allow_none=True)
     resource_name = fields.String(
         allow_none=True, metadata={"description": "What people call it, while it is in the inventory."}
     )
     triggered_by = fields.String(required=True)
-    created_at = fields.String(required=True)
-    started_at = fields.String(allow_none=True)
-    completed_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    started_at = instant(allow_none=True)
+    completed_at = instant(allow_none=True)
     duration_ms = fields.Integer(allow_none=True)
     error = fields.Nested(RunError, allow_none=True)
     steps = fields.List(fields.Nested(BriefStep), required=True)
@@ -217,17 +219,17 @@ class RunDetail(RunSummary):
     steps = fields.List(fields.Nested(StepDetail), required=True)
     compensation = fields.List(fields.Nested(UndoStep), required=True)
     progress = fields.Integer(required=True)
-    estimated_completion_at = fields.String(
+    estimated_completion_at = instant(
         allow_none=True, metadata={"description": "None when it waits for people, or is overdue."}
     )
     overdue = fields.Boolean(required=True, metadata={"description": "Whether it takes longer than usual."})
-    on_failure = fields.String(required=True)
+    on_failure = one_of("compensate", "hold", required=True)
     input = fields.Raw()
     output = fields.Raw(allow_none=True)
     retried_by = fields.List(fields.String())
     from_step = fields.String(allow_none=True)
-    cancel_requested_at = fields.String(allow_none=True)
-    allowed_actions = fields.List(fields.String())
+    cancel_requested_at = instant(allow_none=True)
+    allowed_actions = fields.List(one_of(*sorted((*ACTIONS, "cancel", "retry"))))
 
 
 class RunEvent(Shape):
@@ -239,7 +241,7 @@ class RunEvent(Shape):
     phase = fields.String(allow_none=True)
     attempt = fields.Integer(allow_none=True)
     actor = fields.String(allow_none=True)
-    at = fields.String(required=True)
+    at = instant(required=True)
     payload = fields.Raw()
 
 

@@ -43,7 +43,7 @@ def started(new: Started) -> Any:
     if new.steps is None:
         return accepted(new.run)
     steps = [{**_NOT_BEGUN, **step} for step in new.steps]
-    actions = operator_actions.allowed_actions(new.run["status"])
+    actions = operator_actions.offers(new.run["status"])
     shown = present.run_detail(new.run, steps, now=new.run["created_at"], operator_actions=actions)
     shown["resourceName"] = _name(new.run)
     return envelope.accepted(shown, new.run)
@@ -109,7 +109,7 @@ def _detail(tx: Tx, run_id: str) -> tuple[RunRow, Object]:
         now=tx.now,
         retried_by=run_list.retries_of(tx, run_id),
         usual_ms=_usual(tx, found, steps),
-        operator_actions=operator_actions.allowed_actions(found["status"]),
+        operator_actions=operator_actions.offers(found["status"]),
         served=presence.served_for(tx, [found]),
     )
     names = naming.names_of(tx, [(found["resource_type"], found["resource_id"])])

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from app.api.http.paging import PageQuery
-from app.api.http.schemas import Body, Flag, Shape, one_of, reason, tags, whole, word
+from app.api.http.schemas import Body, Flag, Shape, instant, one_of, reason, tags, whole, word
 from app.domain.schedules import CATCH_UP, OVERLAP
 
 OUTCOMES = ("queued", "started", "skipped", "refused", "missed")
@@ -79,7 +79,7 @@ class OccurrenceQuery(PageQuery):
 class LastShape(Shape):
     """What became of the last due time."""
 
-    due_at = fields.String(required=True)
+    due_at = instant(required=True)
     outcome = one_of(*OUTCOMES, required=True)
     reason = fields.String(allow_none=True)
     run_id = fields.String(allow_none=True)
@@ -105,7 +105,7 @@ class ScheduleShape(Shape):
     catch_up_limit = fields.Integer(required=True)
     paused = fields.Boolean(required=True)
     paused_reason = fields.String(allow_none=True)
-    next_due_at = fields.String(allow_none=True)
+    next_due_at = instant(allow_none=True)
     next_due_times = fields.List(fields.String(), required=True)
     last = fields.Nested(LastShape, allow_none=True)
     started = fields.Integer(required=True)
@@ -117,19 +117,19 @@ class ScheduleShape(Shape):
         required=True, metadata={"description": "Finds its runs in the list of runs."}
     )
     created_by = fields.String(required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)
 
 
 class OccurrenceShape(Shape):
     """What became of a due time; or of several that were missed in a row, from the first one on."""
 
     id = fields.String(required=True)
-    due_at = fields.String(required=True)
+    due_at = instant(required=True)
     outcome = one_of(*OUTCOMES, required=True)
     reason = fields.String(allow_none=True)
     run_id = fields.String(allow_none=True)
     times = fields.Integer(required=True)
     manual = fields.Boolean(required=True)
     actor = fields.String(allow_none=True)
-    noted_at = fields.String(required=True)
+    noted_at = instant(required=True)

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.http.paging import PageQuery
 from app.api.http.references import Reference
-from app.api.http.schemas import TAG, Body, Flag, Shape, address, one_of, tags, whole, word
+from app.api.http.schemas import TAG, Body, Flag, Shape, address, instant, one_of, tags, whole, word
 from app.api.v1.runs.schemas import StartQuery
 from app.domain.servers import STATES
 
@@ -150,7 +150,7 @@ class Health(Shape):
     """How the machine is."""
 
     status = fields.String(required=True)
-    last_check_time = fields.String(allow_none=True)
+    last_check_time = instant(allow_none=True)
     failure_reasons = fields.List(fields.Raw())
 
 
@@ -177,7 +177,7 @@ class ServerShape(Shape):
     maintenance_reason = fields.String(allow_none=True)
     power = fields.String(allow_none=True)
     health_status = fields.Nested(Health, required=True)
-    observed_at = fields.String(allow_none=True)
+    observed_at = instant(allow_none=True)
     observed_age_ms = fields.Integer(allow_none=True)
     hardware = fields.Raw(allow_none=True)
     image = fields.Raw(allow_none=True)
@@ -185,8 +185,8 @@ class ServerShape(Shape):
     reserved_by = fields.String(allow_none=True)
     run_id = fields.String(allow_none=True)
     allowed_actions = fields.List(fields.String(), required=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)
 
 
 class ItemError(Shape):

@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from app.api.http.paging import PageQuery
-from app.api.http.schemas import Body, Flag, Shape, one_of, word
+from app.api.http.schemas import Body, Flag, Shape, instant, one_of, word
 
 URL = validate.Length(1, 2048)
 STATUSES = ("pending", "delivering", "delivered", "dead")
@@ -48,8 +48,8 @@ class WebhookShape(Shape):
     disabled_reason = fields.String(allow_none=True)
     run_id = fields.String(allow_none=True)
     old_secret_until = fields.String(allow_none=True)
-    created_at = fields.String(required=True)
-    updated_at = fields.String(allow_none=True)
+    created_at = instant(required=True)
+    updated_at = instant(allow_none=True)
 
 
 class WebhookOnce(WebhookShape):
@@ -62,7 +62,7 @@ class AttemptShape(Shape):
     """One attempt."""
 
     attempt = fields.Integer(required=True)
-    at = fields.String(allow_none=True)
+    at = instant(allow_none=True)
     status = fields.Integer(allow_none=True)
     latency_ms = fields.Integer(allow_none=True)
     answer = fields.String(allow_none=True)
@@ -79,7 +79,7 @@ class DeliveryShape(Shape):
     event = fields.String(required=True)
     status = fields.String(required=True)
     attempt = fields.Integer(required=True)
-    next_at = fields.String(allow_none=True)
-    created_at = fields.String(required=True)
-    delivered_at = fields.String(allow_none=True)
+    next_at = instant(allow_none=True)
+    created_at = instant(required=True)
+    delivered_at = instant(allow_none=True)
     attempts = fields.List(fields.Nested(AttemptShape), required=True)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.http.schemas import Shape
+from app.api.http.schemas import Shape, instant
 
 
 class WorkerShape(Shape):
@@ -13,8 +13,8 @@ class WorkerShape(Shape):
     queues = fields.List(fields.String(), required=True)
     processes = fields.Integer(allow_none=True)
     release = fields.String(allow_none=True)
-    started_at = fields.String(required=True)
-    last_seen_at = fields.String(required=True)
+    started_at = instant(required=True)
+    last_seen_at = instant(required=True)
     silent_ms = fields.Integer(required=True)
 
 
