@@ -23,7 +23,7 @@ from app.domain.json import JsonObject
 from app.record import connect, trouble
 from app.record.connect import Limits, dump
 
-__all__ = ["Database", "Limits", "TakenBack", "Tx", "dump", "immediate"]
+__all__ = ["Database", "DuplicateKey", "Limits", "TakenBack", "Tx", "dump", "immediate"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,6 +33,7 @@ NOW = {
 }
 # The same as the bound of an index: a clock that goes on during the statement would be asked row by row.
 MOMENT = {dialect: f"(SELECT {now})" for dialect, now in NOW.items()}
+DuplicateKey = psycopg.errors.UniqueViolation
 TakenBack = psycopg.errors.InvalidTextRepresentation  # How a statement takes itself back.
 
 

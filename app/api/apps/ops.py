@@ -8,7 +8,7 @@ from app.api.apps.scope import guard
 from app.api.health.views import PROMETHEUS
 from app.api.http.context import world
 from app.domain.apps.refusal import Refused
-from app.domain.errors import Unavailable
+from app.domain.errors import Unavailable, WindlassError
 
 READY_S = 1.0
 blueprint = Blueprint("ops", __name__)
@@ -31,8 +31,7 @@ def ready() -> Response:
     """Whether requests can be served: whether the database answers, within a second."""
     try:
         world().db.read(lambda tx: tx.now, patience_s=READY_S)
-    # Whatever goes wrong is what this is asked for.
-    except Exception as error:
+    except WindlassError as error:
         failing = answer({"status": "failing", "reason": type(error).__name__}, 503)
         failing.headers["Retry-After"] = "2"
         return failing

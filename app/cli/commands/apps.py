@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from app.cli import columns, output
+from app.cli import app_columns, output
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.direct import world
 from app.domain import errors
@@ -62,7 +62,7 @@ def dead_letter() -> None:
 @pass_caller
 def list_(caller: Caller) -> None:
     """List applications."""
-    caller.show(_ask("GET", "/api/v1/apps")["data"], columns.APPS)
+    caller.show(_ask("GET", "/api/v1/apps")["data"], app_columns.APPS)
 
 
 @app.command()
@@ -70,7 +70,7 @@ def list_(caller: Caller) -> None:
 @pass_caller
 def create(caller: Caller, app_id: str) -> None:
     """Make an application."""
-    caller.show(_ask("POST", "/api/v1/apps", {"appId": app_id}), columns.APP)
+    caller.show(_ask("POST", "/api/v1/apps", {"appId": app_id}), app_columns.APP)
 
 
 @app.command()
@@ -84,7 +84,7 @@ def show(caller: Caller, app_id: str) -> None:
     shown = _done(lambda there: applications.show(there, app_id))
     dated = {**shown, "createdAt": rfc3339(shown["createdAt"])}
     dated["versions"] = [{"version": one["version"], "status": one["status"]} for one in shown["versions"]]
-    caller.show(dated, columns.APP)
+    caller.show(dated, app_columns.APP)
 
 
 def _speaker(undo: bool) -> Any:
@@ -134,7 +134,7 @@ def quota(
     given = {"maxRuns": max_runs, "maxEventsPerRun": max_events_per_run}
     given["maxQueuePerMinute"] = max_queue_per_minute
     wanted = {name: value for name, value in given.items() if value is not None}
-    caller.show(_of(app_id, "PUT" if wanted else "GET", "/quotas", wanted or None), columns.APP_QUOTAS)
+    caller.show(_of(app_id, "PUT" if wanted else "GET", "/quotas", wanted or None), app_columns.APP_QUOTAS)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def versions(caller: Caller, app_id: str) -> None:
     from app.services.apps import applications
 
     caller.resource = f"application {app_id}"
-    caller.show(_done(lambda there: applications.show(there, app_id))["versions"], columns.APP_VERSIONS)
+    caller.show(_done(lambda there: applications.show(there, app_id))["versions"], app_columns.APP_VERSIONS)
 
 
 @version.command()
@@ -189,7 +189,7 @@ def expire(caller: Caller, app_id: str, deployment: str) -> None:
     path = f"/versions/{quote(deployment, safe='')}"
     at_work = _of(app_id, "GET", f"{path}/status")
     caller.confirm(f"Version {deployment} of {app_id} has {at_work['activeRuns']} open runs. Cancel them?")
-    caller.show(_of(app_id, "POST", f"{path}/expire"), columns.APP_EXPIRED)
+    caller.show(_of(app_id, "POST", f"{path}/expire"), app_columns.APP_EXPIRED)
 
 
 @run.command("list")
@@ -202,7 +202,7 @@ def runs(caller: Caller, app_id: str, status: tuple[str, ...], workflow: str | N
     """List runs, newest first."""
     asked = {"resolveData": "none", "limit": limit, "status": ",".join(status), "workflowName": workflow}
     query = urlencode({name: value for name, value in asked.items() if value})
-    caller.show(_of(app_id, "GET", f"/runs?{query}")["data"], columns.APP_RUNS)
+    caller.show(_of(app_id, "GET", f"/runs?{query}")["data"], app_columns.APP_RUNS)
 
 
 def _about_run(name: str, method: str, path: str, shown: Any, says: str) -> None:
@@ -221,12 +221,12 @@ def _about_run(name: str, method: str, path: str, shown: Any, says: str) -> None
     run.command(name, help=says)(verb)
 
 
-_about_run("get", "GET", "/runs/{}", columns.APP_RUN, "Show one run.")
-_about_run("events", "GET", "/runs/{}/events?limit=1000", columns.APP_EVENTS, "Show the log of a run.")
-_about_run("steps", "GET", "/runs/{}/steps?limit=1000", columns.APP_STEPS, "Show the steps of a run.")
-_about_run("cancel", "POST", "/runs/{}/cancel", columns.APP_RUN, "Cancel an open run.")
-_about_run("replay", "POST", "/runs/{}/replay", columns.APP_RUN, "Run it again from its start.")
-_about_run("wake-up", "POST", "/runs/{}/wake-up", columns.APP_WOKEN, "End the sleeps of a run.")
+_about_run("get", "GET", "/runs/{}", app_columns.APP_RUN, "Show one run.")
+_about_run("events", "GET", "/runs/{}/events?limit=1000", app_columns.APP_EVENTS, "Show the log of a run.")
+_about_run("steps", "GET", "/runs/{}/steps?limit=1000", app_columns.APP_STEPS, "Show the steps of a run.")
+_about_run("cancel", "POST", "/runs/{}/cancel", app_columns.APP_RUN, "Cancel an open run.")
+_about_run("replay", "POST", "/runs/{}/replay", app_columns.APP_RUN, "Run it again from its start.")
+_about_run("wake-up", "POST", "/runs/{}/wake-up", app_columns.APP_WOKEN, "End the sleeps of a run.")
 
 
 @dead_letter.command("list")
@@ -235,7 +235,7 @@ _about_run("wake-up", "POST", "/runs/{}/wake-up", columns.APP_WOKEN, "End the sl
 @pass_caller
 def dead_letters(caller: Caller, app_id: str, limit: int) -> None:
     """List messages that could not be delivered, the newest first."""
-    caller.show(_of(app_id, "GET", f"/dead-letters?limit={limit}")["data"], columns.APP_DEAD_LETTERS)
+    caller.show(_of(app_id, "GET", f"/dead-letters?limit={limit}")["data"], app_columns.APP_DEAD_LETTERS)
 
 
 @dead_letter.command()
@@ -274,7 +274,7 @@ def handlers(caller: Caller, app_id: str) -> None:
 
     there = world()
     rows = there.db.read(lambda tx: record.listed(tx, Scope.of(tx, app_id)))
-    caller.show([{name: row[name] for name in HANDLER} for row in rows], columns.APP_HANDLERS)
+    caller.show([{name: row[name] for name in HANDLER} for row in rows], app_columns.APP_HANDLERS)
 
 
 @handler.command()

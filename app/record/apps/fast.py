@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import psycopg
 from sqlalchemy import Table
 
 from app.domain.apps.decide import Decision, Known, decide, text_of
@@ -27,7 +26,7 @@ from app.domain.apps.words import EventType
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.fast_path.transition import numbered, typed
-from app.record.session import NOW, Database, TakenBack
+from app.record.session import NOW, Database, DuplicateKey, TakenBack
 from app.record.tables import app_event, app_run
 
 Row = dict[str, Any]
@@ -98,7 +97,7 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
     def at_once(cursor: Any) -> Any:
         try:
             cursor.execute(text, [values[name] for name in names])
-        except (TakenBack, psycopg.errors.UniqueViolation):
+        except (TakenBack, DuplicateKey):
             return None
         return cursor.fetchone()
 

@@ -21,7 +21,7 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 def source(request: pytest.FixtureRequest, databases: Callable[[str], Databases]) -> Iterator[Database]:
     """A database with a run, its tags and an event."""
     db = Database(databases(request.param).fresh())
-    run: dict[str, Any] = {"id": "run_1", "type": "probe", "status": "running", "triggered_by": "usr_x"}
+    run: Any = {"id": "run_1", "type": "probe", "status": "running", "triggered_by": "usr_x"}
     event = {"tenant_id": db.tenant, "run_id": "run_1", "seq": 1, "type": "run.created", "at": 5}
     more = {"on_failure": "hold", "created_at": 5, "eta_ms": 1, "input": INPUT}
     db.write(lambda tx: runs.insert_run(tx, {**run, **more}))
