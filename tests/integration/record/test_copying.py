@@ -23,8 +23,8 @@ def source(request: pytest.FixtureRequest, databases: Callable[[str], Databases]
     db = Database(databases(request.param).fresh())
     run: Any = {"id": "run_1", "type": "probe", "status": "running", "triggered_by": "usr_x"}
     event = {"tenant_id": db.tenant, "run_id": "run_1", "seq": 1, "type": "run.created", "at": 5}
-    more = {"on_failure": "hold", "created_at": 5, "eta_ms": 1, "input": INPUT}
-    db.write(lambda tx: runs.insert_run(tx, {**run, **more}))
+    run |= {"on_failure": "hold", "created_at": 5, "eta_ms": 1, "input": INPUT}
+    db.write(lambda tx: runs.insert_run(tx, run))
     db.write(lambda tx: tx.execute(insert(tables.event), [{**event, "payload": INPUT}]))
     yield db
     db.dispose()
