@@ -1,8 +1,12 @@
 """The catalogue of types (contracts/runs.rst#catalogue)."""
 
+from typing import Any
+
 from flask.testing import FlaskClient
 
+from app.api.v1 import examples
 from app.services.context import AppContext
+from chains import catalogue
 from tests.contract.plant import UNKNOWN, plant_server
 
 PATH = "/v1/workflows/types"
@@ -42,3 +46,11 @@ def test_a_paused_type_takes_no_runs_until_it_is_resumed(client: FlaskClient, wo
     assert (paused["paused"], paused["reason"]) == (True, "broken firmware")
     assert refused.status_code == 409
     assert client.post("/v1/workflows/runs", json=order).status_code == 202
+
+
+def test_the_examples_of_a_run_name_steps_of_its_type() -> None:
+    kind = catalogue.types()[examples.RUN["type"]]
+    steps = [row.key for row in kind.plan(kind.example or {}).rows()]
+    plan: dict[str, Any] = examples.RETRY_PLAN
+    named = [step["name"] for step in (*examples.RUN["steps"], *examples.STEPS)]
+    assert {*named, str(examples.LOCK["step"]), *plan["kept"], *plan["runsAgain"]} <= set(steps)

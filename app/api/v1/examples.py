@@ -29,8 +29,8 @@ RUN: dict[str, Any] = {
     "error": None,
     "steps": [
         {"name": "validate", "status": "completed", "durationMs": 45},
-        {"name": "write-image", "status": "running"},
-        {"name": "wait-provisioned", "status": "pending"},
+        {"name": "boot-from", "status": "running"},
+        {"name": "install", "status": "pending"},
     ],
     "waitingOn": None,
     "needsOperator": False,
@@ -47,8 +47,8 @@ STEPS = [
         "completedAt": AT,
         "attempt": 1,
     },
-    {"name": "write-image", "status": "running", "detail": "running", "startedAt": AT, "attempt": 1},
-    {"name": "wait-provisioned", "status": "pending", "detail": "pending"},
+    {"name": "boot-from", "status": "running", "detail": "running", "startedAt": AT, "attempt": 1},
+    {"name": "install", "status": "pending", "detail": "pending"},
 ]
 RUN_DETAIL: dict[str, Any] = {
     **RUN,
@@ -122,7 +122,7 @@ TYPE = {
 LOCK = {
     "resource": f"server/{SERVER_ID}",
     "runId": RUN_ID,
-    "step": "write-image",
+    "step": "boot-from",
     "fence": 4,
     "grantedAt": AT,
     "ageMs": 61000,
@@ -238,7 +238,7 @@ VM = {
     "lifecycle": {"status": "Running", "statusMessage": None},
     "allowedActions": ["delete", "pause", "restart", "stop"],
 }
-HOOKED = {"runId": RUN_ID, "step": "wait-provisioned", "acceptedAt": AT}
+HOOKED = {"runId": RUN_ID, "step": "install", "acceptedAt": AT}
 WEBHOOK = {
     "id": WEBHOOK_ID,
     "url": "https://receiver.example/windlass",
