@@ -12,7 +12,7 @@ from app.config import Settings, forget_ambient, load
 from app.domain.apps.words import QUEUE
 from app.domain.plan import QUEUES
 from app.engine.code import limits
-from app.engine.messages.publisher import LATE_MS, background, ringer
+from app.engine.messages.publisher import LATE_MS, background, new_publisher
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
 from app.record.service import heartbeats
@@ -44,11 +44,13 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     quick = settings.broker.client(socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
     timers = TimerSet(quick, settings.redis_prefix)
     signing = message_key_of(db)
-    ring = ringer(app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")), signing.sign)
+    publish = new_publisher(
+        app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")), signing.sign
+    )
     if role == "api":
-        ring = background(ring, partial(_waits, db))
+        publish = background(publish, partial(_waits, db))
     return AppContext(
-        settings=settings, role=role, db=db, ring=ring, celery=app, redis=quick, message_key=signing
+        settings=settings, role=role, db=db, publish=publish, celery=app, redis=quick, message_key=signing
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.domain.observed import Look
+from app.domain.observed import Observation
 from app.domain.ownership import RESOURCE
 from app.domain.text import legible
 from app.providers.clusters import k0rdent
@@ -20,7 +20,7 @@ class Watched:
 
     noun: str
     path: Callable[[Mapping[str, Any]], str]  # Of the collection, given the management cluster.
-    look: Callable[[Object], Look]
+    look: Callable[[Object], Observation]
 
 
 def owner(content: Object) -> str:
@@ -31,7 +31,7 @@ def owner(content: Object) -> str:
 
 def after_all(
     kube: Kube, management: Mapping[str, Any], watched: Watched, missing: Iterable[Mapping[str, Any]]
-) -> list[Look]:
+) -> list[Observation]:
     """Looks at the objects that are there although watches and lists by label do not have them any more.
 
     ``missing`` tells the id of each resource, and the name and uid of its object. Raises `KubeError` when it
@@ -51,9 +51,9 @@ def selecting(ids: list[str]) -> dict[str, str]:
     return {"labelSelector": f"{RESOURCE} in ({','.join(ids)})"}
 
 
-def _cluster(content: Object) -> Look:
+def _cluster(content: Object) -> Observation:
     seen = k0rdent.seen(content)
-    return Look(
+    return Observation(
         id=str(seen.owner),
         name=seen.name,
         uid=seen.uid,
@@ -62,9 +62,9 @@ def _cluster(content: Object) -> Look:
     )
 
 
-def _vm(content: Object) -> Look:
+def _vm(content: Object) -> Observation:
     seen = kubevirt.seen(content)
-    return Look(
+    return Observation(
         id=str(seen.owner),
         name=seen.name,
         uid=seen.uid,

@@ -21,7 +21,7 @@ MOST_NAMED = 200  # Resources that one tally names; of more it only tells how ma
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Observation:
     """An object as it was seen once."""
 
     id: str  # The resource whose label it bears.
@@ -41,7 +41,7 @@ class Verdict:
     changes: Changes
 
 
-def judge(row: Row, look: Look) -> Verdict | None:
+def judge(row: Row, look: Observation) -> Verdict | None:
     """What an object that was seen means for its resource; None when nothing is new, or it is not its own."""
     if row["name"] != look.name or older(look.version, row["resource_version"]):
         return None
@@ -81,14 +81,14 @@ def tallied(tally: Row | None, changed: Iterable[tuple[str, str]], now: int) -> 
     return {**sum_, "until": now, "counts": counts, "objects": objects}
 
 
-def _state(row: Row, look: Look) -> Changes:
+def _state(row: Row, look: Observation) -> Changes:
     """A machine at rest is what its object says, whoever started or stopped it."""
     if row["state"] not in AT_REST or look.state in (None, row["state"]):
         return {}
     return {"state": look.state, "failure_reasons": []}
 
 
-def _label(row: Row, look: Look) -> Changes:
+def _label(row: Row, look: Observation) -> Changes:
     """Without its label an object is still the resource's; people have to know, for no watch tells of it."""
     others = [one for one in row["failure_reasons"] or () if UNLABELLED not in one]
     reasons = others if look.labelled else [*others, f"{row['name']} {UNLABELLED}={row['id']}"]

@@ -20,7 +20,7 @@ LAB_COUNT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class UpOptions:
     """What the operator asked for beside the service itself."""
 
     lab: bool = False  # The simulated machines.
@@ -29,7 +29,7 @@ class Wish:
     job: Callable[[], int] | None = None  # Runs once everything is ready; its result is the exit status.
 
 
-def run(settings: Settings, wish: Wish) -> int:
+def run(settings: Settings, wish: UpOptions) -> int:
     """Start everything, do the job beside it, and stop all on Ctrl-C or, if wished, when it is done.
 
     Returns the job's exit status, 0 without a job. Raises `CannotStart` with one sentence.
@@ -50,7 +50,7 @@ def run(settings: Settings, wish: Wish) -> int:
         return beside.status
 
 
-def children(settings: Settings, wish: Wish) -> tuple[Child, ...]:
+def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
     """The processes of `windlass up`, in stages: what others need, the API, then who works."""
     env = environment(settings)
     valkeys = () if settings.redis_url else (valkey.child(settings),)
@@ -89,7 +89,7 @@ def apps_door(settings: Settings) -> Child:
     )
 
 
-def ports(settings: Settings, wish: Wish) -> Iterator[tuple[str, int, str]]:
+def ports(settings: Settings, wish: UpOptions) -> Iterator[tuple[str, int, str]]:
     """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
     yield settings.host, settings.port, "PORT"
     yield settings.apps_host, settings.apps_port, "WINDLASS_APPS_PORT"

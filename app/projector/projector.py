@@ -14,7 +14,7 @@ import structlog
 
 from app.config import Settings, release
 from app.domain.errors import WindlassError
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.engine.process_id import instance, is_gone
 from app.engine.reconciler.reconciler import Stop
 from app.projector.source import Reached, Row, Source
@@ -49,7 +49,7 @@ class Projector:
 
     settings: Settings
     db: Database
-    ring: Ring
+    publish: Publisher
     reach: Reached
     instance: str
     pace: Pace = field(default_factory=Pace)
@@ -137,7 +137,7 @@ class Projector:
 
     def _tell(self, held: Held) -> None:
         poll_ms = self.settings.power_poll_s * 1000
-        self.ring(self.db.write(lambda tx: tell(tx, held, poll_ms)))
+        self.publish(self.db.write(lambda tx: tell(tx, held, poll_ms)))
 
     def _drop(self, mine: Mine) -> None:
         if mine.watch is not None:
@@ -154,12 +154,12 @@ class Projector:
 
 def projector(world: AppContext, pace: Pace | None = None) -> Projector:
     """The projector of this process; it opens kubeconfigs, so it needs the private sealing key."""
-    children = ChildRuns(world.db, world.ring)
+    children = ChildRuns(world.db, world.publish)
     reach = Reach(settings=world.settings, db=world.db, opener=lambda: world.opener, children=children)
     return Projector(
         settings=world.settings,
         db=world.db,
-        ring=world.ring,
+        publish=world.publish,
         reach=reach.kube,
         instance=f"{instance()}/projector",
         pace=pace or Pace(),

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from app.domain.errors import WindlassError
-from app.domain.observed import Look
+from app.domain.observed import Observation
 from app.domain.policy import backoff
 from app.providers.kube import Kube
 from app.providers.reflector import Event, Item, Pace, Page, Reflector
@@ -40,7 +40,7 @@ Reached = Callable[[str], tuple[Row, Kube]]  # A management cluster's row and a 
 class Seen:
     """What is to be written: looks at objects that are there, or gone; after a last page, who was listed."""
 
-    looks: tuple[Look, ...] = ()
+    looks: tuple[Observation, ...] = ()
     gone: bool = False
     listed: frozenset[str] | None = None
     version: str = ""  # At which they were listed.
@@ -131,7 +131,7 @@ class Source:
             return Seen(looks=tuple(self._looks([item.object])), gone=item.type == "DELETED")
         return Seen()
 
-    def _looks(self, objects: Iterable[Row]) -> Iterable[Look]:
+    def _looks(self, objects: Iterable[Row]) -> Iterable[Observation]:
         for one in objects:
             try:
                 yield self._watched.look(one)
@@ -202,7 +202,7 @@ class Source:
             return [gone, Seen(looks=tuple(there))]
         return [replace(seen, looks=(*seen.looks, *there), listed=(seen.listed or frozenset()) | ids)]
 
-    def _after_all(self, missing: Sequence[Row]) -> list[Look]:
+    def _after_all(self, missing: Sequence[Row]) -> list[Observation]:
         if not missing:
             return []
         row, kube = self._reach(self.held.management_id)

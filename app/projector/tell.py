@@ -12,7 +12,7 @@ from app.domain.clock import rfc3339
 from app.domain.ids import new_id
 from app.domain.observed import MOST_NAMED
 from app.engine.transitions.accept import Order, accept
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.inventory import sources
 from app.record.inventory.sources import SERVERS, Held
 from app.record.runs import runs
@@ -32,7 +32,7 @@ def is_due(tx: Tx, row: Mapping[str, Any]) -> bool:
     return polling is None or polling["completed_at"] is not None
 
 
-def tell(tx: Tx, held: Held, poll_ms: int) -> list[Hint]:
+def tell(tx: Tx, held: Held, poll_ms: int) -> list[Message]:
     """Start the run that is due; what to ring for after the commit."""
     row = sources.locked(tx, held)
     if not is_due(tx, row):
@@ -40,7 +40,7 @@ def tell(tx: Tx, held: Held, poll_ms: int) -> list[Hint]:
     run_id = new_id("run")
     started = accept(tx, run_id, _order(row, poll_ms), ACTOR)
     sources.told(tx, row, run_id)
-    return list(started.hints)
+    return list(started.messages)
 
 
 def _order(row: Mapping[str, Any], poll_ms: int) -> Order:

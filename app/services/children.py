@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.engine.transitions import operator_actions
 from app.engine.transitions.accept import Order, accept
-from app.engine.transitions.journal import Hint, journal
+from app.engine.transitions.journal import Message, journal
 from app.record.runs import runs
 from app.record.session import Database, Tx
 
@@ -17,7 +17,7 @@ class ChildRuns:
     """See `tasks.capabilities.Children`."""
 
     db: Database
-    ring: Ring
+    publish: Publisher
 
     def start(self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, Any]) -> None:
         order = Order(
@@ -28,16 +28,16 @@ class ChildRuns:
             on_conflict="queue",
             parent_run_id=parent,
         )
-        self.ring(self.db.write(lambda tx: accept(tx, run_id, order, _actor(tx, parent)).hints))
+        self.publish(self.db.write(lambda tx: accept(tx, run_id, order, _actor(tx, parent)).messages))
 
     def cancel(self, run_id: str, reason: str) -> None:
-        def work(tx: Tx) -> list[Hint]:
+        def work(tx: Tx) -> list[Message]:
             with journal(tx, run_id) as j:
                 if j.run["completed_at"] is None:
                     operator_actions.cancel(j, j.run["triggered_by"], reason=reason)
-            return j.hints
+            return j.messages
 
-        self.ring(self.db.write(work))
+        self.publish(self.db.write(work))
 
 
 def _actor(tx: Tx, parent: str) -> str:

@@ -11,7 +11,7 @@ from app.auth.message_key import MessageKey
 from app.auth.seal import Opener, Sealer, opener, sealer
 from app.auth.tokens import Cursors, cursors
 from app.config import Settings
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.record.session import Database
 
 Role = Literal["api", "worker", "reconciler", "projector", "cli"]
@@ -24,7 +24,7 @@ class AppContext:
     settings: Settings
     role: Role
     db: Database
-    ring: Ring
+    publish: Publisher
     celery: Celery
     redis: Redis  # With short patience.
     message_key: MessageKey

@@ -20,7 +20,7 @@ import structlog
 
 from app.auth.seal import SealRefused
 from app.config import SettingsError
-from app.engine.transitions.journal import Letter
+from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries, webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
@@ -67,7 +67,7 @@ def deliver(world: AppContext, delivery_id: str, fence: int) -> str:
         lambda tx: (settle(tx, claimed, made), next_letters(tx, claimed.webhook_id)),
         patience_s=SETTLE_PATIENCE_S,
     )
-    world.ring(following)
+    world.publish(following)
     log.info(
         "webhook.attempted", delivery=delivery_id, attempt=claimed.attempt, status=made.status, word=word
     )
@@ -146,14 +146,14 @@ def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
     return "retry"
 
 
-def next_letters(tx: Tx, webhook_id: str) -> list[Letter]:
+def next_letters(tx: Tx, webhook_id: str) -> list[DeliveryMessage]:
     """What has to be rung for now that a delivery to this endpoint has ended."""
     endpoint = webhooks.read_webhook(tx, webhook_id, lock=True)
     if endpoint is None or endpoint["failing_since"] is not None:  # Then each waits for its own time.
         return []
     room = _room(tx, endpoint)
     found = deliveries.next_in_line(tx, webhook_id, room) if room > 0 else []
-    return [Letter(delivery_id=one["id"], fence=one["fence"]) for one in found]
+    return [DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in found]
 
 
 def _room(tx: Tx, endpoint: Row) -> int:

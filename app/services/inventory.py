@@ -13,7 +13,7 @@ from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.inventory.managed import Managed
 from app.record.runs import locks
 from app.record.session import Tx
@@ -45,7 +45,7 @@ def create(
     resource_id, run_id = new_id(kind.prefix), new_id("run")
     order = Order(type=f"{kind.noun}.create", resource_id=resource_id, identity=values, **options)
 
-    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+    def work(tx: Tx) -> tuple[Started, list[Message]]:
         if not accepting.known(tx, order) and kind.rows.read(tx, resource_id) is None:
             row = _new_row(tx, kind, resource_id, values)
             _check_quota(tx, kind, kind.limit(world.settings))
@@ -59,7 +59,7 @@ def act(world: AppContext, principal: Principal, kind: Inventory, order: Order) 
     """Start the run that an action on a resource amounts to."""
     run_id = new_id("run")
 
-    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+    def work(tx: Tx) -> tuple[Started, list[Message]]:
         check_order(tx, order)
         return _ordered(tx, world, principal, kind, run_id, order)
 
@@ -113,7 +113,7 @@ def _check_count(tx: Tx, kind: Inventory, limit: int) -> None:
 
 def _ordered(
     tx: Tx, world: AppContext, principal: Principal, kind: Inventory, run_id: str, order: Order
-) -> tuple[Started, list[Hint]]:
+) -> tuple[Started, list[Message]]:
     """Accept the run, and show the resource as the run will: its first step writes it."""
     j = accept_order(tx, world, run_id, order, principal)
     row = kind.rows.read(tx, str(j.run["resource_id"]))
@@ -122,10 +122,10 @@ def _ordered(
     action = str(order.input.get("action") or order.type.partition(".")[2])
     waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
     state = row["state"] if waits else kind.transient.get(action, row["state"])
-    return ({**row, "state": state}, j.run), j.hints
+    return ({**row, "state": state}, j.run), j.messages
 
 
-def _started(world: AppContext, work: Callable[[Tx], tuple[Started, list[Hint]]]) -> Started:
-    done, hints = world.db.write(work)
-    world.ring(hints)
+def _started(world: AppContext, work: Callable[[Tx], tuple[Started, list[Message]]]) -> Started:
+    done, messages = world.db.write(work)
+    world.publish(messages)
     return done

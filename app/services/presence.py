@@ -75,7 +75,7 @@ def keep_telling(world: AppContext, found: Iterable[Definition]) -> None:
 def _resume(world: AppContext, one: Definition) -> None:
     for run_id in world.db.read(lambda tx: code_runs.diverged(tx, one.name, one.version)):
         with suppress(Rejected):  # Somebody else has moved it meanwhile.
-            world.ring(world.db.write(lambda tx, run_id=run_id: _go_on(tx, run_id)).hints)  # type: ignore[misc]
+            world.publish(world.db.write(lambda tx, run_id=run_id: _go_on(tx, run_id)).messages)  # type: ignore[misc]
 
 
 def _go_on(tx: Tx, run_id: str) -> Journal:

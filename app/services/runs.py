@@ -19,7 +19,7 @@ from app.engine.transitions import locks as locking
 from app.engine.transitions import operator_actions
 from app.engine.transitions import retry as retrying
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Hint, Journal, journal
+from app.engine.transitions.journal import Journal, Message, journal
 from app.record.runs import hooks, locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
@@ -60,7 +60,7 @@ def start(world: AppContext, principal: Principal, order: Order) -> Started:
     authority.check(principal, order.type)
     arrived = accepting.at_once(world.db, run_id, order, principal.actor)
     if arrived is not None:
-        return Started(rung(world, arrived), arrived.steps())
+        return Started(published(world, arrived), arrived.steps())
 
     def work(tx: Tx) -> tuple[Journal, list[StepRow] | None]:
         check_order(tx, order)
@@ -70,7 +70,7 @@ def start(world: AppContext, principal: Principal, order: Order) -> Started:
         return accepted, runs.all_steps(tx, run_id) if accepted.id == run_id else None
 
     accepted, steps = world.db.write(work)
-    return Started(rung(world, accepted), steps)
+    return Started(published(world, accepted), steps)
 
 
 def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal) -> Journal:
@@ -121,7 +121,7 @@ def cancel(
             operator_actions.cancel(j, principal.actor, mode=mode, reason=reason)
         return j
 
-    return rung(world, world.db.write(work))
+    return published(world, world.db.write(work))
 
 
 def retry(
@@ -155,7 +155,7 @@ def retry(
             seal=lambda text: codesecrets.seal(world.sealer, text),
         )
 
-    return rung(world, world.db.write(work))
+    return published(world, world.db.write(work))
 
 
 def check_where(from_step: str | None, from_: str | None) -> None:
@@ -182,7 +182,7 @@ def act(
             operator_actions.act(j, action, principal.actor, step=step, reason=reason)
         return j
 
-    return rung(world, world.db.write(work))
+    return published(world, world.db.write(work))
 
 
 def check_hook(world: AppContext, token: str) -> None:
@@ -193,8 +193,8 @@ def check_hook(world: AppContext, token: str) -> None:
 
 def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:
     """Deliver the call of a hook; an exact repeat gets the first answer again."""
-    answer, hints = world.db.write(lambda tx: resume.execute_hook(tx, hook_hash(token), payload))
-    world.ring(hints)
+    answer, messages = world.db.write(lambda tx: resume.execute_hook(tx, hook_hash(token), payload))
+    world.publish(messages)
     return answer
 
 
@@ -244,7 +244,7 @@ def type_action(
 def release_lock(world: AppContext, principal: Principal, resource: str, reason: str | None = None) -> None:
     """Take a lock away from the run that holds it; audited on that run."""
 
-    def work(tx: Tx) -> list[Hint]:
+    def work(tx: Tx) -> list[Message]:
         held = locks.holder(tx, resource)
         if held is None:
             raise NotFound(f"Nobody holds a lock on {resource}", resource=resource)
@@ -254,7 +254,7 @@ def release_lock(world: AppContext, principal: Principal, resource: str, reason:
             j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
         return resume.grant_waiting(tx, resource)
 
-    world.ring(world.db.write(work))
+    world.publish(world.db.write(work))
 
 
 def check_order(tx: Tx, order: Order) -> None:
@@ -273,9 +273,9 @@ def _check_words(order: Order) -> None:
         raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')
 
 
-def rung(world: AppContext, j: Journal) -> RunRow:
+def published(world: AppContext, j: Journal) -> RunRow:
     """Publish what a committed transaction wants published; returns the run's row."""
-    world.ring(j.hints)
+    world.publish(j.messages)
     return j.run
 
 

@@ -19,7 +19,7 @@ from app.record.session import Tx
 from app.services import authority
 from app.services.codeinput import sealed
 from app.services.context import AppContext
-from app.services.runs import resource_input, rung
+from app.services.runs import published, resource_input
 from chains import catalogue
 
 log = structlog.get_logger(__name__)
@@ -123,7 +123,7 @@ def run(world: AppContext, principal: Principal, schedule_id: str, key: str | No
     def work(tx: Tx) -> Journal:
         return schedules.run_now(tx, _authorized(tx, principal, schedule_id), key, principal.actor)
 
-    started = rung(world, world.db.write(work))
+    started = published(world, world.db.write(work))
     log.info("schedule.run", schedule=schedule_id, run=started["id"], actor=principal.actor)
     return started
 

@@ -16,7 +16,7 @@ from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.inventory import gates, servers
 from app.record.session import Tx
 from app.services.context import AppContext
@@ -37,7 +37,7 @@ def register(world: AppContext, principal: Principal, values: Mapping[str, Any],
     said = {name: value for name, value in values.items() if name != "bmc_credential"}
     order = Order(type="server.register", resource_id=server_id, identity=said, **options)
 
-    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+    def work(tx: Tx) -> tuple[Started, list[Message]]:
         if servers.read_server(tx, server_id) is None and not accepting.known(tx, order):
             _check_pool(tx, row)
             if not servers.insert_server(tx, {**row, "run_id": run_id}):
@@ -59,7 +59,7 @@ def action(
     run_id = new_id("run")
     order = order_of(server_id, action, values, **options)
 
-    def work(tx: Tx) -> tuple[Started, list[Hint]]:
+    def work(tx: Tx) -> tuple[Started, list[Message]]:
         check_order(tx, order)
         return _accepted(tx, world, run_id, order, principal)
 
@@ -86,7 +86,7 @@ def provision_from_pool(
     """Take ``count`` free machines of a pool and install each; all or none are taken."""
     run_ids = [new_id("run") for _ in range(count)]
 
-    def work(tx: Tx) -> tuple[list[Started], list[Hint]]:
+    def work(tx: Tx) -> tuple[list[Started], list[Message]]:
         found = servers.read_pool(tx, pool_id, lock=True)
         if found is None:
             raise NotFound(f"There is no pool {pool_id}")
@@ -98,14 +98,14 @@ def provision_from_pool(
                 free=len(free),
             )
         started: list[Started] = []
-        hints: list[Hint] = []
+        messages: list[Message] = []
         for place, (run_id, server) in enumerate(zip(run_ids, free, strict=True)):
             order = order_of(server["id"], "provision", values, **_keyed(options, place))
             one, more = _accepted(tx, world, run_id, order, principal)
             servers.change_server(tx, server["id"], {"reserved_by": run_id})
             started.append(one)
-            hints.extend(more)
-        return started, hints
+            messages.extend(more)
+        return started, messages
 
     return _rung(world, world.db.write(work))
 
@@ -182,12 +182,12 @@ def trust_certificate(
 
 def _accepted(
     tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal
-) -> tuple[Started, list[Hint]]:
+) -> tuple[Started, list[Message]]:
     j = accept_order(tx, world, run_id, order, principal)
     row = servers.read_server(tx, str(j.run["resource_id"]))
     assert row is not None
     waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
-    return (row if waits else _transitional(row, order), j.run), j.hints
+    return (row if waits else _transitional(row, order), j.run), j.messages
 
 
 def _transitional(row: Row, order: Order) -> Row:
@@ -196,9 +196,9 @@ def _transitional(row: Row, order: Order) -> Row:
     return {**row, "state": states.TRANSIENT.get(action, row["state"])}
 
 
-def _rung(world: AppContext, done: tuple[T, Sequence[Hint]]) -> T:
-    started, hints = done
-    world.ring(hints)
+def _rung(world: AppContext, done: tuple[T, Sequence[Message]]) -> T:
+    started, messages = done
+    world.publish(messages)
     return started
 
 

@@ -9,7 +9,7 @@ from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, QuotaExceeded
 from app.domain.events import TOLD
 from app.domain.ids import new_id
-from app.engine.transitions.journal import Letter
+from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries
 from app.record.service import webhooks as rows
 from app.record.session import Tx
@@ -149,7 +149,7 @@ def redeliver(world: AppContext, principal: Principal, webhook_id: str, delivery
 def _sent(world: AppContext, work: Callable[[Tx], Row]) -> Row:
     row = world.db.write(work)
     if row["status"] == "pending":
-        world.ring([Letter(delivery_id=row["id"], fence=row["fence"])])
+        world.publish([DeliveryMessage(delivery_id=row["id"], fence=row["fence"])])
     return row
 
 

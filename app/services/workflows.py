@@ -38,7 +38,7 @@ def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[
     if order.version is None:
         raise world.db.read(lambda tx: starting.unknown(tx, order))
     j, fresh = starting.start(world.db, order, principal.actor)
-    world.ring(j.hints)
+    world.publish(j.messages)
     return j.run, fresh
 
 
@@ -151,9 +151,9 @@ def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T
     try:
         done, j = world.db.write(work)
     except CircuitOpen:  # Whoever fills the log of a run ends it (contracts/code-workflows.rst#limits).
-        world.ring(world.db.write(lambda tx: _end_full(tx, known(tx, run_id)["id"])).hints)
+        world.publish(world.db.write(lambda tx: _end_full(tx, known(tx, run_id)["id"])).messages)
         raise
-    world.ring(j.hints)
+    world.publish(j.messages)
     return done
 
 

@@ -110,12 +110,12 @@ def runner() -> Runner:
     own = world()
     return Runner(
         db=own.db,
-        ring=own.ring,
+        publish=own.publish,
         capabilities=Reach(
             settings=settings,
             db=own.db,
             opener=lambda: own.opener,
-            children=ChildRuns(own.db, own.ring),
+            children=ChildRuns(own.db, own.publish),
         ),
         instance=instance(),
         lease_ms=settings.lease_ms,

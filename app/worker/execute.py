@@ -15,7 +15,7 @@ import structlog
 from app.auth.secrets import REDACTOR, redact
 from app.domain.errors import OutcomeUnknown, Permanent, StepError, WindlassError
 from app.domain.text import legible
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.engine.transitions.claim import Claim
 from app.engine.transitions.settle import Done, Failed, Outcome, Parked
 from app.record.runs import runs
@@ -39,7 +39,7 @@ class Runner:
     """What links of one process share."""
 
     db: Database
-    ring: Ring
+    publish: Publisher
     capabilities: Capabilities
     instance: str  # Names this worker process in leases.
     lease_ms: int

@@ -1,8 +1,8 @@
 """What a link does: the steps of the run that its message names, then of others that wait, if that is short.
 
 A message is not published while another one waits in the same queue. So whoever takes a message sees to it
-that what waits at that moment is found: a `Look` is rung before the body runs, and before the link returns it
-goes on with other runs itself. Each transition stays a commit of its own.
+that what waits at that moment is found: a `WakeUp` is published before the body runs, and before the link
+returns it goes on with other runs itself. Each transition stays a commit of its own.
 """
 
 import time
@@ -16,11 +16,11 @@ from app.auth.secrets import redact
 from app.engine.messages.publish import tell
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
-from app.engine.transitions.journal import Look
+from app.engine.transitions.journal import WakeUp
 from app.engine.transitions.settle import Failed, Outcome, settle
 from app.record.fast_path import branch, ready
 from app.record.fast_path.branch import Reserved
-from app.record.fast_path.transition import Seen
+from app.record.fast_path.transition import RunSnapshot
 from app.worker.code.advance import advance
 from app.worker.execute import Runner, perform
 
@@ -74,7 +74,7 @@ class _Shift:
         self._runner, self._queue, self._task_id = runner, queue, task_id
         self._began = self._told_at = time.monotonic()
         self._until = self._began + limit_s
-        self._left: list[Seen | Reserved] = []  # What takes too long for this message.
+        self._left: list[RunSnapshot | Reserved] = []  # What takes too long for this message.
         self._bodies_s = 0.0
         self.claims = 0
 
@@ -94,7 +94,7 @@ class _Shift:
         """Let the others know that more waits, before a body may keep this worker for long."""
         self._told_at = time.monotonic()
         if ready.anything(self._runner.db, self._queue):
-            self._runner.ring([Look(queue=self._queue)])
+            self._runner.publish([WakeUp(queue=self._queue)])
 
     def give_back(self) -> None:
         """Let what was left be found by others, and by the reconciler should its own message be lost."""
@@ -141,7 +141,7 @@ def _carry(
     runner: Runner, claimed: Claim, chained: bool, following: Wanted | None = None, until: float = 0.0
 ) -> Ended:
     """Run the steps of a claimed segment; the last is settled with the claim on the member that follows."""
-    runner.ring(claimed.hints)
+    runner.publish(claimed.messages)
     began, bodies_s = time.monotonic(), 0.0
     if claimed.step["kind"] == "code":
         status = advance(runner, claimed)
@@ -159,7 +159,7 @@ def _carry(
             settled = settle(
                 runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
             )
-        tell(runner.db, runner.ring, settled.hints)
+        tell(runner.db, runner.publish, settled.messages)
         reason = _told(claimed, outcome, settled.status)
         if settled.next is None:
             return Ended(

@@ -16,7 +16,7 @@ from celery import Task
 
 from app.engine.process_id import is_gone
 from app.engine.reconciler import resume
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.runs import lost_messages
 from app.record.session import Tx
 from app.services.deliver import deliver
@@ -86,9 +86,9 @@ def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) ->
     for one in held:
         which = (one["run_id"], one["phase"], one["key"], one["fence"])
         gone = is_gone(str(one["holder"]))
-        run.ring(run.db.write(partial(_lose, which, silent=not gone)))
+        run.publish(run.db.write(partial(_lose, which, silent=not gone)))
     log.info("on_error.looked", run_id=run_id, task_id=task_id, held=len(held))
 
 
-def _lose(which: tuple[str, str, str, int], tx: Tx, *, silent: bool) -> list[Hint]:
+def _lose(which: tuple[str, str, str, int], tx: Tx, *, silent: bool) -> list[Message]:
     return resume.lose(tx, *which, poison_limit=settings.poison_limit, silent=silent)

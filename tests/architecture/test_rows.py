@@ -48,8 +48,8 @@ def test_a_row_has_the_columns_of_its_table(row: type) -> None:
 
 @pytest.mark.parametrize("row", TABLES, ids=lambda row: row.__name__)
 def test_columns_are_of_the_kind_that_the_table_says(row: type) -> None:
-    hints = get_type_hints(row)
-    wrong = [column.name for column in TABLES[row].columns if not fits(hints[column.name], column)]
+    messages = get_type_hints(row)
+    wrong = [column.name for column in TABLES[row].columns if not fits(messages[column.name], column)]
     assert not wrong
 
 

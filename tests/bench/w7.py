@@ -53,7 +53,7 @@ class Blocked:
             block(settings.database, BLOCKED)
         firsts = [session.single().first * 1000 for _ in range(self._times)]
         self._stage.close_session()
-        world = replace(wire(settings, role="worker"), ring=lambda hints: None)
+        world = replace(wire(settings, role="worker"), publish=lambda messages: None)
         try:
             return [
                 *percentiles("first-step", firsts),

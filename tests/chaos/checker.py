@@ -34,7 +34,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     rest.quiet,
     rest.counted,
     rest.exclusive,
-    rest.rung,
+    rest.published,
     bells.prompt,
     bells.kept,
     bells.timely,

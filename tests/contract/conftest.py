@@ -20,18 +20,18 @@ from app.wiring import wire
 
 
 @pytest.fixture
-def rung() -> list[Any]:
+def published() -> list[Any]:
     """What was handed over to be published."""
     return []
 
 
 @pytest.fixture
-def world(sqlite_url: str, state: Path, rung: list[Any]) -> Iterator[AppContext]:
+def world(sqlite_url: str, state: Path, published: list[Any]) -> Iterator[AppContext]:
     """A world that publishes nothing."""
     settings = load(
         {}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0", keyless=True
     )
-    made = replace(wire(settings), ring=rung.extend)
+    made = replace(wire(settings), publish=published.extend)
     yield made
     made.db.dispose()
 

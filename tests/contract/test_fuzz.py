@@ -84,7 +84,7 @@ def quiet_world(url: str, folder: Path) -> AppContext:
     chosen = load(
         {}, database_url=url, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0", keyless=True
     )
-    return replace(wire(chosen), ring=lambda hints: None)
+    return replace(wire(chosen), publish=lambda messages: None)
 
 
 def operations() -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 
 def test_a_started_run_is_202_with_where_to_follow_it(
-    client: FlaskClient, server: str, rung: list[Any]
+    client: FlaskClient, server: str, published: list[Any]
 ) -> None:
     answer = client.post(PATH, json=ORDER)
     body = answer.get_json()
@@ -42,7 +42,7 @@ def test_a_started_run_is_202_with_where_to_follow_it(
     assert body["meta"]["workflowId"] == body["data"]["id"]
     assert body["meta"]["estimatedDuration"] == 30_000
     assert (body["data"]["status"], body["data"]["triggeredBy"]) == ("pending", "usr_local")
-    assert rung
+    assert published
 
 
 @pytest.fixture(params=[True, False], ids=["locks", "locks-nothing"])
@@ -70,14 +70,14 @@ def test_what_is_made_to_be_shown_has_the_members_of_its_schema(
 
 
 def test_a_preview_is_200_with_the_plan_and_stores_nothing(
-    client: FlaskClient, server: str, rung: list[Any]
+    client: FlaskClient, server: str, published: list[Any]
 ) -> None:
     answer = client.post(f"{PATH}?dryRun=true", json=ORDER)
     plan = answer.get_json()["data"]
     assert answer.status_code == 200
     assert [step["name"] for step in plan["steps"]] == ["validate", "read-hardware", "save-hardware"]
     assert SERVER in str(plan["locks"])
-    assert (ids(client.get(PATH)), rung) == ([], [])
+    assert (ids(client.get(PATH)), published) == ([], [])
 
 
 def test_a_locked_resource_is_409_and_names_the_holder(client: FlaskClient, server: str) -> None:

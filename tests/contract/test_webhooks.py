@@ -70,7 +70,7 @@ def test_an_endpoint_changes_under_its_version_and_goes(client: FlaskClient) -> 
     assert client.get(path).status_code == 404
 
 
-def test_a_test_event_is_a_delivery_that_can_be_sent_again(client: FlaskClient, rung: list[Any]) -> None:
+def test_a_test_event_is_a_delivery_that_can_be_sent_again(client: FlaskClient, published: list[Any]) -> None:
     path = f"{PATH}/{make(client)['id']}"
     sent = client.post(f"{path}/test")
     delivery = sent.get_json()["data"]
@@ -78,7 +78,7 @@ def test_a_test_event_is_a_delivery_that_can_be_sent_again(client: FlaskClient, 
     assert ids(client.get(f"{path}/deliveries")) == [delivery["id"]]
     assert ids(client.get(f"{path}/deliveries?status=dead")) == []
     assert client.post(f"{path}/deliveries/{delivery['id']}/redeliver").status_code == 202
-    assert rung
+    assert published
 
 
 def test_deliveries_of_no_endpoint_are_404(client: FlaskClient) -> None:

@@ -61,14 +61,14 @@ def refusal(answer: Any) -> tuple[int, str]:
     return answer.status_code, body["error"]["code"]
 
 
-def test_a_run_is_answered_bare(client: FlaskClient, rung: list[Any]) -> None:
+def test_a_run_is_answered_bare(client: FlaskClient, published: list[Any]) -> None:
     answer = client.post(RUNS, json=ORDER)
     run = answer.get_json()
     assert (answer.status_code, answer.headers["Location"]) == (201, f"{RUNS}/{run['runId']}")
     assert (run["status"], run["workflowName"], run["input"]) == ("pending", "approve", [{"amount": 5}])
     assert (run["maxEvents"], run["deploymentId"]) == (50, "1")
     assert answer.headers["X-Request-Id"].startswith("req_")
-    assert rung
+    assert published
 
 
 def test_what_is_shown_has_members_of_the_schema(client: FlaskClient) -> None:
@@ -86,12 +86,12 @@ def test_a_bare_number_of_a_timeout_is_milliseconds(client: FlaskClient) -> None
 
 @pytest.mark.parametrize(("field", "body"), BAD)
 def test_a_bad_order_names_the_field_and_starts_nothing(
-    client: FlaskClient, rung: list[Any], field: str, body: dict[str, Any]
+    client: FlaskClient, published: list[Any], field: str, body: dict[str, Any]
 ) -> None:
     answer = client.post(RUNS, json=body)
     assert refusal(answer) == (400, "VALIDATION_ERROR")
     assert field in "".join(answer.get_json()["error"]["details"]["fields"])
-    assert (client.get(RUNS).get_json()["data"], rung) == ([], [])
+    assert (client.get(RUNS).get_json()["data"], published) == ([], [])
 
 
 def test_a_workflow_that_nobody_announced_is_404(client: FlaskClient) -> None:

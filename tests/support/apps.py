@@ -51,7 +51,7 @@ class Door:
 
     world: AppContext
     port: int
-    rung: list[Any]  # What was handed over to be published.
+    published: list[Any]  # What was handed over to be published.
     flask: Flask
     app: str = "default"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -138,10 +138,10 @@ def apps_door(apps_server: tuple[Flask, int], backend: Any, state: Any) -> Itera
     """The door on a fresh database of each kind; what would be published is only noted."""
     app, port = apps_server
     settings = load({}, database_url=backend.database_url, redis_url=backend.redis_url, state_dir=str(state))
-    rung: list[Any] = []
-    world = replace(wire(settings), ring=rung.extend)
+    published: list[Any] = []
+    world = replace(wire(settings), publish=published.extend)
     app.extensions["windlass"] = LazyWorld(lambda: world)
-    yield Door(world=world, port=port, rung=rung, flask=app)
+    yield Door(world=world, port=port, published=published, flask=app)
     world.db.dispose()
 
 

@@ -20,7 +20,7 @@ from app.engine.messages.publisher import redispatch
 from app.engine.reconciler import resume
 from app.engine.transitions import accept, operator_actions, retry
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Alarm, Bell, Hint, Journal, Look, journal
+from app.engine.transitions.journal import Journal, Message, RunMessage, TimerMessage, WakeUp, journal
 from app.record.fast_path import ready as waiting
 from app.record.runs import hooks, locks, lost_messages, runs, timers
 from app.record.service import definitions
@@ -60,33 +60,33 @@ class Driver:
 
     db: Database
     capabilities: Any = field(default_factory=NoWorld)
-    waiting: deque[tuple[Bell, int]] = field(default_factory=deque)
-    looks: list[Look] = field(default_factory=list)
+    waiting: deque[tuple[RunMessage, int]] = field(default_factory=deque)
+    looks: list[WakeUp] = field(default_factory=list)
     published: int = 0
     instance: str = "driver:1"
     judged: bool = True  # Whether the doctor looks at everything when the test has ended.
 
-    def ring(self, hints: Iterable[Hint]) -> None:
+    def publish(self, messages: Iterable[Message]) -> None:
         """Keep bells for `deliver`, fire what is due; other alarms and letters are in SQL anyway."""
-        for hint in hints:
-            if isinstance(hint, Bell):
+        for hint in messages:
+            if isinstance(hint, RunMessage):
                 self.published += 1
                 self.waiting.append((hint, 0))
-            elif isinstance(hint, Look):
+            elif isinstance(hint, WakeUp):
                 self.looks.append(hint)
-            elif isinstance(hint, Alarm) and hint.at_once:
+            elif isinstance(hint, TimerMessage) and hint.at_once:
                 self._fire(hint.timer_id)
 
     def _fire(self, timer_id: str) -> None:
-        hints = self.db.write(lambda tx: resume.fire_timer(tx, timer_id))
-        self.ring(hints or ())
+        messages = self.db.write(lambda tx: resume.fire_timer(tx, timer_id))
+        self.publish(messages or ())
 
     @property
     def runner(self) -> Runner:
         """What links share."""
         return Runner(
             db=self.db,
-            ring=self.ring,
+            publish=self.publish,
             capabilities=self.capabilities,
             instance=self.instance,
             lease_ms=10_000,
@@ -99,7 +99,7 @@ class Driver:
         asked = Order(type=type_, input=given or {}, **order)
         made = accept.at_once(self.db, run_id, asked, "usr_test")
         made = made or self.db.write(lambda tx: accept.accept(tx, run_id, asked, "usr_test"))
-        self.ring(made.hints)
+        self.publish(made.messages)
         return run_id
 
     def trigger(self, workflow: Definition, *args: Any, **options: Any) -> str:
@@ -107,7 +107,7 @@ class Driver:
         self.announce(workflow)
         order = CodeOrder(workflow=workflow.name, version=workflow.version, args=args, **options)
         made, _new = start(self.db, order, "usr_test")
-        self.ring(made.hints)
+        self.publish(made.messages)
         return made.id
 
     def announce(self, *workflows: Definition) -> None:
@@ -131,19 +131,19 @@ class Driver:
         """Run the oldest link that was rung; None when there is none."""
         if not self.waiting:
             return None
-        bell, place = self.waiting.popleft()
-        segment = bell.segments[place]
+        run_message, place = self.waiting.popleft()
+        segment = run_message.segments[place]
         ended = run_link(
             self.runner,
-            run_id=bell.run_id,
-            phase=bell.phase,
+            run_id=run_message.run_id,
+            phase=run_message.phase,
             key=segment.first,
-            gen=bell.gen,
-            task_id=f"{bell.run_id}.{segment.first}.{bell.gen}",
-            chained=place + 1 < len(bell.segments),
+            gen=run_message.gen,
+            task_id=f"{run_message.run_id}.{segment.first}.{run_message.gen}",
+            chained=place + 1 < len(run_message.segments),
         )
-        if ended.chain_goes_on and place + 1 < len(bell.segments):
-            self.waiting.append((bell, place + 1))
+        if ended.chain_goes_on and place + 1 < len(run_message.segments):
+            self.waiting.append((run_message, place + 1))
         return ended
 
     def look(self) -> None:
@@ -164,8 +164,8 @@ class Driver:
         if chosen is None:
             return False
         self.make_due(chosen)
-        hints = self.db.write(lambda tx: resume.fire_timer(tx, chosen["id"]))
-        self.ring(hints or ())
+        messages = self.db.write(lambda tx: resume.fire_timer(tx, chosen["id"]))
+        self.publish(messages or ())
         return True
 
     def make_due(self, armed: Mapping[str, Any]) -> None:
@@ -175,8 +175,12 @@ class Driver:
     def drain_until(self, run_id: str, key: str, phase: str = "forward") -> None:
         """Run links until a message for this step is the next one."""
         while self.waiting:
-            bell, place = self.waiting[0]
-            if (bell.run_id, bell.phase, bell.segments[place].first) == (run_id, phase, key):
+            run_message, place = self.waiting[0]
+            if (run_message.run_id, run_message.phase, run_message.segments[place].first) == (
+                run_id,
+                phase,
+                key,
+            ):
                 return
             self.deliver()
         raise AssertionError(f"no message for {key} came")
@@ -193,11 +197,11 @@ class Driver:
         """The worker of a running step is gone."""
         row = self.step(run_id, key, phase)
         lost = self.db.write(lambda tx: resume.lose(tx, run_id, phase, key, row["fence"], poison_limit=3))
-        self.ring(lost)
+        self.publish(lost)
 
     def ring_again(self, run_id: str) -> None:
         """What the reconciler does for a lost message."""
-        self.ring(self.db.write(lambda tx: redispatch(tx, run_id)))
+        self.publish(self.db.write(lambda tx: redispatch(tx, run_id)))
 
     def find_lost(self) -> int:
         """Ring for everything that is expected, as after a broker that lost its data; returns how much."""
@@ -205,7 +209,7 @@ class Driver:
         lost = self.db.read(lambda tx: lost_messages.expected_since_before(tx, tx.now + after, 10_000))
         for one in lost:
             where = (one["run_id"], one.get("phase"), one.get("key"))
-            self.ring(self.db.write(lambda tx, where=where: redispatch(tx, *where)))  # type: ignore[misc]
+            self.publish(self.db.write(lambda tx, where=where: redispatch(tx, *where)))  # type: ignore[misc]
         return len(lost)
 
     def reconcile(self, run_ids: Iterable[str]) -> None:
@@ -215,7 +219,7 @@ class Driver:
                 if row["status"] == "running":
                     self.lose(run_id, row["key"], row["phase"])
         for resource in self.db.read(lambda tx: locks.free_with_waiters(tx, 100)):
-            self.ring(self.db.write(lambda tx, one=resource: resume.grant_waiting(tx, one)))  # type: ignore[misc]
+            self.publish(self.db.write(lambda tx, one=resource: resume.grant_waiting(tx, one)))  # type: ignore[misc]
         self.find_lost()
 
     def cancel(self, run_id: str, **how: Any) -> None:
@@ -229,7 +233,7 @@ class Driver:
     def retry(self, run_id: str, *, fresh: str | None = None, **how: Any) -> str:
         """Retry a run as a new one; returns its id."""
         fresh = fresh or new_id("run")
-        self.ring(self.db.write(lambda tx: retry.retry(tx, run_id, fresh, "usr_test", **how)).hints)
+        self.publish(self.db.write(lambda tx: retry.retry(tx, run_id, fresh, "usr_test", **how)).messages)
         return fresh
 
     def open_hook(self, run_id: str, step: str) -> str:
@@ -240,8 +244,8 @@ class Driver:
 
     def call_hook(self, token: str, payload: Any) -> dict[str, Any]:
         """Call a hook."""
-        answer, hints = self.db.write(lambda tx: resume.execute_hook(tx, token, payload))
-        self.ring(hints)
+        answer, messages = self.db.write(lambda tx: resume.execute_hook(tx, token, payload))
+        self.publish(messages)
         return answer
 
     def status(self, run_id: str) -> str:
@@ -285,7 +289,7 @@ class Driver:
                 do(j)
             return j
 
-        self.ring(self.db.write(work).hints)
+        self.publish(self.db.write(work).messages)
 
 
 def _announce(one: Definition, tx: Tx) -> None:

@@ -74,7 +74,7 @@ class Scene:
     @property
     def children(self) -> ChildRuns:
         """Child runs, driven by the same driver."""
-        return ChildRuns(self.db, self.driver.ring)
+        return ChildRuns(self.db, self.driver.publish)
 
     def clusters(self, management_id: str) -> MemoryClusters:
         """The clusters in memory, whatever the management cluster."""

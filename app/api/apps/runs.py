@@ -38,7 +38,7 @@ def listed() -> Response:
 @blueprint.post("/runs/<run_id>/replay")
 def replay(run_id: str) -> Response:
     """Once more, as a new run."""
-    made = actions.replay(world().db, world().ring, app_id(), run_id)
+    made = actions.replay(world().db, world().publish, app_id(), run_id)
     return present.replied(present.run(made, bare=False))
 
 
@@ -52,7 +52,7 @@ def cancel(run_id: str) -> Response:
 @blueprint.post("/runs/<run_id>/wake-up")
 def wake_up(run_id: str) -> Response:
     """End its sleeps."""
-    stopped = actions.wake_up(world().db, world().ring, app_id(), run_id)
+    stopped = actions.wake_up(world().db, world().publish, app_id(), run_id)
     return answer({"stoppedCount": stopped})
 
 

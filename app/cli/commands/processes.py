@@ -64,7 +64,7 @@ def up(
     """Start everything on this machine; Ctrl-C stops it."""
     settings = _authored(imports, app_dir, workflow)
     job = _demo(settings) if demo else None
-    wish = everything.Wish(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
+    wish = everything.UpOptions(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
     context.exit(everything.run(settings, wish))
 
 

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from app.domain.plan import PlannedStep, segments
 from app.domain.rows.runs import StepRow
 from app.engine.transitions.advance import CALL
-from app.engine.transitions.journal import MAIN, Bell, Journal, planned
+from app.engine.transitions.journal import MAIN, Journal, RunMessage, planned
 from app.engine.transitions.step_rows import step_row
 from windlass.calls import Call
 
@@ -58,12 +58,12 @@ def call_row(main: StepRow, call: Call, *, apart: bool = False, **changes: Unpac
     return {**step_row(main["run_id"], planned_), **_BLANK, **changes}
 
 
-def ring_new(j: Journal, row: StepRow) -> None:
+def enqueue_new(j: Journal, row: StepRow) -> None:
     """Expect a message for a call that is about to be inserted."""
     row.update({"gen": 1, "expect_since": j.now})
     carried = tuple(segments([planned(row)]))
-    bell = Bell(run_id=j.id, type=j.run["type"], phase="forward", gen=1, segments=carried)
-    j.hints.append(bell)
+    run_message = RunMessage(run_id=j.id, type=j.run["type"], phase="forward", gen=1, segments=carried)
+    j.messages.append(run_message)
 
 
 def _given(call: Call, apart: bool) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class CodeOrder:
 
 
 def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
-    """Store a new run and ring for it; false: its idempotency key is that of a run that exists.
+    """Store a new run and enqueue it; false: its idempotency key is that of a run that exists.
 
     Raises `NotFound` for a workflow that no worker ever announced, `Conflict` for a run id that is taken and
     for a key that was used with another input.
@@ -57,7 +57,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
         if made is not None:
             return made, True
     journal = db.write(lambda tx: start_in(tx, run_id, order, actor))
-    return journal, bool(journal.hints)  # A run that is new is rung for.
+    return journal, bool(journal.messages)  # A run that is new is enqueued.
 
 
 def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Unpack[RunRow]) -> Journal:
@@ -98,7 +98,7 @@ def start_child(
     except (Conflict, NotFound, ValidationFailed) as refused:
         details = {"type": "windlass:ChildFailed", "workflow": order.workflow}
         return kept, {"code": refused.code, "message": refused.message, "details": details}
-    j.hints += child.hints
+    j.messages += child.messages
     return kept, child.id
 
 

@@ -21,7 +21,7 @@ from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_ENDED, Run, Step
 from app.engine.code import hooks, signals
-from app.engine.code.calls import call_row, ring_new
+from app.engine.code.calls import call_row, enqueue_new
 from app.engine.code.start import start_child
 from app.engine.transitions.advance import CALL
 from app.engine.transitions.compensate import settled_while_stopping
@@ -46,7 +46,7 @@ def store(j: Journal, main: StepRow, calls: Sequence[Call], seal: Seal) -> list[
     rows = [_begun(j, row, seal) for row in new]
     for row in rows:
         if row["kind"] == "task":
-            ring_new(j, row)
+            enqueue_new(j, row)
     if rows:
         j.insert(rows)
     rows += _begun_again(j, [row for row in known.values() if row["status"] == Step.PENDING], seal)
@@ -149,10 +149,10 @@ def _waits_for(calls: Sequence[StepRow], now: int) -> dict[str, Any]:
 
 
 def _begun_again(j: Journal, rows: Sequence[StepRow], seal: Seal) -> list[StepRow]:
-    """Begin waits anew that an operator gave another chance, and ring for members."""
+    """Begin waits anew that an operator gave another chance, and enqueue members."""
     for row in rows:
         if row["name"] == CALL and row["expect_since"] is None:
-            j.ring(row, [row])
+            j.enqueue(row, [row])
     again = [row for row in rows if row["kind"] in BEGINNINGS]
     for row in again:
         fresh, before = _begun(j, row.copy(), seal), dict(row)

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.engine.reconciler.resume import fire_timer
-from app.engine.transitions.journal import Alarm, Hint
+from app.engine.transitions.journal import Message, TimerMessage
 from app.record.session import Database
 
 
-def tell(db: Database, ring: Ring, hints: Iterable[Hint]) -> None:
+def tell(db: Database, publish: Publisher, messages: Iterable[Message]) -> None:
     """Ring, and fire the timers that were due when they were armed; a reconciler fires what is left."""
-    waiting = list(hints)
+    waiting = list(messages)
     while waiting:
-        ring(waiting)
-        due = [hint.timer_id for hint in waiting if isinstance(hint, Alarm) and hint.at_once]
+        publish(waiting)
+        due = [hint.timer_id for hint in waiting if isinstance(hint, TimerMessage) and hint.at_once]
         waiting = [hint for one in due for hint in db.write(lambda tx, one=one: fire_timer(tx, one)) or ()]  # type: ignore[misc]

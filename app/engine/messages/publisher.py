@@ -27,13 +27,22 @@ from redis.exceptions import RedisError
 from app.domain.errors import WindlassError
 from app.domain.states import STEP_DONE, Step
 from app.engine.messages.timer_cache import TimerSet
-from app.engine.transitions.journal import Alarm, Bell, Halt, Hint, Journal, Letter, Look, journal
+from app.engine.transitions.journal import (
+    DeliveryMessage,
+    Halt,
+    Journal,
+    Message,
+    RunMessage,
+    TimerMessage,
+    WakeUp,
+    journal,
+)
 from app.record.runs import runs
 from app.record.session import Tx
 from chains import canvas
 
 log = structlog.get_logger(__name__)
-Ring = Callable[[Iterable[Hint]], None]
+Publisher = Callable[[Iterable[Message]], None]
 BACKLOG = 10_000  # Messages that wait for the publishing thread; the reconciler publishes the others.
 LATE_MS = 5  # Work that has waited for less will soon be claimed by a busy worker.
 DENSE_S, GATHER_S = 0.005, 0.004
@@ -41,20 +50,22 @@ RIPEN_S = (LATE_MS + 1) / 1000  # After this, the youngest gathered message has 
 BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind a dead one.
 
 
-def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign) -> Ring:
+def new_publisher(
+    app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign
+) -> Publisher:
     """Publish at once, in the caller's thread; the caller never sees an error of the broker.
 
     ``length`` returns how many messages wait in a queue.
     """
     resting_until = 0.0
 
-    def ring(hints: Iterable[Hint]) -> None:
+    def publish(messages: Iterable[Message]) -> None:
         nonlocal resting_until
         if time.monotonic() < resting_until:
             return
         served: set[str] = set()
         try:
-            for hint in hints:
+            for hint in messages:
                 queue = _shared_queue(hint)
                 if queue is None:
                     _publish(app, sign, timers, hint)
@@ -67,26 +78,26 @@ def ringer(app: Celery, timers: TimerSet, length: Callable[[str], int], sign: ca
             resting_until = time.monotonic() + BREAK_S
             log.warning("hint.unpublished", error=str(error))
 
-    return ring
+    return publish
 
 
-def _shared_queue(hint: Hint) -> str | None:
+def _shared_queue(hint: Message) -> str | None:
     """The queue whose next message serves this hint as well."""
-    if isinstance(hint, Look):
+    if isinstance(hint, WakeUp):
         return hint.queue
-    if isinstance(hint, Bell) and hint.segments[0].limit_ms <= canvas.LOOK_LIMIT_S * 1000:
+    if isinstance(hint, RunMessage) and hint.segments[0].limit_ms <= canvas.LOOK_LIMIT_S * 1000:
         return hint.queue
     return None
 
 
-def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Hint) -> None:
-    if isinstance(hint, Alarm):
+def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Message) -> None:
+    if isinstance(hint, TimerMessage):
         timers.put(hint.timer_id, hint.due_at)
     elif isinstance(hint, Halt):
         app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
-    elif isinstance(hint, Letter):
+    elif isinstance(hint, DeliveryMessage):
         canvas.publish_letter(app, sign, delivery_id=hint.delivery_id, fence=hint.fence)
-    elif isinstance(hint, Look):
+    elif isinstance(hint, WakeUp):
         canvas.publish_look(app, sign, queue=hint.queue)
     else:
         canvas.publish(
@@ -100,51 +111,51 @@ def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Hint) -> No
         )
 
 
-def background(ring: Ring, waits: Callable[[str], bool]) -> Ring:
+def background(publish: Publisher, waits: Callable[[str], bool]) -> Publisher:
     """Publish from a thread, so that a request never waits for the broker.
 
     ``waits`` returns whether a queue still has work that nobody has claimed.
     """
-    waiting: queue.Queue[Hint] = queue.Queue(BACKLOG)
+    waiting: queue.Queue[Message] = queue.Queue(BACKLOG)
     lock = threading.Lock()
     started: list[int] = []
 
     def work() -> None:
         rung_at = 0.0
         while True:
-            hints, gathered = [waiting.get()], False
+            messages, gathered = [waiting.get()], False
             if time.monotonic() - rung_at < DENSE_S:
                 time.sleep(GATHER_S)
                 with suppress(queue.Empty):
                     while True:
-                        hints.append(waiting.get_nowait())
+                        messages.append(waiting.get_nowait())
                 time.sleep(RIPEN_S)
                 gathered = True
             try:
-                ring(_still_wanted(hints, waits) if gathered else hints)
+                publish(_still_wanted(messages, waits) if gathered else messages)
             except Exception:  # The reconciler publishes these; the thread must live for later ones.
                 log.exception("hint.unpublished")
             rung_at = time.monotonic()
 
-    def later(bells: Iterable[Hint]) -> None:
+    def later(run_messages: Iterable[Message]) -> None:
         # Threads do not survive a fork: each process starts its own on first use.
         with lock:
             if started != [os.getpid()]:
                 started[:] = [os.getpid()]
                 threading.Thread(target=work, name="bells", daemon=True).start()
-        for bell in bells:
+        for run_message in run_messages:
             try:
-                waiting.put_nowait(bell)
+                waiting.put_nowait(run_message)
             except queue.Full:
                 return
 
     return later
 
 
-def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterator[Hint]:
+def _still_wanted(messages: Iterable[Message], waits: Callable[[str], bool]) -> Iterator[Message]:
     """One message for each queue that has unclaimed work, and all that need a message of their own."""
     asked: set[str] = set()
-    for hint in hints:
+    for hint in messages:
         name = _shared_queue(hint)
         if name is None:
             yield hint
@@ -157,7 +168,7 @@ def _still_wanted(hints: Iterable[Hint], waits: Callable[[str], bool]) -> Iterat
 
 def redispatch(
     tx: Tx, run_id: str, phase: str | None = None, key: str | None = None, since: int | None = None
-) -> list[Hint]:
+) -> list[Message]:
     """Publish an expected message again, under a new generation (T10).
 
     ``since`` is the value of ``expect_since`` that the caller saw. When it has changed, somebody else has
@@ -168,7 +179,7 @@ def redispatch(
             _again_branch(j, phase, key, since)
         else:
             _again_main(j, since)
-        return j.hints
+        return j.messages
 
 
 def _again_main(j: Journal, since: int | None) -> None:
@@ -181,7 +192,7 @@ def _again_main(j: Journal, since: int | None) -> None:
             continue
         if row["status"] == Step.PENDING:
             j.set(dispatch_attempts=j.run["dispatch_attempts"] + 1)
-            j.ring(row, line)
+            j.enqueue(row, line)
             return
         break
     j.set(expect_since=None)
@@ -192,6 +203,8 @@ def _again_branch(j: Journal, phase: str, key: str, since: int | None) -> None:
     if row is None or row["expect_since"] is None or since not in (None, row["expect_since"]):
         return
     if row["status"] == Step.PENDING and j.status in ("queued", "running", "waiting"):
-        j.ring(row, [other for other in j.line(phase, row["branch"]) if other["ordinal"] >= row["ordinal"]])
+        j.enqueue(
+            row, [other for other in j.line(phase, row["branch"]) if other["ordinal"] >= row["ordinal"]]
+        )
     else:
         j.change(row, expect_since=None)

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 
 from app.domain.errors import Contended, Unavailable, WindlassError
-from app.engine.messages.publisher import Ring
+from app.engine.messages.publisher import Publisher
 from app.engine.reconciler.putoff import PutOff
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.session import Database
 
 log = structlog.get_logger(__name__)
@@ -21,8 +21,8 @@ What = tuple[Any, ...]
 class Mover:
     """What the looks of one reconciler have in common."""
 
-    def __init__(self, db: Database, ring: Ring, put_off: PutOff | None = None) -> None:
-        self._db, self._ring = db, ring
+    def __init__(self, db: Database, publish: Publisher, put_off: PutOff | None = None) -> None:
+        self._db, self._ring = db, publish
         self._put_off = PutOff() if put_off is None else put_off
 
     @property
@@ -31,7 +31,9 @@ class Mover:
         self._put_off.forget_old()
         return BATCH + len(self._put_off)
 
-    def move(self, work: Callable[..., list[Hint] | None], found: Iterable[What], **how: Any) -> list[What]:
+    def move(
+        self, work: Callable[..., list[Message] | None], found: Iterable[What], **how: Any
+    ) -> list[What]:
         """Do it with each, those first that were never put off, until it took long; returns what is over."""
         until, over = time.monotonic() + LOOK_S, []
         for what in sorted(found, key=lambda one: self._put_off.times((work.__name__, *one))):
@@ -42,13 +44,13 @@ class Mover:
                 over.append(what)
         return over
 
-    def _one(self, work: Callable[..., list[Hint] | None], what: What, how: dict[str, Any]) -> bool:
-        """Do one thing in its own transaction and ring for it; tells whether it is over."""
+    def _one(self, work: Callable[..., list[Message] | None], what: What, how: dict[str, Any]) -> bool:
+        """Do one thing in its own transaction and publish what follows; tells whether it is over."""
         this = (work.__name__, *what)
         if self._put_off.holds(this):
             return False
         try:
-            hints = self._db.write(lambda tx: work(tx, *what, **how), patience_s=0)
+            messages = self._db.write(lambda tx: work(tx, *what, **how), patience_s=0)
         except Unavailable as error:
             if not isinstance(error, Contended):
                 raise  # Nothing can be moved just now.
@@ -61,8 +63,8 @@ class Mover:
             self._skip(this, f"{type(error).__name__}: {error}", traceback=not self._put_off.times(this))
             return False
         self._put_off.done(this)
-        self._ring(hints or ())
-        return hints is not None
+        self._ring(messages or ())
+        return messages is not None
 
     def _skip(self, this: What, why: str, *, traceback: bool = False) -> None:
         """Put it off, and say once that it stands still."""

@@ -36,14 +36,14 @@ from redis.exceptions import RedisError
 from app.config import Settings, release
 from app.domain.errors import WindlassError
 from app.engine import installation
-from app.engine.messages.publisher import Ring, redispatch
+from app.engine.messages.publisher import Publisher, redispatch
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.process_id import instance, is_gone, place
 from app.engine.reconciler import resume
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import BATCH, Mover
 from app.engine.reconciler.watch import Watch
-from app.engine.transitions.journal import Hint, Letter, Look
+from app.engine.transitions.journal import DeliveryMessage, Message, WakeUp
 from app.record.apps import retention, streams
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
@@ -90,7 +90,7 @@ class Reconciler:
     settings: Settings
     db: Database
     redis: Redis
-    ring: Ring
+    publish: Publisher
     timers: TimerSet
     instance: str
     watch: Watch = field(default_factory=Watch)
@@ -215,7 +215,7 @@ class Reconciler:
             return
         queues = self.db.read(losses.queues_in_use)
         log.warning("broker.emptied", epoch=seen, queues=queues)
-        self.ring([Look(queue=queue) for queue in queues])
+        self.publish([WakeUp(queue=queue) for queue in queues])
         self.timers.fill(self.db)
         # Last: a reconciler that dies before this line is followed by one that does all of it again.
         self.db.write(lambda tx: heartbeats.set_fact(tx, "broker_epoch", seen), patience_s=0)
@@ -250,7 +250,7 @@ class Reconciler:
     def due_deliveries(self) -> None:
         """Webhook deliveries whose time has come, or whose worker was lost."""
         due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH), patience_s=0)
-        self.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
+        self.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def due_schedules(self) -> int:
         """Fire due schedules; returns when the next one is due, in milliseconds of the database's clock."""
@@ -290,7 +290,7 @@ class Reconciler:
 
     @cached_property
     def _mover(self) -> Mover:
-        return Mover(self.db, self.ring)
+        return Mover(self.db, self.publish)
 
     def _orphans(self) -> list[dict[str, Any]]:
         return [one for one in self.db.read(lambda tx: losses.held_at(tx, place())) if is_gone(one["holder"])]
@@ -342,12 +342,12 @@ class Reconciler:
         self.db.write(note, patience_s=0)  # As everything here: the next pass does it again.
 
 
-def _forget_run(tx: Tx, run_id: str) -> list[Hint]:
+def _forget_run(tx: Tx, run_id: str) -> list[Message]:
     runs.delete_run(tx, run_id)
     return []
 
 
-def _forget_app_run(tx: Tx, app: str, run_id: str) -> list[Hint]:
+def _forget_app_run(tx: Tx, app: str, run_id: str) -> list[Message]:
     retention.forget_run(tx, app, run_id)
     return []
 
@@ -359,7 +359,7 @@ def reconciler(world: Any) -> Reconciler:
         settings=settings,
         db=world.db,
         redis=world.redis,
-        ring=world.ring,
+        publish=world.publish,
         timers=TimerSet(world.redis, settings.redis_prefix),
         instance=instance(),
     )

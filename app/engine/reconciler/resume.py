@@ -22,7 +22,7 @@ from app.engine.transitions import locks
 from app.engine.transitions.advance import advance, failed, runnable
 from app.engine.transitions.compensate import settled_while_stopping, stop, undo_exhausted
 from app.engine.transitions.fan_out import group_of
-from app.engine.transitions.journal import Hint, Journal, journal, step_of
+from app.engine.transitions.journal import Journal, Message, journal, step_of
 from app.engine.transitions.settle import error_facts
 from app.record.runs import hooks, runs, timers
 from app.record.runs import locks as lock_rows
@@ -31,8 +31,8 @@ from chains import catalogue
 from windlass.durations import no_signal
 
 
-def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
-    """Fire a timer that is due, once; None when it is not due yet, nothing to ring when it is over."""
+def fire_timer(tx: Tx, timer_id: str) -> list[Message] | None:
+    """Fire a timer that is due, once; None when it is not due yet, nothing to publish when it is over."""
     known = timers.read(tx, timer_id)
     if known is None or known["fired_at"] is not None or known["cancelled_at"] is not None:
         return []
@@ -45,12 +45,12 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Hint] | None:
         if j.status in TERMINAL:
             if taken["purpose"] == "stop":
                 waits.stop_following(j)
-            return j.hints
+            return j.messages
         RULES.get(taken["purpose"], _fire_step)(j, taken)
-        return j.hints
+        return j.messages
 
 
-def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Hint]]:
+def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Message]]:
     """Deliver what somebody called a hook with; an exact repeat gets the first answer again."""
     while True:
         known = hooks.by_token(tx, token_hash)
@@ -59,7 +59,7 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
         with journal(tx, known["run_id"]) as j:
             found = hooks.by_token(tx, token_hash)
             if found is not None and found["run_id"] == j.id:  # Not moved by a run that went on afresh.
-                return _executed(j, found, payload), j.hints
+                return _executed(j, found, payload), j.messages
 
 
 def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
@@ -94,8 +94,8 @@ def lose(
     poison_limit: int,
     counted: bool = True,
     silent: bool = False,
-) -> list[Hint]:
-    """A worker died during a step, or is silent: the outcome is unknown; ring again, or give up.
+) -> list[Message]:
+    """A worker died during a step, or is silent: the outcome is unknown; enqueue again, or give up.
 
     ``silent`` asks for a lease that has run out.
     """
@@ -125,10 +125,10 @@ def lose(
             advance(j)
         else:
             runnable(j, step)
-        return j.hints
+        return j.messages
 
 
-def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
+def grant_waiting(tx: Tx, resource: str) -> list[Message]:
     """Grant a free resource to its longest waiter, which the releasing transaction had to leave."""
     waiter = lock_rows.next_waiter(tx, resource)
     if waiter is None or not runs.lock_run_if_free(tx, waiter):
@@ -137,7 +137,7 @@ def grant_waiting(tx: Tx, resource: str) -> list[Hint]:
         locks.enter(j, resource)
         if lock_rows.holder(tx, resource) is None and lock_rows.next_waiter(tx, resource) == waiter:
             locks.grant_to(j, resource)
-        return j.hints
+        return j.messages
 
 
 def _room(j: Journal, step: StepRow) -> bool:

@@ -19,7 +19,7 @@ from app.engine.code import start
 from app.engine.code.start import CodeOrder
 from app.engine.transitions import accept, operator_actions
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Hint, Journal, journal
+from app.engine.transitions.journal import Journal, Message, journal
 from app.record.service import schedules
 from app.record.session import Tx
 from chains import catalogue
@@ -42,7 +42,7 @@ def timing(row: JsonObject) -> Timing:
     )
 
 
-def fire(tx: Tx, schedule_id: str) -> list[Hint] | None:
+def fire(tx: Tx, schedule_id: str) -> list[Message] | None:
     """Do what is due of a schedule; None when it is paused, or somebody else is at it."""
     row = schedules.take_schedule(tx, schedule_id)
     if row is None:
@@ -51,7 +51,7 @@ def fire(tx: Tx, schedule_id: str) -> list[Hint] | None:
     turn.release()
     turn.meet_due()
     turn.close()
-    return turn.hints
+    return turn.messages
 
 
 def run_now(tx: Tx, row: JsonObject, key: str, by: str) -> Journal:
@@ -116,7 +116,7 @@ class Turn:
 
     tx: Tx
     row: JsonObject
-    hints: list[Hint] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     changes: JsonObject = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -182,7 +182,7 @@ class Turn:
             return
         self.note(at, "started", run_id=j.id)
         self.running.append(j.id)
-        self.hints += j.hints
+        self.messages += j.messages
 
     def cancel(self, run_ids: Iterable[str]) -> None:
         """Ask the open runs to stop; they end, and undo, in their own time."""
@@ -191,7 +191,7 @@ class Turn:
                 operator_actions.cancel(
                     j, actor(self.row["id"]), reason="replaced by the next run of its schedule"
                 )
-            self.hints += j.hints
+            self.messages += j.messages
 
     def note(
         self,

@@ -13,10 +13,10 @@ from app.domain.states import Run
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
 from app.engine.transitions.journal import Journal, journal
-from app.engine.transitions.optimistic import Draft, Unforeseen
+from app.engine.transitions.optimistic import NeedsLock, OptimisticTransition
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.fast_path import insert_run
-from app.record.fast_path.transition import MOST_STEPS, Seen
+from app.record.fast_path.transition import MOST_STEPS, RunSnapshot
 from app.record.runs import locks as lock_rows
 from app.record.runs import runs
 from app.record.session import Database, Tx
@@ -54,7 +54,7 @@ class Order:
 
 
 def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
-    """Store a new run and ring for it; the journal is flushed. The same id is accepted once."""
+    """Store a new run and enqueue it; the journal is flushed. The same id is accepted once."""
     known_already = existing(tx, run_id, order)
     if known_already is not None:
         return known_already
@@ -100,7 +100,7 @@ def _with_resource(kind: catalogue.Workflow, order: Order) -> dict[str, Any]:
 
 
 def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | None:
-    """Store a new run and ring for it in one statement; None when that has to be done in a transaction."""
+    """Store a new run and enqueue it in one statement; None when that has to be done in a transaction."""
     kind = catalogue.lookup(order.type)
     if kind.locks or order.callback_url is not None or order.tags:
         return None
@@ -125,11 +125,11 @@ def store_at_once(
         return None
     eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name, kind.eta_ms))
     values: RunRow = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
-    j = Draft(Seen(run={**_BLANK, **values}, steps=rows, now=0))
+    j = OptimisticTransition(RunSnapshot(run={**_BLANK, **values}, steps=rows, now=0))
     try:
         j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows])
         advance(j)
-    except Unforeseen:
+    except NeedsLock:
         return None
     j.flush()
     now = insert_run.create(db, j.run, rows, j.told)
@@ -153,7 +153,7 @@ def store(
     reason: str | None = None,
     heir_of: str | None = None,
 ) -> Journal:
-    """Store a new run with these steps, take its lock and ring for it; ``heir_of`` leaves it its locks."""
+    """Store a new run with these steps, take its lock and enqueue it; ``heir_of`` leaves it its locks."""
     eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
     values: RunRow = {
         **_values(run_id, order, kind, given, actor, eta_ms),

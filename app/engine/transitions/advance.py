@@ -26,7 +26,7 @@ def advance(j: Journal) -> None:
         if row["status"] == Step.PENDING:
             _moving(j)
             if row["kind"] not in FAN_OUT:
-                j.ring(row, line)
+                j.enqueue(row, line)
                 return
             if not _opened(j, row, line):
                 return
@@ -106,7 +106,7 @@ def runnable(j: Journal, step: StepRow) -> None:
         j.become(Run.RUNNING, waiting_on=None)
     if j.status in MOVING or j.status == Run.COMPENSATING:
         j.set(waiting_on=None)
-        j.ring(step, j.line(step["phase"], step["branch"]))
+        j.enqueue(step, j.line(step["phase"], step["branch"]))
 
 
 def call_ended(j: Journal, call: StepRow) -> None:
@@ -123,7 +123,7 @@ def _branch_on(j: Journal, step: StepRow) -> None:
     rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
     if rest and rest[0]["status"] == Step.PENDING:
         if j.status in MOVING:
-            j.ring(rest[0], rest)
+            j.enqueue(rest[0], rest)
         return
     counted = count_branch(j, step, failed=False)
     if counted is not None and counted[1] != "completed":

@@ -9,7 +9,7 @@ from app.domain.rows.runs import StepRow
 from app.domain.states import Run, Step
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim, Holder, decide, limit_ms, locked_claim
-from app.engine.transitions.optimistic import Glimpse
+from app.engine.transitions.optimistic import OptimisticMember
 from app.engine.transitions.settle import Done, Outcome, Settled, decide_settled
 from app.record.fast_path.branch import Reserved
 from app.record.session import Database
@@ -60,7 +60,7 @@ def settle_and_claim(
     ):
         return None
 
-    def both(j: Glimpse) -> Settled:
+    def both(j: OptimisticMember) -> Settled:
         settled = decide_settled(j, claim, outcome, logs, chained=False)
         if settled.next is not None or settled.status != Step.COMPLETED:
             return settled
@@ -75,10 +75,10 @@ def settle_and_claim(
     return replace(after, beside=after.beside and replace(after.beside, seen=decided.seen))
 
 
-def _claimed(j: Glimpse, wanted: Wanted) -> Claim:
+def _claimed(j: OptimisticMember, wanted: Wanted) -> Claim:
     branch = wanted.member.branch
     rows = [row for row in j.read if row["branch"] in ("", branch)]
     made = decide(j, rows, "forward", wanted.member.key, wanted.member.step["gen"], wanted.holder)
     if not isinstance(made, Claim):
-        raise optimistic.Unforeseen
+        raise optimistic.NeedsLock
     return made

@@ -20,10 +20,10 @@ from app.domain.plan import segments
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.transitions import optimistic
-from app.engine.transitions.journal import FAN_OUT, Hint, Journal, Look, carried_steps, planned
+from app.engine.transitions.journal import FAN_OUT, Journal, Message, WakeUp, carried_steps, planned
 from app.engine.transitions.step_rows import known_values
 from app.record.fast_path import ready, transition
-from app.record.fast_path.transition import Seen
+from app.record.fast_path.transition import RunSnapshot
 from app.record.runs import runs
 from app.record.session import Database, Tx
 from chains import catalogue
@@ -54,8 +54,10 @@ class Claim:
     known: dict[str, Any] = field(repr=False)
     holder: Holder
     unsure: bool  # An earlier attempt may have taken effect.
-    hints: tuple[Hint, ...] = ()  # What the claim wants published: letters about the run's start.
-    seen: Seen | None = field(default=None, repr=False)  # What the claim left behind, for the next draft.
+    messages: tuple[Message, ...] = ()  # What the claim wants published: letters about the run's start.
+    seen: RunSnapshot | None = field(
+        default=None, repr=False
+    )  # What the claim left behind, for the next draft.
 
     @property
     def fence(self) -> int:
@@ -92,13 +94,13 @@ def claim(
     return _looking(claimed, None, queue if ready.anything(db, queue) else None)
 
 
-def next_limit_ms(seen: Seen) -> int:
+def next_limit_ms(seen: RunSnapshot) -> int:
     """How long the segment that comes next in a run may take; 0 when none does."""
     _phase, line, step = _next(seen)
     return 0 if step is None else limit_ms(step, line)
 
 
-def claim_seen(db: Database, seen: Seen, holder: Holder) -> Claim | None:
+def claim_seen(db: Database, seen: RunSnapshot, holder: Holder) -> Claim | None:
     """Claim the next step of a run that waits, unless somebody else was quicker."""
     phase, _line, step = _next(seen)
     if step is None:
@@ -113,7 +115,7 @@ def claim_seen(db: Database, seen: Seen, holder: Holder) -> Claim | None:
     return claimed if isinstance(claimed, Claim) else None
 
 
-def _next(seen: Seen) -> tuple[str, list[StepRow], StepRow | None]:
+def _next(seen: RunSnapshot) -> tuple[str, list[StepRow], StepRow | None]:
     """The phase that a run is in, its line, and the step that comes next, unless that is a fan-out."""
     phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
     line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
@@ -126,19 +128,19 @@ def limit_ms(step: StepRow, line: Sequence[StepRow]) -> int:
     return next(iter(segments(planned(row) for row in carried_steps(step, line)))).limit_ms
 
 
-def _shows(seen: Seen, phase: str, key: str) -> bool:
+def _shows(seen: RunSnapshot, phase: str, key: str) -> bool:
     """Whether a step is among those that were seen, which the calls of a code workflow are not."""
     return any(row["phase"] == phase and row["key"] == key for row in seen.steps)
 
 
 def _looking(
-    claimed: Claim | Passed | Dropped, seen: Seen | None, queue: str | None
+    claimed: Claim | Passed | Dropped, seen: RunSnapshot | None, queue: str | None
 ) -> Claim | Passed | Dropped:
     """The claim with what it leaves behind, and a hint that more waits in its queue."""
     if not isinstance(claimed, Claim):
         return claimed
-    looks = () if queue is None else (Look(queue=queue),)
-    return replace(claimed, seen=seen, hints=(*claimed.hints, *looks))
+    looks = () if queue is None else (WakeUp(queue=queue),)
+    return replace(claimed, seen=seen, messages=(*claimed.messages, *looks))
 
 
 def locked_claim(
@@ -170,7 +172,7 @@ def decide(
         return _left(j, step)
     taken = take(j, step, rows, holder)
     j.flush()
-    return replace(taken, hints=tuple(j.hints))
+    return replace(taken, messages=tuple(j.messages))
 
 
 def steps_seen(tx: Tx, run_id: str, phase: str, key: str) -> list[StepRow]:

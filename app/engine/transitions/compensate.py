@@ -46,14 +46,14 @@ def settled_while_stopping(j: Journal) -> None:
 
 
 def next_undo(j: Journal) -> None:
-    """Ring the next undo, or end the run when all is undone; an open failed undo holds everything."""
+    """Enqueue the next undo, or end the run when all is undone; an open failed undo holds everything."""
     line = j.line("comp")
     for row in line:
         if row["status"] in STEP_DONE:
             continue
         if row["status"] == Step.PENDING:
             j.set(waiting_on=None)
-            j.ring(row, line)
+            j.enqueue(row, line)
         return
     j.event("run.compensated")
     finish(j, Run(j.run["goal"] or Run.FAILED))
@@ -91,7 +91,7 @@ def block(j: Journal, step: StepRow, facts: dict[str, Any]) -> None:
 
 
 def _expect_nothing(j: Journal, steps: Sequence[StepRow]) -> None:
-    """Members that were rung are rung anew when the run goes on."""
+    """Members that were enqueued are enqueued again when the run goes on."""
     for row in steps:
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
@@ -159,7 +159,7 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[StepRow]) -> None:
     runs.insert_steps(j.tx, rows)
     j.become(Run.COMPENSATING, waiting_on=None)
     j.event("run.compensating", goal=str(goal), steps=[plan_facts(row) for row in rows])
-    j.ring(j.line("comp")[0], j.line("comp"))
+    j.enqueue(j.line("comp")[0], j.line("comp"))
 
 
 def _undo_row(run_id: str, forward: StepRow, place: int) -> StepRow:

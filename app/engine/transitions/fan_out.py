@@ -31,7 +31,7 @@ def open_fan_out(j: Journal, group: StepRow, line: Sequence[StepRow]) -> None:
 
 
 def _start_all(j: Journal, group: StepRow, branches: Iterable[Sequence[StepRow]]) -> None:
-    """Ring for the branches of a fan-out that opens, up to its limit: one write, however many they are."""
+    """Enqueue the branches of a fan-out that opens, up to its limit: one write, however many they are."""
     if j.status not in FORWARD:
         return
     left = ([row for row in rows if row["status"] not in STEP_DONE] for rows in branches)
@@ -41,11 +41,11 @@ def _start_all(j: Journal, group: StepRow, branches: Iterable[Sequence[StepRow]]
         if rows and rows[0]["status"] == Step.PENDING and rows[0]["expect_since"] is None
     ]
     limit = (group["given"] or {}).get("limit")
-    j.ring_members(idle if limit is None else idle[:limit])
+    j.enqueue_members(idle if limit is None else idle[:limit])
 
 
 def start_branches(j: Journal, group: StepRow) -> None:
-    """Ring for idle branches, up to the limit of concurrent ones, unless the run stands still."""
+    """Enqueue idle branches, up to the limit of concurrent ones, unless the run stands still."""
     if j.status not in FORWARD:
         return
     limit = (group["given"] or {}).get("limit")
@@ -53,7 +53,7 @@ def start_branches(j: Journal, group: StepRow) -> None:
     room = len(idle) if limit is None else max(0, limit - (group["pending"] - all_idle))
     for branch in idle[:room]:
         rows = j.line("forward", branch)
-        j.ring(next(row for row in rows if row["status"] == Step.PENDING), rows)
+        j.enqueue(next(row for row in rows if row["status"] == Step.PENDING), rows)
 
 
 def count_branch(j: Journal, step: StepRow, *, failed: bool) -> tuple[StepRow, str | None] | None:

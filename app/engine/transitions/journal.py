@@ -3,9 +3,9 @@
     with journal(tx, run_id) as j:       # locks the run row
         j.move(step, Step.COMPLETED)     # changes a step row
         j.event("step.completed", step)  # takes the next number of the run's log
-        j.ring(step, line)               # a message will be expected; published after the commit
+        j.enqueue(step, line)               # a message will be expected; published after the commit
 
-`Journal.hints` holds what has to be published once the transaction is committed.
+`Journal.messages` holds what has to be published once the transaction is committed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from app.domain.events import told_types
 from app.domain.plan import Kind, PlannedStep, Segment, segments
 from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow, TimerRow
 from app.domain.states import STANDING, STEP_ENDED, Run, check_run, check_step
-from app.record.fast_path.transition import Seen
+from app.record.fast_path.transition import RunSnapshot
 from app.record.runs import hooks, runs, timers
 from app.record.service import deliveries
 from app.record.session import Tx, dump
@@ -28,7 +28,7 @@ MAIN = "main"  # The step of a code workflow that advances its function; the cal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bell:
+class RunMessage:
     """A hint to publish: this run may be able to advance, from this step on."""
 
     run_id: str
@@ -44,7 +44,7 @@ class Bell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Alarm:
+class TimerMessage:
     """A timer to put on the fast path."""
 
     timer_id: str
@@ -53,7 +53,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class DeliveryMessage:
     """A webhook delivery that is due."""
 
     delivery_id: str
@@ -68,13 +68,13 @@ class Halt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class WakeUp:
     """Something waits in this queue: whoever is free looks."""
 
     queue: str
 
 
-Hint = Bell | Alarm | Letter | Halt | Look
+Message = RunMessage | TimerMessage | DeliveryMessage | Halt | WakeUp
 
 
 class Journal:
@@ -85,7 +85,7 @@ class Journal:
         self.run: RunRow = run
         self._watched = run.pop("watched")
         self.now = tx.now
-        self.hints: list[Hint] = []
+        self.messages: list[Message] = []
         self._events: list[EventRow] = []
         self._changes: RunRow = {}
         self._untold: str | None = None  # The run's new status, which the next event tells.
@@ -174,7 +174,7 @@ class Journal:
         """The steps of one branch, or of the main line, in order."""
         return [row for row in runs.line_steps(self.tx, self.id, phase, branch) if row["branch"] == branch]
 
-    def ring(self, step: StepRow, line: Sequence[StepRow]) -> None:
+    def enqueue(self, step: StepRow, line: Sequence[StepRow]) -> None:
         """Expect a message for this step under a new generation, so that older messages drop themselves."""
         if step["branch"]:
             self.change(step, gen=step["gen"] + 1, expect_since=self.now)
@@ -182,38 +182,38 @@ class Journal:
         else:
             gen = self.run["dispatch_gen"] + 1
             self.set(dispatch_gen=gen, expect_since=self.now, expect_queue=step["queue"])
-        self._bell(step, line, gen)
+        self._message(step, line, gen)
 
-    def ring_members(self, branches: Sequence[Sequence[StepRow]]) -> None:
-        """Expect a message for the first of the steps of each branch, as `ring` does, with a single write."""
+    def enqueue_members(self, branches: Sequence[Sequence[StepRow]]) -> None:
+        """Expect a message for the first step of each branch, as `enqueue` does, with a single write."""
         for line in branches:
             line[0].update({"gen": line[0]["gen"] + 1, "expect_since": self.now})
-            self._bell(line[0], line, line[0]["gen"])
+            self._message(line[0], line, line[0]["gen"])
         runs.expect_members(self.tx, self.id, [line[0]["key"] for line in branches], self.now)
 
-    def _bell(self, step: StepRow, line: Sequence[StepRow], gen: int) -> None:
+    def _message(self, step: StepRow, line: Sequence[StepRow], gen: int) -> None:
         carried = tuple(segments(planned(row) for row in carried_steps(step, line)))
-        self.hints.append(
-            Bell(run_id=self.id, type=self.run["type"], phase=step["phase"], gen=gen, segments=carried)
+        self.messages.append(
+            RunMessage(run_id=self.id, type=self.run["type"], phase=step["phase"], gen=gen, segments=carried)
         )
 
     def arm(self, purpose: str, due_at: int, step: StepRow | None = None) -> None:
         """Arm a timer of the run or of one of its steps."""
         where = {"phase": step["phase"], "step": step["key"]} if step else {}
         timer_id = timers.arm(self.tx, self.id, purpose=purpose, due_at=due_at, **where)
-        self.hints.append(Alarm(timer_id=timer_id, due_at=due_at))
+        self.messages.append(TimerMessage(timer_id=timer_id, due_at=due_at))
 
     def poke(self, run_id: str, purpose: str, **where: str) -> None:
         """Let another run hear of this one: a timer of that run that is due now, whatever comes after."""
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
-        self.hints.append(Alarm(timer_id=timer_id, due_at=self.now, at_once=True))
+        self.messages.append(TimerMessage(timer_id=timer_id, due_at=self.now, at_once=True))
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> RunSnapshot | None:
         """What the next transition may be decided from once this one is written."""
         main = self.one("forward", MAIN)
         if main is None:
             return None
-        return Seen(run=self.run, steps=[main], now=self.now, watched=self._watched)
+        return RunSnapshot(run=self.run, steps=[main], now=self.now, watched=self._watched)
 
     def disarm(self, step: StepRow, *purposes: str) -> None:
         """Cancel the timers of a step."""
@@ -236,7 +236,7 @@ class Journal:
         if self._events:
             runs.append_events(self.tx, self._events)
             letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
-            self.hints.extend(Letter(delivery_id=one, fence=0) for one in letters)
+            self.messages.extend(DeliveryMessage(delivery_id=one, fence=0) for one in letters)
         self._changes, self._events = {}, []
 
     def _is_heard(self) -> bool:

@@ -76,7 +76,7 @@ def grant_next(j: Journal, resource: str) -> None:
         return
     with journal(j.tx, waiter) as other:
         grant_to(other, resource)
-    j.hints.extend(other.hints)
+    j.messages.extend(other.messages)
 
 
 def grant_to(other: Journal, resource: str) -> None:
@@ -88,7 +88,7 @@ def grant_to(other: Journal, resource: str) -> None:
         return
     other.become(Run.QUEUED, waiting_on=None)
     first = next(row for row in other.line("forward") if row["status"] == "pending")
-    other.ring(first, other.line("forward"))
+    other.enqueue(first, other.line("forward"))
 
 
 def _holder(tx: Tx, run_id: str | None) -> dict[str, Any]:

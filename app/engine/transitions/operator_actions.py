@@ -82,7 +82,7 @@ def _resume(j: Journal, key: str | None) -> None:
         return
     j.move(step, Step.PENDING, **afresh(unsure=False))
     j.event("step.ready", step)
-    j.ring(step, j.line(step["phase"], step["branch"]))
+    j.enqueue(step, j.line(step["phase"], step["branch"]))
 
 
 def _check_repeatable(j: Journal, step: StepRow) -> None:
@@ -197,7 +197,7 @@ def _kill_running(j: Journal) -> None:
         j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
         j.event("step.cancelled", row, outcome="unknown")
     if running:
-        j.hints.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
+        j.messages.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
 
 
 RESUMABLE = frozenset({Run.FAILED_HELD, Run.BLOCKED, Run.COMPENSATION_FAILED})

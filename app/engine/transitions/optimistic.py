@@ -27,14 +27,14 @@ from app.engine.transitions.journal import FAN_OUT, Journal
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
-from app.record.fast_path.transition import Ending, Seen, Transition
+from app.record.fast_path.transition import Ending, RunSnapshot, Transition
 from app.record.session import Database, Tx
 
 T = TypeVar("T")
-D = TypeVar("D", bound="Draft")
+D = TypeVar("D", bound="OptimisticTransition")
 
 
-class Unforeseen(Exception):
+class NeedsLock(Exception):
     """The transition needs more than the run and its steps."""
 
 
@@ -43,17 +43,17 @@ class Decided(Generic[T]):
     """What was decided and is written, and what is known now."""
 
     result: T
-    seen: Seen
+    seen: RunSnapshot
 
 
-class Draft(Journal):
+class OptimisticTransition(Journal):
     """The journal of one transition that is not under the lock."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: RunSnapshot) -> None:
         self.run = seen.run.copy()
         # The database's clock at the last statement, plus our monotonic time: worker clocks are never used.
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
-        self.hints = []
+        self.messages = []
         self.before = seen
         self._watched = seen.watched
         self._steps = [row.copy() for row in seen.steps]
@@ -67,7 +67,7 @@ class Draft(Journal):
     @property
     def tx(self) -> Tx:  # type: ignore[override]
         """There is none."""
-        raise Unforeseen
+        raise NeedsLock
 
     def change(self, step: StepRow, **changes: Unpack[StepRow]) -> None:
         """Change columns of a step."""
@@ -97,16 +97,16 @@ class Draft(Journal):
 
     def arm(self, purpose: str, due_at: int, step: StepRow | None = None) -> NoReturn:
         """Timers are armed under the lock."""
-        raise Unforeseen
+        raise NeedsLock
 
     def disarm(self, step: StepRow, *purposes: str) -> NoReturn:
         """Timers are disarmed under the lock."""
-        raise Unforeseen
+        raise NeedsLock
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""
         if self.run["parent_step"] is not None or not hooks_too:
-            raise Unforeseen
+            raise NeedsLock
         duration = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
         self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
 
@@ -120,7 +120,7 @@ class Draft(Journal):
         if self._untold is not None:
             self._tell_status()
         if self._is_heard():  # The deliveries are written in a transaction.
-            raise Unforeseen
+            raise NeedsLock
 
     @property
     def changes_anything(self) -> bool:
@@ -144,12 +144,12 @@ class Draft(Journal):
             ending=self._ending,
         )
 
-    def after(self, now: int) -> Seen:
+    def after(self, now: int) -> RunSnapshot:
         """What is true once the draft is written."""
-        return Seen(run=self.run, steps=self._steps, now=now, watched=self._watched)
+        return RunSnapshot(run=self.run, steps=self._steps, now=now, watched=self._watched)
 
 
-class Glimpse(Draft):
+class OptimisticMember(OptimisticTransition):
     """The draft of a member of a fan-out: it knows its own branch, and its fan-out as it once was."""
 
     @property
@@ -159,19 +159,19 @@ class Glimpse(Draft):
 
     def steps(self) -> NoReturn:
         """Most of them were not read."""
-        raise Unforeseen
+        raise NeedsLock
 
     def one(self, phase: str, key: str) -> StepRow:
         """One step of the branch, or the fan-out."""
         found = super().one(phase, key)
         if found is None:
-            raise Unforeseen
+            raise NeedsLock
         return found
 
     def line(self, phase: str, branch: str = "") -> list[StepRow]:
         """The steps of the branch, in order; the main line may have moved on."""
         if not branch:
-            raise Unforeseen
+            raise NeedsLock
         return super().line(phase, branch)
 
     def write(self, db: Database, patience_s: float) -> int | None:
@@ -180,7 +180,7 @@ class Glimpse(Draft):
 
     def _member_transition(self) -> MemberTransition:
         if not set(self._changes) <= {"event_seq", "log_bytes"} or self._new:
-            raise Unforeseen
+            raise NeedsLock
         known = {(row["phase"], row["key"]): row for row in self.before.steps}
         steps, counted = [], None
         for place, changes in self._changed.items():
@@ -204,7 +204,7 @@ class Glimpse(Draft):
 
 def _counted(group: StepRow, changes: StepRow) -> Counted:
     if (group["given"] or {}).get("need") is not None or not set(changes) <= set(member.COUNTERS):
-        raise Unforeseen  # Whether enough have succeeded is known under the lock alone.
+        raise NeedsLock  # Whether enough have succeeded is known under the lock alone.
     return Counted(
         key=group["key"],
         ordinal=group["ordinal"],
@@ -214,7 +214,7 @@ def _counted(group: StepRow, changes: StepRow) -> Counted:
     )
 
 
-def is_plain(seen: Seen) -> bool:
+def is_plain(seen: RunSnapshot) -> bool:
     """Whether the run and its steps are all that matters: few, and no fan-out."""
     if len(seen.steps) > transition.MOST_STEPS:
         return False
@@ -224,17 +224,17 @@ def is_plain(seen: Seen) -> bool:
 
 
 def decide(
-    db: Database, seen: Seen, rules: Callable[[Draft], T], *, patience_s: float = 5.0
+    db: Database, seen: RunSnapshot, rules: Callable[[OptimisticTransition], T], *, patience_s: float = 5.0
 ) -> Decided[T] | None:
     """Let the rules write a draft, and write it down; None when that has to be done under the lock."""
-    return _decided(db, Draft(seen), rules, patience_s)
+    return _decided(db, OptimisticTransition(seen), rules, patience_s)
 
 
 def decide_member(
-    db: Database, seen: Seen, rules: Callable[[Glimpse], T], *, patience_s: float = 5.0
+    db: Database, seen: RunSnapshot, rules: Callable[[OptimisticMember], T], *, patience_s: float = 5.0
 ) -> Decided[T] | None:
     """The same for a member of a fan-out, whatever the others do meanwhile."""
-    return _decided(db, Glimpse(seen), rules, patience_s)
+    return _decided(db, OptimisticMember(seen), rules, patience_s)
 
 
 def _decided(db: Database, draft: D, rules: Callable[[D], T], patience_s: float) -> Decided[T] | None:
@@ -244,6 +244,6 @@ def _decided(db: Database, draft: D, rules: Callable[[D], T], patience_s: float)
         if not draft.changes_anything:
             return Decided(result, draft.before)
         now = draft.write(db, patience_s)
-    except Unforeseen:
+    except NeedsLock:
         return None
     return None if now is None else Decided(result, draft.after(now))

@@ -65,7 +65,7 @@ def retry(
         )
         if held:
             hooks.hand_over(tx, old_id, new_id)
-        new.hints[:0] = old.hints
+        new.messages[:0] = old.messages
         return new
 
 

@@ -30,7 +30,7 @@ from app.engine.transitions.advance import CALL, failed, runnable, succeeded
 from app.engine.transitions.claim import Claim, claimed, steps_seen, take
 from app.engine.transitions.compensate import settled_while_stopping, undo_exhausted, undone
 from app.engine.transitions.fan_out import group_of
-from app.engine.transitions.journal import Bell, Hint, Journal, carried_steps, planned
+from app.engine.transitions.journal import Journal, Message, RunMessage, carried_steps, planned
 from app.engine.transitions.step_rows import waits_for
 from app.record.inventory import gates
 from app.record.runs import hooks, runs
@@ -76,7 +76,7 @@ class Settled:
     next: Claim | None = None
     beside: Claim | None = None  # The claim on another member of the same fan-out.
     chained: bool = False  # The chain's next link will find something to do.
-    hints: tuple[Hint, ...] = ()
+    messages: tuple[Message, ...] = ()
 
 
 def settle(
@@ -138,14 +138,14 @@ def decide_settled(
         _parked(j, step, claim, outcome)
     else:
         _raised(j, step, claim, outcome)
-    rung = any(isinstance(hint, Bell) for hint in j.hints)
-    carries = chained and following is None and step["status"] == Step.COMPLETED and not rung
+    published = any(isinstance(hint, RunMessage) for hint in j.messages)
+    carries = chained and following is None and step["status"] == Step.COMPLETED and not published
     j.flush()  # Adds the letters of subscribed webhooks.
     return Settled(
         status=step["status"],
         next=following,
         chained=carries and j.run["expect_since"] is not None,
-        hints=tuple(j.hints),
+        messages=tuple(j.messages),
     )
 
 

@@ -20,7 +20,7 @@ from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
 from app.record.fast_path.transition import (
     EVENT,
-    Seen,
+    RunSnapshot,
     bound,
     numbered,
     of_size,
@@ -76,7 +76,7 @@ class Reserved:
     key: str
     branch: str
     since: int  # Since when it waits.
-    seen: Seen
+    seen: RunSnapshot
 
     @property
     def step(self) -> StepRow:
@@ -252,10 +252,10 @@ def _run_rows(cursor: Any, dialect: str) -> list[tuple[RunRow, int, frozenset[st
     ]
 
 
-def _seen(found: tuple[RunRow, int, frozenset[str]], rows: Sequence[StepRow]) -> Seen:
+def _seen(found: tuple[RunRow, int, frozenset[str]], rows: Sequence[StepRow]) -> RunSnapshot:
     row, now, watched = found
     steps = [one for one in rows if one["run_id"] == row["id"]]
-    return Seen(run=row, steps=steps, now=now, watched=watched)
+    return RunSnapshot(run=row, steps=steps, now=now, watched=watched)
 
 
 @cache

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any, cast
 
 from app.domain.rows.runs import RunRow, StepRow
-from app.record.fast_path.transition import Seen, earliest, of_size, placeholders, row_of
+from app.record.fast_path.transition import RunSnapshot, earliest, of_size, placeholders, row_of
 from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database, immediate
 from app.record.tables import run, step
@@ -28,14 +28,14 @@ def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
     return db.once(look)
 
 
-def reserve(db: Database, queue: str, most: int) -> list[Seen]:
+def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
     """Take the runs that wait longest for a worker of this queue out of the others' sight for a second.
 
     They come as they were, with the steps of their main lines, which show whether there is a fan-out.
     They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
     """
 
-    def look(cursor: Any) -> list[Seen]:
+    def look(cursor: Any) -> list[RunSnapshot]:
         found = hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most))
         if not found:
             return []
@@ -45,7 +45,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
             row = cast("StepRow", row_of(step, values, db.dialect))
             steps.setdefault(row["run_id"], []).append(row)
         return [
-            Seen(
+            RunSnapshot(
                 run=cast("RunRow", row_of(run, values, db.dialect)),
                 steps=steps.get(values[_ID], []),
                 now=now,
@@ -57,7 +57,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Seen]:
     return db.once(look)
 
 
-def give_back(db: Database, seen: Seen) -> None:
+def give_back(db: Database, seen: RunSnapshot) -> None:
     """Put a run that was reserved back to where it stood, so that its wait is as long as it is."""
     since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
     statement = put_back(db.dialect, "run", ("tenant_id", "id", "dispatch_gen"))

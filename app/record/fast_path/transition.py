@@ -39,7 +39,7 @@ EVENT = tuple(column.name for column in event.columns if column.name != "tenant_
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class RunSnapshot:
     """A run and all its steps as one moment showed them."""
 
     run: RunRow = field(repr=False)
@@ -74,14 +74,14 @@ class Transition:
     ending: Ending | None = None
 
 
-def see(db: Database, run_id: str) -> Seen | None:
+def see(db: Database, run_id: str) -> RunSnapshot | None:
     """The run, the steps of its main lines and the clock; None if unknown, very long or with a fan-out.
 
     The two are read one after the other: a transition that came between them changes the version, and a
     write that was decided on the mixture is refused.
     """
 
-    def look(cursor: Any) -> Seen | None:
+    def look(cursor: Any) -> RunSnapshot | None:
         cursor.execute(_see_run(db.dialect), (db.tenant, run_id))
         found = cursor.fetchone()
         if found is None or found[-1]:
@@ -91,7 +91,7 @@ def see(db: Database, run_id: str) -> Seen | None:
         if len(steps) > MOST_STEPS:
             return None
         *columns, now, watched, others, _forked = found
-        return Seen(
+        return RunSnapshot(
             run=cast("RunRow", row_of(run, columns, db.dialect)),
             steps=[cast("StepRow", row_of(step, values, db.dialect)) for values in steps],
             now=now,

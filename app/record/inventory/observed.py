@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, select, update
 
-from app.domain.observed import Look, Verdict, judge, judge_gone
+from app.domain.observed import Observation, Verdict, judge, judge_gone
 from app.record.inventory.managed import GONE
 from app.record.session import Tx
 from app.record.tables import cluster, vm
@@ -15,7 +15,9 @@ Row = dict[str, Any]
 Changed = list[tuple[str, str]]  # Ids of resources, and what became of them.
 
 
-def observe(tx: Tx, kind: str, management_id: str, looks: Collection[Look], *, dry: bool = False) -> Changed:
+def observe(
+    tx: Tx, kind: str, management_id: str, looks: Collection[Observation], *, dry: bool = False
+) -> Changed:
     """Keep what is new in these looks; of several at one object the newest must come last.
 
     A dry one only says what would be kept, here and below.
@@ -25,7 +27,7 @@ def observe(tx: Tx, kind: str, management_id: str, looks: Collection[Look], *, d
     return _keep(tx, TABLES[kind], [(row, judge(row, newest[row["id"]])) for row in rows], dry)
 
 
-def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Look]) -> Changed:
+def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Observation]) -> Changed:
     """Note that these objects are there no longer; a look tells the version at which they went."""
     gone = {look.id: look for look in looks}
     rows = _rows(tx, TABLES[kind], management_id, list(gone))

@@ -8,8 +8,8 @@ from app.domain.apps.incoming import Incoming, storable
 from app.domain.apps.refusal import bad, run_not_found
 from app.domain.apps.words import OPEN, AppRunStatus, EventType, WaitStatus
 from app.domain.ids import new_id
-from app.engine.messages.publisher import Ring
-from app.engine.transitions.journal import Look
+from app.engine.messages.publisher import Publisher
+from app.engine.transitions.journal import WakeUp
 from app.record.apps import entities, hooks, log, run_messages, runs
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
@@ -25,7 +25,7 @@ def fresh_run_id() -> str:
     return "wrun_" + new_id("").removeprefix("_").upper()
 
 
-def replay(db: Database, ring: Ring, app: str, run_id: str) -> Row:
+def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
     """A new run of the same workflow with the same input, and a message that invokes it."""
     fresh = fresh_run_id()
 
@@ -47,7 +47,7 @@ def replay(db: Database, ring: Ring, app: str, run_id: str) -> Row:
         return _read(tx, scope, fresh)
 
     made = _acted(db, app, run_id, act)
-    ring([Look(queue=QUEUE)])
+    publish([WakeUp(queue=QUEUE)])
     return made
 
 
@@ -64,7 +64,7 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
     return _acted(db, app, run_id, act)
 
 
-def wake_up(db: Database, ring: Ring, app: str, run_id: str) -> int:
+def wake_up(db: Database, publish: Publisher, app: str, run_id: str) -> int:
     """End the waits of a run, each with its event, and deliver at once what was to come later."""
 
     def act(tx: Tx, scope: Scope, run: Row) -> int:
@@ -77,7 +77,7 @@ def wake_up(db: Database, ring: Ring, app: str, run_id: str) -> int:
 
     stopped = _acted(db, app, run_id, act)
     if stopped:
-        ring([Look(queue=QUEUE)])
+        publish([WakeUp(queue=QUEUE)])
     return stopped
 
 

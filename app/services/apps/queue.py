@@ -9,7 +9,7 @@ from app.domain.apps.envelope import Envelope
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import QUEUE
-from app.engine.transitions.journal import Look
+from app.engine.transitions.journal import WakeUp
 from app.record.apps import messages
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
@@ -50,7 +50,7 @@ def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
 
 def tell(world: AppContext) -> None:
     """Let those who deliver look at what is due, and at when the next one will be."""
-    world.ring([Look(queue=QUEUE)])
+    world.publish([WakeUp(queue=QUEUE)])
 
 
 def dead_letters(

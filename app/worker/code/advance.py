@@ -111,7 +111,7 @@ def _restarted(j: Journal, main: StepRow, outcome: Restarted, seal: Seal) -> Non
     following = start_again(j, outcome.args, outcome.kwargs, seal)
     signals = hand_over_signals(j, following)
     following.flush()
-    j.hints += following.hints
+    j.messages += following.messages
     schedules.follow(j, following.id)
     j.event("run.restarted", main, following=following.id, signals=signals)
     j.set(parent_step=None)  # Whoever waits for this run waits for the one that goes on in its place.

@@ -18,9 +18,9 @@ from app.engine.code.calls import YIELD_S, call_row
 from app.engine.messages.publish import tell
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim
-from app.engine.transitions.journal import Hint, Journal
+from app.engine.transitions.journal import Journal, Message
 from app.engine.transitions.step_rows import plan_facts
-from app.record.fast_path.transition import Seen
+from app.record.fast_path.transition import RunSnapshot
 from app.record.runs import runs
 from app.record.session import Tx
 from app.worker.code.failure import scrubbed, told_of
@@ -41,7 +41,7 @@ class Host:
 
     def __init__(self, runner: Runner, claimed: Claim) -> None:
         self._runner, self._claimed, self._main = runner, claimed, claimed.step
-        self._seen: Seen | None = claimed.seen
+        self._seen: RunSnapshot | None = claimed.seen
         self._notes: list[Note] = []
         self._rows: dict[str, StepRow] = {}
         self._after: dict[str, StepRow] = {}  # Rows as the last commit left them.
@@ -176,7 +176,7 @@ class Host:
     ) -> T:
         """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
         go_if_told()  # The author's function may have caught it anywhere.
-        hints: list[Hint] = []
+        messages: list[Message] = []
 
         def rules(j: Journal, known: Mapping[str, StepRow]) -> T:
             main = self._mine(j)
@@ -187,17 +187,17 @@ class Host:
             if j.status in (Run.RUNNING, Run.WAITING) and not limits.room(j, main):
                 raise TooManyEvents
             j.flush()
-            hints[:] = j.hints
+            messages[:] = j.messages
             return result
 
-        drafted = self._by_draft(rules) if plain else None
+        drafted = self._optimistically(rules) if plain else None
         result = drafted[0] if drafted is not None else self._under_lock(rules)
         self._rows.update(self._after)
         self._notes, self._after = [], {}
-        tell(self._runner.db, self._runner.ring, hints)
+        tell(self._runner.db, self._runner.publish, messages)
         return result
 
-    def _by_draft(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> tuple[T] | None:
+    def _optimistically(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> tuple[T] | None:
         if self._seen is None:
             return None
         decided = optimistic.decide(
@@ -268,7 +268,7 @@ class Host:
             return False
         if time.monotonic() > self._until:
             suspend.give_back(j, main)
-            j.ring(main, [main])
+            j.enqueue(main, [main])
             return False
         return True
 

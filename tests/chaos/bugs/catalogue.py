@@ -21,7 +21,7 @@ BUGS: tuple[Bug, ...] = (
         file="app/services/runs.py",
         old="        accepted = accept_order(tx, world, run_id, order, principal)",
         new="        accepted = accept_order(tx, world, run_id, order, principal);"
-        " rung(world, accepted); accepted.hints.clear()",
+        " published(world, accepted); accepted.messages.clear()",
         breaks="a message comes before the run that it is about, and is dropped",
         scenario="slow commits",
         caught_by="bell",
@@ -270,7 +270,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="everything is rung for after an outage of Redis",
         file="app/engine/reconciler/reconciler.py",
-        old="        self.ring([Look(queue=queue) for queue in queues])",
+        old="        self.publish([Look(queue=queue) for queue in queues])",
         new="        self._ring_again(self.db.read("
         "lambda tx: losses.expected_since_before(tx, tx.now, 100_000)))",
         breaks="a backlog keeps the reconcilers and the database busy with messages that nobody needs",

@@ -54,24 +54,24 @@ def exclusive(evidence: Evidence) -> Iterator[Finding]:
 
 def bells(evidence: Evidence) -> dict[str, float]:
     """How often was rung for a run, on average, by type: in the calm before, and under chaos."""
-    rung: dict[tuple[str, bool], list[int]] = defaultdict(list)
+    published: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in evidence.ours():
         if not 0 < (row["input"] or {}).get("order", 0) < FIRST_DEMAND or row["retry_of"] is not None:
             continue  # What faults demanded has no like in the calm.
         steps = evidence.steps.get(row["id"], ())
         calm = row["created_at"] < evidence.calm_until
-        rung[row["type"], calm].append(row["dispatch_gen"] + sum(one["gen"] for one in steps))
-    both = [type_ for type_, calm in rung if calm and (type_, False) in rung]
-    runs = sum(len(rung[type_, False]) for type_ in both)
+        published[row["type"], calm].append(row["dispatch_gen"] + sum(one["gen"] for one in steps))
+    both = [type_ for type_, calm in published if calm and (type_, False) in published]
+    runs = sum(len(published[type_, False]) for type_ in both)
     if not runs:
         return {"calm": 0.0, "chaos": 0.0, "ratio": 0.0}
-    mean = {which: sum(numbers) / len(numbers) for which, numbers in rung.items()}
-    calm_ = sum(mean[type_, True] * len(rung[type_, False]) for type_ in both) / runs
-    chaos = sum(sum(rung[type_, False]) for type_ in both) / runs
+    mean = {which: sum(numbers) / len(numbers) for which, numbers in published.items()}
+    calm_ = sum(mean[type_, True] * len(published[type_, False]) for type_ in both) / runs
+    chaos = sum(sum(published[type_, False]) for type_ in both) / runs
     return {"calm": calm_, "chaos": chaos, "ratio": chaos / calm_}
 
 
-def rung(evidence: Evidence) -> Iterator[Finding]:
+def published(evidence: Evidence) -> Iterator[Finding]:
     """Under chaos nobody rings more than twice as often as without."""
     found = bells(evidence)
     if found["ratio"] > MOST_BELLS:

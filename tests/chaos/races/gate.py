@@ -55,9 +55,9 @@ class Gate:
     def each_message(self, copies: int = 1) -> None:
         """A worker for each message that waits, or several for the same."""
         while self.driver.waiting:
-            bell, place = self.driver.waiting.popleft()
+            run_message, place = self.driver.waiting.popleft()
             for _ in range(copies):
-                own = Driver(self.db, instance=self.driver.instance, waiting=deque([(bell, place)]))
+                own = Driver(self.db, instance=self.driver.instance, waiting=deque([(run_message, place)]))
                 self.enters(lambda own=own: self._alone(own))  # type: ignore[misc]
 
     def open(self) -> list[Any]:
@@ -90,7 +90,7 @@ class Gate:
         row = self.db.read(lambda tx: runs.one_step(tx, run_id, phase, key))
         if row is not None and row["status"] == "running":
             which = (run_id, phase, key, row["fence"])
-            self.driver.ring(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=9)))
+            self.driver.publish(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=9)))
 
     def hold(self, run_id: str, key: str) -> Claim:
         """A worker claims a step of the main line and stands still."""
@@ -103,14 +103,14 @@ class Gate:
     def settle(self, claimed: Claim, result: dict[str, Any]) -> str:
         """It goes on; in a word what became of its result. What it would do next is left to others."""
         settled = settle(self.db, claimed, Done(result))
-        self.driver.ring(settled.hints)
+        self.driver.publish(settled.messages)
         return settled.status
 
     def fire(self, armed: dict[str, Any]) -> Any:
         """A reconciler fires a timer."""
-        hints = self.db.write(lambda tx: resume.fire_timer(tx, armed["id"]))
-        self.driver.ring(hints or ())
-        return bool(hints)
+        messages = self.db.write(lambda tx: resume.fire_timer(tx, armed["id"]))
+        self.driver.publish(messages or ())
+        return bool(messages)
 
     def armed(self, run_id: str, purpose: str) -> dict[str, Any] | None:
         """The run's open timer of this purpose, made due."""

@@ -205,13 +205,13 @@ def _pause(rng: Random) -> Callable[[Any], None]:
 
 
 def _grant(gate: Gate) -> None:
-    gate.driver.ring(gate.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
+    gate.driver.publish(gate.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
 
 
 def _accept(gate: Gate, run_id: str, order: Order) -> str:
     made = accept.at_once(gate.db, run_id, order, "usr_race")
     made = made or gate.db.write(lambda tx: accept.accept(tx, run_id, order, "usr_race"))
-    gate.driver.ring(made.hints)
+    gate.driver.publish(made.messages)
     return made.id
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.engine.transitions.journal import Look
+from app.engine.transitions.journal import WakeUp
 from app.record.session import Tx
 from app.record.tables import app_handler, app_message
 from tests.support.apps import Door
@@ -27,7 +27,7 @@ def test_a_message_in_json_keeps_its_text(apps_door: Door) -> None:
         "wrun_1",
         "v1",
     )
-    assert apps_door.rung == [Look(queue="app")]
+    assert apps_door.published == [WakeUp(queue="app")]
 
 
 def test_a_message_in_cbor_keeps_its_bytes(apps_door: Door) -> None:
@@ -94,7 +94,7 @@ def test_what_cannot_be_a_message_is_refused(apps_door: Door) -> None:
 
         assert reply.status == 400, reply.body
         assert said in reply.json["message"]
-    assert rows(apps_door) == [] and apps_door.rung == []
+    assert rows(apps_door) == [] and apps_door.published == []
 
 
 def test_handlers_move_and_one_may_stand_for_all(apps_door: Door) -> None:

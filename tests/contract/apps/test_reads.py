@@ -197,7 +197,7 @@ def test_a_replay_is_a_new_run_with_a_message(apps_door: Door) -> None:
     assert (reply.status, run["status"], run["input"], run["attributes"]) == (200, "pending", "aQ==", {})
     assert [one["eventType"] for one in first] == ["run_created"]
     assert first[0]["eventData"]["replayedFrom"] == RUN
-    assert [hint.queue for hint in apps_door.rung] == ["app"]
+    assert [hint.queue for hint in apps_door.published] == ["app"]
     assert apps_door.ask("POST", "/runs/unknown/replay").status == 404
 
 

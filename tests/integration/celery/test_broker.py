@@ -12,8 +12,8 @@ from redis import Redis
 
 from app.config import Settings
 from app.domain.plan import Segment
-from app.engine.messages.publisher import Ring
-from app.engine.transitions.journal import Alarm, Bell, Hint, Letter
+from app.engine.messages.publisher import Publisher as Publish
+from app.engine.transitions.journal import DeliveryMessage, Message, RunMessage, TimerMessage
 from app.wiring import wire
 from tests.integration.celery.conftest import CARRIER
 from tests.integration.celery.workers import TYPE, Publisher, Worker, lengths
@@ -24,14 +24,14 @@ RESTARTS = 5
 # asks it for each of a hundred hints, more than three minutes.
 RING_S = 60.0
 INLINE_S = 1.0  # Whoever asks a frozen broker itself takes longer.
-BELL = Bell(
+BELL = RunMessage(
     run_id="run_1",
     type=TYPE,
     phase="forward",
     gen=1,
     segments=(Segment(first="ok", last="ok", queue="default", limit_ms=1_000),),
 )
-HINTS = (BELL, Alarm(timer_id="tmr_1", due_at=1), Letter(delivery_id="del_1", fence=0))
+HINTS = (BELL, TimerMessage(timer_id="tmr_1", due_at=1), DeliveryMessage(delivery_id="del_1", fence=0))
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def own_broker() -> Iterator[KeyValue]:
 
 
 @pytest.fixture(params=["worker", "reconciler"])
-def ring(own_broker: KeyValue, request: pytest.FixtureRequest) -> Ring:
+def publish(own_broker: KeyValue, request: pytest.FixtureRequest) -> Publish:
     """Rings in the caller's own thread, as workers and reconcilers do."""
-    return wire(Settings(redis_url=own_broker.url), role=request.param).ring
+    return wire(Settings(redis_url=own_broker.url), role=request.param).publish
 
 
 def sent(publisher: Publisher, *steps: str) -> str | None:
@@ -63,9 +63,9 @@ def sent(publisher: Publisher, *steps: str) -> str | None:
     return None
 
 
-def ringing(ring: Ring) -> bool:
+def ringing(publish: Publish) -> bool:
     """Ring, and say so."""
-    ring([BELL])
+    publish([BELL])
     return True
 
 
@@ -97,42 +97,46 @@ def test_a_busy_worker_consumes_again_after_every_restart_of_its_broker(
 
 
 def test_a_failed_publish_reaches_nobody_and_the_next_one_after_a_pause_does(
-    ring: Ring, own_broker: KeyValue
+    publish: Publish, own_broker: KeyValue
 ) -> None:
     own_broker.kill()
-    ring([BELL])
+    publish([BELL])
     own_broker.start()
-    until(lambda: ringing(ring) and lengths(own_broker, "wl:") == {"wl:default": 1})
+    until(lambda: ringing(publish) and lengths(own_broker, "wl:") == {"wl:default": 1})
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
-def test_ringing_at_a_dead_broker_returns_at_once(ring: Ring, own_broker: KeyValue, hint: Hint) -> None:
+def test_ringing_at_a_dead_broker_returns_at_once(
+    publish: Publish, own_broker: KeyValue, hint: Message
+) -> None:
     own_broker.kill()
-    assert seconds(lambda: ring([hint])) < RING_S
+    assert seconds(lambda: publish([hint])) < RING_S
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
-def test_ringing_at_a_frozen_broker_returns_soon(ring: Ring, own_broker: KeyValue, hint: Hint) -> None:
+def test_ringing_at_a_frozen_broker_returns_soon(
+    publish: Publish, own_broker: KeyValue, hint: Message
+) -> None:
     freeze(own_broker)
-    assert seconds(lambda: ring([hint])) < RING_S
+    assert seconds(lambda: publish([hint])) < RING_S
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
 def test_ringing_at_a_broker_that_froze_later_returns_soon(
-    ring: Ring, own_broker: KeyValue, hint: Hint
+    publish: Publish, own_broker: KeyValue, hint: Message
 ) -> None:
-    ring([hint])
+    publish([hint])
     freeze(own_broker)
-    assert seconds(lambda: ring([hint])) < RING_S
+    assert seconds(lambda: publish([hint])) < RING_S
 
 
-def test_many_hints_for_a_frozen_broker_cost_no_more_than_one(ring: Ring, own_broker: KeyValue) -> None:
+def test_many_hints_for_a_frozen_broker_cost_no_more_than_one(publish: Publish, own_broker: KeyValue) -> None:
     freeze(own_broker)
-    assert seconds(lambda: ring([BELL] * 100)) < RING_S
+    assert seconds(lambda: publish([BELL] * 100)) < RING_S
 
 
 def test_the_apis_ring_never_waits(own_broker: KeyValue) -> None:
     freeze(own_broker)
-    rings = [wire(Settings(redis_url=own_broker.url), role="api").ring for _ in range(5)]
+    rings = [wire(Settings(redis_url=own_broker.url), role="api").publish for _ in range(5)]
     # The quickest of some: a busy machine may hold one of them up.
-    assert min(seconds(lambda ring=ring: ring([BELL] * 100)) for ring in rings) < INLINE_S  # type: ignore[misc]
+    assert min(seconds(lambda publish=publish: publish([BELL] * 100)) for publish in rings) < INLINE_S  # type: ignore[misc]

@@ -16,7 +16,7 @@ from app.engine.process_id import instance, is_gone, place
 from app.engine.reconciler import resume
 from app.engine.reconciler.reconciler import Reconciler, Stop
 from app.engine.transitions.claim import Claim, Holder, locked_claim
-from app.engine.transitions.journal import Hint
+from app.engine.transitions.journal import Message
 from app.record.session import Database, Tx
 from tests.support import probes
 from tests.support.driver import Driver
@@ -53,7 +53,12 @@ def reconciler(driver: Driver) -> Iterator[Reconciler]:
     redis: Any = Redis(port=1)
     settings, timers = Settings(), TimerSet(redis, "wl:")
     yield Reconciler(
-        settings=settings, db=driver.db, redis=redis, ring=driver.ring, timers=timers, instance=instance()
+        settings=settings,
+        db=driver.db,
+        redis=redis,
+        publish=driver.publish,
+        timers=timers,
+        instance=instance(),
     )
     redis.close()
 
@@ -61,10 +66,10 @@ def reconciler(driver: Driver) -> Iterator[Reconciler]:
 def begun_by(driver: Driver, process: str) -> str:
     """A run whose first step a process has begun."""
     run_id = driver.start("probe.line")
-    bell, _ = driver.waiting.popleft()
+    run_message, _ = driver.waiting.popleft()
     holder = Holder(nonce=f"{process}/1", task_id="t", lease_ms=600_000)
     claimed = driver.db.write(
-        lambda tx: locked_claim(tx, run_id, "forward", bell.segments[0].first, bell.gen, holder)
+        lambda tx: locked_claim(tx, run_id, "forward", run_message.segments[0].first, run_message.gen, holder)
     )
     assert isinstance(claimed, Claim)
     return run_id
@@ -132,7 +137,7 @@ def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
     broken, sound = (begun_by(driver, dead()) for _ in "ab")
     lose = resume.lose
 
-    def losing(tx: Tx, run_id: str, *more: Any, **how: Any) -> list[Hint]:
+    def losing(tx: Tx, run_id: str, *more: Any, **how: Any) -> list[Message]:
         if run_id == broken:
             raise KeyError("a fault of ours that nobody has foreseen")
         return lose(tx, run_id, *more, **how)

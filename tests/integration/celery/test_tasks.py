@@ -13,7 +13,7 @@ from app.domain.ids import new_id
 from app.engine.process_id import place
 from app.engine.transitions import accept
 from app.engine.transitions.claim import Holder, locked_claim
-from app.engine.transitions.journal import Bell
+from app.engine.transitions.journal import RunMessage
 from app.record.runs import runs
 from app.record.runs.doctor import findings
 from app.record.session import Database
@@ -65,18 +65,24 @@ def app(settings: Settings, worker: Worker) -> Iterator[Celery]:
         yield made
 
 
-def accepted(db: Database, type_: str) -> Bell:
+def accepted(db: Database, type_: str) -> RunMessage:
     """A run that nobody has rung for yet."""
     order = accept.Order(type=type_, input={})
-    hints = db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test")).hints
-    (bell,) = [hint for hint in hints if isinstance(hint, Bell)]
-    return bell
+    messages = db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test")).messages
+    (run_message,) = [hint for hint in messages if isinstance(hint, RunMessage)]
+    return run_message
 
 
-def publish(app: Celery, bell: Bell, sign: canvas.Sign) -> None:
+def publish(app: Celery, run_message: RunMessage, sign: canvas.Sign) -> None:
     """Send a bell's chain."""
     canvas.publish(
-        app, sign, run_id=bell.run_id, type_=bell.type, phase=bell.phase, gen=bell.gen, segments=bell.segments
+        app,
+        sign,
+        run_id=run_message.run_id,
+        type_=run_message.type,
+        phase=run_message.phase,
+        gen=run_message.gen,
+        segments=run_message.segments,
     )
 
 
@@ -86,13 +92,13 @@ def status(db: Database, run_id: str) -> str:
 
 
 def test_a_message_that_comes_five_times_does_its_work_once(app: Celery, db: Database) -> None:
-    bell = accepted(db, LINE)
+    run_message = accepted(db, LINE)
     for _ in range(5):
-        publish(app, bell, message_key_of(db).sign)
-    until(lambda: status(db, bell.run_id) == "completed", 20)
+        publish(app, run_message, message_key_of(db).sign)
+    until(lambda: status(db, run_message.run_id) == "completed", 20)
     begun = [
         one["step"]
-        for one in db.read(lambda tx: runs.events_of(tx, bell.run_id))
+        for one in db.read(lambda tx: runs.events_of(tx, run_message.run_id))
         if one["type"] == "step.started"
     ]
     assert begun == ["first", "second", "third"]
@@ -102,11 +108,13 @@ def test_a_message_that_comes_five_times_does_its_work_once(app: Celery, db: Dat
 def test_a_message_about_a_run_that_is_not_there_does_no_harm(
     app: Celery, db: Database, worker: Worker
 ) -> None:
-    bell = accepted(db, LINE)
-    nobody = Bell(run_id=new_id("run"), type=bell.type, phase="forward", gen=1, segments=bell.segments)
+    run_message = accepted(db, LINE)
+    nobody = RunMessage(
+        run_id=new_id("run"), type=run_message.type, phase="forward", gen=1, segments=run_message.segments
+    )
     publish(app, nobody, message_key_of(db).sign)
-    publish(app, bell, message_key_of(db).sign)
-    until(lambda: status(db, bell.run_id) == "completed", 20)
+    publish(app, run_message, message_key_of(db).sign)
+    until(lambda: status(db, run_message.run_id) == "completed", 20)
     assert "dropped: unknown run" in worker.log
 
 
@@ -114,17 +122,17 @@ def test_a_message_about_a_run_that_is_not_there_does_no_harm(
 def test_a_message_that_nobody_of_us_has_signed_is_dropped(
     app: Celery, db: Database, worker: Worker, forged: str
 ) -> None:
-    bell = accepted(db, LINE)
-    publish(app, bell, lambda *_: forged)
+    run_message = accepted(db, LINE)
+    publish(app, run_message, lambda *_: forged)
     until(lambda: "message.dropped" in worker.log, 20)
-    assert status(db, bell.run_id) == "queued"
+    assert status(db, run_message.run_id) == "queued"
 
 
 def test_a_message_whose_time_limit_was_changed_is_dropped(app: Celery, db: Database, worker: Worker) -> None:
-    bell, key = accepted(db, LINE), message_key_of(db)
-    publish(app, bell, lambda name, args, limit: key.sign(name, args, limit + 1))
+    run_message, key = accepted(db, LINE), message_key_of(db)
+    publish(app, run_message, lambda name, args, limit: key.sign(name, args, limit + 1))
     until(lambda: worker.log.count("message.dropped") > 0, 20)
-    assert status(db, bell.run_id) == "queued"
+    assert status(db, run_message.run_id) == "queued"
 
 
 def gone() -> int:
@@ -137,15 +145,15 @@ def gone() -> int:
 def test_a_callback_is_no_reason_to_take_a_step_from_a_process_that_lives(
     app: Celery, db: Database, worker: Worker, alive: bool, lost: int
 ) -> None:
-    bell, task = accepted(db, LINE), new_id("task")
+    run_message, task = accepted(db, LINE), new_id("task")
     pid = os.getpid() if alive else gone()
     holder = Holder(nonce=f"{place()}:{pid}/x", task_id=task, lease_ms=600_000)
-    db.write(lambda tx: locked_claim(tx, bell.run_id, "forward", "first", bell.gen, holder))
+    db.write(lambda tx: locked_claim(tx, run_message.run_id, "forward", "first", run_message.gen, holder))
 
     app.send_task(canvas.ON_ERROR, args=(task,), queue="default")
 
     until(lambda: [line for line in worker.log.splitlines() if task in line and "on_error.looked" in line])
-    (row,) = db.read(lambda tx: runs.some_steps(tx, bell.run_id, "forward", "first")).values()
+    (row,) = db.read(lambda tx: runs.some_steps(tx, run_message.run_id, "forward", "first")).values()
     assert row["lost"] == lost
 
 

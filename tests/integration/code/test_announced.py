@@ -29,7 +29,7 @@ def world(driver: Driver, tmp_path: Path) -> Iterator[AppContext]:
     """An API process with connections of its own."""
     made = wire(load({}, database_url="sqlite://", state_dir=str(tmp_path)))
     own = Database(driver.db.url.render_as_string(hide_password=False), driver.db.tenant)
-    yield replace(made, db=own, ring=driver.ring)
+    yield replace(made, db=own, publish=driver.publish)
     own.dispose()
 
 

@@ -138,14 +138,14 @@ def test_the_same_key_is_the_same_run(driver: Driver) -> None:
     assert (new, again, first.id) == (True, False, second.id)
     with pytest.raises(Conflict):
         start(driver.db, CodeOrder(workflow="counts-down", args=[1], idempotency_key="k"), "usr_test")
-    driver.ring(first.hints)
+    driver.publish(first.messages)
     driver.drain()
 
 
 def test_an_id_is_taken_once(driver: Driver) -> None:
     driver.announce(counts_down)
     made, _ = start(driver.db, order(run_id="mine"), "usr_test")
-    driver.ring(made.hints)
+    driver.publish(made.messages)
     assert (made.id, driver.finish("mine")) == ("mine", "completed")
     with pytest.raises(Conflict):
         start(driver.db, CodeOrder(workflow="counts-down", args=[3], run_id="mine"), "usr_test")

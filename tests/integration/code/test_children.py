@@ -197,9 +197,9 @@ def test_a_child_that_was_deleted_with_its_end_untold_is_told_as_gone(driver: Dr
     run_id = driver.trigger(parent, "it", True)
     driver.drain()
     gone = child_of(driver, run_id)
-    driver.ring = lambda hints: None  # type: ignore[method-assign]
+    driver.publish = lambda messages: None  # type: ignore[method-assign]
     driver.cancel(gone)
-    del driver.ring
+    del driver.publish
     driver.reconcile([gone])
     while driver.fire(gone) or driver.deliver():
         continue

@@ -28,7 +28,7 @@ def shifting(ctx: Context, password: str = "") -> list[str]:
 @pytest.fixture
 def world(driver: Driver) -> AppContext:
     """As much of a world as announcing needs."""
-    return cast(AppContext, SimpleNamespace(db=driver.db, ring=driver.ring))
+    return cast(AppContext, SimpleNamespace(db=driver.db, publish=driver.publish))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from app.domain.errors import InvalidStateTransition
 from app.engine.code import signals
 from app.engine.reconciler import resume
 from app.engine.transitions import operator_actions
-from app.engine.transitions.journal import Bell, Hint, Journal, journal
+from app.engine.transitions.journal import Journal, Message, RunMessage, journal
 from app.record.runs import timers
 from app.record.session import Tx
 from app.record.tables import run
@@ -48,14 +48,14 @@ def race_rounds_parent(ctx: Any) -> Any:
     return ctx.run_child("race-rounds", 2)
 
 
-def together(driver: Driver, *jobs: Callable[[], Iterable[Hint]]) -> None:
+def together(driver: Driver, *jobs: Callable[[], Iterable[Message]]) -> None:
     """Do things at the same moment and ring for what follows; a refusal is an answer, too."""
     start, failures = threading.Barrier(len(jobs)), []
 
-    def work(job: Callable[[], Iterable[Hint]]) -> None:
+    def work(job: Callable[[], Iterable[Message]]) -> None:
         start.wait()
         try:
-            driver.ring(job())
+            driver.publish(job())
         except InvalidStateTransition:
             return
         except BaseException as failure:
@@ -70,26 +70,26 @@ def together(driver: Driver, *jobs: Callable[[], Iterable[Hint]]) -> None:
     assert not failures
 
 
-def with_run(driver: Driver, run_id: str, do: Callable[[Journal], Any]) -> Callable[[], Iterable[Hint]]:
+def with_run(driver: Driver, run_id: str, do: Callable[[Journal], Any]) -> Callable[[], Iterable[Message]]:
     """A transaction of one run."""
 
-    def work(tx: Tx) -> Iterable[Hint]:
+    def work(tx: Tx) -> Iterable[Message]:
         with journal(tx, run_id) as j:
             do(j)
-        return j.hints
+        return j.messages
 
     return lambda: driver.db.write(work)
 
 
-def sends(driver: Driver, run_id: str, payload: Any) -> Callable[[], Iterable[Hint]]:
+def sends(driver: Driver, run_id: str, payload: Any) -> Callable[[], Iterable[Message]]:
     return with_run(driver, run_id, lambda j: signals.send(j, "go", payload, sender="usr_test"))
 
 
-def cancels(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
+def cancels(driver: Driver, run_id: str) -> Callable[[], Iterable[Message]]:
     return with_run(driver, run_id, lambda j: operator_actions.cancel(j, "usr_test"))
 
 
-def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
+def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Message]]:
     """Fires the limit of the run's wait, whose time has come."""
     armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))
     limit = next(one for one in armed if one["purpose"] == "deadline")
@@ -97,19 +97,24 @@ def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Hint]]:
     return lambda: driver.db.write(lambda tx: resume.fire_timer(tx, limit["id"])) or []
 
 
-def links(driver: Driver) -> list[Callable[[], Iterable[Hint]]]:
+def links(driver: Driver) -> list[Callable[[], Iterable[Message]]]:
     """All links that were rung."""
 
-    def carried(bell: Bell) -> Callable[[], Iterable[Hint]]:
-        where = {"run_id": bell.run_id, "phase": bell.phase, "key": bell.segments[0].first, "gen": bell.gen}
+    def carried(run_message: RunMessage) -> Callable[[], Iterable[Message]]:
+        where = {
+            "run_id": run_message.run_id,
+            "phase": run_message.phase,
+            "key": run_message.segments[0].first,
+            "gen": run_message.gen,
+        }
 
-        def link() -> Iterable[Hint]:
+        def link() -> Iterable[Message]:
             run_link(driver.runner, **where, task_id="t", chained=False)  # type: ignore[arg-type]
             return ()
 
         return link
 
-    found = [carried(bell) for bell, _place in driver.waiting]
+    found = [carried(run_message) for run_message, _place in driver.waiting]
     driver.waiting.clear()
     return found
 

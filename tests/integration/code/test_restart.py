@@ -33,7 +33,7 @@ def adds_up(ctx: Any, total: int, rounds: int) -> Any:
 def world(driver: Driver, tmp_path: Path) -> AppContext:
     """The services, on the engine of this test."""
     made = wire(load({}, database_url="sqlite://", state_dir=str(tmp_path)))
-    return replace(made, db=driver.db, ring=driver.ring)
+    return replace(made, db=driver.db, publish=driver.publish)
 
 
 def last(driver: Driver, run_id: str) -> str:

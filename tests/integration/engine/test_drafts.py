@@ -181,7 +181,7 @@ def test_somebody_who_subscribed_during_a_step_is_told_of_its_end(driver: Driver
     driver.db.write(lambda tx: rows.insert_webhook(tx, values, ["step.completed"]))
 
     settled = settle(driver.db, held, Done({"first_done": 1}))
-    assert any(type(hint).__name__ == "Letter" for hint in settled.hints)
+    assert any(type(hint).__name__ == "DeliveryMessage" for hint in settled.messages)
 
 
 def test_a_paused_type_is_not_accepted_at_once(driver: Driver) -> None:

@@ -8,8 +8,8 @@ import pytest
 from kombu.exceptions import OperationalError as BrokerDown
 
 from app.domain.plan import Segment
-from app.engine.messages.publisher import LATE_MS, background, ringer
-from app.engine.transitions.journal import Bell, Hint, Letter, Look
+from app.engine.messages.publisher import LATE_MS, background, new_publisher
+from app.engine.transitions.journal import DeliveryMessage, Message, RunMessage, WakeUp
 from app.record.fast_path import ready
 from app.worker import loop
 from app.worker.loop import go_on
@@ -105,28 +105,28 @@ def test_a_link_that_had_enough_tells_of_what_is_left(
 ) -> None:
     monkeypatch.setattr(loop, "MOST_CLAIMS", 3)
     monkeypatch.setattr(loop, "MOST_S", 60)
-    rung: list[Hint] = []
-    monkeypatch.setattr(driver, "ring", rung.extend)
+    published: list[Message] = []
+    monkeypatch.setattr(driver, "publish", published.extend)
     for _ in range(5):
         driver.start("probe.short")
-    rung.clear()
+    published.clear()
     assert go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S) == 3
-    assert rung[-1] == Look(queue="default")
-    rung.clear()
+    assert published[-1] == WakeUp(queue="default")
+    published.clear()
     assert go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S) == 2
-    assert rung == [Look(queue="default")]
+    assert published == [WakeUp(queue="default")]
 
 
 def test_a_look_tells_the_others_of_more_before_its_body_runs(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rung: list[Hint] = []
-    monkeypatch.setattr(driver, "ring", rung.extend)
+    published: list[Message] = []
+    monkeypatch.setattr(driver, "publish", published.extend)
     for _ in range(2):
         driver.start("probe.short")
-    rung.clear()
+    published.clear()
     seen: list[int] = []
-    BEFORE["first"] = lambda _ctx: seen.append(rung.count(Look(queue="default")))
+    BEFORE["first"] = lambda _ctx: seen.append(published.count(WakeUp(queue="default")))
     go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S)
     assert seen[0] == 1
 
@@ -134,16 +134,22 @@ def test_a_look_tells_the_others_of_more_before_its_body_runs(
 def test_before_a_body_runs_the_others_are_told_that_more_waits(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rung: list[Hint] = []
+    published: list[Message] = []
     first = driver.start("probe.short")
     driver.start("probe.short")
     seen: list[bool] = []
-    BEFORE["first"] = lambda _ctx: seen.append(Look(queue="default") in rung)
-    bell, _ = driver.waiting.popleft()
-    monkeypatch.setattr(driver, "ring", rung.extend)
+    BEFORE["first"] = lambda _ctx: seen.append(WakeUp(queue="default") in published)
+    run_message, _ = driver.waiting.popleft()
+    monkeypatch.setattr(driver, "publish", published.extend)
 
     loop.run_link(
-        driver.runner, run_id=first, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False
+        driver.runner,
+        run_id=first,
+        phase="forward",
+        key="first",
+        gen=run_message.gen,
+        task_id="t",
+        chained=False,
     )
     assert seen == [True]
 
@@ -183,7 +189,7 @@ class Wire:
             canvas, "publish_letter", lambda _app, _sign, delivery_id, **_: self.published.append(delivery_id)
         )
         none: Any = None
-        self.ring = ringer(none, none, lambda _queue: self.length, none)
+        self.publish = new_publisher(none, none, lambda _queue: self.length, none)
 
     def _put(self, what: str) -> None:
         self.published.append(what)
@@ -196,28 +202,28 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     return Wire(monkeypatch)
 
 
-def bell(run_id: str, limit_ms: int = 60_000, queue: str = "default") -> Bell:
+def run_message(run_id: str, limit_ms: int = 60_000, queue: str = "default") -> RunMessage:
     """A bell for a run."""
     segment = Segment(first="a", last="a", queue=queue, limit_ms=limit_ms)
-    return Bell(run_id=run_id, type="t", phase="forward", gen=1, segments=(segment,))
+    return RunMessage(run_id=run_id, type="t", phase="forward", gen=1, segments=(segment,))
 
 
 def test_one_message_waits_for_all(wire: Wire) -> None:
-    wire.ring([bell("one"), bell("two"), Look(queue="default")])
-    wire.ring([bell("three")])
+    wire.publish([run_message("one"), run_message("two"), WakeUp(queue="default")])
+    wire.publish([run_message("three")])
     assert wire.published == ["one"]
 
 
 def test_the_next_is_published_when_the_queue_is_empty_again(wire: Wire) -> None:
-    wire.ring([bell("one")])
+    wire.publish([run_message("one")])
     wire.length = 0
-    wire.ring([bell("two")])
+    wire.publish([run_message("two")])
     assert wire.published == ["one", "two"]
 
 
 def test_what_takes_long_and_letters_are_always_published(wire: Wire) -> None:
     wire.length = 5
-    wire.ring([bell("long", limit_ms=3_600_000), Letter(delivery_id="dlv", fence=0)])
+    wire.publish([run_message("long", limit_ms=3_600_000), DeliveryMessage(delivery_id="dlv", fence=0)])
     assert wire.published == ["long", "dlv"]
 
 
@@ -225,50 +231,51 @@ def test_while_a_broker_that_refused_is_left_alone_nobody_looks_for_what_waits(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(canvas, "publish", refuse)
-    wire.ring([bell("one")])
-    looked_for = iter([bell("two")])
-    wire.ring(looked_for)
-    assert list(looked_for) == [bell("two")]
+    wire.publish([run_message("one")])
+    looked_for = iter([run_message("two")])
+    wire.publish(looked_for)
+    assert list(looked_for) == [run_message("two")]
 
 
 def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
-    rung: list[str] = []
+    published: list[str] = []
     asked: list[str] = []
 
     def waits(queue: str) -> bool:
         asked.append(queue)
         return queue == "bmc"
 
-    later = background(lambda hints: rung.extend(named(hints)), waits)
-    later([bell("one"), bell("two"), bell("three"), bell("four", queue="bmc")])
-    until(lambda: "four" in rung, 2)
-    assert rung == ["one", "four"]
+    later = background(lambda messages: published.extend(named(messages)), waits)
+    later([run_message("one"), run_message("two"), run_message("three"), run_message("four", queue="bmc")])
+    until(lambda: "four" in published, 2)
+    assert published == ["one", "four"]
     assert asked == ["default", "bmc"]
 
 
 def test_a_bell_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
-    rung: list[str] = []
+    published: list[str] = []
     put = time.monotonic()
     later = background(
-        lambda hints: rung.extend(named(hints)), lambda _queue: time.monotonic() - put > LATE_MS / 1000
+        lambda messages: published.extend(named(messages)),
+        lambda _queue: time.monotonic() - put > LATE_MS / 1000,
     )
     for name, pause in (("one", 0.0), ("taken", 0.001), ("last", 0.0085)):
         until(lambda began=put, pause=pause: time.monotonic() - began > pause, 1, pause=0.0001)  # type: ignore[misc]
         put = time.monotonic()
-        later([bell(name)])
-    until(lambda: "last" in rung or "taken" in rung, 1, "it is rung for what came last")
+        later([run_message(name)])
+    until(lambda: "last" in published or "taken" in published, 1, "it is rung for what came last")
 
 
 def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
-    rung: list[str] = []
-    later = background(lambda hints: rung.extend(named(hints)), lambda _queue: False)
-    later([bell("one")])
-    until(lambda: rung == ["one"], 2)
+    published: list[str] = []
+    later = background(lambda messages: published.extend(named(messages)), lambda _queue: False)
+    later([run_message("one")])
+    until(lambda: published == ["one"], 2)
     moment = time.monotonic()
     until(lambda: time.monotonic() - moment > 0.02, 2)
 
-    later([bell("two")])
-    until(lambda: rung == ["one", "two"], 2)
+    later([run_message("two")])
+    until(lambda: published == ["one", "two"], 2)
 
 
 def refuse(_app: Any, _sign: Any, **_what: Any) -> None:
@@ -276,6 +283,6 @@ def refuse(_app: Any, _sign: Any, **_what: Any) -> None:
     raise BrokerDown("Connection refused")
 
 
-def named(hints: Iterable[Hint]) -> list[str]:
+def named(messages: Iterable[Message]) -> list[str]:
     """The runs of bells."""
-    return [one.run_id for one in hints if isinstance(one, Bell)]
+    return [one.run_id for one in messages if isinstance(one, RunMessage)]

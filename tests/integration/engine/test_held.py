@@ -46,7 +46,12 @@ def reconciler(driver: Driver, backend: Backend) -> Iterator[Reconciler]:
     with Redis.from_url(backend.redis_url, decode_responses=True) as redis:
         due = TimerSet(redis, "wl:")
         made = Reconciler(
-            settings=Settings(), db=driver.db, redis=redis, ring=driver.ring, timers=due, instance="test"
+            settings=Settings(),
+            db=driver.db,
+            redis=redis,
+            publish=driver.publish,
+            timers=due,
+            instance="test",
         )
         made.epoch()
         yield made
@@ -136,7 +141,7 @@ def test_a_step_that_somebody_holds_does_not_keep_the_leases_of_others(
 def silent(driver: Driver) -> str:
     """A run whose worker fell silent."""
     run_id = driver.start("probe.line")
-    bell, _ = driver.waiting.pop()
+    run_message, _ = driver.waiting.pop()
     changes: StepRow = {
         "status": "running",
         "fence": 1,
@@ -144,7 +149,9 @@ def silent(driver: Driver) -> str:
         "holder": "elsewhere:1/x",
         "attempt": 1,
     }
-    driver.db.write(lambda tx: runs.change_step(tx, run_id, "forward", bell.segments[0].first, changes))
+    driver.db.write(
+        lambda tx: runs.change_step(tx, run_id, "forward", run_message.segments[0].first, changes)
+    )
     driver.db.write(lambda tx: runs.change_run(tx, run_id, {"status": "running", "expect_since": None}))
     return run_id
 
@@ -223,7 +230,7 @@ def test_timers_do_not_wait_for_a_look_that_never_ends(driver: Driver, reconcile
     thread.join()
 
 
-KEPT = ("settings", "db", "redis", "ring", "timers", "instance")
+KEPT = ("settings", "db", "redis", "publish", "timers", "instance")
 
 
 @pytest.mark.postgres

@@ -199,10 +199,16 @@ def test_a_body_that_hears_no_alarm_is_ended_with_its_process(
     monkeypatch.setattr(execute, "DEAF_S", -3_600.0)
     BEFORE["first"] = lambda _ctx: until(lambda: killed, 10)
     driver.start("probe.line")
-    bell, _ = driver.waiting.popleft()
+    run_message, _ = driver.waiting.popleft()
 
     hasty = replace(driver.runner, heartbeat_ms=10)
     run_link(
-        hasty, run_id=bell.run_id, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False
+        hasty,
+        run_id=run_message.run_id,
+        phase="forward",
+        key="first",
+        gen=run_message.gen,
+        task_id="t",
+        chained=False,
     )
     assert killed[0] == signal.SIGKILL

@@ -27,7 +27,7 @@ def claimed(driver: Driver, run_id: str) -> Claim:
 
 def test_a_line_is_there_before_its_step_ends_and_no_second_time_after(driver: Driver) -> None:
     run_id = driver.start("probe.line")
-    bell, _ = driver.waiting.popleft()
+    run_message, _ = driver.waiting.popleft()
 
     def slowly(ctx: Any) -> None:
         ctx.log("half way")
@@ -36,7 +36,9 @@ def test_a_line_is_there_before_its_step_ends_and_no_second_time_after(driver: D
 
     BEFORE["first"] = slowly
     quick = replace(driver.runner, heartbeat_ms=50)
-    run_link(quick, run_id=run_id, phase="forward", key="first", gen=bell.gen, task_id="t", chained=False)
+    run_link(
+        quick, run_id=run_id, phase="forward", key="first", gen=run_message.gen, task_id="t", chained=False
+    )
     assert logged(driver, run_id) == ["half way", "nearly there"]
 
 

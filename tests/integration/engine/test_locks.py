@@ -148,7 +148,7 @@ def test_a_grant_that_was_left_over_is_made_later(driver: Driver) -> None:
     driver.db.write(lambda tx: locks.queue_up(tx, "probe/p1", waiter))
 
     assert driver.db.read(lambda tx: locks.free_with_waiters(tx, 10)) == ["probe/p1"]
-    driver.ring(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
+    driver.publish(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
     assert driver.finish(waiter) == "completed"
     assert driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")) == []
 
@@ -162,6 +162,6 @@ def test_a_free_resource_with_a_line_is_not_taken_out_of_turn(driver: Driver) ->
 
     third = ask(driver)
     assert driver.status(third) == "lock_waiting"
-    driver.ring(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
+    driver.publish(driver.db.write(lambda tx: resume.grant_waiting(tx, "probe/p1")))
     driver.drain()
     assert (driver.status(waiter), driver.status(third)) == ("completed", "completed")

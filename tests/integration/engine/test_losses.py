@@ -179,7 +179,7 @@ def test_a_worker_that_was_stopped_in_good_order_is_not_counted(driver: Driver) 
             )
         )
         driver.waiting.clear()
-        driver.ring(lost)
+        driver.publish(lost)
 
     assert driver.finish(run_id) == "completed"
 

@@ -22,7 +22,7 @@ from app.domain.states import NEEDS_OPERATOR, TERMINAL
 from app.engine.reconciler import resume
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim
-from app.engine.transitions.journal import Bell
+from app.engine.transitions.journal import RunMessage
 from app.engine.transitions.settle import Done, Parked, settle
 from app.record.fast_path import branch
 from app.record.runs import doctor, timers
@@ -143,7 +143,7 @@ class Engine(RuleBasedStateMachine):
                 self.frozen.append(held)
                 branch.give_back(self.db, wanted.member)
                 continue
-            self.driver.ring(settled.hints)
+            self.driver.publish(settled.messages)
             self.frozen.extend(one for one in (settled.next, settled.beside) if one is not None)
             if settled.beside is None:
                 branch.give_back(self.db, wanted.member)
@@ -153,10 +153,12 @@ class Engine(RuleBasedStateMachine):
     def freeze(self, place: int) -> None:
         """A worker takes a message, claims its step, and stands still."""
         self.driver.waiting.rotate(-(place % len(self.driver.waiting)))
-        bell, link = self.driver.waiting.popleft()
-        current = self.generation(bell, link)
-        got = self.claim(bell.run_id, bell.phase, bell.segments[link].first, bell.gen)
-        assert current == bell.gen or isinstance(got, Dropped), "an older generation was followed"
+        run_message, link = self.driver.waiting.popleft()
+        current = self.generation(run_message, link)
+        got = self.claim(
+            run_message.run_id, run_message.phase, run_message.segments[link].first, run_message.gen
+        )
+        assert current == run_message.gen or isinstance(got, Dropped), "an older generation was followed"
 
     @precondition(lambda self: self.frozen)
     @rule(place=st.integers(0, 5))
@@ -167,7 +169,7 @@ class Engine(RuleBasedStateMachine):
         outcome = Parked({"job": 1}) if held.step["kind"] == "operation" else Done(dict(GIVEN))
         settled = settle(self.db, held, outcome)
         assert mine or settled.status == "fenced", "a result was taken that came too late"
-        self.driver.ring(settled.hints)
+        self.driver.publish(settled.messages)
         if settled.next is not None:
             self.frozen.append(settled.next)
 
@@ -177,13 +179,13 @@ class Engine(RuleBasedStateMachine):
         """A reconciler sees that a lease has run out, whose worker may still wake up."""
         held = self.frozen[place % len(self.frozen)]
         which = (held.run["id"], held.step["phase"], held.step["key"], held.fence)
-        self.driver.ring(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=3)))
+        self.driver.publish(self.db.write(lambda tx: resume.lose(tx, *which, poison_limit=3)))
 
     @precondition(lambda self: any(self.driver.status(run_id) == "lock_waiting" for run_id in self.runs))
     @rule(resource=st.sampled_from(["probe/p1", "probe/p2"]))
     def grant(self, resource: str) -> None:
         """A reconciler that saw a free resource a while ago hands it out now."""
-        self.driver.ring(self.db.write(lambda tx: resume.grant_waiting(tx, resource)))
+        self.driver.publish(self.db.write(lambda tx: resume.grant_waiting(tx, resource)))
 
     @precondition(lambda self: self.driver.waiting)
     @rule(place=st.integers(0, 5), twice=st.booleans())
@@ -283,15 +285,17 @@ class Engine(RuleBasedStateMachine):
 
     def run_link(self) -> None:
         """A worker takes the next message and runs its link to the end, unless it dies."""
-        bell, place = self.driver.waiting[0]
-        current = self.generation(bell, place)
+        run_message, place = self.driver.waiting[0]
+        current = self.generation(run_message, place)
         self.robbed.append(False)
         try:
             ended = self.driver.deliver()
         finally:
             robbed = self.robbed.pop()
         assert ended is not None
-        assert current == bell.gen or ended.word.startswith("dropped"), "an older generation was followed"
+        assert current == run_message.gen or ended.word.startswith("dropped"), (
+            "an older generation was followed"
+        )
         assert not robbed or ended.word == "fenced", "a result was taken that came too late"
 
     def wanted(self) -> list[Wanted]:
@@ -308,26 +312,26 @@ class Engine(RuleBasedStateMachine):
         row = self.driver.step(held.run["id"], held.step["key"], held.step["phase"])
         return bool((row["fence"], row["holder"]) == (held.fence, held.holder.nonce))
 
-    def generation(self, bell: Bell, place: int) -> int:
+    def generation(self, run_message: RunMessage, place: int) -> int:
         """The generation that messages for this step have by now."""
-        step = self.driver.step(bell.run_id, bell.segments[place].first, bell.phase)
-        return int(step["gen"] if step["branch"] else self.driver.run(bell.run_id)["dispatch_gen"])
+        step = self.driver.step(run_message.run_id, run_message.segments[place].first, run_message.phase)
+        return int(step["gen"] if step["branch"] else self.driver.run(run_message.run_id)["dispatch_gen"])
 
     def claim(self, run_id: str, phase: str, key: str, gen: int) -> Claim | Passed | Dropped:
         """Somebody claims a step and then stands still."""
         got = claim(self.db, run_id, phase, key, gen, self.holder())
         if isinstance(got, Claim):
-            self.driver.ring(got.hints)
+            self.driver.publish(got.messages)
             self.frozen.append(got)
         return got
 
     def rob(self, ctx: Any) -> None:
         """The step of a worker that stands still is taken over by another one, which is still at it."""
         self.driver.lose(ctx.run_id, ctx.step, ctx.phase)
-        for bell, place in list(self.driver.waiting):
-            where = (bell.run_id, bell.phase, bell.segments[place].first)
+        for run_message, place in list(self.driver.waiting):
+            where = (run_message.run_id, run_message.phase, run_message.segments[place].first)
             if where == (ctx.run_id, ctx.phase, ctx.step):
-                taken = isinstance(self.claim(*where, bell.gen), Claim)
+                taken = isinstance(self.claim(*where, run_message.gen), Claim)
                 self.robbed[-1] = self.robbed[-1] or taken
 
     def plan(self, troubles: list[tuple[str, str]]) -> None:

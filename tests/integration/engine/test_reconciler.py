@@ -13,7 +13,7 @@ from app.domain.errors import StepError
 from app.engine.messages.publisher import redispatch
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.reconciler.reconciler import Reconciler, Stop
-from app.engine.transitions.journal import Look
+from app.engine.transitions.journal import WakeUp
 from app.record.runs import lost_messages, runs, timers
 from app.record.service import heartbeats
 from app.record.session import Database, Tx
@@ -56,7 +56,7 @@ def reconcile(driver: Driver, redis: Redis) -> Callable[..., None]:
         made = Settings(**{"lost_after_ms": 60_000, "lost_cap_ms": 60_000, **settings})  # type: ignore[arg-type]
         due = TimerSet(redis, PREFIX)
         Strict(
-            settings=made, db=driver.db, redis=redis, ring=driver.ring, timers=due, instance="test"
+            settings=made, db=driver.db, redis=redis, publish=driver.publish, timers=due, instance="test"
         ).one_pass()
 
     one_pass()
@@ -122,11 +122,11 @@ def test_two_that_saw_the_same_loss_ring_once(driver: Driver, type_: str) -> Non
     moment = seen["since"]
     driver.db.write(lambda tx: _expected_earlier(tx, seen))
 
-    def ring(since: int) -> int:
+    def publish(since: int) -> int:
         where = (seen["run_id"], seen.get("phase"), seen.get("key"))
         return len(driver.db.write(lambda tx: redispatch(tx, *where, since)))
 
-    assert [ring(moment), ring(1), ring(1)] == [0, 1, 0]
+    assert [publish(moment), publish(1), publish(1)] == [0, 1, 0]
 
 
 def _expected_earlier(tx: Tx, seen: dict[str, Any]) -> None:
@@ -172,7 +172,7 @@ def test_an_emptied_broker_costs_one_message_a_queue_whatever_waits_there(
 
     reconcile()
 
-    assert (driver.looks, driver.waiting) == ([Look(queue="default")], deque())
+    assert (driver.looks, driver.waiting) == ([WakeUp(queue="default")], deque())
     driver.look()
     assert [driver.finish(run_id) for run_id in runs] == ["completed"] * 3
 
@@ -212,7 +212,7 @@ def test_a_schedule_is_met_within_a_second_however_long_passes_are_apart(
         settings=Settings(reconcile_ms=60_000),
         db=driver.db,
         redis=redis,
-        ring=driver.ring,
+        publish=driver.publish,
         timers=TimerSet(redis, PREFIX),
         instance="test",
     )

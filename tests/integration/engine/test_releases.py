@@ -6,7 +6,7 @@ from app.domain.errors import OtherRelease
 from app.domain.rows.runs import StepRow
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import Mover
-from app.engine.transitions.journal import Look
+from app.engine.transitions.journal import WakeUp
 from app.record.runs import runs
 from chains import catalogue
 from tasks.step import REGISTRY
@@ -94,7 +94,7 @@ def test_whoever_looks_for_what_waits_leaves_it_and_goes_on(
 
     with monkeypatch.context() as patched:
         older(patched, types=("probe.job",))
-        driver.looks.append(Look(queue="default"))
+        driver.looks.append(WakeUp(queue="default"))
         driver.look()
         assert probes.DONE == ["first", "second"]
         assert {driver.run(one)["waiting_on"]["kind"] for one in left} == {"worker"}
@@ -165,7 +165,7 @@ def test_what_cannot_be_moved_is_said_once(driver: Driver, capsys: pytest.Captur
     def refuses(_tx: object, run_id: str) -> None:
         raise OtherRelease(f"{run_id} is of another release")
 
-    mover = Mover(driver.db, driver.ring)
+    mover = Mover(driver.db, driver.publish)
     for _ in range(3):
         mover.move(refuses, [("run_1",)])
 
@@ -181,7 +181,7 @@ def test_a_due_time_of_an_unknown_type_is_left_to_others_for_a_while(
     schedule_id = plant(driver, next_due_at=now - late_ms, anchor_at=now - late_ms, every_ms=86_400_000)
     older(monkeypatch, types=("probe.line",))
 
-    Mover(driver.db, driver.ring).move(schedule.fire, [(schedule_id,)])
+    Mover(driver.db, driver.publish).move(schedule.fire, [(schedule_id,)])
 
     last = row_of(driver, schedule_id)["last"]
     assert [last["outcome"]] == outcomes if outcomes else last is None

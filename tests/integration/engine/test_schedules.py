@@ -49,7 +49,7 @@ def fire(driver: Driver, schedule_id: str, minutes: float) -> None:
         tx._now = T0 + round(minutes * MINUTE)
         return schedule.fire(tx, schedule_id)
 
-    driver.ring(driver.db.write(work) or ())
+    driver.publish(driver.db.write(work) or ())
 
 
 def row_of(driver: Driver, schedule_id: str) -> Row:

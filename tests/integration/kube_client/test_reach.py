@@ -22,7 +22,7 @@ from tasks.capabilities import Reach
 def world(sqlite_url: str, state: Path) -> Iterator[AppContext]:
     """A world that publishes nothing."""
     settings = load({}, database_url=sqlite_url, state_dir=str(state), redis_url="redis://127.0.0.1:1/0")
-    made = replace(wire(settings, role="worker"), ring=lambda hints: None)
+    made = replace(wire(settings, role="worker"), publish=lambda messages: None)
     yield made
     made.db.dispose()
 

@@ -131,7 +131,7 @@ def projector(scene: Scene, every_s: int = 60) -> Projector:
     return Projector(
         settings=settings,
         db=scene.db,
-        ring=scene.driver.ring,
+        publish=scene.driver.publish,
         reach=nowhere,
         instance="elsewhere.0:1/projector",
     )

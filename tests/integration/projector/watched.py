@@ -152,7 +152,7 @@ class Watched:
         return Projector(
             settings=SETTINGS,
             db=self.db,
-            ring=self.driver.ring,
+            publish=self.driver.publish,
             reach=self.reach,
             instance=name,
             pace=pace,

@@ -45,7 +45,7 @@ def office(
     settings = load(INWARD, database_url=url, state_dir=str(state), redis_url=NO_BROKER)
     db = Database(url, str(request.node.nodeid))
     driver = Mailing(db)
-    yield Office(world=replace(wire(settings), db=db, ring=driver.ring), driver=driver)
+    yield Office(world=replace(wire(settings), db=db, publish=driver.publish), driver=driver)
     findings = db.read(doctor.findings)
     db.dispose()
     assert findings == []

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, select, update
 
 from app.auth.keys import LOCAL, Principal
-from app.engine.transitions.journal import Hint, Letter
+from app.engine.transitions.journal import DeliveryMessage, Message
 from app.record.service import deliveries
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, webhook
@@ -25,13 +25,13 @@ Row = dict[str, Any]
 class Mailing(Driver):
     """The engine of one test, which keeps its letters too."""
 
-    letters: deque[Letter] = field(default_factory=deque)
+    letters: deque[DeliveryMessage] = field(default_factory=deque)
 
-    def ring(self, hints: Iterable[Hint]) -> None:
+    def publish(self, messages: Iterable[Message]) -> None:
         """Keep what is rung for the test to deliver."""
-        kept = list(hints)
-        super().ring(kept)
-        self.letters.extend(hint for hint in kept if isinstance(hint, Letter))
+        kept = list(messages)
+        super().publish(kept)
+        self.letters.extend(hint for hint in kept if isinstance(hint, DeliveryMessage))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class Office:
     def reconcile(self) -> None:
         """Ring for whatever is due or was lost, as the reconciler does."""
         due = self.world.db.write(lambda tx: deliveries.ring_due(tx, 100))
-        self.driver.ring([Letter(delivery_id=one["id"], fence=one["fence"]) for one in due])
+        self.driver.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def claim(self) -> service.Claimed:
         """Take the next letter on, as a worker that then says nothing for a while."""

@@ -40,7 +40,7 @@ def test_whoever_has_delivered_rings_for_what_was_put_off_longest(office: Office
     assert office.settle(first, SENT) == "delivered"
     following = office.world.db.write(lambda tx: service.next_letters(tx, made.id))
     assert [one.delivery_id for one in following] == [office.deliveries[2]["id"]]
-    office.driver.ring(following)
+    office.driver.publish(following)
     assert office.deliver() == ["delivered"]
 
 
@@ -51,7 +51,7 @@ def test_all_that_was_put_off_is_delivered_without_waiting(office: Office, to: B
     office.deliver()
     for one in claimed:
         office.settle(one, SENT)
-    office.driver.ring(office.world.db.write(lambda tx: service.next_letters(tx, claimed[0].webhook_id)))
+    office.driver.publish(office.world.db.write(lambda tx: service.next_letters(tx, claimed[0].webhook_id)))
     office.deliver()
     assert {row["status"] for row in office.deliveries} == {"delivered"}
 

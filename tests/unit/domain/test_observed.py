@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.observed import MOST_NAMED, Look, judge, judge_gone, older, tallied
+from app.domain.observed import MOST_NAMED, Observation, judge, judge_gone, older, tallied
 
 STOPPED, RUNNING = {"status": "Stopped"}, {"status": "Running"}
 
@@ -15,13 +15,13 @@ def row(**changes: Any) -> dict[str, Any]:
     return {**known, "failure_reasons": [], **changes}
 
 
-def look(**changes: Any) -> Look:
+def look(**changes: Any) -> Observation:
     """The same machine, running, at version 11."""
     seen: dict[str, Any] = {"id": "vm", "name": "m", "uid": "a", "version": "11", "facts": RUNNING}
-    return Look(**{**seen, "state": "running", **changes})
+    return Observation(**{**seen, "state": "running", **changes})
 
 
-def word(row: dict[str, Any], look: Look) -> str | None:
+def word(row: dict[str, Any], look: Observation) -> str | None:
     """What became of the object."""
     verdict = judge(row, look)
     return verdict.word if verdict else None
@@ -43,7 +43,7 @@ def word(row: dict[str, Any], look: Look) -> str | None:
     ],
     ids=["new", "first", "another", "same", "old", "old-other", "copy", "under-way", "between", "state"],
 )
-def test_a_look_is_judged(known: dict[str, Any], seen: Look, said: str | None) -> None:
+def test_a_look_is_judged(known: dict[str, Any], seen: Observation, said: str | None) -> None:
     assert word(known, seen) == said
 
 
