@@ -93,6 +93,8 @@ def operations() -> list[tuple[str, str]]:
     return [(path, method) for path, item in paths.items() for method in item if method != "parameters"]
 
 
+# A thread of the service may draw random numbers while a case is made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @pytest.mark.parametrize("leads", [True, False], ids=["somewhere", "anywhere"])
 @pytest.mark.parametrize(("path", "method"), operations())
 def test_every_answer_is_one_that_the_document_names(

@@ -333,8 +333,11 @@ def test_an_unknown_hook_is_404_whatever_its_form(client: FlaskClient) -> None:
         assert code(client.post(f"/v1/hooks/{token}", json={})) == (404, "NOT_FOUND")
 
 
-def test_a_hook_takes_64_kib_and_no_more(client: FlaskClient) -> None:
-    answer = client.post(f"/v1/hooks/{'x' * 43}", json={"log": "y" * 65_536})
+def test_a_hook_takes_64_kib_and_no_more(client: FlaskClient, world: AppContext) -> None:
+    token, hashed = issue_hook_token()
+    plant_run(world, "run_1", status="waiting", event_seq=0)
+    plant_waiting_step(world, hashed)
+    answer = client.post(f"/v1/hooks/{token}", json={"log": "y" * 65_536})
     assert code(answer) == (413, "PAYLOAD_TOO_LARGE")
     assert answer.get_json()["error"]["details"]["limit"] == 65_536
 

@@ -277,6 +277,7 @@ def test_a_run_that_no_worker_serves_says_so(client: FlaskClient, world: AppCont
     run_id = trigger(client, deploymentId="2")["runId"]
     waits = client.get(f"{RUNS}/{run_id}").get_json()["waitingOn"]
     assert waits.pop("since")
+    assert waits.pop("text") == "No worker serves approve in version 2; start one that does."
     assert waits == {"kind": "worker", "workflow": "approve", "version": "2", "queue": "wf.approve@2"}
     assert "waitingOn" not in client.get(f"{RUNS}/{served}").get_json()
     shown = client.get(f"/v1/workflows/runs/{run_id}").get_json()["data"]["waitingOn"]

@@ -270,7 +270,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="everything is rung for after an outage of Redis",
         file="app/engine/reconciler/reconciler.py",
-        old="        self.publish([Look(queue=queue) for queue in queues])",
+        old="        self.publish([WakeUp(queue=queue) for queue in queues])",
         new="        self._ring_again(self.db.read("
         "lambda tx: losses.expected_since_before(tx, tx.now, 100_000)))",
         breaks="a backlog keeps the reconcilers and the database busy with messages that nobody needs",

@@ -28,6 +28,7 @@ NAMES = {
     "pod": SECRET,
     "pod_id": SECRET,
     "message_id": "msg_1",
+    "given": "msg_1",
     "app_id": "theirs",
     "of": "theirs",
 }

@@ -19,7 +19,7 @@ from app.wiring import wire
 from tests.support.driver import Driver
 from windlass import workflow
 
-SOMEBODY = Principal(name="test", scopes=frozenset())
+SOMEBODY = Principal(name="test", scopes=frozenset({"runs:write"}))
 FACTS = {"maxEvents": 50, "executionTimeoutMs": None, "stepTimeoutMs": 300_000}
 SECRET = {**FACTS, "secretPlaces": {"password": 1}}
 

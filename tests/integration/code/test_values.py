@@ -149,7 +149,7 @@ def test_members_get_their_arguments_in_the_types_that_they_have(driver: Driver)
     assert (driver.finish(run_id), driver.result(run_id)) == ("completed", ["Color red"] * 2)
 
 
-@workflow("pays")
+@workflow("pays-in-types")
 def pays(ctx: Any) -> Any:
     ctx.step("charge", note, Paid(5), undo=unnote)
 

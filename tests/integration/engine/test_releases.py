@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.errors import OtherRelease
+from app.domain.ids import new_id
 from app.domain.rows.runs import StepRow
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import Mover
@@ -165,9 +166,9 @@ def test_what_cannot_be_moved_is_said_once(driver: Driver, capsys: pytest.Captur
     def refuses(_tx: object, run_id: str) -> None:
         raise OtherRelease(f"{run_id} is of another release")
 
-    mover = Mover(driver.db, driver.publish)
+    mover, run_id = Mover(driver.db, driver.publish), new_id("run")
     for _ in range(3):
-        mover.move(refuses, [("run_1",)])
+        mover.move(refuses, [(run_id,)])
 
     said = capsys.readouterr().out
     assert (said.count("reconcile.skipped"), "Traceback" in said) == (1, False)

@@ -239,7 +239,6 @@ def test_a_run_that_goes_on_in_another_one_is_open_as_long_as_that_one(driver: D
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"type": "probe.gone"}, "NOT_FOUND: No worker has announced a workflow probe.gone"),
         ({"type": "probe.locked"}, "VALIDATION_ERROR: resourceId"),
         ({"input": {"colour": "red"}}, "VALIDATION_ERROR: input.colour"),
         ({"type": "server.inspect", "resource_id": "srv_1"}, "NOT_FOUND: There is no server srv_1"),

@@ -75,7 +75,9 @@ def test_a_transaction_that_is_repeated_after_it_failed_writes_each_delivery_onc
     def accept(tx: Tx) -> None:
         runs.accept_order(tx, office.world, run_id, order, LOCAL)
         if next(failures, False):
-            raise sqlite3.OperationalError("the connection broke")
+            busy = sqlite3.OperationalError("the database is locked")
+            busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise busy
 
     office.world.db.write(accept)
     assert [row["event"] for row in office.deliveries] == ["run.created"]
