@@ -17,6 +17,7 @@ from app.engine.transitions.settle import Done, Settled, decide_settled, settle
 from app.record.fast_path import branch
 from app.record.fast_path.branch import MemberTransition
 from app.record.runs import runs
+from app.record.service import subscriptions
 from app.record.session import Database
 from app.worker import loop
 from app.worker.loop import go_on
@@ -230,9 +231,15 @@ def test_a_member_that_does_not_fit_into_the_time_left_is_left(driver: Driver) -
 
 def test_a_run_that_is_watched_is_under_the_lock(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = opened(driver, 3)
-    monkeypatch.setattr(branch, "write", no_lock)
+    monkeypatch.setattr(branch, "write", partial(unheard, branch.write))
     monkeypatch.setattr(branch, "reserve", partial(watched, branch.reserve))
     assert gone_on(driver, run_id) == "completed"
+
+
+def unheard(write: Callable[..., int | None], db: Database, wanted: Any, **options: Any) -> int | None:
+    """Write without the lock what nobody can have subscribed to, and nothing else."""
+    assert not subscriptions.told(wanted.events)
+    return write(db, wanted, **options)
 
 
 def watched(reserve: Callable[..., list[branch.Reserved]], *args: Any) -> list[branch.Reserved]:
