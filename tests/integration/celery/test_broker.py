@@ -51,9 +51,9 @@ def own_broker() -> Iterator[KeyValue]:
 
 
 @pytest.fixture(params=["worker", "reconciler"])
-def publish(own_broker: KeyValue, request: pytest.FixtureRequest) -> Publish:
+def publish(own_broker: KeyValue, sqlite_url: str, request: pytest.FixtureRequest) -> Publish:
     """Rings in the caller's own thread, as workers and reconcilers do."""
-    return wire(Settings(redis_url=own_broker.url), role=request.param).publish
+    return wire(Settings(redis_url=own_broker.url, database_url=sqlite_url), role=request.param).publish
 
 
 def sent(publisher: Publisher, *steps: str) -> str | None:

@@ -64,7 +64,7 @@ def test_a_cluster_that_cannot_be_built_is_removed(scene: Scene) -> None:
     row = scene.cluster(cluster_id)
     assert (row["state"], row["uid"]) == ("error", None)
     (reason,) = row["failure_reasons"]
-    assert reason.startswith("cluster.create failed (CLUSTER_BUILD_FAILED: the deployment cannot be built")
+    assert reason.startswith("cluster.create failed (CLUSTER_BUILD_FAILED: The deployment cannot be built")
     assert reason.endswith(f"): see run {run_id}")
     assert [line.split()[0] for line in scene.site.ledger] == ["create", "delete", "gone"]
 

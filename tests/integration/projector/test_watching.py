@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app.domain.errors import Unavailable
 from app.domain.ownership import object_name
 from app.providers.kube import Kube
 from app.record.inventory import managements, sources
 from app.record.inventory.managed import vms
+from app.record.tables import vm
 from tests.integration.projector.watched import Watched, api_path
 from tests.support.servers import until
 
@@ -30,6 +32,7 @@ def test_a_machine_that_a_run_works_on_keeps_its_state(watched: Watched) -> None
     watched.show(stopping, "Running")
     with watched.watching():
         assert (watched.shown(stopping), watched.row(stopping)["state"]) == ("Running", "stopping")
+    watched.db.write(lambda tx: tx.execute(update(vm).values(state="stopped")))  # As its run leaves it.
 
 
 @pytest.mark.parametrize("watching", [True, False], ids=["told", "missed"])
