@@ -22,6 +22,8 @@ credential = (
     ),
 )
 
+PORTION = 500  # Machines in one request, the most that the API takes.
+
 
 @click.group(cls=Noun)
 def server() -> None:
@@ -80,8 +82,10 @@ def register(caller: Caller, /, dry_run: bool, wait: bool, timeout: float | None
 @pass_caller
 def import_(caller: Caller, file: Path) -> None:
     """Register every machine of FILE, a JSON list or a CSV table."""
-    results = caller.client.servers.import_(imports.read(file))
-    caller.show(list(results), columns.RESULTS)
+    machines = imports.read(file)
+    portions = [machines[first : first + PORTION] for first in range(0, len(machines), PORTION)]
+    results = [one for portion in portions for one in caller.client.servers.import_(portion)]
+    caller.show(results, columns.RESULTS)
     failed = sum("error" in result for result in results)
     output.say(f"{len(results) - failed} of {len(results)} accepted.")
     if failed:
