@@ -208,9 +208,7 @@ class Reconciler:
             self._own_broker()
         except RedisError:
             return
-        known, queues = self.db.read(
-            lambda tx: (heartbeats.fact(tx, "broker_epoch"), losses.queues_in_use(tx))
-        )
+        known = self.db.read(lambda tx: heartbeats.fact(tx, "broker_epoch"))
         if known is not None and known["value"] == seen:
             return
         queues = self.db.read(losses.queues_in_use)
