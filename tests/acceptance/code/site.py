@@ -77,6 +77,7 @@ def started(
 ) -> Iterator[Site]:
     """Everything, until the workflows are announced and the API is ready."""
     addresses = {"DATABASE_URL": database_url, "REDIS_URL": store.url, "WINDLASS_REGION": "test"}
+    addresses["WINDLASS_KEYLESS"] = "yes"
     settings = load(addresses, state_dir=str(folder / "state"), port=free_port())
     settings.state.mkdir(mode=0o700)
     witness, gate = folder / "witness", folder / "gate"

@@ -119,7 +119,7 @@ def test_a_process_without_descriptors_is_told_to_wait(backend: Backend) -> None
     soft, hard = getrlimit(RLIMIT_NOFILE)
     setrlimit(RLIMIT_NOFILE, (3, hard))
     try:
-        with pytest.raises(Unavailable, match="no further files"):
+        with pytest.raises(Unavailable, match="limit of open files"):
             db.read(lambda tx: tx.now, patience_s=0)
     finally:
         setrlimit(RLIMIT_NOFILE, (soft, hard))
