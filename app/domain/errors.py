@@ -35,13 +35,20 @@
      │   │   ├─ BmcAuthFailed         BMC_AUTH_FAILED
      │   │   ├─ BmcRefused            BMC_REFUSED
      │   │   └─ BmcUnconfirmed        BMC_UNCONFIRMED
-     │   └─ KubeError                 INTERNAL_ERROR
-     │       ├─ KubeUnreachable       KUBERNETES_UNREACHABLE
-     │       ├─ KubeAuthFailed        KUBERNETES_AUTH_FAILED
-     │       ├─ KubeConflict          KUBERNETES_CONFLICT
-     │       ├─ KubeRefused           KUBERNETES_REFUSED
-     │       ├─ KubeNotFound          KUBERNETES_REFUSED
-     │       └─ KubeQuotaExceeded     QUOTA_EXCEEDED
+     │   ├─ KubeError                 INTERNAL_ERROR
+     │   │   ├─ KubeUnreachable       KUBERNETES_UNREACHABLE
+     │   │   ├─ KubeAuthFailed        KUBERNETES_AUTH_FAILED
+     │   │   ├─ KubeConflict          KUBERNETES_CONFLICT
+     │   │   ├─ KubeRefused           KUBERNETES_REFUSED
+     │   │   ├─ KubeNotFound          KUBERNETES_REFUSED
+     │   │   └─ KubeQuotaExceeded     QUOTA_EXCEEDED
+     │   └─ CloudError                INTERNAL_ERROR
+     │       ├─ CloudUnreachable      CLOUD_UNREACHABLE
+     │       ├─ CloudAuthFailed       CLOUD_AUTH_FAILED
+     │       ├─ CloudThrottled        CLOUD_THROTTLED
+     │       ├─ CloudNoCapacity       CLOUD_NO_CAPACITY
+     │       └─ CloudRefused          CLOUD_REFUSED
+     │           └─ CloudQuotaExceeded QUOTA_EXCEEDED
      └─ PlanError                     a plan that cannot be wired
 
 The class docstring is the default message; ``code`` and ``status`` are public (contracts/runs.rst#errors).
@@ -362,6 +369,52 @@ class KubeNotFound(KubeRefused):
 
 class KubeQuotaExceeded(KubeRefused):
     """The quota of the namespace is used up."""
+
+    code = "QUOTA_EXCEEDED"
+
+
+class CloudError(StepError):
+    """A cloud did not do what was asked; ``details.reason`` carries its own word, if any."""
+
+
+class CloudUnreachable(CloudError):
+    """The cloud could not be reached, has failed, or its answer was lost or makes no sense."""
+
+    code = "CLOUD_UNREACHABLE"
+
+
+class CloudAuthFailed(CloudError):
+    """The cloud does not know who asks, or does not allow this; set the right credentials of the account."""
+
+    code = "CLOUD_AUTH_FAILED"
+    retryable = False
+    nothing_happened = True
+
+
+class CloudThrottled(CloudError):
+    """The account is asked too often, by us or by others, and is left alone for ``retry_after_ms``."""
+
+    code = "CLOUD_THROTTLED"
+    nothing_happened = True
+
+
+class CloudNoCapacity(CloudError):
+    """The cloud has no room for this plan in this zone just now."""
+
+    code = "CLOUD_NO_CAPACITY"
+    nothing_happened = True
+
+
+class CloudRefused(CloudError):
+    """The cloud refused the request, and would do so again."""
+
+    code = "CLOUD_REFUSED"
+    retryable = False
+    nothing_happened = True
+
+
+class CloudQuotaExceeded(CloudRefused):
+    """The account may not have more; remove something, or have the provider raise the limit."""
 
     code = "QUOTA_EXCEEDED"
 

@@ -1,0 +1,98 @@
+"""The values of the compute capability: whom to ask, what to make, what was seen."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ITEM_LABEL, BATCH_LABEL = "windlass-item", "windlass-batch"  # Labels, or tags, of every machine we make.
+# creating and removing are on the way; failed needs a person; a machine that is gone is not seen at all.
+State = Literal["creating", "running", "stopped", "removing", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """An account of a provider: where it is asked, as whom, and what its words mean there."""
+
+    provider: str
+    account: str = ""  # Id of the account here.
+    endpoint: str = ""  # Base URL; empty means the provider's own.
+    region: str = ""
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    zones: Mapping[str, str] = field(default_factory=dict)  # Our word for a zone, and the provider's.
+    plans: Mapping[str, str] = field(default_factory=dict)  # Our word for a plan, and the provider's.
+    image: str = ""
+
+    def zone(self, name: str) -> str:
+        """The provider's word for a zone."""
+        return self.zones.get(name, name)
+
+    def plan(self, name: str) -> str:
+        """The provider's word for a plan; blanks do not count."""
+        table = {plan_name(ours): theirs for ours, theirs in self.plans.items()}
+        return table.get(plan_name(name), plan_name(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A machine as it shall be."""
+
+    name: str
+    plan: str
+    zone: str
+    batch: str  # Lineage of the batch that makes it.
+    user_data: str = ""  # cloud-config.
+    public_keys: tuple[str, ...] = ()  # That may log in, as lines of authorized_keys.
+    image: str = ""  # Empty means the account's.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine as it was seen."""
+
+    id: str
+    name: str
+    plan: str  # In the provider's words, as is the zone.
+    zone: str
+    state: State
+    token: str = ""  # Empty on machines that we did not make.
+    batch: str = ""
+    addresses: tuple[str, ...] = ()  # Public ones first.
+    created_at: int = 0  # Milliseconds since 1970; 0 where the provider does not say.
+    problem: str = ""  # What the provider says is wrong with it.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A size on offer."""
+
+    name: str
+    cpus: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a plan costs in a zone, in hundredths of a currency unit an hour."""
+
+    plan: str
+    zone: str
+    amount: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whoami:
+    """Who a provider takes us for."""
+
+    name: str
+    clock_skew_ms: int | None = None  # Their clock less ours; None where the answer tells no time.
+
+
+def plan_name(name: str) -> str:
+    """A plan without blanks: ``1xCPU-2 GB`` and ``1xCPU-2GB`` are one."""
+    return re.sub(r"\s+", "", name)
+
+
+def oldest_first(machines: list[Machine]) -> list[Machine]:
+    """By age; of the same age by id, so that everybody chooses the same one of twins."""
+    return sorted(machines, key=lambda one: (one.created_at, one.id))
