@@ -1,0 +1,1 @@
+"""Batches: operations over several providers, with dependencies; definitions and their graphs."""
