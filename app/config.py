@@ -93,6 +93,7 @@ class Settings:
     poison_limit: int = 3  # A step that loses its worker this often has failed.
     run_bytes: int = 67_108_864  # Bytes that the events and signals of a code workflow's run may have.
     retention_days: int = 90  # Terminal runs older than this are deleted.
+    audit_days: int = 365  # Entries of the audit log older than this are deleted; 0 keeps them all.
     soft_shutdown_s: int = 25  # Seconds that running steps get to end when a worker is stopped.
     webhook_allow: str = ""  # Comma-separated networks or hosts that webhooks may reach although private.
     webhook_allow_http: bool = False  # Whether webhook URLs may use plain http.

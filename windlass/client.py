@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from windlass.access import Audit, Keys, Sessions
 from windlass.clusters import Clusters
 from windlass.exchange import Exchange
 from windlass.locks import Locks
@@ -58,6 +59,9 @@ class Client:
         self.locks = Locks(session=session)
         self.types = Types(session=session)
         self.metrics = MetricsOf(session=session)
+        self.keys = Keys(session=session)
+        self.sessions = Sessions(session=session)
+        self.audit = Audit(session=session)
 
     def close(self) -> None:
         """Give back the connections."""

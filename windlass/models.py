@@ -398,3 +398,50 @@ class Metrics(Model):
     timing: Mapping[str, int | None] | None = None
     failure_reasons: tuple[Any, ...] = ()
     by_type: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKey(Model):
+    """An API key; ``token`` and ``callback_secret`` are there only when it was just made."""
+
+    id: str = ""
+    name: str = ""
+    prefix: str = ""
+    scopes: tuple[str, ...] = ()
+    state: str = ""
+    token: str | None = None
+    callback_secret: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginSession(Model):
+    """A session of a person who logged in with a key."""
+
+    id: str = ""
+    key_id: str = ""
+    agent: str | None = None
+    created_at: datetime | None = None
+    seen_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry(Model):
+    """A change: who made it, on what, why, and what it was before."""
+
+    id: str = ""
+    at: datetime | None = None
+    actor: str = ""
+    key_id: str | None = None
+    door: str | None = None
+    action: str = ""
+    resource_type: str = ""
+    resource_id: str | None = None
+    reason: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    request_id: str | None = None

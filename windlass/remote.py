@@ -19,10 +19,13 @@ from windlass.errors import (
     WindlassError,
 )
 from windlass.models import (
+    ApiKey,
+    AuditEntry,
     Cluster,
     Delivery,
     Event,
     Lock,
+    LoginSession,
     Management,
     Metrics,
     Occurrence,
@@ -52,9 +55,11 @@ from windlass.workflowruns import WorkflowDefinition, WorkflowEvent, WorkflowHoo
 
 __all__ = [
     "Accepted",
+    "ApiKey",
     "AsyncClient",
     "AsyncHttpxTransport",
     "AsyncTransport",
+    "AuditEntry",
     "Client",
     "Cluster",
     "Conflict",
@@ -66,6 +71,7 @@ __all__ = [
     "HttpxTransport",
     "InvalidState",
     "Lock",
+    "LoginSession",
     "Management",
     "Metrics",
     "NotFound",

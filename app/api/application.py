@@ -17,6 +17,8 @@ from app.api.http.openapi import API, describe_problems
 from app.api.http.rate import Buckets
 from app.api.http.schemas import Moment
 from app.api.http.stream import Places
+from app.api.v1.access.views import access
+from app.api.v1.audit.views import audit
 from app.api.v1.clusters.views import clusters
 from app.api.v1.hooks.views import hooks
 from app.api.v1.locks.views import locks
@@ -41,7 +43,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
-    *(schedules, workflows, hooks, webhooks, workers, health, docs),
+    *(schedules, workflows, hooks, webhooks, workers, access, audit, health, docs),
 )
 
 

@@ -27,6 +27,9 @@ class Principal:
 
     name: str
     scopes: frozenset[str]
+    key_id: str | None = None  # Of the API key that was presented, also by a session.
+    door: str = "cli"  # Through which the request came: api, console or cli.
+    request_id: str | None = None
 
     @property
     def actor(self) -> str:

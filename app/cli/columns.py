@@ -457,6 +457,17 @@ KEYS: Columns = (
     ("USED", "usedAt", 5),
     ("REVOKED", "revokedAt", 2),
 )
+AUDIT: Columns = (
+    ("AT", "at"),
+    ("ACTOR", "actor"),
+    ("ACTION", "action"),
+    ("ON", "resourceId", 1),
+    ("REASON", "reason", 2),
+    ("BEFORE", "before", 4),
+    ("AFTER", "after", 3),
+    ("DOOR", "door", 5),
+    ("REQUEST", "requestId", 6),
+)
 NEW_KEY: Columns = (
     ("Key", "name"),
     ("Id", "id"),

@@ -33,6 +33,7 @@ EXAMPLES: dict[str, str] = {
     "server inspect": "rack-7-slot-12 --wait",
     "server deprovision": "rack-7-slot-12 --yes",
     "server decommission": "rack-7-slot-12 --yes",
+    "audit": "--since yesterday --resource-type run|--all -o json",
     "pool list": "-o wide",
     "pool get": "gpu",
     "pool create": "gpu --label site=fra",

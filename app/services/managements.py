@@ -16,6 +16,7 @@ from app.record.inventory import managements as record
 from app.record.inventory.managed import clusters, vms
 from app.record.inventory.observed import unlisted
 from app.record.session import Tx
+from app.services import audit
 from app.services.context import AppContext
 from tasks.watched import WATCHED
 
@@ -40,7 +41,9 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
     def work(tx: Tx) -> Row:
         _check_name(tx, values["name"], None)
         record.insert_management(tx, row)
-        return _known(tx, management_id)
+        made = _known(tx, management_id)
+        audit.note(tx, principal, "management.create", management_id, after=made)
+        return made
 
     return world.db.write(work)
 
@@ -76,7 +79,9 @@ def change(
         record.change_management(
             tx, management_id, {name: changes[name] for name in CHANGEABLE if name in changes}
         )
-        return _known(tx, management_id)
+        changed = _known(tx, management_id)
+        audit.note(tx, principal, "management.change", management_id, before=row, after=changed)
+        return changed
 
     return world.db.write(work)
 
@@ -92,7 +97,8 @@ def set_kubeconfig(
     found, why = _found(world, management_id, cleaned(kubeconfig))
 
     def work(tx: Tx) -> None:
-        version = _known(tx, management_id)["access_version"] + 1
+        before = _known(tx, management_id)
+        version = before["access_version"] + 1
         missing = [id_ for ids in _objects(tx, management_id).values() for id_ in ids if id_ not in found]
         named = sorted(missing)[:MOST_NAMED]
         if missing and not force:
@@ -101,6 +107,8 @@ def set_kubeconfig(
         if missing:
             log.warning("management.forced", management=management_id, actor=principal.actor, missing=named)
         record.change_management(tx, management_id, _access(world, management_id, version, kubeconfig))
+        after = _known(tx, management_id)
+        audit.note(tx, principal, "management.kubeconfig", management_id, before=before, after=after)
 
     world.db.write(work)
 
@@ -109,11 +117,12 @@ def delete(world: AppContext, principal: Principal, management_id: str) -> None:
     """Forget one that has neither clusters nor machines."""
 
     def work(tx: Tx) -> None:
-        _known(tx, management_id)
+        row = _known(tx, management_id)
         left = clusters.count(tx, management_id) + vms.count(tx, management_id)
         if left:
             raise Conflict(f"{management_id} has {left} clusters and machines: delete them first", left=left)
         record.delete_management(tx, management_id)
+        audit.note(tx, principal, "management.delete", management_id, before=row)
 
     world.db.write(work)
 

@@ -7,6 +7,7 @@ from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed
 from app.record.inventory import servers
 from app.record.session import Tx
+from app.services import audit
 from app.services.context import AppContext
 
 Row = dict[str, Any]
@@ -17,7 +18,9 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
 
     def work(tx: Tx) -> Row:
         _check_name(tx, values["name"], None)
-        return _known(tx, servers.insert_pool(tx, values["name"], values.get("labels") or {}))
+        made = _known(tx, servers.insert_pool(tx, values["name"], values.get("labels") or {}))
+        audit.note(tx, principal, "pool.create", made["id"], after=made)
+        return made
 
     return world.db.write(work)
 
@@ -42,7 +45,9 @@ def change(
         servers.change_pool(
             tx, pool_id, {name: changes[name] for name in ("name", "labels") if name in changes}
         )
-        return _known(tx, pool_id)
+        changed = _known(tx, pool_id)
+        audit.note(tx, principal, "pool.change", pool_id, before=row, after=changed)
+        return changed
 
     return world.db.write(work)
 
@@ -57,6 +62,7 @@ def delete(world: AppContext, principal: Principal, pool_id: str) -> None:
                 f"Pool {row['name']} has {row['total']} servers: move them first", servers=row["total"]
             )
         servers.delete_pool(tx, pool_id)
+        audit.note(tx, principal, "pool.delete", pool_id, before=row)
 
     world.db.write(work)
 

@@ -23,7 +23,7 @@ from app.engine.transitions.journal import Journal, Message, journal
 from app.record.runs import hooks, locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
-from app.services import authority, callbacks
+from app.services import audit, authority, callbacks
 from app.services.context import AppContext
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -119,6 +119,7 @@ def cancel(
         with journal(tx, run_id) as j:
             authority.check_run(principal, j.run)
             operator_actions.cancel(j, principal.actor, mode=mode, reason=reason)
+            audit.note(tx, principal, "run.cancel", run_id, reason=reason, after={"mode": mode})
         return j
 
     return published(world, world.db.write(work))
@@ -143,7 +144,7 @@ def retry(
             authority.check_run(principal, old)
         if old is not None and old["callback_url"]:
             callbacks.attach(tx, world, principal, fresh, old["callback_url"])
-        return retrying.retry(
+        made = retrying.retry(
             tx,
             run_id,
             fresh,
@@ -154,6 +155,9 @@ def retry(
             reason=reason,
             seal=lambda text: codesecrets.seal(world.sealer, text),
         )
+        begun = {"retried_by": fresh, "from_step": made.run["from_step"]}
+        audit.note(tx, principal, "run.retry", run_id, reason=reason, after=begun)
+        return made
 
     return published(world, world.db.write(work))
 
@@ -180,6 +184,8 @@ def act(
         with journal(tx, run_id) as j:
             authority.check_run(principal, j.run)
             operator_actions.act(j, action, principal.actor, step=step, reason=reason)
+            said = {"step": step} if step else None
+            audit.note(tx, principal, f"run.{action}", run_id, reason=reason, after=said)
         return j
 
     return published(world, world.db.write(work))
@@ -237,7 +243,14 @@ def type_action(
     type_(world, name)
     if action not in ("pause", "resume"):
         raise ValidationFailed.of("action", f"{action!r} is not one of pause, resume")
-    world.db.write(lambda tx: paused_types.change(tx, name, action == "pause", principal.actor, reason))
+
+    def work(tx: Tx) -> None:
+        before = {"paused": name in paused_types.paused(tx)}
+        paused_types.change(tx, name, action == "pause", principal.actor, reason)
+        after = {"paused": action == "pause"}
+        audit.note(tx, principal, f"type.{action}", name, reason=reason, before=before, after=after)
+
+    world.db.write(work)
     return type_(world, name)
 
 
@@ -252,6 +265,8 @@ def release_lock(world: AppContext, principal: Principal, resource: str, reason:
             locking.enter(j, resource)
             locks.release(tx, resource)
             j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
+        was = {"run_id": held["run_id"]}
+        audit.note(tx, principal, "lock.release", resource, reason=reason, before=was)
         return resume.grant_waiting(tx, resource)
 
     world.publish(world.db.write(work))

@@ -16,7 +16,7 @@ from app.engine.transitions.journal import Journal
 from app.record.service import definitions
 from app.record.service import schedules as rows
 from app.record.session import Tx
-from app.services import authority
+from app.services import audit, authority
 from app.services.codeinput import sealed
 from app.services.context import AppContext
 from app.services.runs import published, resource_input
@@ -41,6 +41,7 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
         paused = {"paused_at": tx.now} if values.get("paused") else {}
         made = {**row, **_timed(tx, row), **paused, "created_by": principal.actor}
         rows.insert_schedule(tx, made)
+        audit.note(tx, principal, "schedule.create", row["id"], after=made)
         return get(tx, row["id"])
 
     return _logged("schedule.created", principal, world.db.write(work))
@@ -79,7 +80,9 @@ def change(
             _check_order(tx, new)
         timed = {} if changes.keys().isdisjoint(WHEN) else _timed(tx, new)
         rows.change_schedule(tx, schedule_id, {**{name: new[name] for name in changes}, **timed})
-        return get(tx, schedule_id)
+        changed = get(tx, schedule_id)
+        audit.note(tx, principal, "schedule.change", schedule_id, before=old, after=changed)
+        return changed
 
     return _logged("schedule.changed", principal, world.db.write(work))
 
@@ -90,6 +93,7 @@ def delete(world: AppContext, principal: Principal, schedule_id: str) -> None:
     def work(tx: Tx) -> Row:
         row = _authorized(tx, principal, schedule_id)
         rows.delete_schedule(tx, schedule_id)
+        audit.note(tx, principal, "schedule.delete", schedule_id, before=row)
         return row
 
     _logged("schedule.deleted", principal, world.db.write(work))
@@ -101,7 +105,8 @@ def pause(world: AppContext, principal: Principal, schedule_id: str, reason: str
     def changes(tx: Tx, row: Row) -> Row:
         return {"paused_at": row["paused_at"] or tx.now, "paused_reason": reason}
 
-    return _logged("schedule.paused", principal, _changed(world, principal, schedule_id, changes))
+    done = _changed(world, principal, schedule_id, "schedule.pause", changes)
+    return _logged("schedule.paused", principal, done)
 
 
 def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
@@ -113,7 +118,8 @@ def unpause(world: AppContext, principal: Principal, schedule_id: str) -> Row:
         following = next(schedules.timing(row).after(tx.now), None)
         return {"paused_at": None, "paused_reason": None, "next_due_at": following}
 
-    return _logged("schedule.unpaused", principal, _changed(world, principal, schedule_id, changes))
+    done = _changed(world, principal, schedule_id, "schedule.unpause", changes)
+    return _logged("schedule.unpaused", principal, done)
 
 
 def run(world: AppContext, principal: Principal, schedule_id: str, key: str | None = None) -> RunRow:
@@ -121,7 +127,9 @@ def run(world: AppContext, principal: Principal, schedule_id: str, key: str | No
     key = key or new_id("ask")  # Made here, so that a transaction that is repeated asks for the same run.
 
     def work(tx: Tx) -> Journal:
-        return schedules.run_now(tx, _authorized(tx, principal, schedule_id), key, principal.actor)
+        row = _authorized(tx, principal, schedule_id)
+        audit.note(tx, principal, "schedule.run", schedule_id)
+        return schedules.run_now(tx, row, key, principal.actor)
 
     started = published(world, world.db.write(work))
     log.info("schedule.run", schedule=schedule_id, run=started["id"], actor=principal.actor)
@@ -136,12 +144,19 @@ def _authorized(tx: Tx, principal: Principal, schedule_id: str) -> Row:
 
 
 def _changed(
-    world: AppContext, principal: Principal, schedule_id: str, changes: Callable[[Tx, Row], Row]
+    world: AppContext,
+    principal: Principal,
+    schedule_id: str,
+    action: str,
+    changes: Callable[[Tx, Row], Row],
 ) -> Row:
     def work(tx: Tx) -> Row:
-        found = changes(tx, _authorized(tx, principal, schedule_id))
+        row = _authorized(tx, principal, schedule_id)
+        found = changes(tx, row)
         if found:
             rows.change_schedule(tx, schedule_id, found)
+            reason = found.get("paused_reason")
+            audit.note(tx, principal, action, schedule_id, reason=reason, before=row, after={**row, **found})
         return get(tx, schedule_id)
 
     return world.db.write(work)

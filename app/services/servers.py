@@ -19,6 +19,7 @@ from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Message
 from app.record.inventory import gates, servers
 from app.record.session import Tx
+from app.services import audit
 from app.services.context import AppContext
 from app.services.runs import accept_order, check_order
 
@@ -134,7 +135,9 @@ def change(
         if wanted.get("pool_id") and servers.read_pool(tx, wanted["pool_id"]) is None:
             raise ValidationFailed.of("poolId", f"There is no pool {wanted['pool_id']}")
         servers.change_server(tx, row["id"], wanted)
-        return _known(tx, server_id)
+        changed = _known(tx, server_id)
+        audit.note(tx, principal, "server.change", server_id, before=row, after=changed)
+        return changed
 
     return world.db.write(work)
 
@@ -150,6 +153,8 @@ def set_credential(
         sealed = _sealed(world, row["tenant_id"], server_id, version, credential)
         servers.change_server(tx, server_id, {"credential": sealed, "credential_version": version})
         gates.forgive(tx, server_id)
+        said = {"credential_version": version}
+        audit.note(tx, principal, "server.credential", server_id, before=_version_of(row), after=said)
         return _known(tx, server_id)
 
     return world.db.write(work)
@@ -167,6 +172,9 @@ def trust_certificate(
                 "fingerprint", f"Server {server_id} speaks IPMI, which has no certificate"
             )
         servers.change_server(tx, server_id, {"bmc_fingerprint": fingerprint})
+        was = {"bmc_fingerprint": row["bmc_fingerprint"]}
+        said = {"bmc_fingerprint": fingerprint}
+        audit.note(tx, principal, "server.certificate", server_id, before=was, after=said)
         return row
 
     before = world.db.write(work)
@@ -178,6 +186,10 @@ def trust_certificate(
         after=fingerprint or "what it shows next",
     )
     return before
+
+
+def _version_of(row: Row) -> Row:
+    return {"credential_version": row["credential_version"]}
 
 
 def _accepted(

@@ -13,7 +13,7 @@ from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries
 from app.record.service import webhooks as rows
 from app.record.session import Tx
-from app.services import signing_secrets
+from app.services import audit, signing_secrets
 from app.services.context import AppContext
 from app.services.letter import TEST
 from app.webhooks import filter as patterns
@@ -48,7 +48,9 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
         if rows.count_webhooks(tx) >= MOST_ENDPOINTS:
             raise QuotaExceeded(f"There are {MOST_ENDPOINTS} endpoints already", limit=MOST_ENDPOINTS)
         rows.insert_webhook(tx, row, _told(wanted) if row["active"] else ())
-        return _read(tx, webhook_id)
+        made = _read(tx, webhook_id)
+        audit.note(tx, principal, "webhook.create", webhook_id, after=made)
+        return made
 
     made = world.db.write(work)
     log.info("webhook.created", webhook=webhook_id, actor=principal.actor)
@@ -87,7 +89,9 @@ def change(
         now = {**row, **changes}
         rows.resubscribe(tx, webhook_id, _told(now["events"]) if now["active"] else ())
         rows.change_webhook(tx, webhook_id, changes)
-        return _read(tx, webhook_id)
+        changed = _read(tx, webhook_id)
+        audit.note(tx, principal, "webhook.change", webhook_id, before=row, after=changed)
+        return changed
 
     changed = world.db.write(work)
     log.info("webhook.changed", webhook=webhook_id, actor=principal.actor, fields=sorted(values))
@@ -96,8 +100,14 @@ def change(
 
 def delete(world: AppContext, principal: Principal, webhook_id: str) -> None:
     """Delete an endpoint with its deliveries; raises `NotFound`."""
-    if not world.db.write(lambda tx: rows.delete_webhook(tx, webhook_id)):
-        raise _unknown(webhook_id)
+
+    def work(tx: Tx) -> None:
+        row = rows.read_webhook(tx, webhook_id)
+        if row is None or not rows.delete_webhook(tx, webhook_id):
+            raise _unknown(webhook_id)
+        audit.note(tx, principal, "webhook.delete", webhook_id, before=row)
+
+    world.db.write(work)
     log.info("webhook.deleted", webhook=webhook_id, actor=principal.actor)
 
 
@@ -109,6 +119,7 @@ def rotate(world: AppContext, principal: Principal, webhook_id: str) -> tuple[Ro
         row = _lock(tx, webhook_id)
         new = {"secret": sealed, "old_secret": row["secret"], "old_until": tx.now + OVERLAP_MS}
         rows.change_webhook(tx, webhook_id, new)
+        audit.note(tx, principal, "webhook.rotate", webhook_id, after={"old_until": new["old_until"]})
         return _read(tx, webhook_id)
 
     rotated = world.db.write(work)
@@ -121,6 +132,7 @@ def test(world: AppContext, principal: Principal, webhook_id: str) -> Row:
 
     def work(tx: Tx) -> Row:
         _active(tx, webhook_id)
+        audit.note(tx, principal, "webhook.test", webhook_id)
         return deliveries.add_delivery(tx, webhook_id, TEST)
 
     return _sent(world, work)
@@ -140,6 +152,7 @@ def redeliver(world: AppContext, principal: Principal, webhook_id: str, delivery
         if row["status"] == "delivering":
             return row
         anew = {"status": "pending", "tries": 0, "fence": row["fence"] + 1, "next_at": tx.now}
+        audit.note(tx, principal, "webhook.redeliver", webhook_id, after={"delivery": delivery_id})
         deliveries.change_delivery(tx, delivery_id, {**anew, "put_off": False, "delivered_at": None})
         return {**row, **anew, "delivered_at": None}
 

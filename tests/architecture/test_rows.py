@@ -36,6 +36,8 @@ TABLES = {
     service.ScheduleRow: tables.schedule,
     service.OccurrenceRow: tables.occurrence,
     service.ApiKeyRow: tables.api_key,
+    service.SessionRow: tables.session,
+    service.AuditRow: tables.audit,
     service.RequestRow: tables.api_request,
     service.BeatRow: tables.beat,
 }

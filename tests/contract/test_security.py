@@ -50,6 +50,8 @@ VALUES = {
     "webhook_id": f"whk_{UNKNOWN}",
     "delivery_id": f"dlv_{UNKNOWN}",
     "schedule_id": f"sch_{UNKNOWN}",
+    "key_id": f"key_{UNKNOWN}",
+    "session_id": f"ses_{UNKNOWN}",
     "type_name": "server.inspect",
     "resource": f"server/srv_{UNKNOWN}",
     "token": "x" * 43,

@@ -38,6 +38,8 @@ PATH_IDS = {
     "webhook_id": "whk",
     "schedule_id": "sch",
     "delivery_id": "dlv",
+    "key_id": "key",
+    "session_id": "ses",
 }
 
 NAMED = frozenset({"srv", "pool", "cls", "vm", "mgt", "sch"})  # What may be called by a name as well.

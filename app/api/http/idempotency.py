@@ -15,7 +15,7 @@ from app.domain.errors import Unavailable, ValidationFailed
 from app.services import idempotency
 from app.services.idempotency import Opened, Stored, Ticket
 
-SHOWN_ONCE = ("secret", "token")  # Members of answers about webhooks and hooks.
+SHOWN_ONCE = ("secret", "token", "callbackSecret")  # Members of answers about webhooks, hooks and keys.
 KEPT_HEADERS = ("Location", "Retry-After", "ETag")
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _log = structlog.get_logger("api")

@@ -4,6 +4,8 @@ Every operation names its scope where it is served; `check` refuses an applicati
 Who is answered without a key is decided in `app.api.http.keyless`.
 """
 
+from dataclasses import replace
+
 from flask import Flask, current_app, g, request
 
 from app.api.http.context import world
@@ -39,7 +41,8 @@ def may_read() -> bool:
 
 def _asker() -> Principal:
     token = _token()
-    return local_user() if token is None else keys.principal_of(world(), token)
+    found = local_user() if token is None else keys.principal_of(world(), token)
+    return replace(found, door="api", request_id=g.request_id)
 
 
 def scope_of(endpoint: str | None) -> str | None:

@@ -319,3 +319,42 @@ HEALTH = {
         "workers": {"ok": True, "workers": 4},
     },
 }
+
+KEY_ID = "key_01kc9v5q8w3f7x2m4n6p8r0t1v"
+KEY: dict[str, Any] = {
+    "id": KEY_ID,
+    "name": "ci",
+    "prefix": "k3v9x2qa",
+    "scopes": ["runs:read", "runs:write"],
+    "state": "valid",
+    "createdAt": AT,
+    "expiresAt": None,
+    "usedAt": LATER,
+    "revokedAt": None,
+}
+KEY_SECRETS = {
+    "token": "wlk_k3v9x2qa_V2luZGxhc3MgdG9rZW4gb2YgMjU2IGJpdHMgISE",
+    "callbackSecret": "whsec_V2luZGxhc3Mgc2VjcmV0IG9mIDI1NiBiaXRz",
+}
+SESSION: dict[str, Any] = {
+    "id": "ses_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "keyId": KEY_ID,
+    "agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0",
+    "createdAt": AT,
+    "seenAt": LATER,
+    "expiresAt": "2026-01-20T12:00:00.000Z",
+}
+AUDIT: dict[str, Any] = {
+    "id": "aud_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "at": AT,
+    "actor": "usr_operator",
+    "keyId": KEY_ID,
+    "door": "api",
+    "action": "type.pause",
+    "resourceType": "type",
+    "resourceId": "server.provision",
+    "reason": "the image server is down",
+    "before": {"paused": False},
+    "after": {"paused": True},
+    "requestId": "req_local-1766196422377-0f705e3ef475",
+}

@@ -10,11 +10,8 @@ from app.cli import columns, output
 from app.cli.cells import utc_now
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.direct import world
-from app.domain.clock import rfc3339
 from app.services import keys, signing_secrets
 from app.services import secrets as sealed
-
-TIMES = {"created_at": "createdAt", "expires_at": "expiresAt", "used_at": "usedAt", "revoked_at": "revokedAt"}
 
 
 @click.group(cls=Noun)
@@ -75,14 +72,4 @@ def rotate() -> None:
 
 def _shown(row: Any) -> dict[str, Any]:
     """A key as people and programs read it, never its hash."""
-    plain = {name: row[name] for name in ("id", "name", "prefix", "scopes")}
-    times = {shown: rfc3339(row[name]) for name, shown in TIMES.items()}
-    return {**plain, "state": _state(row), **times}
-
-
-def _state(row: Any) -> str:
-    """Whether the key opens anything now."""
-    if row["revoked_at"] is not None:
-        return "revoked"
-    expires = row["expires_at"]
-    return "expired" if expires is not None and expires <= utc_now().timestamp() * 1000 else "valid"
+    return keys.key_object(row, round(utc_now().timestamp() * 1000))

@@ -56,6 +56,8 @@ class RunRow(TypedDict, total=False):
     created_at: int
     started_at: int | None
     completed_at: int | None
+    acknowledged_at: int | None
+    acknowledged_by: str | None
 
 
 class StepRow(TypedDict, total=False):

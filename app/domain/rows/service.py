@@ -124,6 +124,38 @@ class ApiKeyRow(TypedDict, total=False):
     used_at: int | None
 
 
+class SessionRow(TypedDict, total=False):
+    """A row of ``session``."""
+
+    tenant_id: str
+    id: str
+    hash: str
+    key_id: str
+    agent: str | None
+    created_at: int
+    seen_at: int | None
+    expires_at: int | None
+    ended_at: int | None
+
+
+class AuditRow(TypedDict, total=False):
+    """A row of ``audit``."""
+
+    tenant_id: str
+    id: str
+    actor: str
+    key_id: str | None
+    door: str | None
+    action: str
+    resource_type: str
+    resource_id: str | None
+    reason: str | None
+    before: JsonObject | None
+    after: JsonObject | None
+    request_id: str | None
+    created_at: int
+
+
 class RequestRow(TypedDict, total=False):
     """A row of ``api_request``."""
 

@@ -48,7 +48,7 @@ from app.record.apps import retention, streams
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
-from app.record.service import deliveries, heartbeats, requests, schedules
+from app.record.service import audit_log, deliveries, heartbeats, requests, schedules, sessions
 from app.record.session import Database, Tx
 
 log = structlog.get_logger(__name__)
@@ -278,9 +278,13 @@ class Reconciler:
             "occurrences": lambda tx: schedules.forget_before(tx, tx.now - old),
             "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
             "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
+            "sessions": lambda tx: sessions.forget_before(tx, tx.now - DAY_MS),
             "app messages": lambda tx: retention.forget_messages(tx, tx.now - old),
             "health checks": lambda tx: streams.forget_health_checks(tx, tx.now - HEALTH_CHECK_MS),
         }
+        if self.settings.audit_days:
+            kept = self.settings.audit_days * DAY_MS
+            rules["audit"] = lambda tx: audit_log.forget_before(tx, tx.now - kept)
         counts = [
             self._guarded(name, partial(self.db.write, rule, patience_s=0)) for name, rule in rules.items()
         ]

@@ -25,6 +25,11 @@ def by_name(tx: Tx, name: str) -> dict[str, Any] | None:
     return tx.row(select(api_key).where(*where))
 
 
+def by_id(tx: Tx, key_id: str) -> dict[str, Any] | None:
+    """The key of this id, whatever has become of it."""
+    return tx.row(select(api_key).where(api_key.c.tenant_id == tx.tenant, api_key.c.id == key_id))
+
+
 def any_key(tx: Tx) -> bool:
     """Whether there is a key, revoked or not."""
     return tx.row(select(api_key.c.id).where(api_key.c.tenant_id == tx.tenant).limit(1)) is not None

@@ -43,7 +43,7 @@ from app.record.tables.runs import (
 )
 from app.record.tables.schedules import occurrence, schedule
 from app.record.tables.servers import bmc_gate, machine_claim, pool, server
-from app.record.tables.service import api_key, api_request, beat, meta
+from app.record.tables.service import api_key, api_request, audit, beat, meta, session
 from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
@@ -68,6 +68,7 @@ __all__ = [
     "app_version",
     "app_wait",
     "application",
+    "audit",
     "beat",
     "bmc_gate",
     "cluster",
@@ -90,6 +91,7 @@ __all__ = [
     "run_tag",
     "schedule",
     "server",
+    "session",
     "signal",
     "source",
     "step",

@@ -8,6 +8,8 @@ OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
 ENDED = "status IN ('completed', 'failed', 'cancelled')"
 LATE_MS = 60_000
 LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
+ENDING = 6  # So many last characters of an id are looked up by an index.
+ID_ENDING = f"substr(id, length(id) - {ENDING - 1})"
 _THEN = ("created_at", "id", "type", "resource_type", "started_at")
 
 run = table(
@@ -55,6 +57,8 @@ run = table(
     moment("created_at"),
     moment("started_at"),
     moment("completed_at"),
+    moment("acknowledged_at"),  # Somebody has seen that it failed.
+    words("acknowledged_by"),
     # For lists, newest first; what follows the id saves looking at the row.
     Index("ix_run_newest", "tenant_id", "created_at", "id", "type", "resource_type", "started_at"),
     Index("ix_run_type", "tenant_id", "type", "created_at", "id", "status", "started_at"),
@@ -62,6 +66,8 @@ run = table(
     Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "status"),
     partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
     partial("ix_run_open", "tenant_id", *_THEN, "status", where=OPEN),
+    partial("ix_run_error", "tenant_id", "error_code", *_THEN, where="error_code IS NOT NULL"),
+    Index("ix_run_ending", "tenant_id", text(ID_ENDING)),
     partial("ix_run_late", "tenant_id", "started_at", "created_at", where=LATE),
     partial("ix_run_expected", "tenant_id", "expect_queue", "expect_since", where="expect_since IS NOT NULL"),
     partial(

@@ -1,4 +1,4 @@
-"""The service's own: API keys, idempotent requests, heartbeats, facts."""
+"""The service's own: API keys, sessions, the audit log, idempotent requests, heartbeats, facts."""
 
 from sqlalchemy import Column, Index, Integer
 
@@ -18,6 +18,46 @@ api_key = table(
     moment("used_at"),
     Index("uq_api_key_prefix", "prefix", unique=True),
     partial("uq_api_key_name", "tenant_id", "name", where="revoked_at IS NULL", unique=True),
+    key=("id",),
+)
+
+session = table(  # Of people who logged in with a key.
+    "session",
+    words("id", null=False),
+    words("hash", null=False),  # SHA-256 of its token, the only form that is stored.
+    words("key_id", null=False),
+    words("agent"),
+    moment("created_at"),
+    moment("seen_at"),
+    moment("expires_at"),
+    moment("ended_at"),
+    Index("uq_session_hash", "hash", unique=True),
+    Index("ix_session_key", "tenant_id", "key_id"),
+    Index("ix_session_newest", "tenant_id", "created_at", "id", "key_id"),
+    Index("ix_session_expiry", "tenant_id", "expires_at"),
+    key=("id",),
+)
+
+_WHEN = ("created_at", "id")
+audit = table(  # Written by the transaction of the change that it tells of.
+    "audit",
+    words("id", null=False),
+    words("actor", null=False),
+    words("key_id"),
+    words("door"),  # api, console, cli.
+    words("action", null=False),  # "pool.change".
+    words("resource_type", null=False),
+    words("resource_id"),
+    words("reason"),
+    json("before"),  # The members that changed, without secrets.
+    json("after"),
+    words("request_id"),
+    moment("created_at"),
+    Index("ix_audit_newest", "tenant_id", *_WHEN),
+    Index("ix_audit_actor", "tenant_id", "actor", *_WHEN),
+    Index("ix_audit_action", "tenant_id", "action", *_WHEN),
+    Index("ix_audit_type", "tenant_id", "resource_type", *_WHEN),
+    Index("ix_audit_resource", "tenant_id", "resource_id", *_WHEN),
     key=("id",),
 )
 
