@@ -10,10 +10,17 @@ from app.domain.batch.operation import Dependency, Operation, Rehearsal, RetryPo
 from app.domain.batch.reader import Members, Problems, depth_of
 from app.domain.json import JsonObject
 
-__all__ = (
-    *("BatchDefinition", "Dependency", "InvalidDefinition", "Operation", "Rehearsal", "RetryPolicy"),
-    *("RollbackStrategy", "ServerConfig", "parse"),
-)
+__all__ = [
+    "BatchDefinition",
+    "Dependency",
+    "InvalidDefinition",
+    "Operation",
+    "Rehearsal",
+    "RetryPolicy",
+    "RollbackStrategy",
+    "ServerConfig",
+    "parse",
+]
 BATCH = dict.fromkeys(
     (
         *("name", "version", "storage_backend", "parallel_limit", "rollback_enabled", "operations"),

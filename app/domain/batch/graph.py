@@ -113,9 +113,8 @@ def undo_order(operations: Sequence[Operation], completed: Sequence[str]) -> lis
     age = {name: at for at, name in enumerate(completed)}
     needs = {one.id: [d.id for d in one.dependencies if d.id in age] for one in operations if one.id in age}
     waiting = dict.fromkeys(age, 0)
-    for needed in needs.values():
-        for name in needed:
-            waiting[name] += 1
+    for name in (one for needed in needs.values() for one in needed):
+        waiting[name] += 1
     free = [(-age[name], name) for name, count in waiting.items() if not count]
     heapify(free)
     order = []

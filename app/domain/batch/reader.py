@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from app.domain.batch.invalid import InvalidDefinition
 from app.domain.errors import ValidationFailed
 
+T = TypeVar("T")
 Known = dict[str, None]  # Names of members, in the order in which a refusal lists them.
 
 
@@ -123,7 +124,7 @@ class Members:
             self._problems.add(self.path(name), f"Names {twice} more than once")
         return tuple(found)
 
-    def _wrong(self, name: str, problem: str, instead: Any) -> Any:
+    def _wrong(self, name: str, problem: str, instead: T) -> T:
         said = problem if name in self._found else f"Is missing. {problem}"
         self._problems.add(self.path(name), said)
         return instead
