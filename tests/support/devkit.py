@@ -1,5 +1,6 @@
 """Real apps of the Workflow DevKit against `windlass world`: built once an SDK, served for the session."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -89,13 +90,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session", params=["5", "4"])
 def app(request: pytest.FixtureRequest, door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The same workflows built with each SDK, as a version of its own."""
-    modules = SDKS / request.param / "node_modules"
-    if not (modules.parent / "installed").exists():
-        pytest.skip(f"SDK {request.param} is not installed: scripts/sdks")
     folder = tmp_path_factory.mktemp(f"sdk{request.param}")
-    shutil.copytree(DEVKIT, folder, dirs_exist_ok=True)
-    (folder / "node_modules").symlink_to(modules)
-    (folder / "package.json").write_text('{"private": true}')
+    modules = installed(request.param, folder)
     port, node = free_ports(1), str(modules / "node" / "bin" / "node")
     env = {**os.environ, "WORKFLOW_TARGET_WORLD": str(folder / "world.mjs"), "PLT_WORLD_SERVICE_URL": door}
     env |= {"PORT": str(port), "PLT_WORLD_DEPLOYMENT_VERSION": f"sdk{request.param}"}
@@ -114,6 +110,20 @@ def app(request: pytest.FixtureRequest, door: str, tmp_path_factory: pytest.Temp
         _started(ended, (node, "app.mjs"), folder, env, log)
         until(lambda: b"ready" in (folder / "app.log").read_bytes(), START_S, "the app is ready")
         yield App(sdk=request.param, port=port, door=door)
+
+
+def installed(kind: str, folder: Path) -> Path:
+    """A copy of our app in a folder, beside the packages of an SDK; skips what `scripts/sdks` left out."""
+    modules = SDKS / kind / "node_modules"
+    if (lock := SDKS / "lock").exists():
+        with lock.open("ab") as held:
+            fcntl.flock(held, fcntl.LOCK_SH)  # An installation may be under way.
+    if not (modules.parent / "installed").exists():
+        pytest.skip(f"{kind} is not installed: scripts/sdks")
+    shutil.copytree(DEVKIT, folder, dirs_exist_ok=True)
+    (folder / "node_modules").symlink_to(modules)
+    (folder / "package.json").write_text('{"private": true}')
+    return modules
 
 
 def _started(ended: ExitStack, argv: Any, folder: Path, env: Any, log: Any) -> None:

@@ -16,6 +16,8 @@ from windlass.models import Run, Server
 
 USER, PASSWORD = "bmc-canary", "Kanarienvogel-4711"  # Found nowhere but in the sealed credential.
 IMAGE = {"url": "http://images.example/debian-12.qcow2", "checksum": "ab12", "checksumType": "sha256"}
+# What a deprovisioning does to a machine that has been turned off.
+WIPED = ["power.on", "boot.started network", "wipe.started", "wipe.done", "power.off", "boot default"]
 PATIENCE_S = 300.0
 QUIET = ("login", "logout", "install.called")  # Lines of the ledger that change nothing.
 

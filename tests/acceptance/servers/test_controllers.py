@@ -85,7 +85,7 @@ def test_one_that_refuses_is_named(site: Site, slow: Slow) -> None:
     machine, run_id = slow.refuses
     run = site.ended(run_id)
     assert (run.status, failure(run)) == ("failed", ("BMC_REFUSED", "switch-power"))
-    assert (machine.effects, machine.server.state) == ([], "error")
+    assert (machine.effects, machine.server.state) == ([], "registered")
 
 
 def test_one_that_says_yes_and_does_nothing_is_found_out_and_named(site: Site, slow: Slow) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.servers.site import IMAGE, Site
+from tests.acceptance.servers.site import IMAGE, WIPED, Site
 
 IPMI, REDFISH = (pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish"))
 pytestmark = pytest.mark.sqlite
@@ -16,7 +16,7 @@ def test_a_machine_lives_from_registration_to_retirement(site: Site) -> None:
     assert site.ended(machine.decommission()).status == "completed"
     reboot = ["power.off", "power.on", "boot.started disk"]
     installed = ["power.on", "boot.started network", "install.started", "install.done", "boot disk"]
-    given_back = ["power.off", "boot default"]
+    given_back = ["boot network", "power.off", *WIPED]
     assert machine.effects == ["boot network", "power.off", *installed, *reboot, *given_back]
     assert machine.server.state == "decommissioned"
 

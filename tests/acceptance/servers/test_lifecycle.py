@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.servers.site import IMAGE, Machine, Site, failure, steps, undone
+from tests.acceptance.servers.site import IMAGE, WIPED, Machine, Site, failure, steps, undone
 from tests.support.servers import until
 from windlass import InvalidState
 
@@ -11,7 +11,6 @@ DEPROVISION = [
     *("validate", "boot-from", "switch-power", "order-wipe", "switch-power-2", "wipe"),
     *("switch-power-3", "boot-from-2", "free", "settle"),
 ]
-WIPED = ["power.on", "boot.started network", "wipe.started", "wipe.done", "power.off", "boot default"]
 
 
 def broken_at_the_second_login(site: Site, on_failure: str) -> tuple[Machine, str]:

@@ -66,8 +66,8 @@ const streams = {
 export function createWorld() {
   return {
     specVersion: Number(process.env.WORLD_SPEC ?? 6),
-    async start() {
-      const at = `http://127.0.0.1:${process.env.PORT}/.well-known/workflow/v1`;
+    async start(port = process.env.PORT) {
+      const at = `http://127.0.0.1:${port}/.well-known/workflow/v1`;
       const endpoints = { workflow: `${at}/flow`, step: `${at}/step`, webhook: `${at}/webhook` };
       await ask('POST', '/handlers', { body: { podId: `pid-${process.pid}`, deploymentVersion: deployment, endpoints } });
     },
