@@ -114,7 +114,7 @@ class Member(Secrets):
         """Leave the further attempt, if there is to be one, to the engine."""
         raise CallFailed(error, retryable=retry_in_ms is not None)
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
         """A step waits for nothing."""
         raise NotImplementedError
 

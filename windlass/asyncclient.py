@@ -7,7 +7,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from windlass.client import BASE_URL
+from windlass.client import key_of, url_of
 from windlass.errors import ConnectionFailed
 from windlass.exchange import Came, Exchange, Talk, Wish
 from windlass.retries import Retries
@@ -95,9 +95,9 @@ class AsyncClient:
         transport: AsyncTransport | None = None,
         retries: Retries | None = None,
     ) -> None:
-        self.base_url = (base_url or BASE_URL).rstrip("/")
+        self.base_url = url_of(base_url)
         self._transport = transport or AsyncHttpxTransport(self.base_url)
-        exchange = Exchange(api_key=api_key, timeout_s=timeout, retries=retries or Retries())
+        exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
         self.workflow = AsyncWorkflows(session=AsyncSession(transport=self._transport, exchange=exchange))
 
     async def close(self) -> None:

@@ -121,10 +121,11 @@ class Host(Protocol):
         Returns if the further attempt may be made at once, else raises Suspend.
         """
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
         """Store the calls that history does not know yet; the memos of all if all have ended at once.
 
-        Else raises Suspend. Steps among them are members of ctx.parallel, done elsewhere at the same time.
+        Else raises Suspend. At most `limit` of them are open at a time. Steps among them are members of
+        ctx.parallel, done elsewhere at the same time.
         Values: of a signal its payload, of a child its result, of a hook a mapping whose "token" is a sealed
         secret, of a sleep and an event None. A signal that did not come in time has failed.
         """

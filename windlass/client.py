@@ -1,5 +1,6 @@
 """The client: one object with a noun for each thing the service keeps."""
 
+import os
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,16 @@ from windlass.workflows import Workflows
 BASE_URL = "http://127.0.0.1:8080"
 
 
+def url_of(given: str | None) -> str:
+    """The service's address: the given one, else that of the environment."""
+    return (given or os.environ.get("WINDLASS_URL") or BASE_URL).rstrip("/")
+
+
+def key_of(given: str | None) -> str | None:
+    """The API key: the given one, else that of the environment."""
+    return given or os.environ.get("WINDLASS_API_KEY") or None
+
+
 class Client:
     """A connection to one service; safe to share between threads.
 
@@ -31,6 +42,7 @@ class Client:
             run = client.runs.start("server.inspect", resource_id="srv_…")
             run = client.runs.wait(run.id, timeout_s=600)
 
+    `base_url` and `api_key` default to WINDLASS_URL and WINDLASS_API_KEY of the environment.
     `timeout` is the longest silence of the service in seconds. Requests are repeated when that is safe, as
     `retries` says; every failure is an error of `windlass.errors`. `transport` replaces the HTTP library.
     """
@@ -43,9 +55,9 @@ class Client:
         transport: Transport | None = None,
         retries: Retries | None = None,
     ) -> None:
-        self.base_url = (base_url or BASE_URL).rstrip("/")
+        self.base_url = url_of(base_url)
         self._transport = transport or HttpxTransport(self.base_url)
-        exchange = Exchange(api_key=api_key, timeout_s=timeout, retries=retries or Retries())
+        exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
         session = Session(transport=self._transport, exchange=exchange)
         self.workflow = Workflows(session=session)
         self.runs = Runs(session=session)

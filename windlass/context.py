@@ -146,6 +146,7 @@ class Context:
     ) -> list[Any]:
         """Do calls at the same time, at most `limit` of them at once: their results in the order of `calls`.
 
+        With a limit the next call begins as soon as one has ended.
         When some have failed, the first failure in that order is raised, once all have ended; with
         `return_exceptions` each failure stands in its place instead.
         """
@@ -158,10 +159,7 @@ class Context:
                 )
         if limit is not None and (type(limit) is not int or limit < 1):
             raise DefinitionError(f"limit is a whole number from 1, not {limit!r}")
-        size = limit or max(1, len(calls))
-        results: list[Any] = []
-        for start in range(0, len(calls), size):
-            results += self._together(calls[start : start + size])
+        results = self._together(calls, limit)
         failures = [each for each in results if isinstance(each, _Failure)]
         if failures and not return_exceptions:
             raise failures[0].error
@@ -273,11 +271,10 @@ class Context:
     def _ended(self, call: Call) -> Memo:
         return self._pass.wait([call])[0]
 
-    def _together(self, calls: Sequence[Call]) -> list[Any]:
+    def _together(self, calls: Sequence[Call], limit: int | None) -> list[Any]:
         entered = [self._pass.enter(each) for each in calls]
-        return [
-            self._result(call, memo) for call, memo in zip(entered, self._pass.wait(entered), strict=True)
-        ]
+        ended = self._pass.wait(entered, limit)
+        return [self._result(call, memo) for call, memo in zip(entered, ended, strict=True)]
 
     def _result(self, call: Call, memo: Memo) -> Any:
         try:

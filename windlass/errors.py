@@ -1,7 +1,7 @@
 """Every error a client raises, as one tree.
 
 WindlassError
- ├─ ValidationError     400   the request is not valid; `fields` names what is wrong
+ ├─ ValidationError 400, 413   the request is not valid; `fields` names what is wrong
  ├─ Unauthorized        401   the API key is missing or unknown
  ├─ Forbidden           403   the API key lacks the scope, or a quota is used up
  ├─ NotFound            404   there is no such resource
@@ -121,6 +121,7 @@ _BY_STATUS: dict[int, type[WindlassError]] = {
     409: Conflict,
     410: Gone,
     412: PreconditionFailed,
+    413: ValidationError,
     429: RateLimited,
     502: Unavailable,
     503: Unavailable,

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from windlass import retries
-from windlass.errors import Conflict, ConnectionFailed, WindlassError, error_of
+from windlass.errors import Conflict, ConnectionFailed, ValidationError, WindlassError, error_of
 from windlass.retries import Retries
 from windlass.transport import Request, Response
+from windlass.values import unkept
 
 T = TypeVar("T")
 Query = Mapping[str, Any]
@@ -97,7 +98,7 @@ class Exchange:
             path=path,
             query=_pairs(query or {}),
             headers={**self.headers(), **(headers or {}), **({} if content is None else _JSON)},
-            content=None if content is None else json.dumps(content).encode(),
+            content=None if content is None else _written(content),
             timeout_s=timeout_s or self.timeout_s,
         )
         repeatable = harmless or retries.may_repeat(method, request.headers)
@@ -120,6 +121,16 @@ def json_of(content: bytes) -> Any:
         return json.loads(content)
     except ValueError:
         return None
+
+
+def _written(content: Any) -> bytes:
+    """The body of a request; ValidationError when JSON cannot hold what it is made of."""
+    try:
+        return json.dumps(content, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        found = unkept(content) or f"cannot be written as JSON: {error}"
+        message = f"The request {found}; nothing was sent"
+        raise ValidationError(message, code="VALIDATION_ERROR") from error
 
 
 def _understood(came: Came) -> Answer | tuple[WindlassError, float | None]:

@@ -17,13 +17,15 @@ built from these facts, the first time and on every replay alike.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, Self, TypeVar, overload
 
+from windlass.attributes import give_back, kept
 from windlass.calls import Call
 from windlass.stacks import shortened, stack_of
 
+T = TypeVar("T")
 LONGEST_MESSAGE = 10_000  # Characters of an error's message that are kept.
 
 
@@ -47,45 +49,79 @@ class Nondeterminism(WorkflowError):
     """The code calls something else than it did when its history was written."""
 
 
-class RecordedError(WorkflowError):
-    """An error rebuilt from recorded facts: ``code``, ``message`` and ``type`` ("module:Name") survive."""
+class _fact(Generic[T]):  # It is used as a decorator.
+    """A property that an attribute of the instance, or of the type that the step raised, comes before."""
 
-    # Properties and one attribute: the step's own type, a part of the instance, may use the same names.
+    def __init__(self, read: Callable[[Any], T], own: Any = None) -> None:
+        self._read, self._own, self.__doc__ = read, own, read.__doc__
+
+    @overload
+    def __get__(self, error: None, kind: type) -> Self: ...
+    @overload
+    def __get__(self, error: object, kind: type | None = None) -> T: ...
+    def __get__(self, error: Any, kind: type | None = None) -> Any:
+        if error is None:
+            return self
+        if self._own is not None:
+            try:
+                return self._own.__get__(error, kind) if hasattr(self._own, "__get__") else self._own
+            except Exception:  # A property of the author's may need what did not survive.
+                return self._read(error)
+        return self._read(error)
+
+    def after(self, own: Any) -> "_fact[T]":
+        """The same, behind what the step's own type has under this name."""
+        return _fact(self._read, own)
+
+
+class RecordedError(WorkflowError):
+    """An error rebuilt from recorded facts: ``code``, ``message`` and ``type`` ("module:Name") survive.
+
+    Where the type that a step raised has attributes of these names, they are that type's; ``facts`` has what
+    was recorded in any case.
+    """
+
+    # The step's own type, a part of the instance, may use the same names.
     _call: Call
     _facts: Mapping[str, Any]
 
     @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was recorded: code, message, details."""
+        return self._facts
+
+    @_fact
     def name(self) -> str:
         """The name of the call that has failed."""
         return self._call.name
 
-    @property
+    @_fact
     def key(self) -> str:
         """Its key: the name, from its second use on `name#2`."""
         return self._call.key
 
-    @property
+    @_fact
     def code(self) -> str:
         """The public code."""
         return str(self._facts.get("code") or "STEP_FAILED")
 
-    @property
+    @_fact
     def message(self) -> str:
         """What the original exception said."""
         return str(self._facts.get("message") or "")
 
-    @property
+    @_fact
     def details(self) -> Mapping[str, Any]:
         """What else is known."""
         return self._facts.get("details") or {}
 
-    @property
+    @_fact
     def type(self) -> str | None:
         """The place of the original exception's type, "module:Qualname"."""
-        return self.details.get("type")
+        return (self._facts.get("details") or {}).get("type")
 
     def __str__(self) -> str:
-        return self.message
+        return str(self._facts.get("message") or "")
 
 
 class StepFailed(RecordedError):
@@ -110,12 +146,17 @@ class ChildFailed(RecordedError):
     @property
     def run_id(self) -> str | None:
         """The id of the child run."""
-        return self.details.get("runId")
+        return (self._facts.get("details") or {}).get("runId")
 
     @property
     def status(self) -> str:
         """How the child ended: failed or cancelled."""
-        return str(self.details.get("status", "failed"))
+        return str((self._facts.get("details") or {}).get("status", "failed"))
+
+    @property
+    def child_type(self) -> str | None:
+        """The type of the exception that left the child's function, "module:Qualname"."""
+        return (self._facts.get("details") or {}).get("childType")
 
 
 class SignalTimeout(RecordedError):
@@ -137,10 +178,13 @@ _BY_KIND: Mapping[str, type[RecordedError]] = {"child": ChildFailed, "signal": S
 
 def facts_of(error: BaseException) -> dict[str, Any]:
     """What is kept of an exception that a step raised: code, message, place of its type, traceback."""
+    details: dict[str, Any] = {"type": type_of(error), "stack": stack_of(error)}
+    if attributes := kept(error):
+        details["attributes"] = attributes
     return {
         "code": _CODES.get(type(error), "STEP_FAILED"),
         "message": message_of(error),
-        "details": {"type": type_of(error), "stack": stack_of(error)},
+        "details": details,
     }
 
 
@@ -151,7 +195,7 @@ def end_of(error: BaseException) -> dict[str, Any]:
     details = {"type": place, "stack": stack_of(error)}
     if isinstance(error, RecordedError):
         before = (error._facts.get("details") or {}).get("stack")
-        details["step"] = error.key
+        details["step"] = error._call.key
         if before:
             details["stack"] = shortened(f"{before}\nThis left the workflow function:\n\n{details['stack']}")
     return {
@@ -163,8 +207,8 @@ def end_of(error: BaseException) -> dict[str, Any]:
 
 def type_of(error: BaseException) -> str:
     """The type of an exception as "module:Qualname"; of a rebuilt one, the type that it had."""
-    if isinstance(error, RecordedError) and error.type:
-        return str(error.type)
+    if isinstance(error, RecordedError) and (place := (error._facts.get("details") or {}).get("type")):
+        return str(place)
     return f"{type(error).__module__}:{type(error).__qualname__}"
 
 
@@ -186,7 +230,9 @@ def rebuilt(call: Call, facts: Mapping[str, Any]) -> RecordedError:
     cls = base if own is None else _combined(own)  # type: ignore[arg-type]  # Types are hashable.
     error = cls.__new__(cls, "")
     error._call, error._facts = call, facts
-    error.args = (error.message,)
+    error.args = (str(facts.get("message") or ""),)
+    if cls is not base:
+        give_back(error, (facts.get("details") or {}).get("attributes"))
     return error
 
 
@@ -196,11 +242,21 @@ def _combined(own: type[Exception]) -> type[RecordedError]:
     if issubclass(own, StepFailed):
         return own
     try:
-        cls = type(own.__name__, (StepFailed, own), {"__module__": own.__module__})
+        cls = type(own.__name__, (StepFailed, own), {"__module__": own.__module__, **_own_names(own)})
         cls.__new__(cls, "")
     except Exception:  # A type of the author's may forbid heirs or instances in any way; then it is left out.
         return StepFailed
     return cls
+
+
+def _own_names(own: type[Exception]) -> dict[str, Any]:
+    """The names that a step's own type has in common with recorded facts: its own come first."""
+    facts = {name: one for name, one in vars(RecordedError).items() if isinstance(one, _fact)}
+    mine: dict[str, Any] = {}
+    for kind in reversed(own.__mro__):
+        if kind.__module__ != "builtins":  # `name` of an ImportError says nothing, once it is rebuilt.
+            mine.update(vars(kind))
+    return {name: facts[name].after(mine[name]) for name in facts if mine.get(name) is not None}
 
 
 def _found(place: Any) -> type[Exception] | None:

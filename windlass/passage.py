@@ -89,13 +89,16 @@ class Pass:
             self._body = ""
         return self.answer(call, memo)
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
-        """The memos of calls that others end, in their order; suspends the run until all have ended."""
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
+        """The memos of calls that others end, in their order; suspends the run until all have ended.
+
+        At most `limit` of them are open at a time: the next one begins when one has ended.
+        """
         unended = [call for call in calls if self._pending(call)]
         ended = {}
         if unended:
             with self._hosted():
-                ended = {memo.ordinal: memo for memo in self._host.wait(unended)}
+                ended = {memo.ordinal: memo for memo in self._host.wait(unended, limit)}
         return [ended.get(call.ordinal) or self._known[call.ordinal] for call in calls]
 
     def value(self, call: Call, make: Callable[[], Any]) -> Any:

@@ -120,5 +120,5 @@ class _Still:
     def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
         raise Suspend
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
         raise Suspend

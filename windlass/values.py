@@ -50,15 +50,15 @@ def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGE
 
     try:
         text = json.dumps(value, allow_nan=False, default=other)
-        found = _unkept(value) if SUSPECT.search(text) else None
+        found = unkept(value) if SUSPECT.search(text) else None
     except (TypeError, ValueError, RecursionError) as error:
-        found = _unkept(value) or f"cannot be written as JSON: {error}"
+        found = unkept(value) or f"cannot be written as JSON: {error}"
     if found is not None:
         raise NotStorable(f"{what} {found}")
     if len(text) > limit and (size := _size(text)) > limit:
         raise NotStorable(f"{what} has {size} bytes as JSON; at most {limit} are kept")
     plain = json.loads(text)
-    if plain != value and (found := _unkept(value)) is not None:  # JSON makes text of keys that are none.
+    if plain != value and (found := unkept(value)) is not None:  # JSON makes text of keys that are none.
         raise NotStorable(f"{what} {found}")
     if text.count("[") + text.count("{") > DEEPEST and _deeper(plain):
         raise NotStorable(f"{what} is nested in more than {DEEPEST} levels")
@@ -140,8 +140,8 @@ def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def _unkept(value: Any) -> str | None:
-    """What in a value cannot be kept, and where; None when each part alone can."""
+def unkept(value: Any) -> str | None:
+    """What in a value cannot be kept as JSON, and where; None when each part alone can."""
     try:
         for path, one in _parts(value, "$"):
             problem = _problem(one)

@@ -67,7 +67,7 @@ def workflow(
         raise DefinitionError(f'@workflow needs a name, which its runs keep: @workflow("{_suggested(name)}")')
     if not _fits(name, NAME):
         raise DefinitionError(
-            f"@workflow(\"name\"): a name has 1 to 100 letters, digits, '_', '.' or '-', not {name!r}"
+            f"@workflow(\"name\"): a name has 1 to 100 ASCII letters, digits, '_', '.' or '-', not {name!r}"
         )
     what = f"workflow {name!r}"
     if not _fits(version, VERSION):

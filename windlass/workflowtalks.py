@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -11,12 +11,14 @@ from windlass.decode import Model, body
 from windlass.errors import Unavailable, WaitTimeout
 from windlass.exchange import Answer, Exchange, Talk
 from windlass.live import OUTAGE_S
+from windlass.workflow import Definition
 from windlass.workflowruns import WorkflowDefinition, WorkflowEvent, WorkflowHook, WorkflowRun, WorkflowRuns
 
 M = TypeVar("M", bound=Model)
 BASE = "/api/workflows"
 RUNS, EVENTS, HOOKS = f"{BASE}/runs", f"{BASE}/events", f"{BASE}/hooks"
 EVENTS_A_PAGE = 1_000
+RUNS_A_PAGE = 100
 LONG_POLL_S = 20  # How long the service may keep an answer back while nothing happens.
 SOON_S = 0.2  # Between two looks at least,
 SELDOM_S = 5.0  # and at most, where the service keeps no answer back.
@@ -31,7 +33,7 @@ class WorkflowTalks:
 
     def trigger(
         self,
-        name: str,
+        name: str | Definition,
         input: Any = (),
         *,
         kwargs: Mapping[str, Any] | None = None,
@@ -42,15 +44,17 @@ class WorkflowTalks:
         max_events: int | None = None,
         execution_timeout: int | str | timedelta | None = None,
     ) -> Talk[WorkflowRun]:
-        """Start a run of a workflow.
+        """Start a run of a workflow, of the version of `name` when that is a workflow itself.
 
         `input` is a list of the function's arguments; anything but a list or tuple is the only one. With
         `idempotency_key` a second call answers the first run. `execution_timeout` is in milliseconds, or a
         text such as "10m". Raises `NotFound` for a workflow that no worker ever announced, and `Conflict` for
         a run id that is taken or a key that was used with another input.
         """
+        if isinstance(name, Definition):
+            version = version or name.version
         order = body(
-            workflow_name=name,
+            workflow_name=name.name if isinstance(name, Definition) else name,
             input=list(input) if isinstance(input, list | tuple) else [input],
             kwargs=kwargs,
             deployment_id=version,
@@ -80,9 +84,15 @@ class WorkflowTalks:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> Talk[WorkflowRuns]:
-        """A page of runs, the newest first."""
-        query = body(workflow_name=workflow_name, status=status, limit=limit, cursor=cursor)
-        return WorkflowRuns.of((yield from self.exchange.get(RUNS, query)).data)
+        """A page of runs, the newest first; `limit` may be larger than a page of the service."""
+        found: tuple[WorkflowRun, ...] = ()
+        while True:
+            left = None if limit is None else min(RUNS_A_PAGE, limit - len(found))
+            query = body(workflow_name=workflow_name, status=status, limit=left, cursor=cursor)
+            page = WorkflowRuns.of((yield from self.exchange.get(RUNS, query)).data)
+            found, cursor = found + page.data, page.cursor
+            if limit is None or len(found) >= limit or not page.has_more:
+                return replace(page, data=found)
 
     def get_child_runs(self, run_id: str) -> Talk[tuple[WorkflowRun, ...]]:
         """The runs that were triggered with this one as their parent, oldest first."""

@@ -164,7 +164,7 @@ class Harness:
         return entry
 
     def _advance(self, entry: Entry) -> None:
-        if entry.status != "running" or entry.waiting():
+        if entry.status != "running" or entry.rests():
             return
         entry.advances += 1
         host = MemoryHost(self, entry, lambda: self.wake(entry))
@@ -249,7 +249,13 @@ class Harness:
         if status == "completed":
             parent.keep(call, status=status, value=result)
         else:
-            details = {"type": "windlass:ChildFailed", "runId": entry.id, "status": status}
+            child_type = ((entry.error or {}).get("details") or {}).get("type")
+            details = {
+                "type": "windlass:ChildFailed",
+                "runId": entry.id,
+                "status": status,
+                "childType": child_type,
+            }
             parent.keep(call, status="failed", error={**(entry.error or {}), "details": details})
         self.wake(parent)
 

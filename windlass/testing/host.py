@@ -85,12 +85,15 @@ class MemoryHost:
         if retry_in_ms:
             raise Suspend
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
-        new = [call for call in calls if call.ordinal not in self._entry.memos]
-        self._buffer += [partial(self._store, call) for call in new]
-        self.flush()
-        memos = [self._entry.memos[call.ordinal] for call in calls]
-        if any(memo.status == "pending" for memo in memos):
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
+        while True:
+            self._buffer += [partial(self._store, call) for call in self._next(calls, limit)]
+            self.flush()
+            if not self._next(calls, limit):
+                break
+        memos = [self._entry.memos[call.ordinal] for call in calls if call.ordinal in self._entry.memos]
+        self._entry.room = limit if len(memos) < len(calls) else None
+        if len(memos) < len(calls) or any(memo.status == "pending" for memo in memos):
             raise Suspend
         if self._work.replays:
             self._again()
@@ -115,6 +118,13 @@ class MemoryHost:
         if most is not None and len(self._entry.events) > most and self._entry.status == "running":
             self._work.overflow(self._entry)
             raise Suspend
+
+    def _next(self, calls: Sequence[Call], limit: int | None) -> Sequence[Call]:
+        """The calls that may begin now."""
+        memos = self._entry.memos
+        new = [call for call in calls if call.ordinal not in memos]
+        open_ = sum(1 for call in calls if call.ordinal in memos and memos[call.ordinal].status == "pending")
+        return new if limit is None else new[: max(0, limit - open_)]
 
     def _intend(self, call: Call, attempt: int) -> None:
         self._entry.calls[call.ordinal] = call

@@ -55,6 +55,7 @@ class Entry:
     calls: dict[int, Call] = field(default_factory=dict)  # Calls that wait, and steps that may be undone.
     members: set[int] = field(default_factory=set)  # Steps that are members of ctx.parallel.
     due: dict[int, int] = field(default_factory=dict)  # When the next attempt of a step may be made.
+    room: int | None = None  # While ctx.parallel holds calls back: how many may be open.
     unread: list[Signal] = field(default_factory=list)  # The oldest first.
     events: list[Event] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
@@ -76,6 +77,11 @@ class Entry:
             memo.ordinal for memo in self.pending() if memo.kind != "task" or memo.ordinal in self.members
         )
         return [self.calls[ordinal] for ordinal in apart]
+
+    def rests(self) -> bool:
+        """Whether the function has nothing to do before one of its calls has ended."""
+        waits = len(self.waiting())
+        return waits > 0 and (self.room is None or waits >= self.room)
 
     def keep(self, call: Call, **facts: Any) -> Memo:
         """Keep what is known of a call now."""

@@ -3,7 +3,8 @@
 1. The function has made calls that have no result yet. It was left by an exception that authors cannot catch.
 2. Store a row for each new call and begin it: arm its timer, start its child, take a signal that is already
    there. A call that is stored stays as it is: this is our own repeated commit, or an operator changed it.
-3. Publish a message for each call that has a body of its own (``ctx.parallel``).
+3. Publish a message for each call that has a body of its own (``ctx.parallel``). With ``limit=n`` the first n
+   calls begin; each one that ends lets the next one begin (``app/engine/transitions/advance.py``).
 4. All calls have ended already: do not wait. The advance continues with their results.
 5. Otherwise ``main`` waits: it counts the open calls and gives up its lease, and the clock of the execution
    timeout stops. The transaction that ends the last call publishes the next advance.
@@ -13,6 +14,7 @@ that arrives in between would never end the wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from app.auth.tokens import issue_hook_token
@@ -36,20 +38,22 @@ ELSEWHERE_MS = 10_000
 _TOLD = ("output", "error", "ref", "attempt")
 
 
-def store(j: Journal, main: StepRow, calls: Sequence[Call], seal: Seal) -> list[StepRow] | None:
-    """Store the calls and wait for them; the rows, when all have ended already.
+def store(
+    j: Journal, main: StepRow, calls: Sequence[Call], seal: Seal, limit: int | None = None
+) -> list[StepRow] | None:
+    """Store the calls and wait for them, at most ``limit`` open at a time; the rows, when all have ended.
 
     Calls that are stored stay as they are: our own commit, whose answer was lost, or an operator's doing.
     """
     known = j.some("forward", *(call.key for call in calls))
-    new = [call_row(main, call, apart=call.kind == "task") for call in calls if call.key not in known]
-    rows = [_begun(j, row, seal) for row in new]
-    for row in rows:
-        if row["kind"] == "task":
-            enqueue_new(j, row)
+    rows = [call_row(main, call, apart=call.kind == "task") for call in calls if call.key not in known]
+    held = sorted((row for row in known.values() if _is_held(row)), key=lambda row: int(row["ordinal"]))
+    room = _Room(limit, sum(not _is_held(row) and row["status"] not in STEP_ENDED for row in known.values()))
+    again = room.let(held, lambda row: _begin_again(j, row, seal))
+    room.let(rows, lambda row: _begin(j, row, seal))
     if rows:
         j.insert(rows)
-    rows += _begun_again(j, [row for row in known.values() if row["status"] == Step.PENDING], seal)
+    rows += [row for row in again if row["kind"] in BEGINNINGS]
     for row in rows:
         if row["retry_at"] is not None:
             j.arm("sleep" if row["kind"] == "sleep" else "deadline", row["retry_at"], row)
@@ -60,8 +64,32 @@ def store(j: Journal, main: StepRow, calls: Sequence[Call], seal: Seal) -> list[
     if not open_:
         j.event("calls.ended", main, **told)
         return [known[call.key] for call in calls]
-    _park(j, main, open_, **told)
+    _park(j, main, open_, limit, **told)
     return None
+
+
+@dataclass
+class _Room:
+    """How many calls may be open, and how many are."""
+
+    limit: int | None
+    open: int
+
+    def let(self, rows: Sequence[StepRow], begin: Callable[[StepRow], None]) -> list[StepRow]:
+        """Begin the first of these calls, until no more may be open; those that were begun."""
+        begun: list[StepRow] = []
+        for row in rows:
+            if self.limit is not None and self.open >= self.limit:
+                break
+            begin(row)
+            self.open += row["status"] not in STEP_ENDED
+            begun.append(row)
+        return begun
+
+
+def _is_held(row: StepRow) -> bool:
+    """Whether a stored call has not begun: the limit held it back, or an operator gave it another chance."""
+    return row["status"] == Step.PENDING and (row["name"] != CALL or row["expect_since"] is None)
 
 
 def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told: Any, wait_ms: int) -> None:
@@ -71,7 +99,7 @@ def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told:
     j.move(row, Step.RETRY_WAIT, **changes)
     j.arm("retry", due, row)
     j.event("step.retrying", row, **told, dueAt=due)
-    _park(j, main, [row])
+    _park(j, main, [row], None)
 
 
 def hand_over(j: Journal, main: StepRow) -> None:
@@ -116,10 +144,10 @@ def give_back(j: Journal, main: StepRow) -> None:
     j.event("step.ready", main)
 
 
-def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], **told: Any) -> None:
+def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], limit: int | None, **told: Any) -> None:
     waits = _waits_for(calls, j.now)
     left = _stop_the_clock(j, main, calls)
-    given = {"waits": waits, "leftMs": left}
+    given = {"waits": waits, "leftMs": left, **({"limit": limit} if limit is not None else {})}
     j.move(main, Step.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
     j.event("step.waiting", main, ref=None, until=waits["until"], calls=[row["key"] for row in calls], **told)
     j.set(expect_since=None)
@@ -148,17 +176,21 @@ def _waits_for(calls: Sequence[StepRow], now: int) -> dict[str, Any]:
     return {**facts, **({"calls": len(calls)} if len(calls) > 1 else {})}
 
 
-def _begun_again(j: Journal, rows: Sequence[StepRow], seal: Seal) -> list[StepRow]:
-    """Begin waits anew that an operator gave another chance, and enqueue members."""
-    for row in rows:
-        if row["name"] == CALL and row["expect_since"] is None:
-            j.enqueue(row, [row])
-    again = [row for row in rows if row["kind"] in BEGINNINGS]
-    for row in again:
+def _begin(j: Journal, row: StepRow, seal: Seal) -> None:
+    """Begin a call that is about to be inserted."""
+    _begun(j, row, seal)
+    if row["kind"] == "task":
+        enqueue_new(j, row)
+
+
+def _begin_again(j: Journal, row: StepRow, seal: Seal) -> None:
+    """Begin a call that is stored."""
+    if row["name"] == CALL:
+        j.enqueue(row, [row])
+    elif row["kind"] in BEGINNINGS:
         fresh, before = _begun(j, row.copy(), seal), dict(row)
         changed = {name: value for name, value in fresh.items() if before[name] != value}
         j.change(row, **cast("StepRow", changed))
-    return again
 
 
 def _begun(j: Journal, row: StepRow, seal: Seal) -> StepRow:

@@ -7,7 +7,7 @@ from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits
 from app.engine.transitions import operator_actions
 from app.engine.transitions.advance import call_ended
-from app.engine.transitions.journal import Journal, step_of
+from app.engine.transitions.journal import MAIN, Journal, step_of
 from app.record.runs import runs
 
 
@@ -45,7 +45,12 @@ def child_ended(j: Journal, timer: TimerRow) -> None:
     error = {
         "code": child["error_code"] or "CANCELLED",
         "message": child["error_message"] or f"the run {child['id']} was {child['status']}",
-        "details": {"type": "windlass:ChildFailed", "runId": child["id"], "status": child["status"]},
+        "details": {
+            "type": "windlass:ChildFailed",
+            "runId": child["id"],
+            "status": child["status"],
+            "childType": _type_of(j, child["id"]),
+        },
     }
     end(j, call, error=error)
 
@@ -80,6 +85,12 @@ def _gone(call: StepRow) -> dict[str, Any]:
     details = {"type": "windlass:ChildFailed", "runId": call["ref"], "status": "gone"}
     message = f"the run {call['ref']} has ended and was deleted before its result was taken"
     return {"code": "NOT_FOUND", "message": message, "details": details}
+
+
+def _type_of(j: Journal, run_id: str) -> str | None:
+    """The type of the exception that left the function of a run."""
+    main = runs.some_steps(j.tx, run_id, "forward", MAIN).get(MAIN)
+    return ((main["error"] if main else None) or {}).get("details", {}).get("type")
 
 
 def _waiting(j: Journal, timer: TimerRow) -> StepRow | None:

@@ -10,6 +10,7 @@ from app.engine.transitions.fan_out import blocks, close_fan_out, count_branch, 
 from app.engine.transitions.finish import finish
 from app.engine.transitions.journal import FAN_OUT, Journal, is_call
 from app.engine.transitions.step_rows import collected, waits_for
+from app.record.runs import runs
 
 CALL = "code.call"  # A call of a code workflow that has a message of its own.
 MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
@@ -117,6 +118,21 @@ def call_ended(j: Journal, call: StepRow) -> None:
     j.change(main, pending=main["pending"] - 1)
     if not main["pending"]:
         runnable(j, main)
+    elif (main["given"] or {}).get("limit") is not None:
+        begin_calls(j, main)
+
+
+def begin_calls(j: Journal, main: StepRow) -> None:
+    """Let calls of ctx.parallel begin, up to its limit; one without a body is begun by the function."""
+    limit = (main["given"] or {}).get("limit")
+    idle, all_idle = runs.idle_branches(j.tx, j.id, main["key"], limit)
+    room = len(idle) if limit is None else max(0, limit - (main["pending"] - all_idle))
+    for branch in idle[:room]:
+        line = j.line("forward", branch)
+        if j.status not in MOVING or line[0]["name"] != CALL:
+            runnable(j, main)
+            return
+        j.enqueue(line[0], line)
 
 
 def _branch_on(j: Journal, step: StepRow) -> None:

@@ -10,7 +10,7 @@ from app.domain.rows.runs import StepRow
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine.code import resume_call
 from app.engine.transitions import locks
-from app.engine.transitions.advance import advance
+from app.engine.transitions.advance import advance, begin_calls
 from app.engine.transitions.compensate import block, next_undo, stop
 from app.engine.transitions.fan_out import blocking_member, group_of, reopen_fan_out, start_branches
 from app.engine.transitions.journal import FAN_OUT, Halt, Journal, is_call
@@ -159,10 +159,11 @@ def _unpause(j: Journal, _key: str | None) -> None:
         return
     j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
     for row in j.line("forward"):
-        if row["kind"] in (*FAN_OUT, "code") and row["status"] == Step.WAITING:
+        if row["kind"] in FAN_OUT and row["status"] == Step.WAITING:
             start_branches(j, row)
-            if row["kind"] in FAN_OUT:
-                return
+            return
+        if row["kind"] == "code" and row["status"] == Step.WAITING:
+            begin_calls(j, row)
     advance(j)
 
 

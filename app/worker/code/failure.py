@@ -11,6 +11,8 @@ def scrubbed(error: Mapping[str, Any]) -> dict[str, Any]:
     details = dict(error.get("details") or {})
     if "stack" in details:
         details["stack"] = REDACTOR.scrub(str(details["stack"]))
+    if "attributes" in details:
+        details["attributes"] = REDACTOR.redact(details["attributes"])
     return {**error, "message": REDACTOR.scrub(str(error["message"])), "details": details}
 
 

@@ -147,9 +147,9 @@ class Host:
             self.commit(later, plain=False)
             raise Suspend
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
         """Store waits; their results, when all of them have one already."""
-        found = self.commit(lambda j, main: self._wait(j, main, calls), plain=False)
+        found = self.commit(lambda j, main: self._wait(j, main, calls, limit), plain=False)
         if found is None:
             raise Suspend
         self._rows.update((row["key"], row) for row in found)
@@ -272,8 +272,10 @@ class Host:
             return False
         return True
 
-    def _wait(self, j: Journal, main: StepRow, calls: Sequence[Call]) -> list[StepRow] | None:
-        return suspend.store(j, main, calls, self.seal) if self._running(j, main) else None
+    def _wait(
+        self, j: Journal, main: StepRow, calls: Sequence[Call], limit: int | None
+    ) -> list[StepRow] | None:
+        return suspend.store(j, main, calls, self.seal, limit) if self._running(j, main) else None
 
     def _running(self, j: Journal, main: StepRow) -> bool:
         if j.status == Run.RUNNING:

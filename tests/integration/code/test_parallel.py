@@ -126,8 +126,41 @@ def test_there_may_be_many_members(driver: Driver) -> None:
 def test_a_limit_lets_so_many_at_once(driver: Driver) -> None:
     run_id = driver.trigger(many, 5, 2)
     driver.deliver()
-    assert len(driver.steps(run_id)) == 3
+    assert (open_calls(driver, run_id), len(driver.waiting)) == (2, 2)
     assert (driver.finish(run_id), driver.result(run_id), len(DONE)) == ("completed", 10, 5)
+
+
+def open_calls(driver: Driver, run_id: str) -> int:
+    calls = [row for key, row in driver.steps(run_id).items() if key != "main"]
+    return sum(row["expect_since"] is not None or row["status"] in ("running", "waiting") for row in calls)
+
+
+def test_the_next_of_a_limit_begins_when_one_has_ended(driver: Driver) -> None:
+    run_id = driver.trigger(many, 5, 2)
+    driver.deliver()
+    driver.waiting.reverse()  # The first of them takes long.
+    for ended in (1, 2, 3):
+        driver.deliver()
+        assert (len(DONE), open_calls(driver, run_id)) == (ended, 2)
+        driver.waiting.reverse()
+    assert driver.step(run_id, "main")["attempt"] == 1
+    assert (driver.finish(run_id), driver.result(run_id), len(DONE)) == ("completed", 10, 5)
+
+
+def test_a_failed_call_lets_the_next_one_begin(driver: Driver) -> None:
+    TROUBLE[1] = fails()
+    run_id = driver.trigger(many, 4, 1)
+    assert (driver.finish(run_id), DONE) == ("failed", [0, 1, 2, 3])
+
+
+def test_a_paused_run_begins_no_further_call_until_it_goes_on(driver: Driver) -> None:
+    run_id = driver.trigger(many, 3, 1)
+    driver.deliver()
+    driver.act(run_id, "pause")
+    driver.drain()
+    held = (len(DONE), open_calls(driver, run_id))
+    driver.act(run_id, "unpause")
+    assert (driver.finish(run_id), driver.result(run_id), held[1]) == ("completed", 3, 0)
 
 
 def test_no_members_are_no_wait(driver: Driver) -> None:
@@ -173,3 +206,21 @@ def test_lost_messages_of_members_are_found(driver: Driver) -> None:
     driver.waiting.clear()
     assert driver.find_lost() == 3
     assert (driver.finish(run_id), len(DONE)) == ("completed", 3)
+
+
+@workflow("limited-children")
+def limited_children(ctx: Any) -> Any:
+    return ctx.parallel([ctx.child("one-note", n) for n in range(5)], limit=2)
+
+
+@workflow("one-note")
+def one_note(ctx: Any, n: int) -> Any:
+    return ctx.step("note", note, n)
+
+
+def test_a_limit_holds_for_children(driver: Driver) -> None:
+    driver.announce(one_note)
+    run_id = driver.trigger(limited_children)
+    driver.deliver()
+    assert open_calls(driver, run_id) == 2
+    assert (driver.finish(run_id), driver.result(run_id)) == ("completed", [0, 1, 2, 3, 4])

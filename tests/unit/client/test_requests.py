@@ -1,9 +1,15 @@
 """Requests say what the contract wants to hear."""
 
+import json
+import re
 from datetime import UTC, datetime
+from math import nan
+from typing import Any
 
-from tests.unit.client.standin import Reply, Standin, ok, page
-from windlass import Client
+import pytest
+
+from tests.unit.client.standin import Reply, Standin, ok, page, problem
+from windlass import AsyncClient, Client, Definition, ValidationError
 
 RUNS = "/v1/workflows/runs"
 SERVER = {"id": "srv_1", "state": "registering"}
@@ -16,6 +22,45 @@ def test_the_key_is_sent_as_a_bearer_token(service: Standin, client: Client) -> 
     client.types.list()
 
     assert service.asked[0].headers["authorization"] == "Bearer wlk_test"
+
+
+def test_what_is_no_json_is_refused_before_it_is_sent(service: Standin, client: Client) -> None:
+    for value, told in [
+        (datetime(2026, 1, 1), "a datetime (not JSON) at $.input[0].at"),
+        (nan, "nan (not a"),
+    ]:
+        with pytest.raises(ValidationError, match=re.escape(told)):
+            client.workflow.trigger("order", [{"at": value}])
+    assert service.asked == []
+
+
+def test_a_body_that_is_too_large_is_no_valid_request(service: Standin, client: Client) -> None:
+    service.answers(
+        "POST", "/api/workflows/runs", problem(413, "PAYLOAD_TOO_LARGE", "The body is too large.")
+    )
+    with pytest.raises(ValidationError, match="too large"):
+        client.workflow.trigger("order", ["x"])
+
+
+def test_a_workflow_names_itself_and_its_version(service: Standin, client: Client) -> None:
+    service.answers("POST", "/api/workflows/runs", Reply(content=b'{"runId": "run_1"}'))
+    client.workflow.trigger(Definition(name="order", version="2", fn=print), [1])
+    assert service.asked[0].body == {"workflowName": "order", "deploymentId": "2", "input": [1]}
+
+
+def test_more_runs_than_a_page_has_are_more_pages(service: Standin, client: Client) -> None:
+    pages = [{"data": [{"runId": f"r{n}"}] * n, "cursor": f"c{n}", "hasMore": True} for n in (100, 100, 50)]
+    service.answers("GET", "/api/workflows/runs", *(Reply(content=json.dumps(one).encode()) for one in pages))
+    assert len(client.workflow.get_runs(limit=250)) == 250
+    assert [one.query["limit"] for one in service.asked] == ["100", "100", "50"]
+
+
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+def test_the_environment_names_service_and_key(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_URL", "http://windlass.example/")
+    monkeypatch.setenv("WINDLASS_API_KEY", "wlk_environment")
+    assert made().base_url == "http://windlass.example"
+    assert made().workflow.session.exchange.headers()["Authorization"] == "Bearer wlk_environment"
 
 
 def test_filters_are_translated(service: Standin, client: Client) -> None:

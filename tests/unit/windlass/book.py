@@ -43,7 +43,7 @@ class Book:
             return self._keep(call, status="failed", error=error, attempt=attempt)
         return self._keep(call, status="pending", attempt=attempt)
 
-    def wait(self, calls: Sequence[Call]) -> list[Memo]:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
         self.calls += calls
         for call in calls:
             if call.kind == "signal" and call.name not in self.signals:

@@ -64,7 +64,8 @@ def back(error: BaseException) -> StepFailed:
 def test_an_error_comes_back_as_its_own_type_with_its_message(error: Exception) -> None:
     made = back(error)
     assert issubclass(type(made), type(error))
-    assert (str(made), made.message, made.key, made.code) == (str(error), str(error), "pay#2", "STEP_FAILED")
+    recorded = (made.facts["message"], made.key, made.facts["code"])
+    assert (str(made), *recorded) == (str(error), str(error), "pay#2", "STEP_FAILED")
     assert type(made).__name__ == type(error).__name__
 
 
@@ -81,6 +82,39 @@ def test_a_message_is_kept_as_text_that_can_be_stored() -> None:
     assert str(back(ValueError("a\0b\ud800c"))) == "a\ufffdb?c"
     assert len(str(back(ValueError("x" * 20_000)))) == 10_000
     assert "could not be written: ValueError" in str(back(Nameless()))
+
+
+class Refused(Exception):
+    """An error with attributes of its own, some under the names of recorded facts."""
+
+    code = "E_REFUSED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.details, self.reason, self.attempts = "out of stock", "stock", 3
+        self.response, self.longer, self._private = object(), "x" * 1_001, "p"
+
+
+def test_plain_attributes_of_an_error_survive() -> None:
+    made: Any = back(Refused("no"))
+    assert (made.code, made.reason, made.attempts, made.details) == ("E_REFUSED", "stock", 3, "out of stock")
+    assert (made.facts["code"], made.facts["message"]) == ("STEP_FAILED", "no")
+    assert not any(hasattr(made, name) for name in ("response", "longer", "_private"))
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "value"),
+    [
+        (OSError(2, "no such file"), "errno", 2),
+        (HTTPError("http://x", 404, "Not Found", {}, None), "code", 404),  # type: ignore[arg-type]
+        (Posed("posed"), "code", 42),
+        (Posed("posed"), "message", "mine"),
+    ],
+)
+def test_an_attribute_of_the_steps_own_type_comes_before_a_fact(
+    error: Exception, name: str, value: object
+) -> None:
+    assert getattr(back(error), name) == value
 
 
 def test_a_timeout_is_one_by_either_name() -> None:

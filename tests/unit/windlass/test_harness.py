@@ -1,6 +1,6 @@
 """An author's harness: the same replay, in memory, without waiting."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -381,3 +381,22 @@ def test_the_time_of_a_timeout_can_be_handled() -> None:
 
     with Harness() as h:
         assert h.start(late).result() == "go: 00:10"
+
+
+@workflow("harness-limited")
+def limited(ctx: Any) -> Any:
+    return ctx.parallel([ctx.child("harness-naps", n) for n in (60, 1, 1, 1)], limit=2)
+
+
+@workflow("harness-naps")
+def naps(ctx: Any, minutes: int) -> str:
+    ctx.sleep(f"{minutes}m")
+    return ctx.now().isoformat()
+
+
+def test_the_next_of_a_limit_begins_when_one_has_ended() -> None:
+    with Harness() as h:
+        began = h.now
+        ends = h.start(limited).result()
+    after = [datetime.fromisoformat(each) - began for each in ends]
+    assert after == [timedelta(minutes=minutes) for minutes in (60, 1, 2, 3)]
