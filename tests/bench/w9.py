@@ -118,7 +118,7 @@ class _Client:
 class _Nobody:
     """A host that knows nothing beyond history: the first new call ends the pass."""
 
-    def wait(self, calls: Sequence[Call]) -> Any:
+    def wait(self, calls: Sequence[Call], limit: int | None = None) -> Any:
         raise Suspend
 
     def __getattr__(self, name: str) -> Any:

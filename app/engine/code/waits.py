@@ -90,7 +90,8 @@ def _gone(call: StepRow) -> dict[str, Any]:
 def _type_of(j: Journal, run_id: str) -> str | None:
     """The type of the exception that left the function of a run."""
     main = runs.some_steps(j.tx, run_id, "forward", MAIN).get(MAIN)
-    return ((main["error"] if main else None) or {}).get("details", {}).get("type")
+    details: dict[str, Any] = ((main["error"] if main else None) or {}).get("details") or {}
+    return details.get("type")
 
 
 def _waiting(j: Journal, timer: TimerRow) -> StepRow | None:

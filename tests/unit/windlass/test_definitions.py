@@ -53,9 +53,9 @@ def test_a_workflow_that_another_one_calls_is_a_part_of_it() -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"name": ""}, "a name has 1 to 100 letters"),
-        ({"name": "no blanks"}, "a name has 1 to 100 letters"),
-        ({"name": print}, "a name has 1 to 100 letters"),
+        ({"name": ""}, "a name has 1 to 100 ASCII letters"),
+        ({"name": "no blanks"}, "a name has 1 to 100 ASCII letters"),
+        ({"name": print}, "a name has 1 to 100 ASCII letters"),
         ({"version": 2}, "version is text"),
         ({"max_events": 0}, "max_events is a whole number from 1 to 1000000 or None, not 0"),
         ({"max_events": True}, "max_events is a whole number"),

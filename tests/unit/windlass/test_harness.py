@@ -391,7 +391,7 @@ def limited(ctx: Any) -> Any:
 @workflow("harness-naps")
 def naps(ctx: Any, minutes: int) -> str:
     ctx.sleep(f"{minutes}m")
-    return ctx.now().isoformat()
+    return str(ctx.now().isoformat())
 
 
 def test_the_next_of_a_limit_begins_when_one_has_ended() -> None:
