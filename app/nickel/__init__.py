@@ -1,0 +1,1 @@
+"""Evaluates Nickel programs of strangers: in a sealed child process, within limits."""
