@@ -25,6 +25,7 @@ from app.domain.errors import PlanError, ValidationFailed
 from app.domain.plan import SPACING, Map, Plan
 from tasks.step import QUICK_MS, REGISTRY, Step
 
+Title = Callable[[Mapping[str, Any]], str]
 Compose = Callable[[Mapping[str, Any]], Plan]
 OnFailure = Literal["compensate", "hold"]
 _TYPES: dict[str, "Workflow"] = {}
@@ -47,6 +48,7 @@ class Workflow:
     description: str
     always: tuple[str, ...]  # Names that every input has besides those of the schema.
     example: Mapping[str, Any] | None
+    title: Title | None  # What a run with this input does, in a few words.
     scope: str  # What a key needs to have it run: the scope of what it touches.
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +81,7 @@ def workflow(
     hold: str | int = "15m",
     locks: bool = True,
     example: Mapping[str, Any] | None = None,
+    title: Title | None = None,
     scope: str | None = None,
 ) -> Callable[[Compose], Workflow]:
     """Declare a workflow type; with an ``example`` input its plan is wired here and now.
@@ -99,6 +102,7 @@ def workflow(
             description=(compose.__doc__ or "").strip(),
             always=() if resource is None else (f"{resource}_id",),
             example=example,
+            title=title,
             scope=scope or ("runs:write" if resource is None else "admin"),
         )
         if example is not None:
@@ -151,6 +155,20 @@ def known_step(name: str) -> Step | None:
 def is_foreign(row: Mapping[str, Any]) -> bool:
     """Whether a step's body is of another release; waits and fan-outs have none."""
     return row["kind"] in ("task", "operation", "code") and known_step(row["name"]) is None
+
+
+def title_of(name: str, given: Mapping[str, Any]) -> str:
+    """What a run of this type with this input does, in a few words; a code workflow is called as it is."""
+    known = types().get(name)
+    if known is None:
+        return name
+    return known.title(given) if known.title else name.partition(".")[2].replace("-", " ")
+
+
+def reads_input(name: str) -> bool:
+    """Whether the title of a run of this type depends on its input."""
+    known = types().get(name)
+    return known is not None and known.title is not None
 
 
 def hold_ms(name: str) -> int:

@@ -38,6 +38,13 @@ class Step(Model):
     branch: str | None = None
     undoes: str | None = None
     error: RunError | None = None
+    timeout_ms: int | None = None
+    undo: bool | None = None
+    at_most_once: bool | None = None
+    usual_ms: int | None = None
+    p90_ms: int | None = None
+    holder: str | None = None
+    deadline_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +71,21 @@ class Run(Model):
     detail: str = ""
     resource_type: str | None = None
     resource_id: str | None = None
+    resource_name: str | None = None
+    title: str | None = None
+    version: str | None = None
     triggered_by: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     completed_at: datetime | None = None
     estimated_completion_at: datetime | None = None
     duration_ms: int | None = None
+    usual_ms: int | None = None
     progress: int | None = None
+    attempt: int | None = None
+    attempts: int | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
     steps: tuple[Step, ...] = ()
     compensation: tuple[Step, ...] = ()
     error: RunError | None = None
@@ -85,6 +100,7 @@ class Run(Model):
     parent_run_id: str | None = None
     from_step: str | None = None
     allowed_actions: tuple[str, ...] = ()
+    refused_actions: Mapping[str, str] | None = None
 
     @property
     def ended(self) -> bool:

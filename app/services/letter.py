@@ -13,7 +13,9 @@ from app.services import folds, present
 Row = Mapping[str, Any]
 TEST = "webhook.test"
 # Inputs and outputs may be confidential: they are never sent to webhooks. Readers with a key can get them.
-PRIVATE = ("input", "output", "allowedActions", "worker")
+# How a step is done is for those who look at the run; a letter tells what happened to it.
+TERMS = ("timeoutMs", "retry", "undo", "atMostOnce", "holder", "deadlineAt")
+PRIVATE = ("input", "output", "allowedActions", "refusedActions", "worker", "given", *TERMS)
 
 
 def body_of(tx: Tx, delivery: Row) -> str:

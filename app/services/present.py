@@ -9,8 +9,11 @@ from typing import Any
 from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, Run, Step
+from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import MAIN
 from app.engine.transitions.step_rows import begins
+from app.services.run_facts import NOTHING_KNOWN, Facts
+from app.services.step_terms import attempts, known_at_most_once, known_policy
 from app.services.waits import sentence
 
 Row = Mapping[str, Any]
@@ -33,8 +36,19 @@ STEP_WORDS = {
 }
 
 
-def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | None = None) -> Object:
-    """A run as lists show it; `now` is the database's clock in milliseconds."""
+def run_summary(
+    row: Row,
+    steps: Sequence[Row],
+    *,
+    now: int,
+    served: Served | None = None,
+    facts: Facts = NOTHING_KNOWN,
+    usual_ms: Mapping[str, float] | None = None,
+) -> Object:
+    """A run as lists show it; `now` is the database's clock in milliseconds.
+
+    `usual_ms` is how long each step of its type usually takes.
+    """
     return {
         "id": row["id"],
         "type": row["type"],
@@ -42,17 +56,25 @@ def run_summary(row: Row, steps: Sequence[Row], *, now: int, served: Served | No
         "detail": row["status"],
         "resourceType": row["resource_type"],
         "resourceId": row["resource_id"],
+        "resourceName": facts.resource_name,
+        "title": facts.title,
+        "version": row.get("version"),
         "triggeredBy": row["triggered_by"],
         "createdAt": rfc3339(row["created_at"]),
         "startedAt": rfc3339(row["started_at"]),
         "completedAt": rfc3339(row["completed_at"]),
         "durationMs": _worked_ms(row, row["completed_at"]),
+        "usualMs": row.get("eta_ms") or None,
+        "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
+        **attempts(row, steps),
         "error": _run_error(row, steps),
         "steps": [_brief_step(step) for step in _shown(row, steps)],
-        "waitingOn": waiting_on(row, steps, now=now, served=served),
+        "waitingOn": waiting_on(row, steps, now=now, served=served, held_by=facts.held_by),
         "needsOperator": row["status"] in NEEDS_OPERATOR,
         "retryOf": row["retry_of"],
         "parentRunId": row["parent_run_id"],
+        "acknowledgedAt": rfc3339(row.get("acknowledged_at")),
+        "acknowledgedBy": row.get("acknowledged_by"),
         "tags": row["tags"] or [],
     }
 
@@ -64,14 +86,15 @@ def run_detail(
     now: int,
     retried_by: Sequence[str] = (),
     usual_ms: Mapping[str, float] | None = None,
-    operator_actions: Sequence[str] = (),
+    live_retry: str | None = None,
     served: Served | None = None,
+    facts: Facts = NOTHING_KNOWN,
 ) -> Object:
-    """A run as its own page shows it; `usual_ms` is how long each step of its type usually takes."""
+    """A run as its own page shows it; ``live_retry`` is the open run that retries it."""
     shown = _shown(row, steps)
+    refused = operator_actions.refusals(row["status"], live_retry)
     return {
-        **run_summary(row, steps, now=now, served=served),
-        "progress": progress(row, steps, now=now, usual_ms=usual_ms or {}),
+        **run_summary(row, steps, now=now, served=served, facts=facts, usual_ms=usual_ms),
         "estimatedCompletionAt": _estimated_end(row, now),
         "overdue": _is_overdue(row, now),
         "steps": [step_object(step, wrapped=_is_code(row)) for step in shown],
@@ -82,7 +105,8 @@ def run_detail(
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
-        "allowedActions": list(operator_actions),
+        "allowedActions": operator_actions.offers(row["status"], live_retry),
+        "refusedActions": refused,
     }
 
 
@@ -99,6 +123,7 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
             "durationMs": _between(step["first_started_at"], step["completed_at"]),
             "attempt": step["attempt"] or None,
             "queue": step["queue"],
+            **_terms(step, wrapped=wrapped),
             "worker": _worker(step),
             "branch": step["branch"] or None,
             "progress": step["progress"],
@@ -111,11 +136,20 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
     )
 
 
-def waiting_on(row: Row, steps: Sequence[Row], *, now: int, served: Served | None = None) -> Object | None:
+def waiting_on(
+    row: Row,
+    steps: Sequence[Row],
+    *,
+    now: int,
+    served: Served | None = None,
+    held_by: Object | None = None,
+) -> Object | None:
     """Why a run is not moving, also as a sentence, or None while it moves or has ended."""
     if row["status"] in TERMINAL:
         return None
     waits = _waiting_on(row, steps, now, served)
+    if waits is not None and waits["kind"] == "lock" and held_by is not None:
+        waits = {**waits, "holder": held_by["runId"], "heldBy": held_by}
     return None if waits is None else {**waits, "text": sentence(waits, row)}
 
 
@@ -210,6 +244,21 @@ def _unserved(row: Row) -> Object:
 
 def _waits(row: Row) -> Row:
     return row.get("waiting_on") or {}
+
+
+def _terms(step: Row, *, wrapped: bool) -> Object:
+    """Under which terms a step is done, and what its plan gave it."""
+    policy = known_policy(step)
+    running = step["status"] == Step.RUNNING
+    return {
+        "timeoutMs": step.get("timeout_ms"),
+        "retry": policy.shown() if policy else None,
+        "undo": step.get("undoable"),
+        "atMostOnce": known_at_most_once(step),
+        "holder": _worker(step) if running else None,
+        "deadlineAt": rfc3339(step.get("deadline_at")),
+        "given": None if wrapped else hidden(step.get("given")),
+    }
 
 
 def _brief_step(step: Row) -> Object:

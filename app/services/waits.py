@@ -21,8 +21,13 @@ def sentence(waits: Waits, row: Row) -> str:
 
 
 def _lock(waits: Waits, _row: Row) -> str:
-    holder = f", which run {waits['holder']} holds" if waits.get("holder") else ""
-    return f"Waits for {waits['resource']}{holder}."
+    held = waits.get("heldBy") or {}
+    holder = held.get("runId") or waits.get("holder")
+    if not holder:
+        return f"Waits for {waits['resource']}."
+    at = f", at {held['step']}" if held.get("step") else ""
+    what = f" ({held['type']}{at})" if held.get("type") else ""
+    return f"Waits for {held.get('resourceName') or waits['resource']}, which run {holder}{what} holds."
 
 
 def _timer(waits: Waits, _row: Row) -> str:

@@ -71,6 +71,18 @@ PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
 }
 
 
+TITLES = {"powerOn": "power on", "powerOff": "power off"}
+
+
+def _title(given: Mapping[str, Any]) -> str:
+    action = str(given.get("action", "lifecycle"))
+    if action == "maintenance":
+        return "maintenance on" if given.get("enabled", True) else "maintenance off"
+    if action == "reboot" and given.get("mode") == "hard":
+        return "hard reset"
+    return TITLES.get(action, action)
+
+
 @workflow(
     "server.lifecycle",
     scope="servers:write",
@@ -78,6 +90,7 @@ PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
     expects=Lifecycle,
     eta="1m",
     example={"server_id": "srv", "action": "reboot"},
+    title=_title,
 )
 def lifecycle(given: Mapping[str, Any]) -> Plan:
     """Turn a machine on or off, reboot it, give it back, or take it out of service."""

@@ -35,6 +35,7 @@ class Power(Schema):
     expects=Power,
     eta="1m",
     example={"vm_id": "vm", "action": "restart"},
+    title=lambda given: str(given.get("action", "power")),
 )
 def power(given: Mapping[str, Any]) -> Plan:
     """Start, stop, restart, pause or unpause a virtual machine."""

@@ -1,4 +1,4 @@
-"""Keys and sessions: shown once, useless at once, never stored in the clear (contracts/runs.rst#keys-and-actors)."""
+"""Keys and sessions: shown once, ended at once, stored as hashes (contracts/runs.rst#keys-and-actors)."""
 
 import time
 from typing import Any

@@ -21,11 +21,18 @@ RUN: dict[str, Any] = {
     "detail": "running",
     "resourceType": "server",
     "resourceId": SERVER_ID,
+    "resourceName": "rack-7-slot-12",
+    "title": "provision",
+    "version": None,
     "triggeredBy": "usr_operator",
     "createdAt": AT,
     "startedAt": AT,
     "completedAt": None,
     "durationMs": None,
+    "usualMs": 1500000,
+    "progress": 45,
+    "attempt": 1,
+    "attempts": 3,
     "error": None,
     "steps": [
         {"name": "validate", "status": "completed", "durationMs": 45},
@@ -36,6 +43,8 @@ RUN: dict[str, Any] = {
     "needsOperator": False,
     "retryOf": None,
     "parentRunId": None,
+    "acknowledgedAt": None,
+    "acknowledgedBy": None,
     "tags": ["rack-7"],
 }
 STEPS = [
@@ -52,7 +61,6 @@ STEPS = [
 ]
 RUN_DETAIL: dict[str, Any] = {
     **RUN,
-    "progress": 45,
     "estimatedCompletionAt": LATER,
     "overdue": False,
     "steps": STEPS,
@@ -63,7 +71,8 @@ RUN_DETAIL: dict[str, Any] = {
     "retriedBy": [],
     "fromStep": None,
     "cancelRequestedAt": None,
-    "allowedActions": ["pause"],
+    "allowedActions": ["cancel", "pause"],
+    "refusedActions": {"retry": "Only a failed, cancelled or held run can be retried; it is running."},
 }
 EVENT = {
     "seq": 3,

@@ -152,6 +152,7 @@ def kind_of(name: str) -> Workflow:
         description="",
         always=(),
         example=None,
+        title=None,
         scope="runs:write",
     )
 

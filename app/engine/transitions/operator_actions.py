@@ -56,10 +56,31 @@ def allowed_actions(status: str) -> list[str]:
     return sorted(name for name, (states, _) in ACTIONS.items() if status in states)
 
 
-def offers(status: str) -> list[str]:
+def offers(status: str, live_retry: str | None = None) -> list[str]:
     """All that people may ask of a run in this status: operator actions, and its cancel and retry."""
-    others = [("cancel", status not in UNSTOPPABLE), ("retry", status in RETRYABLE)]
-    return sorted([*allowed_actions(status), *(name for name, may in others if may)])
+    return sorted({*ACTIONS, "cancel", "retry"} - refusals(status, live_retry).keys())
+
+
+def refusals(status: str, live_retry: str | None = None) -> dict[str, str]:
+    """Why people may not ask it of a run in this status; ``live_retry`` is the open run that retries it."""
+    refused = {
+        name: f"Only a run that is {' or '.join(sorted(states))} can be {PARTICIPLE[name]}; it is {status}."
+        for name, (states, _) in ACTIONS.items()
+        if status not in states
+    }
+    if status in UNSTOPPABLE:
+        ended = status in TERMINAL
+        refused["cancel"] = f"It has ended: it is {status}." if ended else "It is being undone already."
+    if status not in RETRYABLE:
+        undone = status in UNSTOPPABLE - TERMINAL
+        refused["retry"] = (
+            "It is being undone; it can be retried when that has ended."
+            if undone
+            else f"Only a failed, cancelled or held run can be retried; it is {status}."
+        )
+    elif live_retry is not None:
+        refused["retry"] = f"Run {live_retry} retries it already."
+    return refused
 
 
 def _resume(j: Journal, key: str | None) -> None:

@@ -53,6 +53,22 @@ def endings(tx: Tx, period: Period) -> list[Row]:
     return tx.rows(query.where(*period.where(tx)).group_by(*columns))
 
 
+def step_times(tx: Tx, type_: str) -> dict[str, list[int]]:
+    """How long did each step of a type take in the last completed runs? Milliseconds, ascending, by key."""
+    done = (run.c.tenant_id == tx.tenant, run.c.type == type_, run.c.status == "completed")
+    recent = select(run.c.id).where(*done).order_by(run.c.created_at.desc(), run.c.id.desc()).limit(HISTORY)
+    ids = [row["id"] for row in tx.rows(recent)]
+    if not ids:
+        return {}
+    took = (step.c.completed_at - step.c.first_started_at).label("ms")
+    which = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(ids), step.c.phase == "forward")
+    main = (step.c.branch == "", step.c.status == "completed", took.is_not(None))
+    found: dict[str, list[int]] = {}
+    for row in tx.rows(select(step.c.key, took).where(*which, *main).order_by(took)):
+        found.setdefault(row["key"], []).append(int(row["ms"]))
+    return found
+
+
 def usual_step_ms(tx: Tx, type_: str, before: int) -> dict[str, tuple[float, int]]:
     """How long did each step of a type take? Mean milliseconds over the last completed runs, and of how many.
 

@@ -26,9 +26,10 @@ from sqlalchemy import (
 
 from app.domain.events import QUIET
 from app.domain.states import API_STATUS, API_WORDS, NEEDS_OPERATOR, TERMINAL
+from app.record.listing import current_step
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.session import Tx
-from app.record.tables import ENDED, LATE, LATE_MS, OPEN, run, run_tag, step
+from app.record.tables import ENDED, LATE, LATE_MS, OPEN, lock, run, run_tag, step
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 OPEN_WORDS = ("pending", "running")
@@ -47,11 +48,12 @@ _SHOWN = [
     ),
     *(run.c.expect_queue, run.c.version),
     *(run.c.error_code, run.c.error_message, run.c.error_step, run.c.retry_of, run.c.tags),
-    run.c.parent_run_id,
+    *(run.c.parent_run_id, run.c.eta_ms, run.c.acknowledged_at, run.c.acknowledged_by),
 ]
 _BRIEF_STEP = [
     *(step.c.run_id, step.c.key, step.c.phase, step.c.kind, step.c.status, step.c.queue),
-    *(step.c.name, step.c.branch, step.c.first_started_at, step.c.completed_at),
+    *(step.c.name, step.c.branch, step.c.first_started_at, step.c.started_at, step.c.completed_at),
+    *(step.c.tries, step.c.undoes),
 ]
 
 
@@ -97,6 +99,25 @@ def brief_steps(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
         for row in tx.rows(select(*_BRIEF_STEP).where(*where).order_by(*order)):
             found[row["run_id"]].append(row)
     return found
+
+
+def inputs_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, Any]:
+    """What these runs were given."""
+    if not run_ids:
+        return {}
+    where = (run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids))
+    return {row["id"]: row["input"] for row in tx.rows(select(run.c.id, run.c.input).where(*where))}
+
+
+def lock_holders(tx: Tx, resources: Sequence[str]) -> dict[str, Row]:
+    """Who holds these resources now: the run, its type and the step that it is at, by resource."""
+    if not resources:
+        return {}
+    same = (run.c.tenant_id == lock.c.tenant_id) & (run.c.id == lock.c.run_id)
+    where = (lock.c.tenant_id == tx.tenant, lock.c.resource.in_(resources))
+    columns = (lock.c.resource, lock.c.run_id, run.c.type, run.c.status)
+    rows = tx.rows(select(*columns).join_from(lock, run, same).where(*where))
+    return {row["resource"]: {**row, "step": current_step(tx, row["run_id"])} for row in rows}
 
 
 def retries_of(tx: Tx, run_id: str) -> list[str]:

@@ -147,6 +147,15 @@ class BriefStep(Shape):
     duration_ms = fields.Integer()
 
 
+class RetryPolicy(Shape):
+    """How often and when a step is tried again."""
+
+    limit = fields.Integer(required=True, metadata={"description": "Attempts in all; 0 is no limit."})
+    waits_ms = fields.List(fields.Integer(), required=True, metadata={"description": "The longest waits."})
+    jitter = fields.Boolean(required=True)
+    deadline_ms = fields.Integer(allow_none=True)
+
+
 class StepDetail(BriefStep):
     """A step of a run."""
 
@@ -156,6 +165,15 @@ class StepDetail(BriefStep):
     completed_at = instant()
     attempt = fields.Integer()
     queue = fields.String()
+    timeout_ms = fields.Integer()
+    retry = fields.Nested(RetryPolicy)
+    undo = fields.Boolean(metadata={"description": "Whether compensation can undo it."})
+    at_most_once = fields.Boolean(metadata={"description": "Whether it is never repeated by itself."})
+    usual_ms = fields.Integer(metadata={"description": "The median of the last completed runs."})
+    p90_ms = fields.Integer(metadata={"description": "Nine of ten times it took no longer."})
+    holder = fields.String(metadata={"description": "The process that has the step now."})
+    deadline_at = instant()
+    given = fields.Raw(metadata={"description": "Values that the plan wrote for this step."})
     worker = fields.String(metadata={"description": "The process that has the step, or had it last."})
     branch = fields.String()
     progress = fields.String()
@@ -172,6 +190,16 @@ class UndoStep(StepDetail):
     undoes = fields.String(allow_none=True, metadata={"description": "The step that it undoes."})
 
 
+class LockHolder(Shape):
+    """The run that holds a lock, and where it is."""
+
+    run_id = fields.String(required=True)
+    type = fields.String(required=True)
+    detail = one_of(*map(str, Run), required=True)
+    step = fields.String(allow_none=True)
+    resource_name = fields.String(allow_none=True)
+
+
 class WaitingOn(Shape):
     """Why a run is not moving."""
 
@@ -184,6 +212,7 @@ class WaitingOn(Shape):
     queue = fields.String(allow_none=True)
     resource = fields.String(allow_none=True)
     holder = fields.Raw(allow_none=True)
+    held_by = fields.Nested(LockHolder, allow_none=True)
     reason = fields.String(allow_none=True)
 
 
@@ -199,17 +228,33 @@ class RunSummary(Finished):
     resource_name = fields.String(
         allow_none=True, metadata={"description": "What people call it, while it is in the inventory."}
     )
+    title = fields.String(allow_none=True, metadata={"description": "What it does, in a few words."})
+    version = fields.String(allow_none=True, metadata={"description": "Of a code workflow."})
     triggered_by = fields.String(required=True)
     created_at = instant(required=True)
     started_at = instant(allow_none=True)
     completed_at = instant(allow_none=True)
     duration_ms = fields.Integer(allow_none=True)
+    usual_ms = fields.Integer(
+        allow_none=True, metadata={"description": "How long runs of its type usually take."}
+    )
+    progress = fields.Integer(required=True, metadata={"description": "0 to 100."})
+    attempt = fields.Integer(
+        allow_none=True, metadata={"description": "Of the step at hand, while the run is open."}
+    )
+    attempts = fields.Integer(
+        allow_none=True, metadata={"description": "How many the step has; 0 is no limit."}
+    )
     error = fields.Nested(RunError, allow_none=True)
     steps = fields.List(fields.Nested(BriefStep), required=True)
     waiting_on = fields.Nested(WaitingOn, allow_none=True)
     needs_operator = fields.Boolean(required=True)
     retry_of = fields.String(allow_none=True)
     parent_run_id = fields.String(allow_none=True)
+    acknowledged_at = instant(
+        allow_none=True, metadata={"description": "When somebody said that its failure is dealt with."}
+    )
+    acknowledged_by = fields.String(allow_none=True)
     tags = fields.List(fields.String())
 
 
@@ -218,7 +263,6 @@ class RunDetail(RunSummary):
 
     steps = fields.List(fields.Nested(StepDetail), required=True)
     compensation = fields.List(fields.Nested(UndoStep), required=True)
-    progress = fields.Integer(required=True)
     estimated_completion_at = instant(
         allow_none=True, metadata={"description": "None when it waits for people, or is overdue."}
     )
@@ -230,6 +274,11 @@ class RunDetail(RunSummary):
     from_step = fields.String(allow_none=True)
     cancel_requested_at = instant(allow_none=True)
     allowed_actions = fields.List(one_of(*sorted((*ACTIONS, "cancel", "retry"))))
+    refused_actions = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata={"description": "Each other action, and why it is refused now."},
+    )
 
 
 class RunEvent(Shape):

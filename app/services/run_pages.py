@@ -1,0 +1,110 @@
+"""Runs as answers show them, each read in one transaction; every door shows runs through here."""
+
+from typing import Any
+
+from app.domain.errors import NotFound
+from app.domain.rows.runs import RunRow, StepRow
+from app.domain.states import TERMINAL
+from app.domain.usual import blended
+from app.record.paging import Page, Window
+from app.record.runs import metrics, run_list, runs
+from app.record.runs.run_list import RunFilters
+from app.record.session import Tx
+from app.services import presence, present, run_facts
+from app.services.context import AppContext
+from app.services.runs import Started
+from chains import catalogue
+
+Object = dict[str, Any]
+_NOT_BEGUN: Object = dict.fromkeys(
+    ("first_started_at", "completed_at", "progress", "retry_at", "error", "compensated_at", "deadline_at")
+)
+
+
+def row(world: AppContext, run_id: str) -> RunRow:
+    """The run's row; raises `NotFound`."""
+    return world.db.read(lambda tx: _read(tx, run_id))
+
+
+def detail(world: AppContext, run_id: str) -> tuple[RunRow, Object]:
+    """The run's row and its object with steps; raises `NotFound`."""
+    found, shown = world.db.read(lambda tx: _detail(tx, run_id))
+    return found, _timed(world, found, shown)
+
+
+def page(world: AppContext, filters: RunFilters, window: Window) -> tuple[Page, list[Object]]:
+    """A page of runs with their steps."""
+
+    def read(tx: Tx) -> tuple[Page, Any]:
+        found = run_list.list_runs(tx, filters, window)
+        # Of a code workflow there may be thousands, and none of them was planned.
+        steps = run_list.brief_steps(tx, [run["id"] for run in found.rows if run["version"] is None])
+        served = presence.served_for(tx, found.rows)
+        return found, (tx.now, steps, served, run_facts.of_rows(tx, found.rows))
+
+    found, (now, steps, served, facts) = world.db.read(read)
+    shown = []
+    for run in found.rows:
+        own = steps.get(run["id"], ())
+        planned = run["version"] is None and run["status"] not in ("completed", "queued")
+        usual = run_facts.expected(run_facts.times_of(world, run["type"]), own) if planned else {}
+        seen = present.run_summary(run, own, now=now, served=served, facts=facts[run["id"]], usual_ms=usual)
+        shown.append(seen)
+    return found, shown
+
+
+def started(world: AppContext, new: Started) -> Object:
+    """A run that was started, without a look at it where everything about it is known."""
+    if new.steps is None:
+        return detail(world, new.run["id"])[1]
+    steps = [{**_NOT_BEGUN, **step} for step in new.steps]
+    now = new.run["created_at"]
+    shown = present.run_detail(new.run, steps, now=now, facts=_facts_of_new(world, new.run))
+    return _timed(world, new.run, shown)
+
+
+def _facts_of_new(world: AppContext, run: RunRow) -> run_facts.Facts:
+    """What is known around a run; without a resource there is nothing to look for."""
+    if run["resource_id"] is None:
+        return run_facts.Facts(title=catalogue.title_of(run["type"], run["input"]))
+    return world.db.read(lambda tx: run_facts.of_rows(tx, [run]))[run["id"]]
+
+
+def _timed(world: AppContext, run: RunRow, shown: Object) -> Object:
+    if run["version"] is not None:
+        return shown
+    times = run_facts.times_of(world, run["type"])
+    return {**shown, "steps": run_facts.with_times(shown["steps"], times)}
+
+
+def _read(tx: Tx, run_id: str) -> RunRow:
+    found = runs.read_run(tx, run_id)
+    if found is None:
+        raise NotFound(f"There is no run {run_id}.")
+    return found
+
+
+def _usual(tx: Tx, found: RunRow, steps: list[StepRow]) -> dict[str, float]:
+    """How long each step is expected to take: as in earlier runs, and as it declares."""
+    seen = metrics.usual_step_ms(tx, found["type"], found["created_at"])
+    return {
+        step["key"]: blended(catalogue.expected_ms(step["name"]), *seen.get(step["key"], (0.0, 0)))
+        for step in steps
+        if step["phase"] == "forward"
+    }
+
+
+def _detail(tx: Tx, run_id: str) -> tuple[RunRow, Object]:
+    found = _read(tx, run_id)
+    steps = runs.all_steps(tx, run_id)
+    ended = found["status"] in TERMINAL
+    return found, present.run_detail(
+        found,
+        steps,
+        now=tx.now,
+        retried_by=run_list.retries_of(tx, run_id),
+        live_retry=runs.live_retry(tx, run_id) if ended else None,
+        usual_ms=_usual(tx, found, steps),
+        served=presence.served_for(tx, [found]),
+        facts=run_facts.of_rows(tx, [found])[run_id],
+    )
