@@ -15,11 +15,11 @@ TESTS, SUITE_S = 12, 500.0
 
 def test_the_kit_for_worlds_passes_whole(door: str, tmp_path: Path) -> None:
     modules = installed("kit", tmp_path)
-    node = modules / "node" / "bin"
+    node, vitest = modules / "node" / "bin", modules / "vitest" / "vitest.mjs"
     env = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PLT_WORLD_SERVICE_URL": door}
 
     subprocess.run(
-        [node / "node", modules / "vitest" / "vitest.mjs", "run", "--reporter=json", "--outputFile=said.json"],
+        [node / "node", vitest, "run", "--reporter=json", "--outputFile=said.json"],
         cwd=tmp_path,
         env={**env, "WORLD_SPEC": "5"},  # The kit knows no later one.
         stdin=subprocess.DEVNULL,

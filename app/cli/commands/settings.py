@@ -17,9 +17,8 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--redacted", is_flag=True, help="Secrets are never shown; this says so in scripts.")
 @pass_caller
-def show(caller: Caller, redacted: bool) -> None:
+def show(caller: Caller) -> None:
     """Show every setting; of secrets only whether they are set."""
     settings = load()
     rows = [

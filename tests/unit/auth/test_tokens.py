@@ -1,14 +1,13 @@
 """Hook tokens and page cursors."""
 
-import base64
-import json
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.auth.tokens import Cursors, cursors, filter_hash, hook_hash, is_hook_token, issue_hook_token
+from app.auth.tokens import Cursors, cursors, filter_hash, hook_hash, issue_hook_token
 from app.config import Settings, SettingsError
 from app.domain.errors import ValidationFailed
 
@@ -32,12 +31,6 @@ def test_a_cursor_gives_its_position_back(position: dict[str, object]) -> None:
     assert CURSORS.decode(CURSORS.encode(position, FILTER), FILTER) == position
 
 
-def test_a_cursor_has_the_form_of_the_contract() -> None:
-    body, mac = CURSORS.encode({"id": "run_xyz"}, "f1").split(".")
-    assert json.loads(base64.urlsafe_b64decode(body + "==")) == {"id": "run_xyz", "filter": "f1"}
-    assert len(mac) == 43 and "=" not in body + mac
-
-
 @settings(deadline=None)
 @given(data=st.data())
 def test_a_cursor_with_one_changed_character_is_refused(data: st.DataObject) -> None:
@@ -55,7 +48,7 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 def test_lone_surrogates_and_endless_cursors_are_refused() -> None:
     assert _refused("\ud800.\udfff")
-    assert _refused(CURSORS.encode({"id": "x" * 2000}, FILTER))
+    assert _refused(CURSORS.encode({"id": token_hex(2000)}, FILTER))
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:
@@ -86,12 +79,6 @@ def test_the_key_of_the_settings_wins_and_must_not_be_short(tmp_path: Path) -> N
 
 def test_a_hook_token_is_stored_as_its_hash() -> None:
     token, stored = issue_hook_token()
-    assert is_hook_token(token) and hook_hash(token) == stored
+    assert hook_hash(token) == stored
     assert token not in stored and len(stored) == 64
     assert len({issue_hook_token()[0] for _ in range(1000)}) == 1000
-
-
-@pytest.mark.parametrize("text", ["", "a" * 42, "a" * 44, "a" * 42 + "/", "a" * 43 + "\n", "\ud800" * 43])
-def test_what_is_no_hook_token_is_seen_without_a_look_up(text: str) -> None:
-    assert not is_hook_token(text)
-    assert hook_hash(text)

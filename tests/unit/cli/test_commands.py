@@ -194,7 +194,7 @@ def test_a_lock_is_released_with_a_reason(service: Standin, windlass: Windlass) 
 def test_settings_are_shown_without_secrets() -> None:
     environ = {"WINDLASS_CURSOR_KEY": "deadbeef", "DATABASE_URL": "postgresql://me:hunter22@db/x"}
 
-    shown = CliRunner().invoke(cli, ["config", "show", "--redacted"], env=environ).output
+    shown = CliRunner().invoke(cli, ["config", "show"], env=environ).output
 
     assert "deadbeef" not in shown and "hunter22" not in shown
     assert "me:[redacted]@db/x" in shown

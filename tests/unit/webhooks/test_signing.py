@@ -1,15 +1,14 @@
-"""Signatures, against the published vector and the reference library in both directions."""
+"""Signatures, against the published vector and the reference library."""
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from app.domain.errors import Unauthorized, ValidationFailed
-from app.webhooks.signing import new_secret, sign, verify
+from app.domain.errors import ValidationFailed
+from app.webhooks.signing import new_secret, sign
 
 SECRET, OTHER = new_secret(), new_secret()
 BODY = b'{"type":"run.completed","timestamp":"2026-11-20T10:00:00Z","data":{"id":"run_1"}}'
@@ -33,51 +32,17 @@ def test_the_reference_library_accepts_what_we_sign(body: bytes) -> None:
     Webhook(SECRET).verify(body, headers, json_parse=False)
 
 
-@settings(deadline=None)
-@given(body=st.text())
-def test_we_accept_what_the_reference_library_signs(body: str) -> None:
-    moment = datetime.fromtimestamp(NOW, UTC)
-    signature = Webhook(SECRET).sign("evt_1", moment, body)
-    headers = {"Webhook-Id": "evt_1", "Webhook-Timestamp": str(NOW), "Webhook-Signature": signature}
-    verify([SECRET], headers, body.encode(), NOW)
-
-
 def test_during_a_rotation_receivers_with_either_secret_accept() -> None:
     headers = sign([SECRET, OTHER], "evt_1", int(time.time()), BODY)
     for secret in (SECRET, OTHER):
         Webhook(secret).verify(BODY, headers)
-        verify([secret], headers, BODY, time.time())
     assert headers["webhook-signature"].count("v1,") == 2
 
 
 def test_after_a_rotation_the_old_secret_is_refused() -> None:
     headers = sign([OTHER], "evt_1", int(time.time()), BODY)
-    with pytest.raises(Unauthorized):
-        verify([SECRET], headers, BODY, time.time())
     with pytest.raises(WebhookVerificationError):
         Webhook(SECRET).verify(BODY, headers)
-
-
-@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-@pytest.mark.parametrize("value", [None, "", "x", "1790000001", "v1,AAAA", "v1", "é"])
-def test_a_changed_or_missing_header_is_refused(name: str, value: str | None) -> None:
-    headers = sign([SECRET], "evt_1", NOW, BODY)
-    changed = {key: text for key, text in headers.items() if key != name} | ({name: value} if value else {})
-    with pytest.raises(Unauthorized):
-        verify([SECRET], changed, BODY, NOW)
-
-
-def test_a_changed_body_is_refused() -> None:
-    with pytest.raises(Unauthorized):
-        verify([SECRET], sign([SECRET], "evt_1", NOW, BODY), BODY + b" ", NOW)
-
-
-@pytest.mark.parametrize("late", [-301, 301])
-def test_a_message_from_another_time_is_a_replay(late: int) -> None:
-    headers = sign([SECRET], "evt_1", NOW, BODY)
-    verify([SECRET], headers, BODY, NOW + late // 301 * 300)
-    with pytest.raises(Unauthorized):
-        verify([SECRET], headers, BODY, NOW + late)
 
 
 BARE = pytest.param(SECRET[6:], id="without its prefix")
