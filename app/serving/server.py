@@ -15,13 +15,13 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
 
 from app.domain.errors import WindlassError
 from app.serving.bridge import Bridge
 from app.serving.crew import WSGI
 from app.serving.limits import LIMITS, Limits
 from app.serving.refusals import Answer, Refused
+from app.serving.supervision import MOST_DEATHS, Supervised
 
 GRACE_S = 5  # What requests get to end in when the server is stopped.
 PR_SET_PDEATHSIG = 1
@@ -48,7 +48,7 @@ def serve(
     address = _address(host, port)
     refused = multiprocessing.Event()
     limits = replace(limits, connections=min(limits.connections, _descriptors() // 2))
-    server = Server(
+    server = Supervised(
         "windlass",
         address=address,
         port=port,
@@ -61,12 +61,12 @@ def serve(
             header_read_timeout=limits.head_s * 1000, max_buffer_size=limits.buffer_bytes
         ),
         log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
         workers_kill_timeout=GRACE_S,
     )
     load: Any = partial(_load, partial(Bridge, make, threads, limits, refusals=refusals), refused)
     server.serve(target_loader=load, wrap_loader=False)
+    if server.gave_up:
+        raise CannotServe(f"Stopped, since each of the last {MOST_DEATHS} processes ended at once.")
     return 1 if refused.is_set() else 0
 
 

@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         "--selftest", action="store_true", help="planted bugs must be caught, clean runs must pass"
     )
     parser.add_argument(
+        "--only", action="append", metavar="NAME", help="--selftest with this scenario alone; may be repeated"
+    )
+    parser.add_argument(
         "--seed", type=int, help="repeats the schedule and the workload of an earlier campaign"
     )
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many seeds --campaign takes (3)")

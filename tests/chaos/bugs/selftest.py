@@ -199,14 +199,22 @@ def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
     )
 
 
+def _chosen(only: Sequence[str] | None) -> tuple[Sequence[Bug], Sequence[Bug], Sequence[Sequence[str]]]:
+    """Bugs, bugs for the random machine, and healthy plays: all, or those of some scenarios."""
+    names = [name for name in SCENARIOS if not only or name in only]
+    together = [name for name in names if not SCENARIOS[name].alone]
+    clean = (together, [] if only else AGAIN, *([name] for name in names if SCENARIOS[name].alone))
+    bugs = [bug for bug in BUGS if bug.scenario in names]
+    return bugs, () if only else RULES, [some for some in clean if some]
+
+
 def main(asked: Namespace) -> int:
     """Plant every bug; 0 when all were caught and nothing healthy was blamed."""
     seed = asked.seed if asked.seed is not None else SEED
     folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp(prefix="windlass-selftest-"))
     began = time.monotonic()
-    together = [name for name, one in SCENARIOS.items() if not one.alone]
-    clean = (together, AGAIN, *([name] for name, one in SCENARIOS.items() if one.alone))
-    verdicts = run(BUGS, RULES, clean, folder, seed, lambda text: print(text, flush=True))
+    bugs, rules, clean = _chosen(asked.only)
+    verdicts = run(bugs, rules, clean, folder, seed, lambda text: print(text, flush=True))
     print(table(verdicts))
     print(summary(verdicts, time.monotonic() - began))
     if asked.json:

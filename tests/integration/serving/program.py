@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from granian.server.common import AbstractWorker
+
 from app.domain.errors import WindlassError
 from app.serving.crew import WSGI
 from app.serving.limits import Limits
@@ -61,8 +63,20 @@ def made() -> WSGI:
     return application
 
 
+def deaf() -> WSGI:
+    """A factory that starts, in a server that is told of no death."""
+    return application
+
+
+def broken() -> WSGI:
+    """A factory that fails without a word of ours."""
+    raise RuntimeError("on purpose")
+
+
 if __name__ == "__main__":
-    factory = {"made": made, "refusing": refusing}[sys.argv[2]]
+    factory = {one.__name__: one for one in (made, deaf, refusing, broken)}[sys.argv[2]]
+    if factory is deaf:
+        AbstractWorker._watcher = lambda self: self.inner.join()
     try:
         sys.exit(serve(factory, "127.0.0.1", int(sys.argv[1]), workers=1, threads=THREADS, limits=LIMITS))
     except CannotServe as error:

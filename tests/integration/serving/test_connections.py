@@ -94,8 +94,8 @@ def own(tmp_path: Path) -> Iterator[Served]:
     yield from _answering(tmp_path)
 
 
-def _answering(folder: Path) -> Iterator[Served]:
-    made = Served(folder)
+def _answering(folder: Path, factory: str = "made") -> Iterator[Served]:
+    made = Served(folder, factory)
     try:
         until(made.answers, 60, "the server answers")
         yield made
@@ -189,6 +189,25 @@ def test_its_processes_end_with_it(own: Served) -> None:
 def test_a_process_that_dies_is_replaced(own: Served) -> None:
     os.kill(psutil.Process(own.process.pid).children()[0].pid, signal.SIGKILL)
     until(own.answers, 60, "another process answers")
+
+
+def test_a_process_is_replaced_though_nobody_was_told_of_its_death(tmp_path: Path) -> None:
+    for own in _answering(tmp_path, "deaf"):
+        os.kill(psutil.Process(own.process.pid).children()[0].pid, signal.SIGKILL)
+        until(own.answers, 60, "another process answers")
+
+
+def test_a_process_that_dies_twice_within_a_second_is_replaced(own: Served) -> None:
+    for _ in range(2):
+        os.kill(psutil.Process(own.process.pid).children()[0].pid, signal.SIGKILL)
+        until(own.answers, 60, "another process answers")
+    assert own.process.poll() is None
+
+
+def test_a_server_whose_processes_always_die_ends_with_a_sentence(tmp_path: Path) -> None:
+    made = Served(tmp_path, "broken")
+    assert made.process.wait(120) == 1
+    assert "each of the last 6 processes ended at once" in made.log.read_text()
 
 
 def test_an_application_that_refuses_to_start_ends_the_server_with_its_sentence(tmp_path: Path) -> None:

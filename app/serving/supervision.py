@@ -1,0 +1,53 @@
+"""Replaces processes that have died, by what the system says of them.
+
+granian's own loop goes by a list to which a thread adds a process that has ended, and which is copied and then
+cleared: a process that ends in between is never replaced. It also ends the server when one process dies twice within
+five seconds, as under memory pressure. Here both are hints that only make us look sooner.
+"""
+
+import time
+from typing import Any
+
+from granian.server import Server
+
+LOOK_S = 0.5  # Between two looks that nobody asked for.
+YOUNG_S = 5.0  # A process that ends sooner may never have worked.
+MOST_DEATHS = 6  # So many young ones in a row, with nobody at work: a further one will not work either.
+PAUSES_S = (0.5, 10.0)  # Before young ones are replaced: at first, and at most.
+
+
+class Supervised(Server):
+    """A server whose dead processes are replaced until it is stopped."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        """The arguments are granian's."""
+        super().__init__(*given, **options)
+        self.gave_up = False
+        self._deaths = 0  # Of young processes, in a row.
+        self._seen: set[Any] = set()  # Dead processes that are counted already.
+        self._next_at = 0.0
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        """Look after the processes until SIGTERM, or until nothing helps."""
+        while not self.interrupt_signal and not self.gave_up:
+            dead = self._dead(time.monotonic())
+            if dead and not self.gave_up and time.monotonic() >= self._next_at:
+                self._respawn_workers(dead, spawn_target, target_loader)
+                self._seen.clear()
+            self.main_loop_interrupt.wait(LOOK_S)
+            self.main_loop_interrupt.clear()
+            self.interrupt_children.clear()
+
+    def _dead(self, now: float) -> list[int]:
+        """The places of processes that have ended; what is new among them is counted."""
+        old = any(one.is_alive() and now - one.birth >= YOUNG_S for one in self.wrks)
+        dead = [one for one in self.wrks if not one.is_alive()]
+        if old and not dead:
+            self._deaths = 0
+        for one in set(dead) - self._seen:
+            self._deaths = self._deaths + 1 if now - one.birth < YOUNG_S else 0
+            first, most = PAUSES_S
+            self._next_at = now + min(first * 2 ** (self._deaths - 1), most) if self._deaths else now
+            self.gave_up = self._deaths >= MOST_DEATHS and not old
+        self._seen.update(dead)
+        return [one.idx for one in dead]
