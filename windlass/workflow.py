@@ -49,6 +49,14 @@ class Definition:
         places = {each.name: n for n, each in enumerate(parameters) if each.kind in BY_POSITION}
         return {name: places.get(name) for name in self.secrets}
 
+    @property
+    def names(self) -> list[str] | None:
+        """The parameters behind ctx that may be given by name; None when the function takes any name."""
+        parameters = list(inspect.signature(self.fn).parameters.values())[1:]
+        if any(each.kind == each.VAR_KEYWORD for each in parameters):
+            return None
+        return [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+
 
 _DEFINED: dict[tuple[str, str], Definition] = {}
 

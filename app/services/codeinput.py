@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.auth import codesecrets
-from app.domain.errors import ValidationFailed
-from app.engine.code.start import CodeOrder, secret_places
+from app.engine.code.start import CodeOrder, concealing, secret_places
 from app.record.runs import runs
 from app.record.service import definitions, schedules
 from app.record.session import Tx
@@ -27,11 +26,8 @@ def sealed(world: AppContext, order: CodeOrder) -> CodeOrder:
     if not places:
         return order
     args, kwargs = _as_before(order, places, world.db.read(lambda tx: _input_before(tx, order)))
-    try:
-        args, kwargs = concealed(args, kwargs, places, lambda text: codesecrets.seal(world.sealer, text))
-    except NotStorable as error:
-        raise ValidationFailed.of("input", str(error)) from None
-    return replace(order, args=args, kwargs=kwargs)
+    order = replace(order, args=args, kwargs=kwargs)
+    return concealing(order, known["facts"], lambda text: codesecrets.seal(world.sealer, text))
 
 
 def seal_schedules(tx: Tx, world: AppContext, name: str, version: str) -> None:

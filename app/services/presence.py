@@ -51,6 +51,7 @@ def facts_of(one: Definition) -> dict[str, Any]:
         "executionTimeoutMs": one.execution_timeout_ms,
         "stepTimeoutMs": one.step_timeout_ms,
         "secretPlaces": one.secret_places,
+        "names": one.names,
     }
 
 

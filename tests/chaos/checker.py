@@ -21,6 +21,7 @@ EVERY_RUN = 1_000_000
 CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     promises.accepted,
     promises.answered,
+    promises.served,
     promises.ended,
     promises.as_told,
     effects.intended,

@@ -303,6 +303,7 @@ def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
         "executionTimeoutMs": workflow.execution_timeout_ms,
         "stepTimeoutMs": workflow.step_timeout_ms,
         "secretPlaces": workflow.secret_places,
+        "names": workflow.names,
     }
     return facts, workflow.fingerprint
 

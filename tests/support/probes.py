@@ -204,6 +204,18 @@ def broken(_given: Mapping[str, Any]) -> Plan:
     return promising()
 
 
+@step(retry=backoff("1h", limit=0))
+def hesitating(ctx: Any) -> None:
+    """Never gets anything done."""
+    raise StepError("not yet")
+
+
+@workflow("probe.shaky")
+def shaky(_given: Mapping[str, Any]) -> Plan:
+    """A step that is tried again."""
+    return hesitating()
+
+
 @workflow("probe.mix", expects=Anything)
 def mix(given: Mapping[str, Any]) -> Plan:
     """An operation beside other branches, joined as the input says."""

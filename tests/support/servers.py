@@ -6,6 +6,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -291,6 +292,45 @@ def new_pgbouncer(behind: Postgres, **settings: str) -> PgBouncer:
     if binary is None:
         absent("Debian's pgbouncer is not installed")
     return PgBouncer(str(binary), new_folder(), behind, **settings)
+
+
+class Nginx(Server):
+    """A reverse proxy; ``site`` is what stands in its block ``http``, with the port that it listens on."""
+
+    def __init__(self, binary: str, folder: Path, site: Callable[[int], str]) -> None:
+        super().__init__(folder)
+        self._binary, self._site = binary, site
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self) -> bool:
+        """Whether it accepts a connection."""
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=2).close()
+            return True
+        return False
+
+    def start(self) -> None:
+        """Start it in the foreground, with every file in its own folder."""
+        kept = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "\n".join(f"{name}_temp_path {self.folder}/{name};" for name in kept)
+        http = f"access_log off;\n{paths}\n{self._site(self.port)}"
+        top = f"daemon off;\npid {self.folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{http}\n}}\n"
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        path = self.folder / "nginx.conf"
+        path.write_text(user + top)
+        self._launch([self._binary, "-c", str(path), "-p", str(self.folder)])
+
+
+def new_nginx(site: Callable[[int], str]) -> Nginx:
+    """Debian's nginx; not started."""
+    binary = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if binary is None:
+        absent("Debian's nginx-light is not installed")
+    return Nginx(str(binary), new_folder(), site)
 
 
 def new_redis() -> KeyValue:

@@ -130,7 +130,22 @@ def secret_places(facts: Mapping[str, Any]) -> dict[str, int | None]:
 def sealed_order(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:
     """The order with the arguments sealed that its workflow declares as secrets."""
     known = definitions.find(tx, order.workflow, order.version)
-    places = secret_places(known["facts"]) if known is not None else {}
+    return concealing(order, known["facts"] if known is not None else {}, seal)
+
+
+def concealing(order: CodeOrder, facts: Mapping[str, Any], seal: Seal) -> CodeOrder:
+    """The order with its secrets sealed, by what was announced of its workflow; raises `ValidationFailed`.
+
+    Where there are secrets a name that no parameter has is refused: it may be a secret, mistyped, and would be
+    stored and shown in clear.
+    """
+    places, names = secret_places(facts), facts.get("names")
+    for name in order.kwargs if places and names is not None else ():
+        if name not in names:
+            there = ", ".join(names) or "none that may be given by name"
+            raise ValidationFailed.of(
+                "input", f"The workflow {order.workflow} has no parameter {name!r}; there are {there}"
+            )
     try:
         args, kwargs = concealed(order.args, order.kwargs, places, seal)
     except NotStorable as error:

@@ -277,6 +277,52 @@ BUGS: tuple[Bug, ...] = (
         scenario="emptied with a backlog",
         caught_by="epoch",
     ),
+    Bug(
+        name="few connections for all",
+        file="app/serving/limits.py",
+        old="    connections: int = 4_096  # Of a process, at most; half of its descriptors if that is less.",
+        new="    connections: int = 32",
+        breaks="connections that send one byte keep everybody else from being served",
+        scenario="one byte",
+        caught_by="served",
+    ),
+    Bug(
+        name="an ended session is a fault of ours",
+        file="app/record/session.py",
+        old="        if not trouble.is_transient(error):",
+        new="        if trouble.sqlstate(error.__cause__ or error) == '57P05'"
+        " or not trouble.is_transient(error):",
+        breaks="requests are answered with 500, and attempts are lost, since a session had idled",
+        scenario="idle sessions end",
+        caught_by="500",
+    ),
+    Bug(
+        name="no descriptor left is a fault of ours",
+        file="app/record/trouble.py",
+        old="        return cause.errno in EXHAUSTED",
+        new="        return False",
+        breaks="requests are answered with 500 while no connection can be opened",
+        scenario="few descriptors",
+        caught_by="500",
+    ),
+    Bug(
+        name="any number of deliveries to one endpoint",
+        file="app/services/deliver.py",
+        old="MOST_UNDER_WAY = 2  # Deliveries to an endpoint at a time;",
+        new="MOST_UNDER_WAY = 100",
+        breaks="one slow receiver keeps every worker, and all others wait",
+        scenario="slow receivers",
+        caught_by="letter",
+    ),
+    Bug(
+        name="a step whose lease goes on is lost",
+        file="app/worker/tasks.py",
+        old="        run.publish(run.db.write(partial(_lose, which, silent=not gone)))",
+        new="        run.publish(run.db.write(partial(_lose, which, silent=False)))",
+        breaks="a doubled message that met a short outage lets a healthy step begin a second time",
+        scenario="doubled and away",
+        caught_by="lease",
+    ),
 )
 
 RULES: tuple[Bug, ...] = (

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.plan import Segment
 from app.wiring import celery_app, message_key_of
 from chains import canvas
-from tests.chaos.bugs import strangers
+from tests.chaos.bugs import strangers, takers
 from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
@@ -28,6 +28,7 @@ LISTENING = Setting(
 )
 SCHEDULES = "/v1/schedules"
 TWO_RELEASES = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.older"))
+AWAY = Setting(inside=POINTS.inside, proxied=True)
 AUTHORED = Setting(inside=POINTS.inside, code=True)
 LONG_MS = 12_000  # A step that is longer than the lease.
 LATE_S = 14.0  # A freeze that ends when another worker has the step, and before its run ends.
@@ -286,5 +287,10 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="callbacks lie", play=strangers.callbacks_lie),
         Scenario(name="two releases", play=strangers.two_releases, setting=TWO_RELEASES, alone=True),
         Scenario(name="emptied with a backlog", play=strangers.emptied_with_a_backlog),
+        Scenario(name="one byte", play=takers.one_byte),
+        Scenario(name="idle sessions end", play=takers.idle_sessions_end),
+        Scenario(name="few descriptors", play=takers.few_descriptors),
+        Scenario(name="slow receivers", play=takers.slow_receivers, setting=LISTENING),
+        Scenario(name="doubled and away", play=takers.doubled_and_away, setting=AWAY, alone=True),
     )
 }

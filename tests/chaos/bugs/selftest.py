@@ -132,7 +132,12 @@ def joined(names: Iterable[str]) -> Setting:
     settings = [SCENARIOS[name].setting for name in names]
     inside = dict.fromkeys(module for one in settings for module in one.inside)
     env = {name: value for one in settings for name, value in one.env.items()}
-    return Setting(inside=tuple(inside), env=env, code=any(one.code for one in settings))
+    return Setting(
+        inside=tuple(inside),
+        env=env,
+        code=any(one.code for one in settings),
+        proxied=any(one.proxied for one in settings),
+    )
 
 
 def run(

@@ -34,6 +34,7 @@ from tests.chaos.points import arms
 from tests.chaos.points.arms import Arm
 from tests.chaos.site import Site
 from tests.chaos.workload.client import Client, Request
+from tests.chaos.workload.mix import Order
 
 T = TypeVar("T")
 RUNS = "/v1/workflows/runs"
@@ -83,6 +84,11 @@ class Stage:
             raise Missed(f"no run was accepted: {asked.replies[-1]}")
         self.runs.append(asked.run_id)
         return asked.run_id
+
+    def demand(self, orders: Sequence[Order]) -> None:
+        """What a fault asks for, as `tests.chaos.workload.crowd.Crowd` does."""
+        for one in orders:
+            self.start(one.type.removeprefix("chaos."), one.resource, **one.given)
 
     def ask(self, kind: str, path: str, body: Mapping[str, Any], key: str = "") -> Request:
         """Anything else that a client or an operator asks for."""

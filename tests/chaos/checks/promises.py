@@ -1,7 +1,7 @@
 """What the client was promised: accepted runs exist once, every run ends, and as it was told to."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from app.domain.states import TERMINAL
 from tests.chaos.checks.evidence import Evidence, Finding, Row
@@ -24,6 +24,7 @@ ANSWERS: dict[str, set[int]] = {
 STEPS = {"line": {1, 2, 3, 4, 5}, "locked": {1, 2, 3, 4, 5}, "group": {1, 5}}
 OTHERS = {1, 2, 4, 5}  # The numbered steps of every other type.
 BLIND = "OUTCOME_UNKNOWN"
+HARMLESS = frozenset({"one-byte-connections"})  # Faults that nobody else may notice.
 
 
 def accepted(evidence: Evidence) -> Iterator[Finding]:
@@ -56,6 +57,23 @@ def answered(evidence: Evidence) -> Iterator[Finding]:
             last, tries = one.replies[-1], len(one.replies)
             what = f"{one.kind} {one.path} ended with {last.status} {last.said} after {tries} tries"
             yield Finding(number="I1", run_id=one.run_id, what=what)
+
+
+def served(evidence: Evidence) -> Iterator[Finding]:
+    """What strangers do on connections of their own keeps nobody's request from being answered."""
+    windows = [(one.at, one.until or one.at) for one in evidence.injections if one.fault in HARMLESS]
+    others = [(one.at, one.until or one.at) for one in evidence.injections if one.fault not in HARMLESS]
+    others += [(one.at, one.until) for one in evidence.stalls]
+    for one in evidence.requests:
+        for reply in one.replies:
+            asked = (reply.at - reply.took_ms, reply.at)
+            if reply.status == 0 and _meets(asked, windows) and not _meets(asked, others):
+                what = f"{one.kind} {one.path} was not answered for {reply.took_ms} ms: {reply.said}"
+                yield Finding(number="served", run_id=one.run_id, what=what)
+
+
+def _meets(asked: tuple[int, int], windows: Iterable[tuple[int, int]]) -> bool:
+    return any(since <= asked[1] and asked[0] <= until for since, until in windows)
 
 
 def ended(evidence: Evidence) -> Iterator[Finding]:

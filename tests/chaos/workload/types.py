@@ -23,6 +23,7 @@ from tests.chaos.ledger import Effect, here
 
 SOON = backoff("100ms", limit=6, cap="1s")
 STUBBORN = backoff("200ms", limit=40, cap="2s")
+NOBODY = "nobody"  # A queue without workers.
 JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}
 
 
@@ -118,6 +119,7 @@ def numbered(name: str, number: int, *, queue: str = "default", observed: bool =
 one, two = numbered("one", 1), numbered("two", 2)
 three = numbered("three", 3, queue="bmc", observed=True)
 four, five = numbered("four", 4, observed=True), numbered("five", 5)
+long, unserved = numbered("long", 1), numbered("unserved", 1, queue=NOBODY)
 
 
 @step(gives="report", retry=SOON)
@@ -252,3 +254,5 @@ declare("job", lambda _given: one() | two() | job() | four() | five())
 declare("locked", lambda _given: one() | two() | three() | four() | five(), resource="site")
 declare("once", lambda _given: one() | two() | once() | four() | five())
 declare("poison", lambda _given: one() | two() | three() | poison() | five())
+declare("long", lambda _given: long())
+declare("unserved", lambda _given: unserved())

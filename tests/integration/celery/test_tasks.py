@@ -21,7 +21,7 @@ from app.services import workers
 from app.wiring import celery_app, message_key_of
 from chains import canvas
 from tests.conftest import Databases
-from tests.integration.celery.workers import Worker, said
+from tests.integration.celery.workers import Worker, listening, said
 from tests.support import probes
 from tests.support.servers import KeyValue, until
 
@@ -155,6 +155,31 @@ def test_a_callback_is_no_reason_to_take_a_step_from_a_process_that_lives(
     until(lambda: [line for line in worker.log.splitlines() if task in line and "on_error.looked" in line])
     (row,) = db.read(lambda tx: runs.some_steps(tx, run_message.run_id, "forward", "first")).values()
     assert row["lost"] == lost
+
+
+def test_why_a_step_failed_is_in_its_exception_its_event_and_the_log(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    run_message = accepted(db, probes.broken.name)
+    with listening(app) as ears:
+        publish(app, run_message, message_key_of(db).sign)
+        (told,) = until(lambda: ears.like("task-failed", f"{run_message.run_id}.forward."))
+    (row,) = db.read(lambda tx: runs.some_steps(tx, run_message.run_id, "forward", "promising")).values()
+    why = f"{row['error']['code']}: {row['error']['message']}"
+    assert told["exception"].startswith("StepFailed(") and why in told["exception"]
+    (line,) = [one for one in worker.log.splitlines() if "step.failed" in one and run_message.run_id in one]
+    assert why in line
+
+
+def test_why_a_step_is_tried_again_is_in_the_result_of_its_task(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    run_message = accepted(db, probes.shaky.name)
+    with listening(app) as ears:
+        publish(app, run_message, message_key_of(db).sign)
+        (told,) = until(lambda: ears.like("task-succeeded", f"{run_message.run_id}.forward."))
+    assert "retry_wait" in told["result"] and "STEP_FAILED: not yet" in told["result"]
+    assert any("step.retrying" in one and run_message.run_id in one for one in worker.log.splitlines())
 
 
 def test_the_pool_of_a_worker_says_what_it_serves(app: Celery, db: Database) -> None:

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
+from app.domain.errors import ValidationFailed
 from app.record.tables import event, run, step
 from tests.support.driver import Driver
 from windlass import Secret, workflow
@@ -39,6 +41,11 @@ def begins_again(ctx: Any, place: int, password: Secret) -> Any:
     ctx.restart(1, password=password.reveal())
 
 
+@workflow("mistypes")
+def mistypes(ctx: Any) -> Any:
+    return ctx.run_child(keeps, passwort=TEXT)
+
+
 def everything(driver: Driver) -> str:
     """All that is recorded of all runs."""
     with driver.db.transaction() as tx:
@@ -59,4 +66,20 @@ def test_a_run_that_begins_again_keeps_its_secret(driver: Driver) -> None:
     driver.finish(run_id)
     following = (driver.run(run_id)["output"] or {})["restartedAs"]
     assert driver.result(following) == len(TEXT)
+    assert TEXT not in everything(driver)
+
+
+def test_a_secret_whose_name_is_mistyped_is_refused_and_not_stored(driver: Driver) -> None:
+    driver.cancel(driver.trigger(keeps, {"$secret": driver.capabilities.seal("other")}))  # It is known now.
+    run_id = driver.trigger(mistypes)
+    assert driver.finish(run_id) == "failed"
+    assert "has no parameter 'passwort'; there are password" in driver.run(run_id)["error_message"]
+    assert TEXT not in everything(driver)
+
+
+def test_a_retry_with_a_secret_whose_name_is_mistyped_is_refused(driver: Driver) -> None:
+    run_id = driver.trigger(keeps, {"$secret": driver.capabilities.seal("other")})
+    driver.cancel(run_id)
+    with pytest.raises(ValidationFailed, match="no parameter 'passwort'"):
+        driver.retry(run_id, edited={"kwargs": {"passwort": TEXT}}, seal=driver.capabilities.seal)
     assert TEXT not in everything(driver)

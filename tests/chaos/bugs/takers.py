@@ -1,0 +1,90 @@
+"""Scenarios in which somebody takes what others need; the faults are those of the campaigns."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.chaos.bugs.stage import Missed, Stage
+from tests.chaos.checks.evidence import Finding
+from tests.chaos.fault import Fault
+from tests.chaos.faults import strangers
+from tests.chaos.faults.database import SESSIONS, session
+from tests.chaos.faults.outlasting import LONG_MS, LongStepsDoubled, running
+from tests.chaos.faults.waiting import within
+
+LETTERS_S = 6.0  # In which a quick receiver hears of a run, while a slow one takes 8 s for each delivery.
+AWAY_S = 5.5
+
+
+@contextmanager
+def struck(stage: Stage, fault: Fault) -> Iterator[None]:
+    """A fault from its strike to its heal."""
+    made = fault.strike(stage.site, stage.rng)
+    try:
+        if made is None:
+            raise Missed(f"{fault.name} could not be done")
+        stage.injections.append(made)
+        yield
+    finally:
+        fault.heal(stage.site)
+    made.until = made.until or round(time.time() * 1000)
+
+
+def one_byte(stage: Stage) -> None:
+    """Hundreds of connections send one byte to the API while others want to be served."""
+    with struck(stage, strangers.OneByteConnections()):
+        for _ in range(4):
+            stage.start("fused")
+    stage.ends()
+
+
+def idle_sessions_end(stage: Stage) -> None:
+    """PostgreSQL ends every session that idles for a moment, between the requests and steps of all."""
+    fault = strangers.IdleSessionsEnded()
+    fault.times_ms = (100,)  # type: ignore[misc]
+    with struck(stage, fault):
+        for number in range(8):
+            stage.start("line", fails=2 + number % 2, pace=300, stiff=True)
+            within(0.5, lambda: False)
+        stage.ends(40)
+
+
+def few_descriptors(stage: Stage) -> None:
+    """The API has lost its sessions, and cannot open another file or connection."""
+    fault = strangers.FewDescriptors()
+    fault.roles = ("api-worker",)  # type: ignore[misc]
+    stage.start("fused")
+    for _ in range(6):
+        with struck(stage, fault), session(stage.site) as direct:
+            for (pid,) in direct.execute(SESSIONS).fetchall():
+                direct.execute("SELECT pg_terminate_backend(%s)", [pid])
+            for _ in range(3):
+                stage.ask("cancel", f"/v1/workflows/runs/{stage.runs[0]}/cancel", {"reason": "selftest"})
+    stage.ends(40)
+
+
+def slow_receivers(stage: Stage) -> None:
+    """A receiver takes its time for every webhook while a quick one waits for its own."""
+    quick = strangers.SlowReceiver(0)
+    try:
+        with struck(stage, strangers.SlowReceivers()):
+            for _ in range(6):
+                stage.start("line")
+            stage.ends()
+            with stage.subscribed(quick.url):
+                stage.start("fused")
+                if not within(LETTERS_S, lambda: quick.taken >= 2):
+                    what = f"a quick receiver heard {quick.taken} of 2 events in {LETTERS_S:.0f} s"
+                    stage.findings.append(Finding(number="letter", what=what))
+    finally:
+        quick.close()
+
+
+def doubled_and_away(stage: Stage) -> None:
+    """Messages of long steps come twice while the database is away for less than a lease."""
+    stage.site.crowd = stage
+    fault = LongStepsDoubled()
+    with struck(stage, fault):
+        within(AWAY_S, lambda: False)
+    within(LONG_MS / 1000 + 5, lambda: not running(stage.site))
+    stage.ends(40)
