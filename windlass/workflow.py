@@ -55,7 +55,9 @@ class Definition:
         parameters = list(inspect.signature(self.fn).parameters.values())[1:]
         if any(each.kind == each.VAR_KEYWORD for each in parameters):
             return None
-        return [each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+        return [
+            each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+        ]
 
 
 _DEFINED: dict[tuple[str, str], Definition] = {}

@@ -33,7 +33,7 @@ class Kube:
 
     def __init__(self, access: Mapping[str, Any]) -> None:
         self.server = str(access["server"])
-        self._api: Any = _client(access)
+        self._api, self._refusal = _client(access)
         self._streams: list[Any] = []
 
     def get(self, path: str) -> Object | None:
@@ -94,13 +94,11 @@ class Kube:
         attempt = f"{method} {path}"
         url = self._api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = {**self._api.default_headers, "Accept": "application/json", "Content-Type": type_}
-        try:
+        with self._reaching(attempt):
             answer = self._api.call_api(
                 method, url, headers, None if content is None else dict(content), None, (CONNECT_S, READ_S)
             )
             body = answer.read()
-        except HTTPError as error:
-            raise _unreachable(error, attempt, self.server) from error
         return answers.answered(answer.status, body, answer.getheader("Retry-After"), attempt)
 
     def lines(self, path: str, *, query: Mapping[str, Any], silence_s: float) -> Iterator[bytes]:
@@ -108,7 +106,7 @@ class Kube:
         attempt = f"GET {path}"
         url = f"{self._api.configuration.host}{path}?{urlencode(query)}"
         headers = {**self._api.default_headers, "Accept": "application/json"}
-        try:
+        with self._reaching(attempt):
             answer = self._api.call_api("GET", url, headers, None, None, (CONNECT_S, silence_s))
             if answer.status != 200:
                 answers.answered(answer.status, answer.read(), answer.getheader("Retry-After"), attempt)
@@ -117,14 +115,23 @@ class Kube:
                 for piece in response.stream(CHUNK):
                     *whole, rest = (rest + piece).split(b"\n")
                     yield from whole
-        except HTTPError as error:
-            raise _unreachable(error, attempt, self.server) from error
 
     def interrupt(self) -> None:
         """End every stream now, from whatever thread: whoever reads it sees it cut."""
         for response in self._streams:
             with suppress(OSError, ValueError):
                 response.shutdown()
+
+    @contextmanager
+    def _reaching(self, attempt: str) -> Iterator[None]:
+        """Turn what went wrong on the way into `KubeUnreachable`."""
+        try:
+            yield
+        except HTTPError as error:
+            raise _unreachable(error, attempt, self.server) from error
+        except self._refusal as error:  # What the official client makes of TLS that failed: nothing was sent.
+            why = " ".join(str(getattr(error, "reason", error)).split())
+            raise KubeUnreachable(f"{attempt} at {self.server}: {why}", nothing_happened=True) from error
 
     @contextmanager
     def _interruptible(self, response: Any) -> Iterator[Any]:
@@ -140,8 +147,8 @@ class Kube:
         self._api.close()
 
 
-def _official() -> tuple[Any, Any]:
-    """The official client's ``ApiClient`` and ``Configuration``.
+def _official() -> tuple[Any, Any, type[Exception]]:
+    """The official client's ``ApiClient``, ``Configuration`` and ``ApiException``.
 
     It loads its own parts on first use, in which two threads at once fail for good: they take turns.
     """
@@ -150,15 +157,15 @@ def _official() -> tuple[Any, Any]:
             official: Any = import_module("kubernetes.client")
         except ImportError:
             raise Permanent("The Kubernetes client is missing: pip install 'windlass[kubernetes]'") from None
-        return official.ApiClient, official.Configuration
+        return official.ApiClient, official.Configuration, official.ApiException
 
 
-def _client(access: Mapping[str, Any]) -> Any:
-    """The official client without its own retries, proxies and temporary files.
+def _client(access: Mapping[str, Any]) -> tuple[Any, type[Exception]]:
+    """The official client without its own retries, proxies and temporary files, and what it may raise itself.
 
     It is loaded here, on first use: it is large, and an extra that many installations do without.
     """
-    new_client, new_configuration = _official()
+    new_client, new_configuration, refusal = _official()
     configuration = new_configuration(host=str(access["server"]), ca_cert_data=access.get("ca"))
     configuration.proxy = None
     configuration.retries = False
@@ -171,7 +178,7 @@ def _client(access: Mapping[str, Any]) -> Any:
     if access.get("token"):
         api.set_default_header("Authorization", f"Bearer {access['token']}")
     api.user_agent = MANAGER
-    return api
+    return api, refusal
 
 
 def _context(access: Mapping[str, Any]) -> ssl.SSLContext:

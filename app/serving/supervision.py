@@ -1,8 +1,8 @@
 """Replaces processes that have died, by what the system says of them.
 
-granian's own loop goes by a list to which a thread adds a process that has ended, and which is copied and then
-cleared: a process that ends in between is never replaced. It also ends the server when one process dies twice within
-five seconds, as under memory pressure. Here both are hints that only make us look sooner.
+granian's own loop goes by a list to which a thread adds a process that has ended, and which is copied and
+then cleared: a process that ends in between is never replaced. It also ends the server when one process dies
+twice within five seconds, as under memory pressure. Here its list only makes us look sooner.
 """
 
 import time

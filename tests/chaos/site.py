@@ -6,8 +6,8 @@ started again by `tests.chaos.keeper`, as systemd would.
 
 With ``tree`` the service's code comes from another folder (one that holds app, chains, migrations, tasks),
 so that a fault can be planted in it. With ``setting.proxied`` the service reaches its database server and
-its Redis through `tests.chaos.faults.proxy.Proxy`, which this process reaches as `proxies["database"]` and
-`proxies["redis"]`.
+its Redis through proxies (`tests.chaos.faults.apart`, `tests.chaos.faults.proxy`), which this process reaches
+as `proxies["database"]` and `proxies["redis"]`.
 """
 
 import json
@@ -225,11 +225,12 @@ class Site:
         return replace(made, boot_url=up.lab_url(made))
 
     def _through_proxies(self, direct: str) -> dict[str, str]:
-        from tests.chaos.faults.proxy import Proxy  # Its own tests need no site.
+        from tests.chaos.faults.apart import DatabaseProxy  # Their own tests need no site.
+        from tests.chaos.faults.proxy import Proxy
 
         self.proxies["redis"] = Proxy(self.store.port)
         if self.postgres is not None:
-            self.proxies["database"] = Proxy(self.postgres.port)
+            self.proxies["database"] = DatabaseProxy(self.postgres.port)
         for proxy in self.proxies.values():
             proxy.start()
         database = direct

@@ -11,8 +11,8 @@ import pytest
 from app.record.session import Database
 from tests.chaos.fault import POSTGRES, SQLITE, Setting, faults
 from tests.chaos.faults import sqlite
+from tests.chaos.faults.apart import DatabaseProxy
 from tests.chaos.faults.disk import SmallDisk
-from tests.chaos.faults.proxy import Proxy
 from tests.chaos.site import Site
 from tests.support.servers import absent, new_postgres
 
@@ -28,7 +28,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.postgres = new_postgres()
     made.postgres.start()
     made.postgres.execute("CREATE DATABASE windlass")
-    made.proxies["database"] = Proxy(made.postgres.port).start()
+    made.proxies["database"] = DatabaseProxy(made.postgres.port).start()
     with direct(made) as connection:
         connection.execute(
             "CREATE TABLE event (what text); CREATE TABLE run (x int); CREATE TABLE step (x int)"

@@ -136,8 +136,8 @@ def sealed_order(tx: Tx, order: CodeOrder, seal: Seal) -> CodeOrder:
 def concealing(order: CodeOrder, facts: Mapping[str, Any], seal: Seal) -> CodeOrder:
     """The order with its secrets sealed, by what was announced of its workflow; raises `ValidationFailed`.
 
-    Where there are secrets a name that no parameter has is refused: it may be a secret, mistyped, and would be
-    stored and shown in clear.
+    Where there are secrets a name that no parameter has is refused: it may be one of them, mistyped, and
+    would be stored and shown in clear.
     """
     places, names = secret_places(facts), facts.get("names")
     for name in order.kwargs if places and names is not None else ():

@@ -90,9 +90,11 @@ class Stage:
         for one in orders:
             self.start(one.type.removeprefix("chaos."), one.resource, **one.given)
 
-    def ask(self, kind: str, path: str, body: Mapping[str, Any], key: str = "") -> Request:
+    def ask(
+        self, kind: str, path: str, body: Mapping[str, Any], key: str = "", *, patience_s: float = 20
+    ) -> Request:
         """Anything else that a client or an operator asks for."""
-        return self._client.ask(Request(kind=kind, path=path, body=body, key=key), patience_s=20)
+        return self._client.ask(Request(kind=kind, path=path, body=body, key=key), patience_s=patience_s)
 
     def act(self, run_id: str, action: str) -> Request:
         """An operator's action."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.chaos.bugs.stage import Missed, Stage
+from tests.chaos.bugs.stage import RUNS, Missed, Stage
 from tests.chaos.checks.evidence import Finding
 from tests.chaos.fault import Fault
 from tests.chaos.faults import strangers
@@ -53,19 +53,20 @@ def few_descriptors(stage: Stage) -> None:
     """The API has lost its sessions, and cannot open another file or connection."""
     fault = strangers.FewDescriptors()
     fault.roles = ("api-worker",)  # type: ignore[misc]
-    stage.start("fused")
+    path, nothing = f"{RUNS}/{stage.start('fused')}/actions", {"action": "resume", "reason": "selftest"}
     for _ in range(6):
         with struck(stage, fault), session(stage.site) as direct:
             for (pid,) in direct.execute(SESSIONS).fetchall():
                 direct.execute("SELECT pg_terminate_backend(%s)", [pid])
             for _ in range(3):
-                stage.ask("cancel", f"/v1/workflows/runs/{stage.runs[0]}/cancel", {"reason": "selftest"})
+                stage.ask("act", path, nothing, patience_s=0.5)
     stage.ends(40)
 
 
 def slow_receivers(stage: Stage) -> None:
     """A receiver takes its time for every webhook while a quick one waits for its own."""
     quick = strangers.SlowReceiver(0)
+    stage.site.crowd = stage
     try:
         with struck(stage, strangers.SlowReceivers()):
             for _ in range(6):

@@ -10,8 +10,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from tests.chaos.fault import POSTGRES, Fault, Injection, Setting, register
-from tests.chaos.faults.pgwire import Listener
-from tests.chaos.faults.proxy import CLEAR, Proxy, Weather
+from tests.chaos.faults.apart import DatabaseProxy
+from tests.chaos.faults.proxy import CLEAR, Weather
 from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
 
@@ -145,14 +145,13 @@ class AnswerLost(OnPostgres):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Wait for one of the next statements of this kind, and cut there."""
-        proxy = _proxy(site)
+        proxy = database_proxy(site)
         if proxy is None:
             return None
-        heard, statement = listener(proxy), rng.choice(self.statements)
-        before = heard.cut
-        heard.await_(statement, nth=rng.randint(1, 8), lost=self.lost)
-        if not within(HIT_S, lambda: heard.cut > before):
-            heard.forget()
+        statement = rng.choice(self.statements)
+        before = proxy.await_(statement, rng.randint(1, 8), self.lost)
+        if not within(HIT_S, lambda: proxy.hits() > before):
+            proxy.forget()
             return None
         return self.injection(f"lost the {self.lost} of {statement!r}")
 
@@ -202,7 +201,7 @@ class DatabaseUnreachable(OnPostgres):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Change the weather."""
-        proxy = _proxy(site)
+        proxy = database_proxy(site)
         if proxy is None:
             return None
         proxy.set(self.weather)
@@ -211,7 +210,7 @@ class DatabaseUnreachable(OnPostgres):
 
     def heal(self, site: Site) -> None:
         """A clear sky."""
-        proxy = _proxy(site)
+        proxy = database_proxy(site)
         if proxy is not None:
             proxy.set(CLEAR)
 
@@ -225,18 +224,7 @@ class DatabasePartitioned(DatabaseUnreachable):
     lasts_s = (2.0, 13.0)
 
 
-def listener(proxy: Proxy) -> Listener:
-    """Who reads along before PostgreSQL; from the first question on, which every session must be new for."""
-    if proxy not in _LISTENERS:
-        _LISTENERS[proxy] = Listener()
-        proxy.new_tap = _LISTENERS[proxy].tap
-        proxy.cut()
-    return _LISTENERS[proxy]
-
-
-_LISTENERS: dict[Proxy, Listener] = {}
-
-
-def _proxy(site: Site) -> Proxy | None:
+def database_proxy(site: Site) -> DatabaseProxy | None:
+    """What stands before the database, when anything does."""
     found: Any = site.proxies.get("database")
-    return found if isinstance(found, Proxy) else None
+    return found if isinstance(found, DatabaseProxy) else None

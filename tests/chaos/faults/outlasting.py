@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import select
 
 from app.record.tables import step
 from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
+from tests.chaos.faults.database import database_proxy
 from tests.chaos.faults.messages import courier
-from tests.chaos.faults.proxy import CLEAR, Proxy, Weather
+from tests.chaos.faults.proxy import CLEAR, Weather
 from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
 
@@ -32,8 +33,8 @@ class LongStepsDoubled(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Start long steps, cut the way to the database, and push the newest messages again."""
-        carrier, proxy = courier(site), site.proxies.get("database")
-        if carrier is None or not isinstance(proxy, Proxy):
+        carrier, proxy = courier(site), database_proxy(site)
+        if carrier is None or proxy is None:
             return None
         site.crowd.demand([order("long", pace=LONG_MS) for _ in range(3)])
         if not within(BEGUN_S, lambda: len(running(site)) >= 3):
@@ -47,8 +48,8 @@ class LongStepsDoubled(Fault):
 
     def heal(self, site: Site) -> None:
         """The way is free."""
-        proxy: Any = site.proxies.get("database")
-        if isinstance(proxy, Proxy):
+        proxy = database_proxy(site)
+        if proxy is not None:
             proxy.set(CLEAR)
 
 

@@ -1,4 +1,4 @@
-"""Strangers, receivers and administrators who take what others need: connections, sessions, descriptors, workers."""
+"""Those who take what others need: connections, descriptors, sessions, and the time of workers."""
 
 import socket
 import threading
@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import httpx
 import psutil
 
+from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
 from tests.chaos.faults.database import session
 from tests.chaos.faults.waiting import within
@@ -168,6 +169,7 @@ class SlowReceivers(Fault):
             self._id = answer.raise_for_status().json()["data"]["id"]
         except httpx.HTTPError:
             return None
+        site.crowd.demand([order("fused")])
         return self.injection("a slow receiver") if within(SEEN_S, lambda: made.asked) else None
 
     def heal(self, site: Site) -> None:

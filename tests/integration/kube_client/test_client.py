@@ -10,6 +10,7 @@ from app.domain.errors import (
     KubeRefused,
     KubeUnreachable,
 )
+from app.lab.certificate import load_or_make
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
 from tests.support.kube import Management
@@ -103,3 +104,14 @@ def test_a_server_that_is_not_there_has_done_nothing() -> None:
     with pytest.raises(KubeUnreachable) as lost:
         client.apply(ONE, config_map())
     assert lost.value.nothing_happened
+
+
+def test_a_certificate_that_is_refused_is_told_in_one_line(management: Management) -> None:
+    stranger, _ = load_or_make(None)
+    client = Kube({**cleaned(management.kubeconfig), "ca": stranger.decode()})
+    with pytest.raises(KubeUnreachable, match="certificate verify failed") as told:
+        client.get(ONE)
+    with pytest.raises(KubeUnreachable, match="certificate verify failed"):
+        list(client.lines(ONE, query={}, silence_s=1.0))
+    assert "\n" not in told.value.message and told.value.nothing_happened
+    client.close()

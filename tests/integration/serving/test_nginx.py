@@ -1,4 +1,4 @@
-"""Behind nginx with the configuration that docs/operate.rst shows: the API as its clients see it from there."""
+"""Behind nginx with the configuration that docs/operate.rst shows: the API as its clients see it."""
 
 import os
 import re

@@ -16,6 +16,7 @@ class Parts:
     """A package that loads its parts on first use, and tells whether two threads were at it at once."""
 
     Configuration = MagicMock()
+    ApiException = RuntimeError
 
     def __init__(self) -> None:
         self.meeting = Barrier(2)
