@@ -8,7 +8,7 @@ twice within five seconds, as under memory pressure. Here its list only makes us
 import time
 from typing import Any
 
-from granian.server import Server
+from granian.server.mp import MPServer
 
 LOOK_S = 0.5  # Between two looks that nobody asked for.
 YOUNG_S = 5.0  # A process that ends sooner may never have worked.
@@ -16,7 +16,7 @@ MOST_DEATHS = 6  # So many young ones in a row, with nobody at work: a further o
 PAUSES_S = (0.5, 10.0)  # Before young ones are replaced: at first, and at most.
 
 
-class Supervised(Server):
+class Supervised(MPServer):
     """A server whose dead processes are replaced until it is stopped."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
@@ -29,9 +29,11 @@ class Supervised(Server):
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         """Look after the processes until SIGTERM, or until nothing helps."""
-        while not self.interrupt_signal and not self.gave_up:
+        while not self.interrupt_signal:
             dead = self._dead(time.monotonic())
-            if dead and not self.gave_up and time.monotonic() >= self._next_at:
+            if self.gave_up:
+                return
+            if dead and time.monotonic() >= self._next_at:
                 self._respawn_workers(dead, spawn_target, target_loader)
                 self._seen.clear()
             self.main_loop_interrupt.wait(LOOK_S)
@@ -40,8 +42,9 @@ class Supervised(Server):
 
     def _dead(self, now: float) -> list[int]:
         """The places of processes that have ended; what is new among them is counted."""
-        old = any(one.is_alive() and now - one.birth >= YOUNG_S for one in self.wrks)
-        dead = [one for one in self.wrks if not one.is_alive()]
+        workers: list[Any] = list(self.wrks)
+        dead = [one for one in workers if not one.is_alive()]
+        old = any(one not in dead and now - one.birth >= YOUNG_S for one in workers)
         if old and not dead:
             self._deaths = 0
         for one in set(dead) - self._seen:

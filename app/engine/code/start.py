@@ -139,9 +139,10 @@ def concealing(order: CodeOrder, facts: Mapping[str, Any], seal: Seal) -> CodeOr
     Where there are secrets a name that no parameter has is refused: it may be one of them, mistyped, and
     would be stored and shown in clear.
     """
-    places, names = secret_places(facts), facts.get("names")
-    for name in order.kwargs if places and names is not None else ():
-        if name not in names:
+    places = secret_places(facts)
+    names: Sequence[str] | None = facts.get("names")  # Older releases did not announce them.
+    for name in order.kwargs:
+        if places and names is not None and name not in names:
             there = ", ".join(names) or "none that may be given by name"
             raise ValidationFailed.of(
                 "input", f"The workflow {order.workflow} has no parameter {name!r}; there are {there}"

@@ -297,10 +297,10 @@ BUGS: tuple[Bug, ...] = (
         caught_by="500",
     ),
     Bug(
-        name="no descriptor left is a fault of ours",
+        name="an error without a code is a fault of ours",
         file="app/record/trouble.py",
-        old="        return cause.errno in EXHAUSTED",
-        new="        return False",
+        old="    return isinstance(",
+        new="    return not isinstance(",
         breaks="requests are answered with 500 while no connection can be opened",
         scenario="few descriptors",
         caught_by="500",

@@ -165,6 +165,7 @@ def test_why_a_step_failed_is_in_its_exception_its_event_and_the_log(
         publish(app, run_message, message_key_of(db).sign)
         (told,) = until(lambda: ears.like("task-failed", f"{run_message.run_id}.forward."))
     (row,) = db.read(lambda tx: runs.some_steps(tx, run_message.run_id, "forward", "promising")).values()
+    assert row["error"] is not None
     why = f"{row['error']['code']}: {row['error']['message']}"
     assert told["exception"].startswith("StepFailed(") and why in told["exception"]
     (line,) = [one for one in worker.log.splitlines() if "step.failed" in one and run_message.run_id in one]

@@ -68,6 +68,10 @@ def deaf() -> WSGI:
     return application
 
 
+def _watch_for_nobody(worker: Any) -> None:
+    worker.inner.join()
+
+
 def broken() -> WSGI:
     """A factory that fails without a word of ours."""
     raise RuntimeError("on purpose")
@@ -76,7 +80,7 @@ def broken() -> WSGI:
 if __name__ == "__main__":
     factory = {one.__name__: one for one in (made, deaf, refusing, broken)}[sys.argv[2]]
     if factory is deaf:
-        AbstractWorker._watcher = lambda self: self.inner.join()
+        setattr(AbstractWorker, "_watcher", _watch_for_nobody)  # noqa: B010 - it is granian's.
     try:
         sys.exit(serve(factory, "127.0.0.1", int(sys.argv[1]), workers=1, threads=THREADS, limits=LIMITS))
     except CannotServe as error:
