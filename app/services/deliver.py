@@ -20,6 +20,7 @@ import structlog
 
 from app.auth.seal import SealRefused
 from app.config import SettingsError
+from app.domain.errors import Contended
 from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries, webhooks
 from app.record.session import Tx
@@ -38,6 +39,8 @@ LEASE_MS = 60_000  # Three times what an attempt can take.
 MOST_UNDER_WAY = 2  # Deliveries to an endpoint at a time;
 MOST_WHILE_FAILING = 1
 PUT_OFF_MS = 10_000  # How long a delivery waits for those under way, unless one of them ends before.
+MOST_PUT_OFF = 1_000  # At a time, of an endpoint whose row somebody holds.
+CLAIM_PATIENCE_S = 1.0
 SETTLE_PATIENCE_S = 60.0
 GONE = "the endpoint answered 410 Gone"
 
@@ -59,7 +62,10 @@ class Claimed:
 
 def deliver(world: AppContext, delivery_id: str, fence: int) -> str:
     """Make one attempt; returns in a word how it ended. A message that is late or doubled is dropped."""
-    claimed = world.db.write(lambda tx: claim(tx, delivery_id, fence))
+    try:
+        claimed = world.db.write(lambda tx: claim(tx, delivery_id, fence), patience_s=CLAIM_PATIENCE_S)
+    except Contended:
+        claimed = world.db.write(lambda tx: put_off(tx, delivery_id))
     if isinstance(claimed, str):
         return claimed
     made = attempt(world, claimed)
@@ -76,10 +82,17 @@ def deliver(world: AppContext, delivery_id: str, fence: int) -> str:
 
 def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
     """Take a delivery on, or say in a word why not."""
-    webhook_id = deliveries.endpoint_of(tx, delivery_id)
-    endpoint = None if webhook_id is None else webhooks.read_webhook(tx, webhook_id, lock=True)
+    known = deliveries.look(tx, delivery_id)
+    if known is None:
+        return "dropped"
+    if known["put_off"] and known["next_at"] > tx.now:
+        return "put off"
+    endpoint = webhooks.read_webhook(tx, known["webhook_id"], lock=True)
     row = deliveries.lock_delivery(tx, delivery_id)
-    if endpoint is None or row is None or row["fence"] != fence or row["status"] != "pending":
+    if endpoint is None:
+        deliveries.forget(tx, delivery_id)
+        return "dropped"
+    if row is None or row["fence"] != fence or row["status"] != "pending":
         return "dropped"
     if row["tries"] >= len(SCHEDULE_MS):
         return _die(tx, row)
@@ -101,6 +114,14 @@ def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
     deliveries.change_delivery(tx, row["id"], taken)
     deliveries.begin_attempt(tx, row["id"], taken["attempt"])
     return _claimed(tx, {**row, **taken}, endpoint)
+
+
+def put_off(tx: Tx, delivery_id: str) -> str:
+    """Somebody holds the endpoint: let all that is due for it wait, and keep no worker from others."""
+    known = deliveries.look(tx, delivery_id)
+    if known is not None:
+        deliveries.put_off(tx, known["webhook_id"], tx.now + PUT_OFF_MS, MOST_PUT_OFF)
+    return "put off"
 
 
 def attempt(world: AppContext, claimed: Claimed) -> Attempt:

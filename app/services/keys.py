@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from app.auth.keys import LOCAL, Principal, issue, prefix_of, verify
 from app.domain.clock import rfc3339
-from app.domain.errors import Conflict, NotFound, Unauthorized, ValidationFailed
+from app.domain.errors import Conflict, NotFound, Unauthorized, Unavailable, ValidationFailed
 from app.domain.ids import new_id
 from app.record.service import api_keys, sessions
 from app.record.session import Database, Tx
@@ -128,5 +129,6 @@ def principal_of(world: AppContext, token: str) -> Principal:
     if row["revoked_at"] is not None or (row["expires_at"] or now) < now:
         raise Unauthorized("The API key was revoked or has expired.")
     if now - (row["used_at"] or 0) > NOTE_EVERY_MS:
-        world.db.write(lambda tx: api_keys.used(tx, row["id"]))
+        with suppress(Unavailable):  # A note for people: nobody is refused for want of it.
+            world.db.write(lambda tx: api_keys.used(tx, row["id"]), patience_s=0)
     return Principal(name=row["name"], scopes=frozenset(row["scopes"]), key_id=row["id"])

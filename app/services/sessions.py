@@ -8,11 +8,12 @@ A session may do what its key may do at the moment: scopes are read anew each ti
 """
 
 import secrets
+from contextlib import suppress
 from typing import Any, Final
 
 from app.auth.keys import Principal, hash_of
 from app.domain.clock import rfc3339
-from app.domain.errors import NotFound, Unauthorized
+from app.domain.errors import NotFound, Unauthorized, Unavailable
 from app.domain.ids import new_id
 from app.domain.rows.service import SessionRow
 from app.record.paging import Page, Window
@@ -59,7 +60,8 @@ def find(world: AppContext, token: str) -> tuple[Row, Principal]:
     if _is_over(row, now):
         raise Unauthorized("The session is over: log in again.")
     if now - row["seen_at"] > SEEN_EVERY_MS:
-        world.db.write(lambda tx: rows.seen(tx, row["id"]))
+        with suppress(Unavailable):  # Nobody is refused because it cannot be noted.
+            world.db.write(lambda tx: rows.seen(tx, row["id"]), patience_s=0)
     scopes = frozenset(row["key_scopes"] or ())
     return row, Principal(name=row["key_name"], scopes=scopes, key_id=row["key_id"], door="console")
 

@@ -225,7 +225,7 @@ class Journal:
         if hooks_too:
             hooks.expire(self.tx, self.id)
         took = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
-        runs.add_total(self.tx, self.id, self.run["type"], status, max(0, took))
+        runs.add_total(self.tx, self.run["type"], status, max(0, took))
 
     def flush(self) -> None:
         """Write the run and its events; matching webhooks get their delivery rows here."""

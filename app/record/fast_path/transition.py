@@ -112,13 +112,13 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         ends=wanted.ending is not None,
         told=len(subscriptions.told(wanted.events)),
     )
-    parts = _values(db.tenant, wanted)
     if db.dialect == "sqlite":
+        parts = _values(db.tenant, wanted)
         return db.once(lambda cursor: _one_by_one(cursor, shape, parts), patience_s=patience_s)
-    text, values = _statement(shape), [value for part in parts for value in part]
+    text = _statement(shape)
 
     def at_once(cursor: Any) -> int | None:
-        cursor.execute(text, values)
+        cursor.execute(text, [value for part in _values(db.tenant, wanted) for value in part])
         found = cursor.fetchone()
         return None if found is None else int(found[0])
 
@@ -153,7 +153,7 @@ def _values(tenant: str, wanted: Transition) -> list[list[object]]:
         ending = wanted.ending
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, wanted.run_id])
-        parts.append([tenant, ending.type, ending.status, total_slot(wanted.run_id), ending.duration_ms])
+        parts.append([tenant, ending.type, ending.status, total_slot(), ending.duration_ms])
     return parts
 
 

@@ -50,7 +50,7 @@ def revoke(tx: Tx, key_id: str) -> None:
 
 
 def used(tx: Tx, key_id: str) -> None:
-    """Note that a key was used."""
-    tx.execute(
-        update(api_key).where(api_key.c.tenant_id == tx.tenant, api_key.c.id == key_id).values(used_at=tx.now)
-    )
+    """Note that a key was used, unless somebody holds its row."""
+    mine = (api_key.c.tenant_id == tx.tenant, api_key.c.id == key_id)
+    free = select(api_key.c.id).where(*mine).with_for_update(skip_locked=True)
+    tx.execute(update(api_key).where(*mine, api_key.c.id.in_(free)).values(used_at=tx.now))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, text, update
 
 from app.domain.events import QUIET, may_be_told, told_types
 from app.domain.ids import new_id
@@ -55,7 +55,7 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
     found = tx.rows(due.with_for_update(skip_locked=True))
     if found:
         ids = [row["id"] for row in found]
-        put_off = {"next_at": tx.now + RING_AGAIN_MS, "status": "pending"}
+        put_off = {"next_at": tx.now + RING_AGAIN_MS, "status": "pending", "put_off": False}
         tx.execute(
             update(delivery)
             .where(delivery.c.tenant_id == tx.tenant, delivery.c.id.in_(ids))
@@ -69,10 +69,28 @@ def lock_delivery(tx: Tx, delivery_id: str) -> Row | None:
     return tx.row(select(delivery).where(*_one(tx, delivery_id)).with_for_update())
 
 
-def endpoint_of(tx: Tx, delivery_id: str) -> str | None:
-    """The endpoint of a delivery."""
-    found: str | None = tx.value(select(delivery.c.webhook_id).where(*_one(tx, delivery_id)))
-    return found
+def look(tx: Tx, delivery_id: str) -> Row | None:
+    """A delivery as it stands: its endpoint, and whether it waits until a moment."""
+    columns = (delivery.c.webhook_id, delivery.c.put_off, delivery.c.next_at)
+    return tx.row(select(*columns).where(*_one(tx, delivery_id)))
+
+
+def forget(tx: Tx, delivery_id: str) -> None:
+    """Delete a delivery whose endpoint is gone."""
+    tx.execute(delete(delivery).where(*_one(tx, delivery_id)))
+
+
+def put_off(tx: Tx, webhook_id: str, until: int, most: int) -> None:
+    """Let what is due for an endpoint wait, but for rows that somebody holds."""
+    due = select(delivery.c.id).where(
+        delivery.c.tenant_id == tx.tenant,
+        delivery.c.webhook_id == webhook_id,
+        delivery.c.status == "pending",
+        delivery.c.next_at < until,
+    )
+    free = due.order_by(delivery.c.next_at).limit(most).with_for_update(skip_locked=True)
+    where = (delivery.c.tenant_id == tx.tenant, delivery.c.id.in_(free.scalar_subquery()))
+    tx.execute(update(delivery).where(*where).values(next_at=until, put_off=True))
 
 
 def change_delivery(tx: Tx, delivery_id: str, changes: Mapping[str, Any]) -> None:
@@ -141,7 +159,11 @@ def _quiet(tx: Tx, run_id: str) -> ColumnElement[bool]:
 
 
 def _subscribers(tx: Tx, run_id: str, events: frozenset[str]) -> list[Row]:
-    """Who is told of these events. An endpoint cannot be deleted while its deliveries are being written."""
+    """Who is told of these events.
+
+    The endpoints are not locked: whoever held the row of one would stop every run that it is told of. What is
+    written for one that is being deleted goes when it is claimed.
+    """
     query = (
         select(subscription.c.event, subscription.c.webhook_id)
         .join(
@@ -156,7 +178,7 @@ def _subscribers(tx: Tx, run_id: str, events: frozenset[str]) -> list[Row]:
         )
         .order_by(webhook.c.id)
     )
-    return tx.rows(query.with_for_update(read=True, key_share=True, of=webhook))
+    return tx.rows(query)
 
 
 def _fresh(tx: Tx, webhook_id: str, event: str, *, run_id: str | None, seq: int | None) -> Row:

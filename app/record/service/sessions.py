@@ -43,9 +43,10 @@ def list_sessions(tx: Tx, key_id: str | None, idle_since: int, window: Window) -
 
 
 def seen(tx: Tx, session_id: str) -> None:
-    """Note that a session was used."""
-    where = (session.c.tenant_id == tx.tenant, session.c.id == session_id)
-    tx.execute(update(session).where(*where).values(seen_at=tx.now))
+    """Note that a session was used, unless somebody holds its row."""
+    mine = (session.c.tenant_id == tx.tenant, session.c.id == session_id)
+    free = select(session.c.id).where(*mine).with_for_update(skip_locked=True)
+    tx.execute(update(session).where(*mine, session.c.id.in_(free)).values(seen_at=tx.now))
 
 
 def end(tx: Tx, session_id: str) -> None:

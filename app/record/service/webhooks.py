@@ -66,6 +66,8 @@ def end_callback(tx: Tx, webhook_id: str) -> None:
 
 def delete_webhook(tx: Tx, webhook_id: str) -> bool:
     """Delete an endpoint with its deliveries; false when there is none."""
+    mine = (delivery.c.tenant_id == tx.tenant, delivery.c.webhook_id == webhook_id)
+    tx.execute(delete(delivery).where(*mine))
     return tx.execute(delete(webhook).where(*_one(tx, webhook_id))).rowcount == 1
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from redis import Redis
-from sqlalchemy import make_url, update
+from sqlalchemy import make_url, select, update
 
-from app.config import Settings
+from app.config import Settings, load
 from app.domain.errors import Contended, StepError
 from app.domain.rows.runs import StepRow
 from app.engine.messages.timer_cache import TimerSet
@@ -19,10 +20,12 @@ from app.engine.reconciler import mover
 from app.engine.reconciler.reconciler import Reconciler, Stop
 from app.record.runs import locks, runs, timers
 from app.record.service import heartbeats as beats
+from app.record.service import webhooks
 from app.record.session import Database, Tx
-from app.record.tables import step
+from app.record.tables import api_key, delivery, step, totals
+from app.services import keys
 from app.services.context import Role
-from app.wiring import LIMITS
+from app.wiring import LIMITS, wire
 from tests.conftest import Backend
 from tests.support import probes
 from tests.support.driver import Driver
@@ -246,6 +249,46 @@ def test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_dele
     with held(driver, "SELECT seq FROM event WHERE run_id = %s FOR UPDATE", old[0]):
         reconciler.retain()
         assert [driver.db.read(_known(one)) for one in old] == [True, False, False]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
+def test_totals_that_somebody_holds_keep_no_run_from_ending(driver: Driver) -> None:
+    for _ in range(4):
+        driver.finish(driver.start("probe.short"))
+    place = driver.db.read(lambda tx: tx.value(select(totals.c.slot).limit(1)))
+    with held(driver, "SELECT runs FROM totals WHERE slot = %s FOR UPDATE", place):
+        for _ in range(40):
+            assert driver.finish(driver.start("probe.short")) == "completed"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
+def test_an_endpoint_that_somebody_holds_keeps_no_run_that_it_is_told_of(driver: Driver) -> None:
+    hook = {"id": "whk_held", "url": "https://receiver.invalid/", "active": True, "events": ["run.*"]}
+    driver.db.write(lambda tx: webhooks.insert_webhook(tx, hook, ["run.started", "run.completed"]))
+    with held(driver, "SELECT id FROM webhook FOR UPDATE"):
+        run_id = driver.start("probe.line")
+        assert driver.finish(run_id) == "completed"
+    told = driver.db.read(lambda tx: tx.rows(select(delivery).order_by(delivery.c.seq)))
+    assert [(one["run_id"], one["event"]) for one in told] == [
+        (run_id, "run.started"),
+        (run_id, "run.completed"),
+    ]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
+def test_a_key_that_somebody_holds_opens_all_the_same(driver: Driver, backend: Backend) -> None:
+    world = wire(load({**backend.environ}))
+    _, token, _ = keys.create(world, "held", ["runs:read"])
+    with held(driver, "SELECT id FROM api_key FOR UPDATE"):
+        began = time.monotonic()
+        assert keys.principal_of(world, token).name == "held"
+        assert time.monotonic() - began < LIMITS["api"].lock_ms / 1000
+    keys.principal_of(world, token)
+    assert world.db.read(lambda tx: tx.value(select(api_key.c.used_at)))
+    world.db.dispose()
 
 
 def _known(run_id: str) -> Callable[[Tx], bool]:

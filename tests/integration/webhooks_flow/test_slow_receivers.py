@@ -1,10 +1,19 @@
 """A receiver that is slow holds two workers at most; what is sent to it in addition waits for those two."""
 
+import time
+from dataclasses import replace
+
+import psycopg
+import pytest
+from sqlalchemy import delete
+
 from app.auth.keys import LOCAL
-from app.record.tables import delivery, subscription
+from app.record.session import Database
+from app.record.tables import delivery, subscription, webhook
 from app.services import deliver as service
 from app.services import webhooks
 from app.webhooks.send import Attempt
+from app.wiring import LIMITS
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.office import Office
 
@@ -79,3 +88,32 @@ def test_an_endpoint_that_answers_gone_is_unsubscribed(office: Office, to: Box) 
     office.ran()
     assert office.deliver() == ["dead"]
     assert office.rows(subscription) == []
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("office", ["postgres"], indirect=True)
+def test_an_endpoint_that_somebody_holds_keeps_one_worker_for_a_moment(office: Office, to: Box) -> None:
+    office.endpoint(to.url, "step.completed")
+    for _ in range(6):
+        office.ran()
+    known = office.world.db
+    limited = Database(str(known.url), known.tenant, limits=LIMITS["worker"])
+    with psycopg.connect(str(known.url.set(drivername="postgresql"))) as stranger:
+        stranger.execute("SELECT id FROM webhook FOR UPDATE")
+        began = time.monotonic()
+        words = replace(office, world=replace(office.world, db=limited)).deliver()
+        took = time.monotonic() - began
+    limited.dispose()
+    assert words == ["put off"] * 18
+    assert took < 9 * LIMITS["worker"].lock_ms / 1000  # Most of them waited for nobody.
+    office.come_due()
+    assert set(office.deliver()) == {"delivered"}
+
+
+def test_what_was_written_for_an_endpoint_that_is_gone_is_forgotten(office: Office, to: Box) -> None:
+    made = office.endpoint(to.url, "run.completed")
+    office.ran()
+    office.world.db.write(lambda tx: tx.execute(delete(subscription)))
+    office.world.db.write(lambda tx: tx.execute(delete(webhook).where(webhook.c.id == made.id)))
+    assert set(office.deliver()) <= {"dropped"}
+    assert office.rows(delivery) == []
