@@ -5,19 +5,20 @@ They change nothing but the record, so there is nothing to undo and nothing to l
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from typing import Any
 
 import structlog
 
-from app.domain.errors import BmcError, StepError, StepTimedOut, WindlassError
+from app.domain.errors import BmcError, Contended, StepError, StepTimedOut, WindlassError
 from app.domain.observed import MOST_NAMED
 from app.domain.policy import backoff
 from app.providers.reflector import Reflector
 from app.record.inventory import power
 from app.record.inventory.observed import Changed, observe, observe_missing, unlisted
+from app.record.session import Tx
 from tasks.context import Context
 from tasks.managed import PATIENT
 from tasks.step import Again, operation, step
@@ -29,6 +30,7 @@ AT_ONCE = 50  # Resources that one selector names.
 POLLS = backoff("5s", factor=1.5, cap="30s", limit=0, jitter=False)
 BUDGET_S = 20.0  # What one poll spends on controllers, which may take seconds to fall silent.
 CHUNK = 50  # Servers that one poll asks at most.
+HELD_S = 1.0  # How long one server's row is waited for.
 SHIFT_MS = 3_600_000  # After so long a run in which nothing happened ends, and another one goes on.
 
 
@@ -81,15 +83,10 @@ def polled(ctx: Context, ref: dict[str, Any], everyMs: int = 300_000) -> Again |
 def keep_power(ctx: Context, changed: dict[str, Any], versions: dict[str, int]) -> None:
     """Keep what is new, unless a run has changed the server since it was asked."""
     for server_id, new in changed.items():
-        ctx.db.write(
-            partial(
-                power.keep,
-                server_id=server_id,
-                version=versions[server_id],
-                new=new,
-                answered="power" in new or new.get("health") == "healthy",
-            )
-        )
+        answered = "power" in new or new.get("health") == "healthy"
+        facts = {"version": versions[server_id], "new": new, "answered": answered}
+        if not _written(ctx, partial(power.keep, server_id=server_id, **facts)):
+            ctx.log("not kept, since somebody holds its row; the next poll sees it again", server=server_id)
 
 
 def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +94,8 @@ def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
 
     Whatever goes wrong with one server is told of that server alone: the round goes on with the others.
     """
-    ctx.db.write(lambda tx: power.note_asked(tx, row["id"]))
+    if not _written(ctx, lambda tx: power.note_asked(tx, row["id"])):
+        return {}
     try:
         state = ctx.bmc(row["id"]).power()
     except StepTimedOut:
@@ -114,8 +112,17 @@ def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
         return power.trouble(row, power.ODD)
     new = power.news(row, state)
     if not new:
-        ctx.db.write(partial(power.keep, server_id=row["id"], version=row["version"], new={}, answered=True))
+        _written(ctx, partial(power.keep, server_id=row["id"], version=row["version"], new={}, answered=True))
     return new
+
+
+def _written(ctx: Context, work: Callable[[Tx], None]) -> bool:
+    """Write something of one server; False when somebody holds its row, for which the others do not wait."""
+    try:
+        ctx.db.write(work, patience_s=HELD_S)
+    except Contended:
+        return False
+    return True
 
 
 def _walk(ctx: Context, management_id: str, kind: str, ids: list[str], *, dry: bool) -> tuple[int, Changed]:

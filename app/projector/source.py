@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from app.domain.errors import WindlassError
+from app.domain.errors import Contended, WindlassError
 from app.domain.observed import Observation
 from app.domain.policy import backoff
 from app.providers.kube import Kube
@@ -31,6 +31,7 @@ AGAIN = backoff("500ms", cap="30s", limit=0)
 WAITING = 200  # Items that may wait to be written; then the reader waits, and TCP with it.
 TOGETHER = 500  # Looks that are written in one transaction, as far as they do not come in one page.
 TICK_S = 0.5
+PATIENCE_S = 1.0  # With a row that somebody holds; after that it is left out.
 
 Row = dict[str, Any]
 Reached = Callable[[str], tuple[Row, Kube]]  # A management cluster's row and a client of it.
@@ -45,6 +46,15 @@ class Seen:
     listed: frozenset[str] | None = None
     version: str = ""  # At which they were listed.
     at: float = field(default_factory=time.monotonic)  # When it was heard.
+
+    def without(self, held: frozenset[str]) -> "Seen":
+        """The same but for some resources, of which it then says nothing."""
+        listed = None if self.listed is None else self.listed | held
+        return replace(self, looks=tuple(one for one in self.looks if one.id not in held), listed=listed)
+
+    def only(self, held: frozenset[str]) -> "Seen":
+        """What it says of some resources; the end of one that was not listed is found by the next list."""
+        return Seen(looks=tuple(one for one in self.looks if one.id in held), gone=self.gone)
 
     @property
     def amid(self) -> bool:
@@ -151,8 +161,12 @@ class Source:
             together, failures = self._together(), 0
             while together and not self._stopped.is_set():
                 try:
-                    self._keep(together)
+                    self._keep(together, around=failures > 0)
                     break
+                except Contended as error:  # Somebody holds a row: the others do not wait for it.
+                    failures += 1
+                    if failures > 1:
+                        self._stopped.wait(self._failed(error, failures) / 1000)
                 except Superseded:
                     self.stop()
                 except Exception as error:  # The database is away, or a look is poison: people have to know.
@@ -168,21 +182,37 @@ class Source:
                 found.append(self._waiting.get_nowait())
         return found
 
-    def _keep(self, together: list[Seen]) -> None:
+    def _keep(self, together: list[Seen], *, around: bool) -> None:
+        """Write what was seen; ``around`` leaves out what somebody holds, which then waits for its turn."""
         certain = [sure for one in _merged(together) for sure in self._certain(one)]
 
-        def work(tx: Tx) -> tuple[int, Changed]:
+        def work(tx: Tx) -> tuple[int, Changed, frozenset[str]]:
             row = sources.locked(tx, self.held)
-            changed = [change for one in certain for change in self._observe(tx, one)]
+            held = self._held_by_others(tx, certain) if around else frozenset()
+            changed = [change for one in certain for change in self._observe(tx, one.without(held))]
             if changed:
                 sources.note_changes(tx, row, changed)
-            return tx.now, changed
+            return tx.now, changed, held
 
-        now, changed = self._db.write(work)
+        now, changed, held = self._db.write(work, patience_s=PATIENCE_S)
+        for left in (one.only(held) for one in certain):
+            if left.looks:
+                with suppress(queue.Full):  # The next list has it, too.
+                    self._waiting.put_nowait(left)
         behind = round((time.monotonic() - together[-1].at) * 1000)
         self._note(together, now - behind)
         if changed:
             self._log.debug("source.changed", changes=len(changed), behind_ms=behind)
+
+    def _held_by_others(self, tx: Tx, certain: Sequence[Seen]) -> frozenset[str]:
+        ids = {look.id for one in certain for look in one.looks}
+        missing = {
+            row["id"]
+            for one in certain
+            if one.listed is not None
+            for row in observed.unlisted(tx, self.held.kind, self.held.management_id, one.listed)
+        }
+        return observed.held_by_others(tx, self.held.kind, self.held.management_id, ids | missing)
 
     def _certain(self, seen: Seen) -> list[Seen]:
         """What was told, without the ends that are none: what lost its label has only left the watch."""

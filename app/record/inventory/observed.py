@@ -27,6 +27,15 @@ def observe(
     return _keep(tx, TABLES[kind], [(row, judge(row, newest[row["id"]])) for row in rows], dry)
 
 
+def held_by_others(tx: Tx, kind: str, management_id: str, ids: Collection[str]) -> frozenset[str]:
+    """Which of these resources have a row that somebody else holds; those of the others are locked now."""
+    table = TABLES[kind]
+    where = (table.c.tenant_id == tx.tenant, table.c.management_id == management_id, table.c.id.in_(ids))
+    found = select(table.c.id).where(*where).order_by(table.c.id)
+    free = {row["id"] for row in tx.rows(found.with_for_update(skip_locked=True))}
+    return frozenset(row["id"] for row in tx.rows(found)) - free
+
+
 def observe_gone(tx: Tx, kind: str, management_id: str, looks: Collection[Observation]) -> Changed:
     """Note that these objects are there no longer; a look tells the version at which they went."""
     gone = {look.id: look for look in looks}

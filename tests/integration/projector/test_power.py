@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import update
 
 from app.projector.projector import Projector
 from app.record.inventory import power, servers, sources
 from app.record.runs import doctor
-from app.record.session import Database
+from app.record.session import Database, Limits
 from app.record.tables import server
 from tests.integration.projector.watched import SETTINGS
 from tests.support.driver import Driver
@@ -187,3 +188,21 @@ def test_trouble_that_a_poll_found_is_over_when_it_is_answered(scene: Scene, ids
     for why in power.TROUBLES:
         change(scene, health="unhealthy", failure_reasons=[why])
         assert power.news(row(scene, ids[0]), "off") == {"health": "healthy", "failure_reasons": []}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_a_server_whose_row_somebody_holds_does_not_keep_the_others(scene: Scene, ids: list[str]) -> None:
+    url = scene.db.url
+    scene.driver.db = limited = Database(str(url), scene.db.tenant, limits=Limits(lock_ms=1_000))
+    run_id = scene.driver.start("sync.server-state")
+    for one in ids:
+        scene.bmcs[one].turn("on")
+    with psycopg.connect(str(url.set(drivername="postgresql"))) as stranger:
+        stranger.execute("SELECT id FROM server WHERE id = %s FOR UPDATE", [ids[0]])
+        scene.driver.drain()
+        scene.driver.fire(run_id)
+        scene.driver.drain()
+        assert scene.driver.status(run_id) == "completed"
+        assert [row(scene, one)["power"] for one in ids] == ["off", "on", "on"]
+    limited.dispose()

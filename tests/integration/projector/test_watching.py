@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import update
 
@@ -10,7 +11,9 @@ from app.domain.ownership import object_name
 from app.providers.kube import Kube
 from app.record.inventory import managements, sources
 from app.record.inventory.managed import vms
+from app.record.session import Database
 from app.record.tables import vm
+from app.wiring import LIMITS
 from tests.integration.projector.watched import Watched, api_path
 from tests.support.servers import until
 
@@ -152,3 +155,21 @@ def test_an_object_that_lost_its_label_is_not_gone(watched: Watched, watching: b
         assert f"windlass.dev/resource={vm_id}" in row["failure_reasons"][0]
         watched.label(vm_id, vm_id)
         until(lambda: not watched.row(vm_id)["failure_reasons"], why="the label is back")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_a_machine_whose_row_somebody_holds_does_not_keep_the_others(watched: Watched) -> None:
+    stuck, free = watched.plant(2)
+    url = watched.db.url
+    watched.db = limited = Database(str(url), watched.db.tenant, limits=LIMITS["projector"])
+    with watched.watching():
+        watched.converges()
+        with psycopg.connect(str(url.set(drivername="postgresql"))) as stranger:
+            stranger.execute("SELECT id FROM vm WHERE id = %s FOR UPDATE", [stuck])
+            for vm_id in (stuck, free):
+                watched.show(vm_id, "Running")
+            until(lambda: watched.shown(free) == "Running", why="the free one is written")
+            assert watched.shown(stuck) != "Running"
+        watched.converges()
+    limited.dispose()

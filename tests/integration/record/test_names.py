@@ -82,7 +82,7 @@ def apart(databases: object, broker: KeyValue, tmp_path: Path) -> Iterator[Apart
     process = Apart(tmp_path, *names)
     yield process
     process.process.kill()
-    process.process.wait()
+    process.process.communicate()
     made.drop(url)
 
 
