@@ -55,6 +55,7 @@ class Settings:
     redis_prefix: str = "wl:"  # Prefix of every key, the same for publisher, workers and Flower.
     host: str = "127.0.0.1"  # Address the API listens on; anything but loopback requires API keys.
     port: int = 8080  # Port of the API.
+    batch_port: int = 0  # A further port of the API, where clients of batches look for it (9090); 0 is none.
     hook_rate: int = 600  # Calls of hooks a minute that one peer may make at each process; 0 is no limit.
     keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
     apps_host: str = "127.0.0.1"  # Address the door of apps listens on; without an identity it stays here.

@@ -1,4 +1,4 @@
-"""The client for coroutines: the calls of `client.workflow`, each to be awaited."""
+"""The client for coroutines: the calls of `client.workflow` and `client.batches`, each to be awaited."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from windlass.batchtalks import BatchTalks
 from windlass.client import key_of, url_of
 from windlass.errors import ConnectionFailed
 from windlass.exchange import Came, Exchange, Talk, Wish
@@ -77,6 +78,40 @@ class AsyncWorkflows:
     wait = _awaited(WorkflowTalks.wait)
 
 
+def _of_batches(
+    talk: Callable[Concatenate[BatchTalks, P], Talk[T]],
+) -> "Callable[Concatenate[AsyncBatches, P], Awaitable[T]]":
+    @wraps(talk)
+    async def method(self: "AsyncBatches", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.session.carry(talk(BatchTalks(exchange=self.session.exchange), *args, **kwargs))
+
+    return method
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsyncBatches:
+    """Everything about batches."""
+
+    session: AsyncSession
+
+    submit = _of_batches(BatchTalks.submit)
+    plan = _of_batches(BatchTalks.plan)
+    list = _of_batches(BatchTalks.list)
+    get = _of_batches(BatchTalks.get)
+    items = _of_batches(BatchTalks.items)
+    progress = _of_batches(BatchTalks.progress)
+    stats = _of_batches(BatchTalks.stats)
+    graph = _of_batches(BatchTalks.graph)
+    rollback = _of_batches(BatchTalks.rollback)
+    cancel = _of_batches(BatchTalks.cancel)
+    pause = _of_batches(BatchTalks.pause)
+    resume = _of_batches(BatchTalks.resume)
+    checkpoint = _of_batches(BatchTalks.checkpoint)
+    approve = _of_batches(BatchTalks.approve)
+    retry = _of_batches(BatchTalks.retry)
+    wait = _of_batches(BatchTalks.wait)
+
+
 class AsyncClient:
     """A connection to one service for one event loop.
 
@@ -98,7 +133,9 @@ class AsyncClient:
         self.base_url = url_of(base_url)
         self._transport = transport or AsyncHttpxTransport(self.base_url)
         exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
-        self.workflow = AsyncWorkflows(session=AsyncSession(transport=self._transport, exchange=exchange))
+        session = AsyncSession(transport=self._transport, exchange=exchange)
+        self.workflow = AsyncWorkflows(session=session)
+        self.batches = AsyncBatches(session=session)
 
     async def close(self) -> None:
         """Give back the connections."""

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from windlass.access import Audit, Keys, Sessions
+from windlass.batches import Batches
 from windlass.clusters import Clusters
 from windlass.exchange import Exchange
 from windlass.locks import Locks
@@ -60,6 +61,7 @@ class Client:
         exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
         session = Session(transport=self._transport, exchange=exchange)
         self.workflow = Workflows(session=session)
+        self.batches = Batches(session=session)
         self.runs = Runs(session=session)
         self.servers = Servers(session=session)
         self.pools = Pools(session=session)

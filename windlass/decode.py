@@ -12,12 +12,25 @@ from functools import cache
 from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
 
+def camel(name: str) -> str:
+    """`boot_mac` as `bootMac`."""
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def as_it_is(name: str) -> str:
+    """`boot_mac` as `boot_mac`."""
+    return name
+
+
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A value that the service sent; ``etag`` names its version where the service keeps versions."""
 
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     etag: str | None = field(default=None, repr=False, compare=False)
+
+    wire = staticmethod(camel)  # How a member is spelled in JSON.
 
     @classmethod
     def of(cls, data: Mapping[str, Any], etag: str | None = None) -> Self:
@@ -31,12 +44,6 @@ class Model:
         return cls(raw=data, etag=etag, **values)
 
 
-def camel(name: str) -> str:
-    """`boot_mac` as `bootMac`."""
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
 def body(**values: Any) -> dict[str, Any]:
     """A JSON body from Python names, without what was not given."""
     return {camel(name.rstrip("_")): value for name, value in values.items() if value is not None}
@@ -47,7 +54,7 @@ def _plan(model: Any) -> tuple[tuple[str, str, Any], ...]:
     """(attribute, JSON member, type) of each field."""
     hints = get_type_hints(model)
     return tuple(
-        (name, camel(name), _bare(kind)) for name, kind in hints.items() if name not in ("raw", "etag")
+        (name, model.wire(name), _bare(kind)) for name, kind in hints.items() if name not in ("raw", "etag")
     )
 
 

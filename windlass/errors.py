@@ -1,7 +1,7 @@
 """Every error a client raises, as one tree.
 
 WindlassError
- ├─ ValidationError 400, 413   the request is not valid; `fields` names what is wrong
+ ├─ ValidationError 4xx        the request is not valid; `fields` names what is wrong
  ├─ Unauthorized        401   the API key is missing or unknown
  ├─ Forbidden           403   the API key lacks the scope, or a quota is used up
  ├─ NotFound            404   there is no such resource
@@ -18,6 +18,7 @@ WindlassError
 from collections.abc import Mapping
 from typing import Any
 
+from windlass.batchmodels import Batch
 from windlass.models import Run
 from windlass.workflowruns import WorkflowRun
 
@@ -105,9 +106,9 @@ class ConnectionFailed(Unavailable):
 
 
 class WaitTimeout(WindlassError):
-    """The run has not ended in the time given; ``run`` is how it was last seen."""
+    """The run or batch has not ended in the time given; ``run`` is how it was last seen."""
 
-    def __init__(self, message: str, run: Run | WorkflowRun) -> None:
+    def __init__(self, message: str, run: Run | WorkflowRun | Batch) -> None:
         super().__init__(message, code="WAIT_TIMEOUT")
         self.run = run
 
@@ -122,6 +123,8 @@ _BY_STATUS: dict[int, type[WindlassError]] = {
     410: Gone,
     412: PreconditionFailed,
     413: ValidationError,
+    415: ValidationError,
+    422: ValidationError,
     429: RateLimited,
     502: Unavailable,
     503: Unavailable,
@@ -133,6 +136,8 @@ def error_of(status: int, body: Any, request_id: str | None = None) -> WindlassE
     """The error that an answer means: by its code where one says more than the status."""
     body = body if isinstance(body, Mapping) else {}
     told = body.get("error")
+    if isinstance(told, str):  # Batches say it so.
+        told = {"message": told, "code": body.get("code"), "details": body.get("details")}
     told = told if isinstance(told, Mapping) else {}
     code = str(told.get("code") or "INTERNAL_ERROR")
     kind = _BY_CODE.get(code) or _BY_STATUS.get(status, WindlassError)

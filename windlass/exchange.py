@@ -30,6 +30,7 @@ class Answer:
 
     data: Any = None
     meta: Mapping[str, Any]
+    pagination: Mapping[str, Any] | None = None  # Of batches, whose answers have no meta.
     status: int
     headers: Mapping[str, str]
 
@@ -162,6 +163,7 @@ def _answer(response: Response, body: Any) -> Answer:
     return Answer(
         data=envelope.get("data"),
         meta=envelope.get("meta") or {},
+        pagination=envelope.get("pagination"),
         status=response.status,
         headers=response.headers,
     )

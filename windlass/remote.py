@@ -2,6 +2,16 @@
 
 from windlass.accepted import Accepted
 from windlass.asyncclient import AsyncClient
+from windlass.batchmodels import (
+    Batch,
+    BatchItem,
+    BatchOperation,
+    BatchPage,
+    BatchProgress,
+    BatchRollback,
+    BatchStats,
+    SubmittedBatch,
+)
 from windlass.client import Client
 from windlass.errors import (
     Conflict,
@@ -60,6 +70,13 @@ __all__ = [
     "AsyncHttpxTransport",
     "AsyncTransport",
     "AuditEntry",
+    "Batch",
+    "BatchItem",
+    "BatchOperation",
+    "BatchPage",
+    "BatchProgress",
+    "BatchRollback",
+    "BatchStats",
     "Client",
     "Cluster",
     "Conflict",
@@ -89,6 +106,7 @@ __all__ = [
     "Schedule",
     "Server",
     "Step",
+    "SubmittedBatch",
     "Transport",
     "Unauthorized",
     "Unavailable",

@@ -73,7 +73,7 @@ def is_id(path: str) -> bool:
 
 def is_time(name: str) -> bool:
     """Whether a member is a point in time."""
-    return name.endswith("At") or name in ("at", "since", "until", "slowSince", "lastCheckTime")
+    return name.endswith(("At", "_at")) or name in ("at", "since", "until", "slowSince", "lastCheckTime")
 
 
 def is_state(path: str) -> bool:

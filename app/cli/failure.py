@@ -5,7 +5,7 @@ from typing import Any
 
 import windlass
 from app.domain import errors
-from windlass import Run, WorkflowRun
+from windlass import Batch, Run, WorkflowRun
 
 Ours = windlass.WindlassError | errors.WindlassError
 
@@ -150,7 +150,9 @@ def _advice(error: Ours, code: str) -> Iterator[str]:
         yield f"  to do: {TO_DO[code].format(run=run)}"
 
 
-def _id_of(run: Run | WorkflowRun) -> str:
+def _id_of(run: Run | WorkflowRun | Batch) -> str:
+    if isinstance(run, Batch):
+        return run.workflow_id
     return run.id if isinstance(run, Run) else run.run_id
 
 

@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "app.cli.commands.management:management",
         "Manage the Kubernetes clusters that host clusters and virtual machines.",
     ),
+    ("batch", "app.cli.commands.batch:batch", "Submit, follow and roll back batches."),
     ("schedule", "app.cli.commands.schedules:schedule", "Start runs at due times."),
     ("webhook", "app.cli.commands.webhooks:webhook", "Manage webhooks and their deliveries."),
     (

@@ -14,6 +14,11 @@ def api(settings: Settings) -> tuple[str, ...]:
     return served("app:create_app", settings, settings.host, settings.port)
 
 
+def batches(settings: Settings) -> tuple[str, ...]:
+    """The API once more, on the port where clients of batches look for it."""
+    return served("app:create_app", settings, settings.host, settings.batch_port)
+
+
 def apps(settings: Settings) -> tuple[str, ...]:
     """The door of apps, which takes longer bodies and has a shape of its own for refusals."""
     return (

@@ -63,7 +63,7 @@ def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
         stage=1,
         ready=lambda: is_ready(settings),
     )
-    apps = apps_door(settings)
+    doors = (api, apps_door(settings), *((_batch_door(settings),) if settings.batch_port else ()))
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
@@ -75,7 +75,7 @@ def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
     authored = (_authored(settings, env),) if settings.imports else ()
     projector = Child(name="projector", argv=programs.projector(), env=env, stage=2)
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, api, apps, host, *authored, projector, *((flower,) if wish.flower else ()))
+    return (*valkeys, *labs, *doors, host, *authored, projector, *((flower,) if wish.flower else ()))
 
 
 def apps_door(settings: Settings) -> Child:
@@ -89,10 +89,23 @@ def apps_door(settings: Settings) -> Child:
     )
 
 
+def _batch_door(settings: Settings) -> Child:
+    """The API on a second port."""
+    return Child(
+        name="batches",
+        argv=programs.batches(settings),
+        env=environment(replace(settings, keyless=True)),
+        stage=1,
+        ready=lambda: _is_ready(_local(settings.host, settings.batch_port)),
+    )
+
+
 def ports(settings: Settings, wish: UpOptions) -> Iterator[tuple[str, int, str]]:
     """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
     yield settings.host, settings.port, "PORT"
     yield settings.apps_host, settings.apps_port, "WINDLASS_APPS_PORT"
+    if settings.batch_port:
+        yield settings.host, settings.batch_port, "WINDLASS_BATCH_PORT or --batch-port"
     if not settings.redis_url:
         yield "127.0.0.1", settings.valkey_port, "WINDLASS_VALKEY_PORT"
     if wish.flower:
@@ -137,13 +150,14 @@ def lab_url(settings: Settings) -> str:
 
 def where_to_look(settings: Settings) -> str:
     """What the operator reads once everything is up."""
-    url = local_url(settings)
+    url, door = local_url(settings), bool(settings.batch_port)
     return "\n".join(
         (
             "Windlass is up. Ctrl-C stops it.",
             f"  Start page   {url}/",
             f"  API docs     {url}/docs",
             f"  Runs         {url}/v1/workflows/runs",
+            *([f"  Batches      {_local(settings.host, settings.batch_port)}/v1/workflows/batch"] * door),
             f"  Apps         {apps_url(settings)}",
             f"  Flower       http://127.0.0.1:{settings.flower_port}/",
             f"  State, logs  {settings.state}, {settings.state / 'logs'}",

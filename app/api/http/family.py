@@ -21,6 +21,7 @@ from webargs.multidictproxy import MultiDictProxy
 
 from app.api.http import bodies, envelope
 from app.api.http.schemas import Shape, flattened
+from app.domain.batch import words
 from app.domain.errors import UnsupportedMediaType, ValidationFailed
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -115,8 +116,12 @@ class Family(Blueprint):  # type: ignore[misc]
         scope: str,
         errors: tuple[int, ...] = (),
         offers: tuple[str, ...] = JSON_OFFERS,
+        own_key: bool = False,
     ) -> Callable[[View], View]:
-        """Serve one operation under a path, in the media types it offers, to whoever holds the scope."""
+        """Serve one operation under a path, in the media types it offers, to whoever holds the scope.
+
+        With ``own_key`` the view itself makes sure that a request which is repeated is done once.
+        """
 
         def declare(view: View) -> View:
             doc = {"operationId": operation, "security": [] if scope == PUBLIC else [{"key": []}, {}]}
@@ -127,6 +132,7 @@ class Family(Blueprint):  # type: ignore[misc]
             for status in sorted(_statuses(method, path, scope, view) | set(errors)):
                 answers.setdefault(status, []).append(f"{self.refusals}{status}")
             told.scope, told.offers, told.asks_query = scope, offers, _asks(view, "query")
+            told.own_key = own_key
             asked = told._apidoc.setdefault("arguments", {"parameters": []})["parameters"]
             asked += _header_parameters(method, answers, offers)
             self.route(path, methods=[method], endpoint=operation, parameters=_path_parameters(path))(told)
@@ -346,8 +352,15 @@ ACCEPTED_HEADERS = {
     "Location": {"schema": {"type": "string"}, "description": "The run to follow."},
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until a look is worth it."},
 }
-PATH_PATTERNS = {"type_name": r"^[a-z][a-z0-9.-]{0,63}$", "token": r"^[A-Za-z0-9_-]{1,128}$"}
+PATH_PATTERNS = {
+    "batch_id": RUN_PATTERN,
+    "operation_id": f"^{words.ID.pattern}$",
+    "type_name": r"^[a-z][a-z0-9.-]{0,63}$",
+    "token": r"^[A-Za-z0-9_-]{1,128}$",
+}
 PATH_EXAMPLES = {
+    "batch_id": "0199c1e2-7a34-7c52-9d1f-5b0f8a6c2e11",
+    "operation_id": "upcloud_servers",
     "type_name": "server.provision",
     "resource": "server/srv_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "token": "V2luZGxhc3MgaG9vayB0b2tlbiBvZiAyNTYgYml0cw0",

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import structlog
-from flask import Response, g, jsonify, request
+from flask import Response, current_app, g, jsonify, request
 
 from app.api.http.context import principal, world
 from app.api.http.family import PUBLIC, json_value
@@ -79,7 +79,9 @@ def _ticket() -> Ticket | None:
     header = request.headers.get("Idempotency-Key")
     scope = scope_of(request.endpoint)
     dry = request.args.get("dryRun") == "true"
-    if header is None or request.method != "POST" or scope in (None, PUBLIC) or dry:
+    view = current_app.view_functions.get(request.endpoint or "")
+    keyed = request.method == "POST" and scope not in (None, PUBLIC) and not getattr(view, "own_key", False)
+    if header is None or not keyed or dry:
         return None
     key = _KEY.fullmatch(header)
     if key is None:

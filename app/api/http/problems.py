@@ -1,6 +1,7 @@
 """Errors in one body for two conventions: RFC 9457 and ``success``/``error`` (contracts/runs.rst#errors).
 
-Where answers have no envelope (contracts/code-workflows.rst#endpoints) the body is ``error`` alone.
+Where answers have no envelope (contracts/code-workflows.rst#endpoints) the body is ``error`` alone. Batches
+have ``{success: false, error, code, details}``, in which ``error`` is a sentence.
 """
 
 import http
@@ -30,6 +31,7 @@ from app.record import trouble
 
 PROBLEM, BARE = "application/problem+json", "application/json"
 BARE_PATH = "/api/"
+BATCH_PATH = "/v1/workflows/batch"
 RETRY_AFTER_S = 2
 
 _FOREIGN: dict[int, type[Rejected]] = {
@@ -51,9 +53,11 @@ def register(app: Flask) -> None:
 
 
 def body(error: WindlassError) -> dict[str, Any]:
-    """The error with the members of RFC 9457, or ``error`` alone where answers have no envelope."""
-    if _is_bare():
+    """The error with the members of RFC 9457, or as the family of the path says it."""
+    if request.path.startswith(BARE_PATH):
         return {"error": error_body(error)}
+    if _is_batch():
+        return refusal(error)
     return {
         "type": f"/docs/problems#{error.code.lower().replace('_', '-')}",
         "title": http.HTTPStatus(error.status).phrase,
@@ -64,6 +68,12 @@ def body(error: WindlassError) -> dict[str, Any]:
         "error": error_body(error),
         "meta": envelope.meta(),
     }
+
+
+def refusal(error: WindlassError) -> dict[str, Any]:
+    """The error as batches say it."""
+    details = {"details": error.details} if error.details else {}
+    return {"success": False, "error": error.message, "code": error.code, **details}
 
 
 def error_body(error: WindlassError) -> dict[str, Any]:
@@ -81,7 +91,7 @@ def answer(error: WindlassError) -> Response:
         _log.error("request.failed", requestId=g.request_id, error=error.message)
         error = error.public
     response = jsonify(body(error))
-    response.status_code, response.mimetype = error.status, BARE if _is_bare() else PROBLEM
+    response.status_code, response.mimetype = error.status, _media_type()
     if isinstance(error, Unavailable | RateLimited):
         response.headers["Retry-After"] = str(error.details.get("retryAfter", RETRY_AFTER_S))
     if error.status == 401:
@@ -93,7 +103,8 @@ def _foreign(error: HTTPException) -> Response:
     if error.code is not None and 300 <= error.code < 400:
         return error.get_response()  # type: ignore[return-value]
     if isinstance(error, RequestEntityTooLarge):
-        return answer(PayloadTooLarge(f"The body has more than {MEBIBYTE} bytes.", limit=MEBIBYTE))
+        most = (request.max_content_length or MEBIBYTE + 1) - 1
+        return answer(PayloadTooLarge(f"The body has more than {most} bytes.", limit=most))
     kind = _FOREIGN.get(error.code or 500)
     if kind is None and (error.code or 500) < 500:
         return answer(ValidationFailed(error.description or "The request is not valid."))
@@ -114,12 +125,16 @@ def _unexpected(error: Exception) -> Response:
 def answer_blank() -> Response:
     """500 INTERNAL_ERROR without a word about the inside."""
     response = jsonify(body(_blank()))
-    response.status_code, response.mimetype = 500, BARE if _is_bare() else PROBLEM
+    response.status_code, response.mimetype = 500, _media_type()
     return response
 
 
-def _is_bare() -> bool:
-    return request.path.startswith(BARE_PATH)
+def _is_batch() -> bool:
+    return request.path == BATCH_PATH or request.path.startswith(f"{BATCH_PATH}/")
+
+
+def _media_type() -> str:
+    return BARE if request.path.startswith(BARE_PATH) or _is_batch() else PROBLEM
 
 
 def _trace(error: Exception) -> str:

@@ -48,6 +48,11 @@ def authors(command: F) -> F:
 @click.option("--lab", is_flag=True, help="Start the lab.")
 @click.option("--flower/--no-flower", default=True, help="Start Flower.")
 @click.option(
+    "--batch-port",
+    type=click.IntRange(1, 65_535),
+    help="Serve the API on this port too, where clients of batches look for it: 9090.",
+)
+@click.option(
     "--exit", "exit_when_done", is_flag=True, help="Stop after the demonstration, with status 0 or 1."
 )
 @click.pass_context
@@ -59,10 +64,13 @@ def up(
     demo: bool,
     lab: bool,
     flower: bool,
+    batch_port: int | None,
     exit_when_done: bool,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     settings = _authored(imports, app_dir, workflow)
+    if batch_port:
+        settings = replace(settings, batch_port=batch_port)
     job = _demo(settings) if demo else None
     wish = everything.UpOptions(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
     context.exit(everything.run(settings, wish))

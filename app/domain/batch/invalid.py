@@ -9,7 +9,7 @@ from app.domain.errors import Rejected
 class InvalidDefinition(Rejected):
     """The definition of the batch is not valid."""
 
-    status = 422
+    code, status = "INVALID_DEFINITION", 422
 
     def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, **(details or {}))

@@ -40,7 +40,7 @@ def parsed(line: str) -> None:
 
 def test_every_command_has_an_example_that_parses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("fra.yaml", "machines.csv"):
+    for name in ("fra.yaml", "machines.csv", "web.ncl"):
         (tmp_path / name).write_text("a: 1")
     monkeypatch.setenv("WINDLASS_BMC_PASSWORD", "x")
     commands = [" ".join(path) for path in verbs(cli)]
