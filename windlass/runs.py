@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from windlass import live
-from windlass.decode import body
+from windlass.decode import body, camel
 from windlass.errors import Unavailable, WaitTimeout
 from windlass.models import Event, Plan, Run
 from windlass.pages import Page, one, read_every, read_page
@@ -32,7 +32,9 @@ class Runs:
     ) -> Page[Run]:
         """One page, the newest first.
 
-        Filters: ``type``, ``status``, ``detail``, ``resource_type``, ``resource_id``, ``triggered_by``,
+        Filters: ``type``, ``status`` and ``detail`` (one or several), ``not_type``, ``not_status`` and
+        ``not_detail`` (none of these), ``q`` (a part of an id, or of the name, serial number or address of
+        what it works on), ``error_code``, ``acknowledged``, ``resource_type``, ``resource_id``, ``triggered_by``,
         ``retry_of``, ``parent_run_id``, ``needs_operator``, ``waiting``, ``tag`` (one or several), ``since``,
         ``until`` (dates or ISO texts).
         Raises `ValidationError` for an unknown status or a bad date.
@@ -203,7 +205,12 @@ def _order(type: str, input: Mapping[str, Any] | None, options: Mapping[str, Any
 
 
 def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _text(value) for name, value in body(**filters).items()}
+    """The parameters of a list; what must not hold begins with a dash."""
+    return {
+        f"-{camel(name.removeprefix('not_'))}" if name.startswith("not_") else camel(name): _text(value)
+        for name, value in filters.items()
+        if value is not None
+    }
 
 
 def _text(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """An example of each command, for its help; a test parses every one of them."""
 
 EXAMPLES: dict[str, str] = {
-    "run list": "--needs-operator|--type server.provision --since 1h|--resource rack-7-slot-12",
+    "run list": "8r0t1v2w|--needs-operator|--type server.provision --since 1h|--resource rack-7-slot-12|"
+    "--status failed --status cancelled --not-type server.inspect",
     "run get": "8r0t1v2w",
     "run start": "server.inspect --resource rack-7-slot-12|"
     "server.provision --resource rack-7-slot-12 -p image.url=https://images.example/debian-12.qcow2",

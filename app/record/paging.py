@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, func, select, tuple_, union_all
 
 from app.record.session import Tx
 
@@ -25,6 +25,7 @@ _PLAN_ANEW = select(
 )
 
 Row = dict[str, Any]
+Condition = Sequence[ColumnElement[bool]]
 Newest = tuple[ColumnElement[Any], ColumnElement[Any]]  # What a list is ordered by, descending: time, id.
 
 
@@ -55,20 +56,31 @@ def page(
     *,
     columns: Sequence[ColumnElement[Any]] = (),
     newest: Newest | None = None,
+    either: Sequence[Condition] = (),
 ) -> Page:
     """The rows of a table or subquery with ``created_at`` and ``id`` that match, newest first.
 
     ``columns`` are those of a row, all unless given; ``newest`` stands for the two in another table.
+    ``either``: one of these conditions must hold as well; no row may meet two of them. Each is asked by
+    itself, along an index of its own, and what they find is merged.
     """
     at, id_ = newest or (table.c.created_at, table.c.id)
-    matching = select(at.label("at"), id_.label("id")).where(*where).order_by(at.desc(), id_.desc())
-    wanted = matching if window.after is None else matching.where(tuple_(at, id_) < window.after)
-    keys = wanted.limit(window.limit + 1).offset(window.offset or None).subquery()
+    whole = select(at.label("at"), id_.label("id")).where(*where).order_by(at.desc(), id_.desc())
+    lanes = [whole.where(*one) for one in either] or [whole]
+    following = lanes
+    if window.after is not None:
+        following = [one.where(tuple_(at, id_) < window.after) for one in lanes]
+    keys = _keys(following, window).subquery()
     query = select(*(columns or table.c)).join_from(keys, table, table.c.id == keys.c.id)
     query = query.where(table.c.tenant_id == tx.tenant).order_by(keys.c.at.desc(), keys.c.id.desc())
     rows = tx.rows(query)
-    total, estimated = _total(tx, table, matching)
-    return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
+    totals = [_total(tx, table, one) for one in lanes]
+    return Page(
+        rows=rows[: window.limit],
+        more=len(rows) > window.limit,
+        total=sum(total for total, _ in totals),
+        estimated=any(estimated for _, estimated in totals),
+    )
 
 
 def plan_anew(tx: Tx) -> None:
@@ -79,6 +91,17 @@ def plan_anew(tx: Tx) -> None:
     """
     if tx.dialect == "postgresql":
         tx.execute(_PLAN_ANEW)
+
+
+def _keys(lanes: Sequence[Select[Any]], window: Window) -> Select[Any]:
+    """Time and id of each row of a page; of several lanes the first rows of each are merged."""
+    if len(lanes) == 1:
+        return lanes[0].limit(window.limit + 1).offset(window.offset or None)
+    # SQLite wants what is ordered and limited to stand in a subquery.
+    first = [one.limit(window.offset + window.limit + 1).subquery() for one in lanes]
+    merged = union_all(*(select(one.c.at, one.c.id) for one in first)).subquery()
+    ordered = select(merged.c.at, merged.c.id).order_by(merged.c.at.desc(), merged.c.id.desc())
+    return ordered.limit(window.limit + 1).offset(window.offset or None)
 
 
 def _total(tx: Tx, table: FromClause, matching: Select[Any]) -> tuple[int, bool]:

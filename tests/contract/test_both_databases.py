@@ -10,8 +10,8 @@ from app.api.v1.metrics.numbers import measured
 from app.domain.rows.runs import EventRow, RunRow
 from app.record import listing, tables
 from app.record.listing import ServerFilters
-from app.record.paging import EXACT_TOTAL, Window
-from app.record.runs import code_runs, run_list, runs
+from app.record.paging import EXACT_TOTAL, Page, Window
+from app.record.runs import code_runs, run_list, run_search, runs
 from app.record.runs.run_list import RunFilters
 from app.record.service import requests
 from app.record.session import Database, Tx
@@ -84,8 +84,59 @@ def test_runs_are_found_by_what_they_need_and_by_their_parent(db: Database) -> N
     )
     assert sorted(found(db, needs_operator=True)) == ["run_blocked", "run_held"]
     assert found(db, needs_operator=False) == ["run_undone"]
-    assert found(db, detail="blocked") == ["run_blocked"]
+    assert found(db, detail=("blocked",)) == ["run_blocked"]
     assert sorted(found(db, parent_run_id="run_held")) == ["run_blocked", "run_undone"]
+
+
+LONG = "01kc9v5q8w3f7x2m4n6p8r0t1v"
+
+
+def called(db: Database, text: str) -> list[str]:
+    """The ids of the runs that a text may mean."""
+    return db.read(lambda tx: run_search.runs_called(tx, text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"run_{LONG}", [f"run_{LONG}"]),
+        ("01kc9v", [f"run_{LONG}"]),
+        ("8r0t1v", [f"run_{LONG}"]),
+        ("6p8r0t1v", [f"run_{LONG}"]),
+        ("r0t1v", []),
+        ("9p8r0t1v", []),
+        ("Blue", ["Blue-2", "Blue"]),
+        ("Blue-2", ["Blue-2"]),
+        ("blue", ["blue-1"]),
+        ("%", []),
+    ],
+)
+def test_a_run_is_meant_by_the_beginning_or_the_end_of_its_id(
+    db: Database, text: str, expected: list[str]
+) -> None:
+    plant(db, *(run_row(run_id) for run_id in (f"run_{LONG}", "Blue", "Blue-2", "blue-1")))
+    assert sorted(called(db, text)) == sorted(expected)
+
+
+def test_several_statuses_and_types_are_merged_newest_first(db: Database) -> None:
+    kinds = ("server.inspect", "server.provision", "vm.create")
+    words = ("completed", "failed", "cancelled")
+    rows = [
+        run_row(
+            f"run_{n:02}", type=kinds[n % 3], status=words[n // 3 % 3], completed_at=T0, created_at=T0 + n
+        )
+        for n in range(27)
+    ]
+    plant(db, *rows)
+    wanted = RunFilters(status=("failed", "cancelled"), type=kinds[:2])
+
+    def page(offset: int) -> Page:
+        return db.read(lambda tx: run_list.list_runs(tx, wanted, Window(limit=5, offset=offset)))
+
+    pages = [page(offset) for offset in (0, 5, 10)]
+    expected = [row["id"] for row in rows[::-1] if row["type"] in kinds[:2] and row["status"] != "completed"]
+    assert [row["id"] for page in pages for row in page.rows] == expected
+    assert {page.total for page in pages} == {len(expected)}
 
 
 def test_since_finds_what_was_created_before_and_began_later(db: Database) -> None:

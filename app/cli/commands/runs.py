@@ -22,22 +22,39 @@ def run() -> None:
 
 
 @run.command("list")
-@click.option("--type", "type_", help="Only this type.")
-@click.option("--status", help="pending, running, completed, failed or cancelled.")
+@click.argument("text", metavar="[TEXT]", required=False)
+@click.option("--type", "type_", multiple=True, help="Only this type; may be repeated.")
+@click.option("--not-type", multiple=True, help="Not this type; may be repeated.")
+@click.option("--status", multiple=True, help="pending, running, completed, failed or cancelled; repeatable.")
+@click.option("--not-status", multiple=True, help="Not this status; may be repeated.")
+@click.option("--error", help="Only runs that failed with this code: BMC_REFUSED, TIMEOUT and so on.")
+@click.option("--unacknowledged", is_flag=True, help="Only runs that nobody has acknowledged.")
 @click.option("--resource", help="Only runs on the resource with this name or id.")
 @click.option("--by", help="Only runs that this actor started (usr_…).")
 @click.option("--since", type=inputs.Moment(), help="Started at or after: a date, a time, 1h, yesterday.")
 @click.option("--until", type=inputs.Moment(), help="Started before: a date, a time, 1h, today.")
 @click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
-@click.option("--detail", help="Only runs in this exact state: blocked, failed_held, lock_waiting and so on.")
+@click.option(
+    "--detail",
+    multiple=True,
+    help="Only runs in this exact state: blocked, failed_held and so on.",
+)
 @click.option("--parent", help="Only runs that this run started.")
 @click.option("--needs-operator", is_flag=True, help="Only runs that need an operator, with the reason.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Number of rows.")
 @click.option("--page", type=click.IntRange(1), help="Number of the page.")
 @click.option("--waiting", is_flag=True, help="Only runs that wait, with what each waits for.")
 @pass_caller
-def list_(caller: Caller, /, type_: str | None, resource: str | None, by: str | None, **more: Any) -> None:
-    """List runs, newest first."""
+def list_(
+    caller: Caller, /, type_: tuple[str, ...], resource: str | None, by: str | None, **more: Any
+) -> None:
+    """List runs, newest first; with TEXT those whose id has it, or whose resource has it in its name.
+
+    TEXT is the beginning of an id or six characters of its end, or a part of the name, serial number or
+    address of what the run works on.
+    """
+    more["acknowledged"] = False if more.pop("unacknowledged") else None
+    more |= {"q": more.pop("text"), "error_code": more.pop("error")}
     flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}
     named = {"resource_id": resource, "triggered_by": by, "parent_run_id": more.pop("parent")}
     page_number = more.pop("page")

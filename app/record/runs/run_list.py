@@ -32,8 +32,9 @@ from app.record.session import Tx
 from app.record.tables import ENDED, LATE, LATE_MS, OPEN, lock, run, run_tag, step
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
-OPEN_WORDS = ("pending", "running")
+MOST_LANES = 24  # Beyond so many questions the types are a filter of fewer ones.
 STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
+OPEN_STATUSES = frozenset(str(status) for status in API_STATUS if status not in TERMINAL)
 
 Row = dict[str, Any]
 _SHOWN = [
@@ -61,8 +62,10 @@ _BRIEF_STEP = [
 class RunFilters:
     """What narrows a list of runs; all given ones must hold (contracts/runs.rst#lists)."""
 
-    type: str | None = None
-    status: str | None = None  # One of the five words.
+    type: tuple[str, ...] = ()  # One of these.
+    not_type: tuple[str, ...] = ()  # None of these.
+    status: tuple[str, ...] = ()  # Of the five words.
+    not_status: tuple[str, ...] = ()
     resource_type: str | None = None
     resource_id: str | None = None
     triggered_by: str | None = None
@@ -70,7 +73,12 @@ class RunFilters:
     until: int | None = None  # Started, or else created, before.
     retry_of: str | None = None
     parent_run_id: str | None = None
-    detail: str | None = None  # One of the fine words.
+    detail: tuple[str, ...] = ()  # Of the fine words.
+    not_detail: tuple[str, ...] = ()
+    error_code: str | None = None
+    acknowledged: bool | None = None
+    run_ids: tuple[str, ...] | None = None  # One of these, or else on one of these resources.
+    resource_ids: tuple[str, ...] = ()
     needs_operator: bool | None = None
     waiting: bool | None = None
     tags: tuple[str, ...] = ()
@@ -80,14 +88,15 @@ def list_runs(tx: Tx, filters: RunFilters, window: Window) -> Page:
     """Which runs are there? Their rows hold what lists show of a run."""
     plan_anew(tx)
     own = _own(tx, filters)
+    either = _lanes(filters)
     if not filters.tags:
         where = [run.c.tenant_id == tx.tenant, *_common(tx, run, filters), *own]
-        return page(tx, run, where, window, columns=_SHOWN)
+        return page(tx, run, where, window, columns=_SHOWN, either=either)
     where = [*_tagged(tx, filters.tags), *_common(tx, run_tag, filters)]
-    if own:
+    if own or any(either):
         where += [*_of_the_tagged(tx, run, run.c.id), *own]
     newest = (run_tag.c.created_at, run_tag.c.run_id)
-    return page(tx, run, where, window, columns=_SHOWN, newest=newest)
+    return page(tx, run, where, window, columns=_SHOWN, newest=newest, either=either)
 
 
 def brief_steps(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -129,7 +138,13 @@ def retries_of(tx: Tx, run_id: str) -> list[str]:
 def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[bool]]:
     """The conditions on what both a run and its tags say."""
     type_, created = table.c.type, table.c.created_at
-    where = [~type_.startswith(QUIET, autoescape=True) if filters.type is None else type_ == filters.type]
+    where = [] if filters.type or filters.run_ids is not None else [~type_.startswith(QUIET, autoescape=True)]
+    if len(filters.type) == 1:
+        where.append(type_ == filters.type[0])
+    elif filters.type and table is not run:
+        where.append(type_.in_(filters.type))
+    if filters.not_type:
+        where.append(type_.not_in(filters.not_type))
     if filters.since is not None:
         later = run.c.started_at >= filters.since
         if table is not run:  # Looked for only when the first half does not hold.
@@ -149,10 +164,11 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
         run.c.parent_run_id: filters.parent_run_id,
     }
     where = [column == value for column, value in equal.items() if value is not None]
-    if filters.status:
-        where += _status(filters.status, of_few=filters.resource_id is not None)
-    if filters.detail is not None:
-        where += [_words(ENDED if filters.detail in TERMINAL else OPEN), run.c.status == filters.detail]
+    if filters.error_code is not None:
+        where += [_words("error_code IS NOT NULL"), run.c.error_code == filters.error_code]
+    if filters.acknowledged is not None:
+        said = run.c.acknowledged_at.is_not(None)
+        where.append(said if filters.acknowledged else ~said)
     if filters.needs_operator is not None:
         where += _operator(filters.needs_operator)
     if filters.until is not None:
@@ -165,13 +181,47 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
     return where
 
 
-def _status(word: str, *, of_few: bool) -> list[ColumnElement[bool]]:
-    """``of_few``: another filter leaves so few runs that the index of ended ones would be a detour."""
-    if word not in OPEN_WORDS:
-        said = run.c.status == literal(word, literal_execute=True)
-        return [said] if of_few else [_words(ENDED), said]
-    others = [status for open_ in OPEN_WORDS if open_ != word for status in STATUSES_OF[open_]]
-    return [_words(OPEN), run.c.status.not_in(others)]
+def _lanes(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
+    """The conditions of which one must hold: an index answers each by itself, which it does not for all."""
+    statuses = _statuses(filters)
+    types = filters.type if len(filters.type) > 1 else ()
+    named = [run.c.type.in_(types)] if types else []
+    if filters.run_ids is not None:
+        return [[*one, *also, *named] for one in _named(filters) for also in statuses or [[]]]
+    if not types or len(statuses) * len(types) > MOST_LANES:
+        return [[*one, *named] for one in statuses]
+    return [[run.c.type == name, *one] for name in types for one in statuses or [[]]]
+
+
+def _named(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
+    """The runs themselves, and those on the resources: few of both."""
+    ids, resources = filters.run_ids or (), filters.resource_ids
+    own: list[ColumnElement[bool]] = [run.c.id.in_(ids)] if ids else [false()]
+    if not resources:
+        return [own]
+    theirs: list[ColumnElement[bool]] = [run.c.resource_id.in_(resources)]
+    return [own, [*theirs, run.c.id.not_in(ids)]] if ids else [theirs]
+
+
+def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
+    """A lane for each way to have ended, and one for all that are open."""
+    if not (filters.status or filters.not_status or filters.detail or filters.not_detail):
+        return []
+    words = set(filters.status or API_WORDS) - set(filters.not_status)
+    said = {status for word in words for status in STATUSES_OF[word]}
+    wanted = (said & set(filters.detail) if filters.detail else said) - set(filters.not_detail)
+    # What another filter leaves is so little that the index of ended ones would be a detour.
+    others = (filters.resource_id, filters.run_ids, filters.error_code, filters.parent_run_id)
+    if any(one is not None for one in others):
+        return [[run.c.status.in_(sorted(wanted))]]
+    lanes: list[list[ColumnElement[bool]]] = [
+        [_words(ENDED), run.c.status == literal(status, literal_execute=True)]
+        for status in sorted(wanted - OPEN_STATUSES)
+    ]
+    open_ = OPEN_STATUSES & wanted
+    if open_:
+        lanes.append([_words(OPEN), run.c.status.not_in(sorted(OPEN_STATUSES - open_))])
+    return lanes or [[false()]]
 
 
 def _operator(wanted: bool) -> list[ColumnElement[bool]]:

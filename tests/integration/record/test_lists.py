@@ -10,7 +10,7 @@ from tests.integration.record.conftest import EXPLAIN
 
 
 def test_the_runs_of_a_resource_are_found_by_its_index_whatever_their_status_is(with_runs: Database) -> None:
-    filters = RunFilters(resource_id=stored.resource(42), status="failed")
+    filters = RunFilters(resource_id=stored.resource(42), status=("failed",))
 
     plans = with_runs.read(lambda tx: _plans(tx, filters))
 

@@ -28,17 +28,36 @@ ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 LONGEST_WAIT_S = 30
 
 
-class RunQuery(PageQuery):
-    """What narrows the list of runs."""
+def several(one: fields.String, about: str, name: str | None = None) -> fields.List[str]:
+    """Up to ten values, each as a parameter of its own; ``name`` is that of the parameter."""
+    length = validate.Length(1, 10)
+    return fields.List(one, data_key=name, validate=length, metadata={"description": about})
 
-    type = word(64, metadata={"example": "server.provision"})
-    status = one_of(*API_WORDS)
+
+class RunFilter(Query):
+    """What narrows runs; all given parameters must hold."""
+
+    type = several(word(64, metadata={"example": "server.provision"}), "One of these types.")
+    not_type = several(word(64), "None of these types.", "-type")
+    status = several(one_of(*API_WORDS), "One of these.")
+    not_status = several(one_of(*API_WORDS), "None of these.", "-status")
+    detail = several(one_of(*map(str, Run)), "One of these finer words of the run's state.")
+    not_detail = several(one_of(*map(str, Run)), "None of these.", "-detail")
+    q = word(
+        128,
+        metadata={
+            "example": "8r0t1v2w",
+            "description": "The beginning of a run's id, or at least six characters of its end; or a part of"
+            " the name, serial number, address or id of what it works on.",
+        },
+    )
+    error_code = word(64, metadata={"example": "BMC_REFUSED"})
+    acknowledged = Flag(metadata={"description": "Whether somebody has said that it is dealt with."})
     resource_type = one_of("server", "cluster", "vm", "management")
     resource_id = word(128)
     triggered_by = word(128, metadata={"example": "usr_operator"})
     since = Moment(metadata={"description": "Started, or created if not yet started, at or after this time."})
     until = Moment(metadata={"description": "Started, or created if not yet started, before this time."})
-    detail = one_of(*map(str, Run), metadata={"description": "The finer word of the run's state."})
     retry_of = run_id(metadata={"description": "Runs that retried this one."})
     parent_run_id = run_id(metadata={"description": "Runs that this one started."})
     needs_operator = Flag(metadata={"description": "Whether nothing happens until an operator decides."})
@@ -50,6 +69,10 @@ class RunQuery(PageQuery):
         """A period that ends before it begins is a mistake."""
         if "since" in data and "until" in data and data["since"] > data["until"]:
             raise ValidationError("Is later than until.", "since")
+
+
+class RunQuery(RunFilter, PageQuery):
+    """The same with a place in the list."""
 
 
 class StartQuery(Query):

@@ -27,8 +27,7 @@ from app.api.v1.runs.schemas import (
     StateQuery,
 )
 from app.domain.errors import ValidationFailed
-from app.record.runs.run_list import RunFilters
-from app.services import naming, present, retry_plan
+from app.services import naming, present, retry_plan, run_query
 from app.services import runs as service
 from app.services.runs import Order
 
@@ -46,11 +45,13 @@ EVENTS = {
 @runs.arguments(RunQuery, location="query")
 @runs.response(200, RunSummary(many=True), example=[examples.RUN])
 def list_runs(query: dict[str, Any]) -> Any:
-    """Runs, newest first; `sync.*` only when that type is asked for."""
-    asked = {name: value for name, value in query.items() if name not in (*paging.POSITION, "tag")}
-    if "resource_id" in asked:
-        asked["resource_id"] = naming.resource_of(world(), asked.get("resource_type"), asked["resource_id"])
-    found, shown = show.page(RunFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
+    """Runs, newest first; `sync.*` only when that type or a text is asked for.
+
+    A parameter that begins with `-` excludes: `-type=server.inspect`. Those for types, statuses and details
+    may be given several times, and one of their values must hold; all parameters must hold.
+    """
+    asked = {name: value for name, value in query.items() if name not in paging.POSITION}
+    found, shown = show.page(run_query.filters_of(world(), asked), paging.window(query))
     return paging.answer(query, found, shown)
 
 
