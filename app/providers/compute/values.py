@@ -30,7 +30,7 @@ class Access:
     def plan(self, name: str) -> str:
         """The provider's word for a plan; blanks do not count."""
         table = {plan_name(ours): theirs for ours, theirs in self.plans.items()}
-        return table.get(plan_name(name), plan_name(name))
+        return plan_name(table.get(plan_name(name), name))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,15 @@
 """Clouds on which every driver of servers has to behave alike."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from app.providers.compute import Access, Compute
+from app.lab.clouds import Clouds
+from app.lab.clouds.ec2 import ACCESS_KEY, REGION, SECRET_KEY
+from app.lab.clouds.faults import Faults
+from app.lab.clouds.upcloud import PASSWORD, USERNAME
+from app.providers.compute import Access, Compute, connect
 from app.providers.compute.memory import Cloud
 
 
@@ -30,4 +35,59 @@ def in_memory() -> Iterator[Rig]:
     yield Rig(compute=cloud.compute(access), break_=break_, there=lambda: len(cloud.machines))
 
 
-RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"memory": in_memory}
+def upcloud_access(lab: Clouds) -> Access:
+    """The lab's account at UpCloud."""
+    return Access(
+        provider="upcloud",
+        endpoint=lab.upcloud_url,
+        credentials={"username": USERNAME, "password": PASSWORD},
+        plans={"small": "1xCPU-2 GB"},
+        zones={"here": "fi-hel1"},
+    )
+
+
+def aws_access(lab: Clouds) -> Access:
+    """The lab's account at AWS."""
+    return Access(
+        provider="aws",
+        endpoint=lab.ec2_url,
+        region=REGION,
+        credentials={"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY},
+        plans={"small": "t3.micro"},
+        zones={"here": f"{REGION}a"},
+    )
+
+
+@contextmanager
+def doubled(name: str, access: Callable[[Clouds], Access]) -> Iterator[Rig]:
+    """A driver on its double in the lab."""
+    with Clouds() as lab:
+        cloud = lab.clouds[name]
+
+        def break_(fault: str) -> None:
+            cloud.ailment.current = Faults.from_json(FAULTS.get(fault, {}))
+
+        with closing(connect(access(lab))) as compute:
+            yield Rig(compute=compute, break_=break_, there=lambda: len(cloud.living()))
+
+
+FAULTS: Mapping[str, Mapping[str, Any]] = {
+    "dead": {"dead": True},
+    "drop": {"drop": "answer"},
+    "throttle": {"throttle": 1, "retryAfter": 1},
+    "noCapacity": {"noCapacity": ["fi-hel1", f"{REGION}a"]},
+    "quota": {"quota": 0},
+    "badAuth": {"badAuth": True},
+    "late": {"late": 3600},
+    "stuck": {"stuck": True},
+    "lies": {"lies": True},
+    "twins": {"twins": True},
+    "html": {"html": True},
+}
+
+
+RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {
+    "memory": in_memory,
+    "upcloud": lambda: doubled("upcloud", upcloud_access),
+    "aws": lambda: doubled("aws", aws_access),
+}

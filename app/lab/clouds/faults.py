@@ -1,0 +1,44 @@
+"""The ways in which a cloud can be broken on purpose.
+
+dead        no answer at all
+slow        seconds before each answer (the order itself is carried out at once)
+drop        request or answer: that one of every order is lost
+throttle    share (0 to 1) of calls refused with 429, or RequestLimitExceeded
+retryAfter  what a throttled answer asks for, in seconds
+noCapacity  zones or plans that have no room
+quota       at most that many servers
+late        seconds until a new server is listed
+stuck       servers stay pending, or in maintenance, and never go
+dies        seconds after which a running server stops by itself
+twins       an order makes a second server beside the first; tokens count for nothing
+lies        orders for servers are accepted, and nothing is made
+badAuth     every login is refused
+html        every answer is a page of a proxy
+failTimes   with any of them: after biting that many times, everything is mended
+seed        makes the share of ``throttle`` repeatable
+"""
+
+from dataclasses import dataclass
+
+from app.lab import ailment
+from app.lab.ailment import names, one_of, seconds, share, switch, whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Faults(ailment.Faults):
+    """What is wrong with one cloud; nothing by default."""
+
+    dead: bool = switch()
+    slow: float = seconds()
+    drop: str = one_of("", "request", "answer")
+    throttle: float = share()
+    retry_after: int | None = whole(1)
+    no_capacity: tuple[str, ...] = names("zones or plans")
+    quota: int | None = whole(None)
+    late: float = seconds()
+    stuck: bool = switch()
+    dies: float = seconds()
+    twins: bool = switch()
+    lies: bool = switch()
+    bad_auth: bool = switch()
+    html: bool = switch()

@@ -1,0 +1,78 @@
+"""One HTTP conversation with a cloud: short timeouts, no repetition by itself, failures told apart.
+
+An answer that was lost leaves the outcome of an order unknown; one that was refused, or never sent, does not.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from app.domain.clock import retry_after_ms
+from app.domain.errors import CloudThrottled, CloudUnreachable
+
+TIMEOUT = httpx.Timeout(20.0, connect=3.0)
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+LEFT_ALONE_MS = 1_000  # What a throttled answer asks for that does not say how long.
+
+
+class Talk:
+    """A base URL and who asks there."""
+
+    def __init__(self, base: str, auth: httpx.Auth | None = None) -> None:
+        self.base = base.rstrip("/")
+        # A proxy of the environment, or a netrc, must not come between an account and its cloud.
+        self._client = httpx.Client(base_url=self.base, auth=auth, timeout=TIMEOUT, trust_env=False)
+        self.skew_ms: int | None = None  # Their clock less ours, by the last answer.
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        attempt: str,
+        orders: bool,
+        content: bytes | None = None,
+        json: object = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """Any answer below 500 but a throttled one; ``orders`` says whether the request changes something."""
+        try:
+            answer = self._client.request(
+                method, path, content=content, json=json, params=params, headers=headers
+            )
+        except httpx.HTTPError as error:
+            unsent = isinstance(error, UNSENT)
+            why = str(error) or type(error).__name__
+            raise self.lost(attempt, why, orders=orders and not unsent) from error
+        self.skew_ms = _skew(answer.headers.get("Date"))
+        asked = answer.headers.get("Retry-After")
+        if answer.status_code == 429 or (answer.status_code == 503 and asked):
+            raise self.throttled(attempt, asked)
+        return answer
+
+    def lost(self, attempt: str, why: str, *, orders: bool) -> CloudUnreachable:
+        """The error for an answer that says nothing about what was asked."""
+        return CloudUnreachable(f"{attempt} at {self.base}: {why}", nothing_happened=not orders)
+
+    def throttled(self, attempt: str, asked: str | None = None) -> CloudThrottled:
+        """The error for a cloud that wants to be left alone."""
+        wait = retry_after_ms(asked, datetime.now(UTC))
+        error = CloudThrottled(f"{attempt} at {self.base}: asked too often")
+        error.retry_after_ms = wait or LEFT_ALONE_MS
+        return error
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._client.close()
+
+
+def _skew(date: str | None) -> int | None:
+    try:
+        theirs = parsedate_to_datetime(date or "").timestamp()
+    except ValueError:
+        return None
+    return round((theirs - time.time()) * 1000)
