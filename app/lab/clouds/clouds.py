@@ -39,13 +39,13 @@ class Clouds(Background):
         self.upcloud, self.ec2 = UpcloudDouble(self.clouds["upcloud"]), Ec2Double(self.clouds["aws"])
 
     async def open(self) -> None:
-        for number, double in enumerate((self.upcloud, self.ec2)):
+        for number, server in enumerate((self.upcloud.server, self.ec2.server)):
             port = self._port and self._port + number
-            await listening(double.server.start(port), "TCP", port)
+            await listening(server.start(port), "TCP", port)
 
     async def close(self) -> None:
-        for double in (self.upcloud, self.ec2):
-            await double.server.stop()
+        for server in (self.upcloud.server, self.ec2.server):
+            await server.stop()
 
     @property
     def upcloud_url(self) -> str:
