@@ -111,6 +111,11 @@ def running() -> Iterator[Standin]:
         thread.join()
 
 
+def _body(content: bytes, kind: str) -> Any:
+    """JSON as a value, another text as it is."""
+    return None if not content else json.loads(content) if kind.endswith("json") else content.decode()
+
+
 def _handler(standin: Standin) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Reads a request, asks the script."""
@@ -139,7 +144,7 @@ def _handler(standin: Standin) -> type[BaseHTTPRequestHandler]:
                 path=url.path,
                 query=dict(parse_qsl(url.query)),
                 headers={name.lower(): value for name, value in self.headers.items()},
-                body=json.loads(content) if content else None,
+                body=_body(content, self.headers.get_content_type()),
             )
 
         def log_message(self, format: str, *args: Any) -> None:

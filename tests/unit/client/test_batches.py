@@ -12,19 +12,27 @@ from windlass.batches import Batches
 
 BASE = "/v1/workflows/batch"
 ONE = f"{BASE}/b-1"
-RUNNING = {"workflow_id": "b-1", "status": "Running", "percent": 50.0, "total_operations": 2}
+RUNNING = {
+    "workflow_id": "b-1",
+    "status": "Running",
+    "percent": 50.0,
+    "total_operations": 2,
+    "completed_operations": 1,
+}
+JSON = (("Content-Type", "application/json"),)
 COMPLETED = {**RUNNING, "status": "Completed", "percent": 100.0}
 
 
 def told(data: Any, status: int = 200, **beside: Any) -> Reply:
     """A success as batches have it."""
-    return Reply(status=status, content=json.dumps({"success": True, "data": data, **beside}).encode())
+    body = {"success": True, "data": data, **beside}
+    return Reply(status=status, content=json.dumps(body).encode(), headers=JSON)
 
 
 def refused(status: int, code: str, **details: Any) -> Reply:
     """A refusal as batches have it."""
     body = {"success": False, "error": "No batch.", "code": code, "details": details}
-    return Reply(status=status, content=json.dumps(body).encode())
+    return Reply(status=status, content=json.dumps(body).encode(), headers=JSON)
 
 
 def stream(*found: tuple[int, Any]) -> Reply:
