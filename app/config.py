@@ -102,6 +102,7 @@ class Settings:
     bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
     quota_clusters: int = 0  # Clusters that there may be at a time; 0 is no limit.
     quota_vms: int = 0  # Virtual machines that there may be at a time; 0 is no limit.
+    taskserv_dir: str = "provisioning/taskservs"  # Folder of the taskservs that batches install.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
     apps_key: str = ""  # 32 bytes in base64, sealing secrets of apps; empty makes a file of them.
@@ -112,6 +113,11 @@ class Settings:
     def state(self) -> Path:
         """The state folder as an absolute path."""
         return Path(self.state_dir).resolve()
+
+    @property
+    def taskservs(self) -> Path:
+        """The folder of the taskservs."""
+        return Path(self.taskserv_dir).resolve()
 
     @property
     def database(self) -> str:

@@ -27,7 +27,7 @@ from tasks.step import QUICK_MS, REGISTRY, Step
 
 Title = Callable[[Mapping[str, Any]], str]
 Compose = Callable[[Mapping[str, Any]], Plan]
-OnFailure = Literal["compensate", "hold"]
+OnFailure = Literal["compensate", "hold", "keep"]
 _TYPES: dict[str, "Workflow"] = {}
 _loaded = False
 HOLD_MS = 900_000
@@ -50,6 +50,7 @@ class Workflow:
     example: Mapping[str, Any] | None
     title: Title | None  # What a run with this input does, in a few words.
     scope: str  # What a key needs to have it run: the scope of what it touches.
+    ordered_by: str | None = None  # The request that starts its runs; none is started by its type alone then.
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The input with its types checked and defaults filled in; raises `ValidationFailed` by field."""
@@ -83,6 +84,7 @@ def workflow(
     example: Mapping[str, Any] | None = None,
     title: Title | None = None,
     scope: str | None = None,
+    ordered_by: str | None = None,
 ) -> Callable[[Compose], Workflow]:
     """Declare a workflow type; with an ``example`` input its plan is wired here and now.
 
@@ -104,6 +106,7 @@ def workflow(
             example=example,
             title=title,
             scope=scope or ("runs:write" if resource is None else "admin"),
+            ordered_by=ordered_by,
         )
         if example is not None:
             found.plan(example)

@@ -20,11 +20,17 @@ from app.domain.errors import (
     StepError,
     Unavailable,
 )
+from app.providers import taskservs
 from app.providers.bmc import BMC, PowerState, Target, connect, fingerprint
 from app.providers.boot import BootService
 from app.providers.clusters import Clusters
 from app.providers.clusters.k0rdent import K0rdent
+from app.providers.compute import Access, Compute
+from app.providers.compute import connect as connect_compute
 from app.providers.kube import Kube
+from app.providers.shells import Shell
+from app.providers.shells.local import LocalShell
+from app.providers.taskservs import Taskserv
 from app.providers.vms import Machines
 from app.providers.vms.kubevirt import KubeVirt
 from app.record.inventory import gates, managements, servers
@@ -45,6 +51,9 @@ class Children(Protocol):
     def cancel(self, run_id: str, reason: str) -> None:
         """Ask a run to stop; one that has ended, or is stopping, is left alone."""
 
+    def roll_back(self, batch_id: str) -> bool:
+        """See that a run undoes what a batch made that has failed; whether it has ended."""
+
 
 class Capabilities(Protocol):
     """What a context needs to reach the world."""
@@ -60,6 +69,15 @@ class Capabilities(Protocol):
 
     def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
         """A management cluster's row, and a client of its API server."""
+
+    def compute(self, provider: str, account: str) -> Compute:
+        """The servers of an account of a provider."""
+
+    def shell(self, provider: str, account: str, server: str) -> Shell:
+        """A server, for scripts."""
+
+    def taskserv(self, name: str) -> Taskserv:
+        """A taskserv by its name."""
 
     @property
     def children(self) -> Children:
@@ -93,6 +111,21 @@ class Reach:
     def boot(self) -> BootService:
         """The boot service that the settings name."""
         return BootService(self.settings.boot_url)
+
+    def compute(self, provider: str, account: str) -> Compute:
+        """The servers of an account of a provider."""
+        folder = str(self.settings.state / "local")
+        return connect_compute(Access(provider=provider, account=account, endpoint=folder))
+
+    def shell(self, provider: str, account: str, server: str) -> Shell:
+        """A server, for scripts."""
+        if provider != "local":
+            raise Permanent(f"Scripts run on servers of the provider local alone, not of {provider}")
+        return LocalShell(self.settings.state / "local" / account / server / "root")
+
+    def taskserv(self, name: str) -> Taskserv:
+        """A taskserv by its name."""
+        return taskservs.read(self.settings.taskservs, name)
 
     def bmc(self, server_id: str, holder: str) -> "GatedBMC":
         """The controller of a server, behind its gate."""

@@ -36,6 +36,13 @@ class Again:
 
 
 @dataclass(frozen=True)
+class Finished:
+    """The start of an operation found nothing left to wait for, and this is the result."""
+
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Happened:
     """An observation: the lost attempt took effect, and this is its result."""
 

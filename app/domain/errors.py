@@ -10,6 +10,7 @@
      │   ├─ MethodNotAllowed          405 METHOD_NOT_ALLOWED
      │   ├─ NotAcceptable             406 NOT_ACCEPTABLE
      │   ├─ Conflict                  409 CONFLICT
+     │   │   └─ ResourceLocked        409 RESOURCE_LOCKED
      │   ├─ InvalidStateTransition    409 INVALID_STATE_TRANSITION
      │   ├─ PoolCapacityExceeded      409 POOL_CAPACITY_EXCEEDED
      │   ├─ Gone                      410 GONE
@@ -139,6 +140,12 @@ class Conflict(Rejected):
     """Something else is in the way."""
 
     code, status = "CONFLICT", 409
+
+
+class ResourceLocked(Conflict):
+    """Another run works on one of the resources."""
+
+    code = "RESOURCE_LOCKED"
 
 
 class InvalidStateTransition(Rejected):

@@ -15,7 +15,7 @@ State = dict[str, Any]
 StepState = dict[str, Any]
 Payload = Mapping[str, Any]
 Steps = dict[tuple[str, str], StepState]
-FAN_OUT = ("group", "map")
+FAN_OUT = ("group", "map", "graph")
 # Events whose payloads say nothing of the state, but for ``runStatus``.
 UNFOLDED = ("user.event", "step.log", "run.annotated", "signal.received", "signal.consumed", "hook.executed")
 
@@ -139,6 +139,8 @@ RUN_RULES: dict[str, Callable[[State, Event, Payload], None]] = {
 
 def _begun(step: StepState, one: Event, payload: Payload) -> StepState:
     started = {"startedAt": step["startedAt"] or one["at"], "dueAt": None, "error": None}
+    if step["kind"] == "graph":  # From here on its children may have done something.
+        return {**started, "status": "waiting", "outcome": "unknown"}
     if step["kind"] in FAN_OUT:
         return {**started, "status": "waiting"}
     return {**started, "status": "running", "outcome": "unknown", "fence": payload["fence"]}

@@ -4,6 +4,7 @@ import hashlib
 import re
 import secrets
 import time
+from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -33,3 +34,10 @@ def well_formed(text: str, prefix: str) -> bool:
     if prefix == "run":
         return RUN_ID.fullmatch(text) is not None
     return re.fullmatch(rf"{prefix}_[{_ALPHABET}]{{26}}", text) is not None
+
+
+def batch_id() -> str:
+    """A UUID of version 7 as text: a batch and its run share it."""
+    value = (time.time_ns() // 1_000_000 << 80) | 0x7 << 76 | secrets.randbits(12) << 64
+    value |= 0b10 << 62 | secrets.randbits(62)
+    return str(UUID(int=value))

@@ -14,9 +14,10 @@ from app.domain.fold import fold
 from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, Run, Step
 
 Broken = tuple[str, str]  # The invariant's number, and what is wrong.
-FAN_OUT = ("group", "map")
+FAN_OUT = ("group", "map", "graph")
 ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled"})
 AFTER_THE_END = frozenset({"operator.action", "step.fenced"})
+OTHERS = ("stop", "parent")  # Purposes of timers that another run arms, whatever this one does.
 LATE_MS = 60_000  # What is overdue by this much has been seen by no reconciler.
 
 
@@ -98,11 +99,12 @@ def _in_order(case: Case) -> Iterator[str]:
 def _undone(case: Case) -> Iterator[str]:
     undos = [row["undoes"] for row in case.undos()]
     unwound = {Run.COMPENSATING, Run.COMPENSATION_FAILED, Run.FAILED, Run.CANCELLED}
-    due = case.status in unwound and case.run["cancel_mode"] != "abandon" and not _moved(case)
+    kept = case.run["cancel_mode"] == "abandon" or case.run["on_failure"] == "keep"
+    due = case.status in unwound and not kept and not _moved(case)
     happened = [
         row["key"]
         for row in reversed(case.forward())
-        if row["undoable"] and row["kind"] not in FAN_OUT and row["outcome"] in ("done", "unknown")
+        if row["undoable"] and row["outcome"] in ("done", "unknown")
     ]
     if undos != (happened if due else []):
         yield f"it has the undo steps {undos}; what may have happened is {happened}, and it is {case.status}"
@@ -124,9 +126,7 @@ def _moved(case: Case) -> bool:
 
 def _alive(case: Case) -> Iterator[str]:
     if case.status in TERMINAL:
-        armed = any(
-            is_open(one) and one["purpose"] != "stop" for one in case.timers
-        )  # That is another run's.
+        armed = any(is_open(one) and one["purpose"] not in OTHERS for one in case.timers)
         if armed or case.run["expect_since"] is not None:
             yield "it has ended and still waits for something"
         if any(row["status"] == Step.RUNNING for row in case.steps):
@@ -162,7 +162,7 @@ def _lines_alive(case: Case) -> Iterator[str]:
         return
     phase = "comp" if case.status == Run.COMPENSATING else "forward"
     if case.status == Run.CANCELLING:
-        if not any(row["status"] == Step.RUNNING for row in case.steps):
+        if not any(row["status"] == Step.RUNNING or _child_runs(row) for row in case.steps):
             yield "it is cancelling and no step runs"
         return
     for (line_phase, branch), line in case.lines().items():
@@ -171,7 +171,7 @@ def _lines_alive(case: Case) -> Iterator[str]:
             continue
         if not branch:
             yield from _stopped(case, following)
-        if following["status"] != Step.PENDING:
+        if following["status"] != Step.PENDING or following["kind"] == "graph":
             continue
         expected = following["expect_since"] if branch else case.run["expect_since"]
         if expected is None and (not branch or _due_in_group(case, branch, line)):
@@ -191,16 +191,31 @@ def _stopped(case: Case, following: Row) -> Iterator[str]:
         yield f"all members of {following['key']} have ended and it waits for them"
 
 
+def _child_runs(row: Row) -> bool:
+    """Whether a step is the place of a child run in a graph, and that has not ended."""
+    return row["kind"] == "child" and row["status"] == Step.WAITING and not row["branch"].startswith("main/")
+
+
 def _due_in_group(case: Case, branch: str, line: Sequence[Row]) -> bool:
     """Whether this branch should be under way: it began, or its open group has room."""
     group = next((row for row in case.forward() if row["key"] == branch.rsplit("/", 1)[0]), None)
     if group is None or group["status"] != Step.WAITING:
         return False
     limit = (group["given"] or {}).get("limit")
+    if group["kind"] == "graph":
+        return _due_in_graph(case, group, line[0])
     if line[0]["status"] != Step.PENDING or limit is None:
         return True
     busy = [b for b in _branches(case, group) if not _over(b) and _under_way(b)]
     return len(busy) < int(limit)
+
+
+def _due_in_graph(case: Case, graph: Row, member: Row) -> bool:
+    """Whether a member should have begun: all it needs has ended, there is room, and nobody is to look."""
+    given = graph["given"] or {}
+    busy = sum(1 for row in case.steps if _child_runs(row))
+    room = given.get("limit") is None or busy < int(given["limit"])
+    return member["pending"] == 0 and room and not given.get("stop") and not case.armed("graph")
 
 
 def _under_way(branch: Sequence[Row]) -> bool:

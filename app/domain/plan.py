@@ -12,7 +12,7 @@ from typing import Any, Literal
 from app.domain.errors import PlanError
 from app.domain.policy import ALL, Join
 
-Kind = Literal["task", "operation", "group", "map", "code"]
+Kind = Literal["task", "operation", "group", "map", "graph", "child", "code"]
 QUEUES = (
     "default",
     "bmc",
@@ -106,7 +106,16 @@ class Map:
     limit: int | None = None
 
 
-Node = Do | Group | Map
+@dataclass(frozen=True)
+class Graph:
+    """Child runs that begin when what they need has ended; who accepts the run stores members and edges."""
+
+    spec: StepSpec  # The step that is the graph: its undo is the way back from all children.
+    gives: str
+    limit: int | None = None
+
+
+Node = Do | Group | Map | Graph
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,7 @@ class Plan:
 
     def joined(self, join: Join, limit: int | None = None) -> "Plan":
         """The same fan-out with another join policy and at most ``limit`` branches at once."""
-        if len(self.nodes) != 1 or isinstance(self.nodes[0], Do):
+        if len(self.nodes) != 1 or not isinstance(self.nodes[0], Group | Map):
             raise PlanError("Only a fan-out made by & or each() can be joined")
         return Plan((replace(self.nodes[0], join=join, limit=limit),))
 
@@ -150,6 +159,24 @@ class Plan:
 def each(over: str, item: str, body: Plan, *, gives: str, join: Join = ALL, limit: int | None = None) -> Plan:
     """Run a plan for each item of the list named ``over``, at most ``limit`` at once."""
     return Plan((Map(over, item, body, gives, join, limit),))
+
+
+def graph(spec: StepSpec, *, gives: str, limit: int | None = None) -> Plan:
+    """Run a graph of child runs, at most ``limit`` at once."""
+    return Plan((Graph(spec, gives, limit),))
+
+
+def member_row(key: str, group_key: str, index: int, ordinal: int, values: Mapping[str, Any]) -> PlannedStep:
+    """A member of a graph: the place of one child run."""
+    return PlannedStep(
+        key=key,
+        name="child",
+        ordinal=ordinal,
+        kind="child",
+        queue="default",
+        branch=f"{group_key}/{index}",
+        values=values,
+    )
 
 
 def map_rows(node: Map, group_key: str, group_ordinal: int, items: list[Any]) -> list[PlannedStep]:
@@ -200,6 +227,8 @@ def _node_rows(node: Node, place: int, names: _Keys) -> list[PlannedStep]:
     ordinal = place * SPACING
     if isinstance(node, Do):
         return [_row(node, names.next(node.spec.title), ordinal, "")]
+    if isinstance(node, Graph):
+        return [_graph_row(node, f"graph:{node.gives}", ordinal)]
     kind: Kind = "group" if isinstance(node, Group) else "map"
     key = names.next(
         "parallel" if kind == "group" else f"each-{node.item}" if isinstance(node, Map) else kind
@@ -213,6 +242,19 @@ def _node_rows(node: Node, place: int, names: _Keys) -> list[PlannedStep]:
             for member in _branch_rows(branch, key, index, names):
                 rows.append(replace(member, ordinal=ordinal + len(rows)))
     return rows
+
+
+def _graph_row(node: Graph, key: str, ordinal: int) -> PlannedStep:
+    return PlannedStep(
+        key=key,
+        name=node.spec.name,
+        ordinal=ordinal,
+        kind="graph",
+        queue=node.spec.queue,
+        values={"limit": node.limit, "gives": node.gives},
+        timeout_ms=node.spec.timeout_ms,
+        undoable=node.spec.undoable,
+    )
 
 
 def _branch_rows(branch: Plan, group_key: str, index: int, names: _Keys) -> list[PlannedStep]:
@@ -247,6 +289,8 @@ def _wired(node: Node, known: set[str]) -> set[str]:
         return _wired_step(node, known)
     if isinstance(node, Group):
         return set().union(*(branch.wire(known) for branch in node.branches)) - known
+    if isinstance(node, Graph):
+        return {node.gives}
     if node.over not in known:
         raise PlanError(f"The map over {node.over!r} needs a list of that name, which nobody provides")
     node.body.wire(known | {node.item})

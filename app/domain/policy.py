@@ -21,10 +21,12 @@ class Backoff:
     limit: int = 3  # Attempts in all; 0 means no limit.
     deadline_ms: int | None = None  # No attempt starts later than this after the first one started.
     jitter: bool = True  # False waits exactly the upper bound, for polls.
+    linear: bool = False  # The longest wait grows by the first one each time, whatever the factor.
 
     def bound_ms(self, attempt: int) -> int:
         """Longest wait after this failed attempt, counted from 1."""
-        return round(min(self.cap_ms, self.first_ms * self.factor ** min(attempt - 1, 60)))
+        times = attempt if self.linear else self.factor ** min(attempt - 1, 60)
+        return round(min(self.cap_ms, self.first_ms * times))
 
     def wait_ms(
         self,

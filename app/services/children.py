@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.engine.batches import rollback
 from app.engine.messages.publisher import Publisher
 from app.engine.transitions import operator_actions
 from app.engine.transitions.accept import Order, accept
@@ -38,6 +39,14 @@ class ChildRuns:
             return j.messages
 
         self.publish(self.db.write(work))
+
+    def roll_back(self, batch_id: str) -> bool:
+        def work(tx: Tx) -> tuple[bool, list[Message]]:
+            return rollback.automatic(tx, batch_id, _actor(tx, batch_id))
+
+        ended, messages = self.db.write(work)
+        self.publish(messages)
+        return ended
 
 
 def _actor(tx: Tx, parent: str) -> str:

@@ -282,6 +282,9 @@ def check_order(tx: Tx, order: Order) -> None:
 
 
 def _check_words(order: Order) -> None:
+    known = catalogue.types().get(order.type)
+    if known is not None and known.ordered_by is not None:
+        raise ValidationFailed.of("type", f"Runs of {order.type} are started by {known.ordered_by}")
     if order.on_failure not in (None, "compensate", "hold"):
         raise ValidationFailed.of("onFailure", f'{order.on_failure!r} is neither "compensate" nor "hold"')
     if order.on_conflict not in ("reject", "queue"):

@@ -25,7 +25,7 @@ from app.worker.time_limit import alarm
 from chains import catalogue
 from tasks.capabilities import Capabilities
 from tasks.context import Context
-from tasks.step import Again, Happened, NothingHappened, Step, call, result_of
+from tasks.step import Again, Finished, Happened, NothingHappened, Step, call, result_of
 from windlass.calls import Gone
 
 log = structlog.get_logger(__name__)
@@ -152,6 +152,8 @@ def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
     ref = claimed.step["ref"]
     if ref is None:
         ref = call(step.body, ctx, known) or {}
+        if isinstance(ref, Finished):
+            return Done(result_of(step.spec, dict(ref.result)))
         if known.get("called") is None:
             return Parked(ref)
         known = {**known, "ref": ref}

@@ -6,7 +6,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, Text
 
-from app.domain.rows import inventory, runs, service
+from app.domain.rows import batches, inventory, runs, service
 from app.record import tables
 
 # Columns that may be null for the database, and that every insert fills.
@@ -30,6 +30,12 @@ TABLES = {
     inventory.VmRow: tables.vm,
     inventory.AllocationRow: tables.allocation,
     inventory.SourceRow: tables.source,
+    batches.BatchRow: tables.batch,
+    batches.EdgeRow: tables.edge,
+    batches.CheckpointRow: tables.checkpoint,
+    batches.InstanceRow: tables.instance,
+    batches.InstallationRow: tables.installation,
+    batches.BatchTotalRow: tables.batch_total,
     service.WebhookRow: tables.webhook,
     service.DeliveryRow: tables.delivery,
     service.AttemptRow: tables.delivery_attempt,
@@ -58,7 +64,7 @@ def test_columns_are_of_the_kind_that_the_table_says(row: type) -> None:
 def test_every_type_of_row_is_compared() -> None:
     defined = {
         kind
-        for module in (runs, inventory, service)
+        for module in (runs, inventory, service, batches)
         for kind in vars(module).values()
         if is_typeddict(kind) and kind is not runs.LockedRun
     }

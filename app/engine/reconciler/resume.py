@@ -18,7 +18,7 @@ from app.domain.errors import (
 from app.domain.rows.runs import HookRow, StepRow, TimerRow
 from app.domain.states import TERMINAL, Run, Step
 from app.engine.code import limits, signals, waits
-from app.engine.transitions import locks
+from app.engine.transitions import family, graph, locks
 from app.engine.transitions.advance import advance, failed, runnable
 from app.engine.transitions.compensate import settled_while_stopping, stop, undo_exhausted
 from app.engine.transitions.fan_out import group_of
@@ -212,7 +212,9 @@ def _give_up(j: Journal, step: StepRow, error: StepError) -> None:
 RULES: dict[str, Callable[[Journal, TimerRow], None]] = {  # By a timer's purpose; the others are of steps.
     "hold": _hold_over,
     "sleep": waits.slept,
-    "child": waits.child_ended,
+    "child": family.child_ended,
+    "graph": lambda j, _timer: graph.turn(j),
+    "parent": family.parent_moved,
     "stop": waits.parent_stopped,
     "execution": waits.worked_too_long,
 }

@@ -41,11 +41,12 @@ class Order:
     type: str
     input: Mapping[str, Any] = field(default_factory=dict)
     resource_id: str | None = None
-    on_failure: str | None = None  # "compensate" or "hold"; None takes the type's default.
+    on_failure: str | None = None  # "compensate", "hold" or "keep"; None takes the type's default.
     tags: Sequence[str] | None = None
     idempotency_key: str | None = None
     callback_url: str | None = None
     on_conflict: str = "reject"  # "reject" or "queue" when the resource is locked.
+    locks: Sequence[str] = ()  # What the run works on besides, all or nothing; they are never waited for.
     traceparent: str | None = None
     parent_run_id: str | None = None
     identity: Mapping[str, Any] | None = (
@@ -152,9 +153,11 @@ def store(
     changed: Mapping[str, Any] | None = None,
     reason: str | None = None,
     heir_of: str | None = None,
+    eta_ms: int | None = None,
 ) -> Journal:
-    """Store a new run with these steps, take its lock and enqueue it; ``heir_of`` leaves it its locks."""
-    eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
+    """Store a new run with these steps, take its locks and enqueue it; ``heir_of`` leaves it its locks."""
+    if eta_ms is None:
+        eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
     values: RunRow = {
         **_values(run_id, order, kind, given, actor, eta_ms),
         "created_at": tx.now,
@@ -194,11 +197,14 @@ def _values(
 
 
 def _locked(j: Journal, kind: catalogue.Workflow, order: Order, heir_of: str | None) -> bool:
-    if not kind.locks or order.resource_id is None:
+    if order.resource_id is None or not (kind.locks or order.locks):
         return True
     if heir_of is not None:
         lock_rows.hand_over(j.tx, heir_of, j.id)
         for held in lock_rows.held_by(j.tx, j.id):
             j.event("lock.granted", resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
+        return True
+    if order.locks:
+        locks.take_all(j, order.locks)
         return True
     return locks.take(j, f"{kind.resource}/{order.resource_id}", order.on_conflict)

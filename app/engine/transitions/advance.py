@@ -29,6 +29,9 @@ def advance(j: Journal) -> None:
             if row["kind"] not in FAN_OUT:
                 j.enqueue(row, line)
                 return
+            if row["kind"] == "graph":  # It opens, as all that it does, in a turn of its own.
+                j.poke(j.id, "graph")
+                return
             if not _opened(j, row, line):
                 return
             if row["status"] in STEP_DONE:

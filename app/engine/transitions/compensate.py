@@ -12,7 +12,7 @@ from app.domain.plan import SPACING, PlannedStep
 from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, Run, Step
 from app.engine.transitions.finish import finish
-from app.engine.transitions.journal import Journal
+from app.engine.transitions.journal import Journal, is_member
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.runs import hooks, runs, timers
 from chains import catalogue
@@ -22,16 +22,21 @@ INTERRUPTIBLE = frozenset({Step.WAITING, Step.RETRY_WAIT})
 
 
 def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
-    """Start nothing new. Once no step runs: hold the run, undo what happened, or end it."""
+    """Start nothing new. Once no step and no child of a graph runs: hold the run, undo it, or end it."""
     j.set(goal=str(goal), expect_since=None)
     steps = j.steps()
-    if any(row["status"] == Step.RUNNING for row in steps):
+    children = [row for row in steps if is_member(row) and row["status"] == Step.WAITING]
+    if j.run["cancel_mode"] == "abandon":
+        children = []
+    if children or any(row["status"] == Step.RUNNING for row in steps):
         if j.status != Run.CANCELLING:
             j.become(Run.CANCELLING, waiting_on=None)
+            for row in children:
+                j.poke(str(row["ref"]), "stop")
         return
     if hold and _is_worth_holding(j, steps):
         _hold(j, steps)
-    elif j.run["cancel_mode"] == "abandon":
+    elif j.run["cancel_mode"] == "abandon" or j.run["on_failure"] == "keep":
         _interrupt(j, steps)
         finish(j, goal)
     else:

@@ -6,6 +6,7 @@ from app.domain.rows.runs import RunRow
 from app.domain.states import Run
 from app.engine.transitions import locks
 from app.engine.transitions.journal import Journal
+from app.record.batches import outcome
 from app.record.inventory import in_transit
 from app.record.runs import runs
 
@@ -22,6 +23,8 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     if j.run["resource_id"] is not None and not inherited:
         _leave_resource(j, status)
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.
+    if j.run["resource_type"] == "batch":
+        outcome.ended(j.tx, j.run, str(status))
     over: RunRow = {"output": output, "completed_at": j.now, "expect_since": None, "waiting_on": None}
     if status == Run.COMPLETED:
         over["started_at"] = j.run["started_at"] or j.now

@@ -23,7 +23,8 @@ from app.record.runs import hooks, runs, timers
 from app.record.service import deliveries
 from app.record.session import Tx, dump
 
-FAN_OUT = frozenset({"group", "map"})
+FAN_OUT = frozenset({"group", "map", "graph"})
+GRAPH = "graph:operations"  # The step that is a graph; its members are child runs.
 MAIN = "main"  # The step of a code workflow that advances its function; the calls are its branches.
 
 
@@ -273,6 +274,11 @@ def step_of(j: Journal, timer: TimerRow) -> StepRow | None:
 def is_call(step: StepRow) -> bool:
     """Whether a step is a call of a code workflow."""
     return str(step["branch"]).startswith(f"{MAIN}/")
+
+
+def is_member(step: StepRow) -> bool:
+    """Whether a step is the place of a child run in a graph."""
+    return step["kind"] == "child" and not is_call(step)
 
 
 def carried_steps(step: StepRow, line: Sequence[StepRow]) -> list[StepRow]:

@@ -5,14 +5,17 @@ installation. Lock order: run, then resource, then the waiter's run, which is ta
 otherwise the grant is left to the reconciler.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, ResourceLocked
 from app.domain.states import NEEDS_OPERATOR, Run
 from app.engine.transitions.journal import Journal, journal
 from app.record import listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
+
+MOST_NAMED = 20  # Locked resources that one refusal names.
 
 
 def enter(j: Journal, resource: str) -> None:
@@ -45,6 +48,24 @@ def take(j: Journal, resource: str, on_conflict: str) -> bool:
     return False
 
 
+def take_all(j: Journal, resources: Sequence[str]) -> None:
+    """Give several resources to a new run, or none; raises `ResourceLocked` naming who holds the first."""
+    wanted = sorted(set(resources))  # In one order for all, so that two runs never wait for each other.
+    locks.enter_all(j.tx, wanted)
+    j.now = j.tx.read_clock()
+    taken = locks.taken(j.tx, wanted)
+    if taken:
+        resource, owner = taken[0]
+        raise ResourceLocked(
+            f"{resource} is locked by run {owner}; wait for it, or cancel it first",
+            resource=resource,
+            holder=_holder(j.tx, owner),
+            locked=[name for name, _owner in taken[:MOST_NAMED]],
+        )
+    for resource, fence in locks.grant_all(j.tx, wanted, j.id).items():
+        j.event("lock.granted", resource=resource, fence=fence)
+
+
 def wait_again(j: Journal) -> None:
     """Let a run that was paused in line wait on, in its old place."""
     ticket = locks.tickets(j.tx, j.id)[0]
@@ -62,10 +83,14 @@ def release_all(j: Journal) -> None:
     """Free what an ended run holds, leave every line, and let the next in line begin."""
     held = [row["resource"] for row in locks.held_by(j.tx, j.id)]
     locks.withdraw(j.tx, j.id)
+    if not held:
+        return
+    locks.enter_all(j.tx, held)
+    j.now = j.tx.read_clock()
+    locks.release_all(j.tx, held)
     for resource in held:
-        enter(j, resource)
-        locks.release(j.tx, resource)
         j.event("lock.released", resource=resource)
+    for resource in locks.waited_for(j.tx, held):
         grant_next(j, resource)
 
 

@@ -9,12 +9,13 @@ from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.rows.runs import StepRow
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
 from app.engine.code import resume_call
-from app.engine.transitions import locks
+from app.engine.transitions import graph, locks
 from app.engine.transitions.advance import advance, begin_calls
 from app.engine.transitions.compensate import block, next_undo, stop
 from app.engine.transitions.fan_out import blocking_member, group_of, reopen_fan_out, start_branches
-from app.engine.transitions.journal import FAN_OUT, Halt, Journal, is_call
+from app.engine.transitions.journal import FAN_OUT, Halt, Journal, is_call, is_member
 from app.engine.transitions.step_rows import afresh, begins
+from app.record.batches import graphs
 from app.record.runs import runs, timers
 
 UNSTOPPABLE = TERMINAL | {Run.CANCELLING, Run.COMPENSATING, Run.COMPENSATION_FAILED}
@@ -86,6 +87,8 @@ def refusals(status: str, live_retry: str | None = None) -> dict[str, str]:
 def _resume(j: Journal, key: str | None) -> None:
     """Let the failed step try again, with its attempts counted anew."""
     step = _failed(j, key)
+    if step["kind"] == "graph":
+        raise _whole(j, step)
     _check_repeatable(j, step)
     timers.disarm(j.tx, j.id, purposes=("hold",))
     if step["phase"] == "comp":
@@ -125,6 +128,8 @@ def _compensate(j: Journal, key: str | None) -> None:
     if j.status == Run.COMPENSATION_FAILED:
         _resume(j, key)
     else:
+        if j.run["on_failure"] == "keep":
+            j.set(on_failure="compensate")
         stop(j, Run.CANCELLED if j.run["cancel_requested_at"] else Run.FAILED)
 
 
@@ -168,6 +173,7 @@ def _pause(j: Journal, _key: str | None) -> None:
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
     j.event("run.paused")
+    _tell_children(j)
 
 
 def _unpause(j: Journal, _key: str | None) -> None:
@@ -180,12 +186,22 @@ def _unpause(j: Journal, _key: str | None) -> None:
         return
     j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
     for row in j.line("forward"):
+        if row["kind"] == "graph" and row["status"] == Step.WAITING:
+            _tell_children(j)
+            graph.turn(j)
+            return
         if row["kind"] in FAN_OUT and row["status"] == Step.WAITING:
             start_branches(j, row)
             return
         if row["kind"] == "code" and row["status"] == Step.WAITING:
             begin_calls(j, row)
     advance(j)
+
+
+def _tell_children(j: Journal) -> None:
+    """Let the children of a graph look whether their parent stands."""
+    for child in graphs.children_at_work(j.tx, j.id):
+        j.poke(child, "parent")
 
 
 def _reopen(j: Journal, step: StepRow) -> None:
@@ -206,11 +222,20 @@ def _failed(j: Journal, key: str | None) -> StepRow:
     wanted = key or (j.run["error_step"] if phase == "forward" else None)
     for row in steps:
         if row["status"] == Step.FAILED and (wanted is None or row["key"] == wanted):
+            if is_member(row):
+                raise _whole(j, row)
             return row
     stuck = [row["key"] for row in steps if row["status"] == Step.FAILED]
     raise ValidationFailed.of(
         "step", f"{wanted!r} is not a failed step of this run: {', '.join(stuck) or 'none is'}"
     )
+
+
+def _whole(j: Journal, step: StepRow) -> InvalidStateTransition:
+    """Why neither a graph nor one of its members is tried again by itself."""
+    allowed = [one for one in offers(j.status) if one not in ("resume", "skip", "resolve")]
+    told = f"{step['key']} cannot be tried again by itself: retry the run, which keeps what stands"
+    return InvalidStateTransition(told, current=j.status, allowedActions=allowed)
 
 
 def _kill_running(j: Journal) -> None:

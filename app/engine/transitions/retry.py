@@ -101,6 +101,12 @@ def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
 
 
 def _retryable(old: Journal) -> None:
+    known = catalogue.types().get(old.run["type"])
+    if known is not None and known.ordered_by is not None:
+        raise InvalidStateTransition(
+            f"A run of {known.name} is not retried by itself: retry its batch, which keeps what stands",
+            current=old.status,
+        )
     if old.status in (Run.COMPENSATING, Run.CANCELLING, Run.COMPENSATION_FAILED):
         raise Conflict(
             "Compensation is still in progress", reason="compensation_in_progress", status=old.status

@@ -286,9 +286,11 @@ def _room(j: Journal, step: StepRow) -> bool:
 def _policy(definition: Step_, step: StepRow) -> Backoff:
     if step["phase"] == "comp" and definition.undoing:
         return definition.undoing.retry
+    given = step["given"] or {}
+    if given.get("policy"):  # The plan has one of its own for this step.
+        return Backoff(**given["policy"])
     if step["name"] != CALL:
         return definition.retry
-    given = step["given"] or {}
     return Backoff(
         first_ms=given["retry_delay_ms"], factor=1.0, limit=given["retries"] + 1, jitter=False, cap_ms=DAY_MS
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 ITEM_LABEL, BATCH_LABEL = "windlass-item", "windlass-batch"  # Labels, or tags, of every machine we make.
 # creating and removing are on the way; failed needs a person; a machine that is gone is not seen at all.
@@ -44,6 +44,7 @@ class Spec:
     user_data: str = ""  # cloud-config.
     public_keys: tuple[str, ...] = ()  # That may log in, as lines of authorized_keys.
     image: str = ""  # Empty means the account's.
+    rehearsal: Mapping[str, Any] = field(default_factory=dict)  # Faults that a local server plays.
 
 
 @dataclass(frozen=True, kw_only=True)

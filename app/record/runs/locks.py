@@ -1,5 +1,6 @@
 """Resource locks: visible rows owned by runs, with a growing fence and a queue of waiters."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -8,6 +9,8 @@ from app.domain.ids import new_id
 from app.domain.rows.runs import LockRow, LockWaiterRow
 from app.record.session import Tx
 from app.record.tables import lock, lock_fence, lock_waiter
+
+MOST_NAMES = 1_000  # Resources that one statement names.
 
 
 def enter(tx: Tx, resource: str) -> None:
@@ -31,6 +34,39 @@ def grant(tx: Tx, resource: str, run_id: str) -> int:
     return fence
 
 
+def enter_all(tx: Tx, resources: Sequence[str]) -> None:
+    """Keep everybody else away from these locks until this transaction ends; they come in key order."""
+    for part in _parts(resources):
+        rows = [{"tenant_id": tx.tenant, "resource": name, "fence": 0} for name in part]
+        tx.execute(tx.insert(lock_fence).on_conflict_do_nothing(), rows)
+        where = (lock_fence.c.tenant_id == tx.tenant, lock_fence.c.resource.in_(part))
+        tx.execute(select(lock_fence.c.fence).where(*where).order_by(lock_fence.c.resource).with_for_update())
+
+
+def taken(tx: Tx, resources: Sequence[str]) -> list[tuple[str, str]]:
+    """Which of these resources are held or waited for, and by which run, in key order."""
+    found: dict[str, str] = {}
+    for part in _parts(resources):
+        for table in (lock_waiter, lock):  # Who holds it is named before who waits for it.
+            where = (table.c.tenant_id == tx.tenant, table.c.resource.in_(part))
+            rows = tx.rows(select(table.c.resource, table.c.run_id).where(*where))
+            found.update((row["resource"], row["run_id"]) for row in rows)
+    return sorted(found.items())
+
+
+def grant_all(tx: Tx, resources: Sequence[str], run_id: str) -> dict[str, int]:
+    """Give free, entered resources to a run; returns the fence of each, greater than any before."""
+    fences: dict[str, int] = {}
+    for part in _parts(resources):
+        where = (lock_fence.c.tenant_id == tx.tenant, lock_fence.c.resource.in_(part))
+        tx.execute(update(lock_fence).where(*where).values(fence=lock_fence.c.fence + 1))
+        rows = tx.rows(select(lock_fence.c.resource, lock_fence.c.fence).where(*where))
+        fences.update((row["resource"], int(row["fence"])) for row in rows)
+        values = {"tenant_id": tx.tenant, "run_id": run_id, "granted_at": tx.now}
+        tx.execute(insert(lock), [{**values, "resource": name, "fence": fences[name]} for name in part])
+    return {name: fences[name] for name in resources}
+
+
 def hand_over(tx: Tx, old_run: str, new_run: str) -> None:
     """Move every lock of one run to another, without a moment in which it is free."""
     tx.execute(
@@ -47,6 +83,21 @@ def held_by(tx: Tx, run_id: str) -> list[LockRow]:
 def release(tx: Tx, resource: str) -> None:
     """Free an entered resource, whoever holds it."""
     tx.execute(delete(lock).where(lock.c.tenant_id == tx.tenant, lock.c.resource == resource))
+
+
+def release_all(tx: Tx, resources: Sequence[str]) -> None:
+    """Free entered resources, whoever holds them."""
+    for part in _parts(resources):
+        tx.execute(delete(lock).where(lock.c.tenant_id == tx.tenant, lock.c.resource.in_(part)))
+
+
+def waited_for(tx: Tx, resources: Sequence[str]) -> list[str]:
+    """Those of these resources that somebody waits for, in key order."""
+    found: set[str] = set()
+    for part in _parts(resources):
+        where = (lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.resource.in_(part))
+        found.update(row["resource"] for row in tx.rows(select(lock_waiter.c.resource).where(*where)))
+    return sorted(found)
 
 
 def queue_up(tx: Tx, resource: str, run_id: str) -> None:
@@ -90,6 +141,10 @@ def free_with_waiters(tx: Tx, limit: int) -> list[str]:
         row["resource"]
         for row in tx.rows(select(lock_waiter.c.resource).where(*where).distinct().limit(limit))
     ]
+
+
+def _parts(resources: Sequence[str]) -> list[Sequence[str]]:
+    return [resources[at : at + MOST_NAMES] for at in range(0, len(resources), MOST_NAMES)]
 
 
 def _fence(tx: Tx, resource: str) -> tuple[Any, ...]:

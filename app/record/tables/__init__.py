@@ -19,13 +19,16 @@ from app.record.tables.apps import (
     app_wait,
     application,
 )
+from app.record.tables.batches import batch, batch_total, checkpoint, edge, installation, instance
 from app.record.tables.clusters import allocation, cluster, management, vm
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
+    AT_WORK,
     ENDED,
     LATE,
     LATE_MS,
     OPEN,
+    READY,
     definition,
     event,
     hook,
@@ -48,10 +51,12 @@ from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
 __all__ = [
+    "AT_WORK",
     "ENDED",
     "LATE",
     "LATE_MS",
     "OPEN",
+    "READY",
     "allocation",
     "api_key",
     "api_request",
@@ -69,14 +74,20 @@ __all__ = [
     "app_wait",
     "application",
     "audit",
+    "batch",
+    "batch_total",
     "beat",
     "bmc_gate",
+    "checkpoint",
     "cluster",
     "definition",
     "delivery",
     "delivery_attempt",
+    "edge",
     "event",
     "hook",
+    "installation",
+    "instance",
     "intent",
     "lock",
     "lock_fence",

@@ -6,6 +6,8 @@ from app.record.tables.columns import flag, json, moment, number, partial, table
 
 OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
 ENDED = "status IN ('completed', 'failed', 'cancelled')"
+READY = "kind = 'child' AND status = 'pending' AND pending = 0"  # Members of graphs that may begin.
+AT_WORK = "kind = 'child' AND status = 'waiting'"  # Members whose child run has not ended.
 LATE_MS = 60_000
 LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
 ENDING = 6  # So many last characters of an id are looked up by an index.
@@ -78,6 +80,11 @@ run = table(
     ),
     partial("ix_run_retries", "tenant_id", "retry_of", where="retry_of IS NOT NULL"),
     partial("ix_run_parent", "tenant_id", "parent_run_id", *_THEN, where="parent_run_id IS NOT NULL"),
+    partial(  # The child that a step waits for.
+        "ix_run_child",
+        *("tenant_id", "parent_run_id", "parent_step", "created_at", "id"),
+        where="parent_step IS NOT NULL",
+    ),
     partial("ix_run_origin", "tenant_id", "origin", "restarts", where="origin IS NOT NULL"),
     partial("ix_run_code", "tenant_id", "created_at", "id", where="version IS NOT NULL"),
     partial(
@@ -125,7 +132,7 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     number("fence"),
     number("gen"),
     number("polls"),  # How often an operation was asked how far it is.
-    number("pending"),  # Members of a fan-out that have not ended.
+    number("pending"),  # Open members of a fan-out; of a member of a graph, how much it waits for.
     number("succeeded"),
     number("failures"),
     words("outcome", null=False, server_default="none"),  # none, done, unknown.
@@ -146,6 +153,8 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
     partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
+    partial("ix_step_ready", "tenant_id", "run_id", "ordinal", where=READY),
+    partial("ix_step_children", "tenant_id", "run_id", where=AT_WORK),
     key=("run_id", "phase", "key"),
     postgresql_with={"fillfactor": "70"},
 )

@@ -1,0 +1,1 @@
+"""Batches as runs: accepted, retried and rolled back in one transaction each."""

@@ -1,0 +1,142 @@
+"""Retry a batch as a new one: what stands of the old one is kept, the rest looks before it makes anything."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.domain.batch.definition import BatchDefinition, parse
+from app.domain.batch.graph import HARD, ancestors
+from app.domain.errors import InvalidStateTransition, NotFound, ValidationFailed
+from app.domain.rows.batches import BatchRow
+from app.domain.rows.runs import StepRow
+from app.domain.states import STEP_DONE, Run
+from app.engine.batches import rollback, scope
+from app.engine.batches.compose import Composed, Node
+from app.engine.batches.start import BatchOrder, accept_batch
+from app.engine.transitions.finish import finish
+from app.engine.transitions.journal import Journal, journal
+from app.record.batches import batches, graphs, instances
+from app.record.runs import locks as lock_rows
+from app.record.runs import runs
+from app.record.session import Tx
+
+RETRYABLE = (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD)
+Recompose = Callable[[BatchRow, BatchDefinition], Composed]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Again:
+    """What of a batch is to run again."""
+
+    from_: str = "failed"  # Or the id of a checkpoint: what completed after it runs again too.
+    operations: Sequence[str] = ()  # These alone, with what they need; empty: all that does not stand.
+    only_failed: bool = True  # False looks at all of them again, and makes what is missing.
+
+
+def retry(
+    tx: Tx,
+    old_id: str,
+    new_id: str,
+    actor: str,
+    again: Again,
+    recompose: Recompose,
+    reason: str | None = None,
+) -> Journal:
+    """Store a batch that repeats an ended or held one; raises what does not allow it."""
+    old = batches.read_batch(tx, old_id)
+    if old is None:
+        raise NotFound(f"There is no batch {old_id}")
+    runs.lock_run(tx, old["lineage"])  # One rollback or retry of a lineage is decided at a time.
+    with journal(tx, old_id) as j:
+        old = batches.read_batch(tx, old_id) or old
+        held = _check(j, old)
+        definition = parse(old["definition"])
+        composed = recompose(old, definition)
+        nodes = _nodes(tx, old, definition, composed.nodes, again)
+        j.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+        if held:
+            for one in lock_rows.held_by(tx, old_id):
+                j.event("lock.released", resource=one["resource"], movedTo=new_id)
+            finish(j, Run.FAILED, inherited=True)
+            j.flush()
+        order = BatchOrder(
+            definition=definition,
+            composed=replace(composed, nodes=nodes),
+            lineage=old["lineage"],
+            actor=actor,
+            source=old["source"],
+            nickel_version=old["nickel_version"],
+            chosen=old["chosen"] or {},
+            retry_of=old_id,
+            heir_of=old_id if held else None,
+            reason=reason,
+        )
+        new = accept_batch(tx, new_id, order)
+    new.messages[:0] = j.messages
+    return new
+
+
+def _check(j: Journal, old: BatchRow) -> bool:
+    """Whether the batch is held; raises when it cannot be retried."""
+    if old["undone"] == "all":
+        raise InvalidStateTransition("The batch is rolled back: submit it anew", current="RolledBack")
+    if j.status not in RETRYABLE:
+        raise InvalidStateTransition(
+            f"Only a failed, cancelled or held batch can be retried; this one is {j.status}", current=j.status
+        )
+    held = j.status == Run.FAILED_HELD
+    if not held:
+        rollback.check_quiet(j.tx, old)
+    return held
+
+
+def _nodes(
+    tx: Tx, old: BatchRow, definition: BatchDefinition, nodes: Sequence[Node], again: Again
+) -> list[Node]:
+    rows = {row["key"]: row for row in graphs.members(tx, old["run_id"])}
+    stands = _standing(tx, old, rows, again)
+    chosen = _chosen(definition, again.operations)
+    return [
+        replace(
+            node,
+            stands=rows[node.key] if node.key in stands else None,
+            left_out=chosen is not None and node.key not in chosen and node.key not in stands,
+        )
+        for node in nodes
+    ]
+
+
+def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) -> set[str]:
+    """The operations that are done, and whose effects nobody has undone."""
+    if not again.only_failed:
+        return set()
+    done = {key for key, row in rows.items() if row["status"] in STEP_DONE and row["outcome"] == "done"}
+    if again.from_ != "failed":
+        upto = scope.checkpoint(tx, old, again.from_)
+        reused = {key for key, row in rows.items() if row["reused_from"] is not None}
+        done &= set(graphs.completed(tx, old["run_id"], upto)) | reused
+    done -= set(again.operations)
+    return done - _undone(tx, old, done, rows)
+
+
+def _undone(tx: Tx, old: BatchRow, done: set[str], rows: Mapping[str, StepRow]) -> set[str]:
+    """Operations of which a rollback has removed something since."""
+    made: dict[str, int] = {}
+    for one in [*instances.made_by(tx, old["lineage"]), *instances.installed_by(tx, old["lineage"])]:
+        made[one["operation"]] = made.get(one["operation"], 0) + 1
+    return {key for key in done if made.get(key, 0) < _created(rows[key])}
+
+
+def _created(row: StepRow) -> int:
+    output: dict[str, Any] = row["output"] or {}
+    return int(output.get("created") or 0)
+
+
+def _chosen(definition: BatchDefinition, asked: Sequence[str]) -> set[str] | None:
+    if not asked:
+        return None
+    known = {one.id for one in definition.operations}
+    strange = [name for name in asked if name not in known]
+    if strange:
+        raise ValidationFailed.of("operations", f"The batch has no operation {', '.join(strange)}")
+    return ancestors(definition.operations, asked, HARD)

@@ -1,0 +1,104 @@
+"""Accept a batch: run, graph, edges and locks in one transaction, in which the first operations begin."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.batch.definition import BatchDefinition
+from app.domain.rows.batches import BatchRow
+from app.domain.rows.runs import RunRow
+from app.engine.batches.compose import Composed
+from app.engine.batches.members import rows_of
+from app.engine.transitions import accept, graph
+from app.engine.transitions.accept import Order
+from app.engine.transitions.journal import Journal
+from app.engine.transitions.step_rows import step_row
+from app.record.batches import batches, graphs
+from app.record.session import Tx
+from chains import catalogue
+
+TYPE = "batch.workflow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOrder:
+    """What somebody asks for."""
+
+    definition: BatchDefinition
+    composed: Composed
+    lineage: str
+    actor: str
+    idempotency_key: str | None = None
+    identity: Any = None  # What makes two orders with one idempotency key the same.
+    source: str | None = None
+    nickel_version: str | None = None
+    chosen: dict[str, Any] = field(default_factory=dict)
+    retry_of: str | None = None
+    heir_of: str | None = None  # A held batch, whose locks this one takes over.
+    reason: str | None = None
+
+
+def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
+    """Store a batch and start what may begin; the journal is flushed. Raises `ResourceLocked`.
+
+    The same id, and the same idempotency key with the same definition, are accepted once.
+    """
+    definition = order.definition
+    asked = Order(
+        type=TYPE,
+        input={"name": definition.name, "limit": definition.parallel_limit},
+        resource_id=batch_id,
+        locks=order.composed.locks,
+        idempotency_key=order.idempotency_key,
+        identity={"batch": order.identity},
+    )
+    known = accept.existing(tx, batch_id, asked)
+    if known is not None:
+        return known
+    kind = catalogue.lookup(TYPE)
+    given = {**asked.input, "batch_id": batch_id}
+    (group,) = (step_row(batch_id, row) for row in kind.plan(given).rows())
+    edges = order.composed.edges
+    members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
+    graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
+    extra: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
+    rows = [group, *members]
+    j = accept.store(
+        tx,
+        batch_id,
+        asked,
+        kind,
+        given,
+        rows,
+        order.actor,
+        extra=extra,
+        reason=order.reason,
+        heir_of=order.heir_of,
+    )
+    batches.insert_batch(tx, _row(tx, batch_id, order))
+    graph.turn(j)
+    j.flush()
+    return j
+
+
+def _row(tx: Tx, batch_id: str, order: BatchOrder) -> BatchRow:
+    definition, composed = order.definition, order.composed
+    return {
+        "run_id": batch_id,
+        "name": definition.name,
+        "version": definition.version,
+        "storage_backend": definition.storage_backend,
+        "parallel_limit": definition.parallel_limit,
+        "rollback_enabled": definition.rollback_enabled,
+        "definition": definition.document(),
+        "source": order.source,
+        "nickel_version": order.nickel_version,
+        "warnings": list(composed.warnings),
+        "chosen": order.chosen or None,
+        "lineage": order.lineage,
+        "retry_of": order.retry_of,
+        "checkpoint_every": definition.rollback_strategy.checkpoint_interval,
+        "operations": len(composed.nodes),
+        "items": composed.items,
+        "actor": order.actor,
+        "created_at": tx.now,
+    }

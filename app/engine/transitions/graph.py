@@ -1,0 +1,266 @@
+"""Graphs: a child run for each member, begun when what the member needs has ended, so many at a time.
+
+All of it happens under the lock of the graph's run, and each rule does nothing when it is repeated.
+
+1. A member counts in ``pending`` the edges that are not met yet. At zero it may begin, if the graph has room:
+   first the one with the smallest ordinal.
+2. A child that ends arms the timer ``child`` of this run. The member is settled: each edge from it is met, or
+   leaves out who needs it, and so on along the edges.
+3. A failure whose policy stops the graph lets nothing new begin; what runs ends.
+4. Nothing runs and nothing may begin: the graph has completed or failed, and its run ends, holds, or is undone.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.batch import edges
+from app.domain.ids import derived_id
+from app.domain.rows.runs import RunRow, StepRow
+from app.domain.states import TERMINAL, Run, Step
+from app.engine.transitions import accept
+from app.engine.transitions.accept import Order
+from app.engine.transitions.advance import MOVING, advance
+from app.engine.transitions.compensate import settled_while_stopping, stop
+from app.engine.transitions.journal import GRAPH, Journal
+from app.engine.transitions.step_rows import step_row
+from app.record.batches import graphs
+from app.record.runs import runs, timers
+from chains import catalogue
+
+AT_ONCE = 32  # Children that one transaction starts; for more the run pokes itself.
+STRENGTH = {"continue": 0, "fail": 1, "hold": 2, "rollback": 3}
+ON_FAILURE = {"continue": "keep", "fail": "keep", "hold": "hold", "rollback": "compensate"}
+PARTIAL = "PARTIALLY_COMPLETED"
+NAMED = 5  # Failed members that an error names.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """How a member ended, as those see it that need it."""
+
+    status: str
+    reason: str | None = None  # Why it was skipped.
+
+
+def turn(j: Journal) -> None:
+    """Start what may begin, and end the graph when nothing runs and nothing may; safe to call at any time."""
+    group = j.one("forward", GRAPH)
+    if group is None or j.status not in MOVING:
+        return
+    if group["status"] == Step.PENDING:
+        _open(j, group)
+    if group["status"] != Step.WAITING:
+        return
+    stopping = _given(group).get("stop")
+    begun = 0 if stopping else _start_ready(j, group)
+    if begun == 0 and (stopping or group["pending"] == 0) and graphs.at_work(j.tx, j.id) == 0:
+        _end(j, group)
+
+
+def child_ended(j: Journal, member: StepRow) -> None:
+    """The run of a member has ended: settle the member, and see what follows."""
+    if member["status"] != Step.WAITING:
+        return
+    child = runs.read_run(j.tx, str(member["ref"]))
+    if child is not None and child["status"] not in TERMINAL:
+        return
+    group = j.one("forward", GRAPH)
+    assert group is not None  # Its members are inserted with it.
+    _settle(j, group, member, child)
+    if j.status == Run.CANCELLING:
+        settled_while_stopping(j)
+    else:
+        turn(j)
+
+
+def skip_all(j: Journal, group: StepRow, fates: Mapping[str, Fate]) -> None:
+    """Let those who need these members know how they ended: what is met, and what is left out for good."""
+    met: dict[str, int] = {}
+    skipped: dict[str, tuple[str, str]] = {}
+    for key, fate in fates.items():
+        _follow(j, key, fate, met, skipped)
+    graphs.need_less(j.tx, j.id, {key: count for key, count in met.items() if key not in skipped})
+    if skipped:
+        _skip(j, group, skipped)
+
+
+def _follow(
+    j: Journal, key: str, fate: Fate, met: dict[str, int], skipped: dict[str, tuple[str, str]]
+) -> None:
+    """Walk along the edges from a member that ended; those below are read once something is left out."""
+    direct = graphs.edges_from(j.tx, j.id, key)
+    wanted = {one["key"] for one in direct if not edges.is_met(one["condition"], fate.status, fate.reason)}
+    below: dict[str, list[Any]] = {key: list(direct)}
+    if wanted:
+        for one in graphs.edges_below(j.tx, j.id, key):
+            below.setdefault(one["needs"], []).append(one)
+    touched = {one["key"] for found in below.values() for one in found} if wanted else set()
+    open_ = {k for k, status in graphs.statuses(j.tx, j.id, touched).items() if status == Step.PENDING}
+    frontier = [(key, fate)]
+    while frontier:
+        needed, ended = frontier.pop()
+        for one in below.get(needed, ()):
+            waits = one["key"]
+            if edges.is_met(one["condition"], ended.status, ended.reason):
+                met[waits] = met.get(waits, 0) + 1
+            elif waits in open_ and waits not in skipped:
+                reason = edges.reason_to_skip(one["condition"], ended.status, ended.reason)
+                skipped[waits] = (reason, needed)
+                frontier.append((waits, Fate(status="skipped", reason=reason)))
+
+
+def _skip(j: Journal, group: StepRow, skipped: Mapping[str, tuple[str, str]]) -> None:
+    by: dict[tuple[str, str], list[str]] = {}
+    for key, why in skipped.items():
+        by.setdefault(why, []).append(key)
+    for (reason, because), keys in by.items():
+        said = {"skipped": reason, "because": because}
+        graphs.end_members(
+            j.tx, j.id, keys, {"status": str(Step.SKIPPED), "output": said, "completed_at": j.now}
+        )
+        for key in keys:
+            j.event("step.skipped", _named(key), reason=reason, because=because)
+    j.change(group, pending=group["pending"] - len(skipped))
+
+
+def _named(key: str) -> StepRow:
+    """A member that never began, for the log."""
+    return {"phase": "forward", "key": key, "attempt": 0}
+
+
+def _open(j: Journal, group: StepRow) -> None:
+    timers.disarm(j.tx, j.id, purposes=("graph",))
+    if j.status == Run.QUEUED:
+        j.become(Run.RUNNING, started_at=j.now)
+        j.event("run.started")
+    again = group["attempt"] + 1
+    j.move(group, Step.WAITING, attempt=again, outcome="unknown", started_at=j.now, first_started_at=j.now)
+    j.event("step.started", group, members=group["pending"])
+
+
+def _start_ready(j: Journal, group: StepRow) -> int:
+    limit = _given(group).get("limit")
+    room = AT_ONCE if limit is None else int(limit) - graphs.at_work(j.tx, j.id)
+    if room <= 0:
+        return 0
+    rows = graphs.ready(j.tx, j.id, min(room, AT_ONCE))
+    usual: dict[str, int] = {}
+    for row in rows:
+        _start(j, row, usual)
+    if len(rows) == AT_ONCE and (limit is None or room > AT_ONCE):
+        j.poke(j.id, "graph")
+    return len(rows)
+
+
+def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
+    """Accept the child run of a member in this transaction; its id is the same for whoever starts it."""
+    wanted = _given(member)
+    kind = catalogue.lookup(wanted["type"])
+    if kind.name not in usual:
+        usual[kind.name] = runs.usual_duration(j.tx, kind.name, kind.eta_ms)
+    given = {**wanted["input"], **({"upstream": _upstream(j, member)} if wanted.get("soft") else {})}
+    child_id = derived_id("run", j.id, member["key"])
+    order = Order(type=kind.name, input=given, on_failure="keep", parent_run_id=j.id, tags=None)
+    rows = [step_row(child_id, row) for row in kind.plan(given).rows()]
+    child = accept.store(
+        j.tx,
+        child_id,
+        order,
+        kind,
+        given,
+        rows,
+        j.run["triggered_by"],
+        extra={"parent_step": member["key"]},
+        eta_ms=usual[kind.name],
+    )
+    j.messages += child.messages
+    begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
+    member_at_work: StepRow = {"ref": child_id, **begun}
+    j.move(member, Step.WAITING, **member_at_work)
+    j.event("step.waiting", member, ref=child_id, until=None)
+
+
+def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
+    """How those ended that a member waits for whatever becomes of them."""
+    soft = [one["needs"] for one in graphs.edges_to(j.tx, j.id, member["key"]) if one["kind"] != "hard"]
+    return {key: {"status": status} for key, status in graphs.statuses(j.tx, j.id, soft).items()}
+
+
+def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -> None:
+    if child is not None and child["status"] == Run.COMPLETED:
+        output = {name: value for name, value in (child["output"] or {}).items() if name != "results"}
+        j.move(member, Step.COMPLETED, output=output or None, outcome="done", completed_at=j.now)
+        j.event("step.completed", member, output=output or None)
+        j.change(group, pending=group["pending"] - 1, succeeded=group["succeeded"] + 1)
+        skip_all(j, group, {member["key"]: Fate(status="completed")})
+        return
+    error = _error(member, child)
+    if j.status == Run.CANCELLING and (child is None or child["status"] == Run.CANCELLED):
+        j.move(member, Step.CANCELLED, error=error, completed_at=j.now)
+        j.event("step.cancelled", member)
+        j.change(group, pending=group["pending"] - 1)
+        return
+    j.move(member, Step.FAILED, error=error, completed_at=j.now)
+    j.event("step.failed", member, error=error)
+    j.change(group, pending=group["pending"] - 1, failures=group["failures"] + 1)
+    policy = _given(member).get("on_failure", "continue")
+    held = _given(group).get("stop") or "continue"
+    if STRENGTH[policy] > STRENGTH[held]:
+        j.change(group, given={**_given(group), "stop": policy})
+    skip_all(j, group, {member["key"]: Fate(status="failed")})
+
+
+def _error(member: StepRow, child: RunRow | None) -> dict[str, Any]:
+    if child is None:
+        return {"code": "NOT_FOUND", "message": f"The run {member['ref']} has ended and was deleted"}
+    error = {
+        "code": child["error_code"] or "CANCELLED",
+        "message": child["error_message"] or f"The run {child['id']} was {child['status']}",
+    }
+    return {**error, "details": {"runId": child["id"]}}
+
+
+def _end(j: Journal, group: StepRow) -> None:
+    """Nothing runs and nothing may begin: the graph is done, or its run does what the policy says."""
+    policy = str(_given(group).get("stop") or "continue")
+    left = graphs.pending(j.tx, j.id)
+    if policy != "hold" and left:
+        _cancel_pending(j, group, left)
+    if group["failures"] == 0:
+        counts = {"completed": group["succeeded"]}
+        output = {str(_given(group)["gives"]): counts}
+        j.move(group, Step.COMPLETED, output=output, outcome="done", completed_at=j.now)
+        j.event("step.completed", group, output=output)
+        advance(j)
+        return
+    error, first = _verdict(j, group, policy)
+    j.move(group, Step.FAILED, error=error, completed_at=j.now)
+    j.event("step.failed", group, error=error)
+    j.set(error_code=error["code"], error_message=error["message"], error_step=first)
+    j.set(on_failure=ON_FAILURE[policy])
+    stop(j, Run.FAILED, hold=policy == "hold")
+
+
+def _verdict(j: Journal, group: StepRow, policy: str) -> tuple[dict[str, Any], str]:
+    failed = [row for row in graphs.members(j.tx, j.id) if row["status"] == Step.FAILED]
+    failed.sort(key=lambda row: row["completed_at"] or 0)
+    names = ", ".join(row["key"] for row in failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
+    first = failed[0]
+    error = first["error"] or {}
+    partial = policy == "continue" and group["succeeded"] > 0
+    told = f"{len(failed)} of its operations failed: {names}; the first said: {error.get('message')}"
+    return {"code": PARTIAL if partial else error.get("code", "STEP_FAILED"), "message": told}, first["key"]
+
+
+def _cancel_pending(j: Journal, group: StepRow, left: Iterable[StepRow]) -> None:
+    keys = [row["key"] for row in left]
+    over: StepRow = {"status": str(Step.CANCELLED), "completed_at": j.now}
+    graphs.end_members(j.tx, j.id, keys, over)
+    for key in keys:
+        j.event("step.cancelled", _named(key))
+    j.change(group, pending=group["pending"] - len(keys))
+
+
+def _given(row: StepRow) -> dict[str, Any]:
+    return dict(row["given"] or {})

@@ -1,0 +1,77 @@
+"""Batches: what was asked for, and what became of it beyond the run that each of them is."""
+
+from collections.abc import Iterable
+from zlib import crc32
+
+from sqlalchemy import insert, select, update
+
+from app.domain.rows.batches import BatchRow, CheckpointRow
+from app.record.session import Tx
+from app.record.tables import batch, checkpoint, run
+
+MOST_IDS = 1_000
+
+
+def insert_batch(tx: Tx, row: BatchRow) -> None:
+    """Store a batch."""
+    tx.execute(insert(batch), {"tenant_id": tx.tenant, **row})
+
+
+def read_batch(tx: Tx, run_id: str) -> BatchRow | None:
+    """A batch by its id."""
+    where = (batch.c.tenant_id == tx.tenant, batch.c.run_id == run_id)
+    return tx.row(select(batch).where(*where), of=BatchRow)
+
+
+def change_batch(tx: Tx, run_id: str, changes: BatchRow) -> None:
+    """Change a batch whose run is locked."""
+    tx.execute(
+        update(batch).where(batch.c.tenant_id == tx.tenant, batch.c.run_id == run_id).values(**changes)
+    )
+
+
+def lineage(tx: Tx, first: str) -> list[BatchRow]:
+    """The batches that retried one another, oldest first."""
+    where = (batch.c.tenant_id == tx.tenant, batch.c.lineage == first)
+    return tx.rows(select(batch).where(*where).order_by(batch.c.created_at, batch.c.run_id), of=BatchRow)
+
+
+def open_of(tx: Tx, run_ids: Iterable[str | None]) -> str | None:
+    """One of these runs that has not ended."""
+    wanted = [one for one in run_ids if one is not None]
+    where = (run.c.tenant_id == tx.tenant, run.c.id.in_(wanted), run.c.completed_at.is_(None))
+    found: str | None = tx.value(select(run.c.id).where(*where).limit(1))
+    return found
+
+
+def insert_checkpoint(tx: Tx, row: CheckpointRow) -> None:
+    """Store a checkpoint."""
+    tx.execute(insert(checkpoint), {"tenant_id": tx.tenant, **row})
+
+
+def checkpoints(tx: Tx, run_id: str) -> list[CheckpointRow]:
+    """The checkpoints of a batch, oldest first."""
+    where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
+    return tx.rows(select(checkpoint).where(*where).order_by(checkpoint.c.sequence), of=CheckpointRow)
+
+
+def last_checkpoint(tx: Tx, run_id: str) -> CheckpointRow | None:
+    """The newest checkpoint of a batch."""
+    where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
+    newest = select(checkpoint).where(*where).order_by(checkpoint.c.sequence.desc()).limit(1)
+    return tx.row(newest, of=CheckpointRow)
+
+
+def change_checkpoint(tx: Tx, run_id: str, sequence: int, changes: CheckpointRow) -> None:
+    """Say what became of a checkpoint's mirror."""
+    where = (
+        checkpoint.c.tenant_id == tx.tenant,
+        checkpoint.c.run_id == run_id,
+        checkpoint.c.sequence == sequence,
+    )
+    tx.execute(update(checkpoint).where(*where).values(**changes))
+
+
+def slot(run_id: str) -> int:
+    """The row among those of a total that counts for this batch."""
+    return crc32(run_id.encode()) % 16

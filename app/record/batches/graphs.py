@@ -1,0 +1,142 @@
+"""Graphs: the members of a run that are child runs, and the edges between them, asked under its lock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, text, update
+
+from app.domain.rows.batches import EdgeRow
+from app.domain.rows.runs import StepRow
+from app.record.session import Tx
+from app.record.tables import AT_WORK, READY, edge, event, step
+
+MOST_KEYS = 1_000  # Named in one statement.
+
+
+def insert_edges(tx: Tx, rows: Sequence[EdgeRow]) -> None:
+    """Store the edges of a graph."""
+    if rows:
+        tx.execute(insert(edge), [{"tenant_id": tx.tenant, **row} for row in rows])
+
+
+def at_work(tx: Tx, run_id: str) -> int:
+    """How many children of a graph have begun and not ended."""
+    found: int = tx.value(select(func.count()).select_from(step).where(*_of(tx, run_id), _words(AT_WORK)))
+    return found
+
+
+def children_at_work(tx: Tx, run_id: str) -> list[str]:
+    """The runs of these children."""
+    inside = step.c.branch.startswith("graph:")  # Calls of code workflows have children of their own.
+    found = tx.rows(select(step.c.ref).where(*_of(tx, run_id), _words(AT_WORK), inside))
+    return [str(row["ref"]) for row in found]
+
+
+def ready(tx: Tx, run_id: str, most: int) -> list[StepRow]:
+    """The first members that may begin."""
+    found = select(step).where(*_of(tx, run_id), _words(READY)).order_by(step.c.ordinal).limit(most)
+    return tx.rows(found, of=StepRow)
+
+
+def any_ready(tx: Tx, run_id: str) -> bool:
+    """Whether a member may begin."""
+    return tx.value(select(step.c.key).where(*_of(tx, run_id), _words(READY)).limit(1)) is not None
+
+
+def edges_from(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
+    """The edges to those that need this member."""
+    where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.needs == key)
+    return tx.rows(select(edge).where(*where), of=EdgeRow)
+
+
+def edges_to(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
+    """The edges to what this member needs."""
+    where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.key == key)
+    return tx.rows(select(edge).where(*where).order_by(edge.c.needs), of=EdgeRow)
+
+
+def edges_of(tx: Tx, run_id: str) -> list[EdgeRow]:
+    """All edges of a graph."""
+    where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id)
+    return tx.rows(select(edge).where(*where).order_by(edge.c.key, edge.c.needs), of=EdgeRow)
+
+
+def edges_below(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
+    """The edges to all that need this member, or need what needs it, and so on."""
+    own = (edge.c.tenant_id == bindparam("tenant"), edge.c.run_id == bindparam("run"))
+    start = select(edge.c.key).where(*own, edge.c.needs == bindparam("start"))
+    below = start.cte("below", recursive=True)
+    further = select(edge.c.key).where(*own, edge.c.needs == below.c.key)
+    reached = below.union(further)
+    wanted = select(edge).where(*own, edge.c.needs.in_(select(reached.c.key)))
+    return tx.rows(wanted, {"tenant": tx.tenant, "run": run_id, "start": key}, of=EdgeRow)
+
+
+def statuses(tx: Tx, run_id: str, keys: Iterable[str]) -> dict[str, str]:
+    """The statuses of these members, by key."""
+    found: dict[str, str] = {}
+    for part in _parts(keys):
+        which = select(step.c.key, step.c.status).where(*_of(tx, run_id), step.c.key.in_(part))
+        found.update({row["key"]: row["status"] for row in tx.rows(which)})
+    return found
+
+
+def ended(tx: Tx, run_id: str) -> dict[str, int]:
+    """The number of the event with which each member ended that had begun."""
+    types = ("step.completed", "step.failed", "step.cancelled")
+    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type.in_(types))
+    rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.attempt > 0))
+    return {row["step"]: row["seq"] for row in rows}
+
+
+def completed(tx: Tx, run_id: str, upto: int | None = None) -> dict[str, int]:
+    """The number of the event with which each member completed, up to an event."""
+    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type == "step.completed"]
+    if upto is not None:
+        where.append(event.c.seq <= upto)
+    rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.phase == "forward"))
+    return {row["step"]: row["seq"] for row in rows}
+
+
+def members(tx: Tx, run_id: str) -> list[StepRow]:
+    """All members of a graph, in the order in which they begin."""
+    found = select(step).where(*_of(tx, run_id), step.c.kind == "child").order_by(step.c.ordinal)
+    return tx.rows(found, of=StepRow)
+
+
+def pending(tx: Tx, run_id: str) -> list[StepRow]:
+    """The members that have not begun."""
+    which = (step.c.kind == "child", step.c.status == "pending")
+    return tx.rows(select(step).where(*_of(tx, run_id), *which).order_by(step.c.ordinal), of=StepRow)
+
+
+def need_less(tx: Tx, run_id: str, counts: Mapping[str, int]) -> None:
+    """Something that these members need has ended as it should: so many times each."""
+    by: dict[int, list[str]] = {}
+    for key, count in counts.items():
+        by.setdefault(count, []).append(key)
+    for count, keys in by.items():
+        for part in _parts(keys):
+            less = update(step).where(*_of(tx, run_id), step.c.key.in_(part))
+            tx.execute(less.values(pending=step.c.pending - count))
+
+
+def end_members(tx: Tx, run_id: str, keys: Iterable[str], changes: StepRow) -> None:
+    """End members that never began, all in the same way."""
+    for part in _parts(keys):
+        tx.execute(update(step).where(*_of(tx, run_id), step.c.key.in_(part)).values(**changes))
+
+
+def _parts(keys: Iterable[str]) -> list[list[str]]:
+    chosen = list(keys)
+    return [chosen[at : at + MOST_KEYS] for at in range(0, len(chosen), MOST_KEYS)]
+
+
+def _of(tx: Tx, run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+
+
+def _words(condition: str) -> ColumnElement[bool]:
+    """The very words of a partial index, so that it answers."""
+    words: Any = text(condition)
+    return words  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Batches: the run of a batch, those of its operations, and those that undo it."""

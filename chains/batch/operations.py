@@ -1,0 +1,51 @@
+"""batch.servers, batch.taskservs and batch.removal: one operation of a batch with its items."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from marshmallow import INCLUDE, Schema
+
+from app.domain.plan import Do, Plan, each
+from app.domain.policy import COLLECT
+from chains.catalogue import workflow
+from tasks import batch, instance, taskserv
+from tasks.step import Step
+
+ORDERED_BY = "POST /v1/workflows/batch/submit"
+
+
+class Items(Schema):
+    """Input of an operation: its items, how often and for how long each is tried, how many at once."""
+
+    class Meta:
+        """Whoever accepts a batch has checked its definition."""
+
+        unknown = INCLUDE
+
+
+@workflow("batch.servers", expects=Items, eta="1m", on_failure="keep", ordered_by=ORDERED_BY)
+def make_servers(given: Mapping[str, Any]) -> Plan:
+    """Make the servers of an operation."""
+    return _items(instance.create, given)
+
+
+@workflow("batch.taskservs", expects=Items, eta="2m", on_failure="keep", ordered_by=ORDERED_BY)
+def install_taskservs(given: Mapping[str, Any]) -> Plan:
+    """Install the taskservs of an operation on its servers."""
+    return _items(taskserv.install, given)
+
+
+@workflow("batch.removal", expects=Items, eta="1m", on_failure="keep", ordered_by=ORDERED_BY)
+def remove_items(given: Mapping[str, Any]) -> Plan:
+    """Undo what an operation made."""
+    return _items(taskserv.remove if given.get("of") == "taskservs" else instance.remove, given)
+
+
+def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
+    """The step for each item, with the patience that the definition of the batch asks for."""
+    spec = replace(made_by.spec, timeout_ms=int(given.get("timeout_ms") or made_by.spec.timeout_ms))
+    body = Plan((Do(spec, {"policy": given.get("policy")}),))
+    return (
+        each("items", "item", body, gives="results", join=COLLECT, limit=given.get("limit")) | batch.judge()
+    )

@@ -1,0 +1,225 @@
+"""Servers of batches: made, found again, kept, removed. The inventory knows of an effect before the provider.
+
+1. Look into the inventory: a live row of the same name is ours to go on with, another batch's to keep, or in
+   the way. What the provider does not have any more is gone, and the next incarnation has another token.
+2. Write the intent, with its token, before anything is asked of the provider.
+3. Look there, by the token: what an earlier attempt ordered is taken, and surplus twins are removed.
+4. Look there by the name: a server that no batch made is kept when it is what is wanted, else in the way.
+5. Order it, note its id, and wait until it runs.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from app.domain.batch.tokens import token
+from app.domain.errors import Permanent, StepError
+from app.domain.policy import backoff
+from app.domain.rows.batches import InstanceRow
+from app.providers.compute import Compute, Machine, Spec, plan_name
+from app.record.batches import instances
+from app.record.session import Tx
+from tasks.context import Context
+from tasks.step import Again, Finished, operation
+
+Item = Mapping[str, Any]  # name, plan, zone, provider, account, and perhaps a rehearsal.
+Result = dict[str, Any]
+POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
+
+
+class ConfigurationConflict(Permanent):
+    """A server of this name is there, and is not what is wanted."""
+
+    code = "CONFIGURATION_CONFLICT"
+    nothing_happened = True
+
+
+class NotSeenYet(StepError):
+    """Whether an earlier order took effect cannot be told yet: new servers are listed late here."""
+
+    code = "CLOUD_OUTCOME_UNKNOWN"
+    passing_ms = 60_000
+
+
+@operation(timeout="5m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
+def create(
+    ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
+) -> dict[str, Any] | Finished:
+    """The server is there, made by this batch or before it; the reference is its row in the inventory."""
+    compute = ctx.capabilities.compute(item["provider"], item["account"])
+    row, fresh = _claimed(ctx, compute, item, operation, lineage)
+    if row["lineage"] != lineage:
+        return Finished(_kept(row, item))
+    machine = None if fresh and not ctx.unsure else _ours(ctx, compute, row)
+    if machine is None:
+        stranger = _stranger(compute, item)
+        if stranger is not None:
+            ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "gone"}))
+            return Finished(_kept_stranger(stranger, item))
+        machine = compute.create(_spec(item, lineage), row["token"])
+    _note(ctx, row, machine)
+    return Finished(_made(row, machine)) if machine.state == "running" else {"instance": row["id"]}
+
+
+@create.poll
+def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
+    """The server runs; one that failed, or is gone before it ran, fails the item."""
+    row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
+    assert row is not None  # Rows of the inventory are not deleted while a run works on them.
+    machine = ctx.capabilities.compute(row["provider"], row["account"]).look(row["resource_id"] or "")
+    if machine is None:
+        raise Permanent(f"{row['name']} is gone before it ran")
+    if machine.state == "failed":
+        raise Permanent(f"{row['name']} has failed: {machine.problem or 'the provider does not say why'}")
+    if machine.state != "running":
+        return Again(f"{row['name']} is {machine.state}")
+    _note(ctx, row, machine)
+    return _made(row, machine)
+
+
+@operation(timeout="15m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
+def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Finished:
+    """The server is not there any more; it is an instance that a batch made, or may have made."""
+    row = ctx.db.read(lambda tx: instances.read(tx, item["instance"]))
+    if row is None or row["state"] == instances.GONE or _bring_down(ctx, row):
+        return Finished({"effect": "removed"})
+    return {"instance": row["id"]}
+
+
+@remove.poll
+def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
+    """The provider has it no longer."""
+    row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
+    if row is None or _bring_down(ctx, row):
+        return {"effect": "removed"}
+    return Again(f"{row['name']} is being removed")
+
+
+def _bring_down(ctx: Context, row: InstanceRow) -> bool:
+    """Bring a server nearer to its end; true once it is gone. Found by its token when its id never came."""
+    compute = ctx.capabilities.compute(row["provider"], row["account"])
+    ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "removing"}))
+    ids = [row["resource_id"]] if row["resource_id"] else []
+    found = [one.id for one in compute.find(token=row["token"])]
+    if not found and not ids and compute.lists_late and ctx.tries < 2:
+        raise NotSeenYet(f"No server with the token of {row['name']} is listed; one more look is needed")
+    gone = [compute.remove(one) for one in dict.fromkeys([*ids, *found])]
+    if all(gone):
+        ctx.db.write(lambda tx: _forget(tx, row["id"]))
+    return all(gone)
+
+
+def _forget(tx: Tx, instance_id: str) -> None:
+    instances.change(tx, instance_id, {"state": instances.GONE})
+    instances.forget_installations(tx, instance_id)
+
+
+def _claimed(
+    ctx: Context, compute: Compute, item: Item, operation: str, lineage: str
+) -> tuple[InstanceRow, bool]:
+    """The row of the inventory to go on with, and whether it was written just now."""
+    where = (item["provider"], item["account"], item["name"])
+    known = ctx.db.read(lambda tx: instances.live(tx, *where))
+    if known is not None and not _still_there(ctx, compute, known, lineage):
+        gone = known["id"]
+        ctx.db.write(lambda tx: _forget(tx, gone))
+        known = None
+    if known is not None:
+        return known, False
+    return ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage)), True
+
+
+def _still_there(ctx: Context, compute: Compute, row: InstanceRow, lineage: str) -> bool:
+    """Whether the provider still has what the inventory shows, or may come to have it.
+
+    An order of this batch whose answer never came keeps its row and its token: it is looked for by that.
+    """
+    if row["resource_id"] is not None:
+        return compute.look(row["resource_id"]) is not None
+    return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
+
+
+def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> InstanceRow:
+    live = instances.live(tx, item["provider"], item["account"], item["name"])
+    if live is not None:  # An earlier attempt of ours wrote it, whose answer from here was lost.
+        return live
+    number = instances.incarnations(tx, lineage, operation, item["name"]) + 1
+    return instances.intend(
+        tx,
+        {
+            "provider": item["provider"],
+            "account": item["account"],
+            "name": item["name"],
+            "plan": item["plan"],
+            "zone": item["zone"],
+            "resource_id": None,
+            "address": None,
+            "fingerprint": None,
+            "state": "intended",
+            "token": token(lineage, operation, item["name"], number),
+            "incarnation": number,
+            "lineage": lineage,
+            "operation": operation,
+            "run_id": ctx.run_id,
+        },
+    )
+
+
+def _ours(ctx: Context, compute: Compute, row: InstanceRow) -> Machine | None:
+    """What an earlier attempt made; of twins the oldest, the others are removed."""
+    found = compute.find(token=row["token"])
+    if not found and row["resource_id"] is None and compute.lists_late and ctx.tries < 3:
+        raise NotSeenYet(f"Whether {row['name']} was ordered is not known yet")
+    for twin in found[1:]:
+        compute.remove(twin.id)
+        ctx.log("surplus twin removed", server=row["name"], id=twin.id)
+    return found[0] if found else None
+
+
+def _stranger(compute: Compute, item: Item) -> Machine | None:
+    """A server of this name that this inventory does not have."""
+    found = compute.find(name=item["name"])
+    return found[0] if found else None
+
+
+def _kept(row: InstanceRow, item: Item) -> Result:
+    """What another batch made, when it is what is wanted; it is not ours to undo."""
+    _check_same(item, row["plan"], row["zone"], f"made by the batch {row['lineage']}")
+    return {"resource_id": row["resource_id"], "effect": "kept", "address": row["address"]}
+
+
+def _kept_stranger(machine: Machine, item: Item) -> Result:
+    _check_same(item, machine.plan, machine.zone, "made by no batch")
+    address = machine.addresses[0] if machine.addresses else None
+    return {"resource_id": machine.id, "effect": "kept", "address": address}
+
+
+def _check_same(item: Item, plan: str, zone: str, origin: str) -> None:
+    if plan_name(plan) != plan_name(item["plan"]) or zone != item["zone"]:
+        raise ConfigurationConflict(
+            f"{item['name']} is there with the plan {plan} in {zone}, {origin}; wanted is {item['plan']} in "
+            f"{item['zone']}: give it another name, or remove it",
+            plan=plan,
+            zone=zone,
+        )
+
+
+def _spec(item: Item, lineage: str) -> Spec:
+    return Spec(
+        name=item["name"],
+        plan=item["plan"],
+        zone=item["zone"],
+        batch=lineage,
+        rehearsal=cast("Mapping[str, Any]", item.get("rehearsal") or {}),
+    )
+
+
+def _note(ctx: Context, row: InstanceRow, machine: Machine) -> None:
+    state = "running" if machine.state == "running" else "creating"
+    address = machine.addresses[0] if machine.addresses else None
+    known: InstanceRow = {"resource_id": machine.id, "state": state, "address": address}
+    ctx.db.write(lambda tx: instances.change(tx, row["id"], known))
+
+
+def _made(row: InstanceRow, machine: Machine) -> Result:
+    address = machine.addresses[0] if machine.addresses else None
+    return {"resource_id": machine.id, "effect": "created", "address": address}
