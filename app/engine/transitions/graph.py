@@ -7,7 +7,7 @@ All of it happens under the lock of the graph's run, and each rule does nothing 
 2. A child that ends arms the timer ``child`` of this run. The member is settled: each edge from it is met, or
    leaves out who needs it, and so on along the edges.
 3. A failure whose policy stops the graph lets nothing new begin; what runs ends.
-4. Nothing runs and nothing may begin: the graph has completed or failed, and its run ends, holds, or is undone.
+4. Nothing runs and nothing may begin: the graph has completed, or failed, and its run ends or is undone.
 """
 
 from collections.abc import Iterable, Mapping

@@ -51,9 +51,7 @@ def brief(tx: Tx, run_id: str) -> Row | None:
     return tx.row(_joined(tx, *_BRIEF).where(batch.c.run_id == run_id))
 
 
-def page(
-    tx: Tx, *, status: str | None, name: str | None, limit: int, offset: int
-) -> tuple[list[Row], int]:
+def page(tx: Tx, *, status: str | None, name: str | None, limit: int, offset: int) -> tuple[list[Row], int]:
     """Batches, newest first, and how many there are."""
     found = _joined(tx, *_BRIEF)
     if status is not None:
@@ -155,4 +153,3 @@ def _joined(tx: Tx, *columns: Any) -> Select[Any]:
     undoes = and_(_undo.c.tenant_id == batch.c.tenant_id, _undo.c.id == batch.c.rollback_run)
     found = select(*columns, *_OF_RUN, STATUS).join(run, same).outerjoin(_undo, undoes)
     return found.where(batch.c.tenant_id == tx.tenant)
-

@@ -27,6 +27,7 @@ UNDOING = {
     "completed": "RolledBack",
     "failed": "RollbackFailed",
 }
+_FACTS = ("id", "type", "provider", "dependencies", "on_failure", "priority")
 ENDED = ("completed", "failed", "skipped", "cancelled")
 
 
@@ -71,7 +72,7 @@ def operation(
     status = operation_status(member, ended=ended, retries=retries, undo=undo)
     error = member["error"]
     shown: JsonObject = {
-        **{name: facts[name] for name in ("id", "type", "provider", "dependencies", "on_failure", "priority")},
+        **{name: facts[name] for name in _FACTS},
         "account": facts.get("account"),
         "status": status,
         "detail": _detail(member),
