@@ -461,3 +461,27 @@ class AuditEntry(Model):
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bulk(Model):
+    """What was, or would be, done to many runs; ``refused`` and ``results`` name each."""
+
+    action: str = ""
+    dry_run: bool = False
+    matched: int = 0
+    considered: int = 0
+    possible: int = 0
+    refused: tuple[Any, ...] = ()
+    results: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Model):
+    """What an operator did to a run, or said about it."""
+
+    seq: int = 0
+    at: datetime | None = None
+    actor: str | None = None
+    action: str | None = None
+    text: str | None = None

@@ -1,7 +1,7 @@
 """`client.runs`: start runs, look at them, move them, wait for them."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from windlass import live
 from windlass.decode import body, camel
 from windlass.errors import Unavailable, WaitTimeout
-from windlass.models import Event, Plan, Run
+from windlass.models import Bulk, Event, Note, Plan, Run
 from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 
@@ -34,9 +34,9 @@ class Runs:
 
         Filters: ``type``, ``status`` and ``detail`` (one or several), ``not_type``, ``not_status`` and
         ``not_detail`` (none of these), ``q`` (a part of an id, or of the name, serial number or address of
-        what it works on), ``error_code``, ``acknowledged``, ``resource_type``, ``resource_id``, ``triggered_by``,
-        ``retry_of``, ``parent_run_id``, ``needs_operator``, ``waiting``, ``tag`` (one or several), ``since``,
-        ``until`` (dates or ISO texts).
+        what it works on), ``error_code``, ``acknowledged``, ``resource_type``, ``resource_id``,
+        ``triggered_by``, ``retry_of``, ``parent_run_id``, ``needs_operator``, ``waiting``, ``tag`` (one or
+        several), ``since``, ``until`` (dates or ISO texts).
         Raises `ValidationError` for an unknown status or a bad date.
         """
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}
@@ -68,6 +68,53 @@ class Runs:
     def cancel(self, run_id: str, *, reason: str | None = None, mode: str | None = None) -> Run:
         """Ask a run to stop and undo; `mode` is graceful (the default), abandon or kill."""
         return self._post(run_id, "cancel", body(reason=reason, mode=mode))
+
+    def plan_cancel(self, run_id: str, *, mode: str | None = None) -> Mapping[str, Any]:
+        """What `cancel` would do: ``finishes``, ``undone``, ``stays``, ``locks``; nothing is changed."""
+        answer = self.session.post(f"{_path(run_id)}/cancel", body(mode=mode), {"dryRun": True})
+        plan: Mapping[str, Any] = answer.data
+        return plan
+
+    def many(
+        self,
+        action: str,
+        *,
+        ids: Sequence[str] | None = None,
+        filter: Mapping[str, Any] | None = None,
+        dry_run: bool = False,
+        **options: Any,
+    ) -> Bulk:
+        """Do the same to many runs: ``retry``, ``cancel``, ``resume`` or ``acknowledge``.
+
+        Either their ``ids`` or a ``filter`` of `list`; a request changes 200 runs at most. Options:
+        ``reason``, ``mode`` of a cancel, ``from_="earliest"`` of a retry. With ``dry_run`` they are counted.
+        """
+        chosen = body(ids=list(ids) if ids is not None else None, **options)
+        if filter is not None:
+            chosen["filter"] = {name: _listed(name, value) for name, value in _filters(filter).items()}
+        return Bulk.of(self.session.post(f"{PATH}:{action}", chosen, {"dryRun": dry_run or None}).data)
+
+    def acknowledge(self, run_id: str, *, reason: str | None = None) -> Run:
+        """Say of a failed run that it is dealt with; nothing else changes."""
+        return self._act(run_id, "acknowledge", None, reason)
+
+    def note(self, run_id: str, text: str) -> tuple[Note, ...]:
+        """Write a remark into the log; answers all remarks, the newest first."""
+        return tuple(
+            Note.of(each) for each in self.session.post(f"{_path(run_id)}/notes", body(text=text)).data
+        )
+
+    def notes(self, run_id: str) -> tuple[Note, ...]:
+        """What operators did to a run and why, and their remarks; the newest first."""
+        return tuple(Note.of(each) for each in self.session.get(f"{_path(run_id)}/notes").data)
+
+    def export(self, run_id: str) -> Mapping[str, Any]:
+        """A run, its steps and its whole log as one document."""
+        document = dict(self.session.get(f"{_path(run_id)}/export").data)
+        if document.pop("truncated", False):
+            last = document["events"][-1]["seq"]
+            document["events"] = [*document["events"], *(one.raw for one in self.events(run_id, after=last))]
+        return document
 
     def retry(
         self,
@@ -211,6 +258,12 @@ def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in filters.items()
         if value is not None
     }
+
+
+def _listed(name: str, value: Any) -> Any:
+    """A filter as a body has it, where what may be given several times is a list."""
+    several = name.removeprefix("-") in ("type", "status", "detail", "tag")
+    return [value] if several and isinstance(value, str) else value
 
 
 def _text(value: Any) -> Any:

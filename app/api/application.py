@@ -25,7 +25,7 @@ from app.api.v1.locks.views import locks
 from app.api.v1.managements.views import managements
 from app.api.v1.metrics.views import metrics
 from app.api.v1.pools.views import pools
-from app.api.v1.runs.views import runs
+from app.api.v1.runs.many import runs
 from app.api.v1.schedules.views import schedules
 from app.api.v1.servers.views import servers
 from app.api.v1.types.views import types

@@ -457,6 +457,31 @@ KEYS: Columns = (
     ("USED", "usedAt", 5),
     ("REVOKED", "revokedAt", 2),
 )
+BULK: Columns = (
+    ("Action", "action"),
+    ("Match", "matched"),
+    ("Considered", "considered"),
+    ("Possible", "possible"),
+)
+BULK_REFUSED: Columns = (("REFUSED", "id"), ("BECAUSE", "reason"))
+BULK_RESULTS: Columns = (
+    ("RUN", "id"),
+    ("FOLLOW", "workflowId", 2),
+    ("DETAIL", "detail", 3),
+    ("ERROR", "error.message", 1),
+)
+NOTES: Columns = (("AT", "at"), ("BY", "actor"), ("ACTION", "action"), ("TEXT", "text"))
+CANCEL_PLAN: Columns = (
+    ("Run", "runId"),
+    ("Type", "type"),
+    ("Mode", "mode"),
+    ("Ends first", "finishes"),
+    ("Is killed", "killed"),
+    ("Is undone", "undone"),
+    ("Stays", "stays"),
+    ("Never starts", "neverStarts"),
+    ("Releases", "locks"),
+)
 AUDIT: Columns = (
     ("AT", "at"),
     ("ACTOR", "actor"),

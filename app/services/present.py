@@ -92,7 +92,8 @@ def run_detail(
 ) -> Object:
     """A run as its own page shows it; ``live_retry`` is the open run that retries it."""
     shown = _shown(row, steps)
-    refused = operator_actions.refusals(row["status"], live_retry)
+    acknowledged = row.get("acknowledged_at") is not None
+    refused = operator_actions.refusals(row["status"], live_retry, acknowledged=acknowledged)
     return {
         **run_summary(row, steps, now=now, served=served, facts=facts, usual_ms=usual_ms),
         "estimatedCompletionAt": _estimated_end(row, now),
@@ -105,7 +106,7 @@ def run_detail(
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
-        "allowedActions": operator_actions.offers(row["status"], live_retry),
+        "allowedActions": operator_actions.offers(row["status"], live_retry, acknowledged=acknowledged),
         "refusedActions": refused,
     }
 

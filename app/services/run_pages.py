@@ -1,13 +1,16 @@
 """Runs as answers show them, each read in one transaction; every door shows runs through here."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
+from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import TERMINAL
 from app.domain.usual import blended
 from app.record.paging import Page, Window
-from app.record.runs import metrics, run_list, runs
+from app.record.runs import event_log, metrics, run_list, runs
 from app.record.runs.run_list import RunFilters
 from app.record.session import Tx
 from app.services import presence, present, run_facts
@@ -16,6 +19,8 @@ from app.services.runs import Started
 from chains import catalogue
 
 Object = dict[str, Any]
+MOST_EXPORTED = 10_000  # Events of one export.
+EXPORTED_AT_A_TIME = 1_000
 _NOT_BEGUN: Object = dict.fromkeys(
     ("first_started_at", "completed_at", "progress", "retry_at", "error", "compensated_at", "deadline_at")
 )
@@ -61,6 +66,46 @@ def started(world: AppContext, new: Started) -> Object:
     now = new.run["created_at"]
     shown = present.run_detail(new.run, steps, now=now, facts=_facts_of_new(world, new.run))
     return _timed(world, new.run, shown)
+
+
+def notes(world: AppContext, run_id: str) -> list[Object]:
+    """What operators did to a run and why, and their remarks; newest first."""
+
+    def look(tx: Tx) -> list[Object]:
+        _read(tx, run_id)
+        return [_note(row) for row in event_log.remarks(tx, run_id)]
+
+    return world.db.read(look)
+
+
+def export(world: AppContext, run_id: str) -> Object:
+    """A run, its steps and its log as one document; of a long log the first events, and ``truncated``."""
+
+    def look(tx: Tx) -> tuple[Object, int, list[Object]]:
+        found, shown = _detail(tx, run_id)
+        rows: list[Object] = []
+        while len(rows) < MOST_EXPORTED:
+            more = event_log.page(tx, run_id, after=rows[-1]["seq"] if rows else 0, limit=EXPORTED_AT_A_TIME)
+            rows += more
+            if not more:
+                break
+        return shown, found["event_seq"], [present.event_object(row) for row in rows[:MOST_EXPORTED]]
+
+    shown, last, events = world.db.read(look)
+    truncated = bool(events) and events[-1]["seq"] < last
+    about = {"format": "windlass.run/1", "exportedAt": rfc3339(time.time_ns() // 1_000_000)}
+    return {**about, "run": shown, "events": events, "truncated": truncated}
+
+
+def _note(row: Mapping[str, Any]) -> Object:
+    said = row["payload"] or {}
+    return {
+        "seq": row["seq"],
+        "at": rfc3339(row["at"]),
+        "actor": row["actor"],
+        "action": said.get("action"),
+        "text": said.get("reason"),
+    }
 
 
 def _facts_of_new(world: AppContext, run: RunRow) -> run_facts.Facts:

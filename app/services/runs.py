@@ -191,6 +191,19 @@ def act(
     return published(world, world.db.write(work))
 
 
+def note(world: AppContext, principal: Principal, run_id: str, text: str) -> RunRow:
+    """Write a remark into the log of a run, also of one that has ended."""
+
+    def work(tx: Tx) -> Journal:
+        with journal(tx, run_id) as j:
+            authority.check_run(principal, j.run)
+            operator_actions.note(j, principal.actor, text)
+            audit.note(tx, principal, "run.note", run_id, reason=text)
+        return j
+
+    return published(world, world.db.write(work))
+
+
 def check_hook(world: AppContext, token: str) -> None:
     """Raise `NotFound` for a token that is nobody's; what is sent with it need not be looked at."""
     if world.db.read(lambda tx: hooks.by_token(tx, hook_hash(token))) is None:

@@ -367,3 +367,38 @@ AUDIT: dict[str, Any] = {
     "after": {"paused": True},
     "requestId": "req_local-1766196422377-0f705e3ef475",
 }
+
+CANCEL_PLAN: dict[str, Any] = {
+    "runId": RUN_ID,
+    "type": "server.provision",
+    "mode": "graceful",
+    "finishes": ["boot-from"],
+    "killed": [],
+    "undone": ["boot-from", "reserve"],
+    "stays": [],
+    "neverStarts": ["install", "confirm"],
+    "locks": [f"server/{SERVER_ID}"],
+}
+BULK: dict[str, Any] = {
+    "action": "cancel",
+    "dryRun": False,
+    "matched": 2,
+    "considered": 2,
+    "possible": 1,
+    "refused": [{"id": "run_01kc9v5q8w3f7x2m4n6p8r0t1w", "reason": "It has ended: it is completed."}],
+    "results": [{"id": RUN_ID, "status": 202, "workflowId": RUN_ID, "detail": "cancelling"}],
+}
+NOTE: dict[str, Any] = {
+    "seq": 14,
+    "at": LATER,
+    "actor": "usr_operator",
+    "action": "note",
+    "text": "controller replaced, ticket 4711",
+}
+EXPORT: dict[str, Any] = {
+    "format": "windlass.run/1",
+    "exportedAt": LATER,
+    "run": RUN_DETAIL,
+    "events": [EVENT],
+    "truncated": False,
+}

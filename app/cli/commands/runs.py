@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from app.cli import columns, follow, inputs, output
-from app.cli.cells import utc_now
+from app.cli.commands.runbulk import bulk
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
 from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
@@ -146,12 +146,24 @@ def watch(caller: Caller, run_id: str, timeout: float | None) -> None:
     "--mode", type=click.Choice(("graceful", "abandon", "kill")), help="How to cancel; default: graceful."
 )
 @reason
+@click.option(
+    "--dry-run", is_flag=True, help="Show what would be undone and what stays; change nothing."
+)
 @waits
 @pass_caller
 def cancel(
-    caller: Caller, run_id: str, mode: str | None, reason: str | None, wait: bool, timeout: float | None
+    caller: Caller,
+    run_id: str,
+    mode: str | None,
+    reason: str | None,
+    dry_run: bool,
+    wait: bool,
+    timeout: float | None,
 ) -> None:
     """Cancel a run and undo what it did."""
+    if dry_run:
+        caller.show(caller.client.runs.plan_cancel(run_id, mode=mode), columns.CANCEL_PLAN)
+        return
     caller.confirm(f"Cancel {run_id}?")
     _tell(caller, caller.client.runs.cancel(run_id, reason=reason, mode=mode), "Cancelling", wait, timeout)
 
@@ -224,8 +236,23 @@ _acts("resume", "Let a held or blocked run try its failed step again.", "Resumed
 _acts("compensate", "Let a held or blocked run undo what it did.", "Compensating")
 _acts("pause", "Let nothing new start in a run.", "Paused")
 _acts("unpause", "Let a paused run go on.", "Unpaused")
+_acts("acknowledge", "Say of a failed run that it is dealt with.", "Acknowledged")
 _acts_on_step("skip", "Leave out a step, or an undo, and go on.", "Skip")
 _acts_on_step("resolve", "Declare a step, or an undo, as done by hand and go on.", "Resolve")
+
+
+@run.command()
+@run_argument
+@click.argument("text", required=False)
+@pass_caller
+def note(caller: Caller, run_id: str, text: str | None) -> None:
+    """Write TEXT into the log of a run; without TEXT, show the remarks and what operators did."""
+    runs = caller.client.runs
+    found = runs.notes(run_id) if text is None else runs.note(run_id, text)
+    caller.show([one.raw for one in found], columns.NOTES)
+
+
+run.add_command(bulk)
 
 
 @run.command()
@@ -283,12 +310,7 @@ def state(caller: Caller, run_id: str, as_of: int | None) -> None:
 @pass_caller
 def export(caller: Caller, run_id: str, file: Path | None) -> None:
     """Write a run, its steps and its whole log as one JSON document."""
-    document = {
-        "format": "windlass.run/1",
-        "exportedAt": utc_now().isoformat(),
-        "run": caller.client.runs.get(run_id).raw,
-        "events": [event.raw for event in caller.client.runs.events(run_id)],
-    }
+    document = caller.client.runs.export(run_id)
     text = output.as_text("yaml" if caller.form == "yaml" else "json", document)
     if file is None:
         click.echo(text, nl=False)

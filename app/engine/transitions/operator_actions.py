@@ -48,8 +48,17 @@ def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason:
         raise InvalidStateTransition(
             f"A run that is {j.status} cannot be {PARTICIPLE[action]}", current=j.status, allowedActions=may
         )
+    if action == "acknowledge":
+        if j.run["acknowledged_at"] is not None:
+            raise InvalidStateTransition("The run is acknowledged already", current=j.status)
+        j.set(acknowledged_at=j.now, acknowledged_by=actor)
     j.event("operator.action", actor=actor, action=action, target=step, reason=reason)
     do(j, step)
+
+
+def note(j: Journal, actor: str, text: str) -> None:
+    """Write a remark into the log of a run, whatever state it is in."""
+    j.event("operator.action", actor=actor, action="note", reason=text)
 
 
 def allowed_actions(status: str) -> list[str]:
@@ -57,18 +66,22 @@ def allowed_actions(status: str) -> list[str]:
     return sorted(name for name, (states, _) in ACTIONS.items() if status in states)
 
 
-def offers(status: str, live_retry: str | None = None) -> list[str]:
+def offers(status: str, live_retry: str | None = None, *, acknowledged: bool = False) -> list[str]:
     """All that people may ask of a run in this status: operator actions, and its cancel and retry."""
-    return sorted({*ACTIONS, "cancel", "retry"} - refusals(status, live_retry).keys())
+    return sorted(
+        {*ACTIONS, "cancel", "retry"} - refusals(status, live_retry, acknowledged=acknowledged).keys()
+    )
 
 
-def refusals(status: str, live_retry: str | None = None) -> dict[str, str]:
+def refusals(status: str, live_retry: str | None = None, *, acknowledged: bool = False) -> dict[str, str]:
     """Why people may not ask it of a run in this status; ``live_retry`` is the open run that retries it."""
     refused = {
         name: f"Only a run that is {' or '.join(sorted(states))} can be {PARTICIPLE[name]}; it is {status}."
         for name, (states, _) in ACTIONS.items()
         if status not in states
     }
+    if acknowledged:
+        refused["acknowledge"] = "It is acknowledged already."
     if status in UNSTOPPABLE:
         ended = status in TERMINAL
         refused["cancel"] = f"It has ended: it is {status}." if ended else "It is being undone already."
@@ -256,8 +269,10 @@ ACTIONS: dict[str, tuple[frozenset[Run], Action]] = {
     "resolve": (RESUMABLE, _ended_by(Step.RESOLVED, "step.resolved")),
     "pause": (PAUSABLE, _pause),
     "unpause": (frozenset({Run.PAUSED}), _unpause),
+    "acknowledge": (frozenset({Run.FAILED}), lambda _j, _key: None),  # `act` notes who did.
 }
 PARTICIPLE = {
+    "acknowledge": "acknowledged",
     "resume": "resumed",
     "compensate": "compensated",
     "skip": "made to skip a step",

@@ -48,6 +48,12 @@ def page(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | 
     return found
 
 
+def remarks(tx: Tx, run_id: str, limit: int = 200) -> list[Row]:
+    """What operators did to a run and said about it, newest first."""
+    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type == "operator.action")
+    return tx.rows(select(event).where(*where).order_by(event.c.seq.desc()).limit(limit))
+
+
 def walk(tx: Tx, run_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Row]:
     """The events after this one for the fold, a page at a time, without large payloads that it ignores."""
     payload = type_coerce(case((_is_needless(tx), null()), else_=event.c.payload), event.c.payload.type)

@@ -24,7 +24,7 @@ from app.api.http.schemas import (
 from app.domain.states import API_WORDS, Run, Step
 from app.services.present import STEP_WORDS
 
-ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
+ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause", "acknowledge")
 LONGEST_WAIT_S = 30
 
 
@@ -114,8 +114,34 @@ class CancelBody(Body):
     mode = one_of("graceful", "abandon", "kill", load_default="graceful")
 
 
+class CancelPlan(Shape):
+    """What a cancel would do."""
+
+    run_id = fields.String(required=True)
+    type = fields.String(required=True)
+    mode = one_of("graceful", "abandon", "kill", required=True)
+    finishes = fields.List(
+        fields.String(), required=True, metadata={"description": "Steps that run, and end first."}
+    )
+    killed = fields.List(
+        fields.String(), required=True, metadata={"description": "Steps whose workers are killed."}
+    )
+    undone = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Steps in the order of their undo."},
+    )
+    stays = fields.List(
+        fields.String(), required=True, metadata={"description": "Steps that had an effect, which stays."}
+    )
+    never_starts = fields.List(fields.String(), required=True)
+    locks = fields.List(
+        fields.String(), required=True, metadata={"description": "Released when the run has ended."}
+    )
+
+
 class RetryQuery(Query):
-    """How a run is retried."""
+    """How a run is retried or cancelled."""
 
     dry_run = Flag(load_default=False, metadata={"description": "Answer the plan and store nothing."})
 

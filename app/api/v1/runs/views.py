@@ -11,6 +11,7 @@ from app.api.v1 import examples
 from app.api.v1.runs import log, show
 from app.api.v1.runs.schemas import (
     CancelBody,
+    CancelPlan,
     DetailQuery,
     EventQuery,
     PlanShape,
@@ -27,7 +28,7 @@ from app.api.v1.runs.schemas import (
     StateQuery,
 )
 from app.domain.errors import ValidationFailed
-from app.services import naming, present, retry_plan, run_query
+from app.services import cancel_plan, naming, present, retry_plan, run_query
 from app.services import runs as service
 from app.services.runs import Order
 
@@ -87,11 +88,15 @@ def get_run(query: dict[str, Any], run_id: str) -> Any:
 
 
 @runs.serve("POST", f"{PATH}/<run_id>/cancel", "cancelRun", scope="runs:write", errors=(412,))
+@runs.arguments(RetryQuery, location="query")
 @runs.arguments(CancelBody, required=False, example={"reason": "wrong machine", "mode": "graceful"})
+@runs.also(200, CancelPlan, example=examples.CANCEL_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
-def cancel_run(body: dict[str, Any], run_id: str) -> Any:
+def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
     """Ask a run to stop; what it did is undone. Repeating it changes nothing."""
     versions.check_run(show.row(run_id))
+    if query["dry_run"]:
+        return envelope.plain(cancel_plan.preview(world(), principal(), run_id, **body))
     return show.accepted(service.cancel(world(), principal(), run_id, **body))
 
 
