@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.api.http import bodies
+from app.api.http import bodies, openapi
 from app.api.http.rate import Buckets
 from app.domain.errors import MOST_FIELDS
 from tests.contract.plant import REGISTRATION, plant_run
@@ -84,3 +84,14 @@ def test_a_peer_that_calls_hooks_too_often_waits(app: Flask, client: FlaskClient
     assert (first.headers["RateLimit-Limit"], first.headers["RateLimit-Remaining"]) == ("2", "1")
     assert int(third.headers["Retry-After"]) > 0
     assert third.headers["RateLimit-Remaining"] == "0"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/problems"])
+def test_what_anybody_may_read_is_made_once(
+    client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get(path)
+    for name in ("document", "codes"):
+        monkeypatch.setattr(openapi, name, lambda *_: pytest.fail("it is made again"))
+    again = client.get(path)
+    assert (first.status_code, again.status_code, again.data) == (200, 200, first.data)

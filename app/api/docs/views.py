@@ -40,32 +40,31 @@ def start_page() -> Response:
     """What runs, and where to look."""
     settings = world().settings
     flower = f"http://127.0.0.1:{settings.flower_port}" if settings.loopback_only else None
-    return _page("start.html", open_runs=_open_runs(), newest=_newest_runs(), flower=flower)
+    return _shown(_rendered("start.html", open_runs=_open_runs(), newest=_newest_runs(), flower=flower))
 
 
 @docs.serve("GET", "/openapi.json", "openapi", scope=PUBLIC)
 @docs.response(200, {"type": "object"}, description="OpenAPI 3.1.")
 def openapi_document() -> Response:
     """This document."""
-    return jsonify(openapi.document(current_app))
+    return Response(
+        _kept("openapi", lambda: jsonify(openapi.document(current_app)).get_data()),
+        content_type="application/json",
+    )
 
 
 @docs.serve("GET", "/docs", "docsPage", scope=PUBLIC, offers=(HTML,))
 @docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
 def docs_page() -> Response:
     """Every operation with its parameters, bodies, answers and examples."""
-    document = openapi.document(current_app)
-    about = document["info"]["description"].strip().split("\n\n")
-    return _page(
-        "docs.html", about=about, families=reference.families(document), shapes=reference.shapes(document)
-    )
+    return _shown(_kept("docs", _docs))
 
 
 @docs.serve("GET", "/docs/problems", "problemsPage", scope=PUBLIC, offers=(HTML,))
 @docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
 def problems_page() -> Response:
     """Every kind of refusal: what the `type` of a problem points to."""
-    return _page("problems.html", kinds=openapi.codes())
+    return _shown(_kept("problems", lambda: _rendered("problems.html", kinds=openapi.codes())))
 
 
 @docs.serve("GET", "/docs/style.css", "docsStyle", scope=PUBLIC, offers=(CSS,))
@@ -75,9 +74,28 @@ def docs_style() -> Response:
     return Response((FOLDER / "style.css").read_text(), content_type=f"{CSS}; charset=utf-8")
 
 
-def _page(name: str, **values: Any) -> Response:
-    text = _pages.get_template(name).render(**values)
-    return Response(text, content_type=f"{HTML}; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+def _docs() -> bytes:
+    document = openapi.document(current_app)
+    about = document["info"]["description"].strip().split("\n\n")
+    return _rendered(
+        "docs.html", about=about, families=reference.families(document), shapes=reference.shapes(document)
+    )
+
+
+def _kept(name: str, make: Callable[[], bytes]) -> bytes:
+    """What is the same for everybody is made once a process: anybody may ask for it, as often as he likes."""
+    pages: dict[str, bytes] = current_app.extensions.setdefault("windlass.pages", {})
+    if name not in pages:
+        pages[name] = make()
+    return pages[name]
+
+
+def _rendered(name: str, **values: Any) -> bytes:
+    return _pages.get_template(name).render(**values).encode()
+
+
+def _shown(page: bytes) -> Response:
+    return Response(page, content_type=f"{HTML}; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 
 
 def _open_runs() -> list[dict[str, Any]] | None:
