@@ -36,6 +36,7 @@ from app.services.context import AppContext
 
 LONGEST_HEADER = 32_768
 MOST_KEYS = 1_000
+OWN_SITES = frozenset({"same-origin", "none"})  # What a browser says of its own pages and of its user.
 PROXIES = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_VIA")
 
 
@@ -109,6 +110,8 @@ class Guard:
         own = f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
         if origin is not None and origin.lower() != own.lower():
             raise forbidden("without tokens no page of another origin is answered")
+        if environ.get("HTTP_SEC_FETCH_SITE", "none").lower() not in OWN_SITES:
+            raise forbidden("without tokens no page of another site is answered")
         if self._world.settings.apps_on_loopback:
             # From behind a proxy the whole world would come from this machine.
             if any(name.startswith(PROXIES) for name in environ):

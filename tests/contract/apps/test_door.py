@@ -1,6 +1,17 @@
 """The door itself: what is no route, no body and no trouble of the client's looks as its clients expect."""
 
+import pytest
+
 from tests.support.apps import Door
+
+STRANGE = {
+    "another name": {"host": "evil.example"},
+    "another origin": {"origin": "http://evil.example"},
+    "another port": {"origin": "http://127.0.0.1:1"},
+    "another site": {"sec_fetch_site": "cross-site"},
+    "a proxy": {"x_forwarded_for": "203.0.113.9"},
+    "a relay": {"via": "1.1 somebody"},
+}
 
 
 def test_alive(apps_door: Door) -> None:
@@ -19,3 +30,9 @@ def test_an_unknown_route_is_named(apps_door: Door) -> None:
         "error": "Not Found",
         "statusCode": 404,
     }
+
+
+@pytest.mark.parametrize("headers", STRANGE.values(), ids=STRANGE.keys())
+def test_without_tokens_only_this_machine_is_answered(apps_door: Door, headers: dict[str, str]) -> None:
+    assert apps_door.get("/runs").status == 200
+    assert apps_door.ask("GET", "/runs", **headers).status == 403
