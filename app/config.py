@@ -58,6 +58,7 @@ class Settings:
     batch_port: int = 0  # A further port of the API, where clients of batches look for it (9090); 0 is none.
     hook_rate: int = 600  # Calls of hooks a minute that one peer may make at each process; 0 is no limit.
     keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
+    console: bool = True  # Whether pages for people are served below /console.
     apps_host: str = "127.0.0.1"  # Address the door of apps listens on; without an identity it stays here.
     apps_port: int = 3042  # Port of the door of apps.
     apps_identity: str = ""  # none, keys, kubernetes or ecs; empty finds out: see docs/apps.rst.
@@ -267,7 +268,8 @@ def _read(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def _flag(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False, "": False}
     if text.lower() not in words:
         raise ValueError(f"{text!r} is neither true nor false")
     return words[text.lower()]

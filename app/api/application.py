@@ -33,6 +33,8 @@ from app.api.v1.vms.views import vms
 from app.api.v1.webhooks.views import webhooks
 from app.api.v1.workers.views import workers
 from app.config import load
+from app.console.links import prefer_pages
+from app.console.pages import pages
 from app.domain.errors import Unavailable
 from app.record.paging import Window
 from app.record.runs import run_list
@@ -45,6 +47,8 @@ FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
     *(schedules, workflows, hooks, webhooks, workers, access, audit, health, docs),
 )
+
+LOGINS_A_MINUTE = 10  # Attempts to log in from one address.
 
 
 def guarded() -> Flask:
@@ -86,8 +90,12 @@ def build(world: AppContext | None = None) -> Flask:
     for family in FAMILIES:
         api.register_blueprint(family)
     app.extensions["windlass.openapi"] = api
+    app.extensions["windlass.login_rate"] = Buckets(LOGINS_A_MINUTE)
+    if settings.console:
+        app.register_blueprint(pages)
     problems.register(app)
-    for before in (headers.begin, keys.authenticate, headers.check, idempotency.begin):
+    led = (prefer_pages,) if settings.console else ()
+    for before in (headers.begin, *led, keys.authenticate, headers.check, idempotency.begin):
         app.before_request(before)
     for after in (headers.finish, idempotency.finish):
         app.after_request(after)  # The last one added runs first.

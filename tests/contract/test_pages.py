@@ -130,7 +130,7 @@ def test_the_type_of_a_problem_leads_to_its_line(client: FlaskClient) -> None:
     assert f'id="{fragment}"' in client.get(path).get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/docs/problems"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems"])
 def test_pages_load_nothing_from_elsewhere_and_run_no_script(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Accept": "text/html"})
     text = answer.get_data(as_text=True)
@@ -147,26 +147,9 @@ def test_the_docs_page_has_every_operation(client: FlaskClient, app: Flask) -> N
         assert f'id="{operation["operationId"]}"' in page
 
 
-def test_what_a_run_is_called_is_text_and_never_markup(client: FlaskClient, world: AppContext) -> None:
-    plant_run(world, "run_1", type="<script>alert(1)</script>")
-    assert "<script>" not in client.get("/").get_data(as_text=True)
-
-
-def test_the_start_page_leads_to_docs_runs_and_flower(client: FlaskClient) -> None:
-    page = client.get("/").get_data(as_text=True)
-    for address in ("/docs", "/openapi.json", "/v1/workflows/runs", "http://127.0.0.1:5555"):
-        assert f'href="{address}"' in page
-
-
-def test_the_start_page_says_what_runs_wait_for_and_what_went_wrong(
-    client: FlaskClient, world: AppContext
-) -> None:
-    held = {"kind": "lock", "resource": "server/srv_1", "holder": "run_9", "since": 1}
-    plant_run(world, "run_1", status="lock_waiting", waiting_on=held)
-    plant_run(world, "run_2", status="failed", error_code="X", error_message="no power", error_step="power")
-    page = client.get("/").get_data(as_text=True)
-    assert "<td>lock</td>" in page
-    assert "power: no power" in page
+def test_the_start_page_leads_to_the_console(client: FlaskClient) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/")
 
 
 def test_the_style_is_a_style(client: FlaskClient) -> None:

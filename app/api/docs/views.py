@@ -1,8 +1,7 @@
-"""The start page, the OpenAPI document, and its pages; nothing is loaded from elsewhere."""
+"""Where to begin, the OpenAPI document, and its pages; nothing is loaded from elsewhere."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response, current_app, jsonify
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,18 +10,10 @@ from markupsafe import Markup, escape
 from app.api.docs import reference
 from app.api.http import openapi
 from app.api.http.context import world
-from app.api.http.family import PUBLIC, Family
-from app.api.http.keys import may_read
-from app.domain.errors import Unavailable
-from app.record.paging import Window
-from app.record.runs import metrics, run_list
-from app.record.session import Tx
-from app.services import present
+from app.api.http.family import JSON_OFFERS, PUBLIC, Family
 
-docs = Family("docs", "The start page, this document and its pages.")
+docs = Family("docs", "Where to begin, this document and its pages.")
 FOLDER = Path(__file__).parent / "templates"
-T = TypeVar("T")
-NEWEST = 12  # Runs on the start page.
 HTML, CSS = "text/html", "text/css"
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _pages = Environment(
@@ -34,13 +25,12 @@ _pages = Environment(
 )
 
 
-@docs.serve("GET", "/", "startPage", scope=PUBLIC, offers=(HTML,))
-@docs.response(200, {"type": "string"}, content_type=HTML, description="A page.")
+@docs.serve("GET", "/", "startPage", scope=PUBLIC, offers=(HTML, *JSON_OFFERS))
+@docs.response(303, {"type": "string"}, content_type=HTML, description="Where to look.")
 def start_page() -> Response:
-    """What runs, and where to look."""
-    settings = world().settings
-    flower = f"http://127.0.0.1:{settings.flower_port}" if settings.loopback_only else None
-    return _shown(_rendered("start.html", open_runs=_open_runs(), newest=_newest_runs(), flower=flower))
+    """The console; without one, the pages of this document."""
+    to = "/console/" if world().settings.console else "/docs"
+    return Response(status=303, headers={"Location": to})
 
 
 @docs.serve("GET", "/openapi.json", "openapi", scope=PUBLIC)
@@ -96,31 +86,6 @@ def _rendered(name: str, **values: Any) -> bytes:
 
 def _shown(page: bytes) -> Response:
     return Response(page, content_type=f"{HTML}; charset=utf-8", headers={"Content-Security-Policy": POLICY})
-
-
-def _open_runs() -> list[dict[str, Any]] | None:
-    """Runs that have not ended, by type and status."""
-    return _told(metrics.open_runs)
-
-
-def _newest_runs() -> list[dict[str, Any]] | None:
-    """The runs that were asked for last, as the list shows them."""
-
-    def look(tx: Tx) -> list[dict[str, Any]]:
-        rows = run_list.list_runs(tx, run_list.RunFilters(), Window(limit=NEWEST)).rows
-        return [present.run_summary(row, [], now=tx.now) for row in rows]
-
-    return _told(look)
-
-
-def _told(question: Callable[[Tx], T]) -> T | None:
-    """The answer; None when the reader may not know it or nobody can tell."""
-    if not may_read():
-        return None
-    try:
-        return world().db.read(question)
-    except Unavailable:
-        return None
 
 
 def _with_code(text: str) -> Markup:

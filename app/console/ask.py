@@ -1,0 +1,113 @@
+"""The console as a client of the API: the same requests, the same rules, without a network between them.
+
+    runs = ask.get("/v1/workflows/runs", status="failed").data
+    ask.post(f"/v1/workflows/runs/{run}/cancel", {"reason": why}, key=form_key, version=etag)
+
+A refusal of the API is raised as `Refused`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import current_app
+from werkzeug.test import EnvironBuilder
+
+from app.api.http.context import principal
+from app.api.http.keys import ASKER
+from app.auth.keys import Principal
+from app.domain.errors import Rejected
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the API answered."""
+
+    status: int
+    data: Any
+    pagination: Object = field(default_factory=dict)
+    version: str | None = None  # The ETag, for `If-Match`.
+    run: str | None = None  # The run that was started.
+
+
+class Refused(Rejected):
+    """The API refused; status, code, message and details are its own."""
+
+    def __init__(self, status: int, error: Mapping[str, Any]) -> None:
+        super().__init__(str(error.get("message", "")), **error.get("details", {}))
+        self.status = status  # type: ignore[misc]  # Each answer has its own.
+        self.code = str(error.get("code", "INTERNAL_ERROR"))  # type: ignore[misc]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """What is wrong with which field."""
+        return dict(self.details.get("fields") or {})
+
+
+def get(path: str, /, **query: Any) -> Answer:
+    """What the API answers to a question; a list gives a parameter several times, None leaves it out."""
+    return request("GET", path, query=query)
+
+
+def post(
+    path: str,
+    /,
+    body: Any = None,
+    *,
+    key: str | None = None,
+    version: str | None = None,
+    query: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Change something; the same key does it once, and only in the version that was seen."""
+    return request("POST", path, body={} if body is None else body, key=key, version=version, query=query)
+
+
+def request(
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    body: Any = None,
+    key: str | None = None,
+    version: str | None = None,
+    asker: Principal | None = None,
+) -> Answer:
+    """One request to the API as whoever asks for this page; raises `Refused`."""
+    given = {"Idempotency-Key": key, "If-Match": version, "Accept": "application/json"}
+    extra: Object = {} if body is None else {"json": body}
+    builder = EnvironBuilder(
+        path=path,
+        method=method,
+        query_string={name: value for name, value in (query or {}).items() if value not in (None, "", [])},
+        headers=[(name, value) for name, value in given.items() if value],
+        **extra,
+    )
+    environ = {**builder.get_environ(), ASKER: asker or principal()}
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with app.app_context(), app.request_context(environ):
+        response = app.full_dispatch_request()
+        text = response.get_data(as_text=True)
+    return _answer(response, json.loads(text) if text else {})
+
+
+def _answer(response: Any, body: Any) -> Answer:
+    if response.status_code >= 400:
+        raise Refused(response.status_code, body.get("error") or {"message": body.get("detail", "")})
+    enveloped = isinstance(body, dict) and "success" in body
+    return Answer(
+        status=response.status_code,
+        data=body["data"] if enveloped else body,
+        pagination=body.get("meta", {}).get("pagination") or {} if enveloped else {},
+        version=response.headers.get("ETag"),
+        run=(response.headers.get("Location") or "").rpartition("/")[2] or None,
+    )
+
+
+def question(path: str, query: Mapping[str, Any], **more: Any) -> str:
+    """A question as an address, for a page that wants to hear when its answer is another."""
+    asked = {name: value for name, value in {**query, **more}.items() if value not in (None, "", [])}
+    return f"{path}?{urlencode(asked, doseq=True)}" if asked else path

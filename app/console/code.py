@@ -1,0 +1,27 @@
+"""Code workflows: which are served, which wait for a worker, and their runs."""
+
+from typing import Any
+
+from flask import request
+
+from app.console import ask, runs
+from app.console.family import pages
+from app.console.render import render
+
+PAGE = 50
+Object = dict[str, Any]
+
+
+@pages.page("GET", "/code", scope="runs:read")
+def code() -> str:
+    """Definitions, those that nobody serves first, with the runs of each."""
+    known = ask.get("/api/workflows/definitions").data
+    name = request.args.get("name", "")
+    found = ask.get("/v1/workflows/runs", type=name, limit=PAGE) if name else None
+    return render(
+        "code.html",
+        title="Code workflows",
+        definitions=sorted(known, key=lambda one: (one["served"], one["workflowName"])),
+        name=name,
+        rows=[runs.row(run) for run in found.data] if found else [],
+    )

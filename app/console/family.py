@@ -1,0 +1,75 @@
+"""A family of pages: like an operation of the API each names its scope, and is answered by the same rules.
+
+    @pages.page("GET", "/runs", scope="runs:read")
+    def runs(): ...
+
+A page that changes something is a POST, and comes from a form that this console has made (see `session`).
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, make_response, redirect, request
+
+from app.api.http.family import PUBLIC
+from app.console import session
+from app.domain.errors import Forbidden, Unauthorized, WindlassError
+
+View = TypeVar("View", bound=Callable[..., Any])
+ROOT = "/console"
+HTML = ("text/html",)
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        *(f"{kind}-src 'self'" for kind in ("script", "style", "img", "font", "connect")),
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    )
+)
+
+
+class Pages(Blueprint):
+    """Pages below ``/console``."""
+
+    def page(
+        self, method: str, *paths: str, scope: str, offers: tuple[str, ...] = HTML
+    ) -> Callable[[View], View]:
+        """Serve a page to whoever holds the scope."""
+
+        def declare(view: View) -> View:
+            def serve(**named: Any) -> Response:
+                if method == "POST":
+                    session.check_form()
+                response = make_response(view(**named))
+                response.headers.setdefault("Content-Security-Policy", POLICY)
+                return session.remember(response)
+
+            serve.scope, serve.offers, serve.asks_query = scope, offers, True  # type: ignore[attr-defined]
+            serve.asker = session.visitor  # type: ignore[attr-defined]
+            endpoint = f"{method.lower()}_{view.__module__.rpartition('.')[2]}_{view.__name__}"
+            for path in paths:
+                self.add_url_rule(path, endpoint, serve, methods=[method])
+            return view
+
+        return declare
+
+
+pages = Pages("console", __name__, url_prefix=ROOT)
+
+
+def refused(error: WindlassError) -> Response:
+    """The page of a refusal; whoever is unknown is asked to log in."""
+    from app.console.render import (
+        render,
+    )  # The templates know the pages, which are declared with this module.
+
+    if isinstance(error, Unauthorized) and request.method == "GET":
+        return redirect(f"{ROOT}/login?next={session.here()}", 303)  # type: ignore[return-value]
+    scope = error.details.get("scope") if isinstance(error, Forbidden) else None
+    text = render("refused.html", error=error, scope=scope, code=error.status)
+    response = make_response(text, error.status)
+    response.headers["Content-Security-Policy"] = POLICY
+    return session.remember(response)
+
+
+pages.register_error_handler(WindlassError, refused)
+__all__ = ["HTML", "POLICY", "PUBLIC", "ROOT", "Pages", "pages", "refused"]

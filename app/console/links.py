@@ -1,0 +1,33 @@
+"""An address of the API that a person opens in a browser leads to the page of the same thing."""
+
+from flask import Response, redirect, request
+
+from app.console.family import ROOT
+
+PAGES = {
+    "runs.listRuns": "/runs",
+    "runs.getRun": "/runs/{run_id}",
+    "types.listTypes": "/types",
+    "types.getType": "/types/{type_name}",
+    "servers.listServers": "/servers",
+    "servers.getServer": "/servers/{server_id}",
+    "clusters.listClusters": "/clusters",
+    "clusters.getCluster": "/clusters/{cluster_id}",
+    "vms.listVms": "/vms",
+    "vms.getVm": "/vms/{vm_id}",
+    "pools.listPools": "/pools",
+    "locks.listLocks": "/locks",
+    "workers.listWorkers": "/workers",
+    "schedules.listSchedules": "/schedules",
+    "schedules.getSchedule": "/schedules/{schedule_id}",
+    "webhooks.listWebhooks": "/webhooks",
+    "webhooks.getWebhook": "/webhooks/{webhook_id}",
+}
+
+
+def prefer_pages() -> Response | None:
+    """Send whoever wants HTML before anything else to the page."""
+    page = PAGES.get(request.endpoint or "")
+    if page is None or request.method != "GET" or request.accept_mimetypes.best != "text/html":
+        return None
+    return redirect(ROOT + page.format(**(request.view_args or {})), 303)  # type: ignore[return-value]

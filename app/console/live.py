@@ -1,0 +1,119 @@
+"""Live pages: the question of a page is asked again once a second, and a change of its answer is told.
+
+Whoever watches the same question in this process shares one answer. Nothing but a digest is compared, and the
+page itself is what is fetched then; so a page that is live shows nothing that it would not show anyway.
+"""
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from flask import Flask, Response, current_app, jsonify, request
+
+from app.api.http.context import principal
+from app.auth.keys import Principal
+from app.console import ask
+from app.console.family import pages
+from app.domain.errors import Rejected, ValidationFailed
+
+STREAM = ("text/event-stream", "text/html")
+EVERY_S = 1.0
+BEAT_S = 15.0
+LONGEST_S = 600.0  # A stream ends then, and its page begins another.
+KEPT = 200
+# What may be watched: questions that are cheap to ask.
+WATCHED = re.compile(
+    r"/v1/(workflows/runs(/[A-Za-z0-9_-]{1,128})?|locks|workers|queues|servers|schedules|clusters|vms|pools|webhooks)"
+)
+_seen: dict[Any, tuple[float, str]] = {}
+_lock = Lock()
+
+
+@pages.page("GET", "/live", scope="runs:read", offers=STREAM)
+def live() -> Response:
+    """`changed` whenever the answer to a question is another than before; 503 when all places are taken."""
+    path, query = _question()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    leave = app.extensions["windlass.places"].take()
+    frames = _frames(app, principal(), path, query)
+    response = Response(frames, mimetype=STREAM[0], headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(leave)
+    return response
+
+
+@pages.page("GET", "/digest", scope="runs:read", offers=("text/plain", "text/html"))
+def digest() -> Response:
+    """The same for those who poll: an ETag of the answer, 304 while it is what it was."""
+    path, query = _question()
+    response = Response("", mimetype="text/plain")
+    response.set_etag(_digest(current_app._get_current_object(), principal(), path, query))  # type: ignore[attr-defined]
+    response.make_conditional(request)
+    return response
+
+
+@pages.page("GET", "/news", scope="runs:read", offers=("application/json", "text/html"))
+def news() -> Response:
+    """How many runs of a list are newer than the newest one that its page shows."""
+    path, query = _question()
+    since = request.args.get("since", "")
+    found = ask.get(path, **{**query, "limit": 50}).data
+    ids = [str(run.get("id")) for run in found]
+    return jsonify({"count": ids.index(since) if since in ids else len(ids)})
+
+
+def _question() -> tuple[str, dict[str, list[str]]]:
+    asked = urlsplit(request.args.get("of", ""))
+    if asked.netloc or not WATCHED.fullmatch(asked.path):
+        raise ValidationFailed.of("of", "Is no question that can be watched")
+    return asked.path, parse_qs(asked.query)
+
+
+def _frames(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]) -> Iterator[str]:
+    began = beat = time.monotonic()
+    known = ""
+    yield "retry: 2000\n\n"
+    while time.monotonic() - began < LONGEST_S:
+        try:
+            found = _digest(app, asker, path, query)
+        except Rejected:
+            return  # It is gone, or the database is away: the page polls and comes again.
+        if known and found != known:
+            yield "event: changed\ndata: \n\n"
+        known = found
+        if time.monotonic() - beat >= BEAT_S:
+            beat = time.monotonic()
+            yield ": beat\n\n"
+        time.sleep(EVERY_S)
+
+
+def _digest(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]) -> str:
+    """One answer a second for all who watch the same question with the same rights."""
+    name = (id(app), asker.scopes, path, json.dumps(query, sort_keys=True))
+    with _lock:
+        at, known = _seen.get(name, (0.0, ""))
+        if known and time.monotonic() - at < EVERY_S / 2:
+            return known
+        with app.app_context():
+            answer = ask.request("GET", path, query=query, asker=asker)
+        found = hashlib.sha256(json.dumps(_still(answer.data), sort_keys=True).encode()).hexdigest()[:32]
+        if len(_seen) > KEPT:
+            _seen.clear()
+        _seen[name] = (time.monotonic(), found)
+        return found
+
+
+def _still(data: Any) -> Any:
+    """An answer without what changes by itself as time goes by."""
+    if isinstance(data, list):
+        return [_still(each) for each in data]
+    if isinstance(data, dict):
+        return {name: _still(value) for name, value in data.items() if name not in MOVING}
+    return data
+
+
+MOVING = frozenset(("silentMs", "ageMs", "observedAgeMs", "lastSeenAt", "progress", "estimatedCompletionAt"))

@@ -1,0 +1,66 @@
+"""Log in with an API key, log out, choose a theme."""
+
+from flask import Response, current_app, make_response, redirect, request
+
+from app.api.http import rate
+from app.api.http.context import world
+from app.console import session
+from app.console.family import PUBLIC, ROOT, pages
+from app.console.render import THEMES, render
+from app.domain.errors import RateLimited, Rejected
+from app.services import sessions
+
+YEAR_S = 365 * 86_400
+
+
+@pages.page("GET", "/login", scope=PUBLIC)
+def login() -> str:
+    """The form that asks for a key."""
+    return _form(None)
+
+
+@pages.page("POST", "/login", scope=PUBLIC)
+def log_in() -> Response:
+    """Begin a session for whoever presents a key; how often one address may try is limited."""
+    try:
+        rate.check(
+            current_app.extensions["windlass.login_rate"], request.remote_addr or "", lambda left: None
+        )
+        key = request.form.get("key", "").strip()
+        _, token = sessions.create(world(), key, request.headers.get("User-Agent", "")[:200])
+    except Rejected as error:
+        status = 429 if isinstance(error, RateLimited) else 401
+        return make_response(_form(error), status)
+    response = _to(session.local_only(request.form.get("next")))
+    session.keep(response, "session", token, session.LIFE_S)
+    return response
+
+
+@pages.page("POST", "/logout", scope=PUBLIC)
+def log_out() -> Response:
+    """End the session."""
+    token = request.cookies.get(session.cookie("session"))
+    if token:
+        sessions.end(world(), token)
+    response = _to(f"{ROOT}/login")
+    session.forget(response, "session")
+    return response
+
+
+@pages.page("POST", "/theme", scope=PUBLIC)
+def choose_theme() -> Response:
+    """Keep the theme in a cookie, so that the first paint is right."""
+    chosen = request.form.get("theme", "")
+    response = _to(session.local_only(request.form.get("next")))
+    if chosen in THEMES:
+        response.set_cookie("windlass-theme", chosen, max_age=YEAR_S, path="/", samesite="Lax", httponly=True)
+    return response
+
+
+def _form(error: Rejected | None) -> str:
+    to = session.local_only(request.values.get("next"))
+    return render("login.html", title="Log in", error=error, to=to)
+
+
+def _to(path: str) -> Response:
+    return redirect(path, 303)  # type: ignore[return-value]

@@ -1,0 +1,61 @@
+"""What people see of a state: a word, a colour and an icon, so that no state is told by colour alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Look:
+    """One state."""
+
+    word: str
+    family: str  # idle, run, ok, fail, hold or undo: the names of the colours.
+    icon: str
+
+
+def _looks(family: str, icon: str, **words: str) -> dict[str, Look]:
+    return {state: Look(word, family, icon) for state, word in words.items()}
+
+
+RUNS = {
+    **_looks("idle", "circle-dashed", queued="Queued", pending="Pending"),
+    **_looks("idle", "lock", lock_waiting="Waits for lock"),
+    **_looks("run", "loader-circle", running="Running"),
+    **_looks("run", "clock", waiting="Waiting", retry_wait="Retrying"),
+    **_looks("ok", "circle-check", completed="Completed", resolved="Resolved"),
+    **_looks("fail", "octagon-x", failed="Failed", lost="Lost"),
+    **_looks("hold", "triangle-alert", failed_held="Held", blocked="Blocked"),
+    **_looks("hold", "triangle-alert", compensation_failed="Undo failed"),
+    **_looks("hold", "pause", paused="Paused"),
+    **_looks("undo", "undo-2", compensating="Undoing", cancelling="Cancelling"),
+    **_looks("idle", "ban", cancelled="Cancelled"),
+    **_looks("idle", "skip-forward", skipped="Skipped"),
+}
+RESOURCES = {
+    **_looks("ok", "circle-check", available="Available", ready="Ready", healthy="Healthy", valid="Valid"),
+    **_looks("ok", "power", provisioned="Provisioned", on="On", active="Active", delivered="Delivered"),
+    **_looks("idle", "power", off="Off", stopped="Stopped", unknown="Unknown"),
+    **_looks("idle", "ban", deleted="Deleted", decommissioned="Decommissioned", revoked="Revoked"),
+    **_looks(
+        "fail", "octagon-x", error="Error", unhealthy="Unhealthy", critical="Critical", expired="Expired"
+    ),
+    **_looks("hold", "triangle-alert", degraded="Degraded", warning="Warning", maintenance="Maintenance"),
+    **_looks("idle", "ban", disabled="Switched off"),
+}
+
+
+def run_look(detail: str | None) -> Look:
+    """How a run or a step in this state looks."""
+    return RUNS.get(detail or "") or Look(_word(detail), "idle", "circle-dashed")
+
+
+def look(state: str | None) -> Look:
+    """How a resource or anything else in this state looks; one that is on its way elsewhere is at work."""
+    known = RESOURCES.get(state or "") or RUNS.get(state or "")
+    if known:
+        return known
+    moving = (state or "").endswith("ing")
+    return Look(_word(state), "run" if moving else "idle", "loader-circle" if moving else "circle-dashed")
+
+
+def _word(state: str | None) -> str:
+    return (state or "unknown").replace("_", " ").capitalize()

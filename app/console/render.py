@@ -1,0 +1,166 @@
+"""Templates and what they know: the shell around a page, filters, icons."""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import g, request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from app.console import looks, rail, session, spans
+from app.console.family import ROOT
+from app.console.static_files import static
+from app.domain.ids import new_id
+
+JSON_PARTS = re.compile(
+    r'(?P<nt>"(?:[^"\\]|\\.)*"(?=:))'
+    r'|(?P<s2>"(?:[^"\\]|\\.)*")'
+    r"|(?P<mi>-?\b\d[\d.eE+-]*|\b(?:true|false|null)\b)"
+)
+THEMES = ("system", "light", "dark")
+MOST_SHOWN = 65_536  # Characters of one value on a page; the API has all of it.
+environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page: the template in the shell that this visitor sees."""
+    return environment.get_template(template).render(**_shell(), **values)
+
+
+def now_ms() -> int:
+    """The time of this page."""
+    if "now_ms" not in g:
+        g.now_ms = time.time_ns() // 1_000_000
+    return int(g.now_ms)
+
+
+def theme() -> str:
+    """The theme that this visitor chose."""
+    chosen = request.cookies.get("windlass-theme", "system")
+    return chosen if chosen in THEMES else "system"
+
+
+def may(scope: str) -> bool:
+    """Whether this visitor holds a scope."""
+    principal = g.get("principal")
+    return principal is not None and principal.allows(scope)
+
+
+def address(**changes: Any) -> str:
+    """This page with other parameters: None takes one out, a list stands for several."""
+    from werkzeug.datastructures import MultiDict
+
+    asked = MultiDict(request.args)
+    asked.poplist("cursor")
+    for name, value in changes.items():
+        name = name.removesuffix("_")
+        asked.poplist(name)
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None:
+                asked.add(name, str(each))
+    from urllib.parse import urlencode
+
+    query = urlencode(list(asked.items(multi=True)))
+    return f"{request.path}?{query}" if query else request.path
+
+
+def icon(name: str, label: str | None = None) -> Markup:
+    """An icon; with a label it is read aloud."""
+    told = Markup(' role="img" aria-label="{}"').format(label) if label else Markup(' aria-hidden="true"')
+    return Markup('<svg class="icon"{}><use href="{}#{}"/></svg>').format(told, static("icons.svg"), name)
+
+
+def state(detail: str | None, *, of: str = "run", word: str | None = None) -> Markup:
+    """A state: icon, word, colour."""
+    seen = looks.run_look(detail) if of == "run" else looks.look(detail)
+    return Markup('<span class="st {}">{}{}</span>').format(seen.family, icon(seen.icon), word or seen.word)
+
+
+def moment(at: str | None, empty: str = "–") -> Markup:
+    """A moment: the time of day in UTC, all of it on hover, and how long ago for scripts to say."""
+    if not at:
+        return Markup('<span class="soft">{}</span>').format(empty)
+    shown = spans.clock(at, now_ms())
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(at, at[:19].replace("T", " "), shown)
+
+
+def as_json(value: Any) -> Markup:
+    """A value as JSON in colour."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    cut = len(text) > MOST_SHOWN
+    inner = Markup("").join(_coloured(text[:MOST_SHOWN]))
+    more = Markup('\n<span class="soft">… cut here: the API has all of it</span>') if cut else ""
+    return Markup('<pre class="json" tabindex="0">{}{}</pre>').format(inner, more)
+
+
+def _coloured(text: str) -> Iterator[Markup]:
+    """JSON with its names, texts and numbers marked."""
+    done = 0
+    for match in JSON_PARTS.finditer(text):
+        yield escape(text[done : match.start()])
+        yield Markup('<span class="{}">{}</span>').format(match.lastgroup, match[0])
+        done = match.end()
+    yield escape(text[done:])
+
+
+def short(id_: str | None, keep: int = 6) -> str:
+    """The end of an id, which tells it from others."""
+    if not id_:
+        return ""
+    return id_ if len(id_) <= keep + 6 else id_[-keep:]
+
+
+def form_key() -> str:
+    """A key made with a form: sent twice it does its work once."""
+    return f"console-{secrets.token_urlsafe(18)}"
+
+
+def _shell() -> Mapping[str, Any]:
+    principal = g.get("principal")
+    return {
+        "who": principal,
+        "keyless": principal is not None and session.is_keyless(),
+        "rail": rail.items(request.path) if principal is not None else [],
+        "theme": theme(),
+        "here": request.full_path.rstrip("?"),
+        "path": request.path,
+        "csrf": session.csrf(),
+        "now": now_ms(),
+    }
+
+
+environment.globals.update(
+    address=address,
+    icon=icon,
+    may=may,
+    moment=moment,
+    form_key=form_key,
+    new_id=new_id,
+    root=ROOT,
+    run_look=looks.run_look,
+    state=state,
+    static=static,
+)
+environment.filters.update(
+    about=spans.about,
+    as_json=as_json,
+    clock=spans.clock,
+    number=spans.number,
+    sum_hour=lambda hour: hour["completed"] + hour["failed"],
+    pairs=lambda words: [(word, word) for word in words],
+    ms=spans.parse,
+    short=short,
+    size=spans.size,
+    took=spans.took,
+)

@@ -1,0 +1,133 @@
+"""The list of runs: its parameters are its state, so that a list can be sent to somebody."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flask import Response, request
+
+from app.console import ask, words
+from app.console.chips import Chip, chips, question
+from app.console.family import pages
+from app.console.render import now_ms, render
+from app.console.spans import parse
+
+PATH = "/v1/workflows/runs"
+PAGE = 50
+MOST_EXPORTED = 10_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = (
+    *("id", "type", "status", "detail", "resourceType", "resourceId", "resourceName", "triggeredBy"),
+    *("createdAt", "startedAt", "completedAt", "durationMs"),
+)
+Object = dict[str, Any]
+
+
+@pages.page("GET", "/runs", scope="runs:read")
+def runs() -> str:
+    """Runs, newest first."""
+    asked = question(request.args, now_ms())
+    found = ask.get(PATH, **asked, limit=PAGE, cursor=request.args.get("cursor"))
+    return render(
+        "runs.html",
+        title="Runs",
+        rows=[row(run) for run in found.data],
+        page=found.pagination,
+        chips=filters(),
+        watch=ask.question(PATH, asked, limit=1),
+        asked=asked,
+        asked_args=[(name, value) for name, value in request.args.items() if name != "cursor"],
+        seen=found.data[0]["id"] if found.data else "",
+    )
+
+
+@pages.page("GET", "/attention", scope="runs:read")
+def attention() -> str:
+    """What does not move unless somebody decides."""
+    needs = ask.get(PATH, needsOperator="true", limit=100)
+    stuck = ask.get(PATH, waiting="true", limit=100)
+    known = {run["id"] for run in needs.data}
+    waits = [run for run in stuck.data if run["id"] not in known]
+    return render(
+        "attention.html",
+        title="Attention",
+        needs=[attended(run) for run in needs.data],
+        waits=[row(run) for run in waits],
+        webhooks=_switched_off(),
+        queues=[one for one in ask.get("/v1/queues").data if not one["workers"] and one["length"]],
+        watch=ask.question(PATH, {"needsOperator": "true"}, limit=20),
+    )
+
+
+@pages.page("GET", "/runs.csv", scope="runs:read", offers=("text/csv", "text/html"))
+def export() -> Response:
+    """The filtered list as comma-separated lines, the newest first."""
+    file = io.StringIO()
+    table = csv.writer(file)
+    table.writerow(COLUMNS)
+    for run in _every(question(request.args, now_ms())):
+        table.writerow([_cell(run.get(name)) for name in COLUMNS])
+    named = {"Content-Disposition": "attachment; filename=runs.csv"}
+    return Response(file.getvalue(), content_type="text/csv; charset=utf-8", headers=named)
+
+
+def row(run: Mapping[str, Any]) -> Object:
+    """A run as a line of a list."""
+    now = now_ms()
+    began = parse(run["startedAt"])
+    return {
+        **run,
+        "why": words.brief(run, now),
+        "tookMs": run["durationMs"] if run["durationMs"] is not None else began and max(0, now - began),
+        "isOpen": run["completedAt"] is None,
+        "cells": [_cell_look(step) for step in run.get("steps") or ()][:40],
+    }
+
+
+def attended(run: Mapping[str, Any]) -> Object:
+    """A run that needs somebody, with the verbs that move it."""
+    allowed: Sequence[str] = run.get("allowedActions") or VERBS.get(str(run["detail"]), ())
+    order = [verb for verb in ("resume", "resolve", "retry", "compensate", "skip") if verb in allowed]
+    return {**row(run), "verbs": order[:2]}
+
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "failed_held": ("resume", "retry"),
+    "blocked": ("resolve", "resume"),
+    "compensation_failed": ("resume", "resolve"),
+}
+
+
+def filters() -> list[Chip]:
+    """The filters of the list."""
+    return chips(request.args, [kind["type"] for kind in ask.get("/v1/workflows/types").data])
+
+
+def _cell_look(step: Mapping[str, Any]) -> tuple[str, str]:
+    looks = {"completed": "ok", "failed": "fail", "running": "run", "skipped": "skip"}
+    return looks.get(step["status"], ""), f"{step['name']}: {step['status']}"
+
+
+def _switched_off() -> list[Object]:
+    from app.console.render import may
+
+    if not may("webhooks"):
+        return []
+    return [one for one in ask.get("/v1/webhooks", limit=100).data if one["disabledReason"]]
+
+
+def _every(asked: Mapping[str, Any]) -> Iterator[Object]:
+    cursor, left = None, MOST_EXPORTED
+    while left > 0:
+        found = ask.get(PATH, **asked, limit=100, cursor=cursor)
+        yield from found.data[:left]
+        left -= len(found.data)
+        cursor = found.pagination.get("nextCursor")
+        if not cursor:
+            return
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

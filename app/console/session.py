@@ -1,0 +1,108 @@
+"""Who looks at a page, and whether a form is one of ours.
+
+1. A session cookie names whoever logged in with an API key; without one the API's own rule about keyless
+   requests of this machine holds (see `app.api.http.keyless`).
+2. Every form carries a token that only pages of this visitor know, made from a cookie that no script reads.
+3. A browser says where a form comes from; one of another site is refused whatever its token.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote
+
+from flask import Response, g, request
+
+from app.api.http.context import world
+from app.api.http.keyless import local_user
+from app.auth.keys import Principal
+from app.domain.errors import Forbidden, Unauthorized
+from app.services import sessions
+
+LIFE_S: Final = sessions.LIFE_MS // 1000
+DOOR = "console"
+FIELD, HEADER = "csrf", "X-CSRF-Token"
+
+
+def visitor() -> Principal:
+    """Whoever asks for this page; raises `Unauthorized` or `Forbidden`."""
+    token = request.cookies.get(cookie("session"))
+    if token:
+        return replace(sessions.find(world(), token)[1], door=DOOR, request_id=g.request_id)
+    return replace(local_user(), door=DOOR, request_id=g.request_id)
+
+
+def cookie(name: str) -> str:
+    """What a cookie of ours is called: where the way is encrypted its name binds it to this host."""
+    return f"__Host-windlass-{name}" if is_secure() else f"windlass-{name}"
+
+
+def is_secure() -> bool:
+    """Whether cookies may travel encrypted only; on this very machine there may be no TLS."""
+    settings = world().settings
+    return settings.url.startswith("https:") or not settings.loopback_only
+
+
+def csrf() -> str:
+    """The token of this visitor's forms."""
+    return hashlib.sha256(f"csrf:{_visit()}".encode()).hexdigest()
+
+
+def check_form() -> None:
+    """Raise `Forbidden` for a form that is not from a page of this visitor."""
+    given = request.form.get(FIELD) or request.headers.get(HEADER, "")
+    if not hmac.compare_digest(given.encode(), csrf().encode()) or not _is_same_origin():
+        raise Forbidden("This form is not from this page, or is too old: open the page again.")
+
+
+def remember(response: Response) -> Response:
+    """Give a new visitor the cookie that their forms are checked against."""
+    if "new_visit" in g:
+        keep(response, "visit", g.new_visit, LIFE_S)
+    return response
+
+
+def keep(response: Response, name: str, value: str, age_s: int) -> None:
+    """Set a cookie that no script reads."""
+    response.set_cookie(
+        cookie(name), value, max_age=age_s, path="/", secure=is_secure(), httponly=True, samesite="Lax"
+    )
+
+
+def forget(response: Response, name: str) -> None:
+    """Delete a cookie."""
+    keep(response, name, "", 0)
+
+
+def here() -> str:
+    """The page that was asked for, as a parameter of another."""
+    return quote(request.full_path.rstrip("?"), safe="/")
+
+
+def local_only(path: str | None) -> str:
+    """A path of this console, or its first page: nobody is sent elsewhere."""
+    return path if path and path.startswith("/console") and "\\" not in path else "/console/"
+
+
+def is_keyless() -> bool:
+    """Whether whoever looks has not logged in, and needs not."""
+    try:
+        return not request.cookies.get(cookie("session")) and bool(local_user())
+    except (Unauthorized, Forbidden):
+        return False
+
+
+def _visit() -> str:
+    known = request.cookies.get(cookie("visit")) or g.get("new_visit")
+    if not known:
+        known = g.new_visit = secrets.token_urlsafe(32)
+    return str(known)
+
+
+def _is_same_origin() -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    return request.headers.get("Origin", "").lower() == f"{request.scheme}://{request.host}".lower()

@@ -1,0 +1,157 @@
+"""The catalogue: what can be started, how it usually goes, and the form that starts it."""
+
+import shlex
+from typing import Any
+
+from flask import make_response, redirect, request
+from flask.typing import ResponseReturnValue
+
+from app.console import ask, forms, runs
+from app.console.ask import Refused
+from app.console.deeds import DEEDS
+from app.console.family import ROOT, pages
+from app.console.render import form_key, now_ms, render
+from app.domain.clock import rfc3339
+
+TYPES = "/v1/workflows/types"
+RUNS = "/v1/workflows/runs"
+WEEK_MS = 7 * 86_400_000
+RECENT = 30
+# Types that are started by what takes their resource into the inventory.
+OTHERWISE = {
+    "server.register": "server-register",
+    "cluster.create": "cluster-create",
+    "vm.create": "vm-create",
+}
+Object = dict[str, Any]
+
+
+@pages.page("GET", "/types", scope="runs:read")
+def types() -> str:
+    """Every type by resource, with how the last runs went."""
+    known = ask.get(TYPES).data
+    measured = {
+        one["type"]: one for one in ask.get("/v1/workflows/metrics", since=_week_ago()).data["byType"]
+    }
+    by: dict[str, list[Object]] = {}
+    for kind in known:
+        by.setdefault(kind["resource"] or "service", []).append(
+            {**kind, "measured": measured.get(kind["type"])}
+        )
+    return render("types.html", title="Catalogue", by=by, otherwise=OTHERWISE, deeds=DEEDS)
+
+
+@pages.page("GET", "/types/<type_name>", scope="runs:read")
+def type_(type_name: str) -> str:
+    """One type: its steps, its last runs, why it failed."""
+    kind = ask.get(f"{TYPES}/{type_name}").data
+    recent = ask.get(RUNS, type=type_name, limit=RECENT)
+    return render(
+        "type.html",
+        title=kind["type"],
+        kind=kind,
+        rows=[runs.row(run) for run in recent.data],
+        measured=ask.get(f"/v1/workflows/metrics/{type_name}", since=_week_ago()).data,
+        otherwise=OTHERWISE,
+        longest=max([run["durationMs"] or 0 for run in recent.data], default=0) or 1,
+    )
+
+
+@pages.page("GET", "/start/<type_name>", scope="runs:write")
+def ask_start(type_name: str) -> ResponseReturnValue:
+    """The form of a type, filled from an earlier run where one is named."""
+    if type_name in OTHERWISE:
+        return redirect(f"{ROOT}/do/{OTHERWISE[type_name]}", 303)
+    kind = _kind(type_name)
+    before = _before(request.args.get("from"))
+    value = before["input"] if before else forms.parse(kind["inputSchema"], request.args)[0]
+    resource = request.args.get("resource") or (before or {}).get("resourceId") or ""
+    return make_response(_form(kind, value, {"resourceId": resource}))
+
+
+@pages.page("POST", "/start/<type_name>", scope="runs:write")
+def start(type_name: str) -> ResponseReturnValue:
+    """Start a run, or show its plan."""
+    kind = _kind(type_name)
+    value, wrong = forms.parse(kind["inputSchema"], request.form)
+    about = {name: request.form.get(name, "").strip() for name in ("resourceId", "onFailure", "tags")}
+    if wrong:
+        return make_response(_form(kind, value, about, wrong=wrong), 400)
+    body = _body(kind, value, about)
+    try:
+        if "plan" in request.form:
+            plan = ask.post(RUNS, body, query={"dryRun": "true"}).data
+            return make_response(_form(kind, value, about, plan=plan))
+        answer = ask.post(RUNS, body, key=request.form.get("key"))
+    except Refused as error:
+        told = {name.removeprefix("input."): problem for name, problem in error.fields.items()}
+        return make_response(_form(kind, value, about, wrong=told, error=error), error.status)
+    return redirect(f"{ROOT}/runs/{answer.data['id']}", 303)
+
+
+def _body(kind: Object, value: Object, about: dict[str, str]) -> Object:
+    tags = [tag for tag in about["tags"].replace(",", " ").split() if tag]
+    given = {
+        **{n: about[n] for n in ("resourceId", "onFailure") if about[n]},
+        **({"tags": tags} if tags else {}),
+    }
+    return {"type": kind["type"], "input": value, **given}
+
+
+def _form(
+    kind: Object,
+    value: Any,
+    about: dict[str, str],
+    *,
+    wrong: dict[str, str] | None = None,
+    error: Refused | None = None,
+    plan: Object | None = None,
+) -> str:
+    body = _body(kind, value or {}, {"onFailure": "", "tags": "", **about})
+    return render(
+        "start.html",
+        title=f"Start {kind['type']}",
+        kind=kind,
+        fields=forms.fields(kind["inputSchema"], value, wrong),
+        about={"onFailure": "", "tags": "", **about},
+        wrong=wrong or {},
+        error=error,
+        plan=plan,
+        key=request.form.get("key") if plan else form_key(),
+        options=_options(kind["resource"]),
+        command=_command(body),
+    )
+
+
+def _command(body: Object) -> str:
+    """The same on the command line."""
+    import json
+
+    words = ["windlass", "run", "start", body["type"]]
+    if body.get("resourceId"):
+        words += ["--resource", body["resourceId"]]
+    return shlex.join([*words, "--input", json.dumps(body["input"], ensure_ascii=False)])
+
+
+def _options(resource: str | None) -> list[tuple[str, str]]:
+    """Resources that may be meant: id and name."""
+    paths = {"server": "servers", "cluster": "clusters", "vm": "vms", "management": "management-clusters"}
+    if resource not in paths:
+        return []
+    try:
+        found = ask.get(f"/v1/{paths[resource]}", limit=100).data
+    except Refused:
+        return []
+    return [(one["id"], one.get("displayName") or one.get("name") or one["id"]) for one in found]
+
+
+def _kind(name: str) -> Object:
+    return dict(ask.get(f"{TYPES}/{name}").data)
+
+
+def _before(run_id: str | None) -> Object | None:
+    return dict(ask.get(f"{RUNS}/{run_id}").data) if run_id else None
+
+
+def _week_ago() -> str | None:
+    return rfc3339((now_ms() - WEEK_MS) // 60_000 * 60_000)
