@@ -1,5 +1,6 @@
 """Where to begin, the OpenAPI document, and its pages; nothing is loaded from elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
