@@ -21,6 +21,7 @@ from windlass.transport import HttpxTransport, Transport
 from windlass.types import Types
 from windlass.vms import Vms
 from windlass.webhooks import Webhooks
+from windlass.whole import Service
 from windlass.workflows import Workflows
 
 BASE_URL = "http://127.0.0.1:8080"
@@ -75,6 +76,7 @@ class Client:
         self.metrics = MetricsOf(session=session)
         self.keys = Keys(session=session)
         self.sessions = Sessions(session=session)
+        self.service = Service(session=session)
         self.audit = Audit(session=session)
 
     def close(self) -> None:

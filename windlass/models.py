@@ -485,3 +485,24 @@ class Note(Model):
     actor: str | None = None
     action: str | None = None
     text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit(Model):
+    """Something that a text may mean."""
+
+    kind: str = ""
+    id: str = ""
+    name: str | None = None
+    state: str | None = None
+    href: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Model):
+    """Something that does not hold, and what to do about it."""
+
+    invariant: str = ""
+    run: str | None = None
+    what: str = ""
+    todo: str = ""

@@ -28,6 +28,7 @@ from app.api.v1.pools.views import pools
 from app.api.v1.runs.many import runs
 from app.api.v1.schedules.views import schedules
 from app.api.v1.servers.views import servers
+from app.api.v1.service.views import service
 from app.api.v1.types.views import types
 from app.api.v1.vms.views import vms
 from app.api.v1.webhooks.views import webhooks
@@ -45,7 +46,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
-    *(schedules, workflows, hooks, webhooks, workers, access, audit, health, docs),
+    *(schedules, workflows, hooks, webhooks, workers, access, audit, service, health, docs),
 )
 
 LOGINS_A_MINUTE = 10  # Attempts to log in from one address.

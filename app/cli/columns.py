@@ -482,6 +482,19 @@ CANCEL_PLAN: Columns = (
     ("Never starts", "neverStarts"),
     ("Releases", "locks"),
 )
+HITS: Columns = (("KIND", "kind"), ("ID", "id"), ("NAME", "name"), ("STATE", "state", 1))
+ABOUT: Columns = (
+    ("Release", "release"),
+    ("Python", "python"),
+    ("Region", "region"),
+    ("URL", "url"),
+    ("Time", "time"),
+    ("Database", "database.kind"),
+    ("Schema", "database.revision"),
+    ("Bytes", "database.bytes"),
+    ("Keeps runs for days", "retentionDays"),
+    ("Keeps the audit for days", "auditDays"),
+)
 AUDIT: Columns = (
     ("AT", "at"),
     ("ACTOR", "actor"),

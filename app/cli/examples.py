@@ -37,6 +37,8 @@ EXAMPLES: dict[str, str] = {
     "server inspect": "rack-7-slot-12 --wait",
     "server deprovision": "rack-7-slot-12 --yes",
     "server decommission": "rack-7-slot-12 --yes",
+    "search": "rack-7|8r0t1v2w",
+    "about": "",
     "audit": "--since yesterday --resource-type run|--all -o json",
     "pool list": "-o wide",
     "pool get": "gpu",

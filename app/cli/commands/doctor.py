@@ -8,8 +8,7 @@ from app.cli import columns, output
 from app.cli.context import Caller, Verb, pass_caller
 from app.cli.direct import world
 from app.cli.exits import Exit
-from app.record.apps import doctor as apps
-from app.record.runs.doctor import findings
+from app.services import doctor as service
 from app.services import workers
 
 
@@ -18,11 +17,7 @@ from app.services import workers
 def doctor(caller: Caller) -> None:
     """Check the invariants of docs/invariants.rst; exit with status 1 if one is broken."""
     db = world().db
-    found = [
-        *db.read(findings),
-        *db.read(apps.findings),
-        *map(_unserved, db.read(lambda tx: workers.unserved(tx, needed=()))),
-    ]
+    found = db.read(service.findings)
     heard = Counter(row["kind"] for row in db.read(workers.working))
     names = ", ".join(f"{heard[kind]} {kind}{'s' if heard[kind] != 1 else ''}" for kind in workers.KINDS)
     output.say(f"Heard of within the last half minute: {names}.")
@@ -33,12 +28,3 @@ def doctor(caller: Caller) -> None:
     if caller.form != "table":
         caller.show([], columns.FINDINGS)
     output.say("Every invariant holds.")
-
-
-def _unserved(queue: str) -> dict[str, str]:
-    return {
-        "invariant": "workers",
-        "run": "",
-        "what": f"something waits in the queue {queue}, and nobody serves it",
-        "todo": f"start a worker host: windlass worker, or windlass worker --queue {queue}",
-    }

@@ -146,9 +146,7 @@ def watch(caller: Caller, run_id: str, timeout: float | None) -> None:
     "--mode", type=click.Choice(("graceful", "abandon", "kill")), help="How to cancel; default: graceful."
 )
 @reason
-@click.option(
-    "--dry-run", is_flag=True, help="Show what would be undone and what stays; change nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Show what would be undone and what stays; change nothing.")
 @waits
 @pass_caller
 def cancel(

@@ -110,6 +110,13 @@ def brief_steps(tx: Tx, run_ids: Sequence[str]) -> dict[str, list[Row]]:
     return found
 
 
+def brief_runs(tx: Tx, run_ids: Sequence[str]) -> list[Row]:
+    """What these runs are and how they are, in the order of their ids as given."""
+    where = (run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids))
+    rows = {row["id"]: row for row in tx.rows(select(run.c.id, run.c.type, run.c.status).where(*where))}
+    return [rows[run_id] for run_id in run_ids if run_id in rows]
+
+
 def inputs_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, Any]:
     """What these runs were given."""
     if not run_ids:

@@ -3,10 +3,10 @@
 An index answers for runs, however many there are; the tables of resources are short, and are walked.
 """
 
-from sqlalchemy import Column, Table, func, literal_column, or_, select
+from sqlalchemy import Column, Table, func, literal_column, null, or_, select
 
 from app.record.session import Tx
-from app.record.tables import cluster, management, run, server, vm
+from app.record.tables import cluster, management, pool, run, schedule, server, vm
 from app.record.tables.runs import ENDING, ID_ENDING
 
 MOST_RUNS = 500
@@ -17,6 +17,11 @@ NAMES: tuple[tuple[str, Table, tuple[str, ...]], ...] = (
     ("cluster", cluster, ("name", "display_name", "id")),
     ("vm", vm, ("name", "display_name", "id")),
     ("management", management, ("name", "id")),
+)
+
+OTHERS: tuple[tuple[str, Table, tuple[str, ...]], ...] = (
+    ("pool", pool, ("name", "id")),
+    ("schedule", schedule, ("name", "id")),
 )
 
 
@@ -37,6 +42,19 @@ def resources_called(tx: Tx, text: str) -> list[tuple[str, str, str | None]]:
         shown = (table.c.id, table.c[names[0]].label("name"))
         query = select(*shown).where(table.c.tenant_id == tx.tenant, has).order_by(table.c.id.desc())
         found += [(kind, row["id"], row["name"]) for row in tx.rows(query.limit(MOST_RESOURCES))]
+    return found
+
+
+def things_called(tx: Tx, text: str) -> list[tuple[str, str, str | None, str | None]]:
+    """Kind, id, name and state of whatever has the text in a name, an address or an id, but runs."""
+    found = []
+    for kind, table, names in (*NAMES, *OTHERS):
+        has = or_(*(table.c[name].icontains(text, autoescape=True) for name in names))
+        state = table.c.state if "state" in table.c else null()
+        shown = (table.c.id, table.c[names[0]].label("name"), state.label("state"))
+        query = select(*shown).where(table.c.tenant_id == tx.tenant, has).order_by(table.c.id.desc())
+        rows = tx.rows(query.limit(MOST_RESOURCES))
+        found += [(kind, row["id"], row["name"], row["state"]) for row in rows]
     return found
 
 
