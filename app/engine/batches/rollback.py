@@ -13,11 +13,11 @@ from app.domain.ids import derived_id
 from app.domain.rows.batches import BatchRow
 from app.domain.rows.runs import RunRow
 from app.domain.states import TERMINAL, Run
-from app.engine.batches import checkpoints, scope
+from app.engine.batches import scope
 from app.engine.batches.compose import Node, policy_of
 from app.engine.batches.members import rows_of
 from app.engine.batches.scope import Undo, Wanted
-from app.engine.transitions import accept, graph
+from app.engine.transitions import accept, checkpoints, graph
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import GRAPH, Journal, Message, journal
 from app.engine.transitions.step_rows import step_row
@@ -48,7 +48,7 @@ def automatic(tx: Tx, batch_id: str, actor: str) -> tuple[bool, list[Message]]:
         found = scope.undos(tx, batch, Wanted())
         if not found:
             return True, []
-        checkpoints.add(j, batch, "before_rollback")
+        checkpoints.add(j, "before_rollback")
         made = _store(tx, batch, rollback_id, found, actor, parent_step=GRAPH)
     return False, [*j.messages, *made.messages]
 
@@ -63,7 +63,7 @@ def by_hand(
         found = scope.undos(tx, batch, wanted)
         if not found:
             return [], None
-        checkpoints.add(j, batch, "before_rollback", actor=actor)
+        checkpoints.add(j, "before_rollback", actor=actor)
         return found, _store(tx, batch, rollback_id, found, actor, locks=scope.locks_of(found))
 
 

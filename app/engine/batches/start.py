@@ -57,6 +57,8 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     kind = catalogue.lookup(TYPE)
     given = {**asked.input, "batch_id": batch_id}
     (group,) = (step_row(batch_id, row) for row in kind.plan(given).rows())
+    every = definition.rollback_strategy.checkpoint_interval
+    group["given"] = {**(group["given"] or {}), "checkpoint_every": every}
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])

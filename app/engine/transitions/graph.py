@@ -18,7 +18,7 @@ from app.domain.batch import edges
 from app.domain.ids import derived_id
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import TERMINAL, Run, Step
-from app.engine.transitions import accept
+from app.engine.transitions import accept, checkpoints
 from app.engine.transitions.accept import Order
 from app.engine.transitions.advance import MOVING, advance
 from app.engine.transitions.compensate import settled_while_stopping, stop
@@ -194,6 +194,9 @@ def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -
         j.event("step.completed", member, output=output or None)
         j.change(group, pending=group["pending"] - 1, succeeded=group["succeeded"] + 1)
         skip_all(j, group, {member["key"]: Fate(status="completed")})
+        every = _given(group).get("checkpoint_every")
+        if every and group["succeeded"] % every == 0:
+            checkpoints.add(j, "interval")
         return
     error = _error(member, child)
     if j.status == Run.CANCELLING and (child is None or child["status"] == Run.CANCELLED):
@@ -208,6 +211,7 @@ def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -
     held = _given(group).get("stop") or "continue"
     if STRENGTH[policy] > STRENGTH[held]:
         j.change(group, given={**_given(group), "stop": policy})
+        checkpoints.add(j, "failure")
     skip_all(j, group, {member["key"]: Fate(status="failed")})
 
 

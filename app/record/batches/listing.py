@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from app.domain.states import TERMINAL, Run
 from app.record.session import Tx
 from app.record.tables import batch, batch_total, run, step
+from app.record.tables import totals as ended_runs
 
 Row = dict[str, Any]
 PARTIAL = "PARTIALLY_COMPLETED"
@@ -36,7 +37,7 @@ _OF_RUN = (
 )
 _BRIEF = (
     *(batch.c.run_id, batch.c.name, batch.c.version, batch.c.storage_backend, batch.c.parallel_limit),
-    *(batch.c.rollback_enabled, batch.c.operations, batch.c.items, batch.c.retry_of, batch.c.lineage),
+    *(batch.c.rollback_enabled, batch.c.operations, batch.c["items"], batch.c.retry_of, batch.c.lineage),
     *(batch.c.rollback_run, batch.c.undone, batch.c.actor, batch.c.created_at),
 )
 
@@ -146,6 +147,24 @@ def totals(tx: Tx) -> list[Row]:
         {**row, "operations": int(row["operations"]), "duration_ms": int(row["duration_ms"])}
         for row in tx.rows(select(*columns, *sums).where(where).group_by(*columns))
     ]
+
+
+def durations(tx: Tx) -> tuple[int, int]:
+    """How many batches have ended, and how many milliseconds they took together."""
+    return _of_type(tx, "batch.workflow")[1]
+
+
+def rollback_totals(tx: Tx) -> dict[str, int]:
+    """How many rollbacks ended how."""
+    return _of_type(tx, "batch.rollback")[0]
+
+
+def _of_type(tx: Tx, type_: str) -> tuple[dict[str, int], tuple[int, int]]:
+    sums = (func.sum(ended_runs.c.runs).label("runs"), func.sum(ended_runs.c.duration_ms).label("ms"))
+    where = (ended_runs.c.tenant_id == tx.tenant, ended_runs.c.type == type_)
+    rows = tx.rows(select(ended_runs.c.status, *sums).where(*where).group_by(ended_runs.c.status))
+    counts = {row["status"]: int(row["runs"]) for row in rows}
+    return counts, (sum(counts.values()), sum(int(row["ms"]) for row in rows))
 
 
 def _joined(tx: Tx, *columns: Any) -> Select[Any]:

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from sqlalchemy import select
 
+from app.config import Settings
 from app.domain.batch.definition import BatchDefinition, parse
 from app.domain.batch.graph import selected
 from app.domain.ids import batch_id, new_id
@@ -22,6 +24,7 @@ from app.record.batches import graphs
 from app.record.session import Database
 from app.record.tables import instance, run
 from app.services.children import ChildRuns
+from app.services.context import AppContext
 from tests.support.driver import Driver, NoWorld
 
 Row = dict[str, Any]
@@ -56,6 +59,8 @@ class Rig:
         self.driver = Driver(db)
         self.world = Sandboxes(folder, ChildRuns(db, self.driver.publish))
         self.driver.capabilities = self.world
+        facts = {"db": db, "publish": self.driver.publish, "settings": Settings(state_dir=str(folder))}
+        self.ctx = cast("AppContext", SimpleNamespace(**facts))
         self.most = 0  # Children at work at the same time.
 
     def submit(self, *operations: Row, only: Iterable[str] = (), key: str | None = None, **facts: Any) -> str:

@@ -1,0 +1,24 @@
+"""Approvals: an operation that asks for one counts it among what it waits for."""
+
+from app.domain.errors import InvalidStateTransition, NotFound
+from app.domain.states import Step
+from app.engine.transitions import graph
+from app.engine.transitions.journal import Journal, is_member
+
+
+def approve(j: Journal, operation: str, actor: str) -> None:
+    """Let an operation of a locked batch begin once all else that it waits for has ended; once is enough."""
+    member = j.one("forward", operation)
+    if member is None or not is_member(member):
+        raise NotFound(f"The batch has no operation {operation}")
+    given = member["given"] or {}
+    if given.get("approved"):
+        return
+    if not given.get("approval") or member["status"] != Step.PENDING:
+        raise InvalidStateTransition(
+            f"{operation} waits for no approval: it is {member['status']}", current=member["status"]
+        )
+    approved = {**given, "approved": {"by": actor, "at": j.now}}
+    j.change(member, given=approved, pending=member["pending"] - 1)
+    j.event("operator.action", member, actor=actor, action="approve", target=operation)
+    graph.turn(j)

@@ -1,0 +1,23 @@
+"""Batches: submitted, watched, steered and undone. Every answer has the public shape of a batch."""
+
+from app.services.batches.read import detail, find, operation_items, page, progress, stats
+from app.services.batches.steer import approve, cancel, checkpoint, pause, resume, retry, rollback
+from app.services.batches.submit import plan, submit
+
+__all__ = [
+    "approve",
+    "cancel",
+    "checkpoint",
+    "detail",
+    "find",
+    "operation_items",
+    "page",
+    "pause",
+    "plan",
+    "progress",
+    "resume",
+    "retry",
+    "rollback",
+    "stats",
+    "submit",
+]

@@ -1,0 +1,287 @@
+"""Batches as they are: one, its operations and items, how far it is, all of them in figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.domain.batch import graph
+from app.domain.batch.definition import parse
+from app.domain.clock import rfc3339
+from app.domain.errors import NotFound
+from app.domain.json import JsonObject
+from app.record.batches import batches, graphs, listing
+from app.record.runs import runs
+from app.record.session import Tx
+from app.services.batches import present
+from app.services.context import AppContext
+from chains import catalogue
+
+Row = Mapping[str, Any]
+MOST_ITEMS = 2_000  # That a batch shows with its operations; of an operation alone there are pages.
+MOST_NAMES = 100  # Operations that progress names.
+OPEN = ("Pending", "Running", "RollingBack")
+CHILD = {"server_batch": "batch.servers", "taskserv_batch": "batch.taskservs"}
+
+
+def find(ctx: AppContext, batch_id: str) -> JsonObject:
+    """A batch in brief; raises `NotFound`."""
+    return ctx.db.read(lambda tx: _summary(tx, batch_id))
+
+
+def page(
+    ctx: AppContext, *, status: str | None = None, name: str | None = None, limit: int = 50, offset: int = 0
+) -> tuple[list[JsonObject], int]:
+    """Batches, newest first, and how many there are."""
+
+    def work(tx: Tx) -> tuple[list[JsonObject], int]:
+        rows, total = listing.page(tx, status=status, name=name, limit=limit, offset=offset)
+        counts = listing.counts_of(tx, [row["run_id"] for row in rows])
+        return [present.summary(row, counts[row["run_id"]]) for row in rows], total
+
+    return ctx.db.read(work)
+
+
+def detail(ctx: AppContext, batch_id: str, *, items: bool = True) -> JsonObject:
+    """A batch with its operations, checkpoints and last rollback; raises `NotFound`."""
+    return ctx.db.read(lambda tx: _detail(tx, batch_id, items))
+
+
+def operation_items(
+    ctx: AppContext, batch_id: str, operation: str, *, limit: int = 50, offset: int = 0
+) -> tuple[list[JsonObject], int]:
+    """The items of an operation, and how many there are; raises `NotFound`."""
+
+    def work(tx: Tx) -> tuple[list[JsonObject], int]:
+        row = _row(tx, batch_id)
+        member = next((one for one in graphs.members(tx, batch_id) if one["key"] == operation), None)
+        if member is None:
+            raise NotFound(f"The batch has no operation {operation}")
+        undone = _undone_items(tx, _undos(tx, batch_id).get(operation))
+        if not isinstance(member["ref"], str):
+            names = _names(member)
+            status = _status_of(member, row)
+            shown = [present.idle_item(name, status) for name in names[offset : offset + limit]]
+            return shown, len(names)
+        found, total = listing.item_page(tx, member["ref"], limit, offset)
+        over = member["status"] != "waiting"
+        return [
+            present.item(one, ended=over, undo=undone.get(present.item_name(one))) for one in found
+        ], total
+
+    return ctx.db.read(work)
+
+
+def progress(ctx: AppContext, batch_id: str) -> JsonObject:
+    """How far a batch is; raises `NotFound`."""
+    return ctx.db.read(lambda tx: _progress(tx, batch_id))
+
+
+def stats(ctx: AppContext) -> JsonObject:
+    """Figures of all batches there ever were."""
+
+    def work(tx: Tx) -> JsonObject:
+        states, totals = listing.by_status(tx), listing.totals(tx)
+        return _stats(states, totals, listing.durations(tx), listing.rollback_totals(tx))
+
+    return ctx.db.read(work)
+
+
+def _row(tx: Tx, batch_id: str) -> Row:
+    row = listing.shown(tx, batch_id)
+    if row is None:
+        raise NotFound(f"There is no batch {batch_id}")
+    return row
+
+
+def _summary(tx: Tx, batch_id: str) -> JsonObject:
+    row = listing.brief(tx, batch_id)
+    if row is None:
+        raise NotFound(f"There is no batch {batch_id}")
+    return present.summary(row, listing.counts_of(tx, [batch_id])[batch_id])
+
+
+def _detail(tx: Tx, batch_id: str, with_items: bool) -> JsonObject:
+    row = _row(tx, batch_id)
+    members = {one["key"]: one for one in graphs.members(tx, batch_id)}
+    undos = _undos(tx, batch_id)
+    children = [one["ref"] for one in members.values() if isinstance(one["ref"], str)]
+    waiting = [str(one["ref"]) for one in members.values() if one["status"] == "waiting"]
+    retries = listing.retrying(tx, waiting)
+    shows = with_items and row["items"] <= MOST_ITEMS
+    items = listing.items_of(tx, children, MOST_ITEMS) if shows else {}
+    facts = {one["id"]: one for one in row["definition"]["operations"]}
+    operations = []
+    for key in facts:
+        if key in members:
+            member, undo = members[key], undos.get(key)
+            shown = _items(tx, member, items, undo, row) if shows else None
+            operations.append(
+                present.operation(
+                    member,
+                    facts[key],
+                    ended=present.has_ended(row),
+                    retries=member["ref"] in retries,
+                    undo=undo,
+                    items=shown,
+                )
+            )
+    counts = listing.counts_of(tx, [batch_id])[batch_id]
+    return {
+        **present.summary(row, counts),
+        "storage_backend": row["storage_backend"],
+        "parallel_limit": row["parallel_limit"],
+        "rollback_enabled": row["rollback_enabled"],
+        "lineage": row["lineage"],
+        "rollback_of": None,
+        "source": row["source"],
+        "warnings": row["warnings"] or [],
+        "waiting_on": row["waiting_on"],
+        "items_shown": shows,
+        "operations": operations,
+        "checkpoints": _checkpoints(tx, batch_id),
+        "rollback": _rollback(tx, batch_id),
+    }
+
+
+def _items(
+    tx: Tx, member: Row, items: Mapping[str, Sequence[Row]], undo: Row | None, row: Row
+) -> list[JsonObject]:
+    if not isinstance(member["ref"], str):
+        return [present.idle_item(name, _status_of(member, row)) for name in _names(member)]
+    undone = _undone_items(tx, undo)
+    over = member["status"] != "waiting"
+    return [
+        present.item(one, ended=over, undo=undone.get(present.item_name(one)))
+        for one in items.get(member["ref"], ())
+    ]
+
+
+def _names(member: Row) -> list[str]:
+    return [one["name"] for one in ((member["given"] or {}).get("input") or {}).get("items", ())]
+
+
+def _status_of(member: Row, row: Row) -> str:
+    return present.operation_status(member, ended=present.has_ended(row), retries=False, undo=None)
+
+
+def _undos(tx: Tx, batch_id: str) -> dict[str, Row]:
+    """For each operation its place in the last rollback that had to do with it."""
+    found: dict[str, Row] = {}
+    for one in listing.rollbacks(tx, batch_id):
+        for member in graphs.members(tx, one["id"]):
+            found.setdefault(member["key"], member)
+    return found
+
+
+def _undone_items(tx: Tx, undo: Row | None) -> dict[str, Row]:
+    """How the items of an operation stand in its last rollback, by name."""
+    if undo is None:
+        return {}
+    if not isinstance(undo["ref"], str):
+        return dict.fromkeys(_names(undo), undo)
+    found = listing.items_of(tx, [undo["ref"]], MOST_ITEMS).get(undo["ref"], [])
+    return {present.item_name(one): one for one in found}
+
+
+def _checkpoints(tx: Tx, batch_id: str) -> list[JsonObject]:
+    rows = batches.checkpoints(tx, batch_id)
+    done = graphs.completed(tx, batch_id) if rows else {}
+    names = sorted((key for key in done if not key.startswith("graph:")), key=lambda key: done[key])
+    return [present.checkpoint(one, [key for key in names if done[key] <= one["upto_seq"]]) for one in rows]
+
+
+def _rollback(tx: Tx, batch_id: str) -> JsonObject | None:
+    found = listing.rollbacks(tx, batch_id)
+    return present.rollback(found[0], graphs.members(tx, found[0]["id"])) if found else None
+
+
+def _progress(tx: Tx, batch_id: str) -> JsonObject:
+    row = listing.brief(tx, batch_id)
+    if row is None:
+        raise NotFound(f"There is no batch {batch_id}")
+    counts = listing.counts_of(tx, [batch_id])[batch_id]
+    total = row["operations"]
+    ended = sum(counts.get(word, 0) for word in present.ENDED)
+    over = present.has_ended(row)
+    last = batches.last_checkpoint(tx, batch_id)
+    level, end = (None, None) if over else _ahead(tx, batch_id, row)
+    return {
+        "workflow_id": batch_id,
+        "status": row["shown_status"],
+        "detail": row["status"],
+        "total_operations": total,
+        "completed_operations": counts.get("completed", 0),
+        "failed_operations": counts.get("failed", 0),
+        "skipped_operations": counts.get("skipped", 0),
+        "cancelled_operations": counts.get("cancelled", 0),
+        "running_operations": listing.named(tx, batch_id, ["waiting"], MOST_NAMES),
+        "running_count": counts.get("waiting", 0),
+        "pending_operations": [] if over else listing.named(tx, batch_id, ["pending"], MOST_NAMES),
+        "pending_count": 0 if over else counts.get("pending", 0),
+        "percent": 100.0 if over else round(100 * ended / total, 1),
+        "current_level": level,
+        "estimated_completion": rfc3339(end),
+        "last_checkpoint": None if last is None else present.checkpoint(last),
+    }
+
+
+def _ahead(tx: Tx, batch_id: str, row: Row) -> tuple[int | None, int | None]:
+    """The first level that has not ended, and when the last one will, by what operations usually take."""
+    levels = _levels(batch_id, lambda: parse((_row(tx, batch_id))["definition"]))
+    open_ = listing.named(tx, batch_id, ["waiting", "pending"], int(row["operations"]))
+    sizes: dict[int, int] = {}
+    longest: dict[int, int] = {}
+    usual: dict[str, int] = {}
+    for key in open_:
+        at, type_ = levels[key]
+        if type_ not in usual:
+            usual[type_] = runs.usual_duration(tx, type_, catalogue.lookup(type_).eta_ms)
+        sizes[at] = sizes.get(at, 0) + 1
+        longest[at] = max(longest.get(at, 0), usual[type_])
+    left = sum(longest[at] * -(-sizes[at] // row["parallel_limit"]) for at in sizes)
+    return min(sizes, default=None), tx.now + left if sizes else None
+
+
+_KNOWN: dict[str, dict[str, tuple[int, str]]] = {}  # Definitions never change.
+MOST_KNOWN = 64
+
+
+def _levels(batch_id: str, definition: Any) -> dict[str, tuple[int, str]]:
+    """Level and type of run of each operation."""
+    if batch_id not in _KNOWN:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        found = definition()
+        type_of = {one.id: CHILD[one.type] for one in found.operations}
+        waves = enumerate(graph.levels(found.operations))
+        _KNOWN[batch_id] = {key: (at, type_of[key]) for at, wave in waves for key in wave}
+    return _KNOWN[batch_id]
+
+
+def _stats(
+    states: Mapping[str, int], totals: Sequence[Row], took: tuple[int, int], rollbacks: Mapping[str, int]
+) -> JsonObject:
+    ended = {word: number for word, number in states.items() if word not in OPEN}
+    number, ms = took
+    return {
+        "total": sum(states.values()),
+        "by_status": dict(states),
+        "by_provider": _summed(totals, "provider"),
+        "by_operation_type": _summed(totals, "type"),
+        "success_rate": round(ended.get("Completed", 0) / sum(ended.values()), 4) if ended else None,
+        "avg_duration_seconds": round(ms / number / 1000, 3) if number else None,
+        "rollbacks": {
+            "total": sum(rollbacks.values()),
+            "succeeded": rollbacks.get("completed", 0),
+            "failed": rollbacks.get("failed", 0),
+        },
+        "active": states.get("Running", 0) + states.get("RollingBack", 0),
+        "queued": states.get("Pending", 0),
+    }
+
+
+def _summed(totals: Sequence[Row], column: str) -> JsonObject:
+    found: JsonObject = {}
+    for row in totals:
+        kind = found.setdefault(row[column], {})
+        kind[row["status"]] = kind.get(row["status"], 0) + row["operations"]
+    return found

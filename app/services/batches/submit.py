@@ -1,0 +1,161 @@
+"""Submit a batch, or see what it would do."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from app.auth.keys import Principal
+from app.domain.batch import graph
+from app.domain.batch.definition import BatchDefinition
+from app.domain.batch.invalid import InvalidDefinition
+from app.domain.batch.operation import Operation
+from app.domain.ids import batch_id
+from app.domain.json import JsonObject
+from app.engine import admission
+from app.engine.batches.compose import Composed, Node
+from app.engine.batches.start import TYPE, BatchOrder, accept_batch
+from app.engine.transitions.journal import Journal
+from app.providers.compute import plan_name
+from app.record.batches import instances, listing
+from app.record.runs import locks, runs
+from app.record.session import Tx
+from app.services.batches.accounts import composed
+from app.services.context import AppContext
+from app.services.runs import published
+from chains import catalogue
+
+
+def submit(
+    ctx: AppContext,
+    principal: Principal,
+    definition: BatchDefinition,
+    *,
+    key: str | None = None,
+    only: Sequence[str] = (),
+    except_: Sequence[str] = (),
+    source: str | None = None,
+) -> JsonObject:
+    """Accept a batch; its commit is the promise. Raises `InvalidDefinition`, `ResourceLocked`, `Conflict`."""
+    _check_backend(definition)
+    operations = graph.selected(definition.operations, tuple(only), tuple(except_))
+    new = batch_id()
+    made = composed(ctx, definition, operations, new)
+    chosen = {name: list(names) for name, names in (("only", only), ("except", except_)) if names}
+    order = BatchOrder(
+        definition=definition,
+        composed=made,
+        lineage=new,
+        actor=principal.actor,
+        idempotency_key=f"batch/{key}" if key else None,
+        identity={**definition.document(), "chosen": chosen},
+        source=source,
+        chosen=chosen,
+    )
+
+    def work(tx: Tx) -> Journal:
+        admission.check_type(tx, TYPE)
+        return accept_batch(tx, new, order)
+
+    accepted = ctx.db.write(work)
+    published(ctx, accepted)
+    if accepted.id == new:
+        return {**_told(definition, operations, made), "workflow_id": new, "status": "Pending"}
+    row = ctx.db.read(lambda tx: listing.brief(tx, accepted.id)) or {}
+    status = str(row.get("shown_status", "Pending"))
+    return {**_told(definition, operations, made), "workflow_id": accepted.id, "status": status}
+
+
+def plan(
+    ctx: AppContext,
+    definition: BatchDefinition,
+    *,
+    only: Sequence[str] = (),
+    except_: Sequence[str] = (),
+) -> JsonObject:
+    """What a submit would do; stores nothing. What is there is known from the inventory."""
+    _check_backend(definition)
+    operations = graph.selected(definition.operations, tuple(only), tuple(except_))
+    made = composed(ctx, definition, operations, "")
+    levels = graph.levels(operations)
+    told = ctx.db.read(lambda tx: _planned(tx, definition, made, levels))
+    return {**_told(definition, operations, made), "workflow_id": None, "status": "Pending", "plan": told}
+
+
+def _told(definition: BatchDefinition, operations: Sequence[Operation], made: Composed) -> JsonObject:
+    return {
+        "name": definition.name,
+        "version": definition.version,
+        "total_operations": len(made.nodes),
+        "total_items": made.items,
+        "levels": graph.levels(operations),
+        "warnings": list(made.warnings),
+    }
+
+
+def _check_backend(definition: BatchDefinition) -> None:
+    if definition.storage_backend == "surrealdb" and find_spec("surrealdb") is None:
+        said = "The extra surrealdb is not installed: pip install 'windlass[surrealdb]', or use filesystem"
+        raise InvalidDefinition("BACKEND_UNAVAILABLE", said, {"extra": "surrealdb"})
+
+
+def _planned(tx: Tx, definition: BatchDefinition, made: Composed, levels: list[list[str]]) -> JsonObject:
+    level_of = {name: at for at, level in enumerate(levels) for name in level}
+    there = _there(tx, made)
+    order = [one for level in levels for one in level]
+    return {
+        "operations": [
+            {
+                "id": node.key,
+                "level": level_of[node.key],
+                "items": [_action(item, there) for item in node.input["items"]],
+            }
+            for node in made.nodes
+        ],
+        "locks": [_lock(tx, name) for name in made.locks],
+        "estimated_seconds": round(_estimate(tx, definition, made, level_of) / 1000),
+        "rollback_order": order[::-1],
+    }
+
+
+def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, Any]]:
+    names: dict[str, list[str]] = {}
+    for node in made.nodes:
+        for item in node.input["items"]:
+            names.setdefault(item["provider"], []).append(item.get("server", item["name"]))
+    found = (row for provider, wanted in names.items() for row in instances.at(tx, provider, wanted))
+    return {(row["provider"], row["account"], row["name"]): row for row in found}
+
+
+def _action(item: Mapping[str, Any], there: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> JsonObject:
+    name = item["name"]
+    if "taskserv" in item:
+        return {"name": name, "action": "create", "reason": f"{item['taskserv']} is looked for first"}
+    row = there.get((item["provider"], item["account"], name))
+    if row is None:
+        return {"name": name, "action": "create", "reason": "the inventory has no server of this name"}
+    same = plan_name(row["plan"]) == plan_name(item["plan"]) and row["zone"] == item["zone"]
+    what = f"it is there with the plan {row['plan']} in {row['zone']}, made by the batch {row['lineage']}"
+    return {"name": name, "action": "keep" if same else "conflict", "reason": what}
+
+
+def _lock(tx: Tx, resource: str) -> JsonObject:
+    held = locks.holder(tx, resource)
+    return {"resource": resource, "holder": held["run_id"] if held else None}
+
+
+def _estimate(tx: Tx, definition: BatchDefinition, made: Composed, level_of: Mapping[str, int]) -> int:
+    """Milliseconds: level after level, each in as many waves as the limit asks for."""
+    usual: dict[str, int] = {}
+    longest: dict[int, int] = {}
+    for node in made.nodes:
+        at = level_of[node.key]
+        longest[at] = max(longest.get(at, 0), _usual(tx, node, usual))
+    sizes = Counter(level_of.values())
+    return sum(longest[at] * -(-sizes[at] // definition.parallel_limit) for at in longest)
+
+
+def _usual(tx: Tx, node: Node, usual: dict[str, int]) -> int:
+    if node.type not in usual:
+        usual[node.type] = runs.usual_duration(tx, node.type, catalogue.lookup(node.type).eta_ms)
+    return usual[node.type]

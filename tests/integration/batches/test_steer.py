@@ -1,0 +1,184 @@
+"""What people do to a batch: retry, cancel, pause, approve."""
+
+from shutil import rmtree
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Conflict, InvalidStateTransition, ResourceLocked
+from app.services import batches
+from tests.integration.batches.rig import Rig, failing, servers
+
+
+def retried(rig: Rig, batch: str, **how: Any) -> str:
+    """Retry to the end; returns the new batch."""
+    new = str(batches.retry(rig.ctx, batch, **how)["workflow_id"])
+    rig.finish(new)
+    return new
+
+
+def flaky(id_: str, times: int, **more: Any) -> dict[str, Any]:
+    """An operation whose server fails so often, and then comes."""
+    return servers(id_, rehearsal={"fail_attempts": times}, **more)
+
+
+def test_attempts_are_repeated_as_the_policy_says(rig: Rig) -> None:
+    batch = rig.run(flaky("web", 2))
+
+    assert rig.driver.status(batch) == "completed"
+    assert batches.detail(rig.ctx, batch)["operations"][0]["attempts"] == 3
+
+
+def test_a_retry_does_what_failed_and_keeps_the_rest(rig: Rig) -> None:
+    bad = flaky("bad", 3, on_failure="fail", needs=["good"])
+    first = rig.run(servers("good"), bad, servers("late", needs=["bad"]))
+    assert batches.find(rig.ctx, first)["status"] == "Failed"
+    card = rig.card("good-1")
+
+    second = retried(rig, first)
+
+    assert rig.statuses(second) == {"good": "skipped", "bad": "completed", "late": "completed"}
+    assert batches.detail(rig.ctx, second)["operations"][0]["reused_from"] == first
+    assert rig.card("good-1") == card
+    rig.roll_back(second)
+    assert rig.servers() == set()
+
+
+def test_the_half_of_an_operation_that_stands_is_found_again(rig: Rig) -> None:
+    half = servers("half", "a", on_failure="fail")
+    half["server_configs"] += flaky("x", 3)["server_configs"]
+    first = rig.run(half)
+    card = rig.card("a")
+
+    second = retried(rig, first)
+
+    assert rig.driver.status(second) == "completed"
+    assert rig.card("a") == card
+    assert rig.servers() == {"a", "x-1"}
+
+
+def test_a_server_that_somebody_removed_is_made_again_by_a_retry_of_all(rig: Rig) -> None:
+    first = rig.run(servers("good"), flaky("bad", 3, on_failure="fail"))
+    rmtree(next(rig.folder.glob("*/good-1")))
+
+    second = retried(rig, first, only_failed=False)
+
+    assert rig.driver.status(second) == "completed"
+    assert rig.servers() == {"good-1", "bad-1"}
+    assert [row["incarnation"] for row in rig.inventory() if row["name"] == "good-1"] == [1, 2]
+
+
+def test_a_held_batch_goes_on_from_its_failure_with_its_locks(rig: Rig) -> None:
+    first = rig.run(servers("good"), flaky("bad", 3, on_failure="hold", needs=["good"]))
+    assert rig.driver.status(first) == "failed_held"
+
+    second = retried(rig, first)
+
+    assert rig.driver.status(first) == "failed"
+    assert rig.driver.status(second) == "completed"
+    assert rig.driver.holder("instance/local/good-1") is None
+
+
+def test_a_batch_that_was_rolled_back_is_submitted_anew(rig: Rig) -> None:
+    batch = rig.run(servers("good"), failing("bad"))
+
+    with pytest.raises(InvalidStateTransition):
+        batches.retry(rig.ctx, batch)
+
+
+def test_a_retry_and_a_rollback_exclude_each_other(rig: Rig) -> None:
+    first = rig.run(servers("good"), flaky("bad", 3, on_failure="fail"))
+    second = str(batches.retry(rig.ctx, first)["workflow_id"])
+
+    with pytest.raises(Conflict):
+        batches.rollback(rig.ctx, first)
+    with pytest.raises(Conflict):
+        batches.retry(rig.ctx, first)
+    rig.finish(second)
+
+
+def test_two_batches_cannot_work_on_one_name(rig: Rig) -> None:
+    batch = rig.submit(servers("web", "a", "b"))
+
+    with pytest.raises(ResourceLocked) as refused:
+        rig.submit(servers("other", "b"))
+    assert refused.value.details["holder"]["runId"] == batch
+    rig.finish(batch)
+    rig.run(servers("other", "b"))
+
+
+def test_a_key_is_accepted_once(rig: Rig) -> None:
+    one = rig.submit(servers("web"), key="once")
+
+    assert rig.submit(servers("web"), key="once") == one
+    with pytest.raises(Conflict):
+        rig.submit(servers("db"), key="once")
+    rig.finish(one)
+
+
+def test_cancel_lets_running_items_end_and_undoes_nothing(rig: Rig) -> None:
+    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    batch = rig.submit(servers("done"), slow, servers("late", needs=["slow"]))
+    rig.driver.drain()
+
+    batches.cancel(rig.ctx, batch)
+
+    assert rig.finish(batch) == "cancelled"
+    found = {one["id"]: one["status"] for one in batches.detail(rig.ctx, batch)["operations"]}
+    assert found == {"done": "Completed", "slow": "Cancelled", "late": "Cancelled"}
+    assert "done-1" in rig.servers()
+    rig.roll_back(batch)
+    assert rig.servers() == set()
+
+
+def test_cancel_with_rollback_undoes_what_was_made(rig: Rig) -> None:
+    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    batch = rig.submit(servers("done"), slow)
+    rig.driver.drain()
+
+    batches.cancel(rig.ctx, batch, rollback=True)
+
+    assert rig.finish(batch) == "cancelled"
+    assert rig.servers() == set()
+    assert batches.find(rig.ctx, batch)["status"] == "RolledBack"
+
+
+def test_while_it_is_paused_no_operation_and_no_item_begins(rig: Rig) -> None:
+    batch = rig.submit(servers("web", "a", "b", parallel=1), servers("db", needs=["web"]))
+    rig.driver.deliver()
+
+    batches.pause(rig.ctx, batch)
+    rig.driver.drain()
+    assert rig.servers() == {"a"}
+    assert rig.driver.status(batch) == "paused"
+
+    batches.resume(rig.ctx, batch)
+    assert rig.finish(batch) == "completed"
+    assert rig.servers() == {"a", "b", "db-1"}
+
+
+def test_an_operation_waits_for_its_approval(rig: Rig) -> None:
+    batch = rig.run(servers("web"), servers("db", needs=["web"], approval=True))
+    assert rig.statuses(batch) == {"web": "completed", "db": "pending"}
+    assert batches.detail(rig.ctx, batch)["operations"][1]["detail"] == "awaits_approval"
+
+    batches.approve(rig.ctx, batch, "db")
+    assert rig.finish(batch) == "completed"
+
+
+def test_a_part_of_a_batch_brings_what_it_needs(rig: Rig) -> None:
+    batch = rig.run(servers("web"), servers("db", needs=["web"]), servers("other"), only=["db"])
+
+    assert rig.statuses(batch) == {"web": "completed", "db": "completed"}
+
+
+def test_progress_counts_and_ends_at_a_hundred(rig: Rig) -> None:
+    batch = rig.submit(servers("web"), servers("db", needs=["web"]))
+    before = batches.progress(rig.ctx, batch)
+    assert (before["running_operations"], before["pending_operations"]) == (["web"], ["db"])
+    assert (before["percent"], before["current_level"]) == (0.0, 0)
+
+    rig.finish(batch)
+    assert batches.progress(rig.ctx, batch)["percent"] == 100.0
+    assert batches.stats(rig.ctx)["by_provider"] == {"local": {"completed": 2}}
+    assert batches.page(rig.ctx, status="completed")[1] == 1
