@@ -112,6 +112,9 @@ class LocalCompute:
             shutil.rmtree(folder, ignore_errors=True)
         return True
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     @property
     def _folder(self) -> Path:
         return Path(self.access.endpoint) / self.access.account
