@@ -56,8 +56,8 @@ class Started:
 def start(world: AppContext, principal: Principal, order: Order) -> Started:
     """Accept a run. The commit is the promise that it will end."""
     run_id = new_id("run")
-    _check_words(order)
     authority.check(principal, order.type)
+    _check_words(order)
     arrived = accepting.at_once(world.db, run_id, order, principal.actor)
     if arrived is not None:
         return Started(published(world, arrived), arrived.steps())

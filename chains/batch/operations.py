@@ -12,6 +12,7 @@ from chains.catalogue import workflow
 from tasks import batch, instance, taskserv
 from tasks.step import Step
 
+SCOPE = "servers:write"  # They make servers, of clouds too, and run programs on them.
 ORDERED_BY = "POST /v1/workflows/batch/submit"
 
 
@@ -24,19 +25,19 @@ class Items(Schema):
         unknown = INCLUDE
 
 
-@workflow("batch.servers", expects=Items, eta="1m", on_failure="keep", ordered_by=ORDERED_BY)
+@workflow("batch.servers", expects=Items, eta="1m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
 def make_servers(given: Mapping[str, Any]) -> Plan:
     """Make the servers of an operation."""
     return _items(instance.create, given)
 
 
-@workflow("batch.taskservs", expects=Items, eta="2m", on_failure="keep", ordered_by=ORDERED_BY)
+@workflow("batch.taskservs", expects=Items, eta="2m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
 def install_taskservs(given: Mapping[str, Any]) -> Plan:
     """Install the taskservs of an operation on its servers."""
     return _items(taskserv.install, given)
 
 
-@workflow("batch.removal", expects=Items, eta="1m", on_failure="keep", ordered_by=ORDERED_BY)
+@workflow("batch.removal", expects=Items, eta="1m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
 def remove_items(given: Mapping[str, Any]) -> Plan:
     """Undo what an operation made."""
     return _items(taskserv.remove if given.get("of") == "taskservs" else instance.remove, given)

@@ -27,7 +27,7 @@ class Graphed(Schema):
     on_failure="keep",
     hold="24h",
     locks=False,
-    scope="runs:write",
+    scope="servers:write",
     ordered_by="POST /v1/workflows/batch/submit",
 )
 def run_batch(given: Mapping[str, Any]) -> Plan:
@@ -42,7 +42,7 @@ def run_batch(given: Mapping[str, Any]) -> Plan:
     eta="2m",
     on_failure="keep",
     locks=False,
-    scope="runs:write",
+    scope="servers:write",
     ordered_by="POST /v1/workflows/batch/{id}/rollback",
 )
 def undo_batch(given: Mapping[str, Any]) -> Plan:
