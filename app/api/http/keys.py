@@ -36,7 +36,7 @@ def authenticate() -> None:
 def _asker() -> Principal:
     known: Principal | None = request.environ.get(ASKER)  # No header of a client can become this.
     if known is not None:
-        return known
+        return replace(known, request_id=g.request_id)
     token = _token()
     found = local_user() if token is None else keys.principal_of(world(), token)
     return replace(found, door="api", request_id=g.request_id)

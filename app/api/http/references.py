@@ -14,6 +14,7 @@ class Reference(fields.String):
 
     def __init__(self, prefix: str, **kwargs: Any) -> None:
         about = {"description": "An id, or the name of what is meant.", "example": f"{prefix}_{SAMPLE}"}
+        about["x-resource"] = KINDS[prefix]
         metadata = {**about, **kwargs.pop("metadata", {})}
         length = validate.Length(1, naming.LONGEST)
         super().__init__(validate=length, metadata=metadata, **kwargs)
@@ -26,4 +27,13 @@ class Reference(fields.String):
         return text if not text or len(text) > naming.LONGEST else naming.id_of(world(), self.prefix, text)
 
 
+# What kind of thing an id of this prefix names: forms offer those that there are.
+KINDS = {
+    "srv": "server",
+    "pool": "pool",
+    "cls": "cluster",
+    "vm": "vm",
+    "mgt": "management",
+    "sch": "schedule",
+}
 SAMPLE = "01kc9v5q8w3f7x2m4n6p8r0t1v"

@@ -4,11 +4,11 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from app.api.http import envelope, idempotency, paging, stream, versions
+from app.api.http import envelope, idempotency, orders, paging, stream, versions
 from app.api.http.context import principal, world
 from app.api.http.family import Family
 from app.api.v1 import examples
-from app.api.v1.runs import log, show
+from app.api.v1.runs import first, log, show
 from app.api.v1.runs.schemas import (
     CancelBody,
     CancelPlan,
@@ -62,8 +62,14 @@ def list_runs(query: dict[str, Any]) -> Any:
 @runs.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
 def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
-    """Start a run of any type, or with `dryRun` see its plan."""
+    """Start a run of any type, or with `dryRun` see its plan.
+
+    `server.register`, `cluster.create` and `vm.create` take what makes their resource as `input`, as the
+    type's `inputSchema` says; with a `resourceId` they repeat the first run of one that is known.
+    """
     key = body.pop("idempotency_key", None) or idempotency.run_key()
+    if first.is_first(body):
+        return _start_first(query, {**body, "idempotency_key": key})
     if "resource_id" in body:
         body["resource_id"] = naming.resource_of(
             world(), service.resource_of(body["type"]), body["resource_id"]
@@ -73,6 +79,17 @@ def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
     if query["dry_run"]:
         return envelope.plain(present.plan_object(service.preview(world(), principal(), order)))
     return show.started(service.start(world(), principal(), order))
+
+
+def _start_first(query: dict[str, Any], body: dict[str, Any]) -> Any:
+    """A run whose resource is new with it; its tags are those of the resource."""
+    about = {name: body[name] for name in orders.ABOUT_RUN if name in body}
+    about["on_conflict"] = query["on_conflict"]
+    if body.get("tags"):
+        body["input"] = {"tags": body["tags"], **body["input"]}
+    if query["dry_run"]:
+        return envelope.plain(first.plan(body, about))
+    return show.accepted(first.start(body, about))
 
 
 @runs.serve("GET", f"{PATH}/<run_id>", "getRun", scope="runs:read")

@@ -7,7 +7,8 @@ from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.runs.schemas import PlanShape, StartQuery
 from app.api.v1.vms import show
-from app.api.v1.vms.schemas import CONTENT, VmActionBody, VmBody, VmDeleteQuery, VmQuery, VmShape
+from app.api.v1.vms.orders import content_of
+from app.api.v1.vms.schemas import VmActionBody, VmBody, VmDeleteQuery, VmQuery, VmShape
 from app.record.inventory.managed import ManagedFilters
 from app.services.vms import VMS, order_of
 
@@ -40,11 +41,7 @@ def list_vms(query: dict[str, Any]) -> Any:
 @vms.response(202, VmShape, example={**examples.VM, "state": "creating"})
 def create_vm(query: dict[str, Any], body: dict[str, Any]) -> Any:
     """Make a machine and start it."""
-    values = orders.without(body, (*orders.ABOUT_RUN, *CONTENT))
-    labels = {name: body[name] for name in ("labels",) if name in body}  # Names of others: left as they are.
-    content = {name: body[name] for name in CONTENT if name in body and name != "labels"}
-    values["content"] = {**orders.spelled(content), **labels}
-    return orders.create(VMS, values, orders.options(body, query), query, show.shown)
+    return orders.create(VMS, content_of(body), orders.options(body, query), query, show.shown)
 
 
 @vms.serve("GET", ONE, "getVm", scope="servers:read")
