@@ -82,6 +82,7 @@ class Settings:
     worker_processes: int = 8  # Pool processes of a worker host for the queue default.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.
+    cloud_processes: int = 2  # Pool processes of a worker host for the queue cloud; 0 leaves it to others.
     webhook_processes: int = 4  # Pool processes of a worker host for webhooks; 0 leaves them to others.
     imports: str = ""  # Comma-separated modules of code workflows; see `windlass worker --import`.
     app_dir: str = ""  # Folder of these modules; it comes after ours on the import path.

@@ -36,6 +36,7 @@ from app.providers.vms.kubevirt import KubeVirt
 from app.record.inventory import gates, managements, servers
 from app.record.runs import hooks
 from app.record.session import Database
+from tasks.clouds import compute_of
 
 T = TypeVar("T")
 HOLD_MS = 60_000  # A session that is held longer belongs to a dead process.
@@ -113,9 +114,11 @@ class Reach:
         return BootService(self.settings.boot_url)
 
     def compute(self, provider: str, account: str) -> Compute:
-        """The servers of an account of a provider."""
-        folder = str(self.settings.state / "local")
-        return connect_compute(Access(provider=provider, account=account, endpoint=folder))
+        """The servers of an account of a provider; a cloud's behind the gate of the account."""
+        if provider == "local":
+            folder = str(self.settings.state / "local")
+            return connect_compute(Access(provider=provider, account=account, endpoint=folder))
+        return compute_of(self.db, self.opener(), provider, account)
 
     def shell(self, provider: str, account: str, server: str) -> Shell:
         """A server, for scripts."""

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from windlass.access import Audit, Keys, Sessions
+from windlass.accounts import Accounts
 from windlass.batches import Batches
 from windlass.clusters import Clusters
 from windlass.exchange import Exchange
@@ -68,6 +69,7 @@ class Client:
         self.pools = Pools(session=session)
         self.clusters = Clusters(session=session)
         self.vms = Vms(session=session)
+        self.accounts = Accounts(session=session)
         self.managements = Managements(session=session)
         self.schedules = Schedules(session=session)
         self.webhooks = Webhooks(session=session)

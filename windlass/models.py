@@ -227,6 +227,39 @@ class Management(Model):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Account(Model):
+    """An account at a cloud, or on the service's host, where batches make servers."""
+
+    id: str = ""
+    name: str = ""
+    provider: str = ""
+    description: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    zones: Mapping[str, str] | None = None
+    plans: Mapping[str, str] | None = None
+    image: str | None = None
+    ssh_user: str = ""
+    ssh_port: int = 0
+    calls_at_once: int = 0
+    calls_a_second: int = 0
+    credentials_version: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountCheck(Model):
+    """What a provider says to an account; ``error`` has code and message when it refuses."""
+
+    ok: bool = False
+    name: str = ""
+    clock_skew_ms: int | None = None
+    zones: tuple[str, ...] = ()
+    error: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Managed(Model):
     """Kept by a management cluster: what was asked for, and what was seen ``observed_age_ms`` ago."""
 

@@ -29,6 +29,8 @@ from windlass.errors import (
     WindlassError,
 )
 from windlass.models import (
+    Account,
+    AccountCheck,
     ApiKey,
     AuditEntry,
     Bulk,
@@ -69,6 +71,8 @@ from windlass.workflowruns import WorkflowDefinition, WorkflowEvent, WorkflowHoo
 
 __all__ = [
     "Accepted",
+    "Account",
+    "AccountCheck",
     "ApiKey",
     "AsyncClient",
     "AsyncHttpxTransport",

@@ -18,6 +18,7 @@ from app.api.http.rate import Buckets
 from app.api.http.schemas import Moment
 from app.api.http.stream import Places
 from app.api.v1.access.views import access
+from app.api.v1.accounts.views import accounts
 from app.api.v1.audit.views import audit
 from app.api.v1.clusters.views import clusters
 from app.api.v1.hooks.views import hooks
@@ -45,7 +46,7 @@ from app.services.context import AppContext
 from app.wiring import wire
 
 FAMILIES = (
-    *(runs, metrics, types, locks, servers, pools, clusters, vms, managements),
+    *(runs, metrics, types, locks, servers, pools, clusters, vms, managements, accounts),
     *(schedules, workflows, hooks, webhooks, workers, access, audit, service, health, docs),
 )
 

@@ -160,6 +160,22 @@ POOLS: Columns = (
     ("FREE", "capacity.free"),
     ("LABELS", "labels", 3),
 )
+ACCOUNTS: Columns = (
+    ("ID", "id"),
+    ("NAME", "name"),
+    ("PROVIDER", "provider"),
+    ("REGION", "region", 2),
+    ("ENDPOINT", "endpoint", 1),
+    ("AT ONCE", "callsAtOnce", 3),
+    ("A SECOND", "callsASecond", 3),
+)
+ACCOUNT_CHECK: Columns = (
+    ("OK", "ok"),
+    ("NAME", "name"),
+    ("CLOCK SKEW MS", "clockSkewMs"),
+    ("ZONES", "zones", 2),
+    ("ERROR", "error", 1),
+)
 MANAGEMENTS: Columns = (
     ("ID", "id"),
     ("NAME", "name"),

@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "Manage the Kubernetes clusters that host clusters and virtual machines.",
     ),
     ("batch", "app.cli.commands.batch:batch", "Submit, follow and roll back batches."),
+    ("account", "app.cli.commands.account:account", "Manage accounts at clouds, where batches make servers."),
     ("schedule", "app.cli.commands.schedules:schedule", "Start runs at due times."),
     ("webhook", "app.cli.commands.webhooks:webhook", "Manage webhooks and their deliveries."),
     (

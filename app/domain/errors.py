@@ -236,6 +236,7 @@ class StepError(WindlassError):
     retryable: bool = True
     nothing_happened: bool = False
     passing_ms: int = 0  # It passes by itself: attempts go on for so long, whatever the policy of the step.
+    counts: bool = True  # False: the attempt is not counted, for somebody asked us to come back later.
 
     def __init__(
         self,
@@ -403,6 +404,8 @@ class CloudThrottled(CloudError):
 
     code = "CLOUD_THROTTLED"
     nothing_happened = True
+    passing_ms = 86_400_000
+    counts = False
 
 
 class CloudNoCapacity(CloudError):

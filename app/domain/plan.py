@@ -17,6 +17,7 @@ QUEUES = (
     "default",
     "bmc",
     "kube",
+    "cloud",
     "webhook",
     "app",
 )  # Code workflows have others of their own.

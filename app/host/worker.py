@@ -42,6 +42,7 @@ def children(
         "default": (("default",), settings.worker_processes),
         "bmc": (("bmc",), settings.bmc_processes),
         "kube": (("kube",), settings.kube_processes),
+        "cloud": (("cloud",), settings.cloud_processes),
         "webhook": (("webhook",), settings.webhook_processes),
         QUEUE: ((QUEUE,), APP_LOOKS if settings.apps_poller else 0),
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.auth.rings import rotate as new_key
 from app.auth.seal import Opener, Sealer, binding, opener, sealer
-from app.record.inventory import managements, servers
+from app.record.inventory import accounts, managements, servers
 from app.record.session import Tx
 from app.services import signing_secrets
 from app.services.context import AppContext
@@ -28,8 +28,10 @@ def rotate(world: AppContext) -> int:
 
     machines = world.db.read(servers.sealed_servers)
     clusters = world.db.read(managements.sealed_managements)
+    clouds = world.db.read(accounts.sealed_accounts)
     count = sum(reseal(row, "credential", servers.reseal) for row in machines)
     count += sum(reseal(row, "access", managements.reseal) for row in clusters)
+    count += sum(reseal(row, "credential", accounts.reseal) for row in clouds)
     return count + signing_secrets.reseal(world, seal, open_)
 
 

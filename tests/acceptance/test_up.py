@@ -72,7 +72,16 @@ def test_it_starts_says_where_to_look_stops_cleanly_and_keeps_its_state(
 @pytest.mark.parametrize(
     "role",
     [
-        *("api", "valkey", "worker", "worker-default", "worker-bmc", "worker-kube", "worker-webhook"),
+        *(
+            "api",
+            "valkey",
+            "worker",
+            "worker-default",
+            "worker-bmc",
+            "worker-kube",
+            "worker-cloud",
+            "worker-webhook",
+        ),
         *("reconciler", "lab"),
     ],
 )

@@ -36,6 +36,7 @@ TABLES = {
     batches.InstanceRow: tables.instance,
     batches.InstallationRow: tables.installation,
     batches.BatchTotalRow: tables.batch_total,
+    inventory.AccountRow: tables.account,
     service.WebhookRow: tables.webhook,
     service.DeliveryRow: tables.delivery,
     service.AttemptRow: tables.delivery_attempt,

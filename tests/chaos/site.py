@@ -132,7 +132,13 @@ class Site:
         until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
         until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
         own = self.settings
-        pools = (own.worker_processes, own.bmc_processes, own.kube_processes, own.webhook_processes)
+        pools = (
+            own.worker_processes,
+            own.bmc_processes,
+            own.kube_processes,
+            own.cloud_processes,
+            own.webhook_processes,
+        )
         children = self._hosts * sum(pools) + len(AUTHORED_HOSTS) * AUTHORED_PROCESSES * self.setting.code
         until(lambda: len(self.processes("child")) >= children, START_S, "the pools are there")
 

@@ -100,4 +100,4 @@ def test_the_link_to_a_service_of_kubernetes_is_no_port(name: str) -> None:
 
 def test_every_queue_of_the_service_is_known_to_celery() -> None:
     app = celery_app(Settings(), worker=False)
-    assert sorted(app.amqp.queues) == ["app", "bmc", "default", "kube", "webhook"]
+    assert sorted(app.amqp.queues) == ["app", "bmc", "cloud", "default", "kube", "webhook"]

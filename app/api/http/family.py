@@ -8,6 +8,7 @@
 method), and it records the scope without which the application does not start (see `app.api.http.keys`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial, wraps
@@ -36,6 +37,7 @@ PATH_IDS = {
     "cluster_id": "cls",
     "vm_id": "vm",
     "management_id": "mgt",
+    "account_id": "acc",
     "webhook_id": "whk",
     "schedule_id": "sch",
     "delivery_id": "dlv",
@@ -43,7 +45,7 @@ PATH_IDS = {
     "session_id": "ses",
 }
 
-NAMED = frozenset({"srv", "pool", "cls", "vm", "mgt", "sch"})  # What may be called by a name as well.
+NAMED = frozenset({"srv", "pool", "cls", "vm", "mgt", "acc", "sch"})  # What may be called by a name as well.
 
 
 class StrictParser(FlaskParser):
@@ -305,8 +307,7 @@ def _asks(view: Callable[..., Any], location: str) -> bool:
 
 
 def _path_parameters(path: str) -> list[Mapping[str, Any]]:
-    names = [part.strip("<>").rpartition(":")[2] for part in path.split("/") if part.startswith("<")]
-    return [_path_parameter(name) for name in names]
+    return [_path_parameter(name) for name in re.findall(r"<(?:\w+:)?(\w+)>", path)]
 
 
 def _path_parameter(name: str) -> Mapping[str, Any]:

@@ -161,3 +161,27 @@ class SourceRow(TypedDict, total=False):
     tally: JsonObject | None
     told_at: int | None
     run_id: str | None
+
+
+class AccountRow(TypedDict, total=False):
+    """A row of ``account``."""
+
+    tenant_id: str
+    id: str
+    provider: str
+    name: str
+    description: str | None
+    endpoint: str | None
+    region: str | None
+    zones: JsonObject | None
+    plans: JsonObject | None
+    image: str | None
+    ssh_user: str
+    ssh_port: int
+    calls_at_once: int
+    calls_a_second: int
+    credential: str | None
+    credential_version: int
+    version: int
+    created_at: int
+    updated_at: int

@@ -262,7 +262,8 @@ def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: b
         )
         if wait is not None:
             look = not harmless or (claim.unsure and not raised.cleared)
-            _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look)
+            tries = step["tries"] if error.counts else max(0, step["tries"] - 1)
+            _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look, tries=tries)
             return
     known: StepRow = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
     known |= {"lease_until": None, "completed_at": j.now}

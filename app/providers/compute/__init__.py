@@ -86,9 +86,6 @@ class Compute(Protocol):
     def remove(self, id_: str) -> bool:
         """Bring a machine nearer to its end, with its disks; True once it is gone. Call it until then."""
 
-    def close(self) -> None:
-        """Give back the connections."""
-
 
 class Driver(Protocol):
     """What makes a `Compute` of an access."""

@@ -6,7 +6,6 @@ needs; five actions and a signature are less. boto3 and moto are the judges (tes
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -75,8 +74,8 @@ class AwsCompute:
 
     def whoami(self) -> Whoami:
         base = self.access.endpoint or f"https://sts.{self.region}.amazonaws.com"
-        with closing(Talk(base)) as talk:
-            told = self._call("GetCallerIdentity", {}, service="sts", version=STS, talk=talk)
+        talk = Talk(base)
+        told = self._call("GetCallerIdentity", {}, service="sts", version=STS, talk=talk)
         return Whoami(name=_text(told, "GetCallerIdentityResult/Arn"), clock_skew_ms=talk.skew_ms)
 
     def plans(self) -> list[Plan]:
@@ -129,9 +128,6 @@ class AwsCompute:
                 if error.details.get("reason") not in MISSING:
                     raise
         return False
-
-    def close(self) -> None:
-        self._talk.close()
 
     def _order(self, spec: Spec, token: str) -> dict[str, str]:
         zone = self.access.zone(spec.zone)

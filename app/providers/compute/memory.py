@@ -112,9 +112,6 @@ class MemoryCompute:
         self._lost()
         return False
 
-    def close(self) -> None:
-        """Nothing is open."""
-
     def _check(self, spec: Spec, plan: str, zone: str) -> None:
         """What this cloud will not make."""
         if plan not in {one.name for one in PLANS}:

@@ -1,12 +1,17 @@
 """One HTTP conversation with a cloud: short timeouts, no repetition by itself, failures told apart.
 
+Each request has a connection of its own: on one that was kept, and that the other side has closed meanwhile, an
+order that was never read could not be told from one whose answer was lost.
+
 An answer that was lost leaves the outcome of an order unknown; one that was refused, or never sent, does not.
 """
 
+import ssl
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx
 
@@ -22,9 +27,7 @@ class Talk:
     """A base URL and who asks there."""
 
     def __init__(self, base: str, auth: httpx.Auth | None = None) -> None:
-        self.base = base.rstrip("/")
-        # A proxy of the environment, or a netrc, must not come between an account and its cloud.
-        self._client = httpx.Client(base_url=self.base, auth=auth, timeout=TIMEOUT, trust_env=False)
+        self.base, self._auth = base.rstrip("/"), auth
         self.skew_ms: int | None = None  # Their clock less ours, by the last answer.
 
     def send(
@@ -41,9 +44,10 @@ class Talk:
     ) -> httpx.Response:
         """Any answer below 500 but a throttled one; ``orders`` says whether the request changes something."""
         try:
-            answer = self._client.request(
-                method, path, content=content, json=json, params=params, headers=headers
-            )
+            with self._client() as client:
+                answer = client.request(
+                    method, path, content=content, json=json, params=params, headers=headers
+                )
         except httpx.HTTPError as error:
             unsent = isinstance(error, UNSENT)
             why = str(error) or type(error).__name__
@@ -65,9 +69,16 @@ class Talk:
         error.retry_after_ms = wait or LEFT_ALONE_MS
         return error
 
-    def close(self) -> None:
-        """Give back the connections."""
-        self._client.close()
+    def _client(self) -> httpx.Client:
+        # A proxy of the environment, or a netrc, must not come between an account and its cloud.
+        return httpx.Client(
+            base_url=self.base, auth=self._auth, timeout=TIMEOUT, trust_env=False, verify=_authorities()
+        )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def _skew(date: str | None) -> int | None:

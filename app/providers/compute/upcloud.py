@@ -117,9 +117,6 @@ class UpcloudCompute:
                 raise
         return False
 
-    def close(self) -> None:
-        self._talk.close()
-
     def _order(self, spec: Spec, token: str) -> Row:
         labels = [{"key": ITEM_LABEL, "value": token}, {"key": BATCH_LABEL, "value": spec.batch}]
         disk = {

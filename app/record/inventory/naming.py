@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, and_, func, or_, select
 
 from app.record.session import Tx
-from app.record.tables import cluster, management, pool, schedule, server, vm
+from app.record.tables import account, cluster, management, pool, schedule, server, vm
 
 Row = dict[str, Any]
 MOST = 6  # One more than is shown of those that could be meant.
@@ -29,6 +29,7 @@ KINDS: Mapping[str, Named] = {
     "pool": Named(called="pool", table=pool, names=("name",)),
     "cls": Named(called="cluster", table=cluster, names=("name", "display_name"), gone="deleted"),
     "vm": Named(called="machine", table=vm, names=("name", "display_name"), gone="deleted"),
+    "acc": Named(called="account", table=account, names=("name",)),
     "mgt": Named(called="management cluster", table=management, names=("name",)),
     "sch": Named(called="schedule", table=schedule, names=("name",)),
 }

@@ -4,6 +4,7 @@ Every table starts its key with ``tenant_id``; every index names the question it
 the statuses that the question asks for.
 """
 
+from app.record.tables.accounts import account, account_gate, account_slot
 from app.record.tables.apps import (
     app_binding,
     app_chunk,
@@ -57,6 +58,9 @@ __all__ = [
     "LATE_MS",
     "OPEN",
     "READY",
+    "account",
+    "account_gate",
+    "account_slot",
     "allocation",
     "api_key",
     "api_request",

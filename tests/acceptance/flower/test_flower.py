@@ -93,7 +93,7 @@ def test_it_shows_the_workers_with_their_queues(flower: Shown) -> None:
         name.partition("@")[0]: [queue["name"] for queue in worker["active_queues"]]
         for name, worker in workers.items()
     }
-    assert shown == {name: [name] for name in ("default", "bmc", "kube", "webhook")}
+    assert shown == {name: [name] for name in ("default", "bmc", "kube", "cloud", "webhook")}
 
 
 def test_it_shows_what_ran_under_meaningful_names(flower: Shown) -> None:

@@ -1,7 +1,7 @@
 """Clouds on which every driver of servers has to behave alike."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,7 @@ def doubled(name: str, access: Callable[[Clouds], Access]) -> Iterator[Rig]:
         def break_(fault: str) -> None:
             cloud.ailment.current = Faults.from_json(FAULTS.get(fault, {}))
 
-        with closing(connect(access(lab))) as compute:
-            yield Rig(compute=compute, break_=break_, there=lambda: len(cloud.living()))
+        yield Rig(compute=connect(access(lab)), break_=break_, there=lambda: len(cloud.living()))
 
 
 FAULTS: Mapping[str, Mapping[str, Any]] = {

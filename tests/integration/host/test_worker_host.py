@@ -129,6 +129,7 @@ def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Set
         "worker-default",
         "worker-bmc",
         "worker-kube",
+        "worker-cloud",
         "worker-webhook",
         "worker-app",
         "reconciler",

@@ -39,6 +39,7 @@ def test_queues_are_listed_by_their_true_keys(valkey_server: KeyValue) -> None:
     assert json.loads(shown.stdout) == [
         {"queue": "app", "key": "wl:app", "length": 0},
         {"queue": "bmc", "key": "wl:bmc", "length": 2},
+        {"queue": "cloud", "key": "wl:cloud", "length": 0},
         {"queue": "default", "key": "wl:default", "length": 0},
         {"queue": "kube", "key": "wl:kube", "length": 0},
         {"queue": "webhook", "key": "wl:webhook", "length": 0},

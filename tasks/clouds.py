@@ -1,0 +1,127 @@
+"""Accounts of clouds as steps use them: opened by workers alone, and asked through the account's gate.
+
+A call that the gate holds back raises `CloudThrottled`: nothing was sent, and no attempt is used up.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from app.auth.seal import Opener, binding
+from app.auth.secrets import REDACTOR
+from app.domain.errors import CloudThrottled, Permanent, StepError, Unavailable
+from app.domain.gate import Limits
+from app.domain.ids import new_id
+from app.providers.compute import Access, Compute, Machine, Plan, Price, Spec, Whoami, connect
+from app.record.inventory import account_gates, accounts
+from app.record.session import Database
+
+T = TypeVar("T")
+Row = Mapping[str, Any]
+HOLD_MS = 60_000  # A call that takes longer belongs to a dead process.
+
+
+def access_of(row: Row, opener: Opener) -> Access:
+    """An account with its credentials in clear; no log shows them from now on."""
+    secret: dict[str, str] = {}
+    if row["credential"] is not None:
+        version = row["credential_version"]
+        bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=version)
+        secret = opener.open(row["credential"], bound)
+    REDACTOR.learn(*secret.values())
+    return Access(
+        provider=row["provider"],
+        account=row["id"],
+        endpoint=row["endpoint"] or "",
+        region=row["region"] or "",
+        credentials=secret,
+        zones=row["zones"] or {},
+        plans=row["plans"] or {},
+        image=row["image"] or "",
+    )
+
+
+def account_of(db: Database, provider: str, account: str) -> dict[str, Any]:
+    """The row of an account by its id or name; raises when the provider has none of it any more."""
+    row = db.read(lambda tx: accounts.read_account(tx, account) or accounts.account_named(tx, account))
+    if row is None or row["provider"] != provider:
+        raise Permanent(f"There is no account {account} at {provider}", nothing_happened=True)
+    return row
+
+
+def compute_of(db: Database, opener: Opener, provider: str, account: str) -> "GatedCompute":
+    """The servers of an account, behind its gate."""
+    row = account_of(db, provider, account)
+    limits = Limits(at_once=row["calls_at_once"], a_second=row["calls_a_second"])
+    return GatedCompute(db, row["id"], limits, connect(access_of(row, opener)))
+
+
+class GatedCompute:
+    """See `app.providers.compute.Compute`; every call of every worker goes through one gate."""
+
+    def __init__(self, db: Database, account_id: str, limits: Limits, compute: Compute) -> None:
+        self._db, self._account, self._limits, self._compute = db, account_id, limits, compute
+
+    @property
+    def lists_late(self) -> bool:
+        """See `Compute.lists_late`."""
+        return self._compute.lists_late
+
+    def whoami(self) -> Whoami:
+        """See `Compute.whoami`."""
+        return self._through(self._compute.whoami)
+
+    def plans(self) -> list[Plan]:
+        """See `Compute.plans`."""
+        return self._through(self._compute.plans)
+
+    def zones(self) -> list[str]:
+        """See `Compute.zones`."""
+        return self._through(self._compute.zones)
+
+    def prices(self) -> list[Price]:
+        """See `Compute.prices`."""
+        return self._through(self._compute.prices)
+
+    def find(
+        self, *, token: str | None = None, name: str | None = None, batch: str | None = None
+    ) -> list[Machine]:
+        """See `Compute.find`."""
+        return self._through(lambda: self._compute.find(token=token, name=name, batch=batch))
+
+    def create(self, spec: Spec, token: str) -> Machine:
+        """See `Compute.create`."""
+        return self._through(lambda: self._compute.create(spec, token))
+
+    def look(self, id_: str) -> Machine | None:
+        """See `Compute.look`."""
+        return self._through(lambda: self._compute.look(id_))
+
+    def remove(self, id_: str) -> bool:
+        """See `Compute.remove`."""
+        return self._through(lambda: self._compute.remove(id_))
+
+    def _through(self, call: Callable[[], T]) -> T:
+        holder = new_id("cal")
+        self._enter(holder)
+        try:
+            return call()
+        except CloudThrottled as error:
+            asked = error.retry_after_ms
+            with suppress(Unavailable):  # The step waits in any case; the others find out by themselves.
+                self._db.write(lambda tx: account_gates.throttled(tx, self._account, self._limits, asked))
+            raise
+        finally:
+            with suppress(Unavailable):  # What was done stands; the slot's time ends by itself.
+                self._db.write(lambda tx: account_gates.leave(tx, self._account, holder))
+
+    def _enter(self, holder: str) -> None:
+        try:
+            wait = self._db.write(
+                lambda tx: account_gates.enter(tx, self._account, holder, self._limits, HOLD_MS)
+            )
+        except Unavailable as error:
+            raise StepError(f"Nothing was sent: {error.message}", nothing_happened=True) from error
+        if wait:
+            told = f"The account {self._account} is asked as often as it may be; nothing was sent"
+            raise CloudThrottled(told, retry_after_ms=wait, reason="gate")
