@@ -5,6 +5,7 @@ A call that the gate holds back raises `CloudThrottled`: nothing was sent, and n
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.auth.seal import Opener, binding
@@ -18,6 +19,7 @@ from app.record.session import Database
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
+CLOUD_CONFIG = "#cloud-config\ndisable_root: false\nssh_authorized_keys:\n- {key}\n"
 HOLD_MS = 60_000  # A call that takes longer belongs to a dead process.
 
 
@@ -53,14 +55,17 @@ def compute_of(db: Database, opener: Opener, provider: str, account: str) -> "Ga
     """The servers of an account, behind its gate."""
     row = account_of(db, provider, account)
     limits = Limits(at_once=row["calls_at_once"], a_second=row["calls_a_second"])
-    return GatedCompute(db, row["id"], limits, connect(access_of(row, opener)))
+    return GatedCompute(db, row["id"], limits, connect(access_of(row, opener)), row["public_key"] or "")
 
 
 class GatedCompute:
     """See `app.providers.compute.Compute`; every call of every worker goes through one gate."""
 
-    def __init__(self, db: Database, account_id: str, limits: Limits, compute: Compute) -> None:
+    def __init__(
+        self, db: Database, account_id: str, limits: Limits, compute: Compute, public_key: str = ""
+    ) -> None:
         self._db, self._account, self._limits, self._compute = db, account_id, limits, compute
+        self._public_key = public_key
 
     @property
     def lists_late(self) -> bool:
@@ -90,7 +95,10 @@ class GatedCompute:
         return self._through(lambda: self._compute.find(token=token, name=name, batch=batch))
 
     def create(self, spec: Spec, token: str) -> Machine:
-        """See `Compute.create`."""
+        """See `Compute.create`; the key of the account opens what is made."""
+        if self._public_key:
+            user_data = spec.user_data or CLOUD_CONFIG.format(key=self._public_key)
+            spec = replace(spec, public_keys=(self._public_key,), user_data=user_data)
         return self._through(lambda: self._compute.create(spec, token))
 
     def look(self, id_: str) -> Machine | None:

@@ -244,6 +244,7 @@ class Account(Model):
     calls_at_once: int = 0
     calls_a_second: int = 0
     credentials_version: int = 0
+    public_key: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 

@@ -3,6 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
 from app.auth.keys import Principal
 from app.auth.seal import binding
 from app.config import SettingsError
@@ -42,7 +50,8 @@ def create(world: AppContext, principal: Principal, values: Mapping[str, Any]) -
     account_id, provider = new_id("acc"), values["provider"]
     said = {name: values.get(name) for name in CHANGEABLE}
     sealed = _sealed(world, account_id, provider, 1, values.get("credentials") or {})
-    row = {"id": account_id, "provider": provider, "version": 1, **said, **sealed}
+    keys = {} if provider == "local" else _key_pair(world, account_id)
+    row = {"id": account_id, "provider": provider, "version": 1, **said, **sealed, **keys}
 
     def work(tx: Tx) -> Row:
         _check_name(tx, values["name"], None)
@@ -144,6 +153,7 @@ def account_object(row: Mapping[str, Any]) -> Row:
         "callsAtOnce": row["calls_at_once"],
         "callsASecond": row["calls_a_second"],
         "credentialsVersion": row["credential_version"],
+        "publicKey": row["public_key"],
         "createdAt": rfc3339(row["created_at"]),
         "updatedAt": rfc3339(row["updated_at"]),
     }
@@ -169,6 +179,16 @@ def _sealed(world: AppContext, account_id: str, provider: str, version: int, giv
         return {"credential": None, "credential_version": version}
     bound = binding(tenant_id=world.db.tenant, machine_id=account_id, version=version)
     return {"credential": world.sealer.seal(given, bound), "credential_version": version}
+
+
+def _key_pair(world: AppContext, account_id: str) -> Row:
+    """A fresh key that opens the servers of the account; nobody but workers ever has the private half."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    bound = binding(tenant_id=world.db.tenant, machine_id=account_id, version=1)
+    sealed = world.sealer.seal({"private": private}, bound)
+    return {"ssh_key": sealed, "ssh_key_version": 1, "public_key": f"{public} windlass"}
 
 
 def _members(names: frozenset[str]) -> str:

@@ -29,7 +29,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # What a change changes without anybody wanting it, and what is nobody's to read.
 LEFT_OUT = frozenset(
     {"tenant_id", "version", "created_at", "updated_at", "hash", "secret", "old_secret", "access"}
-    | {"credential", "callback_secret"}
+    | {"credential", "callback_secret", "ssh_key"}
 )
 
 

@@ -1,6 +1,7 @@
 """Rotation of sealed credentials: a new key, and everything sealed anew while the service runs."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from app.auth.rings import rotate as new_key
@@ -28,11 +29,17 @@ def rotate(world: AppContext) -> int:
 
     machines = world.db.read(servers.sealed_servers)
     clusters = world.db.read(managements.sealed_managements)
-    clouds = world.db.read(accounts.sealed_accounts)
     count = sum(reseal(row, "credential", servers.reseal) for row in machines)
     count += sum(reseal(row, "access", managements.reseal) for row in clusters)
-    count += sum(reseal(row, "credential", accounts.reseal) for row in clouds)
+    for column in ("credential", "ssh_key"):
+        keep = partial(_keep_of_account, column)
+        rows = world.db.read(partial(accounts.sealed_accounts, column=column))
+        count += sum(reseal(row, column, keep) for row in rows)
     return count + signing_secrets.reseal(world, seal, open_)
+
+
+def _keep_of_account(column: str, tx: Tx, account_id: str, version: int, sealed: str) -> bool:
+    return accounts.reseal(tx, account_id, version, column, sealed)
 
 
 def _again(sealed: str, seal: Sealer, open_: Opener, *, tenant_id: str, id_: str, version: int) -> str:

@@ -132,6 +132,6 @@ def test_a_check_of_wrong_credentials_says_so(client: FlaskClient, lab: Clouds) 
 def test_a_rotation_seals_accounts_anew(client: FlaskClient, world: AppContext) -> None:
     account = made(client)
     before = world.db.read(lambda tx: tx.value(select(tables.account.c.credential)))
-    assert secrets.rotate(world) == 1
+    assert secrets.rotate(world) == 2  # The credentials and the key.
     after = world.db.read(lambda tx: tx.value(select(tables.account.c.credential)))
     assert before != after and opened(world, account["id"])["secret_access_key"] == SECRET

@@ -214,6 +214,7 @@ ACCOUNT = {
     "callsAtOnce": 4,
     "callsASecond": 5,
     "credentialsVersion": 1,
+    "publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA… windlass",
     "createdAt": AT,
     "updatedAt": AT,
 }

@@ -182,6 +182,9 @@ class AccountRow(TypedDict, total=False):
     calls_a_second: int
     credential: str | None
     credential_version: int
+    ssh_key: str | None
+    ssh_key_version: int
+    public_key: str | None
     version: int
     created_at: int
     updated_at: int

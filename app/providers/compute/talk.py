@@ -1,7 +1,7 @@
 """One HTTP conversation with a cloud: short timeouts, no repetition by itself, failures told apart.
 
-Each request has a connection of its own: on one that was kept, and that the other side has closed meanwhile, an
-order that was never read could not be told from one whose answer was lost.
+Each request has a connection of its own: on one that was kept, and that the other side has closed meanwhile,
+an order that was never read could not be told from one whose answer was lost.
 
 An answer that was lost leaves the outcome of an order unknown; one that was refused, or never sent, does not.
 """

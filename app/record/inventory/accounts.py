@@ -57,17 +57,17 @@ def list_accounts(tx: Tx, window: Window, provider: str | None = None) -> Page:
     return page(tx, account, where, window)
 
 
-def sealed_accounts(tx: Tx) -> list[Row]:
-    """Every account with a sealed credential, for rotation."""
-    columns = (account.c.id, account.c.credential, account.c.credential_version)
-    where = (account.c.tenant_id == tx.tenant, account.c.credential.is_not(None))
-    return tx.rows(select(*columns).where(*where))
+def sealed_accounts(tx: Tx, column: str) -> list[Row]:
+    """Every account with something sealed in a column (credential, ssh_key), for rotation."""
+    sealed, version = account.c[column], account.c[f"{column}_version"]
+    where = (account.c.tenant_id == tx.tenant, sealed.is_not(None))
+    return tx.rows(select(account.c.id, sealed, version).where(*where))
 
 
-def reseal(tx: Tx, account_id: str, version: int, credential: str) -> bool:
-    """Replace a sealed credential unless it was changed meanwhile."""
-    unchanged = (*_one(tx, account_id), account.c.credential_version == version)
-    return tx.execute(update(account).where(*unchanged).values(credential=credential)).rowcount == 1
+def reseal(tx: Tx, account_id: str, version: int, column: str, sealed: str) -> bool:
+    """Replace what is sealed in a column unless it was changed meanwhile."""
+    unchanged = (*_one(tx, account_id), account.c[f"{column}_version"] == version)
+    return tx.execute(update(account).where(*unchanged).values({column: sealed})).rowcount == 1
 
 
 def _one(tx: Tx, account_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -21,6 +21,9 @@ account = table(
     number("calls_a_second", 5),
     words("credential"),  # Sealed; only workers can open it.
     number("credential_version"),
+    words("ssh_key"),  # Sealed: the private key that opens the servers made here.
+    number("ssh_key_version"),
+    words("public_key"),
     number("version", 1),
     moment("created_at"),
     moment("updated_at"),

@@ -72,8 +72,9 @@ def test_upcloud_makes_a_second_server_for_a_repeated_order(lab: Clouds) -> None
 def test_a_wrong_secret_is_refused(lab: Clouds, secret: str) -> None:
     access = upcloud_access(lab) if secret == "password" else aws_access(lab)
     wrong = replace(access, credentials={**access.credentials, secret: "wrong"})
-    refused = connect(wrong)) as compute, pytest.raises(CloudAuthFailed
-    compute.zones()
+    compute = connect(wrong)
+    with pytest.raises(CloudAuthFailed) as refused:
+        compute.zones()
     assert "wrong" not in refused.value.message
 
 
@@ -110,8 +111,9 @@ def test_a_dead_cloud_is_unreachable(lab: Clouds, name: str) -> None:
 @pytest.mark.parametrize("name", CLOUDS)
 def test_a_closed_port_is_certain_to_have_made_nothing(name: str) -> None:
     access = Access(provider=name, endpoint="http://127.0.0.1:1")
-    dead = connect(access)) as compute, pytest.raises(CloudUnreachable
-    compute.create(SPEC, TOKEN)
+    compute = connect(access)
+    with pytest.raises(CloudUnreachable) as dead:
+        compute.create(SPEC, TOKEN)
     assert dead.value.nothing_happened
 
 

@@ -137,7 +137,7 @@ def test_every_queue_has_a_worker_and_the_reconciler_stands_beside(settings: Set
 
 
 def test_a_queue_without_processes_is_left_to_other_hosts(settings: Settings) -> None:
-    names = [child.name for child in worker.children(replace(settings, kube_processes=0))]
+    names = [child.name for child in worker.children(replace(settings, kube_processes=0, cloud_processes=0))]
     assert names == ["worker-default", "worker-bmc", "worker-webhook", "worker-app", "reconciler"]
 
 

@@ -94,6 +94,9 @@ class AccountShape(Shape):
     calls_at_once = fields.Integer(required=True)
     calls_a_second = fields.Integer(required=True)
     credentials_version = fields.Integer(required=True)
+    public_key = fields.String(
+        allow_none=True, metadata={"description": "What its new servers let in, by SSH."}
+    )
     created_at = instant(required=True)
     updated_at = instant(allow_none=True)
 
