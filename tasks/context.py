@@ -67,6 +67,12 @@ class Context:
         self._logged += size
         self.logs.append(line)
 
+    def report(self, progress: str) -> None:
+        """Say how far the step is: shown with the step while it runs, and a line of the run's log."""
+        self.log(progress)
+        if self._logged <= LOG_BYTES:
+            self.logs[-1]["progress"] = True
+
     def check_cancelled(self) -> None:
         """Raise `Cancelled` when the run was asked to stop; for long bodies between two effects."""
         if self.cancelled():

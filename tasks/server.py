@@ -147,6 +147,7 @@ def register_host(ctx: Context, server_id: str) -> dict[str, Any]:
 @step(queue="bmc", retry=PATIENT_BMC, timeout="2m", gives="hardware")
 def read_hardware(ctx: Context, server_id: str) -> dict[str, Any]:
     """Read what the controller really offers: identity, firmware, sensors, inventory where it exists."""
+    ctx.report("asking the controller for identity, firmware, inventory and sensors")
     hardware = ctx.bmc(server_id).hardware()
     for part in hardware.get("unavailable", []):
         ctx.log("not offered by this controller", **part)

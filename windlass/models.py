@@ -37,6 +37,7 @@ class Step(Model):
     queue: str | None = None
     branch: str | None = None
     undoes: str | None = None
+    progress: str | None = None  # How far it is, as the step itself says.
     error: RunError | None = None
     timeout_ms: int | None = None
     undo: bool | None = None

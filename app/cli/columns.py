@@ -72,7 +72,7 @@ STEPS: Columns = (
     ("STARTED", "startedAt", 5),
     ("TOOK", "durationMs", 2),
     ("UNDONE", "compensatedAt", 3),
-    ("ERROR", "error.message", 1),
+    ("MESSAGE", "error.message|progress", 1),
 )
 PLANNED: Columns = (
     ("STEP", "key"),

@@ -50,7 +50,8 @@ CHOICES = {
 }
 # For a held run whose failed step cannot be repeated by itself.
 BEGUN_AGAIN = (
-    "mend it, then `windlass run retry {run}{begin}`: {step} alone would wait for what never comes",
+    "mend it, then `windlass run resume {run}`: a new run takes over at {at}, since {step} alone would wait "
+    "for what never comes",
     "or undo it: `windlass run compensate {run}`",
 )
 # By the code of the error that stopped a run, where that says more than the state.
@@ -112,6 +113,7 @@ def _choices(run: Run) -> Iterator[str]:
         "undo": (undo.undoes or undo.name) if undo else "",
         # Once effects are gone a retry cannot begin in the middle.
         "begin": f" --from {begin}" if begin and not undone else "",
+        "at": begin or "",
     }
     by_code = CHOICES_OF_CODE.get(run.error.code if run.error else "") if run.needs_operator else None
     choices = by_code or CHOICES.get(run.detail, CHOICES.get(run.status, ()))

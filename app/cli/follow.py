@@ -141,6 +141,8 @@ def _row(run: Run, step: Step, prefix: str, now: datetime | None) -> tuple[Text,
     # What ended the run stands below the table in full.
     ended_it = run.error is not None and run.error.step == step.name
     problem = printable(step.error.message) if step.error and not ended_it else ""
+    if not problem and step.status == "running":
+        problem = printable(step.progress or "")
     name, took = f"{prefix}{step.undoes or step.name}", _took(step, now)
     words = (name, step.detail or step.status, took, attempt, undone, problem)
     return (Text(mark, style), *(Text(word, style) for word in words))

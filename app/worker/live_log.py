@@ -51,4 +51,7 @@ class LiveLog:
                 return False
             for line in lines:
                 j.event("step.log", row, **line)
+            reported = [line["message"] for line in lines if line.get("progress")]
+            if reported:
+                j.change(row, progress=reported[-1])
         return True

@@ -11,7 +11,7 @@ from app.cli.commands.runbulk import bulk
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
 from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
-from windlass import Event, Run
+from windlass import Event, InvalidState, Run
 
 reason = click.option("--reason", help="Reason; written into the log of the run.")
 
@@ -230,7 +230,28 @@ def _acts_on_step(verb: str, help: str, word: str) -> None:
         _tell(caller, move(run_id, step, reason=reason), word, wait, timeout)
 
 
-_acts("resume", "Let a held or blocked run try its failed step again.", "Resumed")
+@run.command()
+@run_argument
+@reason
+@waits
+@pass_caller
+def resume(caller: Caller, run_id: str, reason: str | None, wait: bool, timeout: float | None) -> None:
+    """Let a held or blocked run try its failed step again.
+
+    A step that cannot be repeated alone, such as the wait for an installer, is begun again where it has to
+    be: a new run takes over there.
+    """
+    try:
+        run, word = caller.client.runs.resume(run_id, reason=reason), "Resumed"
+    except InvalidState as refused:
+        begin = refused.details.get("fromStep")
+        if begin is None:
+            raise
+        run = caller.client.runs.retry(run_id, from_step=str(begin), reason=reason)
+        word = f"A new run takes over from {run_id} at {begin}"
+    _tell(caller, run, word, wait, timeout)
+
+
 _acts("compensate", "Let a held or blocked run undo what it did.", "Compensating")
 _acts("pause", "Let nothing new start in a run.", "Paused")
 _acts("unpause", "Let a paused run go on.", "Unpaused")

@@ -299,7 +299,7 @@ def _policy(definition: Step_, step: StepRow) -> Backoff:
 
 def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
     due = j.now + wait
-    j.move(step, Step.RETRY_WAIT, **known, lease_until=None, retry_at=due)
+    j.move(step, Step.RETRY_WAIT, **known, lease_until=None, progress=None, retry_at=due)
     j.arm("retry", due, step)
     j.event("step.retrying", step, error=known["error"], dueAt=due, outcome=known["outcome"])
     if not step["branch"]:

@@ -4,6 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from app.engine.transitions.claim import Claim, Holder, claim
+from app.engine.transitions.settle import Done, settle
+from app.services import present
+from app.worker import execute
 from app.worker.live_log import LiveLog
 from app.worker.loop import run_link
 from tests.support.driver import Driver
@@ -40,6 +43,18 @@ def test_a_line_is_there_before_its_step_ends_and_no_second_time_after(driver: D
         quick, run_id=run_id, phase="forward", key="first", gen=run_message.gen, task_id="t", chained=False
     )
     assert logged(driver, run_id) == ["half way", "nearly there"]
+
+
+def test_a_plain_step_says_how_far_it_is_until_it_has_ended(driver: Driver) -> None:
+    run_id = driver.start("probe.line")
+    made = claimed(driver, run_id)
+    ctx = execute._context(driver.runner, made, lambda: False)
+    ctx.report("30 of 90 disks")
+    LiveLog(driver.db, made, ctx.logs).write()
+    shown = present.step_object(driver.step(run_id, "first"))
+    assert (shown["progress"], logged(driver, run_id)) == ("30 of 90 disks", ["30 of 90 disks"])
+    settle(driver.db, made, Done({}))
+    assert "progress" not in present.step_object(driver.step(run_id, "first"))
 
 
 def test_a_step_that_somebody_else_has_by_now_logs_nothing_more(driver: Driver) -> None:

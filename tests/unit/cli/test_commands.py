@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from app.cli.main import COMMANDS, TARGETS, cli
 from tests.unit.cli.conftest import Windlass
-from tests.unit.client.standin import Standin, ok, page
+from tests.unit.client.standin import Reply, Standin, ok, page
 
 RUNS = "/v1/workflows/runs"
 NEWER, OLDER = "run_01arz3ndektsv4rrffq69g5fav", "run_01arz3ndektsv4rrffq69g5fzz"
@@ -203,3 +203,20 @@ def test_settings_are_shown_without_secrets() -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_each_shell(shell: str) -> None:
     assert "_WINDLASS_COMPLETE" in CliRunner().invoke(cli, ["completion", shell]).output
+
+
+def test_a_step_that_cannot_be_repeated_alone_is_resumed_where_it_begins(
+    service: Standin, windlass: Windlass
+) -> None:
+    told = {"message": "install has to be begun again at boot-from", "details": {"fromStep": "boot-from"}}
+    refused = {"success": False, "error": {"code": "INVALID_STATE_TRANSITION", **told}}
+    service.answers(
+        "POST", f"{RUNS}/{OLDER}/actions", Reply(status=409, content=json.dumps(refused).encode())
+    )
+    service.answers("POST", f"{RUNS}/{OLDER}/retry", ok({"id": NEWER, "status": "pending"}, 202))
+
+    result = windlass("run", "resume", OLDER, "--reason", "image server is back")
+
+    assert result.exit_code == 0 and NEWER in result.stdout
+    assert f"A new run takes over from {OLDER} at boot-from" in result.stderr
+    assert service.asked[-1].body == {"fromStep": "boot-from", "reason": "image server is back"}
