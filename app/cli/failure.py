@@ -17,7 +17,7 @@ TO_DO = {
     "UNAUTHORIZED": "give a key with --api-key or WINDLASS_API_KEY; `windlass key create` makes one",
     "FORBIDDEN": "use a key that has the scope; `windlass key list` shows them",
     "QUOTA_EXCEEDED": "free something, or ask for a larger quota",
-    "VALIDATION_ERROR": "correct what is named above; --help shows what is accepted",
+    "VALIDATION_ERROR": "--help shows what is accepted",
     "NOT_FOUND": "look for it with the `list` of the same noun",
     "INVALID_STATE_TRANSITION": "look at its present state with `get`",
     "POOL_CAPACITY_EXCEEDED": "`windlass pool list` shows what is free",
@@ -78,7 +78,7 @@ DETAILS = (
 def explain(error: Ours, resource: str = "") -> str:
     """Several lines about an error; `resource` is what the command was about."""
     code = str(error.code)
-    lines = [f"Error: {error.message} [{code}]", *_facts(error.details, resource)]
+    lines = [f"Error: {error.message} [{code}]", *_facts(error.details, resource, error.message)]
     request_id = getattr(error, "request_id", None)
     if request_id:
         lines.append(f"  request: {request_id}")
@@ -122,7 +122,8 @@ def _choices(run: Run) -> Iterator[str]:
     yield from (choice.format(**names) for choice in choices)
 
 
-def _facts(details: Mapping[str, Any], resource: str) -> Iterator[str]:
+def _facts(details: Mapping[str, Any], resource: str, said: str) -> Iterator[str]:
+    """What is known of an error beside what its message has said."""
     if resource and "resource" not in details:
         yield f"  resource: {resource}"
     for name, title in DETAILS:
@@ -130,7 +131,8 @@ def _facts(details: Mapping[str, Any], resource: str) -> Iterator[str]:
         if value:
             yield f"  {title}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
     for field, problem in (details.get("fields") or {}).items():
-        yield f"  field {field}: {problem}"
+        if f"{field}: {problem}" not in said:
+            yield f"  field {field}: {problem}"
     holder = details.get("holder")
     if isinstance(holder, Mapping):
         yield f"  held by: {_holder(holder)}" + (f", step {holder['step']}" if holder.get("step") else "")

@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+TEXTS = frozenset({"displayName", "description", "username", "password"})  # Kept with their blanks.
+
 
 def read(file: Path) -> list[dict[str, Any]]:
     """The registrations in a file, one for each machine; raises `click.BadParameter` and names the line."""
@@ -59,7 +61,7 @@ def _registration(row: Mapping[str | None, Any], line: int) -> dict[str, Any]:
         for name, value in row.items()
         if name is not None and value and value.strip()
     }
-    given = {name: value if name == "password" else value.strip() for name, value in cells.items()}
+    given = {name: value if name in TEXTS else value.strip() for name, value in cells.items()}
     credential = {name: given.pop(name) for name in ("username", "password") if name in given}
     values: dict[str, Any] = {**given, **({"bmcCredential": credential} if credential else {})}
     if "tags" in values:

@@ -15,6 +15,7 @@ already        an order for what is so already is refused (completion code 0xd5,
 powerWord      Redfish says this of the power: Paused or Reset
 systems        a second system beside the host's: baseboard, or silent (503 while the host is off)
 padded         the serial number is padded with NUL
+thermal        where Redfish has temperatures and fans: subsystem (as newer controllers) instead of Thermal
 names          how IPMI packs the first sensor's name: six-bit, bcd or unicode
 failTimes      with any of them: after biting that many times, everything is mended
 seed           makes the losses of ``drop`` repeatable
@@ -45,6 +46,7 @@ class Faults(ailment.Faults):
     power_word: str = one_of("", "Paused", "Reset")
     systems: str = one_of("", "baseboard", "silent")
     padded: bool = switch()
+    thermal: str = one_of("", "subsystem")
     names: str = one_of("", "six-bit", "bcd", "unicode")
 
 

@@ -28,9 +28,9 @@ def test_it_ends_well_and_can_be_repeated_on_the_same_state(
 ) -> None:
     assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr()
     told = capsys.readouterr().out
-    assert "undone  order-image: completed" in told
+    assert "undone  order-image" in told
     assert "Not repeated: validate, reserve" in told
-    assert "It runs Kubernetes v1.32" in told and "undone  apply-deployment: completed" in told
+    assert "It runs Kubernetes v1.32" in told and "undone  apply-deployment" in told
     assert told.count("and tells nobody.") == 1
     assert "2 servers of the pool are free again" in told and "Where to look" in told
 

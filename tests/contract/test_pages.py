@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from app import create_app
+from app.api.health import views
 from app.api.http import openapi
 from app.domain.errors import Rejected
 from app.record import tables
@@ -58,6 +59,16 @@ def test_a_silent_reconciler_is_reported(
     beat(world, silent_ms)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.get_json()["data"]["parts"]["reconciler"]["ok"]) == (200, fresh)
+
+
+@pytest.mark.parametrize(("works", "told"), [(True, "ok"), (False, "degraded")])
+def test_a_service_whose_parts_do_not_all_work_is_degraded(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, works: bool, told: str
+) -> None:
+    found = {"database": {"ok": True}, "reconciler": {"ok": works}}
+    monkeypatch.setattr(views, "parts", lambda world: found)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.get_json()["data"]["status"]) == (200, told)
 
 
 def test_a_look_of_the_reconciler_that_takes_long_is_named(client: FlaskClient, world: AppContext) -> None:

@@ -8,5 +8,5 @@ from app.api.http.schemas import Shape
 class HealthShape(Shape):
     """Whether the service works, and which part does not."""
 
-    status = fields.String(required=True, validate=validate.OneOf(("ok", "failing")))
+    status = fields.String(required=True, validate=validate.OneOf(("ok", "degraded", "failing")))
     parts = fields.Dict(keys=fields.String(), values=fields.Raw(), required=True)

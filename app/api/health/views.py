@@ -30,11 +30,14 @@ def livez() -> Any:
 @health.also(503, HealthShape, description="The database does not answer.")
 @health.response(200, HealthShape, example=examples.HEALTH)
 def readyz() -> Any:
-    """Whether requests can be served; names the failing part. Only the database can make it 503."""
+    """Whether requests can be served; names the failing part. Only the database can make it 503.
+
+    `degraded`: requests are served, and another part does not do its work.
+    """
     found = parts(world())
-    ready = found["database"]["ok"]
-    headers = {} if ready else {"Retry-After": "2"}
-    return {"status": "ok" if ready else "failing", "parts": found}, 200 if ready else 503, headers
+    if not found["database"]["ok"]:
+        return {"status": "failing", "parts": found}, 503, {"Retry-After": "2"}
+    return {"status": "ok" if all(part["ok"] for part in found.values()) else "degraded", "parts": found}
 
 
 @health.serve(

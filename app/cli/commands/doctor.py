@@ -23,7 +23,7 @@ def doctor(caller: Caller) -> None:
     output.say(f"Heard of within the last half minute: {names}.")
     if found:
         caller.show(found, columns.FINDINGS)
-        output.say(f"{len(found)} findings.")
+        output.say(f"{len(found)} finding{'s' if len(found) != 1 else ''}.")
         raise click.exceptions.Exit(Exit.ERROR)
     if caller.form != "table":
         caller.show([], columns.FINDINGS)

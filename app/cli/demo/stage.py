@@ -70,7 +70,9 @@ class Stage:
     def tell_undone(self, run: Run) -> None:
         """What a run that failed has undone; raises `Unexpected` when that is nothing."""
         for step in run.compensation:
-            self.say(f"  undone  {step.undoes or step.name}: {step.status}")
+            name = step.undoes or step.name
+            done = step.status == "completed"
+            self.say(f"  undone  {name}" if done else f"  not undone  {name} ({step.status})")
         if not run.compensation:
             raise Unexpected("Nothing was undone.")
 

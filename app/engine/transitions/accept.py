@@ -87,7 +87,9 @@ def known(tx: Tx, order: Order) -> bool:
 def request_hash(order: Order) -> str:
     """What makes two orders the same."""
     resource = order.resource_id if order.identity is None else dict(order.identity)
-    facts = [order.type, dict(order.input), resource, order.on_failure]
+    facts: list[Any] = [order.type, dict(order.input), resource, order.on_failure]
+    if order.tags or order.callback_url:
+        facts += [sorted(order.tags or ()), order.callback_url]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.lab.machine import Machine
-from app.lab.redfish.sensors import power, thermal
+from app.lab.redfish.sensors import SUBSYSTEM, THERMAL, power, thermal
 from app.lab.redfish.shape import CHASSIS, ROOT, WELL, Resource, collection, link, resource
 
 SYSTEM = f"{ROOT}/Systems/1"
@@ -152,7 +152,7 @@ def _ethernet(machine: Machine) -> Resource:
 
 
 def _chassis(machine: Machine) -> Resource:
-    parts = machine.hardware
+    parts, thermal_link = machine.hardware, THERMAL[machine.ailment.current.thermal]
     return resource(
         CHASSIS,
         "Chassis.v1_21_0.Chassis",
@@ -163,7 +163,7 @@ def _chassis(machine: Machine) -> Resource:
         SerialNumber=parts.serial,
         PowerState="On" if machine.reports_on() else "Off",
         Status=WELL,
-        Thermal=link(f"{CHASSIS}/Thermal"),
+        **{thermal_link: link(f"{CHASSIS}/{thermal_link}")},
         Power=link(f"{CHASSIS}/Power"),
         Links={"ComputerSystems": [link(SYSTEM)], "ManagedBy": [link(MANAGER)]},
     )
@@ -247,6 +247,7 @@ RESOURCES: dict[str, Callable[[Machine], Resource]] = {
     f"{ROOT}/Chassis": lambda machine: collection(f"{ROOT}/Chassis", "Chassis", [CHASSIS]),
     CHASSIS: _chassis,
     f"{CHASSIS}/Thermal": thermal,
+    **SUBSYSTEM,
     f"{CHASSIS}/Power": power,
     f"{ROOT}/Managers": lambda machine: collection(f"{ROOT}/Managers", "Manager", [MANAGER]),
     MANAGER: _manager,

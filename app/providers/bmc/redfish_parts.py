@@ -65,8 +65,11 @@ def firmware(here: Visit) -> Part:
 
 
 def temperatures(here: Visit) -> Part:
-    """Temperatures and fans of the first chassis."""
-    thermal = here.read(_link(_first(here, "Chassis"), "Thermal"))
+    """Temperatures and fans of the first chassis, wherever its controller has them."""
+    chassis = _first(here, "Chassis")
+    if "Thermal" not in chassis and "ThermalSubsystem" in chassis:
+        return _subsystem(here, here.read(_link(chassis, "ThermalSubsystem")))
+    thermal = here.read(_link(chassis, "Thermal"))
     units = {"Temperatures": ("ReadingCelsius", "°C"), "Fans": ("Reading", "RPM")}
     return [
         {
@@ -79,6 +82,34 @@ def temperatures(here: Visit) -> Part:
         for kind, (value, unit) in units.items()
         for each in (thermal.get(kind) or [])[:MEMBERS]
     ]
+
+
+def _subsystem(here: Visit, thermal: dict[str, Any]) -> Part:
+    """The same of a newer controller: excerpts of sensors, and one resource for each fan."""
+    metrics = here.read(_link(thermal, "ThermalMetrics")) if "ThermalMetrics" in thermal else {}
+    found = [
+        {
+            "name": each.get("DeviceName") or str(each.get("DataSourceUri") or "").rpartition("/")[2],
+            "type": "Temperature",
+            "value": each.get("Reading"),
+            "units": "°C",
+            "health": "unknown",
+        }
+        for each in (metrics.get("TemperatureReadingsCelsius") or [])[:MEMBERS]
+    ]
+    for fan in _members(here, _link(thermal, "Fans")) if "Fans" in thermal else ():
+        speed = fan.get("SpeedPercent") or {}
+        rpm = speed.get("SpeedRPM")
+        found.append(
+            {
+                "name": fan.get("Name"),
+                "type": "Fan",
+                "value": speed.get("Reading") if rpm is None else rpm,
+                "units": "%" if rpm is None else "RPM",
+                "health": str((fan.get("Status") or {}).get("Health") or "unknown").lower(),
+            }
+        )
+    return found
 
 
 def processors(here: Visit) -> Part:

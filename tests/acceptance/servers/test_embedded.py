@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.servers.site import IMAGE, WIPED, Site
+from tests.acceptance.servers.site import IMAGE, PASSWORD, USER, WIPED, Site, failure
 
 IPMI, REDFISH = (pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish"))
 pytestmark = pytest.mark.sqlite
@@ -50,3 +50,26 @@ def test_a_held_run_goes_on_without_repeating_what_was_done(site: Site) -> None:
     again = site.client.runs.retry(run_id, from_step="power-2")
     assert site.ended(again.id).status == "completed"
     assert (machine.count("power.off"), machine.count("power.on")) == (1, 1)
+
+
+@pytest.mark.parametrize("site", [REDFISH], indirect=True)
+def test_a_machine_that_was_not_wiped_is_given_to_nobody(site: Site) -> None:
+    machine = site.provisioned()
+    machine.set(installer={"status": "failed"})
+    run = site.settled(machine.act("deprovision", on_failure="hold"))
+    assert failure(run) == ("WIPE_FAILED", "wipe")
+    assert "provision" not in machine.server.allowed_actions
+    machine.set(installer={"status": "ok"})
+    again = site.client.runs.retry(run.id, from_="earliest")
+    assert (site.ended(again.id).status, machine.server.state) == ("completed", "available")
+    assert machine.bmc.installed is None
+
+
+@pytest.mark.parametrize("site", [IPMI], indirect=True)
+def test_one_machine_under_two_addresses_is_one_server(site: Site) -> None:
+    machine = site.available()
+    other = machine.address.replace("127.0.0.1", "localhost")
+    given = {"protocol": "ipmi", "bmc_address": other, "username": USER, "password": PASSWORD}
+    run = site.ended(site.client.servers.register(**given).run_id)
+    assert run.status == "failed" and run.error is not None
+    assert machine.id in run.error.message

@@ -134,3 +134,14 @@ def test_a_new_certificate_is_refused_until_it_is_trusted(odd: Odd) -> None:
     assert refused.value.details["reason"] == "certificate"
     odd.pin = fingerprint("127.0.0.1", odd.machine.redfish_port)
     assert odd.bmc().power() == "off"
+
+
+def test_sensors_are_read_where_newer_controllers_have_them(odd: Odd) -> None:
+    def read() -> list[tuple[str, str, float]]:
+        sensors = odd.bmc().hardware()["sensors"]
+        return sorted((one["name"], one["units"], one["value"]) for one in sensors)
+
+    odd.is_(power="on")
+    usual = read()
+    odd.is_(power="on", thermal="subsystem")
+    assert usual and read() == usual

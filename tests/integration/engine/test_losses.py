@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import StepError, Unavailable
+from app.domain.errors import Conflict, StepError, Unavailable
+from app.domain.ids import new_id
 from app.engine.reconciler import resume
 from app.engine.transitions import accept, retry
 from app.engine.transitions.accept import Order
@@ -442,6 +443,17 @@ def test_the_same_request_twice_is_one_run(driver: Driver) -> None:
 
     assert driver.finish(first) == "completed"
     assert DONE == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize("other", [{"tags": ["b"]}, {"tags": None}, {"callback_url": "https://b.example/"}])
+def test_a_key_is_for_the_same_tags_and_callback(driver: Driver, other: dict[str, Any]) -> None:
+    def asked(**order: Any) -> str:
+        wanted = Order(type="probe.line", idempotency_key="k", **{"tags": ["a"], **order})
+        return str(driver.db.write(lambda tx: accept.accept(tx, new_id("run"), wanted, "usr_test")).id)
+
+    assert asked() == asked()
+    with pytest.raises(Conflict, match="used for another request"):
+        asked(**other)
 
 
 def test_a_timer_is_not_fired_before_its_time(driver: Driver) -> None:
