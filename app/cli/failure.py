@@ -130,8 +130,9 @@ def _facts(details: Mapping[str, Any], resource: str, said: str) -> Iterator[str
         value = details.get(name)
         if value:
             yield f"  {title}: {', '.join(map(str, value)) if isinstance(value, list | tuple) else value}"
-    for field, problem in (details.get("fields") or {}).items():
-        if f"{field}: {problem}" not in said:
+    fields = details.get("fields") or {}
+    for field, problem in fields.items():
+        if len(fields) > 1 or f"{field}: {problem}" not in said:
             yield f"  field {field}: {problem}"
     holder = details.get("holder")
     if isinstance(holder, Mapping):

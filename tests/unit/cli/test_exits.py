@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from app.cli import follow
+from app.cli.failure import explain
+from app.domain.errors import ValidationFailed
 from tests.unit.cli.conftest import Windlass
 from tests.unit.client.standin import Reply, Standin, ok, page, problem
 
@@ -127,3 +129,8 @@ def test_help_needs_no_noun_to_be_imported() -> None:
 
     assert "doctor" in ended.stdout
     assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_single_wrong_field_is_told_once() -> None:
+    told = explain(ValidationFailed.of("type", "'server.provison' is not in the catalogue: server.provision"))
+    assert told.count("server.provison") == 1 and told.count("to do:") == 1
