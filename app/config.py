@@ -79,6 +79,7 @@ class Settings:
     region: str = "local"  # First part of request ids (contracts/runs.rst#identifiers).
     api_workers: int = 2  # Processes of the API.
     api_threads: int = 16  # Threads of each API process; eight are kept for short requests.
+    api_streams: int = 32  # Live pages of the console at each API process; each has a thread of its own.
     worker_processes: int = 8  # Pool processes of a worker host for the queue default.
     bmc_processes: int = 2  # Pool processes of a worker host for the queue bmc; 0 leaves it to others.
     kube_processes: int = 2  # Pool processes of a worker host for the queue kube; 0 leaves it to others.

@@ -16,7 +16,7 @@ from app.api.http.context import LazyWorld
 from app.api.http.openapi import API, describe_problems
 from app.api.http.rate import Buckets
 from app.api.http.schemas import Moment
-from app.api.http.stream import Places
+from app.api.http.stream import SHORT, Places
 from app.api.v1.access.views import access
 from app.api.v1.accounts.views import accounts
 from app.api.v1.audit.views import audit
@@ -85,6 +85,8 @@ def build(world: AppContext | None = None) -> Flask:
     app.extensions["windlass"] = LazyWorld(lambda: world or wire(role="api"))
     settings = world.settings if world else load()
     app.extensions["windlass.places"] = Places(settings.api_threads)
+    # Threads of their own serve them (see `app.serving.bridge`).
+    app.extensions["windlass.live"] = Places(settings.api_streams + SHORT, most=settings.api_streams)
     app.extensions["windlass.hook_rate"] = Buckets(settings.hook_rate) if settings.hook_rate > 0 else None
     api = _QuietApi(app)
     api.register_field(Moment, "string", "date-time")

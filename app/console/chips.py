@@ -1,8 +1,10 @@
 """The filters of the list of runs: what the address says, as a question to the API and as chips; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from werkzeug.datastructures import MultiDict
 
 from app.domain.clock import rfc3339
 
@@ -15,9 +17,6 @@ PERIODS = {
 }
 # What the address may say, and what the API calls it.
 NAMES = {
-    "status": "status",
-    "detail": "detail",
-    "type": "type",
     "kind": "resourceType",
     "resource": "resourceId",
     "by": "triggeredBy",
@@ -26,7 +25,11 @@ NAMES = {
     "parent": "parentRunId",
     "waiting": "waiting",
     "needs": "needsOperator",
+    "q": "q",
+    "error": "errorCode",
+    "acknowledged": "acknowledged",
 }
+SEVERAL = ("status", "detail", "type")  # Several values, and with a minus those that are left out.
 STATUSES = ("pending", "running", "completed", "failed", "cancelled")
 DETAILS = (
     "lock_waiting",
@@ -46,38 +49,52 @@ class Chip:
 
     name: str
     title: str
-    value: str
+    values: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
     choices: tuple[tuple[str, str], ...] = ()  # Value and words; empty is a text field.
 
 
-def question(args: Mapping[str, str], now: int) -> dict[str, Any]:
+def question(args: MultiDict[str, str], now: int) -> dict[str, Any]:
     """What the API is asked."""
     asked: dict[str, Any] = {
         api: args[name].strip() for name, api in NAMES.items() if args.get(name, "").strip()
     }
+    for name in (*SEVERAL, *(f"-{one}" for one in SEVERAL)):
+        if args.getlist(name):
+            asked[name] = args.getlist(name)
     if args.get("since") in PERIODS:
         minute = 60_000  # Rounded, so that a page that is read again asks the same.
         asked["since"] = rfc3339((now - PERIODS[args["since"]][1]) // minute * minute)
     return asked
 
 
-def chips(args: Mapping[str, str], types: Sequence[str]) -> list[Chip]:
+def chips(args: MultiDict[str, str], types: Sequence[str]) -> list[Chip]:
     """The filters as the page shows them."""
     return [
-        _choice(args, "status", "Status", [(word, word) for word in STATUSES]),
-        _choice(args, "detail", "Detail", [(word, word.replace("_", " ")) for word in DETAILS]),
-        _choice(args, "type", "Type", [(name, name) for name in types]),
-        _choice(args, "since", "Started", [(name, words) for name, (words, _) in PERIODS.items()]),
-        _choice(args, "kind", "Resource kind", [(word, word) for word in KINDS]),
+        _several(args, "status", "Status", STATUSES),
+        _several(args, "detail", "Detail", DETAILS),
+        _several(args, "type", "Type", types),
+        _text(args, "since", "Started", tuple((name, words) for name, (words, _) in PERIODS.items())),
+        _text(args, "kind", "Resource kind", tuple((word, word) for word in KINDS)),
         _text(args, "resource", "Resource"),
         _text(args, "by", "By"),
         _text(args, "tag", "Tag"),
+        _text(args, "error", "Error code"),
     ]
 
 
-def _choice(args: Mapping[str, str], name: str, title: str, choices: Sequence[tuple[str, str]]) -> Chip:
-    return Chip(name=name, title=title, value=args.get(name, ""), choices=tuple(choices))
+def _several(args: MultiDict[str, str], name: str, title: str, words: Sequence[str]) -> Chip:
+    return Chip(
+        name=name,
+        title=title,
+        values=tuple(args.getlist(name)),
+        excluded=tuple(args.getlist(f"-{name}")),
+        choices=tuple((word, word.replace("_", " ")) for word in words),
+    )
 
 
-def _text(args: Mapping[str, str], name: str, title: str) -> Chip:
-    return Chip(name=name, title=title, value=args.get(name, ""))
+def _text(
+    args: MultiDict[str, str], name: str, title: str, choices: tuple[tuple[str, str], ...] = ()
+) -> Chip:
+    value = args.get(name, "")
+    return Chip(name=name, title=title, values=(value,) if value else (), choices=choices)

@@ -6,6 +6,7 @@
 A page that changes something is a POST, and comes from a form that this console has made (see `session`).
 """
 
+import gzip
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,12 @@ from app.domain.errors import Forbidden, Unauthorized, WindlassError
 View = TypeVar("View", bound=Callable[..., Any])
 ROOT = "/console"
 HTML = ("text/html",)
+# With no referrer at all browsers say of a form that it comes from nowhere, and it would be refused.
+REFERRER = "same-origin"
+TEXTS = frozenset(
+    ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "text/csv")
+)
+WORTH = 1_000  # Bytes from which on compression pays.
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -41,7 +48,8 @@ class Pages(Blueprint):
                     session.check_form()
                 response = make_response(view(**named))
                 response.headers.setdefault("Content-Security-Policy", POLICY)
-                return session.remember(response)
+                response.headers["Referrer-Policy"] = REFERRER
+                return compressed(session.remember(response))
 
             serve.scope, serve.offers, serve.asks_query = scope, offers, True  # type: ignore[attr-defined]
             serve.asker = session.visitor  # type: ignore[attr-defined]
@@ -51,6 +59,24 @@ class Pages(Blueprint):
             return view
 
         return declare
+
+
+def compressed(response: Response) -> Response:
+    """The answer in gzip, where the browser takes it and it is worth it; streams go as they are."""
+    response.vary.add("Accept-Encoding")
+    takes = request.accept_encodings.find("gzip") >= 0
+    if (
+        not takes
+        or response.is_streamed
+        or response.mimetype not in TEXTS
+        or "Content-Encoding" in response.headers
+    ):
+        return response
+    body = response.get_data()
+    if len(body) > WORTH:
+        response.set_data(gzip.compress(body, 5, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 pages = Pages("console", __name__, url_prefix=ROOT)
@@ -68,6 +94,7 @@ def refused(error: WindlassError) -> Response:
     text = render("refused.html", error=error, scope=scope, code=error.status)
     response = make_response(text, error.status)
     response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Referrer-Policy"] = REFERRER
     return session.remember(response)
 
 

@@ -39,7 +39,7 @@ def live() -> Response:
     """`changed` whenever the answer to a question is another than before; 503 when all places are taken."""
     path, query = _question()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    leave = app.extensions["windlass.places"].take()
+    leave = app.extensions["windlass.live"].take()
     frames = _frames(app, principal(), path, query)
     response = Response(frames, mimetype=STREAM[0], headers={"X-Accel-Buffering": "no"})
     response.call_on_close(leave)

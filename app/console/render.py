@@ -141,6 +141,9 @@ def _shell() -> Mapping[str, Any]:
 
 
 environment.globals.update(
+    toggled=lambda values, value: (
+        [one for one in values if one != value] or None if value in values else [*values, value]
+    ),
     address=address,
     icon=icon,
     may=may,

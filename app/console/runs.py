@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from app.console import ask, words
-from app.console.chips import Chip, chips, question
+from app.console.chips import SEVERAL, Chip, chips, question
 from app.console.family import pages
 from app.console.render import now_ms, render
 from app.console.spans import parse
@@ -37,7 +37,9 @@ def runs() -> str:
         chips=filters(),
         watch=ask.question(PATH, asked, limit=1),
         asked=asked,
-        asked_args=[(name, value) for name, value in request.args.items() if name != "cursor"],
+        asked_args=[(name, value) for name, value in request.args.items(multi=True) if name != "cursor"],
+        several=SEVERAL,
+        text=request.args.get("q", ""),
         seen=found.data[0]["id"] if found.data else "",
     )
 

@@ -11,7 +11,8 @@ _PYTHON = (sys.executable, "-P", "-m")
 
 def api(settings: Settings) -> tuple[str, ...]:
     """The API, as every door is served: see `app.serving`."""
-    return served("app:create_app", settings, settings.host, settings.port)
+    door = served("app:create_app", settings, settings.host, settings.port)
+    return (*door, "--live", str(settings.api_streams if settings.console else 0))
 
 
 def batches(settings: Settings) -> tuple[str, ...]:

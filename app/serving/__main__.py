@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--live", type=int, default=0, help="threads for pages that stay open")
     parser.add_argument("--body-bytes", type=int, default=LIMITS.body_bytes)
     parser.add_argument("--refusals", help="module:function that makes the answer of a refusal")
     asked = parser.parse_args()
@@ -33,6 +34,7 @@ def main() -> int:
             workers=asked.workers,
             threads=asked.threads,
             limits=holding(asked.body_bytes),
+            live=asked.live,
             refusals=_named(asked.refusals) if asked.refusals else Refused.answer,
         )
     except CannotServe as error:

@@ -21,6 +21,8 @@ PROBES: tuple[frozenset[str], ...] = (
     frozenset({"/livez", "/status"}),
     frozenset({"/readyz", "/ready", "/startupz"}),
 )
+# Answers here stay open while somebody looks at a page: they take no thread from what is short.
+LIVE = "/console/live"
 
 
 class Bridge:
@@ -33,9 +35,10 @@ class Bridge:
         limits: Limits = LIMITS,
         probes: Collection[frozenset[str]] = PROBES,
         refusals: Callable[[Refused], Answer] = Refused.answer,
+        live: int = 0,
     ) -> None:
         self._make, self._threads, self._limits, self._probes = make, threads, limits, probes
-        self._refusals = refusals
+        self._refusals, self._live = refusals, live
         self._lanes: dict[str, Lane] = {}
 
     def begin(self) -> None:
@@ -45,6 +48,8 @@ class Bridge:
         for paths in self._probes:
             lane = Lane(app, 1, self._limits)
             self._lanes.update(dict.fromkeys(paths, lane))
+        if self._live:
+            self._lanes[LIVE] = Lane(app, self._live, self._limits)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""

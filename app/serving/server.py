@@ -43,6 +43,7 @@ def serve(
     threads: int,
     limits: Limits = LIMITS,
     refusals: Callable[[Refused], Answer] = Refused.answer,
+    live: int = 0,
 ) -> int:
     """Serve until SIGTERM; the exit status, 1 when the application refuses to start and has said why."""
     address = _address(host, port)
@@ -63,7 +64,7 @@ def serve(
         log_level=LogLevels.warning,
         workers_kill_timeout=GRACE_S,
     )
-    load: Any = partial(_load, partial(Bridge, make, threads, limits, refusals=refusals), refused)
+    load: Any = partial(_load, partial(Bridge, make, threads, limits, refusals=refusals, live=live), refused)
     server.serve(target_loader=load, wrap_loader=False)
     if server.gave_up:
         raise CannotServe(f"Stopped, since each of the last {MOST_DEATHS} processes ended at once.")

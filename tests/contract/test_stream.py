@@ -129,3 +129,8 @@ def test_a_long_poll_without_a_free_place_returns_at_once(world: AppContext) -> 
     places = stream.Places(1)
     places.take()
     stream.await_change(world, "run_1", 30, places, pause=lambda _: pytest.fail("it waited"))
+
+
+def test_live_pages_have_places_of_their_own(app: Flask) -> None:
+    assert app.extensions["windlass.live"].most == 32
+    assert app.extensions["windlass.live"] is not app.extensions["windlass.places"]

@@ -31,8 +31,8 @@ Pause = Callable[[float], None]
 class Places:
     """The places for those who stay."""
 
-    def __init__(self, threads: int) -> None:
-        self.most = max(1, min(MOST_STREAMS, threads - SHORT))
+    def __init__(self, threads: int, most: int = MOST_STREAMS) -> None:
+        self.most = max(1, min(most, threads - SHORT))
         self._free = BoundedSemaphore(self.most)
 
     def take(self) -> Callable[[], None]:

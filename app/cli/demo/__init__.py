@@ -48,12 +48,11 @@ def _perform(stage: Stage) -> None:
 def _where_to_look(stage: Stage, url: str) -> None:
     last = stage.shown[-1][1]
     places: Mapping[str, str] = {
-        "Start page": f"{url}/",
         "API docs": f"{url}/docs",
-        "Runs": f"{url}/v1/workflows/runs",
         "Flower": f"http://127.0.0.1:{load().flower_port}/",
         "Command line": f"windlass run list; windlass run get {last}; windlass run events {last}",
         "": "windlass server list; windlass cluster list; windlass queue list; windlass doctor",
+        "Console": f"{url}/console/",
     }
     stage.headline("All went as it should. Where to look:")
     for name, place in places.items():

@@ -1,0 +1,189 @@
+"""Pages in Debian's Chromium: with a mouse, with keys alone, without scripts and without sight."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.record.inventory import servers
+from tests.console.conftest import CHROMIUM, Site, Visit
+from tests.console.test_pages import OPENED, PAGES
+from tests.support.servers import until
+
+pytestmark = [
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Debian's chromium"),
+    pytest.mark.xdist_group("console"),
+]
+AXE = (Path(__file__).parent / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDTHS = (1440, 390)
+MOST_KEYS = 12
+MOST_NODES = 1_500
+FIRST_VISIT, NEXT_PAGE = 150_000, 10_000  # Bytes on the wire.
+ONE = (
+    "/runs/{held}",
+    "/runs/{held}/retry",
+    "/runs/{undone}?view=events",
+    "/servers/{server}",
+    "/start/server.provision",
+)
+
+
+@pytest.fixture
+def paths(site: Site) -> list[str]:
+    """Every kind of page once."""
+    named = {**vars(site.planted), "server": site.planted.servers[0]}
+    return [path.format(**named) for path in (*PAGES, *OPENED, *ONE)]
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds: rule and element."""
+    found: Any = page.evaluate("async (tags) => (await axe.run({runOnly: tags})).violations", RULES)
+    return [f"{each['id']}: {node['html'][:120]}" for each in found for node in each["nodes"]]
+
+
+def test_no_page_has_a_violation_in_either_theme_or_width_or_scrolls_sideways(
+    visit: Visit, paths: list[str]
+) -> None:
+    page = visit.page("/help", bypass_csp=True)
+    wrong: list[str] = []
+    for path in paths:
+        visit.go(page, path)
+        page.evaluate(AXE)
+        for width, theme in [(width, theme) for width in WIDTHS for theme in ("light", "dark")]:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            wrong += [f"{path} {width} {theme} {each}" for each in violations(page)]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wrong.append(f"{path} {width} scrolls sideways")
+    assert wrong == []
+
+
+def test_keys_alone_find_a_held_run_and_resume_it(visit: Visit, site: Site) -> None:
+    page = visit.page("/")
+    keys = ["g", "a", "j", "Enter", "a", "Enter"]
+    for place, key in enumerate(keys):
+        page.keyboard.press(key)
+        if key == "a" and place == 1:
+            page.wait_for_url("**/attention")
+        if key == "Enter" and place == 3:
+            page.wait_for_url("**/runs/run_*")
+        if key == "a" and place == 4:
+            expect(page.locator("dialog[open] form")).to_be_visible()
+    page.wait_for_load_state()
+    expect(page.locator("#facts .st")).not_to_contain_text("Held")
+    assert len(keys) <= MOST_KEYS
+    assert page.url.endswith(site.planted.held)
+
+
+def test_without_scripts_a_run_is_found_paused_and_let_go(visit: Visit, site: Site) -> None:
+    page = visit.page("/runs", java_script_enabled=False)
+    page.locator("summary", has_text="Detail").click()
+    page.get_by_role("link", name="waiting", exact=True).click()
+    page.locator("#rows tbody a.lnk").first.click()
+    for action, word in (("pause", "Paused"), ("unpause", "")):
+        page.locator(f"a[data-action={action}]").click()
+        page.get_by_label("Reason").fill("looking at it")
+        page.locator("form.form button").last.click()
+        if word:
+            expect(page.locator("#facts .st")).to_have_text(word)
+    assert page.url.endswith(site.planted.waiting)
+    expect(page.locator("#facts .st")).not_to_have_text("Paused")
+
+
+def test_a_retry_begins_where_it_is_told_and_is_linked(visit: Visit, site: Site) -> None:
+    page = visit.page(f"/runs/{site.planted.undone}")
+    page.keyboard.press("r")
+    dialog = page.locator("dialog[open]")
+    expect(dialog.get_by_text("starts here")).to_be_visible()
+    expect(dialog.locator("input[name=from]:disabled").first).to_be_attached()
+    dialog.get_by_label("Reason").fill("controller replaced")
+    dialog.get_by_role("button", name="Retry").click()
+    page.wait_for_load_state()
+    expect(page.locator(".crumbs")).to_contain_text(site.planted.undone[-6:])
+
+
+def test_a_form_says_what_is_wrong_where_it_is_wrong_and_a_plan_changes_nothing(
+    visit: Visit, site: Site
+) -> None:
+    page = visit.page(f"/start/server.inspect?resource={site.planted.servers[5]}")
+    before = len(site.world.db.read(lambda tx: servers.read_server(tx, site.planted.servers[5]) or {}))
+    page.get_by_role("button", name="Plan").click()
+    expect(page.get_by_text("What would be done")).to_be_visible()
+    assert before == len(
+        site.world.db.read(lambda tx: servers.read_server(tx, site.planted.servers[5]) or {})
+    )
+    visit.go(page, "/start/server.inspect")
+    page.locator("#resourceId").fill("nobody")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("nobody")
+
+
+def test_what_somebody_types_survives_twenty_live_updates(visit: Visit, site: Site) -> None:
+    page = visit.page("/servers")
+    field = page.locator("main input[name=q]")
+    field.fill("rack")
+    field.evaluate("node => { node.mine = true; node.setSelectionRange(1, 3); }")
+    live = page.locator("script[type=module]").get_attribute("src") or ""
+    for number in range(20):
+        name = f"renamed {number}"
+        change = {"display_name": name}
+        site.world.db.write(
+            lambda tx, change=change: servers.change_server(tx, site.planted.servers[5], change)
+        )  # type: ignore[misc]
+        page.evaluate(
+            "url => import(url).then(live => live.refresh())", live.replace("console.js", "live.js")
+        )
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    assert field.evaluate(
+        "node => [node.mine, node.value, node === document.activeElement, node.selectionEnd]"
+    ) == [
+        True,
+        "rack",
+        True,
+        3,
+    ]
+
+
+def test_a_live_page_changes_by_itself(visit: Visit, site: Site) -> None:
+    page = visit.page("/servers")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    change = {"display_name": "changed elsewhere"}
+    site.world.db.write(lambda tx: servers.change_server(tx, site.planted.servers[4], change))
+    expect(page.get_by_role("link", name="changed elsewhere")).to_be_visible()
+
+
+def test_the_palette_finds_a_server_by_its_name(visit: Visit, site: Site) -> None:
+    page = visit.page("/")
+    page.keyboard.press("Control+k")
+    page.locator("#palette input").fill("m1")
+    expect(page.locator("#found li").first).to_contain_text("m1")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/servers/*")
+
+
+def test_hostile_names_run_nothing(visit: Visit, site: Site) -> None:
+    page = visit.page(f"/runs/{site.planted.hostile}")
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: asked.append(dialog.message))
+    for path in ("/runs", f"/servers/{site.planted.servers[6]}", "/attention", "/locks"):
+        visit.go(page, path)
+    assert asked == []
+
+
+def test_pages_are_small(visit: Visit, site: Site, paths: list[str]) -> None:
+    page = visit.page("/help")
+    cdp = page.context.new_cdp_session(page)
+    cdp.send("Network.enable")
+    sizes: list[int] = []
+    cdp.on("Network.loadingFinished", lambda told: sizes.append(int(told["encodedDataLength"])))
+    cdp.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    visit.go(page, f"/runs/{site.planted.held}")
+    until(lambda: len(sizes) >= 8)
+    assert sum(sizes) <= FIRST_VISIT
+    cdp.send("Network.setCacheDisabled", {"cacheDisabled": False})
+    for path in paths:
+        visit.go(page, path)
+        assert page.evaluate("document.querySelectorAll('*').length") <= MOST_NODES, path
+        assert page.evaluate("performance.getEntriesByType('navigation')[0].transferSize") <= NEXT_PAGE, path
