@@ -37,6 +37,11 @@ def paths(site: Site) -> list[str]:
     return [path.format(**named) for path in (*PAGES, *OPENED, *ONE)]
 
 
+def _rename(site: Site, place: int, name: str) -> None:
+    server_id, change = site.planted.servers[place], {"display_name": name}
+    site.world.db.write(lambda tx: servers.change_server(tx, server_id, change))
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds: rule and element."""
     found: Any = page.evaluate("async (tags) => (await axe.run({runOnly: tags})).violations", RULES)
@@ -128,10 +133,7 @@ def test_what_somebody_types_survives_twenty_live_updates(visit: Visit, site: Si
     live = page.locator("script[type=module]").get_attribute("src") or ""
     for number in range(20):
         name = f"renamed {number}"
-        change = {"display_name": name}
-        site.world.db.write(
-            lambda tx, change=change: servers.change_server(tx, site.planted.servers[5], change)
-        )  # type: ignore[misc]
+        _rename(site, 5, name)
         page.evaluate(
             "url => import(url).then(live => live.refresh())", live.replace("console.js", "live.js")
         )
@@ -149,8 +151,7 @@ def test_what_somebody_types_survives_twenty_live_updates(visit: Visit, site: Si
 def test_a_live_page_changes_by_itself(visit: Visit, site: Site) -> None:
     page = visit.page("/servers")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
-    change = {"display_name": "changed elsewhere"}
-    site.world.db.write(lambda tx: servers.change_server(tx, site.planted.servers[4], change))
+    _rename(site, 4, "changed elsewhere")
     expect(page.get_by_role("link", name="changed elsewhere")).to_be_visible()
 
 
