@@ -449,6 +449,11 @@ class Metrics(Model):
     timing: Mapping[str, int | None] | None = None
     failure_reasons: tuple[Any, ...] = ()
     by_type: tuple[Any, ...] = ()
+    interval: str | None = None
+    buckets: tuple[Any, ...] = ()
+    failures_by_step: tuple[Any, ...] = ()
+    failures_by_resource: tuple[Any, ...] = ()
+    steps: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -442,6 +442,16 @@ STATS_OF_TYPE: Columns = (
     ("Mean", "timing.avgMs"),
 )
 REASONS: Columns = (("FAILED BY", "code"), ("RUNS", "count"))
+REASONS_BY_STEP: Columns = (("AT STEP", "step"), ("BY", "code"), ("RUNS", "count"))
+REASONS_BY_RESOURCE: Columns = (("ON", "resourceId"), ("BY", "code"), ("RUNS", "count"))
+STEP_TIMES: Columns = (("STEP", "step"), ("RUNS", "runs"), ("MEDIAN", "p50Ms"), ("90 %", "p90Ms"))
+BUCKETS: Columns = (
+    ("FROM", "from"),
+    ("RUNS", "summary.total"),
+    ("COMPLETED", "summary.completed"),
+    ("FAILED", "summary.failed"),
+    ("MEDIAN", "timing.p50Ms", 1),
+)
 LOCKS: Columns = (
     ("RESOURCE", "resource"),
     ("HELD BY", "runId"),

@@ -159,6 +159,16 @@ def test_a_total_beyond_ten_thousand_is_an_estimate_that_is_near(db: Database) -
     assert abs(page.total - len(rows)) < len(rows) * 0.05
 
 
+def test_parts_of_a_period_and_reasons_by_step_are_counted(db: Database) -> None:
+    ended = {"status": "failed", "error_code": "TIMEOUT", "error_step": "power", "resource_id": "srv_1"}
+    plant(db, *(run_row(f"run_{n}", completed_at=T0 + n * 1_800_000, **ended) for n in range(3)))
+    query = {"since": T0, "until": T0 + 7_200_000, "interval": "hour", "breakdown": True}
+    numbers = db.read(lambda tx: measured(tx, query))
+    assert [one["summary"]["failed"] for one in numbers["buckets"]] == [2, 1]
+    assert numbers["failuresByStep"] == [{"step": "power", "code": "TIMEOUT", "count": 3}]
+    assert numbers["failuresByResource"][0]["count"] == 3
+
+
 def test_times_are_nearest_rank_by_type_and_overall(db: Database) -> None:
     ended = {"status": "completed", "started_at": T0}
     plant(db, *(run_row(f"run_{n}", completed_at=T0 + n * 100, **ended) for n in range(1, 11)))

@@ -121,3 +121,33 @@ def test_runs_that_keep_the_record_count_only_where_asked_for(client: FlaskClien
 def test_what_can_have_no_numbers_is_refused(client: FlaskClient, query: str, field: str) -> None:
     answer = client.get(f"{PATH}?{query}")
     assert (answer.status_code, set(answer.get_json()["error"]["details"]["fields"])) == (400, {field})
+
+
+def test_an_interval_has_the_numbers_of_each_part(world: AppContext, client: FlaskClient) -> None:
+    for n, seconds in enumerate((0, 10, 3_700)):
+        ended(world, n, "completed", took=seconds * 1000)
+    ended(world, 9, "failed", error_code="TIMEOUT")
+    query = "since=2026-01-13T12:00:00Z&until=2026-01-13T15:00:00Z&interval=hour"
+    data = client.get(f"/v1/workflows/metrics?{query}").get_json()["data"]
+    assert [one["from"][11:16] for one in data["buckets"]] == ["12:00", "13:00", "14:00"]
+    assert [one["summary"]["total"] for one in data["buckets"]] == [3, 1, 0]
+    assert data["buckets"][0]["summary"]["failed"] == 1
+    assert data["buckets"][2]["timing"]["p50Ms"] is None
+
+
+def test_a_breakdown_has_reasons_by_step_and_by_resource(world: AppContext, client: FlaskClient) -> None:
+    for n in range(3):
+        where: dict[str, Any] = {"error_step": "power", "resource_id": f"srv_{n % 2}"}
+        ended(world, n, "failed", error_code="BMC_REFUSED", **where)
+    query = "since=2026-01-13T12:00:00Z&until=2026-01-13T15:00:00Z&breakdown=true"
+    data = client.get(f"/v1/workflows/metrics?{query}").get_json()["data"]
+    assert data["failuresByStep"] == [{"step": "power", "code": "BMC_REFUSED", "count": 3}]
+    assert [(one["resourceId"], one["count"]) for one in data["failuresByResource"]] == [
+        ("srv_0", 2),
+        ("srv_1", 1),
+    ]
+
+
+@pytest.mark.parametrize("query", ["interval=year", "interval=minute&since=2020-01-01", "breakdown=yes"])
+def test_parts_that_cannot_be_are_refused(client: FlaskClient, query: str) -> None:
+    assert client.get(f"/v1/workflows/metrics?{query}").status_code == 400

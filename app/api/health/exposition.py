@@ -6,20 +6,32 @@ Labels never hold ids: each id would become a time series of its own, and their 
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeHistogramMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from app.domain.plan import QUEUES
 from app.record import listing
 from app.record.inventory import sources
 from app.record.runs import lost_messages, metrics
+from app.record.runs.metrics import Period
 from app.record.session import Tx
+from app.services import workers
 from app.services.context import AppContext
+
+DAY_MS = 86_400_000
+BOUNDS_S = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600)
 
 
 def exposition(world: AppContext) -> bytes:
     """The Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Snapshot(world.db.read(lambda tx: list(_families(tx)))))
+    found = world.db.read(lambda tx: list(_families(tx)))
+    registry.register(Snapshot([*found, *_queues(world)]))
     return generate_latest(registry)
 
 
@@ -48,8 +60,42 @@ def _families(tx: Tx) -> Iterator[Metric]:
     for row in metrics.deliveries(tx):
         sent.add_metric((row["status"],), row["deliveries"])
     yield sent
+    yield from _reasons(tx)
     yield from _watched(tx)
     yield from _ages(tx)
+
+
+def _queues(world: AppContext) -> Iterator[Metric]:
+    """Messages of each queue while Redis answers, and how many processes serve it."""
+    length = GaugeMetricFamily("windlass_queue_length", "Messages in a queue.", labels=("queue",))
+    served = GaugeMetricFamily("windlass_queue_processes", "Processes that serve a queue.", labels=("queue",))
+    for one in workers.queues(world):
+        if one["queue"] in QUEUES:  # Those of code workflows have names without number.
+            served.add_metric((one["queue"],), one["processes"])
+            if one["length"] is not None:
+                length.add_metric((one["queue"],), one["length"])
+    yield from (length, served)
+
+
+def _reasons(tx: Tx) -> Iterator[Metric]:
+    """Of the last day alone, so they are gauges: they fall as well."""
+    day = Period(since=tx.now - DAY_MS, until=tx.now)
+    failed = GaugeMetricFamily(
+        "windlass_runs_failed_last_day", "Runs that failed in the last day.", labels=("type", "reason")
+    )
+    took = GaugeHistogramMetricFamily(
+        "windlass_run_seconds_last_day", "Time that runs of the last day took.", labels=("type",)
+    )
+    times: dict[str, list[int]] = {}
+    for row in metrics.endings(tx, day):
+        if row["code"] is not None:
+            failed.add_metric((row["type"], row["code"]), row["runs"])
+        times.setdefault(row["type"], []).extend(row["took"] or ())
+    for name, all_ms in sorted(times.items()):
+        bounds = [(str(float(s)), float(sum(ms <= s * 1000 for ms in all_ms))) for s in BOUNDS_S]
+        buckets = [*bounds, ("+Inf", float(len(all_ms)))]
+        took.add_metric((name,), buckets=buckets, gsum_value=sum(all_ms) / 1000)
+    yield from (failed, took)
 
 
 def _watched(tx: Tx) -> Iterator[Metric]:

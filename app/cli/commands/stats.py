@@ -9,10 +9,12 @@ from app.cli.context import Caller, Verb, pass_caller
 @click.command(cls=Verb)
 @click.argument("name", metavar="[TYPE]", required=False)
 @click.option("--since", type=inputs.Moment(), help="Since a date, a time, 1h, yesterday; else 30 days.")
+@click.option("--by", type=click.Choice(("minute", "hour", "day", "week")), help="Numbers of each such part.")
+@click.option("--breakdown", is_flag=True, help="Reasons by step and by resource, and the times of steps.")
 @pass_caller
-def stats(caller: Caller, name: str | None, since: str | None) -> None:
+def stats(caller: Caller, name: str | None, since: str | None, by: str | None, breakdown: bool) -> None:
     """Show how runs ended, how long they took and why they failed: of all types, or of TYPE."""
-    found = caller.client.metrics.get(name, since=since).raw
+    found = caller.client.metrics.get(name, since=since, interval=by, breakdown=breakdown or None).raw
     if caller.form != "table":
         caller.show(found, ())
         return
@@ -23,3 +25,12 @@ def stats(caller: Caller, name: str | None, since: str | None) -> None:
     if found.get("failureReasons"):
         click.echo()
         caller.show(found["failureReasons"], columns.REASONS)
+    for member, shown in (
+        ("failuresByStep", columns.REASONS_BY_STEP),
+        ("failuresByResource", columns.REASONS_BY_RESOURCE),
+        ("steps", columns.STEP_TIMES),
+        ("buckets", columns.BUCKETS),
+    ):
+        if found.get(member):
+            click.echo()
+            caller.show(found[member], shown)

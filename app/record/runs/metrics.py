@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, and_, case, func, select, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, and_, case, func, literal, select, text
 
 from app.domain.errors import WindlassError
 from app.domain.events import QUIET
@@ -12,6 +12,7 @@ from app.record.session import Tx
 from app.record.tables import OPEN, delivery, lock, run, step, totals
 
 HISTORY = 20  # Completed runs whose steps say how long a step usually takes.
+MOST_REASONS = 20  # Steps or resources that reasons are told of.
 MOST_OPEN = 10_000_000
 
 Row = dict[str, Any]
@@ -51,6 +52,27 @@ def endings(tx: Tx, period: Period) -> list[Row]:
     columns = (run.c.type, run.c.status, code.label("code"))
     query = select(*columns, func.count().label("runs"), took.label("took"))
     return tx.rows(query.where(*period.where(tx)).group_by(*columns))
+
+
+def endings_by_time(tx: Tx, period: Period, interval_ms: int) -> list[Row]:
+    """How did runs end in each part of the period? Rows of part (from 0), status, runs and took."""
+    plan_anew(tx)
+    list_ = func.json_agg if tx.dialect == "postgresql" else func.json_group_array
+    part = ((run.c.completed_at - period.since) // literal(interval_ms, BigInteger)).label("part")
+    ran = and_(run.c.status == "completed", run.c.started_at.is_not(None))
+    took = list_(run.c.completed_at - run.c.started_at - run.c.held_ms, type_=JSON).filter(ran)
+    query = select(part, run.c.status, func.count().label("runs"), took.label("took"))
+    return tx.rows(query.where(*period.where(tx)).group_by(text("1"), run.c.status))
+
+
+def failures(tx: Tx, period: Period, by: str) -> list[Row]:
+    """Why did runs fail, by ``error_step`` or ``resource_id``? Rows of it, code and runs, the most first."""
+    plan_anew(tx)
+    about, code = run.c[by], func.coalesce(run.c.error_code, WindlassError.code).label("code")
+    runs = func.count().label("runs")
+    failed = (run.c.status == "failed", about.is_not(None))
+    query = select(about.label("about"), code, runs).where(*period.where(tx), *failed)
+    return tx.rows(query.group_by(about, code).order_by(runs.desc(), about, code).limit(MOST_REASONS))
 
 
 def step_times(tx: Tx, type_: str) -> dict[str, list[int]]:

@@ -12,6 +12,8 @@ from app.record.session import Tx
 
 WINDOW_MS = 30 * 86_400_000
 PERCENTS = (50, 90, 99)
+MOST_BUCKETS = 1_000
+INTERVALS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 7 * 86_400_000}
 
 
 def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +29,47 @@ def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
         **_counts_and_times(endings),
         "failureReasons": _reasons(endings),
     }
-    return found if period.type is not None else {**found, "byType": _by_type(endings)}
+    if period.type is None:
+        found["byType"] = _by_type(endings)
+    if "interval" in query:
+        found |= {
+            "interval": query["interval"],
+            "buckets": _buckets(tx, period, INTERVALS[query["interval"]]),
+        }
+    if query.get("breakdown"):
+        found |= _breakdown(tx, period)
+    return found
+
+
+def _buckets(tx: Tx, period: Period, interval_ms: int) -> list[dict[str, Any]]:
+    """The parts of the period, the first one first; those in which nothing ended too."""
+    count = -(-(period.until - period.since) // interval_ms)
+    if count > MOST_BUCKETS:
+        problem = f"There would be {count} of them, and {MOST_BUCKETS} are allowed: shorten the period"
+        raise ValidationFailed.of("interval", problem)
+    parts: dict[int, list[Row]] = {}
+    for row in metrics.endings_by_time(tx, period, interval_ms):
+        parts.setdefault(int(row["part"]), []).append(row)
+    return [
+        {"from": rfc3339(period.since + n * interval_ms), **_counts_and_times(parts.get(n, ()))}
+        for n in range(count)
+    ]
+
+
+def _breakdown(tx: Tx, period: Period) -> dict[str, Any]:
+    """Reasons by step and by resource, and how long the steps of the type took lately."""
+    by_step = metrics.failures(tx, period, "error_step")
+    by_resource = metrics.failures(tx, period, "resource_id")
+    times = metrics.step_times(tx, period.type) if period.type else {}
+    return {
+        "failuresByStep": [
+            {"step": row["about"], "code": row["code"], "count": row["runs"]} for row in by_step
+        ],
+        "failuresByResource": [
+            {"resourceId": row["about"], "code": row["code"], "count": row["runs"]} for row in by_resource
+        ],
+        "steps": [{"step": key, "runs": len(took), **_timing(took)} for key, took in times.items()],
+    }
 
 
 def _by_type(endings: Sequence[Row]) -> list[dict[str, Any]]:

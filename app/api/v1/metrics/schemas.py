@@ -1,8 +1,11 @@
 """Queries and answers about metrics (contracts/runs.rst#metrics)."""
 
+from typing import Any
+
 from marshmallow import ValidationError, fields, validates_schema
 
-from app.api.http.schemas import Moment, Query, Shape, word
+from app.api.http.schemas import Flag, Moment, Query, Shape, instant, one_of, word
+from app.api.v1.metrics.numbers import INTERVALS
 
 
 class PeriodQuery(Query):
@@ -10,6 +13,11 @@ class PeriodQuery(Query):
 
     since = Moment(metadata={"description": "30 days before `until` unless given.", "example": "2026-01-01"})
     until = Moment(metadata={"description": "Now unless given."})
+    interval = one_of(*INTERVALS, metadata={"description": "Have the numbers of each such part as well."})
+    breakdown = Flag(
+        load_default=False,
+        metadata={"description": "Have reasons by step and by resource, and times of steps, as well."},
+    )
 
     @validates_schema
     def in_order(self, data: dict[str, int], **_: object) -> None:
@@ -58,6 +66,41 @@ class ByType(Shape):
     timing = fields.Nested(Timing, required=True)
 
 
+class Bucket(Shape):
+    """The numbers of a part of the period."""
+
+    from_ = instant(required=True)
+    summary = fields.Nested(Summary, required=True)
+    timing = fields.Nested(Timing, required=True)
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """`from` is a word of Python."""
+        super().on_bind_field(field_name.removesuffix("_"), field_obj)
+
+
+class StepReason(Shape):
+    """Why runs failed at a step."""
+
+    step = fields.String(required=True)
+    code = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class ResourceReason(Shape):
+    """Why runs on a resource failed."""
+
+    resource_id = fields.String(required=True)
+    code = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class StepTimes(Timing):
+    """How long a step took in the last completed runs of the type."""
+
+    step = fields.String(required=True)
+    runs = fields.Integer(required=True)
+
+
 class MetricsShape(Shape):
     """The numbers of one type, or of all with those of each."""
 
@@ -67,3 +110,10 @@ class MetricsShape(Shape):
     timing = fields.Nested(Timing, required=True)
     failure_reasons = fields.List(fields.Nested(FailureReason), required=True)
     by_type = fields.List(fields.Nested(ByType))
+    interval = one_of(*INTERVALS)
+    buckets = fields.List(fields.Nested(Bucket), metadata={"description": "With `interval`."})
+    failures_by_step = fields.List(fields.Nested(StepReason), metadata={"description": "With `breakdown`."})
+    failures_by_resource = fields.List(
+        fields.Nested(ResourceReason), metadata={"description": "With `breakdown`."}
+    )
+    steps = fields.List(fields.Nested(StepTimes), metadata={"description": "With `breakdown`, of one type."})
