@@ -272,6 +272,8 @@ def _unavailable(error: BaseException) -> Unavailable:
         return Contended(
             "Another transaction has locked a row that this one needs; nothing was changed, try again"
         )
+    if trouble.is_full(error):
+        return Unavailable("The disk of the database is full; nothing was changed, make room and try again")
     said = trouble.refusal(error)
     if said is not None:
         return ConnectionRefused(said)

@@ -18,6 +18,7 @@ _STATES = frozenset({"40001", "40003", "40P01", "55P03", "25P03", "58030", "2350
 # Of these, what concerns the rows of one statement: another one may go well at the same moment.
 LOCAL = frozenset({"40001", "40P01", "55P03", "23505", TOO_SLOW})
 _PROTOCOL_VIOLATION = "08P01"  # Poolers say so of whatever they refuse: it will be refused again.
+_DISK_FULL, _SQLITE_FULL = "53100", 13
 _UNKNOWN_NAMES = frozenset({"42P01", "42703"})  # No such table, no such column.
 # Of SQLite: busy, locked, memory, read-only, interrupted, disk, full, cannot open, protocol, schema changed.
 _SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15, 17})
@@ -63,6 +64,14 @@ def is_behind(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         return _SQLITE_UNKNOWN_NAME.search(str(cause)) is not None
     return sqlstate(error) in _UNKNOWN_NAMES
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk of the database is full."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        return (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF == _SQLITE_FULL
+    return sqlstate(error) == _DISK_FULL
 
 
 def refusal(error: BaseException) -> str | None:

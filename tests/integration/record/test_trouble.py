@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from app.domain.errors import ConnectionRefused, SchemaBehind, Unavailable
 from app.record import trouble
-from app.record.session import Database
+from app.record.session import Database, Tx
 from app.record.tables import run
 from tests.conftest import Backend
 from tests.support.servers import Postgres, until
@@ -138,3 +138,14 @@ def test_an_error_of_the_system_that_passes_is_tried_again(db: Database) -> None
 
     assert db.read(without_descriptors_at_first) == 2
     assert until(lambda: asked) == [1, 1]
+
+
+def test_a_full_disk_is_named(db: Database) -> None:
+    def fill(tx: Tx) -> None:
+        if tx.dialect == "postgresql":
+            raise error_of("53100")
+        tx.execute(text("PRAGMA max_page_count = 1"))  # Not less than there are.
+        tx.execute(text("CREATE TABLE filler AS SELECT randomblob(1000000)"))
+
+    with pytest.raises(Unavailable, match="disk of the database is full"):
+        db.write(fill, patience_s=0)
