@@ -7,6 +7,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from app import logs
+from app.api.batch.views import batches
 from app.api.code.views import workflows
 from app.api.docs.views import docs
 from app.api.health.views import health
@@ -47,7 +48,7 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements, accounts),
-    *(schedules, workflows, hooks, webhooks, workers, access, audit, service, health, docs),
+    *(schedules, batches, workflows, hooks, webhooks, workers, access, audit, service, health, docs),
 )
 
 LOGINS_A_MINUTE = 10  # Attempts to log in from one address.

@@ -56,7 +56,10 @@ class Lines:
 
     def saw(self, progress: BatchProgress, batch: Batch) -> None:
         """A line for the batch, and one for each operation that moved."""
-        for name, line in [("", head(progress)), *((one.id, branch(one)) for one in batch.operations)]:
+        for name, line in [
+            ("", head(progress, estimates=False)),
+            *((one.id, branch(one)) for one in batch.operations),
+        ]:
             if self._told.get(name) != line:
                 self._told[name] = line
                 say(f"{utc_now():%H:%M:%S}  {line}")
@@ -78,10 +81,10 @@ def tree(progress: BatchProgress, batch: Batch) -> Tree:
     return root
 
 
-def head(progress: BatchProgress) -> str:
+def head(progress: BatchProgress, *, estimates: bool = True) -> str:
     """How far the batch is, on one line."""
-    expected = progress.estimated_completion
-    left = (expected - utc_now()).total_seconds() if expected and not progress.ended else 0
+    expected = progress.estimated_completion if estimates and not progress.ended else None
+    left = (expected - utc_now()).total_seconds() if expected else 0
     parts = (
         progress.status,
         f"{progress.percent:g} %",

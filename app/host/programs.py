@@ -5,19 +5,27 @@ from collections.abc import Sequence
 
 from app.config import LOOPBACK, Settings
 from app.domain.apps.words import LARGEST_BODY
+from app.domain.batch.words import LARGEST_DOCUMENT
 
 _PYTHON = (sys.executable, "-P", "-m")
 
 
 def api(settings: Settings) -> tuple[str, ...]:
     """The API, as every door is served: see `app.serving`."""
-    door = served("app:create_app", settings, settings.host, settings.port)
-    return (*door, "--live", str(settings.api_streams if settings.console else 0))
+    return (*_api(settings, settings.port), "--live", str(settings.api_streams if settings.console else 0))
 
 
 def batches(settings: Settings) -> tuple[str, ...]:
     """The API once more, on the port where clients of batches look for it."""
-    return served("app:create_app", settings, settings.host, settings.batch_port)
+    return _api(settings, settings.batch_port)
+
+
+def _api(settings: Settings, port: int) -> tuple[str, ...]:
+    """The API at a port. Only definitions of batches may be so long: the application refuses other bodies."""
+    return (
+        *served("app:create_app", settings, settings.host, port),
+        *("--body-bytes", str(LARGEST_DOCUMENT), "--refusals", "app.api.http.refusals:of_server"),
+    )
 
 
 def apps(settings: Settings) -> tuple[str, ...]:

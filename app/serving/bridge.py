@@ -63,6 +63,7 @@ class Bridge:
             if not self._lanes.get(scope.path, self._main).take(job):
                 raise too_many()
         except Refused as refused:
+            refused.path = scope.path
             protocol.response_bytes(*self._refusals(refused))
             return
         await job.done

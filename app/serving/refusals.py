@@ -14,6 +14,8 @@ Answer = tuple[int, list[Header], bytes]  # Status, headers and body.
 class Refused(Exception):
     """The request does not reach the application."""
 
+    path = ""  # What was asked for, where the head could be read.
+
     def __init__(self, status: int, code: str, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from app.api.http.family import EXAMPLE_META, Meta
 from app.api.http.schemas import Shape
 from app.domain import errors
+from app.domain.batch.invalid import InvalidDefinition
 from app.domain.errors import Rejected, WindlassError
 
 VERSION = "1.0.0"
@@ -22,6 +23,9 @@ wrong field. What takes long answers 202 with `Location` and `Retry-After`.
 
 Under `/api/workflows`, the interface of code workflows, answers are bare: the thing itself, a list of things,
 or `{"error": {"code", "message", "details"}}`.
+
+Under `/v1/workflows/batch` names are in snake_case, a success is `{success, data}` with `pagination` beside
+it, and a refusal `{success: false, error, code, details}`, in which `error` is a sentence.
 
 Any POST takes `Idempotency-Key`: the same key with the same body gives the stored answer for 24 hours
 (`Idempotency-Replayed: true`); with another body, or while the first is in flight, 409.
@@ -44,8 +48,8 @@ API = {
     },
 }
 # What a caller meets most often, where refusals of several codes share a status.
-USUAL: dict[int, type[WindlassError]] = {503: errors.Unavailable}
-STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 429, 500, 503)
+USUAL: dict[int, type[WindlassError]] = {422: InvalidDefinition, 503: errors.Unavailable}
+STATUSES = (400, 401, 403, 404, 406, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 
 
 class ErrorBody(Shape):
@@ -75,6 +79,15 @@ class BareProblem(Shape):
     error = fields.Nested(ErrorBody, required=True)
 
 
+class BatchRefusal(Shape):
+    """A refusal or a failure where batches are asked for."""
+
+    success = fields.Boolean(required=True, validate=validate.Equal(False))
+    error = fields.String(required=True)
+    code = fields.String(required=True)
+    details = fields.Dict(keys=fields.String(), metadata={"description": "`fields` names each wrong field."})
+
+
 def document(app: Flask) -> dict[str, Any]:
     """The document as plain data, the same at every call and on every machine."""
     found: dict[str, Any] = app.extensions["windlass.openapi"].spec.to_dict()
@@ -88,6 +101,7 @@ def describe_problems(api: Any) -> None:
         forms = {
             "Problem": {"application/problem+json": {"schema": Problem, "example": example}},
             "Error": {"application/json": {"schema": BareProblem, "example": {"error": example["error"]}}},
+            "Refusal": {"application/json": {"schema": BatchRefusal, "example": _said(example["error"])}},
         }
         for name, content in forms.items():
             response = {"description": http.HTTPStatus(status).phrase, "content": content, **_headers(status)}
@@ -98,6 +112,10 @@ def codes() -> list[type[WindlassError]]:
     """Every kind of refusal, by status and code."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Rejected)]
     return sorted((kind for kind in kinds if kind is not Rejected), key=lambda kind: (kind.status, kind.code))
+
+
+def _said(error: dict[str, Any]) -> dict[str, Any]:
+    return {"success": False, "error": error["message"], "code": error["code"]}
 
 
 def _headers(status: int) -> dict[str, Any]:

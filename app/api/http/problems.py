@@ -56,7 +56,7 @@ def body(error: WindlassError) -> dict[str, Any]:
     """The error with the members of RFC 9457, or as the family of the path says it."""
     if request.path.startswith(BARE_PATH):
         return {"error": error_body(error)}
-    if _is_batch():
+    if is_batch(request.path):
         return refusal(error)
     return {
         "type": f"/docs/problems#{error.code.lower().replace('_', '-')}",
@@ -129,12 +129,13 @@ def answer_blank() -> Response:
     return response
 
 
-def _is_batch() -> bool:
-    return request.path == BATCH_PATH or request.path.startswith(f"{BATCH_PATH}/")
+def is_batch(path: str) -> bool:
+    """Whether batches are asked for."""
+    return path == BATCH_PATH or path.startswith(f"{BATCH_PATH}/")
 
 
 def _media_type() -> str:
-    return BARE if request.path.startswith(BARE_PATH) or _is_batch() else PROBLEM
+    return BARE if request.path.startswith(BARE_PATH) or is_batch(request.path) else PROBLEM
 
 
 def _trace(error: Exception) -> str:

@@ -16,6 +16,7 @@ KEPT = ("description", "tags", "metadata", "logging", "monitoring", "templates",
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 ID_RULE = "1 to 63 letters, digits, '_', '-' or '.', the first a letter or digit"
 
+LARGEST_DOCUMENT = 4 << 20  # Bytes, in JSON.
 MOST_OPERATIONS = 10_000
 MOST_EDGES = 100_000
 MOST_ITEMS_OF_OPERATION = 10_000

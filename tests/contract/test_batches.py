@@ -1,0 +1,213 @@
+"""Batches over HTTP: every refusal by one request, in one shape, and nothing is stored by any of them."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.domain.batch.words import LARGEST_DOCUMENT
+from app.nickel.evaluate import LARGEST_SOURCE
+from tests.contract.plant import bearer
+from tests.unit.domain.batch.cases import EXAMPLE, FIRST, SECOND, changed
+
+PATH = "/v1/workflows/batch"
+SUBMIT = f"{PATH}/submit"
+NICKEL = "text/x-nickel"
+DEEP = json.loads("[" * 30 + "]" * 30)
+
+
+def refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The body of a refusal, which has the one shape."""
+    body: dict[str, Any] = answer.get_json()
+    assert (answer.status_code, body.get("code")) == (status, code), body
+    assert answer.mimetype == "application/json"
+    assert body["success"] is False
+    assert isinstance(body["error"], str) and body["error"]
+    assert body.keys() <= {"success", "error", "code", "details"}
+    return body
+
+
+def stored(client: FlaskClient) -> int:
+    """How many batches there are."""
+    total: int = client.get(PATH).get_json()["pagination"]["total"]
+    return total
+
+
+DEFINITIONS = {
+    "INVALID_DEFINITION": changed("parallel_limit", 0),
+    "UNKNOWN_PROVIDER": changed(f"{FIRST}.provider", "azure"),
+    "UNKNOWN_OPERATION_TYPE": changed(f"{FIRST}.type", "disk_batch"),
+    "DUPLICATE_OPERATION": changed(f"{SECOND}.id", "upcloud_servers"),
+    "UNKNOWN_DEPENDENCY": changed(f"{SECOND}.dependencies", ["servers"]),
+    "DEPENDENCY_CYCLE": changed(f"{FIRST}.dependencies", ["aws_taskservs"]),
+    "NO_TARGETS": changed(f"{SECOND}.dependencies", []),
+    "DUPLICATE_ITEM": changed(f"{FIRST}.server_configs.1.name", "web-01"),
+    "LIMIT_EXCEEDED": changed("operations", [{}] * 10_001),
+}
+PROGRAMS = {
+    "NICKEL_ERROR": "{ batch_workflow = ",
+    "NICKEL_IMPORT_FORBIDDEN": 'import "/etc/passwd" as \'Text',
+    "NICKEL_RESOURCE_LIMIT": "let rec f = fun x => f (x @ x) in f [1]",
+}
+
+
+@pytest.mark.parametrize("code", DEFINITIONS)
+def test_a_definition_is_refused_by_its_code(client: FlaskClient, code: str) -> None:
+    body = refused(client.post(SUBMIT, json={"batch_workflow": DEFINITIONS[code]}), 422, code)
+
+    assert body["details"]
+    assert stored(client) == 0
+
+
+@pytest.mark.parametrize("code", PROGRAMS)
+def test_a_program_is_refused_by_its_code(client: FlaskClient, code: str) -> None:
+    refused(client.post(SUBMIT, data=PROGRAMS[code], content_type=NICKEL), 400, code)
+
+    assert stored(client) == 0
+
+
+BODIES = [
+    ({}, "body"),
+    ({"batch_workflow": EXAMPLE, "nickel": "{}"}, "body"),
+    ({"batch_workflow": EXAMPLE, "dry-run": True}, "dry-run"),
+    ({"batch_workflow": EXAMPLE, "dry_run": "yes"}, "dry_run"),
+    ({"batch_workflow": EXAMPLE, "only": ["nothing"]}, "only"),
+    ({"nickel": "{ batch = 1 }"}, "batch_workflow"),
+    ({"nickel": 7}, "nickel"),
+    ({"batch_workflow": 1}, "batch_workflow"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), BODIES)
+def test_an_order_names_what_is_wrong_with_it(client: FlaskClient, body: Any, field: str) -> None:
+    found = refused(client.post(SUBMIT, json=body), 422, "INVALID_DEFINITION")
+
+    assert field in found["error"]
+
+
+def test_bodies_have_limits(client: FlaskClient) -> None:
+    long = json.dumps({"batch_workflow": {**EXAMPLE, "description": "x" * LARGEST_DOCUMENT}})
+
+    too_long = client.post(SUBMIT, data=long, content_type="application/json")
+    assert refused(too_long, 413, "PAYLOAD_TOO_LARGE")["details"]["limit"] == LARGEST_DOCUMENT
+    program = client.post(SUBMIT, data="#" * (LARGEST_SOURCE + 1), content_type=NICKEL)
+    assert refused(program, 413, "PAYLOAD_TOO_LARGE")["details"]["limit"] == LARGEST_SOURCE
+    fits = json.dumps({"batch_workflow": {**LOCAL, "description": "x" * 3_000_000}, "dry_run": True})
+    assert client.post(SUBMIT, data=fits, content_type="application/json").status_code == 200
+
+
+def test_a_body_is_strict(client: FlaskClient) -> None:
+    twice = client.post(SUBMIT, data=b'{"nickel": "1", "nickel": "2"}', content_type="application/json")
+    refused(twice, 400, "VALIDATION_ERROR")
+    refused(client.post(SUBMIT, data=b"{", content_type="application/json"), 400, "VALIDATION_ERROR")
+    refused(client.post(SUBMIT, data=b"a=1", content_type="text/csv"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    refused(client.post(SUBMIT, data=b"\xff", content_type=NICKEL), 400, "VALIDATION_ERROR")
+    deep = client.post(SUBMIT, json={"batch_workflow": {**EXAMPLE, "metadata": {"deep": DEEP}}})
+    assert deep.status_code in (400, 422)
+    assert stored(client) == 0
+
+
+def test_every_status_has_the_one_shape(client: FlaskClient, guarded: FlaskClient) -> None:
+    refused(client.get(f"{PATH}/nothing"), 404, "NOT_FOUND")
+    refused(client.get(f"{PATH}/a/b/c/d"), 404, "NOT_FOUND")
+    refused(client.delete(PATH), 405, "METHOD_NOT_ALLOWED")
+    refused(client.get(PATH, headers={"Accept": "text/html"}), 406, "NOT_ACCEPTABLE")
+    refused(client.get(f"{PATH}?limit=0"), 400, "VALIDATION_ERROR")
+    refused(client.get(f"{PATH}?state=Running"), 400, "VALIDATION_ERROR")
+    refused(client.get(f"{PATH}?status=Idle"), 400, "VALIDATION_ERROR")
+    refused(guarded.get(PATH), 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("rollback", {"everything": True}),
+        ("rollback", {"force": "yes"}),
+        ("rollback", {"operations": ["a b"]}),
+        ("cancel", {"rollback": 1}),
+        ("retry", {"onlyFailed": True}),
+        ("pause", {"now": True}),
+        ("checkpoints", {"name": ""}),
+    ],
+)
+def test_what_is_asked_of_a_batch_is_strict(client: FlaskClient, path: str, body: Any) -> None:
+    refused(client.post(f"{PATH}/some-batch/{path}", json=body), 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""),
+        ("GET", "/progress"),
+        ("GET", "/graph"),
+        ("GET", "/operations/web"),
+        ("POST", "/rollback"),
+        ("POST", "/cancel"),
+        ("POST", "/pause"),
+        ("POST", "/resume"),
+        ("POST", "/retry"),
+        ("POST", "/checkpoints"),
+        ("POST", "/operations/web/approve"),
+    ],
+)
+def test_a_batch_that_there_is_not(client: FlaskClient, method: str, path: str) -> None:
+    refused(
+        client.open(f"{PATH}/01999999-0000-7000-8000-000000000000{path}", method=method), 404, "NOT_FOUND"
+    )
+
+
+def test_reading_and_writing_are_two_scopes(guarded: FlaskClient, world: Any) -> None:
+    reader = bearer(world, "reader", "runs:read")
+
+    assert guarded.get(PATH, headers=reader).status_code == 200
+    refused(guarded.post(SUBMIT, json={"batch_workflow": EXAMPLE}, headers=reader), 403, "FORBIDDEN")
+
+
+def test_a_dry_run_stores_nothing(client: FlaskClient) -> None:
+    answer = client.post(f"{SUBMIT}?dry_run=true", json={"batch_workflow": LOCAL})
+
+    body = answer.get_json()
+    assert (answer.status_code, body["success"]) == (200, True)
+    assert body["data"]["levels"] == [["first"], ["second"]]
+    assert stored(client) == 0
+
+
+def test_two_keys_are_not_one(client: FlaskClient) -> None:
+    order = {"batch_workflow": LOCAL, "idempotency_key": "one"}
+
+    refused(client.post(SUBMIT, json=order, headers={"Idempotency-Key": "two"}), 400, "VALIDATION_ERROR")
+
+
+def test_a_definition_is_drawn_without_a_batch(client: FlaskClient) -> None:
+    found = client.post(f"{PATH}/graph", json={"batch_workflow": EXAMPLE}).get_json()["data"]
+
+    assert [node["id"] for node in found["nodes"]] == ["upcloud_servers", "aws_taskservs"]
+    assert found["edges"][0]["from"] == "upcloud_servers"
+    assert stored(client) == 0
+
+
+def server(name: str) -> dict[str, str]:
+    """A local server."""
+    return {"name": name, "plan": "small", "zone": "here"}
+
+
+LOCAL = {
+    "name": "two_of_them",
+    "operations": [
+        {
+            "id": "first",
+            "type": "server_batch",
+            "provider": "local",
+            "server_configs": [server("a"), server("b")],
+        },
+        {
+            "id": "second",
+            "type": "server_batch",
+            "provider": "local",
+            "dependencies": ["first"],
+            "server_configs": [server("c")],
+        },
+    ],
+}
