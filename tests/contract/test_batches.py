@@ -162,7 +162,17 @@ def test_reading_and_writing_are_two_scopes(guarded: FlaskClient, world: Any) ->
     reader = bearer(world, "reader", "runs:read")
 
     assert guarded.get(PATH, headers=reader).status_code == 200
-    refused(guarded.post(SUBMIT, json={"batch_workflow": EXAMPLE}, headers=reader), 403, "FORBIDDEN")
+    refused(guarded.post(SUBMIT, json={"batch_workflow": LOCAL}, headers=reader), 403, "FORBIDDEN")
+
+
+@pytest.mark.parametrize("path", ["submit", "some-batch/rollback", "some-batch/cancel", "some-batch/retry"])
+def test_whoever_has_servers_made_needs_their_scope(guarded: FlaskClient, world: Any, path: str) -> None:
+    writer = bearer(world, "writer", "runs:read", "runs:write")
+    body = {"batch_workflow": LOCAL} if path == "submit" else {}
+
+    found = refused(guarded.post(f"{PATH}/{path}", json=body, headers=writer), 403, "FORBIDDEN")
+
+    assert found["details"]["scope"] == "servers:write"
 
 
 def test_a_dry_run_stores_nothing(client: FlaskClient) -> None:

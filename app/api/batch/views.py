@@ -32,8 +32,11 @@ from app.api.http.context import principal, world
 from app.domain.batch import drawing
 from app.domain.errors import ValidationFailed
 from app.domain.json import JsonObject
+from app.engine.batches.start import TYPE
 from app.record.runs import runs
+from app.services import authority
 from app.services import batches as service
+from app.services.context import AppContext
 
 batches = BatchFamily(
     "batches", "Batches: operations over several providers, with dependencies and rollback."
@@ -58,7 +61,7 @@ def submit_batch(query: dict[str, Any]) -> Any:
     if asked.dry_run:
         return service.plan(world(), asked.definition, only=only, except_=except_), 200
     told = service.submit(
-        *(world(), principal(), asked.definition),
+        *(_acting(), principal(), asked.definition),
         key=asked.key,
         only=only,
         except_=except_,
@@ -144,7 +147,7 @@ def get_batch_progress(batch_id: str) -> Any:
 @batches.response(202, BatchRollback, example=examples.ROLLBACK)
 def roll_back_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Undo what a batch did, item by item, the newest first."""
-    told = service.rollback(world(), batch_id, **body, principal=principal())
+    told = service.rollback(_acting(), batch_id, **body, principal=principal())
     if body["dry_run"] or told["rollback_id"] is None:
         return told, 200
     return told, 202, _where(batch_id)
@@ -156,7 +159,7 @@ def roll_back_batch(body: dict[str, Any], batch_id: str) -> Any:
 def cancel_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Start nothing more; what runs ends, and is undone if `rollback` says so."""
     return (
-        service.cancel(world(), batch_id, rollback=body["rollback"], principal=principal()),
+        service.cancel(_acting(), batch_id, rollback=body["rollback"], principal=principal()),
         202,
         _where(batch_id),
     )
@@ -167,7 +170,7 @@ def cancel_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Start nothing until `resume`; what runs ends."""
-    return service.pause(world(), batch_id, principal=principal()), 202, _where(batch_id)
+    return service.pause(_acting(), batch_id, principal=principal()), 202, _where(batch_id)
 
 
 @batches.serve("POST", f"{ONE}/resume", "resumeBatch", scope="runs:write")
@@ -175,7 +178,7 @@ def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Go on with a paused or held batch."""
-    return service.resume(world(), batch_id, principal=principal()), 202, _where(batch_id)
+    return service.resume(_acting(), batch_id, principal=principal()), 202, _where(batch_id)
 
 
 @batches.serve("POST", f"{ONE}/retry", "retryBatch", scope="runs:write", errors=(422,))
@@ -183,7 +186,7 @@ def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def retry_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Start a new batch that keeps what stands and does the rest again."""
-    return _accepted(service.retry(world(), batch_id, **body, principal=principal()))
+    return _accepted(service.retry(_acting(), batch_id, **body, principal=principal()))
 
 
 @batches.serve("POST", f"{ONE}/checkpoints", "checkpointBatch", scope="runs:write")
@@ -192,7 +195,7 @@ def retry_batch(body: dict[str, Any], batch_id: str) -> Any:
 def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Make a checkpoint now."""
     return (
-        service.checkpoint(world(), batch_id, name=body.get("name"), principal=principal()),
+        service.checkpoint(_acting(), batch_id, name=body.get("name"), principal=principal()),
         202,
         _where(batch_id),
     )
@@ -203,7 +206,7 @@ def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def approve_operation(body: dict[str, Any], batch_id: str, operation_id: str) -> Any:
     """Let an operation start that waits for an approval."""
-    return service.approve(world(), batch_id, operation_id, principal=principal()), 202, _where(batch_id)
+    return service.approve(_acting(), batch_id, operation_id, principal=principal()), 202, _where(batch_id)
 
 
 @batches.serve(
@@ -218,6 +221,12 @@ def get_batch_graph(query: dict[str, Any], batch_id: str) -> Any:
         return drawing.data(nodes)
     draw, kind = DRAWINGS[query["format"]]
     return Response(draw(nodes), content_type=f"{kind}; charset=utf-8")
+
+
+def _acting() -> AppContext:
+    """The world, for whoever may have batches started and changed: they make servers."""
+    authority.check(principal(), TYPE)
+    return world()
 
 
 def _accepted(told: JsonObject) -> Any:

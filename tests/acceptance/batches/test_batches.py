@@ -31,9 +31,8 @@ def test_a_batch_is_planned_made_and_undone(site: Site) -> None:
     undone = site.client.batches.rollback(batch.workflow_id)
     assert [one["id"] for one in undone.operations] == ["back", "front"]
     assert ended(site, batch.workflow_id).status == "RolledBack"
-    assert site.client.batches.plan(definition).plan == planned.plan | {
-        "estimated_seconds": site.client.batches.plan(definition).plan["estimated_seconds"]  # type: ignore[index]
-    }
+    after = site.client.batches.plan(definition).plan
+    assert after is not None and after["operations"] == planned.plan["operations"]
 
 
 def test_a_failure_undoes_the_batch_and_a_retry_is_a_new_one(site: Site) -> None:
@@ -74,7 +73,8 @@ def test_a_stream_is_taken_up_where_it_broke_off_and_progress_never_falls(site: 
     chain = [site.operation(f"op-{at}", dependencies=[f"op-{at - 1}"] if at else []) for at in range(4)]
     batch_id = site.client.batches.submit(site.batch(*chain)).workflow_id
     headers = {"Accept": "text/event-stream"}
-    percents, last = [], "0"
+    percents: list[float] = []
+    last = "0"
 
     with httpx.Client(base_url=site.door, timeout=LONG_S) as http:
         while not percents or percents[-1] < 100:
