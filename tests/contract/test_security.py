@@ -42,6 +42,9 @@ NO_TOKENS = (
 )
 VALUES = {
     "run_id": "run_1",
+    "batch_id": "batch-1",
+    "operation_id": "web",
+    "account_id": f"acc_{UNKNOWN}",
     "server_id": f"srv_{UNKNOWN}",
     "pool_id": f"pool_{UNKNOWN}",
     "cluster_id": f"cls_{UNKNOWN}",
