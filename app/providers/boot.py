@@ -7,16 +7,17 @@ production puts its own behind it.
 """
 
 import json
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from app.domain.errors import Permanent, StepError
 
 TIMEOUT_S = 10.0
+LARGEST_ANSWER = 1_048_576
 
 
 class BootServiceFailed(StepError):
@@ -53,7 +54,8 @@ class BootService:
         """What became of the machine's last order."""
         query = urllib.parse.urlencode({"bmcAddress": bmc_address})
         told = self._call("GET", f"/boot?{query}")
-        facts = {name: bool(told.get(name)) for name in ("installed", "wiped", "failed")}
+        # "false" and "no" are text, and true to Python: nothing but true says that an order is done.
+        facts = {name: told.get(name) is True for name in ("installed", "wiped", "failed")}
         return Order(**facts, message=str(told.get("message") or ""))
 
     def withdraw(self, bmc_address: str) -> None:
@@ -71,9 +73,35 @@ class BootService:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
         try:
             with opener.open(request, timeout=TIMEOUT_S) as answer:
-                return dict(json.loads(answer.read() or b"{}"))
-        except (urllib.error.URLError, OSError, ValueError) as error:
+                return _object(_body(answer))
+        except (HTTPException, OSError, ValueError, RecursionError) as error:
             raise BootServiceFailed(f"{method} {self.url}{path.partition('?')[0]}: {error}") from error
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected order would become a question: the answer to it says nothing of the order."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Answer none: the redirect itself is an error then."""
+
+
+def _body(answer: HTTPResponse) -> bytes:
+    """The whole body; raises `ValueError` when it is cut, which a bounded read does not tell."""
+    body = answer.read(LARGEST_ANSWER + 1)
+    announced = answer.status == 204 or answer.chunked or "Content-Length" in answer.headers
+    if answer.length or not (body or announced):
+        raise ValueError("its answer is cut, or too long")
+    return body
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one says nothing. Raises `ValueError`."""
+    if len(body) > LARGEST_ANSWER:
+        raise ValueError(f"its answer has more than {LARGEST_ANSWER} bytes")
+    told = json.loads(body or b"{}")
+    if not isinstance(told, dict):
+        raise ValueError("its answer is not a JSON object")
+    return told
