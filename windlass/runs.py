@@ -108,6 +108,14 @@ class Runs:
         """What operators did to a run and why, and their remarks; the newest first."""
         return tuple(Note.of(each) for each in self.session.get(f"{_path(run_id)}/notes").data)
 
+    def hooks(self, run_id: str) -> tuple[Mapping[str, Any], ...]:
+        """The hooks of a run, newest first, without their tokens."""
+        return tuple(self.session.get(f"{_path(run_id)}/hooks").data)
+
+    def signals(self, run_id: str, *, unread: bool = False) -> tuple[Mapping[str, Any], ...]:
+        """The signals that a run was sent, newest first; ``unread``: those that no wait has taken."""
+        return tuple(self.session.get(f"{_path(run_id)}/signals", {"unread": unread or None}).data)
+
     def export(self, run_id: str) -> Mapping[str, Any]:
         """A run, its steps and its whole log as one document."""
         document = dict(self.session.get(f"{_path(run_id)}/export").data)

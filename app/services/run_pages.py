@@ -4,13 +4,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
-from app.domain.rows.runs import RunRow, StepRow
+from app.domain.rows.runs import HookRow, RunRow, SignalRow, StepRow
 from app.domain.states import TERMINAL
 from app.domain.usual import blended
 from app.record.paging import Page, Window
-from app.record.runs import event_log, metrics, run_list, runs
+from app.record.runs import event_log, hooks, metrics, run_list, runs, signals
 from app.record.runs.run_list import RunFilters
 from app.record.session import Tx
 from app.services import presence, present, run_facts
@@ -76,6 +77,52 @@ def notes(world: AppContext, run_id: str) -> list[Object]:
         return [_note(row) for row in event_log.remarks(tx, run_id)]
 
     return world.db.read(look)
+
+
+def open_hooks(world: AppContext, run_id: str) -> list[Object]:
+    """The hooks of a run, newest first, without their tokens."""
+
+    def look(tx: Tx) -> list[Object]:
+        _read(tx, run_id)
+        return [_hook(row) for row in hooks.of_run(tx, run_id)]
+
+    return world.db.read(look)
+
+
+def sent_signals(world: AppContext, run_id: str, *, unread: bool = False) -> list[Object]:
+    """The signals that a run was sent, newest first; with ``unread`` those that no wait has taken."""
+
+    def look(tx: Tx) -> list[Object]:
+        _read(tx, run_id)
+        return [_signal(row) for row in signals.of_run(tx, run_id, unread=unread)]
+
+    return world.db.read(look)
+
+
+def _hook(row: HookRow) -> Object:
+    return {
+        "id": row["id"],
+        "step": row["step"],
+        "name": row["name"],
+        "action": row["action"],
+        "metadata": hidden(row["metadata"]),
+        "status": row["status"],
+        "createdAt": rfc3339(row["created_at"]),
+        "expiresAt": rfc3339(row["expires_at"]),
+        "executedAt": rfc3339(row["executed_at"]),
+    }
+
+
+def _signal(row: SignalRow) -> Object:
+    return {
+        "id": row["id"],
+        "seq": row["seq"],
+        "name": row["name"],
+        "payload": hidden(row["payload"]),
+        "sender": row["sender"],
+        "receivedAt": rfc3339(row["received_at"]),
+        "consumedBy": row["consumed_by"],
+    }
 
 
 def export(world: AppContext, run_id: str) -> Object:

@@ -6,7 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.engine.transitions.step_rows import step_row
-from app.record.runs import runs
+from app.record.runs import hooks, runs, signals
+from app.record.session import Tx
 from app.services.context import AppContext
 from chains import catalogue
 from tests.contract.plant import T0, bearer, plant_run
@@ -151,3 +152,24 @@ def test_a_preview_of_a_cancel_says_what_is_undone_and_changes_nothing(
 def test_a_preview_is_refused_where_the_cancel_would_be(some: AppContext, client: FlaskClient) -> None:
     assert client.post(f"{PATH}/run_3/cancel?dryRun=true").status_code == 409
     assert client.post(f"{PATH}/run_9/cancel?dryRun=true").status_code == 404
+
+
+def test_a_run_shows_its_hooks_and_unread_signals_without_tokens(
+    world: AppContext, client: FlaskClient
+) -> None:
+    plant_run(world, "run_1", type="book-room", version="1")
+    told = {"payload": {"approved": True}, "sender": "usr_ann"}
+
+    def work(tx: Tx) -> None:
+        hooks.create(tx, token_hash="canary-hash", run_id="run_1", step="approve", name="approval")
+        signals.store(tx, "run_1", {"id": "sig_1", "seq": 1, "name": "approval", **told})
+        signals.store(tx, "run_1", {"id": "sig_2", "seq": 2, "name": "x", "consumed_by": "w", **told})
+
+    world.db.write(work)
+    (hook,) = client.get(f"{PATH}/run_1/hooks").get_json()["data"]
+    assert (hook["name"], hook["status"]) == ("approval", "open")
+    assert "canary" not in str(hook)
+    assert [one["id"] for one in client.get(f"{PATH}/run_1/signals").get_json()["data"]] == ["sig_2", "sig_1"]
+    (unread,) = client.get(f"{PATH}/run_1/signals?unread=true").get_json()["data"]
+    assert (unread["id"], unread["payload"]) == ("sig_1", {"approved": True})
+    assert client.get(f"{PATH}/run_9/hooks").status_code == 404

@@ -471,3 +471,24 @@ DOCTOR: dict[str, Any] = {
         }
     ],
 }
+
+HOOK_OF_RUN: dict[str, Any] = {
+    "id": "hook_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "step": "approve",
+    "name": "approval",
+    "action": "approve",
+    "metadata": None,
+    "status": "open",
+    "createdAt": AT,
+    "expiresAt": LATER,
+    "executedAt": None,
+}
+SIGNAL: dict[str, Any] = {
+    "id": "sig_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "seq": 5,
+    "name": "approval",
+    "payload": {"approved": True},
+    "sender": "usr_operator",
+    "receivedAt": AT,
+    "consumedBy": None,
+}

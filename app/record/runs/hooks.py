@@ -30,6 +30,14 @@ def by_token(tx: Tx, token_hash: str) -> HookRow | None:
     )
 
 
+def of_run(tx: Tx, run_id: str, limit: int = 200) -> list[HookRow]:
+    """The hooks of a run, newest first; nothing of them opens one."""
+    where = (hook.c.tenant_id == tx.tenant, hook.c.run_id == run_id)
+    columns = [column for column in hook.columns if column.name not in ("token_hash", "payload_hash")]
+    query = select(*columns).where(*where).order_by(hook.c.created_at.desc(), hook.c.id.desc())
+    return tx.rows(query.limit(limit), of=HookRow)
+
+
 def executed(tx: Tx, hook_id: str, payload: Any, payload_hash: str) -> None:
     """Record the call of a hook."""
     where = (hook.c.tenant_id == tx.tenant, hook.c.id == hook_id, hook.c.status == "open")

@@ -15,6 +15,14 @@ def store(tx: Tx, run_id: str, values: Mapping[str, Any]) -> None:
     tx.execute(insert(signal), {"tenant_id": tx.tenant, "run_id": run_id, "received_at": tx.now, **values})
 
 
+def of_run(tx: Tx, run_id: str, *, unread: bool, limit: int = 200) -> list[SignalRow]:
+    """The signals that a run was sent, the newest first; ``unread``: those that no wait has taken."""
+    where = [signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id]
+    if unread:
+        where.append(signal.c.consumed_by.is_(None))
+    return tx.rows(select(signal).where(*where).order_by(signal.c.seq.desc()).limit(limit), of=SignalRow)
+
+
 def with_key(tx: Tx, run_id: str, origin: str | None, key: str) -> SignalRow | None:
     """The signal that was sent under this idempotency key, to this run or one that it goes on for."""
     where = [signal.c.tenant_id == tx.tenant, signal.c.idempotency_key == key]

@@ -2,7 +2,7 @@
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from app.api.http.schemas import Body, Query, Shape, instant, one_of, reason, run_id, word
+from app.api.http.schemas import Body, Flag, Query, Shape, instant, one_of, reason, run_id, word
 from app.api.v1.runs.schemas import RunDetail, RunEvent, RunFilter
 from app.services.bulk import MOST
 
@@ -10,9 +10,7 @@ from app.services.bulk import MOST
 class BulkQuery(Query):
     """Whether something is done at all."""
 
-    dry_run = fields.Boolean(
-        truthy={"true"},
-        falsy={"false"},
+    dry_run = Flag(
         load_default=False,
         metadata={"description": "Count, and say which runs would be refused; change nothing."},
     )
@@ -96,6 +94,38 @@ class NoteShape(Shape):
     actor = fields.String(allow_none=True)
     action = fields.String(allow_none=True, metadata={"description": "note for a mere remark."})
     text = fields.String(allow_none=True)
+
+
+class HookShape(Shape):
+    """A hook of a run, without its token."""
+
+    id = fields.String(required=True)
+    step = fields.String(required=True)
+    name = fields.String(allow_none=True, metadata={"description": "Of the signal that it sends."})
+    action = fields.String(allow_none=True)
+    metadata = fields.Raw(allow_none=True)
+    status = one_of("open", "executed", "expired", required=True)
+    created_at = instant(required=True)
+    expires_at = instant(allow_none=True)
+    executed_at = instant(allow_none=True)
+
+
+class SignalQuery(Query):
+    """Which signals."""
+
+    unread = Flag(load_default=False, metadata={"description": "Those alone that no wait has taken."})
+
+
+class SignalShape(Shape):
+    """A signal that a run was sent."""
+
+    id = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    name = fields.String(required=True)
+    payload = fields.Raw(allow_none=True)
+    sender = fields.String(allow_none=True)
+    received_at = instant(allow_none=True)
+    consumed_by = fields.String(allow_none=True, metadata={"description": "The wait that took it."})
 
 
 class ExportShape(Shape):

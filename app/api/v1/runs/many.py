@@ -12,8 +12,11 @@ from app.api.v1.runs.bulk_schemas import (
     BulkQuery,
     BulkRetryBody,
     ExportShape,
+    HookShape,
     NoteBody,
     NoteShape,
+    SignalQuery,
+    SignalShape,
 )
 from app.api.v1.runs.views import PATH, runs
 from app.services import bulk, run_pages
@@ -81,6 +84,21 @@ def add_run_note(body: dict[str, Any], run_id: str) -> Any:
     show.row(run_id)
     service.note(world(), principal(), run_id, body["text"])
     return run_pages.notes(world(), run_id), 201
+
+
+@runs.serve("GET", f"{PATH}/<run_id>/hooks", "listRunHooks", scope="runs:read")
+@runs.response(200, HookShape(many=True), example=[examples.HOOK_OF_RUN])
+def list_run_hooks(run_id: str) -> Any:
+    """The hooks of a run, the newest 200; a token is shown to whoever made it alone."""
+    return run_pages.open_hooks(world(), run_id)
+
+
+@runs.serve("GET", f"{PATH}/<run_id>/signals", "listRunSignals", scope="runs:read")
+@runs.arguments(SignalQuery, location="query")
+@runs.response(200, SignalShape(many=True), example=[examples.SIGNAL])
+def list_run_signals(query: dict[str, Any], run_id: str) -> Any:
+    """The signals that a code workflow's run was sent, the newest 200; `unread`: those that none took yet."""
+    return run_pages.sent_signals(world(), run_id, unread=query["unread"])
 
 
 @runs.serve("GET", f"{PATH}/<run_id>/export", "exportRun", scope="runs:read")

@@ -21,6 +21,7 @@ from app.api.http.schemas import (
     tags,
     word,
 )
+from app.domain.events import TYPES
 from app.domain.states import API_WORDS, Run, Step
 from app.services.present import STEP_WORDS
 
@@ -334,7 +335,7 @@ class RunEvent(Shape):
     """A line of the log."""
 
     seq = fields.Integer(required=True)
-    type = fields.String(required=True)
+    type = one_of(*TYPES, required=True)
     step = fields.String(allow_none=True)
     phase = fields.String(allow_none=True)
     attempt = fields.Integer(allow_none=True)
@@ -343,13 +344,29 @@ class RunEvent(Shape):
     payload = fields.Raw()
 
 
+class PlannedStep(Shape):
+    """A step as it is planned."""
+
+    key = fields.String(required=True, metadata={"description": "Its name in the run."})
+    name = fields.String(required=True, metadata={"description": "What it does."})
+    kind = fields.String(required=True)
+    queue = fields.String(required=True)
+    branch = fields.String(allow_none=True)
+    target = fields.String(allow_none=True, metadata={"description": "The resource that it works on."})
+    values = fields.Raw(metadata={"description": "What its plan gives it."})
+    timeout_ms = fields.Integer(required=True)
+    retry = fields.Nested(RetryPolicy, allow_none=True)
+    undo = fields.Boolean(required=True)
+    at_most_once = fields.Boolean(required=True)
+
+
 class PlanShape(Shape):
     """What a run would do."""
 
     type = fields.String(required=True)
     resource = fields.String(required=True, allow_none=True)
-    on_failure = fields.String(required=True)
-    steps = fields.List(fields.Raw(), required=True)
+    on_failure = one_of("compensate", "hold", required=True)
+    steps = fields.List(fields.Nested(PlannedStep), required=True)
     locks = fields.List(fields.String(), required=True)
     holders = fields.Dict(
         keys=fields.String(),

@@ -3,6 +3,7 @@
 from marshmallow import fields
 
 from app.api.http.schemas import Body, Shape, one_of, reason
+from app.api.v1.runs.schemas import PlannedStep
 
 
 class TypeActionBody(Body):
@@ -19,8 +20,8 @@ class TypeShape(Shape):
     resource = fields.String(allow_none=True)
     description = fields.String(allow_none=True)
     input_schema = fields.Raw(required=True, metadata={"type": "object", "description": "JSON Schema."})
-    steps = fields.List(fields.Raw(), required=True)
-    on_failure = fields.String(required=True)
+    steps = fields.List(fields.Nested(PlannedStep), required=True)
+    on_failure = one_of("compensate", "hold", required=True)
     hold_ms = fields.Integer()
     expected_duration_ms = fields.Integer(allow_none=True)
     paused = fields.Boolean(required=True)
