@@ -28,6 +28,7 @@ from app.providers.clusters.k0rdent import K0rdent
 from app.providers.compute import Access, Compute
 from app.providers.compute import connect as connect_compute
 from app.providers.kube import Kube
+from app.providers.mirror import FileMirror
 from app.providers.shells import Shell
 from app.providers.shells.local import LocalShell
 from app.providers.taskservs import Taskserv
@@ -81,6 +82,10 @@ class Capabilities(Protocol):
         """A taskserv by its name."""
 
     @property
+    def mirror(self) -> FileMirror:
+        """Where checkpoints are copied to."""
+
+    @property
     def children(self) -> Children:
         """Child runs."""
 
@@ -107,6 +112,11 @@ class Reach:
     opener: Callable[[], Opener]
     children: Children
     connect: Callable[[Target], BMC] = connect
+
+    @property
+    def mirror(self) -> FileMirror:
+        """Where checkpoints are copied to."""
+        return FileMirror(self.settings.state / "batches")
 
     @property
     def boot(self) -> BootService:

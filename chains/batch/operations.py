@@ -9,7 +9,7 @@ from marshmallow import INCLUDE, Schema
 from app.domain.plan import Do, Plan, each
 from app.domain.policy import COLLECT
 from chains.catalogue import workflow
-from tasks import batch, instance, taskserv
+from tasks import batch, instance, mirror, taskserv
 from tasks.step import Step
 
 SCOPE = "servers:write"  # They make servers, of clouds too, and run programs on them.
@@ -50,3 +50,9 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
     return (
         each("items", "item", body, gives="results", join=COLLECT, limit=given.get("limit")) | batch.judge()
     )
+
+
+@workflow("batch.mirror", expects=Items, eta="2s", on_failure="keep", ordered_by=ORDERED_BY)
+def copy_checkpoint(_given: Mapping[str, Any]) -> Plan:
+    """Copy a checkpoint to where the batch wants it."""
+    return mirror.write()

@@ -45,6 +45,7 @@ from app.engine.reconciler.mover import BATCH, Mover
 from app.engine.reconciler.watch import Watch
 from app.engine.transitions.journal import DeliveryMessage, Message, WakeUp
 from app.record.apps import retention, streams
+from app.record.batches import retention as batches
 from app.record.inventory import gates
 from app.record.runs import locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
@@ -345,7 +346,7 @@ class Reconciler:
 
 
 def _forget_run(tx: Tx, run_id: str) -> list[Message]:
-    runs.delete_run(tx, run_id)
+    batches.forget(tx, run_id)
     return []
 
 

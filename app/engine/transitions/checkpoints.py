@@ -1,12 +1,19 @@
 """Checkpoints: names for places in the log of a batch. What had completed there is computed, not copied."""
 
+from app.domain.ids import derived_id
 from app.domain.rows.batches import CheckpointRow
+from app.engine.transitions import accept
+from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Journal
+from app.engine.transitions.step_rows import step_row
 from app.record.batches import batches
+from chains import catalogue
+
+MIRROR = "batch.mirror"
 
 
 def add(j: Journal, reason: str, *, name: str | None = None, actor: str | None = None) -> CheckpointRow:
-    """Make a checkpoint of all that the log of a locked batch tells until now."""
+    """Make a checkpoint of all that the log of a locked batch tells until now, and have it copied."""
     last = batches.last_checkpoint(j.tx, j.id)
     row: CheckpointRow = {
         "run_id": j.id,
@@ -18,4 +25,18 @@ def add(j: Journal, reason: str, *, name: str | None = None, actor: str | None =
         "created_at": j.now,
     }
     batches.insert_checkpoint(j.tx, row)
+    if batches.backend_of(j.tx, j.id) == "filesystem":
+        _mirror(j, row["sequence"])
     return row
+
+
+def _mirror(j: Journal, sequence: int) -> None:
+    """A run of its own writes the copy; the batch does not wait for it."""
+    kind = catalogue.lookup(MIRROR)
+    given = {"batch_id": j.id, "sequence": sequence}
+    mirror_id = derived_id("run", j.id, MIRROR, str(sequence))
+    rows = [step_row(mirror_id, row) for row in kind.plan(given).rows()]
+    order = Order(type=MIRROR, input=given, parent_run_id=j.id)
+    actor = j.run["triggered_by"]
+    copied = accept.store(j.tx, mirror_id, order, kind, given, rows, actor, eta_ms=kind.eta_ms)
+    j.messages += copied.messages

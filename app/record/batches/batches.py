@@ -23,6 +23,13 @@ def read_batch(tx: Tx, run_id: str) -> BatchRow | None:
     return tx.row(select(batch).where(*where), of=BatchRow)
 
 
+def backend_of(tx: Tx, run_id: str) -> str | None:
+    """Where the checkpoints of a batch are copied to; None for a run that is no batch."""
+    where = (batch.c.tenant_id == tx.tenant, batch.c.run_id == run_id)
+    found: str | None = tx.value(select(batch.c.storage_backend).where(*where))
+    return found
+
+
 def change_batch(tx: Tx, run_id: str, changes: BatchRow) -> None:
     """Change a batch whose run is locked."""
     tx.execute(

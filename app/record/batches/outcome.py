@@ -13,6 +13,7 @@ from app.record.tables import batch_total, installation, instance
 
 WORKFLOW, ROLLBACK = "batch.workflow", "batch.rollback"
 GONE = "gone"
+ALL = ""  # Provider and type of what counts batches that retention has deleted.
 
 
 def ended(tx: Tx, run: RunRow, status: str) -> None:

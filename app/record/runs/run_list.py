@@ -28,6 +28,7 @@ from app.domain.events import QUIET
 from app.domain.states import API_STATUS, API_WORDS, NEEDS_OPERATOR, TERMINAL
 from app.record.listing import current_step
 from app.record.paging import Page, Window, page, plan_anew
+from app.record.runs.runs import OPERATIONS
 from app.record.session import Tx
 from app.record.tables import ENDED, LATE, LATE_MS, OPEN, lock, run, run_tag, step
 
@@ -146,6 +147,8 @@ def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[boo
     """The conditions on what both a run and its tags say."""
     type_, created = table.c.type, table.c.created_at
     where = [] if filters.type or filters.run_ids is not None else [~type_.startswith(QUIET, autoescape=True)]
+    if not filters.type and filters.run_ids is None and filters.parent_run_id is None:
+        where.append(type_.not_in(OPERATIONS))
     if len(filters.type) == 1:
         where.append(type_ == filters.type[0])
     elif filters.type and table is not run:

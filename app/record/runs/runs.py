@@ -23,6 +23,8 @@ from app.record.session import NOW, Tx
 from app.record.tables import event, run, run_tag, step, totals
 from app.record.tables.runs import TOTAL_SLOTS
 
+# Operations of batches: shown, and deleted, with their batch.
+OPERATIONS = ("batch.servers", "batch.taskservs", "batch.removal", "batch.mirror")
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
 
 
@@ -305,7 +307,12 @@ def usual_duration(tx: Tx, type_: str, declared: int) -> int:
 def ended_before(tx: Tx, before: int, limit: int) -> list[str]:
     """Runs that ended before this time, the first to end first."""
     where = (run.c.tenant_id == tx.tenant, run.c.completed_at.is_not(None), run.c.completed_at < before)
-    found = select(run.c.id).where(*where).order_by(run.c.completed_at).limit(limit)
+    found = (
+        select(run.c.id)
+        .where(*where, run.c.type.not_in(OPERATIONS))
+        .order_by(run.c.completed_at)
+        .limit(limit)
+    )
     return [row["id"] for row in tx.rows(found)]
 
 

@@ -8,7 +8,7 @@ from app.domain.batch.definition import parse
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.json import JsonObject
-from app.record.batches import batches, graphs, listing
+from app.record.batches import batches, graphs, listing, outcome
 from app.record.runs import runs
 from app.record.session import Tx
 from app.services.batches import present
@@ -80,6 +80,9 @@ def stats(ctx: AppContext) -> JsonObject:
 
     def work(tx: Tx) -> JsonObject:
         states, totals = listing.by_status(tx), listing.totals(tx)
+        for row in (one for one in totals if one["provider"] == outcome.ALL):  # Of batches deleted since.
+            states[row["status"]] = states.get(row["status"], 0) + row["operations"]
+        totals = [one for one in totals if one["provider"] != outcome.ALL]
         return _stats(states, totals, listing.durations(tx), listing.rollback_totals(tx))
 
     return ctx.db.read(work)

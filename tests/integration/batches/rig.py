@@ -1,7 +1,7 @@
 """Drives batches: definitions in few words, runs carried to their end, sandboxes counted."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,6 +18,7 @@ from app.engine.batches.start import BatchOrder
 from app.providers import taskservs
 from app.providers.compute import Access, Compute
 from app.providers.compute.local import LocalCompute
+from app.providers.mirror import FileMirror
 from app.providers.shells.local import LocalShell
 from app.providers.taskservs import Taskserv
 from app.record.batches import graphs
@@ -36,7 +37,7 @@ class Sandboxes(NoWorld):
 
     def __init__(self, folder: Path, children: ChildRuns) -> None:
         self.folder, self.children = folder, children
-        self.before: Callable[[str], None] | None = None
+        self.mirror = FileMirror(folder / "batches")
 
     def compute(self, provider: str, account: str) -> Compute:
         """The sandboxes of an account, whatever the provider."""

@@ -172,6 +172,17 @@ def test_a_part_of_a_batch_brings_what_it_needs(rig: Rig) -> None:
     assert rig.statuses(batch) == {"web": "completed", "db": "completed"}
 
 
+def test_a_copy_that_cannot_be_written_is_told_and_stops_nothing(rig: Rig) -> None:
+    (rig.folder / "batches").write_text("no folder")
+
+    batch = rig.run(servers("web"), rollback_strategy={"checkpoint_interval": 1})
+
+    assert rig.driver.status(batch) == "completed"
+    (point,) = batches.detail(rig.ctx, batch)["checkpoints"]
+    assert point["mirrored_at"] is None
+    assert point["mirror_error"].startswith(("FileExistsError", "NotADirectoryError"))
+
+
 def test_progress_counts_and_ends_at_a_hundred(rig: Rig) -> None:
     batch = rig.submit(servers("web"), servers("db", needs=["web"]))
     before = batches.progress(rig.ctx, batch)

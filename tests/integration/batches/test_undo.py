@@ -1,5 +1,7 @@
 """What was made is undone: item by item, newest first, in part, again, and over retries."""
 
+import json
+
 import pytest
 
 from app.domain.errors import InvalidStateTransition
@@ -113,6 +115,10 @@ def test_a_rollback_to_a_checkpoint_keeps_what_had_completed_there(rig: Rig) -> 
     batch = rig.run(*chain(7), rollback_strategy={"checkpoint_interval": 3}, parallel_limit=1)
     points = batches.detail(rig.ctx, batch)["checkpoints"]
     assert [len(one["completed_operations"]) for one in points] == [3, 6]
+
+    assert all(one["mirrored_at"] for one in points)
+    copied = json.loads((rig.folder / "batches" / batch / "cp-0002.json").read_text())
+    assert copied["completed_since"] == ["op3", "op4", "op5"]
 
     rig.roll_back(batch, checkpoint_id="cp-0001")
 
