@@ -55,17 +55,19 @@ def compute_of(db: Database, opener: Opener, provider: str, account: str) -> "Ga
     """The servers of an account, behind its gate."""
     row = account_of(db, provider, account)
     limits = Limits(at_once=row["calls_at_once"], a_second=row["calls_a_second"])
-    return GatedCompute(db, row["id"], limits, connect(access_of(row, opener)), row["public_key"] or "")
+    return GatedCompute(db, limits, access_of(row, opener), row["public_key"] or "")
 
 
 class GatedCompute:
-    """See `app.providers.compute.Compute`; every call of every worker goes through one gate."""
+    """See `app.providers.compute.Compute`; every call of every worker goes through one gate.
 
-    def __init__(
-        self, db: Database, account_id: str, limits: Limits, compute: Compute, public_key: str = ""
-    ) -> None:
-        self._db, self._account, self._limits, self._compute = db, account_id, limits, compute
-        self._public_key = public_key
+    Machines come back in our words for their plans and zones.
+    """
+
+    def __init__(self, db: Database, limits: Limits, access: Access, public_key: str = "") -> None:
+        self._db, self._limits, self._access, self._public_key = db, limits, access, public_key
+        self._account = access.account
+        self._compute: Compute = connect(access)
 
     @property
     def lists_late(self) -> bool:
@@ -92,18 +94,20 @@ class GatedCompute:
         self, *, token: str | None = None, name: str | None = None, batch: str | None = None
     ) -> list[Machine]:
         """See `Compute.find`."""
-        return self._through(lambda: self._compute.find(token=token, name=name, batch=batch))
+        found = self._through(lambda: self._compute.find(token=token, name=name, batch=batch))
+        return [self._access.ours(one) for one in found]
 
     def create(self, spec: Spec, token: str) -> Machine:
         """See `Compute.create`; the key of the account opens what is made."""
         if self._public_key:
             user_data = spec.user_data or CLOUD_CONFIG.format(key=self._public_key)
             spec = replace(spec, public_keys=(self._public_key,), user_data=user_data)
-        return self._through(lambda: self._compute.create(spec, token))
+        return self._access.ours(self._through(lambda: self._compute.create(spec, token)))
 
     def look(self, id_: str) -> Machine | None:
         """See `Compute.look`."""
-        return self._through(lambda: self._compute.look(id_))
+        seen = self._through(lambda: self._compute.look(id_))
+        return None if seen is None else self._access.ours(seen)
 
     def remove(self, id_: str) -> bool:
         """See `Compute.remove`."""

@@ -91,6 +91,11 @@ def announce() -> tuple[str, ...]:
     return (*windlass(), "worker", "announce")
 
 
+def lab_cloud_port(settings: Settings, count: int = 3) -> int:
+    """The port of the lab's UpCloud; EC2 has the next one."""
+    return settings.lab_port + count + 2
+
+
 def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
     """The lab: simulated BMCs, a management cluster and their control API on loopback."""
     first = str(settings.lab_port + 1)
@@ -101,4 +106,6 @@ def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
         *("--tls", str(settings.state / "lab" / "tls.pem"), "--password", password),
         *("--cluster", "mgmt", "--kube-port", str(settings.lab_port + count + 1)),
         *("--kube-state", str(settings.state / "lab" / "kube")),
+        *("--cloud-port", str(lab_cloud_port(settings, count))),
+        *("--cloud-state", str(settings.state / "lab" / "clouds")),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.config import Settings, environment
-from app.host import checks, programs, valkey, worker
+from app.host import checks, lab_accounts, programs, valkey, worker
 from app.host.child import CannotStart, Child
 from app.host.supervise import Supervisor, say
 
@@ -44,6 +44,8 @@ def run(settings: Settings, wish: UpOptions) -> int:
         for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
         upgrade(settings)
+        if wish.lab:
+            lab_accounts.register(settings)
         beside = _Beside(settings, wish.job)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
         supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
@@ -111,7 +113,7 @@ def ports(settings: Settings, wish: UpOptions) -> Iterator[tuple[str, int, str]]
     if wish.flower:
         yield "127.0.0.1", settings.flower_port, "WINDLASS_FLOWER_PORT"
     if wish.lab:
-        for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 2):
+        for port in range(settings.lab_port, settings.lab_port + LAB_COUNT + 4):
             yield "127.0.0.1", port, "WINDLASS_LAB_PORT"
 
 

@@ -1,7 +1,7 @@
 """``python -m app.lab``: run a lab from the command line until SIGTERM or SIGINT.
 
 When everything listens it prints one line of JSON: controlUrl, user, machines[{id, ipmiAddress, redfishUrl}],
-clusters[{name, url}].
+clusters[{name, url}], clouds{upcloud, aws}.
 """
 
 import argparse
@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         clusters=given.cluster,
         kube_port=given.kube_port,
         kube_state=given.kube_state,
+        cloud_port=given.cloud_port,
+        cloud_state=given.cloud_state,
     )
     try:
         serve(lab, lambda ready: print(json.dumps(ready.summary()), flush=True))
@@ -57,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cluster", action="append", default=[], help="name of a management cluster")
     parser.add_argument("--kube-port", type=int, default=0, help="TCP port of the first of them, 0 for any")
     parser.add_argument("--kube-state", help="folder that keeps what the management clusters hold")
+    parser.add_argument("--cloud-port", type=int, default=0, help="TCP port of the first cloud, 0 for any")
+    parser.add_argument("--cloud-state", help="folder that keeps the servers of the clouds")
     parser.add_argument("--tls", help="file that keeps key and certificate of the Redfish services")
     return parser
 

@@ -28,6 +28,7 @@ from app.domain.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from app.lab.clouds import Clouds
 from app.lab.faults import Faults
 from app.lab.http import HttpServer, Request, Response, as_error
 from app.lab.installer import Installer, Order
@@ -63,12 +64,13 @@ class Control:
         ledger: Ledger,
         certificate: bytes,
         kube: KubeControl,
+        clouds: Clouds,
     ) -> None:
         self._machines = {machine.id: machine for machine in machines}
         self._installers = installers
         self._ledger = ledger
         self._certificate = certificate
-        self._kube = kube
+        self._kube, self._clouds = kube, clouds
         self.server = HttpServer(self._handle, as_error)
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/machines"): self._list,
@@ -94,6 +96,8 @@ class Control:
         parts = request.path.split("/")
         if parts[1] == "kube":
             return await self._kube.handle(request)
+        if parts[1] == "clouds":
+            return self._clouds.control(request)
         if len(parts) in (3, 4) and parts[1] == "machines":
             machine = self._machine(parts[2])
             action = self._machine_routes.get((request.method, "/".join(parts[3:])))

@@ -8,6 +8,7 @@ from typing import Any
 from app.lab.account import Account
 from app.lab.background import Background, listening, taken
 from app.lab.certificate import certificate_of, context_of, kept, renew
+from app.lab.clouds import Clouds
 from app.lab.control import Control
 from app.lab.installer import Behaviour, Installer
 from app.lab.ipmi import IpmiBmc
@@ -26,7 +27,8 @@ class Lab(Background):
     port per machine from there on. ``ledger`` and ``tls`` are paths of files that outlive the lab: a lab
     started again on them has the same machines in the same state and the same certificate. ``clusters``
     names management clusters that live beside the machines, from ``kube_port`` on; their objects are kept in
-    the folder ``kube_state``.
+    the folder ``kube_state``. Two doubled clouds listen from ``cloud_port`` on; their servers are kept in the
+    folder ``cloud_state``.
     Raises `Unavailable` when a port is taken.
     """
 
@@ -46,6 +48,8 @@ class Lab(Background):
         clusters: Sequence[str] = (),
         kube_port: int = 0,
         kube_state: str | Path | None = None,
+        cloud_port: int = 0,
+        cloud_state: str | Path | None = None,
     ) -> None:
         self.account = Account(user=user, password=password)
         self.ledger = Ledger(ledger)
@@ -58,8 +62,9 @@ class Lab(Background):
         self.kube = Kube(
             clusters, kube_port, ledger=self.ledger, tls=tls, control_port=None, state=kube_state
         )
+        self.clouds = Clouds(cloud_port, ledger=self.ledger, state=cloud_state)
         self._control = Control(
-            self.machines, self.installers, self.ledger, self.certificate, self.kube.control
+            self.machines, self.installers, self.ledger, self.certificate, self.kube.control, self.clouds
         )
         self._transports: list[asyncio.DatagramTransport] = []
         self._redfish: list[RedfishBmc] = []
@@ -82,6 +87,7 @@ class Lab(Background):
                 for one in self.machines
             ],
             "clusters": self.kube.summary()["clusters"],
+            "clouds": {"upcloud": self.clouds.upcloud_url, "aws": self.clouds.ec2_url},
         }
 
     async def open(self) -> None:
@@ -89,6 +95,7 @@ class Lab(Background):
         for index, machine in enumerate(self.machines):
             await self._open_machine(machine, ipmi and ipmi + index, redfish and redfish + index)
         await self.kube.open()
+        await self.clouds.open()
         await listening(self._control.server.start(control), "TCP", control)
 
     async def close(self) -> None:
@@ -99,6 +106,7 @@ class Lab(Background):
         for installer in self.installers.values():
             installer.withdraw()
         await self.kube.close()
+        await self.clouds.close()
         # Cut connections let their sockets go in the next turns of the loop.
         await asyncio.sleep(0.01)
         self.ledger.close()

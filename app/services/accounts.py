@@ -77,18 +77,19 @@ def change(
 
     def work(tx: Tx) -> Row:
         row = known(tx, account_id, lock=True)
+        own = row["id"]
         if version not in (None, row["version"]):
-            told = f"{account_id} is at version {row['version']} now"
+            told = f"{own} is at version {row['version']} now"
             raise PreconditionFailed(told, version=row["version"])
         if "name" in changes:
-            _check_name(tx, changes["name"], account_id)
+            _check_name(tx, changes["name"], own)
         wanted = {name: changes[name] for name in CHANGEABLE if name in changes}
         if "credentials" in changes:
             number = row["credential_version"] + 1
-            wanted |= _sealed(world, account_id, row["provider"], number, changes["credentials"])
-        record.change_account(tx, account_id, wanted)
-        changed = known(tx, account_id)
-        audit.note(tx, principal, "account.change", account_id, before=row, after=changed)
+            wanted |= _sealed(world, own, row["provider"], number, changes["credentials"])
+        record.change_account(tx, own, wanted)
+        changed = known(tx, own)
+        audit.note(tx, principal, "account.change", own, before=row, after=changed)
         return changed
 
     return world.db.write(work)
@@ -99,8 +100,8 @@ def delete(world: AppContext, principal: Principal, account_id: str) -> None:
 
     def work(tx: Tx) -> None:
         row = known(tx, account_id, lock=True)
-        record.delete_account(tx, account_id)
-        audit.note(tx, principal, "account.delete", account_id, before=row)
+        record.delete_account(tx, row["id"])
+        audit.note(tx, principal, "account.delete", row["id"], before=row)
 
     world.db.write(work)
 

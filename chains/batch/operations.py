@@ -44,8 +44,16 @@ def remove_items(given: Mapping[str, Any]) -> Plan:
 
 
 def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
-    """The step for each item, with the patience that the definition of the batch asks for."""
-    spec = replace(made_by.spec, timeout_ms=int(given.get("timeout_ms") or made_by.spec.timeout_ms))
+    """The step for each item, with the patience that the definition of the batch asks for.
+
+    Clouds are spoken to by workers of their own: a slow one keeps nothing else waiting.
+    """
+    local = all(item.get("provider", "local") == "local" for item in given.get("items") or ())
+    spec = replace(
+        made_by.spec,
+        timeout_ms=int(given.get("timeout_ms") or made_by.spec.timeout_ms),
+        queue=made_by.spec.queue if local else "cloud",
+    )
     body = Plan((Do(spec, {"policy": given.get("policy")}),))
     return (
         each("items", "item", body, gives="results", join=COLLECT, limit=given.get("limit")) | batch.judge()

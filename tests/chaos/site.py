@@ -222,7 +222,7 @@ class Site:
         addresses = {"DATABASE_URL": direct, "REDIS_URL": self.store.url}
         if self.setting.proxied:
             addresses = self._through_proxies(direct)
-        ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 2)}
+        ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 4)}
         made = load(
             {"WINDLASS_REGION": "chaos", **self.setting.env, **addresses},
             state_dir=str(self.folder / "state"),

@@ -12,6 +12,7 @@ from app.lab.clouds import Clouds
 from app.record import tables
 from app.services import secrets
 from app.services.context import AppContext
+from windlass.decode import camel
 
 PATH = "/v1/providers/accounts"
 SECRET = "only-workers-may-know"
@@ -37,6 +38,13 @@ def made(client: FlaskClient, body: dict[str, Any] = AWS) -> dict[str, Any]:
     assert answer.status_code == 201, answer.get_json()
     account: dict[str, Any] = answer.get_json()["data"]
     return account
+
+
+def of_lab(lab: Clouds, name: str, **changes: Any) -> dict[str, Any]:
+    """The body of one of the lab's accounts."""
+    account = next(one for one in lab.accounts() if one["name"] == name)
+    secret = {camel(member): text for member, text in account["credentials"].items()}
+    return {**account, "credentials": secret, **changes}
 
 
 def opened(world: AppContext, account_id: str) -> dict[str, Any]:
@@ -114,15 +122,14 @@ def test_accounts_are_listed_by_provider_and_forgotten(client: FlaskClient) -> N
 def test_a_check_tells_who_we_are_what_is_on_offer_and_the_clocks(
     client: FlaskClient, lab: Clouds, name: str
 ) -> None:
-    made(client, next(one for one in lab.accounts() if one["name"] == name))
+    made(client, of_lab(lab, name))
     told = client.post(f"{PATH}/{name}:check").get_json()["data"]
     assert told["ok"] and told["name"] and told["plans"] and told["zones"]
     assert abs(told["clockSkewMs"]) < 5_000
 
 
 def test_a_check_of_wrong_credentials_says_so(client: FlaskClient, lab: Clouds) -> None:
-    account = next(one for one in lab.accounts() if one["name"] == "aws")
-    made(client, {**account, "credentials": AWS["credentials"]})
+    made(client, of_lab(lab, "aws", credentials=AWS["credentials"]))
     answer = client.post(f"{PATH}/aws:check")
     told = answer.get_json()["data"]
     assert (told["ok"], told["error"]["code"]) == (False, "CLOUD_AUTH_FAILED")

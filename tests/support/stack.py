@@ -40,7 +40,7 @@ class Stack:
 
     def __init__(self, state: Path, environ: Mapping[str, str], log: Path) -> None:
         """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey."""
-        ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(5)}
+        ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(7)}
         ports["apps_port"] = free_port()
         self.settings: Settings = load({"WINDLASS_REGION": "test", **environ}, state_dir=str(state), **ports)
         self._log = log

@@ -30,11 +30,11 @@ def test_an_external_redis_leaves_the_embedded_one_out() -> None:
     assert names == {"PORT", "WINDLASS_APPS_PORT", "WINDLASS_FLOWER_PORT"}
 
 
-def test_the_lab_needs_a_port_for_each_machine_its_cluster_and_its_control() -> None:
+def test_the_lab_needs_a_port_for_each_machine_its_cluster_its_clouds_and_its_control() -> None:
     wanted = [
         port for _, port, name in up.ports(Settings(), up.UpOptions(lab=True)) if name == "WINDLASS_LAB_PORT"
     ]
-    assert wanted == [9400, 9401, 9402, 9403, 9404]
+    assert wanted == [9400, 9401, 9402, 9403, 9404, 9405, 9406]
 
 
 def test_what_others_need_starts_before_them(tmp_path: Path) -> None:

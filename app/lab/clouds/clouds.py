@@ -22,6 +22,26 @@ from app.lab.ledger import Ledger
 CALLED = {"upcloud": "servers", "aws": "instances"}
 
 
+def accounts(upcloud_url: str, ec2_url: str) -> list[dict[str, Any]]:
+    """What an account of each doubled cloud needs, the secrets are the lab's own."""
+    return [
+        {
+            "name": "upcloud",
+            "provider": "upcloud",
+            "endpoint": upcloud_url,
+            "credentials": {"username": USERNAME, "password": PASSWORD},
+        },
+        {
+            "name": "aws",
+            "provider": "aws",
+            "endpoint": ec2_url,
+            "region": REGION,
+            "plans": {"1xCPU-1GB": "t3.micro", "1xCPU-2GB": "t3.small", "2xCPU-4GB": "t3.medium"},
+            "credentials": {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET_KEY},
+        },
+    ]
+
+
 class Clouds(Background):
     """Doubles of UpCloud and EC2; port 0 means any free one, another port is the first of two."""
 
@@ -56,22 +76,8 @@ class Clouds(Background):
         return f"http://127.0.0.1:{self.ec2.server.port}"
 
     def accounts(self) -> list[dict[str, Any]]:
-        """What an account of each needs, as the API takes it; the secrets are the lab's own."""
-        return [
-            {
-                "name": "upcloud",
-                "provider": "upcloud",
-                "endpoint": self.upcloud_url,
-                "credentials": {"username": USERNAME, "password": PASSWORD},
-            },
-            {
-                "name": "aws",
-                "provider": "aws",
-                "endpoint": self.ec2_url,
-                "region": REGION,
-                "credentials": {"accessKeyId": ACCESS_KEY, "secretAccessKey": SECRET_KEY},
-            },
-        ]
+        """What an account of each needs."""
+        return accounts(self.upcloud_url, self.ec2_url)
 
     def control(self, request: Request) -> Response:
         """The part of the control API below ``/clouds``."""

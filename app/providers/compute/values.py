@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 ITEM_LABEL, BATCH_LABEL = "windlass-item", "windlass-batch"  # Labels, or tags, of every machine we make.
@@ -31,6 +31,13 @@ class Access:
         """The provider's word for a plan; blanks do not count."""
         table = {plan_name(ours): theirs for ours, theirs in self.plans.items()}
         return plan_name(table.get(plan_name(name), name))
+
+    def ours(self, machine: "Machine") -> "Machine":
+        """A machine in our words for its plan and zone, where there are any."""
+        plans = {plan_name(theirs): plan_name(ours) for ours, theirs in self.plans.items()}
+        zones = {theirs: ours for ours, theirs in self.zones.items()}
+        plan, zone = plans.get(machine.plan, machine.plan), zones.get(machine.zone, machine.zone)
+        return replace(machine, plan=plan, zone=zone)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Which account of a provider an operation works with, and in which order taskservs come."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from app.domain.batch.definition import BatchDefinition
 from app.domain.batch.invalid import InvalidDefinition
@@ -8,23 +9,44 @@ from app.domain.batch.operation import Operation
 from app.engine.batches.compose import Accounts, Composed, compose
 from app.providers import taskservs
 from app.providers.taskservs import UnknownTaskserv
+from app.record.inventory import accounts
+from app.record.session import Tx
 from app.services.context import AppContext
 
 DEFAULT = "default"
 
 
-def accounts_of(definition: BatchDefinition) -> Accounts:
-    """The account behind each name that a definition gives; without one, the default account."""
-    return {(one.provider, one.account): one.account or DEFAULT for one in definition.operations} | {
-        (one.provider, None): DEFAULT for one in definition.operations
-    }
+def accounts_of(ctx: AppContext, definition: BatchDefinition) -> Accounts:
+    """The account behind each name that a definition gives; without one, the only one of the provider.
+
+    Local accounts need not be known. Raises `InvalidDefinition` for an account that a cloud does not have.
+    """
+    named = {(one.provider, one.account) for one in definition.operations}
+    asked = named | {(provider, None) for provider, _account in named}
+    return {where: ctx.db.read(partial(_meant, where=where, required=where in named)) for where in asked}
+
+
+def _meant(tx: Tx, where: tuple[str, str | None], required: bool) -> str:
+    """The name of the account; one that no operation asks for may be missing."""
+    provider, wanted = where
+    if provider == "local":
+        return wanted or DEFAULT
+    there = [row["name"] for row in accounts.accounts_of(tx, provider)]
+    if wanted in there:
+        return str(wanted)
+    if wanted is None and (len(there) == 1 or not required):
+        return there[0] if there else DEFAULT
+    known = f"known are {', '.join(there)}" if there else "none is known: add one with windlass account add"
+    told = f"There is no account {wanted!r} at {provider}" if wanted else f"Name one account at {provider}"
+    details = {"provider": provider, "account": wanted, "known": there}
+    raise InvalidDefinition("UNKNOWN_ACCOUNT", f"{told}; {known}", details)
 
 
 def composed(
     ctx: AppContext, definition: BatchDefinition, operations: Sequence[Operation], lineage: str
 ) -> Composed:
     """The graph of these operations; raises `InvalidDefinition`."""
-    return compose(definition, operations, lineage, accounts_of(definition), _order(ctx))
+    return compose(definition, operations, lineage, accounts_of(ctx, definition), _order(ctx))
 
 
 def _order(ctx: AppContext) -> Callable[[Sequence[str]], Sequence[str]]:

@@ -134,6 +134,11 @@ class Rig:
         rows = self.db.read(lambda tx: tx.rows(select(run.c.id).where(*mine).order_by(run.c.created_at)))
         return [row["id"] for row in rows]
 
+    def children(self, batch: str) -> list[Row]:
+        """The runs of the operations of a batch."""
+        mine = (run.c.tenant_id == self.db.tenant, run.c.parent_run_id == batch)
+        return self.db.read(lambda tx: tx.rows(select(run).where(*mine).order_by(run.c.created_at)))
+
     def servers(self) -> set[str]:
         """The names of the sandboxes that there are."""
         return {path.parent.name for path in self.folder.glob("*/*/server.json")}

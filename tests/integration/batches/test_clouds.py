@@ -1,0 +1,118 @@
+"""Batches over both doubled clouds: what is made is made once, and what is undone is gone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.lab.clouds import Clouds, cloud
+from app.lab.clouds.faults import Faults
+from app.providers.compute import Access, Compute, Spec, connect
+from tests.integration.batches.rig import Rig, servers
+from tests.integration.compute.rigs import aws_access, upcloud_access
+
+PLACES = {"upcloud": ("1xCPU-2 GB", "fi-hel1"), "aws": ("t3.micro", "eu-central-1a")}
+
+
+@pytest.fixture
+def lab(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clouds]:
+    """Both clouds, in which nothing takes time; the batches of the rig work with them."""
+    for state, (following, _after) in list(cloud.NEXT.items()):
+        monkeypatch.setitem(cloud.NEXT, state, (following, 0.0))
+    with Clouds() as made:
+        accesses: dict[str, Access] = {"upcloud": upcloud_access(made), "aws": aws_access(made)}
+        local = rig.world.compute
+
+        def compute(provider: str, account: str) -> Compute:
+            if provider == "local":
+                return local(provider, account)
+            return connect(replace(accesses[provider], plans={}, zones={}))
+
+        monkeypatch.setattr(rig.world, "compute", compute)
+        yield made
+
+
+def at(provider: str, *names: str, **more: Any) -> dict[str, Any]:
+    """An operation that makes servers at a cloud."""
+    plan, zone = PLACES[provider]
+    configs = [{"name": name, "plan": plan, "zone": zone} for name in names]
+    return {**servers(provider, *names, **more), "provider": provider, "server_configs": configs}
+
+
+def there(lab: Clouds, provider: str) -> list[str]:
+    """The names of the servers that somebody pays for."""
+    return sorted(one.name for one in lab.clouds[provider].living())
+
+
+def broken(lab: Clouds, provider: str, **faults: Any) -> None:
+    """Break one of the clouds."""
+    lab.clouds[provider].ailment.current = Faults(**faults)
+
+
+def test_a_batch_over_both_clouds_completes_and_its_rollback_leaves_nothing(rig: Rig, lab: Clouds) -> None:
+    batch = rig.run(at("upcloud", "web-1", "web-2"), at("aws", "db-1", needs=["upcloud"]))
+    assert rig.driver.status(batch) == "completed"
+    assert (there(lab, "upcloud"), there(lab, "aws")) == (["web-1", "web-2"], ["db-1"])
+    undone = rig.roll_back(batch)
+    assert undone is not None and rig.driver.status(undone) == "completed"
+    assert (there(lab, "upcloud"), there(lab, "aws")) == ([], [])
+
+
+@pytest.mark.parametrize("provider", PLACES)
+def test_an_order_whose_answer_was_lost_is_not_given_twice(rig: Rig, lab: Clouds, provider: str) -> None:
+    broken(lab, provider, drop="answer", fail_times=1)
+    batch = rig.run(at(provider, "web-1"))
+    assert rig.driver.status(batch) == "completed"
+    assert there(lab, provider) == ["web-1"]
+
+
+def test_a_late_list_after_a_lost_answer_makes_no_second_instance(rig: Rig, lab: Clouds) -> None:
+    broken(lab, "aws", drop="answer", fail_times=1)
+    lab.clouds["aws"].ailment._healthy = Faults(late=3600)  # What it is mended to.
+    batch = rig.run(at("aws", "db-1"))
+    assert (rig.driver.status(batch), there(lab, "aws")) == ("completed", ["db-1"])
+
+
+@pytest.mark.parametrize("provider", PLACES)
+def test_of_twins_one_is_left(rig: Rig, lab: Clouds, provider: str) -> None:
+    broken(lab, provider, twins=True, drop="answer", fail_times=2)
+    batch = rig.run(at(provider, "web-1"))
+    assert (rig.driver.status(batch), there(lab, provider)) == ("completed", ["web-1"])
+
+
+@pytest.mark.parametrize("provider", PLACES)
+def test_a_server_of_the_name_that_is_something_else_is_a_conflict(
+    rig: Rig, lab: Clouds, provider: str
+) -> None:
+    plan, zone = {"upcloud": ("4xCPU-8GB", "uk-lon1"), "aws": ("t3.large", "eu-central-1b")}[provider]
+    rig.world.compute(provider, "default").create(
+        Spec(name="web-1", plan=plan, zone=zone, batch="b"), "t" * 32
+    )
+    batch = rig.run(at(provider, "web-1"))
+    assert rig.driver.status(batch) != "completed"
+    assert there(lab, provider) == ["web-1"]
+    codes = {row["error_code"] for row in rig.children(batch)}
+    assert codes == {"CONFIGURATION_CONFLICT"}
+
+
+@pytest.mark.parametrize("provider", PLACES)
+def test_a_throttled_step_uses_up_no_attempt(rig: Rig, lab: Clouds, provider: str) -> None:
+    broken(lab, provider, throttle=1.0, retry_after=0, fail_times=12)
+    batch = rig.run(at(provider, "web-1"))
+    assert (rig.driver.status(batch), there(lab, provider)) == ("completed", ["web-1"])
+
+
+@pytest.mark.parametrize("provider", PLACES)
+def test_what_a_failed_batch_has_made_is_removed_again(rig: Rig, lab: Clouds, provider: str) -> None:
+    broken(lab, provider, quota=2)
+    batch = rig.run(at(provider, "web-1", "web-2", "web-3"))
+    assert rig.driver.status(batch) != "completed"
+    assert there(lab, provider) == []
+
+
+def test_a_server_that_was_never_made_though_the_cloud_said_so_fails(rig: Rig, lab: Clouds) -> None:
+    broken(lab, "upcloud", lies=True)
+    batch = rig.run(at("upcloud", "web-1"))
+    assert rig.driver.status(batch) != "completed"
+    assert there(lab, "upcloud") == []
