@@ -5,7 +5,7 @@
 2. Write the intent, with its token, before anything is asked of the provider.
 3. Look there, by the token: what an earlier attempt ordered is taken, and surplus twins are removed.
 4. Look there by the name: a server that no batch made is kept when it is what is wanted, else in the way.
-5. Order it, note its id, and wait until it runs.
+5. Order it, note its id, and wait until it runs and no twin of it is left.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,9 @@ def create(
             return Finished(_kept_stranger(stranger, item))
         machine = compute.create(_spec(item, lineage), row["token"])
     _note(ctx, row, machine)
-    return Finished(_made(row, machine)) if machine.state == "running" else {"instance": row["id"]}
+    if machine.state == "running" and not compute.lists_late:
+        return Finished(_made(row, machine))
+    return {"instance": row["id"]}
 
 
 @create.poll
@@ -65,13 +67,16 @@ def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
     """The server runs; one that failed, or is gone before it ran, fails the item."""
     row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
     assert row is not None  # Rows of the inventory are not deleted while a run works on them.
-    machine = ctx.capabilities.compute(row["provider"], row["account"]).look(row["resource_id"] or "")
+    compute = ctx.capabilities.compute(row["provider"], row["account"])
+    machine = compute.look(row["resource_id"] or "")
     if machine is None:
         raise Permanent(f"{row['name']} is gone before it ran")
     if machine.state == "failed":
         raise Permanent(f"{row['name']} has failed: {machine.problem or 'the provider does not say why'}")
     if machine.state != "running":
         return Again(f"{row['name']} is {machine.state}")
+    if compute.lists_late and not _is_alone(ctx, compute, row):
+        return Again(f"A surplus twin of {row['name']} is being removed")
     _note(ctx, row, machine)
     return _made(row, machine)
 
@@ -165,14 +170,22 @@ def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) ->
 
 
 def _ours(ctx: Context, compute: Compute, row: InstanceRow) -> Machine | None:
-    """What an earlier attempt made; of twins the oldest, the others are removed."""
+    """What an earlier attempt made; of twins the oldest, the others are removed while it comes up."""
     found = compute.find(token=row["token"])
     if not found and row["resource_id"] is None and compute.lists_late and ctx.tries < 3:
         raise NotSeenYet(f"Whether {row['name']} was ordered is not known yet")
-    for twin in found[1:]:
-        compute.remove(twin.id)
-        ctx.log("surplus twin removed", server=row["name"], id=twin.id)
     return found[0] if found else None
+
+
+def _is_alone(ctx: Context, compute: Compute, row: InstanceRow) -> bool:
+    """Whether no other server bears the token; each twin is brought nearer to its end."""
+    twins = [one for one in compute.find(token=row["token"]) if one.id != row["resource_id"]]
+    gone = []
+    for twin in twins:
+        if twin.state in ("creating", "running"):
+            ctx.log("surplus twin is removed", server=row["name"], id=twin.id)
+        gone.append(compute.remove(twin.id))
+    return all(gone)
 
 
 def _stranger(compute: Compute, item: Item) -> Machine | None:

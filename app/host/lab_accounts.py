@@ -1,5 +1,7 @@
 """The accounts of the lab's doubled clouds: known from the first `windlass up --lab` on."""
 
+from functools import partial
+
 from app.auth.keys import Principal
 from app.config import Settings
 from app.host.programs import lab_cloud_port
@@ -18,7 +20,7 @@ def register(settings: Settings) -> None:
     world = wire(settings, role="cli")
     try:
         for one in accounts(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"):
-            if world.db.read(lambda tx, name=one["name"]: record.account_named(tx, name)) is None:
+            if world.db.read(partial(record.account_named, name=one["name"])) is None:
                 service.create(world, OPERATOR, {**DEFAULTS, **one})
     finally:
         world.db.dispose()

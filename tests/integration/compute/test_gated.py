@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,10 @@ def test_no_more_calls_at_once_than_the_account_allows(world: AppContext, lab: C
     row = world.db.read(lambda tx: accounts.known(tx, "upcloud"))
     limits = Limits(at_once=2, a_second=20)
     for holder in ("a", "b"):
-        assert world.db.write(lambda tx, h=holder: account_gates.enter(tx, row["id"], h, limits, 60_000)) == 0
+        enter = partial(
+            account_gates.enter, account_id=row["id"], holder=holder, limits=limits, hold_ms=60_000
+        )
+        assert world.db.write(enter) == 0
     with pytest.raises(CloudThrottled) as held:
         compute.zones()
     assert held.value.nothing_happened and held.value.retry_after_ms > 0
