@@ -1,4 +1,4 @@
-"""Search: ids, names, serials and addresses; one thing found is gone to at once."""
+"""Search: ids, names, serials and addresses, as the API finds them; one thing found is gone to at once."""
 
 from typing import Any
 
@@ -7,18 +7,28 @@ from flask.typing import ResponseReturnValue
 
 from app.console import ask
 from app.console.family import ROOT, pages
-from app.console.render import may, render
+from app.console.render import render
 from app.domain.errors import Rejected
 
-EACH = 8
 Found = dict[str, str]
 JSON_OR_HTML = ("text/html", "application/json")
+# The page of each kind of thing; what has none of its own is found in the list of its kind.
+PAGES = {
+    "run": "/runs/{id}",
+    "server": "/servers/{id}",
+    "cluster": "/clusters/{id}",
+    "vm": "/vms/{id}",
+    "pool": "/servers?poolId={id}",
+    "schedule": "/schedules/{id}",
+    "type": "/types/{id}",
+    "management": "/health",
+}
 
 
 @pages.page("GET", "/search", scope="runs:read", offers=JSON_OR_HTML)
 def search() -> ResponseReturnValue:
     """What a text may mean."""
-    text = request.args.get("q", "").strip()[:200]
+    text = request.args.get("q", "").strip()[:128]
     found = find(text) if text else []
     if request.accept_mimetypes.best_match(JSON_OR_HTML) == "application/json":
         return jsonify(found)
@@ -28,43 +38,18 @@ def search() -> ResponseReturnValue:
 
 
 def find(text: str) -> list[Found]:
-    """Runs and resources that may be meant, the most likely first."""
-    return [*_runs(text), *_resources(text)][: 3 * EACH]
-
-
-def _runs(text: str) -> list[Found]:
-    run_id = text if text.startswith("run_") else ""
+    """Runs, resources, schedules and types that may be meant, the most likely first."""
     try:
-        run = ask.get(f"/v1/workflows/runs/{run_id}").data if run_id else None
+        hits = ask.get("/v1/search", q=text).data
     except Rejected:
-        return []
-    return [_run(run)] if run else []
+        return []  # What no database can hold is the name of nothing.
+    return [_found(hit) for hit in hits if hit["kind"] in PAGES]
 
 
-def _run(run: dict[str, Any]) -> Found:
-    of = f" on {run['resourceName']}" if run.get("resourceName") else ""
+def _found(hit: dict[str, Any]) -> Found:
+    state = f", {hit['state']}" if hit.get("state") else ""
     return {
-        "title": f"{run['type']}{of}",
-        "about": f"run, {run['detail']}",
-        "path": f"{ROOT}/runs/{run['id']}",
+        "title": str(hit.get("name") or hit["id"]),
+        "about": f"{hit['kind']}{state}".replace("_", " "),
+        "path": ROOT + PAGES[hit["kind"]].format(id=hit["id"]),
     }
-
-
-def _resources(text: str) -> list[Found]:
-    if not may("servers:read"):
-        return []
-    found: list[Found] = []
-    for kind in ("servers", "clusters", "vms"):
-        try:
-            rows = ask.get(f"/v1/{kind}", q=text, limit=EACH).data
-        except Rejected:
-            continue
-        found += [
-            {
-                "title": str(row.get("displayName") or row.get("name") or row["id"]),
-                "about": f"{kind.rstrip('s')}, {row['state']}",
-                "path": f"{ROOT}/{kind}/{row['id']}",
-            }
-            for row in rows
-        ]
-    return found
