@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from redis import Redis
-from sqlalchemy import make_url, select, update
+from sqlalchemy import insert, make_url, select, update
 
 from app.config import Settings, load
 from app.domain.errors import Contended, StepError
@@ -23,6 +23,7 @@ from app.record.service import heartbeats as beats
 from app.record.service import webhooks
 from app.record.session import Database, Tx
 from app.record.tables import api_key, delivery, step, totals
+from app.record.tables.runs import TOTAL_SLOTS
 from app.services import keys
 from app.services.context import Role
 from app.wiring import LIMITS, wire
@@ -254,11 +255,11 @@ def test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_dele
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
 def test_totals_that_somebody_holds_keep_no_run_from_ending(driver: Driver) -> None:
-    for _ in range(4):
-        driver.finish(driver.start("probe.short"))
-    place = driver.db.read(lambda tx: tx.value(select(totals.c.slot).limit(1)))
-    with held(driver, "SELECT runs FROM totals WHERE slot = %s FOR UPDATE", place):
-        for _ in range(40):
+    row = {"tenant_id": driver.db.tenant, "type": "probe.short", "status": "completed"}
+    rows = [{**row, "slot": slot, "runs": 0, "duration_ms": 0} for slot in range(TOTAL_SLOTS)]
+    driver.db.write(lambda tx: tx.execute(insert(totals), rows))
+    with held(driver, "SELECT runs FROM totals WHERE slot < %s FOR UPDATE", TOTAL_SLOTS // 2):
+        for _ in range(12):
             assert driver.finish(driver.start("probe.short")) == "completed"
 
 
