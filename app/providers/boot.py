@@ -7,6 +7,7 @@ production puts its own behind it.
 """
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -78,6 +79,8 @@ class BootService:
             with opener.open(request, timeout=TIMEOUT_S) as answer:
                 return _object(_body(answer))
         except (HTTPException, OSError, ValueError, RecursionError) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # It is an answer as well, with a connection of its own.
             raise BootServiceFailed(f"{method} {self.url}{path.partition('?')[0]}: {error}") from error
 
 
