@@ -3,7 +3,8 @@
 An index answers for runs, however many there are; the tables of resources are short, and are walked.
 """
 
-from sqlalchemy import Column, Table, func, literal_column, null, or_, select
+from sqlalchemy import Column, Table, func, null, or_, select
+from sqlalchemy import text as sql
 
 from app.record.session import Tx
 from app.record.tables import cluster, management, pool, run, schedule, server, vm
@@ -11,6 +12,7 @@ from app.record.tables.runs import ENDING, ID_ENDING
 
 MOST_RUNS = 500
 MOST_RESOURCES = 50  # Of each kind.
+ENDING_INDEX = "ix_run_ending"
 LAST = "z" * 128  # Whatever an id may consist of sorts before this, behind the same beginning.
 NAMES: tuple[tuple[str, Table, tuple[str, ...]], ...] = (
     ("server", server, ("display_name", "serial", "bmc_address", "boot_mac", "id")),
@@ -69,9 +71,8 @@ def _beginning(tx: Tx, text: str) -> list[str]:
 def _ending(tx: Tx, text: str) -> list[str]:
     if len(text) < ENDING:
         return []
-    id_ = run.c.id
-    # The very words of the index, or it would not answer.
-    ending = literal_column(ID_ENDING) == text[-ENDING:]
-    whole = func.substr(id_, func.length(id_) - len(text) + 1) == text
-    query = select(id_).where(run.c.tenant_id == tx.tenant, ending, whole).order_by(id_.desc())
-    return [row["id"] for row in tx.rows(query.limit(MOST_RUNS))]
+    # SQLite keeps no statistics: unless it is told it would walk all ids of the tenant.
+    hint = f"INDEXED BY {ENDING_INDEX}" if tx.dialect == "sqlite" else ""
+    found = sql(f"SELECT id FROM run {hint} WHERE tenant_id = :tenant AND {ID_ENDING} = :ending")
+    rows = tx.rows(found, {"tenant": tx.tenant, "ending": text[-ENDING:]})
+    return sorted((row["id"] for row in rows if row["id"].endswith(text)), reverse=True)[:MOST_RUNS]
