@@ -1,5 +1,6 @@
 """`windlass server`: register machines and let runs work on them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 from app.cli import columns, imports, output
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.triggers import options, show_plan, started, triggers, waits
-from windlass import Accepted, Server
+from windlass import Accepted, Run, Server, WindlassError
 
 credential = (
     click.option("--username", required=True, help="Login of the BMC."),
@@ -46,9 +47,24 @@ def list_(caller: Caller, /, **filters: Any) -> None:
 @click.argument("server_id", metavar="SERVER")
 @pass_caller
 def get(caller: Caller, server_id: str) -> None:
-    """Show a server and the actions that its state allows."""
+    """Show a server, the actions that its state allows, and what its run has met."""
     caller.resource = f"server {server_id}"
-    caller.show(caller.client.servers.get(server_id).raw, columns.SERVER)
+    found = caller.client.servers.get(server_id)
+    caller.show(found.raw, columns.SERVER)
+    if caller.form == "table" and found.run_id:
+        with suppress(WindlassError):  # Its run may have been deleted, or be nothing that this key may read.
+            _tell_trouble(caller.client.runs.get(found.run_id))
+
+
+def _tell_trouble(run: Run) -> None:
+    """Why the run that works on a server does not get on."""
+    met = [
+        f"{step.name}: {step.error.message}" for step in run.steps if step.error and step.status == "running"
+    ]
+    if run.needs_operator and run.waiting_on:
+        output.say(f"Run {run.id} on it: {run.waiting_on.text}")
+    elif met and not run.ended:
+        output.say(f"Run {run.id} on it tries again after {met[0]}")
 
 
 @server.command()

@@ -220,3 +220,22 @@ def test_a_step_that_cannot_be_repeated_alone_is_resumed_where_it_begins(
     assert result.exit_code == 0 and NEWER in result.stdout
     assert f"A new run takes over from {OLDER} at boot-from" in result.stderr
     assert service.asked[-1].body == {"fromStep": "boot-from", "reason": "image server is back"}
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (
+            {"needsOperator": True, "waitingOn": {"kind": "operator", "text": "Needs an operator."}},
+            "Needs an",
+        ),
+        ({"steps": [{"name": "power", "status": "running", "error": {"message": "No answer"}}]}, "No answer"),
+    ],
+)
+def test_a_server_says_what_its_run_has_met(
+    service: Standin, windlass: Windlass, run: dict[str, object], told: str
+) -> None:
+    service.answers("GET", "/v1/servers/srv_1", ok({**SERVER, "runId": NEWER}))
+    service.answers("GET", f"{RUNS}/{NEWER}", ok({"id": NEWER, "status": "running", **run}))
+    result = windlass("server", "get", "srv_1")
+    assert result.exit_code == 0 and f"Run {NEWER} on it" in result.stderr and told in result.stderr
