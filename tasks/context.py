@@ -57,7 +57,14 @@ class Context:
 
     def log(self, message: str, **fields: Any) -> None:
         """Write a line to the run's event log; at most 64 KiB an attempt, secrets are redacted."""
-        line = legible(redact({"message": message, **({"fields": fields} if fields else {})}))
+        self._add({"message": message, **({"fields": fields} if fields else {})})
+
+    def report(self, progress: str) -> None:
+        """Say how far the step is: shown with the step while it runs, and a line of the run's log."""
+        self._add({"message": progress, "progress": True})
+
+    def _add(self, said: dict[str, Any]) -> None:
+        line = legible(redact(said))
         size = len(json.dumps(line, default=str))
         if self._logged + size > LOG_BYTES:
             if self._logged <= LOG_BYTES:
@@ -66,12 +73,6 @@ class Context:
             return
         self._logged += size
         self.logs.append(line)
-
-    def report(self, progress: str) -> None:
-        """Say how far the step is: shown with the step while it runs, and a line of the run's log."""
-        self.log(progress)
-        if self._logged <= LOG_BYTES:
-            self.logs[-1]["progress"] = True
 
     def check_cancelled(self) -> None:
         """Raise `Cancelled` when the run was asked to stop; for long bodies between two effects."""
