@@ -156,7 +156,7 @@ def where_to_look(settings: Settings) -> str:
     return "\n".join(
         (
             "Windlass is up. Ctrl-C stops it.",
-            f"  Start page   {url}/",
+            f"  Console      {url}/console/",
             f"  API docs     {url}/docs",
             f"  Runs         {url}/v1/workflows/runs",
             *([f"  Batches      {_local(settings.host, settings.batch_port)}/v1/workflows/batch"] * door),
