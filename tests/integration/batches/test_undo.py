@@ -161,3 +161,11 @@ def test_preserve_successful_undoes_only_what_failed(rig: Rig) -> None:
 
     assert rig.servers() == {"good-1"}
     assert batches.find(rig.ctx, batch)["status"] == "PartiallyCompleted"
+
+
+def test_of_operations_that_need_nothing_the_last_to_end_is_undone_first(rig: Rig) -> None:
+    batch = rig.run(servers("a"), servers("b"), servers("c"), parallel_limit=1)
+
+    rig.roll_back(batch)
+
+    assert removals(rig) == ["c-1", "b-1", "a-1"]
