@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
-from windlass.models import ApiKey, AuditEntry, LoginSession
+from windlass.operating import ApiKey, AuditEntry, LoginSession
 from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 

@@ -31,19 +31,12 @@ from windlass.errors import (
 from windlass.models import (
     Account,
     AccountCheck,
-    ApiKey,
-    AuditEntry,
-    Bulk,
     Cluster,
     Delivery,
     Event,
-    Finding,
-    Hit,
     Lock,
-    LoginSession,
     Management,
     Metrics,
-    Note,
     Occurrence,
     Plan,
     Pool,
@@ -56,6 +49,15 @@ from windlass.models import (
     WaitingOn,
     Webhook,
     WorkflowType,
+)
+from windlass.operating import (
+    ApiKey,
+    AuditEntry,
+    Bulk,
+    Finding,
+    Hit,
+    LoginSession,
+    Note,
 )
 from windlass.pages import Page
 from windlass.retries import Retries

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from windlass import live
 from windlass.decode import body, camel
 from windlass.errors import Unavailable, WaitTimeout
-from windlass.models import Bulk, Event, Note, Plan, Run
+from windlass.models import Event, Plan, Run
+from windlass.operating import Bulk, Note
 from windlass.pages import Page, one, read_every, read_page
 from windlass.session import Session
 

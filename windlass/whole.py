@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windlass.models import Finding, Hit
+from windlass.operating import Finding, Hit
 from windlass.session import Session
 
 

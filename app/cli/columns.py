@@ -442,16 +442,6 @@ STATS_OF_TYPE: Columns = (
     ("Mean", "timing.avgMs"),
 )
 REASONS: Columns = (("FAILED BY", "code"), ("RUNS", "count"))
-REASONS_BY_STEP: Columns = (("AT STEP", "step"), ("BY", "code"), ("RUNS", "count"))
-REASONS_BY_RESOURCE: Columns = (("ON", "resourceId"), ("BY", "code"), ("RUNS", "count"))
-STEP_TIMES: Columns = (("STEP", "step"), ("RUNS", "runs"), ("MEDIAN", "p50Ms"), ("90 %", "p90Ms"))
-BUCKETS: Columns = (
-    ("FROM", "from"),
-    ("RUNS", "summary.total"),
-    ("COMPLETED", "summary.completed"),
-    ("FAILED", "summary.failed"),
-    ("MEDIAN", "timing.p50Ms", 1),
-)
 LOCKS: Columns = (
     ("RESOURCE", "resource"),
     ("HELD BY", "runId"),
@@ -482,55 +472,6 @@ KEYS: Columns = (
     ("EXPIRES", "expiresAt", 3),
     ("USED", "usedAt", 5),
     ("REVOKED", "revokedAt", 2),
-)
-BULK: Columns = (
-    ("Action", "action"),
-    ("Match", "matched"),
-    ("Considered", "considered"),
-    ("Possible", "possible"),
-)
-BULK_REFUSED: Columns = (("REFUSED", "id"), ("BECAUSE", "reason"))
-BULK_RESULTS: Columns = (
-    ("RUN", "id"),
-    ("FOLLOW", "workflowId", 2),
-    ("DETAIL", "detail", 3),
-    ("ERROR", "error.message", 1),
-)
-NOTES: Columns = (("AT", "at"), ("BY", "actor"), ("ACTION", "action"), ("TEXT", "text"))
-CANCEL_PLAN: Columns = (
-    ("Run", "runId"),
-    ("Type", "type"),
-    ("Mode", "mode"),
-    ("Ends first", "finishes"),
-    ("Is killed", "killed"),
-    ("Is undone", "undone"),
-    ("Stays", "stays"),
-    ("Never starts", "neverStarts"),
-    ("Releases", "locks"),
-)
-HITS: Columns = (("KIND", "kind"), ("ID", "id"), ("NAME", "name"), ("STATE", "state", 1))
-ABOUT: Columns = (
-    ("Release", "release"),
-    ("Python", "python"),
-    ("Region", "region"),
-    ("URL", "url"),
-    ("Time", "time"),
-    ("Database", "database.kind"),
-    ("Schema", "database.revision"),
-    ("Bytes", "database.bytes"),
-    ("Keeps runs for days", "retentionDays"),
-    ("Keeps the audit for days", "auditDays"),
-)
-AUDIT: Columns = (
-    ("AT", "at"),
-    ("ACTOR", "actor"),
-    ("ACTION", "action"),
-    ("ON", "resourceId", 1),
-    ("REASON", "reason", 2),
-    ("BEFORE", "before", 4),
-    ("AFTER", "after", 3),
-    ("DOOR", "door", 5),
-    ("REQUEST", "requestId", 6),
 )
 NEW_KEY: Columns = (
     ("Key", "name"),

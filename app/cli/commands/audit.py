@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from app.cli import columns, inputs, output
+from app.cli import inputs, operating_columns, output
 from app.cli.context import Caller, Verb, pass_caller
 
 
@@ -21,9 +21,9 @@ from app.cli.context import Caller, Verb, pass_caller
 def audit(caller: Caller, /, limit: int, whole: bool, **filters: Any) -> None:
     """List changes that were made through the API, the console and this command, newest first."""
     if whole:
-        caller.show([entry.raw for entry in caller.client.audit.each(**filters)], columns.AUDIT)
+        caller.show([entry.raw for entry in caller.client.audit.each(**filters)], operating_columns.AUDIT)
         return
     page = caller.client.audit.list(limit=limit, **filters)
-    caller.show([entry.raw for entry in page], columns.AUDIT)
+    caller.show([entry.raw for entry in page], operating_columns.AUDIT)
     if page.has_more:
         output.say(f"{len(page.items)} of {page.total}; --all shows all of them.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from app.cli import columns, inputs, output
+from app.cli import inputs, operating_columns, output
 from app.cli.context import Caller, Verb, pass_caller
 from app.cli.exits import Exit
 
@@ -37,13 +37,13 @@ def bulk(
     runs = caller.client.runs
     counted = runs.many(verb, dry_run=True, reason=reason, **which)
     if dry_run:
-        caller.show(counted.raw, columns.BULK)
+        caller.show(counted.raw, operating_columns.BULK)
         if caller.form == "table":
-            caller.show(list(counted.refused), columns.BULK_REFUSED)
+            caller.show(list(counted.refused), operating_columns.BULK_REFUSED)
         return
     caller.confirm(f"{verb.capitalize()} {counted.possible} of {counted.matched} runs?")
     done = runs.many(verb, reason=reason, **which)
-    caller.show(list(done.results), columns.BULK_RESULTS)
+    caller.show(list(done.results), operating_columns.BULK_RESULTS)
     output.say(f"{done.possible} of {done.considered} runs: {verb}; {len(done.refused)} were refused.")
     if done.matched > done.considered:
         output.say(f"{done.matched - done.considered} more match: the same command goes on with them.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from app.cli import columns, follow, inputs, output
+from app.cli import columns, follow, inputs, operating_columns, output
 from app.cli.commands.runbulk import bulk
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
@@ -160,7 +160,7 @@ def cancel(
 ) -> None:
     """Cancel a run and undo what it did."""
     if dry_run:
-        caller.show(caller.client.runs.plan_cancel(run_id, mode=mode), columns.CANCEL_PLAN)
+        caller.show(caller.client.runs.plan_cancel(run_id, mode=mode), operating_columns.CANCEL_PLAN)
         return
     caller.confirm(f"Cancel {run_id}?")
     _tell(caller, caller.client.runs.cancel(run_id, reason=reason, mode=mode), "Cancelling", wait, timeout)
@@ -268,7 +268,7 @@ def note(caller: Caller, run_id: str, text: str | None) -> None:
     """Write TEXT into the log of a run; without TEXT, show the remarks and what operators did."""
     runs = caller.client.runs
     found = runs.notes(run_id) if text is None else runs.note(run_id, text)
-    caller.show([one.raw for one in found], columns.NOTES)
+    caller.show([one.raw for one in found], operating_columns.NOTES)
 
 
 run.add_command(bulk)

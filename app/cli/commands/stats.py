@@ -2,7 +2,7 @@
 
 import click
 
-from app.cli import columns, inputs
+from app.cli import columns, inputs, operating_columns
 from app.cli.context import Caller, Verb, pass_caller
 
 
@@ -26,10 +26,10 @@ def stats(caller: Caller, name: str | None, since: str | None, by: str | None, b
         click.echo()
         caller.show(found["failureReasons"], columns.REASONS)
     for member, shown in (
-        ("failuresByStep", columns.REASONS_BY_STEP),
-        ("failuresByResource", columns.REASONS_BY_RESOURCE),
-        ("steps", columns.STEP_TIMES),
-        ("buckets", columns.BUCKETS),
+        ("failuresByStep", operating_columns.REASONS_BY_STEP),
+        ("failuresByResource", operating_columns.REASONS_BY_RESOURCE),
+        ("steps", operating_columns.STEP_TIMES),
+        ("buckets", operating_columns.BUCKETS),
     ):
         if found.get(member):
             click.echo()
