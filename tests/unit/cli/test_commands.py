@@ -86,13 +86,15 @@ def test_what_is_no_time_is_refused(windlass: Windlass) -> None:
 
 
 def test_a_run_is_exported_with_its_log(service: Standin, windlass: Windlass) -> None:
-    service.answers("GET", f"{RUNS}/{NEWER}", ok({"id": NEWER, "steps": [{"name": "a"}]}))
-    service.answers("GET", f"{RUNS}/{NEWER}/events", page({"seq": 1, "type": "run.created"}))
+    first, second = {"seq": 1, "type": "run.created"}, {"seq": 2, "type": "run.started"}
+    whole = {"run": {"id": NEWER, "steps": [{"name": "a"}]}, "events": [first], "truncated": True}
+    service.answers("GET", f"{RUNS}/{NEWER}/export", ok(whole))
+    service.answers("GET", f"{RUNS}/{NEWER}/events", page(second))
 
     document = json.loads(windlass("run", "export", NEWER).stdout)
 
     assert document["run"]["steps"] == [{"name": "a"}]
-    assert document["events"] == [{"seq": 1, "type": "run.created"}]
+    assert document["events"] == [first, second]
 
 
 def test_numbers_of_a_type_are_shown(service: Standin, windlass: Windlass) -> None:
