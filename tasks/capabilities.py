@@ -37,7 +37,7 @@ from app.providers.vms.kubevirt import KubeVirt
 from app.record.inventory import gates, managements, servers
 from app.record.runs import hooks
 from app.record.session import Database
-from tasks.clouds import compute_of
+from tasks.clouds import compute_of, shell_of
 
 T = TypeVar("T")
 HOLD_MS = 60_000  # A session that is held longer belongs to a dead process.
@@ -133,7 +133,7 @@ class Reach:
     def shell(self, provider: str, account: str, server: str) -> Shell:
         """A server, for scripts."""
         if provider != "local":
-            raise Permanent(f"Scripts run on servers of the provider local alone, not of {provider}")
+            return shell_of(self.db, self.opener(), provider, account, server)
         return LocalShell(self.settings.state / "local" / account / server / "root")
 
     def taskserv(self, name: str) -> Taskserv:

@@ -13,7 +13,10 @@ from app.auth.secrets import REDACTOR
 from app.domain.errors import CloudThrottled, Permanent, StepError, Unavailable
 from app.domain.gate import Limits
 from app.domain.ids import new_id
+from app.domain.rows.batches import InstanceRow
 from app.providers.compute import Access, Compute, Machine, Plan, Price, Spec, Whoami, connect
+from app.providers.shells.ssh import SshShell
+from app.record.batches import instances
 from app.record.inventory import account_gates, accounts
 from app.record.session import Database
 
@@ -56,6 +59,24 @@ def compute_of(db: Database, opener: Opener, provider: str, account: str) -> "Ga
     row = account_of(db, provider, account)
     limits = Limits(at_once=row["calls_at_once"], a_second=row["calls_a_second"])
     return GatedCompute(db, limits, access_of(row, opener), row["public_key"] or "")
+
+
+def shell_of(db: Database, opener: Opener, provider: str, account: str, server: str) -> SshShell:
+    """A server that a batch made, by SSH with the key of its account; its host key is pinned."""
+    row = account_of(db, provider, account)
+    machine = db.read(lambda tx: instances.live(tx, provider, account, server))
+    if machine is None or not machine["address"] or row["ssh_key"] is None:
+        raise Permanent(f"There is no way by SSH to {server} at {provider}", nothing_happened=True)
+    bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["ssh_key_version"])
+    known: InstanceRow = machine
+    return SshShell(
+        host=machine["address"],
+        port=row["ssh_port"],
+        user=row["ssh_user"],
+        key=opener.open(row["ssh_key"], bound)["private"],
+        pinned=machine["fingerprint"],
+        pin=lambda seen: db.write(lambda tx: instances.change(tx, known["id"], {"fingerprint": seen})),
+    )
 
 
 class GatedCompute:

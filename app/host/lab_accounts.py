@@ -11,7 +11,7 @@ from app.services import accounts as service
 from app.wiring import wire
 
 OPERATOR = Principal(name="operator", scopes=frozenset({"admin"}))
-DEFAULTS = {"ssh_user": "root", "ssh_port": 22, "calls_at_once": 8, "calls_a_second": 50}
+DEFAULTS = {"ssh_user": "root", "calls_at_once": 8, "calls_a_second": 50}
 
 
 def register(settings: Settings) -> None:
@@ -21,6 +21,6 @@ def register(settings: Settings) -> None:
     try:
         for one in accounts(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"):
             if world.db.read(partial(record.account_named, name=one["name"])) is None:
-                service.create(world, OPERATOR, {**DEFAULTS, **one})
+                service.create(world, OPERATOR, {**DEFAULTS, **one, "ssh_port": port + 2})
     finally:
         world.db.dispose()

@@ -108,4 +108,5 @@ def lab(settings: Settings, password: str, count: int = 3) -> tuple[str, ...]:
         *("--kube-state", str(settings.state / "lab" / "kube")),
         *("--cloud-port", str(lab_cloud_port(settings, count))),
         *("--cloud-state", str(settings.state / "lab" / "clouds")),
+        *("--ssh-port", str(lab_cloud_port(settings, count) + 2)),
     )

@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         kube_state=given.kube_state,
         cloud_port=given.cloud_port,
         cloud_state=given.cloud_state,
+        ssh_port=given.ssh_port,
     )
     try:
         serve(lab, lambda ready: print(json.dumps(ready.summary()), flush=True))
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kube-state", help="folder that keeps what the management clusters hold")
     parser.add_argument("--cloud-port", type=int, default=0, help="TCP port of the first cloud, 0 for any")
     parser.add_argument("--cloud-state", help="folder that keeps the servers of the clouds")
+    parser.add_argument("--ssh-port", type=int, help="port of every server of the clouds, each on an address")
     parser.add_argument("--tls", help="file that keeps key and certificate of the Redfish services")
     return parser
 

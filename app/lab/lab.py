@@ -50,6 +50,7 @@ class Lab(Background):
         kube_state: str | Path | None = None,
         cloud_port: int = 0,
         cloud_state: str | Path | None = None,
+        ssh_port: int | None = None,
     ) -> None:
         self.account = Account(user=user, password=password)
         self.ledger = Ledger(ledger)
@@ -62,7 +63,7 @@ class Lab(Background):
         self.kube = Kube(
             clusters, kube_port, ledger=self.ledger, tls=tls, control_port=None, state=kube_state
         )
-        self.clouds = Clouds(cloud_port, ledger=self.ledger, state=cloud_state)
+        self.clouds = Clouds(cloud_port, ledger=self.ledger, state=cloud_state, ssh_port=ssh_port)
         self._control = Control(
             self.machines, self.installers, self.ledger, self.certificate, self.kube.control, self.clouds
         )

@@ -7,6 +7,7 @@ PATCH  /clouds/<name>         faults
 DELETE /clouds/<name>/<id>    somebody removes a server by hand
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.lab.background import Background, listening
 from app.lab.clouds.cloud import Cloud
 from app.lab.clouds.ec2 import ACCESS_KEY, REGION, SECRET_KEY, Ec2Double
 from app.lab.clouds.faults import Faults
+from app.lab.clouds.ssh import SshMachines
 from app.lab.clouds.upcloud import PASSWORD, USERNAME, UpcloudDouble
 from app.lab.http import Request, Response
 from app.lab.ledger import Ledger
@@ -46,7 +48,12 @@ class Clouds(Background):
     """Doubles of UpCloud and EC2; port 0 means any free one, another port is the first of two."""
 
     def __init__(
-        self, port: int = 0, *, ledger: Ledger | None = None, state: str | Path | None = None
+        self,
+        port: int = 0,
+        *,
+        ledger: Ledger | None = None,
+        state: str | Path | None = None,
+        ssh_port: int | None = None,
     ) -> None:
         self._port, book = port, ledger or Ledger()
         folder = Path(state) if state else None
@@ -56,6 +63,9 @@ class Clouds(Background):
             name: Cloud(name, book, first=number, kept=folder / f"{name}.json" if folder else None)
             for number, name in enumerate(CALLED)
         }
+        self.ssh: SshMachines | None = None
+        if folder is not None and ssh_port is not None and find_spec("asyncssh") is not None:
+            self.ssh = SshMachines(self.clouds.values(), folder / "machines", ssh_port)
         self.upcloud, self.ec2 = UpcloudDouble(self.clouds["upcloud"]), Ec2Double(self.clouds["aws"])
 
     async def open(self) -> None:
@@ -63,7 +73,12 @@ class Clouds(Background):
             port = self._port and self._port + number
             await listening(server.start(port), "TCP", port)
 
+        if self.ssh is not None:
+            self.ssh.start()
+
     async def close(self) -> None:
+        if self.ssh is not None:
+            await self.ssh.stop()
         for server in (self.upcloud.server, self.ec2.server):
             await server.stop()
 
