@@ -177,7 +177,7 @@ def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.arguments(BatchEmptyBody, required=False)
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
-    """Go on with a paused or held batch."""
+    """Go on with a paused batch."""
     return service.resume(_acting(), batch_id, principal=principal()), 202, _where(batch_id)
 
 

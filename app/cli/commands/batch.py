@@ -178,7 +178,7 @@ def pause(caller: Caller, batch_id: str) -> None:
 @BATCH
 @pass_caller
 def resume(caller: Caller, batch_id: str) -> None:
-    """Go on with a paused or held batch."""
+    """Go on with a paused batch."""
     caller.resource = f"batch {batch_id}"
     _tell(caller, "Goes on", batch_id, caller.client.batches.resume(batch_id))
 
