@@ -93,7 +93,7 @@ def test_a_server_of_the_name_that_is_something_else_is_a_conflict(
     batch = rig.run(at(provider, "web-1"))
     assert rig.driver.status(batch) != "completed"
     assert there(lab, provider) == ["web-1"]
-    codes = {row["error_code"] for row in rig.children(batch)}
+    codes = {row["error_code"] for row in rig.children(batch) if row["type"] == "batch.servers"}
     assert codes == {"CONFIGURATION_CONFLICT"}
 
 
