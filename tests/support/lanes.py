@@ -12,20 +12,20 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose service lives as long as their tests.
-SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code"))
+SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code", "batches"))
 # What begins first, because it takes longest.
 LONGEST = (
     *SERVICES,
     *("tests/acceptance", "tests/chaos", "tests/bench"),
     *("tests/integration/webhooks_flow", "tests/integration/celery", "tests/integration/host"),
 )
-LANES_EACH, MOST_LANES = 1, 12  # Lanes a processor: a service that starts keeps several of them busy.
+MOST_LANES = 12
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` starts."""
-    return min(MOST_LANES, LANES_EACH * len(os.sched_getaffinity(0)))
+    """How many processes `-n auto` starts: one more than processors, because tests of services mostly wait."""
+    return min(MOST_LANES, len(os.sched_getaffinity(0)) + 1)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
