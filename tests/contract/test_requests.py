@@ -93,11 +93,11 @@ def test_a_body_that_hides_its_length_is_413_too(client: FlaskClient) -> None:
 
 
 def test_a_form_that_nobody_offers_is_406(client: FlaskClient) -> None:
-    body = problem(client.get(RUNS, headers={"Accept": "text/html"}), 406, "NOT_ACCEPTABLE")
+    body = problem(client.get(RUNS, headers={"Accept": "text/csv"}), 406, "NOT_ACCEPTABLE")
     assert "application/json" in body["error"]["details"]["available"]
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, */*;q=0.1", ""])
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/csv, */*;q=0.1", ""])
 def test_whoever_takes_json_gets_it(client: FlaskClient, accept: str) -> None:
     assert client.get(RUNS, headers={"Accept": accept}).status_code == 200
 

@@ -24,7 +24,7 @@ MOST_LANES = 12
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` starts: one more than processors, because tests of services mostly wait."""
+    """How many processes `-n auto` starts: one more than processors, as tests of services mostly wait."""
     return min(MOST_LANES, len(os.sched_getaffinity(0)) + 1)
 
 
