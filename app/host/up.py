@@ -25,6 +25,7 @@ class UpOptions:
 
     lab: bool = False  # The simulated machines.
     flower: bool = True
+    apps: bool = True  # The door of apps, and who delivers their messages.
     exit_when_done: bool = False  # Whether all stops by itself once the job is done.
     job: Callable[[], int] | None = None  # Runs once everything is ready; its result is the exit status.
 
@@ -46,7 +47,7 @@ def run(settings: Settings, wish: UpOptions) -> int:
         upgrade(settings)
         if wish.lab:
             lab_accounts.register(settings)
-        beside = _Beside(settings, wish.job)
+        beside = _Beside(settings, wish)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
         supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
         return beside.status
@@ -65,11 +66,12 @@ def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
         stage=1,
         ready=lambda: is_ready(settings),
     )
-    doors = (api, apps_door(settings), *((_batch_door(settings),) if settings.batch_port else ()))
+    apps = (apps_door(settings),) if wish.apps else ()
+    doors = (api, *apps, *((_batch_door(settings),) if settings.batch_port else ()))
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
-        env=environment(replace(settings, imports="")),
+        env=environment(replace(settings, imports="", apps_poller=settings.apps_poller and wish.apps)),
         stage=2,
         grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
         restart_when_done=False,  # `windlass worker drain` shall last.
@@ -105,7 +107,8 @@ def _batch_door(settings: Settings) -> Child:
 def ports(settings: Settings, wish: UpOptions) -> Iterator[tuple[str, int, str]]:
     """Every TCP port that is about to be listened on: host, number, the variable that changes it."""
     yield settings.host, settings.port, "PORT"
-    yield settings.apps_host, settings.apps_port, "WINDLASS_APPS_PORT"
+    if wish.apps:
+        yield settings.apps_host, settings.apps_port, "WINDLASS_APPS_PORT"
     if settings.batch_port:
         yield settings.host, settings.batch_port, "WINDLASS_BATCH_PORT or --batch-port"
     if not settings.redis_url:
@@ -150,7 +153,7 @@ def lab_url(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.lab_port}"
 
 
-def where_to_look(settings: Settings) -> str:
+def where_to_look(settings: Settings, wish: UpOptions) -> str:
     """What the operator reads once everything is up."""
     url, door = local_url(settings), bool(settings.batch_port)
     return "\n".join(
@@ -160,8 +163,8 @@ def where_to_look(settings: Settings) -> str:
             f"  API docs     {url}/docs",
             f"  Runs         {url}/v1/workflows/runs",
             *([f"  Batches      {_local(settings.host, settings.batch_port)}/v1/workflows/batch"] * door),
-            f"  Apps         {apps_url(settings)}",
-            f"  Flower       http://127.0.0.1:{settings.flower_port}/",
+            *([f"  Apps         {apps_url(settings)}"] * wish.apps),
+            *([f"  Flower       http://127.0.0.1:{settings.flower_port}/"] * wish.flower),
             f"  State, logs  {settings.state}, {settings.state / 'logs'}",
             *(f"  Try          {_windlass()} {words}" for words in ("type list", "run list", "doctor")),
         )
@@ -171,16 +174,16 @@ def where_to_look(settings: Settings) -> str:
 class _Beside:
     """The job that runs beside the supervisor, in a thread of its own."""
 
-    def __init__(self, settings: Settings, job: Callable[[], int] | None) -> None:
+    def __init__(self, settings: Settings, wish: UpOptions) -> None:
         self.status = 0
         self._settings = settings
-        self._job = job
+        self._wish = wish
         self._thread: threading.Thread | None = None
 
     def goes_on(self) -> bool:
         """Whether the job still runs; the first call, once everything is ready, starts it."""
         if self._thread is None:
-            say(where_to_look(self._settings))
+            say(where_to_look(self._settings, self._wish))
             # A daemon: Ctrl-C must not wait for the job. It speaks HTTP alone, never SQL.
             self._thread = threading.Thread(target=self._work, name="job", daemon=True)
             self._thread.start()
@@ -188,7 +191,7 @@ class _Beside:
 
     def _work(self) -> None:
         self.status = 1  # Until the job says otherwise, also when it raises.
-        self.status = self._job() if self._job else 0
+        self.status = self._wish.job() if self._wish.job else 0
 
 
 def _windlass() -> str:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +25,13 @@ ROLES: dict[str, tuple[str, ...]] = {
     "worker-default": ("celery", "default@%h"),
     "worker-bmc": ("celery", "bmc@%h"),
     "worker-kube": ("celery", "kube@%h"),
+    "worker-cloud": ("celery", "cloud@%h"),
     "worker-webhook": ("celery", "webhook@%h"),
     "worker-app": ("celery", "app@%h"),
     "reconciler": ("app.cli", "reconciler"),
     "projector": ("app.cli", "projector"),
 }
-WORKING = ("worker-default", "worker-bmc", "worker-kube", "worker-webhook", "worker-app", "reconciler")
+CLASSES = ("bmc", "kube", "cloud", "webhook")  # Of queues, beside the default one.
 START_S, STOP_S = 90.0, 300.0
 LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
 
@@ -38,11 +39,23 @@ LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service
 class Stack:
     """API, worker host, reconciler and lab on one backend, without Flower."""
 
-    def __init__(self, state: Path, environ: Mapping[str, str], log: Path) -> None:
-        """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey."""
+    def __init__(
+        self, state: Path, environ: Mapping[str, str], log: Path, *, only: Collection[str] | None = None
+    ) -> None:
+        """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey.
+
+        `only` names the classes of queues that are served beside the default one. There is then no lab, no
+        door of apps and one API worker: every process costs two seconds of a processor at each start.
+        """
+        self._whole = only is None
+        self._classes = CLASSES if only is None else tuple(only)
+        absent = {f"WINDLASS_{name.upper()}_PROCESSES": "0" for name in {*CLASSES} - {*self._classes}}
+        lean = {} if self._whole else {"WINDLASS_API_WORKERS": "1", **absent}
         ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(7)}
         ports["apps_port"] = free_port()
-        self.settings: Settings = load({"WINDLASS_REGION": "test", **environ}, state_dir=str(state), **ports)
+        self.settings: Settings = load(
+            {"WINDLASS_REGION": "test", **lean, **environ}, state_dir=str(state), **ports
+        )
         self._log = log
         self._up: psutil.Process | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,7 +74,14 @@ class Stack:
         """Start everything; returns when the API is ready and the worker processes are there."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "up", "--lab", "--no-flower"],
+                [
+                    sys.executable,
+                    "-m",
+                    "app.cli",
+                    "up",
+                    "--no-flower",
+                    "--lab" if self._whole else "--no-apps",
+                ],
                 cwd=Path(__file__).parents[2],
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
@@ -74,7 +94,8 @@ class Stack:
             lambda: self._has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
         )
         assert not self._has_ended(), self._log.read_text()
-        for role in WORKING:
+        working = [f"worker-{name}" for name in ("default", *self._classes)]
+        for role in (*working, *(("worker-app",) if self._whole else ()), "reconciler"):
             until(lambda role=role: self.find(role), START_S, role, LOOK_EVERY_S)  # type: ignore[misc]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:

@@ -47,6 +47,7 @@ def authors(command: F) -> F:
 )
 @click.option("--lab", is_flag=True, help="Start the lab.")
 @click.option("--flower/--no-flower", default=True, help="Start Flower.")
+@click.option("--apps/--no-apps", default=True, help="Serve apps of the Workflow DevKit.")
 @click.option(
     "--batch-port",
     type=click.IntRange(1, 65_535),
@@ -64,6 +65,7 @@ def up(
     demo: bool,
     lab: bool,
     flower: bool,
+    apps: bool,
     batch_port: int | None,
     exit_when_done: bool,
 ) -> None:
@@ -72,7 +74,9 @@ def up(
     if batch_port:
         settings = replace(settings, batch_port=batch_port)
     job = _demo(settings) if demo else None
-    wish = everything.UpOptions(lab=lab or demo, flower=flower, exit_when_done=exit_when_done, job=job)
+    wish = everything.UpOptions(
+        lab=lab or demo, flower=flower, apps=apps, exit_when_done=exit_when_done, job=job
+    )
     context.exit(everything.run(settings, wish))
 
 

@@ -50,7 +50,7 @@ def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> tuple[St
     """The whole service on a backend."""
     (state := folder / "state").mkdir(mode=0o700)
     door = {"WINDLASS_BATCH_PORT": str(free_port()), "WINDLASS_API_WORKERS": "1"}
-    stack = open_.enter_context(closing(Stack(state, {**environ, **door}, folder / "up.log")))
+    stack = open_.enter_context(closing(Stack(state, {**environ, **door}, folder / "up.log", only=())))
     stack.start()
     return stack, open_.enter_context(Client(stack.url))
 

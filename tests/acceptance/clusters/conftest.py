@@ -23,7 +23,9 @@ def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Site:
     kube = open_.enter_context(Kube())
     (state := folder / "state").mkdir(mode=0o700)
     more = {"WINDLASS_BOOT_URL": lab.control_url}
-    stack = open_.enter_context(closing(Stack(state, {**environ, **more}, folder / "up.log")))
+    stack = open_.enter_context(
+        closing(Stack(state, {**environ, **more}, folder / "up.log", only=("bmc", "kube")))
+    )
     stack.start()
     client = open_.enter_context(Client(stack.url))
     client.managements.add("lab", kube.kubeconfig())

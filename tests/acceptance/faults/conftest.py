@@ -25,7 +25,7 @@ def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Service:
     lab = open_.enter_context(Lab(count=MACHINES, user=USER, password=PASSWORD, power_delay=0.1))
     (state := folder / "state").mkdir(mode=0o700)
     environ = {**environ, "WINDLASS_BOOT_URL": lab.control_url}
-    stack = open_.enter_context(closing(Stack(state, environ, folder / "up.log")))
+    stack = open_.enter_context(closing(Stack(state, environ, folder / "up.log", only=("bmc",))))
     stack.start()
     client = open_.enter_context(Client(stack.url))
     return Service(stack=stack, client=client, lab=lab, unused=iter(lab.machines))
