@@ -15,7 +15,6 @@ LOGINS = 3  # Refused ones, in ten minutes.
 class Slow:
     """Runs that try again and again before they end: started together, they wait together."""
 
-    dead: tuple[Machine, str]
     forced: tuple[Machine, str]
     lies: tuple[Machine, str]
     refuses: tuple[Machine, str]
@@ -24,17 +23,12 @@ class Slow:
     @classmethod
     def begin(cls, site: Site) -> "Slow":
         """Break a machine in each way and let a run work on it."""
-        unknown, retired, lying, refusing = (
-            site.machine(),
-            *(site.available() for _ in range(2)),
-            site.registered(),
-        )
-        quiet = site.available()
-        for machine, fault in ((unknown, "dead"), (retired, "dead"), (lying, "lies"), (refusing, "refuse")):
+        retired, lying, quiet = (site.available() for _ in range(3))
+        refusing = site.registered()
+        for machine, fault in ((retired, "dead"), (lying, "lies"), (refusing, "refuse")):
             machine.break_(**{fault: True})
         quiet.set(installer={"mode": "silent"})
         return cls(
-            dead=(unknown, unknown.register()),
             forced=(retired, retired.decommission(force=True)),
             lies=(lying, lying.act("provision", image=IMAGE, on_failure="compensate")),
             refuses=(refusing, refusing.act("powerOff", mode="hard")),
@@ -52,6 +46,17 @@ def begun(on_postgres: Service) -> dict[str, Slow]:
 def slow(begun: dict[str, Slow], site: Site) -> Slow:
     """The slow runs over the test's own protocol."""
     return begun[site.protocol]
+
+
+def test_one_that_does_not_answer_is_named_and_tried_again_until_it_does(site: Site) -> None:
+    machine = site.machine()
+    machine.break_(dead=True)
+    run_id = machine.register()
+    site.reached(run_id, _is_retried)
+    machine.mend()
+    assert site.ended(run_id).status == "completed"
+    said = {event["error"]["code"] for event in site.events(run_id, "step.retrying")}
+    assert (said, machine.server.state) == ({"BMC_CONNECTION_FAILED"}, "registered")
 
 
 @pytest.mark.usefixtures("begun")
@@ -94,15 +99,6 @@ def test_one_that_says_yes_and_does_nothing_is_found_out_and_named(site: Site, s
     assert (run.status, failure(run)) == ("failed", ("BMC_UNCONFIRMED", "boot-from"))
     assert undone(run) == ["boot-from", "reserve", "validate"]
     assert (machine.effects, machine.server.state) == ([], "error")
-
-
-def test_one_that_does_not_answer_is_named_and_tried_again_until_it_does(site: Site, slow: Slow) -> None:
-    machine, run_id = slow.dead
-    site.reached(run_id, _is_retried)
-    machine.mend()
-    assert site.ended(run_id).status == "completed"
-    said = {event["error"]["code"] for event in site.events(run_id, "step.retrying")}
-    assert (said, machine.server.state) == ({"BMC_CONNECTION_FAILED"}, "registered")
 
 
 def test_by_force_a_machine_that_does_not_answer_is_retired(site: Site, slow: Slow) -> None:
