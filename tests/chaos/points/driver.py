@@ -142,7 +142,9 @@ def sqlite() -> None:
 
 def _check(point: str, sql: str) -> None:
     if due(point, sql=sql) is not None:
-        raise sqlite3.OperationalError("database is locked")
+        busy = sqlite3.OperationalError("database is locked")
+        busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        raise busy
 
 
 def _check_commit() -> None:
