@@ -155,7 +155,7 @@ def test_an_undo_that_cannot_be_done_is_resolved_by_hand(
     assert "needs an operator (compensation_failed)" in stuck.stderr
     assert "windlass run resolve" in stuck.stderr
     assert [each["id"] for each in listed] == [run_id]
-    assert resolved.returncode == 6 and "STEP_FAILED" in resolved.stderr
+    assert resolved.returncode == 6 and "INSTALL_FAILED" in resolved.stderr
     assert said(windlass("server", "get", server, "-o", "json"))["state"] == "error"
     assert windlass("doctor").returncode == 0
 
