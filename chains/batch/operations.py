@@ -60,7 +60,7 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
     )
 
 
-@workflow("batch.mirror", expects=Items, eta="2s", on_failure="keep", ordered_by=ORDERED_BY)
+@workflow("batch.mirror", expects=Items, eta="2s", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
 def copy_checkpoint(_given: Mapping[str, Any]) -> Plan:
     """Copy a checkpoint to where the batch wants it."""
     return mirror.write()

@@ -37,7 +37,7 @@ def test_a_queue_tells_who_serves_it_and_not_how_long_it_is_while_redis_is_away(
 
     found = {one["queue"]: one for one in data(client.get("/v1/queues"))}
 
-    assert sorted(found) == ["app", "bmc", "default", "kube", "webhook"]
+    assert sorted(found) == ["app", "bmc", "cloud", "default", "kube", "webhook"]
     assert found["bmc"] == {"queue": "bmc", "length": None, "workers": 1, "processes": 2}
     assert found["default"] == {"queue": "default", "length": None, "workers": 0, "processes": 0}
 

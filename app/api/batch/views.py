@@ -166,7 +166,7 @@ def cancel_batch(body: dict[str, Any], batch_id: str) -> Any:
 
 
 @batches.serve("POST", f"{ONE}/pause", "pauseBatch", scope="runs:write")
-@batches.arguments(BatchEmptyBody, required=False)
+@batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Start nothing until `resume`; what runs ends."""
@@ -174,7 +174,7 @@ def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
 
 
 @batches.serve("POST", f"{ONE}/resume", "resumeBatch", scope="runs:write")
-@batches.arguments(BatchEmptyBody, required=False)
+@batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
     """Go on with a paused batch."""
@@ -202,7 +202,7 @@ def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Any:
 
 
 @batches.serve("POST", f"{ONE}/operations/<operation_id>/approve", "approveOperation", scope="runs:write")
-@batches.arguments(BatchEmptyBody, required=False)
+@batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
 def approve_operation(body: dict[str, Any], batch_id: str, operation_id: str) -> Any:
     """Let an operation start that waits for an approval."""

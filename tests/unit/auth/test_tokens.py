@@ -1,5 +1,7 @@
 """Hook tokens and page cursors."""
 
+import base64
+import json
 from pathlib import Path
 from secrets import token_hex
 
@@ -29,6 +31,12 @@ def _refused(text: str, with_filter: str = FILTER) -> bool:
 @given(position=positions)
 def test_a_cursor_gives_its_position_back(position: dict[str, object]) -> None:
     assert CURSORS.decode(CURSORS.encode(position, FILTER), FILTER) == position
+
+
+def test_a_cursor_has_the_form_of_the_contract() -> None:
+    body, mac = CURSORS.encode({"id": "run_xyz"}, "f1").split(".")
+    assert json.loads(base64.urlsafe_b64decode(body + "==")) == {"id": "run_xyz", "filter": "f1"}
+    assert len(mac) == 43 and "=" not in body + mac
 
 
 @settings(deadline=None)
