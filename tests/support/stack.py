@@ -32,6 +32,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "projector": ("app.cli", "projector"),
 }
 CLASSES = ("bmc", "kube", "cloud", "webhook")  # Of queues, beside the default one.
+WORKING = ("worker-default", *(f"worker-{name}" for name in CLASSES), "worker-app", "reconciler")
 START_S, STOP_S = 90.0, 300.0
 LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
 
@@ -94,8 +95,8 @@ class Stack:
             lambda: self._has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
         )
         assert not self._has_ended(), self._log.read_text()
-        working = [f"worker-{name}" for name in ("default", *self._classes)]
-        for role in (*working, *(("worker-app",) if self._whole else ()), "reconciler"):
+        some = ("worker-default", *(f"worker-{name}" for name in self._classes), "reconciler")
+        for role in WORKING if self._whole else some:
             until(lambda role=role: self.find(role), START_S, role, LOOK_EVERY_S)  # type: ignore[misc]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
