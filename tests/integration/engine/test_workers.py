@@ -70,7 +70,7 @@ def test_queues_tell_their_length_and_who_serves_them(world: AppContext) -> None
 
     assert found["default"] == {"queue": "default", "length": 0, "workers": 2, "processes": 10}
     assert found["bmc"] == {"queue": "bmc", "length": 1, "workers": 0, "processes": 0}
-    assert sorted(found) == ["app", "bmc", "default", "kube", "webhook", "wf.mine"]
+    assert sorted(found) == ["app", "bmc", "cloud", "default", "kube", "webhook", "wf.mine"]
 
 
 @pytest.fixture
