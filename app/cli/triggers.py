@@ -9,6 +9,7 @@ import click
 from app.cli import columns, exits, failure, output
 from app.cli.context import Caller
 from app.cli.follow import follow, told
+from app.domain.states import ORDERED_ON_FAILURE
 from windlass import Event, Plan, Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,7 +22,7 @@ _OPTIONS = (
     ),
     click.option(
         "--on-failure",
-        type=click.Choice(("compensate", "hold")),
+        type=click.Choice(ORDERED_ON_FAILURE),
         help="After a failure: compensate at once, or hold for an operator.",
     ),
     click.option("--queue", is_flag=True, help="Wait while another run holds the lock of the resource."),

@@ -58,6 +58,9 @@ API_STATUS = {
 }
 API_WORDS = ("pending", "running", "completed", "failed", "cancelled")
 
+ORDERED_ON_FAILURE = ("compensate", "hold")  # What an order may ask for.
+ON_FAILURE = (*ORDERED_ON_FAILURE, "keep")  # What a run may do; a batch keeps what it has built.
+
 TERMINAL = frozenset({Run.COMPLETED, Run.FAILED, Run.CANCELLED})
 NEEDS_OPERATOR = frozenset({Run.FAILED_HELD, Run.COMPENSATION_FAILED, Run.BLOCKED})
 STANDING = NEEDS_OPERATOR | {Run.PAUSED}  # Until somebody does something: no time that the work takes.

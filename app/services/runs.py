@@ -12,6 +12,7 @@ from app.domain.errors import NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.domain.rows.runs import RunRow, StepRow
+from app.domain.states import ORDERED_ON_FAILURE
 from app.engine import admission
 from app.engine.reconciler import resume
 from app.engine.transitions import accept as accepting
@@ -298,7 +299,7 @@ def _check_words(order: Order) -> None:
     known = catalogue.types().get(order.type)
     if known is not None and known.ordered_by is not None:
         raise ValidationFailed.of("type", f"Runs of {order.type} are started by {known.ordered_by}")
-    if order.on_failure not in (None, "compensate", "hold"):
+    if order.on_failure not in (None, *ORDERED_ON_FAILURE):
         raise ValidationFailed.of("onFailure", f'{order.on_failure!r} is neither "compensate" nor "hold"')
     if order.on_conflict not in ("reject", "queue"):
         raise ValidationFailed.of("onConflict", f'{order.on_conflict!r} is neither "reject" nor "queue"')

@@ -11,6 +11,7 @@ from app.cli import columns, inputs, output
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.triggers import show_run
 from app.domain.schedules import CATCH_UP, OVERLAP
+from app.domain.states import ORDERED_ON_FAILURE
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +33,7 @@ OPTIONS = (
     click.option("--resource", "resource_id", help="Id of the resource of its runs."),
     click.option("--version", "workflow_version", help="Version of a code workflow; default: the newest."),
     click.option(
-        "--on-failure", type=click.Choice(["compensate", "hold"]), help="Compensate or hold a failed run."
+        "--on-failure", type=click.Choice(ORDERED_ON_FAILURE), help="Compensate or hold a failed run."
     ),
     click.option("--tag", "tags", multiple=True, help="Tag of its runs; repeatable."),
     click.option(

@@ -26,7 +26,7 @@ run = table(
     json("input"),
     json("output"),
     json("tags"),
-    words("on_failure", null=False),  # "compensate" or "hold".
+    words("on_failure", null=False),  # One of ON_FAILURE in app.domain.states.
     words("error_code"),
     words("error_message"),
     words("error_step"),

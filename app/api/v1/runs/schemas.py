@@ -22,7 +22,7 @@ from app.api.http.schemas import (
     word,
 )
 from app.domain.events import TYPES
-from app.domain.states import API_WORDS, Run, Step
+from app.domain.states import API_WORDS, ON_FAILURE, ORDERED_ON_FAILURE, Run, Step
 from app.services.present import STEP_WORDS
 
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause", "acknowledge")
@@ -94,7 +94,7 @@ class StartBody(Body):
     type = word(64, required=True, metadata={"example": "server.inspect"})
     input = Object(load_default=dict, metadata={"description": "As the type's inputSchema says."})
     resource_id = word(128, metadata={"example": "srv_01kc9v5q8w3f7x2m4n6p8r0t1v"})
-    on_failure = one_of("compensate", "hold")
+    on_failure = one_of(*ORDERED_ON_FAILURE)
     tags = tags()
     idempotency_key = word(
         255, metadata={"description": "The same key finds the same run, as long as it is kept."}
@@ -317,7 +317,7 @@ class RunDetail(RunSummary):
         allow_none=True, metadata={"description": "None when it waits for people, or is overdue."}
     )
     overdue = fields.Boolean(required=True, metadata={"description": "Whether it takes longer than usual."})
-    on_failure = one_of("compensate", "hold", required=True)
+    on_failure = one_of(*ON_FAILURE, required=True)
     input = fields.Raw()
     output = fields.Raw(allow_none=True)
     retried_by = fields.List(fields.String())
@@ -365,7 +365,7 @@ class PlanShape(Shape):
 
     type = fields.String(required=True)
     resource = fields.String(required=True, allow_none=True)
-    on_failure = one_of("compensate", "hold", required=True)
+    on_failure = one_of(*ON_FAILURE, required=True)
     steps = fields.List(fields.Nested(PlannedStep), required=True)
     locks = fields.List(fields.String(), required=True)
     holders = fields.Dict(

@@ -8,6 +8,7 @@ from marshmallow import ValidationError, fields
 from app.api.http.paging import PageQuery
 from app.api.http.schemas import Body, Flag, Shape, instant, one_of, reason, tags, whole, word
 from app.domain.schedules import CATCH_UP, OVERLAP
+from app.domain.states import ORDERED_ON_FAILURE
 
 OUTCOMES = ("queued", "started", "skipped", "refused", "missed")
 MOST_CAUGHT_UP = 100
@@ -38,7 +39,7 @@ class ScheduleChange(Body):
     workflow_version = word(128, allow_none=True, metadata={"description": "None: the newest."})
     resource_id = word(128, allow_none=True)
     input = fields.Raw(validate=object_or_list, metadata=INPUT)
-    on_failure = one_of("compensate", "hold", allow_none=True)
+    on_failure = one_of(*ORDERED_ON_FAILURE, allow_none=True)
     tags = tags()
     overlap = one_of(*OVERLAP, metadata=explained(OVERLAP))
     catch_up = one_of(*CATCH_UP, metadata=explained(CATCH_UP))

@@ -10,6 +10,7 @@ from app.api.http.references import Reference
 from app.api.http.schemas import TAG, Body, Flag, Shape, address, instant, one_of, tags, whole, word
 from app.api.v1.runs.schemas import StartQuery
 from app.domain.servers import STATES
+from app.domain.states import ORDERED_ON_FAILURE
 
 MAC = validate.Regexp(re.compile(r"([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\Z"), error="Not a MAC address.")
 FINGERPRINT = validate.Regexp(
@@ -60,7 +61,7 @@ class Image(Body):
 class RunOptions(Body):
     """What any trigger may say about its run."""
 
-    on_failure = one_of("compensate", "hold")
+    on_failure = one_of(*ORDERED_ON_FAILURE)
     idempotency_key = word(255)
     callback_url = address()
 

@@ -4,6 +4,7 @@ from marshmallow import fields
 
 from app.api.http.schemas import Body, Shape, one_of, reason
 from app.api.v1.runs.schemas import PlannedStep
+from app.domain.states import ON_FAILURE
 
 
 class TypeActionBody(Body):
@@ -21,7 +22,7 @@ class TypeShape(Shape):
     description = fields.String(allow_none=True)
     input_schema = fields.Raw(required=True, metadata={"type": "object", "description": "JSON Schema."})
     steps = fields.List(fields.Nested(PlannedStep), required=True)
-    on_failure = one_of("compensate", "hold", required=True)
+    on_failure = one_of(*ON_FAILURE, required=True)
     hold_ms = fields.Integer()
     expected_duration_ms = fields.Integer(allow_none=True)
     paused = fields.Boolean(required=True)

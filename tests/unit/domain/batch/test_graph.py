@@ -1,6 +1,5 @@
-"""The graph of a batch: levels, cycles, closures, the order of undo, and how long all of it takes."""
+"""The graph of a batch: levels, cycles, closures and the order of undo."""
 
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -126,13 +125,3 @@ def test_the_cost_grows_with_the_graph_alone() -> None:
         graph.levels(sizes[size])
 
     assert is_linear(work, 200)
-
-
-def test_the_largest_graph_takes_little_processor_time() -> None:
-    operations = chain_of(10_000)
-    began = time.process_time()
-
-    graph.check(operations)
-    assert len(graph.levels(operations)) == 10_000
-
-    assert time.process_time() - began < 1.5  # Ten times the target: no verdict depends on the machine.
