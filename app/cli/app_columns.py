@@ -54,6 +54,15 @@ APP_STEPS: Columns = (
     ("STARTED", "startedAt"),
     ("ENDED", "completedAt"),
 )
+APP_MESSAGES: Columns = (
+    ("MESSAGE", "messageId"),
+    ("QUEUE", "queueName"),
+    ("RUN", "runId"),
+    ("VERSION", "deploymentVersion"),
+    ("ATTEMPTS", "attempts"),
+    ("WHY", "lastFailure.message"),
+    ("DUE", "dueAt"),
+)
 APP_DEAD_LETTERS: Columns = (
     ("MESSAGE", "messageId"),
     ("QUEUE", "queueName"),

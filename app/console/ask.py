@@ -8,16 +8,17 @@ A refusal of the API is raised as `Refused`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import current_app
+from flask import Flask, current_app
 from werkzeug.test import EnvironBuilder
 
-from app.api.http.context import principal
+from app.api.apps.application import create_apps
+from app.api.http.context import principal, world
 from app.api.http.keys import ASKER
-from app.auth.keys import Principal
+from app.auth.keys import Principal, require
 from app.domain.errors import Rejected
 
 Object = dict[str, Any]
@@ -94,17 +95,52 @@ def request(
     return _answer(response, json.loads(text) if text else {})
 
 
+def of_apps(method: str, path: str, body: Any = None, **query: Any) -> Answer:
+    """What the door of apps answers an administrator; whoever lacks the scope `admin` is refused.
+
+    The door is made in this process: who else may reach it, and with which tokens, does not matter here.
+    """
+    require(principal(), "admin")
+    asked = {name: value for name, value in query.items() if value not in (None, "")}
+    response = _door().test_client().open(path, method=method, json=body, query_string=asked)
+    return _answer(response, json.loads(response.get_data(as_text=True) or "{}"))
+
+
+def _door() -> Flask:
+    """The door on the world of this application, made once."""
+    known: dict[str, Flask] = current_app.extensions.setdefault("windlass.console.apps", {})
+    if "door" not in known:
+        here = world()
+        # Applications are named by their paths, and whoever gets here administers.
+        known["door"] = create_apps(replace(here, settings=replace(here.settings, apps_identity="ecs")))
+    return known["door"]
+
+
 def _answer(response: Any, body: Any) -> Answer:
     if response.status_code >= 400:
-        raise Refused(response.status_code, body.get("error") or {"message": body.get("detail", "")})
+        raise Refused(response.status_code, _error(body))
     enveloped = isinstance(body, dict) and "success" in body
+    pages = (body.get("pagination") or body.get("meta", {}).get("pagination")) if enveloped else None
     return Answer(
         status=response.status_code,
         data=body["data"] if enveloped else body,
-        pagination=body.get("meta", {}).get("pagination") or {} if enveloped else {},
+        pagination=pages or {},
         version=response.headers.get("ETag"),
         run=(response.headers.get("Location") or "").rpartition("/")[2] or None,
     )
+
+
+def _error(body: Any) -> Object:
+    """Code, message and details of a refusal, in whichever shape its family has."""
+    found = body.get("error")
+    if isinstance(found, dict):
+        return found
+    code = {"code": body["code"]} if "code" in body else {}
+    return {
+        **code,
+        "message": body.get("message") or found or body.get("detail", ""),
+        "details": body.get("details") or {},
+    }
 
 
 def question(path: str, query: Mapping[str, Any], **more: Any) -> str:

@@ -88,7 +88,46 @@ def _simple(kind: str, path: str, title: str, button: str, **more: Any) -> Deed:
     return Deed(title=title, button=button, path=f"/v1/{kind}/{{id}}{path}", **given)
 
 
+BATCH = "/v1/workflows/batch/{id}"
+
+
+def _batch(verb: str, about: str, *asks: str, body: str = "", path: str = "", after: str = "{id}") -> Deed:
+    return Deed(
+        title=f"{verb.capitalize()} {{name}}",
+        button=verb.capitalize(),
+        path=f"{BATCH}/{path or verb}",
+        body=body,
+        asks=asks,
+        scope="runs:write",
+        reads=BATCH,
+        after=f"/batches/{after}",
+        about=about,
+    )
+
+
 DEEDS: dict[str, Deed] = {
+    "batch-pause": _batch("pause", "No operation and no item begins; what runs ends."),
+    "batch-resume": _batch("resume", "It goes on where it was."),
+    "batch-cancel": _batch(
+        "cancel",
+        "Nothing more begins, and what runs ends; what was made is undone if you say so.",
+        "rollback",
+        body="BatchCancelBody",
+    ),
+    "batch-retry": _batch(
+        "retry",
+        "A new batch keeps what stands of this one and does the rest.",
+        *("from", "operations", "only_failed"),
+        body="BatchRetryBody",
+        after="{run}",
+    ),
+    "batch-checkpoint": _batch(
+        "checkpoint",
+        "A place that a rollback can go back to.",
+        "name",
+        body="BatchCheckpointBody",
+        path="checkpoints",
+    ),
     "run-resume": _run(
         "resume", "Resume {name}", "Resume", "The step that failed is tried again, with fresh attempts."
     ),

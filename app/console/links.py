@@ -20,6 +20,8 @@ PAGES = {
     "workers.listWorkers": "/workers",
     "schedules.listSchedules": "/schedules",
     "schedules.getSchedule": "/schedules/{schedule_id}",
+    "batches.listBatches": "/batches",
+    "batches.getBatch": "/batches/{batch_id}",
     "webhooks.listWebhooks": "/webhooks",
     "webhooks.getWebhook": "/webhooks/{webhook_id}",
 }

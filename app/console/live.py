@@ -28,7 +28,7 @@ LONGEST_S = 600.0  # A stream ends then, and its page begins another.
 KEPT = 200
 # What may be watched: questions that are cheap to ask.
 WATCHED = re.compile(
-    r"/v1/(workflows/runs(/[A-Za-z0-9_-]{1,128})?|locks|workers|queues|servers|schedules|clusters|vms|pools|webhooks)"
+    r"/v1/(workflows/(runs|batch)(/[A-Za-z0-9_-]{1,128})?|locks|workers|queues|servers|schedules|clusters|vms|pools|webhooks)"
 )
 _seen: dict[Any, tuple[float, str]] = {}
 _lock = Lock()

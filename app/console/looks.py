@@ -1,6 +1,8 @@
 """What people see of a state: a word, a colour and an icon, so that no state is told by colour alone."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,29 @@ RESOURCES = {
     **_looks("hold", "triangle-alert", degraded="Degraded", warning="Warning", maintenance="Maintenance"),
     **_looks("idle", "ban", disabled="Switched off"),
 }
+
+
+BATCHES = {
+    **_looks("idle", "circle-dashed", Pending="Pending", Blocked="Waits for others"),
+    **_looks("run", "loader-circle", Running="Running", Retrying="Retrying"),
+    **_looks("ok", "circle-check", Completed="Completed"),
+    **_looks("fail", "octagon-x", Failed="Failed", RollbackFailed="Rollback failed"),
+    **_looks("hold", "triangle-alert", PartiallyCompleted="Partly completed"),
+    **_looks("undo", "undo-2", RollingBack="Rolling back", RolledBack="Rolled back"),
+    **_looks("idle", "ban", Cancelled="Cancelled"),
+    **_looks("idle", "skip-forward", Skipped="Skipped"),
+}
+# What is said more precisely than by the status.
+BATCH_DETAILS = {
+    **_looks("hold", "pause", paused="Paused"),
+    **_looks("hold", "triangle-alert", awaits_approval="Waits for approval", failed_held="Held"),
+}
+
+
+def batch_look(one: Mapping[str, Any]) -> Look:
+    """How a batch or one of its operations or items looks; it has a `status`, and may have a `detail`."""
+    precise = BATCH_DETAILS.get(str(one.get("detail") or ""))
+    return precise or BATCHES.get(one["status"]) or Look(str(one["status"]), "idle", "circle-dashed")
 
 
 def run_look(detail: str | None) -> Look:

@@ -1,6 +1,8 @@
 """Every page of the console; importing this module declares them."""
 
 from app.console import access as access
+from app.console import apps as apps
+from app.console import batches as batches
 from app.console import bulk as bulk
 from app.console import code as code
 from app.console import doing as doing

@@ -31,6 +31,8 @@ ITEMS = (
     Item("Catalogue", "/types"),
     Item("Schedules", "/schedules"),
     Item("Code workflows", "/code"),
+    Item("Batches", "/batches"),
+    Item("Apps", "/apps", "admin"),
     Item("Machines"),
     Item("Servers", "/servers", "servers:read"),
     Item("Clusters", "/clusters", "servers:read"),

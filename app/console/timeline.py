@@ -110,9 +110,23 @@ def draw(
     page: int = 1,
 ) -> Picture:
     """The picture of a run from its log; of the fan-out ``opened`` a page of members is shown."""
+    began = parse(run["createdAt"]) or now
     found = tracks(run, events, now)
+    return of_tracks(found, began, usual=usual, everything=everything, opened=opened, page=page)
+
+
+def of_tracks(
+    found: Sequence[Track],
+    began: int,
+    *,
+    usual: Mapping[str, float] | None = None,
+    everything: bool = False,
+    opened: str = "",
+    page: int = 1,
+) -> Picture:
+    """The picture of tracks; where none of them did anything it is empty, and begins at ``began``."""
     every = [segment for track in found for segment in track.segments]
-    start = min((s.start for s in every), default=parse(run["createdAt"]) or now)
+    start = min((s.start for s in every), default=began)
     end = max((s.end for s in every), default=start)
     scale = Scale.of(start, end, ((s.start, s.end) for s in every if s.kind == "work"))
     wanted, members = _arranged(found, everything=everything, opened=opened, page=page)

@@ -52,7 +52,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         {}, database_url=database, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0", keyless=True
     )
     world = replace(wire(settings), publish=lambda messages: None)
-    planted = plant(world)
+    planted = plant(world, folder)
     app = create_app(world)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

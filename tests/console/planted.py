@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from app.record.inventory import servers
 from app.services.context import AppContext
+from tests.console.planted_others import plant_app, plant_batches
 from tests.support.driver import Driver
 from tests.support.managed import IMAGE, Scene
 
@@ -23,10 +25,14 @@ class Planted:
     waiting: str
     locked: str
     hostile: str
+    batch: str
+    awaits: str
 
 
-def plant(world: AppContext) -> Planted:
+def plant(world: AppContext, folder: Path) -> Planted:
     """Drive runs to where they stand."""
+    batches = plant_batches(world, folder)  # First: a batch is driven with all that is open.
+    plant_app(world)
     scene = Scene(world.db, driver := Driver(world.db))
     driver.capabilities = scene
     pool = scene.plant_pool(7)
@@ -46,6 +52,8 @@ def plant(world: AppContext) -> Planted:
         locked=scene.start("server.inspect", named[2], on_conflict="queue") if held else "",
         waiting=_waiting(scene, named[3]),
         hostile=scene.start("server.inspect", named[6], tags=["hostile"]),
+        batch=batches.failed,
+        awaits=batches.awaits,
     )
 
 

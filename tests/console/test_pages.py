@@ -41,7 +41,7 @@ PAGES = (
         "/keys",
         "/audit",
     ),
-    *("/health", "/help", "/search?q=m"),
+    *("/health", "/help", "/search?q=m", "/batches", "/batches/new", "/apps"),
 )
 OPENED = tuple(f"/do/{name}" for name, deed in DEEDS.items() if not deed.reads)
 ONE = (
@@ -50,6 +50,9 @@ ONE = (
     "/runs/{held}/resume",
     "/runs/{undone}?view=events",
     "/runs/{hostile}",
+    *("/batches/{batch}", "/batches/{batch}/rollback", "/batches/{awaits}", "/do/batch-retry/{batch}"),
+    *("/apps/one?app=%40shop%2Forders", "/apps/run?app=%40shop%2Forders&run=wrun_1"),
+    "/apps/run/cancel?app=%40shop%2Forders&run=wrun_1",
 )
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 

@@ -30,6 +30,13 @@ def every() -> Response:
     return answer({"data": [{"appId": app} for app in sorted(service.known(world()))]})
 
 
+@blueprint.get(PREFIX)
+@admin_only
+def one() -> Response:
+    """One application: quotas, accounts, versions, handlers."""
+    return answer(service.described(world(), app_id()))
+
+
 @blueprint.post("/api/v1/apps/<app:of>/k8s-binding")
 @admin_only
 def bind(of: str) -> Response:

@@ -1,4 +1,4 @@
-"""Messages that could not be delivered."""
+"""Messages: those that are still to be delivered, and those that could not be."""
 
 from flask import Blueprint, Response, request
 
@@ -6,11 +6,25 @@ from app.api.apps.bodies import answer
 from app.api.apps.scope import PREFIX, app_id
 from app.api.http.context import world
 from app.domain.apps.cursors import limit_of, offset_of
+from app.domain.apps.incoming import storable
 from app.domain.apps.refusal import bad
 from app.domain.apps.slots import NUMBER, message_id, message_number
 from app.services.apps import queue
 
 blueprint = Blueprint("dead_letters", __name__)
+
+
+@blueprint.get(f"{PREFIX}/messages")
+def open_messages() -> Response:
+    """What is still to be delivered, to an application or about one of its runs, soonest due first."""
+    limit = limit_of(request.args.get("limit"), queue.DEAD_LETTERS, queue.MOST_DEAD_LETTERS)
+    offset = offset_of(request.args.get("cursor"))
+    run_id = request.args.get("runId") or None
+    if not storable(run_id or ""):
+        raise bad("runId must have neither U+0000 nor half a surrogate pair")
+    rows, more = queue.open_messages(world().db, app_id(), run_id=run_id, limit=limit, offset=offset)
+    cursor = str(offset + limit) if more else None
+    return answer({"data": rows, "cursor": cursor, "hasMore": more})
 
 
 @blueprint.get(f"{PREFIX}/dead-letters")

@@ -53,6 +53,11 @@ def run() -> None:
     """Runs of applications."""
 
 
+@app.group(cls=Noun)
+def message() -> None:
+    """Messages that are still to be delivered."""
+
+
 @app.group("dead-letter", cls=Noun)
 def dead_letter() -> None:
     """Messages that could not be delivered."""
@@ -227,6 +232,17 @@ _about_run("steps", "GET", "/runs/{}/steps?limit=1000", app_columns.APP_STEPS, "
 _about_run("cancel", "POST", "/runs/{}/cancel", app_columns.APP_RUN, "Cancel an open run.")
 _about_run("replay", "POST", "/runs/{}/replay", app_columns.APP_RUN, "Run it again from its start.")
 _about_run("wake-up", "POST", "/runs/{}/wake-up", app_columns.APP_WOKEN, "End the sleeps of a run.")
+
+
+@message.command("list")
+@of_app
+@click.option("--run", "run_id", help="About this run alone.")
+@click.option("--limit", type=click.IntRange(1, 200), default=50)
+@pass_caller
+def messages(caller: Caller, app_id: str, run_id: str | None, limit: int) -> None:
+    """List messages that are still to be delivered, soonest due first."""
+    query = urlencode({"limit": limit, **({"runId": run_id} if run_id else {})})
+    caller.show(_of(app_id, "GET", f"/messages?{query}")["data"], app_columns.APP_MESSAGES)
 
 
 @dead_letter.command("list")

@@ -126,6 +126,14 @@ def queued(tx: Tx, scope: Scope, version: str) -> int:
     return int(tx.value(found))
 
 
+def open_messages(tx: Tx, scope: Scope, run_id: str | None, *, limit: int, offset: int) -> list[Row]:
+    """Messages that are still to be delivered, of an application or one of its runs, soonest due first."""
+    found = select(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
+    if run_id is not None:
+        found = found.where(app_message.c.run_id == run_id)
+    return tx.rows(found.order_by(app_message.c.due_at, app_message.c.id).limit(limit).offset(offset))
+
+
 def dead_letters(tx: Tx, scope: Scope, queue: str | None, *, limit: int, offset: int) -> list[Row]:
     """Dead messages, those that died last first."""
     found = select(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.DEAD))

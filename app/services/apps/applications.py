@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from app.domain.apps.decide import stamp
 from app.domain.apps.incoming import incoming
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.words import EventType
-from app.record.apps import applications
+from app.record.apps import applications, handlers
 from app.record.apps.scope import Scope
 from app.record.session import Tx
 from app.services import keys
@@ -21,6 +22,13 @@ LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 STATUSES = ("active", "draining", "expired")
 QUOTAS = {"maxRuns": "max_runs", "maxEventsPerRun": "max_events", "maxQueuePerMinute": "max_queue"}
+HANDLER = {
+    "podId": "pod",
+    "deploymentVersion": "version",
+    "workflow": "workflow_url",
+    "step": "step_url",
+    "webhook": "webhook_url",
+}
 MOST = 2**31 - 1
 BATCH = 100  # Runs that are cancelled in one transaction.
 KEYS = "@key"  # The namespace of API keys; no namespace of Kubernetes is called so.
@@ -67,6 +75,18 @@ def show(world: AppContext, app: str) -> Row:
         }
 
     return world.db.read(work)
+
+
+def described(world: AppContext, app: str) -> Row:
+    """One application as the door shows it: quotas, accounts, versions, and where its messages go."""
+    shown = show(world, app)
+    found = world.db.read(lambda tx: handlers.listed(tx, Scope.of(tx, app)))
+    return {
+        **shown,
+        "createdAt": stamp(shown["createdAt"]),
+        "versions": [{"version": one["version"], "status": one["status"]} for one in shown["versions"]],
+        "handlers": [{name: row[column] for name, column in HANDLER.items()} for row in found],
+    }
 
 
 def bind(world: AppContext, app: str, namespace: object, account: object, *, undo: bool = False) -> bool:

@@ -63,11 +63,30 @@ def dead_letters(
     return [_shown(row) for row in rows[:limit]], len(rows) > limit
 
 
+def open_messages(
+    db: Database, app: str, *, run_id: str | None, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """A page of messages that are to be delivered, without what is in them, and whether there are more."""
+    rows = db.read(
+        lambda tx: messages.open_messages(tx, Scope.of(tx, app), run_id, limit=limit + 1, offset=offset)
+    )
+    return [_open(row) for row in rows[:limit]], len(rows) > limit
+
+
 def retry(world: AppContext, app: str, number: int) -> None:
     """Deliver a dead message once more; raises `Refused` when there is none that may be."""
     if not world.db.write(lambda tx: messages.revive(tx, Scope.of(tx, app), number)):
         raise bad("message not found, not dead, or failure already finalized")
     tell(world)
+
+
+def _open(row: dict[str, Any]) -> dict[str, Any]:
+    shown = _shown(row)
+    left_out = ("payload", "idempotencyKey", "deadAt", "failureFinalizedAt")
+    return {
+        **{name: value for name, value in shown.items() if name not in left_out},
+        "dueAt": _at(row["due_at"]),
+    }
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

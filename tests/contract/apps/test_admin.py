@@ -24,6 +24,16 @@ def test_an_application_is_made_once(apps_door: Door) -> None:
     ]
 
 
+def test_an_application_is_shown_with_its_quotas_versions_and_handlers(apps_door: Door) -> None:
+    endpoints = {"workflow": "http://127.0.0.1:9/flow"}
+    apps_door.post("/handlers", {"podId": "a", "deploymentVersion": "v1", "endpoints": endpoints})
+
+    shown = apps_door.get("").json
+
+    assert (shown["appId"], shown["encrypted"], shown["quotas"]["isDefault"]) == ("default", False, True)
+    assert [one["workflow"] for one in shown["handlers"]] == ["http://127.0.0.1:9/flow"]
+
+
 @pytest.mark.parametrize("app", [None, "", 5, "a b", "a/b", "x" * 215, "@/x", "a\n"])
 def test_an_application_needs_an_id_that_a_path_can_name(apps_door: Door, app: object) -> None:
     reply = apps_door.send("POST", "/api/v1/apps", {"appId": app})

@@ -233,6 +233,20 @@ def test_a_health_check_that_nobody_answers_ends_nothing(apps_door: Door, handle
     assert [one["status"] for one in table(apps_door, app_run)] == ["running"]
 
 
+def test_what_is_to_be_delivered_is_listed_soonest_due_first(apps_door: Door) -> None:
+    later = enqueue(apps_door, b'{"runId":"a"}', delay_s=60)
+    soon = enqueue(apps_door, b'{"runId":"b"}')
+
+    page = apps_door.get("/messages?limit=1").json
+    rest = apps_door.get(f"/messages?limit=1&cursor={page['cursor']}").json
+
+    names = [one["messageId"] for one in (*page["data"], *rest["data"])]
+    assert (names, page["hasMore"], rest["hasMore"]) == ([f"msg_{soon}", f"msg_{later}"], True, False)
+    assert "payload" not in page["data"][0] and page["data"][0]["dueAt"] is not None
+    assert [one["messageId"] for one in apps_door.get("/messages?runId=a").json["data"]] == [f"msg_{later}"]
+    assert apps_door.get("/messages?runId=%00").status == 400
+
+
 def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) -> None:
     first, second = enqueue(apps_door, b'{"n":1}'), enqueue(apps_door, encoded({"n": 2}), cbor=True)
     apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), "v1"))
