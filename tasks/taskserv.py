@@ -5,19 +5,21 @@ from typing import Any
 
 from app.domain.batch.tokens import token
 from app.domain.errors import Permanent, StepError
-from app.domain.policy import backoff
+from app.domain.policy import Backoff, backoff
 from app.domain.rows.batches import InstallationRow, InstanceRow
 from app.providers.shells import Ran, Shell
 from app.providers.taskservs import Taskserv
 from app.record.batches import instances
 from app.record.runs import runs
 from app.record.session import Tx
+from tasks.attempts import Attempts
 from tasks.context import Context
 from tasks.step import Again, Finished, operation
 
-Item = Mapping[str, Any]  # name, taskserv, server, provider, account.
+Item = Mapping[str, Any]  # name, taskserv, server, provider, account; of a removal also installation.
 Result = dict[str, Any]
 POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
+RETRY = backoff("5s", cap="5m", limit=3)
 LOOKS_S = 20.0  # What a script gets that only looks.
 PRESENT, ABSENT = 0, 1  # What a check exits with.
 
@@ -35,90 +37,102 @@ class ServerMissing(Permanent):
     nothing_happened = True
 
 
-@operation(timeout="10m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
+@operation(timeout="10m", every=POLLS, retry=RETRY)
 def install(
     ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
 ) -> dict[str, Any] | Finished:
     """The taskserv is on the server, put there by this batch or before it."""
-    begun = _begin(ctx, item, operation, lineage)
-    return {"begun": False} if begun is None else begun
+    return _begin(ctx, item, operation, lineage, policy) or {"item": item["name"]}
 
 
 @install.poll
 def is_installed(
-    ctx: Context, item: Item, operation: str, lineage: str, ref: dict[str, Any]
+    ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
 ) -> Again | Result:
-    """Its script has ended well, and the check finds it."""
-    if not ref.get("begun"):
-        begun = _begin(ctx, item, operation, lineage)
-        if begun is None:
-            return Again(f"{item['name']} waits for what it requires")
-        if isinstance(begun, Finished):
-            return dict(begun.result)
+    """Its script has ended well, and the check finds it; one that failed is tried again."""
     server, wanted, shell = _reach(ctx, item)
     row = ctx.db.read(lambda tx: instances.installed(tx, server["id"], wanted.name))
-    if row is None:
-        raise StepError(f"The installation of {item['name']} is not known any more")
-    ended = shell.ended(row["token"])
+    if row is None or row["run_id"] != ctx.run_id:
+        finished = _begin(ctx, item, operation, lineage, policy)
+        return Again(f"{item['name']} waits for its turn") if finished is None else dict(finished.result)
+    attempts = _installing(shell, wanted, row, policy)
+    number, ended = attempts.latest()
     if ended is None:
+        attempts.begin(number)  # Unless it runs; it may have died.
         return Again(f"{item['name']} is being installed")
-    return _judged(ctx, shell, wanted, row, ended)
+    seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
+    if ended.code != 0 or seen.code != PRESENT:
+        return _again(ctx, attempts, number, f"{item['name']} was not installed", ended, seen)
+    known: InstallationRow = {"state": "installed", "version": seen.output[:128] or None}
+    ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], known))
+    return {"resource_id": server["resource_id"], "effect": "created", "version": seen.output}
 
 
-@operation(timeout="15m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
+@operation(timeout="15m", every=POLLS, retry=RETRY)
 def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Finished:
     """The taskserv is not on the server any more."""
-    row = ctx.db.read(lambda tx: instances.read_installation(tx, item["installation"]))
-    server = None if row is None else ctx.db.read(lambda tx: instances.read(tx, row["instance"]))
-    if row is None or row["state"] == instances.GONE or server is None or server["state"] == instances.GONE:
+    if item.get("with_server"):  # The same rollback removes that, which may be the reason for the failure.
+        return Finished({"effect": "removed", "detail": "with its server"})
+    found = _standing(ctx, item)
+    if found is None:
         return Finished({"effect": "removed"})
-    wanted = ctx.capabilities.taskserv(row["taskserv"])
-    shell = ctx.capabilities.shell(server["provider"], server["account"], server["name"])
+    row, wanted, shell = found
     ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], {"state": "removing"}))
-    shell.stop(row["token"])  # It may still be at work, or have been.
-    shell.start(f"{row['token']}-undo", wanted.remove, _env(wanted))
+    Attempts(shell=shell, token=row["token"], script="", env={}, limit=_limit(policy)).forget()
+    _removing(ctx, shell, wanted, row, policy).begin(1)
     return {"installation": row["id"]}
 
 
 @remove.poll
-def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
+def is_removed(ctx: Context, item: Item, policy: Any = None) -> Again | Result:
     """Its script has ended, and the check does not find it."""
-    row = ctx.db.read(lambda tx: instances.read_installation(tx, ref["installation"]))
-    server = None if row is None else ctx.db.read(lambda tx: instances.read(tx, row["instance"]))
-    if row is None or server is None:
+    found = _standing(ctx, item)
+    if found is None:
         return {"effect": "removed"}
-    wanted = ctx.capabilities.taskserv(row["taskserv"])
-    shell = ctx.capabilities.shell(server["provider"], server["account"], server["name"])
-    undo = f"{row['token']}-undo"
-    ended = shell.ended(undo)
+    row, wanted, shell = found
+    attempts = _removing(ctx, shell, wanted, row, policy)
+    number, ended = attempts.latest()
     if ended is None:
+        attempts.begin(number)
         return Again(f"{item['name']} is being removed")
-    if shell.run(wanted.check, _env(wanted), within_s=LOOKS_S).code != ABSENT:
-        shell.stop(undo)  # So that the next attempt begins it anew.
-        raise InstallationFailed(
-            f"{item['name']} is still there: {ended.output or 'its script said nothing'}"
-        )
+    seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
+    if seen.code != ABSENT:
+        return _again(ctx, attempts, number, f"{item['name']} is still there", ended, seen)
     ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], {"state": instances.GONE}))
     return {"effect": "removed"}
 
 
-def _begin(ctx: Context, item: Item, operation: str, lineage: str) -> dict[str, Any] | Finished | None:
-    """Look, write the intent, begin the script; None while something that it requires is missing."""
+def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: Any) -> Finished | None:
+    """Look, write the intent, begin the script; None while it runs or waits for what it requires."""
     server, wanted, shell = _reach(ctx, item)
     row = ctx.db.read(lambda tx: instances.installed(tx, server["id"], wanted.name))
     seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
-    if seen.code == PRESENT and (row is None or row["lineage"] != lineage):
-        return Finished({"resource_id": server["resource_id"], "effect": "kept", "version": seen.output})
-    if seen.code == PRESENT and row is not None and row["state"] == "installed":
-        return Finished({"resource_id": server["resource_id"], "effect": "created", "version": seen.output})
+    if seen.code == PRESENT and (row is None or row["lineage"] != lineage or row["state"] == "installed"):
+        effect = "created" if row is not None and row["lineage"] == lineage else "kept"
+        known = {"resource_id": server["resource_id"], "version": seen.output}
+        return Finished({**known, "effect": effect})
     if _is_missing(ctx, shell, item, wanted):
         return None
-    made = row or ctx.db.write(lambda tx: _intended(tx, ctx, item, server, operation, lineage))
-    ended = shell.ended(made["token"])
-    if ended is not None and (ended.code != 0 or seen.code != PRESENT):
-        shell.stop(made["token"])  # An earlier attempt failed: this one begins it anew.
-    shell.start(made["token"], wanted.install, _env(wanted))
-    return {"begun": True}
+    if row is not None and row["run_id"] != ctx.run_id:  # An earlier run was not done with it.
+        _installing(shell, wanted, row, policy).forget()
+    made = ctx.db.write(lambda tx: _intended(tx, ctx, item, server, operation, lineage))
+    attempts = _installing(shell, wanted, made, policy)
+    number, ended = attempts.latest()
+    if ended is None:
+        attempts.begin(number)
+    return None
+
+
+def _again(ctx: Context, attempts: Attempts, number: int, told: str, ended: Ran, seen: Ran) -> Again:
+    """Begin the next attempt once the wait after the failure is over; raise until then, and after the last."""
+    is_last = number == attempts.limit
+    if ctx.tries > 1 and not is_last:
+        attempts.begin(number + 1)
+        return Again(f"{told}: attempt {number + 1}")
+    said = ended.output or seen.output or "its script said nothing"
+    error = InstallationFailed(f"{told} (exit {ended.code}): {said[-500:]}", attempts=number)
+    error.retryable = not is_last
+    raise error
 
 
 def _is_missing(ctx: Context, shell: Shell, item: Item, wanted: Taskserv) -> bool:
@@ -132,7 +146,9 @@ def _is_missing(ctx: Context, shell: Shell, item: Item, wanted: Taskserv) -> boo
         states = [row["status"] for row in steps if _item_of(row.get("given")).get("name") == sibling]
         if not states or states[0] in ("failed", "cancelled"):
             why = "which failed" if states else "which is not there and not among these taskservs"
-            raise InstallationFailed(f"{item['name']} requires {name}, {why}", nothing_happened=True)
+            error = InstallationFailed(f"{item['name']} requires {name}, {why}", nothing_happened=True)
+            error.retryable = False
+            raise error
         return True
     return False
 
@@ -142,14 +158,14 @@ def _item_of(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _judged(ctx: Context, shell: Shell, wanted: Taskserv, row: InstallationRow, ended: Ran) -> Result:
-    seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
-    if ended.code != 0 or seen.code != PRESENT:
-        said = ended.output or seen.output or "its script said nothing"
-        raise InstallationFailed(f"{wanted.name} was not installed (exit {ended.code}): {said[-500:]}")
-    known: InstallationRow = {"state": "installed", "version": seen.output[:128] or None}
-    ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], known))
-    return {"effect": "created", "version": seen.output}
+def _standing(ctx: Context, item: Item) -> tuple[InstallationRow, Taskserv, Shell] | None:
+    """What is to be removed, and where; None when it, or its server, is gone."""
+    row = ctx.db.read(lambda tx: instances.read_installation(tx, item["installation"]))
+    server = None if row is None else ctx.db.read(lambda tx: instances.read(tx, row["instance"]))
+    if row is None or server is None or instances.GONE in (row["state"], server["state"]):
+        return None
+    shell = ctx.capabilities.shell(server["provider"], server["account"], server["name"])
+    return row, ctx.capabilities.taskserv(row["taskserv"]), shell
 
 
 def _reach(ctx: Context, item: Item) -> tuple[InstanceRow, Taskserv, Shell]:
@@ -160,6 +176,21 @@ def _reach(ctx: Context, item: Item) -> tuple[InstanceRow, Taskserv, Shell]:
     return server, ctx.capabilities.taskserv(item["taskserv"]), ctx.capabilities.shell(*where)
 
 
+def _installing(shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:
+    found = {"shell": shell, "token": row["token"], "env": _env(wanted), "limit": _limit(policy)}
+    return Attempts(script=wanted.install, **found)
+
+
+def _removing(ctx: Context, shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:
+    """Each rollback has attempts of its own."""
+    undo = f"{row['token']}-{ctx.run_id}"
+    return Attempts(shell=shell, token=undo, script=wanted.remove, env=_env(wanted), limit=_limit(policy))
+
+
+def _limit(policy: Any) -> int:
+    return Backoff(**policy).limit if policy else RETRY.limit
+
+
 def _env(wanted: Taskserv) -> dict[str, str]:
     return {"TASKSERV": wanted.name, "VERSION": wanted.version}
 
@@ -167,9 +198,13 @@ def _env(wanted: Taskserv) -> dict[str, str]:
 def _intended(
     tx: Tx, ctx: Context, item: Item, server: InstanceRow, operation: str, lineage: str
 ) -> InstallationRow:
+    """The row of this batch; what another batch began and never finished counts as gone."""
     live = instances.installed(tx, server["id"], item["taskserv"])
-    if live is not None:
+    if live is not None and live["lineage"] == lineage:
+        instances.change_installation(tx, live["id"], {"run_id": ctx.run_id})
         return live
+    if live is not None:
+        instances.change_installation(tx, live["id"], {"state": instances.GONE})
     number = instances.installations_begun(tx, lineage, operation, server["id"], item["taskserv"]) + 1
     return instances.intend_installation(
         tx,

@@ -22,6 +22,9 @@ class Shell(Protocol):
     def start(self, token: str, script: str, env: Mapping[str, str]) -> None:
         """Begin a script, unless one was begun under this token before."""
 
+    def begun(self, token: str) -> bool:
+        """Whether a script was begun under this token."""
+
     def ended(self, token: str) -> Ran | None:
         """How the script of a token ended; None while it runs."""
 

@@ -33,7 +33,8 @@ setsid /bin/sh -c 'cd "$HOME"; t="$1"; /bin/sh "$t/script" >"$t/output" 2>&1; ec
 mv "$t/exit.part" "$t/exit"' sh "$d/{token}" </dev/null >/dev/null 2>&1 &
 echo $! >{token}/pid
 else rm -f "in.$$"; fi"""
-ENDED = 'cd "$HOME/.windlass/{token}" 2>/dev/null && [ -f exit ] || exit 3; cat exit; tail -c 8192 output'
+BEGUN = 'if [ -d "$HOME/.windlass/"{token} ]; then echo yes; else echo no; fi'
+ENDED = 'cd "$HOME/.windlass/"{token} 2>/dev/null && [ -f exit ] || exit 3; cat exit; tail -c 8192 output'
 STOP = """cd "$HOME/.windlass" 2>/dev/null || exit 0
 [ -f {token}/exit ] || kill -s KILL -- "-$(cat {token}/pid 2>/dev/null)" 2>/dev/null; rm -rf {token}"""
 
@@ -61,6 +62,13 @@ class SshShell:
         if ran.code != 0:
             why = "it came only in part" if ran.code == TORN else f"exit {ran.code}: {ran.output}"
             raise CloudUnreachable(f"The script was not begun on {self.host}: {why}", nothing_happened=True)
+
+    def begun(self, token: str) -> bool:
+        """Whether a script was begun under this token."""
+        ran = self._command(BEGUN.format(token=quote(token)), "", orders=False)
+        if ran.output not in ("yes", "no"):
+            raise CloudUnreachable(f"{self.host} does not say what was begun", nothing_happened=True)
+        return ran.output == "yes"
 
     def ended(self, token: str) -> Ran | None:
         """How the script of a token ended; None while it runs."""

@@ -60,7 +60,8 @@ class Rig:
         self.driver = Driver(db)
         self.world = Sandboxes(folder, ChildRuns(db, self.driver.publish))
         self.driver.capabilities = self.world
-        facts = {"db": db, "publish": self.driver.publish, "settings": Settings(state_dir=str(folder))}
+        settings = Settings(state_dir=str(folder), taskserv_dir=str(folder / "taskservs"))
+        facts = {"db": db, "publish": self.driver.publish, "settings": settings}
         self.ctx = cast("AppContext", SimpleNamespace(**facts))
         self.most = 0  # Children at work at the same time.
 
