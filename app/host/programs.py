@@ -23,7 +23,7 @@ def batches(settings: Settings) -> tuple[str, ...]:
 def _api(settings: Settings, port: int) -> tuple[str, ...]:
     """The API at a port. Only definitions of batches may be so long: the application refuses other bodies."""
     return (
-        *served("app:create_app", settings, settings.host, port),
+        *served("app.api.application:guarded", settings, settings.host, port),
         *("--body-bytes", str(LARGEST_DOCUMENT), "--refusals", "app.api.http.refusals:of_server"),
     )
 

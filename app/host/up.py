@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.config import Settings, environment
-from app.host import checks, lab_accounts, programs, valkey, worker
+from app.host import checks, programs, valkey, worker
 from app.host.child import CannotStart, Child
 from app.host.supervise import Supervisor, say
 
@@ -44,9 +44,7 @@ def run(settings: Settings, wish: UpOptions) -> int:
             say(f"Stopped the Valkey (process {orphan}) that an earlier start left behind.")
         for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
-        upgrade(settings)
-        if wish.lab:
-            lab_accounts.register(settings)
+        upgrade(settings, lab=wish.lab)
         beside = _Beside(settings, wish)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
         supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
@@ -200,9 +198,12 @@ def _windlass() -> str:
     return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
 
 
-def upgrade(settings: Settings) -> None:
-    """Bring the tables up to date, in a process of its own: this one never loads SQL."""
-    argv = (*programs.windlass(), "db", "upgrade")
+def upgrade(settings: Settings, *, lab: bool = False) -> None:
+    """Bring the tables up to date, in a process of its own: this one never loads SQL.
+
+    With ``lab`` the accounts of its clouds are known afterwards.
+    """
+    argv = (*programs.windlass(), "db", "upgrade", *(("--lab",) if lab else ()))
     done = subprocess.run(
         argv, env=environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

@@ -15,7 +15,10 @@ from app.serving.server import CannotServe, serve
 
 
 def main() -> int:
-    """Serve what a factory makes; each process calls it once."""
+    """Serve what a factory makes; each process calls it once.
+
+    Its module is imported before they are forked, so that they share what it takes to load and to hold.
+    """
     parser = argparse.ArgumentParser(prog="app.serving")
     parser.add_argument("factory", help="module:function that makes a WSGI application")
     parser.add_argument("--host", required=True)
@@ -28,7 +31,7 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         return serve(
-            lambda: _named(asked.factory)(),
+            _named(asked.factory),
             asked.host,
             asked.port,
             workers=asked.workers,

@@ -21,12 +21,17 @@ def db() -> None:
 
 
 @db.command()
-def upgrade() -> None:
+@click.option("--lab", is_flag=True, help="Register the accounts of the lab's clouds, too.")
+def upgrade(lab: bool) -> None:
     """Upgrade the database schema to the newest revision."""
     settings = load()
     if not missing(settings):
         check_reachable(Database(settings.database))
     migrate.upgrade(settings.database)
+    if lab:
+        from app.host import lab_accounts  # Here and not above: it loads the lab.
+
+        lab_accounts.register(settings)
     output.say("The tables are at the newest revision.")
 
 

@@ -1,0 +1,1 @@
+"""Batches on one service for each of both stacks."""
