@@ -88,7 +88,7 @@ def workflow(
 ) -> Callable[[Compose], Workflow]:
     """Declare a workflow type; with an ``example`` input its plan is wired here and now.
 
-    What works on a resource names its ``scope``; where it does not, only ``admin`` may have it run.
+    ``scope`` is what a key needs to have it run; without one only ``admin`` may.
     """
 
     def declare(compose: Compose) -> Workflow:
@@ -105,7 +105,7 @@ def workflow(
             always=() if resource is None else (f"{resource}_id",),
             example=example,
             title=title,
-            scope=scope or ("runs:write" if resource is None else "admin"),
+            scope=scope or "admin",
             ordered_by=ordered_by,
         )
         if example is not None:

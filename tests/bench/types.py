@@ -39,13 +39,13 @@ class Fan(Schema):
     ms = fields.Integer(load_default=0)
 
 
-@workflow("bench.line", expects=Line)
+@workflow("bench.line", scope="runs:write", expects=Line)
 def line(_given: Mapping[str, Any]) -> Plan:
     """Five steps in a row."""
     return work(place=1) | work(place=2) | work(place=3) | work(place=4) | work(place=5)
 
 
-@workflow("bench.fan", expects=Fan)
+@workflow("bench.fan", scope="runs:write", expects=Fan)
 def fan(_given: Mapping[str, Any]) -> Plan:
     """One visit for each item, and a step after all of them."""
     return each("items", "item", visit(), gives="seen_all") | work(place=0)

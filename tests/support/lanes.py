@@ -1,7 +1,8 @@
 """How the tests are shared out when several pytest processes run them side by side (docs/tests.rst).
 
 Tests that share a service or a server stay together: those of a file, or those of a folder whose conftest
-starts a service for all of them; SQLite and PostgreSQL apart.
+starts a service for all of them; SQLite and PostgreSQL apart. What needs most of a machine never runs beside
+its like, and begins while the other processes run what needs no service.
 """
 
 import os
@@ -13,8 +14,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose service lives as long as their tests.
 SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code", "batches"))
-# What begins first, because it takes longest.
-LONGEST = (
+# Two hosts of workers and more, with faults or figures: one of them at a time.
+WHOLE_MACHINE = (
+    *("tests/chaos/test_smoke.py", "tests/chaos/test_storm.py", "tests/bench/test_harness.py"),
+    *("tests/acceptance/test_demo.py", "tests/apps"),
+)
+# What begins first: the whole machine beside what needs no service, then what takes longest.
+FIRST = (
+    *WHOLE_MACHINE,
+    "tests/contract",
     *SERVICES,
     *("tests/acceptance", "tests/chaos", "tests/bench"),
     *("tests/integration/webhooks_flow", "tests/integration/celery", "tests/integration/host"),
@@ -60,6 +68,8 @@ class Groups(LoadScopeScheduling):  # type: ignore[misc]
 def group_of(nodeid: str) -> str:
     """Whose tests run in one process, one after the other."""
     path, _, test = nodeid.partition("::")
+    if any(PurePath(path).is_relative_to(each) for each in WHOLE_MACHINE):
+        return "whole machine"
     shared = next((each for each in SERVICES if path.startswith(each + "/")), path)
     return f"{shared} {'postgres' if 'postgres' in test.partition('[')[2] else ''}"
 
@@ -67,5 +77,5 @@ def group_of(nodeid: str) -> str:
 def place_of(item: pytest.Item) -> int:
     """How early a test begins."""
     path = PurePath(item.nodeid.partition("::")[0])
-    places = (place for place, each in enumerate(LONGEST) if path.is_relative_to(each))
-    return next(places, len(LONGEST))
+    places = (place for place, each in enumerate(FIRST) if path.is_relative_to(each))
+    return next(places, len(FIRST))

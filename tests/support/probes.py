@@ -145,13 +145,13 @@ class Anything(Schema):
         unknown = INCLUDE
 
 
-@workflow("probe.line")
+@workflow("probe.line", scope="runs:write")
 def line(_given: Mapping[str, Any]) -> Plan:
     """Three steps, two links."""
     return first() | second() | third()
 
 
-@workflow("probe.short")
+@workflow("probe.short", scope="runs:write")
 def short(_given: Mapping[str, Any]) -> Plan:
     """Two steps in one link."""
     return first() | second()
@@ -163,19 +163,19 @@ def locked(_given: Mapping[str, Any]) -> Plan:
     return first() | second() | third()
 
 
-@workflow("probe.once")
+@workflow("probe.once", scope="runs:write")
 def at_most_once(_given: Mapping[str, Any]) -> Plan:
     """A step that must not be repeated, between two others."""
     return first() | once() | third()
 
 
-@workflow("probe.job")
+@workflow("probe.job", scope="runs:write")
 def long_job(_given: Mapping[str, Any]) -> Plan:
     """An operation between two steps."""
     return first() | job() | third()
 
 
-@workflow("probe.group")
+@workflow("probe.group", scope="runs:write")
 def group(_given: Mapping[str, Any]) -> Plan:
     """Two branches at the same time, then one more step."""
     return first() | (second() & (third() | visit(item="x"))) | visit(item="y")
@@ -184,7 +184,7 @@ def group(_given: Mapping[str, Any]) -> Plan:
 JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}
 
 
-@workflow("probe.map", expects=Anything)
+@workflow("probe.map", scope="runs:write", expects=Anything)
 def mapped(given: Mapping[str, Any]) -> Plan:
     """One visit for each item, joined and limited as the input says."""
     join, limit = JOINS[given.get("join", "all")], given.get("limit")
@@ -198,7 +198,7 @@ def promising(ctx: Any) -> None:
     note(ctx, "promising")
 
 
-@workflow("probe.broken")
+@workflow("probe.broken", scope="runs:write")
 def broken(_given: Mapping[str, Any]) -> Plan:
     """A step that does not keep its promise."""
     return promising()
@@ -210,20 +210,20 @@ def hesitating(ctx: Any) -> None:
     raise StepError("not yet")
 
 
-@workflow("probe.shaky")
+@workflow("probe.shaky", scope="runs:write")
 def shaky(_given: Mapping[str, Any]) -> Plan:
     """A step that is tried again."""
     return hesitating()
 
 
-@workflow("probe.mix", expects=Anything)
+@workflow("probe.mix", scope="runs:write", expects=Anything)
 def mix(given: Mapping[str, Any]) -> Plan:
     """An operation beside other branches, joined as the input says."""
     fan = job() & (visit(item=1) | third()) & (once() | visit(item=2))
     return first() | fan.joined(JOINS[given["join"]], given["limit"]) | second()
 
 
-@workflow("probe.pairs", expects=Anything)
+@workflow("probe.pairs", scope="runs:write", expects=Anything)
 def pairs(given: Mapping[str, Any]) -> Plan:
     """Two steps for each item."""
     body = visit() | third()

@@ -88,7 +88,7 @@ def unvenom(ctx: Any) -> None:
     note(ctx, "undid")
 
 
-@workflow("chaos.venom", expects=Poisoned, eta="5s")
+@workflow("chaos.venom", scope="runs:write", expects=Poisoned, eta="5s")
 def poisoned(_given: Mapping[str, Any]) -> Plan:
     """Chaos: venom."""
     return one() | two() | venom() | five()

@@ -102,3 +102,11 @@ def test_names_of_the_schema_are_known_to_the_plan() -> None:
         return server.boot_from()
 
     assert [row.key for row in wired.plan({"server_id": "srv", "device": "disk"}).rows()] == ["boot-from"]
+
+
+def test_a_type_that_names_no_scope_is_for_administrators_alone() -> None:
+    @workflow("test.scopeless")
+    def scopeless(_given: Mapping[str, Any]) -> Plan:
+        return server.boot_from()
+
+    assert scopeless.scope == "admin"
