@@ -1,57 +1,69 @@
-"""The same for many runs: a count first, then each by itself, and what became of each."""
+"""The same for many runs, those that were selected or all that a list shows: counted first, then done."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import make_response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from app.console import ask
 from app.console.ask import Refused
-from app.console.family import pages
-from app.console.render import form_key, render
+from app.console.chips import NAMES, SEVERAL, question
+from app.console.family import ROOT, pages
+from app.console.render import form_key, now_ms, render
 from app.domain.errors import ValidationFailed
 
-RUN = "/v1/workflows/runs/{}"
-ACTIONS = ("retry", "cancel", "resume")
-MOST = 100
+PATH = "/v1/workflows/runs"
+ACTIONS = ("retry", "cancel", "resume", "acknowledge")
+FILTERS = frozenset((*NAMES, *SEVERAL, *(f"-{name}" for name in SEVERAL), "since"))
 Object = dict[str, Any]
 
 
 @pages.page("POST", "/runs/bulk", scope="runs:write")
 def bulk() -> ResponseReturnValue:
-    """Ask whether it is meant, then do it to each run that was selected."""
-    action, ids = request.form.get("action", ""), request.form.getlist("id")
-    if action not in ACTIONS or not ids or len(ids) > MOST:
-        raise ValidationFailed.of("id", f"Select 1 to {MOST} runs and one of {', '.join(ACTIONS)}")
-    found = [_read(each) for each in ids]
-    able = [run for run in found if action in (run.get("allowedActions") or ())]
-    done = [_do(action, run) for run in able] if request.form.get("sure") else None
+    """Say how many there are and which would be refused; with ``sure`` do it to each of them."""
+    action, chosen = request.form.get("action", ""), _chosen()
+    if action not in ACTIONS or not chosen:
+        raise ValidationFailed.of("id", f"Select runs or filter them, and one of {', '.join(ACTIONS)}")
+    sure = bool(request.form.get("sure"))
+    reason = request.form.get("reason", "").strip()
+    body = {**chosen, **({"reason": reason} if reason and sure else {})}
+    error, found = None, None
+    try:
+        query = {} if sure else {"dryRun": "true"}
+        key = request.form.get("key") if sure else None
+        found = ask.post(f"{PATH}:{action}", body, query=query, key=key).data
+    except Refused as refused:
+        error = refused
     text = render(
         "bulk.html",
-        title=f"{action.capitalize()} {len(able)} of {len(ids)} runs",
+        title=f"{action.capitalize()} runs",
         action=action,
         found=found,
-        able={run["id"] for run in able},
-        done=done,
-        key=request.form.get("key") or form_key(),
+        error=error,
+        form=[(name, value) for name, value in request.form.items(multi=True) if name in FILTERS | {"id"}],
+        back=_back(),
+        key=form_key(),
     )
-    return make_response(text)
+    return make_response(text, error.status if error else 200)
 
 
-def _read(run_id: str) -> Object:
-    return dict(ask.get(RUN.format(run_id)).data)
+def _chosen() -> Object:
+    """The runs that are meant: by their ids, or by the filters of the list."""
+    ids = request.form.getlist("id")
+    if ids:
+        return {"ids": ids}
+    asked = question(request.form, now_ms())
+    if "tag" in asked:
+        asked["tag"] = request.form.getlist("tag")
+    return {"filter": asked} if asked else {}
 
 
-def _do(action: str, run: Object) -> tuple[Object, str, str]:
-    """One of them; its run, the new run if there is one, and why it was refused."""
-    key = f"{request.form.get('key', '')}-{run['id'][-12:]}"
-    reason = {"reason": request.form.get("reason", "").strip() or None}
-    body = {name: value for name, value in reason.items() if value}
-    try:
-        if action == "resume":
-            ask.post(f"{RUN.format(run['id'])}/actions", {"action": "resume", **body}, key=key)
-            return run, "", ""
-        answer = ask.post(f"{RUN.format(run['id'])}/{action}", body, key=key)
-    except Refused as error:
-        return run, "", error.message
-    return run, answer.data["id"] if action == "retry" else "", ""
+def _back() -> str:
+    """The list that it came from."""
+    filters: MultiDict[str, str] = MultiDict(
+        [(name, value) for name, value in request.form.items(multi=True) if name in FILTERS]
+    )
+    query = urlencode(list(filters.items(multi=True)))
+    return f"{ROOT}/runs?{query}" if query else f"{ROOT}/runs"

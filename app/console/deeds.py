@@ -148,6 +148,12 @@ DEEDS: dict[str, Deed] = {
         "pause", "Pause {name}", "Pause", "Nothing new starts; a step that is at work ends first."
     ),
     "run-unpause": _run("unpause", "Unpause {name}", "Unpause", "The run goes on where it was."),
+    "run-acknowledge": _run(
+        "acknowledge",
+        "Acknowledge {name}",
+        "Acknowledge",
+        "You say that its failure is dealt with; nothing else changes.",
+    ),
     "run-cancel": Deed(
         title="Cancel {name}",
         button="Cancel the run",

@@ -20,7 +20,7 @@ from app.console.render import form_key, render
 from app.domain.errors import NotFound
 
 Object = dict[str, Any]
-RUN_DEED = "/runs/<run_id>/<any(resume,compensate,skip,resolve,pause,unpause,cancel):verb>"
+RUN_DEED = "/runs/<run_id>/<any(resume,compensate,skip,resolve,pause,unpause,acknowledge,cancel):verb>"
 
 
 @pages.page("GET", "/do/<name>", "/do/<name>/<path:id_>", scope="runs:read")

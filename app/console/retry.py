@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from app.console import ask, forms
 from app.console.ask import Refused
+from app.console.difference import differences
 from app.console.family import ROOT, pages
 from app.console.render import form_key, render
 from app.domain.errors import Rejected
@@ -67,7 +68,8 @@ def _form(
     found = ask.get(RUN.format(run_id))
     run: Object = found.data
     schema = _schema(run["type"])
-    value = forms.parse(schema, given)[0] if "reason" in given and schema else run["input"]
+    value = forms.parse(schema, given)[0] if "reason" in given and schema else None
+    value = _asked(run, schema or {}) if value is None else value
     offered = starts(run["steps"])
     begin = given.get("from") or _begin(run, offered)
     plan, refused = _plan(run_id, begin)
@@ -80,12 +82,17 @@ def _form(
         plan=plan,
         error=error or refused,
         fields=forms.fields(schema, value, wrong) if schema else [],
-        old=run["input"],
+        changes=differences(_asked(run, schema), value) if schema else [],
         reason=given.get("reason", ""),
         version=given.get("version") if error is None and given.get("version") else found.version,
         key=given.get("key") if error is None and given.get("key") else form_key(),
     )
     return make_response(text, error.status if error else 400 if wrong else 200)
+
+
+def _asked(run: Object, schema: Object) -> Object:
+    """The part of the old input that the form asks for."""
+    return {name: value for name, value in run["input"].items() if name in (schema.get("properties") or {})}
 
 
 def _title(run: Object) -> str:
@@ -137,14 +144,8 @@ def _body(run_id: str, given: Mapping[str, str]) -> tuple[Object, dict[str, str]
     value, wrong = forms.parse(schema, given) if schema else ({}, {})
     body: Object = {"reason": given.get("reason", "").strip() or None, "fromStep": given.get("from") or None}
     # What the type does not ask for stands as it was.
-    known = {
-        name: run["input"].get(name) for name in (schema or {}).get("properties", {}) if name in run["input"]
-    }
-    if schema and value != known:
-        body["input"] = {
-            **{n: v for n, v in run["input"].items() if n in (schema or {}).get("properties", {})},
-            **value,
-        }
+    if schema and value != _asked(run, schema):
+        body["input"] = {**_asked(run, schema), **value}
     return {name: one for name, one in body.items() if one is not None}, wrong
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import request
 
-from app.console import ask, timeline, words
+from app.console import ask, graph, looks, timeline, words
 from app.console.family import pages
-from app.console.render import now_ms, render
+from app.console.render import address, now_ms, render
 from app.console.spans import parse
 
 PATH = "/v1/workflows/runs"
-VIEWS = ("timeline", "steps", "events", "logs", "io")
+VIEWS = ("timeline", "graph", "steps", "events", "logs", "io")
 MOST_EVENTS = 2_000
 EVENTS_SHOWN = 14
 Object = dict[str, Any]
@@ -34,7 +34,9 @@ def run(run_id: str) -> str:
         version=found.version,
         answer=words.answer(shown, now_ms()),
         view=view if view in VIEWS else "timeline",
-        picture=_picture(past, seen, upto),
+        picture=_picture(past, seen, upto) if view != "graph" else None,
+        drawing=_graph(shown) if view == "graph" else None,
+        look=step_look,
         log=log,
         seen=seen,
         upto=upto,
@@ -63,7 +65,7 @@ def events(run_id: str) -> list[Object]:
 
 def actions(shown: Object) -> list[tuple[str, str]]:
     """What may be asked of the run now, the most likely first, with the word of its button."""
-    order = ("resume", "unpause", "resolve", "retry", "compensate", "skip", "pause", "cancel")
+    order = ("resume", "unpause", "resolve", "retry", "compensate", "skip", "pause", "acknowledge", "cancel")
     allowed = set(shown.get("allowedActions") or ())
     return [(name, WORDS[name]) for name in order if name in allowed]
 
@@ -76,6 +78,7 @@ WORDS = {
     "compensate": "Undo…",
     "skip": "Skip…",
     "pause": "Pause…",
+    "acknowledge": "Acknowledge…",
     "cancel": "Cancel…",
 }
 
@@ -107,6 +110,27 @@ def _picture(shown: Object, seen: list[Object], upto: int) -> timeline.Picture:
         opened=request.args.get("open", ""),
         page=max(1, int(number)) if number.isdecimal() and len(number) < 6 else 1,
     )
+
+
+def step_look(step: Mapping[str, Any]) -> looks.Look:
+    """How a step looks in the graph; one that was undone says so."""
+    undone = looks.Look("Undone", "undo", "undo-2")
+    return undone if step.get("compensatedAt") else looks.run_look(step["detail"])
+
+
+def _graph(shown: Object) -> graph.Drawing:
+    """The plan as a graph, the first step on top."""
+    nodes, edges, levels = graph.of_steps(shown["steps"])
+    linked = [
+        {
+            **node,
+            "label": node["name"],
+            "sub": f"{node['kind']} on {node['queue']}",
+            "href": address(step=node["name"], phase=None),
+        }
+        for node in nodes
+    ]
+    return graph.layout(linked, edges, levels, down=True)
 
 
 def _step(shown: Object) -> Object | None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.console.spans import parse
 PATH = "/v1/workflows/runs"
 PAGE = 50
 MOST_EXPORTED = 10_000
+JSON = ("application/json", "text/html")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     *("id", "type", "status", "detail", "resourceType", "resourceId", "resourceName", "triggeredBy"),
@@ -72,6 +74,26 @@ def export() -> Response:
         table.writerow([_cell(run.get(name)) for name in COLUMNS])
     named = {"Content-Disposition": "attachment; filename=runs.csv"}
     return Response(file.getvalue(), content_type="text/csv; charset=utf-8", headers=named)
+
+
+@pages.page("GET", "/runs.json", scope="runs:read", offers=JSON)
+def export_json() -> Response:
+    """The filtered list as JSON, the newest first, as the API answers it."""
+    return _file("runs.json", list(_every(question(request.args, now_ms()))))
+
+
+@pages.page("GET", "/runs/<run_id>/export", scope="runs:read", offers=JSON)
+def export_run(run_id: str) -> Response:
+    """A run, its steps and its log as one document."""
+    found = ask.get(f"{PATH}/{run_id}/export").data
+    return _file(f"{found['run']['id']}.json", found)
+
+
+def _file(name: str, value: Any) -> Response:
+    """A value as a file to keep."""
+    text = json.dumps(value, ensure_ascii=False, indent=1)
+    named = {"Content-Disposition": f"attachment; filename={name}"}
+    return Response(text, content_type="application/json; charset=utf-8", headers=named)
 
 
 def row(run: Mapping[str, Any]) -> Object:

@@ -50,7 +50,14 @@ ONE = (
     "/runs/{held}/resume",
     "/runs/{undone}?view=events",
     "/runs/{hostile}",
-    *("/batches/{batch}", "/batches/{batch}/rollback", "/batches/{awaits}", "/do/batch-retry/{batch}"),
+    *(
+        "/runs/{held}?view=graph",
+        "/runs/{held}/acknowledge",
+        "/batches/{batch}",
+        "/batches/{batch}/rollback",
+        "/batches/{awaits}",
+        "/do/batch-retry/{batch}",
+    ),
     *("/apps/one?app=%40shop%2Forders", "/apps/run?app=%40shop%2Forders&run=wrun_1"),
     "/apps/run/cancel?app=%40shop%2Forders&run=wrun_1",
 )

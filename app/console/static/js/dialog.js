@@ -30,9 +30,24 @@ async function open(url) {
 // A form that only looks at something else, such as another first step, stays in the dialog.
 dialog.addEventListener("change", (event) => {
   const at = /** @type {HTMLInputElement} */ (event.target);
-  const form = at.form;
-  if (!form || !at.matches("[data-again]")) return;
+  if (at.form && at.matches("[data-again]")) open(asked(at.form));
+});
+
+// What an edited input changes is said below the fields, which stay as they are.
+document.addEventListener("change", async (event) => {
+  const at = /** @type {HTMLInputElement} */ (event.target);
+  const changes = at.form?.querySelector("#changes");
+  if (!at.form || !changes || at.matches("[data-again]")) return;
+  const answer = await fetch(asked(at.form), { headers: { Accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = page.getElementById("changes");
+  if (answer.ok && found) changes.replaceChildren(...found.childNodes);
+});
+
+/** The address at which a form is looked at with what is in it now.
+ * @param {HTMLFormElement} form */
+function asked(form) {
   const given = new URLSearchParams(/** @type {any} */ (new FormData(form)));
   for (const name of ["csrf", "key", "version"]) given.delete(name);
-  open(`${form.getAttribute("action")}?${given}`);
-});
+  return `${form.getAttribute("action")}?${given}`;
+}

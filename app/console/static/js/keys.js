@@ -63,6 +63,7 @@ tinykeys(window, {
   x: quiet(select),
   f: quiet(click("#chips summary")),
   t: quiet(click("[data-view=timeline]")),
+  d: quiet(click("[data-view=graph]")),
   e: quiet(click("[data-view=events]")),
   a: quiet(click("[data-action]")),
   r: quiet(click("[data-action=retry]")),
