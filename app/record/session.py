@@ -2,6 +2,7 @@
 
 SQLite runs in WAL mode with ``synchronous=FULL`` and starts every writing transaction with
 ``BEGIN IMMEDIATE``: a transaction that began as a reader cannot be upgraded once another one committed.
+Its writers come in the order in which they asked (`app.record.turns`).
 PostgreSQL writes in READ COMMITTED with explicit row locks. `Database.write` repeats a whole transaction that
 the database gave up on; every transition recognises its own earlier success, so a lost commit answer is safe.
 """
@@ -9,8 +10,8 @@ the database gave up on; every transition recognises its own earlier success, so
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, TypeVar, overload
 
 import psycopg
@@ -22,8 +23,9 @@ from app.domain.errors import ConnectionRefused, Contended, SchemaBehind, Unavai
 from app.domain.json import JsonObject
 from app.record import connect, trouble
 from app.record.connect import Limits, dump
+from app.record.turns import Turns, turns_of
 
-__all__ = ["Database", "DuplicateKey", "Limits", "TakenBack", "Tx", "dump", "immediate"]
+__all__ = ["Database", "DuplicateKey", "Limits", "TakenBack", "Tx", "dump"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -105,6 +107,7 @@ class Database:
         self._limits = limits or Limits()
         self._way = connect.Way(self._limits)
         self._engine: Engine | None = None
+        self._turns: Turns | None = None  # Of those who write to SQLite.
         self._pid = 0
         self._remembered: dict[str, tuple[float, Any]] = {}
         self._idle: list[Any] = []  # Cursors of connections that commit by themselves.
@@ -118,6 +121,7 @@ class Database:
                 self._idle = []
             if self.dialect == "sqlite":
                 self._engine = connect.sqlite(self.url, self._limits)
+                self._turns = turns_of(self.url.database)
             else:
                 self._engine = connect.postgres(self.url, self._way)
             self._pid = os.getpid()
@@ -126,11 +130,30 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """A writing transaction, committed at the end."""
-        with self.engine.connect() as connection:
-            if self.dialect == "sqlite":
-                connection.connection.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+        engine = self.engine
+        if self._turns is None:
+            with engine.begin() as connection:
+                yield Tx(connection, self.tenant)
+            return
+        # Who waits for a turn needs no connection yet.
+        with self._turns.turn(self._limits.busy_ms / 1000) as until, engine.connect() as connection:
+            self._turns.begin(connection.connection.driver_connection, until)
             with connection.begin():
                 yield Tx(connection, self.tenant)
+
+    @contextmanager
+    def immediate(self, cursor: Any) -> Iterator[None]:
+        """A writing transaction of a lent cursor on SQLite: committed at the end, unless rolled back."""
+        assert self._turns is not None
+        with self._turns.turn(self._limits.busy_ms / 1000) as until:
+            self._turns.begin(cursor.connection, until)
+            try:
+                yield
+                if cursor.connection.in_transaction:
+                    cursor.execute("COMMIT")
+            finally:
+                if cursor.connection.in_transaction:  # Something was raised.
+                    cursor.execute("ROLLBACK")
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
@@ -165,6 +188,15 @@ class Database:
         For the few questions that are asked all day; the rest goes through `write` and `read`.
         """
         return self._patiently(lambda: _Lent(self), work, patience_s)
+
+    def change(self, statement: str, values: Sequence[object]) -> None:
+        """Run one statement that writes, in the driver's own spelling, as a transaction of its own."""
+
+        def at_once(cursor: Any) -> None:
+            with self.immediate(cursor) if self.dialect == "sqlite" else nullcontext():
+                cursor.execute(statement, values)
+
+        self.once(at_once)
 
     def remembered(self, name: str, ask: Callable[[Tx], T], *, for_s: float = 60.0) -> T:
         """What a question was answered within the last minute: for hints that may be a little old."""
@@ -213,19 +245,6 @@ class Database:
             raise error
         if trouble.sqlstate(error) == trouble.READ_ONLY:
             self.dispose()
-
-
-@contextmanager
-def immediate(cursor: Any) -> Iterator[None]:
-    """A writing transaction of a lent cursor on SQLite: committed at the end, unless it was rolled back."""
-    cursor.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        if cursor.connection.in_transaction:
-            cursor.execute("COMMIT")
-    finally:
-        if cursor.connection.in_transaction:  # Something was raised.
-            cursor.execute("ROLLBACK")
 
 
 class _Lent:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from app.record import migrate
+from app.record import migrate, turns
 from tests.support.servers import Postgres
 
 MANY = 2_000  # Rows of a table whose traces would be felt by whoever comes next.
@@ -35,7 +35,7 @@ class SqliteDatabases:
     def drop(self, url: str) -> None:
         """Delete a database."""
         path = Path(url.removeprefix("sqlite:///"))
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", turns.SUFFIX):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

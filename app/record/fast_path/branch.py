@@ -30,7 +30,7 @@ from app.record.fast_path.transition import (
     told_rows,
 )
 from app.record.service import subscriptions
-from app.record.session import MOMENT, NOW, Database, TakenBack, immediate
+from app.record.session import MOMENT, NOW, Database, TakenBack
 from app.record.tables import event, run, step
 
 COUNTERS = ("pending", "succeeded", "failures")
@@ -91,7 +91,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
     """
 
     def look(cursor: Any) -> list[Reserved]:
-        found = sorted(hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most)))
+        found = sorted(hidden(db, cursor, _reserve, (db.tenant, queue, most)))
         ids = sorted({run_id for run_id, *_ in found})
         if not ids:
             return []
@@ -112,7 +112,7 @@ def give_back(db: Database, reserved: Reserved) -> None:
     place = ("run_id", "phase", "key", "ordinal", "gen")
     statement = put_back(db.dialect, "step", ("tenant_id", *place))
     values = (since, db.tenant, *picked(row, place).values(), since)
-    db.once(lambda cursor: cursor.execute(statement, values))
+    db.change(statement, values)
 
 
 def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
@@ -124,7 +124,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
         told=len(subscriptions.told(wanted.events)),
     )
     if db.dialect == "sqlite":
-        return db.once(lambda cursor: _one_by_one(cursor, db.tenant, shape, wanted), patience_s=patience_s)
+        return db.once(lambda cursor: _one_by_one(db, cursor, shape, wanted), patience_s=patience_s)
     text = _statement(shape)
     values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
     values += _told_values(db.tenant, wanted, 0)
@@ -229,8 +229,9 @@ def _statements(shape: _Shape) -> list[str]:
     return _guarded(shape, lambda: "?", "")
 
 
-def _one_by_one(cursor: Any, tenant: str, shape: _Shape, wanted: MemberTransition) -> int | None:
-    with immediate(cursor):
+def _one_by_one(db: Database, cursor: Any, shape: _Shape, wanted: MemberTransition) -> int | None:
+    tenant = db.tenant
+    with db.immediate(cursor):
         for text, values in zip(_statements(shape), _guarded_values(tenant, wanted), strict=True):
             cursor.execute(text, values)
             if cursor.rowcount == 0:

@@ -11,7 +11,7 @@ from app.domain.rows import picked
 from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.transition import EVENT, bound, numbered, of_size, told_rows, typed
 from app.record.service import subscriptions
-from app.record.session import NOW, Database, immediate
+from app.record.session import NOW, Database
 from app.record.tables import event, run, step, type_state
 
 _RUN = (
@@ -38,7 +38,7 @@ def create(db: Database, new: RunRow, steps: Sequence[StepRow], events: Sequence
     ]
     shape = (len(steps), len(events), len(told))
     if db.dialect == "sqlite":
-        return db.once(lambda cursor: _one_by_one(cursor, _statements(*shape), values))
+        return db.once(lambda cursor: _one_by_one(db, cursor, _statements(*shape), values))
     text, flat = _statement(*shape), [value for part in values for value in part]
 
     def at_once(cursor: Any) -> int | None:
@@ -86,8 +86,10 @@ def _statements(steps: int, events: int, heard: int) -> list[str]:
     return [f"WITH clock(now) AS (SELECT ?) {part}" for part in parts]
 
 
-def _one_by_one(cursor: Any, texts: Sequence[str], values: Sequence[Sequence[object]]) -> int | None:
-    with immediate(cursor):
+def _one_by_one(
+    db: Database, cursor: Any, texts: Sequence[str], values: Sequence[Sequence[object]]
+) -> int | None:
+    with db.immediate(cursor):
         now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
         for number, (text, bound_) in enumerate(zip(texts, values, strict=True)):
             cursor.execute(text, (now, *bound_))

@@ -10,7 +10,7 @@ from typing import Any, cast
 from app.domain.rows.runs import RunRow, StepRow
 from app.record.fast_path.transition import RunSnapshot, earliest, of_size, placeholders, row_of
 from app.record.service import subscriptions
-from app.record.session import MOMENT, NOW, Database, immediate
+from app.record.session import MOMENT, NOW, Database
 from app.record.tables import run, step
 
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
@@ -36,7 +36,7 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
     """
 
     def look(cursor: Any) -> list[RunSnapshot]:
-        found = hidden(cursor, db.dialect, _reserve, (db.tenant, queue, most))
+        found = hidden(db, cursor, _reserve, (db.tenant, queue, most))
         if not found:
             return []
         cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
@@ -62,20 +62,20 @@ def give_back(db: Database, seen: RunSnapshot) -> None:
     since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
     statement = put_back(db.dialect, "run", ("tenant_id", "id", "dispatch_gen"))
     values = (since, db.tenant, seen.run["id"], gen, since)
-    db.once(lambda cursor: cursor.execute(statement, values))
+    db.change(statement, values)
 
 
 def hidden(
-    cursor: Any, dialect: str, statements: Callable[[str], tuple[str, ...]], values: tuple[Any, ...]
+    db: Database, cursor: Any, statements: Callable[[str], tuple[str, ...]], values: tuple[Any, ...]
 ) -> list[Any]:
     """What a reservation found, as it was before: one statement, or on SQLite two in a transaction."""
-    if dialect == "postgresql":
-        cursor.execute(statements(dialect)[0], values)
+    if db.dialect == "postgresql":
+        cursor.execute(statements(db.dialect)[0], values)
         return list(cursor.fetchall())
-    with immediate(cursor):
-        found = list(cursor.execute(statements(dialect)[0], values).fetchall())
+    with db.immediate(cursor):
+        found = list(cursor.execute(statements(db.dialect)[0], values).fetchall())
         if found:
-            cursor.execute(statements(dialect)[1], values)
+            cursor.execute(statements(db.dialect)[1], values)
     return found
 
 

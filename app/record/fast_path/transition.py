@@ -23,7 +23,7 @@ from app.domain.rows import picked
 from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.runs.runs import total_slot
 from app.record.service import subscriptions
-from app.record.session import NOW, Database, dump, immediate
+from app.record.session import NOW, Database, dump
 from app.record.tables import event, hook, run, step, timer, totals
 
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
@@ -114,7 +114,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
     )
     if db.dialect == "sqlite":
         parts = _values(db.tenant, wanted)
-        return db.once(lambda cursor: _one_by_one(cursor, shape, parts), patience_s=patience_s)
+        return db.once(lambda cursor: _one_by_one(db, cursor, shape, parts), patience_s=patience_s)
     text = _statement(shape)
 
     def at_once(cursor: Any) -> int | None:
@@ -208,8 +208,8 @@ def _statements(shape: _Shape) -> list[str]:
     return _parts(shape, lambda: "?", "", NOW["sqlite"])
 
 
-def _one_by_one(cursor: Any, shape: _Shape, parts: Sequence[Sequence[object]]) -> int | None:
-    with immediate(cursor):
+def _one_by_one(db: Database, cursor: Any, shape: _Shape, parts: Sequence[Sequence[object]]) -> int | None:
+    with db.immediate(cursor):
         for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
             cursor.execute(text, values)
             if number == 0 and cursor.rowcount == 0:
