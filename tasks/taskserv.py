@@ -124,7 +124,7 @@ def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: Any) 
 
 
 def _again(ctx: Context, attempts: Attempts, number: int, told: str, ended: Ran, seen: Ran) -> Again:
-    """Begin the next attempt once the wait after the failure is over; raise until then, and after the last."""
+    """Begin the next attempt, once the wait after a failure is over; raises until then, or after the last."""
     is_last = number == attempts.limit
     if ctx.tries > 1 and not is_last:
         attempts.begin(number + 1)

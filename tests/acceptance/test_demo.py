@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.demo import clusters, run_demo, servers
+from app.cli.demo import batches, clusters, run_demo, servers
 from tests.support.stack import Stack
 from windlass import Client
 
@@ -33,9 +33,11 @@ def test_it_ends_well_and_can_be_repeated_on_the_same_state(
     assert "It runs Kubernetes v1.32" in told and "undone  apply-deployment" in told
     assert told.count("and tells nobody.") == 1
     assert "2 servers of the pool are free again" in told and "Where to look" in told
+    assert "It failed at edge: " in told and "each of its servers is gone again" in told
 
     again: list[tuple[str, str]] = []  # One act on what is known from before; the nightly test plays all.
     monkeypatch.setattr(servers, "ACTS", servers.ACTS[1:2])
+    monkeypatch.setattr(batches, "play", lambda _stage: None)
     monkeypatch.setattr(clusters, "play", lambda stage: again.append(clusters.prepared(stage)))
     assert "delete left-behind, known from before" in repeated(stack, capsys)
     with Client(stack.url) as client:

@@ -1,4 +1,4 @@
-"""The demo: machines, a cluster on them and a virtual machine of the lab, through the public client alone."""
+"""The demo: machines, a cluster on them, a virtual machine and a batch, through the public client alone."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import httpx
 from rich.console import Console
 
-from app.cli.demo import clusters, servers
+from app.cli.demo import batches, clusters, servers
 from app.cli.demo.lab import Lab
 from app.cli.demo.stage import Stage
 from app.cli.failure import explain
@@ -43,6 +43,7 @@ def _perform(stage: Stage) -> None:
     for act, machine in zip(servers.ACTS, machines, strict=True):
         act(stage, machine)
     clusters.play(stage)
+    batches.play(stage)
 
 
 def _where_to_look(stage: Stage, url: str) -> None:
@@ -51,7 +52,7 @@ def _where_to_look(stage: Stage, url: str) -> None:
         "API docs": f"{url}/docs",
         "Flower": f"http://127.0.0.1:{load().flower_port}/",
         "Command line": f"windlass run list; windlass run get {last}; windlass run events {last}",
-        "": "windlass server list; windlass cluster list; windlass queue list; windlass doctor",
+        "": "windlass server list; windlass cluster list; windlass batch list; windlass doctor",
         "Console": f"{url}/console/",
     }
     stage.headline("All went as it should. Where to look:")
