@@ -115,7 +115,7 @@ def test_a_message_about_a_run_that_is_not_there_does_no_harm(
     publish(app, nobody, message_key_of(db).sign)
     publish(app, run_message, message_key_of(db).sign)
     until(lambda: status(db, run_message.run_id) == "completed", 20)
-    assert "dropped: unknown run" in worker.log
+    until(lambda: "dropped: unknown run" in worker.log, 20)
 
 
 @pytest.mark.parametrize("forged", ["", "0" * 64], ids=["unsigned", "wrong"])
@@ -161,14 +161,15 @@ def test_why_a_step_failed_is_in_its_exception_its_event_and_the_log(
     app: Celery, db: Database, worker: Worker
 ) -> None:
     run_message = accepted(db, probes.broken.name)
+    run_id = run_message.run_id
     with listening(app) as ears:
         publish(app, run_message, message_key_of(db).sign)
-        (told,) = until(lambda: ears.like("task-failed", f"{run_message.run_id}.forward."))
-    (row,) = db.read(lambda tx: runs.some_steps(tx, run_message.run_id, "forward", "promising")).values()
+        (told,) = until(lambda: ears.like("task-failed", f"{run_id}.forward."))
+    (row,) = db.read(lambda tx: runs.some_steps(tx, run_id, "forward", "promising")).values()
     assert row["error"] is not None
     why = f"{row['error']['code']}: {row['error']['message']}"
     assert told["exception"].startswith("StepFailed(") and why in told["exception"]
-    (line,) = [one for one in worker.log.splitlines() if "step.failed" in one and run_message.run_id in one]
+    (line,) = until(lambda: [x for x in worker.log.splitlines() if "step.failed" in x and run_id in x])
     assert why in line
 
 
@@ -190,7 +191,7 @@ def test_the_pool_of_a_worker_says_what_it_serves(app: Celery, db: Database) -> 
 
 
 def test_celery_status_finds_the_worker(app: Celery, settings: Settings) -> None:
-    told = said(settings, "celery", "-A", "tasks", "status", "--timeout", "20")
+    told = said(settings, "celery", "-A", "tasks", "status", "--timeout", "8")
     assert told.returncode == 0, told.stderr
     assert "contract@" in told.stdout and "1 node online" in told.stdout
 
