@@ -28,7 +28,7 @@ from app.providers.clusters.k0rdent import K0rdent
 from app.providers.compute import Access, Compute
 from app.providers.compute import connect as connect_compute
 from app.providers.kube import Kube
-from app.providers.mirror import FileMirror
+from app.providers.mirror import Mirror, mirror_of
 from app.providers.shells import Shell
 from app.providers.shells.local import LocalShell
 from app.providers.taskservs import Taskserv
@@ -81,9 +81,8 @@ class Capabilities(Protocol):
     def taskserv(self, name: str) -> Taskserv:
         """A taskserv by its name."""
 
-    @property
-    def mirror(self) -> FileMirror:
-        """Where checkpoints are copied to."""
+    def mirror(self, backend: str) -> Mirror:
+        """Where a storage backend of batches keeps copies of checkpoints."""
 
     @property
     def children(self) -> Children:
@@ -113,10 +112,9 @@ class Reach:
     children: Children
     connect: Callable[[Target], BMC] = connect
 
-    @property
-    def mirror(self) -> FileMirror:
-        """Where checkpoints are copied to."""
-        return FileMirror(self.settings.state / "batches")
+    def mirror(self, backend: str) -> Mirror:
+        """Where a storage backend of batches keeps copies of checkpoints."""
+        return mirror_of(backend, self.settings.state)
 
     @property
     def boot(self) -> BootService:

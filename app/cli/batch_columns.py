@@ -71,3 +71,9 @@ STATS: Columns = (
     ("Active", "active"),
     ("Queued", "queued"),
 )
+COPIES: Columns = (
+    ("COPY", "name"),
+    ("STATE", "copy"),
+    ("BACKEND", "backend", 1),
+    ("PROBLEM", "problem"),
+)

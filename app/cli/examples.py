@@ -86,6 +86,7 @@ EXAMPLES: dict[str, str] = {
     "batch checkpoint": "0199c1e2-7a34-7c52-9d1f-5b0f8a6c2e11 --name before-the-network",
     "batch graph": "0199c1e2-7a34-7c52-9d1f-5b0f8a6c2e11 --format dot",
     "batch stats": "",
+    "batch restore-check": "0199c1e2-7a34-7c52-9d1f-5b0f8a6c2e11",
     "schedule list": "",
     "schedule get": "nightly",
     "schedule create": "nightly server.inspect --cron '30 2 * * *' --resource rack-7-slot-12",

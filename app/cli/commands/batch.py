@@ -10,7 +10,9 @@ import click
 from app.cli import batch_columns as columns
 from app.cli import batch_files, batch_tree, exits, output
 from app.cli.context import Caller, Noun, pass_caller
+from app.cli.direct import world
 from app.domain.batch import drawing
+from app.services import batches
 from windlass import Batch, BatchOperation, SubmittedBatch
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -229,6 +231,21 @@ def graph(caller: Caller, batch_id: str, form: str) -> None:
 def stats(caller: Caller) -> None:
     """Show figures of all batches."""
     caller.show(caller.client.batches.stats().raw, columns.STATS)
+
+
+@batch.command("restore-check")
+@BATCH
+@pass_caller
+def restore_check(caller: Caller, batch_id: str) -> None:
+    """Compare the copies of a batch's checkpoints with the database; exit with status 1 if one differs.
+
+    It reads the database and the state folder of the service itself. No copy is ever read to decide anything.
+    """
+    found = batches.restore_check(world(), batch_id)
+    caller.show(found, columns.COPIES)
+    wrong = [one for one in found if one["copy"] != "same"]
+    output.say(f"{len(found) - len(wrong)} of {len(found)} copies are what the database says.")
+    raise click.exceptions.Exit(exits.Exit.ERROR if wrong else exits.Exit.OK)
 
 
 def _ended(caller: Caller, found: Batch) -> NoReturn:

@@ -25,8 +25,7 @@ def add(j: Journal, reason: str, *, name: str | None = None, actor: str | None =
         "created_at": j.now,
     }
     batches.insert_checkpoint(j.tx, row)
-    if batches.backend_of(j.tx, j.id) == "filesystem":
-        _mirror(j, row["sequence"])
+    _mirror(j, row["sequence"])
     return row
 
 

@@ -1,5 +1,6 @@
 """Batches: submitted, watched, steered and undone. Every answer has the public shape of a batch."""
 
+from app.services.batches.copies import restore_check
 from app.services.batches.read import detail, find, operation_items, page, progress, stats
 from app.services.batches.steer import approve, cancel, checkpoint, pause, resume, retry, rollback
 from app.services.batches.submit import plan, submit
@@ -15,6 +16,7 @@ __all__ = [
     "pause",
     "plan",
     "progress",
+    "restore_check",
     "resume",
     "retry",
     "rollback",

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from app.auth.keys import Principal
@@ -17,6 +16,7 @@ from app.engine.batches.compose import Composed, Node
 from app.engine.batches.start import TYPE, BatchOrder, accept_batch
 from app.engine.transitions.journal import Journal
 from app.providers.compute import plan_name
+from app.providers.mirror import surreal
 from app.record.batches import instances, listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
@@ -94,7 +94,7 @@ def _told(definition: BatchDefinition, operations: Sequence[Operation], made: Co
 
 
 def _check_backend(definition: BatchDefinition) -> None:
-    if definition.storage_backend == "surrealdb" and find_spec("surrealdb") is None:
+    if definition.storage_backend == "surrealdb" and not surreal.installed():
         said = "The extra surrealdb is not installed: pip install 'windlass[surrealdb]', or use filesystem"
         raise InvalidDefinition("BACKEND_UNAVAILABLE", said, {"extra": "surrealdb"})
 

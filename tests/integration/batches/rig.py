@@ -18,7 +18,7 @@ from app.engine.batches.start import BatchOrder
 from app.providers import taskservs
 from app.providers.compute import Access, Compute
 from app.providers.compute.local import LocalCompute
-from app.providers.mirror import FileMirror
+from app.providers.mirror import Mirror, mirror_of
 from app.providers.shells.local import LocalShell
 from app.providers.taskservs import Taskserv
 from app.record.batches import graphs
@@ -37,7 +37,10 @@ class Sandboxes(NoWorld):
 
     def __init__(self, folder: Path, children: ChildRuns) -> None:
         self.folder, self.children = folder, children
-        self.mirror = FileMirror(folder / "batches")
+
+    def mirror(self, backend: str) -> Mirror:
+        """The copies of checkpoints beside the sandboxes."""
+        return mirror_of(backend, self.folder)
 
     def compute(self, provider: str, account: str) -> Compute:
         """The sandboxes of an account, whatever the provider."""
