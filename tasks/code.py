@@ -46,11 +46,12 @@ def call(
     kwargs: Mapping[str, Any] | None = None,
     at_most_once: bool = False,
     retries: int = 0,
+    beside: int | None = None,
 ) -> dict[str, Any]:
     """One attempt of a call of ctx.parallel, made by whoever takes its message."""
     host = Member(ctx)
     if target is None:
-        wanted = _found(ctx, host)
+        wanted = _found(ctx, host, beside)
     else:
         known = decode({"args": list(args), "kwargs": dict(kwargs or {})}, host.unseal)
         options = StepOptions(retries=retries, at_most_once=at_most_once)
@@ -145,10 +146,13 @@ def memo(row: Mapping[str, Any]) -> Memo:
     )
 
 
-def _found(ctx: Context, host: Member) -> Call:
-    """The call of a function that no name leads to: made again by calling the workflow up to it."""
+def _found(ctx: Context, host: Member, beside: int | None) -> Call:
+    """The call of a function that no name leads to: made again by calling the workflow up to it.
+
+    Of history it needs what came before its ctx.parallel, not the members beside it.
+    """
     run = ctx.db.read(lambda tx: runs.read_run(tx, ctx.run_id))
-    rows = ctx.db.read(lambda tx: runs.calls(tx, ctx.run_id))
+    rows = ctx.db.read(lambda tx: runs.calls(tx, ctx.run_id, before=beside))
     assert run is not None
     history = [memo(row) for row in rows]
     info = Info(

@@ -16,7 +16,7 @@ from windlass.failures import DefinitionError, NotStorable, RecordedError, Signa
 from windlass.passage import Pass
 from windlass.steps import checked_name, step_call, target_of
 from windlass.values import alike, changed
-from windlass.workflow import Definition
+from windlass.workflow import Definition, definition
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -98,6 +98,9 @@ class Context:
 
     def call(self, name: str | Callable[..., Any], /, *given: Any, **options: Any) -> Call:
         """A step for ctx.parallel, written as for ctx.step; it is not begun."""
+        self._pass.check()
+        if isinstance(name, str) and self._pass.passes_by(name):
+            return Call(name=name, kind="task")  # Only its place counts: each member calls the function.
         call = self._planned(name, given, options)
         return self._portable(call)
 
@@ -112,8 +115,10 @@ class Context:
     ) -> Call:
         """A child run for ctx.parallel, written as for ctx.run_child; it is not begun."""
         self._pass.check()
+        known = workflow if isinstance(workflow, Definition) else _defined(workflow)
+        if known is not None:
+            _refuse_clash(known, version=version, run_id=run_id)
         if isinstance(workflow, Definition):
-            _refuse_clash(workflow, version=version, run_id=run_id)
             version = version or workflow.version
             workflow = workflow.name
         if run_id is not None and not RUN_ID.fullmatch(run_id):
@@ -281,6 +286,14 @@ class Context:
             return self._pass.answer(call, memo)
         except RecordedError as error:
             return _Failure(error)
+
+
+def _defined(name: str) -> Definition | None:
+    """The newest workflow of this name, if this process has one."""
+    try:
+        return definition(name)
+    except LookupError:
+        return None
 
 
 def _refuse_clash(workflow: Definition, **options: str | None) -> None:

@@ -63,7 +63,11 @@ class Pass:
     @property
     def replaying(self) -> bool:
         """Whether the function has been at this place before."""
-        return self._made + 1 in self._known
+        return self.sought is not None or self._made + 1 in self._known
+
+    def passes_by(self, name: str) -> bool:
+        """Whether find() looks for a call of another name than this."""
+        return self.sought is not None and not self.sought.startswith(name)
 
     def enter(self, call: Call) -> Call:
         """The call in its place: with its ordinal and key, the same as in history."""

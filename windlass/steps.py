@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from windlass.durations import Duration, duration_ms, exact_ms
 from windlass.failures import DefinitionError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+log = logging.getLogger("windlass")
 
 MARK = "__windlass_step__"
 OPTIONS = ("retries", "retry_delay", "timeout", "undo", "at_most_once", "on_error")
@@ -134,6 +137,18 @@ def _refuse_clash(name: str, fn: Callable[..., Any], asked: Mapping[str, Any]) -
                 f"step {name!r}: {option!r} is an option of the step and a parameter of its function: "
                 "pass the parameter by position, or bind it with functools.partial"
             )
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        _warn(name, ", ".join(asked))
+
+
+@lru_cache(maxsize=1024)
+def _warn(name: str, options: str) -> None:
+    """Say once what a function that takes any keyword is not given."""
+    log.warning(
+        "step %r: %s set the step and do not reach its function: bind them with functools.partial",
+        name,
+        options,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -39,9 +39,10 @@ def main_row(run_id: str, queue: str, step_timeout_ms: int) -> StepRow:
     return step_row(run_id, planned_)
 
 
-def call_row(main: StepRow, call: Call, *, apart: bool = False, **changes: Unpack[StepRow]) -> StepRow:
-    """A call as a step; ``apart``: it is made by whoever takes its message."""
+def call_row(main: StepRow, call: Call, *, beside: int | None = None, **changes: Unpack[StepRow]) -> StepRow:
+    """A call as a step; ``beside``: a member of the ctx.parallel that begins at this ordinal."""
     kind: Any = call.kind
+    apart = beside is not None
     name = CALL if apart else INLINE if call.kind == "task" else f"code.{call.kind}"
     planned_ = PlannedStep(
         key=call.key,
@@ -50,7 +51,7 @@ def call_row(main: StepRow, call: Call, *, apart: bool = False, **changes: Unpac
         kind=kind,
         queue=main["queue"],
         branch=f"{MAIN}/{call.ordinal}",
-        values=_given(call, apart),
+        values=_given(call, beside),
         timeout_ms=call.options.timeout_ms or main["timeout_ms"],
         alone=True,
         undoable=call.options.undo is not None,
@@ -66,10 +67,10 @@ def enqueue_new(j: Journal, row: StepRow) -> None:
     j.messages.append(run_message)
 
 
-def _given(call: Call, apart: bool) -> dict[str, Any]:
+def _given(call: Call, beside: int | None) -> dict[str, Any]:
     if call.kind != "task":
         return dict(call.wait)
-    if not apart and call.options.undo is None:
+    if beside is None and call.options.undo is None:
         return {}
     options = call.options
     return {
@@ -79,4 +80,5 @@ def _given(call: Call, apart: bool) -> dict[str, Any]:
         "retries": options.retries,
         "retry_delay_ms": options.retry_delay_ms,
         "at_most_once": options.at_most_once,
+        **({"beside": beside} if call.target is None and beside is not None else {}),
     }

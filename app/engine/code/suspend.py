@@ -46,7 +46,12 @@ def store(
     Calls that are stored stay as they are: our own commit, whose answer was lost, or an operator's doing.
     """
     known = j.some("forward", *(call.key for call in calls))
-    rows = [call_row(main, call, apart=call.kind == "task") for call in calls if call.key not in known]
+    first = min(call.ordinal for call in calls)
+    rows = [
+        call_row(main, call, beside=first if call.kind == "task" else None)
+        for call in calls
+        if call.key not in known
+    ]
     held = sorted((row for row in known.values() if _is_held(row)), key=lambda row: int(row["ordinal"]))
     room = _Room(limit, sum(not _is_held(row) and row["status"] not in STEP_ENDED for row in known.values()))
     again = room.let(held, lambda row: _begin_again(j, row, seal))
@@ -208,7 +213,8 @@ def _given(row: StepRow) -> JsonObject:
 
 
 def _sleep(j: Journal, row: StepRow, _seal: Seal) -> None:
-    row.update({**WAITING, "retry_at": j.now + int(_given(row)["ms"])})
+    ms = int(_given(row)["ms"])
+    row.update({**WAITING, "retry_at": j.now + ms} if ms else {**DONE, "output": {"value": None}})
 
 
 def _signal(j: Journal, row: StepRow, _seal: Seal) -> None:

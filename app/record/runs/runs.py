@@ -182,9 +182,11 @@ def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[li
     return [row["branch"] for row in found], found[0]["all"] if found else 0
 
 
-def calls(tx: Tx, run_id: str) -> list[StepRow]:
-    """The calls of a code workflow, in order."""
-    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+def calls(tx: Tx, run_id: str, before: int | None = None) -> list[StepRow]:
+    """The calls of a code workflow, in order; those before an ordinal alone, if one is given."""
+    where = [step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward"]
+    if before is not None:
+        where.append(step.c.ordinal < before)
     columns = (step.c[name] for name in CALL_COLUMNS)
     found = select(*columns).where(*where, step.c.branch != "").order_by(step.c.ordinal)
     return tx.rows(found, of=StepRow)

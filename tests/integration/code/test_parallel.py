@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from app.record.runs import runs
 from tests.integration.code.flows import DONE, TROUBLE, Killed, Rejected, dies, fails, note, unnote
 from tests.support.driver import Driver
-from windlass import workflow
+from windlass import context, workflow
 
 NAMES = ("a", "b", "c")
 
@@ -224,3 +225,49 @@ def test_a_limit_holds_for_children(driver: Driver) -> None:
     driver.deliver()
     assert open_calls(driver, run_id) == 2
     assert (driver.finish(run_id), driver.result(run_id)) == ("completed", [0, 1, 2, 3, 4])
+
+
+@workflow("fan-twice")
+def fan_twice(ctx: Any) -> Any:
+    first = ctx.parallel([ctx.call(f"first {one}", lambda one=one: one) for one in NAMES])
+    ctx.log("between")
+    return ctx.parallel([ctx.call("again", lambda one=one: one * 2) for one in first])
+
+
+def test_a_member_reads_what_came_before_its_fan_out_and_nothing_beside_it(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    calls = runs.calls
+
+    def counted(*given: Any, **named: Any) -> Any:
+        found = calls(*given, **named)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(runs, "calls", counted)
+    run_id = driver.trigger(fan_twice)
+    assert (driver.finish(run_id), driver.result(run_id)) == ("completed", ["aa", "bb", "cc"])
+    assert read == [0, 0, 0, 3, 3, 3, 3, 6]  # Three members, the function, three members, the function.
+
+
+def test_calls_beside_the_one_that_is_looked_for_are_not_prepared(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[Any] = []
+    step_call = context.step_call
+    monkeypatch.setattr(
+        context, "step_call", lambda name, *given: prepared.append(name) or step_call(name, *given)
+    )
+    run_id = driver.trigger(fan, True)
+    assert driver.finish(run_id) == "completed"
+    assert sorted(prepared) == sorted(NAMES * 3)  # Two passes of the function, and each member its own.
+
+
+def test_a_line_of_the_log_before_a_fan_out_is_written_once(
+    driver: Driver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="windlass")
+    run_id = driver.trigger(fan_twice)
+    driver.finish(run_id)
+    assert caplog.text.count("between") == 1

@@ -153,6 +153,20 @@ def test_a_call_that_is_not_written_as_it_must_be_says_so(call: Any, told: str) 
     assert book.memos() == []
 
 
+def test_an_option_that_a_function_of_any_keywords_would_take_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    advance(lambda ctx: ctx.step("get", lambda url, **more: url, "u", timeout=5), Book())
+    assert "'get': timeout set the step and do not reach its function" in caplog.text
+
+
+def test_an_option_of_a_child_that_is_a_parameter_too_is_refused_by_name_as_well() -> None:
+    workflow("def-deploy")(lambda ctx, host, version: host)
+    outcome = advance(lambda ctx: ctx.run_child("def-deploy", "web", version="1.2.3"), Book())
+    assert isinstance(outcome, Raised)
+    assert "'version' says which run starts" in outcome.error["message"]
+
+
 def test_a_parameter_that_is_named_like_an_option_is_given_by_position() -> None:
     def flow(ctx: Context) -> Any:
         bound = ctx.step("bound", functools.partial(work, timeout=3), 2)
