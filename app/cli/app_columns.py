@@ -28,6 +28,7 @@ APP_RUNS: Columns = (
     ("CREATED", "createdAt"),
     ("ENDED", "completedAt"),
 )
+ALL_APP_RUNS: Columns = (("APP", "app"), *APP_RUNS)
 APP_RUN: Columns = (
     ("Run", "runId"),
     ("Workflow", "workflowName"),

@@ -56,6 +56,13 @@ TYPES = {
     "operator.action": "An operator did something; who and why is in the event.",
 }
 
+# Runs of apps keep logs of their own (`app.domain.apps`); webhooks may be told of their ends.
+OF_APPS = {
+    "app.run.completed": "A run of an app has completed.",
+    "app.run.failed": "A run of an app has failed.",
+    "app.run.cancelled": "A run of an app was cancelled.",
+}
+
 QUIET = "sync."  # Runs of these types keep the record: they are listed and told of where asked for.
 
 # What webhooks may be told of (contracts/runs.rst#webhooks).
@@ -73,6 +80,7 @@ TOLD = (
     "step.completed",
     "step.failed",
     "step.retrying",
+    *OF_APPS,
 )
 
 

@@ -52,4 +52,4 @@ def plant_app(world: AppContext) -> None:
     for version in ("v0", "v1"):
         order = {"queueName": f"__wkf_{WORKFLOW}", "deploymentId": version, "message": {"runId": RUN}}
         assert door.post(f"{path}/queue", json=order).status_code == 201
-    world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, APP), "v0"))
+    world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, APP), version="v0"))

@@ -210,6 +210,20 @@ def runs(caller: Caller, app_id: str, status: tuple[str, ...], workflow: str | N
     caller.show(_of(app_id, "GET", f"/runs?{query}")["data"], app_columns.APP_RUNS)
 
 
+def every_run(statuses: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+    """The newest runs of all applications, each with its application."""
+    wrong = [status for status in statuses if status not in STATUSES]
+    if wrong:
+        raise click.UsageError(f"--status of apps is one of {', '.join(STATUSES)}, not {', '.join(wrong)}")
+    query = urlencode({"resolveData": "none", "limit": limit, "status": ",".join(statuses)})
+    found = [
+        {"app": one["appId"], **run}
+        for one in _ask("GET", "/api/v1/apps")["data"]
+        for run in _of(one["appId"], "GET", f"/runs?{query}")["data"]
+    ]
+    return sorted(found, key=lambda run: str(run["createdAt"]), reverse=True)[:limit]
+
+
 def _about_run(name: str, method: str, path: str, shown: Any, says: str) -> None:
     """A verb that is one request about a run."""
 

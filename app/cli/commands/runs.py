@@ -44,15 +44,20 @@ def run() -> None:
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="Number of rows.")
 @click.option("--page", type=click.IntRange(1), help="Number of the page.")
 @click.option("--waiting", is_flag=True, help="Only runs that wait, with what each waits for.")
+@click.option("--source", type=click.Choice(("service", "apps")), default="service", show_default=True)
 @pass_caller
 def list_(
-    caller: Caller, /, type_: tuple[str, ...], resource: str | None, by: str | None, **more: Any
+    caller: Caller, /, type_: tuple[str, ...], resource: str | None, by: str | None, source: str, **more: Any
 ) -> None:
     """List runs, newest first; with TEXT those whose id has it, or whose resource has it in its name.
 
     TEXT is the beginning of an id or six characters of its end, or a part of the name, serial number or
-    address of what the run works on.
+    address of what the run works on. With --source apps the runs of all apps of the Workflow DevKit, read
+    from the database as `windlass app run list` does; only --status and --limit narrow them.
     """
+    if source == "apps":
+        others = {**more, "type": type_, "resource": resource, "by": by}
+        return _of_apps(caller, others.pop("status"), others.pop("limit"), others)
     more["acknowledged"] = False if more.pop("unacknowledged") else None
     more |= {"q": more.pop("text"), "error_code": more.pop("error")}
     flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}
@@ -66,6 +71,18 @@ def list_(
     if asking and not flags["needs_operator"] and caller.form == "table":
         verb = "needs" if asking == 1 else "need"
         output.say(f"{asking} {verb} an operator: `windlass run list --needs-operator` says why.")
+
+
+def _of_apps(caller: Caller, statuses: tuple[str, ...], limit: int, others: Mapping[str, Any]) -> None:
+    from app.cli import app_columns
+    from app.cli.commands import apps
+
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise click.UsageError(
+            f"--source apps goes with --status and --limit alone, not with: {', '.join(given)}"
+        )
+    caller.show(apps.every_run(statuses, limit), app_columns.ALL_APP_RUNS)
 
 
 @run.command()

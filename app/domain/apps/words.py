@@ -77,6 +77,11 @@ ENDINGS = {
     EventType.RUN_CANCELLED: AppRunStatus.CANCELLED,
     EventType.RUN_EXPIRED: AppRunStatus.EXPIRED,
 }
+TOLD = {  # What webhooks are told when a run ends (app.domain.events).
+    EventType.RUN_COMPLETED: "app.run.completed",
+    EventType.RUN_FAILED: "app.run.failed",
+    EventType.RUN_CANCELLED: "app.run.cancelled",
+}
 FROM_CLIENTS = frozenset(EventType) - {EventType.HOOK_CONFLICT}
 SLOTTED = 6  # Runs from this spec version on have slots for the ids of their events.
 WITH_ATTRIBUTES = 4

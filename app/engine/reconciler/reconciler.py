@@ -280,6 +280,7 @@ class Reconciler:
             "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
             "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
             "sessions": lambda tx: sessions.forget_before(tx, tx.now - DAY_MS),
+            "deliveries": lambda tx: deliveries.forget_before(tx, tx.now - old),
             "app messages": lambda tx: retention.forget_messages(tx, tx.now - old),
             "health checks": lambda tx: streams.forget_health_checks(tx, tx.now - HEALTH_CHECK_MS),
         }

@@ -98,18 +98,12 @@ def announce(tx: Tx, scope: Scope, version: str, status: str) -> None:
     )
 
 
-def retire(tx: Tx, scope: Scope, version: str) -> int:
-    """Expire a version that was announced, forget its handlers, bury its messages; how many messages.
-
-    The fence is raised, so that whoever delivers one of them just now settles nothing.
-    """
+def retire(tx: Tx, scope: Scope, version: str) -> None:
+    """Expire a version that was announced, and forget its handlers."""
     known = update(app_version).where(scope.owns(app_version), app_version.c.version == version)
     tx.execute(known.values(status="expired", updated_at=tx.now))
     handlers = delete(app_handler).where(scope.owns(app_handler), app_handler.c.version == version)
     tx.execute(handlers)
-    waiting = update(app_message).where(scope.owns(app_message), app_message.c.version == version)
-    dead = {"state": "dead", "dead_at": tx.now, "fence": app_message.c.fence + 1, "due_at": None}
-    return tx.execute(waiting.where(app_message.c.state == "open").values(**dead)).rowcount
 
 
 def open_runs_of(tx: Tx, scope: Scope, version: str, limit: int) -> list[str]:

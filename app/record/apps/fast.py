@@ -22,12 +22,12 @@ from sqlalchemy import Table
 
 from app.domain.apps.decide import Decision, Known, decide, text_of
 from app.domain.apps.incoming import Incoming
-from app.domain.apps.words import EventType
+from app.domain.apps.words import TOLD, EventType
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.fast_path.transition import numbered, typed
 from app.record.session import NOW, Database, DuplicateKey, TakenBack
-from app.record.tables import app_event, app_run
+from app.record.tables import app_event, app_run, subscription
 
 Row = dict[str, Any]
 Columns = tuple[tuple[str, bool], ...]  # Each with whether it is set to the time of writing.
@@ -158,6 +158,7 @@ def _values(scope: Scope, event: Incoming, decided: Decision, quota: int) -> Row
         "data": text_of(said.data),
         "spec_version": said.spec_version,
         "quota": quota,
+        "told": TOLD.get(event.type),
     }
     for part, write in (("run", decided.run), ("entity", decided.entity)):
         if write is not None:
@@ -231,6 +232,8 @@ def _run_part(kind: EventType, shape: _Shape, usual: Usual, given: _Given) -> st
         where.append(f"NOT {there}" if shape.inserts else there)
     if kind == EventType.HOOK_CREATED:
         where += _free(given)
+    if kind in TOLD:
+        where.append(_unheard(given))
     return (
         f"m AS (UPDATE app_run SET {', '.join(sets)} WHERE {' AND '.join(where)}"
         f" RETURNING {returned}, {CLOCK} AS moment)"
@@ -247,6 +250,16 @@ def _free(given: _Given) -> list[str]:
         f"NOT EXISTS (SELECT 1 FROM app_hook AS o WHERE {own} AND {held})",
         f"NOT EXISTS (SELECT 1 FROM app_event AS o WHERE {told})",
     ]
+
+
+def _unheard(given: _Given) -> str:
+    """No webhook is told of it: the slow path writes deliveries."""
+    tenant = given("tenant_id", subscription, "tenant_id")
+    event = given("told", subscription, "event")
+    return (
+        f"NOT EXISTS (SELECT 1 FROM subscription AS o WHERE o.tenant_id = {tenant} AND o.run_id = ''"
+        f" AND o.event = {event})"
+    )
 
 
 def _entity_part(table: Table, shape: _Shape, usual: Usual, given: _Given) -> str:

@@ -112,18 +112,15 @@ def exhausted(tx: Tx, held: Held, failure: str) -> Row | None:
     return _settled(tx, held, {**_dead(tx), **over})
 
 
-def kill(tx: Tx, scope: Scope, version: str) -> int:
-    """End what is open of a version that has expired; an operator may retry it."""
-    ended = update(app_message).where(scope.owns(app_message), app_message.c.version == version)
-    ended = ended.where(app_message.c.state == str(MessageState.OPEN))
-    return tx.execute(ended.values(**_dead(tx))).rowcount
+def kill(tx: Tx, scope: Scope, **of: str) -> int:
+    """End what is open of a ``run_id`` or a ``version``, how many; an operator may retry it.
 
-
-def queued(tx: Tx, scope: Scope, version: str) -> int:
-    """How many messages of a version are open."""
-    found = select(func.count()).select_from(app_message).where(scope.owns(app_message))
-    found = found.where(app_message.c.state == str(MessageState.OPEN), app_message.c.version == version)
-    return int(tx.value(found))
+    The fence grows, so that whoever delivers one of them just now settles nothing.
+    """
+    ended = update(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
+    for name, value in of.items():
+        ended = ended.where(app_message.c[name] == value)
+    return tx.execute(ended.values(**_dead(tx), fence=app_message.c.fence + 1)).rowcount
 
 
 def open_messages(tx: Tx, scope: Scope, run_id: str | None, *, limit: int, offset: int) -> list[Row]:

@@ -39,20 +39,8 @@ def invoke(tx: Tx, scope: Scope, *, queue: str, run_id: str, version: str, paylo
     return number
 
 
-def kill(tx: Tx, scope: Scope, run_id: str) -> int:
-    """Nobody needs the messages of this run any more; a delivery that is under way settles nothing."""
-    done = tx.execute(
-        _open(scope, run_id).values(state="dead", dead_at=tx.now, due_at=None, fence=app_message.c.fence + 1)
-    )
-    return done.rowcount
-
-
 def hasten(tx: Tx, scope: Scope, run_id: str) -> int:
     """Those that wait for a later time are due now; one that is being delivered keeps its lease."""
-    later = _open(scope, run_id).where(app_message.c.fence == 0, app_message.c.due_at > tx.now)
-    return tx.execute(later.values(due_at=tx.now)).rowcount
-
-
-def _open(scope: Scope, run_id: str) -> Any:
     mine = update(app_message).where(scope.owns(app_message), app_message.c.run_id == run_id)
-    return mine.where(app_message.c.state == "open")
+    later = mine.where(app_message.c.state == "open", app_message.c.fence == 0, app_message.c.due_at > tx.now)
+    return tx.execute(later.values(due_at=tx.now)).rowcount

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, or_, select, text, update
 
 from app.domain.events import QUIET, may_be_told, told_types
 from app.domain.ids import new_id
@@ -14,6 +14,7 @@ from app.record.tables import delivery, delivery_attempt, run, subscription, web
 Row = dict[str, Any]
 GRACE_MS = 1_000  # The message of a fresh delivery gets this long before it counts as lost.
 RING_AGAIN_MS = 30_000
+OLDEST = 1_000  # Deliveries that are deleted in one pass.
 LOST = "the worker was lost before the outcome was known"
 
 
@@ -42,6 +43,17 @@ def add_delivery(tx: Tx, webhook_id: str, event: str) -> Row:
     return {**row, "attempt": 0, "fence": 0, "delivered_at": None}
 
 
+def announce(tx: Tx, event: str, body: str) -> int:
+    """Write a delivery of something that no run of ours did for each endpoint that subscribed; how many."""
+    rows = [
+        _fresh(tx, one["webhook_id"], event, run_id=None, seq=None) | {"body": body}
+        for one in tx.rows(_listening(tx, frozenset({event})).where(subscription.c.run_id == ""))
+    ]
+    if rows:
+        tx.execute(insert(delivery), rows)
+    return len(rows)
+
+
 def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
     """Deliveries to ring for: due and not rung lately, or held by a worker that was lost.
 
@@ -62,6 +74,20 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
             .values(**put_off)
         )
     return found
+
+
+def forget_before(tx: Tx, moment: int) -> int:
+    """Delete some that are over, were written before a moment, and are about no run of ours; how many."""
+    endpoints = select(webhook.c.id).where(webhook.c.tenant_id == tx.tenant)
+    old = select(delivery.c.id).where(
+        delivery.c.tenant_id == tx.tenant,
+        delivery.c.webhook_id.in_(endpoints),  # So that the index by endpoint and time finds them.
+        delivery.c.created_at < moment,
+        delivery.c.run_id.is_(None),
+        delivery.c.status.in_(("delivered", "dead")),
+    )
+    where = (delivery.c.tenant_id == tx.tenant, delivery.c.id.in_(old.limit(OLDEST).scalar_subquery()))
+    return tx.execute(delete(delivery).where(*where)).rowcount
 
 
 def lock_delivery(tx: Tx, delivery_id: str) -> Row | None:
@@ -164,7 +190,13 @@ def _subscribers(tx: Tx, run_id: str, events: frozenset[str]) -> list[Row]:
     The endpoints are not locked: whoever held the row of one would stop every run that it is told of. What is
     written for one that is being deleted goes when it is claimed.
     """
-    query = (
+    own = subscription.c.run_id == run_id
+    everybody = (subscription.c.run_id == "") & ~_quiet(tx, run_id)
+    return tx.rows(_listening(tx, events).where(or_(own, everybody)))
+
+
+def _listening(tx: Tx, events: frozenset[str]) -> Select[Any]:
+    return (
         select(subscription.c.event, subscription.c.webhook_id)
         .join(
             webhook,
@@ -173,12 +205,10 @@ def _subscribers(tx: Tx, run_id: str, events: frozenset[str]) -> list[Row]:
         .where(
             subscription.c.tenant_id == tx.tenant,
             subscription.c.event.in_(sorted(events)),
-            or_(subscription.c.run_id == run_id, (subscription.c.run_id == "") & ~_quiet(tx, run_id)),
             webhook.c.active.is_(True),
         )
         .order_by(webhook.c.id)
     )
-    return tx.rows(query)
 
 
 def _fresh(tx: Tx, webhook_id: str, event: str, *, run_id: str | None, seq: int | None) -> Row:

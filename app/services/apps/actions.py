@@ -10,7 +10,7 @@ from app.domain.apps.words import OPEN, AppRunStatus, EventType, WaitStatus
 from app.domain.ids import new_id
 from app.engine.messages.publisher import Publisher
 from app.engine.transitions.journal import WakeUp
-from app.record.apps import entities, hooks, log, run_messages, runs
+from app.record.apps import entities, hooks, log, messages, run_messages, runs
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 from app.services.apps.write import write_in
@@ -58,7 +58,7 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
         if run["status"] not in OPEN:
             raise bad(f"run is already in terminal state: {run['status']}")
         written = write_in(tx, scope, _of_ours(run, EventType.RUN_CANCELLED))
-        run_messages.kill(tx, scope, run_id)
+        messages.kill(tx, scope, run_id=run_id)
         return written.run
 
     return _acted(db, app, run_id, act)

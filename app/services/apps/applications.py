@@ -8,7 +8,7 @@ from app.domain.apps.decide import stamp
 from app.domain.apps.incoming import incoming
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.words import EventType
-from app.record.apps import applications, handlers
+from app.record.apps import applications, handlers, messages
 from app.record.apps.scope import Scope
 from app.record.session import Tx
 from app.services import keys
@@ -178,12 +178,17 @@ def in_use(world: AppContext, app: str, version: str) -> Row:
 
 def expire(world: AppContext, app: str, version: str) -> Row:
     """End a version: no handler, no message, then its runs in batches; done again it ends what was left."""
-    messages = world.db.write(lambda tx: applications.retire(tx, Scope.of(tx, app), version))
+
+    def work(tx: Tx) -> int:
+        applications.retire(tx, Scope.of(tx, app), version)
+        return messages.kill(tx, Scope.of(tx, app), version=version)
+
+    dead = world.db.write(work)
     cancelled, found = 0, BATCH
     while found == BATCH:
         found, ended = world.db.write(lambda tx: _cancel_some(tx, Scope.of(tx, app), version))
         cancelled += ended
-    return {"cancelledRuns": cancelled, "deadLetteredMessages": messages}
+    return {"cancelledRuns": cancelled, "deadLetteredMessages": dead}
 
 
 def _cancel_some(tx: Tx, scope: Scope, version: str) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from app.domain.apps.words import EventType
 from app.record.apps import entities, fast, log
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
+from app.services.apps import told
 
 Row = dict[str, Any]
 NO_QUOTA = 2**31 - 1
@@ -98,6 +99,8 @@ def write_in(
     answer = appended[-1] if appended else _earlier(tx, scope, event, decided)
     after = log.locked_run(tx, scope, event.run_id)
     assert after is not None
+    if decided.ends:
+        told.tell(tx, scope, after)
     return Written(
         run=after,
         event=answer,

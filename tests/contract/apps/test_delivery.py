@@ -249,7 +249,7 @@ def test_what_is_to_be_delivered_is_listed_soonest_due_first(apps_door: Door) ->
 
 def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) -> None:
     first, second = enqueue(apps_door, b'{"n":1}'), enqueue(apps_door, encoded({"n": 2}), cbor=True)
-    apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), "v1"))
+    apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), version="v1"))
 
     page = apps_door.get("/dead-letters?limit=1").json
     rest = apps_door.get(f"/dead-letters?limit=1&cursor={page['cursor']}").json

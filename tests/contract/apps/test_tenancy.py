@@ -158,6 +158,35 @@ def test_the_owner_and_an_administrator_are_answered(door: Door, tokens: dict[st
     assert door.of("theirs", tokens["theirs"]).get("/quotas").status == 403
 
 
+ADMINISTRATION = re.compile(
+    r"/api/v1/apps(/theirs(/(k8s-binding|quotas|versions/.*))?)?|/api/v1/versions/notify"
+)
+
+
+def test_every_route_answers_its_owner_and_administrators(door: Door, tokens: dict[str, str | None]) -> None:
+    told = {}
+    for who in ("theirs", "admin"):
+        them = door.of("theirs", tokens[who])
+        for method, path in routes(door):
+            told[who, method, path] = them.send(method, f"{path}?{QUERY}", {}).status
+
+    assert {status for status in told.values() if status >= 500} == set()
+    shut = {(who, path) for (who, _, path), status in told.items() if status in (401, 403)}
+    assert shut == {("theirs", path) for _, path in routes(door) if ADMINISTRATION.fullmatch(path)}
+
+
+def test_who_speaks_for_two_applications_sees_each_by_its_path(
+    door: Door, tokens: dict[str, str | None]
+) -> None:
+    applications.bind_key(door.world, "mine", "theirs")
+    both = tokens["theirs"]
+
+    assert door.of("theirs", both).get(f"/runs/{RUN}").status == 200
+    assert door.of("mine", both).get(f"/runs/{RUN}").status == 404
+    assert door.of("nobodys", both).get("/runs").status == 403
+    assert door.of("mine", both).event(RUN, "run_completed", specVersion=6).status == 404
+
+
 def test_numbers_name_applications_to_administrators_alone(door: Door, tokens: dict[str, str | None]) -> None:
     told = {who: door.of("", tokens[who]).send("GET", "/metrics") for who in ("none", "mine", "admin")}
 

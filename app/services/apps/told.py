@@ -1,0 +1,31 @@
+"""Webhooks are told how runs of apps end: which run and how, never its payloads."""
+
+from typing import Any
+
+from app.domain.apps.decide import stamp
+from app.domain.apps.words import ENDINGS, TOLD
+from app.record.apps.scope import Scope
+from app.record.service import deliveries
+from app.record.session import Tx
+from app.services import letter
+
+EVENTS = {ENDINGS[kind]: event for kind, event in TOLD.items()}
+Row = dict[str, Any]
+
+
+def tell(tx: Tx, scope: Scope, run: Row) -> None:
+    """Write the deliveries about a run that has just ended; the reconciler rings for them in a second."""
+    event = EVENTS.get(run["status"])
+    if event is None:
+        return
+    data = {
+        "app": scope.app,
+        "runId": run["id"],
+        "workflowName": run["workflow"],
+        "deploymentId": run["deployment"],
+        "status": run["status"],
+        "createdAt": stamp(run["created_at"]),
+        "startedAt": None if run["started_at"] is None else stamp(run["started_at"]),
+        "completedAt": stamp(run["completed_at"]),
+    }
+    deliveries.announce(tx, event, letter.said(event, run["completed_at"], data))
