@@ -86,7 +86,7 @@ class GatedCompute:
     """
 
     def __init__(self, db: Database, limits: Limits, access: Access, public_key: str = "") -> None:
-        self._db, self._limits, self._access, self._public_key = db, limits, access, public_key
+        self._db, self._limits, self.access, self._public_key = db, limits, access, public_key
         self._account = access.account
         self._compute: Compute = connect(access)
 
@@ -116,19 +116,19 @@ class GatedCompute:
     ) -> list[Machine]:
         """See `Compute.find`."""
         found = self._through(lambda: self._compute.find(token=token, name=name, batch=batch))
-        return [self._access.ours(one) for one in found]
+        return [self.access.ours(one) for one in found]
 
     def create(self, spec: Spec, token: str) -> Machine:
         """See `Compute.create`; the key of the account opens what is made."""
         if self._public_key:
             user_data = spec.user_data or CLOUD_CONFIG.format(key=self._public_key)
             spec = replace(spec, public_keys=(self._public_key,), user_data=user_data)
-        return self._access.ours(self._through(lambda: self._compute.create(spec, token)))
+        return self.access.ours(self._through(lambda: self._compute.create(spec, token)))
 
     def look(self, id_: str) -> Machine | None:
         """See `Compute.look`."""
         seen = self._through(lambda: self._compute.look(id_))
-        return None if seen is None else self._access.ours(seen)
+        return None if seen is None else self.access.ours(seen)
 
     def remove(self, id_: str) -> bool:
         """See `Compute.remove`."""

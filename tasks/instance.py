@@ -15,7 +15,7 @@ from app.domain.batch.tokens import token
 from app.domain.errors import Permanent, StepError
 from app.domain.policy import backoff
 from app.domain.rows.batches import InstanceRow
-from app.providers.compute import Compute, Machine, Spec, plan_name
+from app.providers.compute import Compute, Machine, Spec
 from app.record.batches import instances
 from app.record.session import Tx
 from tasks.context import Context
@@ -48,13 +48,13 @@ def create(
     compute = ctx.capabilities.compute(item["provider"], item["account"])
     row, fresh = _claimed(ctx, compute, item, operation, lineage)
     if row["lineage"] != lineage:
-        return Finished(_kept(row, item))
+        return Finished(_kept(compute, row, item))
     machine = None if fresh and not ctx.unsure else _ours(ctx, compute, row)
     if machine is None:
         stranger = _stranger(compute, item)
         if stranger is not None:
             ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "gone"}))
-            return Finished(_kept_stranger(stranger, item))
+            return Finished(_kept_stranger(compute, stranger, item))
         machine = compute.create(_spec(item, lineage), row["token"])
     _note(ctx, row, machine)
     if machine.state == "running" and not compute.lists_late:
@@ -194,20 +194,20 @@ def _stranger(compute: Compute, item: Item) -> Machine | None:
     return found[0] if found else None
 
 
-def _kept(row: InstanceRow, item: Item) -> Result:
+def _kept(compute: Compute, row: InstanceRow, item: Item) -> Result:
     """What another batch made, when it is what is wanted; it is not ours to undo."""
-    _check_same(item, row["plan"], row["zone"], f"made by the batch {row['lineage']}")
+    _check_same(compute, item, row["plan"], row["zone"], f"made by the batch {row['lineage']}")
     return {"resource_id": row["resource_id"], "effect": "kept", "address": row["address"]}
 
 
-def _kept_stranger(machine: Machine, item: Item) -> Result:
-    _check_same(item, machine.plan, machine.zone, "made by no batch")
+def _kept_stranger(compute: Compute, machine: Machine, item: Item) -> Result:
+    _check_same(compute, item, machine.plan, machine.zone, "made by no batch")
     address = machine.addresses[0] if machine.addresses else None
     return {"resource_id": machine.id, "effect": "kept", "address": address}
 
 
-def _check_same(item: Item, plan: str, zone: str, origin: str) -> None:
-    if plan_name(plan) != plan_name(item["plan"]) or zone != item["zone"]:
+def _check_same(compute: Compute, item: Item, plan: str, zone: str, origin: str) -> None:
+    if not compute.access.same((plan, zone), (item["plan"], item["zone"])):
         raise ConfigurationConflict(
             f"{item['name']} is there with the plan {plan} in {zone}, {origin}; wanted is {item['plan']} in "
             f"{item['zone']}: give it another name, or remove it",

@@ -113,7 +113,7 @@ def check(world: AppContext, account_id: str) -> Row:
     """
     row = world.db.read(lambda tx: known(tx, account_id))
     try:
-        compute = _compute(world, row)
+        compute = compute_at(world, row["provider"], row["name"])
         who = compute.whoami()
         plans, zones = compute.plans(), compute.zones()
     except SettingsError as error:
@@ -130,11 +130,13 @@ def check(world: AppContext, account_id: str) -> Row:
     }
 
 
-def _compute(world: AppContext, row: Row) -> Compute:
-    if row["provider"] == "local":
-        folder = str(world.settings.state / "local")
-        return connect(Access(provider="local", account=row["name"], endpoint=folder))
-    return compute_of(world.db, world.opener, row["provider"], row["id"])
+def compute_at(world: AppContext, provider: str, account: str) -> Compute:
+    """The servers of an account by its name; raises `SettingsError` where it cannot be opened."""
+    if provider == "local":
+        return connect(
+            Access(provider=provider, account=account, endpoint=str(world.settings.state / "local"))
+        )
+    return compute_of(world.db, world.opener, provider, account)
 
 
 def account_object(row: Mapping[str, Any]) -> Row:

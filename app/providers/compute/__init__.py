@@ -49,6 +49,10 @@ class Compute(Protocol):
     """
 
     @property
+    def access(self) -> Access:
+        """Whose servers they are, and what the account's own words mean."""
+
+    @property
     def lists_late(self) -> bool:
         """Whether a new machine may be missing from `find` for a while: one look is not enough then."""
 

@@ -32,6 +32,12 @@ class Access:
         table = {plan_name(ours): theirs for ours, theirs in self.plans.items()}
         return plan_name(table.get(plan_name(name), name))
 
+    def same(self, there: tuple[str, str], wanted: tuple[str, str]) -> bool:
+        """Whether a plan and a zone are what is wanted, in whichever words; a region holds its zones."""
+        zone, asked = self.zone(there[1]), self.zone(wanted[1])
+        in_region = bool(self.region) and asked == self.region and zone.startswith(self.region)
+        return self.plan(there[0]) == self.plan(wanted[0]) and (zone == asked or in_region)
+
     def ours(self, machine: "Machine") -> "Machine":
         """A machine in our words for its plan and zone, where there are any."""
         plans = {plan_name(theirs): plan_name(ours) for ours, theirs in self.plans.items()}

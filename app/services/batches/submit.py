@@ -15,11 +15,12 @@ from app.engine import admission
 from app.engine.batches.compose import Composed, Node
 from app.engine.batches.start import TYPE, BatchOrder, accept_batch
 from app.engine.transitions.journal import Journal
-from app.providers.compute import plan_name
+from app.providers.compute import Access
 from app.providers.mirror import surreal
 from app.record.batches import instances, listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
+from app.services.batches import looks
 from app.services.batches.accounts import composed
 from app.services.context import AppContext
 from app.services.runs import published
@@ -73,13 +74,22 @@ def plan(
     only: Sequence[str] = (),
     except_: Sequence[str] = (),
 ) -> JsonObject:
-    """What a submit would do; stores nothing. What is there is known from the inventory."""
+    """What a submit would do; stores nothing. Clouds are asked what is there, as far as they answer."""
     _check_backend(definition)
     operations = graph.selected(definition.operations, tuple(only), tuple(except_))
     made = composed(ctx, definition, operations, "")
     levels = graph.levels(operations)
-    told = ctx.db.read(lambda tx: _planned(tx, definition, made, levels))
-    return {**_told(definition, operations, made), "workflow_id": None, "status": "Pending", "plan": told}
+    clouds, warnings = looks.look(ctx, _accounts(made))
+    planned = ctx.db.read(lambda tx: _planned(tx, definition, made, levels, clouds))
+    told = _told(definition, operations, made)
+    told["warnings"] += warnings
+    return {**told, "workflow_id": None, "status": "Pending", "plan": planned}
+
+
+def _accounts(made: Composed) -> set[looks.Where]:
+    """The accounts in which servers are to be made."""
+    items = (item for node in made.nodes for item in node.input["items"])
+    return {(item["provider"], item["account"]) for item in items if "taskserv" not in item}
 
 
 def _told(definition: BatchDefinition, operations: Sequence[Operation], made: Composed) -> JsonObject:
@@ -99,7 +109,13 @@ def _check_backend(definition: BatchDefinition) -> None:
         raise InvalidDefinition("BACKEND_UNAVAILABLE", said, {"extra": "surrealdb"})
 
 
-def _planned(tx: Tx, definition: BatchDefinition, made: Composed, levels: list[list[str]]) -> JsonObject:
+def _planned(
+    tx: Tx,
+    definition: BatchDefinition,
+    made: Composed,
+    levels: list[list[str]],
+    clouds: Mapping[looks.Where, looks.Seen],
+) -> JsonObject:
     level_of = {name: at for at, level in enumerate(levels) for name in level}
     there = _there(tx, made)
     order = [one for level in levels for one in level]
@@ -108,7 +124,10 @@ def _planned(tx: Tx, definition: BatchDefinition, made: Composed, levels: list[l
             {
                 "id": node.key,
                 "level": level_of[node.key],
-                "items": [_action(item, there) for item in node.input["items"]],
+                "items": [
+                    _action(item, there, clouds.get((item["provider"], item["account"])))
+                    for item in node.input["items"]
+                ],
             }
             for node in made.nodes
         ],
@@ -127,16 +146,36 @@ def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, An
     return {(row["provider"], row["account"], row["name"]): row for row in found}
 
 
-def _action(item: Mapping[str, Any], there: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> JsonObject:
+def _action(
+    item: Mapping[str, Any],
+    there: Mapping[tuple[str, str, str], Mapping[str, Any]],
+    cloud: looks.Seen | None,
+) -> JsonObject:
     name = item["name"]
     if "taskserv" in item:
         return {"name": name, "action": "create", "reason": f"{item['taskserv']} is looked for first"}
     row = there.get((item["provider"], item["account"], name))
-    if row is None:
-        return {"name": name, "action": "create", "reason": "the inventory has no server of this name"}
-    same = plan_name(row["plan"]) == plan_name(item["plan"]) and row["zone"] == item["zone"]
-    what = f"it is there with the plan {row['plan']} in {row['zone']}, made by the batch {row['lineage']}"
+    if row is not None and cloud is not None and row["resource_id"] and not cloud.has(row["resource_id"]):
+        row = None  # Somebody has removed it.
+    found = _found(row, cloud, name)
+    if found is None:
+        missing = cloud.missing(item) if cloud is not None else None
+        nobody = "the inventory" if cloud is None else "the account"
+        reason = missing or f"{nobody} has no server of this name"
+        return {"name": name, "action": "conflict" if missing else "create", "reason": reason}
+    plan, zone, origin = found
+    access = Access(provider=item["provider"]) if cloud is None else cloud.access
+    same = access.same((plan, zone), (item["plan"], item["zone"]))
+    what = f"it is there with the plan {plan} in {zone}, made by {origin}"
     return {"name": name, "action": "keep" if same else "conflict", "reason": what}
+
+
+def _found(row: Mapping[str, Any] | None, cloud: looks.Seen | None, name: str) -> tuple[str, str, str] | None:
+    """Plan, zone and maker of the server that has the name."""
+    if row is not None:
+        return row["plan"], row["zone"], f"the batch {row['lineage']}"
+    machine = cloud.named(name) if cloud is not None else None
+    return None if machine is None else (machine.plan, machine.zone, "no batch")
 
 
 def _lock(tx: Tx, resource: str) -> JsonObject:

@@ -97,6 +97,16 @@ def test_a_server_of_the_name_that_is_something_else_is_a_conflict(
     assert codes == {"CONFIGURATION_CONFLICT"}
 
 
+def test_a_server_that_is_there_in_a_zone_of_the_wanted_region_is_kept(rig: Rig, lab: Clouds) -> None:
+    strange = Spec(name="db-1", plan="t3.micro", zone="eu-central-1a", batch="b")
+    rig.world.compute("aws", "default").create(strange, "t" * 32)
+    operation = at("aws", "db-1")
+    operation["server_configs"][0]["zone"] = "eu-central-1"
+    batch = rig.run(operation)
+    assert (rig.driver.status(batch), there(lab, "aws")) == ("completed", ["db-1"])
+    assert rig.roll_back(batch) is None
+
+
 @pytest.mark.parametrize("provider", PLACES)
 def test_a_throttled_step_uses_up_no_attempt(rig: Rig, lab: Clouds, provider: str) -> None:
     broken(lab, provider, throttle=1.0, retry_after=0, fail_times=12)

@@ -1,0 +1,69 @@
+"""What a dry run finds at the providers: the servers of each account, and what it offers.
+
+An account that cannot be asked is left out, and a warning says so; the plan tells what the inventory knows.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.config import SettingsError
+from app.domain.errors import StepError
+from app.providers.compute import Access, Machine, plan_name
+from app.services.accounts import compute_at
+from app.services.context import AppContext
+
+Where = tuple[str, str]  # Provider and account.
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One account as it was found."""
+
+    access: Access
+    machines: tuple[Machine, ...]
+    plans: frozenset[str]  # In the provider's words; empty: any will do.
+    zones: frozenset[str]
+
+    def named(self, name: str) -> Machine | None:
+        """The oldest server of this name."""
+        return next((one for one in self.machines if one.name == name), None)
+
+    def has(self, id_: str) -> bool:
+        """Whether this server is there."""
+        return any(one.id == id_ for one in self.machines)
+
+    def missing(self, item: Item) -> str | None:
+        """Why the account cannot make this server at all."""
+        plan, zone = self.access.plan(item["plan"]), self.access.zone(item["zone"])
+        if self.plans and plan not in self.plans:
+            return f"the account offers no plan {item['plan']}"
+        if self.zones and zone not in self.zones and zone != self.access.region:
+            return f"the account offers no zone {item['zone']}"
+        return None
+
+
+def look(ctx: AppContext, wanted: Iterable[Where]) -> tuple[dict[Where, Seen], list[str]]:
+    """The accounts that could be asked, with three calls each, and a warning for each of the others."""
+    found: dict[Where, Seen] = {}
+    warnings = []
+    for provider, account in sorted(set(wanted)):
+        try:
+            found[provider, account] = _asked(ctx, provider, account)
+        except (SettingsError, StepError) as error:
+            told = (
+                error.message if isinstance(error, StepError) else "this process cannot open its credentials"
+            )
+            warnings.append(f"{provider}: the account {account} was not asked what is there: {told}")
+    return found, warnings
+
+
+def _asked(ctx: AppContext, provider: str, account: str) -> Seen:
+    compute = compute_at(ctx, provider, account)
+    return Seen(
+        access=compute.access,
+        machines=tuple(compute.find()),
+        plans=frozenset(plan_name(one.name) for one in compute.plans()),
+        zones=frozenset(compute.zones()),
+    )
