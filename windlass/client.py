@@ -12,6 +12,7 @@ from windlass.exchange import Exchange
 from windlass.locks import Locks
 from windlass.managements import Managements
 from windlass.metrics import MetricsOf
+from windlass.pooled import Workers
 from windlass.pools import Pools
 from windlass.retries import Retries
 from windlass.runs import Runs
@@ -73,6 +74,7 @@ class Client:
         self.managements = Managements(session=session)
         self.schedules = Schedules(session=session)
         self.webhooks = Webhooks(session=session)
+        self.workers = Workers(session=session)
         self.locks = Locks(session=session)
         self.types = Types(session=session)
         self.metrics = MetricsOf(session=session)

@@ -459,6 +459,7 @@ WORKERS: Columns = (
     ("PROCESSES", "processes", 5),
     ("RELEASE", "release", 6),
     ("SINCE", "startedAt", 4),
+    ("DRAINED BY", "drainedBy", 7),
     ("LAST SEEN", "lastSeenAt"),
 )
 QUEUES: Columns = (("QUEUE", "queue"), ("KEY", "key", 5), ("LENGTH", "length"))

@@ -282,6 +282,23 @@ DEEDS: dict[str, Deed] = {
         scope="servers:write",
         after="/pools",
     ),
+    "worker-drain": Deed(
+        title="Drain {name}",
+        button="Drain",
+        path="/v1/workers/{id}/drain",
+        body="WorkerBody",
+        scope="admin",
+        after="/workers",
+        about="Within ten seconds it takes nothing new; what it does ends. It stays so until it is resumed.",
+    ),
+    "worker-resume": Deed(
+        title="Let {name} take work again",
+        button="Resume",
+        path="/v1/workers/{id}/resume",
+        body="WorkerBody",
+        scope="admin",
+        after="/workers",
+    ),
     "lock-release": Deed(
         title="Release the lock of {name}",
         button="Release",

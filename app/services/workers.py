@@ -1,52 +1,120 @@
-"""Who works: every pool of a worker host, reconciler and projector beats, with its release and its queues."""
+"""Who works: every pool of a worker host, reconciler and projector beats, with its release and its queues.
 
-from collections.abc import Collection, Sequence
+A pool that is drained takes nothing new: the wish is kept in the record, and the pool reads it at each beat.
+So it holds for a pool of that name which is started again, until somebody lets it take work.
+"""
+
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from app.auth.keys import Principal
 from app.config import Settings, release
 from app.domain.clock import rfc3339
+from app.domain.errors import Conflict, NotFound
 from app.domain.plan import QUEUES
 from app.record.runs import lost_messages
 from app.record.service import heartbeats
 from app.record.session import Database, Tx
+from app.services import audit
 from app.services.beats import keep_saying
 from app.services.context import AppContext
 
 KIND = "worker"
 KINDS = (KIND, "reconciler", "projector")
 BEAT_S = 10.0
+DRAINED = "drained:"  # Begins the key of the wish that a pool takes nothing new; its value is who wished it.
+Serve = Callable[[bool], object]
 LIVE_MS = 35_000  # Whoever was silent for longer does not work.
 
 
-def keep_beating(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
-    """Say in a thread of this process, for as long as it lives, that the pool of this name serves queues."""
-    keep_saying("worker", lambda: beat(db, name, queues, processes), BEAT_S)
+def keep_beating(
+    db: Database, name: str, queues: Sequence[str], processes: int, serve: Serve | None = None
+) -> None:
+    """Say in a thread of this process, for as long as it lives, that the pool of this name serves queues.
+
+    ``serve`` is told false when the pool is to take nothing new, again and again while that holds, and true
+    when it may take work once more.
+    """
+    told = [True]
+
+    def say() -> None:
+        may = not beat(db, name, queues, processes, drains=serve is not None)
+        if serve is not None and not (may and told[0]):
+            serve(may)
+            told[0] = may
+
+    keep_saying("worker", say, BEAT_S)
 
 
-def beat(db: Database, name: str, queues: Sequence[str], processes: int) -> None:
-    """Say once that the pool of this name serves queues."""
-    facts = {"queues": sorted(queues), "processes": processes, "release": release()}
-    db.write(lambda tx: heartbeats.note(tx, KIND, name, facts))
+def beat(db: Database, name: str, queues: Sequence[str], processes: int, *, drains: bool = True) -> bool:
+    """Say once that the pool of this name serves queues; whether it is to be drained.
+
+    ``drains``: whether it can be, as what delivers messages of apps cannot.
+    """
+    facts = {"queues": sorted(queues), "processes": processes, "release": release(), "drains": drains}
+
+    def work(tx: Tx) -> bool:
+        heartbeats.note(tx, KIND, name, facts)
+        return heartbeats.fact(tx, DRAINED + name) is not None
+
+    return db.write(work)
 
 
 def working(tx: Tx) -> list[dict[str, Any]]:
     """Every pool, reconciler and projector that was heard of lately, as answers show it."""
     found = [row for kind in KINDS for row in heartbeats.live(tx, kind, tx.now - LIVE_MS)]
-    return [_shown(row, tx.now) for row in sorted(found, key=lambda row: (row["kind"], row["instance"]))]
+    drained = heartbeats.facts_under(tx, DRAINED)
+    shown = sorted(found, key=lambda row: (row["kind"], row["instance"]))
+    return [_shown(row, tx.now, drained.get(row["instance"])) for row in shown]
+
+
+def drain(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, Any]:
+    """Let a pool take nothing new, from its next beat on; what it does ends. Done again it changes nothing.
+
+    Raises `NotFound` for a pool that is not heard of, and `Conflict` for what cannot be drained.
+    """
+    return _wish(world, principal, name, reason, drained=True)
+
+
+def resume(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, Any]:
+    """Let a pool take work again; also one that is not heard of, so that no wish is left behind."""
+    return _wish(world, principal, name, reason, drained=False)
+
+
+def _wish(
+    world: AppContext, principal: Principal, name: str, reason: str | None, *, drained: bool
+) -> dict[str, Any]:
+    def work(tx: Tx) -> dict[str, Any]:
+        found = {row["name"]: row for row in working(tx)}.get(name)
+        was = heartbeats.fact(tx, DRAINED + name) is not None
+        if found is None and not was:
+            raise NotFound(f"No worker called {name} was heard of within the last half minute.")
+        if drained and found is not None and not found["canDrain"]:
+            raise Conflict(f"{name} cannot be drained by itself: end its host with `windlass worker drain`.")
+        if was != drained:
+            if drained:
+                heartbeats.set_fact(tx, DRAINED + name, principal.actor)
+            else:
+                heartbeats.drop_fact(tx, DRAINED + name)
+            verb = "worker.drain" if drained else "worker.resume"
+            audit.note(tx, principal, verb, name, reason=reason)
+        return {"name": name, "drained": drained}
+
+    return world.db.write(work)
 
 
 def unserved(tx: Tx, needed: Collection[str] = (QUEUES[0],)) -> list[str]:
     """Queues that nobody serves: of those in which something waits, and of those needed anyway."""
-    served = {queue for row in working(tx) for queue in row["queues"]}
+    served = {queue for row in working(tx) if not row["drained"] for queue in row["queues"]}
     return sorted({*needed, *lost_messages.queues_in_use(tx)} - served)
 
 
 def queues(world: AppContext) -> list[dict[str, Any]]:
     """Each queue of the service and each that somebody serves: its length, and how many serve it."""
-    found = world.db.read(working)
+    found = [row for row in world.db.read(working) if not row["drained"]]
     names = {*QUEUES, *(queue for row in found for queue in row["queues"])}
     return [_queue(world, name, [row for row in found if name in row["queues"]]) for name in sorted(names)]
 
@@ -60,7 +128,7 @@ def _queue(world: AppContext, name: str, pools: Sequence[dict[str, Any]]) -> dic
     return {"queue": name, "length": length, "workers": len(pools), "processes": processes}
 
 
-def _shown(row: dict[str, Any], now: int) -> dict[str, Any]:
+def _shown(row: dict[str, Any], now: int, drained_by: str | None) -> dict[str, Any]:
     facts = row["facts"] or {}
     return {
         "name": row["instance"],
@@ -71,4 +139,7 @@ def _shown(row: dict[str, Any], now: int) -> dict[str, Any]:
         "startedAt": rfc3339(row["started_at"]),
         "lastSeenAt": rfc3339(row["at"]),
         "silentMs": max(0, now - row["at"]),
+        "canDrain": bool(facts.get("drains")),
+        "drained": drained_by is not None,
+        "drainedBy": drained_by,
     }

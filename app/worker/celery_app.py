@@ -79,7 +79,14 @@ def _forked(**_kw: Any) -> None:
     if settings.imports:
         _serve_workflows()
     if _POOL and _is_first():
-        workers.keep_beating(world().db, **_POOL)
+        workers.keep_beating(world().db, **_POOL, serve=_serve)
+
+
+def _serve(takes_work: bool) -> None:
+    """Tell the main of this pool to take messages from its queues, or to take none."""
+    say = app.control.add_consumer if takes_work else app.control.cancel_consumer
+    for queue in _POOL["queues"]:
+        say(queue, destination=[_POOL["name"]])
 
 
 def _is_first() -> bool:

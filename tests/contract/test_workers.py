@@ -45,3 +45,36 @@ def test_a_queue_tells_who_serves_it_and_not_how_long_it_is_while_redis_is_away(
 @pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues"])
 def test_a_parameter_that_there_is_not_is_refused(client: FlaskClient, path: str) -> None:
     assert client.get(f"{path}?kind=worker").status_code == 400
+
+
+def drain(client: FlaskClient, name: str, verb: str = "drain") -> Any:
+    """Ask for it."""
+    return client.post(f"/v1/workers/{name}/{verb}", json={"reason": "new memory"})
+
+
+def test_a_drained_pool_serves_nothing_until_it_is_resumed(client: FlaskClient, world: AppContext) -> None:
+    assert workers.beat(world.db, "bmc@here", ["bmc"], 2) is False
+
+    assert data(drain(client, "bmc@here")) == {"name": "bmc@here", "drained": True}
+    assert data(drain(client, "bmc@here"))["drained"] is True
+
+    assert workers.beat(world.db, "bmc@here", ["bmc"], 2) is True
+    (shown,) = data(client.get("/v1/workers"))
+    assert (shown["drained"], shown["drainedBy"], shown["canDrain"]) == (True, "usr_local", True)
+    assert {one["queue"]: one["workers"] for one in data(client.get("/v1/queues"))}["bmc"] == 0
+    assert "bmc" in world.db.read(lambda tx: workers.unserved(tx, ["bmc"]))
+    assert data(drain(client, "bmc@here", "resume"))["drained"] is False
+    assert workers.beat(world.db, "bmc@here", ["bmc"], 2) is False
+    entries = data(client.get("/v1/audit?resourceType=worker"))
+    assert [(one["action"], one["reason"]) for one in entries] == [
+        ("worker.resume", "new memory"),
+        ("worker.drain", "new memory"),
+    ]
+
+
+def test_only_a_pool_that_works_and_can_be_drained_is(client: FlaskClient, world: AppContext) -> None:
+    workers.beat(world.db, "app@here", ["app"], 4, drains=False)
+
+    assert drain(client, "app@here").status_code == 409
+    assert drain(client, "nobody").status_code == 404
+    assert drain(client, "nobody", "resume").status_code == 404

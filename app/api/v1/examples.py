@@ -146,6 +146,9 @@ WORKER = {
     "startedAt": AT,
     "lastSeenAt": AT,
     "silentMs": 1200,
+    "canDrain": True,
+    "drained": False,
+    "drainedBy": None,
 }
 QUEUE = {"queue": "default", "length": 1, "workers": 2, "processes": 16}
 METRICS = {

@@ -173,12 +173,33 @@ def list_(caller: Caller) -> None:
         )
 
 
-@worker.command()
+@worker.command(cls=Verb)
+@click.argument("pool", required=False)
 @click.option("--name", default="", help="Name that the worker host was started with.")
-def drain(name: str) -> None:
-    """Stop this machine's worker host after its running steps have ended."""
+@click.option("--reason", help="Why the pool is drained.")
+@pass_caller
+def drain(caller: Caller, pool: str | None, name: str, reason: str | None) -> None:
+    """Stop this machine's worker host after its running steps have ended.
+
+    With a POOL, as `windlass worker list` names it, that pool of whichever machine takes nothing new until it
+    is resumed; this goes through the API and requires the scope admin.
+    """
+    if pool is not None:
+        caller.client.workers.drain(pool, reason=reason)
+        output.say(f"{pool} takes nothing new; what it does ends. `windlass worker resume {pool}` undoes it.")
+        return
     pid = worker_host.drain(load(), name)
     click.echo(f"The worker host (process {pid}) has ended.", err=True)
+
+
+@worker.command(cls=Verb)
+@click.argument("pool")
+@click.option("--reason", help="Why it takes work again.")
+@pass_caller
+def resume(caller: Caller, pool: str, reason: str | None) -> None:
+    """Let a pool that was drained take work again; requires the scope admin."""
+    caller.client.workers.resume(pool, reason=reason)
+    output.say(f"{pool} takes work again.")
 
 
 @click.command()

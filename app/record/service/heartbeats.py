@@ -53,6 +53,17 @@ def first_fact(tx: Tx, key: str, value: str) -> str:
     return str(tx.value(select(meta.c.value).where(meta.c.tenant_id == tx.tenant, meta.c.key == key)))
 
 
+def facts_under(tx: Tx, prefix: str) -> dict[str, str]:
+    """All facts whose key begins with a text, by what comes after it."""
+    where = (meta.c.tenant_id == tx.tenant, meta.c.key.startswith(prefix, autoescape=True))
+    return {row["key"][len(prefix) :]: str(row["value"]) for row in tx.rows(select(meta).where(*where))}
+
+
+def drop_fact(tx: Tx, key: str) -> None:
+    """Note it no longer."""
+    tx.execute(delete(meta).where(meta.c.tenant_id == tx.tenant, meta.c.key == key))
+
+
 def set_fact(tx: Tx, key: str, value: str) -> None:
     """Note a fact about the installation."""
     statement = tx.insert(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)

@@ -1,7 +1,11 @@
 """What a worker was told, and what it owes its watchers, outlives the connection to Redis."""
 
+import pytest
 from redis import Redis
 
+from app.auth.keys import LOCAL
+from app.services import workers
+from app.wiring import wire
 from tests.integration.celery.workers import Publisher, Worker, listening
 from tests.support.servers import KeyValue, until
 
@@ -43,6 +47,20 @@ def test_a_queue_that_was_cancelled_is_not_served_after_a_reconnection(
     send(own_worker, "run_elsewhere", queue="bmc")
     until(lambda: "run_elsewhere" in own_worker.log, 20, "the other queue's message is taken")
     assert "run_cancelled" not in own_worker.log
+
+
+@pytest.mark.nightly  # A pool hears of it at its next beat, up to ten seconds later.
+def test_a_drained_pool_takes_nothing_until_it_is_resumed(broker: KeyValue, own_worker: Worker) -> None:
+    world = wire(own_worker.settings)
+    until(lambda: world.db.read(workers.working), why="the pool is heard of")
+    name = world.db.read(workers.working)[0]["name"]
+    workers.drain(world, LOCAL, name)
+    until(lambda: "Canceling queue bmc" in own_worker.log, 20, "no queue is served")
+    send(own_worker, "run_waits")
+    workers.resume(world, LOCAL, name)
+    assert "run_waits" not in own_worker.log
+    until(lambda: "run_waits" in own_worker.log, 20, "the message is taken once more")
+    world.db.dispose()
 
 
 def test_events_are_sent_after_a_reconnection(broker: KeyValue, own_worker: Worker) -> None:

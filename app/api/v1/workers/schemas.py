@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.http.schemas import Shape, instant
+from app.api.http.schemas import Body, Shape, instant, reason
 
 
 class WorkerShape(Shape):
@@ -16,6 +16,22 @@ class WorkerShape(Shape):
     started_at = instant(required=True)
     last_seen_at = instant(required=True)
     silent_ms = fields.Integer(required=True)
+    can_drain = fields.Boolean(required=True)
+    drained = fields.Boolean(required=True, metadata={"description": "Whether it is to take nothing new."})
+    drained_by = fields.String(allow_none=True)
+
+
+class WorkerBody(Body):
+    """Why a pool is drained, or takes work again."""
+
+    reason = reason()
+
+
+class WorkerChanged(Shape):
+    """Whether a pool takes work."""
+
+    name = fields.String(required=True)
+    drained = fields.Boolean(required=True)
 
 
 class QueueShape(Shape):
