@@ -1,4 +1,4 @@
-"""One service with planted runs, one server and one browser for the whole folder."""
+"""One service with planted runs, one server and one browser for each file."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ class Site:
     planted: Planted
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A keyless service on this machine with one run in each state that calls for somebody."""
     folder = tmp_path_factory.mktemp("console")

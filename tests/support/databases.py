@@ -57,6 +57,9 @@ BEGIN
   END LOOP;
   RETURN CASE WHEN many THEN -1 ELSE (
     (SELECT count(*) FROM pg_class) * 1000003 + (SELECT count(*) FROM pg_attribute) * 1009
+    + (SELECT sum(hashtext(c.relname || a.attname || a.atttypid || a.attnotnull))
+       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+       WHERE c.relnamespace = 'public'::regnamespace)
     + (SELECT count(*) FROM pg_statistic) * 31 + (SELECT count(*) FROM pg_trigger)
     + (SELECT count(*) FROM pg_constraint) * 7 + (SELECT count(*) FROM pg_db_role_setting) * 101
   ) END;
