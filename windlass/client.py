@@ -21,6 +21,7 @@ from windlass.servers import Servers
 from windlass.session import Session
 from windlass.transport import HttpxTransport, Transport
 from windlass.types import Types
+from windlass.views import Views
 from windlass.vms import Vms
 from windlass.webhooks import Webhooks
 from windlass.whole import Service
@@ -75,6 +76,7 @@ class Client:
         self.schedules = Schedules(session=session)
         self.webhooks = Webhooks(session=session)
         self.workers = Workers(session=session)
+        self.views = Views(session=session)
         self.locks = Locks(session=session)
         self.types = Types(session=session)
         self.metrics = MetricsOf(session=session)

@@ -28,6 +28,7 @@ from app.api.v1.managements.views import managements
 from app.api.v1.metrics.views import metrics
 from app.api.v1.pools.views import pools
 from app.api.v1.runs.many import runs
+from app.api.v1.saved_views.views import saved_views
 from app.api.v1.schedules.views import schedules
 from app.api.v1.servers.views import servers
 from app.api.v1.service.views import service
@@ -48,7 +49,20 @@ from app.wiring import wire
 
 FAMILIES = (
     *(runs, metrics, types, locks, servers, pools, clusters, vms, managements, accounts),
-    *(schedules, batches, workflows, hooks, webhooks, workers, access, audit, service, health, docs),
+    *(
+        schedules,
+        batches,
+        workflows,
+        hooks,
+        webhooks,
+        workers,
+        saved_views,
+        access,
+        audit,
+        service,
+        health,
+        docs,
+    ),
 )
 
 LOGINS_A_MINUTE = 10  # Attempts to log in from one address.

@@ -462,6 +462,8 @@ WORKERS: Columns = (
     ("DRAINED BY", "drainedBy", 7),
     ("LAST SEEN", "lastSeenAt"),
 )
+VIEWS: Columns = (("ID", "id", 2), ("NAME", "name"), ("QUERY", "query"))
+VIEW: Columns = (("Id", "id"), ("Name", "name"), ("Query", "query"))
 QUEUES: Columns = (("QUEUE", "queue"), ("KEY", "key", 5), ("LENGTH", "length"))
 KEYS: Columns = (
     ("ID", "id", 3),

@@ -42,6 +42,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "app.cli.commands.doctor:doctor", "Check what must always hold, and say what to do."),
     ("search", "app.cli.commands.search:search", "Find what a text may mean."),
     ("about", "app.cli.commands.search:about", "Show what the service is."),
+    ("view", "app.cli.commands.views:view", "Keep filters of the list of runs under names."),
     ("audit", "app.cli.commands.audit:audit", "List who changed what, and why."),
     ("key", "app.cli.commands.keys:key", "Manage API keys, directly in the database."),
     ("secrets", "app.cli.commands.keys:secrets", "Manage sealed credentials."),

@@ -5,12 +5,14 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, request
+from flask import Response, redirect, request
+from flask.typing import ResponseReturnValue
 
 from app.console import ask, words
 from app.console.chips import SEVERAL, Chip, chips, question
-from app.console.family import pages
+from app.console.family import ROOT, pages
 from app.console.render import now_ms, render
 from app.console.spans import parse
 
@@ -43,7 +45,24 @@ def runs() -> str:
         several=SEVERAL,
         text=request.args.get("q", ""),
         seen=found.data[0]["id"] if found.data else "",
+        views=[{**view, "here": _same(view["query"])} for view in ask.get("/v1/views").data],
+        query=_query(),
     )
+
+
+@pages.page("POST", "/views", scope="runs:read")
+def save_view() -> ResponseReturnValue:
+    """Keep the filters of a list under a name."""
+    query, name = request.form.get("query", ""), request.form.get("name", "").strip()
+    ask.post("/v1/views", {"name": name, "query": query})
+    return redirect(f"{ROOT}/runs?{query}", 303)
+
+
+@pages.page("POST", "/views/<view_id>/delete", scope="runs:read")
+def delete_view(view_id: str) -> ResponseReturnValue:
+    """Forget a view."""
+    ask.request("DELETE", f"/v1/views/{view_id}")
+    return redirect(f"{ROOT}/runs", 303)
 
 
 @pages.page("GET", "/attention", scope="runs:read")
@@ -121,6 +140,16 @@ VERBS: dict[str, tuple[str, ...]] = {
     "blocked": ("resolve", "resume"),
     "compensation_failed": ("resume", "resolve"),
 }
+
+
+def _query() -> str:
+    """The filters of this page as the query of an address."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor" and value]
+    return urlencode(kept)
+
+
+def _same(query: str) -> bool:
+    return sorted(parse_qsl(query)) == sorted(parse_qsl(_query()))
 
 
 def filters() -> list[Chip]:

@@ -70,3 +70,16 @@ def test_the_plan_of_a_run_is_drawn_as_a_graph(client: FlaskClient, site: Site) 
 
     assert page.count('<rect class="node') > 3
     assert '<rect class="node undo"' in page
+
+
+def test_filters_are_saved_under_a_name_and_forgotten(client: FlaskClient, token: str) -> None:
+    assert "Save view" in text(client, "/runs?status=failed")
+
+    answer = post(client, "/views", token, name="red ones", query="status=failed")
+
+    assert answer.headers["Location"] == "/console/runs?status=failed"
+    page = text(client, "/runs?status=failed")
+    assert "red ones" in page and "Save view" not in page
+    view = page.partition("/console/views/")[2].partition("/")[0]
+    assert post(client, f"/views/{view}/delete", token).status_code == 303
+    assert "red ones" not in text(client, "/runs")

@@ -150,6 +150,12 @@ WORKER = {
     "drained": False,
     "drainedBy": None,
 }
+VIEW = {
+    "id": "viw_01kc9v5q8w3f7x2m4n6p8r0t1v",
+    "name": "failed",
+    "query": "status=failed",
+    "createdAt": AT,
+}
 QUEUE = {"queue": "default", "length": 1, "workers": 2, "processes": 16}
 METRICS = {
     "type": "server.provision",

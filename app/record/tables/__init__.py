@@ -47,7 +47,7 @@ from app.record.tables.runs import (
 )
 from app.record.tables.schedules import occurrence, schedule
 from app.record.tables.servers import bmc_gate, machine_claim, pool, server
-from app.record.tables.service import api_key, api_request, audit, beat, meta, session
+from app.record.tables.service import api_key, api_request, audit, beat, meta, saved_view, session
 from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
@@ -104,6 +104,7 @@ __all__ = [
     "pool",
     "run",
     "run_tag",
+    "saved_view",
     "schedule",
     "server",
     "session",

@@ -1,4 +1,4 @@
-"""The service's own: API keys, sessions, the audit log, idempotent requests, heartbeats, facts."""
+"""The service's own: API keys, sessions, the audit log, saved views, idempotent requests, heartbeats, facts."""
 
 from sqlalchemy import Column, Index, Integer
 
@@ -83,6 +83,17 @@ beat = table(
     moment("started_at"),
     moment("at"),
     key=("kind", "instance"),
+)
+
+saved_view = table(  # Of the list of runs, by whoever saved it.
+    "saved_view",
+    words("id", null=False),
+    words("actor", null=False),
+    words("name", null=False),
+    words("query", null=False),
+    moment("created_at"),
+    Index("uq_saved_view_name", "tenant_id", "actor", "name", unique=True),
+    key=("id",),
 )
 
 meta = table("meta", words("key", null=False), words("value"), moment("at"), key=("key",))
