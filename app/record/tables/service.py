@@ -1,4 +1,4 @@
-"""The service's own: API keys, sessions, the audit log, saved views, idempotent requests, heartbeats, facts."""
+"""The service's own: API keys, sessions, audit log, saved views, idempotent requests, heartbeats, facts."""
 
 from sqlalchemy import Column, Index, Integer
 
