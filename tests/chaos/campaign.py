@@ -33,6 +33,7 @@ from tests.chaos.workload.machines import Machines
 from tests.chaos.workload.mix import Mix
 
 CALM_S, REST_S = 120.0, 120.0
+COLLECTIONS = 3
 ENDED_WITHIN_S = 60.0  # Target: all runs have ended so long after the last fault.
 RECORD = "record.jsonl"
 TICK_S = 0.05
@@ -205,9 +206,22 @@ class _Campaign:
             self._pause.wait(0.1)
         return False
 
-    def _judge(self, storm: Storm) -> None:
-        site, result = self._site, self._result
-        evidence = collect(
+    def _settled(self, storm: Storm) -> Evidence:
+        """The evidence, collected again when a run was accepted meanwhile.
+
+        A server under load may accept a retry whose client has long had an answer to its second attempt.
+        """
+        for _ in range(COLLECTIONS):
+            before = self._crowd.accepted()
+            evidence = self._collected(storm)
+            if self._crowd.accepted() == before == len(evidence.runs) and not self._crowd.still_open():
+                break
+            self._wait_for_all(REST_S)
+        return evidence
+
+    def _collected(self, storm: Storm) -> Evidence:
+        site = self._site
+        return collect(
             site.db,
             effects=list(site.ledger.read()),
             requests=list(self._crowd.client.log),
@@ -221,6 +235,10 @@ class _Campaign:
             marks=site.marks(),
             redis=self._messages(),
         )
+
+    def _judge(self, storm: Storm) -> None:
+        site, result = self._site, self._result
+        evidence = self._settled(storm)
         evidence.save(result.folder / RECORD)
         _count(result, evidence, storm)
         result.ended_s = recovery.ended_after(evidence, self._healed) / 1000

@@ -95,6 +95,10 @@ class Crowd:
         where = select(func.count()).select_from(runs).where(runs.c.completed_at.is_(None))
         return int(self.site.db.read(lambda tx: tx.value(where)))
 
+    def accepted(self) -> int:
+        """How many runs there are, by the record itself."""
+        return int(self.site.db.read(lambda tx: tx.value(select(func.count()).select_from(runs))))
+
     def start_run(self, order: Order) -> Request:
         """Start one run as a client would, and do what its order says; the request that started it."""
         if order.type.startswith("code."):
