@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from app import create_app
+from app.api.docs import remedies
 from app.api.health import views
 from app.api.http import openapi
 from app.domain.errors import Rejected
@@ -129,11 +130,15 @@ def test_every_example_of_an_answer_keeps_to_its_shape(app: Flask) -> None:
                 assert set(shape["required"]) <= set(media["example"]), operation["operationId"]
 
 
-def test_every_kind_of_refusal_has_its_line_on_the_problems_page(client: FlaskClient) -> None:
+def test_every_code_has_its_line_with_cause_and_remedy_on_the_problems_page(client: FlaskClient) -> None:
     page = client.get("/docs/problems").get_data(as_text=True)
     for kind in openapi.codes():
         assert issubclass(kind, Rejected)
-        assert f'id="{kind.code.lower().replace("_", "-")}"' in page
+        assert page.count(f'id="{kind.code.lower().replace("_", "-")}"') == 1
+    for code in remedies.codes():
+        assert f'id="{code.anchor}"' in page
+        assert code.cause and code.remedy != remedies.ELSEWHERE, code
+    assert {code.code for code in remedies.codes()} == remedies.REMEDIES.keys()
 
 
 def test_the_type_of_a_problem_leads_to_its_line(client: FlaskClient) -> None:
@@ -141,14 +146,18 @@ def test_the_type_of_a_problem_leads_to_its_line(client: FlaskClient) -> None:
     assert f'id="{fragment}"' in client.get(path).get_data(as_text=True)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/problems"])
-def test_pages_load_nothing_from_elsewhere_and_run_no_script(client: FlaskClient, path: str) -> None:
+PAGES = ["/docs", "/docs/problems", "/docs/shapes", "/docs/operations/startRun"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_load_nothing_from_elsewhere(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Accept": "text/html"})
     text = answer.get_data(as_text=True)
     assert answer.mimetype == "text/html"
-    assert not re.search(r"<script|src=|style=|onclick", text)
+    assert not re.search(r"style=|onclick", text)
+    assert re.findall(r'<script [^>]*src="([^"]+)"', text) == ["/docs/viewer.js"]
     assert re.findall(r'<link [^>]*href="([^"]+)"', text) == ["/docs/style.css"]
-    assert "script-src" not in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
@@ -156,6 +165,16 @@ def test_the_docs_page_has_every_operation(client: FlaskClient, app: Flask) -> N
     page = client.get("/docs").get_data(as_text=True)
     for operation in operations(openapi.document(app)):
         assert f'id="{operation["operationId"]}"' in page
+    assert len(page) < 80_000
+
+
+def test_each_operation_has_a_page_from_which_it_can_be_tried(client: FlaskClient, app: Flask) -> None:
+    for operation in operations(openapi.document(app)):
+        page = client.get(f"/docs/operations/{operation['operationId']}").get_data(as_text=True)
+        assert '<form id="try" hidden' in page and "Answers" in page
+    page = client.get("/docs/operations/getRun").get_data(as_text=True)
+    assert 'name="run_id" data-in="path"' in page and 'href="/docs/shapes#RunDetailAnswer"' in page
+    assert client.get("/docs/operations/nothing").status_code == 404
 
 
 def test_the_start_page_leads_to_the_console(client: FlaskClient) -> None:

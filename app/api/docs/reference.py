@@ -72,6 +72,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, item: Mappin
             _parameter(each) for each in [*item.get("parameters", ()), *given.get("parameters", ())]
         ],
         "body": _content(given.get("requestBody", {})),
+        "accept": _accept(given),
         "answers": [_answer(document, status, each) for status, each in given["responses"].items()],
     }
 
@@ -84,7 +85,16 @@ def _parameter(given: Mapping[str, Any]) -> Facts:
         "type": type_of(schema),
         "required": given.get("required", False),
         "about": given.get("description") or _about(schema),
+        "choices": [str(word) for word in schema.get("enum", ()) if word is not None],
     }
+
+
+def _accept(given: Mapping[str, Any]) -> str:
+    """The first media type of a success."""
+    for status, answer in given["responses"].items():
+        if status[0] == "2":
+            return next(iter(answer.get("content", {})), "*/*")
+    return "*/*"
 
 
 def _answer(document: Mapping[str, Any], status: str, given: Mapping[str, Any]) -> Facts:
