@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app.domain.clock import duration_ms
 from tests.chaos import plans, report
+from tests.chaos.apps import campaign as apps
 from tests.chaos.campaign import Plan, Result, run
 from tests.chaos.fault import BOTH, POSTGRES, SQLITE, faults
 from tests.chaos.schedule import schedule
@@ -41,7 +42,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(plan: Plan, folder: Path) -> Result:
     print(f"== {plan.name} on {plan.backend}, seed {plan.seed}", flush=True)
-    result = run(plan, folder, lambda text: print(text, flush=True))
+    play = apps.run if plan.setting.apps else run
+    result = play(plan, folder, lambda text: print(text, flush=True))
     print(report.verdict(result), flush=True)
     return result
 

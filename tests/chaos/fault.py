@@ -50,6 +50,7 @@ class Setting:
     inside: tuple[str, ...] = ()  # Modules that every process of the service imports at its start.
     env: Mapping[str, str] = field(default_factory=dict)  # Variables of every process of the service.
     code: bool = False  # A worker host for code workflows runs as well.
+    apps: bool = False  # Only what apps need runs, and runs of apps are asked for (`tests.chaos.apps`).
 
 
 @dataclass(kw_only=True)

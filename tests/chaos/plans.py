@@ -1,6 +1,7 @@
 """The campaigns by name: which faults, how often, how long, on which stack."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 
 from tests.chaos.campaign import Plan
@@ -12,6 +13,8 @@ ROWS = (
     *(f"RF{number}" for number in (*range(1, 9), *range(10, 15), 16, 18, 20, 22, *range(25, 32))),
     *(f"DF{number}" for number in (*range(1, 8), 9, *range(12, 23), 26, 27)),
 )
+APPS = tuple(f"AF{number}" for number in range(1, 9))  # Rows of apps; the campaigns above have none of them.
+APPS_S = 40.0  # A message that fails for longer is dead, which is as it should be and proves nothing.
 RHYTHMS: Mapping[Rhythm, float] = {"kill": 2.0, "freeze": 5.0, "demand": 3.0, "weather": 8.0}
 # Everything at once is a lot for two cores: what is struck too often does not work at all, and proves
 # nothing.
@@ -66,6 +69,7 @@ def joined(chosen: Iterable[Fault]) -> Setting:
             inside=tuple(dict.fromkeys((*one.inside, *other.inside))),
             env={**one.env, **other.env},
             code=one.code or other.code,
+            apps=one.apps or other.apps,
         ),
         (fault.needs for fault in chosen),
         Setting(),
@@ -90,7 +94,7 @@ def smoke(seed: int, backend: str) -> Plan:
 
 def full(seed: int, backend: str) -> Plan:
     """A quarter of an hour: every row on one stack."""
-    chosen = list(faults(backend).values())
+    chosen = [one for one in faults(backend).values() if not one.needs.apps]
     return Plan(
         name="full",
         seed=seed,
@@ -120,6 +124,9 @@ def mass(seed: int, backend: str) -> Plan:
 def row(name: str, seed: int, backend: str, seconds: float = 75) -> Plan:
     """One row alone, struck as often as it can be borne."""
     chosen = [one for one in faults(backend).values() if name in one.rows]
+    setting = joined(chosen)
+    if name in APPS:
+        setting, seconds = replace(setting, apps=True), min(seconds, APPS_S)
     return Plan(
         name=name,
         seed=seed,
@@ -127,7 +134,7 @@ def row(name: str, seed: int, backend: str, seconds: float = 75) -> Plan:
         seconds=seconds,
         calm=40,
         beats=beats(chosen, ROW_RHYTHMS),
-        setting=joined(chosen),
+        setting=setting,
         rows=(name,),
     )
 

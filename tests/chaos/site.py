@@ -47,6 +47,7 @@ LAB_MACHINES = 8
 AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
 AUTHORED_HOSTS, AUTHORED_PROCESSES = ("code0", "code1"), 2
 LAB_PASSWORD = "windlass-lab"
+DOOR = "app.api.apps.application:door"
 
 
 class Durable(Postgres):
@@ -131,6 +132,9 @@ class Site:
         self._spawn()
         until(self.is_ready, START_S, f"the API is ready; see {self.folder / 'logs'}")
         until(lambda: self._reconciling() >= self._hosts + self._reconcilers, START_S, "the reconcilers work")
+        self._until_whole()
+
+    def _until_whole(self) -> None:
         own = self.settings
         pools = (
             own.worker_processes,
@@ -244,8 +248,8 @@ class Site:
             database = direct.replace(f":{self.postgres.port}/", f":{self.proxies['database'].port}/")
         return {"DATABASE_URL": database, "REDIS_URL": f"redis://127.0.0.1:{self.proxies['redis'].port}/0"}
 
-    def _spawn(self) -> None:
-        """Hand the processes to a keeper."""
+    def _argvs(self) -> Mapping[str, list[str]]:
+        """The command lines of the service's processes."""
         windlass = list(programs.windlass())
         argvs = {
             "lab": list(programs.lab(self.settings, LAB_PASSWORD, LAB_MACHINES)),
@@ -259,8 +263,12 @@ class Site:
             authored = ("--import", "flows", "--app-dir", folder, "--processes", processes)
             for name in AUTHORED_HOSTS:
                 argvs[f"host-{name}"] = [*windlass, "worker", *authored, "--name", name, "--no-reconciler"]
+        return argvs
+
+    def _spawn(self) -> None:
+        """Hand the processes to a keeper."""
         env = self._environment()
-        children = [{"name": name, "argv": argv, "env": env} for name, argv in argvs.items()]
+        children = [{"name": name, "argv": argv, "env": env} for name, argv in self._argvs().items()]
         plan = self.folder / "keeper.json"
         plan.write_text(json.dumps({"logs": str(self.folder / "logs"), "children": children}))
         with (self.folder / "keeper.log").open("ab") as log:
@@ -319,6 +327,9 @@ def _follows(*words: str) -> Callable[[psutil.Process], bool]:
 
 
 ROLES: dict[str, Callable[[psutil.Process], bool]] = {
+    "door": _leads("app.serving", DOOR),  # Of apps.
+    "door-worker": _follows("app.serving", DOOR),
+    "dispatcher": _leads("tasks", "worker", "threads"),  # What delivers messages of apps.
     "api": _leads("app.serving"),  # What starts the processes that answer.
     "api-worker": _follows("app.serving"),  # What answers requests.
     "host": _leads("app.cli", "worker"),  # The parent of the workers of one host.

@@ -14,11 +14,14 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.chaos import plans
+from tests.chaos.apps import campaign as apps
 from tests.chaos.bugs.catalogue import BUGS, RULES
+from tests.chaos.bugs.of_apps import APPS
 from tests.chaos.bugs.plant import ROOT, TESTED, Bug, planted
 from tests.chaos.bugs.scenarios import SCENARIOS, Scenario
 from tests.chaos.bugs.stage import Missed, Stage
@@ -26,6 +29,7 @@ from tests.chaos.fault import POSTGRES, Setting
 from tests.chaos.site import Site
 
 SEED = 1
+ROW_S = 20.0  # How long the storm of a row with a bug lasts.
 BESIDE = 2  # Sites at a time.
 AGAIN = ("failing", "hooks", "refused", "locks", "API dies")  # Played a second time on a healthy service.
 MOST_SHOWN = 3
@@ -96,6 +100,24 @@ def bugged(bug: Bug, folder: Path, seed: int) -> list[Verdict]:
     return [verdict]
 
 
+def by_row(bug: Bug, folder: Path, seed: int) -> list[Verdict]:
+    """Run the row of apps that shows the bug."""
+    tree, began = planted(bug, folder / "tree"), time.monotonic()
+    plan = replace(plans.row(bug.scenario, seed, POSTGRES, ROW_S), tree=tree)
+    result = apps.run(plan, folder / "site", lambda _text: None)
+    return [
+        Verdict(
+            scenario=bug.scenario,
+            bug=bug.name,
+            expected=bug.caught_by,
+            numbers=[one.number for one in result.findings],
+            findings=[str(one) for one in result.findings[:MOST_SHOWN]],
+            faults=result.injected.total(),
+            seconds=time.monotonic() - began,
+        )
+    ]
+
+
 def healthy(names: Sequence[str], folder: Path, seed: int) -> list[Verdict]:
     """Play scenarios one after the other on one service without any bug."""
     with Site(POSTGRES, folder / "site", tree=ROOT, setting=joined(names)) as site:
@@ -143,6 +165,7 @@ def joined(names: Iterable[str]) -> Setting:
 def run(
     bugs: Sequence[Bug],
     rules: Sequence[Bug],
+    rows: Sequence[Bug],
     clean: Sequence[Sequence[str]],
     folder: Path,
     seed: int,
@@ -156,6 +179,7 @@ def run(
         ]
         jobs += [pool.submit(bugged, bug, folder / bug.name.replace(" ", "-"), seed) for bug in bugs]
         jobs += [pool.submit(by_machine, bug, folder / bug.name.replace(" ", "-")) for bug in rules]
+        jobs += [pool.submit(by_row, bug, folder / bug.name.replace(" ", "-"), seed) for bug in rows]
         for job in as_completed(jobs):
             for verdict in job.result():
                 say(str(verdict))
@@ -174,7 +198,7 @@ def _alone() -> None:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The bugs and what caught them, for the docs."""
-    told = {bug.name: bug for bug in (*BUGS, *RULES)}
+    told = {bug.name: bug for bug in (*BUGS, *RULES, *APPS)}
     lines = [
         "| Planted bug | What it breaks | Scenario | Caught by | Seconds |",
         "| --- | --- | --- | --- | --- |",
@@ -204,13 +228,16 @@ def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
     )
 
 
-def _chosen(only: Sequence[str] | None) -> tuple[Sequence[Bug], Sequence[Bug], Sequence[Sequence[str]]]:
-    """Bugs, bugs for the random machine, and healthy plays: all, or those of some scenarios."""
+def _chosen(
+    only: Sequence[str] | None,
+) -> tuple[Sequence[Bug], Sequence[Bug], Sequence[Bug], Sequence[Sequence[str]]]:
+    """Bugs, bugs for the random machine, for rows of apps, and healthy plays: all, or of some scenarios."""
     names = [name for name in SCENARIOS if not only or name in only]
     together = [name for name in names if not SCENARIOS[name].alone]
     clean = (together, [] if only else AGAIN, *([name] for name in names if SCENARIOS[name].alone))
     bugs = [bug for bug in BUGS if bug.scenario in names]
-    return bugs, () if only else RULES, [some for some in clean if some]
+    rows = [bug for bug in APPS if not only or {bug.scenario, bug.name}.intersection(only)]
+    return bugs, () if only else RULES, rows, [some for some in clean if some]
 
 
 def main(asked: Namespace) -> int:
@@ -218,8 +245,8 @@ def main(asked: Namespace) -> int:
     seed = asked.seed if asked.seed is not None else SEED
     folder = Path(asked.folder) if asked.folder else Path(tempfile.mkdtemp(prefix="windlass-selftest-"))
     began = time.monotonic()
-    bugs, rules, clean = _chosen(asked.only)
-    verdicts = run(bugs, rules, clean, folder, seed, lambda text: print(text, flush=True))
+    bugs, rules, rows, clean = _chosen(asked.only)
+    verdicts = run(bugs, rules, rows, clean, folder, seed, lambda text: print(text, flush=True))
     print(table(verdicts))
     print(summary(verdicts, time.monotonic() - began))
     if asked.json:

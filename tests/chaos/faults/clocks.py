@@ -63,7 +63,7 @@ class Shifted(Fault):
 class HostShifted(Shifted):
     """A worker host with its reconciler."""
 
-    name, rows, role = "host-clock-shifted", ("RF14", "DF12"), "host"
+    name, rows, role = "host-clock-shifted", ("RF14", "DF12", "AF7"), "host"
 
 
 @register

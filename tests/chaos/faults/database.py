@@ -47,7 +47,7 @@ class OnPostgres(Fault):
 class DatabaseStopped(OnPostgres):
     """PostgreSQL dies at once and recovers from its log a few seconds later."""
 
-    name, rows = "database-stopped", ("RF8", "DF17")
+    name, rows = "database-stopped", ("RF8", "DF17", "AF4")
     weight = 3.0
     lasts_s = (0.0, 5.0)
 
@@ -68,7 +68,7 @@ class DatabaseStopped(OnPostgres):
 class SessionsTerminated(OnPostgres):
     """Some sessions end in the middle of whatever they do."""
 
-    name, rows = "sessions-terminated", ("RF8", "RF10")
+    name, rows = "sessions-terminated", ("RF8", "RF10", "AF4")
     weight = 2.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:

@@ -106,7 +106,7 @@ class ReconcilerKilled(Killed):
 class ReconcilersKilled(Killed):
     """No reconciler is left."""
 
-    name, rows, role = "reconcilers-killed", ("RF4", "DF12"), "reconciler"
+    name, rows, role = "reconcilers-killed", ("RF4", "DF12", "AF3"), "reconciler"
     every = True
 
 

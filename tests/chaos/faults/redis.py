@@ -40,7 +40,7 @@ class Broker(Fault):
 class RedisFlushed(Broker):
     """Everything that Redis knows is gone, and it goes on."""
 
-    name, rows = "redis-flushed", ("RF6", "DF4")
+    name, rows = "redis-flushed", ("RF6", "DF4", "AF3")
     weight = 3.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
@@ -55,7 +55,7 @@ class RedisRestartedEmpty(Broker):
     """Redis dies and comes back without any memory of what was."""
 
     name = "redis-restarted-empty"
-    rows: ClassVar[tuple[str, ...]] = ("RF6", "DF4", "DF26")
+    rows: ClassVar[tuple[str, ...]] = ("RF6", "DF4", "DF26", "AF3")
     lasts_s = (0.1, 9.0)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:

@@ -52,7 +52,7 @@ class OnSqlite(Fault):
 class DatabaseLocked(OnSqlite):
     """Others hold the write lock again and again: "database is locked"."""
 
-    name, rows = "database-locked", ("RF12",)
+    name, rows = "database-locked", ("RF12", "AF4")
     lasts_s = (3.0, 15.0)
 
     def __init__(self) -> None:

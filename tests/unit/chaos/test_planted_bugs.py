@@ -4,26 +4,29 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos import plans
 from tests.chaos.bugs.catalogue import BUGS
+from tests.chaos.bugs.of_apps import APPS
 from tests.chaos.bugs.plant import Bug, NotThere, line_of, planted
 from tests.chaos.bugs.scenarios import SCENARIOS
 
 NAMES = [bug.name for bug in BUGS]
+EVERY = pytest.mark.parametrize("bug", (*BUGS, *APPS), ids=[bug.name for bug in (*BUGS, *APPS)])
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=NAMES)
+@EVERY
 def test_the_line_that_a_bug_exchanges_stands_in_the_code_once(bug: Bug) -> None:
     assert line_of(bug) > 0
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=NAMES)
+@EVERY
 def test_a_bug_is_a_line_of_python_and_has_a_scenario(bug: Bug, tmp_path: Path) -> None:
     tree = planted(bug, tmp_path)
 
     text = (tree / bug.file).read_text()
     compile(text, bug.file, "exec")
     assert text.count(bug.new) == 1
-    assert bug.scenario in SCENARIOS
+    assert bug.scenario in (*SCENARIOS, *plans.APPS)
 
 
 def test_there_are_fifteen_bugs_or_more_and_every_scenario_shows_one() -> None:
