@@ -42,6 +42,14 @@ Scope = Literal["process", "broker", "database", "site"]
 Rhythm = Literal["kill", "freeze", "demand", "weather"]
 
 
+# Webhooks go to this machine, and have workers.
+WITH_WEBHOOKS = {
+    "WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8",
+    "WINDLASS_WEBHOOK_ALLOW_HTTP": "true",
+    "WINDLASS_WEBHOOK_PROCESSES": "4",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """What a fault needs a site to be started with; the campaign joins the settings of its faults."""

@@ -41,6 +41,11 @@ from tests.support.servers import KeyValue, Postgres, new_postgres, new_redis, n
 
 ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).with_name("inside")
+# Classes of queues for which the workload has no work: their processes would only delay every start.
+IDLE = {
+    **{f"WINDLASS_{name}_PROCESSES": "0" for name in ("KUBE", "CLOUD", "WEBHOOK")},
+    "WF_ENABLE_POLLER": "false",
+}
 START_S = 120.0
 WRITABLE_S = 3.0  # Nobody who is alive writes for so long.
 LAB_MACHINES = 8
@@ -222,13 +227,13 @@ class Site:
         return self.postgres.database("windlass").replace("postgresql://", "postgresql+psycopg://", 1)
 
     def _settings(self, direct: str) -> Settings:
-        """The shipped settings; nothing but addresses is set, and what the site was to be started with."""
+        """The shipped settings, but for addresses, those who would idle, and what the site asks for."""
         addresses = {"DATABASE_URL": direct, "REDIS_URL": self.store.url}
         if self.setting.proxied:
             addresses = self._through_proxies(direct)
         ports = {"port": free_port(), "lab_port": free_ports(LAB_MACHINES + 4)}
         made = load(
-            {"WINDLASS_REGION": "chaos", **self.setting.env, **addresses},
+            {"WINDLASS_REGION": "chaos", **IDLE, **self.setting.env, **addresses},
             state_dir=str(self.folder / "state"),
             **ports,
         )

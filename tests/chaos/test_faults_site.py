@@ -24,7 +24,7 @@ BACK_S = 60.0
 INSIDE = ("tests.chaos.points.inside", "tests.chaos.faults.wrongtime")
 SQLITE_FULL = "sqlite-disk-full"
 # What is tried here needs no more of them, and each has to start again whenever its host was killed.
-FEW = {"WINDLASS_WORKER_PROCESSES": "2", "WINDLASS_BMC_PROCESSES": "1", "WINDLASS_KUBE_PROCESSES": "1"}
+FEW = {"WINDLASS_WORKER_PROCESSES": "2", "WINDLASS_BMC_PROCESSES": "1"}
 
 
 @pytest.fixture(scope="module", params=[POSTGRES, SQLITE])

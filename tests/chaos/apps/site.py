@@ -35,7 +35,9 @@ class AppsSite(Site):
         return False
 
     def _settings(self, direct: str) -> Settings:
-        return replace(super()._settings(direct), apps_port=free_port(), apps_identity="ecs")
+        return replace(
+            super()._settings(direct), apps_poller=True, apps_port=free_port(), apps_identity="ecs"
+        )
 
     def _argvs(self) -> Mapping[str, list[str]]:
         windlass = list(programs.windlass())

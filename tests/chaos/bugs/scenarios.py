@@ -16,7 +16,7 @@ from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.checks.letters import taken
-from tests.chaos.fault import Setting
+from tests.chaos.fault import WITH_WEBHOOKS, Setting
 from tests.chaos.faults.waiting import within
 from tests.chaos.points.struck import FIRING
 
@@ -24,7 +24,7 @@ POINTS = Setting(inside=("tests.chaos.points.inside", "tests.chaos.bugs.witness"
 SKEWED = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.skew"))
 LISTENING = Setting(
     inside=POINTS.inside,
-    env={"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"},
+    env=WITH_WEBHOOKS,
 )
 SCHEDULES = "/v1/schedules"
 TWO_RELEASES = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.older"))

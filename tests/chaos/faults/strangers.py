@@ -12,7 +12,7 @@ import httpx
 import psutil
 
 from tests.chaos.demands.awkward import order
-from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
+from tests.chaos.fault import POSTGRES, WITH_WEBHOOKS, Fault, Injection, Rhythm, Setting, register
 from tests.chaos.faults.database import session
 from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
@@ -21,7 +21,7 @@ CONNECTIONS = 300
 SEEN_S = 5.0
 ENDED = "SELECT sessions_fatal FROM pg_stat_database WHERE datname = 'windlass'"
 SLOW_S = 8.0  # What a receiver takes to answer.
-ALLOWED = Setting(env={"WINDLASS_WEBHOOK_ALLOW": "127.0.0.0/8", "WINDLASS_WEBHOOK_ALLOW_HTTP": "true"})
+ALLOWED = Setting(env=WITH_WEBHOOKS)
 
 
 @register
