@@ -29,6 +29,7 @@ def planted(bug: str) -> Candidate:
     return replace(NAIVE, name=f"{NAIVE.name}-{bug}", worker=worker)
 
 
+@pytest.mark.nightly  # `scripts/bench` runs the same candidate.
 def test_a_sound_candidate_passes(stage: Stage) -> None:
     session = stage.open(NAIVE)
     burst = session.burst(80)
@@ -52,6 +53,7 @@ def test_commits_that_nobody_waited_for_are_noticed(stage: Stage) -> None:
         stage.open(planted("soft"))
 
 
+@pytest.mark.nightly  # Three bursts of slow steps.
 def test_a_slow_down_shows_in_throughput_and_latency(stage: Stage) -> None:
     session = stage.open(planted("slow"))
     assert session.burst(40).steps_per_second <= NAIVE.slots / SLOWER_S

@@ -52,6 +52,7 @@ def test_what_is_double_left_out_or_made_up_is_seen(told: list[tuple[str, str | 
     assert what.startswith(says)
 
 
+@pytest.mark.nightly  # The self-test plays it, too.
 def test_a_planted_double_schedule_fails_the_tests_of_the_engine(tmp_path: Path) -> None:
     (bug,) = (one for one in BUGS if one.name == "double schedule")
     tree = planted(bug, tmp_path / "tree", *TESTED)
