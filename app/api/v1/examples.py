@@ -11,6 +11,7 @@ MANAGEMENT_ID = "mgt_01kc9v5q8w3f7x2m4n6p8r0t1v"
 WEBHOOK_ID = "whk_01kc9v5q8w3f7x2m4n6p8r0t1v"
 SCHEDULE_ID = "sch_01kc9v5q8w3f7x2m4n6p8r0t1v"
 DELIVERY_ID = "dlv_01kc9v5q8w3f7x2m4n6p8r0t1v"
+KEY_ID = "key_01kc9v5q8w3f7x2m4n6p8r0t1v"
 AT = "2026-01-13T12:00:00.000Z"
 LATER = "2026-01-13T12:05:00.000Z"
 
@@ -201,39 +202,6 @@ SERVER = {
     "createdAt": AT,
     "updatedAt": AT,
 }
-ACCOUNT_BODY = {
-    "name": "aws",
-    "provider": "aws",
-    "region": "eu-central-1",
-    "plans": {"2xCPU-4GB": "t3.medium"},
-    "credentials": {"accessKeyId": "AKIAEXAMPLE", "secretAccessKey": "…"},
-}
-ACCOUNT = {
-    "id": "acc_01kc9v5q8w3f7x2m4n6p8r0t1v",
-    "name": "aws",
-    "provider": "aws",
-    "description": None,
-    "endpoint": None,
-    "region": "eu-central-1",
-    "zones": {},
-    "plans": {"2xCPU-4GB": "t3.medium"},
-    "image": None,
-    "sshUser": "root",
-    "sshPort": 22,
-    "callsAtOnce": 4,
-    "callsASecond": 5,
-    "credentialsVersion": 1,
-    "publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA… windlass",
-    "createdAt": AT,
-    "updatedAt": AT,
-}
-ACCOUNT_CHECK = {
-    "ok": True,
-    "name": "arn:aws:iam::123456789012:user/windlass",
-    "clockSkewMs": 12,
-    "plans": [{"name": "t3.medium", "cpus": 2, "memoryMb": 4096}],
-    "zones": ["eu-central-1a"],
-}
 MANAGEMENT = {
     "id": MANAGEMENT_ID,
     "name": "fra",
@@ -371,30 +339,6 @@ HEALTH = {
     },
 }
 
-KEY_ID = "key_01kc9v5q8w3f7x2m4n6p8r0t1v"
-KEY: dict[str, Any] = {
-    "id": KEY_ID,
-    "name": "ci",
-    "prefix": "k3v9x2qa",
-    "scopes": ["runs:read", "runs:write"],
-    "state": "valid",
-    "createdAt": AT,
-    "expiresAt": None,
-    "usedAt": LATER,
-    "revokedAt": None,
-}
-KEY_SECRETS = {
-    "token": "wlk_k3v9x2qa_V2luZGxhc3MgdG9rZW4gb2YgMjU2IGJpdHMgISE",
-    "callbackSecret": "whsec_V2luZGxhc3Mgc2VjcmV0IG9mIDI1NiBiaXRz",
-}
-SESSION: dict[str, Any] = {
-    "id": "ses_01kc9v5q8w3f7x2m4n6p8r0t1v",
-    "keyId": KEY_ID,
-    "agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0",
-    "createdAt": AT,
-    "seenAt": LATER,
-    "expiresAt": "2026-01-20T12:00:00.000Z",
-}
 AUDIT: dict[str, Any] = {
     "id": "aud_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "at": AT,
@@ -445,41 +389,6 @@ EXPORT: dict[str, Any] = {
     "truncated": False,
 }
 
-HIT: dict[str, Any] = {
-    "kind": "server",
-    "id": SERVER_ID,
-    "name": "rack-7-slot-12",
-    "state": "provisioned",
-    "href": f"/v1/servers/{SERVER_ID}",
-}
-ABOUT: dict[str, Any] = {
-    "release": "0.1.0",
-    "python": "3.11.2",
-    "region": "fra",
-    "url": "https://windlass.example",
-    "time": AT,
-    "database": {
-        "kind": "postgresql",
-        "revision": "0003",
-        "newest": "0003",
-        "bytes": 734003200,
-        "tables": [{"name": "event", "rows": 1200000, "bytes": 402653184}],
-    },
-    "retentionDays": 90,
-    "auditDays": 365,
-    "settings": None,
-}
-DOCTOR: dict[str, Any] = {
-    "ok": False,
-    "findings": [
-        {
-            "invariant": "workers",
-            "run": "",
-            "what": "something waits in the queue bmc, and nobody serves it",
-            "todo": "start a worker host: windlass worker, or windlass worker --queue bmc",
-        }
-    ],
-}
 
 HOOK_OF_RUN: dict[str, Any] = {
     "id": "hook_01kc9v5q8w3f7x2m4n6p8r0t1v",

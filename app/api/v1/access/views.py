@@ -7,7 +7,7 @@ from flask import Response
 from app.api.http import paging
 from app.api.http.context import principal, world
 from app.api.http.family import Family
-from app.api.v1 import examples
+from app.api.v1.access import examples
 from app.api.v1.access.schemas import KeyBody, KeyShape, NewKeyShape, SessionQuery, SessionShape
 from app.services import keys, sessions
 

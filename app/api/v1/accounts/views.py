@@ -7,7 +7,7 @@ from flask import Response
 from app.api.http import paging, versions
 from app.api.http.context import principal, world
 from app.api.http.family import Family
-from app.api.v1 import examples
+from app.api.v1.accounts import examples
 from app.api.v1.accounts.schemas import AccountBody, AccountChange, AccountQuery, AccountShape, CheckShape
 from app.record.inventory import accounts as record
 from app.record.paging import Page

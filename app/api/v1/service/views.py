@@ -4,7 +4,7 @@ from typing import Any
 
 from app.api.http.context import principal, world
 from app.api.http.family import Family
-from app.api.v1 import examples
+from app.api.v1.service import examples
 from app.api.v1.service.schemas import AboutShape, DoctorShape, Hit, SearchQuery
 from app.services import about as facts
 from app.services import doctor

@@ -1,0 +1,41 @@
+"""What the service says of itself, as examples."""
+
+from typing import Any
+
+from app.api.v1.examples import AT, SERVER_ID
+
+HIT: dict[str, Any] = {
+    "kind": "server",
+    "id": SERVER_ID,
+    "name": "rack-7-slot-12",
+    "state": "provisioned",
+    "href": f"/v1/servers/{SERVER_ID}",
+}
+ABOUT: dict[str, Any] = {
+    "release": "0.1.0",
+    "python": "3.11.2",
+    "region": "fra",
+    "url": "https://windlass.example",
+    "time": AT,
+    "database": {
+        "kind": "postgresql",
+        "revision": "0003",
+        "newest": "0003",
+        "bytes": 734003200,
+        "tables": [{"name": "event", "rows": 1200000, "bytes": 402653184}],
+    },
+    "retentionDays": 90,
+    "auditDays": 365,
+    "settings": None,
+}
+DOCTOR: dict[str, Any] = {
+    "ok": False,
+    "findings": [
+        {
+            "invariant": "workers",
+            "run": "",
+            "what": "something waits in the queue bmc, and nobody serves it",
+            "todo": "start a worker host: windlass worker, or windlass worker --queue bmc",
+        }
+    ],
+}
