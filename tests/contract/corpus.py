@@ -18,7 +18,9 @@ TEXTS = {
     "sealed": "$secret",
     "long": "x" * 300,
     "very long": "é" * 40_000,
+    "odd": " \ufeff\U0001f600 e\u0301 '\"\\`%_$(x)-- <b>{{7*7}}</b>\r\n\x01\x85\u2028 ",
 }
+FEW_TEXTS = ("nul", "half a pair", "odd")  # Where the fields are those of an operation before.
 BASES = {  # Where the example alone would be refused.
     "triggerWorkflow": {"workflowName": WORKFLOW, "input": [1]},
     "emitWorkflowEvent": {"runId": CODE_RUN, "eventType": "told", "payload": {}},

@@ -58,6 +58,8 @@ FILTERS: tuple[tuple[str, list[str]], ...] = (
     ("type=server.provision", ["run_c", "run_b"]),
     ("type=sync.server-state", ["run_s"]),
     ("type=no.such", []),
+    ("tag=night&q=nobody", []),
+    ("tag=night&retryOf=run_b", []),
     ("status=completed", ["run_a"]),
     ("status=failed", ["run_c"]),
     ("status=running", ["run_d", "run_b"]),

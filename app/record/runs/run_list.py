@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     cast,
     exists,
-    false,
     func,
     literal,
     or_,
@@ -187,7 +186,7 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
         where.append(func.coalesce(run.c.started_at, run.c.created_at) < filters.until)
     if filters.retry_of is not None:
         found = retries_of(tx, filters.retry_of)  # A few ids, rather than a walk by age.
-        where.append(run.c.id.in_(found) if found else false())
+        where.append(run.c.id.in_(found) if found else _none())
     if filters.waiting is not None:
         where += _waiting(tx, filters.waiting)
     return where
@@ -212,7 +211,7 @@ def _named(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
     own = [[run.c.id == one] for one in ids] if len(ids) < MOST_LANES else [[run.c.id.in_(ids)]]
     others = [run.c.id.not_in(ids)] if ids else []
     theirs = [[run.c.resource_id.in_(resources), *others]] if resources else []
-    return [*own, *theirs] or [[false()]]
+    return [*own, *theirs] or [[_none()]]
 
 
 def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
@@ -233,7 +232,7 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
     open_ = OPEN_STATUSES & wanted
     if open_:
         lanes.append([_words(OPEN), run.c.status.not_in(sorted(OPEN_STATUSES - open_))])
-    return lanes or [[false()]]
+    return lanes or [[_none()]]
 
 
 def _operator(wanted: bool) -> list[ColumnElement[bool]]:
@@ -253,6 +252,11 @@ def _words(condition: str) -> ColumnElement[bool]:
     """The very words of a partial index, so that it answers."""
     words: ColumnElement[bool] = text(condition)  # type: ignore[assignment]
     return words
+
+
+def _none() -> ColumnElement[bool]:
+    """No run: in words, for `false()` would take the conditions beside it along, those that join tables too."""
+    return _words("1 = 0")
 
 
 def _oldest_since(tx: Tx, since: int) -> int:
