@@ -1,8 +1,10 @@
 """An address of the API that a person opens in a browser leads to the page of the same thing."""
 
+import werkzeug.exceptions
 from flask import Response, redirect, request
 
-from app.console.family import ROOT
+from app.console.family import ROOT, refused
+from app.domain.errors import NotFound
 
 PAGES = {
     "runs.listRuns": "/runs",
@@ -28,8 +30,12 @@ PAGES = {
 
 
 def prefer_pages() -> Response | None:
-    """Send whoever wants HTML before anything else to the page."""
+    """Send whoever wants HTML before anything else to the page; where there is none, say so in one."""
+    if request.method != "GET" or request.accept_mimetypes.best != "text/html":
+        return None
+    if isinstance(request.routing_exception, werkzeug.exceptions.NotFound):
+        return refused(NotFound())
     page = PAGES.get(request.endpoint or "")
-    if page is None or request.method != "GET" or request.accept_mimetypes.best != "text/html":
+    if page is None:
         return None
     return redirect(ROOT + page.format(**(request.view_args or {})), 303)  # type: ignore[return-value]

@@ -194,9 +194,16 @@ def test_without_a_console_the_api_is_as_it_was(site: Site) -> None:
     assert client.get("/v1/workflows/runs", headers={"Accept": "application/json"}).status_code == 200
 
 
-def test_a_page_that_is_not_there_says_so(client: FlaskClient) -> None:
-    answer = client.get("/console/nowhere")
+@pytest.mark.parametrize("path", ["/console/nowhere", "/nowhere", "/v1/nowhere", "/v1/workflows/runs/"])
+def test_a_page_that_is_not_there_says_so(client: FlaskClient, path: str) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is nothing here" in answer.get_data(as_text=True)
+
+
+def test_a_program_that_asks_for_what_is_not_there_gets_a_problem(client: FlaskClient) -> None:
+    answer = client.get("/nowhere", headers={"Accept": "*/*"})
+    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
 
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(client: FlaskClient, site: Site) -> None:

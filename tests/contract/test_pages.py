@@ -177,6 +177,17 @@ def test_each_operation_has_a_page_from_which_it_can_be_tried(client: FlaskClien
     assert client.get("/docs/operations/nothing").status_code == 404
 
 
+def test_the_words_of_a_parameter_stand_beside_what_is_said_of_it(client: FlaskClient) -> None:
+    page = client.get("/docs/operations/startRun").get_data(as_text=True)
+    assert re.search(r"<code>onConflict</code>.*What to do when [^<]*; One of reject, queue", page)
+
+
+def test_the_answers_of_an_operation_begin_with_success(client: FlaskClient) -> None:
+    page = client.get("/docs/operations/startRun").get_data(as_text=True)
+    found = re.findall(r"<summary><b>(\d+)</b>", page)
+    assert found == sorted(found) and found[0][0] == "2"
+
+
 def test_the_start_page_leads_to_the_console(client: FlaskClient) -> None:
     answer = client.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/console/")

@@ -73,7 +73,7 @@ def _operation(document: Mapping[str, Any], path: str, method: str, item: Mappin
         ],
         "body": _content(given.get("requestBody", {})),
         "accept": _accept(given),
-        "answers": [_answer(document, status, each) for status, each in given["responses"].items()],
+        "answers": [_answer(document, status, each) for status, each in sorted(given["responses"].items())],
     }
 
 
@@ -84,7 +84,7 @@ def _parameter(given: Mapping[str, Any]) -> Facts:
         "in": given["in"],
         "type": type_of(schema),
         "required": given.get("required", False),
-        "about": given.get("description") or _about(schema),
+        "about": "; ".join(filter(None, (given.get("description"), *_limits(schema)))),
         "choices": [str(word) for word in schema.get("enum", ()) if word is not None],
     }
 
@@ -115,7 +115,11 @@ def _content(given: Mapping[str, Any]) -> Facts | None:
 
 
 def _about(schema: Mapping[str, Any]) -> str:
-    said = [str(schema["description"])] if "description" in schema else []
+    return "; ".join(filter(None, (schema.get("description"), *_limits(schema))))
+
+
+def _limits(schema: Mapping[str, Any]) -> list[str]:
+    said = []
     if "enum" in schema:
         said.append("One of " + ", ".join(str(value) for value in schema["enum"] if value is not None) + ".")
     limits = {
@@ -127,4 +131,4 @@ def _about(schema: Mapping[str, Any]) -> str:
     said += [f"{word} {schema[name]}" for name, word in limits.items() if name in schema]
     if "default" in schema:
         said.append(f"default {json.dumps(schema['default'])}")
-    return "; ".join(said)
+    return said

@@ -255,7 +255,7 @@ def _words(condition: str) -> ColumnElement[bool]:
 
 
 def _none() -> ColumnElement[bool]:
-    """No run: in words, for `false()` would take the conditions beside it along, those that join tables too."""
+    """No run: in words, since `false()` takes the conditions beside it along, also those that join tables."""
     return _words("1 = 0")
 
 
