@@ -4,9 +4,9 @@ Counters of the server before and after a burst, divided by its runs. They hardl
 machine is. A backend tells its counters when it has been idle for a while, so each reading waits for that.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Event
 
 from tests.bench.session import Session
 from tests.bench.stage import Stage
@@ -64,7 +64,7 @@ class Counted:
 
 
 def _read(session: Session, tables: tuple[str, ...]) -> _Counters:
-    time.sleep(TOLD_S)
+    Event().wait(TOLD_S)
     log = {name: session.recorded(question) for name, question in LOG.items()}
     rows = {
         table: {name: session.recorded(_sum(column, table)) for name, column in ROWS.items()}
