@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.record.apps import doctor as apps
+from app.record.batches import doctor as batches
 from app.record.runs.doctor import findings as of_runs
 from app.record.session import Tx
 from app.services import workers
@@ -15,7 +16,7 @@ KEPT_S = 30.0  # How old the findings of an answer may be: looking at everything
 def findings(tx: Tx) -> list[Finding]:
     """Everything that does not hold; empty when all is well."""
     unserved = workers.unserved(tx, needed=())
-    return [*of_runs(tx), *apps.findings(tx), *map(_unserved, unserved)]
+    return [*of_runs(tx), *batches.findings(tx), *apps.findings(tx), *map(_unserved, unserved)]
 
 
 def lately(world: AppContext) -> list[Finding]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.record.batches import doctor as of_batches
 from app.record.runs import doctor
 from app.record.session import Database
 from tests.integration.batches.rig import Rig
@@ -25,5 +26,5 @@ def rig(db: Database, tmp_path: Path) -> Iterator[Rig]:
     made = Rig(db, tmp_path)
     yield made
     if made.judged:
-        assert db.read(doctor.findings) == []
+        assert db.read(doctor.findings) + db.read(of_batches.findings) == []
         assert made.strays() == []

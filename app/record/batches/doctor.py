@@ -1,0 +1,95 @@
+"""The doctor of batches: what must hold for graphs and for what batches made, asked in SQL."""
+
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+
+from app.record.session import Tx
+from app.record.tables import batch, edge, instance, run, step
+
+Finding = dict[str, Any]
+LIMIT = 1_000  # Findings of each kind.
+LOOK = "stop changing this batch, keep its rows, and report it with the output of: windlass run events"
+UNDO = "look at the server; windlass batch rollback removes what the batch still owns"
+
+
+def findings(tx: Tx) -> list[Finding]:
+    """What does not hold, as `app.record.runs.doctor.findings` tells it."""
+    return [
+        *(_finding("I22", one, _crowded(one), LOOK) for one in tx.rows(_over_limit(tx))),
+        *(_finding("I23", one, _hasty(one), LOOK) for one in tx.rows(_too_early(tx))),
+        *(_finding("I24", one, _left(one), UNDO) for one in tx.rows(_not_undone(tx))),
+    ]
+
+
+def _over_limit(tx: Tx) -> Select[Any]:
+    """Batches of which more operations are at work than may be."""
+    own = and_(step.c.tenant_id == batch.c.tenant_id, step.c.run_id == batch.c.run_id)
+    working = and_(own, step.c.phase == "forward", step.c.kind == "child", step.c.status == "waiting")
+    number = func.count().label("number")
+    return (
+        select(batch.c.run_id, batch.c.parallel_limit, number)
+        .join(run, and_(run.c.tenant_id == batch.c.tenant_id, run.c.id == batch.c.run_id))
+        .join(step, working)
+        .where(batch.c.tenant_id == tx.tenant, run.c.completed_at.is_(None))
+        .group_by(batch.c.run_id, batch.c.parallel_limit)
+        .having(number > batch.c.parallel_limit)
+        .limit(LIMIT)
+    )
+
+
+def _too_early(tx: Tx) -> Select[Any]:
+    """Operations that have begun although one that they need has not completed."""
+    needed, begun = step.alias("needed"), step.alias("begun")
+    return (
+        select(edge.c.run_id, edge.c.key, edge.c.needs, needed.c.status)
+        .join(batch, and_(batch.c.tenant_id == edge.c.tenant_id, batch.c.run_id == edge.c.run_id))
+        .join(begun, _member(begun, edge.c.key))
+        .join(needed, _member(needed, edge.c.needs))
+        .where(
+            edge.c.tenant_id == tx.tenant,
+            edge.c.condition == "success",
+            begun.c.attempt > 0,
+            needed.c.status.not_in(("completed", "skipped")),  # Skipped: it stands from a batch before.
+        )
+        .limit(LIMIT)
+    )
+
+
+def _member(one: Any, key: Any) -> Any:
+    same = and_(one.c.tenant_id == edge.c.tenant_id, one.c.run_id == edge.c.run_id, one.c.key == key)
+    return and_(same, one.c.phase == "forward", one.c.kind == "child")
+
+
+def _not_undone(tx: Tx) -> Select[Any]:
+    """Servers that were there when a rollback began which is said to have undone everything."""
+    owner = and_(batch.c.tenant_id == instance.c.tenant_id, batch.c.lineage == instance.c.lineage)
+    undoing = and_(run.c.tenant_id == batch.c.tenant_id, run.c.id == batch.c.rollback_run)
+    return (
+        select(batch.c.run_id, instance.c.name, instance.c.provider, instance.c.state)
+        .join_from(instance, batch, owner)
+        .join(run, undoing)
+        .where(
+            instance.c.tenant_id == tx.tenant,
+            instance.c.state != "gone",
+            batch.c.undone == "all",
+            instance.c.created_at < run.c.created_at,
+        )
+        .limit(LIMIT)
+    )
+
+
+def _crowded(one: Any) -> str:
+    return f"{one['number']} operations are at work, and at most {one['parallel_limit']} may be"
+
+
+def _hasty(one: Any) -> str:
+    return f"{one['key']} has begun, and {one['needs']}, which it needs, is {one['status']}"
+
+
+def _left(one: Any) -> str:
+    return f"the batch is rolled back, and its server {one['name']} at {one['provider']} is {one['state']}"
+
+
+def _finding(number: str, one: Any, what: str, todo: str) -> Finding:
+    return {"invariant": number, "run": one["run_id"], "what": what, "todo": todo}
