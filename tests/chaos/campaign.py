@@ -234,6 +234,7 @@ class _Campaign:
             poison_limit=site.settings.poison_limit,
             marks=site.marks(),
             redis=self._messages(),
+            sandboxes=site.sandboxes(),
         )
 
     def _judge(self, storm: Storm) -> None:

@@ -12,9 +12,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
+from app.record.batches import doctor as of_batches
 from app.record.runs.doctor import findings
 from app.record.session import Database
-from tests.chaos.checks import bells, code, effects, promises, recovery, rest, schedules
+from tests.chaos.checks import batches, bells, code, effects, promises, recovery, rest, schedules
 from tests.chaos.checks.evidence import Evidence, Finding
 
 EVERY_RUN = 1_000_000
@@ -45,6 +46,10 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     code.kept,
     code.heard,
     code.fared,
+    batches.limited,
+    batches.ordered,
+    batches.undone_in_reverse,
+    batches.owned,
 )
 
 
@@ -56,9 +61,8 @@ def check(evidence: Evidence) -> list[Finding]:
 
 def doctor(db: Database, settings: Settings) -> list[Finding]:
     """What the product's own doctor says of every run, and the database of itself."""
-    said = db.read(
-        lambda tx: findings(tx, limit=EVERY_RUN, poison_limit=settings.poison_limit), patience_s=30
-    )
+    limits = {"limit": EVERY_RUN, "poison_limit": settings.poison_limit}
+    said = db.read(lambda tx: findings(tx, **limits) + of_batches.findings(tx), patience_s=30)
     found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in said]
     if db.dialect == "sqlite":
         with closing(sqlite3.connect(str(db.url.database))) as connection:

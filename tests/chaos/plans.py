@@ -8,10 +8,11 @@ from tests.chaos.campaign import Plan
 from tests.chaos.fault import POSTGRES, SQLITE, Fault, Rhythm, Setting, faults
 from tests.chaos.schedule import Beat
 
-# The rows of the two matrices that concern what is built.
+# The rows of the three matrices that concern what is built.
 ROWS = (
     *(f"RF{number}" for number in (*range(1, 9), *range(10, 15), 16, 18, 20, 22, *range(25, 32))),
     *(f"DF{number}" for number in (*range(1, 8), 9, *range(12, 23), 26, 27)),
+    *(f"BF{number}" for number in (1, *range(4, 10), 11, 14, 15, 16)),
 )
 APPS = tuple(f"AF{number}" for number in range(1, 9))  # Rows of apps; the campaigns above have none of them.
 APPS_S = 40.0  # A message that fails for longer is dead, which is as it should be and proves nothing.

@@ -196,6 +196,11 @@ class Site:
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines[first:]]
 
+    def sandboxes(self) -> dict[str, str]:
+        """The names of the local servers that there are, by the tokens that they were made with."""
+        cards = (json.loads(path.read_text()) for path in self.settings.state.glob("local/*/*/server.json"))
+        return {card["token"]: card["name"] for card in cards}
+
     def author(self, rewritten: Callable[[str], str] = lambda source: source) -> None:
         """Write down the code workflows, as they are or rewritten, for hosts that start from now on."""
         source = rewritten((AUTHORED / "flows.py").read_text())

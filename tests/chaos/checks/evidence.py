@@ -13,7 +13,7 @@ from sqlalchemy.sql.schema import Table
 
 from app.record.runs.metrics import ended_totals
 from app.record.session import Database, Tx
-from app.record.tables import event, lock, lock_waiter, occurrence, run, schedule, step
+from app.record.tables import batch, event, instance, lock, lock_waiter, occurrence, run, schedule, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
 from tests.chaos.stalls import Stall
@@ -62,6 +62,9 @@ class Evidence:
     poison_limit: int = 3
     marks: Sequence[Row] = ()  # What bodies of code workflows have left, in the order they began.
     redis: Mapping[str, int] = field(default_factory=dict)  # Messages left, by key.
+    batches: Sequence[Row] = ()
+    instances: Sequence[Row] = ()  # The servers that batches made.
+    sandboxes: Mapping[str, str] = field(default_factory=dict)  # Names of local servers, by token.
 
     @cached_property
     def operations(self) -> dict[str, list[tuple[int, Effect]]]:
@@ -120,6 +123,8 @@ def collect(db: Database, **others: Any) -> Evidence:
             totals=ended_totals(tx),
             schedules=_all(tx, schedule, "id"),
             occurrences=_all(tx, occurrence, "schedule_id", "due_at"),
+            batches=_all(tx, batch, "run_id"),
+            instances=_all(tx, instance, "id"),
             **others,
         )
 

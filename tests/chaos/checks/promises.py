@@ -20,6 +20,13 @@ ANSWERS: dict[str, set[int]] = {
     "act": {202, 409},
     "hook": {202, 409, 410},
     "schedule": {200, 201},
+    "batch": {202},
+    "crowded": {202, 409},
+    "batch-cancel": {202, 409},
+    "batch-pause": {202, 409},
+    "batch-resume": {202, 409},
+    "batch-rollback": {200, 202, 409},
+    "batch-retry": {202, 409},
 }
 STEPS = {"line": {1, 2, 3, 4, 5}, "locked": {1, 2, 3, 4, 5}, "group": {1, 5}}
 OTHERS = {1, 2, 4, 5}  # The numbered steps of every other type.
@@ -31,7 +38,7 @@ def accepted(evidence: Evidence) -> Iterator[Finding]:
     """I1: what was answered with 202 is there, once; another body under the same key was refused."""
     named: dict[str, set[str]] = defaultdict(set)
     for one in evidence.requests:
-        if one.kind in ("start", "again", "retry", "trigger") and one.accepted:
+        if one.kind in ("start", "again", "retry", "trigger", "batch") and one.accepted:
             if one.run_id not in evidence.runs:
                 yield Finding(number="I1", run_id=one.run_id, what=f"accepted ({one.kind}) and not there")
             elif one.kind != "retry":

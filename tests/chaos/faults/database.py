@@ -47,7 +47,7 @@ class OnPostgres(Fault):
 class DatabaseStopped(OnPostgres):
     """PostgreSQL dies at once and recovers from its log a few seconds later."""
 
-    name, rows = "database-stopped", ("RF8", "DF17", "AF4")
+    name, rows = "database-stopped", ("RF8", "DF17", "AF4", "BF5")
     weight = 3.0
     lasts_s = (0.0, 5.0)
 

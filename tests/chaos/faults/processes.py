@@ -61,7 +61,7 @@ class Killed(Fault):
 class ChildKilled(Killed):
     """A pool process dies in the middle of whatever it does."""
 
-    name, rows, role = "child-killed", ("RF1", "DF1"), "child"
+    name, rows, role = "child-killed", ("RF1", "DF1", "BF1", "BF9"), "child"
     weight = 4.0
 
 
@@ -76,7 +76,7 @@ class MainKilled(Killed):
 class HostKilled(Killed):
     """A whole worker host dies: supervisor, mains, pool processes, reconciler."""
 
-    name, rows, role = "host-killed", ("RF2", "DF2"), "host"
+    name, rows, role = "host-killed", ("RF2", "DF2", "BF1", "BF14"), "host"
     whole = True
 
 
@@ -84,7 +84,7 @@ class HostKilled(Killed):
 class ApiKilled(Killed):
     """A process that answers requests dies."""
 
-    name, rows, role = "api-killed", ("RF3",), "api-worker"
+    name, rows, role = "api-killed", ("RF3", "BF1"), "api-worker"
 
 
 @register
@@ -99,7 +99,7 @@ class ApiLost(Killed):
 class ReconcilerKilled(Killed):
     """One of the reconcilers dies."""
 
-    name, rows, role = "reconciler-killed", ("RF4",), "reconciler"
+    name, rows, role = "reconciler-killed", ("RF4", "BF1"), "reconciler"
 
 
 @register
@@ -140,7 +140,7 @@ class Frozen(Fault):
 class ChildFrozen(Frozen):
     """A pool process becomes a zombie worker: it wakes up when others have taken over."""
 
-    name, rows, role = "child-frozen", ("RF5", "DF3"), "child"
+    name, rows, role = "child-frozen", ("RF5", "DF3", "BF11"), "child"
     weight = 2.0
 
 

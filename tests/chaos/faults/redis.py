@@ -40,7 +40,7 @@ class Broker(Fault):
 class RedisFlushed(Broker):
     """Everything that Redis knows is gone, and it goes on."""
 
-    name, rows = "redis-flushed", ("RF6", "DF4", "AF3")
+    name, rows = "redis-flushed", ("RF6", "DF4", "AF3", "BF4")
     weight = 3.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:

@@ -95,7 +95,7 @@ class DatabaseHeld(DatabaseLocked):
 class WriterKilled(OnSqlite):
     """A writer dies in the middle of a transaction of which half is in the log already."""
 
-    name, rows = "writer-killed", ("RF12",)
+    name, rows = "writer-killed", ("RF12", "BF5")
     weight = 2.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:

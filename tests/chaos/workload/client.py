@@ -36,7 +36,7 @@ class Reply:
 class Request:
     """One thing that the client wanted, with everything it was told about it."""
 
-    kind: str  # start, again, other-body, trigger, signal, cancel, retry, act, hook
+    kind: str  # start, again, other-body, trigger, signal, cancel, retry, act, hook, batch…
     path: str
     body: Mapping[str, Any]
     key: str = ""
@@ -89,7 +89,7 @@ class Client:
             reply, told = self._once(request.path, body, headers)
             request.replies.append(reply)
             if reply.status not in AGAIN and IN_FLIGHT not in reply.said:
-                request.run_id = told.get("id") or told.get("runId")
+                request.run_id = told.get("id") or told.get("runId") or told.get("workflow_id")
                 break
             if time.monotonic() > give_up:
                 break
@@ -124,6 +124,8 @@ class Client:
         data = told.get("data")
         if status >= 400:
             error_ = told.get("error", {})
+            if isinstance(error_, str):  # As batches refuse.
+                error_ = {"code": told.get("code"), "message": error_, "details": told.get("details")}
             said = json.dumps({name: error_.get(name) for name in ("code", "message", "details")})
         took = round((now - began) * 1000)
         # Code workflows are answered without an envelope.

@@ -23,6 +23,8 @@ from tests.chaos.ledger import Effect
 from tests.chaos.site import Site
 from tests.chaos.workload import machines
 from tests.chaos.workload.authors import Author
+from tests.chaos.workload.batches import KEY as BATCH
+from tests.chaos.workload.batches import Batcher
 from tests.chaos.workload.client import Client, Request
 from tests.chaos.workload.mix import FIRST_DEMAND, Mix, Order
 
@@ -103,6 +105,8 @@ class Crowd:
         """Start one run as a client would, and do what its order says; the request that started it."""
         if order.type.startswith("code."):
             return Author(client=self.client, seed=self.mix.seed, rest=self._done.wait).start(order)
+        if order.type == BATCH:
+            return Batcher(client=self.client, seed=self.mix.seed, rest=self._done.wait).start(order)
         asked = self._start(order)
         if asked.run_id is None:
             return asked

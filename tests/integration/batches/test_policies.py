@@ -20,7 +20,8 @@ from windlass.calls import Gone
 
 EXAMPLES = 25  # The same ones in each run.
 NUMBERS = count(1)
-KINDS = ("hard", "hard", "soft", "optional")
+KINDS = ("hard", "hard", "hard", "soft", "optional")
+POLICIES = ("continue", "continue", "continue", "fail", "hold", "rollback")
 TROUBLES = ("nothing", "nothing", "lost message", "doubled message", "reconciled", "before", "after")
 
 
@@ -31,8 +32,8 @@ def graphs(draw: st.DrawFn) -> list[Row]:
     for place in range(draw(st.integers(1, 6))):
         earlier = draw(st.lists(st.sampled_from(range(place)), max_size=2, unique=True)) if place else []
         needs = [{"id": f"op{other}", "type": draw(st.sampled_from(KINDS))} for other in earlier]
-        build = failing if draw(st.integers(0, 3)) == 0 else servers
-        made.append(build(f"op{place}", needs=needs, on_failure=draw(st.sampled_from(STRENGTH))))
+        build = failing if draw(st.integers(0, 2)) == 0 else servers
+        made.append(build(f"op{place}", needs=needs, on_failure=draw(st.sampled_from(POLICIES))))
     return made
 
 
@@ -75,7 +76,7 @@ def afflict(rig: Rig, deaths: list[str], trouble: str) -> None:
 def ended(rig: Rig, batch: str) -> str:
     """The batch once nothing of it moves any more, also when every message was lost."""
     for _ in range(10):
-        if rig.finish(batch) in (Run.COMPLETED, Run.FAILED, Run.FAILED_HELD):
+        if rig.finish(batch, most=50) in (Run.COMPLETED, Run.FAILED, Run.FAILED_HELD):
             break
         rig.driver.reconcile(rig.open_runs())
     return rig.driver.status(batch)
