@@ -5,17 +5,53 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from app.domain.batch.words import LARGEST_DOCUMENT
 from app.nickel.evaluate import LARGEST_SOURCE
-from tests.contract.plant import bearer
+from app.providers.mirror import surreal
+from app.record import tables
+from app.record.batches import instances
+from tests.contract.plant import T0, bearer
 from tests.unit.domain.batch.cases import EXAMPLE, FIRST, SECOND, changed
 
 PATH = "/v1/workflows/batch"
 SUBMIT = f"{PATH}/submit"
 NICKEL = "text/x-nickel"
 DEEP = json.loads("[" * 30 + "]" * 30)
+
+
+def server(name: str) -> dict[str, str]:
+    """A local server."""
+    return {"name": name, "plan": "small", "zone": "here"}
+
+
+LOCAL = {
+    "name": "two_of_them",
+    "operations": [
+        {
+            "id": "first",
+            "type": "server_batch",
+            "provider": "local",
+            "server_configs": [server("a"), server("b")],
+        },
+        {
+            "id": "second",
+            "type": "server_batch",
+            "provider": "local",
+            "dependencies": ["first"],
+            "server_configs": [server("c")],
+        },
+    ],
+}
+LOCAL_ONE = {
+    "id": "one",
+    "type": "server_batch",
+    "provider": "local",
+    "server_configs": [server("d")],
+}
+TASKSERV = {"id": "soft", "type": "taskserv_batch", "provider": "local", "targets": ["a"]}
 
 
 def refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -113,7 +149,7 @@ def test_every_status_has_the_one_shape(client: FlaskClient, guarded: FlaskClien
     refused(client.get(f"{PATH}/nothing"), 404, "NOT_FOUND")
     refused(client.get(f"{PATH}/a/b/c/d"), 404, "NOT_FOUND")
     refused(client.delete(PATH), 405, "METHOD_NOT_ALLOWED")
-    refused(client.get(PATH, headers={"Accept": "text/html"}), 406, "NOT_ACCEPTABLE")
+    refused(client.get(PATH, headers={"Accept": "image/png"}), 406, "NOT_ACCEPTABLE")
     refused(client.get(f"{PATH}?limit=0"), 400, "VALIDATION_ERROR")
     refused(client.get(f"{PATH}?state=Running"), 400, "VALIDATION_ERROR")
     refused(client.get(f"{PATH}?status=Idle"), 400, "VALIDATION_ERROR")
@@ -198,26 +234,103 @@ def test_a_definition_is_drawn_without_a_batch(client: FlaskClient) -> None:
     assert stored(client) == 0
 
 
-def server(name: str) -> dict[str, str]:
-    """A local server."""
-    return {"name": name, "plan": "small", "zone": "here"}
+def submitted(client: FlaskClient, **changes: Any) -> str:
+    """A batch that was accepted, and stands still: nothing works here."""
+    answer = client.post(SUBMIT, json={"batch_workflow": {**LOCAL, **changes}})
+    assert answer.status_code == 202, answer.get_json()
+    workflow_id: str = answer.get_json()["data"]["workflow_id"]
+    return workflow_id
 
 
-LOCAL = {
-    "name": "two_of_them",
-    "operations": [
-        {
-            "id": "first",
-            "type": "server_batch",
-            "provider": "local",
-            "server_configs": [server("a"), server("b")],
-        },
-        {
-            "id": "second",
-            "type": "server_batch",
-            "provider": "local",
-            "dependencies": ["first"],
-            "server_configs": [server("c")],
-        },
+def ended(world: Any, batch_id: str) -> None:
+    """The batch as it is once its first operation has failed after it made a server."""
+    own = tables.run.c.id == batch_id, tables.run.c.parent_run_id == batch_id
+    over = {"status": "failed", "completed_at": T0}
+    made = {"provider": "local", "account": "default", "plan": "small", "zone": "here", "state": "running"}
+
+    def work(tx: Any) -> None:
+        for which in own:
+            tx.execute(update(tables.run).where(which).values(**over))
+        for name, operation in (("a", "first"), ("c", "second")):
+            row = {**made, "name": name, "operation": operation, "lineage": batch_id, "token": name}
+            instances.intend(tx, {**row, "resource_id": name, "incarnation": 1, "run_id": batch_id})
+
+    world.db.write(work)
+
+
+@pytest.mark.parametrize(
+    ("code", "changed_"),
+    [
+        ("UNKNOWN_TASKSERV", {"operations": [{**TASKSERV, "taskservs": ["nothing"]}]}),
+        ("UNKNOWN_ACCOUNT", {"operations": [{**LOCAL_ONE, "provider": "upcloud"}]}),
+        ("UNKNOWN_ACCOUNT", {"operations": [{**LOCAL_ONE, "provider": "aws", "account": "mine"}]}),
+        ("BACKEND_UNAVAILABLE", {"storage_backend": "surrealdb"}),
     ],
-}
+)
+def test_what_is_missing_here_is_told(
+    client: FlaskClient, code: str, changed_: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surreal, "installed", lambda: False)
+    found = refused(client.post(SUBMIT, json={"batch_workflow": {**LOCAL, **changed_}}), 422, code)
+
+    assert found["details"]
+    assert stored(client) == 0
+
+
+def test_a_server_that_another_batch_works_on_is_locked(client: FlaskClient) -> None:
+    first = submitted(client)
+
+    found = refused(client.post(SUBMIT, json={"batch_workflow": LOCAL}), 409, "RESOURCE_LOCKED")
+
+    assert first in json.dumps(found)
+    assert stored(client) == 1
+
+
+def test_one_key_is_one_definition(client: FlaskClient) -> None:
+    header = {"Idempotency-Key": "one"}
+    first = client.post(SUBMIT, json={"batch_workflow": LOCAL}, headers=header).get_json()["data"]
+    again = client.post(SUBMIT, json={"batch_workflow": LOCAL}, headers=header).get_json()["data"]
+
+    assert again["workflow_id"] == first["workflow_id"]
+    other = {"batch_workflow": {**LOCAL, "name": "another"}}
+    refused(client.post(SUBMIT, json=other, headers=header), 409, "CONFLICT")
+    assert stored(client) == 1
+
+
+@pytest.mark.parametrize("path", ["rollback", "retry", "resume", "operations/first/approve"])
+def test_what_a_running_batch_does_not_allow(client: FlaskClient, path: str) -> None:
+    batch = submitted(client)
+
+    refused(client.post(f"{PATH}/{batch}/{path}", json={}), 409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_batch_without_rollback_is_undone_by_force_alone(client: FlaskClient) -> None:
+    batch = submitted(client, rollback_enabled=False)
+
+    refused(client.post(f"{PATH}/{batch}/rollback", json={}), 409, "ROLLBACK_DISABLED")
+    refused(client.post(f"{PATH}/{batch}/cancel", json={"rollback": True}), 409, "ROLLBACK_DISABLED")
+    forced = client.post(f"{PATH}/{batch}/rollback", json={"force": True})
+    refused(forced, 409, "INVALID_STATE_TRANSITION")  # It runs; that is another matter.
+
+
+def test_what_others_build_on_stands(client: FlaskClient, world: Any) -> None:
+    batch = submitted(client)
+    ended(world, batch)
+
+    found = refused(
+        client.post(f"{PATH}/{batch}/rollback", json={"operations": ["first"]}), 409, "DEPENDENTS_STAND"
+    )
+    unknown = client.post(f"{PATH}/{batch}/rollback", json={"operations": ["third"]})
+
+    assert found["details"]["operations"] == ["second"]
+    refused(unknown, 400, "VALIDATION_ERROR")
+    both = {"operations": ["first", "second"], "dry_run": True}
+    assert client.post(f"{PATH}/{batch}/rollback", json=both).status_code in (200, 202)
+
+
+def test_a_cancel_of_what_has_ended_is_refused(client: FlaskClient, world: Any) -> None:
+    batch = submitted(client)
+    ended(world, batch)
+
+    refused(client.post(f"{PATH}/{batch}/cancel", json={}), 409, "INVALID_STATE_TRANSITION")
+    refused(client.post(f"{PATH}/{batch}/checkpoints", json={}), 409, "INVALID_STATE_TRANSITION")
