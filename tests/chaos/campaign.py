@@ -194,15 +194,16 @@ class _Campaign:
 
     def _wait_for_all(self, seconds: float) -> bool:
         """Wait until nobody asks any more and every run has ended; give up after so long without progress."""
-        give_up, fewest, asked = time.monotonic() + seconds, sys.maxsize, 0
+        give_up, most, asked = time.monotonic() + seconds, 0, 0
         while time.monotonic() < give_up:
             with suppress(WindlassError, SQLAlchemyError):
                 left = self._crowd.busy + self._crowd.still_open()
                 if not left:
                     return True
-                if left < fewest or self._crowd.asked > asked:
+                ended = self._crowd.ended()  # Not how few are open: a run that ends may begin others.
+                if ended > most or self._crowd.asked > asked:
                     give_up = time.monotonic() + seconds
-                fewest, asked = min(fewest, left), self._crowd.asked
+                most, asked = ended, self._crowd.asked
             self._pause.wait(0.1)
         return False
 

@@ -101,6 +101,11 @@ class Crowd:
         """How many runs there are, by the record itself."""
         return int(self.site.db.read(lambda tx: tx.value(select(func.count()).select_from(runs))))
 
+    def ended(self) -> int:
+        """How many runs have ended."""
+        where = select(func.count()).select_from(runs).where(runs.c.completed_at.is_not(None))
+        return int(self.site.db.read(lambda tx: tx.value(where)))
+
     def start_run(self, order: Order) -> Request:
         """Start one run as a client would, and do what its order says; the request that started it."""
         if order.type.startswith("code."):
