@@ -1,18 +1,37 @@
-"""The client for coroutines: the calls of `client.workflow` and `client.batches`, each to be awaited."""
+"""The client for coroutines: the calls of `Client`, each to be awaited."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from windlass.access import Audit, Keys, Sessions
+from windlass.accounts import Accounts
+from windlass.aside import Aside, LoopTransport
+from windlass.batches import LOOK_S
+from windlass.batchmodels import BatchProgress
 from windlass.batchtalks import BatchTalks
 from windlass.client import key_of, url_of
+from windlass.clusters import Clusters
 from windlass.errors import ConnectionFailed
 from windlass.exchange import Came, Exchange, Talk, Wish
+from windlass.locks import Locks
+from windlass.managements import Managements
+from windlass.metrics import MetricsOf
+from windlass.pooled import Workers
+from windlass.pools import Pools
 from windlass.retries import Retries
+from windlass.runs import Runs
+from windlass.schedules import Schedules
+from windlass.servers import Servers
 from windlass.transport import AsyncHttpxTransport, AsyncTransport, Request
+from windlass.types import Types
+from windlass.views import Views
+from windlass.vms import Vms
+from windlass.webhooks import Webhooks
+from windlass.whole import Service
 from windlass.workflowtalks import WorkflowTalks
 
 P = ParamSpec("P")
@@ -111,6 +130,18 @@ class AsyncBatches:
     retry = _of_batches(BatchTalks.retry)
     wait = _of_batches(BatchTalks.wait)
 
+    async def follow(self, batch_id: str) -> AsyncIterator[BatchProgress]:
+        """The progress at each change, looked for once a second, until the batch has ended."""
+        seen: BatchProgress | None = None
+        while True:
+            found = await self.progress(batch_id)
+            if found != seen:
+                yield found
+            if found.ended:
+                return
+            seen = found
+            await asyncio.sleep(LOOK_S)
+
 
 class AsyncClient:
     """A connection to one service for one event loop.
@@ -134,11 +165,31 @@ class AsyncClient:
         self._transport = transport or AsyncHttpxTransport(self.base_url)
         exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
         session = AsyncSession(transport=self._transport, exchange=exchange)
+        self._threads = LoopTransport(self.base_url, self._transport)
         self.workflow = AsyncWorkflows(session=session)
         self.batches = AsyncBatches(session=session)
+        self.runs = Aside(Runs, self._threads, exchange)
+        self.servers = Aside(Servers, self._threads, exchange)
+        self.pools = Aside(Pools, self._threads, exchange)
+        self.clusters = Aside(Clusters, self._threads, exchange)
+        self.vms = Aside(Vms, self._threads, exchange)
+        self.accounts = Aside(Accounts, self._threads, exchange)
+        self.managements = Aside(Managements, self._threads, exchange)
+        self.schedules = Aside(Schedules, self._threads, exchange)
+        self.webhooks = Aside(Webhooks, self._threads, exchange)
+        self.workers = Aside(Workers, self._threads, exchange)
+        self.views = Aside(Views, self._threads, exchange)
+        self.locks = Aside(Locks, self._threads, exchange)
+        self.types = Aside(Types, self._threads, exchange)
+        self.metrics = Aside(MetricsOf, self._threads, exchange)
+        self.keys = Aside(Keys, self._threads, exchange)
+        self.sessions = Aside(Sessions, self._threads, exchange)
+        self.service = Aside(Service, self._threads, exchange)
+        self.audit = Aside(Audit, self._threads, exchange)
 
     async def close(self) -> None:
         """Give back the connections."""
+        self._threads.close()
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

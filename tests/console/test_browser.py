@@ -24,7 +24,7 @@ FIRST, *OTHERS = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")
 MOST_KEYS = 12
 MOST_NODES = 1_500
 FIRST_VISIT, NEXT_PAGE = 150_000, 10_000  # Bytes on the wire.
-REFERENCE = ("/docs", "/docs/operations/startRun", "/docs/shapes", "/docs/problems")
+REFERENCE = tuple(f"/../docs{path}" for path in ("", "/operations/startRun", "/shapes", "/problems"))
 ONE = (
     "/runs/{held}",
     "/runs/{held}/retry",
@@ -59,7 +59,7 @@ def test_no_page_has_a_violation_in_either_theme_or_width_or_scrolls_sideways(
 ) -> None:
     page = visit.page("/help", bypass_csp=True)
     wrong: list[str] = []
-    for path in paths:
+    for path in (*paths, *REFERENCE):
         visit.go(page, path)
         page.evaluate(AXE)
         for width, theme in (FIRST, *OTHERS):
@@ -169,6 +169,16 @@ def test_the_palette_finds_a_server_by_its_name(visit: Visit, site: Site) -> Non
     expect(page.locator("#found li").first).to_contain_text("m1")
     page.keyboard.press("Enter")
     page.wait_for_url("**/servers/*")
+
+
+def test_an_operation_is_tried_from_its_page(visit: Visit, site: Site) -> None:
+    page = visit.page("/../docs")
+    page.get_by_label("Find an operation").fill("get run runs:read /runs/{run_id}")
+    page.locator("#getRun a").click()
+    page.locator("[name=run_id]").fill(site.planted.completed)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#told")).to_contain_text("200")
+    expect(page.locator("#answer")).to_contain_text(site.planted.completed)
 
 
 def test_hostile_names_run_nothing(visit: Visit, site: Site) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 import windlass
-from tests.unit.client.standin import Reply, Standin, silence
+from tests.unit.client.standin import Reply, Standin, ok, silence
 from windlass import AsyncClient, Retries
 
 T = TypeVar("T")
@@ -92,3 +92,45 @@ def test_many_wait_at_the_same_time(service: Standin) -> None:
         return [run.status for run in runs]
 
     assert talk(service.url, story) == ["completed"] * 5
+
+
+def nouns(client: object) -> dict[str, set[str]]:
+    """What a client is asked for, and the calls of each."""
+    found = {name: noun for name, noun in vars(client).items() if name[0] != "_" and name != "base_url"}
+    return {name: {call for call in dir(noun) if call[0] != "_"} for name, noun in found.items()}
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    left_out = {"session", "exchange", "clock"}
+    with windlass.Client("http://127.0.0.1:1") as client:
+        threads = {name: calls - left_out for name, calls in nouns(client).items()}
+    coroutines = nouns(AsyncClient("http://127.0.0.1:1"))
+    assert {name: calls - left_out for name, calls in coroutines.items()} == threads
+
+
+def test_a_call_of_any_noun_is_awaited_and_repeated_as_elsewhere(service: Standin) -> None:
+    run = {"id": "run_1", "type": "server.inspect", "status": "running"}
+    service.answers("GET", "/v1/workflows/runs/run_1", silence(), ok(run))
+
+    found = talk(service.url, lambda client: client.runs.get("run_1"))
+
+    assert (found.id, len(service.asked)) == ("run_1", 2)
+
+
+def test_a_list_is_walked(service: Standin) -> None:
+    page = {"pagination": {"hasMore": True, "nextCursor": "c"}}
+    service.answers("GET", "/v1/locks", ok([{"resource": "a"}], **page), ok([{"resource": "b"}]))
+
+    async def story(client: AsyncClient) -> list[str]:
+        return [lock.resource async for lock in client.locks.list()]
+
+    assert talk(service.url, story) == ["a", "b"]
+
+
+def test_calls_run_side_by_side(service: Standin) -> None:
+    service.answers("GET", "/v1/workers", ok([]))
+
+    async def story(client: AsyncClient) -> int:
+        return len(await asyncio.gather(*(client.workers.list() for _ in range(8))))
+
+    assert talk(service.url, story) == 8
