@@ -182,7 +182,7 @@ def _picture(drawn: Object, operations: list[Object]) -> graph.Drawing:
         {
             **node,
             "label": node["id"],
-            "sub": f"{node['type'].removesuffix('_batch')} on {node['provider']}",
+            "sub": node["provider"],
             "detail": states[node["id"]]["detail"],
             "href": address(operation=node["id"]),
         }

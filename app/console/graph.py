@@ -6,19 +6,22 @@
 
 Nodes of one level stand side by side, and a level follows the one before it: from left to right, or from top
 to bottom where that is asked for. Within a level nodes stand by the middle of what leads to them, so that few
-edges cross. Of a level at most `MOST_SIDE` are drawn; what is left out is counted, and stands in the table
-beside the picture. Lengths are pixels.
+edges cross; an edge that passes a level has a free place in it. Of a level at most `MOST_SIDE` are drawn;
+what is left out is counted, and stands in the table beside the picture. Lengths are pixels.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import mean
 from typing import Any
 
 WIDTH, HEIGHT = 156, 38  # Of a box.
 ALONG, ASIDE = 44, 12  # Between two levels, and between two boxes of a level.
+ALONG_DOWN = 26
 MOST_SIDE = 16
 MOST_LEVELS = 100
+MOST_FREE = 100  # Places that are kept free for edges; further ones go straight on.
 Node = Mapping[str, Any]  # With at least an `id`.
 
 
@@ -59,25 +62,42 @@ def layout(
 ) -> Drawing:
     """The picture of nodes in levels; an edge is where it comes from, where it leads to, and its kind."""
     known = {str(node["id"]): node for node in nodes}
-    leads = [edge for edge in edges if edge[0] in known and edge[1] in known]
-    rows = _ordered([[name for name in level if name in known] for level in levels[:MOST_LEVELS]], leads)
-    shown = [row[:MOST_SIDE] for row in rows]
-    places = {name: (at, side) for at, row in enumerate(shown) for side, name in enumerate(row)}
-    widest = max((len(row) for row in shown), default=0)
-    spots = {name: _spot(at, side, len(shown[at]), widest, down) for name, (at, side) in places.items()}
-    long, wide = len(shown), widest
-    across, along = (wide, long) if down else (long, wide)
+    rows = [[name for name in level if name in known][:MOST_SIDE] for level in levels[:MOST_LEVELS]]
+    level_of = {name: at for at, row in enumerate(rows) for name in row}
+    leads = [edge for edge in edges if edge[0] in level_of and edge[1] in level_of]
+    ways = _ways(leads, level_of, rows)
+    steps = [(one, two, kind) for way, kind in ways for one, two in pairwise(way)]
+    rows = _ordered(rows, steps)
+    widest = max((len(row) for row in rows), default=0)
+    spots = {
+        name: _spot(at, side, len(row), widest, down)
+        for at, row in enumerate(rows)
+        for side, name in enumerate(row)
+    }
+    along, across = len(rows), widest
+    wide, high = (across, along) if down else (along, across)
     return Drawing(
-        boxes=tuple(Box(x=x, y=y, node=known[name]) for name, (x, y) in spots.items()),
-        lines=tuple(
-            Line(path=_path(spots[from_], spots[to], down), kind=kind)
-            for from_, to, kind in leads
-            if from_ in spots and to in spots
-        ),
-        width=across * WIDTH + max(0, across - 1) * (ASIDE if down else ALONG) + 2,
-        height=along * HEIGHT + max(0, along - 1) * (ALONG if down else ASIDE) + 2,
-        left_out=len(known) - len(spots),
+        boxes=tuple(Box(x=x, y=y, node=known[n]) for n, (x, y) in spots.items() if n in level_of),
+        lines=tuple(Line(path=_path([spots[name] for name in way], down), kind=kind) for way, kind in ways),
+        width=wide * WIDTH + max(0, wide - 1) * (ASIDE if down else ALONG) + 2,
+        height=high * HEIGHT + max(0, high - 1) * (ALONG_DOWN if down else ASIDE) + 2,
+        left_out=len(known) - len(level_of),
     )
+
+
+def _ways(
+    leads: Sequence[tuple[str, str, str]], level_of: Mapping[str, int], rows: Sequence[list[str]]
+) -> list[tuple[list[str], str]]:
+    """What each edge goes through: its two ends, and a free place that it gets in each level between them."""
+    ways, free = [], MOST_FREE
+    for number, (from_, to, kind) in enumerate(leads):
+        between = range(level_of[from_] + 1, level_of[to]) if free > 0 else range(0)
+        places = [f"\0{number}.{at}" for at in between]
+        for at, place in zip(between, places, strict=True):
+            rows[at].append(place)
+        free -= len(places)
+        ways.append(([from_, *places, to], kind))
+    return ways
 
 
 def of_steps(
@@ -149,17 +169,20 @@ def _ordered(levels: Sequence[Sequence[str]], edges: Sequence[tuple[str, str, st
 def _spot(level: int, side: int, beside: int, widest: int, down: bool) -> tuple[int, int]:
     """The upper left corner of a box; a level stands in the middle of the widest one."""
     if down:
-        return 1 + side * (WIDTH + ASIDE), 1 + level * (HEIGHT + ALONG)
+        return 1 + side * (WIDTH + ASIDE), 1 + level * (HEIGHT + ALONG_DOWN)
     free = (widest - beside) * (HEIGHT + ASIDE) // 2
     return 1 + level * (WIDTH + ALONG), 1 + free + side * (HEIGHT + ASIDE)
 
 
-def _path(from_: tuple[int, int], to: tuple[int, int], down: bool) -> str:
-    """A curve from the end of one box to the beginning of another."""
-    if down:
-        x, y, u, v = from_[0] + WIDTH // 2, from_[1] + HEIGHT, to[0] + WIDTH // 2, to[1]
-        mid = (y + v) // 2
-        return f"M{x} {y}C{x} {mid} {u} {mid} {u} {v}"
-    x, y, u, v = from_[0] + WIDTH, from_[1] + HEIGHT // 2, to[0], to[1] + HEIGHT // 2
-    mid = (x + u) // 2
-    return f"M{x} {y}C{mid} {y} {mid} {v} {u} {v}"
+def _path(spots: Sequence[tuple[int, int]], down: bool) -> str:
+    """A curve from the end of one box to the beginning of another, straight through places between them."""
+    drawn = ""
+    for (x, y), (u, v) in pairwise(spots):
+        if down:
+            x, y, u = x + WIDTH // 2, y + HEIGHT, u + WIDTH // 2
+            bend = f"C{x} {(y + v) // 2} {u} {(y + v) // 2} {u} {v}"
+        else:
+            x, y, v = x + WIDTH, y + HEIGHT // 2, v + HEIGHT // 2
+            bend = f"C{(x + u) // 2} {y} {(x + u) // 2} {v} {u} {v}"
+        drawn += f"{'L' if drawn else 'M'}{x} {y}{bend}"
+    return drawn

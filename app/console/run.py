@@ -125,7 +125,7 @@ def _graph(shown: Object) -> graph.Drawing:
         {
             **node,
             "label": node["name"],
-            "sub": f"{node['kind']} on {node['queue']}",
+            "sub": node["queue"],
             "href": address(step=node["name"], phase=None),
         }
         for node in nodes

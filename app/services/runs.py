@@ -223,7 +223,9 @@ def types(world: AppContext) -> list[dict[str, Any]]:
     paused = world.db.read(paused_types.paused)
     known = catalogue.types()
     usual = {
-        name: world.db.read(partial(runs.usual_duration, type_=name, declared=kind.eta_ms))
+        name: world.db.remembered(
+            f"usual {name}", partial(runs.usual_duration, type_=name, declared=kind.eta_ms)
+        )
         for name, kind in known.items()
     }
     return [_type_shown(kind, paused.get(name), usual[name]) for name, kind in sorted(known.items())]

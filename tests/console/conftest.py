@@ -4,7 +4,9 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +48,13 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A keyless service on this machine with one run in each state that calls for somebody."""
-    folder = tmp_path_factory.mktemp("console")
+    with serving(tmp_path_factory.mktemp("console")) as served:
+        yield served
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Site]:
+    """The service in this process, with its state in a folder."""
     database = SqliteDatabases(folder).fresh()
     settings = load(
         {}, database_url=database, state_dir=str(folder), redis_url="redis://127.0.0.1:1/0", keyless=True

@@ -40,6 +40,15 @@ def test_what_does_not_fit_is_counted(rows: Levels) -> None:
     assert found.left_out == sum(max(0, len(row) - MOST_SIDE) for row in rows)
 
 
+def test_an_edge_that_passes_a_level_goes_beside_its_boxes() -> None:
+    edges = [("a", "b", "hard"), ("b", "c", "hard"), ("a", "c", "soft")]
+    found = layout([{"id": name} for name in "abc"], edges, [["a"], ["b"], ["c"]])
+    tops = {box.node["id"]: box.y for box in found.boxes}
+    passing = next(line.path for line in found.lines if line.kind == "soft")
+    middle = int(passing.partition("L")[2].partition("C")[0].split()[1])
+    assert not tops["b"] <= middle <= tops["b"] + HEIGHT
+
+
 def test_a_plan_is_a_line_with_branches_beside_each_other() -> None:
     steps = [
         {"name": "a"},

@@ -1,0 +1,92 @@
+"""How long pages of the console take over many stored runs.
+
+    python -m tests.bench.console_pages --runs 10000
+
+In one process and without a network, so that what is measured is the page: its questions to the API, its
+template, its compression. The database is SQLite in a folder of its own, or the one of ``--database``, which
+has to be empty. Milliseconds: median, 95 of 100, the slowest, and the median of this process's CPU, which
+does not depend on what else the machine does; then bytes as they are sent.
+"""
+
+import argparse
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
+from statistics import median
+
+import structlog
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.config import load
+from app.record import migrate
+from app.wiring import wire
+from tests.bench import stored
+
+PAGES = {
+    "runs": "/runs",
+    "runs, failed": "/runs?status=failed",
+    "runs, type and status": "/runs?type=server.provision&status=failed",
+    "runs, last 30 days": "/runs?since=30d",
+    "overview": "/",
+    "attention": "/attention",
+}
+WARM, TIMES = 5, 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What one page took, in milliseconds, and its bytes."""
+
+    p50: float
+    p95: float
+    most: float
+    cpu: float
+    size: int
+
+
+def measure(client: FlaskClient, path: str, times: int = TIMES) -> Figure:
+    """Ask for a page again and again."""
+    took, spent = [], []
+    for number in range(WARM + times):
+        began, cpu = time.perf_counter(), time.process_time()
+        answer = client.get(f"/console{path}", headers={"Accept-Encoding": "gzip"})
+        if number >= WARM:
+            took.append((time.perf_counter() - began) * 1000)
+            spent.append((time.process_time() - cpu) * 1000)
+        assert answer.status_code == 200, answer.status
+    took.sort()
+    size = len(answer.get_data())
+    return Figure(
+        p50=median(took), p95=took[int(0.95 * len(took)) - 1], most=took[-1], cpu=median(spent), size=size
+    )
+
+
+def main() -> None:
+    """Store the runs and measure each page."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--runs", type=int, default=10_000)
+    options.add_argument("--database", default="")
+    options.add_argument("--times", type=int, default=TIMES)
+    given = options.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    with tempfile.TemporaryDirectory() as folder:
+        url = given.database or f"sqlite:///{folder}/windlass.db"
+        settings = load(
+            {}, database_url=url, state_dir=folder, redis_url="redis://127.0.0.1:1/0", keyless=True
+        )
+        migrate.upgrade(settings.database)
+        stored.store(url, given.runs)
+        world = wire(settings)
+        client = create_app(world).test_client()
+        client.environ_base["HTTP_HOST"] = "localhost"
+        print(f"{'page':24}{'p50':>8}{'p95':>8}{'most':>8}{'cpu':>8}{'bytes':>9}")
+        for name, path in PAGES.items():
+            one = measure(client, path, given.times)
+            print(f"{name:24}{one.p50:8.1f}{one.p95:8.1f}{one.most:8.1f}{one.cpu:8.1f}{one.size:9}")
+        world.db.dispose()
+
+
+if __name__ == "__main__":
+    main()
