@@ -1,7 +1,5 @@
 """Makes the pictures of the console in docs/pictures anew: `python -m tests.console.pictures [NAME…]`."""
 
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -41,15 +39,8 @@ def main() -> None:
                 page.wait_for_function("document.fonts.ready.then(() => true)")
                 path = FOLDER / f"{name}-{theme}.png"
                 page.screenshot(path=path)
-                _shrink(path)
                 page.close()
         browser.close()
-
-
-def _shrink(path: Path) -> None:
-    """Keep 128 colours, where ImageMagick is there: a third of the bytes, and nobody sees it."""
-    if shutil.which("convert"):
-        subprocess.run(["convert", path, "-colors", "128", f"PNG8:{path}"], check=True)
 
 
 def _named(site: Site) -> dict[str, Any]:
