@@ -23,7 +23,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from windlass.attributes import give_back, kept
 from windlass.calls import Call
-from windlass.stacks import shortened, stack_of
+from windlass.stacks import legible, shortened, stack_of
 
 T = TypeVar("T")
 LONGEST_MESSAGE = 10_000  # Characters of an error's message that are kept.
@@ -220,7 +220,7 @@ def message_of(error: BaseException) -> str:
         Exception
     ) as failure:  # An author's __str__ may raise anything; the error is to be told all the same.
         text = f"(its message could not be written: {type(failure).__name__})"
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:LONGEST_MESSAGE]
+    return legible(text)[:LONGEST_MESSAGE]
 
 
 def rebuilt(call: Call, facts: Mapping[str, Any]) -> RecordedError:

@@ -1,9 +1,11 @@
 """The traceback of an exception as text that is kept with a failure: the author's frames, causes, capped."""
 
+import re
 import traceback
 from types import TracebackType
 
 LONGEST = 8_000  # Characters that are kept: the beginning and, twice as long, the end.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 OURS = ("windlass", "app", "tasks")  # Packages whose frames come before those of a body.
 
 
@@ -14,7 +16,12 @@ def stack_of(error: BaseException) -> str:
         text = "".join(told.format())
     except Exception as failure:  # An exception of an author may refuse to be looked at.
         text = f"(its traceback could not be written: {type(failure).__name__})"
-    return shortened(text.encode("utf-8", "replace").decode().replace("\0", "\ufffd"))
+    return shortened(legible(text))
+
+
+def legible(text: str) -> str:
+    """The text with U+FFFD in place of what no database can store: NUL and halves of surrogate pairs."""
+    return UNSTORABLE.sub("\ufffd", text)
 
 
 def shortened(text: str) -> str:

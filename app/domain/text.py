@@ -1,12 +1,15 @@
 """Text that every database can store: neither NUL nor half a surrogate pair."""
 
+import re
 from typing import Any
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def legible(value: Any) -> Any:
-    """The value with every such character in its texts replaced."""
+    """The value with U+FFFD in place of every such character of its texts."""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+        return UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {legible(name): legible(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -10,7 +10,7 @@ from app.domain.text import legible
     [
         ("plain ä 🙂", "plain ä 🙂"),
         ("a\0b", "a�b"),
-        ("half \ud800 pair", "half ? pair"),
+        ("half \ud800 pair", "half � pair"),
         ({"k\0": ["\0", 1, None]}, {"k�": ["�", 1, None]}),
         (("x\0",), ["x�"]),
     ],
