@@ -32,7 +32,16 @@ from tests.contract.test_fuzz import quiet_world
 
 IDS = re.compile(r"\b[a-z]{2,6}_[0-9a-z-]{10,60}\b|\b[0-9a-f]{8,}\b|\d{4}-\d\d-\d\dT[\d:.]+Z?")
 # Their answers are endless, their effects are the process's own, or they are pages for people.
-LEFT_OUT = {"streamRun", "scrape", "startPage", "docsPage", "problemsPage", "docsStyle", "openapi"}
+LEFT_OUT = {
+    "streamRun",
+    "scrape",
+    "startPage",
+    "docsPage",
+    "problemsPage",
+    "docsStyle",
+    "docsScript",
+    "openapi",
+}
 
 Place = tuple[str | int, ...]
 Refusal = tuple[int, Any]
