@@ -16,7 +16,7 @@ from tests.bench.report import Rounds
 from tests.bench.stage import Stage
 from tests.bench.workload import Figure, Workload
 
-NAMES = tuple(f"W{number}" for number in range(1, 12))
+NAMES = tuple(f"W{number}" for number in range(1, 13))
 QUICK_ROUNDS, FULL_ROUNDS = 2, 9
 
 

@@ -74,5 +74,9 @@ TARGETS = (
         "W9.idle-cpu.windlass-code/windlass-code-alone",
         most=1.2,
     ),
+    Target("W12, 1,000 operations against a fan-out", "W12.batch.windlass-batch/windlass", most=3),
+    Target("W12, 1,000 operations against DBOS's queue", "W12.batch.windlass-batch/dbos-queue", most=0.6),
+    Target("W12, from an operation to the next, ms", "W12.after.windlass-batch", most=25),
+    Target("W12, checks of 10,000 operations, ms of CPU", "W12.graph-10000.windlass-batch", most=150),
     Target("W6, seconds after a host was lost", "W6.recovery.windlass", most=LEASE_S + 1),
 )

@@ -29,7 +29,7 @@ class Workload(Protocol):
 
     @property
     def name(self) -> str:
-        """One of W1 to W11."""
+        """One of W1 to W12."""
 
     @property
     def candidates(self) -> Sequence[str]:

@@ -1,0 +1,115 @@
+"""W12: batches: 1,000 operations of one local server each, 50 at a time; beside a fan-out of as many members.
+
+The servers are sandboxes that are made at once, so what is measured is the graph: accepting it, starting and
+ending an operation, counting what is ready. Beside it stand a map of Windlass (W3) and child workflows of
+DBOS on its queue. Figures of the domain alone: a graph of 10,000 operations and 50,000 edges is checked.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+from itertools import count, pairwise
+from typing import Any
+
+from app.auth.keys import LOCAL
+from app.config import load
+from app.domain.batch.definition import parse
+from app.domain.batch.graph import check, levels
+from app.services import batches
+from app.services.context import AppContext
+from app.wiring import wire
+from tests.bench.stage import Stage
+from tests.bench.workload import FEW, Figure, Wrong
+
+FULL, QUICK = 1_000, 100  # Operations.
+LIMIT, ITEMS, LINKS = 50, 10, 20
+NODES, EDGES = 10_000, 5  # Of the graph that is only checked; edges of each operation.
+PATIENCE_S = 600.0
+_NUMBERS = count(1)
+
+
+class Batches:
+    """A batch, a map, and a queue of child workflows."""
+
+    name = "W12"
+    candidates = ("windlass", "windlass-batch", "dbos-queue")
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._operations = QUICK if stage.quick else FULL
+        self.rounds = 1 if stage.quick else FEW
+
+    def setup(self) -> None:
+        """Nothing is shared."""
+
+    def measure(self, candidate: str, round_: int) -> list[Figure]:
+        """As many members, or operations, after a few that warm up."""
+        if candidate != "windlass-batch":
+            session = self._stage.session(candidate)
+            session.fan(20)
+            return [Figure("batch", session.fan(self._operations), "s")]
+        session = self._stage.session("windlass")
+        world = wire(load(session.env), role="api")
+        try:
+            _took(world, _flat(20, 1))
+            return [
+                Figure("batch", _took(world, _flat(self._operations, 1)), "s"),
+                Figure("batch-10-items", _took(world, _flat(self._operations, ITEMS)), "s"),
+                Figure("after", _took(world, _line(LINKS)) / LINKS * 1000, "ms"),
+                *_checked(),
+            ]
+        finally:
+            world.db.dispose()
+
+    def teardown(self) -> None:
+        """Nothing is shared."""
+
+
+def _took(world: AppContext, operations: Sequence[dict[str, Any]]) -> float:
+    """Seconds from the submit of a batch until it is recorded as completed."""
+    document = {"name": "bench", "parallel_limit": LIMIT, "operations": list(operations)}
+    begun = time.monotonic()
+    batch = batches.submit(world, LOCAL, parse(document))["workflow_id"]
+    while time.monotonic() < begun + PATIENCE_S:
+        progress = batches.progress(world, batch)
+        if progress["status"] == "Completed":
+            return time.monotonic() - begun
+        if progress["status"] not in ("Pending", "Running"):
+            raise Wrong(f"the batch is {progress['status']}")
+        time.sleep(0.01)
+    raise Wrong(f"the batch did not end within {PATIENCE_S:g} s")
+
+
+def _flat(operations: int, items: int) -> list[dict[str, Any]]:
+    """Operations that need nothing."""
+    batch = next(_NUMBERS)
+    return [_operation(f"b{batch}-{place}", items) for place in range(operations)]
+
+
+def _line(operations: int) -> list[dict[str, Any]]:
+    """Operations of which each needs the one before."""
+    made = _flat(operations, 1)
+    for before, after in pairwise(made):
+        after["dependencies"] = [before["id"]]
+    return made
+
+
+def _operation(name: str, items: int) -> dict[str, Any]:
+    servers = [{"name": f"{name}-{number}", "plan": "small", "zone": "here"} for number in range(items)]
+    return {"id": name, "type": "server_batch", "provider": "local", "server_configs": servers}
+
+
+def _checked() -> list[Figure]:
+    """CPU of the checks of a large graph."""
+    dice = random.Random(12)
+    made = _flat(NODES, 1)
+    for place, one in enumerate(made):
+        one["dependencies"] = [made[at]["id"] for at in dice.sample(range(place), min(place, EDGES))]
+    operations = parse({"name": "large", "operations": made}).operations
+    begun = time.process_time()
+    check(operations)
+    levels(operations)
+    return [Figure("graph-10000", (time.process_time() - begun) * 1000, "ms")]
+
+
+make = Batches
