@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.chaos import plans
+from tests.chaos import campaign, plans
 from tests.chaos.apps import campaign as apps
 from tests.chaos.bugs.catalogue import BUGS, RULES
 from tests.chaos.bugs.of_apps import APPS
+from tests.chaos.bugs.of_batches import BATCHES
 from tests.chaos.bugs.plant import ROOT, TESTED, Bug, planted
 from tests.chaos.bugs.scenarios import SCENARIOS, Scenario
 from tests.chaos.bugs.stage import Missed, Stage
@@ -101,10 +102,11 @@ def bugged(bug: Bug, folder: Path, seed: int) -> list[Verdict]:
 
 
 def by_row(bug: Bug, folder: Path, seed: int) -> list[Verdict]:
-    """Run the row of apps that shows the bug."""
+    """Run the row of apps, or of batches, that shows the bug."""
     tree, began = planted(bug, folder / "tree"), time.monotonic()
     plan = replace(plans.row(bug.scenario, seed, POSTGRES, ROW_S), tree=tree)
-    result = apps.run(plan, folder / "site", lambda _text: None)
+    played = apps.run if bug.scenario in plans.APPS else campaign.run
+    result = played(plan, folder / "site", lambda _text: None)
     return [
         Verdict(
             scenario=bug.scenario,
@@ -198,7 +200,7 @@ def _alone() -> None:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The bugs and what caught them, for the docs."""
-    told = {bug.name: bug for bug in (*BUGS, *RULES, *APPS)}
+    told = {bug.name: bug for bug in (*BUGS, *RULES, *APPS, *BATCHES)}
     lines = [
         "| Planted bug | What it breaks | Scenario | Caught by | Seconds |",
         "| --- | --- | --- | --- | --- |",
@@ -236,7 +238,7 @@ def _chosen(
     together = [name for name in names if not SCENARIOS[name].alone]
     clean = (together, [] if only else AGAIN, *([name] for name in names if SCENARIOS[name].alone))
     bugs = [bug for bug in BUGS if bug.scenario in names]
-    rows = [bug for bug in APPS if not only or {bug.scenario, bug.name}.intersection(only)]
+    rows = [bug for bug in (*APPS, *BATCHES) if not only or {bug.scenario, bug.name}.intersection(only)]
     return bugs, () if only else RULES, rows, [some for some in clean if some]
 
 

@@ -7,11 +7,13 @@ import pytest
 from tests.chaos import plans
 from tests.chaos.bugs.catalogue import BUGS
 from tests.chaos.bugs.of_apps import APPS
+from tests.chaos.bugs.of_batches import BATCHES
 from tests.chaos.bugs.plant import Bug, NotThere, line_of, planted
 from tests.chaos.bugs.scenarios import SCENARIOS
 
 NAMES = [bug.name for bug in BUGS]
-EVERY = pytest.mark.parametrize("bug", (*BUGS, *APPS), ids=[bug.name for bug in (*BUGS, *APPS)])
+ALL = (*BUGS, *APPS, *BATCHES)
+EVERY = pytest.mark.parametrize("bug", ALL, ids=[bug.name for bug in ALL])
 
 
 @EVERY
@@ -26,7 +28,7 @@ def test_a_bug_is_a_line_of_python_and_has_a_scenario(bug: Bug, tmp_path: Path) 
     text = (tree / bug.file).read_text()
     compile(text, bug.file, "exec")
     assert text.count(bug.new) == 1
-    assert bug.scenario in (*SCENARIOS, *plans.APPS)
+    assert bug.scenario in (*SCENARIOS, *plans.APPS, *plans.ROWS)
 
 
 def test_there_are_fifteen_bugs_or_more_and_every_scenario_shows_one() -> None:
