@@ -17,6 +17,8 @@ from app.domain.errors import Rejected
 PATH = "/v1/workflows/batch"
 PAGE = 50
 MOST_LISTED = 500  # Operations in the table of a page; the API has all of them.
+MOST_AWAITING = 10  # Batches of a status that are looked at for missing approvals.
+AWAITS = "awaits_approval"
 OPEN = ("Pending", "Running")
 STATUSES = (
     *("Running", "Pending", "Completed", "PartiallyCompleted", "Failed", "Cancelled"),
@@ -97,7 +99,7 @@ def batch(batch_id: str) -> str:
         items=_items(where, chosen) if chosen else [],
         progress=ask.get(f"{where}/progress").data,
         deeds=_deeds(shown),
-        awaits=[op["id"] for op in operations if op["detail"] == "awaits_approval"],
+        awaits=[op["id"] for op in operations if op["detail"] == AWAITS],
         answer=_answer(shown, operations),
         look=looks.batch_look,
         watch=ask.question(where, {"items": "false"}),
@@ -126,6 +128,16 @@ def rollback(batch_id: str) -> ResponseReturnValue:
     except Refused as error:
         return _rollback(batch_id, request.form, error)
     return redirect(f"{ROOT}/batches/{batch_id}", 303)
+
+
+def awaiting() -> list[tuple[Object, str]]:
+    """Open batches, of the newest few, with each operation that waits for an approval."""
+    found = [
+        ask.get(_one(one["workflow_id"]), items="false").data
+        for status in OPEN
+        for one in ask.get(PATH, status=status, limit=MOST_AWAITING).data
+    ]
+    return [(one, op["id"]) for one in found for op in one["operations"] if op["detail"] == AWAITS]
 
 
 def _rollback(batch_id: str, given: Mapping[str, str], error: Refused | None = None) -> ResponseReturnValue:
@@ -222,7 +234,7 @@ def _deeds(shown: Object) -> list[tuple[str, str]]:
 
 def _answer(shown: Object, operations: list[Object]) -> tuple[str, str]:
     """What becomes of the batch, in a sentence, and the colour of it."""
-    waits = [op["id"] for op in operations if op["detail"] == "awaits_approval"]
+    waits = [op["id"] for op in operations if op["detail"] == AWAITS]
     failed = [op["id"] for op in operations if op["status"] in ("Failed", "RollbackFailed")]
     if shown["detail"] == "paused":
         return "hold", "Paused: nothing begins until somebody resumes it."

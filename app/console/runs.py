@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, words
+from app.console import ask, batches, words
 from app.console.chips import SEVERAL, Chip, chips, question
 from app.console.family import ROOT, pages
 from app.console.render import now_ms, render
@@ -77,6 +77,7 @@ def attention() -> str:
         title="Attention",
         needs=[attended(run) for run in needs.data],
         waits=[row(run) for run in waits],
+        approvals=batches.awaiting(),
         webhooks=_switched_off(),
         queues=[one for one in ask.get("/v1/queues").data if not one["workers"] and one["length"]],
         watch=ask.question(PATH, {"needsOperator": "true"}, limit=20),

@@ -41,11 +41,13 @@ def test_a_batch_says_what_failed_and_draws_what_needs_what(client: FlaskClient,
 def test_an_approval_is_given_where_it_is_missing(client: FlaskClient, site: Site, token: str) -> None:
     path = f"/batches/{site.planted.awaits}"
     assert "Approve last" in text(client, path)
+    assert f'action="/console{path}/approve/last"' in text(client, "/attention")
 
     answer = post(client, f"{path}/approve/last", token)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/console{path}")
     assert "Approve last" not in text(client, path)
+    assert "/approve/last" not in text(client, "/attention")
 
 
 def test_a_rollback_shows_what_it_would_undo(client: FlaskClient, site: Site) -> None:
