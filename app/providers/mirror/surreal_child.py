@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from surrealdb import RecordID, Surreal  # type: ignore[import-not-found]  # An extra, or an interpreter of its own.
+from surrealdb import RecordID, Surreal
 
 TABLE = "checkpoint"
 
