@@ -1,7 +1,5 @@
 """Batches and applications on their pages: what stands still, and the button that moves it."""
 
-from collections.abc import Iterator
-
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -12,7 +10,7 @@ from tests.console.test_pages import SAME_SITE, token_of
 
 
 @pytest.fixture
-def token(client: FlaskClient) -> Iterator[str]:
+def token(client: FlaskClient) -> str:
     """The token of forms."""
     return token_of(client.get("/console/runs").get_data(as_text=True))
 

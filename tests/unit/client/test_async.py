@@ -118,7 +118,7 @@ def test_a_call_of_any_noun_is_awaited_and_repeated_as_elsewhere(service: Standi
 
 
 def test_a_list_is_walked(service: Standin) -> None:
-    page = {"pagination": {"hasMore": True, "nextCursor": "c"}}
+    page: Any = {"pagination": {"hasMore": True, "nextCursor": "c"}}
     service.answers("GET", "/v1/locks", ok([{"resource": "a"}], **page), ok([{"resource": "b"}]))
 
     async def story(client: AsyncClient) -> list[str]:
