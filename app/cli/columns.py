@@ -77,6 +77,7 @@ STEPS: Columns = (
 PLANNED: Columns = (
     ("STEP", "key"),
     ("WHAT", "name", 1),
+    ("WITH", "values", 1),
     ("KIND", "kind", 5),
     ("QUEUE", "queue", 6),
     ("TARGET", "target", 7),

@@ -111,6 +111,16 @@ def test_numbers_of_a_type_are_shown(service: Standin, windlass: Windlass) -> No
     assert "BMC_REFUSED" in shown
 
 
+def test_a_plan_says_what_each_step_is_done_with(service: Standin, windlass: Windlass) -> None:
+    step = {"key": "switch-power", "name": "switch-power", "values": {"state": "on"}, "timeoutMs": 90_000}
+    plan = {"type": "server.lifecycle", "resource": "server/srv_1", "steps": [step]}
+    service.answers("POST", "/v1/servers/srv_1/actions", ok(plan))
+
+    result = windlass("server", "power", "on", "srv_1", "--dry-run")
+
+    assert "server/srv_1" in result.stdout and "state=on" in result.stdout
+
+
 def test_a_dry_run_starts_nothing(service: Standin, windlass: Windlass) -> None:
     plan = {
         "type": "server.provision",
