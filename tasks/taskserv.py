@@ -177,8 +177,8 @@ def _reach(ctx: Context, item: Item) -> tuple[InstanceRow, Taskserv, Shell]:
 
 
 def _installing(shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:
-    found = {"shell": shell, "token": row["token"], "env": _env(wanted), "limit": _limit(policy)}
-    return Attempts(script=wanted.install, **found)
+    script, env, limit = wanted.install, _env(wanted), _limit(policy)
+    return Attempts(shell=shell, token=row["token"], script=script, env=env, limit=limit)
 
 
 def _removing(ctx: Context, shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:

@@ -61,8 +61,10 @@ def check(evidence: Evidence) -> list[Finding]:
 
 def doctor(db: Database, settings: Settings) -> list[Finding]:
     """What the product's own doctor says of every run, and the database of itself."""
-    limits = {"limit": EVERY_RUN, "poison_limit": settings.poison_limit}
-    said = db.read(lambda tx: findings(tx, **limits) + of_batches.findings(tx), patience_s=30)
+    limit = settings.poison_limit
+    said = db.read(
+        lambda tx: findings(tx, limit=EVERY_RUN, poison_limit=limit) + of_batches.findings(tx), patience_s=30
+    )
     found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in said]
     if db.dialect == "sqlite":
         with closing(sqlite3.connect(str(db.url.database))) as connection:

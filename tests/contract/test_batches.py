@@ -9,6 +9,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from app.domain.batch.words import LARGEST_DOCUMENT
+from app.domain.rows.batches import InstanceRow
 from app.nickel.evaluate import LARGEST_SOURCE
 from app.providers.mirror import surreal
 from app.record import tables
@@ -246,13 +247,20 @@ def ended(world: Any, batch_id: str) -> None:
     """The batch as it is once its first operation has failed after it made a server."""
     own = tables.run.c.id == batch_id, tables.run.c.parent_run_id == batch_id
     over = {"status": "failed", "completed_at": T0}
-    made = {"provider": "local", "account": "default", "plan": "small", "zone": "here", "state": "running"}
+    made: InstanceRow = {"provider": "local", "account": "default", "plan": "small", "zone": "here"}
 
     def work(tx: Any) -> None:
         for which in own:
             tx.execute(update(tables.run).where(which).values(**over))
         for name, operation in (("a", "first"), ("c", "second")):
-            row = {**made, "name": name, "operation": operation, "lineage": batch_id, "token": name}
+            row: InstanceRow = {
+                **made,
+                "state": "running",
+                "name": name,
+                "operation": operation,
+                "lineage": batch_id,
+                "token": name,
+            }
             instances.intend(tx, {**row, "resource_id": name, "incarnation": 1, "run_id": batch_id})
 
     world.db.write(work)

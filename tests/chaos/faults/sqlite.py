@@ -79,7 +79,7 @@ class DatabaseLocked(OnSqlite):
 class DatabaseHeld(DatabaseLocked):
     """Somebody holds the write lock for longer than anybody's patience."""
 
-    name, rows = "database-held", ("RF12",)
+    name, rows = "database-held", ("RF12", "BF5")
     lasts_s = (10.0, 30.0)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:

@@ -114,10 +114,11 @@ def test_every_policy_holds_whatever_happens(
 ) -> None:
     number = next(NUMBERS)
     db: Database = seen_by(f"policies-{number}", database_of("sqlite"))
-    rig, deaths = Rig(db, tmp_path / str(number)), []
+    deaths: list[str] = []
+    rig = Rig(db, tmp_path / str(number))
     rig.folder.mkdir()
     sandboxes = rig.world.compute
-    rig.world.compute = lambda *where: Mortal(sandboxes(*where), deaths)  # type: ignore[method-assign,assignment,return-value]
+    rig.world.compute = lambda *where: Mortal(sandboxes(*where), deaths)  # type: ignore[method-assign]
     batch = rig.submit(*operations, parallel_limit=limit)
     for trouble in troubles:
         afflict(rig, deaths, trouble)
