@@ -20,11 +20,12 @@ from app.services.context import AppContext
 from app.wiring import wire
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure, Wrong
+from tests.support.servers import until
 
 FULL, QUICK = 1_000, 100  # Operations.
 LIMIT, ITEMS, LINKS = 50, 10, 20
 NODES, EDGES = 10_000, 5  # Of the graph that is only checked; edges of each operation.
-PATIENCE_S = 600.0
+PATIENCE_S, LOOK_S = 600.0, 0.01
 _NUMBERS = count(1)
 
 
@@ -70,14 +71,15 @@ def _took(world: AppContext, operations: Sequence[dict[str, Any]]) -> float:
     document = {"name": "bench", "parallel_limit": LIMIT, "operations": list(operations)}
     begun = time.monotonic()
     batch = batches.submit(world, LOCAL, parse(document))["workflow_id"]
-    while time.monotonic() < begun + PATIENCE_S:
-        progress = batches.progress(world, batch)
-        if progress["status"] == "Completed":
-            return time.monotonic() - begun
-        if progress["status"] not in ("Pending", "Running"):
-            raise Wrong(f"the batch is {progress['status']}")
-        time.sleep(0.01)
-    raise Wrong(f"the batch did not end within {PATIENCE_S:g} s")
+
+    def over() -> bool:
+        status = batches.progress(world, batch)["status"]
+        if status not in ("Pending", "Running", "Completed"):
+            raise Wrong(f"the batch is {status}")
+        return bool(status == "Completed")
+
+    until(over, PATIENCE_S, "the batch has completed", LOOK_S)
+    return time.monotonic() - begun
 
 
 def _flat(operations: int, items: int) -> list[dict[str, Any]]:
