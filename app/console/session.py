@@ -84,7 +84,8 @@ def here() -> str:
 
 def local_only(path: str | None) -> str:
     """A path of this console, or its first page: nobody is sent elsewhere."""
-    return path if path and path.startswith("/console") and "\\" not in path else "/console/"
+    is_ours = path is not None and path.startswith("/console") and path.isprintable() and "\\" not in path
+    return str(path) if is_ours else "/console/"
 
 
 def is_keyless() -> bool:

@@ -22,6 +22,7 @@ from chains import catalogue
 Object = dict[str, Any]
 MOST_EXPORTED = 10_000  # Events of one export.
 EXPORTED_AT_A_TIME = 1_000
+MOST_PAGES = 16  # Of one export, each of a thousand events or of a mebibyte: it is held in memory as a whole.
 _NOT_BEGUN: Object = dict.fromkeys(
     ("first_started_at", "completed_at", "progress", "retry_at", "error", "compensated_at", "deadline_at")
 )
@@ -131,10 +132,10 @@ def export(world: AppContext, run_id: str) -> Object:
     def look(tx: Tx) -> tuple[Object, int, list[Object]]:
         found, shown = _detail(tx, run_id)
         rows: list[Object] = []
-        while len(rows) < MOST_EXPORTED:
+        for _ in range(MOST_PAGES):
             more = event_log.page(tx, run_id, after=rows[-1]["seq"] if rows else 0, limit=EXPORTED_AT_A_TIME)
             rows += more
-            if not more:
+            if not more or len(rows) >= MOST_EXPORTED:
                 break
         return shown, found["event_seq"], [present.event_object(row) for row in rows[:MOST_EXPORTED]]
 

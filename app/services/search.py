@@ -15,7 +15,7 @@ PATHS = {
     "server": "/v1/servers",
     "cluster": "/v1/clusters",
     "vm": "/v1/vms",
-    "management": "/v1/managements",
+    "management": "/v1/management-clusters",
     "pool": "/v1/pools",
     "schedule": "/v1/schedules",
     "type": "/v1/workflows/types",

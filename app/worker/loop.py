@@ -8,7 +8,7 @@ returns it goes on with other runs itself. Each transition stays a commit of its
 import time
 import uuid
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import cycle, zip_longest
 
 import structlog
 
@@ -28,6 +28,7 @@ SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is a
 MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.
 MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time.
 QUICK_S = 0.02
+RUNS_FIRST = cycle((True, False))  # Where both wait: neither new runs nor a wide fan-out keep the others out.
 REASON_CHARS = 500  # Of an error, in a log line and in what Celery keeps for Flower; the run has all of it.
 log = structlog.get_logger(__name__)
 
@@ -83,7 +84,7 @@ class _Shift:
         batch = 1
         while self.claims < MOST_CLAIMS and time.monotonic() - self._began < MOST_S:
             claims, bodies_s = self.claims, self._bodies_s
-            if not self._runs(min(batch, MOST_RUNS)) and not self._members(batch):
+            if not self._some(batch):
                 return False
             # What is reserved waits for the others: more than one, only while each takes next to no time.
             is_quick = self._bodies_s - bodies_s < QUICK_S * (self.claims - claims)
@@ -104,8 +105,17 @@ class _Shift:
             else:
                 ready.give_back(self._runner.db, one)
 
+    def _some(self, most: int) -> int:
+        """Claim runs or members of fan-outs, in turns; returns how many were there."""
+        runs, members = ready.kinds(self._runner.db, self._queue)
+        if not runs and not members:
+            return 0
+        if not members or (runs and next(RUNS_FIRST)):
+            return self._runs(most) or self._members(most)
+        return self._members(most) or self._runs(most)
+
     def _runs(self, most: int) -> int:
-        reserved = ready.reserve(self._runner.db, self._queue, most)
+        reserved = ready.reserve(self._runner.db, self._queue, min(most, MOST_RUNS))
         for seen in reserved:
             if next_limit_ms(seen) > (self._until - time.monotonic()) * 1000:
                 self._left.append(seen)

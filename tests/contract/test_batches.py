@@ -202,10 +202,13 @@ def test_reading_and_writing_are_two_scopes(guarded: FlaskClient, world: Any) ->
     refused(guarded.post(SUBMIT, json={"batch_workflow": LOCAL}, headers=reader), 403, "FORBIDDEN")
 
 
-@pytest.mark.parametrize("path", ["submit", "some-batch/rollback", "some-batch/cancel", "some-batch/retry"])
+@pytest.mark.parametrize(
+    "path",
+    ["submit", "submit?dry_run=true", "some-batch/rollback", "some-batch/cancel", "some-batch/retry"],
+)
 def test_whoever_has_servers_made_needs_their_scope(guarded: FlaskClient, world: Any, path: str) -> None:
     writer = bearer(world, "writer", "runs:read", "runs:write")
-    body = {"batch_workflow": LOCAL} if path == "submit" else {}
+    body = {"batch_workflow": LOCAL} if path.startswith("submit") else {}
 
     found = refused(guarded.post(f"{PATH}/{path}", json=body, headers=writer), 403, "FORBIDDEN")
 

@@ -6,8 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.engine.transitions.step_rows import step_row
-from app.record.runs import hooks, runs, signals
+from app.record.runs import event_log, hooks, runs, signals
 from app.record.session import Tx
+from app.services import run_pages
 from app.services.context import AppContext
 from chains import catalogue
 from tests.contract.plant import T0, bearer, plant_run
@@ -120,6 +121,30 @@ def test_an_export_has_the_run_and_its_log(some: AppContext, client: FlaskClient
     assert (document["format"], document["truncated"]) == ("windlass.run/1", False)
     assert document["run"]["id"] == "run_3"
     assert [event["payload"]["reason"] for event in document["events"]] == ["fan is loud"]
+
+
+def test_an_export_of_a_large_log_is_its_first_part(
+    some: AppContext, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "PAGE_BYTES", 1_000)
+    monkeypatch.setattr(run_pages, "MOST_PAGES", 2)
+    for _ in range(6):
+        client.post(f"{PATH}/run_3/notes", json={"text": "x" * 600})
+    document = client.get(f"{PATH}/run_3/export").get_json()["data"]
+    assert document["truncated"] and [event["seq"] for event in document["events"]] == [1, 2, 3, 4]
+
+
+def test_large_signals_are_shown_by_pages_of_bytes(
+    world: AppContext, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signals, "PAGE_BYTES", 100)
+    plant_run(world, "run_1", type="book-room", version="1")
+    told = {"name": "go", "payload": "x" * 60, "sender": "usr_ann"}
+    for seq in (1, 2, 3):
+        world.db.write(
+            lambda tx, seq=seq: signals.store(tx, "run_1", {"id": f"sig_{seq}", "seq": seq, **told})  # type: ignore[misc]
+        )
+    assert [one["seq"] for one in client.get(f"{PATH}/run_1/signals").get_json()["data"]] == [3, 2]
 
 
 def plant_steps(world: AppContext, run_id: str, status: dict[str, str]) -> None:

@@ -176,7 +176,11 @@ def test_without_a_key_no_page_of_another_site_is_answered(client: FlaskClient, 
 
 
 @pytest.mark.parametrize(
-    "header", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"]
+    "header",
+    [
+        *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+        *("X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "X-Envoy-External-Address"),
+    ],
 )
 def test_without_a_key_nothing_is_answered_through_a_proxy(client: FlaskClient, header: str) -> None:
     assert client.get(RUNS, headers={header: "203.0.113.9"}).status_code == 401

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from app.services import search
 from app.services.context import AppContext
 from tests.contract.plant import UNKNOWN, bearer, plant_run, plant_server
 
@@ -38,6 +39,13 @@ def test_a_run_is_found_by_either_end_of_its_id(some: AppContext, client: FlaskC
 
 def test_a_type_is_found_by_a_part_of_its_name(client: FlaskClient) -> None:
     assert hits(client, "provision") == [("type", "server.provision")]
+
+
+def test_every_hit_leads_to_where_its_kind_is_read(client: FlaskClient) -> None:
+    served = client.get("/openapi.json").get_json()["paths"]
+    assert [
+        path for path in search.PATHS.values() if not any(one.startswith(f"{path}/{{") for one in served)
+    ] == []
 
 
 def test_what_nobody_is_called_finds_nothing(some: AppContext, client: FlaskClient) -> None:

@@ -56,12 +56,12 @@ DRAWINGS = {"mermaid": (drawing.mermaid, MERMAID), "dot": (drawing.dot, DOT)}
 @batches.response(202, BatchSubmitted, example=examples.SUBMITTED)
 def submit_batch(query: dict[str, Any]) -> Any:
     """Start a batch from a definition in Nickel or JSON, or with `dry_run` see what it would do."""
-    asked = order.read(query)
+    acting, asked = _acting(), order.read(query)
     only, except_ = asked.only, asked.except_
     if asked.dry_run:
-        return service.plan(world(), asked.definition, only=only, except_=except_), 200
+        return service.plan(acting, asked.definition, only=only, except_=except_), 200
     told = service.submit(
-        *(_acting(), principal(), asked.definition),
+        *(acting, principal(), asked.definition),
         key=asked.key,
         only=only,
         except_=except_,

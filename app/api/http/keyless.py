@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 from flask import request
 
 from app.api.http.context import world
+from app.auth import proxies
 from app.auth.keys import LOCAL, Principal
 from app.config import LOOPBACK
 from app.domain.errors import Forbidden, Unauthorized
 from app.services import keys
 
-PROXIES = ("Forwarded", "Via")
-PROXY_PREFIX = "X-Forwarded-"
 OWN_SITES = frozenset({"same-origin", "none"})
 NEEDED = "A valid API key is required: make one with `windlass key create`."
 
@@ -28,7 +27,7 @@ def local_user() -> Principal:
     """The local user, who may do everything; raises `Unauthorized` or `Forbidden`, and says why."""
     if not world().settings.serves_keyless:
         raise Unauthorized(NEEDED)
-    if any(name in PROXIES or name.startswith(PROXY_PREFIX) for name, _ in request.headers):
+    if proxies.came_through_one(request.headers.keys()):
         raise Unauthorized(f"{NEEDED} This request came through a proxy.")
     if _host_of(f"//{request.host}") not in LOOPBACK:
         raise Forbidden("Without an API key this service answers 127.0.0.1, localhost and [::1] only.")

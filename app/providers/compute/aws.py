@@ -60,6 +60,7 @@ CAPACITY = frozenset({"InsufficientInstanceCapacity", "InsufficientHostCapacity"
 QUOTA = frozenset({"InstanceLimitExceeded", "VcpuLimitExceeded", "ResourceCountExceeded"})
 FAILED = frozenset({"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable"})
 MISSING = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+MOST_PAGES = 100  # Of one list.
 
 
 class AwsCompute:
@@ -157,13 +158,14 @@ class AwsCompute:
     def _each(self, action: str, query: Mapping[str, str], path: str) -> Iterator[Element]:
         """Every element of a list, a page at a time."""
         more: dict[str, str] = {}
-        while True:
+        for _ in range(MOST_PAGES):
             told = self._call(action, {**query, **more})
             yield from told.findall(path)
             token = _text(told, "nextToken")
             if not token:
                 return
             more = {"NextToken": token}
+        raise self._talk.lost(action, f"its list has more than {MOST_PAGES} pages", orders=False)
 
     def _call(
         self,

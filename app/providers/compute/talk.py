@@ -20,6 +20,8 @@ from app.domain.errors import CloudThrottled, CloudUnreachable
 
 TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+WHOLE_S = 60.0  # That an answer may take, however steadily it drips.
+LARGEST = 33_554_432  # Bytes of an answer.
 LEFT_ALONE_MS = 1_000  # What a throttled answer asks for that does not say how long.
 
 
@@ -44,10 +46,13 @@ class Talk:
     ) -> httpx.Response:
         """Any answer below 500 but a throttled one; ``orders`` says whether the request changes something."""
         try:
-            with self._client() as client:
-                answer = client.request(
+            with (
+                self._client() as client,
+                client.stream(
                     method, path, content=content, json=json, params=params, headers=headers
-                )
+                ) as coming,
+            ):
+                answer = _whole(coming)
         except httpx.HTTPError as error:
             unsent = isinstance(error, UNSENT)
             why = str(error) or type(error).__name__
@@ -74,6 +79,19 @@ class Talk:
         return httpx.Client(
             base_url=self.base, auth=self._auth, timeout=TIMEOUT, trust_env=False, verify=_authorities()
         )
+
+
+def _whole(coming: httpx.Response) -> httpx.Response:
+    """The answer with its body; raises `httpx.ReadError` for one that is too long, in bytes or in time."""
+    until, content = time.monotonic() + WHOLE_S, bytearray()
+    for some in coming.iter_bytes():
+        content += some
+        if len(content) > LARGEST:
+            raise httpx.ReadError(f"the answer has more than {LARGEST} bytes")
+        if time.monotonic() > until:
+            raise httpx.ReadError(f"the answer took longer than {WHOLE_S:.0f} s")
+    headers = [(name, value) for name, value in coming.headers.multi_items() if name != "content-encoding"]
+    return httpx.Response(coming.status_code, headers=headers, content=bytes(content), request=coming.request)
 
 
 @cache

@@ -20,10 +20,16 @@ STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
 
 def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
     """Whether something has been waiting in this queue for so long."""
+    return any(kinds(db, queue, for_ms))
 
-    def look(cursor: Any) -> bool:
-        cursor.execute(_anything(db.dialect), (db.tenant, queue, for_ms, db.tenant, queue, for_ms))
-        return bool(cursor.fetchone()[0])
+
+def kinds(db: Database, queue: str, for_ms: int = 0) -> tuple[bool, bool]:
+    """Whether runs, and whether members of fan-outs, have been waiting in this queue for so long."""
+
+    def look(cursor: Any) -> tuple[bool, bool]:
+        cursor.execute(_kinds(db.dialect), (db.tenant, queue, for_ms, db.tenant, queue, for_ms))
+        runs, members = cursor.fetchone()
+        return bool(runs), bool(members)
 
     return db.once(look)
 
@@ -121,7 +127,7 @@ def _steps(dialect: str, runs: int) -> str:
 
 
 @cache
-def _anything(dialect: str) -> str:
+def _kinds(dialect: str) -> str:
     given, now = placeholders(dialect), NOW[dialect]
     due = (f"{earliest(table, given(), given())} <= {now} - {given()}" for table in (run, step))
-    return f"SELECT {' OR '.join(due)}"
+    return f"SELECT {', '.join(due)}"

@@ -74,7 +74,7 @@ def _some(
     if until is not None:
         where.append(event.c.seq <= until)
     others = [column for column in event.columns if column is not event.c.payload]
-    size = (func.coalesce(_octets(tx, payload), 0) + ROW_BYTES).label("bytes")
+    size = (func.coalesce(octets(tx, payload), 0) + ROW_BYTES).label("bytes")
     shown = payload.label("payload")
     return select(*others, shown, size).where(*where).order_by(event.c.seq).limit(limit)
 
@@ -90,12 +90,13 @@ def _of_bytes(tx: Tx, some: Select[Any], left: int) -> Select[Any]:
 
 def _is_needless(tx: Tx) -> ColumnElement[bool]:
     """Whether the fold needs nothing of a payload: it is large, and tells nothing of the run's status."""
-    is_large = _octets(tx, event.c.payload) > SMALL_BYTES
+    is_large = octets(tx, event.c.payload) > SMALL_BYTES
     tells = cast(event.c.payload, Text).contains('"runStatus":')
     return and_(event.c.type.in_(UNFOLDED), is_large, ~tells)
 
 
-def _octets(tx: Tx, value: ColumnElement[Any]) -> ColumnElement[int]:
+def octets(tx: Tx, value: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many bytes of JSON a value has."""
     if tx.dialect == "postgresql":
         return func.octet_length(cast(value, Text))
     return func.length(cast(value, LargeBinary))

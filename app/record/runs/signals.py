@@ -1,11 +1,13 @@
 """Signals: what was sent to runs, and which wait took it."""
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 
 from app.domain.rows.runs import SignalRow, StepRow
+from app.record.runs.event_log import PAGE_BYTES, octets
 from app.record.session import Tx
 from app.record.tables import run, signal, step
 
@@ -16,11 +18,20 @@ def store(tx: Tx, run_id: str, values: Mapping[str, Any]) -> None:
 
 
 def of_run(tx: Tx, run_id: str, *, unread: bool, limit: int = 200) -> list[SignalRow]:
-    """The signals that a run was sent, the newest first; ``unread``: those that no wait has taken."""
+    """The newest signals that a run was sent, newest first: so many, or as many as fit on a page of bytes.
+
+    ``unread``: those that no wait has taken.
+    """
     where = [signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id]
     if unread:
         where.append(signal.c.consumed_by.is_(None))
-    return tx.rows(select(signal).where(*where).order_by(signal.c.seq.desc()).limit(limit), of=SignalRow)
+    newest = signal.c.seq.desc()
+    size = func.coalesce(octets(tx, signal.c.payload), 0).label("bytes")
+    sizes = tx.rows(select(signal.c.id, size).where(*where).order_by(newest).limit(limit))
+    before = accumulate((row["bytes"] for row in sizes), initial=0)
+    ids = [row["id"] for row, sent in zip(sizes, before, strict=False) if sent < PAGE_BYTES]
+    chosen = (signal.c.tenant_id == tx.tenant, signal.c.id.in_(ids))
+    return tx.rows(select(signal).where(*chosen).order_by(newest), of=SignalRow)
 
 
 def with_key(tx: Tx, run_id: str, origin: str | None, key: str) -> SignalRow | None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.auth import proxies
 from app.auth.keys import Principal
 from app.auth.review import Reviewer
 from app.config import LOOPBACK
@@ -37,7 +38,6 @@ from app.services.context import AppContext
 LONGEST_HEADER = 32_768
 MOST_KEYS = 1_000
 OWN_SITES = frozenset({"same-origin", "none"})  # What a browser says of its own pages and of its user.
-PROXIES = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_VIA")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,8 @@ class Guard:
             raise forbidden("without tokens no page of another site is answered")
         if self._world.settings.apps_on_loopback:
             # From behind a proxy the whole world would come from this machine.
-            if any(name.startswith(PROXIES) for name in environ):
+            headers = (name.removeprefix("HTTP_").replace("_", "-") for name in environ)
+            if proxies.came_through_one(headers):
                 raise forbidden("without tokens nobody is answered through a proxy")
             if _name_of(host) not in LOOPBACK:
                 raise forbidden("without tokens 127.0.0.1, localhost and [::1] are answered alone")

@@ -3,6 +3,7 @@
 An account that cannot be asked is left out, and a warning says so; the plan tells what the inventory knows.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from app.providers.compute import Access, Machine, plan_name
 from app.services.accounts import compute_at
 from app.services.context import AppContext
 
+LOOK_S = 15.0  # After this no further account is asked: a request waits for the answer.
 Where = tuple[str, str]  # Provider and account.
 Item = Mapping[str, Any]
 
@@ -47,9 +49,11 @@ class Seen:
 def look(ctx: AppContext, wanted: Iterable[Where]) -> tuple[dict[Where, Seen], list[str]]:
     """The accounts that could be asked, with three calls each, and a warning for each of the others."""
     found: dict[Where, Seen] = {}
-    warnings = []
+    warnings, until = [], time.monotonic() + LOOK_S
     for provider, account in sorted(set(wanted)):
         try:
+            if time.monotonic() > until:
+                raise StepError("the others took too long")
             found[provider, account] = _asked(ctx, provider, account)
         except (SettingsError, StepError) as error:
             told = (

@@ -11,6 +11,7 @@ STRANGE = {
     "another site": {"sec_fetch_site": "cross-site"},
     "a proxy": {"x_forwarded_for": "203.0.113.9"},
     "a relay": {"via": "1.1 somebody"},
+    "a proxy in other words": {"x_real_ip": "203.0.113.9"},
 }
 
 

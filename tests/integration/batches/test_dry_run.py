@@ -14,6 +14,7 @@ from app.lab.clouds.faults import Faults
 from app.providers.compute import Spec, connect
 from app.record.session import Database
 from app.services import accounts, batches
+from app.services.batches import looks
 from app.services.context import AppContext
 from app.wiring import wire
 from tests.integration.batches.rig import definition_of, servers
@@ -95,3 +96,11 @@ def test_a_cloud_that_does_not_answer_is_told_and_the_inventory_speaks(
     action, reason, warnings = planned(world, wanted("upcloud", "1xCPU-2GB", "de-fra1"))
     assert (action, reason) == ("create", "the inventory has no server of this name")
     assert len(warnings) == 1 and warnings[0].startswith("upcloud: the account upcloud was not asked")
+
+
+def test_a_request_does_not_wait_for_any_number_of_slow_accounts(
+    world: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "LOOK_S", -1)  # As when those before have taken all of it.
+    action, _, warnings = planned(world, wanted("upcloud", "1xCPU-2GB", "de-fra1"))
+    assert action == "create" and warnings[0].endswith("the others took too long")

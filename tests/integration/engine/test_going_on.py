@@ -44,6 +44,30 @@ def test_members_of_a_fan_out_are_found(driver: Driver) -> None:
     assert driver.status(run_id) == "completed"
 
 
+def test_members_have_their_turn_while_new_runs_never_cease(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "MOST_CLAIMS", 16)
+    monkeypatch.setattr(loop, "MOST_S", 60)
+    wide = driver.start("probe.map", {"items": [1, 2, 3, 4]})
+    BEFORE["first"] = lambda _ctx: driver.start("probe.short")
+    driver.start("probe.short")
+    go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S)
+    assert driver.run(wide)["expect_queue"] == "bmc"  # All its members are done.
+
+
+def test_a_new_run_has_its_turn_while_many_members_wait(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "MOST_CLAIMS", 1)
+    wide = driver.start("probe.map", {"items": list(range(9))})
+    go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S)
+    short = driver.start("probe.short")
+    for _ in range(2):
+        go_on(driver.runner, "default", task_id="t", limit_s=HOUR_S)
+    assert driver.status(short) == "completed" and driver.status(wide) == "running"
+
+
 def test_a_run_for_another_queue_is_left(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     others(driver)
@@ -105,6 +129,7 @@ def test_a_link_that_had_enough_tells_of_what_is_left(
 ) -> None:
     monkeypatch.setattr(loop, "MOST_CLAIMS", 3)
     monkeypatch.setattr(loop, "MOST_S", 60)
+    monkeypatch.setattr(loop, "QUICK_S", 60)
     published: list[Message] = []
     monkeypatch.setattr(driver, "publish", published.extend)
     for _ in range(5):

@@ -29,7 +29,7 @@ def after_a_burst(with_runs: Database) -> Database:
     ("statement", "values"),
     [
         pytest.param(transition._see_run, ("default", "run_1"), id="beside one's own run"),
-        pytest.param(ready._anything, ("default", "default", 0) * 2, id="in a queue"),
+        pytest.param(ready._kinds, ("default", "default", 0) * 2, id="in a queue"),
     ],
 )
 def test_whether_anything_is_due_is_asked_of_an_index(

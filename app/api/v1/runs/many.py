@@ -97,12 +97,12 @@ def list_run_hooks(run_id: str) -> Any:
 @runs.arguments(SignalQuery, location="query")
 @runs.response(200, SignalShape(many=True), example=[examples.SIGNAL])
 def list_run_signals(query: dict[str, Any], run_id: str) -> Any:
-    """The signals that a code workflow's run was sent, the newest 200; `unread`: those that none took yet."""
+    """The newest signals that a run was sent, 200 or a MiB of them; `unread`: those that none took yet."""
     return run_pages.sent_signals(world(), run_id, unread=query["unread"])
 
 
 @runs.serve("GET", f"{PATH}/<run_id>/export", "exportRun", scope="runs:read")
 @runs.response(200, ExportShape, example=examples.EXPORT)
 def export_run(run_id: str) -> Any:
-    """A run, its steps and its log as one document; of a long log the first 10,000 events."""
+    """A run, its steps and its log as one document; of a long log the first 10,000 events or 16 MiB."""
     return run_pages.export(world(), run_id)
