@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 from redis import Redis
@@ -114,7 +114,7 @@ class Site:
                 return False
         return True
 
-    def __enter__(self) -> "Site":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:

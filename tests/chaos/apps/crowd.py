@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -144,7 +144,7 @@ class Crowd:
                     with suppress(Refused):
                         self.leaks.append(f"{run_id}: {kind} of another application: {ask()}")
 
-    def _at_once(self, asks: list[Callable[[], Any]]) -> None:
+    def _at_once(self, asks: Sequence[Callable[[], Any]]) -> None:
         gate = threading.Barrier(len(asks))
 
         def ask(one: Callable[[], Any]) -> None:

@@ -1,6 +1,7 @@
 """Odd texts in a running code workflow: each comes back as it is from wherever it went, or is refused."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -59,12 +60,17 @@ def test_a_text_comes_back_as_it_is_from_wherever_it_went(driver: Driver, name: 
 @workflow("unstorable-texts")
 def unstorable_texts(ctx: Any, name: str) -> Any:
     text, refused = TEXTS[name], []
-    for place, make in {"value": lambda: text, "name": lambda: {text: 1}}.items():
+    makes: dict[str, Callable[[], Any]] = {"value": lambda: text, "name": lambda: {text: 1}}
+    for place, make in makes.items():
         try:
             ctx.step(place, make)
         except Exception as error:
             refused.append(type(error).__name__)
-    for wait in (lambda: ctx.emit("odd", text), lambda: ctx.create_hook("odd", "act", {"said": text})):
+    waits: list[Callable[[], Any]] = [
+        lambda: ctx.emit("odd", text),
+        lambda: ctx.create_hook("odd", "act", {"said": text}),
+    ]
+    for wait in waits:
         try:
             wait()
         except Exception as error:

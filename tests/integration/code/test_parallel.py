@@ -8,6 +8,7 @@ from app.record.runs import runs
 from tests.integration.code.flows import DONE, TROUBLE, Killed, Rejected, dies, fails, note, unnote
 from tests.support.driver import Driver
 from windlass import context, workflow
+from windlass.steps import step_call
 
 NAMES = ("a", "b", "c")
 
@@ -255,10 +256,12 @@ def test_calls_beside_the_one_that_is_looked_for_are_not_prepared(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared: list[Any] = []
-    step_call = context.step_call
-    monkeypatch.setattr(
-        context, "step_call", lambda name, *given: prepared.append(name) or step_call(name, *given)
-    )
+
+    def noted(name: str, *given: Any) -> Any:
+        prepared.append(name)
+        return step_call(name, *given)
+
+    monkeypatch.setattr(context, "step_call", noted)
     run_id = driver.trigger(fan, True)
     assert driver.finish(run_id) == "completed"
     assert sorted(prepared) == sorted(NAMES * 3)  # Two passes of the function, and each member its own.

@@ -74,7 +74,8 @@ def test_another_process_that_waits_is_next(db: Database) -> None:
         other.start()
         until(lambda: is_locked(path), SOON_S, "the other process is next")
         own = [stands(db, name, place) for place, name in enumerate(("first", "second"), 1)]
-    for one in (other, *own):
+    other.join(SOON_S)
+    for one in own:
         one.join(SOON_S)
 
     assert came(db) == ["other", "first", "second"]
