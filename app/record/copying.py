@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import JSON, Table, Text, bindparam, cast, func, insert, select, text
+from sqlalchemy import JSON, Column, Table, Text, bindparam, cast, func, insert, select, text
 
 from app.domain.errors import Conflict
 from app.record.session import Database, Tx
@@ -56,7 +56,7 @@ def _copy_table(old: Tx, new: Tx, table: Table) -> int:
 
 def _batches(tx: Tx, table: Table) -> Iterator[list[dict[str, Any]]]:
     # Cast to text, or the driver would parse the JSON and write it anew with other spaces and numbers.
-    shown = [(cast(c, Text) if isinstance(c.type, JSON) else c).label(f"_{c.name}") for c in table.columns]
+    shown = [(cast(c, Text) if isinstance(c.type, JSON) else c).label(f"_{c.name}") for c in _stored(table)]
     found = tx.execute(select(*shown)).mappings()
     for rows in iter(lambda: found.fetchmany(BATCH), []):
         yield [dict(row) for row in rows]
@@ -64,11 +64,16 @@ def _batches(tx: Tx, table: Table) -> Iterator[list[dict[str, Any]]]:
 
 def _insert(tx: Tx, table: Table) -> Any:
     values: dict[str, Any] = {}
-    for column in table.columns:
+    for column in _stored(table):
         is_json = isinstance(column.type, JSON)
         given = bindparam(f"_{column.name}", type_=Text() if is_json else column.type)
         values[column.name] = cast(given, column.type) if is_json and tx.dialect == "postgresql" else given
     return insert(table).values(values)
+
+
+def _stored(table: Table) -> list[Column[Any]]:
+    """The columns but those that the database itself fills."""
+    return [column for column in table.columns if column.computed is None]
 
 
 def _go_on_counting(old: Tx, new: Tx) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event
 
+import psycopg
+
 from tests.bench.session import Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure
@@ -15,12 +17,14 @@ from tests.bench.workload import FEW, Figure
 FULL, QUICK = 2000, 300  # Runs whose cost is counted.
 TOLD_S = 11.0  # PostgreSQL's backends tell what they have counted after 10 s without work.
 TABLES = ("run", "step")  # Of ours, each with figures of its own.
-LOG = {
-    "wal-bytes": "SELECT pg_current_wal_insert_lsn() - '0/0'",
-    "wal-records": "SELECT wal_records FROM pg_stat_wal",
-    "wal-page-images": "SELECT wal_fpi FROM pg_stat_wal",
-    "bytes-kept": "SELECT pg_database_size(current_database())",
-}
+KEPT = "SELECT pg_database_size(current_database())"
+PLACE = "SELECT pg_current_wal_insert_lsn() - '0/0'"  # Of the log's end, as a number.
+# What the log says between two places. Whole pages, which it has once after each checkpoint, are left out.
+LOG = (
+    'SELECT "resource_manager/record_type", sum(count), sum(record_size) FROM pg_get_wal_stats(%s, %s)'
+    " WHERE count > 0 GROUP BY 1"
+)
+PARTS = ("Heap", "Btree", "Transaction")
 ROWS = {
     "inserted": "n_tup_ins",
     "updated": "n_tup_upd",
@@ -31,7 +35,8 @@ ROWS = {
 
 @dataclass(frozen=True)
 class _Counters:
-    log: Mapping[str, int]
+    place: int
+    kept: int
     rows: Mapping[str, Mapping[str, int]]  # By table; "" is all of them.
 
 
@@ -57,20 +62,34 @@ class Counted:
         tables = TABLES if session.candidate.ours else ()
         before = _read(session, tables)
         session.burst(self._runs)
-        return _figures(before, _read(session, tables), self._runs)
+        after = _read(session, tables)
+        log = self._log(before.place, after.place)
+        kept = Figure("bytes-kept", (after.kept - before.kept) / self._runs, "B")
+        return [*_log(log, self._runs), kept, *_rows(before, after, self._runs)]
 
     def teardown(self) -> None:
         """Nothing is shared."""
 
+    def _log(self, begin: int, end: int) -> dict[str, tuple[int, int]]:
+        """How many records each part of the server has written meanwhile, and of how many bytes."""
+        with psycopg.connect(self._stage.postgres.url, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_walinspect")
+            found = connection.execute(LOG.encode(), (_lsn(begin), _lsn(end))).fetchall()
+        return {part: (int(count), int(size)) for part, count, size in found}
+
+
+def _lsn(place: int) -> str:
+    return f"{place >> 32:X}/{place & 0xFFFFFFFF:X}"
+
 
 def _read(session: Session, tables: tuple[str, ...]) -> _Counters:
     Event().wait(TOLD_S)
-    log = {name: session.recorded(question) for name, question in LOG.items()}
+    place, kept = session.recorded(PLACE), session.recorded(KEPT)
     rows = {
         table: {name: session.recorded(_sum(column, table)) for name, column in ROWS.items()}
         for table in ("", *tables)
     }
-    return _Counters(log, rows)
+    return _Counters(place, kept, rows)
 
 
 def _sum(column: str, table: str) -> str:
@@ -78,12 +97,18 @@ def _sum(column: str, table: str) -> str:
     return f"SELECT coalesce(sum({column}), 0)::bigint FROM pg_stat_user_tables{which}"
 
 
-def _figures(before: _Counters, after: _Counters, runs: int) -> list[Figure]:
-    """What one run has cost; of updates also the share that wrote no index."""
-    units = {"wal-bytes": "B", "bytes-kept": "B"}
-    figures = [
-        Figure(name, (after.log[name] - before.log[name]) / runs, units.get(name, "/run")) for name in LOG
+def _log(found: Mapping[str, tuple[int, int]], runs: int) -> list[Figure]:
+    """What one run has written to the log, and how much of it by the parts that write most."""
+    records, size = (sum(one[place] for one in found.values()) / runs for place in (0, 1))
+    parts = [
+        Figure(f"wal-bytes-{part.lower()}", found[part][1] / runs, "B") for part in PARTS if part in found
     ]
+    return [Figure("wal-bytes", size, "B"), Figure("wal-records", records, "/run"), *parts]
+
+
+def _rows(before: _Counters, after: _Counters, runs: int) -> list[Figure]:
+    """What one run has changed in all tables, and in some; of updates also the share that wrote no index."""
+    figures = []
     for table, counts in after.rows.items():
         spent = {name: count - before.rows[table][name] for name, count in counts.items()}
         said = f"{table}-" if table else "rows-"

@@ -105,6 +105,7 @@ class StepRow(TypedDict, total=False):
     first_started_at: int | None
     started_at: int | None
     completed_at: int | None
+    turn: str | None
 
 
 class EventRow(TypedDict, total=False):

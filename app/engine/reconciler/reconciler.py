@@ -47,7 +47,7 @@ from app.engine.transitions.journal import DeliveryMessage, Message, WakeUp
 from app.record.apps import retention, streams
 from app.record.batches import retention as batches
 from app.record.inventory import gates
-from app.record.runs import locks, runs, statistics, timers
+from app.record.runs import leases, locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
 from app.record.service import audit_log, deliveries, heartbeats, requests, schedules, sessions
 from app.record.session import Database, Tx
@@ -58,6 +58,7 @@ OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired 
 DAY_MS = 86_400_000
 HEALTH_CHECK_MS = 600_000  # So long the answer to one may wait for whoever asked.
 RETAIN_EVERY_S = 60.0
+STRAYS_EVERY_S = 30.0
 LEAVE_S = 3.0  # What the second thread gets to end when the process is to stop.
 
 
@@ -148,9 +149,12 @@ class Reconciler:
             self._guarded(name, look)
 
     def _look_at_the_rest(self, stopped: Stop) -> None:
-        next_retention = 0.0
+        next_retention = next_strays = 0.0
         while not stopped.is_set():
             self.patient_pass()
+            if time.monotonic() >= next_strays:
+                self._guarded("strays", self.strays)
+                next_strays = time.monotonic() + STRAYS_EVERY_S
             if time.monotonic() >= next_retention:
                 more = self._guarded("retention", self.retain)
                 next_retention = 0.0 if more else time.monotonic() + RETAIN_EVERY_S
@@ -165,6 +169,11 @@ class Reconciler:
             "lease.expired",
             silent=True,
         )
+
+    def strays(self) -> None:
+        """The same of steps that nobody finds by a row of `lease`."""
+        found = self.db.read(lambda tx: losses.strays(tx, self._mover.batch))
+        self._lose(found, "lease.expired", silent=True)
 
     def orphans(self) -> None:
         """Steps whose process on this host has died: their leases need not end first.
@@ -275,6 +284,7 @@ class Reconciler:
         of_apps = self.db.read(lambda tx: retention.ended_before(tx, tx.now - old, most))
         self._mover.move(_forget_app_run, of_apps)
         rules: dict[str, Callable[[Tx], int]] = {
+            "leases": leases.forget_idle,
             "intents": lambda tx: gates.forget_before(tx, tx.now - old),
             "occurrences": lambda tx: schedules.forget_before(tx, tx.now - old),
             "requests": lambda tx: requests.forget_before(tx, tx.now - DAY_MS),
@@ -297,7 +307,8 @@ class Reconciler:
         return Mover(self.db, self.publish)
 
     def _orphans(self) -> list[dict[str, Any]]:
-        return [one for one in self.db.read(lambda tx: losses.held_at(tx, place())) if is_gone(one["holder"])]
+        gone = [one for one in self.db.read(lambda tx: leases.holders_at(tx, place())) if is_gone(one)]
+        return self.db.read(lambda tx: losses.held_by(tx, gone)) if gone else []
 
     def _lose(self, found: Iterable[dict[str, Any]], word: str, **how: bool) -> None:
         which = []

@@ -109,6 +109,7 @@ def lose(
             limits.full(j)
         lost = step["lost"] + (1 if counted else 0)
         tries = max(0, step["tries"] - 1)
+        j.let_go(step)
         j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
         j.event("step.lost", step, fence=fence, lost=lost)
         if lost >= poison_limit and not catalogue.is_foreign(step):

@@ -17,9 +17,9 @@ from app.domain.errors import NotFound
 from app.domain.events import told_types
 from app.domain.plan import Kind, PlannedStep, Segment, segments
 from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow, TimerRow
-from app.domain.states import STANDING, STEP_ENDED, Run, check_run, check_step
-from app.record.fast_path.transition import RunSnapshot
-from app.record.runs import hooks, runs, timers
+from app.domain.states import STANDING, STEP_ENDED, Run, Step, check_run, check_step
+from app.record.fast_path.transition import Leases, RunSnapshot
+from app.record.runs import hooks, leases, runs, timers
 from app.record.service import deliveries
 from app.record.session import Tx, dump
 
@@ -90,6 +90,8 @@ class Journal:
         self._events: list[EventRow] = []
         self._changes: RunRow = {}
         self._untold: str | None = None  # The run's new status, which the next event tells.
+        self._begun: dict[str, int] = {}  # Who has begun to hold a step, until when;
+        self._ended: list[str] = []  # and who holds none any more.
 
     @property
     def id(self) -> str:
@@ -147,8 +149,22 @@ class Journal:
     def move(self, step: StepRow, status: str, /, **changes: Unpack[StepRow]) -> None:
         """Change a step's status along an arrow of the table."""
         check_step(step["status"], status)
+        if step["status"] == Step.RUNNING:
+            self.let_go(step)
+        if status == Step.RUNNING:
+            self._begun[str(changes["holder"])] = int(changes["lease_until"] or 0)
         changes["status"] = str(status)
         self.change(step, **changes)
+
+    def let_go(self, step: StepRow) -> None:
+        """Whoever holds a step holds it no longer."""
+        if (holder := step["holder"]) is not None:
+            self._ended.append(holder)
+
+    def _leases(self) -> Leases:
+        """Which leases begin and end; who goes on from one step to the next keeps the one he has."""
+        begun = {holder: until for holder, until in self._begun.items() if holder not in self._ended}
+        return Leases(begun, [holder for holder in self._ended if holder not in self._begun])
 
     def change(self, step: StepRow, **changes: Unpack[StepRow]) -> None:
         """Change columns of a step."""
@@ -238,7 +254,8 @@ class Journal:
             runs.append_events(self.tx, self._events)
             letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
             self.messages.extend(DeliveryMessage(delivery_id=one, fence=0) for one in letters)
-        self._changes, self._events = {}, []
+        leases.write(self.tx, self.id, self._leases())
+        self._changes, self._events, self._begun, self._ended = {}, [], {}, []
 
     def _is_heard(self) -> bool:
         """Whether somebody is told of one of the events."""

@@ -63,6 +63,7 @@ class OptimisticTransition(Journal):
         self._events = []
         self._changes = {}
         self._untold = None
+        self._begun, self._ended = {}, []
 
     @property
     def tx(self) -> Tx:  # type: ignore[override]
@@ -142,6 +143,7 @@ class OptimisticTransition(Journal):
             new=self._new,
             events=self._events,
             ending=self._ending,
+            leases=self._leases(),
         )
 
     def after(self, now: int) -> RunSnapshot:
@@ -199,6 +201,7 @@ class OptimisticMember(OptimisticTransition):
             steps=steps,
             counted=counted,
             events=events,
+            leases=self._leases(),
         )
 
 

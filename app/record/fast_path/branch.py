@@ -20,8 +20,13 @@ from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
 from app.record.fast_path.transition import (
     EVENT,
+    NO_LEASES,
+    Leases,
     RunSnapshot,
     bound,
+    lease_parts,
+    lease_shape,
+    lease_values,
     numbered,
     of_size,
     placeholders,
@@ -67,6 +72,7 @@ class MemberTransition:
     steps: Sequence[Change]
     counted: Counted | None
     events: Sequence[EventRow]
+    leases: Leases = NO_LEASES
 
 
 @dataclass(frozen=True)
@@ -122,12 +128,14 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
         counts=wanted.counted is not None,
         events=len(wanted.events),
         told=len(subscriptions.told(wanted.events)),
+        leases=lease_shape(wanted.leases),
     )
     if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(db, cursor, shape, wanted), patience_s=patience_s)
     text = _statement(shape)
     values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
     values += _told_values(db.tenant, wanted, 0)
+    values += [value for part in lease_values(db.tenant, wanted.run_id, wanted.leases) for value in part]
 
     def at_once(cursor: Any) -> int | None:
         try:
@@ -150,6 +158,7 @@ class _Shape:
     counts: bool
     events: int
     told: int
+    leases: tuple[int, int]
 
 
 def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[object]]:
@@ -216,6 +225,8 @@ def _statement(shape: _Shape) -> str:
         for place, one in enumerate(columns, 1)
     )
     bodies.append(f"log AS (INSERT INTO event ({', '.join(names)}) SELECT {chosen} FROM moved, {told})")
+    leases = lease_parts(shape.leases, given, "moved")
+    bodies += [f"lease{number} AS ({body})" for number, body in enumerate(leases)]
     matched = " AND ".join(f"EXISTS (SELECT 1 FROM part{number})" for number in range(len(others)))
     # What was written has to be taken back when a part found nothing: an error does that at once.
     return (
@@ -227,6 +238,11 @@ def _statement(shape: _Shape) -> str:
 @of_size
 def _statements(shape: _Shape) -> list[str]:
     return _guarded(shape, lambda: "?", "")
+
+
+@of_size
+def _lease_statements(shape: _Shape) -> list[str]:
+    return lease_parts(shape.leases, lambda: "?", "")
 
 
 def _one_by_one(db: Database, cursor: Any, shape: _Shape, wanted: MemberTransition) -> int | None:
@@ -243,6 +259,9 @@ def _one_by_one(db: Database, cursor: Any, shape: _Shape, wanted: MemberTransiti
         told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
         text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
         cursor.execute(text, _told_values(tenant, wanted, last - shape.events))
+        leases = lease_values(tenant, wanted.run_id, wanted.leases)
+        for text, values in zip(_lease_statements(shape), leases, strict=True):
+            cursor.execute(text, values)
     return int(now)
 
 

@@ -24,7 +24,7 @@ from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.runs.runs import total_slot
 from app.record.service import subscriptions
 from app.record.session import NOW, Database, dump
-from app.record.tables import event, hook, run, step, timer, totals
+from app.record.tables import event, hook, lease, run, step, timer, totals
 
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
 # For statements that are longer the more they read or write: common sizes are kept, all would be too many.
@@ -59,6 +59,17 @@ class Ending:
     duration_ms: int
 
 
+@dataclass(frozen=True)
+class Leases:
+    """Who begins to hold a step of the run with this transition, and who no longer does."""
+
+    begun: Mapping[str, int] = field(default_factory=dict)  # By holder: until when, at first.
+    ended: Sequence[str] = ()
+
+
+NO_LEASES = Leases()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transition:
     """What is to be written, and the version it was decided on."""
@@ -72,6 +83,7 @@ class Transition:
     events: Sequence[EventRow]
     new: Sequence[StepRow] = ()  # Steps that the run gets.
     ending: Ending | None = None
+    leases: Leases = NO_LEASES
 
 
 def see(db: Database, run_id: str) -> RunSnapshot | None:
@@ -111,6 +123,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         events=len(wanted.events),
         ends=wanted.ending is not None,
         told=len(subscriptions.told(wanted.events)),
+        leases=lease_shape(wanted.leases),
     )
     if db.dialect == "sqlite":
         parts = _values(db.tenant, wanted)
@@ -133,6 +146,7 @@ class _Shape:
     events: int
     ends: bool
     told: int
+    leases: tuple[int, int]
 
 
 def _values(tenant: str, wanted: Transition) -> list[list[object]]:
@@ -154,7 +168,7 @@ def _values(tenant: str, wanted: Transition) -> list[list[object]]:
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, ending.type, ending.status, total_slot(), ending.duration_ms])
-    return parts
+    return [*parts, *lease_values(tenant, wanted.run_id, wanted.leases)]
 
 
 def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> list[str]:
@@ -192,7 +206,39 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
             f"{from_ or ' WHERE true'} ON CONFLICT ({', '.join(key)}) DO UPDATE"
             " SET runs = totals.runs + 1, duration_ms = totals.duration_ms + excluded.duration_ms"
         )
+    return [*parts, *lease_parts(shape.leases, given, source)]
+
+
+def lease_shape(leases: Leases) -> tuple[int, int]:
+    """How many leases begin and end: the sizes of what `lease_parts` writes."""
+    return len(leases.begun), len(leases.ended)
+
+
+def lease_parts(shape: tuple[int, int], given: Callable[[], str], source: str) -> list[str]:
+    """The writes of leases; ``source`` makes them depend on the write that is guarded."""
+    begun, ended = shape
+    key = ("tenant_id", "run_id", "holder")
+    parts = []
+    if begun:
+        told = told_rows(lease, (*key, "until"), begun, given, cast=bool(source))
+        chosen = f"SELECT told.* FROM {source}, {told}" if source else f"SELECT * FROM {told}"
+        parts.append(
+            f"INSERT INTO {lease.name} ({', '.join(key)}, until) {chosen} WHERE true"
+            f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET until = excluded.until"
+        )
+    using = f" USING {source}" if source else ""
+    same = "tenant_id = {} AND run_id = {} AND holder = {}"
+    parts += [
+        f"DELETE FROM {lease.name}{using} WHERE {same.format(given(), given(), given())}"
+        for _ in range(ended)
+    ]
     return parts
+
+
+def lease_values(tenant: str, run_id: str, leases: Leases) -> list[list[object]]:
+    """The values of each part, in the order of `lease_parts`."""
+    begun = [value for one, until in leases.begun.items() for value in (tenant, run_id, one, until)]
+    return [*([begun] if begun else []), *([tenant, run_id, one] for one in leases.ended)]
 
 
 @of_size

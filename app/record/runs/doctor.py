@@ -14,7 +14,7 @@ from app.domain.case import Case
 from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
 from app.record.inventory import in_transit
-from app.record.runs import rewritten
+from app.record.runs import leases, rewritten
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -59,8 +59,19 @@ def findings(
     for chosen in _batches(_chosen(tx, limit)):
         for case in _cases(tx, chosen, poison_limit, budgets or {}):
             found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
+        found += [_finding("I7", run_id, what) for run_id, what in _unleased(tx, chosen)]
         found += [_finding("I17", run_id, what) for run_id, what in rewritten.runs(tx, chosen).items()]
     return found + _locks(tx) + _free_locks(tx) + _columns(tx) + _stranded(tx)
+
+
+def _unleased(tx: Tx, chosen: Sequence[Row]) -> list[tuple[str, str]]:
+    """Steps of open runs that run, and whose loss no look at the leases would show."""
+    ids = [row["id"] for row in chosen if row["completed_at"] is None]
+    if not ids:
+        return []
+    mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(ids), step.c.status == "running")
+    rows = tx.rows(select(step.c.run_id, step.c.key).where(*mine, ~leases.is_noted()))
+    return [(row["run_id"], f"step {row['key']} runs and is not among the leases") for row in rows]
 
 
 def _stranded(tx: Tx) -> list[Finding]:

@@ -1,18 +1,21 @@
 """What may be lost: the messages that are expected and the leases that are held, over all runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select
 
+from app.record.runs import leases
 from app.record.session import Tx
-from app.record.tables import run, step
+from app.record.tables import lease, run, step
 
 _RUNS = (
     select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
     .where(run.c.expect_since.is_not(None))
     .order_by(run.c.expect_since)
 )
+_CLAIM = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
+WORKING = ("running", "cancelling", "compensating")  # Runs whose steps are taken over at once.
 _STEPS = (
     select(step.c.run_id, step.c.phase, step.c.key, step.c.expect_since.label("since"))
     .where(step.c.expect_since.is_not(None))
@@ -51,7 +54,14 @@ def queues_in_use(tx: Tx) -> list[str]:
 
 def expired_leases(tx: Tx, limit: int) -> list[dict[str, Any]]:
     """Running steps whose worker has been silent for longer than the lease."""
-    return tx.rows(_held(tx, step.c.lease_until < tx.now).limit(limit))
+    return tx.rows(_held(tx, step.c.lease_until < tx.now, lease.c.until < tx.now).limit(limit))
+
+
+def strays(tx: Tx, limit: int) -> list[dict[str, Any]]:
+    """The same of steps without a row of `lease`: workers of an earlier release, which write none."""
+    at_work = select(run.c.id).where(run.c.tenant_id == tx.tenant, run.c.status.in_(WORKING))
+    mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(at_work), step.c.status == "running")
+    return tx.rows(select(*_CLAIM).where(*mine, step.c.lease_until < tx.now, ~leases.is_noted()).limit(limit))
 
 
 def held_by_task(tx: Tx, task_id: str) -> list[dict[str, Any]]:
@@ -59,9 +69,9 @@ def held_by_task(tx: Tx, task_id: str) -> list[dict[str, Any]]:
     return tx.rows(_held(tx, step.c.task_id == task_id))
 
 
-def held_at(tx: Tx, place: str) -> list[dict[str, Any]]:
-    """Running steps that are held by worker processes of this place."""
-    return tx.rows(_held(tx, step.c.holder.startswith(f"{place}:", autoescape=True)))
+def held_by(tx: Tx, holders: Collection[str]) -> list[dict[str, Any]]:
+    """Running steps that these hold."""
+    return tx.rows(_held(tx, step.c.holder.in_(holders), lease.c.holder.in_(holders)))
 
 
 def oldest_expected(tx: Tx) -> int | None:
@@ -83,7 +93,8 @@ def _expected(
     return tx.rows(runs_) + tx.rows(steps_)
 
 
-def _held(tx: Tx, which: ColumnElement[bool]) -> Select[Any]:
-    """The running steps that fit, and who holds them under which fence."""
-    columns = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
-    return select(*columns).where(step.c.tenant_id == tx.tenant, step.c.status == "running", which)
+def _held(tx: Tx, which: ColumnElement[bool], *of_lease: ColumnElement[bool]) -> Select[Any]:
+    """The running steps that fit, of runs with such leases, and who holds them under which fence."""
+    runs_ = select(lease.c.run_id).where(lease.c.tenant_id == tx.tenant, *of_lease)
+    mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(runs_), step.c.status == "running")
+    return select(*_CLAIM).where(*mine, which)

@@ -9,7 +9,7 @@ from app.domain.errors import WindlassError
 from app.domain.events import QUIET
 from app.record.paging import plan_anew
 from app.record.session import Tx
-from app.record.tables import OPEN, delivery, lock, run, step, totals
+from app.record.tables import OPEN, delivery, lease, lock, run, step, totals
 
 HISTORY = 20  # Completed runs whose steps say how long a step usually takes.
 MOST_REASONS = 20  # Steps or resources that reasons are told of.
@@ -134,7 +134,8 @@ def open_runs(tx: Tx) -> list[Row]:
 def running_steps(tx: Tx) -> list[Row]:
     """How many steps run in each queue now?"""
     query = select(step.c.queue, func.count().label("steps"))
-    query = query.where(step.c.tenant_id == tx.tenant, step.c.status == "running")
+    held = select(lease.c.run_id).where(lease.c.tenant_id == tx.tenant)
+    query = query.where(step.c.tenant_id == tx.tenant, step.c.run_id.in_(held), step.c.status == "running")
     return tx.rows(query.group_by(step.c.queue).order_by(step.c.queue))
 
 

@@ -24,7 +24,7 @@ from app.record.tables.batches import batch, batch_total, checkpoint, edge, inst
 from app.record.tables.clusters import allocation, cluster, management, vm
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
-    AT_WORK,
+    BEGUN,
     ENDED,
     LATE,
     LATE_MS,
@@ -34,6 +34,7 @@ from app.record.tables.runs import (
     event,
     hook,
     intent,
+    lease,
     lock,
     lock_fence,
     lock_waiter,
@@ -52,7 +53,7 @@ from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
 __all__ = [
-    "AT_WORK",
+    "BEGUN",
     "ENDED",
     "LATE",
     "LATE_MS",
@@ -93,6 +94,7 @@ __all__ = [
     "installation",
     "instance",
     "intent",
+    "lease",
     "lock",
     "lock_fence",
     "lock_waiter",

@@ -1,13 +1,18 @@
 """Runs and what keeps them moving."""
 
-from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, text
+from sqlalchemy import BigInteger, Column, Computed, ForeignKeyConstraint, Index, Integer, Text, text
 
 from app.record.tables.columns import flag, json, moment, number, partial, table, words
 
 OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
 ENDED = "status IN ('completed', 'failed', 'cancelled')"
-READY = "kind = 'child' AND status = 'pending' AND pending = 0"  # Members of graphs that may begin.
-AT_WORK = "kind = 'child' AND status = 'waiting'"  # Members whose child run has not ended.
+# Whose turn it is in a graph, told by a column: that no index looks at the status or the lease of a step is
+# what lets PostgreSQL change one without writing to every index of the table.
+TURN = (
+    "CASE WHEN kind = 'child' AND status = 'pending' AND pending = 0 THEN 'ready'"
+    " WHEN kind = 'child' AND status = 'waiting' THEN 'begun' END"
+)
+READY, BEGUN = "ready", "begun"  # A member that may begin; one whose child run has not ended.
 LATE_MS = 60_000
 LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
 ENDING = 6  # So many last characters of an id are looked up by an index.
@@ -150,13 +155,20 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     moment("first_started_at"),
     moment("started_at"),
     moment("completed_at"),
+    Column("turn", Text, Computed(TURN)),
     Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
-    partial("ix_step_leases", "tenant_id", "lease_until", where="status = 'running'"),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
-    partial("ix_step_ready", "tenant_id", "run_id", "ordinal", where=READY),
-    partial("ix_step_children", "tenant_id", "run_id", where=AT_WORK),
+    partial("ix_step_turn", "tenant_id", "run_id", "turn", "ordinal", where="turn IS NOT NULL"),
     key=("run_id", "phase", "key"),
     postgresql_with={"fillfactor": "70"},
+)
+
+lease = table(  # Who holds a running step of which run: such steps are found here, and by no index of them.
+    "lease",
+    words("run_id", null=False),
+    words("holder", null=False),
+    Column("until", BigInteger, nullable=False),  # Nobody need look before; the step's own lease decides.
+    key=("run_id", "holder"),
 )
 
 event = table(  # Without a foreign key: the run that numbers an event is written with it, always.

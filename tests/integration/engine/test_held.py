@@ -14,10 +14,10 @@ from sqlalchemy import insert, make_url, select, update
 
 from app.config import Settings, load
 from app.domain.errors import Contended, StepError
-from app.domain.rows.runs import StepRow
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.reconciler import mover
 from app.engine.reconciler.reconciler import Reconciler, Stop
+from app.engine.transitions.claim import Holder, locked_claim
 from app.record.runs import locks, runs, timers
 from app.record.service import heartbeats as beats
 from app.record.service import webhooks
@@ -146,17 +146,8 @@ def silent(driver: Driver) -> str:
     """A run whose worker fell silent."""
     run_id = driver.start("probe.line")
     run_message, _ = driver.waiting.pop()
-    changes: StepRow = {
-        "status": "running",
-        "fence": 1,
-        "lease_until": 1,
-        "holder": "elsewhere:1/x",
-        "attempt": 1,
-    }
-    driver.db.write(
-        lambda tx: runs.change_step(tx, run_id, "forward", run_message.segments[0].first, changes)
-    )
-    driver.db.write(lambda tx: runs.change_run(tx, run_id, {"status": "running", "expect_since": None}))
+    first, holder = run_message.segments[0].first, Holder(nonce="elsewhere:1/x", task_id="t", lease_ms=-1)
+    driver.db.write(lambda tx: locked_claim(tx, run_id, "forward", first, run_message.gen, holder))
     return run_id
 
 

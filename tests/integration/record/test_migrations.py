@@ -1,12 +1,15 @@
 """Migrations go up and down on both databases, and the models are what they make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from app.record import migrate
+from app.record.runs import lost_messages
 from app.record.session import Database
+from app.record.tables import step
 from tests.conftest import Databases
 
 
@@ -16,13 +19,20 @@ def url(request: pytest.FixtureRequest, databases: Callable[[str], Databases]) -
     return databases(request.param).fresh()
 
 
-def tables(url: str) -> set[str]:
-    """The names of the tables that are there."""
+@contextmanager
+def closing_db(url: str) -> Iterator[Database]:
+    """The database, as long as its schema stays as it is."""
     db = Database(url)
     try:
-        return set(inspect(db.engine).get_table_names())
+        yield db
     finally:
         db.dispose()
+
+
+def tables(url: str) -> set[str]:
+    """The names of the tables that are there."""
+    with closing_db(url) as db:
+        return set(inspect(db.engine).get_table_names())
 
 
 def test_the_migrated_schema_is_what_the_models_say(url: str) -> None:
@@ -53,3 +63,28 @@ def test_an_upgrade_may_be_repeated(url: str) -> None:
     migrate.upgrade(url)
 
     assert migrate.check(url) == []
+
+
+PLANTED = text(
+    "INSERT INTO step (tenant_id, run_id, phase, key, ordinal, name, kind, queue, status, timeout_ms, holder,"
+    " lease_until) VALUES"
+    " ('default', 'run_1', 'forward', 'held', 1, 'a', 'task', 'q', 'running', 1, 'h:1/x', 1),"
+    " ('default', 'run_1', 'forward', 'left', 2, 'a', 'task', 'q', 'pending', 1, NULL, NULL),"
+    " ('default', 'run_1', 'forward', 'due', 3, 'a', 'child', 'q', 'pending', 1, NULL, NULL)"
+)
+
+
+def test_what_ran_before_leases_had_rows_is_found_there(url: str) -> None:
+    migrate.downgrade(url, "0007")
+    with closing_db(url) as db:
+        db.write(lambda tx: tx.execute(PLANTED))
+
+    migrate.upgrade(url)
+
+    with closing_db(url) as db:
+        assert [one["key"] for one in db.read(lambda tx: lost_messages.expired_leases(tx, 9))] == ["held"]
+        turns = db.read(lambda tx: tx.rows(select(step.c.turn).order_by(step.c.ordinal)))
+    assert [row["turn"] for row in turns] == [None, None, "ready"]
+    migrate.downgrade(url, "0007")
+    with closing_db(url) as db:
+        assert db.read(lambda tx: tx.value(text("SELECT count(*) FROM step"))) == 3
