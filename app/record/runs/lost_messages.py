@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select, text
 
 from app.record.runs import leases
 from app.record.session import Tx
-from app.record.tables import lease, run, step
+from app.record.tables import OPEN, lease, run, step
 
 _RUNS = (
     select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
@@ -59,7 +59,8 @@ def expired_leases(tx: Tx, limit: int) -> list[dict[str, Any]]:
 
 def strays(tx: Tx, limit: int) -> list[dict[str, Any]]:
     """The same of steps without a row of `lease`: workers of an earlier release, which write none."""
-    at_work = select(run.c.id).where(run.c.tenant_id == tx.tenant, run.c.status.in_(WORKING))
+    # The words of the index of open runs, which SQLite uses only where they are said.
+    at_work = select(run.c.id).where(run.c.tenant_id == tx.tenant, text(OPEN), run.c.status.in_(WORKING))
     mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(at_work), step.c.status == "running")
     return tx.rows(select(*_CLAIM).where(*mine, step.c.lease_until < tx.now, ~leases.is_noted()).limit(limit))
 
