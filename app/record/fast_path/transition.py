@@ -237,8 +237,12 @@ def lease_parts(shape: tuple[int, int], given: Callable[[], str], source: str) -
 
 def lease_values(tenant: str, run_id: str, leases: Leases) -> list[list[object]]:
     """The values of each part, in the order of `lease_parts`."""
-    begun = [value for one, until in leases.begun.items() for value in (tenant, run_id, one, until)]
-    return [*([begun] if begun else []), *([tenant, run_id, one] for one in leases.ended)]
+    begun: list[object] = []
+    for holder, until in leases.begun.items():
+        begun += (tenant, run_id, holder, until)
+    parts = [begun] if begun else []
+    parts += [[tenant, run_id, holder] for holder in leases.ended]
+    return parts
 
 
 @of_size
