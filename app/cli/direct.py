@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 from redis import RedisError
 
 from app.config import Settings, load
@@ -14,7 +15,10 @@ from app.wiring import AppContext, wire
 
 
 def world() -> AppContext:
-    """The world of a command line; raises `SchemaBehind` or `Unavailable` when the database is not ready."""
+    """The world of a command line, whose connections end with the command.
+
+    Raises `SchemaBehind` or `Unavailable` when the database is not ready.
+    """
     settings = load()
     if missing(settings):
         raise migrate.SchemaBehind(
@@ -22,6 +26,8 @@ def world() -> AppContext:
             "with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR."
         )
     wired = wire(settings, role="cli")
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(wired.db.dispose)
     check_reachable(wired.db)
     if migrate.current(wired.db) != migrate.head():
         raise migrate.SchemaBehind
