@@ -65,6 +65,17 @@ def test_while_a_body_runs_its_worker_has_a_lease(driver: Driver) -> None:
     assert before == after == (run_id, before[1])  # The same one for all steps of a segment.
 
 
+@pytest.mark.parametrize("type_", ["probe.group", "probe.map"])
+def test_every_member_that_runs_has_a_lease(driver: Driver, type_: str) -> None:
+    seen: list[Any] = []
+    for name in ("first", "second", "third", "visit 1", "visit 2"):
+        BEFORE[name] = lambda _ctx: seen.append((noted(driver), driver.db.read(doctor.findings)))
+
+    driver.finish(driver.start(type_, {"items": [1, 2]} if type_ == "probe.map" else {}))
+
+    assert seen and all(len(held) == 1 and not found for held, found in seen), seen
+
+
 def test_a_lease_that_is_over_is_found_until_its_step_is_lost(driver: Driver) -> None:
     run_id = begun(driver)
     assert expired(driver) == [run_id]
