@@ -135,6 +135,10 @@ class Ears:
         told = (one for one in list(self.heard) if one["type"] == kind)
         return [one for one in told if str(one.get("uuid")).startswith(begins)]
 
+    def ended(self, begins: str) -> list[Event]:
+        """How tasks ended whose ids begin like this."""
+        return self.like("task-failed", begins) or self.like("task-succeeded", begins)
+
 
 @contextmanager
 def listening(app: Celery) -> Iterator[Ears]:
