@@ -4,6 +4,7 @@ dead           no answer at all
 slow           seconds before each answer (the command itself is carried out at once)
 drop           share (0 to 1) of datagrams lost in either direction; over HTTPS, of requests and answers
 wrongPassword  every login is refused
+whenOff        wrongPassword bites only while the machine is off
 lies           power, reset and boot commands are answered with success and do nothing
 stalePower     the power reported is the one from before the last change
 sessionLimit   at most that many sessions at a time
@@ -35,6 +36,7 @@ class Faults(ailment.Faults):
     slow: float = seconds()
     drop: float = share()
     wrong_password: bool = switch()
+    when_off: bool = switch()
     lies: bool = switch()
     stale_power: bool = switch()
     session_limit: int | None = whole(None)

@@ -85,6 +85,11 @@ class Machine:
         """The truth about the power."""
         return self._on
 
+    def refuses_login(self) -> bool:
+        """Whether the next login is refused, whatever its password."""
+        waits = self.ailment.current.when_off and self.power != "off"
+        return not waits and self.ailment.bites("wrong_password")
+
     @property
     def power(self) -> str:
         return "on" if self._on else "off"

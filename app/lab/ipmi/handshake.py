@@ -118,7 +118,7 @@ class Handshake:
             return WRONG_NAME
         if not session.password:
             session.password = self.account.password.encode()
-            if self.machine.ailment.bites("wrong_password"):
+            if self.machine.refuses_login():
                 session.password = os.urandom(16)
                 self._refuse(session, "password")
         return OK

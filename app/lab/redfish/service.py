@@ -154,7 +154,7 @@ class RedfishBmc:
         return origin
 
     def _knows(self, user: str, password: str) -> bool:
-        return not self._machine.ailment.bites("wrong_password") and self._account.matches(user, password)
+        return not self._machine.refuses_login() and self._account.matches(user, password)
 
     def _expire(self, now: float) -> None:
         for token in [token for token, one in self._sessions.items() if one.seen < now - _IDLE]:

@@ -110,10 +110,9 @@ class Machine:
         """Wait until something has happened to it so many times."""
         until(lambda: self.count(effect) >= times, PATIENCE_S, f"{effect} of {self.bmc.id}")
 
-    def refuses_logins_after(self, times: int, **more: Any) -> None:
-        """Let so many sessions begin and refuse the next ones; what is under way goes on."""
-        self.happens("login", times)
-        self.break_(wrongPassword=True, **more)
+    def refuses_logins_when_off(self, **more: Any) -> None:
+        """Refuse every session that begins while the machine is off; what is under way goes on."""
+        self.break_(wrongPassword=True, whenOff=True, **more)
 
 
 @dataclass(frozen=True, kw_only=True)

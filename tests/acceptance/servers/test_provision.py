@@ -3,6 +3,7 @@
 import pytest
 
 from tests.acceptance.servers.site import IMAGE, Machine, Site, failure, steps, undone
+from tests.support.servers import until
 from windlass import Conflict, InvalidState
 
 pytestmark = pytest.mark.postgres
@@ -18,10 +19,8 @@ GIVEN_UP = ["power.off", "boot default"]
 def broken_at_power_on(site: Site, on_failure: str, forever: bool = False) -> tuple[Machine, str]:
     """A provisioning whose controller refuses the login of the step that turns the machine on."""
     machine = site.available()
-    machine.set(powerDelayMs=800)
-    run_id = machine.act("provision", image=IMAGE, on_failure=on_failure)
-    machine.refuses_logins_after(3, **({} if forever else {"failTimes": 1}))
-    return machine, run_id
+    machine.refuses_logins_when_off(**({} if forever else {"failTimes": 1}))
+    return machine, machine.act("provision", image=IMAGE, on_failure=on_failure)
 
 
 def test_an_image_is_installed(site: Site) -> None:
@@ -69,6 +68,7 @@ def test_cancelled_while_the_installer_works_all_is_undone(site: Site) -> None:
     run_id = machine.act("provision", image=IMAGE)
     waiting = site.running(run_id, "install")
     assert machine.server.state == "provisioning"
+    until(lambda: machine.effects == STARTED, why="the machine has started")
     site.client.runs.cancel(waiting.id)
     run = site.ended(run_id)
     assert (run.status, run.error) == ("cancelled", None)
@@ -95,6 +95,7 @@ def test_a_retry_takes_over_what_must_be_undone(site: Site) -> None:
     machine.set(faults={}, installer={"mode": "never"})
     again = site.client.runs.retry(run_id, from_step="power-2")
     site.running(again.id, "install")
+    until(lambda: machine.effects == STARTED, why="the machine has started")
     site.client.runs.cancel(again.id)
     run = site.ended(again.id)
     assert undone(run)[-2:] == ["reserve", "validate"]
