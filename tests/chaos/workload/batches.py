@@ -3,13 +3,13 @@
 What a batch is follows from the seed and the number of its order, so it is the same in each campaign with it.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 
-from tests.chaos.workload.client import Client, Request
+from tests.chaos.workload.client import Client, Request, together
 from tests.chaos.workload.mix import Order
 
 BATCHES = "/v1/workflows/batch"
@@ -69,13 +69,7 @@ class Batcher:
 
     def together(self, batch: str, *actions: tuple[str, dict[str, Any]]) -> None:
         """Actions at the same moment."""
-        threads = [
-            threading.Thread(target=self.ask, args=(batch, what, body), daemon=True) for what, body in actions
-        ]
-        for one in threads:
-            one.start()
-        for one in threads:
-            one.join()
+        together(partial(self.ask, batch, what, body) for what, body in actions)
 
     def _wait(self, batch: str) -> None:
         waited = 0.0

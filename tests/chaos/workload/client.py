@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,3 +145,12 @@ def _json(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def together(asks: Iterable[Callable[[], object]]) -> None:
+    """Ask for all of it at the same time, and wait for every answer."""
+    threads = [threading.Thread(target=ask, daemon=True) for ask in asks]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()

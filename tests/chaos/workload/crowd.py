@@ -12,7 +12,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import WindlassError
@@ -25,7 +25,7 @@ from tests.chaos.workload import machines
 from tests.chaos.workload.authors import Author
 from tests.chaos.workload.batches import KEY as BATCH
 from tests.chaos.workload.batches import Batcher
-from tests.chaos.workload.client import Client, Request
+from tests.chaos.workload.client import Client, Request, together
 from tests.chaos.workload.mix import FIRST_DEMAND, Mix, Order
 
 RUNS = "/v1/workflows/runs"
@@ -94,17 +94,15 @@ class Crowd:
 
     def still_open(self) -> int:
         """How many runs have not ended, by the record itself."""
-        where = select(func.count()).select_from(runs).where(runs.c.completed_at.is_(None))
-        return int(self.site.db.read(lambda tx: tx.value(where)))
+        return self._number(runs.c.completed_at.is_(None))
 
     def accepted(self) -> int:
         """How many runs there are, by the record itself."""
-        return int(self.site.db.read(lambda tx: tx.value(select(func.count()).select_from(runs))))
+        return self._number()
 
     def ended(self) -> int:
         """How many runs have ended."""
-        where = select(func.count()).select_from(runs).where(runs.c.completed_at.is_not(None))
-        return int(self.site.db.read(lambda tx: tx.value(where)))
+        return self._number(runs.c.completed_at.is_not(None))
 
     def start_run(self, order: Order) -> Request:
         """Start one run as a client would, and do what its order says; the request that started it."""
@@ -127,7 +125,7 @@ class Crowd:
     def cancel(self, run_id: str, *, twice: bool = False) -> None:
         """Ask a run to stop, at the same time from two sides if wished."""
         ask = self._asking("cancel", f"{RUNS}/{run_id}/cancel", {"reason": "chaos"})
-        _together([ask] * (2 if twice else 1))
+        together([ask] * (2 if twice else 1))
 
     def _start(self, order: Order, kind: str = "start") -> Request:
         key = f"chaos-{self.mix.seed}-{order.number}"
@@ -151,7 +149,7 @@ class Crowd:
             self._asking("retry", f"{RUNS}/{run_id}/retry", body, f"retry-{run_id}-{n}")
             for n in range(2 if order.retry_twice else 1)
         ]
-        _together(asks)
+        together(asks)
 
     def _status(self, run_id: str) -> str | None:
         """The status of a run once it has ended; None when everybody goes home before."""
@@ -234,15 +232,11 @@ class Crowd:
         for _ in range(1 + told.pid % 2):
             self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}))
 
+    def _number(self, *which: ColumnElement[bool]) -> int:
+        where = select(func.count()).select_from(runs).where(*which)
+        return int(self.site.db.read(lambda tx: tx.value(where)))
+
     def _thread(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name="crowd", daemon=True)
         thread.start()
         return thread
-
-
-def _together(asks: list[Callable[[], Request]]) -> None:
-    threads = [threading.Thread(target=ask, daemon=True) for ask in asks]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
