@@ -7,15 +7,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.record.inventory import servers
-from tests.console.conftest import CHROMIUM, Site, Visit
+from tests.console.conftest import Site, Visit, needs_browser
 from tests.console.test_pages import ONE as IN_PLACE
 from tests.console.test_pages import OPENED, PAGES
 from tests.support.servers import until
 
-pytestmark = [
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs Debian's chromium"),
-    pytest.mark.xdist_group("console"),
-]
+pytestmark = needs_browser
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What depends on theme and width; everything else is judged once a page.
