@@ -7,7 +7,7 @@ from typing import Any
 
 from app.domain.errors import StepError, StepTimedOut
 from app.domain.policy import ONCE
-from app.domain.states import STEP_DONE, Step
+from app.domain.states import STEP_DONE, StepStatus
 from app.record.runs import runs
 from tasks.context import Context
 from tasks.step import step as declared
@@ -132,7 +132,7 @@ def timed_out(call: Call, late: StepTimedOut) -> Exception:
 def memo(row: Mapping[str, Any]) -> Memo:
     """What the function is told of a call."""
     status = "completed" if row["status"] in STEP_DONE else "pending"
-    if row["status"] in (Step.FAILED, Step.CANCELLED):
+    if row["status"] in (StepStatus.FAILED, StepStatus.CANCELLED):
         status = "failed"
     return Memo(
         ordinal=row["ordinal"],

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.domain.case import Case, Row
-from app.domain.states import STEP_ENDED, TERMINAL, Run, Step
+from app.domain.states import STEP_ENDED, TERMINAL, RunStatus, StepStatus
 
 KINDS = frozenset({"code", "sleep", "signal", "child", "event", "value", "hook"})
 BEGINNINGS = frozenset({"step.begun", "user.event", "signal.received"})
@@ -32,7 +32,7 @@ def waits_alive(case: Case) -> Iterator[str]:
 
 def counted(case: Case) -> Iterator[str]:
     """A function that waits knows for how many calls."""
-    if case.status in TERMINAL or case.status == Run.CANCELLING:  # Nobody counts what stops.
+    if case.status in TERMINAL or case.status == RunStatus.CANCELLING:  # Nobody counts what stops.
         return
     for row in _waiting(case):
         if row["kind"] == "code" and row["pending"] != len(_open_calls(case)):
@@ -89,7 +89,7 @@ def _first_come(case: Case) -> Iterator[str]:
 
 
 def _waiting(case: Case) -> list[Row]:
-    return [row for row in case.forward() if row["kind"] in KINDS and row["status"] == Step.WAITING]
+    return [row for row in case.forward() if row["kind"] in KINDS and row["status"] == StepStatus.WAITING]
 
 
 def _open_calls(case: Case) -> list[Row]:

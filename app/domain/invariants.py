@@ -11,7 +11,7 @@ from app.domain import codechecks
 from app.domain.case import Case, Row, is_open
 from app.domain.events import may_be_told
 from app.domain.fold import fold
-from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, Run, Step
+from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, RunStatus, StepStatus
 
 Broken = tuple[str, str]  # The invariant's number, and what is wrong.
 FAN_OUT = ("group", "map", "graph")
@@ -98,7 +98,7 @@ def _in_order(case: Case) -> Iterator[str]:
 
 def _undone(case: Case) -> Iterator[str]:
     undos = [row["undoes"] for row in case.undos()]
-    unwound = {Run.COMPENSATING, Run.COMPENSATION_FAILED, Run.FAILED, Run.CANCELLED}
+    unwound = {RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED, RunStatus.FAILED, RunStatus.CANCELLED}
     kept = case.run["cancel_mode"] == "abandon" or case.run["on_failure"] == "keep"
     due = case.status in unwound and not kept and not _moved(case)
     happened = [
@@ -129,14 +129,14 @@ def _alive(case: Case) -> Iterator[str]:
         armed = any(is_open(one) and one["purpose"] not in OTHERS for one in case.timers)
         if armed or case.run["expect_since"] is not None:
             yield "it has ended and still waits for something"
-        if any(row["status"] == Step.RUNNING for row in case.steps):
+        if any(row["status"] == StepStatus.RUNNING for row in case.steps):
             yield "it has ended and a step still runs"
         return
-    if case.status == Run.LOCK_WAITING and not case.tickets:
+    if case.status == RunStatus.LOCK_WAITING and not case.tickets:
         yield "it waits for a lock and stands in no line"
-    if case.status == Run.FAILED_HELD and not case.armed("hold"):
+    if case.status == RunStatus.FAILED_HELD and not case.armed("hold"):
         yield "it is held and nothing ends the hold"
-    if case.status == Run.PAUSED or case.status in NEEDS_OPERATOR:
+    if case.status == RunStatus.PAUSED or case.status in NEEDS_OPERATOR:
         return
     yield from _steps_alive(case)
     yield from codechecks.waits_alive(case)
@@ -145,24 +145,24 @@ def _alive(case: Case) -> Iterator[str]:
 
 def _steps_alive(case: Case) -> Iterator[str]:
     for row in case.steps:
-        if row["status"] == Step.RUNNING:
+        if row["status"] == StepStatus.RUNNING:
             if row["lease_until"] is None:
                 yield f"step {row['key']} runs without a lease"
             elif row["lease_until"] < case.now - LATE_MS:
                 yield f"the lease of step {row['key']} ran out more than a minute ago"
-        if row["status"] == Step.RETRY_WAIT and not case.armed("retry", row):
+        if row["status"] == StepStatus.RETRY_WAIT and not case.armed("retry", row):
             yield f"step {row['key']} waits for a retry that no timer starts"
-        parked = row["status"] == Step.WAITING and row["kind"] not in (*FAN_OUT, *codechecks.KINDS)
+        parked = row["status"] == StepStatus.WAITING and row["kind"] not in (*FAN_OUT, *codechecks.KINDS)
         if parked and not (case.armed("poll", row) or case.armed("deadline", row)):
             yield f"step {row['key']} waits and no timer ends that"
 
 
 def _lines_alive(case: Case) -> Iterator[str]:
-    if case.status == Run.LOCK_WAITING:
+    if case.status == RunStatus.LOCK_WAITING:
         return
-    phase = "comp" if case.status == Run.COMPENSATING else "forward"
-    if case.status == Run.CANCELLING:
-        if not any(row["status"] == Step.RUNNING or _child_runs(row) for row in case.steps):
+    phase = "comp" if case.status == RunStatus.COMPENSATING else "forward"
+    if case.status == RunStatus.CANCELLING:
+        if not any(row["status"] == StepStatus.RUNNING or _child_runs(row) for row in case.steps):
             yield "it is cancelling and no step runs"
         return
     for (line_phase, branch), line in case.lines().items():
@@ -171,13 +171,13 @@ def _lines_alive(case: Case) -> Iterator[str]:
             continue
         if not branch:
             yield from _stopped(case, following)
-        if following["status"] != Step.PENDING or following["kind"] == "graph":
+        if following["status"] != StepStatus.PENDING or following["kind"] == "graph":
             continue
         expected = following["expect_since"] if branch else case.run["expect_since"]
         if expected is None and (not branch or _due_in_group(case, branch, line)):
             yield f"step {following['key']} is next and no message is expected"
     main = case.lines().get((phase, ""), [])
-    straggles = any(row["status"] == Step.RUNNING for row in case.steps)
+    straggles = any(row["status"] == StepStatus.RUNNING for row in case.steps)
     if all(row["status"] in STEP_DONE for row in main) and not straggles:
         yield "nothing is left to do and it has not ended"
 
@@ -186,25 +186,29 @@ def _stopped(case: Case, following: Row) -> Iterator[str]:
     """A step of the main line that will never be done although its run goes on."""
     if following["status"] in STEP_ENDED:
         yield f"step {following['key']} is {following['status']} and the run goes on"
-    waits = following["kind"] in FAN_OUT and following["status"] == Step.WAITING
+    waits = following["kind"] in FAN_OUT and following["status"] == StepStatus.WAITING
     if waits and all(_over(branch) for branch in _branches(case, following)):
         yield f"all members of {following['key']} have ended and it waits for them"
 
 
 def _child_runs(row: Row) -> bool:
     """Whether a step is the place of a child run in a graph, and that has not ended."""
-    return row["kind"] == "child" and row["status"] == Step.WAITING and not row["branch"].startswith("main/")
+    return (
+        row["kind"] == "child"
+        and row["status"] == StepStatus.WAITING
+        and not row["branch"].startswith("main/")
+    )
 
 
 def _due_in_group(case: Case, branch: str, line: Sequence[Row]) -> bool:
     """Whether this branch should be under way: it began, or its open group has room."""
     group = next((row for row in case.forward() if row["key"] == branch.rsplit("/", 1)[0]), None)
-    if group is None or group["status"] != Step.WAITING:
+    if group is None or group["status"] != StepStatus.WAITING:
         return False
     limit = (group["given"] or {}).get("limit")
     if group["kind"] == "graph":
         return _due_in_graph(case, group, line[0])
-    if line[0]["status"] != Step.PENDING or limit is None:
+    if line[0]["status"] != StepStatus.PENDING or limit is None:
         return True
     busy = [b for b in _branches(case, group) if not _over(b) and _under_way(b)]
     return len(busy) < int(limit)
@@ -219,7 +223,7 @@ def _due_in_graph(case: Case, graph: Row, member: Row) -> bool:
 
 
 def _under_way(branch: Sequence[Row]) -> bool:
-    return branch[0]["status"] != Step.PENDING or branch[0]["expect_since"] is not None
+    return branch[0]["status"] != StepStatus.PENDING or branch[0]["expect_since"] is not None
 
 
 def _branches(case: Case, group: Row) -> list[list[Row]]:
@@ -233,7 +237,7 @@ def _over(branch: Sequence[Row]) -> bool:
 
 def _stands(branch: Sequence[Row]) -> bool:
     """Whether a branch ended with an outcome that only an operator can tell."""
-    return any(row["status"] == Step.FAILED and row["outcome"] == "unknown" for row in branch)
+    return any(row["status"] == StepStatus.FAILED and row["outcome"] == "unknown" for row in branch)
 
 
 def _locked(case: Case) -> Iterator[str]:
@@ -248,7 +252,7 @@ def _locked(case: Case) -> Iterator[str]:
         yield f"the log says that it holds {told}, the table says {held}"
     if held and any(ticket["resource"] in held for ticket in case.tickets):
         yield "it waits for a lock that it holds"
-    if case.tickets and case.status not in TERMINAL | {Run.LOCK_WAITING, Run.PAUSED}:
+    if case.tickets and case.status not in TERMINAL | {RunStatus.LOCK_WAITING, RunStatus.PAUSED}:
         yield f"it stands in line for a lock and is {case.status}"
 
 
@@ -264,13 +268,13 @@ def _called_once(case: Case) -> Iterator[str]:
 
 
 def _joined(case: Case) -> Iterator[str]:
-    if case.status in TERMINAL or case.status == Run.CANCELLING:  # Nobody counts what stops.
+    if case.status in TERMINAL or case.status == RunStatus.CANCELLING:  # Nobody counts what stops.
         return
     for group in case.forward():
-        if group["kind"] in FAN_OUT and group["status"] == Step.WAITING:
+        if group["kind"] in FAN_OUT and group["status"] == StepStatus.WAITING:
             left = sum(1 for branch in _branches(case, group) if not _over(branch))
             unknown = sum(1 for branch in _branches(case, group) if _stands(branch))
-            if not left <= group["pending"] <= left + (unknown if case.status == Run.BLOCKED else 0):
+            if not left <= group["pending"] <= left + (unknown if case.status == RunStatus.BLOCKED else 0):
                 yield f"{group['key']} counts {group['pending']} open members; there are {left}"
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from app.domain.errors import InvalidStateTransition
 
 
-class Run(StrEnum):
+class RunStatus(StrEnum):
     """The exact states of a run (states.rst); the API shows one of five words for each."""
 
     QUEUED = "queued"
@@ -27,7 +27,7 @@ class Run(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Step(StrEnum):
+class StepStatus(StrEnum):
     """The states of a step, forward or undo."""
 
     PENDING = "pending"
@@ -42,126 +42,128 @@ class Step(StrEnum):
 
 
 API_STATUS = {
-    Run.QUEUED: "pending",
-    Run.LOCK_WAITING: "pending",
-    Run.RUNNING: "running",
-    Run.WAITING: "running",
-    Run.PAUSED: "running",
-    Run.BLOCKED: "running",
-    Run.CANCELLING: "running",
-    Run.COMPENSATING: "running",
-    Run.FAILED_HELD: "running",
-    Run.COMPENSATION_FAILED: "running",
-    Run.COMPLETED: "completed",
-    Run.FAILED: "failed",
-    Run.CANCELLED: "cancelled",
+    RunStatus.QUEUED: "pending",
+    RunStatus.LOCK_WAITING: "pending",
+    RunStatus.RUNNING: "running",
+    RunStatus.WAITING: "running",
+    RunStatus.PAUSED: "running",
+    RunStatus.BLOCKED: "running",
+    RunStatus.CANCELLING: "running",
+    RunStatus.COMPENSATING: "running",
+    RunStatus.FAILED_HELD: "running",
+    RunStatus.COMPENSATION_FAILED: "running",
+    RunStatus.COMPLETED: "completed",
+    RunStatus.FAILED: "failed",
+    RunStatus.CANCELLED: "cancelled",
 }
 API_WORDS = ("pending", "running", "completed", "failed", "cancelled")
 
 ORDERED_ON_FAILURE = ("compensate", "hold")  # What an order may ask for.
 ON_FAILURE = (*ORDERED_ON_FAILURE, "keep")  # What a run may do; a batch keeps what it has built.
 
-TERMINAL = frozenset({Run.COMPLETED, Run.FAILED, Run.CANCELLED})
-NEEDS_OPERATOR = frozenset({Run.FAILED_HELD, Run.COMPENSATION_FAILED, Run.BLOCKED})
-STANDING = NEEDS_OPERATOR | {Run.PAUSED}  # Until somebody does something: no time that the work takes.
-FORWARD = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})  # A forward step may be claimed.
-UNWINDING = frozenset({Run.COMPENSATING})  # An undo may be claimed.
-STEP_DONE = frozenset({Step.COMPLETED, Step.SKIPPED, Step.RESOLVED})  # The next step may follow.
-STEP_ENDED = STEP_DONE | {Step.FAILED, Step.CANCELLED}
+TERMINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+NEEDS_OPERATOR = frozenset({RunStatus.FAILED_HELD, RunStatus.COMPENSATION_FAILED, RunStatus.BLOCKED})
+STANDING = NEEDS_OPERATOR | {RunStatus.PAUSED}  # Until somebody does something: no time that the work takes.
+FORWARD = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})  # A forward step may start.
+UNWINDING = frozenset({RunStatus.COMPENSATING})  # An undo may be claimed.
+STEP_DONE = frozenset(
+    {StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.RESOLVED}
+)  # The next one may follow.
+STEP_ENDED = STEP_DONE | {StepStatus.FAILED, StepStatus.CANCELLED}
 
 RUN_ARROWS = frozenset(
     {
-        (Run.LOCK_WAITING, Run.QUEUED),  # the lock was granted
-        (Run.LOCK_WAITING, Run.CANCELLED),  # cancelled before anything happened
-        (Run.LOCK_WAITING, Run.PAUSED),  # an operator holds it back
-        (Run.QUEUED, Run.LOCK_WAITING),  # accepted while another run holds the resource
-        (Run.QUEUED, Run.RUNNING),  # the first step was claimed
-        (Run.QUEUED, Run.CANCELLED),  # cancelled before anything happened
-        (Run.QUEUED, Run.PAUSED),  # an operator holds it back
-        (Run.QUEUED, Run.COMPENSATING),  # an operator compensates a retry that has not begun
-        (Run.QUEUED, Run.FAILED),  # nothing was done and nothing is left to undo
-        (Run.RUNNING, Run.WAITING),  # only waits are left
-        (Run.RUNNING, Run.PAUSED),  # an operator holds it back
-        (Run.RUNNING, Run.BLOCKED),  # an outcome is unknown and must not be repeated
-        (Run.RUNNING, Run.CANCELLING),  # steps still run; nothing new starts
-        (Run.RUNNING, Run.COMPENSATING),  # a step failed for good, or cancel was honoured
-        (Run.RUNNING, Run.FAILED_HELD),  # a step failed and the run keeps what it has
-        (Run.RUNNING, Run.COMPLETED),  # the last step is done
-        (Run.RUNNING, Run.FAILED),  # failed with nothing to undo
-        (Run.RUNNING, Run.CANCELLED),  # cancelled with nothing to undo
-        (Run.WAITING, Run.RUNNING),  # the wait is over
-        (Run.WAITING, Run.PAUSED),  # an operator holds it back
-        (Run.WAITING, Run.BLOCKED),  # the step that waited ended unknown
-        (Run.WAITING, Run.CANCELLING),  # a parallel step still runs
-        (Run.WAITING, Run.COMPENSATING),  # cancelled, or its deadline passed
-        (Run.WAITING, Run.FAILED_HELD),  # its deadline passed and the run keeps what it has
-        (Run.WAITING, Run.COMPLETED),  # the wait was the last thing to do
-        (Run.WAITING, Run.FAILED),  # its deadline passed with nothing to undo
-        (Run.WAITING, Run.CANCELLED),  # cancelled with nothing to undo
-        (Run.PAUSED, Run.RUNNING),  # an operator lets it go on
-        (Run.PAUSED, Run.QUEUED),  # an operator lets it start
-        (Run.PAUSED, Run.LOCK_WAITING),  # an operator lets it wait for its lock again
-        (Run.PAUSED, Run.WAITING),  # an operator lets it go on waiting
-        (Run.PAUSED, Run.CANCELLING),  # cancelled while a step still ran
-        (Run.PAUSED, Run.COMPENSATING),  # cancelled while paused
-        (Run.PAUSED, Run.CANCELLED),  # cancelled with nothing to undo
-        (Run.PAUSED, Run.FAILED),  # given up with nothing to undo
-        (Run.PAUSED, Run.FAILED_HELD),  # a step that still ran failed
-        (Run.PAUSED, Run.BLOCKED),  # a step that still ran ended unknown
-        (Run.BLOCKED, Run.RUNNING),  # an operator said what happened, or to try again
-        (Run.BLOCKED, Run.CANCELLING),  # an operator compensates while a step still runs
-        (Run.BLOCKED, Run.FAILED_HELD),  # a parallel step failed and the run keeps what it has
-        (Run.BLOCKED, Run.COMPENSATING),  # an operator compensates
-        (Run.BLOCKED, Run.FAILED),  # an operator gives up with nothing to undo
-        (Run.BLOCKED, Run.CANCELLED),  # cancelled with nothing to undo
-        (Run.CANCELLING, Run.COMPENSATING),  # the last running step has ended
-        (Run.CANCELLING, Run.FAILED_HELD),  # the last running step has ended, the run keeps what it has
-        (Run.CANCELLING, Run.FAILED),  # ended with nothing to undo
-        (Run.CANCELLING, Run.CANCELLED),  # ended with nothing to undo
-        (Run.COMPENSATING, Run.FAILED),  # all undone
-        (Run.COMPENSATING, Run.CANCELLED),  # all undone after a cancel
-        (Run.COMPENSATING, Run.COMPENSATION_FAILED),  # an undo is exhausted
-        (Run.COMPENSATION_FAILED, Run.COMPENSATING),  # an operator retries, skips or resolves the undo
-        (Run.COMPENSATION_FAILED, Run.FAILED),  # an operator resolved the last undo
-        (Run.COMPENSATION_FAILED, Run.CANCELLED),  # an operator resolved the last undo after a cancel
-        (Run.FAILED_HELD, Run.RUNNING),  # an operator resumes at the failed step
-        (Run.FAILED_HELD, Run.COMPENSATING),  # an operator compensates, or the hold time is over
-        (Run.FAILED_HELD, Run.FAILED),  # retried as a new run, or nothing to undo
-        (Run.FAILED_HELD, Run.CANCELLED),  # cancelled with nothing to undo
+        (RunStatus.LOCK_WAITING, RunStatus.QUEUED),  # the lock was granted
+        (RunStatus.LOCK_WAITING, RunStatus.CANCELLED),  # cancelled before anything happened
+        (RunStatus.LOCK_WAITING, RunStatus.PAUSED),  # an operator holds it back
+        (RunStatus.QUEUED, RunStatus.LOCK_WAITING),  # accepted while another run holds the resource
+        (RunStatus.QUEUED, RunStatus.RUNNING),  # the first step was claimed
+        (RunStatus.QUEUED, RunStatus.CANCELLED),  # cancelled before anything happened
+        (RunStatus.QUEUED, RunStatus.PAUSED),  # an operator holds it back
+        (RunStatus.QUEUED, RunStatus.COMPENSATING),  # an operator compensates a retry that has not begun
+        (RunStatus.QUEUED, RunStatus.FAILED),  # nothing was done and nothing is left to undo
+        (RunStatus.RUNNING, RunStatus.WAITING),  # only waits are left
+        (RunStatus.RUNNING, RunStatus.PAUSED),  # an operator holds it back
+        (RunStatus.RUNNING, RunStatus.BLOCKED),  # an outcome is unknown and must not be repeated
+        (RunStatus.RUNNING, RunStatus.CANCELLING),  # steps still run; nothing new starts
+        (RunStatus.RUNNING, RunStatus.COMPENSATING),  # a step failed for good, or cancel was honoured
+        (RunStatus.RUNNING, RunStatus.FAILED_HELD),  # a step failed and the run keeps what it has
+        (RunStatus.RUNNING, RunStatus.COMPLETED),  # the last step is done
+        (RunStatus.RUNNING, RunStatus.FAILED),  # failed with nothing to undo
+        (RunStatus.RUNNING, RunStatus.CANCELLED),  # cancelled with nothing to undo
+        (RunStatus.WAITING, RunStatus.RUNNING),  # the wait is over
+        (RunStatus.WAITING, RunStatus.PAUSED),  # an operator holds it back
+        (RunStatus.WAITING, RunStatus.BLOCKED),  # the step that waited ended unknown
+        (RunStatus.WAITING, RunStatus.CANCELLING),  # a parallel step still runs
+        (RunStatus.WAITING, RunStatus.COMPENSATING),  # cancelled, or its deadline passed
+        (RunStatus.WAITING, RunStatus.FAILED_HELD),  # its deadline passed and the run keeps what it has
+        (RunStatus.WAITING, RunStatus.COMPLETED),  # the wait was the last thing to do
+        (RunStatus.WAITING, RunStatus.FAILED),  # its deadline passed with nothing to undo
+        (RunStatus.WAITING, RunStatus.CANCELLED),  # cancelled with nothing to undo
+        (RunStatus.PAUSED, RunStatus.RUNNING),  # an operator lets it go on
+        (RunStatus.PAUSED, RunStatus.QUEUED),  # an operator lets it start
+        (RunStatus.PAUSED, RunStatus.LOCK_WAITING),  # an operator lets it wait for its lock again
+        (RunStatus.PAUSED, RunStatus.WAITING),  # an operator lets it go on waiting
+        (RunStatus.PAUSED, RunStatus.CANCELLING),  # cancelled while a step still ran
+        (RunStatus.PAUSED, RunStatus.COMPENSATING),  # cancelled while paused
+        (RunStatus.PAUSED, RunStatus.CANCELLED),  # cancelled with nothing to undo
+        (RunStatus.PAUSED, RunStatus.FAILED),  # given up with nothing to undo
+        (RunStatus.PAUSED, RunStatus.FAILED_HELD),  # a step that still ran failed
+        (RunStatus.PAUSED, RunStatus.BLOCKED),  # a step that still ran ended unknown
+        (RunStatus.BLOCKED, RunStatus.RUNNING),  # an operator said what happened, or to try again
+        (RunStatus.BLOCKED, RunStatus.CANCELLING),  # an operator compensates while a step still runs
+        (RunStatus.BLOCKED, RunStatus.FAILED_HELD),  # a parallel step failed and the run keeps what it has
+        (RunStatus.BLOCKED, RunStatus.COMPENSATING),  # an operator compensates
+        (RunStatus.BLOCKED, RunStatus.FAILED),  # an operator gives up with nothing to undo
+        (RunStatus.BLOCKED, RunStatus.CANCELLED),  # cancelled with nothing to undo
+        (RunStatus.CANCELLING, RunStatus.COMPENSATING),  # the last running step has ended
+        (RunStatus.CANCELLING, RunStatus.FAILED_HELD),  # the last step has ended, the run keeps what it has
+        (RunStatus.CANCELLING, RunStatus.FAILED),  # ended with nothing to undo
+        (RunStatus.CANCELLING, RunStatus.CANCELLED),  # ended with nothing to undo
+        (RunStatus.COMPENSATING, RunStatus.FAILED),  # all undone
+        (RunStatus.COMPENSATING, RunStatus.CANCELLED),  # all undone after a cancel
+        (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED),  # an undo is exhausted
+        (RunStatus.COMPENSATION_FAILED, RunStatus.COMPENSATING),  # an operator retries, skips or resolves it
+        (RunStatus.COMPENSATION_FAILED, RunStatus.FAILED),  # an operator resolved the last undo
+        (RunStatus.COMPENSATION_FAILED, RunStatus.CANCELLED),  # an operator resolved the last one, cancelled
+        (RunStatus.FAILED_HELD, RunStatus.RUNNING),  # an operator resumes at the failed step
+        (RunStatus.FAILED_HELD, RunStatus.COMPENSATING),  # an operator compensates, or the hold time is over
+        (RunStatus.FAILED_HELD, RunStatus.FAILED),  # retried as a new run, or nothing to undo
+        (RunStatus.FAILED_HELD, RunStatus.CANCELLED),  # cancelled with nothing to undo
     }
 )
 
 STEP_ARROWS = frozenset(
     {
-        (Step.PENDING, Step.RUNNING),  # claimed
-        (Step.PENDING, Step.WAITING),  # a fan-out opens
-        (Step.PENDING, Step.CANCELLED),  # its run ended first
-        (Step.PENDING, Step.SKIPPED),  # an operator skips it
-        (Step.PENDING, Step.COMPLETED),  # a group with no members
-        (Step.PENDING, Step.RETRY_WAIT),  # a call of a code workflow failed, another attempt is due
-        (Step.PENDING, Step.RESOLVED),  # an operator says that it is done
-        (Step.PENDING, Step.FAILED),  # poisoned, or its input is missing
-        (Step.RUNNING, Step.COMPLETED),  # settled
-        (Step.RUNNING, Step.FAILED),  # failed for good
-        (Step.RUNNING, Step.RETRY_WAIT),  # failed, another attempt is due
-        (Step.RUNNING, Step.WAITING),  # parked until a timer, a hook or its members
-        (Step.RUNNING, Step.PENDING),  # its worker was lost or handed it back; the outcome is unknown
-        (Step.RUNNING, Step.CANCELLED),  # killed with its outcome unknown
-        (Step.RETRY_WAIT, Step.PENDING),  # the next attempt is due
-        (Step.RETRY_WAIT, Step.FAILED),  # its deadline passed
-        (Step.RETRY_WAIT, Step.CANCELLED),  # its run is unwinding
-        (Step.RETRY_WAIT, Step.SKIPPED),  # an operator skips it
-        (Step.RETRY_WAIT, Step.RESOLVED),  # an operator says that it is done
-        (Step.WAITING, Step.PENDING),  # the next poll is due, or a hook was called
-        (Step.WAITING, Step.COMPLETED),  # its members have ended
-        (Step.WAITING, Step.FAILED),  # its deadline passed, or a member failed
-        (Step.WAITING, Step.CANCELLED),  # its run is unwinding
-        (Step.WAITING, Step.SKIPPED),  # an operator skips it
-        (Step.WAITING, Step.RESOLVED),  # an operator says that it is done
-        (Step.FAILED, Step.PENDING),  # an operator lets it try again
-        (Step.FAILED, Step.WAITING),  # an operator lets the members of a fan-out try again
-        (Step.FAILED, Step.SKIPPED),  # an operator skips it
-        (Step.FAILED, Step.RESOLVED),  # an operator says that it is done
+        (StepStatus.PENDING, StepStatus.RUNNING),  # claimed
+        (StepStatus.PENDING, StepStatus.WAITING),  # a fan-out opens
+        (StepStatus.PENDING, StepStatus.CANCELLED),  # its run ended first
+        (StepStatus.PENDING, StepStatus.SKIPPED),  # an operator skips it
+        (StepStatus.PENDING, StepStatus.COMPLETED),  # a group with no members
+        (StepStatus.PENDING, StepStatus.RETRY_WAIT),  # a call of a code workflow failed, to be retried
+        (StepStatus.PENDING, StepStatus.RESOLVED),  # an operator says that it is done
+        (StepStatus.PENDING, StepStatus.FAILED),  # poisoned, or its input is missing
+        (StepStatus.RUNNING, StepStatus.COMPLETED),  # settled
+        (StepStatus.RUNNING, StepStatus.FAILED),  # failed for good
+        (StepStatus.RUNNING, StepStatus.RETRY_WAIT),  # failed, another attempt is due
+        (StepStatus.RUNNING, StepStatus.WAITING),  # parked until a timer, a hook or its members
+        (StepStatus.RUNNING, StepStatus.PENDING),  # its worker was lost or gave it back, outcome unknown
+        (StepStatus.RUNNING, StepStatus.CANCELLED),  # killed with its outcome unknown
+        (StepStatus.RETRY_WAIT, StepStatus.PENDING),  # the next attempt is due
+        (StepStatus.RETRY_WAIT, StepStatus.FAILED),  # its deadline passed
+        (StepStatus.RETRY_WAIT, StepStatus.CANCELLED),  # its run is unwinding
+        (StepStatus.RETRY_WAIT, StepStatus.SKIPPED),  # an operator skips it
+        (StepStatus.RETRY_WAIT, StepStatus.RESOLVED),  # an operator says that it is done
+        (StepStatus.WAITING, StepStatus.PENDING),  # the next poll is due, or a hook was called
+        (StepStatus.WAITING, StepStatus.COMPLETED),  # its members have ended
+        (StepStatus.WAITING, StepStatus.FAILED),  # its deadline passed, or a member failed
+        (StepStatus.WAITING, StepStatus.CANCELLED),  # its run is unwinding
+        (StepStatus.WAITING, StepStatus.SKIPPED),  # an operator skips it
+        (StepStatus.WAITING, StepStatus.RESOLVED),  # an operator says that it is done
+        (StepStatus.FAILED, StepStatus.PENDING),  # an operator lets it try again
+        (StepStatus.FAILED, StepStatus.WAITING),  # an operator lets the members of a fan-out try again
+        (StepStatus.FAILED, StepStatus.SKIPPED),  # an operator skips it
+        (StepStatus.FAILED, StepStatus.RESOLVED),  # an operator says that it is done
     }
 )
 

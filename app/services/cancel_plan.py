@@ -5,7 +5,7 @@ from typing import Any
 
 from app.auth.keys import Principal
 from app.domain.errors import InvalidStateTransition, NotFound
-from app.domain.states import TERMINAL, Step
+from app.domain.states import TERMINAL, StepStatus
 from app.engine.transitions.compensate import MAY_HAVE_HAPPENED
 from app.record.runs import locks, runs
 from app.record.session import Tx
@@ -38,7 +38,7 @@ def preview(
 
 def _plan(run: Row, steps: list[Any], held: list[str], mode: str) -> dict[str, Any]:
     forward = [row for row in steps if row["phase"] == "forward" and row["kind"] != "code"]
-    running = [row for row in forward if row["status"] == Step.RUNNING]
+    running = [row for row in forward if row["status"] == StepStatus.RUNNING]
     stands = [row for row in forward if _may_stand(row) or row in running]
     undone = [] if mode == "abandon" else [row["key"] for row in reversed(stands) if row["undoable"]]
     return {
@@ -49,7 +49,7 @@ def _plan(run: Row, steps: list[Any], held: list[str], mode: str) -> dict[str, A
         "killed": [row["key"] for row in running] if mode == "kill" else [],
         "undone": undone,
         "stays": [row["key"] for row in stands if row["key"] not in undone and _acts(run, row)],
-        "neverStarts": [row["key"] for row in forward if row["status"] == Step.PENDING],
+        "neverStarts": [row["key"] for row in forward if row["status"] == StepStatus.PENDING],
         "locks": held,
     }
 

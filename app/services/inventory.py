@@ -10,7 +10,7 @@ from app.domain.errors import Conflict, NotFound, QuotaExceeded
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
 from app.domain.rows.runs import RunRow
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Message
@@ -120,7 +120,7 @@ def _ordered(
     if row is None:
         raise NotFound(f"There is no {kind.noun} {j.run['resource_id']}")
     action = str(order.input.get("action") or order.type.partition(".")[2])
-    waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
+    waits = j.run["status"] == RunStatus.LOCK_WAITING  # Another run is at work on it until then.
     state = row["state"] if waits else kind.transient.get(action, row["state"])
     return ({**row, "state": state}, j.run), j.messages
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.clock import rfc3339
-from app.domain.states import NEEDS_OPERATOR, Run
+from app.domain.states import NEEDS_OPERATOR, RunStatus
 from app.record.runs import runs
 from app.record.session import Tx
 from app.services import folds, present
@@ -63,7 +63,7 @@ def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reason(state: Mapping[str, Any]) -> Mapping[str, Any]:
     """Why a run that has not ended yet is held or being undone: its log says so only where a step failed."""
-    stopped = state["goal"] == "failed" or state["status"] in (Run.FAILED_HELD, Run.BLOCKED)
+    stopped = state["goal"] == "failed" or state["status"] in (RunStatus.FAILED_HELD, RunStatus.BLOCKED)
     step = _failed(state, "forward") if stopped else None
     return {} if step is None else {**step["error"], "step": step["key"]}
 

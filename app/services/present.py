@@ -8,7 +8,7 @@ from typing import Any
 
 from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
-from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, Run, Step
+from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, RunStatus, StepStatus
 from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import MAIN
 from app.engine.transitions.step_rows import begins
@@ -24,15 +24,15 @@ WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its r
 MOST_OF_A_STEP = 0.95  # Credit that a running step can earn at most.
 LOGGED = "step.log"  # What steps log is no value of anybody's: what looks like a secret is hidden in it.
 STEP_WORDS = {
-    Step.PENDING: "pending",
-    Step.RUNNING: "running",
-    Step.RETRY_WAIT: "running",
-    Step.WAITING: "running",
-    Step.COMPLETED: "completed",
-    Step.RESOLVED: "completed",
-    Step.FAILED: "failed",
-    Step.CANCELLED: "cancelled",
-    Step.SKIPPED: "skipped",
+    StepStatus.PENDING: "pending",
+    StepStatus.RUNNING: "running",
+    StepStatus.RETRY_WAIT: "running",
+    StepStatus.WAITING: "running",
+    StepStatus.COMPLETED: "completed",
+    StepStatus.RESOLVED: "completed",
+    StepStatus.FAILED: "failed",
+    StepStatus.CANCELLED: "cancelled",
+    StepStatus.SKIPPED: "skipped",
 }
 
 
@@ -52,7 +52,7 @@ def run_summary(
     return {
         "id": row["id"],
         "type": row["type"],
-        "status": API_STATUS[Run(row["status"])],
+        "status": API_STATUS[RunStatus(row["status"])],
         "detail": row["status"],
         "resourceType": row["resource_type"],
         "resourceId": row["resource_id"],
@@ -117,7 +117,7 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
         {
             "name": step["key"],
             "kind": step.get("kind"),
-            "status": STEP_WORDS[Step(step["status"])],
+            "status": STEP_WORDS[StepStatus(step["status"])],
             "detail": step["status"],
             "startedAt": rfc3339(step["first_started_at"]),
             "completedAt": rfc3339(step["completed_at"]),
@@ -128,7 +128,7 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
             "worker": _worker(step),
             "branch": step["branch"] or None,
             "progress": step["progress"],
-            "retryAt": rfc3339(step["retry_at"]) if step["status"] == Step.RETRY_WAIT else None,
+            "retryAt": rfc3339(step["retry_at"]) if step["status"] == StepStatus.RETRY_WAIT else None,
             "error": hidden(step["error"]),
             "output": value_of(step) if wrapped else hidden(step["output"]),
             "reusedFrom": step["reused_from"],
@@ -174,7 +174,7 @@ def _waiting_on(row: Row, steps: Sequence[Row], now: int, served: Served | None)
 
 def progress(row: Row, steps: Sequence[Row], *, now: int, usual_ms: Mapping[str, float]) -> int:
     """0 to 100 by the formula of contracts/runs.rst#run-object; 100 only when the run has completed."""
-    if row["status"] == Run.COMPLETED:
+    if row["status"] == RunStatus.COMPLETED:
         return 100
     if _is_code(row):
         return _progress_in_time(row, now)
@@ -250,7 +250,7 @@ def _waits(row: Row) -> Row:
 def _terms(step: Row, *, wrapped: bool) -> Object:
     """Under which terms a step is done, and what its plan gave it."""
     policy = known_policy(step)
-    running = step["status"] == Step.RUNNING
+    running = step["status"] == StepStatus.RUNNING
     return {
         "timeoutMs": step.get("timeout_ms"),
         "retry": policy.shown() if policy else None,
@@ -263,7 +263,7 @@ def _terms(step: Row, *, wrapped: bool) -> Object:
 
 
 def _brief_step(step: Row) -> Object:
-    status = STEP_WORDS[Step(step["status"])]
+    status = STEP_WORDS[StepStatus(step["status"])]
     took = _between(step["first_started_at"], step["completed_at"])
     return _without_none({"name": step["key"], "status": status, "durationMs": took})
 
@@ -351,7 +351,8 @@ def _next_queue(steps: Sequence[Row]) -> str:
     open_ = (
         s
         for s in steps
-        if s["phase"] == phase and s["status"] in (Step.PENDING, Step.RETRY_WAIT, Step.WAITING)
+        if s["phase"] == phase
+        and s["status"] in (StepStatus.PENDING, StepStatus.RETRY_WAIT, StepStatus.WAITING)
     )
     return next((str(step["queue"]) for step in open_), "default")
 

@@ -6,7 +6,7 @@ from typing import Any
 from app.auth import codesecrets
 from app.auth.keys import Principal
 from app.domain.ids import new_id
-from app.domain.states import Step
+from app.domain.states import StepStatus
 from app.engine.transitions import retry as retrying
 from app.record.runs import locks, runs
 from app.record.session import Tx
@@ -68,7 +68,7 @@ def preview(
 def _shown(tx: Tx, new: Row, made: Sequence[Row], before: Sequence[Row]) -> Row:
     was = {row["key"]: row for row in before if row["phase"] == "forward"}
     forward = [row for row in made if row["phase"] == "forward"]
-    again = [row for row in forward if row["status"] != Step.SKIPPED]
+    again = [row for row in forward if row["status"] != StepStatus.SKIPPED]
     resource = f"{new['resource_type']}/{new['resource_id']}" if new["resource_id"] else None
     held = locks.holder(tx, resource) if resource else None
     return {
@@ -82,7 +82,7 @@ def _shown(tx: Tx, new: Row, made: Sequence[Row], before: Sequence[Row]) -> Row:
         "holders": {resource: held["run_id"]} if held and resource else {},
         "estimatedDurationMs": new["eta_ms"],
         "compensation": [row["key"] for row in reversed(forward) if row["undoable"]],
-        "kept": [row["key"] for row in forward if row["status"] == Step.SKIPPED],
+        "kept": [row["key"] for row in forward if row["status"] == StepStatus.SKIPPED],
         "runsAgain": [row["key"] for row in again if row["key"] in was],
         "wasUndone": _those(again, was, lambda old: old["compensated_at"] is not None),
         "repeatsEffect": _those(again, was, _has_effect),

@@ -13,7 +13,7 @@ from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.rows.runs import RunRow
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Message
@@ -198,7 +198,7 @@ def _accepted(
     j = accept_order(tx, world, run_id, order, principal)
     row = servers.read_server(tx, str(j.run["resource_id"]))
     assert row is not None
-    waits = j.run["status"] == Run.LOCK_WAITING  # Another run is at work on it until then.
+    waits = j.run["status"] == RunStatus.LOCK_WAITING  # Another run is at work on it until then.
     return (row if waits else _transitional(row, order), j.run), j.messages
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.policy import Backoff
-from app.domain.states import TERMINAL, Step
+from app.domain.states import TERMINAL, StepStatus
 from chains import catalogue
 
 Row = Mapping[str, Any]
-AT_HAND = (Step.RUNNING, Step.RETRY_WAIT, Step.WAITING, Step.FAILED)
+AT_HAND = (StepStatus.RUNNING, StepStatus.RETRY_WAIT, StepStatus.WAITING, StepStatus.FAILED)
 
 
 def known_policy(step: Row) -> Backoff | None:

@@ -8,7 +8,7 @@ One function for each kind; its first argument is the `waitingOn` that is shown,
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.domain.states import Run
+from app.domain.states import RunStatus
 
 Waits = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -43,15 +43,15 @@ def _poll(waits: Waits, _row: Row) -> str:
 
 
 def _operator(waits: Waits, row: Row) -> str:
-    if row["status"] == Run.PAUSED or waits.get("paused"):
+    if row["status"] == RunStatus.PAUSED or waits.get("paused"):
         return "An operator has paused it; it goes on when it is unpaused."
     step = waits.get("step") or ("the function" if row.get("version") else "a step")
     reason = _because(waits.get("error") or _error(row))
-    if row["status"] == Run.BLOCKED:
+    if row["status"] == RunStatus.BLOCKED:
         return (
             f"Needs an operator: {step} is not repeated by itself{reason}. Resolve, resume or compensate it."
         )
-    if row["status"] == Run.COMPENSATION_FAILED:
+    if row["status"] == RunStatus.COMPENSATION_FAILED:
         return (
             f"Needs an operator: the undo of {step} has failed for good{reason}. Resume, resolve or skip it."
         )

@@ -8,7 +8,7 @@ from app.auth.tokens import issue_hook_token
 from app.domain.errors import InvalidStateTransition, NotFound
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow
-from app.domain.states import TERMINAL, Run
+from app.domain.states import TERMINAL, RunStatus
 from app.engine.code import emit as emitting
 from app.engine.code import hooks, limits, signals
 from app.engine.code import start as starting
@@ -27,7 +27,7 @@ __all__ = ["CodeOrder", "cancel", "change", "create_hook", "emit", "known", "sig
 
 T = TypeVar("T")
 Row = dict[str, Any]
-CANCELLED = str(Run.CANCELLED)
+CANCELLED = str(RunStatus.CANCELLED)
 
 
 def trigger(world: AppContext, principal: Principal, order: CodeOrder) -> tuple[RunRow, bool]:
@@ -159,6 +159,6 @@ def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T
 
 def _end_full(tx: Tx, run_id: str) -> Journal:
     with journal(tx, run_id) as j:
-        if j.status in PAUSABLE | {Run.PAUSED}:
+        if j.status in PAUSABLE | {RunStatus.PAUSED}:
             limits.full(j)
     return j

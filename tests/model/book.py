@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.plan import PlannedStep
-from app.domain.states import STEP_DONE, Run, Step, check_run, check_step
+from app.domain.states import STEP_DONE, RunStatus, StepStatus, check_run, check_step
 
 Row = dict[str, Any]
 
@@ -24,7 +24,13 @@ class Book:
 
     def __init__(self, *, on_failure: str) -> None:
         self.now = 1_000_000
-        self.run: Row = {"status": Run.QUEUED, "event_seq": 0, "gen": 0, "expect_since": None, "goal": None}
+        self.run: Row = {
+            "status": RunStatus.QUEUED,
+            "event_seq": 0,
+            "gen": 0,
+            "expect_since": None,
+            "goal": None,
+        }
         self.run["limits"] = None
         self.run |= {"cancel_mode": None, "paused_from": None, "on_failure": on_failure}
         self.steps: list[Row] = []
@@ -34,9 +40,9 @@ class Book:
         self.messages: list[Message] = []
 
     @property
-    def status(self) -> Run:
+    def status(self) -> RunStatus:
         """The run's status."""
-        return Run(self.run["status"])
+        return RunStatus(self.run["status"])
 
     def step(self, phase: str, key: str) -> Row:
         """One step."""
@@ -59,13 +65,13 @@ class Book:
         fixed = {"seq": self.run["event_seq"], "type": type_, "actor": None, "at": self.now}
         self.events.append({**fixed, **where, "payload": payload or None})
 
-    def become(self, status: Run, **changes: Any) -> None:
+    def become(self, status: RunStatus, **changes: Any) -> None:
         """Change the run's status along an arrow of the table, and say so."""
         check_run(self.status, status)
         self.run.update(status=status, **changes)
         self.event("run.moved", runStatus=str(status))
 
-    def move(self, step: Row, status: Step, **changes: Any) -> None:
+    def move(self, step: Row, status: StepStatus, **changes: Any) -> None:
         """Change a step's status along an arrow of the table."""
         check_step(step["status"], status)
         step.update(status=status, **changes)
@@ -103,5 +109,11 @@ def row_of(one: PlannedStep) -> Row:
     facts = {name: getattr(one, name) for name in ("key", "name", "ordinal", "kind", "branch", "undoable")}
     counters = dict.fromkeys(("attempt", "tries", "lost", "fence"), 0)
     empty = dict.fromkeys(("lease_until", "expect_since", "reused_from", "undoes", "given"))
-    state = {"phase": "forward", "status": Step.PENDING, "outcome": "none", "unsure": False, "planned": one}
+    state = {
+        "phase": "forward",
+        "status": StepStatus.PENDING,
+        "outcome": "none",
+        "unsure": False,
+        "planned": one,
+    }
     return {**facts, **counters, **empty, **state}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain.policy import Backoff
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from tests.model.book import Row
 from tests.model.reference import Claim, Reference
 
@@ -13,7 +13,7 @@ class NoFence(Reference):
 
     def holds(self, claim: Claim, step: Row) -> bool:
         """Any running step will do."""
-        return bool(step["status"] == Step.RUNNING)
+        return bool(step["status"] == StepStatus.RUNNING)
 
 
 class LostWorkIsNotRungFor(Reference):
@@ -112,7 +112,7 @@ class KeepsTimers(Reference):
 class KeepsItsLock(Reference):
     """Holds on to its resource when it ends."""
 
-    def finish(self, status: Run) -> None:
+    def finish(self, status: RunStatus) -> None:
         """The lock stays."""
         kept = list(self.locks)
         super().finish(status)

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from app.domain.errors import InvalidStateTransition
 from app.domain.fold import fold
 from app.domain.invariants import broken
-from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
+from app.domain.states import NEEDS_OPERATOR, TERMINAL, RunStatus, StepStatus
 from tests.model.book import is_open
 from tests.model.defects import ALL
 from tests.model.reference import HARMLESS, LEASE_MS, ONCE, Claim, Reference, plan
@@ -33,7 +33,7 @@ PLANS = [("first", "second", "third"), ("first", ONCE, "third"), (ONCE,), (ONCE,
 ENDS = ["done", "done", "failed", "failed", "for good", "nothing", "refused", "away"]
 MORE_ENDS = st.lists(st.sampled_from([*ENDS, "dies"]), max_size=12)
 VERBS = ["resume", "compensate", "skip", "resolve", "pause", "unpause"]
-FINAL = TERMINAL | NEEDS_OPERATOR | {Run.PAUSED}
+FINAL = TERMINAL | NEEDS_OPERATOR | {RunStatus.PAUSED}
 PLACES = st.integers(0, 5)
 
 
@@ -126,7 +126,7 @@ class Everything(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         """Time passes, and the reconciler looks at leases and timers."""
         self.engine.now += ms
-        for row in [row for row in self.engine.steps if row["status"] == Step.RUNNING]:
+        for row in [row for row in self.engine.steps if row["status"] == StepStatus.RUNNING]:
             if any(body.beats and self.holds(body.claim) for body in self.bodies):
                 row["lease_until"] = self.engine.now + LEASE_MS
             elif row["lease_until"] < self.engine.now:
@@ -139,7 +139,7 @@ class Everything(RuleBasedStateMachine):
     @rule()
     def take_away(self) -> None:
         """Somebody says that a worker is lost: the error callback, or a clock that ran ahead."""
-        row = next(row for row in self.engine.steps if row["status"] == Step.RUNNING)
+        row = next(row for row in self.engine.steps if row["status"] == StepStatus.RUNNING)
         self.engine.lose(row["phase"], row["key"], row["fence"])
 
     @precondition(lambda self: self.engine.timers)
@@ -160,7 +160,7 @@ class Everything(RuleBasedStateMachine):
         """Somebody cancels the run."""
         self.engine.cancel(mode)
 
-    @precondition(lambda self: self.engine.status in NEEDS_OPERATOR | {Run.PAUSED} or self.disturbed())
+    @precondition(lambda self: self.engine.status in NEEDS_OPERATOR | {RunStatus.PAUSED} or self.disturbed())
     @rule(verb=st.sampled_from(VERBS))
     def act(self, verb: str) -> None:
         """An operator does something, and answers for what is done again."""
@@ -183,7 +183,7 @@ class Everything(RuleBasedStateMachine):
         for row, seen in zip(engine.line("forward") + engine.line("comp"), state["steps"], strict=True):
             names = ("phase", "key", "status", "attempt", "outcome", "fence", "undoes")
             assert [seen[name] for name in names] == [row[name] for name in names]
-            if row["status"] == Step.RETRY_WAIT:
+            if row["status"] == StepStatus.RETRY_WAIT:
                 assert seen["dueAt"] == due[row["key"]]
 
     def teardown(self) -> None:
@@ -211,7 +211,7 @@ class Everything(RuleBasedStateMachine):
     def holds(self, claim: Claim) -> bool:
         """Whether the step is the claim's still."""
         row = self.engine.step(claim.phase, claim.key)
-        return bool(row["status"] == Step.RUNNING and row["fence"] == claim.fence)
+        return bool(row["status"] == StepStatus.RUNNING and row["fence"] == claim.fence)
 
     def affect(self, claim: Claim) -> None:
         """A body does what it is for; what must not be repeated is not, by whoever holds it."""

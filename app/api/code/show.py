@@ -8,7 +8,7 @@ from app.auth.secrets import hidden
 from app.auth.tokens import filter_hash
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
-from app.domain.states import API_STATUS, Run
+from app.domain.states import API_STATUS, RunStatus
 from app.engine.transitions.journal import MAIN
 from app.record.paging import Window
 from app.record.runs import code_runs, event_log, runs
@@ -35,7 +35,7 @@ def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.S
     limits, given = row["limits"] or {}, row["input"] or {}
     shown = {
         "runId": row["id"],
-        "status": API_STATUS[Run(row["status"])],
+        "status": API_STATUS[RunStatus(row["status"])],
         "detail": row["status"],
         "workflowName": row["type"],
         "deploymentId": row["version"],
@@ -56,7 +56,7 @@ def run_object(row: Row, *, now: int, updated_at: int | None, served: presence.S
         "startedAt": rfc3339(row["started_at"]),
         "completedAt": rfc3339(row["completed_at"]),
     }
-    output = {"output": present.value_of(row)} if row["status"] == Run.COMPLETED else {}
+    output = {"output": present.value_of(row)} if row["status"] == RunStatus.COMPLETED else {}
     return {**_without_none(shown), **output}
 
 
@@ -214,7 +214,7 @@ def _told(payload: Row) -> Object:
 
 
 def _error(row: Row) -> Object | None:
-    if row["status"] != Run.FAILED:
+    if row["status"] != RunStatus.FAILED:
         return None
     return {"message": row["error_message"] or "", "code": row["error_code"]}
 

@@ -1,7 +1,7 @@
 """Approvals: an operation that asks for one counts it among what it waits for."""
 
 from app.domain.errors import InvalidStateTransition, NotFound
-from app.domain.states import Step
+from app.domain.states import StepStatus
 from app.engine.transitions import graph
 from app.engine.transitions.journal import Journal, is_member
 
@@ -14,7 +14,7 @@ def approve(j: Journal, operation: str, actor: str) -> None:
     given = member["given"] or {}
     if given.get("approved"):
         return
-    if not given.get("approval") or member["status"] != Step.PENDING:
+    if not given.get("approval") or member["status"] != StepStatus.PENDING:
         raise InvalidStateTransition(
             f"{operation} waits for no approval: it is {member['status']}", current=member["status"]
         )

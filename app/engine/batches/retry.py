@@ -9,7 +9,7 @@ from app.domain.batch.graph import HARD, ancestors
 from app.domain.errors import InvalidStateTransition, NotFound, ValidationFailed
 from app.domain.rows.batches import BatchRow
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, Run
+from app.domain.states import STEP_DONE, RunStatus
 from app.engine.batches import rollback, scope
 from app.engine.batches.compose import Composed, Node
 from app.engine.batches.start import BatchOrder, accept_batch
@@ -20,7 +20,7 @@ from app.record.runs import locks as lock_rows
 from app.record.runs import runs
 from app.record.session import Tx
 
-RETRYABLE = (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD)
+RETRYABLE = (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.FAILED_HELD)
 Recompose = Callable[[BatchRow, BatchDefinition], Composed]
 
 
@@ -57,7 +57,7 @@ def retry(
         if held:
             for one in lock_rows.held_by(tx, old_id):
                 j.event("lock.released", resource=one["resource"], movedTo=new_id)
-            finish(j, Run.FAILED, inherited=True)
+            finish(j, RunStatus.FAILED, inherited=True)
             j.flush()
         order = BatchOrder(
             definition=definition,
@@ -84,7 +84,7 @@ def _check(j: Journal, old: BatchRow) -> bool:
         raise InvalidStateTransition(
             f"Only a failed, cancelled or held batch can be retried; this one is {j.status}", current=j.status
         )
-    held = j.status == Run.FAILED_HELD
+    held = j.status == RunStatus.FAILED_HELD
     if not held:
         rollback.check_quiet(j.tx, old)
     return held

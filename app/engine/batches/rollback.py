@@ -12,7 +12,7 @@ from app.domain.errors import Conflict, InvalidStateTransition, NotFound
 from app.domain.ids import derived_id
 from app.domain.rows.batches import BatchRow
 from app.domain.rows.runs import RunRow
-from app.domain.states import TERMINAL, Run
+from app.domain.states import TERMINAL, RunStatus
 from app.engine.batches import scope
 from app.engine.batches.compose import Node, policy_of
 from app.engine.batches.members import rows_of
@@ -43,7 +43,7 @@ def automatic(tx: Tx, batch_id: str, actor: str) -> tuple[bool, list[Message]]:
         return known["status"] in TERMINAL, []
     with journal(tx, batch_id) as j:
         batch = batches.read_batch(tx, batch_id)
-        if batch is None or not batch["rollback_enabled"] or j.status != Run.COMPENSATING:
+        if batch is None or not batch["rollback_enabled"] or j.status != RunStatus.COMPENSATING:
             return True, []
         found = scope.undos(tx, batch, Wanted())
         if not found:

@@ -7,7 +7,7 @@ that waits is never stuck with a full log.
 from dataclasses import dataclass
 
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.transitions.compensate import stop
 from app.engine.transitions.journal import MAIN, Journal
 
@@ -45,7 +45,7 @@ def room(j: Journal, main: StepRow | None, more: int = 0) -> bool:
     most = most_events(j.run)
     if most is None:
         return True
-    waits = main is not None and main["status"] == Step.WAITING
+    waits = main is not None and main["status"] == StepStatus.WAITING
     reserved = 2 * int(main["pending"]) + 3 if main is not None and waits else 0
     return int(j.run["event_seq"]) + more + reserved <= most
 
@@ -66,8 +66,8 @@ def reach(j: Journal, code: str, message: str) -> None:
     j.event("run.limit_reached", error=facts)
     j.set(error_code=code, error_message=message, error_step=MAIN)
     main = j.one("forward", MAIN)
-    if main is not None and main["status"] in (Step.WAITING, Step.PENDING, Step.RETRY_WAIT):
+    if main is not None and main["status"] in (StepStatus.WAITING, StepStatus.PENDING, StepStatus.RETRY_WAIT):
         j.disarm(main)
-        j.move(main, Step.FAILED, error=facts, completed_at=j.now)
+        j.move(main, StepStatus.FAILED, error=facts, completed_at=j.now)
         j.event("step.failed", main, error=facts)
-    stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
+    stop(j, RunStatus.FAILED, hold=j.run["on_failure"] == "hold")

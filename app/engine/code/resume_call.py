@@ -1,7 +1,7 @@
 """What an operator's word on a call means for the function that made it."""
 
 from app.domain.rows.runs import StepRow
-from app.domain.states import Step
+from app.domain.states import StepStatus
 from app.engine.transitions.advance import advance
 from app.engine.transitions.fan_out import group_of
 from app.engine.transitions.journal import Journal
@@ -10,7 +10,7 @@ from app.engine.transitions.step_rows import afresh
 
 def again(j: Journal, call: StepRow) -> None:
     """Give a failed call another chance: the function makes it anew."""
-    j.move(call, Step.PENDING, **afresh(unsure=False))
+    j.move(call, StepStatus.PENDING, **afresh(unsure=False))
     j.event("step.ready", call)
     go_on(j, call)
 
@@ -18,7 +18,7 @@ def again(j: Journal, call: StepRow) -> None:
 def go_on(j: Journal, call: StepRow) -> None:
     """Let the function, which has failed over a call, hear of what became of it."""
     main = group_of(j, call)
-    if main is not None and main["status"] == Step.FAILED:
-        j.move(main, Step.PENDING, **afresh(unsure=False))
+    if main is not None and main["status"] == StepStatus.FAILED:
+        j.move(main, StepStatus.PENDING, **afresh(unsure=False))
         j.event("step.ready", main)
     advance(j)

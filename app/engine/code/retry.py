@@ -7,7 +7,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.restart import begin_at
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, Run, Step
+from app.domain.states import STEP_DONE, RunStatus, StepStatus
 from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
 from app.engine.transitions.journal import MAIN, Journal
 from app.record.service import definitions
@@ -49,7 +49,7 @@ def parts(
     first: StepRow = made["rows"][0]
     main: StepRow = {**first, "error": None, "ref": None}  # All inserted rows have the same columns.
     made["rows"] = [main, *(_heir(main, row, old.id) for row in _before(calls, start))]
-    parent_step = old.run["parent_step"] if old.status == Run.FAILED_HELD else None
+    parent_step = old.run["parent_step"] if old.status == RunStatus.FAILED_HELD else None
     made["extra"] |= {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
     return made
 
@@ -70,7 +70,7 @@ def _start(old: Journal, calls: Sequence[StepRow], from_step: str | None, earlie
 
 def _stands(row: StepRow) -> bool:
     """Whether what a call gave still holds: a result that was not undone, or a failure."""
-    if row["status"] == Step.FAILED:
+    if row["status"] == StepStatus.FAILED:
         return True
     return row["status"] in STEP_DONE and row["compensated_at"] is None
 

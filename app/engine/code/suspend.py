@@ -21,7 +21,7 @@ from app.auth.tokens import issue_hook_token
 from app.domain.json import JsonObject
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_ENDED, Run, Step
+from app.domain.states import STEP_ENDED, RunStatus, StepStatus
 from app.engine.code import hooks, signals
 from app.engine.code.calls import call_row, enqueue_new
 from app.engine.code.start import start_child
@@ -32,8 +32,8 @@ from app.engine.transitions.step_rows import plan_facts
 from windlass.calls import Call
 
 Seal = Callable[[str], str]
-DONE: StepRow = {"status": str(Step.COMPLETED), "outcome": "done"}
-WAITING: StepRow = {"status": str(Step.WAITING)}
+DONE: StepRow = {"status": str(StepStatus.COMPLETED), "outcome": "done"}
+WAITING: StepRow = {"status": str(StepStatus.WAITING)}
 ELSEWHERE_MS = 10_000
 _TOLD = ("output", "error", "ref", "attempt")
 
@@ -94,14 +94,14 @@ class _Room:
 
 def _is_held(row: StepRow) -> bool:
     """Whether a stored call has not begun: the limit held it back, or an operator gave it another chance."""
-    return row["status"] == Step.PENDING and (row["name"] != CALL or row["expect_since"] is None)
+    return row["status"] == StepStatus.PENDING and (row["name"] != CALL or row["expect_since"] is None)
 
 
 def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told: Any, wait_ms: int) -> None:
     """Let the function go on when the next attempt of one of its steps is due."""
     due = j.now + wait_ms
     changes = {**changes, "retry_at": due}
-    j.move(row, Step.RETRY_WAIT, **changes)
+    j.move(row, StepStatus.RETRY_WAIT, **changes)
     j.arm("retry", due, row)
     j.event("step.retrying", row, **told, dueAt=due)
     _park(j, main, [row], None)
@@ -109,7 +109,7 @@ def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told:
 
 def hand_over(j: Journal, main: StepRow) -> None:
     """The run does not go on: it is being stopped, or an operator holds it back."""
-    if j.status == Run.CANCELLING:
+    if j.status == RunStatus.CANCELLING:
         _stopped(j, main)
         settled_while_stopping(j)
     else:
@@ -118,34 +118,34 @@ def hand_over(j: Journal, main: StepRow) -> None:
 
 def _stopped(j: Journal, main: StepRow) -> None:
     over: StepRow = {"holder": None, "lease_until": None, "completed_at": j.now}
-    if j.run["goal"] == Run.FAILED:  # It has reached a limit.
+    if j.run["goal"] == RunStatus.FAILED:  # It has reached a limit.
         error = {"code": j.run["error_code"], "message": j.run["error_message"]}
         over["error"] = error
-        j.move(main, Step.FAILED, **over)
+        j.move(main, StepStatus.FAILED, **over)
         j.event("step.failed", main, error=error)
     else:
-        j.move(main, Step.CANCELLED, **over)
+        j.move(main, StepStatus.CANCELLED, **over)
         j.event("step.cancelled", main)
 
 
 def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
     """This worker cannot go on with the function: leave it to another one, after a while."""
-    if j.status != Run.RUNNING:
+    if j.status != RunStatus.RUNNING:
         hand_over(j, main)
         return
     due, error = j.now + ELSEWHERE_MS, dict(facts)
     waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": error}
     given = {**(main["given"] or {}), "waits": waits}
-    j.move(main, Step.RETRY_WAIT, error=error, given=given, retry_at=due, holder=None, lease_until=None)
+    j.move(main, StepStatus.RETRY_WAIT, error=error, given=given, retry_at=due, holder=None, lease_until=None)
     j.arm("retry", due, main)
     j.event("step.retrying", main, error=error, outcome=main["outcome"], dueAt=due)
     j.set(expect_since=None)
-    j.become(Run.WAITING, waiting_on=waits)
+    j.become(RunStatus.WAITING, waiting_on=waits)
 
 
 def give_back(j: Journal, main: StepRow) -> None:
     """Let whoever comes next go on with the function."""
-    j.move(main, Step.PENDING, holder=None, lease_until=None)
+    j.move(main, StepStatus.PENDING, holder=None, lease_until=None)
     j.event("step.ready", main)
 
 
@@ -153,11 +153,11 @@ def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], limit: int | None
     waits = _waits_for(calls, j.now)
     left = _stop_the_clock(j, main, calls)
     given = {"waits": waits, "leftMs": left, **({"limit": limit} if limit is not None else {})}
-    j.move(main, Step.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
+    j.move(main, StepStatus.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
     j.event("step.waiting", main, ref=None, until=waits["until"], calls=[row["key"] for row in calls], **told)
     j.set(expect_since=None)
-    if j.status == Run.RUNNING:
-        j.become(Run.WAITING, waiting_on=waits)
+    if j.status == RunStatus.RUNNING:
+        j.become(RunStatus.WAITING, waiting_on=waits)
 
 
 def _stop_the_clock(j: Journal, main: StepRow, calls: Sequence[StepRow]) -> int | None:
@@ -201,7 +201,7 @@ def _begin_again(j: Journal, row: StepRow, seal: Seal) -> None:
 def _begun(j: Journal, row: StepRow, seal: Seal) -> StepRow:
     if row["kind"] in BEGINNINGS:
         BEGINNINGS[row["kind"]](j, row, seal)
-    if row["status"] != Step.PENDING:
+    if row["status"] != StepStatus.PENDING:
         row.update({"attempt": row["attempt"] + 1, "first_started_at": j.now, "started_at": j.now})
         row["completed_at"] = j.now if row["status"] in STEP_ENDED else None
     return row
@@ -233,7 +233,7 @@ def _child(j: Journal, row: StepRow, seal: Seal) -> None:
     if isinstance(started, str):
         row.update({**WAITING, "ref": started})
     else:
-        row.update({"status": str(Step.FAILED), "error": started})
+        row.update({"status": str(StepStatus.FAILED), "error": started})
 
 
 def _hook(j: Journal, row: StepRow, seal: Seal) -> None:

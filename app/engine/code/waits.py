@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain.rows.runs import StepRow, TimerRow
-from app.domain.states import TERMINAL, Run, Step
+from app.domain.states import TERMINAL, RunStatus, StepStatus
 from app.engine.code import limits
 from app.engine.transitions import operator_actions
 from app.engine.transitions.advance import call_ended
@@ -15,10 +15,10 @@ def end(j: Journal, call: StepRow, *, value: Any = None, error: dict[str, Any] |
     """A call that waited has its result, or has failed."""
     if error is None:
         output = {"value": value}
-        j.move(call, Step.COMPLETED, output=output, outcome="done", completed_at=j.now)
+        j.move(call, StepStatus.COMPLETED, output=output, outcome="done", completed_at=j.now)
         j.event("step.completed", call, output=output)
     else:
-        j.move(call, Step.FAILED, error=error, completed_at=j.now)
+        j.move(call, StepStatus.FAILED, error=error, completed_at=j.now)
         j.event("step.failed", call, error=error)
     call_ended(j, call)
 
@@ -39,7 +39,7 @@ def child_ended(j: Journal, timer: TimerRow) -> None:
     if child is None:
         end(j, call, error=_gone(call))
         return
-    if child["status"] == Run.COMPLETED:
+    if child["status"] == RunStatus.COMPLETED:
         end(j, call, value=(child["output"] or {}).get("value"))
         return
     error = {
@@ -71,10 +71,10 @@ def stop_following(j: Journal) -> None:
 def worked_too_long(j: Journal, timer: TimerRow) -> None:
     """The function has worked for as long as its run may, waits not counted."""
     main = step_of(j, timer)
-    if j.status == Run.PAUSED and main is not None and main["status"] != Step.RUNNING:
+    if j.status == RunStatus.PAUSED and main is not None and main["status"] != StepStatus.RUNNING:
         j.change(main, deadline_at=None, given={**(main["given"] or {}), "leftMs": 0})  # Once it goes on.
         return
-    if j.status not in (Run.RUNNING, Run.WAITING, Run.PAUSED):
+    if j.status not in (RunStatus.RUNNING, RunStatus.WAITING, RunStatus.PAUSED):
         return
     limit = (j.run["limits"] or {}).get("executionTimeoutMs")
     message = f"{j.run['type']} has worked for {limit} ms, which is its limit (executionTimeout)"
@@ -96,4 +96,4 @@ def _type_of(j: Journal, run_id: str) -> str | None:
 
 def _waiting(j: Journal, timer: TimerRow) -> StepRow | None:
     call = step_of(j, timer)
-    return call if call is not None and call["status"] == Step.WAITING else None
+    return call if call is not None and call["status"] == StepStatus.WAITING else None

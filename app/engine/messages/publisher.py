@@ -25,7 +25,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
 from app.domain.errors import WindlassError
-from app.domain.states import STEP_DONE, Step
+from app.domain.states import STEP_DONE, StepStatus
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.transitions.journal import (
     DeliveryMessage,
@@ -190,7 +190,7 @@ def _again_main(j: Journal, since: int | None) -> None:
     for row in line:
         if row["status"] in STEP_DONE:
             continue
-        if row["status"] == Step.PENDING:
+        if row["status"] == StepStatus.PENDING:
             j.set(dispatch_attempts=j.run["dispatch_attempts"] + 1)
             j.enqueue(row, line)
             return
@@ -202,7 +202,7 @@ def _again_branch(j: Journal, phase: str, key: str, since: int | None) -> None:
     row = runs.one_step(j.tx, j.id, phase, key)
     if row is None or row["expect_since"] is None or since not in (None, row["expect_since"]):
         return
-    if row["status"] == Step.PENDING and j.status in ("queued", "running", "waiting"):
+    if row["status"] == StepStatus.PENDING and j.status in ("queued", "running", "waiting"):
         j.enqueue(
             row, [other for other in j.line(phase, row["branch"]) if other["ordinal"] >= row["ordinal"]]
         )

@@ -16,7 +16,7 @@ from app.domain.errors import (
     WorkerLost,
 )
 from app.domain.rows.runs import HookRow, StepRow, TimerRow
-from app.domain.states import TERMINAL, Run, Step
+from app.domain.states import TERMINAL, RunStatus, StepStatus
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import family, graph, locks
 from app.engine.transitions.advance import advance, failed, runnable
@@ -79,7 +79,7 @@ def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     j.event("hook.executed", step)
     if step is not None and j.status not in TERMINAL:
         j.change(step, signal=payload)
-        if step["status"] == Step.WAITING:
+        if step["status"] == StepStatus.WAITING:
             runnable(j, step)
     return {**answer, "acceptedAt": j.now}
 
@@ -101,7 +101,7 @@ def lose(
     """
     with journal(tx, run_id) as j:
         step = runs.one_step(tx, run_id, phase, key)
-        if step is None or step["status"] != Step.RUNNING or step["fence"] != fence:
+        if step is None or step["status"] != StepStatus.RUNNING or step["fence"] != fence:
             return []
         if silent and (step["lease_until"] or 0) >= j.now:  # It was renewed at the last moment.
             return []
@@ -114,14 +114,14 @@ def lose(
         j.event("step.lost", step, fence=fence, lost=lost)
         if lost >= poison_limit and not catalogue.is_foreign(step):
             _poisoned(j, step)
-        elif j.status == Run.CANCELLING:
+        elif j.status == RunStatus.CANCELLING:
             _give_up(
                 j,
                 step,
                 WorkerLost(f"The worker of {key} was lost while the run was being stopped", fence=fence),
             )
         elif _too_late(j, step):
-            j.move(step, Step.CANCELLED, completed_at=j.now)
+            j.move(step, StepStatus.CANCELLED, completed_at=j.now)
             j.event("step.cancelled", step)
             advance(j)
         else:
@@ -143,7 +143,7 @@ def grant_waiting(tx: Tx, resource: str) -> list[Message]:
 
 def _room(j: Journal, step: StepRow) -> bool:
     """Whether the log has room for the loss of a code workflow's worker, and for another attempt."""
-    if j.run["version"] is None or step["phase"] == "comp" or j.status == Run.CANCELLING:
+    if j.run["version"] is None or step["phase"] == "comp" or j.status == RunStatus.CANCELLING:
         return True
     return limits.room(j, group_of(j, step) if step["branch"] else None, 3)
 
@@ -151,13 +151,13 @@ def _room(j: Journal, step: StepRow) -> bool:
 def _too_late(j: Journal, step: StepRow) -> bool:
     """Whether a member's fan-out is complete without it, so that nobody needs it any more."""
     group = group_of(j, step) if step["branch"] else None
-    return group is not None and group["status"] == Step.COMPLETED
+    return group is not None and group["status"] == StepStatus.COMPLETED
 
 
 def _hold_over(j: Journal, _timer: TimerRow) -> None:
-    if j.status == Run.FAILED_HELD:
+    if j.status == RunStatus.FAILED_HELD:
         j.event("run.hold_expired")
-        stop(j, Run.FAILED)
+        stop(j, RunStatus.FAILED)
 
 
 def _fire_step(j: Journal, timer: TimerRow) -> None:
@@ -166,17 +166,17 @@ def _fire_step(j: Journal, timer: TimerRow) -> None:
         return
     if timer["purpose"] == "deadline":
         _past_deadline(j, step)
-    elif step["status"] in (Step.RETRY_WAIT, Step.WAITING):
+    elif step["status"] in (StepStatus.RETRY_WAIT, StepStatus.WAITING):
         runnable(j, step)
 
 
 def _past_deadline(j: Journal, step: StepRow) -> None:
-    if step["status"] not in (Step.WAITING, Step.RETRY_WAIT, Step.PENDING):
+    if step["status"] not in (StepStatus.WAITING, StepStatus.RETRY_WAIT, StepStatus.PENDING):
         return
     if catalogue.is_foreign(step):
         raise OtherRelease(f"{step['name']} is of another release, whose reconcilers know what is to follow")
-    if j.status == Run.WAITING:
-        j.become(Run.RUNNING)
+    if j.status == RunStatus.WAITING:
+        j.become(RunStatus.RUNNING)
     _give_up(j, step, _late(step))
 
 
@@ -200,11 +200,11 @@ def _poisoned(j: Journal, step: StepRow) -> None:
 def _give_up(j: Journal, step: StepRow, error: StepError) -> None:
     facts = error_facts(error)
     j.disarm(step)
-    j.move(step, Step.FAILED, error=facts, expect_since=None, completed_at=j.now)
+    j.move(step, StepStatus.FAILED, error=facts, expect_since=None, completed_at=j.now)
     j.event("step.failed", step, error=facts, outcome=step["outcome"])
     if step["phase"] == "comp":
         undo_exhausted(j, step)
-    elif j.status == Run.CANCELLING and not step["branch"]:
+    elif j.status == RunStatus.CANCELLING and not step["branch"]:
         settled_while_stopping(j)
     else:
         failed(j, step, facts)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
 from app.engine.transitions.journal import Journal, journal
@@ -182,7 +182,7 @@ def _values(
     return {
         "id": run_id,
         "type": kind.name,
-        "status": str(Run.QUEUED),
+        "status": str(RunStatus.QUEUED),
         "resource_type": kind.resource,
         "resource_id": order.resource_id,
         "triggered_by": actor,

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.domain.errors import PlanError
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, Run, Step
+from app.domain.states import STEP_DONE, RunStatus, StepStatus
 from app.engine.transitions.compensate import block, settled_while_stopping, stop
 from app.engine.transitions.fan_out import blocks, close_fan_out, count_branch, group_of, open_fan_out
 from app.engine.transitions.finish import finish
@@ -13,7 +13,7 @@ from app.engine.transitions.step_rows import collected, waits_for
 from app.record.runs import runs
 
 CALL = "code.call"  # A call of a code workflow that has a message of its own.
-MOVING = frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING})
+MOVING = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
 
 
 def advance(j: Journal) -> None:
@@ -24,7 +24,7 @@ def advance(j: Journal) -> None:
     for row in line:
         if row["status"] in STEP_DONE:
             continue
-        if row["status"] == Step.PENDING:
+        if row["status"] == StepStatus.PENDING:
             _moving(j)
             if row["kind"] not in FAN_OUT:
                 j.enqueue(row, line)
@@ -36,27 +36,27 @@ def advance(j: Journal) -> None:
                 return
             if row["status"] in STEP_DONE:
                 continue
-        elif row["status"] in (Step.WAITING, Step.RETRY_WAIT) and row["kind"] not in FAN_OUT:
-            j.become(Run.WAITING, waiting_on=waits_for(row))
+        elif row["status"] in (StepStatus.WAITING, StepStatus.RETRY_WAIT) and row["kind"] not in FAN_OUT:
+            j.become(RunStatus.WAITING, waiting_on=waits_for(row))
         return
     steps = j.steps()
-    if not any(row["status"] == Step.RUNNING for row in steps):
+    if not any(row["status"] == StepStatus.RUNNING for row in steps):
         for row in steps:  # Members that came too late for their join, and wait for something.
-            if row["status"] in (Step.RETRY_WAIT, Step.WAITING):
-                j.move(row, Step.CANCELLED, completed_at=j.now)
+            if row["status"] in (StepStatus.RETRY_WAIT, StepStatus.WAITING):
+                j.move(row, StepStatus.CANCELLED, completed_at=j.now)
                 j.event("step.cancelled", row)
-        finish(j, Run.COMPLETED, output=collected(line))
+        finish(j, RunStatus.COMPLETED, output=collected(line))
 
 
 def succeeded(j: Journal, step: StepRow, *, chained: bool = False) -> None:
     """A forward step is done; ``chained`` says that the caller's own chain carries the next link already."""
-    if j.status == Run.CANCELLING:
+    if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
     elif is_call(step):
         call_ended(j, step)
     elif step["branch"]:
         _branch_on(j, step)
-    elif chained and j.status == Run.RUNNING:
+    elif chained and j.status == RunStatus.RUNNING:
         j.set(expect_since=j.now, expect_queue=_next_queue(j, step))
     else:
         advance(j)
@@ -65,17 +65,17 @@ def succeeded(j: Journal, step: StepRow, *, chained: bool = False) -> None:
 def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
     """A forward step has failed for good: its fan-out judges, or its run holds, turns back, or asks."""
     if is_call(step):
-        if j.status == Run.CANCELLING:
+        if j.status == RunStatus.CANCELLING:
             settled_while_stopping(j)
         else:
             call_ended(j, step)
         return
-    if blocks(step) and j.status != Run.CANCELLING:
+    if blocks(step) and j.status != RunStatus.CANCELLING:
         block(j, step, error)
         return
     if step["branch"]:
         counted = count_branch(j, step, failed=True)
-        if j.status == Run.CANCELLING:
+        if j.status == RunStatus.CANCELLING:
             settled_while_stopping(j)
             return
         if counted is None:
@@ -88,27 +88,27 @@ def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
             close_fan_out(j, group)
             advance(j)
             return
-        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
         j.event("step.failed", group, error=error)
     if j.run["error_code"] is None:
         j.set(error_code=error["code"], error_message=error["message"], error_step=step["key"])
-    if j.status == Run.CANCELLING:
+    if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
     else:
-        stop(j, Run.FAILED, hold=j.run["on_failure"] == "hold")
+        stop(j, RunStatus.FAILED, hold=j.run["on_failure"] == "hold")
 
 
 def runnable(j: Journal, step: StepRow) -> None:
     """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
     j.disarm(step, "retry", "poll")
-    j.move(step, Step.PENDING, retry_at=None)
+    j.move(step, StepStatus.PENDING, retry_at=None)
     j.event("step.ready", step)
     if is_call(step) and step["name"] != CALL:  # It is the function that makes it again.
         call_ended(j, step)
         return
-    if j.status == Run.WAITING and not step["branch"]:
-        j.become(Run.RUNNING, waiting_on=None)
-    if j.status in MOVING or j.status == Run.COMPENSATING:
+    if j.status == RunStatus.WAITING and not step["branch"]:
+        j.become(RunStatus.RUNNING, waiting_on=None)
+    if j.status in MOVING or j.status == RunStatus.COMPENSATING:
         j.set(waiting_on=None)
         j.enqueue(step, j.line(step["phase"], step["branch"]))
 
@@ -116,7 +116,7 @@ def runnable(j: Journal, step: StepRow) -> None:
 def call_ended(j: Journal, call: StepRow) -> None:
     """A call for which a function waits has ended; after the last one the function goes on."""
     main = group_of(j, call)
-    if main is None or main["status"] != Step.WAITING:
+    if main is None or main["status"] != StepStatus.WAITING:
         return
     j.change(main, pending=main["pending"] - 1)
     if not main["pending"]:
@@ -140,7 +140,7 @@ def begin_calls(j: Journal, main: StepRow) -> None:
 
 def _branch_on(j: Journal, step: StepRow) -> None:
     rest = [row for row in j.line("forward", step["branch"]) if row["ordinal"] > step["ordinal"]]
-    if rest and rest[0]["status"] == Step.PENDING:
+    if rest and rest[0]["status"] == StepStatus.PENDING:
         if j.status in MOVING:
             j.enqueue(rest[0], rest)
         return
@@ -158,20 +158,20 @@ def _next_queue(j: Journal, step: StepRow) -> str | None:
 
 
 def _moving(j: Journal) -> None:
-    if j.status == Run.WAITING:
-        j.become(Run.RUNNING)
+    if j.status == RunStatus.WAITING:
+        j.become(RunStatus.RUNNING)
     j.set(waiting_on=None)
 
 
 def _opened(j: Journal, group: StepRow, line: list[StepRow]) -> bool:
-    if j.status == Run.QUEUED:
-        j.become(Run.RUNNING, started_at=j.now)
+    if j.status == RunStatus.QUEUED:
+        j.become(RunStatus.RUNNING, started_at=j.now)
         j.event("run.started")
     try:
         open_fan_out(j, group, line)
     except PlanError as problem:
         error = {"code": problem.code, "message": problem.message}
-        j.move(group, Step.FAILED, error=error, completed_at=j.now)
+        j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
         j.event("step.failed", group, error=error)
         failed(j, group, error)
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain.rows.runs import StepRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim, Holder, decide, limit_ms, locked_claim
 from app.engine.transitions.optimistic import OptimisticMember
@@ -34,7 +34,7 @@ class Wanted:
 def claim_member(db: Database, wanted: Wanted) -> Claim | None:
     """Claim a member, unless somebody else was quicker; what is ours already, by a lost answer, is found."""
     seen = wanted.member.seen
-    if seen.run["status"] == Run.RUNNING:
+    if seen.run["status"] == RunStatus.RUNNING:
         decided = optimistic.decide_member(db, seen, lambda j: _claimed(j, wanted))
         if decided is not None:
             return replace(decided.result, seen=decided.seen)
@@ -62,7 +62,7 @@ def settle_and_claim(
 
     def both(j: OptimisticMember) -> Settled:
         settled = decide_settled(j, claim, outcome, logs, chained=False)
-        if settled.next is not None or settled.status != Step.COMPLETED:
+        if settled.next is not None or settled.status != StepStatus.COMPLETED:
             return settled
         return replace(settled, beside=_claimed(j, following))
 

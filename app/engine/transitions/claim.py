@@ -18,7 +18,7 @@ from typing import Any
 
 from app.domain.plan import segments
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import STEP_DONE, Run, Step
+from app.domain.states import STEP_DONE, RunStatus, StepStatus
 from app.engine.transitions import optimistic
 from app.engine.transitions.journal import FAN_OUT, Journal, Message, WakeUp, carried_steps, planned
 from app.engine.transitions.step_rows import known_values
@@ -30,8 +30,8 @@ from chains import catalogue
 
 ELSEWHERE_MS = 500  # A step of another release is hidden for so long; then any worker may try it again.
 CLAIMABLE = {
-    "forward": frozenset({Run.QUEUED, Run.RUNNING, Run.WAITING}),
-    "comp": frozenset({Run.COMPENSATING}),
+    "forward": frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING}),
+    "comp": frozenset({RunStatus.COMPENSATING}),
 }
 
 
@@ -117,7 +117,7 @@ def claim_seen(db: Database, seen: RunSnapshot, holder: Holder) -> Claim | None:
 
 def _next(seen: RunSnapshot) -> tuple[str, list[StepRow], StepRow | None]:
     """The phase that a run is in, its line, and the step that comes next, unless that is a fan-out."""
-    phase = "comp" if seen.run["status"] == Run.COMPENSATING else "forward"
+    phase = "comp" if seen.run["status"] == RunStatus.COMPENSATING else "forward"
     line = [row for row in seen.steps if row["phase"] == phase and not row["branch"]]
     step = next((row for row in line if row["status"] not in STEP_DONE), None)
     return phase, line, None if step is None or step["kind"] in FAN_OUT else step
@@ -165,7 +165,7 @@ def decide(
     if reason is not None:
         passed = step["status"] in STEP_DONE and _current(j, step, gen)
         return Passed() if passed else Dropped(reason)
-    if step["status"] == Step.RUNNING:
+    if step["status"] == StepStatus.RUNNING:
         # Our own claim, whose commit answer was lost: the same claim again, not a second attempt.
         return claimed(j, step, rows, holder)
     if not _is_of_this_release(j.run, step):
@@ -185,9 +185,9 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
     unsure = bool(step["unsure"])
     # A poll asks about an operation that is already started; it is not another attempt of it.
     polling = step["ref"] is not None and step["phase"] == "forward"
-    if j.status in (Run.QUEUED, Run.WAITING):
+    if j.status in (RunStatus.QUEUED, RunStatus.WAITING):
         first = j.run["started_at"] is None
-        j.become(Run.RUNNING, started_at=j.run["started_at"] or j.now)
+        j.become(RunStatus.RUNNING, started_at=j.run["started_at"] or j.now)
         if first:
             j.event("run.started")
     # From here the lease says that somebody works on the run; no message is expected any more.
@@ -195,7 +195,7 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
         j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
     j.move(
         step,
-        Step.RUNNING,
+        StepStatus.RUNNING,
         attempt=step["attempt"] + (0 if polling else 1),
         tries=step["tries"] + 1,
         fence=step["fence"] + 1,
@@ -275,9 +275,9 @@ def _refusal(j: Journal, step: StepRow, rows: Sequence[StepRow], gen: int, holde
     # A doubled or late message of an earlier publication: a newer chain carries this run.
     if not _current(j, step, gen):
         return "an older generation"
-    if step["status"] == Step.RUNNING:
+    if step["status"] == StepStatus.RUNNING:
         return None if step["holder"] == holder.nonce else "another worker has it"
-    if step["status"] != Step.PENDING:
+    if step["status"] != StepStatus.PENDING:
         return f"the step is {step['status']}"
     before = (
         row

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.domain.plan import SPACING, PlannedStep
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, Run, Step
+from app.domain.states import STEP_DONE, RunStatus, StepStatus
 from app.engine.transitions.finish import finish
 from app.engine.transitions.journal import Journal, is_member
 from app.engine.transitions.step_rows import plan_facts, step_row
@@ -18,19 +18,19 @@ from app.record.runs import hooks, runs, timers
 from chains import catalogue
 
 MAY_HAVE_HAPPENED = frozenset({"done", "unknown"})
-INTERRUPTIBLE = frozenset({Step.WAITING, Step.RETRY_WAIT})
+INTERRUPTIBLE = frozenset({StepStatus.WAITING, StepStatus.RETRY_WAIT})
 
 
-def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
+def stop(j: Journal, goal: RunStatus, *, hold: bool = False) -> None:
     """Start nothing new. Once no step and no child of a graph runs: hold the run, undo it, or end it."""
     j.set(goal=str(goal), expect_since=None)
     steps = j.steps()
-    children = [row for row in steps if is_member(row) and row["status"] == Step.WAITING]
+    children = [row for row in steps if is_member(row) and row["status"] == StepStatus.WAITING]
     if j.run["cancel_mode"] == "abandon":
         children = []
-    if children or any(row["status"] == Step.RUNNING for row in steps):
-        if j.status != Run.CANCELLING:
-            j.become(Run.CANCELLING, waiting_on=None)
+    if children or any(row["status"] == StepStatus.RUNNING for row in steps):
+        if j.status != RunStatus.CANCELLING:
+            j.become(RunStatus.CANCELLING, waiting_on=None)
             for row in children:
                 j.poke(str(row["ref"]), "stop")
         return
@@ -46,8 +46,8 @@ def stop(j: Journal, goal: Run, *, hold: bool = False) -> None:
 def settled_while_stopping(j: Journal) -> None:
     """A step ended while its run was stopping: go on when it was the last one."""
     cancelled = j.run["cancel_requested_at"] is not None
-    goal = Run.CANCELLED if cancelled else Run(j.run["goal"] or Run.FAILED)
-    stop(j, goal, hold=goal == Run.FAILED and j.run["on_failure"] == "hold")
+    goal = RunStatus.CANCELLED if cancelled else RunStatus(j.run["goal"] or RunStatus.FAILED)
+    stop(j, goal, hold=goal == RunStatus.FAILED and j.run["on_failure"] == "hold")
 
 
 def next_undo(j: Journal) -> None:
@@ -56,12 +56,12 @@ def next_undo(j: Journal) -> None:
     for row in line:
         if row["status"] in STEP_DONE:
             continue
-        if row["status"] == Step.PENDING:
+        if row["status"] == StepStatus.PENDING:
             j.set(waiting_on=None)
             j.enqueue(row, line)
         return
     j.event("run.compensated")
-    finish(j, Run(j.run["goal"] or Run.FAILED))
+    finish(j, RunStatus(j.run["goal"] or RunStatus.FAILED))
 
 
 def undone(j: Journal, undo: StepRow) -> None:
@@ -82,7 +82,7 @@ def undo_exhausted(j: Journal, undo: StepRow) -> None:
         "since": j.now,
         "error": undo["error"],
     }
-    j.become(Run.COMPENSATION_FAILED, waiting_on=waiting, expect_since=None)
+    j.become(RunStatus.COMPENSATION_FAILED, waiting_on=waiting, expect_since=None)
     j.event("run.needs_operator", undo, reason="an undo is exhausted")
 
 
@@ -91,7 +91,7 @@ def block(j: Journal, step: StepRow, facts: dict[str, Any]) -> None:
     _expect_nothing(j, j.steps())
     waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
     j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
-    j.become(Run.BLOCKED, waiting_on=waiting, expect_since=None)
+    j.become(RunStatus.BLOCKED, waiting_on=waiting, expect_since=None)
     j.event("run.blocked", step, error=facts)
 
 
@@ -124,14 +124,14 @@ def _hold(j: Journal, steps: Sequence[StepRow]) -> None:
     hold_ms = catalogue.hold_ms(j.run["type"])
     j.arm("hold", j.now + hold_ms)
     waiting = {"kind": "operator", "step": j.run["error_step"], "until": j.now + hold_ms, "since": j.now}
-    j.become(Run.FAILED_HELD, waiting_on=waiting)
+    j.become(RunStatus.FAILED_HELD, waiting_on=waiting)
     j.event("run.held", until=j.now + hold_ms)
 
 
 def _interrupt(j: Journal, steps: Sequence[StepRow]) -> None:
     for row in steps:
         if row["phase"] == "forward" and row["status"] in INTERRUPTIBLE:
-            j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
+            j.move(row, StepStatus.CANCELLED, expect_since=None, completed_at=j.now)
             j.event("step.cancelled", row)
             if row["kind"] == "child":
                 _stop_child(j, row)
@@ -147,7 +147,7 @@ def _stop_child(j: Journal, call: StepRow) -> None:
         j.poke(child["id"], "stop")
 
 
-def _compensate(j: Journal, goal: Run, steps: Sequence[StepRow]) -> None:
+def _compensate(j: Journal, goal: RunStatus, steps: Sequence[StepRow]) -> None:
     _interrupt(j, steps)
     undo = [
         row
@@ -162,7 +162,7 @@ def _compensate(j: Journal, goal: Run, steps: Sequence[StepRow]) -> None:
         return
     rows = [_undo_row(j.id, row, place) for place, row in enumerate(undo, 1)]
     runs.insert_steps(j.tx, rows)
-    j.become(Run.COMPENSATING, waiting_on=None)
+    j.become(RunStatus.COMPENSATING, waiting_on=None)
     j.event("run.compensating", goal=str(goal), steps=[plan_facts(row) for row in rows])
     j.enqueue(j.line("comp")[0], j.line("comp"))
 

@@ -1,7 +1,7 @@
 """What a run of a graph hears of its children, and a child of its parent: hints, which say only "look"."""
 
 from app.domain.rows.runs import TimerRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.code import waits
 from app.engine.transitions import graph, operator_actions
 from app.engine.transitions.advance import runnable
@@ -23,16 +23,16 @@ def child_ended(j: Journal, timer: TimerRow) -> None:
 def parent_moved(j: Journal, _timer: TimerRow) -> None:
     """The parent was paused, or let go: do as it does. What it is now counts, and not what it was."""
     parent = runs.read_run(j.tx, j.run["parent_run_id"] or "")
-    stands = parent is not None and parent["status"] == Run.PAUSED
+    stands = parent is not None and parent["status"] == RunStatus.PAUSED
     actor, reason = j.run["triggered_by"], f"its batch {j.run['parent_run_id']}"
     if stands and j.status in operator_actions.PAUSABLE:
         operator_actions.act(j, "pause", actor, reason=f"{reason} is paused")
-    elif not stands and j.status == Run.PAUSED:
+    elif not stands and j.status == RunStatus.PAUSED:
         operator_actions.act(j, "unpause", actor, reason=f"{reason} goes on")
 
 
 def _undo_goes_on(j: Journal, key: str) -> None:
     """The run that undoes a graph has ended: its undo need not wait for its time."""
     undo = j.one("comp", key)
-    if j.status == Run.COMPENSATING and undo is not None and undo["status"] == Step.RETRY_WAIT:
+    if j.status == RunStatus.COMPENSATING and undo is not None and undo["status"] == StepStatus.RETRY_WAIT:
         runnable(j, undo)

@@ -9,7 +9,7 @@ from app.domain.plan import map_rows
 from app.domain.policy import Join
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import FORWARD, STEP_DONE, Step
+from app.domain.states import FORWARD, STEP_DONE, StepStatus
 from app.engine.transitions.journal import Journal
 from app.engine.transitions.step_rows import afresh, collected, known_values, plan_facts, step_row
 from app.record.runs import runs
@@ -22,7 +22,7 @@ def open_fan_out(j: Journal, group: StepRow, line: Sequence[StepRow]) -> None:
         _insert_members(j, group, _items(j, group, line))
     members = runs.members(j.tx, j.id, group["key"])
     branches = _branches(members)
-    j.move(group, Step.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
+    j.move(group, StepStatus.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
     j.event("step.started", group, members=len(branches))
     if branches:
         _start_all(j, group, branches.values())
@@ -38,7 +38,7 @@ def _start_all(j: Journal, group: StepRow, branches: Iterable[Sequence[StepRow]]
     idle = [
         rows
         for rows in left
-        if rows and rows[0]["status"] == Step.PENDING and rows[0]["expect_since"] is None
+        if rows and rows[0]["status"] == StepStatus.PENDING and rows[0]["expect_since"] is None
     ]
     limit = (group["given"] or {}).get("limit")
     j.enqueue_members(idle if limit is None else idle[:limit])
@@ -53,13 +53,13 @@ def start_branches(j: Journal, group: StepRow) -> None:
     room = len(idle) if limit is None else max(0, limit - (group["pending"] - all_idle))
     for branch in idle[:room]:
         rows = j.line("forward", branch)
-        j.enqueue(next(row for row in rows if row["status"] == Step.PENDING), rows)
+        j.enqueue(next(row for row in rows if row["status"] == StepStatus.PENDING), rows)
 
 
 def count_branch(j: Journal, step: StepRow, *, failed: bool) -> tuple[StepRow, str | None] | None:
     """Count a branch that has ended; returns the group and the join's verdict, None when it is closed."""
     group = group_of(j, step)
-    if group is None or group["status"] != Step.WAITING:
+    if group is None or group["status"] != StepStatus.WAITING:
         return None
     pending = group["pending"] - 1
     if failed:
@@ -88,15 +88,15 @@ def close_fan_out(j: Journal, group: StepRow) -> None:
     """Complete a fan-out: late members are cancelled, results are given in the order of the items."""
     members = runs.members(j.tx, j.id, group["key"])
     for row in members:
-        if row["status"] in (Step.PENDING, Step.RETRY_WAIT, Step.WAITING):
-            j.move(row, Step.CANCELLED, expect_since=None, completed_at=j.now)
+        if row["status"] in (StepStatus.PENDING, StepStatus.RETRY_WAIT, StepStatus.WAITING):
+            j.move(row, StepStatus.CANCELLED, expect_since=None, completed_at=j.now)
             j.event("step.cancelled", row)
     if group["kind"] == "map":
         gives = (group["given"] or {})["gives"]
         output: JsonObject = {gives: [_result(rows) for rows in _branches(members).values()]}
     else:
         output = collected(members)
-    j.move(group, Step.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
+    j.move(group, StepStatus.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
     j.event("step.completed", group, output=output)
 
 
@@ -106,15 +106,17 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
     A fan-out that has failed tries all failed members again; what has ended is counted anew. A member
     that may have happened and that the operator did not name looks before it leaps.
     """
-    failed = group["status"] == Step.FAILED
+    failed = group["status"] == StepStatus.FAILED
     branches = _branches(runs.members(j.tx, j.id, group["key"])).values()
-    for row in (row for rows in branches for row in rows if row["status"] == Step.FAILED):
+    for row in (row for rows in branches for row in rows if row["status"] == StepStatus.FAILED):
         if failed or row["key"] == step["key"]:
             unsure = row["unsure"] and row["key"] != step["key"]
-            j.move(row, Step.PENDING, **afresh(unsure=unsure))
+            j.move(row, StepStatus.PENDING, **afresh(unsure=unsure))
             j.event("step.ready", row)
     done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
-    lost = sum(1 for rows in branches if any(r["status"] == Step.FAILED and not blocks(r) for r in rows))
+    lost = sum(
+        1 for rows in branches if any(r["status"] == StepStatus.FAILED and not blocks(r) for r in rows)
+    )
     counted: StepRow = {
         "pending": len(branches) - done - lost,
         "succeeded": done,
@@ -122,7 +124,7 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
         "error": None,
     }
     if failed:
-        j.move(group, Step.WAITING, **counted)
+        j.move(group, StepStatus.WAITING, **counted)
         j.event("step.ready", group)
     else:
         j.change(group, **counted)
@@ -134,7 +136,7 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
 
 def blocking_member(j: Journal, group: StepRow) -> StepRow | None:
     """A member of an open fan-out that needs an operator."""
-    if group["status"] != Step.WAITING:
+    if group["status"] != StepStatus.WAITING:
         return None
     return next((row for row in runs.members(j.tx, j.id, group["key"]) if blocks(row)), None)
 
@@ -144,7 +146,7 @@ def blocks(row: StepRow) -> bool:
 
     Of a step of another release nobody here knows that it may be repeated.
     """
-    if row["status"] != Step.FAILED or row["outcome"] != "unknown":
+    if row["status"] != StepStatus.FAILED or row["outcome"] != "unknown":
         return False
     return catalogue.is_foreign(row) or catalogue.step_named(row["name"]).at_most_once
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.domain.rows.runs import RunRow
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.engine.transitions import locks
 from app.engine.transitions.journal import Journal
 from app.record.batches import outcome
@@ -11,14 +11,20 @@ from app.record.inventory import in_transit
 from app.record.runs import runs
 
 ENDED = {
-    Run.COMPLETED: "ended without its last step",
-    Run.FAILED: "failed",
-    Run.CANCELLED: "was cancelled",
+    RunStatus.COMPLETED: "ended without its last step",
+    RunStatus.FAILED: "failed",
+    RunStatus.CANCELLED: "was cancelled",
 }
-EVENT = {Run.COMPLETED: "run.completed", Run.FAILED: "run.failed", Run.CANCELLED: "run.cancelled"}
+EVENT = {
+    RunStatus.COMPLETED: "run.completed",
+    RunStatus.FAILED: "run.failed",
+    RunStatus.CANCELLED: "run.cancelled",
+}
 
 
-def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inherited: bool = False) -> None:
+def finish(
+    j: Journal, status: RunStatus, *, output: dict[str, Any] | None = None, inherited: bool = False
+) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
     if j.run["resource_id"] is not None and not inherited:
         _leave_resource(j, status)
@@ -26,16 +32,16 @@ def finish(j: Journal, status: Run, *, output: dict[str, Any] | None = None, inh
     if j.run["resource_type"] == "batch":
         outcome.ended(j.tx, j.run, str(status))
     over: RunRow = {"output": output, "completed_at": j.now, "expect_since": None, "waiting_on": None}
-    if status == Run.COMPLETED:
+    if status == RunStatus.COMPLETED:
         over["started_at"] = j.run["started_at"] or j.now
     j.become(status, **over)
     j.close(str(status), hooks_too=not inherited)
     _tell_parent(j)
     error = {"code": j.run["error_code"], "message": j.run["error_message"], "step": j.run["error_step"]}
-    j.event(EVENT[status], **({"output": output} if status == Run.COMPLETED else {"error": error}))
+    j.event(EVENT[status], **({"output": output} if status == RunStatus.COMPLETED else {"error": error}))
 
 
-def _leave_resource(j: Journal, status: Run) -> None:
+def _leave_resource(j: Journal, status: RunStatus) -> None:
     """See that the resource does not show for ever that this run is at work on it, however the run ended.
 
     What undid the run has shown something else already; nothing did when it was abandoned, ended before
@@ -48,10 +54,10 @@ def _leave_resource(j: Journal, status: Run) -> None:
     while retried is not None:
         line.append(retried)
         retried = (runs.read_run(j.tx, retried) or {}).get("retry_of")
-    abandoned = status == Run.CANCELLED and j.run["cancel_mode"] == "abandon"
+    abandoned = status == RunStatus.CANCELLED and j.run["cancel_mode"] == "abandon"
     ended = "was abandoned" if abandoned else ENDED[status]
     in_transit.end(j.tx, kind, resource_id, line, in_transit.reason(j.run, ended))
-    if kind == "server" and status != Run.COMPLETED:
+    if kind == "server" and status != RunStatus.COMPLETED:
         in_transit.unreserve(j.tx, resource_id, line)
 
 

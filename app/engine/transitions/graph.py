@@ -17,7 +17,7 @@ from typing import Any
 from app.domain.batch import edges
 from app.domain.ids import derived_id
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import TERMINAL, Run, Step
+from app.domain.states import TERMINAL, RunStatus, StepStatus
 from app.engine.transitions import accept, checkpoints
 from app.engine.transitions.accept import Order
 from app.engine.transitions.advance import MOVING, advance
@@ -48,9 +48,9 @@ def turn(j: Journal) -> None:
     group = j.one("forward", GRAPH)
     if group is None or j.status not in MOVING:
         return
-    if group["status"] == Step.PENDING:
+    if group["status"] == StepStatus.PENDING:
         _open(j, group)
-    if group["status"] != Step.WAITING:
+    if group["status"] != StepStatus.WAITING:
         return
     stopping = _given(group).get("stop")
     begun = 0 if stopping else _start_ready(j, group)
@@ -60,7 +60,7 @@ def turn(j: Journal) -> None:
 
 def child_ended(j: Journal, member: StepRow) -> None:
     """The run of a member has ended: settle the member, and see what follows."""
-    if member["status"] != Step.WAITING:
+    if member["status"] != StepStatus.WAITING:
         return
     child = runs.read_run(j.tx, str(member["ref"]))
     if child is not None and child["status"] not in TERMINAL:
@@ -68,7 +68,7 @@ def child_ended(j: Journal, member: StepRow) -> None:
     group = j.one("forward", GRAPH)
     assert group is not None  # Its members are inserted with it.
     _settle(j, group, member, child)
-    if j.status == Run.CANCELLING:
+    if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
     else:
         turn(j)
@@ -96,7 +96,7 @@ def _follow(
         for one in graphs.edges_below(j.tx, j.id, key):
             below.setdefault(one["needs"], []).append(one)
     touched = {one["key"] for found in below.values() for one in found} if wanted else set()
-    open_ = {k for k, status in graphs.statuses(j.tx, j.id, touched).items() if status == Step.PENDING}
+    open_ = {k for k, status in graphs.statuses(j.tx, j.id, touched).items() if status == StepStatus.PENDING}
     frontier = [(key, fate)]
     while frontier:
         needed, ended = frontier.pop()
@@ -117,7 +117,7 @@ def _skip(j: Journal, group: StepRow, skipped: Mapping[str, tuple[str, str]]) ->
     for (reason, because), keys in by.items():
         said = {"skipped": reason, "because": because}
         graphs.end_members(
-            j.tx, j.id, keys, {"status": str(Step.SKIPPED), "output": said, "completed_at": j.now}
+            j.tx, j.id, keys, {"status": str(StepStatus.SKIPPED), "output": said, "completed_at": j.now}
         )
         for key in keys:
             j.event("step.skipped", _named(key), reason=reason, because=because)
@@ -131,11 +131,13 @@ def _named(key: str) -> StepRow:
 
 def _open(j: Journal, group: StepRow) -> None:
     timers.disarm(j.tx, j.id, purposes=("graph",))
-    if j.status == Run.QUEUED:
-        j.become(Run.RUNNING, started_at=j.now)
+    if j.status == RunStatus.QUEUED:
+        j.become(RunStatus.RUNNING, started_at=j.now)
         j.event("run.started")
     again = group["attempt"] + 1
-    j.move(group, Step.WAITING, attempt=again, outcome="unknown", started_at=j.now, first_started_at=j.now)
+    j.move(
+        group, StepStatus.WAITING, attempt=again, outcome="unknown", started_at=j.now, first_started_at=j.now
+    )
     j.event("step.started", group, members=group["pending"])
 
 
@@ -177,7 +179,7 @@ def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
     j.messages += child.messages
     begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
     member_at_work: StepRow = {"ref": child_id, **begun}
-    j.move(member, Step.WAITING, **member_at_work)
+    j.move(member, StepStatus.WAITING, **member_at_work)
     j.event("step.waiting", member, ref=child_id, until=None)
 
 
@@ -188,9 +190,9 @@ def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
 
 
 def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -> None:
-    if child is not None and child["status"] == Run.COMPLETED:
+    if child is not None and child["status"] == RunStatus.COMPLETED:
         output = {name: value for name, value in (child["output"] or {}).items() if name != "results"}
-        j.move(member, Step.COMPLETED, output=output or None, outcome="done", completed_at=j.now)
+        j.move(member, StepStatus.COMPLETED, output=output or None, outcome="done", completed_at=j.now)
         j.event("step.completed", member, output=output or None)
         j.change(group, pending=group["pending"] - 1, succeeded=group["succeeded"] + 1)
         skip_all(j, group, {member["key"]: Fate(status="completed")})
@@ -199,12 +201,12 @@ def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -
             checkpoints.add(j, "interval")
         return
     error = _error(member, child)
-    if j.status == Run.CANCELLING and (child is None or child["status"] == Run.CANCELLED):
-        j.move(member, Step.CANCELLED, error=error, completed_at=j.now)
+    if j.status == RunStatus.CANCELLING and (child is None or child["status"] == RunStatus.CANCELLED):
+        j.move(member, StepStatus.CANCELLED, error=error, completed_at=j.now)
         j.event("step.cancelled", member)
         j.change(group, pending=group["pending"] - 1)
         return
-    j.move(member, Step.FAILED, error=error, completed_at=j.now)
+    j.move(member, StepStatus.FAILED, error=error, completed_at=j.now)
     j.event("step.failed", member, error=error)
     j.change(group, pending=group["pending"] - 1, failures=group["failures"] + 1)
     policy = _given(member).get("on_failure", "continue")
@@ -234,20 +236,20 @@ def _end(j: Journal, group: StepRow) -> None:
     if group["failures"] == 0:
         counts = {"completed": group["succeeded"]}
         output = {str(_given(group)["gives"]): counts}
-        j.move(group, Step.COMPLETED, output=output, outcome="done", completed_at=j.now)
+        j.move(group, StepStatus.COMPLETED, output=output, outcome="done", completed_at=j.now)
         j.event("step.completed", group, output=output)
         advance(j)
         return
     error, first = _verdict(j, group, policy)
-    j.move(group, Step.FAILED, error=error, completed_at=j.now)
+    j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
     j.event("step.failed", group, error=error)
     j.set(error_code=error["code"], error_message=error["message"], error_step=first)
     j.set(on_failure=ON_FAILURE[policy])
-    stop(j, Run.FAILED, hold=policy == "hold")
+    stop(j, RunStatus.FAILED, hold=policy == "hold")
 
 
 def _verdict(j: Journal, group: StepRow, policy: str) -> tuple[dict[str, Any], str]:
-    failed = [row for row in graphs.members(j.tx, j.id) if row["status"] == Step.FAILED]
+    failed = [row for row in graphs.members(j.tx, j.id) if row["status"] == StepStatus.FAILED]
     failed.sort(key=lambda row: row["completed_at"] or 0)
     names = ", ".join(row["key"] for row in failed[:NAMED]) + (" …" if len(failed) > NAMED else "")
     first = failed[0]
@@ -259,7 +261,7 @@ def _verdict(j: Journal, group: StepRow, policy: str) -> tuple[dict[str, Any], s
 
 def _cancel_pending(j: Journal, group: StepRow, left: Iterable[StepRow]) -> None:
     keys = [row["key"] for row in left]
-    over: StepRow = {"status": str(Step.CANCELLED), "completed_at": j.now}
+    over: StepRow = {"status": str(StepStatus.CANCELLED), "completed_at": j.now}
     graphs.end_members(j.tx, j.id, keys, over)
     for key in keys:
         j.event("step.cancelled", _named(key))

@@ -1,7 +1,7 @@
 """One run under its lock for one transaction: events and projections are written together or not at all.
 
     with journal(tx, run_id) as j:       # locks the run row
-        j.move(step, Step.COMPLETED)     # changes a step row
+        j.move(step, StepStatus.COMPLETED)     # changes a step row
         j.event("step.completed", step)  # takes the next number of the run's log
         j.enqueue(step, line)               # a message will be expected; published after the commit
 
@@ -17,7 +17,7 @@ from app.domain.errors import NotFound
 from app.domain.events import told_types
 from app.domain.plan import Kind, PlannedStep, Segment, segments
 from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow, TimerRow
-from app.domain.states import STANDING, STEP_ENDED, Run, Step, check_run, check_step
+from app.domain.states import STANDING, STEP_ENDED, RunStatus, StepStatus, check_run, check_step
 from app.record.fast_path.transition import Leases, RunSnapshot
 from app.record.runs import hooks, leases, runs, timers
 from app.record.service import deliveries
@@ -135,7 +135,7 @@ class Journal:
         self.run.update(changes)
         self._changes.update(changes)
 
-    def become(self, status: Run, /, **changes: Unpack[RunRow]) -> None:
+    def become(self, status: RunStatus, /, **changes: Unpack[RunRow]) -> None:
         """Change the run's status along an arrow of the table."""
         check_run(self.status, status)
         if self.status != status:
@@ -149,9 +149,9 @@ class Journal:
     def move(self, step: StepRow, status: str, /, **changes: Unpack[StepRow]) -> None:
         """Change a step's status along an arrow of the table."""
         check_step(step["status"], status)
-        if step["status"] == Step.RUNNING:
+        if step["status"] == StepStatus.RUNNING:
             self.let_go(step)
-        if status == Step.RUNNING:
+        if status == StepStatus.RUNNING:
             self._begun[str(changes["holder"])] = int(changes["lease_until"] or 0)
         changes["status"] = str(status)
         self.change(step, **changes)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain.errors import Conflict, ResourceLocked
-from app.domain.states import NEEDS_OPERATOR, Run
+from app.domain.states import NEEDS_OPERATOR, RunStatus
 from app.engine.transitions.journal import Journal, journal
 from app.record import listing
 from app.record.runs import locks, runs
@@ -76,7 +76,7 @@ def wait_again(j: Journal) -> None:
 def wait_in_line(j: Journal, resource: str, owner: str | None) -> None:
     """The run stands in line for a resource and says who holds it."""
     waiting = {"kind": "lock", "resource": resource, "holder": owner, "since": j.now}
-    j.become(Run.LOCK_WAITING, waiting_on=waiting)
+    j.become(RunStatus.LOCK_WAITING, waiting_on=waiting)
 
 
 def release_all(j: Journal) -> None:
@@ -108,10 +108,10 @@ def grant_to(other: Journal, resource: str) -> None:
     """Give a free, entered resource to a waiting run."""
     locks.withdraw(other.tx, other.id)
     other.event("lock.granted", resource=resource, fence=locks.grant(other.tx, resource, other.id))
-    if other.status == Run.PAUSED:
-        other.set(paused_from=str(Run.QUEUED))
+    if other.status == RunStatus.PAUSED:
+        other.set(paused_from=str(RunStatus.QUEUED))
         return
-    other.become(Run.QUEUED, waiting_on=None)
+    other.become(RunStatus.QUEUED, waiting_on=None)
     first = next(row for row in other.line("forward") if row["status"] == "pending")
     other.enqueue(first, other.line("forward"))
 

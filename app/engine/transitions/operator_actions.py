@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.rows.runs import StepRow
-from app.domain.states import NEEDS_OPERATOR, TERMINAL, Run, Step
+from app.domain.states import NEEDS_OPERATOR, TERMINAL, RunStatus, StepStatus
 from app.engine.code import resume_call
 from app.engine.transitions import graph, locks
 from app.engine.transitions.advance import advance, begin_calls
@@ -18,8 +18,8 @@ from app.engine.transitions.step_rows import afresh, begins
 from app.record.batches import graphs
 from app.record.runs import runs, timers
 
-UNSTOPPABLE = TERMINAL | {Run.CANCELLING, Run.COMPENSATING, Run.COMPENSATION_FAILED}
-RETRYABLE = frozenset({Run.FAILED, Run.CANCELLED, Run.FAILED_HELD})
+UNSTOPPABLE = TERMINAL | {RunStatus.CANCELLING, RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED}
+RETRYABLE = frozenset({RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.FAILED_HELD})
 
 Action = Callable[[Journal, str | None], None]
 
@@ -29,13 +29,13 @@ def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"The run has ended already: it is {j.status}", current=j.status)
     again = j.run["cancel_requested_at"] is not None and mode in ("graceful", j.run["cancel_mode"])
-    if again or j.status in (Run.COMPENSATING, Run.COMPENSATION_FAILED):
+    if again or j.status in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
         return
     j.set(cancel_requested_at=j.run["cancel_requested_at"] or j.now, cancel_mode=mode)
     j.event("run.cancel_requested", actor=actor, mode=mode, reason=reason)
     if mode == "kill":
         _kill_running(j)
-    stop(j, Run.CANCELLED)
+    stop(j, RunStatus.CANCELLED)
 
 
 def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason: str | None = None) -> None:
@@ -105,10 +105,15 @@ def _resume(j: Journal, key: str | None) -> None:
     _check_repeatable(j, step)
     timers.disarm(j.tx, j.id, purposes=("hold",))
     if step["phase"] == "comp":
-        j.become(Run.COMPENSATING, waiting_on=None)
+        j.become(RunStatus.COMPENSATING, waiting_on=None)
     else:
         j.become(
-            Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
+            RunStatus.RUNNING,
+            waiting_on=None,
+            error_code=None,
+            error_message=None,
+            error_step=None,
+            goal=None,
         )
         j.event("run.resumed")
     if is_call(step):
@@ -117,7 +122,7 @@ def _resume(j: Journal, key: str | None) -> None:
     if step["kind"] in FAN_OUT or step["branch"]:
         _reopen(j, step)
         return
-    j.move(step, Step.PENDING, **afresh(unsure=False))
+    j.move(step, StepStatus.PENDING, **afresh(unsure=False))
     j.event("step.ready", step)
     j.enqueue(step, j.line(step["phase"], step["branch"]))
 
@@ -138,20 +143,20 @@ def _check_repeatable(j: Journal, step: StepRow) -> None:
 
 def _compensate(j: Journal, key: str | None) -> None:
     """Undo what happened; an exhausted undo is tried again."""
-    if j.status == Run.COMPENSATION_FAILED:
+    if j.status == RunStatus.COMPENSATION_FAILED:
         _resume(j, key)
     else:
         if j.run["on_failure"] == "keep":
             j.set(on_failure="compensate")
-        stop(j, Run.CANCELLED if j.run["cancel_requested_at"] else Run.FAILED)
+        stop(j, RunStatus.CANCELLED if j.run["cancel_requested_at"] else RunStatus.FAILED)
 
 
-def _ended_by(status: Step, event: str) -> Action:
+def _ended_by(status: StepStatus, event: str) -> Action:
     def end(j: Journal, key: str | None) -> None:
         step = _failed(j, key)
         timers.disarm(j.tx, j.id, purposes=("hold",))
         ended: StepRow = {"completed_at": j.now}
-        if status == Step.RESOLVED and step["phase"] == "forward":
+        if status == StepStatus.RESOLVED and step["phase"] == "forward":
             ended["outcome"] = "done"
         j.move(step, status, **ended)
         j.event(event, step)
@@ -159,7 +164,12 @@ def _ended_by(status: Step, event: str) -> Action:
             _undo_ended(j)
             return
         j.become(
-            Run.RUNNING, waiting_on=None, error_code=None, error_message=None, error_step=None, goal=None
+            RunStatus.RUNNING,
+            waiting_on=None,
+            error_code=None,
+            error_message=None,
+            error_step=None,
+            goal=None,
         )
         j.event("run.resumed")
         if is_call(step):
@@ -173,7 +183,7 @@ def _ended_by(status: Step, event: str) -> Action:
 
 
 def _undo_ended(j: Journal) -> None:
-    j.become(Run.COMPENSATING, waiting_on=None)
+    j.become(RunStatus.COMPENSATING, waiting_on=None)
     next_undo(j)
 
 
@@ -181,7 +191,7 @@ def _pause(j: Journal, _key: str | None) -> None:
     """Start nothing new; what runs goes on to its end. Locks stay."""
     waiting = {"kind": "operator", "step": None, "since": j.now, "paused": True}
     j.set(paused_from=j.status, expect_since=None)
-    j.become(Run.PAUSED, waiting_on=waiting)
+    j.become(RunStatus.PAUSED, waiting_on=waiting)
     for row in runs.all_steps(j.tx, j.id):
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
@@ -191,22 +201,26 @@ def _pause(j: Journal, _key: str | None) -> None:
 
 def _unpause(j: Journal, _key: str | None) -> None:
     """Go on where the run stood, with what became due meanwhile."""
-    before = Run(j.run["paused_from"] or Run.RUNNING)
+    before = RunStatus(j.run["paused_from"] or RunStatus.RUNNING)
     j.event("run.unpaused")
-    if before == Run.LOCK_WAITING:
+    if before == RunStatus.LOCK_WAITING:
         j.set(paused_from=None)
         locks.wait_again(j)
         return
-    j.become(Run.QUEUED if before == Run.QUEUED else Run.RUNNING, paused_from=None, waiting_on=None)
+    j.become(
+        RunStatus.QUEUED if before == RunStatus.QUEUED else RunStatus.RUNNING,
+        paused_from=None,
+        waiting_on=None,
+    )
     for row in j.line("forward"):
-        if row["kind"] == "graph" and row["status"] == Step.WAITING:
+        if row["kind"] == "graph" and row["status"] == StepStatus.WAITING:
             _tell_children(j)
             graph.turn(j)
             return
-        if row["kind"] in FAN_OUT and row["status"] == Step.WAITING:
+        if row["kind"] in FAN_OUT and row["status"] == StepStatus.WAITING:
             start_branches(j, row)
             return
-        if row["kind"] == "code" and row["status"] == Step.WAITING:
+        if row["kind"] == "code" and row["status"] == StepStatus.WAITING:
             begin_calls(j, row)
     advance(j)
 
@@ -220,7 +234,7 @@ def _tell_children(j: Journal) -> None:
 def _reopen(j: Journal, step: StepRow) -> None:
     """Let a fan-out go on after what stood in its way, unless another member stands there too."""
     group = step if step["kind"] in FAN_OUT else group_of(j, step)
-    if group is not None and group["status"] in (Step.FAILED, Step.WAITING):
+    if group is not None and group["status"] in (StepStatus.FAILED, StepStatus.WAITING):
         reopen_fan_out(j, group, step)
         other = blocking_member(j, group)
         if other is not None:
@@ -230,15 +244,15 @@ def _reopen(j: Journal, step: StepRow) -> None:
 
 
 def _failed(j: Journal, key: str | None) -> StepRow:
-    phase = "comp" if j.status == Run.COMPENSATION_FAILED else "forward"
+    phase = "comp" if j.status == RunStatus.COMPENSATION_FAILED else "forward"
     steps = [row for row in runs.all_steps(j.tx, j.id) if row["phase"] == phase]
     wanted = key or (j.run["error_step"] if phase == "forward" else None)
     for row in steps:
-        if row["status"] == Step.FAILED and (wanted is None or row["key"] == wanted):
+        if row["status"] == StepStatus.FAILED and (wanted is None or row["key"] == wanted):
             if is_member(row):
                 raise _whole(j, row)
             return row
-    stuck = [row["key"] for row in steps if row["status"] == Step.FAILED]
+    stuck = [row["key"] for row in steps if row["status"] == StepStatus.FAILED]
     raise ValidationFailed.of(
         "step", f"{wanted!r} is not a failed step of this run: {', '.join(stuck) or 'none is'}"
     )
@@ -252,24 +266,26 @@ def _whole(j: Journal, step: StepRow) -> InvalidStateTransition:
 
 
 def _kill_running(j: Journal) -> None:
-    running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == Step.RUNNING]
+    running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == StepStatus.RUNNING]
     for row in running:
-        j.move(row, Step.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now)
+        j.move(
+            row, StepStatus.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now
+        )
         j.event("step.cancelled", row, outcome="unknown")
     if running:
         j.messages.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
 
 
-RESUMABLE = frozenset({Run.FAILED_HELD, Run.BLOCKED, Run.COMPENSATION_FAILED})
-PAUSABLE = frozenset({Run.LOCK_WAITING, Run.QUEUED, Run.RUNNING, Run.WAITING})
-ACTIONS: dict[str, tuple[frozenset[Run], Action]] = {
+RESUMABLE = frozenset({RunStatus.FAILED_HELD, RunStatus.BLOCKED, RunStatus.COMPENSATION_FAILED})
+PAUSABLE = frozenset({RunStatus.LOCK_WAITING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
+ACTIONS: dict[str, tuple[frozenset[RunStatus], Action]] = {
     "resume": (RESUMABLE, _resume),
-    "compensate": (NEEDS_OPERATOR | {Run.PAUSED}, _compensate),
-    "skip": (RESUMABLE, _ended_by(Step.SKIPPED, "step.skipped")),
-    "resolve": (RESUMABLE, _ended_by(Step.RESOLVED, "step.resolved")),
+    "compensate": (NEEDS_OPERATOR | {RunStatus.PAUSED}, _compensate),
+    "skip": (RESUMABLE, _ended_by(StepStatus.SKIPPED, "step.skipped")),
+    "resolve": (RESUMABLE, _ended_by(StepStatus.RESOLVED, "step.resolved")),
     "pause": (PAUSABLE, _pause),
-    "unpause": (frozenset({Run.PAUSED}), _unpause),
-    "acknowledge": (frozenset({Run.FAILED}), lambda _j, _key: None),  # `act` notes who did.
+    "unpause": (frozenset({RunStatus.PAUSED}), _unpause),
+    "acknowledge": (frozenset({RunStatus.FAILED}), lambda _j, _key: None),  # `act` notes who did.
 }
 PARTICIPLE = {
     "acknowledge": "acknowledged",

@@ -8,7 +8,7 @@ from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
 from app.domain.plan import PlannedStep
 from app.domain.restart import begin_at
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, TERMINAL, Run, Step
+from app.domain.states import STEP_DONE, TERMINAL, RunStatus, StepStatus
 from app.engine.code import retry as again
 from app.engine.code.start import Seal
 from app.engine.transitions.accept import Order, store
@@ -45,14 +45,14 @@ def retry(
         else:
             made = again.parts(old, new_id, steps, from_step, earliest, edited, seal or _unsealable)
         made["extra"] |= {"retry_of": old_id}
-        held = old.status == Run.FAILED_HELD
+        held = old.status == RunStatus.FAILED_HELD
         difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
         old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
         if held:
             for held_lock in lock_rows.held_by(tx, old_id):
                 old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
             old.set(parent_step=None)  # Who waits for this run waits for the new one.
-            finish(old, Run.FAILED, inherited=True)
+            finish(old, RunStatus.FAILED, inherited=True)
             old.flush()
         new = store(
             tx,
@@ -107,11 +107,11 @@ def _retryable(old: Journal) -> None:
             f"A run of {known.name} is not retried by itself: retry its batch, which keeps what stands",
             current=old.status,
         )
-    if old.status in (Run.COMPENSATING, Run.CANCELLING, Run.COMPENSATION_FAILED):
+    if old.status in (RunStatus.COMPENSATING, RunStatus.CANCELLING, RunStatus.COMPENSATION_FAILED):
         raise Conflict(
             "Compensation is still in progress", reason="compensation_in_progress", status=old.status
         )
-    if old.status not in (Run.FAILED, Run.CANCELLED, Run.FAILED_HELD):
+    if old.status not in (RunStatus.FAILED, RunStatus.CANCELLED, RunStatus.FAILED_HELD):
         raise InvalidStateTransition(
             f"Only a failed, cancelled or held run can be retried; this one is {old.status}",
             current=old.status,
@@ -160,7 +160,11 @@ def _heir(row: StepRow, was: StepRow | None, old: Journal, *, skipped: bool) -> 
     if was is None:
         return row
     if skipped:
-        done: StepRow = {"status": str(Step.SKIPPED), "output": was["output"], "outcome": was["outcome"]}
+        done: StepRow = {
+            "status": str(StepStatus.SKIPPED),
+            "output": was["output"],
+            "outcome": was["outcome"],
+        }
         return {**row, **done, "reused_from": old.id}
     return {**row, "outcome": "unknown"} if _stands(was, old) else row
 

@@ -23,7 +23,7 @@ from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
 from app.domain.plan import segments
 from app.domain.policy import Backoff
 from app.domain.rows.runs import StepRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.code import limits
 from app.engine.transitions import optimistic
 from app.engine.transitions.advance import CALL, failed, runnable, succeeded
@@ -36,7 +36,7 @@ from app.record.inventory import gates
 from app.record.runs import hooks, runs
 from app.record.session import Database, Tx
 from chains import catalogue
-from tasks.step import Step as Step_
+from tasks.step import Step
 
 DAY_MS = 86_400_000
 ERROR_BYTES = 8_192  # Longest message of an error that is kept.
@@ -139,7 +139,7 @@ def decide_settled(
     else:
         _raised(j, step, claim, outcome)
     published = any(isinstance(hint, RunMessage) for hint in j.messages)
-    carries = chained and following is None and step["status"] == Step.COMPLETED and not published
+    carries = chained and following is None and step["status"] == StepStatus.COMPLETED and not published
     j.flush()  # Adds the letters of subscribed webhooks.
     return Settled(
         status=step["status"],
@@ -157,14 +157,14 @@ def error_facts(error: WindlassError) -> dict[str, Any]:
 
 def _mine(step: StepRow, claim: Claim) -> bool:
     same = step["fence"] == claim.fence and step["holder"] == claim.holder.nonce
-    return bool(same and step["status"] == Step.RUNNING)
+    return bool(same and step["status"] == StepStatus.RUNNING)
 
 
 def _late(j: Journal, step: StepRow | None, claim: Claim) -> Settled:
     """Our own commit whose answer was lost, or somebody else's step by now."""
     if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
         following = _claimed_next(j, claim)
-        carried = following is None and step["status"] == Step.COMPLETED
+        carried = following is None and step["status"] == StepStatus.COMPLETED
         return Settled(status=step["status"], next=following, chained=carried)
     if step is not None:
         j.event("step.fenced", step, fence=claim.fence)
@@ -174,7 +174,7 @@ def _late(j: Journal, step: StepRow | None, claim: Claim) -> Settled:
 def _claimed_next(j: Journal, claim: Claim) -> Claim | None:
     rows = steps_seen(j.tx, j.id, claim.step["phase"], claim.step["key"])
     for row in rows:
-        if row["holder"] == claim.holder.nonce and row["status"] == Step.RUNNING:
+        if row["holder"] == claim.holder.nonce and row["status"] == StepStatus.RUNNING:
             return claimed(j, row, rows, claim.holder)
     return None
 
@@ -184,7 +184,7 @@ def _completed(
 ) -> Claim | None:
     j.move(
         step,
-        Step.COMPLETED,
+        StepStatus.COMPLETED,
         output=result or None,
         outcome="done",
         unsure=False,
@@ -199,7 +199,7 @@ def _completed(
     j.event("step.completed", step, output=result or None)
     if after is not None:
         if (
-            after["status"] == Step.PENDING
+            after["status"] == StepStatus.PENDING
             and _may_go_on(j, step["phase"])
             and not catalogue.is_foreign(after)
         ):
@@ -220,7 +220,7 @@ def _go_on(j: Journal, step: StepRow, claim: Claim, result: dict[str, Any], foll
         j.event("step.compensated", step, undoes=step["undoes"])
         rows = j.steps()
     else:
-        done: StepRow = {"status": str(Step.COMPLETED), "output": result or None}
+        done: StepRow = {"status": str(StepStatus.COMPLETED), "output": result or None}
         rows = [{**row, **done} if row["key"] == step["key"] else row for row in claim.line]
         rows = [following if row["key"] == following["key"] else row for row in rows]
     taken = take(j, following, rows, claim.holder)
@@ -242,7 +242,7 @@ def _in_segment(claim: Claim) -> str | None:
 
 
 def _may_go_on(j: Journal, phase: str) -> bool:
-    return j.status == (Run.RUNNING if phase == "forward" else Run.COMPENSATING)
+    return j.status == (RunStatus.RUNNING if phase == "forward" else RunStatus.COMPENSATING)
 
 
 def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: bool = False) -> None:
@@ -254,7 +254,7 @@ def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: b
     if once and outcome == "none":
         gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
     repeatable = error.retryable and not final and (harmless or not once)
-    if repeatable and j.status != Run.CANCELLING and _room(j, step):
+    if repeatable and j.status != RunStatus.CANCELLING and _room(j, step):
         elapsed = j.now - (step["first_started_at"] or j.now)
         policy = _policy(definition, step)
         wait = policy.wait_ms(
@@ -267,7 +267,7 @@ def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: b
             return
     known: StepRow = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
     known |= {"lease_until": None, "completed_at": j.now}
-    j.move(step, Step.FAILED, **known)
+    j.move(step, StepStatus.FAILED, **known)
     j.disarm(step)
     j.event("step.failed", step, error=facts, outcome=outcome)
     if step["phase"] == "comp":
@@ -284,7 +284,7 @@ def _room(j: Journal, step: StepRow) -> bool:
     return False
 
 
-def _policy(definition: Step_, step: StepRow) -> Backoff:
+def _policy(definition: Step, step: StepRow) -> Backoff:
     if step["phase"] == "comp" and definition.undoing:
         return definition.undoing.retry
     given = step["given"] or {}
@@ -299,13 +299,13 @@ def _policy(definition: Step_, step: StepRow) -> Backoff:
 
 def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
     due = j.now + wait
-    j.move(step, Step.RETRY_WAIT, **known, lease_until=None, progress=None, retry_at=due)
+    j.move(step, StepStatus.RETRY_WAIT, **known, lease_until=None, progress=None, retry_at=due)
     j.arm("retry", due, step)
     j.event("step.retrying", step, error=known["error"], dueAt=due, outcome=known["outcome"])
     if not step["branch"]:
         j.set(waiting_on=waits_for(step), expect_since=None)
-        if j.status == Run.RUNNING:
-            j.become(Run.WAITING)
+        if j.status == RunStatus.RUNNING:
+            j.become(RunStatus.WAITING)
 
 
 def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
@@ -321,7 +321,7 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         j.arm("deadline", deadline, step)
     j.move(
         step,
-        Step.WAITING,
+        StepStatus.WAITING,
         ref=parked.ref,
         progress=parked.progress or None,
         tries=0,
@@ -335,13 +335,13 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         "step.waiting", step, ref=parked.ref, until=due, deadline=deadline, progress=parked.progress or None
     )
     j.arm("poll", due, step)
-    if j.status == Run.CANCELLING:
+    if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
         return
     if not step["branch"]:
         j.set(waiting_on=waits_for(step), expect_since=None)
-        if j.status == Run.RUNNING:
-            j.become(Run.WAITING)
+        if j.status == RunStatus.RUNNING:
+            j.become(RunStatus.WAITING)
     # The hook was called while this poll ran: waiting for the timer would ignore what is already here.
     if called:
         runnable(j, step)

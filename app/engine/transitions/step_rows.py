@@ -8,7 +8,7 @@ from app.domain.plan import PlannedStep
 from app.domain.restart import back_to
 from app.domain.rows import picked
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import STEP_DONE, Step
+from app.domain.states import STEP_DONE, StepStatus
 from chains import catalogue
 
 
@@ -44,7 +44,7 @@ def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", undoes: s
         "kind": row.kind,
         "queue": row.queue,
         "branch": row.branch,
-        "status": str(Step.PENDING),
+        "status": str(StepStatus.PENDING),
         "given": dict(row.values) or None,
         "output": None,
         "timeout_ms": row.timeout_ms,
@@ -72,7 +72,7 @@ def plan_facts(row: StepRow) -> dict[str, Any]:
     extra = {name: value for name, value in picked(row, ("reused_from", "undoes")).items() if value}
     if row["reused_from"]:
         extra["output"] = row["output"]
-    if row["status"] != Step.PENDING:
+    if row["status"] != StepStatus.PENDING:
         extra["status"] = row["status"]
     if row["outcome"] != "none":
         extra["outcome"] = row["outcome"]
@@ -84,7 +84,7 @@ def waits_for(step: StepRow) -> dict[str, Any]:
     if step["kind"] == "code":
         return dict((step["given"] or {}).get("waits") or {})
     due = {"step": step["key"], "until": step["retry_at"]}
-    if step["status"] == Step.RETRY_WAIT:
+    if step["status"] == StepStatus.RETRY_WAIT:
         return {"kind": "timer", **due, "attempt": step["attempt"], "error": step["error"]}
     return {"kind": "poll", **due, "deadline": step["deadline_at"], "progress": step["progress"]}
 

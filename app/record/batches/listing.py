@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
-from app.domain.states import TERMINAL, Run
+from app.domain.states import TERMINAL, RunStatus
 from app.record.session import Tx
 from app.record.tables import batch, batch_total, run, step
 from app.record.tables import totals as ended_runs
@@ -15,8 +15,8 @@ PARTIAL = "PARTIALLY_COMPLETED"
 MOST_IDS = 1_000
 _undo = run.alias("undo")
 _ended = [str(one) for one in sorted(TERMINAL)]
-_unwinds = [str(Run.COMPENSATING), str(Run.COMPENSATION_FAILED)]
-_waits = [str(Run.QUEUED), str(Run.LOCK_WAITING)]
+_unwinds = [str(RunStatus.COMPENSATING), str(RunStatus.COMPENSATION_FAILED)]
+_waits = [str(RunStatus.QUEUED), str(RunStatus.LOCK_WAITING)]
 # The public status of a batch: that of its run, unless a rollback says more.
 STATUS: ColumnElement[str] = case(
     (and_(_undo.c.id.is_not(None), _undo.c.completed_at.is_(None)), "RollingBack"),
@@ -26,8 +26,8 @@ STATUS: ColumnElement[str] = case(
     (batch.c.undone == "all", "RolledBack"),
     (batch.c.undone == "failed", "RollbackFailed"),
     (batch.c.undone == "part", "PartiallyCompleted"),
-    (run.c.status == str(Run.COMPLETED), "Completed"),
-    (run.c.status == str(Run.CANCELLED), "Cancelled"),
+    (run.c.status == str(RunStatus.COMPLETED), "Completed"),
+    (run.c.status == str(RunStatus.CANCELLED), "Cancelled"),
     (run.c.error_code == PARTIAL, "PartiallyCompleted"),
     else_="Failed",
 ).label("shown_status")

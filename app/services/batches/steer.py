@@ -11,7 +11,7 @@ from app.domain.ids import batch_id as new_batch_id
 from app.domain.ids import new_id
 from app.domain.json import JsonObject
 from app.domain.rows.batches import BatchRow
-from app.domain.states import TERMINAL, Run
+from app.domain.states import TERMINAL, RunStatus
 from app.engine.batches import approval
 from app.engine.batches import retry as retrying
 from app.engine.batches import rollback as rolling
@@ -60,7 +60,7 @@ def cancel(
             raise rolling.RollbackDisabled
         if j.status in TERMINAL:
             raise InvalidStateTransition(f"The batch has ended: it is {j.status}", current=j.status)
-        if j.status not in (Run.COMPENSATING, Run.COMPENSATION_FAILED):
+        if j.status not in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
             j.set(on_failure="compensate" if rollback else "keep")
         operator_actions.cancel(j, _actor(principal))
 

@@ -7,7 +7,7 @@ import structlog
 
 from app.auth.secrets import REDACTOR
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.code.signals import hand_over as hand_over_signals
 from app.engine.code.start import Seal, start_again
 from app.engine.code.suspend import elsewhere, hand_over
@@ -88,7 +88,7 @@ def _write(host: Host, outcome: Outcome) -> None:
 
 def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
     output = {"value": value, **more}
-    j.move(main, Step.COMPLETED, **OVER, output=output, outcome="done", error=None, completed_at=j.now)
+    j.move(main, StepStatus.COMPLETED, **OVER, output=output, outcome="done", error=None, completed_at=j.now)
     j.event("step.completed", main, output=output)
     succeeded(j, main)
 
@@ -96,7 +96,7 @@ def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
 def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
     facts = scrubbed(error)
     log.warning("run.raised", **told_of(facts))
-    j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
+    j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
     if j.run["error_code"] is None:
         step = (facts.get("details") or {}).get("step") or main["key"]
@@ -105,7 +105,7 @@ def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
 
 
 def _restarted(j: Journal, main: StepRow, outcome: Restarted, seal: Seal) -> None:
-    if j.status != Run.RUNNING or timers.armed(j.tx, j.id, "stop"):
+    if j.status != RunStatus.RUNNING or timers.armed(j.tx, j.id, "stop"):
         hand_over(j, main)
         return
     following = start_again(j, outcome.args, outcome.kwargs, seal)
@@ -125,6 +125,6 @@ def _diverged(j: Journal, main: StepRow, outcome: Diverged) -> None:
     )
     details = {"call": outcome.call, "expected": outcome.expected, "found": outcome.found}
     facts = {"code": "NONDETERMINISM", "message": message, "details": details}
-    j.move(main, Step.FAILED, **OVER, error=facts, completed_at=j.now)
+    j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event("step.failed", main, error=facts)
     block(j, main, facts)

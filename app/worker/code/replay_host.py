@@ -12,7 +12,7 @@ import structlog
 
 from app.domain.errors import StepTimedOut
 from app.domain.rows.runs import StepRow
-from app.domain.states import Run, Step
+from app.domain.states import RunStatus, StepStatus
 from app.engine.code import limits, suspend
 from app.engine.code.calls import YIELD_S, call_row
 from app.engine.messages.publish import tell
@@ -67,7 +67,7 @@ class Host:
         """The function has ended: write what is left, and that."""
 
         def last(j: Journal, main: StepRow) -> None:
-            if j.status == Run.CANCELLING:  # However it ended: too late.
+            if j.status == RunStatus.CANCELLING:  # However it ended: too late.
                 suspend.hand_over(j, main)
             else:
                 rules(j, main)
@@ -121,7 +121,7 @@ class Host:
     def complete(self, call: Call, value: Any) -> None:
         """A call has its result."""
         output = {"value": value}
-        done: StepRow = {"status": str(Step.COMPLETED), "output": output, "outcome": "done"}
+        done: StepRow = {"status": str(StepStatus.COMPLETED), "output": output, "outcome": "done"}
         self._note(call, "step.completed", {**done, "error": None, "unsure": False}, output=output)
         if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
             self._checkpoint()
@@ -134,7 +134,7 @@ class Host:
         changes: StepRow = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
         told = {"error": dict(error), "outcome": outcome}
         if retry_in_ms is None:
-            self._note(call, "step.failed", {**changes, "status": str(Step.FAILED)}, **told)
+            self._note(call, "step.failed", {**changes, "status": str(StepStatus.FAILED)}, **told)
         elif not retry_in_ms:
             self._note(call, "step.failing", changes, **told)
         else:
@@ -184,7 +184,7 @@ class Host:
                 before(j)
             self._write(j, main, [note for note in self._notes if not note.is_in(known)])
             result = after(j, main)
-            if j.status in (Run.RUNNING, Run.WAITING) and not limits.room(j, main):
+            if j.status in (RunStatus.RUNNING, RunStatus.WAITING) and not limits.room(j, main):
                 raise TooManyEvents
             j.flush()
             messages[:] = j.messages
@@ -223,7 +223,7 @@ class Host:
 
     def _mine(self, j: Journal) -> StepRow:
         main = j.one("forward", self._main["key"])
-        if main is None or main["status"] != Step.RUNNING:
+        if main is None or main["status"] != StepStatus.RUNNING:
             raise Fenced
         if (main["holder"], main["fence"]) != (self._claimed.holder.nonce, self._claimed.fence):
             raise Fenced
@@ -256,7 +256,7 @@ class Host:
         self._after = rows
         if main["lost"] and any(note.event == "step.completed" for note in notes):
             j.change(main, lost=0)  # It gets on, so what it lost before is not its poison.
-        if notes and j.status == Run.RUNNING and not limits.room(j, main):
+        if notes and j.status == RunStatus.RUNNING and not limits.room(j, main):
             raise TooManyEvents
 
     def _checkpoint(self) -> None:
@@ -278,7 +278,7 @@ class Host:
         return suspend.store(j, main, calls, self.seal, limit) if self._running(j, main) else None
 
     def _running(self, j: Journal, main: StepRow) -> bool:
-        if j.status == Run.RUNNING:
+        if j.status == RunStatus.RUNNING:
             return True
         suspend.hand_over(j, main)
         return False

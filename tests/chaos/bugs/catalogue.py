@@ -10,8 +10,8 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="no fence check",
         file="app/engine/transitions/settle.py",
-        old='    return bool(same and step["status"] == Step.RUNNING)',
-        new='    return bool(step["status"] == Step.RUNNING)',
+        old='    return bool(same and step["status"] == StepStatus.RUNNING)',
+        new='    return bool(step["status"] == StepStatus.RUNNING)',
         breaks="a worker that was frozen past its lease stores its result over the head of its successor",
         scenario="frozen",
         caught_by="stale",
@@ -87,7 +87,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="an order with an unknown outcome does not wait for an operator",
         file="app/engine/transitions/advance.py",
-        old="    if blocks(step) and j.status != Run.CANCELLING:",
+        old="    if blocks(step) and j.status != RunStatus.CANCELLING:",
         new="    if False:",
         breaks="a run is undone although nobody can tell what its order did",
         scenario="an order is lost",

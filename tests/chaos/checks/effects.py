@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from app.domain.states import TERMINAL, Step
+from app.domain.states import TERMINAL, StepStatus
 from tests.chaos.checks.evidence import Evidence, Finding, Row
 from tests.chaos.workload.machines import STEP, resets_of
 
@@ -44,7 +44,7 @@ def settled(evidence: Evidence) -> Iterator[Finding]:
 def happened(evidence: Evidence) -> Iterator[Finding]:
     """I8: a step that completed did what it says; an undo that completed undid."""
     for row in _steps(evidence):
-        if row["status"] != Step.COMPLETED or row["kind"] in ("group", "map") or row["reused_from"]:
+        if row["status"] != StepStatus.COMPLETED or row["kind"] in ("group", "map") or row["reused_from"]:
             continue
         effect = "did" if row["phase"] == "forward" else "undid"
         if not evidence.effects_of(row, effect):
@@ -66,7 +66,7 @@ def ordered(evidence: Evidence) -> Iterator[Finding]:
 
 def _counted(evidence: Evidence, row: Row, effect: str) -> int | None:
     """The place of the effect of the attempt that was settled."""
-    if row["status"] != Step.COMPLETED or row["reused_from"]:
+    if row["status"] != StepStatus.COMPLETED or row["reused_from"]:
         return None
     mine = [place for place, one in evidence.effects_of(row, effect) if one.fence == row["fence"]]
     return mine[0] if mine else None

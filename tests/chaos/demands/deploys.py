@@ -7,7 +7,7 @@ import psutil
 import pytest
 from sqlalchemy import ColumnElement, func, select
 
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.record.tables import run as runs
 from tests.chaos.demands.code import AUTHORED, Walks
 from tests.chaos.fault import Fault, Injection, register
@@ -55,11 +55,11 @@ class Drifted(Fault):
         if not _all_serve(site):
             return None
         site.crowd.demand([_napping(rng) for _ in range(4)])
-        if not _seen(site, runs.c.status == Run.WAITING):
+        if not _seen(site, runs.c.status == RunStatus.WAITING):
             return None
         killed = site.deploy(lambda source: with_second(source.replace(*DRIFT)))
         injected = self.injection("deployed code that drifts", killed)
-        if _seen(site, runs.c.status == Run.BLOCKED):
+        if _seen(site, runs.c.status == RunStatus.BLOCKED):
             return injected
         self.heal(site)
         return None
@@ -83,7 +83,7 @@ class RolledBack(Fault):
         site.deploy(with_second)
         until(lambda: _all_serve(site), SERVED_S, "the new version is served")
         site.crowd.demand([_napping(rng) for _ in range(4)])
-        if not _seen(site, runs.c.version == "2", runs.c.status == Run.WAITING):
+        if not _seen(site, runs.c.version == "2", runs.c.status == RunStatus.WAITING):
             return None
         return self.injection("took the second version back", site.deploy())
 

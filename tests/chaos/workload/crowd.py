@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import WindlassError
-from app.domain.states import NEEDS_OPERATOR, Run
+from app.domain.states import NEEDS_OPERATOR, RunStatus
 from app.record.runs.runs import read_run
 from app.record.tables import run as runs
 from tests.chaos.ledger import Effect
@@ -195,7 +195,7 @@ class Crowd:
                 found = {row["id"]: row["status"] for row in self.site.db.read(lambda tx: tx.rows(wanted))}
                 now = time.monotonic()
                 due = {
-                    one: due.get(one, now + (SURE_S if status == Run.BLOCKED else 0))
+                    one: due.get(one, now + (SURE_S if status == RunStatus.BLOCKED else 0))
                     for one, status in found.items()
                 }
                 for run_id in [one for one, moment in due.items() if moment <= now]:
@@ -204,9 +204,9 @@ class Crowd:
 
     def _help(self, run_id: str, status: str) -> None:
         action = "compensate"
-        if status == Run.BLOCKED:
+        if status == RunStatus.BLOCKED:
             action = "resolve" if self._sent(run_id) else "resume"
-        elif status == Run.COMPENSATION_FAILED:
+        elif status == RunStatus.COMPENSATION_FAILED:
             action = "resume"
         body = {"action": action, "reason": "chaos"}
         self.client.ask(Request(kind="act", path=f"{RUNS}/{run_id}/actions", body=body), patience_s=5)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.providers.compute import Compute, Machine, Spec
 from app.record.batches import batches, doctor
 from app.record.runs import doctor as of_runs
@@ -76,7 +76,7 @@ def afflict(rig: Rig, deaths: list[str], trouble: str) -> None:
 def ended(rig: Rig, batch: str) -> str:
     """The batch once nothing of it moves any more, also when every message was lost."""
     for _ in range(10):
-        if rig.finish(batch, most=50) in (Run.COMPLETED, Run.FAILED, Run.FAILED_HELD):
+        if rig.finish(batch, most=50) in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.FAILED_HELD):
             break
         rig.driver.reconcile(rig.open_runs())
     return rig.driver.status(batch)

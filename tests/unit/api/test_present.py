@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.states import API_STATUS, Run
+from app.domain.states import API_STATUS, RunStatus
 from app.record import tables
 from app.services import present, resources
 
@@ -77,8 +77,8 @@ def test_the_failed_run_of_the_seed_is_shown_as_the_seed_shows_it() -> None:
     }
 
 
-@pytest.mark.parametrize("fine", list(Run))
-def test_every_fine_state_has_one_of_five_words(fine: Run) -> None:
+@pytest.mark.parametrize("fine", list(RunStatus))
+def test_every_fine_state_has_one_of_five_words(fine: RunStatus) -> None:
     shown = present.run_summary(run_row(status=fine.value), [], now=T0)
     assert (shown["status"], shown["detail"]) == (API_STATUS[fine], fine.value)
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.console import words
-from app.domain.states import Run
+from app.domain.states import RunStatus
 from app.services.waits import KINDS
 
 NOW = 1_768_305_600_000  # 2026-01-13T12:00:00Z
@@ -66,7 +66,7 @@ def test_a_kind_that_nobody_knows_is_said_as_the_api_says_it() -> None:
     assert words.answer(shown, NOW).text == "Waits for the moon."
 
 
-@pytest.mark.parametrize("detail", [str(state) for state in Run])
+@pytest.mark.parametrize("detail", [str(state) for state in RunStatus])
 def test_every_state_has_an_answer(detail: str) -> None:
     assert words.answer(run(detail), NOW).text.endswith(".")
 

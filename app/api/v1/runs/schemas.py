@@ -22,7 +22,7 @@ from app.api.http.schemas import (
     word,
 )
 from app.domain.events import TYPES
-from app.domain.states import API_WORDS, ON_FAILURE, ORDERED_ON_FAILURE, Run, Step
+from app.domain.states import API_WORDS, ON_FAILURE, ORDERED_ON_FAILURE, RunStatus, StepStatus
 from app.services.present import STEP_WORDS
 
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause", "acknowledge")
@@ -42,8 +42,8 @@ class RunFilter(Query):
     not_type = several(word(64), "None of these types.", "-type")
     status = several(one_of(*API_WORDS), "One of these.")
     not_status = several(one_of(*API_WORDS), "None of these.", "-status")
-    detail = several(one_of(*map(str, Run)), "One of these finer words of the run's state.")
-    not_detail = several(one_of(*map(str, Run)), "None of these.", "-detail")
+    detail = several(one_of(*map(str, RunStatus)), "One of these finer words of the run's state.")
+    not_detail = several(one_of(*map(str, RunStatus)), "None of these.", "-detail")
     q = word(
         128,
         metadata={
@@ -209,7 +209,7 @@ class RetryPolicy(Shape):
 class StepDetail(BriefStep):
     """A step of a run."""
 
-    detail = one_of(*map(str, Step))
+    detail = one_of(*map(str, StepStatus))
     kind = fields.String(metadata={"description": "task, operation, sleep, signal, child and so on."})
     started_at = instant()
     completed_at = instant()
@@ -245,7 +245,7 @@ class LockHolder(Shape):
 
     run_id = fields.String(required=True)
     type = fields.String(required=True)
-    detail = one_of(*map(str, Run), required=True)
+    detail = one_of(*map(str, RunStatus), required=True)
     step = fields.String(allow_none=True)
     resource_name = fields.String(allow_none=True)
 
@@ -272,7 +272,7 @@ class RunSummary(Finished):
     id = fields.String(required=True)
     type = fields.String(required=True)
     status = one_of(*API_WORDS, required=True)
-    detail = one_of(*map(str, Run), required=True)
+    detail = one_of(*map(str, RunStatus), required=True)
     resource_type = fields.String(allow_none=True)
     resource_id = fields.String(allow_none=True)
     resource_name = fields.String(

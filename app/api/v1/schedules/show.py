@@ -7,7 +7,7 @@ from typing import Any
 from app.api.http.context import world
 from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
-from app.domain.states import API_STATUS, Run
+from app.domain.states import API_STATUS, RunStatus
 from app.engine.reconciler import schedules as schedule
 from app.record.paging import Page, Window
 from app.record.service import schedules
@@ -87,7 +87,7 @@ def _last(told: Object | None, statuses: Mapping[str, str]) -> Object | None:
     return {
         **told,
         "dueAt": rfc3339(told["dueAt"]),
-        "runStatus": None if status is None else API_STATUS[Run(status)],
+        "runStatus": None if status is None else API_STATUS[RunStatus(status)],
     }
 
 
