@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 MOST = 20  # Attributes of one exception that are kept,
@@ -26,10 +27,8 @@ def give_back(error: BaseException, attributes: Any) -> None:
     if not isinstance(attributes, Mapping):
         return
     for name, value in attributes.items():
-        try:
+        with suppress(Exception):  # A type of the author's may refuse in any way; then it is left out.
             setattr(error, name, value)
-        except Exception:  # A type of the author's may refuse in any way; then it is left out.
-            continue
 
 
 def _is_plain(value: Any) -> bool:

@@ -49,7 +49,7 @@ class Nondeterminism(WorkflowError):
     """The code calls something else than it did when its history was written."""
 
 
-class _fact(Generic[T]):  # It is used as a decorator.
+class _Fact(Generic[T]):  # It is used as a decorator.
     """A property that an attribute of the instance, or of the type that the step raised, comes before."""
 
     def __init__(self, read: Callable[[Any], T], own: Any = None) -> None:
@@ -69,9 +69,9 @@ class _fact(Generic[T]):  # It is used as a decorator.
                 return self._read(error)
         return self._read(error)
 
-    def after(self, own: Any) -> "_fact[T]":
+    def after(self, own: Any) -> "_Fact[T]":
         """The same, behind what the step's own type has under this name."""
-        return _fact(self._read, own)
+        return _Fact(self._read, own)
 
 
 class RecordedError(WorkflowError):
@@ -90,32 +90,32 @@ class RecordedError(WorkflowError):
         """What was recorded: code, message, details."""
         return self._facts
 
-    @_fact
+    @_Fact
     def name(self) -> str:
         """The name of the call that has failed."""
         return self._call.name
 
-    @_fact
+    @_Fact
     def key(self) -> str:
         """Its key: the name, from its second use on `name#2`."""
         return self._call.key
 
-    @_fact
+    @_Fact
     def code(self) -> str:
         """The public code."""
         return str(self._facts.get("code") or "STEP_FAILED")
 
-    @_fact
+    @_Fact
     def message(self) -> str:
         """What the original exception said."""
         return str(self._facts.get("message") or "")
 
-    @_fact
+    @_Fact
     def details(self) -> Mapping[str, Any]:
         """What else is known."""
         return self._facts.get("details") or {}
 
-    @_fact
+    @_Fact
     def type(self) -> str | None:
         """The place of the original exception's type, "module:Qualname"."""
         return (self._facts.get("details") or {}).get("type")
@@ -251,7 +251,7 @@ def _combined(own: type[Exception]) -> type[RecordedError]:
 
 def _own_names(own: type[Exception]) -> dict[str, Any]:
     """The names that a step's own type has in common with recorded facts: its own come first."""
-    facts = {name: one for name, one in vars(RecordedError).items() if isinstance(one, _fact)}
+    facts = {name: one for name, one in vars(RecordedError).items() if isinstance(one, _Fact)}
     mine: dict[str, Any] = {}
     for kind in reversed(own.__mro__):
         if kind.__module__ != "builtins":  # `name` of an ImportError says nothing, once it is rebuilt.

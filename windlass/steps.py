@@ -99,7 +99,7 @@ def checked_name(name: Any) -> str:
 
 
 def target_of(fn: Callable[..., Any]) -> str | None:
-    """ "module:qualname" of a function at the top of a module (or of a class there), else None."""
+    """Return "module:qualname" of a function at the top of a module (or of a class there), else None."""
     target = f"{getattr(fn, '__module__', None)}:{getattr(fn, '__qualname__', None)}"
     try:
         return target if _at(sys.modules[target.partition(":")[0]], target) is fn else None

@@ -54,7 +54,7 @@ def read_or_create(path: Path, make: Callable[[], bytes], mode: int = 0o600) -> 
 
 def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Give a file a new content; readers see the old or the new one, never a part."""
-    os.replace(_draft(path, content, mode), path)
+    _draft(path, content, mode).replace(path)
     _flush_folder(path.parent)
 
 
@@ -68,7 +68,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 def _draft(path: Path, content: bytes, mode: int) -> Path:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:  # noqa: PTH123 - a descriptor
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

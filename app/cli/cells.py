@@ -67,7 +67,7 @@ def shortened(row: Any, path: str) -> str:
 
 def is_id(path: str) -> bool:
     """Whether a member is the id of something that commands accept in short."""
-    name = path.split("|")[-1].rpartition(".")[2]
+    name = path.rsplit("|", maxsplit=1)[-1].rpartition(".")[2]
     return (name not in CODES and (name == "id" or name.endswith("Id"))) or name in ("resource", "run")
 
 
@@ -83,7 +83,7 @@ def is_state(path: str) -> bool:
 
 def named(path: str) -> str:
     """The last name of a path, or of the first of several."""
-    return path.split("|")[0].rpartition(".")[2]
+    return path.split("|", maxsplit=1)[0].rpartition(".")[2]
 
 
 def marked(word: str) -> tuple[str, str]:
@@ -108,7 +108,7 @@ def age(text: str, now: datetime) -> str:
     return _timed(text, told)
 
 
-def duration(milliseconds: int | float | None) -> str:
+def duration(milliseconds: float | None) -> str:
     """`323000` as 5m23s, `45` as 45ms."""
     if milliseconds is None:
         return ""

@@ -89,7 +89,7 @@ class Join:
     collect: bool = False
 
     def verdict(self, *, total: int, done: int, failed: int) -> str | None:
-        """ "completed", "failed", or None while members are still needed."""
+        """Return "completed", "failed", or None while members are still needed."""
         if self.collect:
             return "completed" if done + failed == total else None
         need = total if self.need is None else min(self.need, total)

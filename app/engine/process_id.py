@@ -18,7 +18,7 @@ ZOMBIE = frozenset("ZX")
 def place() -> str:
     """Where process ids mean the same as here."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    namespace = os.stat("/proc/self/ns/pid").st_ino
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
     mark = hashlib.sha256(f"{boot} {namespace}".encode()).hexdigest()[:8]
     return f"{socket.gethostname()}.{mark}"
 

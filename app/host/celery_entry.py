@@ -4,8 +4,8 @@ Celery puts the folder that it is started in before everything else on the impor
 already. So it comes last here: a folder of an operator or an author may hold an ``app.py`` or a ``tasks``.
 """
 
-import os
 import sys
+from pathlib import Path
 
 from celery.__main__ import main
 
@@ -18,5 +18,5 @@ import windlass
 OURS = (chains, migrations, tasks, windlass)
 
 if __name__ == "__main__":
-    sys.path.append(os.getcwd())
+    sys.path.append(str(Path.cwd()))
     main()

@@ -78,7 +78,7 @@ def _by(port: int) -> str:
     sockets = {f"socket:[{inode}]" for inode in _listeners(port)}
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(os.readlink(file) in sockets for file in (process / "fd").iterdir()):
+            if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
                 return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
     return ""
 

@@ -4,8 +4,8 @@ Flower has no login and answers every name that leads to it. A page of a browser
 address 127.0.0.1 (DNS rebinding) and read what Flower shows; so it answers the names given first, no other.
 """
 
-import os
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,5 +37,5 @@ def _host_of(request: HTTPServerRequest) -> str | None:
 if __name__ == "__main__":
     names = sys.argv.pop(1)
     answer_only(frozenset(names.split(",")))
-    sys.path.append(os.getcwd())
+    sys.path.append(str(Path.cwd()))
     main()

@@ -102,10 +102,10 @@ class Control:
             machine = self._machine(parts[2])
             action = self._machine_routes.get((request.method, "/".join(parts[3:])))
             if not action:
-                raise MethodNotAllowed()
+                raise MethodNotAllowed
             return action(request, machine)
         if request.path in {path for _, path in self._routes}:
-            raise MethodNotAllowed()
+            raise MethodNotAllowed
         raise NotFound(f"There is no {request.path}.")
 
     def _list(self, request: Request) -> Response:

@@ -176,7 +176,7 @@ async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, A
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     length = int(headers.get("content-length", "0"))
     if length > _LARGEST_BODY:
-        raise PayloadTooLarge()
+        raise PayloadTooLarge
     body = await asyncio.wait_for(reader.readexactly(length), _IDLE)
     method, target, _ = line.split(" ", 2)
     parts = urlsplit(target)

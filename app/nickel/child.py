@@ -110,7 +110,7 @@ def _seccomp(machine: str, denied: tuple[int, ...]) -> None:
 
 
 class _Program(ctypes.Structure):
-    """struct sock_fprog"""
+    """A ``struct sock_fprog`` of Linux."""
 
     _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 

@@ -152,9 +152,10 @@ class Source:
     def _put(self, seen: Seen) -> None:
         while not self._stopped.is_set():
             try:
-                return self._waiting.put(seen, timeout=TICK_S)
+                self._waiting.put(seen, timeout=TICK_S)
             except queue.Full:
                 continue
+            return
 
     def _write(self) -> None:
         while not self._stopped.is_set():

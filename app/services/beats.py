@@ -17,7 +17,7 @@ def keep_saying(name: str, say: Callable[[], object], every_s: float) -> None:
             try:
                 say()
             except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
-                log.warning(f"{name}.untold", error=str(error))
+                log.warning(f"{name}.untold", error=str(error))  # noqa: G004 - the name of the event
             time.sleep(every_s)
 
     threading.Thread(target=goes_on, name=name, daemon=True).start()

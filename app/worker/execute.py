@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import structlog
 
@@ -21,7 +21,7 @@ from app.engine.transitions.settle import Done, Failed, Outcome, Parked
 from app.record.runs import runs
 from app.record.session import Database
 from app.worker.live_log import LiveLog
-from app.worker.time_limit import alarm
+from app.worker.time_limit import TimeLimit
 from chains import catalogue
 from tasks.capabilities import Capabilities
 from tasks.context import Context
@@ -58,7 +58,7 @@ def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any
         ctx = _context(runner, claimed, heartbeat.cancelled)
         heartbeat.live = live = LiveLog(runner.db, claimed, ctx.logs)
         try:
-            with alarm(_limit_ms(claimed), claimed.step["key"]):
+            with TimeLimit(_limit_ms(claimed), claimed.step["key"]):
                 return _storable(_attempt(step, ctx, claimed)), live.rest()
         except WindlassError as error:
             return _failed(_as_step_error(error), ctx, claimed), live.rest()
@@ -214,7 +214,7 @@ class Heartbeat:
             self._cancelled = self._runner.db.read(lambda tx: runs.cancel_wanted(tx, run_id))
         return self._cancelled
 
-    def __enter__(self) -> "Heartbeat":
+    def __enter__(self) -> Self:
         _PULSE.start(self._runner, self._claimed, self)
         return self
 

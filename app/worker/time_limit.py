@@ -19,7 +19,7 @@ def go_if_told() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class alarm:
+class TimeLimit:
     """Raises `StepTimedOut` in the body after so many milliseconds; idle outside the main thread."""
 
     def __init__(self, limit_ms: float, step: str) -> None:

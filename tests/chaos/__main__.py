@@ -1,5 +1,6 @@
-"""``python -m tests.chaos``: campaigns against the real system; see ``scripts/chaos --help`` and
-docs/reliability.md.
+"""``python -m tests.chaos``: campaigns against the real system.
+
+See ``scripts/chaos --help`` and docs/reliability.md.
 
 Exits with 0 when nothing was found, 1 when something was, 2 when the arguments make no sense.
 """

@@ -1,5 +1,6 @@
-"""What a fault is: something that is done to a running site on purpose, and that counts only when it was
-done.
+"""What a fault is: something that is done to a running site on purpose.
+
+It counts only when it was done.
 
 A fault names the rows that it covers: RF… are faults of processes and servers, DF… those of data and
 messages; ``scripts/chaos --row NAME`` runs one. The campaign chooses among the registered faults by weight,

@@ -1,5 +1,6 @@
-"""The outside witness: every effect that a step of the workload had, one line each, in the order they
-happened.
+"""The outside witness: every effect that a step of the workload had, in the order they happened.
+
+Each is one line.
 
 An effect is one `write` to a file that was opened for appending: the operating system keeps the order,
 nothing is torn when the writer is killed, and nobody has to be reachable. The machines of the lab keep a
@@ -37,7 +38,7 @@ class Effect:
 
     @property
     def phase(self) -> str:
-        """forward or comp."""
+        """Forward or comp."""
         return self.operation.split("/")[1]
 
     @property

@@ -150,7 +150,7 @@ def tags() -> fields.List[str]:
 
 
 def flattened(messages: Any, prefix: str = "") -> dict[str, str]:
-    """marshmallow's nested messages as ``{"nodePools.0.name": "…"}``."""
+    """Marshmallow's nested messages as ``{"nodePools.0.name": "…"}``."""
     if isinstance(messages, dict):
         parts = (
             flattened(inner, f"{prefix}.{name}" if prefix else str(name)) for name, inner in messages.items()

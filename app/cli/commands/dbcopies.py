@@ -1,6 +1,5 @@
 """`windlass db copy`, `backup` and `restore`: the whole record, from one database into another."""
 
-import os
 from contextlib import closing
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def backup(file: Path) -> None:
         raise Conflict(f"{file} is there already: name a file that is not.", file=str(file))
     with closing(_Opened(load().database)) as old, closing(_Opened(_url(file), make=True)) as new:
         copied = copying.copy(old.db, new.db)
-    os.chmod(file, 0o600)
+    file.chmod(0o600)
     output.say(f"{sum(copied.values())} rows are in {file}. {KEYS}")
     output.say(f"Check it: windlass db restore --check {file}")
 

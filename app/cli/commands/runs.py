@@ -57,7 +57,8 @@ def list_(
     """
     if source == "apps":
         others = {**more, "type": type_, "resource": resource, "by": by}
-        return _of_apps(caller, others.pop("status"), others.pop("limit"), others)
+        _of_apps(caller, others.pop("status"), others.pop("limit"), others)
+        return
     more["acknowledged"] = False if more.pop("unacknowledged") else None
     more |= {"q": more.pop("text"), "error_code": more.pop("error")}
     flags = {name: more.pop(name) or None for name in ("waiting", "needs_operator")}

@@ -123,7 +123,7 @@ def delay_ms(value: object, name: str) -> int:
     """Seconds as milliseconds, never less than was asked for; 0 for none."""
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
         raise bad(f"{name} must be a number of seconds")
     if value > MOST_DELAY_S:
         raise bad(f"{name} must be at most {MOST_DELAY_S}")
@@ -171,7 +171,7 @@ def _link(inside: Mapping[str, Any]) -> str:
 
 def _counts(message: Any) -> bool:
     """Whether JavaScript takes a value for something."""
-    empty = message is None or message is False or message == "" or message != message
+    empty = message is None or message is False or message == "" or message != message  # noqa: PLR0124 - NaN
     return not empty and not (
         isinstance(message, int | float) and not isinstance(message, bool) and message == 0
     )

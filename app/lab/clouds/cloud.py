@@ -1,7 +1,6 @@
 """The servers of one doubled cloud: made, seen, stopped and removed, with their time and their faults."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -130,7 +129,7 @@ class Cloud:
         if self._kept is not None:
             beside = self._kept.with_suffix(".new")
             beside.write_text(json.dumps([asdict(one) for one in self._servers.values()]))
-            os.replace(beside, self._kept)
+            beside.replace(self._kept)
         return server
 
     def _address(self) -> str:

@@ -106,7 +106,7 @@ class Clouds(Background):
         if len(parts) == 2 and request.method == "DELETE":
             return self._remove(cloud, parts[1], request.port)
         if len(parts) != 1 or request.method not in ("GET", "PATCH"):
-            raise MethodNotAllowed()
+            raise MethodNotAllowed
         if request.method == "PATCH":
             self._change(cloud, request.json_object())
         return Response(body=self._shown(cloud.name))

@@ -75,7 +75,7 @@ class KubeControl:
             raise NotFound(f"There is no {request.path}.")
         act = self._acts.get((request.method, name))
         if act is None:
-            raise MethodNotAllowed()
+            raise MethodNotAllowed
         try:
             return act(server, request)
         except Refused as error:

@@ -105,7 +105,7 @@ class RedfishBmc:
         if not there:
             raise NotFound(f"There is no {request.path}.")
         if request.method != "GET":
-            raise MethodNotAllowed()
+            raise MethodNotAllowed
         return Response(body=RESOURCES[request.path](self._machine))
 
     def _log_in(self, request: Request) -> Response:
@@ -173,7 +173,7 @@ class RedfishBmc:
                 del self._sessions[token]
                 self._machine.note("logout", None, origin)
                 return Response(status=204)
-            raise MethodNotAllowed()
+            raise MethodNotAllowed
         raise NotFound("There is no such session.")
 
     def _patch_system(self, request: Request, origin: Origin) -> Response:

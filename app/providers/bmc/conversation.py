@@ -57,12 +57,12 @@ class Conversation:
 
     @property
     def session(self) -> Any:
-        """pyghmi's session, for the readers of sensors and inventory."""
+        """Pyghmi's session, for the readers of sensors and inventory."""
         return self._session
 
     @property
     def library_errors(self) -> tuple[type[Exception], ...]:
-        """pyghmi's error classes, for an except clause."""
+        """Pyghmi's error classes, for an except clause."""
         return library_errors(self._copy)
 
     def module(self, name: str) -> Any:
@@ -154,7 +154,7 @@ class Conversation:
 
 
 def mindful(module: Any) -> Any:
-    """pyghmi's session class, made to mind a deadline and to refuse IPMI 1.5 and its weak logins."""
+    """Pyghmi's session class, made to mind a deadline and to refuse IPMI 1.5 and its weak logins."""
 
     class Mindful(module.Session):  # type: ignore[misc]
         deadline = float("inf")
@@ -227,7 +227,7 @@ def conversation(target: Target, attempt: str, patience: float) -> Iterator[Conv
 
 
 def library_errors(copy: Copy) -> tuple[type[Exception], ...]:
-    """pyghmi's error classes, for an except clause."""
+    """Pyghmi's error classes, for an except clause."""
     module = copy.module("pyghmi.exceptions")
     return tuple(getattr(module, name) for name in LIBRARY_ERRORS)
 

@@ -68,7 +68,7 @@ def inventory(talk: Conversation) -> Part:
 
 
 def _fru(module: Any) -> Any:
-    """pyghmi's reader of inventories, with our decoder of texts."""
+    """Pyghmi's reader of inventories, with our decoder of texts."""
 
     class Inventory(module.FRU):  # type: ignore[misc]
         def _decode_tlv(self, offset: int, lang: int = 0) -> tuple[str | None, int]:
@@ -91,7 +91,7 @@ def _reading(talk: Conversation, command: Any, sensor: Any, data: Any) -> dict[s
 
 
 def plain_command(talk: Conversation) -> Any:
-    """pyghmi's `Command` around the open session, with its vendor extensions left out."""
+    """Pyghmi's `Command` around the open session, with its vendor extensions left out."""
     module = talk.module("pyghmi.ipmi.command")
     command = module.Command.__new__(module.Command)
     vars(command).update(

@@ -20,7 +20,7 @@ MOST_REQUESTS = 64  # For one record, reservations that were lost included.
 
 
 def catalogue(talk: Conversation, command: Any) -> Any:
-    """pyghmi's catalogue of sensors, filled from records that were read here; odd ones are left out."""
+    """Pyghmi's catalogue of sensors, filled from records that were read here; odd ones are left out."""
     module = talk.module("pyghmi.ipmi.sdr")
     odd: tuple[type[Exception], ...] = (*NONSENSE, *talk.library_errors)
 

@@ -174,8 +174,8 @@ class LocalCompute:
     def _cards(self) -> Iterator[dict[str, Any]]:
         if not self._folder.is_dir():
             return
-        for name in os.listdir(self._folder):
-            card = self._card(name)
+        for place in self._folder.iterdir():
+            card = self._card(place.name)
             if card is not None:
                 yield card
 

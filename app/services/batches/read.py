@@ -113,14 +113,14 @@ def _detail(tx: Tx, batch_id: str, with_items: bool) -> JsonObject:
     items = listing.items_of(tx, children, MOST_ITEMS) if shows else {}
     facts = {one["id"]: one for one in row["definition"]["operations"]}
     operations = []
-    for key in facts:
+    for key, fact in facts.items():
         if key in members:
             member, undo = members[key], undos.get(key)
             shown = _items(tx, member, items, undo, row) if shows else None
             operations.append(
                 present.operation(
                     member,
-                    facts[key],
+                    fact,
                     ended=present.has_ended(row),
                     retries=member["ref"] in retries,
                     undo=undo,

@@ -26,7 +26,7 @@ from app.record.session import Tx
 from app.worker.code.failure import scrubbed, told_of
 from app.worker.code.pending_writes import Fenced, Note, TooManyEvents
 from app.worker.execute import Runner
-from app.worker.time_limit import alarm, go_if_told
+from app.worker.time_limit import TimeLimit, go_if_told
 from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
 
@@ -113,7 +113,7 @@ class Host:
         assert call.fn is not None
         limit = call.options.timeout_ms or int(self._main["timeout_ms"] - YIELD_S * 1000)
         try:
-            with alarm(limit, call.key):
+            with TimeLimit(limit, call.key):
                 return call.fn(*call.args, **call.kwargs)
         except StepTimedOut as late:
             raise timed_out(call, late) from late

@@ -50,8 +50,7 @@ def walk(ctx: Context, given: dict[str, Any]) -> Any:
     value = ctx.step("one", act, run, "one", None, [], pace)
     value = ctx.step("two", act, run, "two", value, [], pace)
     ctx.sleep(f"{given['nap']}ms")
-    for _ in range(given["words"]):
-        words.append(_word(ctx))
+    words.extend(_word(ctx) for _ in range(given["words"]))
     value = ctx.step("heard", act, run, "heard", value, words, pace)
     value = ctx.step(
         "three", act, run, "three", value, words, pace, undo=back, retries=2, retry_delay="100ms"

@@ -1,5 +1,6 @@
-"""What every process of a site under test does at its start: learn the chaos types, load what faults need
-in it.
+"""What every process of a site under test does at its start.
+
+It learns the chaos types and loads what faults need in it.
 
 The folder of this file stands first in PYTHONPATH of those processes and of nobody else. `chains` holds
 nothing but a docstring, so a process that never asks for the catalogue pays nothing.

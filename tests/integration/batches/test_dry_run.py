@@ -32,14 +32,14 @@ def lab() -> Iterator[Clouds]:
 
 
 @pytest.fixture
-def world(db: Database, lab: Clouds, tmp_path: Path) -> Iterator[AppContext]:
+def world(db: Database, lab: Clouds, tmp_path: Path) -> AppContext:
     """A world that knows an account at each of them."""
     made = wire(load({}, state_dir=str(tmp_path), redis_url="redis://127.0.0.1:1/0"))
     made.db.dispose()
     world = replace(made, db=db)
     for account in lab.accounts():
         accounts.create(world, ADMIN, {**DEFAULTS, **account})
-    yield world
+    return world
 
 
 def wanted(provider: str, plan: str, zone: str) -> dict[str, Any]:

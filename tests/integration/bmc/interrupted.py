@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.errors import BmcError, StepTimedOut
 from app.providers.bmc import Target
 from app.providers.bmc.ipmi import IpmiBMC
-from app.worker.time_limit import alarm
+from app.worker.time_limit import TimeLimit
 
 
 def driver(port: int) -> IpmiBMC:
@@ -28,7 +28,7 @@ def storm(port: int) -> dict[str, Any]:
     for tenths in range(1, 151):
         bmc = driver(port)
         try:
-            with alarm(tenths / 10, "power"):
+            with TimeLimit(tenths / 10, "power"):
                 bmc.power()
         except StepTimedOut:
             broken += 1
@@ -41,7 +41,7 @@ def storm(port: int) -> dict[str, Any]:
 def hang(port: int) -> dict[str, Any]:
     """Break into a login that nobody answers, wake the controller, and ask again."""
     try:
-        with alarm(500, "power"):
+        with TimeLimit(500, "power"):
             driver(port).power()
     except StepTimedOut:
         print("interrupted", flush=True)
@@ -55,7 +55,7 @@ def fork(port: int) -> dict[str, Any]:
     child = os.fork()
     if not child:
         try:
-            with alarm(8_000, "power"):
+            with TimeLimit(8_000, "power"):
                 os._exit(0 if driver(port).power() == before else 1)
         except (BmcError, StepTimedOut):
             os._exit(2)

@@ -6,7 +6,7 @@ from threading import Timer
 from typing import Any
 
 import pytest
-from sushy.exceptions import ConnectionError
+from sushy import exceptions as sushy_exceptions
 from sushy.resources.constants import ResetType
 
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcRefused, BmcUnconfirmed
@@ -90,7 +90,7 @@ def test_a_reset_whose_answer_is_cut_off_may_have_happened(rig: LabRig) -> None:
     given(rig, "on")
     with visit(rig.target, "reset", 5.0) as here:
         rig.break_(slow=0.1)
-        with pytest.raises(ConnectionError), here.ordering():
+        with pytest.raises(sushy_exceptions.ConnectionError), here.ordering():
             here.line.deadline = time.monotonic() + 0.05
             here.system().reset_system(ResetType.FORCE_RESTART)
         assert not here.failure(BmcConnectionFailed, "lost").nothing_happened

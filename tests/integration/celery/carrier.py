@@ -70,7 +70,7 @@ DOES: dict[str, Callable[["Task[Any, Any]"], None]] = {
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> None:
     """Do what the step is called."""
     note("link", run=run_id, step=first, id=self.request.id)
-    DOES[first.split("-")[0]](self)
+    DOES[first.split("-", maxsplit=1)[0]](self)
 
 
 @app.task(name=ON_ERROR, bind=True)

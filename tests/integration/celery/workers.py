@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 from celery import Celery
@@ -62,7 +62,7 @@ class Worker:
                 process.kill()
         self._process.wait(START_S)
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:

@@ -38,11 +38,11 @@ def lab() -> Iterator[Clouds]:
 
 
 @pytest.fixture
-def world(db: Database, tmp_path: Path) -> Iterator[AppContext]:
+def world(db: Database, tmp_path: Path) -> AppContext:
     """A world on the test's database."""
     made = wire(load({}, state_dir=str(tmp_path), redis_url="redis://127.0.0.1:1/0"))
     made.db.dispose()
-    yield replace(made, db=db)
+    return replace(made, db=db)
 
 
 def known(world: AppContext, lab: Clouds, name: str = "upcloud", **changes: int) -> GatedCompute:

@@ -86,7 +86,7 @@ def timeless(row: dict[str, Any]) -> dict[str, Any]:
     """The row with every moment in it made the same, and the events of the run itself made shorter."""
     moment = {n: "a moment" if isinstance(v, int) and v > 10**12 else v for n, v in row.items()}
     payload = row.get("payload") or {}
-    return {**moment, "payload": {n: v for n, v in payload.items() if n not in ("dueAt",)}}
+    return {**moment, "payload": {n: v for n, v in payload.items() if n != "dueAt"}}
 
 
 PLANS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -47,7 +47,9 @@ def test_what_makes_no_sense_changes_nothing(control: httpx.Client, body: dict[s
     assert control.get("").json() == before
 
 
-@pytest.mark.parametrize("method, path, status", [("GET", "/x", 404), ("PUT", "", 405), ("GET", "/cut", 405)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/x", 404), ("PUT", "", 405), ("GET", "/cut", 405)]
+)
 def test_wrong_addresses(control: httpx.Client, method: str, path: str, status: int) -> None:
     assert control.request(method, path).status_code == status
 

@@ -42,7 +42,7 @@ def test_throttling_says_when_to_come_back(widgets: Widgets, suffers: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "status, reason", [(500, "InternalError"), (503, "ServiceUnavailable"), (504, "Timeout")]
+    ("status", "reason"), [(500, "InternalError"), (503, "ServiceUnavailable"), (504, "Timeout")]
 )
 def test_errors_of_the_server_change_nothing(
     kube: Kube, widgets: Widgets, suffers: Any, status: int, reason: str
@@ -88,7 +88,7 @@ def test_conflicts_come_out_of_nothing(widgets: Widgets, suffers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "faults, code, reason",
+    ("faults", "code", "reason"),
     [({"expired": True}, 401, "Unauthorized"), ({"forbidden": True}, 403, "Forbidden")],
 )
 def test_rights_are_taken_away(

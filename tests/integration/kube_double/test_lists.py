@@ -23,7 +23,7 @@ def test_pages_show_one_moment(widgets: Widgets) -> None:
 
 
 @pytest.mark.parametrize(
-    "selector, names",
+    ("selector", "names"),
     [
         ("tier=gold", ["a"]),
         ("tier!=gold", ["b", "c"]),

@@ -29,7 +29,7 @@ def quick(kube: Kube) -> None:
 
 
 @pytest.mark.parametrize(
-    "strategy, shown",
+    ("strategy", "shown"),
     [("Always", "Running"), ("Once", "Running"), ("Manual", "Stopped"), ("Halted", "Stopped")],
 )
 def test_the_strategy_says_whether_it_runs(
@@ -62,7 +62,7 @@ def test_what_is_so_already_is_a_conflict(kube: Kube, machines: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "strategy, action, expected",
+    ("strategy", "action", "expected"),
     [
         ("Always", "start", 409),
         ("Always", "stop", 202),
@@ -80,7 +80,7 @@ def test_the_strategy_says_what_may_be_asked_of_what_runs(
     assert call(kube, action)[0] == expected
 
 
-@pytest.mark.parametrize("action, expected", [("start", 202), ("stop", 409), ("restart", 409)])
+@pytest.mark.parametrize(("action", "expected"), [("start", 202), ("stop", 409), ("restart", 409)])
 def test_a_halted_machine_can_only_be_started(
     kube: Kube, machines: Place, action: str, expected: int
 ) -> None:
@@ -138,7 +138,7 @@ def test_a_machine_is_paused(kube: Kube, machines: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "strategy, phase, shown",
+    ("strategy", "phase", "shown"),
     [
         ("Always", "Failed", "Running"),
         ("RerunOnFailure", "Failed", "Running"),

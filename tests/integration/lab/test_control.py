@@ -57,7 +57,7 @@ def test_what_it_does_not_know_changes_nothing(control: Any, effects: Any, body:
 
 
 @pytest.mark.parametrize(
-    "method, path, status",
+    ("method", "path", "status"),
     [
         ("GET", "/machines/m9", 404),
         ("GET", "/nowhere", 404),

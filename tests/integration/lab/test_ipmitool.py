@@ -33,7 +33,7 @@ def test_the_boot_device_can_be_set_and_read(machine: Machine, ipmitool: Any, su
 
 @both_suites
 @pytest.mark.parametrize(
-    "command, expected",
+    ("command", "expected"),
     [
         ("mc info", "Firmware Revision         : 3.17"),
         ("mc guid", "System GUID"),

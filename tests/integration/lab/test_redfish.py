@@ -99,7 +99,7 @@ def test_a_session_ends_when_it_is_deleted(machine: Machine, redfish: Any, effec
 
 
 @pytest.mark.parametrize(
-    "method, path, body, status",
+    ("method", "path", "body", "status"),
     [
         ("GET", "/Systems/2", None, 404),
         ("DELETE", "/Systems/1", None, 405),

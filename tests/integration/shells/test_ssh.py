@@ -97,7 +97,7 @@ def test_a_script_that_came_in_part_does_not_run(machine: Machine) -> None:
 
 def test_a_stopped_script_ends_with_all_that_it_began(machine: Machine) -> None:
     machine.shell.start("t1", 'sleep 300 & echo $! >"$HOME/child"; wait\n', {})
-    until(lambda: (machine.home / "child").exists(), 20)
+    until((machine.home / "child").exists, 20)
     machine.shell.stop("t1")
     child = (machine.home / "child").read_text().strip()
     until(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text(), 20)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from app.domain.errors import StepTimedOut
-from app.worker.time_limit import alarm
+from app.worker.time_limit import TimeLimit
 
 
 def wait_under_a_lock_that_is_let_go_twice() -> None:
@@ -19,12 +19,12 @@ def wait_under_a_lock_that_is_let_go_twice() -> None:
 
 
 def test_an_alarm_that_breaks_the_release_of_a_lock_is_still_a_step_that_ran_out_of_time() -> None:
-    with pytest.raises(StepTimedOut, match="wait ran longer than 10 ms"), alarm(10, "wait"):
+    with pytest.raises(StepTimedOut, match="wait ran longer than 10 ms"), TimeLimit(10, "wait"):
         wait_under_a_lock_that_is_let_go_twice()
 
 
 def test_what_a_body_makes_of_its_alarm_is_its_own_word() -> None:
-    with pytest.raises(LookupError, match="mine"), alarm(10, "wait"):
+    with pytest.raises(LookupError, match="mine"), TimeLimit(10, "wait"):
         try:
             threading.Event().wait(10)
         except StepTimedOut:
@@ -32,5 +32,5 @@ def test_what_a_body_makes_of_its_alarm_is_its_own_word() -> None:
 
 
 def test_a_body_in_time_that_raises_is_heard_as_it_is() -> None:
-    with pytest.raises(RuntimeError, match="mine"), alarm(10_000, "wait"):
+    with pytest.raises(RuntimeError, match="mine"), TimeLimit(10_000, "wait"):
         raise RuntimeError("mine")
