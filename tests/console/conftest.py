@@ -1,6 +1,5 @@
 """One service with planted runs, one server and one browser for each file."""
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from app.services.context import AppContext
 from app.wiring import wire
 from tests.console.planted import Planted, plant
 from tests.support.databases import SqliteDatabases
+from tests.support.servers import needs
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = (
@@ -32,7 +32,7 @@ FLAGS = (
         "--font-render-hinting=none",
     ),
 )
-needs_browser = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="needs Debian's chromium")
+needs_browser = needs(Path(CHROMIUM).exists(), "Debian's chromium is not installed")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.servers import needs
+
 MODEL = Path(__file__).with_name("claim.pml")
 MISSING = [name for name in ("spin", "gcc") if shutil.which(name) is None]
 MISSING += [] if Path("/usr/include/stdio.h").exists() else ["libc6-dev"]
@@ -19,7 +21,7 @@ DEEPEST = 100_000  # Steps of the longest story that is followed.
 pytestmark = [
     pytest.mark.spin,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: Debian's {', '.join(MISSING)}"),
+    needs(not MISSING, f"not installed: Debian's {', '.join(MISSING)}"),
 ]
 
 

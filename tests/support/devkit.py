@@ -19,7 +19,7 @@ import pytest
 from app.config import environment, load
 from app.host.child import end_with
 from tests.support.ports import free_port, free_ports
-from tests.support.servers import until
+from tests.support.servers import absent, until
 
 ROOT = Path(__file__).parents[2]
 SDKS = ROOT / "build" / "sdk"
@@ -113,13 +113,13 @@ def app(request: pytest.FixtureRequest, door: str, tmp_path_factory: pytest.Temp
 
 
 def installed(kind: str, folder: Path) -> Path:
-    """A copy of our app in a folder, beside the packages of an SDK; skips what `scripts/sdks` left out."""
+    """A copy of our app in a folder, beside the packages of an SDK that `scripts/sdks` has installed."""
     modules = SDKS / kind / "node_modules"
     if (lock := SDKS / "lock").exists():
         with lock.open("ab") as held:
             fcntl.flock(held, fcntl.LOCK_SH)  # An installation may be under way.
     if not (modules.parent / "installed").exists():
-        pytest.skip(f"{kind} is not installed: scripts/sdks")
+        absent(f"{kind} is not installed: scripts/sdks")
     shutil.copytree(DEVKIT, folder, dirs_exist_ok=True)
     (folder / "node_modules").symlink_to(modules)
     (folder / "package.json").write_text('{"private": true}')

@@ -4,14 +4,14 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.support.servers import needs
 
 ROOT = Path(__file__).parents[2]
 PROVISIONING = ROOT / "provisioning"
 NU = next((ROOT / "build" / "nushell" / "node_modules" / "@nushell").glob("*/bin/nu"), None)
 USE = "use core/nulib/workflows/batch.nu *; "
 
-needs_nushell = pytest.mark.skipif(NU is None, reason="Nushell is not installed (scripts/nushell)")
+needs_nushell = needs(NU, "Nushell is not installed: scripts/nushell")
 
 
 def nu(command: str, url: str, key: str = "") -> subprocess.CompletedProcess[str]:

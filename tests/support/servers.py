@@ -115,7 +115,14 @@ class Server(ABC):
                 extra_groups=[] if user else None,
                 preexec_fn=end_with(os.getpid(), signal.SIGINT),
             )
-        until(self.answers, START_S, f"{argv[0]} answers")
+        until(self._has_started, START_S, f"{argv[0]} answers")
+
+    def _has_started(self) -> bool:
+        """Whether it serves; a server that has ended will never do so, and its log says why."""
+        if self._process is None or self._process.poll() is not None:
+            said = self.folder.with_suffix(".log").read_text(errors="replace")[-2000:]
+            pytest.fail(f"{type(self).__name__} has ended as it was started: {said}")
+        return self.answers()
 
     def _log(self) -> IO[bytes]:
         return self.folder.with_suffix(".log").open("ab")
@@ -361,6 +368,11 @@ def new_postgres(kind: type[Postgres] = Postgres) -> Postgres:
 def absent(reason: str) -> None:
     """What a test needs is not there: left out at home, a failure in CI."""
     pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+def needs(present: object, reason: str) -> pytest.MarkDecorator:
+    """Leaves out at home what needs something that is not there; in CI it runs, and fails for want of it."""
+    return pytest.mark.skipif(not present and not os.environ.get("CI"), reason=reason)
 
 
 def new_folder() -> Path:

@@ -8,6 +8,7 @@ import pytest
 from app.providers.mirror import surreal
 from app.services import batches
 from tests.integration.batches.rig import Rig, servers
+from tests.support.servers import needs
 
 JUDGES = Path("build/judges/bin/python")
 HAS_SURREAL = any(Path("build/judges").glob("lib/python*/site-packages/surrealdb"))
@@ -15,7 +16,7 @@ BACKENDS = [
     "filesystem",
     pytest.param(
         "surrealdb",
-        marks=pytest.mark.skipif(not HAS_SURREAL, reason="surrealdb is not installed: scripts/judges"),
+        marks=needs(HAS_SURREAL, "surrealdb is not installed: scripts/judges"),
     ),
 ]
 

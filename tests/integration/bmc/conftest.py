@@ -7,6 +7,7 @@ import pytest
 from tests.integration.bmc.emulator import PRESENT
 from tests.integration.bmc.ipmi_sim import BINARY
 from tests.integration.bmc.rigs import EmulatorRig, IpmiSimRig, LabIpmiRig, LabRedfishRig, MemoryRig, Rig
+from tests.support.servers import needs
 
 LAB_IPMI = pytest.param(LabIpmiRig, id="lab-ipmi")
 LAB_REDFISH = pytest.param(LabRedfishRig, id="lab-redfish")
@@ -14,11 +15,9 @@ LABS = [LAB_IPMI, LAB_REDFISH]
 IPMI_SIM = pytest.param(
     IpmiSimRig,
     id="ipmi_sim",
-    marks=[pytest.mark.ipmi_sim, pytest.mark.skipif(not BINARY, reason="Debian's openipmi is not installed")],
+    marks=[pytest.mark.ipmi_sim, needs(BINARY, "Debian's openipmi is not installed")],
 )
-EMULATOR = pytest.param(
-    EmulatorRig, id="emulator", marks=pytest.mark.skipif(not PRESENT, reason="sushy-tools is not installed")
-)
+EMULATOR = pytest.param(EmulatorRig, id="emulator", marks=needs(PRESENT, "sushy-tools is not installed"))
 MEMORY = pytest.param(MemoryRig, id="memory")
 EVERYWHERE = [MEMORY, IPMI_SIM, EMULATOR, *LABS]
 

@@ -17,12 +17,10 @@ from app.lab.clouds.upcloud import PASSWORD, USERNAME
 from app.providers.compute import Access, Spec, connect
 from tests.integration.compute.rigs import upcloud_access
 from tests.support.ports import free_port
-from tests.support.servers import until
+from tests.support.servers import needs, until
 
 PYTHON = Path("build/judges/bin/python")
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="moto, boto3 and upcloud-api are not installed: scripts/judges"
-)
+pytestmark = needs(PYTHON.exists(), "moto, boto3 and upcloud-api are not installed: scripts/judges")
 BOTO3 = """
 import boto3, sys
 ec2 = boto3.client("ec2", endpoint_url=sys.argv[1], region_name=sys.argv[2],

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.lab import Lab, Machine
-from tests.support.servers import until
+from tests.support.servers import absent, until
 
 IPMITOOL = shutil.which("ipmitool")
 
@@ -76,7 +76,7 @@ def effects(lab: Lab) -> Callable[..., list[str]]:
 def ipmitool(lab: Lab) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Debian's ipmitool against a machine of the lab."""
     if not IPMITOOL:
-        pytest.skip("Debian's ipmitool is not installed")
+        absent("Debian's ipmitool is not installed")
 
     def run(
         machine: Machine,

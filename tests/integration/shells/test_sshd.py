@@ -14,12 +14,12 @@ from app.domain.errors import CloudAuthFailed
 from app.providers.shells import Ran
 from app.providers.shells.ssh import SshShell
 from tests.support.ports import free_port
-from tests.support.servers import is_alive, until
+from tests.support.servers import is_alive, needs, until
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 pytestmark = [
     pytest.mark.timeout(120),
-    pytest.mark.skipif(SSHD is None, reason="needs Debian's openssh-server"),
+    needs(SSHD, "Debian's openssh-server is not installed"),
 ]
 COUNTS = 'echo once >>"$HOME/ran"; echo $WORD; exit 4\n'
 UNTIL_GO = f'while [ ! -f "$HOME/go" ]; do sleep 0.05; done\n{COUNTS}'
