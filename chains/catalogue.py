@@ -24,6 +24,7 @@ from app.domain.clock import duration_ms
 from app.domain.errors import PlanError, ValidationFailed
 from app.domain.plan import SPACING, Map, Plan
 from tasks.step import QUICK_MS, REGISTRY, Step
+from windlass.decode import camel
 
 Title = Callable[[Mapping[str, Any]], str]
 Compose = Callable[[Mapping[str, Any]], Plan]
@@ -52,10 +53,13 @@ class Workflow:
     scope: str  # What a key needs to have it run: the scope of what it touches.
     ordered_by: str | None = None  # The request that starts its runs; none is started by its type alone then.
 
-    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The input with its types checked and defaults filled in; raises `ValidationFailed` by field."""
+    def check(self, given: Mapping[str, Any], resource_id: str | None = None) -> dict[str, Any]:
+        """The input with its types checked and defaults filled in; raises `ValidationFailed` by field.
+
+        The input that a run shows names its resource, too: it may be sent back as it is.
+        """
         try:
-            loaded: dict[str, Any] = self._schema.load(dict(given))
+            loaded: dict[str, Any] = self._schema.load(self._without_resource(given, resource_id))
         except SchemaError as error:
             fields = {f"input.{name}": _sentence(text) for name, text in _by_field(error).items()}
             raise ValidationFailed.many(fields) from None
@@ -66,6 +70,10 @@ class Workflow:
         plan = self.compose(given)
         plan.wire({*given, *self._schema.fields, *self.always})
         return plan
+
+    def _without_resource(self, given: Mapping[str, Any], resource_id: str | None) -> dict[str, Any]:
+        shown = {*self.always, *map(camel, self.always)} if resource_id is not None else ()
+        return {name: value for name, value in given.items() if name not in shown or value != resource_id}
 
     @cached_property
     def _schema(self) -> Schema:

@@ -98,8 +98,8 @@ def told(event: Event) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _clock(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%H:%M:%S")
+def _clock(at: str) -> str:
+    return datetime.fromisoformat(at).astimezone(UTC).strftime("%H:%M:%S")
 
 
 def picture(run: Run, title: str = "", now: datetime | None = None) -> Group:

@@ -12,6 +12,7 @@ from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, T
 from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import MAIN
 from app.engine.transitions.step_rows import begins
+from app.services import spelling
 from app.services.run_facts import NOTHING_KNOWN, Facts
 from app.services.step_terms import attempts, known_at_most_once, known_policy
 from app.services.waits import sentence
@@ -101,8 +102,8 @@ def run_detail(
         "steps": [step_object(step, wrapped=_is_code(row)) for step in shown],
         "compensation": [_undo_object(step) for step in steps if step["phase"] == "comp"],
         "onFailure": row["on_failure"],
-        "input": hidden(row["input"] or {}),
-        "output": value_of(row) if _is_code(row) else hidden(row["output"]),
+        "input": hidden(spelling.values(row["input"] or {})),
+        "output": value_of(row) if _is_code(row) else hidden(spelling.values(row["output"])),
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
@@ -130,7 +131,7 @@ def step_object(step: Row, *, wrapped: bool = False) -> Object:
             "progress": step["progress"],
             "retryAt": rfc3339(step["retry_at"]) if step["status"] == StepStatus.RETRY_WAIT else None,
             "error": hidden(step["error"]),
-            "output": value_of(step) if wrapped else hidden(step["output"]),
+            "output": value_of(step) if wrapped else hidden(spelling.values(step["output"])),
             "reusedFrom": step["reused_from"],
             "compensatedAt": rfc3339(step["compensated_at"]),
         }
@@ -198,6 +199,7 @@ def plan_object(plan: Row) -> Object:
 
 def event_object(row: Row) -> Object:
     """An event of a run's log."""
+    told = spelling.payload(row["type"], row["payload"] or {})
     return {
         "seq": row["seq"],
         "type": row["type"],
@@ -206,7 +208,7 @@ def event_object(row: Row) -> Object:
         "attempt": row["attempt"],
         "actor": row["actor"],
         "at": rfc3339(row["at"]),
-        "payload": (redact if row["type"] == LOGGED else hidden)(row["payload"] or {}),
+        "payload": (redact if row["type"] == LOGGED else hidden)(told),
     }
 
 
@@ -258,7 +260,7 @@ def _terms(step: Row, *, wrapped: bool) -> Object:
         "atMostOnce": known_at_most_once(step),
         "holder": _worker(step) if running else None,
         "deadlineAt": rfc3339(step.get("deadline_at")),
-        "given": None if wrapped else hidden(step.get("given")),
+        "given": None if wrapped else hidden(spelling.values(step.get("given"))),
     }
 
 

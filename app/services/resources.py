@@ -6,6 +6,7 @@ from typing import Any
 from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
 from app.domain.servers import Situation, allowed_actions
+from app.services import spelling
 
 Row = Mapping[str, Any]
 Object = dict[str, Any]
@@ -38,7 +39,7 @@ def server_object(row: Row, *, now: int) -> Object:
         },
         "observedAt": rfc3339(seen),
         "observedAgeMs": None if seen is None else max(0, now - seen),
-        "hardware": row["hardware"],
+        "hardware": spelling.hardware(row["hardware"]),
         "image": hidden(row["image"]),
         "credentialVersion": row["credential_version"],
         "reservedBy": row["reserved_by"],

@@ -24,7 +24,7 @@ from app.engine.transitions.journal import Journal, Message, journal
 from app.record.runs import hooks, locks, runs
 from app.record.service import paused_types
 from app.record.session import Tx
-from app.services import audit, authority, callbacks
+from app.services import audit, authority, callbacks, spelling
 from app.services.context import AppContext
 from chains import catalogue
 from chains.catalogue import Workflow
@@ -93,7 +93,7 @@ def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, 
     def work(tx: Tx) -> dict[str, Any]:
         check_order(tx, order)
         kind = catalogue.lookup(order.type)
-        given = {**kind.check(order.input), **resource_input(kind, order)}
+        given = {**kind.check(order.input, order.resource_id), **resource_input(kind, order)}
         steps = plan_steps(kind.plan(given), order.resource_id)
         undo = [step["key"] for step in reversed(steps) if step["undo"]]
         resource = f"{kind.resource}/{order.resource_id}" if kind.locks else None
@@ -326,7 +326,7 @@ def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
                 "queue": row.queue,
                 "branch": row.branch or None,
                 "target": target,
-                "values": dict(row.values),
+                "values": spelling.values(row.values),
                 "timeoutMs": row.timeout_ms,
                 "retry": None if step is None else step.retry.shown(),
                 "undo": row.undoable,

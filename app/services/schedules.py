@@ -184,7 +184,7 @@ def _check_order(tx: Tx, row: Row) -> None:
     if not isinstance(given, dict):
         raise ValidationFailed.of("input", f"{name} takes an object")
     kind, order = catalogue.lookup(name), schedules.order_of(row)
-    kind.plan({**kind.check(given), **resource_input(kind, order)})
+    kind.plan({**kind.check(given, order.resource_id), **resource_input(kind, order)})
     with suppress(InvalidStateTransition, Conflict):
         admission.check(tx, order, kind.resource)
 

@@ -165,7 +165,7 @@ def test_an_action_shows_the_state_that_it_leads_through(
     answer = client.post(f"{ONE}/{path}", json=body)
     assert (answer.status_code, answer.get_json()["data"]["state"]) == (202, state)
     run = client.get(answer.headers["Location"]).get_json()["data"]
-    assert (run["type"], run["input"]) == (f"cluster.{path}", {**body, "cluster_id": CLUSTER})
+    assert (run["type"], run["input"]) == (f"cluster.{path}", {**body, "clusterId": CLUSTER})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One run: start, preview, follow, cancel, retry, operate, read its log (contracts/runs.rst#run-object)."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -299,6 +300,35 @@ def test_the_state_is_the_fold_of_the_log_up_to_an_event(client: FlaskClient, se
     assert (early["asOf"], early["completedAt"]) == (1, None)
     assert late["asOf"] > 1
     assert late["completedAt"].endswith("Z")
+
+
+def test_what_a_run_is_given_is_spelled_alike_at_every_door(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    shown, log, state, kept = (
+        client.get(f"{PATH}/{run_id}{door}").get_json()["data"]
+        for door in ("", "/events", "/state", "/export")
+    )
+    given = [shown["input"], log[0]["payload"]["input"], state["input"], kept["run"]["input"]]
+    assert [*given, kept["events"][0]["payload"]["input"]] == [{"serverId": SERVER}] * 5
+    assert not re.search(r'"[a-z]+_[a-z_]+":', json.dumps([shown, log, state, kept]))
+
+
+def test_a_planned_step_is_called_alike_in_plan_log_and_state(client: FlaskClient, server: str) -> None:
+    plan = client.post(f"{PATH}?dryRun=true", json=ORDER).get_json()["data"]
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    (created, *_) = client.get(f"{PATH}/{run_id}/events").get_json()["data"]
+    state = client.get(f"{PATH}/{run_id}/state").get_json()["data"]
+    planned = [(step["key"], step["name"], step["undo"]) for step in plan["steps"]]
+    logged = [(step["key"], step["name"], step["undo"]) for step in created["payload"]["steps"]]
+    assert logged == planned
+    assert [(step["key"], step["name"]) for step in state["steps"]] == [step[:2] for step in planned]
+
+
+@pytest.mark.parametrize("name", ["serverId", "server_id"])
+def test_the_input_that_a_run_shows_may_be_sent_back(client: FlaskClient, server: str, name: str) -> None:
+    for value, status in ((SERVER, 202), (f"srv_{UNKNOWN[::-1]}", 400)):
+        answer = client.post(PATH, json={**ORDER, "input": {name: value}})
+        assert answer.status_code == status, answer.get_data(as_text=True)
 
 
 def test_a_state_beyond_the_log_is_400(client: FlaskClient, world: AppContext) -> None:

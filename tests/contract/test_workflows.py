@@ -335,6 +335,21 @@ def test_a_run_of_code_reads_well_among_the_others(client: FlaskClient, world: A
     assert client.get(f"/v1/workflows/runs/{run_id}/state").status_code == 200
 
 
+def test_what_is_a_caller_s_own_is_spelled_as_he_spelled_it(client: FlaskClient) -> None:
+    own = {"server_id": 1, "wiped_at": 5, "at": 7, "hardware": {"identity": {"device_id": 1}}, "undoable": {}}
+    told = {"input": {"power_state": 1}, "steps": [{"reused_from": 2}], "until": 5}
+    run_id = trigger(client, input=[own])["runId"]
+    client.post(EVENTS, json={"runId": run_id, "eventType": "mine", "payload": told})
+    shown, log, state = (
+        client.get(f"/v1/workflows/runs/{run_id}{door}").get_json()["data"]
+        for door in ("", "/events", "/state")
+    )
+    given = (shown["input"], log[0]["payload"]["input"], state["input"])
+    assert [one["args"] for one in given] == [[own]] * 3
+    assert log[-1]["payload"]["payload"] == told
+    assert client.get(f"{RUNS}/{run_id}").get_json()["input"] == [own]
+
+
 def _went_on(tx: Tx, run_id: str) -> None:
     """A call was made, and the function gave something."""
     main: StepRow = {"run_id": run_id, "queue": "wf.approve", "timeout_ms": 1000, "phase": "forward"}

@@ -14,7 +14,7 @@ from app.record.paging import Window
 from app.record.runs import code_runs, event_log, runs
 from app.record.service import definitions
 from app.record.session import Tx
-from app.services import presence, present
+from app.services import presence, present, spelling
 from app.services.workflows import known
 
 Row = Mapping[str, Any]
@@ -208,7 +208,7 @@ def _shown(tx: Tx, rows: Sequence[Row]) -> list[Object]:
 
 def _told(payload: Row) -> Object:
     """What an event of ours tells beside its type; results are stored wrapped."""
-    told = {name: value for name, value in payload.items() if name not in INNER}
+    told = {name: spelling.moment(name, value) for name, value in payload.items() if name not in INNER}
     wrapped = isinstance(told.get("output"), Mapping) and set(told["output"]) == {"value"}
     return {**told, "output": told["output"]["value"]} if wrapped else told
 

@@ -116,7 +116,11 @@ RETRY_PLAN = {
     "wasUndone": [],
     "repeatsEffect": ["boot-from"],
 }
-STATE = {"asOf": 3, "status": "running", "steps": {"validate": {"status": "completed"}}}
+STATE = {
+    "asOf": 3,
+    "status": "running",
+    "steps": [{"key": "validate", "name": "validate", "status": "completed"}],
+}
 TYPE = {
     "type": "server.provision",
     "resource": "server",

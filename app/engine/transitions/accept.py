@@ -94,7 +94,7 @@ def request_hash(order: Order) -> str:
 
 
 def _with_resource(kind: catalogue.Workflow, order: Order) -> dict[str, Any]:
-    given = kind.check(order.input)
+    given = kind.check(order.input, order.resource_id)
     if kind.resource is None:
         return given
     if order.resource_id is None:

@@ -84,7 +84,8 @@ def _declared(
     """What the retry of a declared plan is made of."""
     start = _start(steps, from_step, earliest)
     kind = catalogue.lookup(old.run["type"])
-    given = {**old.run["input"], **(kind.check({**_own(old, kind), **edited}) if edited else {})}
+    wanted = {**_own(old, kind), **(edited or {})}
+    given = {**old.run["input"], **(kind.check(wanted, old.run["resource_id"]) if edited else {})}
     order = Order(
         type=old.run["type"],
         resource_id=old.run["resource_id"],

@@ -52,7 +52,11 @@ def test_an_event_is_one_line() -> None:
             "step": "power",
             "attempt": 2,
             "at": "2026-01-01T10:20:30.456Z",
-            "payload": {"error": {"code": "BMC_REFUSED", "message": "No."}, "dueAt": 1000, "fence": 1},
+            "payload": {
+                "error": {"code": "BMC_REFUSED", "message": "No."},
+                "dueAt": "1970-01-01T00:00:01.000Z",
+                "fence": 1,
+            },
         }
     )
 

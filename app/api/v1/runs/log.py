@@ -9,13 +9,10 @@ from flask import request
 from app.api.http import envelope
 from app.api.http.context import world
 from app.auth.tokens import filter_hash
-from app.domain.clock import rfc3339
 from app.domain.errors import ValidationFailed
 from app.domain.fold import fold
 from app.record.runs import event_log
-from app.services import present
-
-TIME_NAMES = ("At", "Until", "at")
+from app.services import present, spelling
 
 
 def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
@@ -42,20 +39,4 @@ def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
         raise ValidationFailed.of("asOf", f"The last event is {last}")
     until = last if as_of is None else as_of
     folded = world().db.read(lambda tx: fold(event_log.walk(tx, run["id"], until=until)))
-    return {**_spelled(folded), "asOf": until}
-
-
-def _spelled(value: Any) -> Any:
-    """The fold with its times as texts."""
-    if isinstance(value, list):
-        return [_spelled(member) for member in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: rfc3339(member) if _is_time(name, member) else _spelled(member)
-        for name, member in value.items()
-    }
-
-
-def _is_time(name: str, value: Any) -> bool:
-    return name.endswith(TIME_NAMES) and isinstance(value, int)
+    return {**spelling.state(folded), "asOf": until}
