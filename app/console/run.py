@@ -9,6 +9,7 @@ from app.console import ask, graph, looks, timeline, words
 from app.console.family import pages
 from app.console.render import address, now_ms, render
 from app.console.spans import parse
+from app.domain.events import EventType
 
 PATH = "/v1/workflows/runs"
 VIEWS = ("timeline", "graph", "steps", "events", "logs", "io")
@@ -41,7 +42,7 @@ def run(run_id: str) -> str:
         seen=seen,
         upto=upto,
         newest=list(reversed(seen))[:EVENTS_SHOWN],
-        lines=[event for event in seen if event["type"] == "step.log"],
+        lines=[event for event in seen if event["type"] == EventType.STEP_LOG],
         step=_step(past),
         step_events=_of_step(seen),
         family=_family(shown),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.console.spans import parse
+from app.domain.events import EventType
 
 Object = Mapping[str, Any]
 Key = tuple[str, str]  # Phase and key of a step.
@@ -70,35 +71,69 @@ SAID = {
 }
 # What an event of a step opens, and how what it closes is seen.
 AFTER: dict[str, tuple[str, str]] = {
-    "step.started": ("work", ""),
-    "step.begun": ("work", ""),
-    "step.polling": ("work", ""),
-    "step.waiting": ("wait", ""),
-    "step.retrying": ("backoff", "fail"),
-    "step.failing": ("work", "fail"),
-    "step.ready": ("queue", ""),
-    "step.lost": ("queue", "fail"),
-    "step.completed": ("", ""),
-    "step.failed": ("", "fail"),
-    "step.cancelled": ("", "idle"),
-    "step.skipped": ("", "idle"),
-    "step.resolved": ("", "hold"),
+    EventType.STEP_STARTED: ("work", ""),
+    EventType.STEP_BEGUN: ("work", ""),
+    EventType.STEP_POLLING: ("work", ""),
+    EventType.STEP_WAITING: ("wait", ""),
+    EventType.STEP_RETRYING: ("backoff", "fail"),
+    EventType.STEP_FAILING: ("work", "fail"),
+    EventType.STEP_READY: ("queue", ""),
+    EventType.STEP_LOST: ("queue", "fail"),
+    EventType.STEP_COMPLETED: ("", ""),
+    EventType.STEP_FAILED: ("", "fail"),
+    EventType.STEP_CANCELLED: ("", "idle"),
+    EventType.STEP_SKIPPED: ("", "idle"),
+    EventType.STEP_RESOLVED: ("", "hold"),
 }
-STOPS = {"run.held": "held", "run.blocked": "held", "run.needs_operator": "held", "run.paused": "paused"}
+STOPS: dict[str, str] = {
+    EventType.RUN_HELD: "held",
+    EventType.RUN_BLOCKED: "held",
+    EventType.RUN_NEEDS_OPERATOR: "held",
+    EventType.RUN_PAUSED: "paused",
+}
 GOES_ON = frozenset(
-    (
-        *("run.resumed", "run.unpaused", "run.hold_expired", "run.compensating", "operator.action"),
-        *("run.cancel_requested", "run.failed", "run.cancelled", "run.completed"),
-    )
+    {
+        EventType.RUN_RESUMED,
+        EventType.RUN_UNPAUSED,
+        EventType.RUN_HOLD_EXPIRED,
+        EventType.RUN_COMPENSATING,
+        EventType.OPERATOR_ACTION,
+        EventType.RUN_CANCEL_REQUESTED,
+        EventType.RUN_FAILED,
+        EventType.RUN_CANCELLED,
+        EventType.RUN_COMPLETED,
+    }
 )
-FREES = frozenset(("run.created", "lock.granted", "run.compensating", "run.started", "run.resumed"))
+FREES = frozenset(
+    {
+        EventType.RUN_CREATED,
+        EventType.LOCK_GRANTED,
+        EventType.RUN_COMPENSATING,
+        EventType.RUN_STARTED,
+        EventType.RUN_RESUMED,
+    }
+)
 # Known, and drawn by no segment of its own.
 MUTE = frozenset(
-    (
-        *("step.log", "step.expanded", "step.fenced", "step.compensated", "calls.ended", "hook.created"),
-        *("hook.executed", "signal.received", "signal.consumed", "user.event", "lock.released"),
-        *("run.annotated", "run.timed", "run.limit_reached", "run.restarted", "run.moved", "run.compensated"),
-    )
+    {
+        EventType.STEP_LOG,
+        EventType.STEP_EXPANDED,
+        EventType.STEP_FENCED,
+        EventType.STEP_COMPENSATED,
+        EventType.CALLS_ENDED,
+        EventType.HOOK_CREATED,
+        EventType.HOOK_EXECUTED,
+        EventType.SIGNAL_RECEIVED,
+        EventType.SIGNAL_CONSUMED,
+        EventType.USER_EVENT,
+        EventType.LOCK_RELEASED,
+        EventType.RUN_ANNOTATED,
+        EventType.RUN_TIMED,
+        EventType.RUN_LIMIT_REACHED,
+        EventType.RUN_RESTARTED,
+        EventType.RUN_MOVED,
+        EventType.RUN_COMPENSATED,
+    }
 )
 
 
@@ -151,7 +186,12 @@ class _Log:
         elif kind in GOES_ON:
             self._go_on(at)
         self._locks(kind, at)
-        if kind in FREES or kind in ("step.completed", "step.skipped", "step.resolved", "step.failed"):
+        if kind in FREES or kind in (
+            EventType.STEP_COMPLETED,
+            EventType.STEP_SKIPPED,
+            EventType.STEP_RESOLVED,
+            EventType.STEP_FAILED,
+        ):
             self._free = at
 
     def finish(self, at: int, *, live: bool) -> None:
@@ -185,10 +225,14 @@ class _Log:
         self._held = None
 
     def _locks(self, kind: str, at: int) -> None:
-        if kind == "run.created":
+        if kind == EventType.RUN_CREATED:
             self.lock = Track(key="", phase="forward", label="lock", state="pending")
             self.lock.open("lock", at, SAID["lock"])
-        elif self.lock is not None and self.lock.opened and kind in ("lock.granted", "run.started"):
+        elif (
+            self.lock is not None
+            and self.lock.opened
+            and kind in (EventType.LOCK_GRANTED, EventType.RUN_STARTED)
+        ):
             if at - self.lock.opened[1] > LOCK_SHOWN_MS:
                 self.lock.close(at)
                 self.lock.state = "completed"

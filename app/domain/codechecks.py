@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.domain.case import Case, Row
+from app.domain.events import EventType
 from app.domain.states import STEP_ENDED, TERMINAL, RunStatus, StepStatus
 
 KINDS = frozenset({"code", "sleep", "signal", "child", "event", "value", "hook"})
-BEGINNINGS = frozenset({"step.begun", "user.event", "signal.received"})
+BEGINNINGS = frozenset({EventType.STEP_BEGUN, EventType.USER_EVENT, EventType.SIGNAL_RECEIVED})
 
 
 def is_member(row: Row) -> bool:
@@ -41,12 +42,12 @@ def counted(case: Case) -> Iterator[str]:
 
 def consumed_once(case: Case) -> Iterator[str]:
     """Each signal is told once and taken at most once, the oldest of a name first."""
-    told = Counter(_signal_of(one) for one in case.events if one["type"] == "signal.received")
+    told = Counter(_signal_of(one) for one in case.events if one["type"] == EventType.SIGNAL_RECEIVED)
     for one in case.events:
-        if one["type"] == "run.restarted":  # What nobody had taken went on with the fresh run.
+        if one["type"] == EventType.RUN_RESTARTED:  # What nobody had taken went on with the fresh run.
             told.subtract((one["payload"] or {}).get("signals", ()))
     told = +told
-    taken = Counter(_signal_of(one) for one in case.events if one["type"] == "signal.consumed")
+    taken = Counter(_signal_of(one) for one in case.events if one["type"] == EventType.SIGNAL_CONSUMED)
     for row in case.signals:
         expected = 0 if row["consumed_by"] is None else 1
         if taken.pop(row["id"], 0) != expected:
@@ -62,7 +63,7 @@ def within_limit(case: Case) -> Iterator[str]:
     """Once the log has as many events as it may have, nothing begins any more."""
     most = (case.run["limits"] or {}).get("maxEvents")
     for one in case.events[most:] if most is not None else ():
-        member = one["type"] == "step.started" and one["phase"] == "forward" and one["step"] != "main"
+        member = one["type"] == EventType.STEP_STARTED and one["phase"] == "forward" and one["step"] != "main"
         steps = (one["payload"] or {}).get("steps", ())
         new = any(facts["phase"] == "forward" for facts in steps)
         if member or new or one["type"] in BEGINNINGS:

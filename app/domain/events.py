@@ -5,56 +5,81 @@ Undo steps write the same events as forward steps, in the phase ``comp``. The ta
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
-TYPES = {
-    "run.created": "The request was accepted; the plan is in the event.",
-    "run.started": "The first step was claimed.",
-    "run.held": "A step has failed; the run keeps what it has until an operator or its hold time decides.",
-    "run.hold_expired": "Nobody decided in time.",
-    "run.blocked": "An outcome is unknown and must not be repeated: an operator says what happened.",
-    "run.needs_operator": "An undo is exhausted.",
-    "run.cancel_requested": "Somebody asked the run to stop.",
-    "run.paused": "Nothing new starts until the run is let go.",
-    "run.unpaused": "The run was let go.",
-    "run.resumed": "An operator let the run go on.",
-    "run.annotated": "A client keeps something with the run; it is in the event.",
-    "run.timed": "The time that a code workflow may work runs from now on.",
-    "run.limit_reached": "A code workflow has as many events, or has worked as long, as it may.",
-    "run.restarted": "A code workflow goes on as a fresh run.",
-    "run.moved": "The run stands elsewhere in its life, for no reason that another event gives.",
-    "run.compensating": "What happened is being undone; the undo steps are in the event.",
-    "run.compensated": "All is undone.",
-    "run.completed": "The last step is done.",
-    "run.failed": "The run has ended without reaching its goal; compensation is over.",
-    "run.cancelled": "The run has ended because somebody asked; compensation is over.",
-    "step.started": "An attempt began.",
-    "step.polling": "An operation is being asked how far it is.",
-    "step.waiting": "An operation is under way, or a fan-out or a function waits for others.",
-    "step.begun": "An attempt of a step of a code workflow began; of plain steps only the end is told.",
-    "step.failing": "An attempt of such a step failed; another one is made at once.",
-    "calls.ended": "Calls of a code workflow had their results at once.",
-    "step.ready": "A wait is over; the step may be claimed.",
-    "step.expanded": "The list of a map is known; its members are in the event.",
-    "step.log": "A line that the step wrote.",
-    "step.completed": "The step has reached its goal.",
-    "step.retrying": "The attempt failed; another one is due.",
-    "step.failed": "The step has failed for good.",
-    "step.lost": "The worker died or fell silent; whether the step took effect is unknown.",
-    "step.fenced": "A result came too late and was refused.",
-    "step.cancelled": "The step was given up with its run.",
-    "step.skipped": "An operator left the step out.",
-    "step.resolved": "An operator says that the step is done.",
-    "step.compensated": "The step is undone.",
-    "signal.received": "Somebody sent a signal.",
-    "signal.consumed": "A call of the function took the signal.",
-    "user.event": "The function, or a client, says something of its own.",
-    "hook.created": "A hook was opened.",
-    "hook.executed": "Somebody called the hook of a step.",
-    "lock.granted": "The run holds the resource from now on.",
-    "lock.released": "The run no longer holds the resource.",
-    "operator.action": "An operator did something; who and why is in the event.",
-}
+
+class EventType(StrEnum):
+    """What may stand in the log of a run; each type says what it means."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """A type of event with its sentence for the docs."""
+        made = str.__new__(cls, value)
+        made._value_ = value
+        made.meaning = meaning
+        return made
+
+    RUN_CREATED = "run.created", "The request was accepted; the plan is in the event."
+    RUN_STARTED = "run.started", "The first step was claimed."
+    RUN_HELD = (
+        "run.held",
+        "A step has failed; the run keeps what it has until an operator or its hold time decides.",
+    )
+    RUN_HOLD_EXPIRED = "run.hold_expired", "Nobody decided in time."
+    RUN_BLOCKED = (
+        "run.blocked",
+        "An outcome is unknown and must not be repeated: an operator says what happened.",
+    )
+    RUN_NEEDS_OPERATOR = "run.needs_operator", "An undo is exhausted."
+    RUN_CANCEL_REQUESTED = "run.cancel_requested", "Somebody asked the run to stop."
+    RUN_PAUSED = "run.paused", "Nothing new starts until the run is let go."
+    RUN_UNPAUSED = "run.unpaused", "The run was let go."
+    RUN_RESUMED = "run.resumed", "An operator let the run go on."
+    RUN_ANNOTATED = "run.annotated", "A client keeps something with the run; it is in the event."
+    RUN_TIMED = "run.timed", "The time that a code workflow may work runs from now on."
+    RUN_LIMIT_REACHED = (
+        "run.limit_reached",
+        "A code workflow has as many events, or has worked as long, as it may.",
+    )
+    RUN_RESTARTED = "run.restarted", "A code workflow goes on as a fresh run."
+    RUN_MOVED = "run.moved", "The run stands elsewhere in its life, for no reason that another event gives."
+    RUN_COMPENSATING = "run.compensating", "What happened is being undone; the undo steps are in the event."
+    RUN_COMPENSATED = "run.compensated", "All is undone."
+    RUN_COMPLETED = "run.completed", "The last step is done."
+    RUN_FAILED = "run.failed", "The run has ended without reaching its goal; compensation is over."
+    RUN_CANCELLED = "run.cancelled", "The run has ended because somebody asked; compensation is over."
+    STEP_STARTED = "step.started", "An attempt began."
+    STEP_POLLING = "step.polling", "An operation is being asked how far it is."
+    STEP_WAITING = "step.waiting", "An operation is under way, or a fan-out or a function waits for others."
+    STEP_BEGUN = (
+        "step.begun",
+        "An attempt of a step of a code workflow began; of plain steps only the end is told.",
+    )
+    STEP_FAILING = "step.failing", "An attempt of such a step failed; another one is made at once."
+    CALLS_ENDED = "calls.ended", "Calls of a code workflow had their results at once."
+    STEP_READY = "step.ready", "A wait is over; the step may be claimed."
+    STEP_EXPANDED = "step.expanded", "The list of a map is known; its members are in the event."
+    STEP_LOG = "step.log", "A line that the step wrote."
+    STEP_COMPLETED = "step.completed", "The step has reached its goal."
+    STEP_RETRYING = "step.retrying", "The attempt failed; another one is due."
+    STEP_FAILED = "step.failed", "The step has failed for good."
+    STEP_LOST = "step.lost", "The worker died or fell silent; whether the step took effect is unknown."
+    STEP_FENCED = "step.fenced", "A result came too late and was refused."
+    STEP_CANCELLED = "step.cancelled", "The step was given up with its run."
+    STEP_SKIPPED = "step.skipped", "An operator left the step out."
+    STEP_RESOLVED = "step.resolved", "An operator says that the step is done."
+    STEP_COMPENSATED = "step.compensated", "The step is undone."
+    SIGNAL_RECEIVED = "signal.received", "Somebody sent a signal."
+    SIGNAL_CONSUMED = "signal.consumed", "A call of the function took the signal."
+    USER_EVENT = "user.event", "The function, or a client, says something of its own."
+    HOOK_CREATED = "hook.created", "A hook was opened."
+    HOOK_EXECUTED = "hook.executed", "Somebody called the hook of a step."
+    LOCK_GRANTED = "lock.granted", "The run holds the resource from now on."
+    LOCK_RELEASED = "lock.released", "The run no longer holds the resource."
+    OPERATOR_ACTION = "operator.action", "An operator did something; who and why is in the event."
+
 
 # Runs of apps keep logs of their own (`app.domain.apps`); webhooks may be told of their ends.
 OF_APPS = {
@@ -67,19 +92,19 @@ QUIET = "sync."  # Runs of these types keep the record: they are listed and told
 
 # What webhooks may be told of (contracts/runs.rst#webhooks).
 TOLD = (
-    "run.created",
-    "run.started",
-    "run.held",
-    "run.blocked",
-    "run.needs_operator",
-    "run.completed",
-    "run.failed",
-    "run.cancelled",
-    "run.compensating",
-    "run.compensated",
-    "step.completed",
-    "step.failed",
-    "step.retrying",
+    EventType.RUN_CREATED,
+    EventType.RUN_STARTED,
+    EventType.RUN_HELD,
+    EventType.RUN_BLOCKED,
+    EventType.RUN_NEEDS_OPERATOR,
+    EventType.RUN_COMPLETED,
+    EventType.RUN_FAILED,
+    EventType.RUN_CANCELLED,
+    EventType.RUN_COMPENSATING,
+    EventType.RUN_COMPENSATED,
+    EventType.STEP_COMPLETED,
+    EventType.STEP_FAILED,
+    EventType.STEP_RETRYING,
     *OF_APPS,
 )
 

@@ -10,6 +10,9 @@ Events of unknown types change nothing but ``seq``, so that an older reader unde
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from app.domain.events import EventType
+from app.domain.states import StepOutcome
+
 Event = Mapping[str, Any]  # A row of the log: seq, type, phase, step, attempt, actor, payload, at.
 State = dict[str, Any]
 StepState = dict[str, Any]
@@ -17,7 +20,14 @@ Payload = Mapping[str, Any]
 Steps = dict[tuple[str, str], StepState]
 FAN_OUT = ("group", "map", "graph")
 # Events whose payloads say nothing of the state, but for ``runStatus``.
-UNFOLDED = ("user.event", "step.log", "run.annotated", "signal.received", "signal.consumed", "hook.executed")
+UNFOLDED = (
+    EventType.USER_EVENT,
+    EventType.STEP_LOG,
+    EventType.RUN_ANNOTATED,
+    EventType.SIGNAL_RECEIVED,
+    EventType.SIGNAL_CONSUMED,
+    EventType.HOOK_EXECUTED,
+)
 
 
 def fold(events: Iterable[Event]) -> State:
@@ -80,7 +90,7 @@ def _apply(state: State, steps: Steps, one: Event) -> None:
         step["attempt"] = one["attempt"]
         if one["type"] in STEP_RULES:
             step.update(STEP_RULES[one["type"]](step, one, payload))
-    if one["type"] == "step.compensated":
+    if one["type"] == EventType.STEP_COMPENSATED:
         steps["forward", payload["undoes"]]["compensatedAt"] = one["at"]
 
 
@@ -89,7 +99,7 @@ def _planned(facts: Payload) -> StepState:
     return {
         **{name: facts[name] for name in known},
         "status": facts.get("status", "pending"),
-        "outcome": facts.get("outcome", "none"),
+        "outcome": facts.get("outcome", StepOutcome.NONE),
         "output": facts.get("output"),
         "undoes": facts.get("undoes"),
         "reusedFrom": facts.get("reused_from"),
@@ -122,34 +132,36 @@ def _asked_to_stop(state: State, one: Event, payload: Payload) -> None:
 
 
 RUN_RULES: dict[str, Callable[[State, Event, Payload], None]] = {
-    "run.created": _created,
-    "run.started": lambda state, one, _payload: state.update(startedAt=one["at"]),
-    "run.completed": _ended,
-    "run.failed": _ended,
-    "run.cancelled": _ended,
-    "run.compensating": lambda state, _one, payload: state.update(goal=payload["goal"], heldUntil=None),
-    "run.held": lambda state, _one, payload: state.update(heldUntil=payload["until"]),
-    "run.blocked": lambda state, _one, payload: state.update(error=payload["error"]),
-    "run.resumed": lambda state, _one, _payload: state.update(error=None, goal=None, heldUntil=None),
-    "run.cancel_requested": _asked_to_stop,
-    "lock.granted": _granted,
-    "lock.released": _released,
+    EventType.RUN_CREATED: _created,
+    EventType.RUN_STARTED: lambda state, one, _payload: state.update(startedAt=one["at"]),
+    EventType.RUN_COMPLETED: _ended,
+    EventType.RUN_FAILED: _ended,
+    EventType.RUN_CANCELLED: _ended,
+    EventType.RUN_COMPENSATING: lambda state, _one, payload: state.update(
+        goal=payload["goal"], heldUntil=None
+    ),
+    EventType.RUN_HELD: lambda state, _one, payload: state.update(heldUntil=payload["until"]),
+    EventType.RUN_BLOCKED: lambda state, _one, payload: state.update(error=payload["error"]),
+    EventType.RUN_RESUMED: lambda state, _one, _payload: state.update(error=None, goal=None, heldUntil=None),
+    EventType.RUN_CANCEL_REQUESTED: _asked_to_stop,
+    EventType.LOCK_GRANTED: _granted,
+    EventType.LOCK_RELEASED: _released,
 }
 
 
 def _begun(step: StepState, one: Event, payload: Payload) -> StepState:
     started = {"startedAt": step["startedAt"] or one["at"], "dueAt": None, "error": None}
     if step["kind"] == "graph":  # From here on its children may have done something.
-        return {**started, "status": "waiting", "outcome": "unknown"}
+        return {**started, "status": "waiting", "outcome": StepOutcome.UNKNOWN}
     if step["kind"] in FAN_OUT:
         return {**started, "status": "waiting"}
-    return {**started, "status": "running", "outcome": "unknown", "fence": payload["fence"]}
+    return {**started, "status": "running", "outcome": StepOutcome.UNKNOWN, "fence": payload["fence"]}
 
 
 def _begun_inside(step: StepState, one: Event, _payload: Payload) -> StepState:
     """A step of a code workflow begins; it is its function that runs."""
     started = {"startedAt": step["startedAt"] or one["at"], "dueAt": None, "error": None}
-    return {**started, "status": "pending", "outcome": "unknown"}
+    return {**started, "status": "pending", "outcome": StepOutcome.UNKNOWN}
 
 
 def _failing(_step: StepState, _one: Event, payload: Payload) -> StepState:
@@ -157,7 +169,7 @@ def _failing(_step: StepState, _one: Event, payload: Payload) -> StepState:
 
 
 def _completed(_step: StepState, one: Event, payload: Payload) -> StepState:
-    done = {"status": "completed", "outcome": "done", "error": None, "dueAt": None}
+    done = {"status": "completed", "outcome": StepOutcome.DONE, "error": None, "dueAt": None}
     return {**done, "output": payload.get("output"), "completedAt": one["at"]}
 
 
@@ -186,22 +198,22 @@ def _cancelled(step: StepState, one: Event, payload: Payload) -> StepState:
 
 
 def _resolved(step: StepState, one: Event, _payload: Payload) -> StepState:
-    outcome = "done" if step["phase"] == "forward" else step["outcome"]
+    outcome = StepOutcome.DONE if step["phase"] == "forward" else step["outcome"]
     return {"status": "resolved", "outcome": outcome, "completedAt": one["at"]}
 
 
 STEP_RULES: dict[str, Callable[[StepState, Event, Payload], StepState]] = {
-    "step.started": _begun,
-    "step.polling": _begun,
-    "step.begun": _begun_inside,
-    "step.failing": _failing,
-    "step.completed": _completed,
-    "step.failed": _failed,
-    "step.waiting": _waiting,
-    "step.retrying": _retrying,
-    "step.ready": _ready,
-    "step.lost": lambda _step, _one, _payload: {"outcome": "unknown"},
-    "step.cancelled": _cancelled,
-    "step.skipped": lambda _step, one, _payload: {"status": "skipped", "completedAt": one["at"]},
-    "step.resolved": _resolved,
+    EventType.STEP_STARTED: _begun,
+    EventType.STEP_POLLING: _begun,
+    EventType.STEP_BEGUN: _begun_inside,
+    EventType.STEP_FAILING: _failing,
+    EventType.STEP_COMPLETED: _completed,
+    EventType.STEP_FAILED: _failed,
+    EventType.STEP_WAITING: _waiting,
+    EventType.STEP_RETRYING: _retrying,
+    EventType.STEP_READY: _ready,
+    EventType.STEP_LOST: lambda _step, _one, _payload: {"outcome": StepOutcome.UNKNOWN},
+    EventType.STEP_CANCELLED: _cancelled,
+    EventType.STEP_SKIPPED: lambda _step, one, _payload: {"status": "skipped", "completedAt": one["at"]},
+    EventType.STEP_RESOLVED: _resolved,
 }

@@ -9,14 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 
 from app.domain import codechecks
 from app.domain.case import Case, Row, is_open
-from app.domain.events import may_be_told
+from app.domain.events import EventType, may_be_told
 from app.domain.fold import fold
-from app.domain.states import NEEDS_OPERATOR, STEP_DONE, STEP_ENDED, TERMINAL, RunStatus, StepStatus
+from app.domain.states import (
+    NEEDS_OPERATOR,
+    STEP_DONE,
+    STEP_ENDED,
+    TERMINAL,
+    RunStatus,
+    StepOutcome,
+    StepStatus,
+)
 
 Broken = tuple[str, str]  # The invariant's number, and what is wrong.
 FAN_OUT = ("group", "map", "graph")
-ENDINGS = frozenset({"run.completed", "run.failed", "run.cancelled"})
-AFTER_THE_END = frozenset({"operator.action", "step.fenced"})
+ENDINGS = frozenset({EventType.RUN_COMPLETED, EventType.RUN_FAILED, EventType.RUN_CANCELLED})
+AFTER_THE_END = frozenset({EventType.OPERATOR_ACTION, EventType.STEP_FENCED})
 OTHERS = ("stop", "parent")  # Purposes of timers that another run arms, whatever this one does.
 LATE_MS = 60_000  # What is overdue by this much has been seen by no reconciler.
 
@@ -27,7 +35,7 @@ def broken(case: Case) -> list[Broken]:
 
 
 def _accepted(case: Case) -> Iterator[str]:
-    if not case.events or case.events[0]["type"] != "run.created":
+    if not case.events or case.events[0]["type"] != EventType.RUN_CREATED:
         yield "its log does not begin with run.created"
 
 
@@ -63,7 +71,9 @@ def _counted(case: Case) -> Iterator[str]:
     ends = [one["seq"] for one in case.events if one["type"] in ENDINGS]
     if len(ends) != (1 if case.status in TERMINAL else 0):
         yield f"it is {case.status} and has {len(ends)} closing events"
-    done = Counter((one["phase"], one["step"]) for one in case.events if one["type"] == "step.completed")
+    done = Counter(
+        (one["phase"], one["step"]) for one in case.events if one["type"] == EventType.STEP_COMPLETED
+    )
     for (phase, key), times in done.items():
         if times > 1:
             yield f"{phase} step {key} completed {times} times"
@@ -76,7 +86,9 @@ def _counted(case: Case) -> Iterator[str]:
 def _fenced(case: Case) -> Iterator[str]:
     highest: dict[tuple[str, str], int] = {}
     for one in case.events:
-        if one["type"] in ("step.started", "step.polling") and "fence" in (one["payload"] or {}):
+        if one["type"] in (EventType.STEP_STARTED, EventType.STEP_POLLING) and "fence" in (
+            one["payload"] or {}
+        ):
             where, fence = (one["phase"], one["step"]), one["payload"]["fence"]
             if fence <= highest.get(where, 0):
                 yield f"{one['phase']} step {one['step']} was claimed with fence {fence} a second time"
@@ -104,7 +116,7 @@ def _undone(case: Case) -> Iterator[str]:
     happened = [
         row["key"]
         for row in reversed(case.forward())
-        if row["undoable"] and row["outcome"] in ("done", "unknown")
+        if row["undoable"] and row["outcome"] in (StepOutcome.DONE, StepOutcome.UNKNOWN)
     ]
     if undos != (happened if due else []):
         yield f"it has the undo steps {undos}; what may have happened is {happened}, and it is {case.status}"
@@ -119,7 +131,7 @@ def _moved(case: Case) -> bool:
     for one in case.events:
         if one["type"] in ENDINGS:
             return False
-        if one["type"] == "operator.action" and (one["payload"] or {}).get("action") == "retry":
+        if one["type"] == EventType.OPERATOR_ACTION and (one["payload"] or {}).get("action") == "retry":
             return True
     return False
 
@@ -237,7 +249,7 @@ def _over(branch: Sequence[Row]) -> bool:
 
 def _stands(branch: Sequence[Row]) -> bool:
     """Whether a branch ended with an outcome that only an operator can tell."""
-    return any(row["status"] == StepStatus.FAILED and row["outcome"] == "unknown" for row in branch)
+    return any(row["status"] == StepStatus.FAILED and row["outcome"] == StepOutcome.UNKNOWN for row in branch)
 
 
 def _locked(case: Case) -> Iterator[str]:
@@ -257,7 +269,7 @@ def _locked(case: Case) -> Iterator[str]:
 
 
 def _called_once(case: Case) -> Iterator[str]:
-    calls = Counter(one["step"] for one in case.events if one["type"] == "hook.executed")
+    calls = Counter(one["step"] for one in case.events if one["type"] == EventType.HOOK_EXECUTED)
     # A hook of a code workflow belongs to its run: the event names no step.
     used = Counter(
         row["step"] if row["name"] is None else None for row in case.hooks if row["status"] == "executed"

@@ -41,6 +41,14 @@ class StepStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class StepOutcome(StrEnum):
+    """What a step has done to the world, as far as the record knows; only ``none`` needs no undo."""
+
+    NONE = "none"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
 API_STATUS = {
     RunStatus.QUEUED: "pending",
     RunStatus.LOCK_WAITING: "pending",

@@ -4,6 +4,7 @@ import socket
 
 from app.auth.keys import Principal
 from app.domain.errors import ValidationFailed
+from app.domain.events import EventType
 from app.domain.ids import new_id
 from app.record.service import webhooks
 from app.record.session import Tx
@@ -12,8 +13,8 @@ from app.services.context import AppContext
 from app.webhooks.guard import Allow, judge
 
 EVENTS = (
-    *("run.started", "run.held", "run.blocked", "run.needs_operator"),
-    *("run.completed", "run.failed", "run.cancelled"),
+    *(EventType.RUN_STARTED, EventType.RUN_HELD, EventType.RUN_BLOCKED, EventType.RUN_NEEDS_OPERATOR),
+    *(EventType.RUN_COMPLETED, EventType.RUN_FAILED, EventType.RUN_CANCELLED),
 )
 PUBLIC = "1.1.1.1"
 

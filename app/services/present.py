@@ -8,6 +8,7 @@ from typing import Any
 
 from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
+from app.domain.events import EventType
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, RunStatus, StepStatus
 from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import MAIN
@@ -23,7 +24,8 @@ Served = Collection[tuple[str, str]]  # Code workflows, by name and version, tha
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_OF_A_STEP = 0.95  # Credit that a running step can earn at most.
-LOGGED = "step.log"  # What steps log is no value of anybody's: what looks like a secret is hidden in it.
+# What steps log is no value of anybody's: what looks like a secret is hidden in it.
+LOGGED = EventType.STEP_LOG
 STEP_WORDS = {
     StepStatus.PENDING: "pending",
     StepStatus.RUNNING: "running",

@@ -6,7 +6,7 @@ from typing import Any
 from app.auth import codesecrets
 from app.auth.keys import Principal
 from app.domain.ids import new_id
-from app.domain.states import StepStatus
+from app.domain.states import StepOutcome, StepStatus
 from app.engine.transitions import retry as retrying
 from app.record.runs import locks, runs
 from app.record.session import Tx
@@ -16,7 +16,7 @@ from app.services.runs import check_where
 from tasks.step import REGISTRY
 
 Row = Mapping[str, Any]
-HAPPENED = ("done", "unknown")
+HAPPENED = (StepOutcome.DONE, StepOutcome.UNKNOWN)
 
 
 class _TakenBack(Exception):

@@ -9,6 +9,7 @@ from app.auth import codesecrets
 from app.auth.keys import Principal
 from app.auth.tokens import hook_hash
 from app.domain.errors import NotFound, ValidationFailed
+from app.domain.events import EventType
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.domain.rows.runs import RunRow, StepRow
@@ -280,7 +281,9 @@ def release_lock(world: AppContext, principal: Principal, resource: str, reason:
         with journal(tx, held["run_id"]) as j:
             locking.enter(j, resource)
             locks.release(tx, resource)
-            j.event("lock.released", actor=principal.actor, resource=resource, reason=reason, forced=True)
+            j.event(
+                EventType.LOCK_RELEASED, actor=principal.actor, resource=resource, reason=reason, forced=True
+            )
         was = {"run_id": held["run_id"]}
         audit.note(tx, principal, "lock.release", resource, reason=reason, before=was)
         return resume.grant_waiting(tx, resource)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from app.auth.keys import Principal
 from app.auth.tokens import issue_hook_token
 from app.domain.errors import InvalidStateTransition, NotFound
+from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow
 from app.domain.states import TERMINAL, RunStatus
@@ -136,7 +137,7 @@ def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> N
     if not limits.room(j, j.one("forward", MAIN), 1):
         raise emitting.full_log(j)
     j.set(context=dict(context))
-    j.event("run.annotated", actor=principal.actor, context=dict(context))
+    j.event(EventType.RUN_ANNOTATED, actor=principal.actor, context=dict(context))
 
 
 def _under_lock(world: AppContext, run_id: str, do: Callable[[Journal], T]) -> T:

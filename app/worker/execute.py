@@ -14,6 +14,7 @@ import structlog
 
 from app.auth.secrets import REDACTOR, redact
 from app.domain.errors import OutcomeUnknown, Permanent, StepError, WindlassError
+from app.domain.states import StepOutcome
 from app.domain.text import legible
 from app.engine.messages.publisher import Publisher
 from app.engine.transitions.claim import Claim
@@ -166,7 +167,11 @@ def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
 
 
 def _undo(step: Step, ctx: Context, known: Mapping[str, Any]) -> Outcome:
-    if step.aborting is not None and known.get("outcome") != "done" and known.get("ref") is not None:
+    if (
+        step.aborting is not None
+        and known.get("outcome") != StepOutcome.DONE
+        and known.get("ref") is not None
+    ):
         call(step.aborting, ctx, known)
     if step.undoing is not None:
         call(step.undoing.body, ctx, known)

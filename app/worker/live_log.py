@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 
+from app.domain.events import EventType
 from app.engine.transitions.claim import Claim
 from app.engine.transitions.journal import journal
 from app.record.runs import runs
@@ -50,7 +51,7 @@ class LiveLog:
             if row is None or row["status"] != "running" or row["fence"] != self._claimed.fence:
                 return False
             for line in lines:
-                j.event("step.log", row, **line)
+                j.event(EventType.STEP_LOG, row, **line)
             reported = [line["message"] for line in lines if line.get("progress")]
             if reported:
                 j.change(row, progress=reported[-1])

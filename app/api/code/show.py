@@ -8,6 +8,7 @@ from app.auth.secrets import hidden
 from app.auth.tokens import filter_hash
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
+from app.domain.events import EventType
 from app.domain.states import API_STATUS, RunStatus
 from app.engine.transitions.journal import MAIN
 from app.record.paging import Window
@@ -23,10 +24,16 @@ Object = dict[str, Any]
 MOST_A_PAGE = 100
 OUR_KEY = "request-"  # How the key begins that a request gives to its run (see `app.services.idempotency`).
 # What an event is called here, when it is not by its own name with underscores.
-EVENT_TYPES = {"hook.executed": "hook_received", "run.cancel_requested": "workflow_cancelling"}
+EVENT_TYPES: dict[str, str] = {
+    EventType.HOOK_EXECUTED: "hook_received",
+    EventType.RUN_CANCEL_REQUESTED: "workflow_cancelling",
+}
 # The same for sleeps, signals and children, and for the function itself, whose others are advance_….
-WAIT_TYPES = {"step.completed": "wait_completed", "step.failed": "wait_failed"}
-ADVANCE_TYPES = {"step.waiting": "wait_created"}
+WAIT_TYPES: dict[str, str] = {
+    EventType.STEP_COMPLETED: "wait_completed",
+    EventType.STEP_FAILED: "wait_failed",
+}
+ADVANCE_TYPES: dict[str, str] = {EventType.STEP_WAITING: "wait_created"}
 INNER = frozenset({"steps", "runStatus", "fence", "ref"})  # What the engine tells itself in a payload.
 
 
@@ -66,7 +73,7 @@ def event_object(row: Row, waits: Collection[str]) -> Object:
     ``waits`` are the calls of the run that wait for something.
     """
     payload = row["payload"] or {}
-    if row["type"] == "user.event":
+    if row["type"] == EventType.USER_EVENT:
         type_, about, told = payload["eventType"], payload.get("correlationId"), payload.get("payload")
     else:
         type_, about, told = event_type(row["type"], row["step"], waits), row["step"], _told(payload)
@@ -83,7 +90,7 @@ def event_object(row: Row, waits: Collection[str]) -> Object:
 
 def emitted(told: Row) -> Object:
     """An event that a user has just written."""
-    row = {"run_id": told["runId"], "type": "user.event", "step": None}
+    row = {"run_id": told["runId"], "type": EventType.USER_EVENT, "step": None}
     return event_object({**row, "seq": told["seq"], "at": told["at"], "payload": told}, ())
 
 

@@ -1,6 +1,7 @@
 """Approvals: an operation that asks for one counts it among what it waits for."""
 
 from app.domain.errors import InvalidStateTransition, NotFound
+from app.domain.events import EventType
 from app.domain.states import StepStatus
 from app.engine.transitions import graph
 from app.engine.transitions.journal import Journal, is_member
@@ -20,5 +21,5 @@ def approve(j: Journal, operation: str, actor: str) -> None:
         )
     approved = {**given, "approved": {"by": actor, "at": j.now}}
     j.change(member, given=approved, pending=member["pending"] - 1)
-    j.event("operator.action", member, actor=actor, action="approve", target=operation)
+    j.event(EventType.OPERATOR_ACTION, member, actor=actor, action="approve", target=operation)
     graph.turn(j)

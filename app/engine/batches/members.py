@@ -6,7 +6,7 @@ from app.domain.batch import edges as rules
 from app.domain.plan import member_row
 from app.domain.rows.batches import EdgeRow
 from app.domain.rows.runs import StepRow
-from app.domain.states import StepStatus
+from app.domain.states import StepOutcome, StepStatus
 from app.engine.batches.compose import Node
 from app.engine.transitions.graph import Fate
 from app.engine.transitions.step_rows import step_row
@@ -44,7 +44,11 @@ def rows_of(
 def _begun(row: StepRow, node: Node, fate: Fate | None, reused_from: str | None) -> StepRow:
     if node.stands is not None:
         was = node.stands
-        done: StepRow = {"status": str(StepStatus.SKIPPED), "outcome": "done", "reused_from": reused_from}
+        done: StepRow = {
+            "status": str(StepStatus.SKIPPED),
+            "outcome": StepOutcome.DONE,
+            "reused_from": reused_from,
+        }
         return {**row, **done, "output": was["output"], "pending": 0}
     if fate is not None:
         return {**row, "status": str(StepStatus.SKIPPED), "output": {"skipped": fate.reason}}

@@ -7,9 +7,10 @@ from typing import Any
 from app.domain.batch.definition import BatchDefinition, parse
 from app.domain.batch.graph import HARD, ancestors
 from app.domain.errors import InvalidStateTransition, NotFound, ValidationFailed
+from app.domain.events import EventType
 from app.domain.rows.batches import BatchRow
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, RunStatus
+from app.domain.states import STEP_DONE, RunStatus, StepOutcome
 from app.engine.batches import rollback, scope
 from app.engine.batches.compose import Composed, Node
 from app.engine.batches.start import BatchOrder, accept_batch
@@ -53,10 +54,10 @@ def retry(
         definition = parse(old["definition"])
         composed = recompose(old, definition)
         nodes = _nodes(tx, old, definition, composed.nodes, again)
-        j.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+        j.event(EventType.OPERATOR_ACTION, actor=actor, action="retry", reason=reason, retriedBy=new_id)
         if held:
             for one in lock_rows.held_by(tx, old_id):
-                j.event("lock.released", resource=one["resource"], movedTo=new_id)
+                j.event(EventType.LOCK_RELEASED, resource=one["resource"], movedTo=new_id)
             finish(j, RunStatus.FAILED, inherited=True)
             j.flush()
         order = BatchOrder(
@@ -110,7 +111,9 @@ def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) 
     """The operations that are done, and whose effects nobody has undone."""
     if not again.only_failed:
         return set()
-    done = {key for key, row in rows.items() if row["status"] in STEP_DONE and row["outcome"] == "done"}
+    done = {
+        key for key, row in rows.items() if row["status"] in STEP_DONE and row["outcome"] == StepOutcome.DONE
+    }
     if again.from_ != "failed":
         upto = scope.checkpoint(tx, old, again.from_)
         reused = {key for key, row in rows.items() if row["reused_from"] is not None}

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.errors import Conflict, ValidationFailed
 from app.domain.rows.batches import BatchRow, EdgeRow
-from app.domain.states import STEP_DONE
+from app.domain.states import STEP_DONE, StepOutcome
 from app.record.batches import batches, graphs, instances
 from app.record.session import Tx
 
@@ -110,7 +110,9 @@ def _chosen(tx: Tx, batch: BatchRow, found: Mapping[str, Undo], wanted: Wanted) 
             _check_dependents(tx, batch, found, chosen)
     elif (batch["definition"] or {}).get("rollback_strategy", {}).get("preserve_successful"):
         rows = graphs.members(tx, batch["run_id"])
-        chosen -= {row["key"] for row in rows if row["status"] in STEP_DONE and row["outcome"] == "done"}
+        chosen -= {
+            row["key"] for row in rows if row["status"] in STEP_DONE and row["outcome"] == StepOutcome.DONE
+        }
     return chosen
 
 

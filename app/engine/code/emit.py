@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
+from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.states import TERMINAL
 from app.engine.code.limits import BYTES, is_large, most_events, room
@@ -26,7 +27,7 @@ def emit(
     if not room(j, j.one("forward", MAIN), 1):
         raise full_log(j)
     told = {"eventType": event_type, "payload": payload, "correlationId": correlation_id}
-    j.event("user.event", actor=actor, **told)
+    j.event(EventType.USER_EVENT, actor=actor, **told)
     return {"runId": j.id, "seq": j.run["event_seq"], "at": j.now, **told}
 
 

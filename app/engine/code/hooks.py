@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.errors import InvalidStateTransition
+from app.domain.events import EventType
 from app.domain.states import TERMINAL
 from app.engine.transitions.journal import MAIN, Journal
 from app.record.runs import hooks
@@ -26,5 +27,5 @@ def create(
         "metadata": dict(metadata) if metadata is not None else None,
     }
     hook_id = hooks.create(j.tx, token_hash=token_hash, run_id=j.id, step=MAIN, **facts)
-    j.event("hook.created", hookId=hook_id, **facts)
+    j.event(EventType.HOOK_CREATED, hookId=hook_id, **facts)
     return hook_id

@@ -6,6 +6,7 @@ that waits is never stuck with a full log.
 
 from dataclasses import dataclass
 
+from app.domain.events import EventType
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import RunStatus, StepStatus
 from app.engine.transitions.compensate import stop
@@ -63,11 +64,11 @@ def full(j: Journal) -> None:
 def reach(j: Journal, code: str, message: str) -> None:
     """End the run, which has reached a limit: what it did is undone, once nothing runs any more."""
     facts = {"code": code, "message": message}
-    j.event("run.limit_reached", error=facts)
+    j.event(EventType.RUN_LIMIT_REACHED, error=facts)
     j.set(error_code=code, error_message=message, error_step=MAIN)
     main = j.one("forward", MAIN)
     if main is not None and main["status"] in (StepStatus.WAITING, StepStatus.PENDING, StepStatus.RETRY_WAIT):
         j.disarm(main)
         j.move(main, StepStatus.FAILED, error=facts, completed_at=j.now)
-        j.event("step.failed", main, error=facts)
+        j.event(EventType.STEP_FAILED, main, error=facts)
     stop(j, RunStatus.FAILED, hold=j.run["on_failure"] == "hold")

@@ -1,5 +1,6 @@
 """What an operator's word on a call means for the function that made it."""
 
+from app.domain.events import EventType
 from app.domain.rows.runs import StepRow
 from app.domain.states import StepStatus
 from app.engine.transitions.advance import advance
@@ -11,7 +12,7 @@ from app.engine.transitions.step_rows import afresh
 def again(j: Journal, call: StepRow) -> None:
     """Give a failed call another chance: the function makes it anew."""
     j.move(call, StepStatus.PENDING, **afresh(unsure=False))
-    j.event("step.ready", call)
+    j.event(EventType.STEP_READY, call)
     go_on(j, call)
 
 
@@ -20,5 +21,5 @@ def go_on(j: Journal, call: StepRow) -> None:
     main = group_of(j, call)
     if main is not None and main["status"] == StepStatus.FAILED:
         j.move(main, StepStatus.PENDING, **afresh(unsure=False))
-        j.event("step.ready", main)
+        j.event(EventType.STEP_READY, main)
     advance(j)

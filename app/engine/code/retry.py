@@ -7,7 +7,7 @@ from app.domain.errors import ValidationFailed
 from app.domain.restart import begin_at
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, RunStatus, StepStatus
+from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
 from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
 from app.engine.transitions.journal import MAIN, Journal
 from app.record.service import definitions
@@ -86,7 +86,7 @@ def _heir(main: StepRow, was: StepRow, old_id: str) -> StepRow:
     """A call as the new run knows it; what was undone is not undone again."""
     kept = cast("StepRow", picked(was, KEPT))
     if was["compensated_at"] is not None:
-        kept["outcome"] = "none"
+        kept["outcome"] = StepOutcome.NONE
     return {**main, **kept, "reused_from": old_id}
 
 

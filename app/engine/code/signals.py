@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition
+from app.domain.events import EventType
 from app.domain.ids import new_id
 from app.domain.rows.runs import SignalRow, StepRow
 from app.domain.states import TERMINAL
@@ -33,7 +34,7 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
     if (call is None and not room(j, main, 1)) or j.run["log_bytes"] > BYTES.most:
         raise full_log(j)
     signal_id = new_id("sig")
-    j.event("signal.received", actor=sender, signalId=signal_id, name=name)
+    j.event(EventType.SIGNAL_RECEIVED, actor=sender, signalId=signal_id, name=name)
     j.weigh(payload)
     values = {
         "id": signal_id,
@@ -66,7 +67,7 @@ def hand_over(j: Journal, following: Journal) -> list[str]:
     """
     moved = []
     for row in signals.unread(j.tx, j.id):
-        following.event("signal.received", signalId=row["id"], name=row["name"], movedFrom=j.id)
+        following.event(EventType.SIGNAL_RECEIVED, signalId=row["id"], name=row["name"], movedFrom=j.id)
         signals.move(j.tx, row["id"], following.id, following.run["event_seq"])
         moved.append(row["id"])
     hooks.hand_over(j.tx, j.id, following.id)
@@ -75,5 +76,5 @@ def hand_over(j: Journal, following: Journal) -> list[str]:
 
 def _consumed(j: Journal, call: StepRow, signal_id: str, payload: Any) -> None:
     j.disarm(call)
-    j.event("signal.consumed", call, signalId=signal_id)
+    j.event(EventType.SIGNAL_CONSUMED, call, signalId=signal_id)
     end(j, call, value=payload)

@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from app.auth.tokens import issue_hook_token
+from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_ENDED, RunStatus, StepStatus
+from app.domain.states import STEP_ENDED, RunStatus, StepOutcome, StepStatus
 from app.engine.code import hooks, signals
 from app.engine.code.calls import call_row, enqueue_new
 from app.engine.code.start import start_child
@@ -32,7 +33,7 @@ from app.engine.transitions.step_rows import plan_facts
 from windlass.calls import Call
 
 Seal = Callable[[str], str]
-DONE: StepRow = {"status": str(StepStatus.COMPLETED), "outcome": "done"}
+DONE: StepRow = {"status": str(StepStatus.COMPLETED), "outcome": StepOutcome.DONE}
 WAITING: StepRow = {"status": str(StepStatus.WAITING)}
 ELSEWHERE_MS = 10_000
 _TOLD = ("output", "error", "ref", "attempt")
@@ -67,7 +68,7 @@ def store(
     open_ = [row for row in known.values() if row["status"] not in STEP_ENDED]
     # Nothing would ever end a wait for calls that have all ended.
     if not open_:
-        j.event("calls.ended", main, **told)
+        j.event(EventType.CALLS_ENDED, main, **told)
         return [known[call.key] for call in calls]
     _park(j, main, open_, limit, **told)
     return None
@@ -103,7 +104,7 @@ def retry_later(j: Journal, main: StepRow, row: StepRow, changes: StepRow, told:
     changes = {**changes, "retry_at": due}
     j.move(row, StepStatus.RETRY_WAIT, **changes)
     j.arm("retry", due, row)
-    j.event("step.retrying", row, **told, dueAt=due)
+    j.event(EventType.STEP_RETRYING, row, **told, dueAt=due)
     _park(j, main, [row], None)
 
 
@@ -122,10 +123,10 @@ def _stopped(j: Journal, main: StepRow) -> None:
         error = {"code": j.run["error_code"], "message": j.run["error_message"]}
         over["error"] = error
         j.move(main, StepStatus.FAILED, **over)
-        j.event("step.failed", main, error=error)
+        j.event(EventType.STEP_FAILED, main, error=error)
     else:
         j.move(main, StepStatus.CANCELLED, **over)
-        j.event("step.cancelled", main)
+        j.event(EventType.STEP_CANCELLED, main)
 
 
 def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
@@ -138,7 +139,7 @@ def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
     given = {**(main["given"] or {}), "waits": waits}
     j.move(main, StepStatus.RETRY_WAIT, error=error, given=given, retry_at=due, holder=None, lease_until=None)
     j.arm("retry", due, main)
-    j.event("step.retrying", main, error=error, outcome=main["outcome"], dueAt=due)
+    j.event(EventType.STEP_RETRYING, main, error=error, outcome=main["outcome"], dueAt=due)
     j.set(expect_since=None)
     j.become(RunStatus.WAITING, waiting_on=waits)
 
@@ -146,7 +147,7 @@ def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
 def give_back(j: Journal, main: StepRow) -> None:
     """Let whoever comes next go on with the function."""
     j.move(main, StepStatus.PENDING, holder=None, lease_until=None)
-    j.event("step.ready", main)
+    j.event(EventType.STEP_READY, main)
 
 
 def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], limit: int | None, **told: Any) -> None:
@@ -154,7 +155,14 @@ def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], limit: int | None
     left = _stop_the_clock(j, main, calls)
     given = {"waits": waits, "leftMs": left, **({"limit": limit} if limit is not None else {})}
     j.move(main, StepStatus.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
-    j.event("step.waiting", main, ref=None, until=waits["until"], calls=[row["key"] for row in calls], **told)
+    j.event(
+        EventType.STEP_WAITING,
+        main,
+        ref=None,
+        until=waits["until"],
+        calls=[row["key"] for row in calls],
+        **told,
+    )
     j.set(expect_since=None)
     if j.status == RunStatus.RUNNING:
         j.become(RunStatus.WAITING, waiting_on=waits)
@@ -221,7 +229,7 @@ def _signal(j: Journal, row: StepRow, _seal: Seal) -> None:
     given = _given(row)
     found = signals.take(j, given["name"], row["key"], given.get("hook"))
     if found is not None:
-        j.event("signal.consumed", signalId=found["id"], call=row["key"])
+        j.event(EventType.SIGNAL_CONSUMED, signalId=found["id"], call=row["key"])
         row.update({**DONE, "output": {"value": found["payload"]}})
         return
     timeout = given.get("timeout_ms")
@@ -247,7 +255,7 @@ def _hook(j: Journal, row: StepRow, seal: Seal) -> None:
 def _event(j: Journal, row: StepRow, _seal: Seal) -> None:
     given = _given(row)
     told = {"eventType": given["type"], "payload": given["payload"], "correlationId": None}
-    j.event("user.event", actor=f"run/{j.id}", **told)
+    j.event(EventType.USER_EVENT, actor=f"run/{j.id}", **told)
     row.update({**DONE, "output": {"value": None}})
 
 

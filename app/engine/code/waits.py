@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from app.domain.events import EventType
 from app.domain.rows.runs import StepRow, TimerRow
-from app.domain.states import TERMINAL, RunStatus, StepStatus
+from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits
 from app.engine.transitions import operator_actions
 from app.engine.transitions.advance import call_ended
@@ -15,11 +16,11 @@ def end(j: Journal, call: StepRow, *, value: Any = None, error: dict[str, Any] |
     """A call that waited has its result, or has failed."""
     if error is None:
         output = {"value": value}
-        j.move(call, StepStatus.COMPLETED, output=output, outcome="done", completed_at=j.now)
-        j.event("step.completed", call, output=output)
+        j.move(call, StepStatus.COMPLETED, output=output, outcome=StepOutcome.DONE, completed_at=j.now)
+        j.event(EventType.STEP_COMPLETED, call, output=output)
     else:
         j.move(call, StepStatus.FAILED, error=error, completed_at=j.now)
-        j.event("step.failed", call, error=error)
+        j.event(EventType.STEP_FAILED, call, error=error)
     call_ended(j, call)
 
 

@@ -15,8 +15,9 @@ from app.domain.errors import (
     StepTimedOut,
     WorkerLost,
 )
+from app.domain.events import EventType
 from app.domain.rows.runs import HookRow, StepRow, TimerRow
-from app.domain.states import TERMINAL, RunStatus, StepStatus
+from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import family, graph, locks
 from app.engine.transitions.advance import advance, failed, runnable
@@ -71,12 +72,12 @@ def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
         raise Gone("The hook was used or has expired", status=found["status"])
     hooks.executed(j.tx, found["id"], payload, digest)
     if found["name"] is not None:
-        j.event("hook.executed", name=found["name"], hookId=found["id"], action=found["action"])
+        j.event(EventType.HOOK_EXECUTED, name=found["name"], hookId=found["id"], action=found["action"])
         if j.status not in TERMINAL:
             signals.send(j, found["name"], payload, sender=f"hook/{found['id']}")
         return {**answer, "acceptedAt": j.now}
     step = runs.one_step(j.tx, j.id, "forward", found["step"])
-    j.event("hook.executed", step)
+    j.event(EventType.HOOK_EXECUTED, step)
     if step is not None and j.status not in TERMINAL:
         j.change(step, signal=payload)
         if step["status"] == StepStatus.WAITING:
@@ -110,8 +111,16 @@ def lose(
         lost = step["lost"] + (1 if counted else 0)
         tries = max(0, step["tries"] - 1)
         j.let_go(step)
-        j.change(step, lost=lost, tries=tries, holder=None, lease_until=None, outcome="unknown", unsure=True)
-        j.event("step.lost", step, fence=fence, lost=lost)
+        j.change(
+            step,
+            lost=lost,
+            tries=tries,
+            holder=None,
+            lease_until=None,
+            outcome=StepOutcome.UNKNOWN,
+            unsure=True,
+        )
+        j.event(EventType.STEP_LOST, step, fence=fence, lost=lost)
         if lost >= poison_limit and not catalogue.is_foreign(step):
             _poisoned(j, step)
         elif j.status == RunStatus.CANCELLING:
@@ -122,7 +131,7 @@ def lose(
             )
         elif _too_late(j, step):
             j.move(step, StepStatus.CANCELLED, completed_at=j.now)
-            j.event("step.cancelled", step)
+            j.event(EventType.STEP_CANCELLED, step)
             advance(j)
         else:
             runnable(j, step)
@@ -156,7 +165,7 @@ def _too_late(j: Journal, step: StepRow) -> bool:
 
 def _hold_over(j: Journal, _timer: TimerRow) -> None:
     if j.status == RunStatus.FAILED_HELD:
-        j.event("run.hold_expired")
+        j.event(EventType.RUN_HOLD_EXPIRED)
         stop(j, RunStatus.FAILED)
 
 
@@ -201,7 +210,7 @@ def _give_up(j: Journal, step: StepRow, error: StepError) -> None:
     facts = error_facts(error)
     j.disarm(step)
     j.move(step, StepStatus.FAILED, error=facts, expect_since=None, completed_at=j.now)
-    j.event("step.failed", step, error=facts, outcome=step["outcome"])
+    j.event(EventType.STEP_FAILED, step, error=facts, outcome=step["outcome"])
     if step["phase"] == "comp":
         undo_exhausted(j, step)
     elif j.status == RunStatus.CANCELLING and not step["branch"]:

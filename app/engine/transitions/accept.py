@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from app.domain.errors import Conflict, ValidationFailed
+from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import RunStatus
@@ -130,7 +131,7 @@ def store_at_once(
     values: RunRow = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
     j = OptimisticTransition(RunSnapshot(run={**_BLANK, **values}, steps=rows, now=0))
     try:
-        j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows])
+        j.event(EventType.RUN_CREATED, actor=actor, input=given, steps=[plan_facts(row) for row in rows])
         advance(j)
     except NeedsLock:
         return None
@@ -170,7 +171,13 @@ def store(
     with journal(tx, run_id) as j:
         facts: JsonObject = {"retryOf": values.get("retry_of"), "changed": changed, "reason": reason}
         lineage = {name: value for name, value in facts.items() if value}
-        j.event("run.created", actor=actor, input=given, steps=[plan_facts(row) for row in rows], **lineage)
+        j.event(
+            EventType.RUN_CREATED,
+            actor=actor,
+            input=given,
+            steps=[plan_facts(row) for row in rows],
+            **lineage,
+        )
         if _locked(j, kind, order, heir_of):
             advance(j)
     return j
@@ -204,7 +211,7 @@ def _locked(j: Journal, kind: catalogue.Workflow, order: Order, heir_of: str | N
     if heir_of is not None:
         lock_rows.hand_over(j.tx, heir_of, j.id)
         for held in lock_rows.held_by(j.tx, j.id):
-            j.event("lock.granted", resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
+            j.event(EventType.LOCK_GRANTED, resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
         return True
     if order.locks:
         locks.take_all(j, order.locks)

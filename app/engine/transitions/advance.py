@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.domain.errors import PlanError
+from app.domain.events import EventType
 from app.domain.rows.runs import StepRow
 from app.domain.states import STEP_DONE, RunStatus, StepStatus
 from app.engine.transitions.compensate import block, settled_while_stopping, stop
@@ -44,7 +45,7 @@ def advance(j: Journal) -> None:
         for row in steps:  # Members that came too late for their join, and wait for something.
             if row["status"] in (StepStatus.RETRY_WAIT, StepStatus.WAITING):
                 j.move(row, StepStatus.CANCELLED, completed_at=j.now)
-                j.event("step.cancelled", row)
+                j.event(EventType.STEP_CANCELLED, row)
         finish(j, RunStatus.COMPLETED, output=collected(line))
 
 
@@ -89,7 +90,7 @@ def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
             advance(j)
             return
         j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
-        j.event("step.failed", group, error=error)
+        j.event(EventType.STEP_FAILED, group, error=error)
     if j.run["error_code"] is None:
         j.set(error_code=error["code"], error_message=error["message"], error_step=step["key"])
     if j.status == RunStatus.CANCELLING:
@@ -102,7 +103,7 @@ def runnable(j: Journal, step: StepRow) -> None:
     """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
     j.disarm(step, "retry", "poll")
     j.move(step, StepStatus.PENDING, retry_at=None)
-    j.event("step.ready", step)
+    j.event(EventType.STEP_READY, step)
     if is_call(step) and step["name"] != CALL:  # It is the function that makes it again.
         call_ended(j, step)
         return
@@ -166,13 +167,13 @@ def _moving(j: Journal) -> None:
 def _opened(j: Journal, group: StepRow, line: list[StepRow]) -> bool:
     if j.status == RunStatus.QUEUED:
         j.become(RunStatus.RUNNING, started_at=j.now)
-        j.event("run.started")
+        j.event(EventType.RUN_STARTED)
     try:
         open_fan_out(j, group, line)
     except PlanError as problem:
         error = {"code": problem.code, "message": problem.message}
         j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
-        j.event("step.failed", group, error=error)
+        j.event(EventType.STEP_FAILED, group, error=error)
         failed(j, group, error)
         return False
     return True

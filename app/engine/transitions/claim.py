@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from app.domain.events import EventType
 from app.domain.plan import segments
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import STEP_DONE, RunStatus, StepStatus
+from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import optimistic
 from app.engine.transitions.journal import FAN_OUT, Journal, Message, WakeUp, carried_steps, planned
 from app.engine.transitions.step_rows import known_values
@@ -189,7 +190,7 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
         first = j.run["started_at"] is None
         j.become(RunStatus.RUNNING, started_at=j.run["started_at"] or j.now)
         if first:
-            j.event("run.started")
+            j.event(EventType.RUN_STARTED)
     # From here the lease says that somebody works on the run; no message is expected any more.
     if not step["branch"]:
         j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
@@ -199,8 +200,9 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
         attempt=step["attempt"] + (0 if polling else 1),
         tries=step["tries"] + 1,
         fence=step["fence"] + 1,
-        outcome="unknown",
-        unsure=step["outcome"] != "none",  # What an earlier attempt may have done is never forgotten.
+        outcome=StepOutcome.UNKNOWN,
+        # What an earlier attempt may have done is never forgotten.
+        unsure=step["outcome"] != StepOutcome.NONE,
         holder=holder.nonce,
         task_id=holder.task_id,
         lease_until=j.now + holder.lease_ms,
@@ -209,7 +211,7 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
         started_at=step["started_at"] or j.now,
     )
     j.event(
-        "step.polling" if polling else "step.started",
+        EventType.STEP_POLLING if polling else EventType.STEP_STARTED,
         step,
         fence=step["fence"],
         worker=worker_of(holder.nonce),

@@ -8,16 +8,17 @@ leaves the run open for an operator; it is never silently "failed".
 from collections.abc import Sequence
 from typing import Any
 
+from app.domain.events import EventType
 from app.domain.plan import SPACING, PlannedStep
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, RunStatus, StepStatus
+from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions.finish import finish
 from app.engine.transitions.journal import Journal, is_member
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.runs import hooks, runs, timers
 from chains import catalogue
 
-MAY_HAVE_HAPPENED = frozenset({"done", "unknown"})
+MAY_HAVE_HAPPENED = frozenset({StepOutcome.DONE, StepOutcome.UNKNOWN})
 INTERRUPTIBLE = frozenset({StepStatus.WAITING, StepStatus.RETRY_WAIT})
 
 
@@ -60,7 +61,7 @@ def next_undo(j: Journal) -> None:
             j.set(waiting_on=None)
             j.enqueue(row, line)
         return
-    j.event("run.compensated")
+    j.event(EventType.RUN_COMPENSATED)
     finish(j, RunStatus(j.run["goal"] or RunStatus.FAILED))
 
 
@@ -69,7 +70,7 @@ def undone(j: Journal, undo: StepRow) -> None:
     forward = j.one("forward", undo["undoes"] or "")
     if forward is not None:
         j.change(forward, compensated_at=j.now)
-    j.event("step.compensated", undo, undoes=undo["undoes"])
+    j.event(EventType.STEP_COMPENSATED, undo, undoes=undo["undoes"])
     next_undo(j)
 
 
@@ -83,7 +84,7 @@ def undo_exhausted(j: Journal, undo: StepRow) -> None:
         "error": undo["error"],
     }
     j.become(RunStatus.COMPENSATION_FAILED, waiting_on=waiting, expect_since=None)
-    j.event("run.needs_operator", undo, reason="an undo is exhausted")
+    j.event(EventType.RUN_NEEDS_OPERATOR, undo, reason="an undo is exhausted")
 
 
 def block(j: Journal, step: StepRow, facts: dict[str, Any]) -> None:
@@ -92,7 +93,7 @@ def block(j: Journal, step: StepRow, facts: dict[str, Any]) -> None:
     waiting = {"kind": "operator", "step": step["key"], "since": j.now, "error": facts}
     j.set(error_code=facts["code"], error_message=facts["message"], error_step=step["key"])
     j.become(RunStatus.BLOCKED, waiting_on=waiting, expect_since=None)
-    j.event("run.blocked", step, error=facts)
+    j.event(EventType.RUN_BLOCKED, step, error=facts)
 
 
 def _expect_nothing(j: Journal, steps: Sequence[StepRow]) -> None:
@@ -125,14 +126,14 @@ def _hold(j: Journal, steps: Sequence[StepRow]) -> None:
     j.arm("hold", j.now + hold_ms)
     waiting = {"kind": "operator", "step": j.run["error_step"], "until": j.now + hold_ms, "since": j.now}
     j.become(RunStatus.FAILED_HELD, waiting_on=waiting)
-    j.event("run.held", until=j.now + hold_ms)
+    j.event(EventType.RUN_HELD, until=j.now + hold_ms)
 
 
 def _interrupt(j: Journal, steps: Sequence[StepRow]) -> None:
     for row in steps:
         if row["phase"] == "forward" and row["status"] in INTERRUPTIBLE:
             j.move(row, StepStatus.CANCELLED, expect_since=None, completed_at=j.now)
-            j.event("step.cancelled", row)
+            j.event(EventType.STEP_CANCELLED, row)
             if row["kind"] == "child":
                 _stop_child(j, row)
         elif row["expect_since"] is not None:
@@ -163,7 +164,7 @@ def _compensate(j: Journal, goal: RunStatus, steps: Sequence[StepRow]) -> None:
     rows = [_undo_row(j.id, row, place) for place, row in enumerate(undo, 1)]
     runs.insert_steps(j.tx, rows)
     j.become(RunStatus.COMPENSATING, waiting_on=None)
-    j.event("run.compensating", goal=str(goal), steps=[plan_facts(row) for row in rows])
+    j.event(EventType.RUN_COMPENSATING, goal=str(goal), steps=[plan_facts(row) for row in rows])
     j.enqueue(j.line("comp")[0], j.line("comp"))
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from app.domain.errors import PlanError
+from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.plan import map_rows
 from app.domain.policy import Join
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
-from app.domain.states import FORWARD, STEP_DONE, StepStatus
+from app.domain.states import FORWARD, STEP_DONE, StepOutcome, StepStatus
 from app.engine.transitions.journal import Journal
 from app.engine.transitions.step_rows import afresh, collected, known_values, plan_facts, step_row
 from app.record.runs import runs
@@ -23,7 +24,7 @@ def open_fan_out(j: Journal, group: StepRow, line: Sequence[StepRow]) -> None:
     members = runs.members(j.tx, j.id, group["key"])
     branches = _branches(members)
     j.move(group, StepStatus.WAITING, attempt=group["attempt"] + 1, pending=len(branches), started_at=j.now)
-    j.event("step.started", group, members=len(branches))
+    j.event(EventType.STEP_STARTED, group, members=len(branches))
     if branches:
         _start_all(j, group, branches.values())
     else:
@@ -90,14 +91,16 @@ def close_fan_out(j: Journal, group: StepRow) -> None:
     for row in members:
         if row["status"] in (StepStatus.PENDING, StepStatus.RETRY_WAIT, StepStatus.WAITING):
             j.move(row, StepStatus.CANCELLED, expect_since=None, completed_at=j.now)
-            j.event("step.cancelled", row)
+            j.event(EventType.STEP_CANCELLED, row)
     if group["kind"] == "map":
         gives = (group["given"] or {})["gives"]
         output: JsonObject = {gives: [_result(rows) for rows in _branches(members).values()]}
     else:
         output = collected(members)
-    j.move(group, StepStatus.COMPLETED, output=output, outcome="done", pending=0, completed_at=j.now)
-    j.event("step.completed", group, output=output)
+    j.move(
+        group, StepStatus.COMPLETED, output=output, outcome=StepOutcome.DONE, pending=0, completed_at=j.now
+    )
+    j.event(EventType.STEP_COMPLETED, group, output=output)
 
 
 def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
@@ -112,7 +115,7 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
         if failed or row["key"] == step["key"]:
             unsure = row["unsure"] and row["key"] != step["key"]
             j.move(row, StepStatus.PENDING, **afresh(unsure=unsure))
-            j.event("step.ready", row)
+            j.event(EventType.STEP_READY, row)
     done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
     lost = sum(
         1 for rows in branches if any(r["status"] == StepStatus.FAILED and not blocks(r) for r in rows)
@@ -125,7 +128,7 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
     }
     if failed:
         j.move(group, StepStatus.WAITING, **counted)
-        j.event("step.ready", group)
+        j.event(EventType.STEP_READY, group)
     else:
         j.change(group, **counted)
     if _verdict(group) == "completed":
@@ -146,7 +149,7 @@ def blocks(row: StepRow) -> bool:
 
     Of a step of another release nobody here knows that it may be repeated.
     """
-    if row["status"] != StepStatus.FAILED or row["outcome"] != "unknown":
+    if row["status"] != StepStatus.FAILED or row["outcome"] != StepOutcome.UNKNOWN:
         return False
     return catalogue.is_foreign(row) or catalogue.step_named(row["name"]).at_most_once
 
@@ -170,7 +173,7 @@ def _insert_members(j: Journal, group: StepRow, items: list[Any]) -> None:
         )
     rows = [row for row in rows if row["key"] not in inherited]
     runs.insert_steps(j.tx, rows)
-    j.event("step.expanded", group, steps=[plan_facts(row) for row in rows])
+    j.event(EventType.STEP_EXPANDED, group, steps=[plan_facts(row) for row in rows])
 
 
 _SAME = ("given", "ordinal", "name")

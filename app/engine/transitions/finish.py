@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.domain.events import EventType
 from app.domain.rows.runs import RunRow
 from app.domain.states import RunStatus
 from app.engine.transitions import locks
@@ -16,9 +17,9 @@ ENDED = {
     RunStatus.CANCELLED: "was cancelled",
 }
 EVENT = {
-    RunStatus.COMPLETED: "run.completed",
-    RunStatus.FAILED: "run.failed",
-    RunStatus.CANCELLED: "run.cancelled",
+    RunStatus.COMPLETED: EventType.RUN_COMPLETED,
+    RunStatus.FAILED: EventType.RUN_FAILED,
+    RunStatus.CANCELLED: EventType.RUN_CANCELLED,
 }
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.batch import edges
+from app.domain.events import EventType
 from app.domain.ids import derived_id
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import TERMINAL, RunStatus, StepStatus
+from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import accept, checkpoints
 from app.engine.transitions.accept import Order
 from app.engine.transitions.advance import MOVING, advance
@@ -120,7 +121,7 @@ def _skip(j: Journal, group: StepRow, skipped: Mapping[str, tuple[str, str]]) ->
             j.tx, j.id, keys, {"status": str(StepStatus.SKIPPED), "output": said, "completed_at": j.now}
         )
         for key in keys:
-            j.event("step.skipped", _named(key), reason=reason, because=because)
+            j.event(EventType.STEP_SKIPPED, _named(key), reason=reason, because=because)
     j.change(group, pending=group["pending"] - len(skipped))
 
 
@@ -133,12 +134,17 @@ def _open(j: Journal, group: StepRow) -> None:
     timers.disarm(j.tx, j.id, purposes=("graph",))
     if j.status == RunStatus.QUEUED:
         j.become(RunStatus.RUNNING, started_at=j.now)
-        j.event("run.started")
+        j.event(EventType.RUN_STARTED)
     again = group["attempt"] + 1
     j.move(
-        group, StepStatus.WAITING, attempt=again, outcome="unknown", started_at=j.now, first_started_at=j.now
+        group,
+        StepStatus.WAITING,
+        attempt=again,
+        outcome=StepOutcome.UNKNOWN,
+        started_at=j.now,
+        first_started_at=j.now,
     )
-    j.event("step.started", group, members=group["pending"])
+    j.event(EventType.STEP_STARTED, group, members=group["pending"])
 
 
 def _start_ready(j: Journal, group: StepRow) -> int:
@@ -180,7 +186,7 @@ def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
     begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
     member_at_work: StepRow = {"ref": child_id, **begun}
     j.move(member, StepStatus.WAITING, **member_at_work)
-    j.event("step.waiting", member, ref=child_id, until=None)
+    j.event(EventType.STEP_WAITING, member, ref=child_id, until=None)
 
 
 def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
@@ -192,8 +198,10 @@ def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
 def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -> None:
     if child is not None and child["status"] == RunStatus.COMPLETED:
         output = {name: value for name, value in (child["output"] or {}).items() if name != "results"}
-        j.move(member, StepStatus.COMPLETED, output=output or None, outcome="done", completed_at=j.now)
-        j.event("step.completed", member, output=output or None)
+        j.move(
+            member, StepStatus.COMPLETED, output=output or None, outcome=StepOutcome.DONE, completed_at=j.now
+        )
+        j.event(EventType.STEP_COMPLETED, member, output=output or None)
         j.change(group, pending=group["pending"] - 1, succeeded=group["succeeded"] + 1)
         skip_all(j, group, {member["key"]: Fate(status="completed")})
         every = _given(group).get("checkpoint_every")
@@ -203,11 +211,11 @@ def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -
     error = _error(member, child)
     if j.status == RunStatus.CANCELLING and (child is None or child["status"] == RunStatus.CANCELLED):
         j.move(member, StepStatus.CANCELLED, error=error, completed_at=j.now)
-        j.event("step.cancelled", member)
+        j.event(EventType.STEP_CANCELLED, member)
         j.change(group, pending=group["pending"] - 1)
         return
     j.move(member, StepStatus.FAILED, error=error, completed_at=j.now)
-    j.event("step.failed", member, error=error)
+    j.event(EventType.STEP_FAILED, member, error=error)
     j.change(group, pending=group["pending"] - 1, failures=group["failures"] + 1)
     policy = _given(member).get("on_failure", "continue")
     held = _given(group).get("stop") or "continue"
@@ -236,13 +244,13 @@ def _end(j: Journal, group: StepRow) -> None:
     if group["failures"] == 0:
         counts = {"completed": group["succeeded"]}
         output = {str(_given(group)["gives"]): counts}
-        j.move(group, StepStatus.COMPLETED, output=output, outcome="done", completed_at=j.now)
-        j.event("step.completed", group, output=output)
+        j.move(group, StepStatus.COMPLETED, output=output, outcome=StepOutcome.DONE, completed_at=j.now)
+        j.event(EventType.STEP_COMPLETED, group, output=output)
         advance(j)
         return
     error, first = _verdict(j, group, policy)
     j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
-    j.event("step.failed", group, error=error)
+    j.event(EventType.STEP_FAILED, group, error=error)
     j.set(error_code=error["code"], error_message=error["message"], error_step=first)
     j.set(on_failure=ON_FAILURE[policy])
     stop(j, RunStatus.FAILED, hold=policy == "hold")
@@ -264,7 +272,7 @@ def _cancel_pending(j: Journal, group: StepRow, left: Iterable[StepRow]) -> None
     over: StepRow = {"status": str(StepStatus.CANCELLED), "completed_at": j.now}
     graphs.end_members(j.tx, j.id, keys, over)
     for key in keys:
-        j.event("step.cancelled", _named(key))
+        j.event(EventType.STEP_CANCELLED, _named(key))
     j.change(group, pending=group["pending"] - len(keys))
 
 

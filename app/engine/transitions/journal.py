@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Unpack, cast
 
 from app.domain.errors import NotFound
-from app.domain.events import told_types
+from app.domain.events import EventType, told_types
 from app.domain.plan import Kind, PlannedStep, Segment, segments
 from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow, TimerRow
 from app.domain.states import STANDING, STEP_ENDED, RunStatus, StepStatus, check_run, check_step
@@ -104,7 +104,7 @@ class Journal:
         return str(self.run["status"])
 
     def event(
-        self, type_: str, step: StepRow | None = None, *, actor: str | None = None, **payload: Any
+        self, type_: EventType, step: StepRow | None = None, *, actor: str | None = None, **payload: Any
     ) -> None:
         """Append an event under the next number."""
         self.set(event_seq=self.run["event_seq"] + 1)
@@ -116,7 +116,7 @@ class Journal:
             {
                 "run_id": self.id,
                 "seq": self.run["event_seq"],
-                "type": type_,
+                "type": str(type_),
                 "phase": step["phase"] if step else None,
                 "step": step["key"] if step else None,
                 "attempt": step["attempt"] if step else None,
@@ -263,7 +263,7 @@ class Journal:
 
     def _tell_status(self) -> None:
         if not self._events:
-            self.event("run.moved")
+            self.event(EventType.RUN_MOVED)
             return
         last = self._events[-1]
         last["payload"] = {**(last["payload"] or {}), "runStatus": self._untold}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain.errors import Conflict, ResourceLocked
+from app.domain.events import EventType
 from app.domain.states import NEEDS_OPERATOR, RunStatus
 from app.engine.transitions.journal import Journal, journal
 from app.record import listing
@@ -29,7 +30,7 @@ def take(j: Journal, resource: str, on_conflict: str) -> bool:
     enter(j, resource)
     held = locks.holder(j.tx, resource)
     if held is None and not locks.waiters(j.tx, resource):
-        j.event("lock.granted", resource=resource, fence=locks.grant(j.tx, resource, j.id))
+        j.event(EventType.LOCK_GRANTED, resource=resource, fence=locks.grant(j.tx, resource, j.id))
         return True
     owner = held["run_id"] if held else locks.next_waiter(j.tx, resource)
     if on_conflict != "queue":
@@ -63,7 +64,7 @@ def take_all(j: Journal, resources: Sequence[str]) -> None:
             locked=[name for name, _owner in taken[:MOST_NAMED]],
         )
     for resource, fence in locks.grant_all(j.tx, wanted, j.id).items():
-        j.event("lock.granted", resource=resource, fence=fence)
+        j.event(EventType.LOCK_GRANTED, resource=resource, fence=fence)
 
 
 def wait_again(j: Journal) -> None:
@@ -89,7 +90,7 @@ def release_all(j: Journal) -> None:
     j.now = j.tx.read_clock()
     locks.release_all(j.tx, held)
     for resource in held:
-        j.event("lock.released", resource=resource)
+        j.event(EventType.LOCK_RELEASED, resource=resource)
     for resource in locks.waited_for(j.tx, held):
         grant_next(j, resource)
 
@@ -107,7 +108,7 @@ def grant_next(j: Journal, resource: str) -> None:
 def grant_to(other: Journal, resource: str) -> None:
     """Give a free, entered resource to a waiting run."""
     locks.withdraw(other.tx, other.id)
-    other.event("lock.granted", resource=resource, fence=locks.grant(other.tx, resource, other.id))
+    other.event(EventType.LOCK_GRANTED, resource=resource, fence=locks.grant(other.tx, resource, other.id))
     if other.status == RunStatus.PAUSED:
         other.set(paused_from=str(RunStatus.QUEUED))
         return

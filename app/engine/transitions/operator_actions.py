@@ -6,8 +6,9 @@ Each action takes the run under its lock, is audited with actor and reason, and 
 from collections.abc import Callable
 
 from app.domain.errors import InvalidStateTransition, ValidationFailed
+from app.domain.events import EventType
 from app.domain.rows.runs import StepRow
-from app.domain.states import NEEDS_OPERATOR, TERMINAL, RunStatus, StepStatus
+from app.domain.states import NEEDS_OPERATOR, TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import resume_call
 from app.engine.transitions import graph, locks
 from app.engine.transitions.advance import advance, begin_calls
@@ -32,7 +33,7 @@ def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None
     if again or j.status in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
         return
     j.set(cancel_requested_at=j.run["cancel_requested_at"] or j.now, cancel_mode=mode)
-    j.event("run.cancel_requested", actor=actor, mode=mode, reason=reason)
+    j.event(EventType.RUN_CANCEL_REQUESTED, actor=actor, mode=mode, reason=reason)
     if mode == "kill":
         _kill_running(j)
     stop(j, RunStatus.CANCELLED)
@@ -52,13 +53,13 @@ def act(j: Journal, action: str, actor: str, *, step: str | None = None, reason:
         if j.run["acknowledged_at"] is not None:
             raise InvalidStateTransition("The run is acknowledged already", current=j.status)
         j.set(acknowledged_at=j.now, acknowledged_by=actor)
-    j.event("operator.action", actor=actor, action=action, target=step, reason=reason)
+    j.event(EventType.OPERATOR_ACTION, actor=actor, action=action, target=step, reason=reason)
     do(j, step)
 
 
 def note(j: Journal, actor: str, text: str) -> None:
     """Write a remark into the log of a run, whatever state it is in."""
-    j.event("operator.action", actor=actor, action="note", reason=text)
+    j.event(EventType.OPERATOR_ACTION, actor=actor, action="note", reason=text)
 
 
 def allowed_actions(status: str) -> list[str]:
@@ -115,7 +116,7 @@ def _resume(j: Journal, key: str | None) -> None:
             error_step=None,
             goal=None,
         )
-        j.event("run.resumed")
+        j.event(EventType.RUN_RESUMED)
     if is_call(step):
         resume_call.again(j, step)
         return
@@ -123,7 +124,7 @@ def _resume(j: Journal, key: str | None) -> None:
         _reopen(j, step)
         return
     j.move(step, StepStatus.PENDING, **afresh(unsure=False))
-    j.event("step.ready", step)
+    j.event(EventType.STEP_READY, step)
     j.enqueue(step, j.line(step["phase"], step["branch"]))
 
 
@@ -151,13 +152,13 @@ def _compensate(j: Journal, key: str | None) -> None:
         stop(j, RunStatus.CANCELLED if j.run["cancel_requested_at"] else RunStatus.FAILED)
 
 
-def _ended_by(status: StepStatus, event: str) -> Action:
+def _ended_by(status: StepStatus, event: EventType) -> Action:
     def end(j: Journal, key: str | None) -> None:
         step = _failed(j, key)
         timers.disarm(j.tx, j.id, purposes=("hold",))
         ended: StepRow = {"completed_at": j.now}
         if status == StepStatus.RESOLVED and step["phase"] == "forward":
-            ended["outcome"] = "done"
+            ended["outcome"] = StepOutcome.DONE
         j.move(step, status, **ended)
         j.event(event, step)
         if step["phase"] == "comp":
@@ -171,7 +172,7 @@ def _ended_by(status: StepStatus, event: str) -> Action:
             error_step=None,
             goal=None,
         )
-        j.event("run.resumed")
+        j.event(EventType.RUN_RESUMED)
         if is_call(step):
             resume_call.go_on(j, step)
         elif step["branch"]:
@@ -195,14 +196,14 @@ def _pause(j: Journal, _key: str | None) -> None:
     for row in runs.all_steps(j.tx, j.id):
         if row["expect_since"] is not None:
             j.change(row, expect_since=None)
-    j.event("run.paused")
+    j.event(EventType.RUN_PAUSED)
     _tell_children(j)
 
 
 def _unpause(j: Journal, _key: str | None) -> None:
     """Go on where the run stood, with what became due meanwhile."""
     before = RunStatus(j.run["paused_from"] or RunStatus.RUNNING)
-    j.event("run.unpaused")
+    j.event(EventType.RUN_UNPAUSED)
     if before == RunStatus.LOCK_WAITING:
         j.set(paused_from=None)
         locks.wait_again(j)
@@ -269,9 +270,14 @@ def _kill_running(j: Journal) -> None:
     running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == StepStatus.RUNNING]
     for row in running:
         j.move(
-            row, StepStatus.CANCELLED, outcome="unknown", holder=None, lease_until=None, completed_at=j.now
+            row,
+            StepStatus.CANCELLED,
+            outcome=StepOutcome.UNKNOWN,
+            holder=None,
+            lease_until=None,
+            completed_at=j.now,
         )
-        j.event("step.cancelled", row, outcome="unknown")
+        j.event(EventType.STEP_CANCELLED, row, outcome=StepOutcome.UNKNOWN)
     if running:
         j.messages.append(Halt(task_ids=tuple(str(row["task_id"]) for row in running)))
 
@@ -281,8 +287,8 @@ PAUSABLE = frozenset({RunStatus.LOCK_WAITING, RunStatus.QUEUED, RunStatus.RUNNIN
 ACTIONS: dict[str, tuple[frozenset[RunStatus], Action]] = {
     "resume": (RESUMABLE, _resume),
     "compensate": (NEEDS_OPERATOR | {RunStatus.PAUSED}, _compensate),
-    "skip": (RESUMABLE, _ended_by(StepStatus.SKIPPED, "step.skipped")),
-    "resolve": (RESUMABLE, _ended_by(StepStatus.RESOLVED, "step.resolved")),
+    "skip": (RESUMABLE, _ended_by(StepStatus.SKIPPED, EventType.STEP_SKIPPED)),
+    "resolve": (RESUMABLE, _ended_by(StepStatus.RESOLVED, EventType.STEP_RESOLVED)),
     "pause": (PAUSABLE, _pause),
     "unpause": (frozenset({RunStatus.PAUSED}), _unpause),
     "acknowledge": (frozenset({RunStatus.FAILED}), lambda _j, _key: None),  # `act` notes who did.

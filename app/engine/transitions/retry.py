@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
+from app.domain.events import EventType
 from app.domain.plan import PlannedStep
 from app.domain.restart import begin_at
 from app.domain.rows.runs import StepRow
-from app.domain.states import STEP_DONE, TERMINAL, RunStatus, StepStatus
+from app.domain.states import STEP_DONE, TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import retry as again
 from app.engine.code.start import Seal
 from app.engine.transitions.accept import Order, store
@@ -47,10 +48,10 @@ def retry(
         made["extra"] |= {"retry_of": old_id}
         held = old.status == RunStatus.FAILED_HELD
         difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
-        old.event("operator.action", actor=actor, action="retry", reason=reason, retriedBy=new_id)
+        old.event(EventType.OPERATOR_ACTION, actor=actor, action="retry", reason=reason, retriedBy=new_id)
         if held:
             for held_lock in lock_rows.held_by(tx, old_id):
-                old.event("lock.released", resource=held_lock["resource"], movedTo=new_id)
+                old.event(EventType.LOCK_RELEASED, resource=held_lock["resource"], movedTo=new_id)
             old.set(parent_step=None)  # Who waits for this run waits for the new one.
             finish(old, RunStatus.FAILED, inherited=True)
             old.flush()
@@ -167,12 +168,12 @@ def _heir(row: StepRow, was: StepRow | None, old: Journal, *, skipped: bool) -> 
             "outcome": was["outcome"],
         }
         return {**row, **done, "reused_from": old.id}
-    return {**row, "outcome": "unknown"} if _stands(was, old) else row
+    return {**row, "outcome": StepOutcome.UNKNOWN} if _stands(was, old) else row
 
 
 def _stands(was: StepRow, old: Journal) -> bool:
     """Whether the step of a held run may have done something that its retry has to undo."""
-    return was["compensated_at"] is None and was["outcome"] != "none" and old.status not in TERMINAL
+    return was["compensated_at"] is None and was["outcome"] != StepOutcome.NONE and old.status not in TERMINAL
 
 
 def _as_planned(row: StepRow) -> PlannedStep:

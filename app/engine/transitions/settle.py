@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain.errors import NotFound, StepError, StepTimedOut, WindlassError
+from app.domain.events import EventType
 from app.domain.plan import segments
 from app.domain.policy import Backoff
 from app.domain.rows.runs import StepRow
-from app.domain.states import RunStatus, StepStatus
+from app.domain.states import RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits
 from app.engine.transitions import optimistic
 from app.engine.transitions.advance import CALL, failed, runnable, succeeded
@@ -129,7 +130,7 @@ def decide_settled(
         j.flush()
         return late
     for line in logs:
-        j.event("step.log", step, **line)
+        j.event(EventType.STEP_LOG, step, **line)
     following: Claim | None = None
     if isinstance(outcome, Done):
         after = found.get(ahead) if ahead is not None else None
@@ -167,7 +168,7 @@ def _late(j: Journal, step: StepRow | None, claim: Claim) -> Settled:
         carried = following is None and step["status"] == StepStatus.COMPLETED
         return Settled(status=step["status"], next=following, chained=carried)
     if step is not None:
-        j.event("step.fenced", step, fence=claim.fence)
+        j.event(EventType.STEP_FENCED, step, fence=claim.fence)
     return Settled(status="fenced")
 
 
@@ -186,7 +187,7 @@ def _completed(
         step,
         StepStatus.COMPLETED,
         output=result or None,
-        outcome="done",
+        outcome=StepOutcome.DONE,
         unsure=False,
         error=None,
         lease_until=None,
@@ -196,7 +197,7 @@ def _completed(
     if step["kind"] == "operation":
         j.disarm(step)
         hooks.expire(j.tx, j.id, step["key"])
-    j.event("step.completed", step, output=result or None)
+    j.event(EventType.STEP_COMPLETED, step, output=result or None)
     if after is not None:
         if (
             after["status"] == StepStatus.PENDING
@@ -217,7 +218,7 @@ def _go_on(j: Journal, step: StepRow, claim: Claim, result: dict[str, Any], foll
         forward = j.one("forward", step["undoes"] or "")
         if forward is not None:
             j.change(forward, compensated_at=j.now)
-        j.event("step.compensated", step, undoes=step["undoes"])
+        j.event(EventType.STEP_COMPENSATED, step, undoes=step["undoes"])
         rows = j.steps()
     else:
         done: StepRow = {"status": str(StepStatus.COMPLETED), "output": result or None}
@@ -248,10 +249,10 @@ def _may_go_on(j: Journal, phase: str) -> bool:
 def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: bool = False) -> None:
     error, definition = raised.error, catalogue.step_named(step["name"])
     facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
-    outcome = "none" if harmless and (raised.cleared or not step["unsure"]) else "unknown"
+    outcome = StepOutcome.NONE if harmless and (raised.cleared or not step["unsure"]) else StepOutcome.UNKNOWN
     once = definition.at_most_once and step["phase"] == "forward"  # Then only what did nothing is repeated.
     # The intent says "the command may have been sent". It is withdrawn only when it certainly was not.
-    if once and outcome == "none":
+    if once and outcome == StepOutcome.NONE:
         gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
     repeatable = error.retryable and not final and (harmless or not once)
     if repeatable and j.status != RunStatus.CANCELLING and _room(j, step):
@@ -265,11 +266,11 @@ def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: b
             tries = step["tries"] if error.counts else max(0, step["tries"] - 1)
             _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look, tries=tries)
             return
-    known: StepRow = {"error": facts, "outcome": outcome, "unsure": outcome == "unknown"}
+    known: StepRow = {"error": facts, "outcome": outcome, "unsure": outcome == StepOutcome.UNKNOWN}
     known |= {"lease_until": None, "completed_at": j.now}
     j.move(step, StepStatus.FAILED, **known)
     j.disarm(step)
-    j.event("step.failed", step, error=facts, outcome=outcome)
+    j.event(EventType.STEP_FAILED, step, error=facts, outcome=outcome)
     if step["phase"] == "comp":
         undo_exhausted(j, step)
     else:
@@ -301,7 +302,7 @@ def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
     due = j.now + wait
     j.move(step, StepStatus.RETRY_WAIT, **known, lease_until=None, progress=None, retry_at=due)
     j.arm("retry", due, step)
-    j.event("step.retrying", step, error=known["error"], dueAt=due, outcome=known["outcome"])
+    j.event(EventType.STEP_RETRYING, step, error=known["error"], dueAt=due, outcome=known["outcome"])
     if not step["branch"]:
         j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == RunStatus.RUNNING:
@@ -332,7 +333,12 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         signal=called,
     )
     j.event(
-        "step.waiting", step, ref=parked.ref, until=due, deadline=deadline, progress=parked.progress or None
+        EventType.STEP_WAITING,
+        step,
+        ref=parked.ref,
+        until=due,
+        deadline=deadline,
+        progress=parked.progress or None,
     )
     j.arm("poll", due, step)
     if j.status == RunStatus.CANCELLING:

@@ -8,7 +8,7 @@ from app.domain.plan import PlannedStep
 from app.domain.restart import back_to
 from app.domain.rows import picked
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import STEP_DONE, StepStatus
+from app.domain.states import STEP_DONE, StepOutcome, StepStatus
 from chains import catalogue
 
 
@@ -59,7 +59,7 @@ def step_row(run_id: str, row: PlannedStep, *, phase: str = "forward", undoes: s
         "pending": 0,
         "succeeded": 0,
         "failures": 0,
-        "outcome": "none",
+        "outcome": StepOutcome.NONE,
         "unsure": False,
         "undoes": undoes,
         "reused_from": None,
@@ -74,7 +74,7 @@ def plan_facts(row: StepRow) -> dict[str, Any]:
         extra["output"] = row["output"]
     if row["status"] != StepStatus.PENDING:
         extra["status"] = row["status"]
-    if row["outcome"] != "none":
+    if row["outcome"] != StepOutcome.NONE:
         extra["outcome"] = row["outcome"]
     return {**facts, **extra}
 

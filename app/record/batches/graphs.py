@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
+from app.domain.events import EventType
 from app.domain.rows.batches import EdgeRow
 from app.domain.rows.runs import StepRow
 from app.record.session import Tx
@@ -84,7 +85,7 @@ def statuses(tx: Tx, run_id: str, keys: Iterable[str]) -> dict[str, str]:
 
 def ended(tx: Tx, run_id: str) -> dict[str, int]:
     """The number of the event with which each member ended that had begun."""
-    types = ("step.completed", "step.failed", "step.cancelled")
+    types = (EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_CANCELLED)
     where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type.in_(types))
     rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.attempt > 0))
     return {row["step"]: row["seq"] for row in rows}
@@ -92,7 +93,11 @@ def ended(tx: Tx, run_id: str) -> dict[str, int]:
 
 def completed(tx: Tx, run_id: str, upto: int | None = None) -> dict[str, int]:
     """The number of the event with which each member completed, up to an event."""
-    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type == "step.completed"]
+    where = [
+        event.c.tenant_id == tx.tenant,
+        event.c.run_id == run_id,
+        event.c.type == EventType.STEP_COMPLETED,
+    ]
     if upto is not None:
         where.append(event.c.seq <= upto)
     rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.phase == "forward"))

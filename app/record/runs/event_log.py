@@ -21,6 +21,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from app.domain.events import EventType
 from app.domain.fold import UNFOLDED
 from app.record.session import Tx
 from app.record.tables import event
@@ -50,7 +51,11 @@ def page(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | 
 
 def remarks(tx: Tx, run_id: str, limit: int = 200) -> list[Row]:
     """What operators did to a run and said about it, newest first."""
-    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type == "operator.action")
+    where = (
+        event.c.tenant_id == tx.tenant,
+        event.c.run_id == run_id,
+        event.c.type == EventType.OPERATOR_ACTION,
+    )
     return tx.rows(select(event).where(*where).order_by(event.c.seq.desc()).limit(limit))
 
 

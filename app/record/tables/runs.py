@@ -140,7 +140,7 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     number("pending"),  # Open members of a fan-out; of a member of a graph, how much it waits for.
     number("succeeded"),
     number("failures"),
-    words("outcome", null=False, server_default="none"),  # none, done, unknown.
+    words("outcome", null=False, server_default="none"),  # StepOutcome.
     flag("unsure"),  # The last attempt was lost or failed, and may have taken effect.
     words("holder"),
     words("task_id"),

@@ -6,8 +6,9 @@ from typing import Any
 import structlog
 
 from app.auth.secrets import REDACTOR
+from app.domain.events import EventType
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import RunStatus, StepStatus
+from app.domain.states import RunStatus, StepOutcome, StepStatus
 from app.engine.code.signals import hand_over as hand_over_signals
 from app.engine.code.start import Seal, start_again
 from app.engine.code.suspend import elsewhere, hand_over
@@ -88,8 +89,16 @@ def _write(host: Host, outcome: Outcome) -> None:
 
 def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
     output = {"value": value, **more}
-    j.move(main, StepStatus.COMPLETED, **OVER, output=output, outcome="done", error=None, completed_at=j.now)
-    j.event("step.completed", main, output=output)
+    j.move(
+        main,
+        StepStatus.COMPLETED,
+        **OVER,
+        output=output,
+        outcome=StepOutcome.DONE,
+        error=None,
+        completed_at=j.now,
+    )
+    j.event(EventType.STEP_COMPLETED, main, output=output)
     succeeded(j, main)
 
 
@@ -97,7 +106,7 @@ def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
     facts = scrubbed(error)
     log.warning("run.raised", **told_of(facts))
     j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)
-    j.event("step.failed", main, error=facts)
+    j.event(EventType.STEP_FAILED, main, error=facts)
     if j.run["error_code"] is None:
         step = (facts.get("details") or {}).get("step") or main["key"]
         j.set(error_code=facts["code"], error_message=facts["message"], error_step=step)
@@ -113,7 +122,7 @@ def _restarted(j: Journal, main: StepRow, outcome: Restarted, seal: Seal) -> Non
     following.flush()
     j.messages += following.messages
     schedules.follow(j, following.id)
-    j.event("run.restarted", main, following=following.id, signals=signals)
+    j.event(EventType.RUN_RESTARTED, main, following=following.id, signals=signals)
     j.set(parent_step=None)  # Whoever waits for this run waits for the one that goes on in its place.
     _returned(j, main, None, restartedAs=following.id)
 
@@ -126,5 +135,5 @@ def _diverged(j: Journal, main: StepRow, outcome: Diverged) -> None:
     details = {"call": outcome.call, "expected": outcome.expected, "found": outcome.found}
     facts = {"code": "NONDETERMINISM", "message": message, "details": details}
     j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)
-    j.event("step.failed", main, error=facts)
+    j.event(EventType.STEP_FAILED, main, error=facts)
     block(j, main, facts)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.domain.events import EventType
 from app.domain.rows import picked
 from app.domain.rows.runs import StepRow
 
@@ -24,7 +25,7 @@ class Note:
 
     row: StepRow
     changes: StepRow
-    event: str
+    event: EventType
     facts: dict[str, Any] = field(default_factory=dict)
     new: bool = False
 

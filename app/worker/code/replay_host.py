@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import structlog
 
 from app.domain.errors import StepTimedOut
+from app.domain.events import EventType
 from app.domain.rows.runs import StepRow
-from app.domain.states import RunStatus, StepStatus
+from app.domain.states import RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits, suspend
 from app.engine.code.calls import YIELD_S, call_row
 from app.engine.messages.publish import tell
@@ -59,7 +60,7 @@ class Host:
             due = j.now + (limit if left is None else left)
             j.arm("execution", due, main)
             j.change(main, deadline_at=due)
-            j.event("run.timed", limitMs=limit, until=due)
+            j.event(EventType.RUN_TIMED, limitMs=limit, until=due)
 
         self.commit(rules, plain=False)
 
@@ -102,9 +103,9 @@ class Host:
             return 1
         lost = row is not None and row["attempt"] and row["error"] is None  # It was no fault of the step.
         attempt = 1 if row is None else int(row["attempt"]) + (0 if lost else 1)
-        again = row is not None and row["outcome"] != "none"
-        begun: StepRow = {"attempt": attempt, "outcome": "unknown", "unsure": again, "error": None}
-        self._note(call, "step.begun", begun)
+        again = row is not None and row["outcome"] != StepOutcome.NONE
+        begun: StepRow = {"attempt": attempt, "outcome": StepOutcome.UNKNOWN, "unsure": again, "error": None}
+        self._note(call, EventType.STEP_BEGUN, begun)
         self._checkpoint()
         return attempt
 
@@ -121,8 +122,8 @@ class Host:
     def complete(self, call: Call, value: Any) -> None:
         """A call has its result."""
         output = {"value": value}
-        done: StepRow = {"status": str(StepStatus.COMPLETED), "output": output, "outcome": "done"}
-        self._note(call, "step.completed", {**done, "error": None, "unsure": False}, output=output)
+        done: StepRow = {"status": str(StepStatus.COMPLETED), "output": output, "outcome": StepOutcome.DONE}
+        self._note(call, EventType.STEP_COMPLETED, {**done, "error": None, "unsure": False}, output=output)
         if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
             self._checkpoint()
 
@@ -130,13 +131,17 @@ class Host:
         """An attempt of a step has failed; None: for good."""
         error = scrubbed(error)
         log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
-        outcome = "unknown" if call.options.intent else "none"
-        changes: StepRow = {"error": dict(error), "outcome": outcome, "unsure": outcome == "unknown"}
+        outcome = StepOutcome.UNKNOWN if call.options.intent else StepOutcome.NONE
+        changes: StepRow = {
+            "error": dict(error),
+            "outcome": outcome,
+            "unsure": outcome == StepOutcome.UNKNOWN,
+        }
         told = {"error": dict(error), "outcome": outcome}
         if retry_in_ms is None:
-            self._note(call, "step.failed", {**changes, "status": str(StepStatus.FAILED)}, **told)
+            self._note(call, EventType.STEP_FAILED, {**changes, "status": str(StepStatus.FAILED)}, **told)
         elif not retry_in_ms:
-            self._note(call, "step.failing", changes, **told)
+            self._note(call, EventType.STEP_FAILING, changes, **told)
         else:
             row, wait_ms = self._rows[call.key].copy(), retry_in_ms
 
@@ -229,7 +234,7 @@ class Host:
             raise Fenced
         return main
 
-    def _note(self, call: Call, event: str, changes: StepRow, **facts: Any) -> None:
+    def _note(self, call: Call, event: EventType, changes: StepRow, **facts: Any) -> None:
         known = self._rows.get(call.key)
         row = call_row(self._main, call) if known is None else known
         if known is None and call.kind == "task":
@@ -254,7 +259,7 @@ class Host:
         if fresh:
             j.insert(fresh)
         self._after = rows
-        if main["lost"] and any(note.event == "step.completed" for note in notes):
+        if main["lost"] and any(note.event == EventType.STEP_COMPLETED for note in notes):
             j.change(main, lost=0)  # It gets on, so what it lost before is not its poison.
         if notes and j.status == RunStatus.RUNNING and not limits.room(j, main):
             raise TooManyEvents

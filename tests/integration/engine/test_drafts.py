@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Permanent
+from app.domain.events import EventType
 from app.engine.messages.publisher import redispatch
 from app.engine.transitions import accept, optimistic
 from app.engine.transitions.accept import Order
@@ -161,7 +162,7 @@ def test_a_claim_of_a_message_that_was_rung_anew_is_refused(driver: Driver) -> N
     assert seen is not None
     driver.db.write(lambda tx: redispatch(tx, run_id))
 
-    assert optimistic.decide(driver.db, seen, lambda j: j.event("run.moved")) is None
+    assert optimistic.decide(driver.db, seen, lambda j: j.event(EventType.RUN_MOVED)) is None
     assert "run.moved" not in driver.events(run_id)
 
 
@@ -170,7 +171,7 @@ def test_two_that_saw_the_same_do_not_both_write(driver: Driver) -> None:
     seen = transition.see(driver.db, run_id)
     assert seen is not None
 
-    answers = [optimistic.decide(driver.db, seen, lambda j: j.event("run.moved")) for _ in range(2)]
+    answers = [optimistic.decide(driver.db, seen, lambda j: j.event(EventType.RUN_MOVED)) for _ in range(2)]
     assert [one is None for one in answers] == [False, True]
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.domain.events import EventType
 from app.domain.fold import fold
 from app.engine.transitions.journal import Journal
 from app.record.runs import event_log, runs
@@ -18,7 +19,7 @@ def told(driver: Driver, times: int, text: str = LARGE) -> str:
 
     def tell(j: Journal) -> None:
         for number in range(times):
-            j.event("user.event", eventType="big", payload=[number, text])
+            j.event(EventType.USER_EVENT, eventType="big", payload=[number, text])
 
     driver.under_lock(run_id, tell)
     return run_id
@@ -54,7 +55,7 @@ def test_an_event_larger_than_a_page_is_a_page(driver: Driver, monkeypatch: pyte
 def test_the_fold_is_the_same_without_what_it_does_not_need(driver: Driver) -> None:
     run_id = told(driver, 3)
     driver.act(run_id, "pause")
-    driver.under_lock(run_id, lambda j: j.event("user.event", payload=LARGE, runStatus="paused"))
+    driver.under_lock(run_id, lambda j: j.event(EventType.USER_EVENT, payload=LARGE, runStatus="paused"))
     driver.act(run_id, "unpause")
     driver.finish(run_id)
     slim = driver.db.read(lambda tx: list(event_log.walk(tx, run_id)))

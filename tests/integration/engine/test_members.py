@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import StepError
-from app.domain.events import TYPES
+from app.domain.events import EventType
 from app.engine.messages.publisher import redispatch
 from app.engine.transitions import optimistic
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
@@ -246,7 +246,7 @@ def watched(reserve: Callable[..., list[branch.Reserved]], *args: Any) -> list[b
     """What is reserved, as if somebody had subscribed."""
     found = reserve(*args)
     for one in found:
-        object.__setattr__(one.seen, "watched", frozenset(TYPES))
+        object.__setattr__(one.seen, "watched", frozenset(EventType))
     return found
 
 

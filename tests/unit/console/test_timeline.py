@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.console import timeline
 from app.console.segments import AFTER, FREES, GOES_ON, MUTE, STOPS
 from app.console.timeline import Picture, Row, Scale, draw
-from app.domain.events import TYPES
+from app.domain.events import EventType
 
 T0 = 1_768_305_600_000
 
@@ -147,7 +147,7 @@ def test_more_bars_than_anybody_can_see_are_put_together() -> None:
 
 def test_every_event_is_drawn_or_known_as_mute() -> None:
     known = {*AFTER, *STOPS, *GOES_ON, *FREES, *MUTE}
-    assert set(TYPES) - known == set()
+    assert set(EventType) - known == set()
 
 
 @given(st.lists(st.tuples(st.integers(0, 5_000), st.sampled_from(sorted(AFTER))), max_size=40))

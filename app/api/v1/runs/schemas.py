@@ -21,7 +21,7 @@ from app.api.http.schemas import (
     tags,
     word,
 )
-from app.domain.events import TYPES
+from app.domain.events import EventType
 from app.domain.states import API_WORDS, ON_FAILURE, ORDERED_ON_FAILURE, RunStatus, StepStatus
 from app.services.present import STEP_WORDS
 
@@ -335,7 +335,7 @@ class RunEvent(Shape):
     """A line of the log."""
 
     seq = fields.Integer(required=True)
-    type = one_of(*TYPES, required=True)
+    type = one_of(*map(str, EventType), required=True)
     step = fields.String(allow_none=True)
     phase = fields.String(allow_none=True)
     attempt = fields.Integer(allow_none=True)
