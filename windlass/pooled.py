@@ -35,6 +35,7 @@ class Queue(Model):
     length: int | None = None
     workers: int = 0
     processes: int = 0
+    expected: bool = False  # Whether the record has work that waits for it.
 
 
 @dataclass(frozen=True, kw_only=True)

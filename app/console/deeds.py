@@ -396,13 +396,15 @@ DEEDS: dict[str, Deed] = {
         after="/keys",
         about="Whoever uses it has to log in again.",
     ),
-    "code-signal": Deed(
-        title="Send a signal",
+    "run-signal": Deed(
+        title="Send a signal to {name}",
         button="Send",
         path="/api/workflows/runs/{id}/signals",
         body="SignalBody",
         asks=("name", "data"),
         scope="runs:write",
+        reads=RUNS,
         after="/runs/{id}",
+        about="Whoever waits for a signal of this name takes it; else it is kept until somebody does.",
     ),
 }

@@ -20,7 +20,8 @@ from app.console.render import form_key, render
 from app.domain.errors import NotFound
 
 Object = dict[str, Any]
-RUN_DEED = "/runs/<run_id>/<any(resume,compensate,skip,resolve,pause,unpause,acknowledge,cancel):verb>"
+RUN_VERBS = "resume,compensate,skip,resolve,pause,unpause,acknowledge,cancel,signal"
+RUN_DEED = f"/runs/<run_id>/<any({RUN_VERBS}):verb>"
 
 
 @pages.page("GET", "/do/<name>", "/do/<name>/<path:id_>", scope="runs:read")

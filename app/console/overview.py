@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.console import ask, runs
+from app.console import ask, attention, runs
 from app.console.family import pages
 from app.console.render import now_ms, render
 from app.console.spans import parse
@@ -26,8 +26,9 @@ def overview() -> str:
     return render(
         "overview.html",
         title="Overview",
-        needs=[runs.attended(run) for run in needs.data],
+        needs=[attention.attended(run) for run in needs.data],
         more=max(0, (needs.pagination.get("total") or 0) - MOST),
+        **attention.beside_runs(),
         now_words=_now(),
         measured=measured,
         hours=hours(recent.data, now_ms()),

@@ -2,6 +2,7 @@
 
 from app.console import access as access
 from app.console import apps as apps
+from app.console import attention as attention
 from app.console import batches as batches
 from app.console import bulk as bulk
 from app.console import code as code

@@ -46,6 +46,7 @@ def run(run_id: str) -> str:
         step=_step(past),
         step_events=_of_step(seen),
         family=_family(shown),
+        letters=_letters(run_id, shown),
         actions=actions(shown),
         watch=ask.question(f"{PATH}/{run_id}", {}),
         truncated=len(log) >= MOST_EVENTS,
@@ -66,6 +67,12 @@ def events(run_id: str) -> list[Object]:
 
 def actions(shown: Object) -> list[tuple[str, str]]:
     """What may be asked of the run now, the most likely first, with the word of its button."""
+    if (shown.get("waitingOn") or {}).get("kind") == "signal":
+        return [("signal", "Send the signal…"), *_allowed(shown)]
+    return _allowed(shown)
+
+
+def _allowed(shown: Object) -> list[tuple[str, str]]:
     order = ("resume", "unpause", "resolve", "retry", "compensate", "skip", "pause", "acknowledge", "cancel")
     allowed = set(shown.get("allowedActions") or ())
     return [(name, WORDS[name]) for name in order if name in allowed]
@@ -165,3 +172,10 @@ def _family(shown: Object) -> Object:
         "parent": shown.get("parentRunId"),
         "children": ask.get(PATH, parentRunId=shown["id"], limit=20).data,
     }
+
+
+def _letters(run_id: str, shown: Object) -> Object | None:
+    """The signals and hooks of a code workflow's run."""
+    if not shown.get("version"):
+        return None
+    return {name: ask.get(f"{PATH}/{run_id}/{name}").data for name in ("signals", "hooks")}

@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, batches, words
+from app.console import ask, words
 from app.console.chips import SEVERAL, Chip, chips, question
 from app.console.family import ROOT, pages
 from app.console.render import now_ms, render
@@ -65,25 +65,6 @@ def delete_view(view_id: str) -> ResponseReturnValue:
     return redirect(f"{ROOT}/runs", 303)
 
 
-@pages.page("GET", "/attention", scope="runs:read")
-def attention() -> str:
-    """What does not move unless somebody decides."""
-    needs = ask.get(PATH, needsOperator="true", limit=100)
-    stuck = ask.get(PATH, waiting="true", limit=100)
-    known = {run["id"] for run in needs.data}
-    waits = [run for run in stuck.data if run["id"] not in known]
-    return render(
-        "attention.html",
-        title="Attention",
-        needs=[attended(run) for run in needs.data],
-        waits=[row(run) for run in waits],
-        approvals=batches.awaiting(),
-        webhooks=_switched_off(),
-        queues=[one for one in ask.get("/v1/queues").data if not one["workers"] and one["length"]],
-        watch=ask.question(PATH, {"needsOperator": "true"}, limit=20),
-    )
-
-
 @pages.page("GET", "/runs.csv", scope="runs:read", offers=("text/csv", "text/html"))
 def export() -> Response:
     """The filtered list as comma-separated lines, the newest first."""
@@ -129,20 +110,6 @@ def row(run: Mapping[str, Any]) -> Object:
     }
 
 
-def attended(run: Mapping[str, Any]) -> Object:
-    """A run that needs somebody, with the verbs that move it."""
-    allowed: Sequence[str] = run.get("allowedActions") or VERBS.get(str(run["detail"]), ())
-    order = [verb for verb in ("resume", "resolve", "retry", "compensate", "skip") if verb in allowed]
-    return {**row(run), "verbs": order[:2]}
-
-
-VERBS: dict[str, tuple[str, ...]] = {
-    "failed_held": ("resume", "retry"),
-    "blocked": ("resolve", "resume"),
-    "compensation_failed": ("resume", "resolve"),
-}
-
-
 def _query() -> str:
     """The filters of this page as the query of an address."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor" and value]
@@ -161,14 +128,6 @@ def filters() -> list[Chip]:
 def _cell_look(step: Mapping[str, Any]) -> tuple[str, str]:
     looks = {"completed": "ok", "failed": "fail", "running": "run", "skipped": "skip"}
     return looks.get(step["status"], ""), f"{step['name']}: {step['status']}"
-
-
-def _switched_off() -> list[Object]:
-    from app.console.render import may
-
-    if not may("webhooks"):
-        return []
-    return [one for one in ask.get("/v1/webhooks", limit=100).data if one["disabledReason"]]
 
 
 def _every(asked: Mapping[str, Any]) -> Iterator[Object]:

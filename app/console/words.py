@@ -41,6 +41,11 @@ class Answer:
         """The line without links."""
         return "".join(words for _, words in self.parts)
 
+    @property
+    def short(self) -> str:
+        """The line without links, in which a run is named by the end of its id."""
+        return "".join(f"…{words[-6:]}" if kind == "run" else words for kind, words in self.parts)
+
 
 def answer(run: Object, now: int) -> Answer:
     """What there is to say about a run as it is."""
@@ -62,7 +67,9 @@ def brief(run: Object, now: int) -> str:
         step = f"{error['step']}: " if error.get("step") else ""
         return f"{step}{_cut(error.get('message') or error['code'])}"
     return (
-        "" if run["detail"] in ("cancelled", "queued") and not run.get("waitingOn") else answer(run, now).text
+        ""
+        if run["detail"] in ("cancelled", "queued") and not run.get("waitingOn")
+        else answer(run, now).short
     )
 
 

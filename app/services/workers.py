@@ -113,19 +113,31 @@ def unserved(tx: Tx, needed: Collection[str] = (QUEUES[0],)) -> list[str]:
 
 
 def queues(world: AppContext) -> list[dict[str, Any]]:
-    """Each queue of the service and each that somebody serves: its length, and how many serve it."""
-    found = [row for row in world.db.read(working) if not row["drained"]]
-    names = {*QUEUES, *(queue for row in found for queue in row["queues"])}
-    return [_queue(world, name, [row for row in found if name in row["queues"]]) for name in sorted(names)]
+    """Each queue of the service, each in use and each served: its length, and how many serve it."""
+    known, wanted = world.db.read(lambda tx: (working(tx), set(lost_messages.queues_in_use(tx))))
+    found = [row for row in known if not row["drained"]]
+    names = {*QUEUES, *wanted, *(queue for row in found for queue in row["queues"])}
+    return [
+        _queue(world, name, [row for row in found if name in row["queues"]], expected=name in wanted)
+        for name in sorted(names)
+    ]
 
 
-def _queue(world: AppContext, name: str, pools: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _queue(
+    world: AppContext, name: str, pools: Sequence[dict[str, Any]], *, expected: bool
+) -> dict[str, Any]:
     settings: Settings = world.settings
     length: int | None = None
     with suppress(RedisError):
         length = int(world.redis.llen(f"{settings.redis_prefix}{name}"))
     processes = sum(row["processes"] or 0 for row in pools)
-    return {"queue": name, "length": length, "workers": len(pools), "processes": processes}
+    return {
+        "queue": name,
+        "length": length,
+        "workers": len(pools),
+        "processes": processes,
+        "expected": expected,
+    }
 
 
 def _shown(row: dict[str, Any], now: int, drained_by: str | None) -> dict[str, Any]:

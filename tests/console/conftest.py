@@ -62,14 +62,20 @@ def serving(folder: Path) -> Iterator[Site]:
     world = replace(wire(settings), publish=lambda messages: None)
     planted = plant(world, folder)
     app = create_app(world)
+    with listening(app) as url:
+        yield Site(url=url, app=app, world=world, planted=planted)
+    world.db.dispose()
+
+
+@contextmanager
+def listening(app: Flask) -> Iterator[str]:
+    """The address of the console, while a server of this process answers there."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    url = f"http://127.0.0.1:{server.server_port}/console"
-    yield Site(url=url, app=app, world=world, planted=planted)
+    yield f"http://127.0.0.1:{server.server_port}/console"
     server.shutdown()
     thread.join()
-    world.db.dispose()
 
 
 @pytest.fixture(scope="module")

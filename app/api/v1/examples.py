@@ -161,7 +161,7 @@ VIEW = {
     "query": "status=failed",
     "createdAt": AT,
 }
-QUEUE = {"queue": "default", "length": 1, "workers": 2, "processes": 16}
+QUEUE = {"queue": "default", "length": 1, "workers": 2, "processes": 16, "expected": True}
 METRICS = {
     "type": "server.provision",
     "period": {"from": "2026-01-01T00:00:00.000Z", "to": AT},

@@ -41,3 +41,6 @@ class QueueShape(Shape):
     length = fields.Integer(allow_none=True)
     workers = fields.Integer(required=True)
     processes = fields.Integer(required=True)
+    expected = fields.Boolean(
+        required=True, metadata={"description": "Whether the record has work that waits for this queue."}
+    )

@@ -1,0 +1,66 @@
+"""What does not move unless somebody does something: on the overview in short, here with all that waits."""
+
+from typing import Any
+
+from app.console import ask, batches, runs
+from app.console.family import pages
+from app.console.render import may, render
+
+MOST = 100
+Object = dict[str, Any]
+
+
+@pages.page("GET", "/attention", scope="runs:read")
+def attention() -> str:
+    """What needs somebody, and below it what goes on by itself when what it waits for is there."""
+    needs = ask.get(runs.PATH, needsOperator="true", limit=MOST)
+    stuck = ask.get(runs.PATH, waiting="true", limit=MOST)
+    known = {run["id"] for run in needs.data}
+    return render(
+        "attention.html",
+        title="Attention",
+        needs=[attended(run) for run in needs.data],
+        waits=[runs.row(run) for run in stuck.data if run["id"] not in known],
+        **beside_runs(),
+        webhooks=_switched_off(),
+        watch=ask.question(runs.PATH, {"needsOperator": "true"}, limit=20),
+    )
+
+
+def beside_runs() -> Object:
+    """What else needs somebody: operations that wait for an approval, and queues that nobody serves."""
+    return {"approvals": batches.awaiting(), "unserved": _unserved()}
+
+
+def attended(run: Object) -> Object:
+    """A run that needs somebody, with the verbs that move it."""
+    allowed = run.get("allowedActions") or VERBS.get(str(run["detail"]), ())
+    order = [verb for verb in ("resume", "resolve", "retry", "compensate", "skip") if verb in allowed]
+    return {**runs.row(run), "verbs": order[:2]}
+
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "failed_held": ("resume", "retry"),
+    "blocked": ("resolve", "resume"),
+    "compensation_failed": ("resume", "resolve"),
+}
+
+
+def _unserved() -> list[Object]:
+    """Queues with work and without a worker, each with the pools that would serve it and are drained."""
+    bare = [one for one in ask.get("/v1/queues").data if one["expected"] and not one["workers"]]
+    pools = ask.get("/v1/workers").data if bare else []
+    return [
+        {**one, "drained": [each["name"] for each in pools if _would_serve(each, one["queue"])]}
+        for one in bare
+    ]
+
+
+def _would_serve(pool: Object, queue: str) -> bool:
+    return bool(pool["drained"]) and queue in pool["queues"]
+
+
+def _switched_off() -> list[Object]:
+    if not may("webhooks"):
+        return []
+    return [one for one in ask.get("/v1/webhooks", limit=MOST).data if one["disabledReason"]]
