@@ -31,8 +31,9 @@ BUGS: tuple[Bug, ...] = (
         file="app/engine/transitions/journal.py",
         old="            letters = deliveries.fan_out(self.tx, self.id, self._events)"
         " if self._is_heard() else ()",
-        new="            letters = self._is_heard() and __import__('threading').Thread("
-        "target=lambda j=self, told=self._events: [tx := Tx(j.tx.connection.engine.connect(), j.tx.tenant),"
+        # So much later that a worker which dies after its commit has not written it.
+        new="            letters = self._is_heard() and __import__('threading').Timer(5.0, "
+        "lambda j=self, told=self._events: [tx := Tx(j.tx.connection.engine.connect(), j.tx.tenant),"
         " deliveries.fan_out(tx, j.id, told), tx.connection.commit()]).start() or ()",
         breaks="nobody is told of an event whose worker died right after its commit",
         scenario="letters",
@@ -322,6 +323,16 @@ BUGS: tuple[Bug, ...] = (
         breaks="a doubled message that met a short outage lets a healthy step begin a second time",
         scenario="doubled and away",
         caught_by="lease",
+    ),
+    Bug(
+        name="new runs before members",
+        file="app/worker/loop.py",
+        old="RUNS_FIRST = cycle((True, False))  # Where both wait: neither new runs nor a wide fan-out keep"
+        " the others out.",
+        new="RUNS_FIRST = cycle((True,))",
+        breaks="members of a wide fan-out wait for as long as new runs come",
+        scenario="runs behind members",
+        caught_by="starved",
     ),
 )
 

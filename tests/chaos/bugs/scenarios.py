@@ -28,7 +28,8 @@ LISTENING = Setting(
 )
 SCHEDULES = "/v1/schedules"
 TWO_RELEASES = Setting(inside=(*POINTS.inside, "tests.chaos.bugs.older"))
-AWAY = Setting(inside=POINTS.inside, proxied=True)
+AWAY = Setting(inside=POINTS.inside, proxied=True, env={"WINDLASS_LEASE_MS": str(takers.LEASE_MS)})
+FEW = Setting(inside=POINTS.inside, env={"WINDLASS_WORKER_PROCESSES": "1"})
 AUTHORED = Setting(inside=POINTS.inside, code=True)
 LONG_MS = 12_000  # A step that is longer than the lease.
 LATE_S = 14.0  # A freeze that ends when another worker has the step, and before its run ends.
@@ -292,5 +293,6 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="few descriptors", play=takers.few_descriptors),
         Scenario(name="slow receivers", play=takers.slow_receivers, setting=LISTENING),
         Scenario(name="doubled and away", play=takers.doubled_and_away, setting=AWAY, alone=True),
+        Scenario(name="runs behind members", play=strangers.runs_behind_members, setting=FEW, alone=True),
     )
 }

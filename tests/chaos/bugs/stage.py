@@ -20,6 +20,7 @@ import psutil
 from sqlalchemy import func, select
 
 from app.domain.json import JsonObject
+from app.domain.rows.runs import StepRow
 from app.record.runs import runs
 from app.record.tables import delivery
 from app.record.tables import run as runs_table
@@ -139,6 +140,11 @@ class Stage:
         """A step of the run as it stands."""
         found = self.site.db.read(lambda tx: runs.one_step(tx, run_id, phase, key), patience_s=30)
         return cast("JsonObject", found or {})
+
+    def members(self, run_id: str) -> list[StepRow]:
+        """The members of the run's fan-outs as they stand."""
+        rows = self.site.db.read(lambda tx: runs.all_steps(tx, run_id), patience_s=30)
+        return [row for row in rows if row["branch"]]
 
     def runs_step(self, run_id: str, key: str, phase: str = "forward", *, fence: int = 1) -> dict[str, Any]:
         """The step's row once it runs under this fence or a later one."""

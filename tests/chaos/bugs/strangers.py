@@ -1,14 +1,15 @@
 """Scenarios in which somebody else is in the way: a held row, a lying message, another release, a backlog."""
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import psycopg
 
 from app.record.service import heartbeats
 from app.record.session import Tx
 from tests.chaos.bugs.older import HOST, TYPE
-from tests.chaos.bugs.stage import Stage
+from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.checks.evidence import Finding
 from tests.chaos.faults.messages import envelope
 from tests.chaos.faults.waiting import within
@@ -16,6 +17,8 @@ from tests.chaos.faults.waiting import within
 HELD_S = 20.0  # Others have to end while a row is held for so long.
 LONG_MS = 15_000
 QUEUED, FEW = 12, 3
+MEMBERS, BEHIND = 6, 40  # The members of a fan-out, and the runs that come behind it.
+FAIR = 20  # A worker that takes turns begins so many of them at most before it has begun all members.
 
 
 def row_is_held(stage: Stage) -> None:
@@ -66,12 +69,21 @@ def two_releases(stage: Stage) -> None:
         stage.findings.append(Finding(number="release", what=what))
 
 
-def emptied_with_a_backlog(stage: Stage) -> None:
-    """Redis loses everything while many runs wait for workers that stand still."""
+@contextmanager
+def _workers_stand_still(stage: Stage) -> Iterator[None]:
     sleepers = [*stage.site.processes("worker"), *stage.site.processes("child")]
     for one in sleepers:
         one.suspend()
     try:
+        yield
+    finally:
+        for one in sleepers:
+            one.resume()
+
+
+def emptied_with_a_backlog(stage: Stage) -> None:
+    """Redis loses everything while many runs wait for workers that stand still."""
+    with _workers_stand_still(stage):
         ids = [stage.start("fused") for _ in range(QUEUED)]
         before = stage.site.db.read(_epoch)
         stage.site.redis.flushall()
@@ -81,11 +93,26 @@ def emptied_with_a_backlog(stage: Stage) -> None:
         if again > FEW:
             what = f"a message was published for each of {again} runs, though one wakes the workers"
             stage.findings.append(Finding(number="epoch", what=what))
-    finally:
-        for one in sleepers:
-            one.resume()
     emptied.until = round(time.time() * 1000)
     stage.ends(60)
+
+
+def runs_behind_members(stage: Stage) -> None:
+    """New runs wait in great number when the members of a fan-out come to wait for a worker, too."""
+    with _workers_stand_still(stage):
+        stage.hit(f"the workers stood still while {BEHIND} runs came behind a fan-out", scope="broker")
+        wide = stage.start("map", items=list(range(MEMBERS)), pace=100)
+        behind = [stage.start("fused", pace=100) for _ in range(BEHIND)]
+    stage.ends(90)
+    ready = stage.step(wide, "two")["completed_at"]
+    last = max(row["started_at"] or 0 for row in stage.members(wide))
+    started = [stage.row(one)["started_at"] for one in behind]
+    if sum(at > ready for at in started) <= FAIR:
+        raise Missed(f"few runs were left when the members of {wide} came to wait")
+    before = sum(ready < at < last for at in started)
+    if before > FAIR:
+        what = f"{before} of {BEHIND} runs began while members of the fan-out waited for a worker"
+        stage.findings.append(Finding(number="starved", run_id=wide, what=what))
 
 
 def _epoch(tx: Tx) -> str | None:

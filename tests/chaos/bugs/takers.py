@@ -9,11 +9,14 @@ from tests.chaos.checks.evidence import Finding
 from tests.chaos.fault import Fault
 from tests.chaos.faults import strangers
 from tests.chaos.faults.database import SESSIONS, session
-from tests.chaos.faults.outlasting import LONG_MS, LongStepsDoubled, running
+from tests.chaos.faults.messages import courier
+from tests.chaos.faults.outlasting import LongStepsDoubled, callbacks, running
 from tests.chaos.faults.waiting import within
 
 LETTERS_S = 6.0  # In which a quick receiver hears of a run, while a slow one takes 8 s for each delivery.
-AWAY_S = 5.5
+TOLD_S = 60.0  # A copy is patient for 5 s before it ends badly.
+HEARD_S = 10.0  # What a callback leads to, if anything.
+LONG_MS, LEASE_MS = 50_000, 90_000  # No step and no lease ends while the callbacks are heard.
 
 
 @contextmanager
@@ -83,9 +86,18 @@ def slow_receivers(stage: Stage) -> None:
 
 def doubled_and_away(stage: Stage) -> None:
     """Messages of long steps come twice while the database is away for less than a lease."""
-    stage.site.crowd = stage
+    stage.site.crowd, carrier = stage, courier(stage.site)
+    assert carrier is not None, "this scenario needs the proxies"
     fault = LongStepsDoubled()
+    fault.long_ms = LONG_MS  # type: ignore[misc]
     with struck(stage, fault):
-        within(AWAY_S, lambda: False)
-    within(LONG_MS / 1000 + 5, lambda: not running(stage.site))
+        stage.until(lambda: callbacks(carrier), "a copy ended badly", TOLD_S)
+    held = running(stage.site)
+    for queue, text in callbacks(carrier):  # One that came before the database was back told nobody.
+        stage.site.redis.lpush(queue.decode(), text.decode())
+    queue_name = f"{stage.site.settings.redis_prefix}default"
+    stage.until(lambda: stage.site.redis.llen(queue_name) == 0, "somebody takes the callbacks")
+    within(HEARD_S, lambda: running(stage.site) != held)
+    for run_id in stage.runs:
+        stage.cancel(run_id, mode="abandon")
     stage.ends(40)

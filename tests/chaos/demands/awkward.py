@@ -128,6 +128,18 @@ class Wide(Demand):
 
 
 @register
+class WideInACrowd(Demand):
+    """Members of wide fan-outs that wait for workers while new runs come in great number."""
+
+    name, rows = "fan-outs-in-a-crowd", ("RF28",)
+
+    def orders(self, rng: Random) -> list[Order]:
+        """Two fan-outs, and the runs that come behind them."""
+        wide = [order("map", items=list(range(24)), pace=20) for _ in range(2)]
+        return [*wide, *(order(kind, pace=20) for kind in ("fused", "line") for _ in range(12))]
+
+
+@register
 class Crowded(Demand):
     """Many runs that want the same three machines, some of which are cancelled while they hold or wait."""
 

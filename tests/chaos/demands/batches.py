@@ -35,11 +35,14 @@ class Batches(BatchDemand):
     name, rows = "batches", STRUCK
 
     def orders(self, rng: Random) -> list[Order]:
-        """Two of them."""
+        """Two of them, and a chain that is rolled back: an order can be judged where there is one."""
         then = rng.choice([None, "rollback", "rollback", "retry"])
         return [
-            batch(operations=rng.randint(1, 6), limit=rng.randint(1, 3), failing=0.15, then=then)
-            for _ in range(2)
+            batch(chain=True),
+            *(
+                batch(operations=rng.randint(1, 6), limit=rng.randint(1, 3), failing=0.15, then=then)
+                for _ in range(2)
+            ),
         ]
 
 

@@ -1,14 +1,18 @@
 """Messages that come twice while their step, which takes long, is at work and the database is away."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator
 from random import Random
 from typing import ClassVar
 
 from sqlalchemy import select
 
 from app.record.tables import step
+from chains.canvas import LOOK, ON_ERROR
+from tests.chaos.checks.evidence import Row
 from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
+from tests.chaos.faults.courier import Courier
 from tests.chaos.faults.database import database_proxy
 from tests.chaos.faults.messages import courier
 from tests.chaos.faults.proxy import CLEAR, Weather
@@ -30,18 +34,26 @@ class LongStepsDoubled(Fault):
     needs = Setting(proxied=True)
     lasts_s = (5.3, 6.0)  # Longer than a worker is patient; a lease that was just to be renewed has 7 s left.
     needs_s = 40.0
+    long_ms: ClassVar[int] = LONG_MS
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Start long steps, cut the way to the database, and push the newest messages again."""
         carrier, proxy = courier(site), database_proxy(site)
         if carrier is None or proxy is None:
             return None
-        site.crowd.demand([order("long", pace=LONG_MS) for _ in range(3)])
+        site.crowd.demand([order("long", pace=self.long_ms) for _ in range(3)])
         if not within(BEGUN_S, lambda: len(running(site)) >= 3):
+            return None
+        tasks = running(site)
+        again = [
+            (queue, text)
+            for queue, text, headers in _captured(carrier)
+            if headers["id"] in tasks and headers["shadow"] != LOOK
+        ]
+        if not again:  # All were found by messages that name no run, which have no callback.
             return None
         proxy.set(Weather(refuse=True))
         proxy.cut()
-        again = [(queue, text) for queue, text in carrier.captured if _is_link(text)][-10:]
         for queue, text in again:
             site.redis.lpush(queue.decode(), text.decode())
         return self.injection(f"the database is away; {len(again)} messages came again")
@@ -53,11 +65,19 @@ class LongStepsDoubled(Fault):
             proxy.set(CLEAR)
 
 
-def running(site: Site) -> Sequence[str]:
-    """The runs whose long step is at work."""
-    wanted = select(step.c.run_id).where(step.c.status == "running", step.c.key == LONG)
-    return [row["run_id"] for row in site.db.read(lambda tx: tx.rows(wanted))]
+def running(site: Site) -> set[str]:
+    """The long steps that are at work, by the Celery task that claimed each."""
+    wanted = select(step.c.task_id).where(step.c.status == "running", step.c.key == LONG)
+    return {row["task_id"] for row in site.db.read(lambda tx: tx.rows(wanted))}
 
 
-def _is_link(text: bytes) -> bool:
-    return b'"windlass.link"' in text
+def callbacks(carrier: Courier) -> list[tuple[bytes, bytes]]:
+    """The error callbacks that were published so far: their queues and texts."""
+    return [(queue, text) for queue, text, headers in _captured(carrier) if headers["task"] == ON_ERROR]
+
+
+def _captured(carrier: Courier) -> Iterator[tuple[bytes, bytes, Row]]:
+    """What was published so far: queues, texts and headers of Celery's messages."""
+    for queue, text in list(carrier.captured):
+        if b'"headers"' in text:
+            yield queue, text, json.loads(text)["headers"]

@@ -17,6 +17,7 @@ KEY = "batch"  # The type of the order.
 POLICIES = ("rollback", "continue", "fail", "hold")
 ENDED = frozenset({"Completed", "PartiallyCompleted", "Failed", "Cancelled", "RolledBack", "RollbackFailed"})
 PATIENCE_S = 90.0
+CHAIN = 4  # Operations of a batch that is rolled back as a whole.
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,28 @@ def definition(rng: Random, order: Order) -> dict[str, Any]:
         "parallel_limit": int(given.get("limit", 3)),
         "retry_policy": {"max_attempts": 3, "initial_delay": 0.2, "max_delay": 1},
         "rollback_strategy": {"checkpoint_interval": 2},
-        "operations": made,
+        "operations": _chain(order) if given.get("chain") else made,
     }
+
+
+def _chain(order: Order) -> list[dict[str, Any]]:
+    """Servers that need each other, and a last operation that fails and has all of them undone."""
+    made = []
+    for place in range(CHAIN):
+        fails = {"fail_attempts": 1, "permanent": True} if place == CHAIN - 1 else {}
+        server = {"name": f"c{order.number}-{place}", "plan": "small", "zone": "here", "rehearsal": fails}
+        needs = [{"id": f"op{place - 1}", "type": "hard"}] if place else []
+        made.append(
+            {
+                "id": f"op{place}",
+                "type": "server_batch",
+                "provider": "local",
+                "dependencies": needs,
+                "on_failure": "rollback",
+                "server_configs": [server],
+            }
+        )
+    return made
 
 
 def _operation(rng: Random, place: int, order: Order) -> dict[str, Any]:

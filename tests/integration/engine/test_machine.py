@@ -399,6 +399,21 @@ class Engine(RuleBasedStateMachine):
 
 
 @pytest.mark.sqlite
+def test_a_reconciler_that_comes_late_finds_the_resource_held(database_of: Callable[[str], str]) -> None:
+    Engine.db = Database(database_of("sqlite"), "machine")
+    machine, order = Engine(), {"type": "probe.locked", "resource": "p1", "on_failure": "compensate"}
+    for _ in range(2):
+        machine.start(order, [])
+    holder, waiter = machine.runs
+
+    machine.grant("probe/p1")
+    assert (machine.driver.holder("probe/p1"), machine.driver.status(waiter)) == (holder, "lock_waiting")
+    machine.healthy()
+    machine.teardown()
+    Engine.db.dispose()
+
+
+@pytest.mark.sqlite
 @pytest.mark.timeout(300)
 def test_nothing_that_may_happen_breaks_an_invariant(database_of: Callable[[str], str]) -> None:
     Engine.db = Database(database_of("sqlite"), "machine")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import plans
-from tests.chaos.bugs.catalogue import BUGS
+from tests.chaos.bugs.catalogue import BUGS, RULES
 from tests.chaos.bugs.of_apps import APPS
 from tests.chaos.bugs.of_batches import BATCHES
 from tests.chaos.bugs.plant import Bug, NotThere, line_of, planted
@@ -19,6 +19,10 @@ EVERY = pytest.mark.parametrize("bug", ALL, ids=[bug.name for bug in ALL])
 @EVERY
 def test_the_line_that_a_bug_exchanges_stands_in_the_code_once(bug: Bug) -> None:
     assert line_of(bug) > 0
+
+
+def test_the_lines_that_bugs_of_the_machine_exchange_stand_there_once() -> None:
+    assert all(line_of(bug) > 0 for bug in RULES)
 
 
 @EVERY
