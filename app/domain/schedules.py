@@ -30,6 +30,8 @@ CATCH_UP = {
 LATE_MS = 60_000
 WEEK_MS = 7 * 86_400_000
 MOST_COUNTED = 20_000  # More due times than a week has minutes.
+# Names of zones that machines give to what they like, or do not have, or count leap seconds in.
+OF_THE_HOST = frozenset({"localtime", "posixrules", "Factory", "posix", "right"})
 MACROS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -53,6 +55,8 @@ class Timing:
         if (self.cron is None) == (self.every_ms is None):
             raise ValidationFailed.of("cron", "Give either cron or everyMs")
         _zone(self.timezone)
+        if self.timezone.partition("/")[0] in OF_THE_HOST:
+            raise ValidationFailed.of("timezone", f"{self.timezone!r} may be another time on each machine")
         if self.cron is not None and len(MACROS.get(self.cron, self.cron).split()) != 5:
             raise ValidationFailed.of("cron", f"{self.cron!r} does not have five fields")
         try:

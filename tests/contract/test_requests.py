@@ -73,6 +73,12 @@ def test_a_body_that_is_not_json_is_415(client: FlaskClient, kind: str) -> None:
     problem(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+@pytest.mark.parametrize("path", [RUNS, "/v1/workflows/batch/submit"])
+def test_a_body_that_is_encoded_is_415_and_not_taken_for_plain(client: FlaskClient, path: str) -> None:
+    answer = client.post(path, json={"type": "server.inspect"}, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, "Content-Encoding" in answer.text) == (415, True)
+
+
 def test_an_empty_form_is_415_too(client: FlaskClient, world: AppContext) -> None:
     run_id = plant_run(world, "run_1")
     answer = client.post(f"{RUNS}/{run_id}/cancel", content_type="application/x-www-form-urlencoded")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from flask import Response, request
 
-from app.api.http.bodies import depth_of
+from app.api.http.bodies import ENCODED, depth_of, is_encoded
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.words import LARGEST_BODY
 
@@ -22,6 +22,8 @@ def raw_body(*allowed: str) -> tuple[str, bytes]:
     raw = request.get_data(cache=False)
     if len(raw) > LARGEST_BODY:
         raise Refused(413, "Request body is too large")
+    if is_encoded(request.headers.get("Content-Encoding", "")):
+        raise Refused(415, f"Unsupported Media Type: {ENCODED}")
     if not raw and not request.content_type:
         return allowed[0], raw
     if request.mimetype not in allowed:

@@ -35,6 +35,8 @@ class BatchOrder:
 def read(query: Mapping[str, Any]) -> BatchOrder:
     """The order in this request; raises `InvalidDefinition`, and what a body in no known form deserves."""
     request.max_content_length = words.LARGEST_DOCUMENT + 1
+    if bodies.is_encoded(request.headers.get("Content-Encoding", "")):
+        raise UnsupportedMediaType(f"{bodies.ENCODED}.")
     if request.mimetype == NICKEL:
         source = _text(request.get_data())
         return _order(evaluate(source), source, query, {})

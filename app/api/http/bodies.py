@@ -15,6 +15,7 @@ MEBIBYTE = 1_048_576
 HOOK_LIMIT = 65_536
 DEEPEST = 32
 LONGEST_NUMBER = 64
+ENCODED = "The body must be sent as it is, without Content-Encoding"
 NOT_TEXT = "a character that is not text (U+0000 or a lone surrogate)"
 
 # A text runs to its closing quote, or to the end: one match a text, so that the time stays linear.
@@ -50,6 +51,11 @@ def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
     if b"\\u" in raw:
         _check_texts(value)
     return value
+
+
+def is_encoded(encoding: str) -> bool:
+    """Whether a Content-Encoding says that the body is not what it looks like; nobody here decodes it."""
+    return encoding.strip().lower() not in ("", "identity")
 
 
 def storable(text: str) -> bool:

@@ -80,6 +80,8 @@ def json_value(req: Request, limit: int = bodies.MEBIBYTE) -> Any:
         raw = req.get_data(cache=True)
         if (raw or req.mimetype) and not _is_json(req.mimetype):
             raise UnsupportedMediaType
+        if bodies.is_encoded(req.headers.get("Content-Encoding", "")):
+            raise UnsupportedMediaType(f"{bodies.ENCODED}.")
         g.body = bodies.parse(raw, limit)
     return g.body
 

@@ -1,9 +1,11 @@
 """Scenarios in which somebody else is in the way: a held row, a lying message, another release, a backlog."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Any
 
+import psutil
 import psycopg
 
 from app.record.service import heartbeats
@@ -11,9 +13,12 @@ from app.record.session import Tx
 from tests.chaos.bugs.older import HOST, TYPE
 from tests.chaos.bugs.stage import Missed, Stage
 from tests.chaos.checks.evidence import Finding
+from tests.chaos.faults.database import session
 from tests.chaos.faults.messages import envelope
 from tests.chaos.faults.waiting import within
 
+LOCKED_OUT = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+BLOCKED_S = 10.0  # Every reconciler meets the held row in this time, on any machine that works.
 HELD_S = 20.0  # Others have to end while a row is held for so long.
 LONG_MS = 15_000
 QUEUED, FEW = 12, 3
@@ -24,10 +29,11 @@ FAIR = 20  # A worker that takes turns begins so many of them at most before it 
 def row_is_held(stage: Stage) -> None:
     """Somebody locks the row of a run whose retry is due, and nothing else."""
     assert stage.site.postgres is not None
-    stuck = stage.start("line", shaky=1, times=4)
-    stage.until(lambda: stage.step(stuck, "one")["status"] == "retry_wait", "a retry is waited for")
+    stuck = stage.start("line", shaky=1, times=5)
+    reconcilers = len(stage.site.processes("reconciler"))
     with closing(psycopg.connect(stage.site.postgres.database("windlass"))) as stranger:
-        stranger.execute("SELECT id FROM run WHERE id = %s FOR UPDATE", [stuck])
+        stage.until(lambda: _holds(stage, stranger, stuck), "its row is held while a retry is waited for")
+        within(BLOCKED_S, lambda: _waiting(stage) >= reconcilers)  # As those do that wait without a limit.
         held = stage.hit(f"held the row of {stuck}", scope="database")
         others = [stage.start("line", shaky=1, times=3) for _ in range(3)]
         if not within(HELD_S, lambda: all(stage.row(one)["completed_at"] for one in others)):
@@ -35,6 +41,22 @@ def row_is_held(stage: Stage) -> None:
             stage.findings.append(Finding(number="held", what=what))
     held.until = round(time.time() * 1000)
     stage.ends(45)
+
+
+def _holds(stage: Stage, stranger: psycopg.Connection[Any], run_id: str) -> bool:
+    """Whether the stranger holds the row, and the retry is still waited for, which no longer can change."""
+    stranger.execute("SELECT id FROM run WHERE id = %s FOR UPDATE", [run_id])
+    if stage.step(run_id, "one")["status"] == "retry_wait":
+        return True
+    stranger.rollback()
+    return False
+
+
+def _waiting(stage: Stage) -> int:
+    """How many sessions wait for a lock."""
+    with session(stage.site) as direct:
+        found = direct.execute(LOCKED_OUT).fetchone()
+    return int(found[0]) if found else 0
 
 
 def callbacks_lie(stage: Stage) -> None:
@@ -61,17 +83,33 @@ def _lie(stage: Stage, run_id: str) -> None:
 def two_releases(stage: Stage) -> None:
     """The workers of one of two hosts do not know a type that is started through the API."""
     upgrade = stage.hit(f"the workers of {HOST} do not know {TYPE}", scope="site")
-    ids = [stage.start(TYPE.partition(".")[2]) for _ in range(12)]
+    with _stand_still([one for one in _workers(stage) if not _is_of(one, HOST)]):
+        ids = [stage.start(TYPE.partition(".")[2]) for _ in range(3)]
+        stage.until(lambda: all(_is_met(stage, one) for one in ids), f"{HOST} has met every run", 60)
     stage.ends(60)
     upgrade.until = round(time.time() * 1000)
-    if any(stage.row(one)["status"] != "completed" for one in ids):
-        what = f"a run of a type that the workers of {HOST} do not know has not completed"
+    if any(stage.row(one)["status"] != "completed" or stage.step(one, "one")["lost"] for one in ids):
+        what = f"a run of a type that the workers of {HOST} do not know has not completed, or lost its worker"
         stage.findings.append(Finding(number="release", what=what))
 
 
+def _is_of(process: psutil.Process, host: str) -> bool:
+    """Whether a Celery worker is one of this host."""
+    return any(f".{host}@" in word for word in process.cmdline())
+
+
+def _is_met(stage: Stage, run_id: str) -> bool:
+    """Whether a worker of the older release has left the run to others, or died of it."""
+    waits = stage.row(run_id)["waiting_on"] or {}
+    return waits.get("kind") == "worker" or stage.step(run_id, "one")["lost"] > 0
+
+
+def _workers(stage: Stage) -> list[psutil.Process]:
+    return [*stage.site.processes("worker"), *stage.site.processes("child")]
+
+
 @contextmanager
-def _workers_stand_still(stage: Stage) -> Iterator[None]:
-    sleepers = [*stage.site.processes("worker"), *stage.site.processes("child")]
+def _stand_still(sleepers: Sequence[psutil.Process]) -> Iterator[None]:
     for one in sleepers:
         one.suspend()
     try:
@@ -83,7 +121,7 @@ def _workers_stand_still(stage: Stage) -> Iterator[None]:
 
 def emptied_with_a_backlog(stage: Stage) -> None:
     """Redis loses everything while many runs wait for workers that stand still."""
-    with _workers_stand_still(stage):
+    with _stand_still(_workers(stage)):
         ids = [stage.start("fused") for _ in range(QUEUED)]
         before = stage.site.db.read(_epoch)
         stage.site.redis.flushall()
@@ -99,7 +137,7 @@ def emptied_with_a_backlog(stage: Stage) -> None:
 
 def runs_behind_members(stage: Stage) -> None:
     """New runs wait in great number when the members of a fan-out come to wait for a worker, too."""
-    with _workers_stand_still(stage):
+    with _stand_still(_workers(stage)):
         stage.hit(f"the workers stood still while {BEHIND} runs came behind a fan-out", scope="broker")
         wide = stage.start("map", items=list(range(MEMBERS)), pace=100)
         behind = [stage.start("fused", pace=100) for _ in range(BEHIND)]

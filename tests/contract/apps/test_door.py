@@ -33,6 +33,11 @@ def test_an_unknown_route_is_named(apps_door: Door) -> None:
     }
 
 
+def test_a_body_that_is_encoded_is_refused_and_not_stored_as_it_stands(apps_door: Door) -> None:
+    reply = apps_door.ask("POST", "/queue", {"queueName": "q", "message": 1}, content_encoding="gzip")
+    assert (reply.status, "Content-Encoding" in reply.json["message"]) == (415, True)
+
+
 @pytest.mark.parametrize("headers", STRANGE.values(), ids=STRANGE.keys())
 def test_without_tokens_only_this_machine_is_answered(apps_door: Door, headers: dict[str, str]) -> None:
     assert apps_door.get("/runs").status == 200

@@ -84,6 +84,8 @@ def test_an_interval_counts_from_its_anchor() -> None:
         (Timing(cron="@reboot"), "cron"),
         (Timing(cron="@daily", timezone="Nowhere/Atlantis"), "timezone"),
         (Timing(cron="@daily", timezone="../etc/passwd"), "timezone"),
+        (Timing(cron="@daily", timezone="localtime"), "timezone"),
+        (Timing(cron="@daily", timezone="right/Europe/Berlin"), "timezone"),
     ],
 )
 def test_what_is_never_due_is_refused_by_its_field(timing: Timing, field: str) -> None:
