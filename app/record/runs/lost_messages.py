@@ -44,12 +44,21 @@ def expected_since_before(tx: Tx, moment: int, limit: int) -> list[dict[str, Any
 
 
 def queues_in_use(tx: Tx) -> list[str]:
-    """The queues on which a message is expected."""
-    runs_ = select(run.c.expect_queue.label("queue")).where(
-        run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None)
+    """The queues on which a message is expected: few, however many messages."""
+    found = {name for each in (run.c.expect_queue, step.c.queue) for name in _each_once(tx, each)}
+    return sorted(found)
+
+
+def _each_once(tx: Tx, queue: ColumnElement[Any]) -> list[str]:
+    """The values of an indexed column, each looked up as the least one after the one before."""
+    table = queue.table
+    least = select(func.min(queue).label("queue")).where(
+        table.c.tenant_id == tx.tenant, table.c.expect_since.is_not(None)
     )
-    steps_ = select(step.c.queue).where(step.c.tenant_id == tx.tenant, step.c.expect_since.is_not(None))
-    return [row["queue"] for row in tx.rows(runs_.union(steps_)) if row["queue"]]
+    names = least.cte(recursive=True)
+    following = least.where(queue > names.c.queue).correlate(names).scalar_subquery()
+    names = names.union_all(select(following).where(names.c.queue.is_not(None)))
+    return [row["queue"] for row in tx.rows(select(names.c.queue)) if row["queue"]]
 
 
 def expired_leases(tx: Tx, limit: int) -> list[dict[str, Any]]:

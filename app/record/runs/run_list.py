@@ -29,7 +29,7 @@ from app.record.listing import current_step
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs.runs import OPERATIONS
 from app.record.session import Tx
-from app.record.tables import ENDED, LATE, LATE_MS, OPEN, lock, run, run_tag, step
+from app.record.tables import ENDED, HELD, LATE, LATE_MS, OPEN, lock, run, run_tag, step
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_LANES = 24  # Beyond so many questions the types are a filter of fewer ones.
@@ -225,8 +225,9 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
     others = (filters.resource_id, filters.run_ids, filters.error_code, filters.parent_run_id)
     if any(one is not None for one in others):
         return [[run.c.status.in_(sorted(wanted))]]
+    # SQLite searches by the first of the two; by the condition of the index it would sort all that ended.
     lanes: list[list[ColumnElement[bool]]] = [
-        [_words(ENDED), run.c.status == literal(status, literal_execute=True)]
+        [run.c.status == literal(status, literal_execute=True), _words(ENDED)]
         for status in sorted(wanted - OPEN_STATUSES)
     ]
     open_ = OPEN_STATUSES & wanted
@@ -236,8 +237,7 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
 
 
 def _operator(wanted: bool) -> list[ColumnElement[bool]]:
-    stuck = run.c.status.in_(sorted(NEEDS_OPERATOR))
-    return [_words(OPEN), stuck] if wanted else [~stuck]
+    return [_words(HELD)] if wanted else [run.c.status.not_in(sorted(NEEDS_OPERATOR))]
 
 
 def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:

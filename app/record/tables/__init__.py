@@ -26,6 +26,7 @@ from app.record.tables.columns import metadata
 from app.record.tables.runs import (
     BEGUN,
     ENDED,
+    HELD,
     LATE,
     LATE_MS,
     OPEN,
@@ -55,6 +56,7 @@ from app.record.tables.webhooks import delivery, delivery_attempt, subscription,
 __all__ = [
     "BEGUN",
     "ENDED",
+    "HELD",
     "LATE",
     "LATE_MS",
     "OPEN",

@@ -6,6 +6,7 @@ from app.record.tables.columns import flag, json, moment, number, partial, table
 
 OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
 ENDED = "status IN ('completed', 'failed', 'cancelled')"
+HELD = "status IN ('blocked', 'compensation_failed', 'failed_held')"  # An operator has to decide.
 # Whose turn it is in a graph, told by a column: that no index looks at the status or the lease of a step is
 # what lets PostgreSQL change one without writing to every index of the table.
 TURN = (
@@ -69,9 +70,10 @@ run = table(
     # For lists, newest first; what follows the id saves looking at the row.
     Index("ix_run_newest", "tenant_id", "created_at", "id", "type", "resource_type", "started_at"),
     Index("ix_run_type", "tenant_id", "type", "created_at", "id", "status", "started_at"),
-    partial("ix_run_status", "tenant_id", "status", *_THEN, where=ENDED),
+    partial("ix_run_status", "tenant_id", "status", *_THEN, "acknowledged_at", where=ENDED),
     Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "status"),
     partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
+    partial("ix_run_held", "tenant_id", *_THEN, where=HELD),  # Each page asks how many there are.
     partial("ix_run_open", "tenant_id", *_THEN, "status", where=OPEN),
     partial("ix_run_error", "tenant_id", "error_code", *_THEN, where="error_code IS NOT NULL"),
     Index("ix_run_ending", "tenant_id", text(ID_ENDING)),

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import update
 
 from app.cli.main import cli
 from app.config import Settings, load, release
 from app.domain.ids import new_id
 from app.engine.transitions import accept
+from app.record.tables import run
 from app.services import workers
 from app.services.context import AppContext
 from app.wiring import wire
@@ -68,9 +70,22 @@ def test_queues_tell_their_length_and_who_serves_them(world: AppContext) -> None
 
     found = {row["queue"]: row for row in workers.queues(world)}
 
-    assert found["default"] == {"queue": "default", "length": 0, "workers": 2, "processes": 10}
-    assert found["bmc"] == {"queue": "bmc", "length": 1, "workers": 0, "processes": 0}
+    served = {"length": 0, "workers": 2, "processes": 10, "expected": False}
+    assert found["default"] == {"queue": "default", **served}
+    assert found["bmc"] == {"queue": "bmc", "length": 1, "workers": 0, "processes": 0, "expected": False}
     assert sorted(found) == ["app", "bmc", "cloud", "default", "kube", "webhook", "wf.mine"]
+
+
+def test_each_queue_in_which_work_is_expected_is_found_once(world: AppContext) -> None:
+    order = accept.Order(type=probes.line.name, input={})
+    for queue in ("kube", "bmc", "bmc"):
+        made = world.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
+        change = update(run).where(run.c.id == made.id).values(expect_queue=queue)
+        world.db.write(lambda tx, change=change: tx.execute(change))  # type: ignore[misc]
+
+    expected = [row["queue"] for row in workers.queues(world) if row["expected"]]
+
+    assert expected == ["bmc", "kube"] == world.db.read(lambda tx: workers.unserved(tx, needed=()))
 
 
 @pytest.fixture

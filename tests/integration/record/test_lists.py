@@ -1,5 +1,6 @@
 """How the database finds the runs of a list: by the index of the rarest thing that was asked for."""
 
+import pytest
 from sqlalchemy import event
 
 from app.record.paging import Window
@@ -12,14 +13,33 @@ from tests.integration.record.conftest import EXPLAIN
 def test_the_runs_of_a_resource_are_found_by_its_index_whatever_their_status_is(with_runs: Database) -> None:
     filters = RunFilters(resource_id=stored.resource(42), status=("failed",))
 
-    plans = with_runs.read(lambda tx: _plans(tx, filters))
+    plans = with_runs.read(lambda tx: _plans(tx, filters, "resource_id ="))
 
     assert plans and all("ix_run_resource" in plan for plan in plans), plans
     assert not any("ix_run_status" in plan for plan in plans), plans
 
 
-def _plans(tx: Tx, filters: RunFilters) -> list[str]:
-    """How each query of the list is done, as the database says."""
+@pytest.mark.parametrize("acknowledged", [None, False])
+def test_the_newest_of_a_status_are_read_in_the_order_of_its_index(
+    with_runs: Database, *, acknowledged: bool | None
+) -> None:
+    filters = RunFilters(status=("failed", "cancelled"), acknowledged=acknowledged)
+
+    plans = with_runs.read(lambda tx: _plans(tx, filters, "count("))
+
+    assert len(plans) == 2  # One for each status.
+    assert all("ix_run_status" in plan for plan in plans), plans
+    assert not any("TEMP B-TREE" in plan or "Sort" in plan for plan in plans), plans
+
+
+def test_what_needs_an_operator_is_counted_by_an_index_of_its_own(with_runs: Database) -> None:
+    (plan,) = with_runs.read(lambda tx: _plans(tx, RunFilters(needs_operator=True), "count("))
+
+    assert "ix_run_held" in plan
+
+
+def _plans(tx: Tx, filters: RunFilters, words: str) -> list[str]:
+    """How each query of the list in which these words are is done, as the database says."""
     asked = []
     listener = (tx.connection, "before_cursor_execute", lambda *args: asked.append(args[2:4]))
     event.listen(*listener)
@@ -27,7 +47,7 @@ def _plans(tx: Tx, filters: RunFilters) -> list[str]:
     event.remove(*listener)
     plans = []
     for statement, values in asked:
-        if statement.startswith("SELECT") and "resource_id =" in statement:
+        if statement.startswith("SELECT") and words in statement:
             lines = tx.connection.exec_driver_sql(f"{EXPLAIN[tx.dialect]} {statement}", values)
             plans.append("\n".join(str(line[-1]) for line in lines))
     return plans
