@@ -23,6 +23,7 @@ import chains
 from app.domain.clock import duration_ms
 from app.domain.errors import PlanError, ValidationFailed
 from app.domain.plan import SPACING, Map, Plan
+from app.domain.run_kind import RunKind
 from tasks.step import QUICK_MS, REGISTRY, Step
 from windlass.decode import camel
 
@@ -51,6 +52,7 @@ class Workflow:
     example: Mapping[str, Any] | None
     title: Title | None  # What a run with this input does, in a few words.
     scope: str  # What a key needs to have it run: the scope of what it touches.
+    kind: RunKind = RunKind.DECLARED
     ordered_by: str | None = None  # The request that starts its runs; none is started by its type alone then.
 
     def check(self, given: Mapping[str, Any], resource_id: str | None = None) -> dict[str, Any]:
@@ -92,6 +94,7 @@ def workflow(
     example: Mapping[str, Any] | None = None,
     title: Title | None = None,
     scope: str | None = None,
+    kind: RunKind = RunKind.DECLARED,
     ordered_by: str | None = None,
 ) -> Callable[[Compose], Workflow]:
     """Declare a workflow type; with an ``example`` input its plan is wired here and now.
@@ -114,6 +117,7 @@ def workflow(
             example=example,
             title=title,
             scope=scope or "admin",
+            kind=kind,
             ordered_by=ordered_by,
         )
         if example is not None:

@@ -64,10 +64,12 @@ class Run(Model):
     """One execution of a workflow type.
 
     ``status`` is one of pending, running, completed, failed, cancelled; ``detail`` carries the finer word.
+    ``kind`` is declared, code or batch.
     """
 
     id: str = ""
     type: str = ""
+    kind: str = ""
     status: str = "pending"
     detail: str = ""
     resource_type: str | None = None

@@ -33,11 +33,12 @@ class Runs:
     ) -> Page[Run]:
         """One page, the newest first.
 
-        Filters: ``type``, ``status`` and ``detail`` (one or several), ``not_type``, ``not_status`` and
-        ``not_detail`` (none of these), ``q`` (a part of an id, or of the name, serial number or address of
-        what it works on), ``error_code``, ``acknowledged``, ``resource_type``, ``resource_id``,
-        ``triggered_by``, ``retry_of``, ``parent_run_id``, ``needs_operator``, ``waiting``, ``tag`` (one or
-        several), ``since``, ``until`` (dates or ISO texts).
+        Filters: ``kind`` (declared, code or batch), ``type``, ``status`` and ``detail`` (one or several),
+        ``not_type``, ``not_status`` and ``not_detail`` (none of these), ``q`` (a part of an id, or of the
+        name, serial number or address of what it works on), ``error_code``, ``acknowledged``,
+        ``resource_type``, ``resource_id``, ``triggered_by``, ``retry_of``, ``parent_run_id``,
+        ``needs_operator``, ``waiting``, ``tag`` (one or several), ``since``, ``until`` (dates or ISO
+        texts).
         Raises `ValidationError` for an unknown status or a bad date.
         """
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}

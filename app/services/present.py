@@ -9,6 +9,7 @@ from typing import Any
 from app.auth.secrets import hidden, redact
 from app.domain.clock import rfc3339
 from app.domain.events import EventType
+from app.domain.run_kind import RunKind
 from app.domain.states import API_STATUS, NEEDS_OPERATOR, STANDING, STEP_DONE, TERMINAL, RunStatus, StepStatus
 from app.engine.transitions import operator_actions
 from app.engine.transitions.journal import MAIN
@@ -55,6 +56,7 @@ def run_summary(
     return {
         "id": row["id"],
         "type": row["type"],
+        "kind": row["kind"],
         "status": API_STATUS[RunStatus(row["status"])],
         "detail": row["status"],
         "resourceType": row["resource_type"],
@@ -225,7 +227,7 @@ def _named(row: Row, step: str | None) -> str | None:
 
 
 def _is_code(row: Row) -> bool:
-    return row.get("version") is not None
+    return bool(row["kind"] == RunKind.CODE)
 
 
 def _progress_in_time(row: Row, now: int) -> int:

@@ -8,6 +8,7 @@ from app.auth.secrets import hidden
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.rows.runs import HookRow, RunRow, SignalRow, StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import TERMINAL
 from app.domain.usual import blended
 from app.record.paging import Page, Window
@@ -45,7 +46,7 @@ def page(world: AppContext, filters: RunFilters, window: Window) -> tuple[Page, 
     def read(tx: Tx) -> tuple[Page, Any]:
         found = run_list.list_runs(tx, filters, window)
         # Of a code workflow there may be thousands, and none of them was planned.
-        steps = run_list.brief_steps(tx, [run["id"] for run in found.rows if run["version"] is None])
+        steps = run_list.brief_steps(tx, [run["id"] for run in found.rows if run["kind"] != RunKind.CODE])
         served = presence.served_for(tx, found.rows)
         return found, (tx.now, steps, served, run_facts.of_rows(tx, found.rows))
 
@@ -53,7 +54,7 @@ def page(world: AppContext, filters: RunFilters, window: Window) -> tuple[Page, 
     shown = []
     for run in found.rows:
         own = steps.get(run["id"], ())
-        planned = run["version"] is None and run["status"] not in ("completed", "queued")
+        planned = run["kind"] != RunKind.CODE and run["status"] not in ("completed", "queued")
         usual = run_facts.expected(run_facts.times_of(world, run["type"]), own) if planned else {}
         seen = present.run_summary(run, own, now=now, served=served, facts=facts[run["id"]], usual_ms=usual)
         shown.append(seen)
@@ -164,7 +165,7 @@ def _facts_of_new(world: AppContext, run: RunRow) -> run_facts.Facts:
 
 
 def _timed(world: AppContext, run: RunRow, shown: Object) -> Object:
-    if run["version"] is not None:
+    if run["kind"] == RunKind.CODE:
         return shown
     times = run_facts.times_of(world, run["type"])
     return {**shown, "steps": run_facts.with_times(shown["steps"], times)}

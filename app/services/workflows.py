@@ -9,6 +9,7 @@ from app.domain.errors import InvalidStateTransition, NotFound
 from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow
+from app.domain.run_kind import RunKind
 from app.domain.states import TERMINAL, RunStatus
 from app.engine.code import emit as emitting
 from app.engine.code import hooks, limits, signals
@@ -49,7 +50,7 @@ def known(tx: Tx, run_id: str, *, follow: bool = True) -> RunRow:
     Raises `NotFound`, also for a run of a declared type.
     """
     found = code_runs.latest(tx, run_id) if follow else runs.read_run(tx, run_id)
-    if found is None or found["version"] is None:
+    if found is None or found["kind"] != RunKind.CODE:
         raise NotFound(f"There is no run {run_id} of a code workflow.")
     return found
 

@@ -8,6 +8,7 @@ from marshmallow import INCLUDE, Schema
 
 from app.domain.plan import Do, Plan, each
 from app.domain.policy import COLLECT
+from app.domain.run_kind import RunKind
 from chains.catalogue import workflow
 from tasks import batch, instance, mirror, taskserv
 from tasks.step import Step
@@ -25,19 +26,43 @@ class Items(Schema):
         unknown = INCLUDE
 
 
-@workflow("batch.servers", expects=Items, eta="1m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
+@workflow(
+    "batch.servers",
+    expects=Items,
+    eta="1m",
+    on_failure="keep",
+    scope=SCOPE,
+    kind=RunKind.BATCH,
+    ordered_by=ORDERED_BY,
+)
 def make_servers(given: Mapping[str, Any]) -> Plan:
     """Make the servers of an operation."""
     return _items(instance.create, given)
 
 
-@workflow("batch.taskservs", expects=Items, eta="2m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
+@workflow(
+    "batch.taskservs",
+    expects=Items,
+    eta="2m",
+    on_failure="keep",
+    scope=SCOPE,
+    kind=RunKind.BATCH,
+    ordered_by=ORDERED_BY,
+)
 def install_taskservs(given: Mapping[str, Any]) -> Plan:
     """Install the taskservs of an operation on its servers."""
     return _items(taskserv.install, given)
 
 
-@workflow("batch.removal", expects=Items, eta="1m", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
+@workflow(
+    "batch.removal",
+    expects=Items,
+    eta="1m",
+    on_failure="keep",
+    scope=SCOPE,
+    kind=RunKind.BATCH,
+    ordered_by=ORDERED_BY,
+)
 def remove_items(given: Mapping[str, Any]) -> Plan:
     """Undo what an operation made."""
     return _items(taskserv.remove if given.get("of") == "taskservs" else instance.remove, given)
@@ -60,7 +85,15 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
     )
 
 
-@workflow("batch.mirror", expects=Items, eta="2s", on_failure="keep", scope=SCOPE, ordered_by=ORDERED_BY)
+@workflow(
+    "batch.mirror",
+    expects=Items,
+    eta="2s",
+    on_failure="keep",
+    scope=SCOPE,
+    kind=RunKind.BATCH,
+    ordered_by=ORDERED_BY,
+)
 def copy_checkpoint(_given: Mapping[str, Any]) -> Plan:
     """Copy a checkpoint to where the batch wants it."""
     return mirror.write()

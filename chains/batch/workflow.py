@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema
 
 from app.domain.plan import Plan, graph
+from app.domain.run_kind import RunKind
 from chains.catalogue import workflow
 from tasks import batch
 
@@ -28,6 +29,7 @@ class Graphed(Schema):
     hold="24h",
     locks=False,
     scope="servers:write",
+    kind=RunKind.BATCH,
     ordered_by="POST /v1/workflows/batch/submit",
 )
 def run_batch(given: Mapping[str, Any]) -> Plan:
@@ -43,6 +45,7 @@ def run_batch(given: Mapping[str, Any]) -> Plan:
     on_failure="keep",
     locks=False,
     scope="servers:write",
+    kind=RunKind.BATCH,
     ordered_by="POST /v1/workflows/batch/{id}/rollback",
 )
 def undo_batch(given: Mapping[str, Any]) -> Plan:

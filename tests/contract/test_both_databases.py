@@ -225,14 +225,22 @@ def test_old_answers_are_dropped(db: Database) -> None:
 
 
 def test_runs_of_code_are_found_by_what_they_are(db: Database) -> None:
-    code = {"version": "1", "type": "approve"}
+    code = {"kind": "code", "version": "1", "type": "approve"}
     stuck = {"status": "blocked", "error_code": "NONDETERMINISM"}
     plant(
         db,
         run_row("run_declared"),
         run_row("run_a", **code, event_seq=2),
         run_row("run_b", **code, **stuck, created_at=T0 + 1, parent_run_id="run_a"),
-        run_row("run_c", version="2", type="approve", **stuck, created_at=T0 + 2, parent_run_id="run_a"),
+        run_row(
+            "run_c",
+            kind="code",
+            version="2",
+            type="approve",
+            **stuck,
+            created_at=T0 + 2,
+            parent_run_id="run_a",
+        ),
     )
     lines: list[EventRow] = [{"run_id": "run_a", "seq": seq, "type": "x", "at": T0 + seq} for seq in (1, 2)]
     db.write(lambda tx: runs.append_events(tx, lines))

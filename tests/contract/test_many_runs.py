@@ -138,7 +138,7 @@ def test_large_signals_are_shown_by_pages_of_bytes(
     world: AppContext, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signals, "PAGE_BYTES", 100)
-    plant_run(world, "run_1", type="book-room", version="1")
+    plant_run(world, "run_1", type="book-room", kind="code", version="1")
     told = {"name": "go", "payload": "x" * 60, "sender": "usr_ann"}
     for seq in (1, 2, 3):
         world.db.write(
@@ -182,7 +182,7 @@ def test_a_preview_is_refused_where_the_cancel_would_be(some: AppContext, client
 def test_a_run_shows_its_hooks_and_unread_signals_without_tokens(
     world: AppContext, client: FlaskClient
 ) -> None:
-    plant_run(world, "run_1", type="book-room", version="1")
+    plant_run(world, "run_1", type="book-room", kind="code", version="1")
     told = {"payload": {"approved": True}, "sender": "usr_ann"}
 
     def work(tx: Tx) -> None:

@@ -20,7 +20,15 @@ MINUTE = 60_000
 @pytest.fixture
 def some(world: AppContext) -> AppContext:
     """Runs that differ in every filter."""
-    plant_run(world, "run_a", type="server.inspect", status="completed", completed_at=T0 + 5, created_at=T0)
+    plant_run(
+        world,
+        "run_a",
+        kind="code",
+        version="1",
+        status="completed",
+        completed_at=T0 + 5,
+        created_at=T0,
+    )
     plant_run(world, "run_b", type="server.provision", status="failed_held", created_at=T0 + MINUTE)
     plant_run(
         world,
@@ -56,6 +64,10 @@ def some(world: AppContext) -> AppContext:
 FILTERS: tuple[tuple[str, list[str]], ...] = (
     ("", ["run_d", "run_c", "run_b", "run_a"]),
     ("type=server.provision", ["run_c", "run_b"]),
+    ("kind=code", ["run_a"]),
+    ("kind=declared", ["run_d", "run_c", "run_b"]),
+    ("kind=code&type=server.provision", []),
+    ("kind=batch", []),
     ("type=sync.server-state", ["run_s"]),
     ("type=no.such", []),
     ("tag=night&q=nobody", []),
@@ -118,6 +130,7 @@ def test_a_filter_leaves_the_runs_that_match_newest_first(
 
 REFUSED = (
     ("status=done", "status.0"),
+    ("kind=app", "kind"),
     ("since=yesterday", "since"),
     ("since=2026-02-01&until=2026-01-01", "since"),
     ("limit=0", "limit"),

@@ -18,6 +18,7 @@ LATER = "2026-01-13T12:05:00.000Z"
 RUN: dict[str, Any] = {
     "id": RUN_ID,
     "type": "server.provision",
+    "kind": "declared",
     "status": "running",
     "detail": "running",
     "resourceType": "server",

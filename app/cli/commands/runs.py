@@ -11,6 +11,7 @@ from app.cli.commands.runbulk import bulk
 from app.cli.context import Caller, Noun, pass_caller
 from app.cli.runids import run_argument
 from app.cli.triggers import ended, options, show_events, show_plan, show_run, started, triggers, waits
+from app.domain.run_kind import RunKind
 from windlass import Event, InvalidState, Run
 
 reason = click.option("--reason", help="Reason; written into the log of the run.")
@@ -23,6 +24,7 @@ def run() -> None:
 
 @run.command("list")
 @click.argument("text", metavar="[TEXT]", required=False)
+@click.option("--kind", type=click.Choice([*map(str, RunKind)]), help="Only runs of this kind.")
 @click.option("--type", "type_", multiple=True, help="Only this type; may be repeated.")
 @click.option("--not-type", multiple=True, help="Not this type; may be repeated.")
 @click.option("--status", multiple=True, help="pending, running, completed, failed or cancelled; repeatable.")

@@ -15,6 +15,7 @@ class RunRow(TypedDict, total=False):
     tenant_id: str
     id: str
     type: str
+    kind: str
     status: str
     goal: str | None
     resource_type: str | None

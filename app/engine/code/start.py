@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.domain.rows.runs import RunRow, StepRow
+from app.domain.run_kind import RunKind
 from app.engine.code.calls import main_row
 from app.engine.transitions import accept
 from app.engine.transitions.accept import Order
@@ -170,6 +171,7 @@ def kind_of(name: str) -> Workflow:
         example=None,
         title=None,
         scope="runs:write",
+        kind=RunKind.CODE,
     )
 
 

@@ -17,6 +17,7 @@ from app.domain.errors import (
 )
 from app.domain.events import EventType
 from app.domain.rows.runs import HookRow, StepRow, TimerRow
+from app.domain.run_kind import RunKind
 from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits, signals, waits
 from app.engine.transitions import family, graph, locks
@@ -152,7 +153,7 @@ def grant_waiting(tx: Tx, resource: str) -> list[Message]:
 
 def _room(j: Journal, step: StepRow) -> bool:
     """Whether the log has room for the loss of a code workflow's worker, and for another attempt."""
-    if j.run["version"] is None or step["phase"] == "comp" or j.status == RunStatus.CANCELLING:
+    if j.run["kind"] != RunKind.CODE or step["phase"] == "comp" or j.status == RunStatus.CANCELLING:
         return True
     return limits.room(j, group_of(j, step) if step["branch"] else None, 3)
 

@@ -189,6 +189,7 @@ def _values(
     return {
         "id": run_id,
         "type": kind.name,
+        "kind": str(kind.kind),
         "status": str(RunStatus.QUEUED),
         "resource_type": kind.resource,
         "resource_id": order.resource_id,

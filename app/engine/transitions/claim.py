@@ -19,6 +19,7 @@ from typing import Any
 from app.domain.events import EventType
 from app.domain.plan import segments
 from app.domain.rows.runs import RunRow, StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import optimistic
 from app.engine.transitions.journal import FAN_OUT, Journal, Message, WakeUp, carried_steps, planned
@@ -240,7 +241,7 @@ def _is_of_this_release(run: RunRow, step: StepRow) -> bool:
     """
     if catalogue.is_foreign(step):
         return False
-    return step["phase"] == "comp" or run["version"] is not None or run["type"] in catalogue.types()
+    return step["phase"] == "comp" or run["kind"] == RunKind.CODE or run["type"] in catalogue.types()
 
 
 def _left(j: Journal, step: StepRow) -> Dropped:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar, Unpack
 
 from app.domain.rows.runs import EventRow, StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
 from app.engine.transitions.journal import FAN_OUT, Journal
 from app.record.fast_path import branch as member
@@ -221,7 +222,7 @@ def is_plain(seen: RunSnapshot) -> bool:
     """Whether the run and its steps are all that matters: few, and no fan-out."""
     if len(seen.steps) > transition.MOST_STEPS:
         return False
-    if seen.run["version"] is not None and seen.run["status"] == RunStatus.COMPENSATING:
+    if seen.run["kind"] == RunKind.CODE and seen.run["status"] == RunStatus.COMPENSATING:
         return False  # An undo looks at its call, which is not among the steps of the main line.
     return not any(row["branch"] or row["kind"] in FAN_OUT for row in seen.steps)
 

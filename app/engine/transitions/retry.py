@@ -9,6 +9,7 @@ from app.domain.events import EventType
 from app.domain.plan import PlannedStep
 from app.domain.restart import begin_at
 from app.domain.rows.runs import StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import STEP_DONE, TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import retry as again
 from app.engine.code.start import Seal
@@ -41,7 +42,7 @@ def retry(
     with journal(tx, old_id) as old:
         _retryable(old)
         steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
-        if old.run["version"] is None:
+        if old.run["kind"] != RunKind.CODE:
             made = _declared(old, new_id, steps, from_step, earliest, edited)
         else:
             made = again.parts(old, new_id, steps, from_step, earliest, edited, seal or _unsealable)
@@ -103,10 +104,9 @@ def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
 
 
 def _retryable(old: Journal) -> None:
-    known = catalogue.types().get(old.run["type"])
-    if known is not None and known.ordered_by is not None:
+    if old.run["kind"] == RunKind.BATCH:
         raise InvalidStateTransition(
-            f"A run of {known.name} is not retried by itself: retry its batch, which keeps what stands",
+            f"A run of {old.run['type']} is not retried by itself: retry its batch, which keeps what stands",
             current=old.status,
         )
     if old.status in (RunStatus.COMPENSATING, RunStatus.CANCELLING, RunStatus.COMPENSATION_FAILED):

@@ -17,7 +17,7 @@ from app.record.tables import event, run, step, type_state
 _RUN = (
     *("id", "type", "status", "resource_type", "resource_id", "triggered_by", "input", "tags", "on_failure"),
     *("idempotency_key", "request_hash", "callback_url", "parent_run_id", "traceparent", "eta_ms"),
-    *("version", "limits"),
+    *("kind", "version", "limits"),
     *("event_seq", "log_bytes", "dispatch_gen", "expect_queue"),
 )
 _STEP = (

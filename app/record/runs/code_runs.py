@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select
 
 from app.domain.rows.runs import RunRow
+from app.domain.run_kind import RunKind
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs import runs
-from app.record.runs.run_list import STATUSES_OF
+from app.record.runs.run_list import STATUSES_OF, of_kind
 from app.record.session import Tx
 from app.record.tables import event, run, step
 
@@ -19,7 +20,7 @@ WAITS = ("sleep", "signal", "child")
 def list_runs(tx: Tx, name: str | None, status: str | None, window: Window) -> Page:
     """Which runs of code workflows are there, the newest first?"""
     plan_anew(tx)
-    where: list[ColumnElement[bool]] = [run.c.tenant_id == tx.tenant, run.c.version.is_not(None)]
+    where: list[ColumnElement[bool]] = [run.c.tenant_id == tx.tenant, *of_kind(RunKind.CODE)]
     if name is not None:
         where.append(run.c.type == name)
     if status is not None:
@@ -30,7 +31,7 @@ def list_runs(tx: Tx, name: str | None, status: str | None, window: Window) -> P
 def latest(tx: Tx, run_id: str) -> RunRow | None:
     """The run of this id, or the one that goes on in its place (ctx.restart), however often that happened."""
     found = runs.read_run(tx, run_id)
-    if found is not None and (found["version"] is None or restarted_as(found) is None):
+    if found is not None and (found["kind"] != RunKind.CODE or restarted_as(found) is None):
         return found
     origin = run_id if found is None else found["origin"] or run_id
     line = select(run).where(run.c.tenant_id == tx.tenant, run.c.origin == origin)
@@ -45,7 +46,7 @@ def restarted_as(row: Mapping[str, Any]) -> str | None:
 
 def children(tx: Tx, run_id: str) -> list[RunRow]:
     """Which runs of code workflows belong to this one, oldest first?"""
-    where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.version.is_not(None))
+    where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.kind == RunKind.CODE)
     oldest = select(run).where(*where).order_by(run.c.created_at, run.c.id).limit(MOST_CHILDREN)
     return tx.rows(oldest, of=RunRow)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Text, cast, inspect, select
 
+from app.domain.run_kind import RunKind
 from app.record.session import Tx, dump
 from app.record.tables import metadata, run, signal, step
 from app.record.tables.columns import JsonText
@@ -41,7 +42,7 @@ def columns(tx: Tx) -> Iterator[str]:
 
 def runs(tx: Tx, chosen: Sequence[Row]) -> dict[str, str]:
     """The runs of code workflows that may have seen other values on a replay than before, and why."""
-    ids = [row["id"] for row in chosen if row["version"] is not None]
+    ids = [row["id"] for row in chosen if row["kind"] == RunKind.CODE]
     found: dict[str, str] = {}
     if ids:
         for run_id, place, text in _texts(tx, ids):

@@ -24,12 +24,13 @@ from sqlalchemy import (
 )
 
 from app.domain.events import QUIET
+from app.domain.run_kind import RunKind
 from app.domain.states import API_STATUS, API_WORDS, NEEDS_OPERATOR, TERMINAL
 from app.record.listing import current_step
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs.runs import OPERATIONS
 from app.record.session import Tx
-from app.record.tables import ENDED, HELD, LATE, LATE_MS, OPEN, lock, run, run_tag, step
+from app.record.tables import ENDED, HELD, LATE, LATE_MS, NOT_DECLARED, OPEN, lock, run, run_tag, step
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_LANES = 24  # Beyond so many questions the types are a filter of fewer ones.
@@ -38,7 +39,15 @@ OPEN_STATUSES = frozenset(str(status) for status in API_STATUS if status not in 
 
 Row = dict[str, Any]
 _SHOWN = [
-    *(run.c.id, run.c.type, run.c.status, run.c.resource_type, run.c.resource_id, run.c.triggered_by),
+    *(
+        run.c.id,
+        run.c.type,
+        run.c.kind,
+        run.c.status,
+        run.c.resource_type,
+        run.c.resource_id,
+        run.c.triggered_by,
+    ),
     *(
         run.c.created_at,
         run.c.started_at,
@@ -62,6 +71,7 @@ _BRIEF_STEP = [
 class RunFilters:
     """What narrows a list of runs; all given ones must hold (contracts/runs.rst#lists)."""
 
+    kind: str | None = None  # RunKind.
     type: tuple[str, ...] = ()  # One of these.
     not_type: tuple[str, ...] = ()  # None of these.
     status: tuple[str, ...] = ()  # Of the five words.
@@ -175,6 +185,8 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
         run.c.parent_run_id: filters.parent_run_id,
     }
     where = [column == value for column, value in equal.items() if value is not None]
+    if filters.kind is not None:
+        where += of_kind(RunKind(filters.kind))
     if filters.error_code is not None:
         where += [_words("error_code IS NOT NULL"), run.c.error_code == filters.error_code]
     if filters.acknowledged is not None:
@@ -234,6 +246,12 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
     if open_:
         lanes.append([_words(OPEN), run.c.status.not_in(sorted(OPEN_STATUSES - open_))])
     return lanes or [[_none()]]
+
+
+def of_kind(kind: RunKind) -> list[ColumnElement[bool]]:
+    """That a run is of this kind, in words that the index of those that are not declared answers."""
+    wanted = run.c.kind == literal(str(kind), literal_execute=True)
+    return [wanted] if kind == RunKind.DECLARED else [_words(NOT_DECLARED), wanted]
 
 
 def _operator(wanted: bool) -> list[ColumnElement[bool]]:

@@ -14,6 +14,7 @@ TURN = (
     " WHEN kind = 'child' AND status = 'waiting' THEN 'begun' END"
 )
 READY, BEGUN = "ready", "begun"  # A member that may begin; one whose child run has not ended.
+NOT_DECLARED = "kind <> 'declared'"
 LATE_MS = 60_000
 LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
 ENDING = 6  # So many last characters of an id are looked up by an index.
@@ -24,6 +25,7 @@ run = table(
     "run",
     words("id", null=False),
     words("type", null=False),
+    words("kind", null=False, server_default="declared"),  # RunKind.
     words("status", null=False),
     words("goal"),  # Where unwinding ends: "failed" or "cancelled".
     words("resource_type"),
@@ -93,7 +95,7 @@ run = table(
         where="parent_step IS NOT NULL",
     ),
     partial("ix_run_origin", "tenant_id", "origin", "restarts", where="origin IS NOT NULL"),
-    partial("ix_run_code", "tenant_id", "created_at", "id", where="version IS NOT NULL"),
+    partial("ix_run_kind", "tenant_id", "kind", "created_at", "id", where=NOT_DECLARED),
     partial(
         "ix_run_ended",
         *("tenant_id", "completed_at", "type", "status", "started_at", "error_code"),

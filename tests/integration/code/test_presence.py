@@ -93,8 +93,8 @@ def test_a_worker_is_there_while_it_is_heard_of(driver: Driver, monkeypatch: pyt
 
 
 def test_it_is_asked_for_only_when_a_run_may_wait_for_it(driver: Driver) -> None:
-    run = {"version": "1", "expect_since": None, "status": "running", "waiting_on": None}
-    idle, declared = {**run, "waiting_on": {"kind": "signal"}}, {**run, "version": None, "expect_since": 1}
+    run = {"kind": "code", "version": "1", "expect_since": None, "status": "running", "waiting_on": None}
+    idle, declared = {**run, "waiting_on": {"kind": "signal"}}, {**run, "kind": "declared", "expect_since": 1}
     assert driver.db.read(lambda tx: presence.served_for(tx, [idle, declared])) is None
     for due in ({**run, "expect_since": 1}, {**run, "waiting_on": {"kind": "step"}}):
         asked = partial(presence.served_for, rows=[due])

@@ -38,6 +38,12 @@ def test_what_needs_an_operator_is_counted_by_an_index_of_its_own(with_runs: Dat
     assert "ix_run_held" in plan
 
 
+def test_runs_that_are_not_declared_are_found_by_their_kind(with_runs: Database) -> None:
+    plans = with_runs.read(lambda tx: _plans(tx, RunFilters(kind="batch"), "kind ="))
+
+    assert plans and all("ix_run_kind" in plan for plan in plans), plans
+
+
 def _plans(tx: Tx, filters: RunFilters, words: str) -> list[str]:
     """How each query of the list in which these words are is done, as the database says."""
     asked = []

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select, text
 from app.record import migrate
 from app.record.runs import lost_messages
 from app.record.session import Database
-from app.record.tables import step
+from app.record.tables import run, step
 from tests.conftest import Databases
 
 
@@ -88,3 +88,26 @@ def test_what_ran_before_leases_had_rows_is_found_there(url: str) -> None:
     migrate.downgrade(url, "0007")
     with closing_db(url) as db:
         assert db.read(lambda tx: tx.value(text("SELECT count(*) FROM step"))) == 3
+
+
+OLD_RUNS = text(
+    "INSERT INTO run (tenant_id, id, type, status, triggered_by, on_failure, version, created_at) VALUES"
+    " ('default', 'run_1', 'server.inspect', 'completed', 'usr_a', 'hold', NULL, 1),"
+    " ('default', 'run_2', 'batch.names', 'completed', 'usr_a', 'hold', '1', 2),"
+    " ('default', 'run_3', 'batch.workflow', 'completed', 'usr_a', 'keep', NULL, 3)"
+)
+
+
+def test_runs_of_before_have_the_kind_that_their_version_or_type_told(url: str) -> None:
+    migrate.downgrade(url, "0009")
+    with closing_db(url) as db:
+        db.write(lambda tx: tx.execute(OLD_RUNS))
+
+    migrate.upgrade(url)
+
+    with closing_db(url) as db:
+        rows = db.read(lambda tx: tx.rows(select(run.c.kind).order_by(run.c.id)))
+    assert [row["kind"] for row in rows] == ["declared", "code", "batch"]
+    migrate.downgrade(url, "0009")
+    with closing_db(url) as db:
+        assert db.read(lambda tx: tx.value(text("SELECT count(*) FROM run WHERE version = '1'"))) == 1

@@ -185,14 +185,14 @@ def test_values_are_shown_as_they_were_given_whatever_their_names_are() -> None:
     for _ in range(100):
         deep = [deep]
     given = {"total_tokens": 5, "next_page_token": "n", "private": "p", "cookie": "c", "deep": deep}
-    run = run_row(input={"args": [given]}, output={"value": given}, version="1")
+    run = run_row(input={"args": [given]}, output={"value": given}, kind="code", version="1")
     shown = present.run_detail(run, [], now=T0)
     assert (shown["input"], shown["output"]) == ({"args": [given]}, given)
 
 
 def test_what_was_declared_a_secret_is_hidden() -> None:
     given = {"args": ["web1", {"$secret": "v1.k.box"}], "kwargs": {}}
-    shown = present.run_detail(run_row(input=given, version="1"), [], now=T0)
+    shown = present.run_detail(run_row(input=given, kind="code", version="1"), [], now=T0)
     assert shown["input"]["args"] == ["web1", {"$secret": "[redacted]"}]
 
 

@@ -22,6 +22,7 @@ from app.api.http.schemas import (
     word,
 )
 from app.domain.events import EventType
+from app.domain.run_kind import RunKind
 from app.domain.states import API_WORDS, ON_FAILURE, ORDERED_ON_FAILURE, RunStatus, StepStatus
 from app.services.present import STEP_WORDS
 
@@ -38,6 +39,7 @@ def several(one: fields.String, about: str, name: str | None = None) -> fields.L
 class RunFilter(Query):
     """What narrows runs; all given parameters must hold."""
 
+    kind = one_of(*map(str, RunKind), metadata={"description": "What moves the run on."})
     type = several(word(64, metadata={"example": "server.provision"}), "One of these types.")
     not_type = several(word(64), "None of these types.", "-type")
     status = several(one_of(*API_WORDS), "One of these.")
@@ -271,6 +273,7 @@ class RunSummary(Finished):
 
     id = fields.String(required=True)
     type = fields.String(required=True)
+    kind = one_of(*map(str, RunKind), required=True)
     status = one_of(*API_WORDS, required=True)
     detail = one_of(*map(str, RunStatus), required=True)
     resource_type = fields.String(allow_none=True)
