@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from app.api.v1.runs.schemas import RunDetail, RunSummary
+from app.api.v1.runs.schemas import FoldedStep, RunDetail, RunState, RunSummary
 from app.cli.commands.openapi import SNAPSHOT
 from app.record import tables
 from app.services.context import AppContext
@@ -300,6 +300,8 @@ def test_the_state_is_the_fold_of_the_log_up_to_an_event(client: FlaskClient, se
     assert (early["asOf"], early["completedAt"]) == (1, None)
     assert late["asOf"] > 1
     assert late["completedAt"].endswith("Z")
+    assert set(late) == {field.data_key for field in RunState().fields.values()}
+    assert set(late["steps"][0]) == {field.data_key for field in FoldedStep().fields.values()}
 
 
 def test_what_a_run_is_given_is_spelled_alike_at_every_door(client: FlaskClient, server: str) -> None:

@@ -145,7 +145,7 @@ class ManagedShape(Shape):
     slow_since = instant(
         allow_none=True, metadata={"description": "Since when what is under way takes longer than usual."}
     )
-    failure_reasons = fields.List(fields.Raw())
+    failure_reasons = fields.List(fields.String())
     run_id = fields.String(allow_none=True)
     observed_at = instant(allow_none=True)
     observed_age_ms = fields.Integer(allow_none=True)
@@ -160,14 +160,14 @@ class ClusterShape(ManagedShape):
     state = fields.String(required=True, validate=validate.OneOf(STATES))
     template = fields.String(required=True)
     credential = fields.String(required=True)
-    config = fields.Raw(allow_none=True)
-    node_pools = fields.List(fields.Raw())
+    config = fields.Dict(allow_none=True)
+    node_pools = fields.List(fields.Dict())
     servers = fields.List(fields.String())
     dry_run = fields.Boolean(required=True)
     cleanup_on_deletion = fields.Boolean(required=True)
     status = fields.Nested(Status, required=True)
     kubernetes_version = fields.String(allow_none=True)
     available_upgrades = fields.List(fields.String())
-    kubeconfig_ref = fields.Raw(
+    kubeconfig_ref = fields.Dict(
         allow_none=True, metadata={"description": "The Secret of the management cluster that opens it."}
     )

@@ -225,7 +225,7 @@ class StepDetail(BriefStep):
     p90_ms = fields.Integer(metadata={"description": "Nine of ten times it took no longer."})
     holder = fields.String(metadata={"description": "The process that has the step now."})
     deadline_at = instant()
-    given = fields.Raw(metadata={"description": "Values that the plan wrote for this step."})
+    given = fields.Dict(metadata={"description": "Values that the plan wrote for this step."})
     worker = fields.String(metadata={"description": "The process that has the step, or had it last."})
     branch = fields.String()
     progress = fields.String()
@@ -263,7 +263,7 @@ class WaitingOn(Shape):
     deadline = instant(allow_none=True)
     queue = fields.String(allow_none=True)
     resource = fields.String(allow_none=True)
-    holder = fields.Raw(allow_none=True)
+    holder = fields.String(allow_none=True, metadata={"description": "The run that holds the lock."})
     held_by = fields.Nested(LockHolder, allow_none=True)
     reason = fields.String(allow_none=True)
 
@@ -356,7 +356,7 @@ class PlannedStep(Shape):
     queue = fields.String(required=True)
     branch = fields.String(allow_none=True)
     target = fields.String(allow_none=True, metadata={"description": "The resource that it works on."})
-    values = fields.Raw(metadata={"description": "What its plan gives it."})
+    values = fields.Dict(metadata={"description": "What its plan gives it."})
     timeout_ms = fields.Integer(required=True)
     retry = fields.Nested(RetryPolicy, allow_none=True)
     undo = fields.Boolean(required=True)
@@ -399,3 +399,58 @@ class RetryPlanShape(PlanShape):
         required=True,
         metadata={"description": "Those of them that had, or may have had, an effect that still stands."},
     )
+
+
+class FoldedStep(Shape):
+    """A step as the log tells it."""
+
+    key = fields.String(required=True)
+    name = fields.String(required=True)
+    phase = one_of("forward", "comp", required=True)
+    kind = fields.String(required=True)
+    ordinal = fields.Integer(required=True)
+    branch = fields.String(required=True)
+    status = one_of(*map(str, StepStatus), required=True)
+    outcome = fields.String(required=True)
+    attempt = fields.Integer(required=True)
+    fence = fields.Integer(required=True)
+    output = fields.Raw(allow_none=True)
+    error = fields.Dict(allow_none=True)
+    ref = fields.Raw(allow_none=True)
+    undoes = fields.String(allow_none=True)
+    reused_from = fields.String(allow_none=True)
+    due_at = instant(allow_none=True)
+    started_at = instant(allow_none=True)
+    completed_at = instant(allow_none=True)
+    compensated_at = instant(allow_none=True)
+
+
+class CancelRequest(Shape):
+    """Who asked when that the run be cancelled."""
+
+    at = instant(required=True)
+    actor = fields.String(allow_none=True)
+    mode = fields.String(required=True)
+
+
+class RunState(Finished):
+    """A run as its log tells it, up to an event."""
+
+    as_of = fields.Integer(required=True, metadata={"description": "The number of the event."})
+    seq = fields.Integer(required=True)
+    at = instant(allow_none=True)
+    status = one_of(*map(str, RunStatus), required=True)
+    goal = fields.String(allow_none=True)
+    input = fields.Raw(allow_none=True)
+    output = fields.Raw(allow_none=True)
+    error = fields.Dict(allow_none=True)
+    retry_of = fields.String(allow_none=True)
+    cancel_requested = fields.Nested(CancelRequest, allow_none=True)
+    created_at = instant(allow_none=True)
+    started_at = instant(allow_none=True)
+    completed_at = instant(allow_none=True)
+    held_until = instant(allow_none=True)
+    locks = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "Fences by resource."}
+    )
+    steps = fields.List(fields.Nested(FoldedStep), required=True)

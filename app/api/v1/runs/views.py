@@ -22,6 +22,7 @@ from app.api.v1.runs.schemas import (
     RunDetail,
     RunEvent,
     RunQuery,
+    RunState,
     RunSummary,
     StartBody,
     StartQuery,
@@ -151,7 +152,7 @@ def list_run_events(query: dict[str, Any], run_id: str) -> Any:
 
 @runs.serve("GET", f"{PATH}/<run_id>/state", "getRunState", scope="runs:read")
 @runs.arguments(StateQuery, location="query")
-@runs.response(200, {"type": "object"}, example=examples.STATE)
+@runs.response(200, RunState, example=examples.STATE)
 def get_run_state(query: dict[str, Any], run_id: str) -> Any:
     """What the log says about the run up to an event: the fold of its events."""
     return envelope.plain(log.state(show.row(run_id), query.get("as_of")))

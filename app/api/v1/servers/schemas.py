@@ -152,7 +152,7 @@ class Health(Shape):
 
     status = fields.String(required=True)
     last_check_time = instant(allow_none=True)
-    failure_reasons = fields.List(fields.Raw())
+    failure_reasons = fields.List(fields.String())
 
 
 class ServerShape(Shape):
@@ -180,8 +180,8 @@ class ServerShape(Shape):
     health_status = fields.Nested(Health, required=True)
     observed_at = instant(allow_none=True)
     observed_age_ms = fields.Integer(allow_none=True)
-    hardware = fields.Raw(allow_none=True)
-    image = fields.Raw(allow_none=True)
+    hardware = fields.Dict(allow_none=True)
+    image = fields.Dict(allow_none=True)
     credential_version = fields.Integer()
     reserved_by = fields.String(allow_none=True)
     run_id = fields.String(allow_none=True)
