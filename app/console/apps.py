@@ -47,11 +47,13 @@ def app() -> str:
         "app.html",
         title=name,
         app=name,
+        short=_short,
         one=ask.of_apps("GET", _path(name)).data,
         rows=found["data"],
         older=found["cursor"] if found["hasMore"] else "",
         asked=asked,
         statuses=STATUSES,
+        watch=_path(name),
         queue=_of(name, "/messages", limit=PAGE),
         dead=_of(name, "/dead-letters", limit=PAGE),
     )
@@ -68,7 +70,8 @@ def app_run() -> str:
     chosen = request.args.get("step")
     return render(
         "app_run.html",
-        title=shown["workflowName"],
+        title=_short(shown["workflowName"]),
+        short=_short,
         app=name,
         run=shown,
         steps=steps,
@@ -79,6 +82,7 @@ def app_run() -> str:
         picture=timeline.of_tracks(_tracks(steps), parse(shown["createdAt"]) or now_ms()),
         open=shown["status"] in ("pending", "running"),
         ended_look=looks.run_look(shown["status"]),
+        watch=f"{_path(name)}{where}",
     )
 
 
@@ -161,9 +165,9 @@ def _track(step: Object) -> Track:
     return track
 
 
-def _short(step: str) -> str:
-    """The function of a step; the DevKit writes the file before it."""
-    return step.rpartition("//")[2] or step
+def _short(name: str) -> str:
+    """The function of a workflow, a step or a queue; the DevKit writes the file before it."""
+    return name.rpartition("//")[2] or name
 
 
 def _detail(status: str) -> str:

@@ -95,12 +95,14 @@ def request(
     return _answer(response, json.loads(text) if text else {})
 
 
-def of_apps(method: str, path: str, body: Any = None, **query: Any) -> Answer:
+def of_apps(
+    method: str, path: str, body: Any = None, *, asker: Principal | None = None, **query: Any
+) -> Answer:
     """What the door of apps answers an administrator; whoever lacks the scope `admin` is refused.
 
     The door is made in this process: who else may reach it, and with which tokens, does not matter here.
     """
-    require(principal(), "admin")
+    require(asker or principal(), "admin")
     asked = {name: value for name, value in query.items() if value not in (None, "")}
     response = _door().test_client().open(path, method=method, json=body, query_string=asked)
     return _answer(response, json.loads(response.get_data(as_text=True) or "{}"))

@@ -26,10 +26,13 @@ EVERY_S = 1.0
 BEAT_S = 15.0
 LONGEST_S = 600.0  # A stream ends then, and its page begins another.
 KEPT = 200
+NEWEST = 50  # Runs, events and messages of an application that are looked at for a change.
 # What may be watched: questions that are cheap to ask.
 WATCHED = re.compile(
     r"/v1/(workflows/(runs|batch)(/[A-Za-z0-9_-]{1,128})?|locks|workers|queues|servers|schedules|clusters|vms|pools|webhooks)"
 )
+# An application, or one of its runs: what its page shows is asked as several questions.
+OF_APPS = re.compile(r"/api/v1/apps/[A-Za-z0-9%._~-]{1,400}(/runs/[A-Za-z0-9%._~-]{1,400})?")
 _seen: dict[Any, tuple[float, str]] = {}
 _lock = Lock()
 
@@ -68,7 +71,7 @@ def news() -> Response:
 
 def _question() -> tuple[str, dict[str, list[str]]]:
     asked = urlsplit(request.args.get("of", ""))
-    if asked.netloc or not WATCHED.fullmatch(asked.path):
+    if asked.netloc or not (WATCHED.fullmatch(asked.path) or OF_APPS.fullmatch(asked.path)):
         raise ValidationFailed.of("of", "Is no question that can be watched")
     return asked.path, parse_qs(asked.query)
 
@@ -99,12 +102,20 @@ def _digest(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]
         if known and time.monotonic() - at < EVERY_S / 2:
             return known
         with app.app_context():
-            answer = ask.request("GET", path, query=query, asker=asker)
-        found = hashlib.sha256(json.dumps(_still(answer.data), sort_keys=True).encode()).hexdigest()[:32]
+            answer = _asked(asker, path, query)
+        found = hashlib.sha256(json.dumps(_still(answer), sort_keys=True).encode()).hexdigest()[:32]
         if len(_seen) > KEPT:
             _seen.clear()
         _seen[name] = (time.monotonic(), found)
         return found
+
+
+def _asked(asker: Principal, path: str, query: dict[str, list[str]]) -> Any:
+    if not OF_APPS.fullmatch(path):
+        return ask.request("GET", path, query=query, asker=asker).data
+    parts = ("", "/events") if "/runs/" in path else ("", "/runs", "/messages", "/dead-letters")
+    newest = {"limit": NEWEST, "resolveData": "none", "sortOrder": "desc"}
+    return [ask.of_apps("GET", f"{path}{part}", asker=asker, **newest).data for part in parts]
 
 
 def _still(data: Any) -> Any:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flask.testing import FlaskClient
+
 from app.api.apps.application import create_apps
 from app.record.apps import messages
 from app.record.apps.scope import Scope
@@ -13,6 +15,9 @@ from tests.integration.batches.rig import Rig, failing, servers
 APP = "@shop/orders"
 RUN = "wrun_1"
 WORKFLOW, STEP = "workflow//./workflows/order//order", "step//./workflows/order//charge"
+Row = dict[str, Any]
+FACTS: Row = {"workflowName": WORKFLOW, "deploymentId": "v1", "input": []}
+STEP_FACTS: Row = {"stepName": STEP, "input": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +41,25 @@ def plant_batches(world: AppContext, folder: Path) -> Batches:
 
 def plant_app(world: AppContext) -> None:
     """An application with an open run, a message that waits and one that could not be delivered."""
-    door = create_apps(replace(world, settings=replace(world.settings, apps_identity="ecs"))).test_client()
-    path = f"/api/v1/apps/{APP}"
-    facts: dict[str, Any] = {"workflowName": WORKFLOW, "deploymentId": "v1", "input": []}
+    door = _door(world)
     assert door.post("/api/v1/apps", json={"appId": APP}).status_code == 201
-    for kind, about, data in (
-        ("run_created", None, facts),
-        ("run_started", None, {}),
-        ("step_created", "step_a", {"stepName": STEP, "input": []}),
-        ("step_started", "step_a", {}),
-    ):
-        body = {"eventType": kind, "eventData": data, **({"correlationId": about} if about else {})}
-        answer = door.post(f"{path}/runs/{RUN}/events", json=body)
-        assert answer.status_code < 300, answer.get_data(as_text=True)
+    tell(world, RUN, "run_created", FACTS)
+    tell(world, RUN, "run_started", {})
+    tell(world, RUN, "step_created", STEP_FACTS, "step_a")
+    tell(world, RUN, "step_started", {}, "step_a")
     for version in ("v0", "v1"):
         order = {"queueName": f"__wkf_{WORKFLOW}", "deploymentId": version, "message": {"runId": RUN}}
-        assert door.post(f"{path}/queue", json=order).status_code == 201
+        assert door.post(f"/api/v1/apps/{APP}/queue", json=order).status_code == 201
     world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, APP), version="v0"))
+
+
+def tell(world: AppContext, run_id: str, kind: str, data: Row, about: str | None = None) -> None:
+    """The application says that something has happened."""
+    body = {"eventType": kind, "eventData": data, **({"correlationId": about} if about else {})}
+    answer = _door(world).post(f"/api/v1/apps/{APP}/runs/{run_id}/events", json=body)
+    assert answer.status_code < 300, answer.get_data(as_text=True)
+
+
+def _door(world: AppContext) -> FlaskClient:
+    """The door of applications."""
+    return create_apps(replace(world, settings=replace(world.settings, apps_identity="ecs"))).test_client()

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.record.inventory import servers
 from tests.console.conftest import Site, Visit, needs_browser
+from tests.console.planted_others import APP, FACTS, RUN, STEP_FACTS, tell
 from tests.console.test_pages import ONE as IN_PLACE
 from tests.console.test_pages import OPENED, PAGES
 
@@ -166,6 +168,20 @@ def test_a_live_page_changes_by_itself(visit: Visit, site: Site) -> None:
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
     _rename(site, 4, "changed elsewhere")
     expect(page.get_by_role("link", name="changed elsewhere")).to_be_visible()
+
+
+def test_the_page_of_an_application_changes_by_itself(visit: Visit, site: Site) -> None:
+    page = visit.page(f"/apps/one?app={quote(APP)}")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    tell(site.world, "wrun_2", "run_created", FACTS)
+    expect(page.locator("#rows")).to_contain_text("wrun_2")
+
+
+def test_the_page_of_its_run_changes_by_itself(visit: Visit, site: Site) -> None:
+    page = visit.page(f"/apps/run?app={quote(APP)}&run={RUN}")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    tell(site.world, RUN, "step_created", STEP_FACTS, "step_b")
+    expect(page.locator("#rows")).to_contain_text("step_b")
 
 
 def test_the_palette_finds_a_server_by_its_name(visit: Visit, site: Site) -> None:
