@@ -20,6 +20,7 @@ class Demand(Fault):
 
     beat: ClassVar[Rhythm | None] = "demand"
     needs = Setting()
+    most_open: ClassVar[int] = MOST_OPEN
 
     def orders(self, rng: Random) -> list[Order]:
         """What is asked for."""
@@ -27,7 +28,7 @@ class Demand(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Ask for it, unless nobody gets anything done as it is."""
-        if site.crowd.open > MOST_OPEN:
+        if site.crowd.open > self.most_open:
             return None
         orders = self.orders(rng)
         site.crowd.demand(orders)
@@ -132,6 +133,7 @@ class WideInACrowd(Demand):
     """Members of wide fan-outs that wait for workers while new runs come in great number."""
 
     name, rows = "fan-outs-in-a-crowd", ("RF28",)
+    most_open = 24  # Each of these runs is several turns, and a member waits for its own, not for a backlog.
 
     def orders(self, rng: Random) -> list[Order]:
         """Two fan-outs, and the runs that come behind them."""

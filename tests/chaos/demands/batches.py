@@ -4,12 +4,10 @@ from random import Random
 from typing import Any, ClassVar
 
 from tests.chaos.demands.awkward import Demand
-from tests.chaos.fault import Injection, register
-from tests.chaos.site import Site
+from tests.chaos.fault import register
 from tests.chaos.workload.batches import KEY
 from tests.chaos.workload.mix import UNNUMBERED, Order
 
-MOST_OPEN = 12
 STRUCK = ("BF1", "BF4", "BF5", "BF9", "BF11", "BF14")  # Rows whose faults are those of everybody else.
 
 
@@ -22,10 +20,7 @@ class BatchDemand(Demand):
     """Batches that are submitted all at once, as long as few are open: each operation is a run, too."""
 
     weight: ClassVar[float] = 2.0
-
-    def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Ask for them, unless enough is under way."""
-        return None if site.crowd.open > MOST_OPEN else super().strike(site, rng)
+    most_open: ClassVar[int] = 12
 
 
 @register
