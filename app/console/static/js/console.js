@@ -5,18 +5,14 @@ import "./keys.js";
 import "./dialog.js";
 import "./palette.js";
 import "./rows.js";
+import { ago } from "./ago.js";
 
-/** How long ago each time was, on hover; the text stays what the server wrote. */
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const units = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
-
+// How long ago each time was, on hover; the text stays what the server wrote.
 document.addEventListener("pointerover", (event) => {
   const time = /** @type {HTMLElement} */ (event.target).closest?.("time");
   if (!time) return;
-  const seconds = (Date.parse(time.getAttribute("datetime") ?? "") - Date.now()) / 1000;
-  const unit = units.find(([, size]) => Math.abs(seconds) >= size) ?? units[3];
-  time.title = `${relative.format(Math.round(seconds / unit[1]), unit[0])}, ${time.getAttribute("datetime")}`;
+  const at = time.getAttribute("datetime") ?? "";
+  time.title = `${ago(Date.parse(at), Date.now())}, ${at}`;
 });
 
 // One open menu at a time, closed by a click elsewhere.

@@ -1,6 +1,8 @@
 // Live pages: the server says that something has changed, and the page is fetched and morphed in place.
 // Only a visible tab listens; when all places are taken the page is polled with its ETag.
 // @ts-check
+import { messages, tellsOfChange } from "./messages.js";
+
 /** @type {any} */
 const htmx = /** @type {any} */ (window).htmx;
 const POLL_MS = 5_000;
@@ -78,9 +80,9 @@ async function read(reader) {
     const { done, value } = await reader.read();
     if (done) return;
     text += decoder.decode(value, { stream: true });
-    const messages = text.split("\n\n");
-    text = messages.pop() ?? "";
-    if (messages.some((message) => message.includes("event: changed"))) await refresh();
+    const { whole, rest } = messages(text);
+    text = rest;
+    if (whole.some(tellsOfChange)) await refresh();
   }
 }
 

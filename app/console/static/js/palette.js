@@ -62,7 +62,7 @@ input.addEventListener("keydown", (event) => {
   if (event.key === "Enter") event.preventDefault();
 });
 tinykeys(window, {
-  "$mod+k": (event) => {
+  "$mod+k": (/** @type {KeyboardEvent} */ event) => {
     event.preventDefault();
     open();
   },
