@@ -5,6 +5,7 @@ which holds the locks meanwhile; whoever asks for one by hand takes the locks an
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.domain.batch.definition import parse
@@ -133,8 +134,9 @@ def _store(
     edges = scope.edges_back(graphs.edges_of(tx, batch["run_id"]), {one.operation for one in found})
     rows = [group, *rows_of(rollback_id, group, nodes, edges)]
     graphs.insert_edges(tx, [{**one, "run_id": rollback_id} for one in edges])
-    extra: RunRow = {} if parent_step is None else {"parent_step": parent_step}
-    j = accept.store(tx, rollback_id, order, kind, given, rows, actor, extra=extra)
+    columns: RunRow = {} if parent_step is None else {"parent_step": parent_step}
+    new = accept.of_type(kind, rollback_id, order, given, rows, actor)
+    j = accept.store(tx, replace(new, columns=columns))
     batches.change_batch(tx, batch["run_id"], {"rollback_run": rollback_id, "undone": None})
     graph.turn(j)
     j.flush()

@@ -1,6 +1,6 @@
 """Accept a batch: run, graph, edges and locks in one transaction, in which the first operations begin."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.domain.batch.definition import BatchDefinition
@@ -62,20 +62,9 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
-    extra: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
-    rows = [group, *members]
-    j = accept.store(
-        tx,
-        batch_id,
-        asked,
-        kind,
-        given,
-        rows,
-        order.actor,
-        extra=extra,
-        reason=order.reason,
-        heir_of=order.heir_of,
-    )
+    columns: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
+    new = accept.of_type(kind, batch_id, asked, given, [group, *members], order.actor)
+    j = accept.store(tx, replace(new, columns=columns, reason=order.reason, heir_of=order.heir_of))
     batches.insert_batch(tx, _row(tx, batch_id, order))
     graph.turn(j)
     j.flush()

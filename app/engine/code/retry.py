@@ -1,14 +1,16 @@
 """Retry of a code workflow: a new run reuses calls of the old one (contracts/runs.rst#cancel-and-retry)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from app.domain.errors import ValidationFailed
 from app.domain.restart import begin_at
 from app.domain.rows import picked
-from app.domain.rows.runs import StepRow
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
-from app.engine.code.start import CodeOrder, Seal, parts_of, sealed_order
+from app.engine.code.start import CodeOrder, Seal, new_run, sealed_order
+from app.engine.transitions.accept import NewRun
 from app.engine.transitions.journal import MAIN, Journal
 from app.record.service import definitions
 
@@ -25,9 +27,10 @@ def parts(
     from_step: str | None,
     earliest: bool,
     edited: Mapping[str, Any] | None,
+    actor: str,
     seal: Seal,
-) -> dict[str, Any]:
-    """What the new run is made of; raises when effects before the step no longer stand."""
+) -> NewRun:
+    """The new run; raises when effects before the step no longer stand."""
     calls = [row for row in steps if row["branch"]]
     start = _start(old, calls, from_step, earliest)
     given = {**(old.run["input"] or {}), **_checked(edited or {})}
@@ -45,13 +48,12 @@ def parts(
         order = sealed_order(old.tx, order, seal)
     known = definitions.find(old.tx, order.workflow, order.version)
     assert known is not None  # A definition is never deleted.
-    made = parts_of(order, known, new_id)
-    first: StepRow = made["rows"][0]
-    main: StepRow = {**first, "error": None, "ref": None}  # All inserted rows have the same columns.
-    made["rows"] = [main, *(_heir(main, row, old.id) for row in _before(calls, start))]
+    made = new_run(order, known, new_id, actor)
+    main: StepRow = {**made.steps[0], "error": None, "ref": None}  # All inserted rows have the same columns.
+    rows = [main, *(_heir(main, row, old.id) for row in _before(calls, start))]
     parent_step = old.run["parent_step"] if old.status == RunStatus.FAILED_HELD else None
-    made["extra"] |= {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
-    return made
+    facts: RunRow = {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
+    return replace(made, steps=rows, columns={**made.columns, **facts})
 
 
 def _start(old: Journal, calls: Sequence[StepRow], from_step: str | None, earliest: bool) -> str | None:

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Unpack, cast
-
-from marshmallow import Schema
+from typing import Any, Unpack
 
 from app.domain.errors import Conflict, NotFound, ValidationFailed
 from app.domain.ids import new_id
-from app.domain.plan import Plan
-from app.domain.rows.runs import RunRow, StepRow
+from app.domain.rows.runs import RunRow
 from app.domain.run_kind import RunKind
 from app.engine.code.calls import main_row
 from app.engine.transitions import accept
-from app.engine.transitions.accept import Order
+from app.engine.transitions.accept import NewRun, Order
 from app.engine.transitions.journal import Journal
 from app.record.runs import runs
 from app.record.service import definitions
 from app.record.session import Database, Tx
-from chains.catalogue import HOLD_MS, Workflow
 from windlass.failures import NotStorable
 from windlass.values import concealed
 
@@ -54,7 +50,7 @@ def start(db: Database, order: CodeOrder, actor: str) -> tuple[Journal, bool]:
     known = definitions.look(db, order.workflow, order.version)
     run_id = order.run_id or new_id("run")
     if known is not None and not order.tags and order.callback_url is None:
-        made = accept.store_at_once(db, run_id, **parts_of(order, known, run_id), actor=actor)
+        made = accept.store_at_once(db, new_run(order, known, run_id, actor))
         if made is not None:
             return made, True
     journal = db.write(lambda tx: start_in(tx, run_id, order, actor))
@@ -66,14 +62,14 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Unpack[
     known = definitions.find(tx, order.workflow, order.version)
     if known is None:
         raise unknown(tx, order)
-    parts = parts_of(order, known, run_id)
-    existing = accept.existing(tx, run_id, parts["order"])
+    new = new_run(order, known, run_id, actor)
+    existing = accept.existing(tx, run_id, new.order)
     if existing is not None:
-        if existing.id == order.run_id and not _repeats(existing.run, parts["order"]):
+        if existing.id == order.run_id and not _repeats(existing.run, new.order):
             raise Conflict(f"There is a run {run_id} already", run=run_id)
         return existing
-    extra: RunRow = {**cast("RunRow", parts.pop("extra")), **facts}
-    return accept.store(tx, run_id, actor=actor, extra=extra, **parts)
+    columns: RunRow = {**new.columns, **facts}
+    return accept.store(tx, replace(new, columns=columns))
 
 
 def start_child(
@@ -155,57 +151,40 @@ def concealing(order: CodeOrder, facts: Mapping[str, Any], seal: Seal) -> CodeOr
     return replace(order, args=args, kwargs=kwargs)
 
 
-def kind_of(name: str) -> Workflow:
-    """A code workflow as the catalogue would know it."""
-    return Workflow(
-        name=name,
-        compose=lambda _given: Plan(),
-        resource=None,
-        expects=Schema,
-        eta_ms=ETA_MS,
-        on_failure="compensate",
-        hold_ms=HOLD_MS,
-        locks=False,
-        description="",
-        always=(),
-        example=None,
-        title=None,
-        scope="runs:write",
-        kind=RunKind.CODE,
-    )
-
-
 def queue_of(name: str, version: str) -> str:
     """The queue of a workflow; see `windlass.workflow.Definition.queue`."""
     return f"wf.{name}" if version == "1" else f"wf.{name}@{version}"
 
 
-def parts_of(order: CodeOrder, known: Mapping[str, Any], run_id: str) -> dict[str, Any]:
-    """What a new run is made of."""
+def new_run(order: CodeOrder, known: Mapping[str, Any], run_id: str, actor: str) -> NewRun:
+    """The run of an order, by what was announced of its workflow."""
     facts, name, version = known["facts"], known["name"], known["version"]
     given = {"args": list(order.args), "kwargs": dict(order.kwargs)}
-    key = f"wf/{name}/{order.idempotency_key}" if order.idempotency_key else None
     limits = {
         "maxEvents": order.max_events or facts.get("maxEvents"),
         "executionTimeoutMs": order.execution_timeout_ms or facts.get("executionTimeoutMs"),
     }
-    rows: list[StepRow] = [main_row(run_id, queue_of(name, version), facts["stepTimeoutMs"])]
-    return {
-        "order": Order(
+    return NewRun(
+        id=run_id,
+        type=name,
+        kind=RunKind.CODE,
+        order=Order(
             type=name,
             input=given,
             on_failure=order.on_failure,
             tags=order.tags,
-            idempotency_key=key,
+            idempotency_key=f"wf/{name}/{order.idempotency_key}" if order.idempotency_key else None,
             callback_url=order.callback_url,
             traceparent=order.traceparent,
             parent_run_id=order.parent_run_id,
         ),
-        "kind": kind_of(name),
-        "given": given,
-        "rows": rows,
-        "extra": {"version": version, "limits": limits},
-    }
+        input=given,
+        steps=[main_row(run_id, queue_of(name, version), facts["stepTimeoutMs"])],
+        actor=actor,
+        on_failure=order.on_failure or "compensate",
+        eta_ms=ETA_MS,
+        columns={"version": version, "limits": limits},
+    )
 
 
 def _repeats(run: RunRow, order: Order) -> bool:

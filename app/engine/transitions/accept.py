@@ -10,6 +10,7 @@ from app.domain.errors import Conflict, ValidationFailed
 from app.domain.events import EventType
 from app.domain.json import JsonObject
 from app.domain.rows.runs import RunRow, StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
@@ -55,6 +56,52 @@ class Order:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewRun:
+    """A run that is about to be stored: the order, and what was made of it."""
+
+    id: str
+    type: str
+    kind: RunKind
+    order: Order
+    input: dict[str, Any]  # Of the order, checked and with its defaults.
+    steps: list[StepRow]
+    actor: str
+    on_failure: str
+    eta_ms: int  # Unless runs of its type have shown how long they take,
+    measured: bool = True  # which is asked for.
+    resource: str | None = None  # Kind of what it works on: "server".
+    locks: bool = False  # Whether it locks that.
+    columns: RunRow = field(default_factory=lambda: RunRow())
+    changed: Mapping[str, Any] | None = None  # What of the input differs from the run that this one retries.
+    reason: str | None = None
+    heir_of: str | None = None  # The held run that leaves its locks to this one.
+
+
+def of_type(
+    kind: catalogue.Workflow,
+    run_id: str,
+    order: Order,
+    given: dict[str, Any],
+    steps: list[StepRow],
+    actor: str,
+) -> NewRun:
+    """A new run of a type of the catalogue."""
+    return NewRun(
+        id=run_id,
+        type=kind.name,
+        kind=kind.kind,
+        order=order,
+        input=given,
+        steps=steps,
+        actor=actor,
+        on_failure=order.on_failure or kind.on_failure,
+        eta_ms=kind.eta_ms,
+        resource=kind.resource,
+        locks=kind.locks,
+    )
+
+
 def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
     """Store a new run and enqueue it; the journal is flushed. The same id is accepted once."""
     known_already = existing(tx, run_id, order)
@@ -63,7 +110,7 @@ def accept(tx: Tx, run_id: str, order: Order, actor: str) -> Journal:
     kind = catalogue.lookup(order.type)
     given = _with_resource(kind, order)
     rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
-    return store(tx, run_id, order, kind, given, rows, actor)
+    return store(tx, of_type(kind, run_id, order, given, rows, actor))
 
 
 def existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
@@ -110,93 +157,68 @@ def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | No
         return None
     given = _with_resource(kind, order)
     rows = [step_row(run_id, row) for row in kind.plan(given).rows()]
-    return store_at_once(db, run_id, order, kind, given, rows, actor)
+    return store_at_once(db, of_type(kind, run_id, order, given, rows, actor))
 
 
-def store_at_once(
-    db: Database,
-    run_id: str,
-    order: Order,
-    kind: catalogue.Workflow,
-    given: dict[str, Any],
-    rows: list[StepRow],
-    actor: str,
-    *,
-    extra: RunRow | None = None,
-) -> Journal | None:
+def store_at_once(db: Database, new: NewRun) -> Journal | None:
     """The same for a run whose steps are known."""
-    if not rows or len(rows) > MOST_STEPS:
+    if not new.steps or len(new.steps) > MOST_STEPS:
         return None
-    eta_ms = db.remembered(f"usual {kind.name}", lambda tx: runs.usual_duration(tx, kind.name, kind.eta_ms))
-    values: RunRow = {**_values(run_id, order, kind, given, actor, eta_ms), **(extra or {})}
-    j = OptimisticTransition(RunSnapshot(run={**_BLANK, **values}, steps=rows, now=0))
+    usual = db.remembered(f"usual {new.type}", lambda tx: runs.usual_duration(tx, new.type, new.eta_ms))
+    values: RunRow = {**_values(new, usual), **new.columns}
+    j = OptimisticTransition(RunSnapshot(run={**_BLANK, **values}, steps=new.steps, now=0))
     try:
-        j.event(EventType.RUN_CREATED, actor=actor, input=given, steps=[plan_facts(row) for row in rows])
+        j.event(
+            EventType.RUN_CREATED,
+            actor=new.actor,
+            input=new.input,
+            steps=[plan_facts(row) for row in new.steps],
+        )
         advance(j)
     except NeedsLock:
         return None
     j.flush()
-    now = insert_run.create(db, j.run, rows, j.told)
+    now = insert_run.create(db, j.run, new.steps, j.told)
     if now is None:
         return None
     j.run.update({"created_at": now, "expect_since": now})
     return j
 
 
-def store(
-    tx: Tx,
-    run_id: str,
-    order: Order,
-    kind: catalogue.Workflow,
-    given: dict[str, Any],
-    rows: list[StepRow],
-    actor: str,
-    *,
-    extra: RunRow | None = None,
-    changed: Mapping[str, Any] | None = None,
-    reason: str | None = None,
-    heir_of: str | None = None,
-    eta_ms: int | None = None,
-) -> Journal:
-    """Store a new run with these steps, take its locks and enqueue it; ``heir_of`` leaves it its locks."""
-    if eta_ms is None:
-        eta_ms = runs.usual_duration(tx, kind.name, kind.eta_ms)
-    values: RunRow = {
-        **_values(run_id, order, kind, given, actor, eta_ms),
-        "created_at": tx.now,
-        **(extra or {}),
-    }
+def store(tx: Tx, new: NewRun) -> Journal:
+    """Store a new run with its steps, take its locks and enqueue it."""
+    usual = runs.usual_duration(tx, new.type, new.eta_ms) if new.measured else new.eta_ms
+    values: RunRow = {**_values(new, usual), "created_at": tx.now, **new.columns}
     runs.insert_run(tx, values)
-    runs.insert_steps(tx, rows)
-    with journal(tx, run_id) as j:
-        facts: JsonObject = {"retryOf": values.get("retry_of"), "changed": changed, "reason": reason}
+    runs.insert_steps(tx, new.steps)
+    with journal(tx, new.id) as j:
+        facts: JsonObject = {"retryOf": values.get("retry_of"), "changed": new.changed, "reason": new.reason}
         lineage = {name: value for name, value in facts.items() if value}
         j.event(
             EventType.RUN_CREATED,
-            actor=actor,
-            input=given,
-            steps=[plan_facts(row) for row in rows],
+            actor=new.actor,
+            input=new.input,
+            steps=[plan_facts(row) for row in new.steps],
             **lineage,
         )
-        if _locked(j, kind, order, heir_of):
+        if _locked(j, new):
             advance(j)
     return j
 
 
-def _values(
-    run_id: str, order: Order, kind: catalogue.Workflow, given: dict[str, Any], actor: str, eta_ms: int
-) -> RunRow:
+def _values(new: NewRun, eta_ms: int) -> RunRow:
+    order = new.order
     return {
-        "id": run_id,
-        "type": kind.name,
-        "kind": str(kind.kind),
+        "id": new.id,
+        "type": new.type,
+        "kind": str(new.kind),
         "status": str(RunStatus.QUEUED),
-        "resource_type": kind.resource,
+        "resource_type": new.resource,
         "resource_id": order.resource_id,
-        "triggered_by": actor,
-        "input": given,
+        "triggered_by": new.actor,
+        "input": new.input,
         "tags": list(order.tags or []),
-        "on_failure": order.on_failure or kind.on_failure,
+        "on_failure": new.on_failure,
         "idempotency_key": order.idempotency_key,
         "request_hash": request_hash(order) if order.idempotency_key else None,
         "callback_url": order.callback_url,
@@ -206,15 +228,21 @@ def _values(
     }
 
 
-def _locked(j: Journal, kind: catalogue.Workflow, order: Order, heir_of: str | None) -> bool:
-    if order.resource_id is None or not (kind.locks or order.locks):
+def _locked(j: Journal, new: NewRun) -> bool:
+    order = new.order
+    if order.resource_id is None or not (new.locks or order.locks):
         return True
-    if heir_of is not None:
-        lock_rows.hand_over(j.tx, heir_of, j.id)
+    if new.heir_of is not None:
+        lock_rows.hand_over(j.tx, new.heir_of, j.id)
         for held in lock_rows.held_by(j.tx, j.id):
-            j.event(EventType.LOCK_GRANTED, resource=held["resource"], fence=held["fence"], movedFrom=heir_of)
+            j.event(
+                EventType.LOCK_GRANTED,
+                resource=held["resource"],
+                fence=held["fence"],
+                movedFrom=new.heir_of,
+            )
         return True
     if order.locks:
         locks.take_all(j, order.locks)
         return True
-    return locks.take(j, f"{kind.resource}/{order.resource_id}", order.on_conflict)
+    return locks.take(j, f"{new.resource}/{order.resource_id}", order.on_conflict)

@@ -1,5 +1,7 @@
 """Checkpoints: names for places in the log of a batch. What had completed there is computed, not copied."""
 
+from dataclasses import replace
+
 from app.domain.ids import derived_id
 from app.domain.rows.batches import CheckpointRow
 from app.engine.transitions import accept
@@ -37,5 +39,6 @@ def _mirror(j: Journal, sequence: int) -> None:
     rows = [step_row(mirror_id, row) for row in kind.plan(given).rows()]
     order = Order(type=MIRROR, input=given, parent_run_id=j.id)
     actor = j.run["triggered_by"]
-    copied = accept.store(j.tx, mirror_id, order, kind, given, rows, actor, eta_ms=kind.eta_ms)
+    new = accept.of_type(kind, mirror_id, order, given, rows, actor)
+    copied = accept.store(j.tx, replace(new, measured=False))
     j.messages += copied.messages

@@ -11,7 +11,7 @@ All of it happens under the lock of the graph's run, and each rule does nothing 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain.batch import edges
@@ -171,17 +171,9 @@ def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
     child_id = derived_id("run", j.id, member["key"])
     order = Order(type=kind.name, input=given, on_failure="keep", parent_run_id=j.id, tags=None)
     rows = [step_row(child_id, row) for row in kind.plan(given).rows()]
-    child = accept.store(
-        j.tx,
-        child_id,
-        order,
-        kind,
-        given,
-        rows,
-        j.run["triggered_by"],
-        extra={"parent_step": member["key"]},
-        eta_ms=usual[kind.name],
-    )
+    new = accept.of_type(kind, child_id, order, given, rows, j.run["triggered_by"])
+    known: RunRow = {"parent_step": member["key"]}
+    child = accept.store(j.tx, replace(new, columns=known, eta_ms=usual[kind.name], measured=False))
     j.messages += child.messages
     begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
     member_at_work: StepRow = {"ref": child_id, **begun}

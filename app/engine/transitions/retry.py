@@ -8,12 +8,12 @@ from app.domain.errors import Conflict, InvalidStateTransition, ValidationFailed
 from app.domain.events import EventType
 from app.domain.plan import PlannedStep
 from app.domain.restart import begin_at
-from app.domain.rows.runs import StepRow
+from app.domain.rows.runs import RunRow, StepRow
 from app.domain.run_kind import RunKind
 from app.domain.states import STEP_DONE, TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import retry as again
 from app.engine.code.start import Seal
-from app.engine.transitions.accept import Order, store
+from app.engine.transitions.accept import NewRun, Order, of_type, store
 from app.engine.transitions.finish import finish
 from app.engine.transitions.journal import FAN_OUT, Journal, journal, planned
 from app.engine.transitions.step_rows import begins, step_row
@@ -43,12 +43,11 @@ def retry(
         _retryable(old)
         steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
         if old.run["kind"] != RunKind.CODE:
-            made = _declared(old, new_id, steps, from_step, earliest, edited)
+            made = _declared(old, new_id, steps, from_step, earliest, edited, actor)
         else:
-            made = again.parts(old, new_id, steps, from_step, earliest, edited, seal or _unsealable)
-        made["extra"] |= {"retry_of": old_id}
+            made = again.parts(old, new_id, steps, from_step, earliest, edited, actor, seal or _unsealable)
         held = old.status == RunStatus.FAILED_HELD
-        difference = {k: v for k, v in made["given"].items() if old.run["input"].get(k) != v}
+        difference = {k: v for k, v in made.input.items() if old.run["input"].get(k) != v}
         old.event(EventType.OPERATOR_ACTION, actor=actor, action="retry", reason=reason, retriedBy=new_id)
         if held:
             for held_lock in lock_rows.held_by(tx, old_id):
@@ -56,15 +55,9 @@ def retry(
             old.set(parent_step=None)  # Who waits for this run waits for the new one.
             finish(old, RunStatus.FAILED, inherited=True)
             old.flush()
-        new = store(
-            tx,
-            new_id,
-            **made,
-            actor=actor,
-            changed=difference,
-            reason=reason,
-            heir_of=old_id if held else None,
-        )
+        columns: RunRow = {**made.columns, "retry_of": old_id}
+        heir_of = old_id if held else None
+        new = store(tx, replace(made, columns=columns, changed=difference, reason=reason, heir_of=heir_of))
         if held:
             hooks.hand_over(tx, old_id, new_id)
         new.messages[:0] = old.messages
@@ -82,8 +75,9 @@ def _declared(
     from_step: str | None,
     earliest: bool,
     edited: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """What the retry of a declared plan is made of."""
+    actor: str,
+) -> NewRun:
+    """The retry of a declared plan."""
     start = _start(steps, from_step, earliest)
     kind = catalogue.lookup(old.run["type"])
     wanted = {**_own(old, kind), **(edited or {})}
@@ -96,7 +90,7 @@ def _declared(
         callback_url=old.run["callback_url"],
     )
     rows = _inherited(old, new_id, kind.plan(given).rows(), steps, start)
-    return {"order": order, "kind": kind, "given": given, "rows": rows, "extra": {"from_step": start}}
+    return replace(of_type(kind, new_id, order, given, rows, actor), columns={"from_step": start})
 
 
 def _own(old: Journal, kind: catalogue.Workflow) -> dict[str, Any]:
