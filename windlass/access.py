@@ -60,7 +60,7 @@ class Audit:
     session: Session
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, **filters: Any
+        self, /, *, limit: int | None = None, cursor: str | None = None, **filters: Any
     ) -> Page[AuditEntry]:
         """One page, newest first.
 
@@ -69,7 +69,7 @@ class Audit:
         query = {**_filters(filters), "limit": limit, "cursor": cursor}
         return read_page(self.session, AUDIT, AuditEntry, query)
 
-    def each(self, **filters: Any) -> Iterator[AuditEntry]:
+    def each(self, /, **filters: Any) -> Iterator[AuditEntry]:
         """All entries, newest first, with the filters of `list`."""
         return read_every(self.session, AUDIT, AuditEntry, {**_filters(filters), "limit": 100})
 

@@ -35,7 +35,7 @@ class Accounts:
         return one(Account, self.session.get(_path(account_id)))
 
     def create(
-        self, name: str, provider: str, credentials: Mapping[str, str] | None = None, **values: Any
+        self, /, name: str, provider: str, credentials: Mapping[str, str] | None = None, **values: Any
     ) -> Account:
         """Know one more; `provider` is aws, local or upcloud.
 
@@ -50,6 +50,7 @@ class Accounts:
 
     def update(
         self,
+        /,
         account_id: str,
         *,
         credentials: Mapping[str, str] | None = None,

@@ -9,17 +9,18 @@ the request that it was sending.
 """
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from windlass.exchange import Exchange
 from windlass.session import Session
 from windlass.transport import AsyncTransport, HttpxTransport, Lines, Request, Response
 
 N = TypeVar("N")
+P = ParamSpec("P")
+T = TypeVar("T")
 _END = object()
 
 
@@ -52,46 +53,41 @@ class LoopTransport:
 
 
 class Aside(Generic[N]):
-    """A noun of the client whose calls are awaited, and whose lists are walked by ``async for``."""
+    """A noun of the client whose calls are made in a thread."""
 
-    def __init__(self, noun: Callable[..., N], transport: LoopTransport, exchange: Exchange) -> None:
-        self._noun: N = noun(session=Session(transport=transport, exchange=exchange))
+    _made_of: ClassVar[Callable[..., Any]]
+
+    def __init__(self, transport: LoopTransport, exchange: Exchange) -> None:
+        self._noun: N = type(self)._made_of(session=Session(transport=transport, exchange=exchange))
         self._begin = transport.begin
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        method = getattr(self._noun, name)
-        return self._walked(method) if _walks(method) else self._awaited(method)
-
-    def __dir__(self) -> list[str]:
-        return sorted(calls(type(self._noun)))
-
-    def _awaited(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        @wraps(method)
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            self._begin()
-            return await asyncio.to_thread(method, *args, **kwargs)
-
-        return call
-
-    def _walked(self, method: Callable[..., Iterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
-        @wraps(method)
-        async def walk(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            self._begin()
-            found = await asyncio.to_thread(method, *args, **kwargs)
-            while (each := await asyncio.to_thread(next, found, _END)) is not _END:
-                yield each
-
-        return walk
+    async def _beside(self, call: Callable[Concatenate[N, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What a call of the noun answers; the event loop goes on meanwhile."""
+        self._begin()
+        return await asyncio.to_thread(call, self._noun, *args, **kwargs)
 
 
-def calls(noun: type) -> set[str]:
-    """The names of the calls of a noun."""
-    return {name for name, of in vars(noun).items() if inspect.isfunction(of) and name[0] != "_"}
+def awaited(
+    call: Callable[Concatenate[N, P], T],
+) -> Callable[Concatenate[Aside[N], P], Coroutine[Any, Any, T]]:
+    """The same call, to be awaited."""
+
+    @wraps(call)
+    async def method(self: Aside[N], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._beside(call, *args, **kwargs)
+
+    return method
 
 
-def _walks(method: Callable[..., Any]) -> bool:
-    """Whether a call answers an iterator."""
-    said = inspect.signature(method).return_annotation
-    return str(said).partition("[")[0].rpartition(".")[2] == "Iterator"
+def walked(
+    call: Callable[Concatenate[N, P], Iterator[T]],
+) -> Callable[Concatenate[Aside[N], P], AsyncIterator[T]]:
+    """The same call, to be walked by ``async for``."""
+
+    @wraps(call)
+    async def method(self: Aside[N], /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
+        found = await self._beside(call, *args, **kwargs)
+        while (each := await asyncio.to_thread(next, found, _END)) is not _END:
+            yield cast("T", each)
+
+    return method

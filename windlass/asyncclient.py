@@ -7,31 +7,16 @@ from functools import wraps
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from windlass.access import Audit, Keys, Sessions
-from windlass.accounts import Accounts
-from windlass.aside import Aside, LoopTransport
+from windlass import asyncnouns as nouns
+from windlass.aside import LoopTransport
 from windlass.batches import LOOK_S
 from windlass.batchmodels import BatchProgress
 from windlass.batchtalks import BatchTalks
 from windlass.client import key_of, url_of
-from windlass.clusters import Clusters
 from windlass.errors import ConnectionFailed
 from windlass.exchange import Came, Exchange, Talk, Wish
-from windlass.locks import Locks
-from windlass.managements import Managements
-from windlass.metrics import MetricsOf
-from windlass.pooled import Workers
-from windlass.pools import Pools
 from windlass.retries import Retries
-from windlass.runs import Runs
-from windlass.schedules import Schedules
-from windlass.servers import Servers
 from windlass.transport import AsyncHttpxTransport, AsyncTransport, Request
-from windlass.types import Types
-from windlass.views import Views
-from windlass.vms import Vms
-from windlass.webhooks import Webhooks
-from windlass.whole import Service
 from windlass.workflowtalks import WorkflowTalks
 
 P = ParamSpec("P")
@@ -168,24 +153,24 @@ class AsyncClient:
         self._threads = LoopTransport(self.base_url, self._transport)
         self.workflow = AsyncWorkflows(session=session)
         self.batches = AsyncBatches(session=session)
-        self.runs = Aside(Runs, self._threads, exchange)
-        self.servers = Aside(Servers, self._threads, exchange)
-        self.pools = Aside(Pools, self._threads, exchange)
-        self.clusters = Aside(Clusters, self._threads, exchange)
-        self.vms = Aside(Vms, self._threads, exchange)
-        self.accounts = Aside(Accounts, self._threads, exchange)
-        self.managements = Aside(Managements, self._threads, exchange)
-        self.schedules = Aside(Schedules, self._threads, exchange)
-        self.webhooks = Aside(Webhooks, self._threads, exchange)
-        self.workers = Aside(Workers, self._threads, exchange)
-        self.views = Aside(Views, self._threads, exchange)
-        self.locks = Aside(Locks, self._threads, exchange)
-        self.types = Aside(Types, self._threads, exchange)
-        self.metrics = Aside(MetricsOf, self._threads, exchange)
-        self.keys = Aside(Keys, self._threads, exchange)
-        self.sessions = Aside(Sessions, self._threads, exchange)
-        self.service = Aside(Service, self._threads, exchange)
-        self.audit = Aside(Audit, self._threads, exchange)
+        self.runs = nouns.AsyncRuns(self._threads, exchange)
+        self.servers = nouns.AsyncServers(self._threads, exchange)
+        self.pools = nouns.AsyncPools(self._threads, exchange)
+        self.clusters = nouns.AsyncClusters(self._threads, exchange)
+        self.vms = nouns.AsyncVms(self._threads, exchange)
+        self.accounts = nouns.AsyncAccounts(self._threads, exchange)
+        self.managements = nouns.AsyncManagements(self._threads, exchange)
+        self.schedules = nouns.AsyncSchedules(self._threads, exchange)
+        self.webhooks = nouns.AsyncWebhooks(self._threads, exchange)
+        self.workers = nouns.AsyncWorkers(self._threads, exchange)
+        self.views = nouns.AsyncViews(self._threads, exchange)
+        self.locks = nouns.AsyncLocks(self._threads, exchange)
+        self.types = nouns.AsyncTypes(self._threads, exchange)
+        self.metrics = nouns.AsyncMetrics(self._threads, exchange)
+        self.keys = nouns.AsyncKeys(self._threads, exchange)
+        self.sessions = nouns.AsyncSessions(self._threads, exchange)
+        self.service = nouns.AsyncService(self._threads, exchange)
+        self.audit = nouns.AsyncAudit(self._threads, exchange)
 
     async def close(self) -> None:
         """Give back the connections."""

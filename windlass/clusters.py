@@ -21,13 +21,19 @@ class Clusters:
     session: Session
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, page: int | None = None, **filters: Any
+        self,
+        /,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        page: int | None = None,
+        **filters: Any,
     ) -> Page[Cluster]:
         """One page; filters: ``state``, ``management_id``, ``template``, ``name``, ``tag``, ``q``."""
         asked = {**body(**filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Cluster, asked)
 
-    def each(self, **filters: Any) -> Iterator[Cluster]:
+    def each(self, /, **filters: Any) -> Iterator[Cluster]:
         """All clusters, with the filters of `list`."""
         return read_every(self.session, PATH, Cluster, {**body(**filters), "limit": 100})
 
@@ -36,7 +42,7 @@ class Clusters:
         return one(Cluster, self.session.get(_path(cluster_id)))
 
     def create(
-        self, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
+        self, /, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
     ) -> Accepted[Cluster]:
         """Make a cluster; raises `Conflict` when its name is taken.
 
@@ -48,7 +54,7 @@ class Clusters:
         return accepted(Cluster, self.session.post(PATH, order))
 
     def plan_create(
-        self, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
+        self, /, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
     ) -> Plan:
         """What `create` would do; nothing is stored."""
         order = body(template=template, credential=credential, config=config, **values)
@@ -56,6 +62,7 @@ class Clusters:
 
     def scale(
         self,
+        /,
         cluster_id: str,
         *,
         workers: int | None = None,
@@ -67,6 +74,7 @@ class Clusters:
 
     def upgrade(
         self,
+        /,
         cluster_id: str,
         *,
         template: str | None = None,
@@ -77,7 +85,7 @@ class Clusters:
         wanted = {"template": template, "kubernetes_version": kubernetes_version}
         return self._act(cluster_id, "upgrade", **wanted, **options)
 
-    def plan(self, cluster_id: str, action: str, **values: Any) -> Plan:
+    def plan(self, /, cluster_id: str, action: str, **values: Any) -> Plan:
         """What `scale` or `upgrade` would do; nothing is stored."""
         order = body(**values)
         return Plan.of(self.session.post(f"{_path(cluster_id)}/{action}", order, {"dryRun": True}).data)

@@ -35,7 +35,7 @@ class Pools:
         """A new pool; raises `Conflict` when the name is taken."""
         return one(Pool, self.session.post(PATH, body(name=name, labels=labels)))
 
-    def update(self, pool_id: str, *, if_match: str | None = None, **changes: Any) -> Pool:
+    def update(self, /, pool_id: str, *, if_match: str | None = None, **changes: Any) -> Pool:
         """Change ``name`` or ``labels``."""
         return one(Pool, self.session.patch(_path(pool_id), body(**changes), if_match))
 

@@ -29,7 +29,13 @@ class Runs:
     clock: Callable[[], float] = time.monotonic
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, page: int | None = None, **filters: Any
+        self,
+        /,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        page: int | None = None,
+        **filters: Any,
     ) -> Page[Run]:
         """One page, the newest first.
 
@@ -44,7 +50,7 @@ class Runs:
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Run, query)
 
-    def each(self, **filters: Any) -> Iterator[Run]:
+    def each(self, /, **filters: Any) -> Iterator[Run]:
         """All runs, the newest first, with the filters of `list`."""
         return read_every(self.session, PATH, Run, {**_filters(filters), "limit": 100})
 
@@ -53,7 +59,7 @@ class Runs:
         answer = self.session.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
         return one(Run, answer)
 
-    def start(self, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Run:
+    def start(self, /, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Run:
         """Start a run of any type.
 
         Options: ``resource_id``, ``on_failure`` ("compensate" or "hold"), ``tags``, ``idempotency_key``
@@ -63,7 +69,7 @@ class Runs:
         query = {"onConflict": options.pop("on_conflict", None)}
         return Run.of(self.session.post(PATH, _order(type, input, options), query).data)
 
-    def plan(self, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Plan:
+    def plan(self, /, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Plan:
         """What `start` would do; nothing is stored."""
         return Plan.of(self.session.post(PATH, _order(type, input, options), {"dryRun": True}).data)
 
@@ -79,6 +85,7 @@ class Runs:
 
     def many(
         self,
+        /,
         action: str,
         *,
         ids: Sequence[str] | None = None,

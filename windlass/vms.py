@@ -21,13 +21,19 @@ class Vms:
     session: Session
 
     def list(
-        self, *, limit: int | None = None, cursor: str | None = None, page: int | None = None, **filters: Any
+        self,
+        /,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        page: int | None = None,
+        **filters: Any,
     ) -> Page[Vm]:
         """One page; filters: ``state``, ``management_id``, ``name``, ``tag``, ``q``."""
         asked = {**body(**filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Vm, asked)
 
-    def each(self, **filters: Any) -> Iterator[Vm]:
+    def each(self, /, **filters: Any) -> Iterator[Vm]:
         """All machines, with the filters of `list`."""
         return read_every(self.session, PATH, Vm, {**body(**filters), "limit": 100})
 
@@ -35,7 +41,7 @@ class Vms:
         """One machine, with what its state permits now."""
         return one(Vm, self.session.get(_path(vm_id)))
 
-    def create(self, **values: Any) -> Accepted[Vm]:
+    def create(self, /, **values: Any) -> Accepted[Vm]:
         """Make a machine and start it; raises `Conflict` when its name is taken.
 
         Values: ``name``, ``management_id``, ``display_name``, ``description``, ``tags``; its size as
@@ -44,11 +50,11 @@ class Vms:
         """
         return accepted(Vm, self.session.post(PATH, body(**values)))
 
-    def plan_create(self, **values: Any) -> Plan:
+    def plan_create(self, /, **values: Any) -> Plan:
         """What `create` would do; nothing is stored."""
         return Plan.of(self.session.post(PATH, body(**values), {"dryRun": True}).data)
 
-    def act(self, vm_id: str, action: str, **values: Any) -> Accepted[Vm]:
+    def act(self, /, vm_id: str, action: str, **values: Any) -> Accepted[Vm]:
         """Start, stop, restart, pause or unpause it; values: ``grace_period_seconds``, ``force``.
 
         Raises `InvalidState` when its state does not allow it, `Conflict` with ``details["holder"]`` when
@@ -58,7 +64,7 @@ class Vms:
         order = body(action=action, **values)
         return accepted(Vm, self.session.post(f"{_path(vm_id)}/actions", order, query))
 
-    def plan(self, vm_id: str, action: str, **values: Any) -> Plan:
+    def plan(self, /, vm_id: str, action: str, **values: Any) -> Plan:
         """What `act` would do; nothing is stored."""
         order = body(action=action, **values)
         return Plan.of(self.session.post(f"{_path(vm_id)}/actions", order, {"dryRun": True}).data)

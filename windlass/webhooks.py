@@ -38,7 +38,7 @@ class Webhooks:
         order = body(url=url, events=list(events), description=description, active=active)
         return one(Webhook, self.session.post(PATH, order))
 
-    def update(self, webhook_id: str, **changes: Any) -> Webhook:
+    def update(self, /, webhook_id: str, **changes: Any) -> Webhook:
         """Change ``url``, ``events``, ``description`` or ``active``."""
         return one(Webhook, self.session.patch(_path(webhook_id), body(**changes)))
 

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_type
 
 import pytest
 
 import windlass
 from tests.unit.client.standin import Reply, Standin, ok, silence
 from windlass import AsyncClient, Retries
+from windlass.models import Lock, Run
 
 T = TypeVar("T")
 RUNS, ONE = "/api/workflows/runs", "/api/workflows/runs/run_1"
@@ -114,6 +115,7 @@ def test_a_call_of_any_noun_is_awaited_and_repeated_as_elsewhere(service: Standi
 
     found = talk(service.url, lambda client: client.runs.get("run_1"))
 
+    assert_type(found, Run)  # So says mypy.
     assert (found.id, len(service.asked)) == ("run_1", 2)
 
 
@@ -122,7 +124,7 @@ def test_a_list_is_walked(service: Standin) -> None:
     service.answers("GET", "/v1/locks", ok([{"resource": "a"}], **page), ok([{"resource": "b"}]))
 
     async def story(client: AsyncClient) -> list[str]:
-        return [lock.resource async for lock in client.locks.list()]
+        return [assert_type(lock, Lock).resource async for lock in client.locks.list()]
 
     assert talk(service.url, story) == ["a", "b"]
 
