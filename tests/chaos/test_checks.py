@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.checks import effects, promises, recovery, rest
+from tests.chaos.checks import bells, effects, promises, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
@@ -91,6 +91,15 @@ def test_a_run_may_fail_after_three_lost_workers_and_not_after_two() -> None:
     losses = [event("step.lost", number, fence=number) for number in (1, 2, 3)]
     assert not list(promises.as_told(evidence(run("failed"), events=losses)))
     assert numbers(list(promises.as_told(evidence(run("failed"), events=losses[1:])))) == ["fate"]
+
+
+def test_a_worker_that_was_taken_for_lost_is_seen_unless_its_claim_met_the_cut() -> None:
+    events = [event("step.started", 5_000, fence=1), event("step.lost", 15_001, fence=1)]
+    late = Injection(fault="cut", rows=(), what="", scope="broker", at=8_000, until=12_000)
+    just_then = replace(late, at=5_200)
+
+    assert numbers(list(bells.kept(evidence(events=events, injections=[late])))) == ["lease"]
+    assert not list(bells.kept(evidence(events=events, injections=[just_then])))
 
 
 def test_an_effect_that_nobody_claimed_is_seen() -> None:

@@ -12,6 +12,7 @@ from tests.chaos.checks.recovery import EXPECTING
 LOSES = frozenset({"process", "broker", "site"})  # Scopes of faults that a message may be lost with.
 HOLDS_UP = frozenset({"process", "database", "site"})  # Scopes of faults that a lease may run out with.
 LOST_MS = 1_900  # An expected message counts as lost a little later.
+UNHEARD_MS = 1_000  # How long before a cut the answer to a claim may have been under way.
 BACK_MS = 60_000  # An event may be decided a little before one that stands above it in the log.
 
 
@@ -53,14 +54,27 @@ def prompt(evidence: Evidence) -> Iterator[Finding]:
 
 
 def kept(evidence: Evidence) -> Iterator[Finding]:
-    """Where nothing happens to a worker, it keeps its lease, however long its step takes."""
+    """Where nothing happens to a worker, it keeps its lease, however long its step takes.
+
+    A claim made just before connections were cut may be one that its worker never heard of.
+    """
     if evidence.stalls or any(one.scope in HOLDS_UP for one in evidence.injections):
         return
     for run_id, events in evidence.events.items():
+        claims: dict[tuple[str, str], int] = {}
         for one in events:
-            if one["type"] == "step.lost":
+            where = (one["phase"], one["step"])
+            if one["type"] in ("step.started", "step.polling"):
+                claims[where] = one["at"]
+            if one["type"] == "step.lost" and not _unheard(evidence, claims.get(where, 0)):
                 what = "its worker was taken for lost, and nothing had happened to it"
                 yield Finding(number="lease", run_id=run_id, step=one["step"], what=what)
+
+
+def _unheard(evidence: Evidence, claimed: int) -> bool:
+    """Whether a fault that lasted began right after this claim."""
+    lasting = (one.at for one in evidence.injections if one.until is not None)
+    return any(0 <= at - claimed <= UNHEARD_MS for at in lasting)
 
 
 def timely(evidence: Evidence) -> Iterator[Finding]:

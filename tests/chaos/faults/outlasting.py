@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from random import Random
 from typing import ClassVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from app.record.session import Tx
 from app.record.tables import step
 from chains.canvas import LOOK, ON_ERROR
+from tests.chaos.checks.bells import UNHEARD_MS
 from tests.chaos.checks.evidence import Row
 from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
@@ -22,6 +24,7 @@ from tests.chaos.site import Site
 LONG_MS = 15_000  # Longer than a lease, which its worker renews.
 LONG = "long"  # The step.
 BEGUN_S = 20.0
+LEFT_MS = 6_800  # What is left of a lease of 10 s that is renewed every 3 s.
 
 
 @register
@@ -52,6 +55,8 @@ class LongStepsDoubled(Fault):
         ]
         if not again:  # All were found by messages that name no run, which have no callback.
             return None
+        if not within(BEGUN_S, lambda: _all_at_work(site)):
+            return None
         proxy.set(Weather(refuse=True))
         proxy.cut()
         for queue, text in again:
@@ -69,6 +74,18 @@ def running(site: Site) -> set[str]:
     """The long steps that are at work, by the Celery task that claimed each."""
     wanted = select(step.c.task_id).where(step.c.status == "running", step.c.key == LONG)
     return {row["task_id"] for row in site.db.read(lambda tx: tx.rows(wanted))}
+
+
+def _all_at_work(site: Site) -> bool:
+    """Whether every worker has heard of its claim, and no lease ends before the database is back."""
+    ends = select(func.min(step.c.lease_until)).where(step.c.status == "running")
+    newest = select(func.max(step.c.started_at)).where(step.c.status == "running", step.c.key == LONG)
+
+    def look(tx: Tx) -> bool:
+        left, past = (tx.value(ends) or 0) - tx.now, tx.now - (tx.value(newest) or tx.now)
+        return left >= LEFT_MS and past > 2 * UNHEARD_MS
+
+    return site.db.read(look)
 
 
 def callbacks(carrier: Courier) -> list[tuple[bytes, bytes]]:
