@@ -1,5 +1,6 @@
 """Lists and sheets in a terminal of 80, 120 and 200 columns: everything can be read, nothing is folded."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -137,6 +138,15 @@ def test_a_run_shows_input_output_steps_and_what_to_do(service: Standin) -> None
     for told in ("29 %", "powerState: off", "✘ failed", "rack-7-slot-12", "to do: ", "  url: https://images"):
         assert told in text
     assert "{" not in text
+
+
+def test_the_sheet_of_a_server_says_why_it_is_unhealthy_and_by_which_certificate_it_is_known() -> None:
+    health = {"status": "unhealthy", "failureReasons": ["certificate refused"]}
+    server = {**SERVER, "healthStatus": health, "certificate": "d10fb7"}
+
+    text = "\n".join(drawn(tables.sheet(server, shapes.SERVER), 80))
+
+    assert all(re.search(row, text) for row in (r"Failures +certificate refused", r"Certificate +d10fb7"))
 
 
 def test_a_server_shows_its_hardware_as_lines() -> None:
