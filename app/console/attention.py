@@ -6,7 +6,7 @@ from app.console import ask, batches, runs
 from app.console.family import pages
 from app.console.render import may, render
 
-MOST = 100
+MOST, MOST_WAITING = 40, 25  # More is in the list of runs.
 Object = dict[str, Any]
 
 
@@ -14,13 +14,15 @@ Object = dict[str, Any]
 def attention() -> str:
     """What needs somebody, and below it what goes on by itself when what it waits for is there."""
     needs = ask.get(runs.PATH, needsOperator="true", limit=MOST)
-    stuck = ask.get(runs.PATH, waiting="true", limit=MOST)
+    stuck = ask.get(runs.PATH, waiting="true", limit=MOST_WAITING)
     known = {run["id"] for run in needs.data}
     return render(
         "attention.html",
         title="Attention",
         needs=[attended(run) for run in needs.data],
         waits=[runs.row(run) for run in stuck.data if run["id"] not in known],
+        more_needs=(needs.pagination.get("total") or 0) > MOST,
+        more_waits=(stuck.pagination.get("total") or 0) > MOST_WAITING,
         **beside_runs(),
         webhooks=_switched_off(),
         watch=ask.question(runs.PATH, {"needsOperator": "true"}, limit=20),

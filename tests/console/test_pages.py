@@ -1,5 +1,6 @@
 """Pages without a browser: whole documents under a strict policy, for whoever may see them."""
 
+import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from app.console import static_files
 from app.console.deeds import DEEDS
 from app.services import keys
 from app.wiring import wire
+from tests.bench import stored
 from tests.console.conftest import Site
 from tests.console.planted import HOSTILE
 from tests.support.databases import SqliteDatabases
@@ -61,6 +63,7 @@ ONE = (
     *("/apps/one?app=%40shop%2Forders", "/apps/run?app=%40shop%2Forders&run=wrun_1"),
     "/apps/run/cancel?app=%40shop%2Forders&run=wrun_1",
 )
+MOST_NODES, MOST_BYTES = 1_500, 10_000
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -139,6 +142,22 @@ def guarded(tmp_path: Path) -> Iterator[tuple[FlaskClient, str]]:
     client = create_app(world).test_client()
     client.environ_base["HTTP_HOST"] = "localhost"
     yield client, token
+    world.db.dispose()
+
+
+@pytest.mark.parametrize("path", ["/", "/runs", "/runs?status=failed", "/attention"])
+def test_a_full_list_is_within_what_a_page_may_have(tmp_path: Path, path: str) -> None:
+    database = SqliteDatabases(tmp_path).fresh()
+    stored.store(database, 1_000)
+    settings = {"database_url": database, "state_dir": str(tmp_path), "keyless": True}
+    world = wire(load({}, redis_url="redis://127.0.0.1:1/0", **settings))
+    client = create_app(world).test_client()
+    client.environ_base["HTTP_HOST"] = "localhost"
+
+    answer = client.get(f"/console{path}", headers={"Accept-Encoding": "gzip"})
+
+    assert len(answer.get_data()) <= MOST_BYTES
+    assert len(Elements(gzip.decompress(answer.get_data()).decode()).found) <= MOST_NODES
     world.db.dispose()
 
 
