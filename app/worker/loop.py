@@ -94,7 +94,7 @@ class _Shift:
     def tell(self) -> None:
         """Let the others know that more waits, before a body may keep this worker for long."""
         self._told_at = time.monotonic()
-        if ready.anything(self._runner.db, self._queue):
+        if ready.more(self._runner.db, self._queue):
             self._runner.publish([WakeUp(queue=self._queue)])
 
     def give_back(self) -> None:

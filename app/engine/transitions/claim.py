@@ -93,7 +93,7 @@ def claim(
     if not isinstance(claimed, Claim):
         return claimed
     queue = claimed.step["queue"]
-    return _looking(claimed, None, queue if ready.anything(db, queue) else None)
+    return _looking(claimed, None, queue if ready.more(db, queue) else None)
 
 
 def next_limit_ms(seen: RunSnapshot) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
+from app.domain.errors import Unavailable
 from app.domain.rows.runs import RunRow, StepRow
 from app.record.fast_path.transition import RunSnapshot, earliest, of_size, placeholders, row_of
 from app.record.service import subscriptions
@@ -18,12 +19,23 @@ RESERVED_MS = 1_000
 STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
 
 
-def anything(db: Database, queue: str, for_ms: int = 0) -> bool:
+def anything(db: Database, queue: str, for_ms: int = 0, *, patience_s: float = 5.0) -> bool:
     """Whether something has been waiting in this queue for so long."""
-    return any(kinds(db, queue, for_ms))
+    return any(kinds(db, queue, for_ms, patience_s=patience_s))
 
 
-def kinds(db: Database, queue: str, for_ms: int = 0) -> tuple[bool, bool]:
+def more(db: Database, queue: str) -> bool:
+    """Whether something waits in this queue; no, too, when the database cannot say so at once.
+
+    For who has just claimed a step, and only wants to tell others: that must not keep the step from its body.
+    """
+    try:
+        return anything(db, queue, patience_s=0)
+    except Unavailable:
+        return False
+
+
+def kinds(db: Database, queue: str, for_ms: int = 0, *, patience_s: float = 5.0) -> tuple[bool, bool]:
     """Whether runs, and whether members of fan-outs, have been waiting in this queue for so long."""
 
     def look(cursor: Any) -> tuple[bool, bool]:
@@ -31,7 +43,7 @@ def kinds(db: Database, queue: str, for_ms: int = 0) -> tuple[bool, bool]:
         runs, members = cursor.fetchone()
         return bool(runs), bool(members)
 
-    return db.once(look)
+    return db.once(look, patience_s=patience_s)
 
 
 def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:

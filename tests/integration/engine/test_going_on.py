@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from kombu.exceptions import OperationalError as BrokerDown
 
+from app.domain.errors import Unavailable
 from app.domain.plan import Segment
 from app.engine.messages.publisher import LATE_MS, background, new_publisher
 from app.engine.transitions.journal import DeliveryMessage, Message, RunMessage, WakeUp
@@ -73,6 +74,21 @@ def test_a_run_for_another_queue_is_left(driver: Driver) -> None:
     others(driver)
     assert driver.step(run_id, "third")["status"] == "pending"
     assert driver.run(run_id)["expect_queue"] == "bmc"
+
+
+@pytest.mark.parametrize("by_message", [False, True])
+def test_a_claimed_step_runs_though_the_database_cannot_say_what_else_waits(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, by_message: bool
+) -> None:
+    def away(*_args: object, **_how: object) -> bool:
+        raise Unavailable("The database does not answer")
+
+    monkeypatch.setattr(ready, "anything", away)
+    run_id = driver.start("probe.map", {"items": [1, 2]})
+    if not by_message:
+        others(driver)
+        others(driver, "bmc")
+    assert driver.finish(run_id) == "completed"
 
 
 def test_an_undo_is_found(driver: Driver) -> None:
