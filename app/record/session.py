@@ -12,6 +12,8 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
 import psycopg
@@ -97,6 +99,16 @@ class Tx:
         return self._now
 
 
+@dataclass
+class _Pool:
+    """The connections of one process, which all tenants share."""
+
+    engine: Engine | None = None
+    turns: Turns | None = None  # Of those who write to SQLite.
+    pid: int = 0
+    idle: list[Any] = field(default_factory=list)  # Cursors of connections that commit by themselves.
+
+
 class Database:
     """The way into SQL for one process and its later children; ``dialect`` is postgresql or sqlite."""
 
@@ -106,47 +118,53 @@ class Database:
         self.dialect = self.url.get_backend_name()
         self._limits = limits or Limits()
         self._way = connect.Way(self._limits)
-        self._engine: Engine | None = None
-        self._turns: Turns | None = None  # Of those who write to SQLite.
-        self._pid = 0
+        self._pool = _Pool()
         self._remembered: dict[str, tuple[float, Any]] = {}
-        self._idle: list[Any] = []  # Cursors of connections that commit by themselves.
+
+    def for_tenant(self, tenant: str) -> "Database":
+        """The same database as another tenant sees it: one pool, nothing that this one remembers.
+
+        Disposing of one closes the connections of all; each makes them anew when it is used again.
+        """
+        seen = copy(self)
+        seen.tenant, seen._remembered = tenant, {}
+        return seen
 
     @property
     def engine(self) -> Engine:
         """The engine of this process; a forked child gets its own and leaves the parent's sockets alone."""
-        if self._engine is None or self._pid != os.getpid():
-            if self._engine is not None:
-                self._engine.dispose(close=False)
-                self._idle = []
+        if self._pool.engine is None or self._pool.pid != os.getpid():
+            if self._pool.engine is not None:
+                self._pool.engine.dispose(close=False)
+                self._pool.idle = []
             if self.dialect == "sqlite":
-                self._engine = connect.sqlite(self.url, self._limits)
-                self._turns = turns_of(self.url.database)
+                self._pool.engine = connect.sqlite(self.url, self._limits)
+                self._pool.turns = turns_of(self.url.database)
             else:
-                self._engine = connect.postgres(self.url, self._way)
-            self._pid = os.getpid()
-        return self._engine
+                self._pool.engine = connect.postgres(self.url, self._way)
+            self._pool.pid = os.getpid()
+        return self._pool.engine
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """A writing transaction, committed at the end."""
         engine = self.engine
-        if self._turns is None:
+        if self._pool.turns is None:
             with engine.begin() as connection:
                 yield Tx(connection, self.tenant)
             return
         # Who waits for a turn needs no connection yet.
-        with self._turns.turn(self._limits.busy_ms / 1000) as until, engine.connect() as connection:
-            self._turns.begin(connection.connection.driver_connection, until)
+        with self._pool.turns.turn(self._limits.busy_ms / 1000) as until, engine.connect() as connection:
+            self._pool.turns.begin(connection.connection.driver_connection, until)
             with connection.begin():
                 yield Tx(connection, self.tenant)
 
     @contextmanager
     def immediate(self, cursor: Any) -> Iterator[None]:
         """A writing transaction of a lent cursor on SQLite: committed at the end, unless rolled back."""
-        assert self._turns is not None
-        with self._turns.turn(self._limits.busy_ms / 1000) as until:
-            self._turns.begin(cursor.connection, until)
+        assert self._pool.turns is not None
+        with self._pool.turns.turn(self._limits.busy_ms / 1000) as until:
+            self._pool.turns.begin(cursor.connection, until)
             try:
                 yield
                 if cursor.connection.in_transaction:
@@ -212,16 +230,16 @@ class Database:
 
     def dispose(self) -> None:
         """Close every connection."""
-        if self._engine is not None:
-            self._engine.dispose(close=self._pid == os.getpid())
-            self._engine = None
+        if self._pool.engine is not None:
+            self._pool.engine.dispose(close=self._pool.pid == os.getpid())
+            self._pool.engine = None
             self.forget_idle()
 
     def forget_idle(self) -> None:
         """Close the connections that are kept for `once`."""
         with suppress(IndexError):
             while True:
-                self._idle.pop().connection.close()
+                self._pool.idle.pop().connection.close()
 
     def _patiently(self, begin: Callable[[], Any], work: Callable[[Any], T], patience_s: float) -> T:
         give_up = time.monotonic() + patience_s
@@ -255,14 +273,14 @@ class _Lent:
 
     def __enter__(self) -> Any:
         try:
-            self._cursor = self._db._idle.pop()
+            self._cursor = self._db._pool.idle.pop()
         except IndexError:
             self._cursor = self._fresh()
         return self._cursor
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
-            self._db._idle.append(self._cursor)
+            self._db._pool.idle.append(self._cursor)
             return
         # Whatever went wrong with this connection may have happened to all.
         closed = getattr(self._cursor.connection, "closed", False)

@@ -41,8 +41,8 @@ class Tally:
 
 def race(db: Database, name: str, seed: int) -> Gate:
     """One race in a tenant of its own, brought to rest and looked after by the doctor."""
-    db.tenant = f"{name}/{seed}"
-    gate = Gate(db, Random(db.tenant))
+    own = db.for_tenant(f"{name}/{seed}")
+    gate = Gate(own, Random(own.tenant))
     RACES[name](gate)
     gate.come_to_rest()
     _judge(gate)

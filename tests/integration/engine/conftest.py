@@ -1,7 +1,6 @@
 """The engine of each test: on both databases, with a tenant of its own, judged by the doctor at the end."""
 
 from collections.abc import Callable, Iterator
-from copy import copy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,11 +38,7 @@ def database_of(databases: Callable[[str], Databases]) -> Iterator[Callable[[str
 
 def seen_by(tenant: str, url: str) -> Database:
     """A database as a tenant sees it; all tenants share one engine, which compiles each statement once."""
-    shared = OPENED.setdefault(url, Database(url))
-    assert shared.engine is not None  # Made now, so that the copy has it.
-    seen = copy(shared)
-    seen.tenant, seen._remembered = tenant, {}
-    return seen
+    return OPENED.setdefault(url, Database(url)).for_tenant(tenant)
 
 
 @pytest.fixture(params=KINDS)

@@ -169,13 +169,13 @@ CORRUPTIONS: list[tuple[str, Plant]] = [
 def test_a_corruption_has_its_number_whatever_the_run_has_been_through(
     database_of: Callable[[str], str], number: str, plant: Plant
 ) -> None:
-    db, tenants, met = Database(database_of("sqlite"), "histories"), count(1), set()
+    shared, tenants, met = Database(database_of("sqlite"), "histories"), count(1), set()
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
     @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=checks)
     @given(history=HISTORIES)
     def judge(history: dict[str, Any]) -> None:
-        db.tenant = f"{number}-{id(plant)}-{next(tenants)}"
+        db = shared.for_tenant(f"{number}-{id(plant)}-{next(tenants)}")
         run_id = live(Driver(db), history)
         assert db.read(doctor.findings) == []
         if db.write(lambda tx: plant(tx, run_id)):
@@ -183,5 +183,5 @@ def test_a_corruption_has_its_number_whatever_the_run_has_been_through(
             assert number in {one["invariant"] for one in db.read(doctor.findings) if one["run"] == run_id}
 
     judge()
-    db.dispose()
+    shared.dispose()
     assert met, "no history had what is to be corrupted"

@@ -74,14 +74,14 @@ class Refused(StepError):
 class Engine(RuleBasedStateMachine):
     """Rules are what may happen; each leaves rows in which the doctor finds nothing."""
 
-    db: ClassVar[Database]
+    shared: ClassVar[Database]
     tenants: ClassVar[Iterator[int]] = count(1)
     names: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self) -> None:
         super().__init__()
         probes.reset()
-        self.db.tenant = f"machine-{next(self.tenants)}"
+        self.db = self.shared.for_tenant(f"machine-{next(self.tenants)}")
         self.driver = Driver(self.db)
         self.runs: list[str] = []
         self.tokens: list[str] = []
@@ -400,7 +400,7 @@ class Engine(RuleBasedStateMachine):
 
 @pytest.mark.sqlite
 def test_a_reconciler_that_comes_late_finds_the_resource_held(database_of: Callable[[str], str]) -> None:
-    Engine.db = Database(database_of("sqlite"), "machine")
+    Engine.shared = Database(database_of("sqlite"), "machine")
     machine, order = Engine(), {"type": "probe.locked", "resource": "p1", "on_failure": "compensate"}
     for _ in range(2):
         machine.start(order, [])
@@ -410,13 +410,13 @@ def test_a_reconciler_that_comes_late_finds_the_resource_held(database_of: Calla
     assert (machine.driver.holder("probe/p1"), machine.driver.status(waiter)) == (holder, "lock_waiting")
     machine.healthy()
     machine.teardown()
-    Engine.db.dispose()
+    Engine.shared.dispose()
 
 
 @pytest.mark.sqlite
 @pytest.mark.timeout(300)
 def test_nothing_that_may_happen_breaks_an_invariant(database_of: Callable[[str], str]) -> None:
-    Engine.db = Database(database_of("sqlite"), "machine")
+    Engine.shared = Database(database_of("sqlite"), "machine")
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(
         Engine,
@@ -429,4 +429,4 @@ def test_nothing_that_may_happen_breaks_an_invariant(database_of: Callable[[str]
             suppress_health_check=checks,
         ),
     )
-    Engine.db.dispose()
+    Engine.shared.dispose()
