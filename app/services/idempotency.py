@@ -62,6 +62,12 @@ def forget(world: AppContext, ticket: Ticket) -> None:
     world.db.write(lambda tx: requests.forget(tx, ticket.principal, ticket.route, ticket.key))
 
 
+def give_up(world: AppContext, ticket: Ticket) -> None:
+    """Leave a request that may have changed something, its commit unheard, to the next one with its key."""
+    place = (ticket.principal, ticket.route, ticket.key)
+    world.db.write(lambda tx: requests.give_up(tx, *place, tx.now - IN_FLIGHT_MS - 1))
+
+
 def _begin(tx: Tx, ticket: Ticket) -> Opened | Stored:
     place = (ticket.principal, ticket.route, ticket.key)
     found = requests.find(tx, *place)

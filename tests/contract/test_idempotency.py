@@ -74,6 +74,25 @@ def test_when_the_process_died_the_next_one_finds_the_run_it_had_started(
     assert runs(world) == 1
 
 
+def test_what_ended_with_503_may_be_done_and_is_found_by_the_next_one(
+    client: FlaskClient, world: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/v1/servers/{plant_server(world, f'srv_{UNKNOWN}')}/actions"
+    write = world.db.write
+
+    def unheard(work: Any, **how: Any) -> Any:
+        done = write(work, **how)
+        if runs(world) == 1:  # The commit of the run itself.
+            monkeypatch.undo()
+            raise Unavailable("The database does not answer")
+        return done
+
+    monkeypatch.setattr(world.db, "write", unheard)
+    first = client.post(path, json={"action": "inspect"}, headers=KEY)
+    second = client.post(path, json={"action": "inspect"}, headers=KEY)
+    assert (first.status_code, second.status_code, runs(world)) == (503, 202, 1)
+
+
 def opened_at(world: AppContext) -> int:
     """When the noted request came, as its note says."""
     at: int = world.db.read(lambda tx: tx.value(select(tables.api_request.c.at)))

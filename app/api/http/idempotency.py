@@ -43,7 +43,9 @@ def finish(response: Response) -> Response:
     if ticket is None or response.status_code == 500:
         return response
     try:
-        if response.status_code >= 300:
+        if response.status_code > 500:
+            idempotency.give_up(world(), ticket)
+        elif response.status_code >= 300:
             idempotency.forget(world(), ticket)
         else:
             headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}

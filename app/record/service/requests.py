@@ -40,6 +40,12 @@ def settle(tx: Tx, principal: str, route: str, key: str, *, status: int, headers
     tx.execute(update(api_request).where(*_where(tx, principal, route, key)).values(**values))
 
 
+def give_up(tx: Tx, principal: str, route: str, key: str, at: int) -> None:
+    """Let the next one take the place of a request that may have changed something, as if it came then."""
+    where = (*_where(tx, principal, route, key), api_request.c.status.is_(None))
+    tx.execute(update(api_request).where(*where).values(at=at))
+
+
 def forget(tx: Tx, principal: str, route: str, key: str) -> None:
     """Drop a request that changed nothing."""
     tx.execute(delete(api_request).where(*_where(tx, principal, route, key)))
