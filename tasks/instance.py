@@ -122,15 +122,12 @@ def _claimed(
     ctx: Context, compute: Compute, item: Item, operation: str, lineage: str
 ) -> tuple[InstanceRow, bool]:
     """The row of the inventory to go on with, and whether it was written just now."""
-    where = (item["provider"], item["account"], item["name"])
-    known = ctx.db.read(lambda tx: instances.live(tx, *where))
-    if known is not None and not _still_there(ctx, compute, known, lineage):
-        gone = known["id"]
-        ctx.db.write(lambda tx: _forget(tx, gone))
-        known = None
-    if known is not None:
-        return known, False
-    return ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage)), True
+    row, fresh = ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage))
+    if fresh or _still_there(ctx, compute, row, lineage):
+        return row, fresh
+    gone = row["id"]
+    ctx.db.write(lambda tx: _forget(tx, gone))
+    return ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage))
 
 
 def _still_there(ctx: Context, compute: Compute, row: InstanceRow, lineage: str) -> bool:
@@ -143,30 +140,28 @@ def _still_there(ctx: Context, compute: Compute, row: InstanceRow, lineage: str)
     return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
 
 
-def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> InstanceRow:
+def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
     live = instances.live(tx, item["provider"], item["account"], item["name"])
-    if live is not None:  # An earlier attempt of ours wrote it, whose answer from here was lost.
-        return live
+    if live is not None:
+        return live, False
     number = instances.incarnations(tx, lineage, operation, item["name"]) + 1
-    return instances.intend(
-        tx,
-        {
-            "provider": item["provider"],
-            "account": item["account"],
-            "name": item["name"],
-            "plan": item["plan"],
-            "zone": item["zone"],
-            "resource_id": None,
-            "address": None,
-            "fingerprint": None,
-            "state": "intended",
-            "token": token(lineage, operation, item["name"], number),
-            "incarnation": number,
-            "lineage": lineage,
-            "operation": operation,
-            "run_id": ctx.run_id,
-        },
-    )
+    intent: InstanceRow = {
+        "provider": item["provider"],
+        "account": item["account"],
+        "name": item["name"],
+        "plan": item["plan"],
+        "zone": item["zone"],
+        "resource_id": None,
+        "address": None,
+        "fingerprint": None,
+        "state": "intended",
+        "token": token(lineage, operation, item["name"], number),
+        "incarnation": number,
+        "lineage": lineage,
+        "operation": operation,
+        "run_id": ctx.run_id,
+    }
+    return instances.intend(tx, intent), True
 
 
 def _ours(ctx: Context, compute: Compute, row: InstanceRow) -> Machine | None:

@@ -5,6 +5,7 @@
 stdout is one letter and a text: ``+`` and the result as JSON, ``-`` and Nickel's error. What the program may
 cost is limited by the kernel, so any other end means that it wanted too much. Files are readable below the
 folders alone, where the kernel has Landlock; where it has not, no file is, and an error begins with ``!``.
+Where the kernel cannot confine it at all, no program is evaluated, and ``?`` and the reason are said.
 
 Order matters: the extension is loaded first, then limits, Landlock, seccomp, and the program last. This file
 imports nothing of Windlass: it runs isolated.
@@ -45,19 +46,35 @@ def main() -> None:
     source = sys.stdin.buffer.read().decode()
     folders = sys.argv[1:]
     _limit()
-    sealed = _landlock(folders)
-    machine = platform.machine()
-    _seccomp(machine, DENIED[machine] if sealed else DENIED[machine] + OPENS[machine])
     try:
-        mark, text = "+", nickel.run(source, folders)
-    except nickel.NickelException as error:
-        mark, text = "-" if sealed else "!", str(error)
+        sealed = _seal(folders)
+    except OSError as error:
+        mark, text = "?", str(error)
+    else:
+        mark, text = _run(source, folders, sealed)
     said = (mark + text).encode()
     if len(said) > LARGEST:
         os._exit(3)
     sys.stdout.buffer.write(said)
     sys.stdout.buffer.flush()
     os._exit(0)  # Nothing is left to be torn down.
+
+
+def _seal(folders: list[str]) -> bool:
+    """Let go of all that a program must not reach; whether files below the folders are still readable."""
+    machine = platform.machine()
+    if machine not in ARCHITECTURE:
+        raise OSError(f"the calls of {machine} are not known")
+    sealed = _landlock(folders)
+    _seccomp(machine, DENIED[machine] if sealed else DENIED[machine] + OPENS[machine])
+    return sealed
+
+
+def _run(source: str, folders: list[str], sealed: bool) -> tuple[str, str]:
+    try:
+        return "+", nickel.run(source, folders)
+    except nickel.NickelException as error:
+        return "-" if sealed else "!", str(error)
 
 
 def _limit() -> None:

@@ -30,6 +30,10 @@ AT_ONCE, WAITING = 2, 5
 WALL_S = 10.0  # A program may wait for the processor beside its five seconds of it.
 RETRY_AFTER_S = 2
 LONGEST_ERROR = 4_000
+NO_FILES = (
+    "Nothing can be imported here, because the kernel of this host has no Landlock (Linux 5.13 has it): "
+    "leave the import out, the result is checked without it"
+)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _PLACE = re.compile(r"(?:<python>|\bpython):(\d+:\d+)")
 _IMPORT = re.compile(r"\s*error: import of ")
@@ -52,7 +56,8 @@ def evaluate(source: str, folders: Sequence[Path] = ()) -> Any:
     """The value of a program, which may import from our schemas and from these folders.
 
     Raises `NickelRefused` with one of NICKEL_ERROR, NICKEL_RESOURCE_LIMIT and NICKEL_IMPORT_FORBIDDEN,
-    `InvalidDefinition` where Nickel is not installed, and `Unavailable` while too many wait.
+    `InvalidDefinition` where Nickel is not installed or cannot be confined, and `Unavailable` while too many
+    wait.
     """
     if len(source.encode()) > LARGEST_SOURCE:
         raise too_many("bytes of Nickel", LARGEST_SOURCE, len(source.encode()))
@@ -61,9 +66,12 @@ def evaluate(source: str, folders: Sequence[Path] = ()) -> Any:
         raise InvalidDefinition("BACKEND_UNAVAILABLE", missing, {"extra": "batch"})
     with _place():
         said, status = _ask(source, [*folders, LIBRARY])
-    if status or not said or said[:1] not in b"+-!":
+    if status or not said or said[:1] not in b"+-!?":
         raise _limit(said)
     text = said[1:].decode(errors="replace")
+    if said[:1] == b"?":
+        why = f"This host cannot confine a Nickel program ({text}): submit the definition as JSON"
+        raise InvalidDefinition("BACKEND_UNAVAILABLE", why)
     if said[:1] != b"+":
         raise _error(text, folders, has_files=said[:1] == b"-")
     return _value(text)
@@ -141,6 +149,6 @@ def _error(text: str, folders: Sequence[Path], *, has_files: bool) -> NickelRefu
     place = re.search(r"definition:(\d+):(\d+)", plain)
     at = f" (line {place[1]}, column {place[2]})" if place else ""
     if _IMPORT.match(plain):
-        said = 'Only "schemas/workflows.ncl" can be imported' if has_files else "Nothing can be imported here"
+        said = 'Only "schemas/workflows.ncl" can be imported' if has_files else NO_FILES
         return NickelRefused("NICKEL_IMPORT_FORBIDDEN", f"{said}{at}", {"nickel": plain})
     return NickelRefused("NICKEL_ERROR", first.removeprefix("error: ") + at, {"nickel": plain})

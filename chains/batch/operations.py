@@ -1,6 +1,6 @@
 """batch.servers, batch.taskservs and batch.removal: one operation of a batch with its items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -73,12 +73,15 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
 
     Clouds are spoken to by workers of their own: a slow one keeps nothing else waiting.
     """
-    local = all(item.get("provider", "local") == "local" for item in given.get("items") or ())
+    items: Sequence[Mapping[str, Any]] = given.get("items") or ()
+    local = all(item.get("provider", "local") == "local" for item in items)
     spec = replace(
         made_by.spec,
         timeout_ms=int(given.get("timeout_ms") or made_by.spec.timeout_ms),
         queue=made_by.spec.queue if local else "cloud",
     )
+    if len(items) == 1:  # Most operations are one item: then there is nothing to fan out and to join.
+        return Plan((Do(spec, {"policy": given.get("policy"), "item": items[0]}),))
     body = Plan((Do(spec, {"policy": given.get("policy")}),))
     return (
         each("items", "item", body, gives="results", join=COLLECT, limit=given.get("limit")) | batch.judge()

@@ -18,6 +18,7 @@ from app.domain.batch.graph import check, levels
 from app.services import batches
 from app.services.context import AppContext
 from app.wiring import wire
+from tests.bench.session import Session
 from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure, Wrong
 from tests.support.servers import until
@@ -25,7 +26,7 @@ from tests.support.servers import until
 FULL, QUICK = 1_000, 100  # Operations.
 LIMIT, ITEMS, LINKS = 50, 10, 20
 NODES, EDGES = 10_000, 5  # Of the graph that is only checked; edges of each operation.
-PATIENCE_S, LOOK_S = 600.0, 0.01
+PATIENCE_S, LOOK_S = 600.0, 0.002
 _NUMBERS = count(1)
 
 
@@ -52,11 +53,11 @@ class Batches:
         session = self._stage.session("windlass")
         world = wire(load(session.env), role="api")
         try:
-            _took(world, _flat(20, 1))
+            _took(session, world, _flat(20, 1))
             return [
-                Figure("batch", _took(world, _flat(self._operations, 1)), "s"),
-                Figure("batch-10-items", _took(world, _flat(self._operations, ITEMS)), "s"),
-                Figure("after", _took(world, _line(LINKS)) / LINKS * 1000, "ms"),
+                Figure("batch", _took(session, world, _flat(self._operations, 1)), "s"),
+                Figure("batch-10-items", _took(session, world, _flat(self._operations, ITEMS)), "s"),
+                Figure("after", _took(session, world, _line(LINKS)) / LINKS * 1000, "ms"),
                 *_checked(),
             ]
         finally:
@@ -66,20 +67,21 @@ class Batches:
         """Nothing is shared."""
 
 
-def _took(world: AppContext, operations: Sequence[dict[str, Any]]) -> float:
-    """Seconds from the submit of a batch until it is recorded as completed."""
+def _took(session: Session, world: AppContext, operations: Sequence[dict[str, Any]]) -> float:
+    """Seconds from the submit of a batch until it is recorded as completed.
+
+    Its end is asked for as that of a fan-out is: what asks must not take a processor from what is measured.
+    """
     document = {"name": "bench", "parallel_limit": LIMIT, "operations": list(operations)}
     begun = time.monotonic()
     batch = batches.submit(world, LOCAL, parse(document))["workflow_id"]
-
-    def over() -> bool:
-        status = batches.progress(world, batch)["status"]
-        if status not in ("Pending", "Running", "Completed"):
-            raise Wrong(f"the batch is {status}")
-        return bool(status == "Completed")
-
-    until(over, PATIENCE_S, "the batch has completed", LOOK_S)
-    return time.monotonic() - begun
+    ended = f"SELECT count(*) FROM run WHERE id = '{batch}' AND completed_at IS NOT NULL"
+    until(lambda: session.recorded(ended), PATIENCE_S, "the batch has ended", LOOK_S)
+    took = time.monotonic() - begun
+    status = batches.progress(world, batch)["status"]
+    if status != "Completed":
+        raise Wrong(f"the batch is {status}")
+    return took
 
 
 def _flat(operations: int, items: int) -> list[dict[str, Any]]:

@@ -41,6 +41,9 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Message] | None:
     if known["due_at"] > tx.now:
         return None
     with journal(tx, known["run_id"]) as j:
+        if known["purpose"] == "child":  # Children end in crowds: what one turn can do needs no second one.
+            family.children_ended(j, timers.fire_alike(tx, known))
+            return j.messages
         taken = timers.fire(tx, timer_id)
         if taken is None:
             return []
@@ -223,7 +226,6 @@ def _give_up(j: Journal, step: StepRow, error: StepError) -> None:
 RULES: dict[str, Callable[[Journal, TimerRow], None]] = {  # By a timer's purpose; the others are of steps.
     "hold": _hold_over,
     "sleep": waits.slept,
-    "child": family.child_ended,
     "graph": lambda j, _timer: graph.turn(j),
     "parent": family.parent_moved,
     "stop": waits.parent_stopped,

@@ -14,7 +14,7 @@ from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
 from app.engine.transitions import locks
 from app.engine.transitions.advance import advance
-from app.engine.transitions.journal import Journal, journal
+from app.engine.transitions.journal import Journal, Message, journal
 from app.engine.transitions.optimistic import NeedsLock, OptimisticTransition
 from app.engine.transitions.step_rows import plan_facts, step_row
 from app.record.fast_path import insert_run
@@ -182,6 +182,37 @@ def store_at_once(db: Database, new: NewRun) -> Journal | None:
     if now is None:
         return None
     j.run.update({"created_at": now, "expect_since": now})
+    return j
+
+
+def store_all(tx: Tx, news: Sequence[NewRun], watched: frozenset[str]) -> list[Message]:
+    """Store children of one run, which hold no resource, and enqueue them; returns what is to be published.
+
+    ``watched``: the events of their parent that somebody is told of. Those that begin with a plain step are
+    written together, three statements however many they are.
+    """
+    born: list[OptimisticTransition] = []
+    messages: list[Message] = []
+    for new in news:
+        try:
+            born.append(_born(tx, new, watched))
+        except NeedsLock:
+            messages += store(tx, new).messages
+    runs.insert_runs(tx, [j.born for j in born])
+    runs.insert_steps(tx, [row for j in born for row in j.steps()])
+    runs.append_events(tx, [row for j in born for row in j.told])
+    return messages + [hint for j in born for hint in j.messages]
+
+
+def _born(tx: Tx, new: NewRun, watched: frozenset[str]) -> OptimisticTransition:
+    """A child as it is to be written; raises `NeedsLock` when its first step needs more than its own rows."""
+    values: RunRow = {**_values(new, new.eta_ms), "created_at": tx.now, **new.columns}
+    seen = RunSnapshot(run={**_BLANK, **values}, steps=new.steps, now=tx.now, watched=watched)
+    j = OptimisticTransition(seen, new=values)
+    planned = [plan_facts(row) for row in new.steps]
+    j.event(EventType.RUN_CREATED, actor=new.actor, input=new.input, steps=planned)
+    advance(j)
+    j.flush()
     return j
 
 

@@ -1,23 +1,30 @@
 """What a run of a graph hears of its children, and a child of its parent: hints, which say only "look"."""
 
+from collections.abc import Sequence
+
 from app.domain.rows.runs import TimerRow
-from app.domain.states import RunStatus, StepStatus
+from app.domain.states import TERMINAL, RunStatus, StepStatus
 from app.engine.code import waits
 from app.engine.transitions import graph, operator_actions
 from app.engine.transitions.advance import runnable
-from app.engine.transitions.journal import Journal, is_member, step_of
+from app.engine.transitions.journal import Journal, is_member
 from app.record.runs import runs
 
 
-def child_ended(j: Journal, timer: TimerRow) -> None:
-    """A run that a step of this one waits for has ended."""
-    step = step_of(j, timer)
-    if step is not None and step["kind"] == "graph":
-        _undo_goes_on(j, step["key"])
-    elif step is not None and is_member(step):
-        graph.child_ended(j, step)
-    else:
-        waits.child_ended(j, timer)
+def children_ended(j: Journal, timers: Sequence[TimerRow]) -> None:
+    """Runs that steps of this one wait for have ended."""
+    if j.status in TERMINAL:
+        return
+    steps = j.some("forward", *{timer["step"] for timer in timers})
+    members = [step for step in steps.values() if is_member(step)]
+    if members:
+        graph.children_ended(j, members)
+    for timer in timers:
+        step = steps.get(timer["step"] or "")
+        if step is not None and step["kind"] == "graph":
+            _undo_goes_on(j, step["key"])
+        elif step is None or not is_member(step):
+            waits.child_ended(j, timer)
 
 
 def parent_moved(j: Journal, _timer: TimerRow) -> None:

@@ -65,5 +65,5 @@ def _leave_resource(j: Journal, status: RunStatus) -> None:
 def _tell_parent(j: Journal) -> None:
     """Let the call of another run that waits for this one hear of its end."""
     parent, call = j.run["parent_run_id"], j.run["parent_step"]
-    if parent is not None and call is not None and runs.is_open(j.tx, parent):
-        j.poke(parent, "child", phase="forward", step=call)
+    if parent is not None and call is not None:
+        j.poke_open(parent, "child", call)

@@ -10,17 +10,17 @@ All of it happens under the lock of the graph's run, and each rule does nothing 
 4. Nothing runs and nothing may begin: the graph has completed, or failed, and its run ends or is undone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.domain.batch import edges
+from app.domain.batch import edges, effects
 from app.domain.events import EventType
 from app.domain.ids import derived_id
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import accept, checkpoints
-from app.engine.transitions.accept import Order
+from app.engine.transitions.accept import NewRun, Order
 from app.engine.transitions.advance import MOVING, advance
 from app.engine.transitions.compensate import settled_while_stopping, stop
 from app.engine.transitions.journal import GRAPH, Journal
@@ -59,20 +59,29 @@ def turn(j: Journal) -> None:
         _end(j, group)
 
 
-def child_ended(j: Journal, member: StepRow) -> None:
-    """The run of a member has ended: settle the member, and see what follows."""
-    if member["status"] != StepStatus.WAITING:
-        return
-    child = runs.read_run(j.tx, str(member["ref"]))
-    if child is not None and child["status"] not in TERMINAL:
+def children_ended(j: Journal, members: Sequence[StepRow]) -> None:
+    """The runs of members have ended: settle the members, and see what follows."""
+    waiting = [one for one in members if one["status"] == StepStatus.WAITING]
+    children = runs.read_runs(j.tx, [str(one["ref"]) for one in waiting])
+    over = [one for one in waiting if _is_over(children.get(str(one["ref"])))]
+    if not over:
         return
     group = j.one("forward", GRAPH)
     assert group is not None  # Its members are inserted with it.
-    _settle(j, group, member, child)
+    for member in sorted(over, key=lambda one: _ended_at(children.get(str(one["ref"])))):
+        _settle(j, group, member, children.get(str(member["ref"])))
     if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
     else:
         turn(j)
+
+
+def _is_over(child: RunRow | None) -> bool:
+    return child is None or child["status"] in TERMINAL
+
+
+def _ended_at(child: RunRow | None) -> int:
+    return 0 if child is None else child["completed_at"] or 0
 
 
 def skip_all(j: Journal, group: StepRow, fates: Mapping[str, Fate]) -> None:
@@ -154,15 +163,15 @@ def _start_ready(j: Journal, group: StepRow) -> int:
         return 0
     rows = graphs.ready(j.tx, j.id, min(room, AT_ONCE))
     usual: dict[str, int] = {}
-    for row in rows:
-        _start(j, row, usual)
+    children = [_begin(j, row, usual) for row in rows]
+    j.messages += accept.store_all(j.tx, children, j.watched)
     if len(rows) == AT_ONCE and (limit is None or room > AT_ONCE):
         j.poke(j.id, "graph")
     return len(rows)
 
 
-def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
-    """Accept the child run of a member in this transaction; its id is the same for whoever starts it."""
+def _begin(j: Journal, member: StepRow, usual: dict[str, int]) -> NewRun:
+    """The child run of a member that begins; its id is the same for whoever starts it."""
     wanted = _given(member)
     kind = catalogue.lookup(wanted["type"])
     if kind.name not in usual:
@@ -173,12 +182,11 @@ def _start(j: Journal, member: StepRow, usual: dict[str, int]) -> None:
     rows = [step_row(child_id, row) for row in kind.plan(given).rows()]
     new = accept.of_type(kind, child_id, order, given, rows, j.run["triggered_by"])
     known: RunRow = {"parent_step": member["key"]}
-    child = accept.store(j.tx, replace(new, columns=known, eta_ms=usual[kind.name], measured=False))
-    j.messages += child.messages
     begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
     member_at_work: StepRow = {"ref": child_id, **begun}
     j.move(member, StepStatus.WAITING, **member_at_work)
     j.event(EventType.STEP_WAITING, member, ref=child_id, until=None)
+    return replace(new, columns=known, eta_ms=usual[kind.name], measured=False)
 
 
 def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
@@ -189,7 +197,7 @@ def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
 
 def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -> None:
     if child is not None and child["status"] == RunStatus.COMPLETED:
-        output = {name: value for name, value in (child["output"] or {}).items() if name != "results"}
+        output = effects.left(child["output"] or {})
         j.move(
             member, StepStatus.COMPLETED, output=output or None, outcome=StepOutcome.DONE, completed_at=j.now
         )

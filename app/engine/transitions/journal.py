@@ -99,6 +99,11 @@ class Journal:
         return str(self.run["id"])
 
     @property
+    def watched(self) -> frozenset[str]:
+        """The types of events of this run that somebody is told of."""
+        return self._watched or frozenset()
+
+    @property
     def status(self) -> str:
         """The run's fine status."""
         return str(self.run["status"])
@@ -225,6 +230,11 @@ class Journal:
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
         self.messages.append(TimerMessage(timer_id=timer_id, due_at=self.now, at_once=True))
 
+    def poke_open(self, run_id: str, purpose: str, step: str) -> None:
+        """The same for a step of another run, unless that has ended."""
+        if runs.is_open(self.tx, run_id):
+            self.poke(run_id, purpose, phase="forward", step=step)
+
     def seen(self) -> RunSnapshot | None:
         """What the next transition may be decided from once this one is written."""
         main = self.one("forward", MAIN)
@@ -235,6 +245,11 @@ class Journal:
     def disarm(self, step: StepRow, *purposes: str) -> None:
         """Cancel the timers of a step."""
         timers.disarm(self.tx, self.id, phase=step["phase"], step=step["key"], purposes=purposes)
+
+    def leave(self, step: StepRow) -> None:
+        """Nothing wakes a step that is done: its timers are cancelled, and its hooks expire."""
+        self.disarm(step)
+        hooks.expire(self.tx, self.id, step["key"])
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run, which has ended, and close its timers and, unless they move on, its hooks."""

@@ -21,14 +21,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar, Unpack
 
-from app.domain.rows.runs import EventRow, StepRow
+from app.domain.ids import new_id
+from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
-from app.engine.transitions.journal import FAN_OUT, Journal
+from app.engine.transitions.journal import FAN_OUT, Journal, TimerMessage
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
-from app.record.fast_path.transition import Ending, RunSnapshot, Transition
+from app.record.fast_path.transition import Ending, Poke, RunSnapshot, Transition
 from app.record.session import Database, Tx
 
 T = TypeVar("T")
@@ -50,8 +51,9 @@ class Decided(Generic[T]):
 class OptimisticTransition(Journal):
     """The journal of one transition that is not under the lock."""
 
-    def __init__(self, seen: RunSnapshot) -> None:
+    def __init__(self, seen: RunSnapshot, new: RunRow | None = None) -> None:
         self.run = seen.run.copy()
+        self._new_run: RunRow = new or {}
         # The database's clock at the last statement, plus our monotonic time: worker clocks are never used.
         self.now = seen.now + int((time.monotonic() - seen.read_at) * 1000)
         self.messages = []
@@ -61,6 +63,8 @@ class OptimisticTransition(Journal):
         self._changed: dict[tuple[str, str], StepRow] = {}
         self._new: list[StepRow] = []
         self._ending: Ending | None = None
+        self._poke: Poke | None = None
+        self._leaves = False  # A step whose timers and hooks nobody needs any more.
         self._events = []
         self._changes = {}
         self._untold = None
@@ -105,12 +109,26 @@ class OptimisticTransition(Journal):
         """Timers are disarmed under the lock."""
         raise NeedsLock
 
+    def leave(self, step: StepRow) -> None:
+        """Timers and hooks of a step are closed with those of its run."""
+        self._leaves = True
+
+    def poke_open(self, run_id: str, purpose: str, step: str) -> None:
+        """Let another run hear of this one, unless it has ended by the time this is written."""
+        self._poke = Poke(timer_id=new_id("tmr"), run_id=run_id, purpose=purpose, step=step, due_at=self.now)
+        self.messages.append(TimerMessage(timer_id=self._poke.timer_id, due_at=self.now, at_once=True))
+
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""
-        if self.run["parent_step"] is not None or not hooks_too:
+        if not hooks_too:
             raise NeedsLock
         duration = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
         self._ending = Ending(type=self.run["type"], status=status, duration_ms=duration)
+
+    @property
+    def born(self) -> RunRow:
+        """The row of a run that is not written yet."""
+        return {**self._new_run, **self._changes}
 
     @property
     def told(self) -> list[EventRow]:
@@ -122,6 +140,8 @@ class OptimisticTransition(Journal):
         if self._untold is not None:
             self._tell_status()
         if self._is_heard():  # The deliveries are written in a transaction.
+            raise NeedsLock
+        if self._leaves and self._ending is None:
             raise NeedsLock
 
     @property
@@ -144,6 +164,7 @@ class OptimisticTransition(Journal):
             new=self._new,
             events=self._events,
             ending=self._ending,
+            poke=self._poke,
             leases=self._leases(),
         )
 

@@ -34,7 +34,7 @@ from app.engine.transitions.fan_out import group_of
 from app.engine.transitions.journal import Journal, Message, RunMessage, carried_steps, planned
 from app.engine.transitions.step_rows import waits_for
 from app.record.inventory import gates
-from app.record.runs import hooks, runs
+from app.record.runs import runs
 from app.record.session import Database, Tx
 from chains import catalogue
 from tasks.step import Step
@@ -195,8 +195,7 @@ def _completed(
         completed_at=j.now,
     )
     if step["kind"] == "operation":
-        j.disarm(step)
-        hooks.expire(j.tx, j.id, step["key"])
+        j.leave(step)
     j.event(EventType.STEP_COMPLETED, step, output=result or None)
     if after is not None:
         if (

@@ -13,6 +13,8 @@ from app.record.tables import totals as ended_runs
 Row = dict[str, Any]
 PARTIAL = "PARTIALLY_COMPLETED"
 MOST_IDS = 1_000
+# The steps of a run of an operation that are its items; beside them are their fan-out and the verdict on it.
+ITEMS = ("instance.create", "instance.remove", "taskserv.install", "taskserv.remove")
 _undo = run.alias("undo")
 _ended = [str(one) for one in sorted(TERMINAL)]
 _unwinds = [str(RunStatus.COMPENSATING), str(RunStatus.COMPENSATION_FAILED)]
@@ -92,7 +94,7 @@ def items_of(tx: Tx, run_ids: Sequence[str], most: int) -> dict[str, list[Row]]:
     left = most
     for at in range(0, len(run_ids), MOST_IDS):
         where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids[at : at + MOST_IDS]))
-        inside = (step.c.phase == "forward", step.c.branch != "")
+        inside = (step.c.phase == "forward", step.c.name.in_(ITEMS))
         rows = select(*columns).where(*where, *inside).order_by(step.c.run_id, step.c.ordinal)
         for row in tx.rows(rows.limit(max(0, left))):
             found.setdefault(row["run_id"], []).append(row)
@@ -103,7 +105,7 @@ def items_of(tx: Tx, run_ids: Sequence[str], most: int) -> dict[str, list[Row]]:
 def item_page(tx: Tx, run_id: str, limit: int, offset: int) -> tuple[list[Row], int]:
     """The items of one run of an operation, and how many there are."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
-    found = select(step).where(*where, step.c.branch != "")
+    found = select(step).where(*where, step.c.name.in_(ITEMS))
     total: int = tx.value(select(func.count()).select_from(found.subquery()))
     return tx.rows(found.order_by(step.c.ordinal).limit(limit).offset(offset)), total
 

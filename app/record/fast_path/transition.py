@@ -59,6 +59,17 @@ class Ending:
     duration_ms: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Poke:
+    """A timer of another run, due at once: a step of that waits for this run."""
+
+    timer_id: str
+    run_id: str
+    purpose: str
+    step: str
+    due_at: int
+
+
 @dataclass(frozen=True)
 class Leases:
     """Who begins to hold a step of the run with this transition, and who no longer does."""
@@ -83,6 +94,7 @@ class Transition:
     events: Sequence[EventRow]
     new: Sequence[StepRow] = ()  # Steps that the run gets.
     ending: Ending | None = None
+    poke: Poke | None = None  # Of a run that ends.
     leases: Leases = NO_LEASES
 
 
@@ -122,6 +134,7 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         new=len(wanted.new),
         events=len(wanted.events),
         ends=wanted.ending is not None,
+        pokes=wanted.poke is not None,
         told=len(subscriptions.told(wanted.events)),
         leases=lease_shape(wanted.leases),
     )
@@ -145,6 +158,7 @@ class _Shape:
     new: int
     events: int
     ends: bool
+    pokes: bool
     told: int
     leases: tuple[int, int]
 
@@ -168,6 +182,9 @@ def _values(tenant: str, wanted: Transition) -> list[list[object]]:
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, ending.type, ending.status, total_slot(), ending.duration_ms])
+    if (poke := wanted.poke) is not None:
+        timed = (tenant, poke.timer_id, poke.run_id, "forward", poke.step, poke.purpose, poke.due_at)
+        parts.append([*timed, tenant, poke.run_id])
     return [*parts, *lease_values(tenant, wanted.run_id, wanted.leases)]
 
 
@@ -206,7 +223,25 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
             f"{from_ or ' WHERE true'} ON CONFLICT ({', '.join(key)}) DO UPDATE"
             " SET runs = totals.runs + 1, duration_ms = totals.duration_ms + excluded.duration_ms"
         )
+    if shape.pokes:
+        parts.append(_poke(given, source))
     return [*parts, *lease_parts(shape.leases, given, source)]
+
+
+def _poke(given: Callable[[], str], source: str) -> str:
+    """Arms a timer of another run that has not ended.
+
+    One that is open already is touched, so that whoever fires it meanwhile looks after this write.
+    """
+    open_ = "(tenant_id, run_id, phase, step, purpose) WHERE fired_at IS NULL AND cancelled_at IS NULL"
+    names = ("tenant_id", "id", "run_id", "phase", "step", "purpose", "due_at")
+    values = [typed(timer, name, given, cast=bool(source)) for name in names]
+    return (
+        f"INSERT INTO {timer.name} ({', '.join(names)}) SELECT {', '.join(values)}"
+        f"{f' FROM {source}' if source else ''} WHERE EXISTS (SELECT 1 FROM run AS other"
+        f" WHERE other.tenant_id = {given()} AND other.id = {given()} AND other.completed_at IS NULL)"
+        f" ON CONFLICT {open_} DO UPDATE SET due_at = excluded.due_at"
+    )
 
 
 def lease_shape(leases: Leases) -> tuple[int, int]:

@@ -83,6 +83,15 @@ def insert_run(tx: Tx, values: RunRow) -> None:
         tx.execute(insert(run_tag), [{**same, **times, "tag": tag} for tag in sorted(set(tags))])
 
 
+def insert_runs(tx: Tx, rows: Sequence[RunRow]) -> None:
+    """Store new runs without tags."""
+    alike: dict[tuple[str, ...], list[Any]] = {}
+    for values in rows:
+        alike.setdefault(tuple(values), []).append({"tenant_id": tx.tenant, **values})
+    for many in alike.values():
+        tx.execute(insert(run), many)
+
+
 def lock_run(tx: Tx, run_id: str) -> LockedRun | None:
     """The run, locked until the transaction ends; ``watched``: the events that somebody is told of."""
     found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
@@ -95,6 +104,15 @@ def lock_run(tx: Tx, run_id: str) -> LockedRun | None:
 def read_run(tx: Tx, run_id: str) -> RunRow | None:
     """The run as it stands."""
     return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id}, of=RunRow)
+
+
+def read_runs(tx: Tx, run_ids: Sequence[str]) -> dict[str, RunRow]:
+    """Those of these runs that there are, by id."""
+    found: dict[str, RunRow] = {}
+    for at in range(0, len(run_ids), MOST_KEYS):
+        where = (run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids[at : at + MOST_KEYS]))
+        found.update({row["id"]: row for row in tx.rows(select(run).where(*where), of=RunRow)})
+    return found
 
 
 def is_open(tx: Tx, run_id: str) -> bool:
@@ -256,7 +274,8 @@ def cancel_wanted(tx: Tx, run_id: str) -> bool:
 
 def append_events(tx: Tx, rows: Sequence[EventRow]) -> None:
     """Append numbered events to the log."""
-    tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in rows])
+    if rows:
+        tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in rows])
 
 
 def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[EventRow]:

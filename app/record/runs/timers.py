@@ -59,6 +59,14 @@ def fire(tx: Tx, timer_id: str) -> TimerRow | None:
     return None if taken is None else cast("TimerRow", dict(taken))
 
 
+def fire_alike(tx: Tx, known: TimerRow) -> list[TimerRow]:
+    """Take a due timer of a locked run, and the others of its purpose that are due; each is returned once."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == known["run_id"], timer.c.due_at <= tx.now)
+    alike = update(timer).where(*where, timer.c.purpose == known["purpose"], *_OPEN)
+    taken = tx.execute(alike.values(fired_at=tx.now).returning(timer)).mappings().all()
+    return [cast("TimerRow", dict(one)) for one in taken]
+
+
 def read(tx: Tx, timer_id: str) -> TimerRow | None:
     """A timer, whatever has become of it."""
     return tx.row(select(timer).where(timer.c.tenant_id == tx.tenant, timer.c.id == timer_id), of=TimerRow)

@@ -117,6 +117,38 @@ def test_no_file_but_our_schema_is_read(name: str) -> None:
     assert "root:" not in found.details["nickel"]
 
 
+def child_where(monkeypatch: pytest.MonkeyPatch, folder: Path, old: str, new: str) -> None:
+    """Evaluate by a child that finds another kernel."""
+    text = nickel.CHILD.read_text()
+    assert text.count(old) == 1
+    (folder / "child.py").write_text(text.replace(old, new))
+    monkeypatch.setattr(nickel, "CHILD", folder / "child.py")
+
+
+def test_without_landlock_no_file_is_read_and_the_rest_is_evaluated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    child_where(monkeypatch, tmp_path, "LIBC.syscall(CREATE_RULESET, None, 0, 1)", "-1")
+
+    for program in (under_contract(EXAMPLE), *IMPORTS.values()):
+        found = refusal(program)
+        assert found.code == "NICKEL_IMPORT_FORBIDDEN"
+        assert "Landlock" in found.message and "leave the import out" in found.message
+        assert "root:" not in found.details["nickel"]
+    assert evaluate(EXAMPLE_TEXT) == {"batch_workflow": EXAMPLE}
+
+
+def test_a_program_that_cannot_be_confined_is_not_evaluated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    child_where(monkeypatch, tmp_path, "SET_SECCOMP, FILTER = 38, 22, 2", "SET_SECCOMP, FILTER = 38, 999, 2")
+
+    found = refusal("1")
+
+    assert (found.code, found.status) == ("BACKEND_UNAVAILABLE", 422)
+    assert "submit the definition as JSON" in found.message
+
+
 @pytest.mark.parametrize("name", COSTLY)
 def test_no_program_takes_more_than_its_share(name: str) -> None:
     found = refusal(COSTLY[name])

@@ -1,0 +1,61 @@
+"""What an operation costs: few statements, one turn for all that ended, no fan-out around a single item."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.engine.messages import publish
+from app.record.runs import timers
+from tests.integration.batches.rig import Rig, servers
+
+OPERATIONS = 20
+MOST_STATEMENTS = 40  # Of an operation of one item, beside the few of the fast path; there were more than 70.
+FAR_MS = 4_000_000_000_000
+
+
+def test_an_operation_of_one_item_costs_few_statements(rig: Rig) -> None:
+    asked: list[str] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    batch = rig.submit(*(servers(f"op{n}") for n in range(OPERATIONS)), parallel_limit=5)
+    event.listen(rig.db.engine, "before_cursor_execute", count)
+    rig.driver.drain()
+    event.remove(rig.db.engine, "before_cursor_execute", count)
+
+    assert rig.driver.status(batch) == "completed"
+    assert len(asked) / OPERATIONS < MOST_STATEMENTS
+
+
+def test_an_operation_of_one_item_is_one_step(rig: Rig) -> None:
+    batch = rig.run(servers("one"), servers("two", "a", "b"))
+
+    steps = {child["parent_step"]: rig.driver.steps(child["id"]) for child in rig.children(batch)}
+    outputs = {key: row["output"] for key, row in rig.driver.steps(batch).items()}
+    assert [row["name"] for row in steps["one"].values()] == ["instance.create"]
+    assert len(steps["two"]) == 4  # The fan-out, its two members, and the verdict.
+    assert (outputs["one"], outputs["two"]) == ({"created": 1, "kept": 0}, {"created": 2, "kept": 0})
+
+
+def test_one_turn_settles_all_children_that_have_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    monkeypatch.setattr(publish, "fire_timer", lambda _tx, timer_id: heard.append(timer_id))
+    monkeypatch.setattr(rig.driver, "_fire", lambda _timer_id: None)
+    batch = rig.submit(*(servers(f"op{n}") for n in range(4)), servers("last", needs=["op3"]))
+    rig.driver.drain()
+    assert set(rig.statuses(batch).values()) == {"waiting", "pending"}
+
+    monkeypatch.undo()
+    rig.driver._fire(heard[0])
+    assert rig.statuses(batch) == {**{f"op{n}": "completed" for n in range(4)}, "last": "waiting"}
+    assert rig.finish(batch) == "completed"
+
+
+def test_a_child_ends_while_its_batch_was_told_already(rig: Rig) -> None:
+    batch = rig.submit(servers("op"))
+    told = {"purpose": "child", "phase": "forward", "step": "op"}
+    rig.db.write(lambda tx: timers.arm(tx, batch, due_at=FAR_MS, **told))
+
+    assert rig.finish(batch) == "completed"
