@@ -16,7 +16,7 @@ APP_QUOTAS: Columns = (
     ("Events of a run", "maxEventsPerRun"),
     ("Messages a minute", "maxQueuePerMinute"),
 )
-APP_HANDLERS: Columns = (("POD", "pod"), ("VERSION", "version"), ("URL", "workflow_url"))
+APP_HANDLERS: Columns = (("POD", "podId"), ("VERSION", "deploymentVersion"), ("URL", "workflow"))
 APP_VERSIONS: Columns = (("VERSION", "version"), ("STATUS", "status"))
 APP_EXPIRED: Columns = (("Cancelled runs", "cancelledRuns"), ("Dead messages", "deadLetteredMessages"))
 APP_WOKEN: Columns = (("Ended sleeps", "stoppedCount"),)

@@ -32,6 +32,7 @@ HERE = frozenset(
     }
     | {"api", "flower", "lab"}
 )
+AT_DOORS = frozenset({"app"})  # Of these, what asks the door of apps that --url names.
 
 
 @dataclass
@@ -95,6 +96,8 @@ def stays_here(context: click.Context, noun: str) -> None:
     if caller.url is None or noun not in HERE:
         return
     settings = load()
+    if noun in AT_DOORS and caller.url_is_typed:
+        return
     where = f"`windlass {noun}` works here, on {settings.database_place} and Redis at {settings.broker.place}"
     if caller.url_is_typed:
         raise click.UsageError(

@@ -37,6 +37,8 @@ _OF_ERROR: tuple[tuple[type[Exception], Exit], ...] = (
     (errors.SchemaBehind, Exit.ERROR),
     (errors.Unavailable, Exit.UNAVAILABLE),
     (errors.ValidationFailed, Exit.USAGE),
+    (errors.Unauthorized, Exit.AUTH),
+    (errors.Forbidden, Exit.AUTH),
     (CannotImport, Exit.USAGE),
     (errors.NotFound, Exit.NOT_FOUND),
     (errors.Conflict, Exit.CONFLICT),

@@ -54,6 +54,39 @@ def unbind(of: str) -> Response:
     return answer({"deleted": True})
 
 
+@blueprint.post("/api/v1/apps/<app:of>/key-binding")
+@admin_only
+def bind_key(of: str) -> Response:
+    """Let an API key speak for an application."""
+    key = _key()
+    service.bind_key(world(), of, key)
+    return answer({"appId": of, "key": key}, 201)
+
+
+@blueprint.delete("/api/v1/apps/<app:of>/key-binding")
+@admin_only
+def unbind_key(of: str) -> Response:
+    """Let it no longer."""
+    service.bind_key(world(), of, _key(), undo=True)
+    return answer({"deleted": True})
+
+
+@blueprint.post(f"{PREFIX}/encryption")
+@admin_only
+def encrypt() -> Response:
+    """Give an application a new secret; what an older one encrypted can be read no more."""
+    encryption.generate(world(), app_id())
+    return answer({"encrypted": True}, 201)
+
+
+@blueprint.delete(f"{PREFIX}/encryption")
+@admin_only
+def encrypt_no_more() -> Response:
+    """Take its secret away."""
+    encryption.remove(world(), app_id())
+    return answer({"encrypted": False})
+
+
 @blueprint.post("/api/v1/versions/notify")
 @admin_only
 def notify() -> Response:
@@ -99,6 +132,13 @@ def encryption_key() -> Response:
     if not run_id:
         raise bad("runId is required")
     return answer({"key": encryption.key_of(world(), app_id(), run_id)})
+
+
+def _key() -> str:
+    key = json_object().get("key")
+    if not isinstance(key, str) or not key:
+        raise bad("key must be the name of an API key")
+    return key
 
 
 def _account() -> tuple[Any, Any]:

@@ -54,8 +54,9 @@ def list_(
     """List runs, newest first; with TEXT those whose id has it, or whose resource has it in its name.
 
     TEXT is the beginning of an id or six characters of its end, or a part of the name, serial number or
-    address of what the run works on. With --source apps the runs of all apps of the Workflow DevKit, read
-    from the database as `windlass app run list` does; only --status and --limit narrow them.
+    address of what the run works on. With --source apps the runs of all apps of the Workflow DevKit, as
+    `windlass app run list` reads them: --url is that of a door of apps. Only --status and --limit narrow
+    them.
     """
     if source == "apps":
         others = {**more, "type": type_, "resource": resource, "by": by}
@@ -79,13 +80,15 @@ def list_(
 def _of_apps(caller: Caller, statuses: tuple[str, ...], limit: int, others: Mapping[str, Any]) -> None:
     from app.cli import app_columns
     from app.cli.commands import apps
+    from app.cli.context import stays_here
 
+    stays_here(click.get_current_context(), "app")
     given = [name for name, value in others.items() if value]
     if given:
         raise click.UsageError(
             f"--source apps goes with --status and --limit alone, not with: {', '.join(given)}"
         )
-    caller.show(apps.every_run(statuses, limit), app_columns.ALL_APP_RUNS)
+    caller.show(apps.every_run(caller, statuses, limit), app_columns.ALL_APP_RUNS)
 
 
 @run.command()

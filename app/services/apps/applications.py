@@ -28,6 +28,7 @@ HANDLER = {
     "workflow": "workflow_url",
     "step": "step_url",
     "webhook": "webhook_url",
+    "serviceScoped": "service_scoped",
 }
 MOST = 2**31 - 1
 BATCH = 100  # Runs that are cancelled in one transaction.

@@ -1,11 +1,13 @@
-"""`windlass run list --source apps`: runs of all applications beside those of the service."""
+"""`windlass app` and `windlass run list --source apps`: on the database, and at a door named by ``--url``."""
 
 import json
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from app.cli.main import cli
+from app.services import keys
 from app.services.apps import applications
 from tests.support.apps import Door
 
@@ -39,3 +41,55 @@ def test_what_does_not_narrow_runs_of_apps_is_refused(apps_door: Door) -> None:
     for words in (("text",), ("--type", "x"), ("--status", "blocked"), ("--page", "2")):
         refused = listed(apps_door, *words)
         assert (refused.exit_code, refused.stdout) == (2, ""), words
+
+
+def asked(door: Door, *words: str, key: str = "") -> Result:
+    """A command for which there is no database but behind the door."""
+    environ = {"DATABASE_URL": "", "WINDLASS_STATE_DIR": "/nonexistent", "WINDLASS_API_KEY": key}
+    return CliRunner().invoke(cli, [*words, "--url", door.url, "-o", "json", "-y"], env=environ)
+
+
+def test_a_door_answers_whoever_administers(apps_door: Door) -> None:
+    door = apps_door.known_by(apps_identity="keys")
+    _, admin, _ = keys.create(door.world, "admin", ["admin"])
+    _, mine, _ = keys.create(door.world, "shop", ["apps"])
+
+    def told(*words: str) -> Any:
+        done = asked(door, *words, key=admin)
+        assert done.exit_code == 0, (words, done.output)
+        return json.loads(done.stdout) if done.stdout else None
+
+    told("app", "create", "@acme/shop")
+    told("app", "bind", "@acme/shop", "--key", "shop")
+    told("app", "handler", "add", "@acme/shop", "v1", "http://127.0.0.1:1")
+    told("app", "version", "notify", "@acme/shop", "v1", "active")
+    told("app", "encryption", "@acme/shop", "--generate")
+    assert told("app", "quota", "@acme/shop", "--max-runs", "7")["maxRuns"] == 7
+    shown = told("app", "show", "@acme/shop")
+    assert (shown["encrypted"], len(shown["bindings"]), shown["quotas"]["maxRuns"]) == (True, 1, 7)
+    assert [one["podId"] for one in told("app", "handler", "list", "@acme/shop")] == ["cli"]
+    assert [one["version"] for one in told("app", "version", "list", "@acme/shop")] == ["v1"]
+    door.of("@acme/shop", mine).event("wrun_1", "run_created", specVersion=6, eventData=MADE)
+    assert [run["runId"] for run in told("run", "list", "--source", "apps")] == ["wrun_1"]
+    assert told("app", "run", "cancel", "@acme/shop", "wrun_1")["status"] == "cancelled"
+
+
+def test_who_may_not_is_told_so(apps_door: Door) -> None:
+    door = apps_door.known_by(apps_identity="keys")
+    applications.create(door.world, "shop")
+    _, mine, _ = keys.create(door.world, "shop", ["apps"])
+    applications.bind_key(door.world, "shop", "shop")
+
+    assert asked(door, "app", "list").exit_code == 4
+    assert asked(door, "app", "list", key=mine).exit_code == 4
+    assert asked(door, "run", "list", "--source", "apps", key=mine).exit_code == 4
+    assert asked(door, "app", "run", "list", "shop", key=mine).exit_code == 0
+    assert asked(door, "app", "run", "get", "shop", "wrun_2", key=mine).exit_code == 3
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1", "http://[", "ftp://127.0.0.1"])
+def test_a_url_behind_which_no_door_is_is_named(url: str) -> None:
+    refused = CliRunner().invoke(cli, ["app", "list", "--url", url])
+
+    assert refused.exit_code in (2, 8)
+    assert "Error: " in refused.output and url in refused.output
