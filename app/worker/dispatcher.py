@@ -4,6 +4,7 @@
   that there are places for, so one message for Celery and one claim serve many messages of apps.
 * One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
 * Another looks when the next message is due, and at least once a second: what was said may have been lost.
+* A last one tells what the metrics say of this process.
 * Few connections to the database serve all threads.
 """
 
@@ -20,9 +21,10 @@ from app.domain.errors import WindlassError
 from app.record.apps import messages
 from app.record.apps.messages import Held
 from app.record.session import Database
-from app.services.apps import deliver
+from app.services.apps import deliver, meter
 from app.services.apps.deliver import Claimed, Failure
 from app.services.apps.handlers import reach
+from app.services.apps.meter import Meter
 from app.webhooks.handler import Names
 
 _log = structlog.get_logger("apps")
@@ -37,6 +39,8 @@ class Dispatcher:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db, self._settings = db, settings
         self._reach, self._names = reach(settings), Names()
+        self._meter = Meter(db, meter.DELIVERIES)
+        self._next_say = 0.0
         self._held: dict[Held, Claimed] = {}
         self._guard = threading.Condition()  # Of what is held.
         self._jobs: SimpleQueue[Claimed] = SimpleQueue()
@@ -53,6 +57,7 @@ class Dispatcher:
         self._clocks = [
             self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong)),
             self._thread("due", self._every(POLL_S / 20, self._look_in_time)),
+            self._thread("numbers", self._every(POLL_S / 4, self._say_in_time)),
         ]
 
     def look(self) -> int:
@@ -79,6 +84,7 @@ class Dispatcher:
             left = list(self._held)
         if left:
             self._db.write(lambda tx: messages.give_back(tx, left), patience_s=GIVE_BACK_S)
+        self._guarded(lambda: self._meter.say(0))
         return len(left)
 
     def close(self) -> None:
@@ -136,7 +142,9 @@ class Dispatcher:
                 self._guarded(self.look)
 
     def _deliver(self, claimed: Claimed) -> str:
+        begun = time.monotonic()
         came = deliver.post(claimed, self._reach, self._names, self._settings.apps_answer_s)
+        self._meter.took(time.monotonic() - begun)
         with self._settling:
             word = deliver.settle(self._db, claimed, came)
         if isinstance(came, Failure) or word == "late":
@@ -164,6 +172,11 @@ class Dispatcher:
         if time.monotonic() >= self._next_look and not self._stopped:
             self._next_look = time.monotonic() + POLL_S
             self.look()
+
+    def _say_in_time(self) -> None:
+        if time.monotonic() >= self._next_say:
+            self._next_say = time.monotonic() + meter.BEAT_S
+            self._meter.say(self.under_way)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> Callable[[], None]:
         def goes_on() -> None:

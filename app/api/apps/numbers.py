@@ -4,11 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 
 from app.api.health.exposition import Snapshot
 from app.record.apps import applications
+from app.record.apps.numbers import last_event
 from app.record.session import Tx
+from app.services.apps import meter
 from app.services.context import AppContext
 
 FRESH_S = 15.0  # To count all runs takes a while when there are many.
@@ -30,6 +37,21 @@ def _families(tx: Tx, named: bool) -> Iterator[Metric]:
     age = GaugeMetricFamily("windlass_app_message_age_seconds", "For how long the oldest message is due.")
     age.add_metric((), 0.0 if due is None else max(0, tx.now - due) / 1000)
     yield age
+    yield CounterMetricFamily("windlass_app_events", "Events that were written.", last_event(tx))
+    yield _delivered(tx)
+    for what, name, says in (
+        (meter.DELIVERIES, "windlass_app_deliveries_in_flight", "Messages that a handler works on now."),
+        (meter.READERS, "windlass_app_stream_readers", "Readers that follow a stream now."),
+    ):
+        yield GaugeMetricFamily(name, says, meter.under_way(tx, what))
+
+
+def _delivered(tx: Tx) -> Metric:
+    up_to, seconds = meter.deliveries(tx)
+    bounds = (*(f"{bound:g}" for bound in meter.BOUNDS_S), "+Inf")
+    buckets = [(bound, float(count)) for bound, count in zip(bounds, up_to, strict=True)]
+    says = "How long handlers took for a message, whatever they answered."
+    return HistogramMetricFamily("windlass_app_delivery_seconds", says, buckets, seconds)
 
 
 def _counted(tx: Tx, table: str, name: str, says: str, label: str, named: bool) -> Metric:

@@ -1,6 +1,6 @@
-"""Numbers that count through all runs and all messages of a tenant."""
+"""Numbers that count through all runs and all messages of a tenant, and counters for its metrics."""
 
-from sqlalchemy import Sequence, select
+from sqlalchemy import Sequence, select, text
 
 from app.record.session import Tx
 from app.record.tables import app_counter
@@ -17,11 +17,30 @@ def next_message(tx: Tx) -> int:
     return _next(tx, message_number)
 
 
+def last_event(tx: Tx) -> int:
+    """The number of the newest event: so many were written, and a few of them taken back."""
+    if tx.dialect == "postgresql":
+        last = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {event_number.name}")
+        return int(tx.value(last))
+    return counters(tx).get(event_number.name, 0)
+
+
+def add(tx: Tx, name: str, more: int) -> int:
+    """Raise a counter; its value from now on."""
+    first = tx.insert(app_counter).values(tenant_id=tx.tenant, name=name, value=more)
+    raised = first.on_conflict_do_update(
+        index_elements=["tenant_id", "name"], set_={"value": app_counter.c.value + more}
+    )
+    return int(tx.value(raised.returning(app_counter.c.value)))
+
+
+def counters(tx: Tx) -> dict[str, int]:
+    """All counters by their names."""
+    found = select(app_counter.c.name, app_counter.c.value).where(app_counter.c.tenant_id == tx.tenant)
+    return {row["name"]: row["value"] for row in tx.rows(found)}
+
+
 def _next(tx: Tx, sequence: Sequence) -> int:
     if tx.dialect == "postgresql":
         return int(tx.value(select(sequence.next_value())))
-    one = tx.insert(app_counter).values(tenant_id=tx.tenant, name=sequence.name, value=1)
-    raised = one.on_conflict_do_update(
-        index_elements=["tenant_id", "name"], set_={"value": app_counter.c.value + 1}
-    )
-    return int(tx.value(raised.returning(app_counter.c.value)))
+    return add(tx, sequence.name, 1)

@@ -19,6 +19,8 @@ from app.domain.errors import WindlassError
 from app.record.apps import streams
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
+from app.services.apps import meter
+from app.services.apps.meter import Meter
 
 _log = structlog.get_logger("apps")
 LOOK_S = 0.1
@@ -54,6 +56,7 @@ class Readers:
     def __init__(self, db: Database, most: int = MOST_READERS) -> None:
         self._db, self._most = db, most
         self._lock = threading.Lock()
+        self._meter, self._said, self._next_say = Meter(db, meter.READERS), 0, 0.0
         self._taken = 0
         self._waiting: set[Reader] = set()
         self._poked = threading.Event()
@@ -131,9 +134,11 @@ class Readers:
         return data, is_over
 
     def _look_on(self) -> None:
+        self._next_say = time.monotonic() + meter.BEAT_S
         while True:
             self._poked.wait(LOOK_S)
             self._poked.clear()
+            self._say_in_time()
             with self._lock:
                 waiting = list(self._waiting)
                 if not waiting:
@@ -152,6 +157,17 @@ class Readers:
             for one in waiting:
                 if one.loop and any(one.has_more(head) for head in heads.get((one.app, one.name), ())):
                     one.loop.call_soon_threadsafe(one.more.set)
+
+    def _say_in_time(self) -> None:
+        """Tell the metrics how many read; those who left before the next time were never told of."""
+        left = self._said and not self._waiting
+        if left or time.monotonic() >= self._next_say:
+            self._next_say = time.monotonic() + meter.BEAT_S
+            try:
+                self._meter.say(self._taken)
+                self._said = self._taken
+            except WindlassError as error:
+                _log.warning("stream.uncounted", error=error.message)
 
 
 def _next(tx: Tx, reader: Reader) -> tuple[bytes | None, bool]:
