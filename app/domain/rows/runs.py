@@ -122,6 +122,7 @@ class EventRow(TypedDict, total=False):
     actor: str | None
     payload: JsonObject | None
     at: int
+    earlier: list[list[JsonValue]] | None
 
 
 class TimerRow(TypedDict, total=False):

@@ -7,8 +7,9 @@ from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from app.domain.events import EventType
 from app.domain.rows.batches import EdgeRow
 from app.domain.rows.runs import StepRow
+from app.record.runs import event_rows
 from app.record.session import Tx
-from app.record.tables import BEGUN, READY, edge, event, step
+from app.record.tables import BEGUN, READY, edge, step
 
 MOST_KEYS = 1_000  # Named in one statement.
 
@@ -86,22 +87,14 @@ def statuses(tx: Tx, run_id: str, keys: Iterable[str]) -> dict[str, str]:
 def ended(tx: Tx, run_id: str) -> dict[str, int]:
     """The number of the event with which each member ended that had begun."""
     types = (EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_CANCELLED)
-    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.type.in_(types))
-    rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.attempt > 0))
-    return {row["step"]: row["seq"] for row in rows}
+    rows = event_rows.of_types(tx, run_id, *types)
+    return {str(row["step"]): row["seq"] for row in rows if (row["attempt"] or 0) > 0}
 
 
 def completed(tx: Tx, run_id: str, upto: int | None = None) -> dict[str, int]:
     """The number of the event with which each member completed, up to an event."""
-    where = [
-        event.c.tenant_id == tx.tenant,
-        event.c.run_id == run_id,
-        event.c.type == EventType.STEP_COMPLETED,
-    ]
-    if upto is not None:
-        where.append(event.c.seq <= upto)
-    rows = tx.rows(select(event.c.step, event.c.seq).where(*where, event.c.phase == "forward"))
-    return {row["step"]: row["seq"] for row in rows}
+    rows = event_rows.of_types(tx, run_id, EventType.STEP_COMPLETED, until=upto)
+    return {str(row["step"]): row["seq"] for row in rows if row["phase"] == "forward"}
 
 
 def members(tx: Tx, run_id: str) -> list[StepRow]:

@@ -34,6 +34,7 @@ from app.record.fast_path.transition import (
     sets,
     told_rows,
 )
+from app.record.runs.event_rows import packed
 from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database, TakenBack
 from app.record.tables import event, run, step
@@ -64,7 +65,7 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class MemberTransition:
-    """What is to be written; the events are numbered from 1."""
+    """What is to be written; the events are numbered from 1, and those of the run before it are not known."""
 
     run_id: str
     type: str
@@ -123,18 +124,19 @@ def give_back(db: Database, reserved: Reserved) -> None:
 
 def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
     """Write a transition; returns the database's clock, or None when something is no longer what was seen."""
+    rows = _told_rows(wanted)
     shape = _Shape(
         steps=tuple(tuple(one.changes) for one in wanted.steps),
         counts=wanted.counted is not None,
-        events=len(wanted.events),
+        events=len(rows),
         told=len(subscriptions.told(wanted.events)),
         leases=lease_shape(wanted.leases),
     )
     if db.dialect == "sqlite":
-        return db.once(lambda cursor: _one_by_one(db, cursor, shape, wanted), patience_s=patience_s)
+        return db.once(lambda cursor: _one_by_one(db, cursor, shape, wanted, rows), patience_s=patience_s)
     text = _statement(shape)
     values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
-    values += _told_values(db.tenant, wanted, 0)
+    values += _told_values(db.tenant, rows, 0)
     values += [value for part in lease_values(db.tenant, wanted.run_id, wanted.leases) for value in part]
 
     def at_once(cursor: Any) -> int | None:
@@ -156,7 +158,7 @@ _PLACE = ("phase", "key", "ordinal", "status", "fence", "gen")
 class _Shape:
     steps: tuple[tuple[str, ...], ...]
     counts: bool
-    events: int
+    events: int  # Rows of them.
     told: int
     leases: tuple[int, int]
 
@@ -181,10 +183,15 @@ def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[object]]
     return parts
 
 
-def _told_values(tenant: str, wanted: MemberTransition, before: int) -> list[object]:
-    """The values of the events, numbered after those before."""
-    rows: list[EventRow] = [{**one, "seq": before + one["seq"]} for one in wanted.events]
-    return [value for row in rows for value in (tenant, *bound(event, picked(row, EVENT)))]
+def _told_rows(wanted: MemberTransition) -> list[EventRow]:
+    """The rows of the events, numbered from the last one backwards, which has the number 0."""
+    return packed([{**one, "seq": one["seq"] - len(wanted.events)} for one in wanted.events])
+
+
+def _told_values(tenant: str, rows: Sequence[EventRow], last: int) -> list[object]:
+    """The values of the events, of which the last has this number."""
+    numbered_: list[EventRow] = [{**one, "seq": last + one["seq"]} for one in rows]
+    return [value for row in numbered_ for value in (tenant, *bound(event, picked(row, EVENT)))]
 
 
 def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
@@ -221,8 +228,7 @@ def _statement(shape: _Shape) -> str:
     number = names.index("seq") + 1
     columns = (f"told.column{place}" for place in range(1, len(names) + 1))
     chosen = ", ".join(
-        f"moved.event_seq - {shape.events} + {one}" if place == number else one
-        for place, one in enumerate(columns, 1)
+        f"moved.event_seq + {one}" if place == number else one for place, one in enumerate(columns, 1)
     )
     bodies.append(f"log AS (INSERT INTO event ({', '.join(names)}) SELECT {chosen} FROM moved, {told})")
     leases = lease_parts(shape.leases, given, "moved")
@@ -245,7 +251,9 @@ def _lease_statements(shape: _Shape) -> list[str]:
     return lease_parts(shape.leases, lambda: "?", "")
 
 
-def _one_by_one(db: Database, cursor: Any, shape: _Shape, wanted: MemberTransition) -> int | None:
+def _one_by_one(
+    db: Database, cursor: Any, shape: _Shape, wanted: MemberTransition, rows: Sequence[EventRow]
+) -> int | None:
     tenant = db.tenant
     with db.immediate(cursor):
         for text, values in zip(_statements(shape), _guarded_values(tenant, wanted), strict=True):
@@ -258,7 +266,7 @@ def _one_by_one(db: Database, cursor: Any, shape: _Shape, wanted: MemberTransiti
         last, now = cursor.fetchone()
         told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
         text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
-        cursor.execute(text, _told_values(tenant, wanted, last - shape.events))
+        cursor.execute(text, _told_values(tenant, rows, last))
         leases = lease_values(tenant, wanted.run_id, wanted.leases)
         for text, values in zip(_lease_statements(shape), leases, strict=True):
             cursor.execute(text, values)

@@ -10,6 +10,7 @@ from typing import Any
 from app.domain.rows import picked
 from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.fast_path.transition import EVENT, bound, numbered, of_size, told_rows, typed
+from app.record.runs.event_rows import packed
 from app.record.service import subscriptions
 from app.record.session import NOW, Database
 from app.record.tables import event, run, step, type_state
@@ -29,14 +30,14 @@ _TOLD = tuple(name for name in EVENT if name != "at")
 
 def create(db: Database, new: RunRow, steps: Sequence[StepRow], events: Sequence[EventRow]) -> int | None:
     """Write a new run that is rung for; returns the database's clock, or None when nothing was written."""
-    told = subscriptions.told(events)
+    told, rows = subscriptions.told(events), packed(events)
     heard = subscriptions.audience(db.tenant, new["id"], new["type"], told)
     values = [
         [db.tenant, *bound(run, picked(new, _RUN)), db.tenant, new["type"], *heard],
         [v for one in steps for v in (db.tenant, *bound(step, picked(one, _STEP)))],
-        [v for one in events for v in (db.tenant, *bound(event, picked(one, _TOLD)))],
+        [v for one in rows for v in (db.tenant, *bound(event, picked(one, _TOLD)))],
     ]
-    shape = (len(steps), len(events), len(told))
+    shape = (len(steps), len(rows), len(told))
     if db.dialect == "sqlite":
         return db.once(lambda cursor: _one_by_one(db, cursor, _statements(*shape), values))
     text, flat = _statement(*shape), [value for part in values for value in part]

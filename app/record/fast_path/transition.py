@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql
 from app.domain.json import JsonObject
 from app.domain.rows import picked
 from app.domain.rows.runs import EventRow, RunRow, StepRow
+from app.record.runs.event_rows import packed
 from app.record.runs.runs import total_slot
 from app.record.service import subscriptions
 from app.record.session import NOW, Database, dump
@@ -128,23 +129,24 @@ def see(db: Database, run_id: str) -> RunSnapshot | None:
 
 def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int | None:
     """Write a transition; returns the database's clock, or None when the run is no longer what was seen."""
+    rows = packed(wanted.events)
     shape = _Shape(
         run=tuple(wanted.run),
         steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
         new=len(wanted.new),
-        events=len(wanted.events),
+        events=len(rows),
         ends=wanted.ending is not None,
         pokes=wanted.poke is not None,
         told=len(subscriptions.told(wanted.events)),
         leases=lease_shape(wanted.leases),
     )
+    parts = _values(db.tenant, wanted, rows)
     if db.dialect == "sqlite":
-        parts = _values(db.tenant, wanted)
         return db.once(lambda cursor: _one_by_one(db, cursor, shape, parts), patience_s=patience_s)
     text = _statement(shape)
 
     def at_once(cursor: Any) -> int | None:
-        cursor.execute(text, [value for part in _values(db.tenant, wanted) for value in part])
+        cursor.execute(text, [value for part in parts for value in part])
         found = cursor.fetchone()
         return None if found is None else int(found[0])
 
@@ -156,14 +158,14 @@ class _Shape:
     run: tuple[str, ...]
     steps: tuple[tuple[str, ...], ...]
     new: int
-    events: int
+    events: int  # Rows of them.
     ends: bool
     pokes: bool
     told: int
     leases: tuple[int, int]
 
 
-def _values(tenant: str, wanted: Transition) -> list[list[object]]:
+def _values(tenant: str, wanted: Transition, rows: Sequence[EventRow]) -> list[list[object]]:
     """The values of each part of the statement, in the order of `_parts`."""
     version = [tenant, wanted.run_id, wanted.version, wanted.gen]
     heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
@@ -173,10 +175,8 @@ def _values(tenant: str, wanted: Transition) -> list[list[object]]:
     ]
     if wanted.new:
         parts.append([value for one in wanted.new for value in (tenant, *bound(step, picked(one, NEW_STEP)))])
-    if wanted.events:
-        parts.append(
-            [value for one in wanted.events for value in (tenant, *bound(event, picked(one, EVENT)))]
-        )
+    if rows:
+        parts.append([value for one in rows for value in (tenant, *bound(event, picked(one, EVENT)))])
     if wanted.ending is not None:
         ending = wanted.ending
         parts.append([tenant, wanted.run_id])

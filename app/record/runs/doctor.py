@@ -4,7 +4,7 @@ It reads, and changes nothing. Open runs come first, then those that ended last,
 that it may be asked at any time. What it checks is `app.domain.invariants`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, or_, select
@@ -15,6 +15,7 @@ from app.domain.events import QUIET, TOLD
 from app.domain.invariants import LATE_MS, broken
 from app.record.inventory import in_transit
 from app.record.runs import leases, rewritten
+from app.record.runs.event_rows import unpacked
 from app.record.session import Tx
 from app.record.tables import (
     delivery,
@@ -106,10 +107,9 @@ def _batches(rows: Sequence[Row]) -> list[Sequence[Row]]:
 def _cases(tx: Tx, chosen: Sequence[Row], poison_limit: int, budgets: Mapping[str, int]) -> list[Case]:
     ids = [row["id"] for row in chosen]
     belong = {
-        name: _by_run(tx, table, ids, order)
+        name: _by_run(_rows_of(tx, table, ids, order))
         for name, table, order in (
             ("steps", step, step.c.ordinal),
-            ("events", event, event.c.seq),
             ("timers", timer, timer.c.id),
             ("hooks", hook, hook.c.id),
             ("signals", signal, signal.c.seq),
@@ -118,6 +118,7 @@ def _cases(tx: Tx, chosen: Sequence[Row], poison_limit: int, budgets: Mapping[st
             ("deliveries", delivery, delivery.c.id),
         )
     }
+    belong["events"] = _by_run(unpacked(_rows_of(tx, event, ids, event.c.seq)))
     listeners = _listeners(tx)
     return [
         Case(
@@ -132,10 +133,14 @@ def _cases(tx: Tx, chosen: Sequence[Row], poison_limit: int, budgets: Mapping[st
     ]
 
 
-def _by_run(tx: Tx, table: Table, ids: Sequence[str], order: Any) -> dict[str, list[Row]]:
+def _rows_of(tx: Tx, table: Table, ids: Sequence[str], order: Any) -> list[Row]:
+    own = select(table).where(table.c.tenant_id == tx.tenant, table.c.run_id.in_(ids))
+    return tx.rows(own.order_by(order))
+
+
+def _by_run(rows: Iterable[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    wanted = select(table).where(table.c.tenant_id == tx.tenant, table.c.run_id.in_(ids)).order_by(order)
-    for row in tx.rows(wanted):
+    for row in rows:
         found.setdefault(row["run_id"], []).append(row)
     return found
 

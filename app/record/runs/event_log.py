@@ -5,6 +5,7 @@ however many events were asked for, and holds one event at least.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -23,13 +24,13 @@ from sqlalchemy import (
 
 from app.domain.events import EventType
 from app.domain.fold import UNFOLDED
+from app.record.runs.event_rows import SMALL_BYTES, may_tell, unpacked, up_to
 from app.record.session import Tx
 from app.record.tables import event
 
 PAGE_BYTES = 1_048_576
 ROW_BYTES = 200  # What a row has beside its payload.
-MOST_AT_A_TIME = 256  # Events whose sizes are added up for one look.
-SMALL_BYTES = 1_024
+MOST_AT_A_TIME = 256  # Rows whose sizes are added up for one look.
 
 Row = dict[str, Any]
 
@@ -40,9 +41,9 @@ def page(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | 
     left = PAGE_BYTES
     while left > 0 and len(found) < limit:
         asked = min(MOST_AT_A_TIME, limit - len(found))
-        rows = tx.rows(_of_bytes(tx, _some(tx, run_id, after, until, asked, event.c.payload), left))
+        rows = tx.rows(_of_bytes(_some(tx, run_id, after, until, asked, event.c.payload), left))
         left -= sum(row.pop("bytes") for row in rows)
-        found += rows
+        found += islice(unpacked(rows, after=after, until=until), limit - len(found))
         if len(rows) < asked:
             break
         after = rows[-1]["seq"]
@@ -51,12 +52,11 @@ def page(tx: Tx, run_id: str, *, after: int = 0, limit: int = 100, until: int | 
 
 def remarks(tx: Tx, run_id: str, limit: int = 200) -> list[Row]:
     """What operators did to a run and said about it, newest first."""
-    where = (
-        event.c.tenant_id == tx.tenant,
-        event.c.run_id == run_id,
-        event.c.type == EventType.OPERATOR_ACTION,
-    )
-    return tx.rows(select(event).where(*where).order_by(event.c.seq.desc()).limit(limit))
+    type_ = EventType.OPERATOR_ACTION
+    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, may_tell(type_))
+    rows = tx.rows(select(event).where(*where).order_by(event.c.seq.desc()).limit(limit))
+    told = (one for one in unpacked(reversed(rows)) if one["type"] == type_)
+    return list(reversed(list(told)))[:limit]
 
 
 def walk(tx: Tx, run_id: str, *, after: int = 0, until: int | None = None) -> Iterator[Row]:
@@ -64,8 +64,10 @@ def walk(tx: Tx, run_id: str, *, after: int = 0, until: int | None = None) -> It
     payload = type_coerce(case((_is_needless(tx), null()), else_=event.c.payload), event.c.payload.type)
     while True:
         some = _some(tx, run_id, after, until, MOST_AT_A_TIME, payload)
-        rows = tx.rows(_of_bytes(tx, some, PAGE_BYTES))
-        yield from rows
+        rows = tx.rows(_of_bytes(some, PAGE_BYTES))
+        for row in rows:
+            del row["bytes"]
+        yield from unpacked(rows, after=after, until=until)
         if not rows:
             return
         after = rows[-1]["seq"]
@@ -74,17 +76,18 @@ def walk(tx: Tx, run_id: str, *, after: int = 0, until: int | None = None) -> It
 def _some(
     tx: Tx, run_id: str, after: int, until: int | None, limit: int, payload: ColumnElement[Any]
 ) -> Select[Any]:
-    """So many of the next events, each with its size."""
+    """So many of the next rows of events, each with its size."""
     where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq > after]
     if until is not None:
-        where.append(event.c.seq <= until)
+        where.append(up_to(tx, run_id, until))
     others = [column for column in event.columns if column is not event.c.payload]
-    size = (func.coalesce(octets(tx, payload), 0) + ROW_BYTES).label("bytes")
+    held = func.coalesce(octets(tx, payload), 0) + func.coalesce(octets(tx, event.c.earlier), 0)
+    size = (held + ROW_BYTES).label("bytes")
     shown = payload.label("payload")
     return select(*others, shown, size).where(*where).order_by(event.c.seq).limit(limit)
 
 
-def _of_bytes(tx: Tx, some: Select[Any], left: int) -> Select[Any]:
+def _of_bytes(some: Select[Any], left: int) -> Select[Any]:
     """Those among them that fit into so many bytes; the last may exceed them, so that there is one."""
     sized = some.subquery("sized")
     before = func.sum(sized.c.bytes).over(order_by=sized.c.seq) - sized.c.bytes

@@ -18,6 +18,7 @@ from sqlalchemy import (
 
 from app.domain.rows.runs import EventRow, LockedRun, RunRow, StepRow
 from app.domain.usual import blended
+from app.record.runs import event_rows
 from app.record.service import subscriptions
 from app.record.session import NOW, Tx
 from app.record.tables import event, run, run_tag, step, totals
@@ -275,15 +276,16 @@ def cancel_wanted(tx: Tx, run_id: str) -> bool:
 def append_events(tx: Tx, rows: Sequence[EventRow]) -> None:
     """Append numbered events to the log."""
     if rows:
-        tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in rows])
+        tx.execute(_ADD_EVENTS, [{"tenant_id": tx.tenant, **row} for row in event_rows.packed(rows)])
 
 
 def events_of(tx: Tx, run_id: str, until: int | None = None) -> list[EventRow]:
     """The log of a run from its beginning, up to and including an event number when one is given."""
     where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id]
     if until is not None:
-        where.append(event.c.seq <= until)
-    return tx.rows(select(event).where(*where).order_by(event.c.seq), of=EventRow)
+        where.append(event_rows.up_to(tx, run_id, until))
+    rows = tx.rows(select(event).where(*where).order_by(event.c.seq))
+    return cast("list[EventRow]", list(event_rows.unpacked(rows, until=until)))
 
 
 def total_slot() -> int:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Computed, ForeignKeyConstraint, Index, Integer, Text, text
 
-from app.record.tables.columns import flag, json, moment, number, partial, table, words
+from app.record.tables.columns import JsonText, flag, json, moment, number, partial, table, words
 
 OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
 ENDED = "status IN ('completed', 'failed', 'cancelled')"
@@ -178,7 +178,7 @@ lease = table(  # Who holds a running step of which run: such steps are found he
 event = table(  # Without a foreign key: the run that numbers an event is written with it, always.
     "event",
     words("run_id", null=False),
-    Column("seq", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),  # Of the last event of the row (app.record.runs.event_rows).
     words("type", null=False),
     words("phase"),
     words("step"),
@@ -186,6 +186,7 @@ event = table(  # Without a foreign key: the run that numbers an event is writte
     words("actor"),
     json("payload"),
     moment("at"),
+    Column("earlier", JsonText(none_as_null=True)),  # The events that the same transition told before.
     key=("run_id", "seq"),
 )
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.sql.schema import Table
 
+from app.record.runs.event_rows import unpacked
 from app.record.runs.metrics import ended_totals
 from app.record.session import Database, Tx
 from app.record.tables import batch, event, instance, lock, lock_waiter, occurrence, run, schedule, step
@@ -117,7 +118,7 @@ def collect(db: Database, **others: Any) -> Evidence:
         return Evidence(
             runs={row["id"]: row for row in _all(tx, run, "id")},
             steps=_by_run(_all(tx, step, "run_id", "phase", "ordinal")),
-            events=_by_run(_all(tx, event, "run_id", "seq")),
+            events=_by_run(unpacked(_all(tx, event, "run_id", "seq"))),
             locks=_all(tx, lock, "resource"),
             tickets=_all(tx, lock_waiter, "resource", "ticket"),
             totals=ended_totals(tx),
@@ -135,7 +136,7 @@ def _all(tx: Tx, table: Table, *order: str) -> list[dict[str, Any]]:
     return tx.rows(select(table).order_by(*(table.c[name] for name in order)))
 
 
-def _by_run(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _by_run(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         found[row["run_id"]].append(row)

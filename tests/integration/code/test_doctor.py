@@ -11,6 +11,7 @@ from app.record.session import Tx
 from app.record.tables import event, run, signal, step, timer
 from tests.integration.code.flows import note, unnote
 from tests.support.driver import Driver
+from tests.support.logs import open_log
 from windlass import workflow
 
 Plant = Callable[[Tx, str], Any]
@@ -54,6 +55,7 @@ def at(driver: Driver, place: str) -> str:
 
 def found(driver: Driver, run_id: str, plant: Plant) -> set[str]:
     """The numbers of the invariants that do not hold once something was planted."""
+    driver.db.write(lambda tx: open_log(tx, run_id))
     assert driver.db.read(doctor.findings) == []
     driver.db.write(lambda tx: plant(tx, run_id))
     return {one["invariant"] for one in driver.db.read(doctor.findings) if one["run"] == run_id}

@@ -24,6 +24,7 @@ from app.record.tables import (
 )
 from tasks.step import Again
 from tests.support.driver import Driver
+from tests.support.logs import open_log
 from tests.support.probes import BEFORE, POLLS, fails
 
 Plant = Callable[[Tx, str], Any]
@@ -38,6 +39,7 @@ def sick(driver: Driver) -> Driver:
 
 def found(driver: Driver, run_id: str, plant: Plant) -> set[str]:
     """The numbers of the invariants that do not hold once something was planted."""
+    driver.db.write(lambda tx: open_log(tx, run_id))
     assert driver.db.read(doctor.findings) == []
     driver.db.write(lambda tx: plant(tx, run_id))
     findings = driver.db.read(doctor.findings)

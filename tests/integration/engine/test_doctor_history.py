@@ -16,6 +16,7 @@ from app.record.session import Database, Tx
 from app.record.tables import delivery, event, hook, lock, run, step, timer, webhook
 from tests.support import probes
 from tests.support.driver import Driver
+from tests.support.logs import open_log
 
 TYPES = ["probe.line", "probe.once", "probe.job", "probe.group", "probe.group", "probe.locked"]
 TROUBLES = st.dictionaries(
@@ -178,6 +179,7 @@ def test_a_corruption_has_its_number_whatever_the_run_has_been_through(
         db = shared.for_tenant(f"{number}-{id(plant)}-{next(tenants)}")
         run_id = live(Driver(db), history)
         assert db.read(doctor.findings) == []
+        db.write(lambda tx: open_log(tx, run_id))
         if db.write(lambda tx: plant(tx, run_id)):
             met.add(run_id)
             assert number in {one["invariant"] for one in db.read(doctor.findings) if one["run"] == run_id}

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Text, cast, func, inspect, select, text
 
+from app.domain.json import JsonObject
+from app.domain.rows.runs import EventRow
 from app.record import migrate
-from app.record.runs import lost_messages
-from app.record.session import Database
-from app.record.tables import run, step
+from app.record.runs import lost_messages, runs
+from app.record.session import Database, dump
+from app.record.tables import event, run, step
 from tests.conftest import Databases
 
 
@@ -111,3 +113,38 @@ def test_runs_of_before_have_the_kind_that_their_version_or_type_told(url: str) 
     migrate.downgrade(url, "0009")
     with closing_db(url) as db:
         assert db.read(lambda tx: tx.value(text("SELECT count(*) FROM run WHERE version = '1'"))) == 1
+
+
+PAYLOAD: JsonObject = {"b": 1e16, "a": [12345678901234567890, '\u00fc " \\ \n'], "c": {"x": None}}
+BLANK: EventRow = {
+    "run_id": "run_1",
+    "at": 5,
+    "phase": None,
+    "step": None,
+    "attempt": None,
+    "actor": None,
+    "payload": None,
+}
+TOLD: list[EventRow] = [
+    {**BLANK, "seq": 1, "type": "run.created", "actor": "usr_1", "payload": PAYLOAD},
+    {**BLANK, "seq": 2, "type": "step.lost", "phase": "forward", "step": "a", "attempt": 2},
+    {**BLANK, "seq": 3, "type": "run.started", "payload": {"runStatus": "running"}},
+]
+
+
+def test_what_a_transition_told_is_an_event_a_row_for_an_earlier_release(url: str) -> None:
+    with closing_db(url) as db:
+        db.write(lambda tx: runs.append_events(tx, TOLD))
+        told = db.read(lambda tx: runs.events_of(tx, "run_1"))
+        assert db.read(lambda tx: tx.value(select(func.count()).select_from(event))) == 1
+
+    migrate.downgrade(url, "0010")
+    with closing_db(url) as db:
+        rows = db.read(lambda tx: tx.rows(text("SELECT seq, payload FROM event ORDER BY seq")))
+    assert [row["seq"] for row in rows] == [1, 2, 3]
+    migrate.upgrade(url)
+
+    with closing_db(url) as db:
+        assert db.read(lambda tx: runs.events_of(tx, "run_1")) == told
+        shown = select(cast(event.c.payload, Text)).where(event.c.seq == 1)
+        assert db.read(lambda tx: tx.value(shown)) == dump(PAYLOAD)
