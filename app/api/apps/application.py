@@ -8,6 +8,7 @@ from werkzeug.routing import PathConverter
 
 from app import logs
 from app.api.apps import errors, scope
+from app.api.apps.hot import Hot
 from app.api.http.context import LazyWorld
 from app.config import load
 from app.domain.apps.words import LARGEST_BODY
@@ -54,4 +55,5 @@ def create_apps(context: AppContext | None = None) -> Flask:
             app.register_blueprint(import_module(name).blueprint)
     errors.register(app)
     scope.register(app)
+    app.wsgi_app = Hot(app, app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app

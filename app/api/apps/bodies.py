@@ -5,6 +5,7 @@ Payloads belong to users, so U+0000, repeated members and lone surrogates pass. 
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from flask import Response, request
@@ -19,23 +20,33 @@ JSON, CBOR, TEXT, BYTES = "application/json", "application/cbor", "text/plain", 
 
 def raw_body(*allowed: str) -> tuple[str, bytes]:
     """Media type and bytes of the body; 415 for a type that is not allowed, 413 when it is too long."""
-    raw = request.get_data(cache=False)
+    return body_in(request.environ, *allowed)
+
+
+def body_in(environ: Mapping[str, Any], *allowed: str) -> tuple[str, bytes]:
+    """The same of a WSGI environment; the server has read the whole body before."""
+    raw: bytes = environ["wsgi.input"].read(LARGEST_BODY + 1)
     if len(raw) > LARGEST_BODY:
         raise Refused(413, "Request body is too large")
-    if is_encoded(request.headers.get("Content-Encoding", "")):
+    if is_encoded(environ.get("HTTP_CONTENT_ENCODING", "")):
         raise Refused(415, f"Unsupported Media Type: {ENCODED}")
-    if not raw and not request.content_type:
+    given = environ.get("CONTENT_TYPE", "")
+    if not raw and not given:
         return allowed[0], raw
-    if request.mimetype not in allowed:
-        raise Refused(
-            415, f"Unsupported Media Type: {request.mimetype or 'none'}; send {' or '.join(allowed)}"
-        )
-    return request.mimetype, raw
+    kind = given.partition(";")[0].strip().lower()
+    if kind not in allowed:
+        raise Refused(415, f"Unsupported Media Type: {kind or 'none'}; send {' or '.join(allowed)}")
+    return kind, raw
 
 
 def json_body(*, needed: bool = True) -> Any:
     """The value of a JSON body; None for an empty one where none is needed."""
     _, raw = raw_body(JSON)
+    return json_of(raw, needed=needed)
+
+
+def json_of(raw: bytes, *, needed: bool = True) -> Any:
+    """The value of the bytes of such a body."""
     if not raw.strip():
         if needed:
             raise bad("the body is empty; send a JSON object")

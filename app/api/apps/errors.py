@@ -23,11 +23,18 @@ _log = structlog.get_logger("apps")
 
 def register(app: Flask) -> None:
     """Answer every error of this application in one shape."""
-    app.register_error_handler(Refused, refused)
-    app.register_error_handler(WindlassError, _ours)
     app.register_error_handler(HTTPException, _foreign)
+    app.register_error_handler(Exception, of)
+
+
+def of(error: Exception) -> Response:
+    """The answer for whatever was raised, outside of a request as well."""
+    if isinstance(error, Refused):
+        return refused(error)
+    if isinstance(error, WindlassError):
+        return _ours(error)
     # Whatever nobody expected must still leave in this shape, without its innards.
-    app.register_error_handler(Exception, _unexpected)
+    return _unexpected(error)
 
 
 def refused(error: Refused) -> Response:

@@ -4,8 +4,8 @@ What a user's payload is stands in its column as JSON text and goes into the ans
 neither parsed nor written anew.
 """
 
-import json
 from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from flask import Response, request
@@ -17,6 +17,7 @@ from app.services.apps.read import Page
 from app.services.apps.write import Written
 
 Row = Mapping[str, Any]
+JSON = "application/json; charset=utf-8"
 NONE = "none"  # Of `resolveData`: leave out what may be large.
 
 
@@ -27,7 +28,7 @@ def without_data() -> bool:
 
 def replied(text: str, status: int = 200) -> Response:
     """An answer that is JSON text already."""
-    return Response(text, status, content_type="application/json; charset=utf-8")
+    return Response(text, status, content_type=JSON)
 
 
 def run(row: Row, *, bare: bool) -> str:
@@ -158,7 +159,7 @@ _NAMES = {
     "retry_after": "retryAfter",
     "resume_at": "resumeAt",
 }
-_text = json.dumps
+_text = encode_basestring_ascii  # What json.dumps makes of a string, without its way there.
 
 
 def _object(*members: tuple[str, str | None]) -> str:

@@ -6,7 +6,6 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
-from app.api.http.context import world
 from app.services.apps.identity import Caller, Guard, forbidden, unauthorized
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -45,10 +44,16 @@ def admin_only(view: V) -> V:
 
 def guard() -> Guard:
     """The guard of the world that this application serves."""
-    found: tuple[Any, Guard] | None = current_app.extensions.get("apps.guard")
-    if found is None or found[0] is not world():
-        found = world(), Guard(world())
-        current_app.extensions["apps.guard"] = found
+    return guard_of(current_app)
+
+
+def guard_of(app: Flask) -> Guard:
+    """The same, where no request of Flask's is served."""
+    serves = app.extensions["windlass"]()
+    found: tuple[Any, Guard] | None = app.extensions.get("apps.guard")
+    if found is None or found[0] is not serves:
+        found = serves, Guard(serves)
+        app.extensions["apps.guard"] = found
     return found[1]
 
 

@@ -19,6 +19,8 @@ class LazyWorld:
         self._lock = Lock()
 
     def __call__(self) -> AppContext:
+        if self._made is not None:
+            return self._made
         with self._lock:
             if self._made is None:
                 self._made = self._make()

@@ -34,6 +34,8 @@ Columns = tuple[tuple[str, bool], ...]  # Each with whether it is set to the tim
 AT = -(2**62)  # Stands for the time of writing until the statement knows it.
 CLOCK = NOW["postgresql"]
 EVENT = tuple(column.name for column in app_event.columns)
+RUN = tuple(column.name for column in app_run.columns)
+COLUMNS = {kind: tuple(table.columns.keys()) for kind, table in TABLES.items()}
 OPEN = "app_run.status IN ('pending', 'running')"
 QUICKER = ": nothing is wrong, somebody was quicker and this is taken back "  # Stands in the server's log.
 
@@ -202,9 +204,7 @@ def _statement(kind: EventType, shape: _Shape, usual: Usual) -> tuple[str, tuple
 
 
 def _run_columns(shape: _Shape) -> tuple[str, ...]:
-    if shape.kind == "run":
-        return tuple(column.name for column in app_run.columns)
-    return "id", "events", "spec_version"
+    return RUN if shape.kind == "run" else ("id", "events", "spec_version")
 
 
 def _run_part(kind: EventType, shape: _Shape, usual: Usual, given: _Given) -> str:
@@ -325,8 +325,7 @@ def _done(decided: Decision, shape: _Shape, values: Row, found: Any) -> Done:
     run = dict(zip(names, rest, strict=False))
     entity = None
     if decided.of != "run":
-        columns = TABLES[decided.of].columns.keys()
-        entity = dict(zip(columns, rest[len(names) :], strict=False))
+        entity = dict(zip(COLUMNS[decided.of], rest[len(names) :], strict=False))
     said = {name: values.get(name) for name in EVENT}
     return Done(
         run=run,

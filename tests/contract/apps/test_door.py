@@ -33,8 +33,10 @@ def test_an_unknown_route_is_named(apps_door: Door) -> None:
     }
 
 
-def test_a_body_that_is_encoded_is_refused_and_not_stored_as_it_stands(apps_door: Door) -> None:
-    reply = apps_door.ask("POST", "/queue", {"queueName": "q", "message": 1}, content_encoding="gzip")
+@pytest.mark.parametrize("path", ["/queue", "/runs/wrun_1/events"])
+def test_a_body_that_is_encoded_is_refused_and_not_stored_as_it_stands(apps_door: Door, path: str) -> None:
+    body = {"queueName": "q", "message": 1, "eventType": "run_created"}
+    reply = apps_door.ask("POST", path, body, content_encoding="gzip")
     assert (reply.status, "Content-Encoding" in reply.json["message"]) == (415, True)
 
 
