@@ -26,7 +26,7 @@ from app.domain.apps.routes import endpoint, workflow_of, workflow_queue
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import OPEN, AppRunStatus, AppStepStatus, EventType
 from app.domain.errors import ValidationFailed
-from app.record.apps import entities, handlers, log, messages
+from app.record.apps import at_once, entities, handlers, log, messages
 from app.record.apps.messages import Held, NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
@@ -134,6 +134,9 @@ def settle(db: Database, claimed: Claimed, came: Verdict | Failure) -> str:
     def work(tx: Tx) -> str:
         return _delivered(tx, claimed, came) if isinstance(came, Verdict) else _failed(tx, claimed, came)
 
+    if isinstance(came, Verdict) and not came.again and at_once.works(db):
+        settled = at_once.delivered(db, claimed.held, patience_s=SETTLE_PATIENCE_S)
+        return "delivered" if settled else "late"
     try:
         return db.write(work, patience_s=SETTLE_PATIENCE_S)
     except RunAppeared:  # Somebody made the run that was to be made as failed: now it is there.

@@ -10,7 +10,7 @@ from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import QUEUE
 from app.engine.transitions.journal import WakeUp
-from app.record.apps import messages
+from app.record.apps import at_once, messages
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database
@@ -40,12 +40,18 @@ def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
         key=asked.key,
         delay_ms=asked.delay_ms,
     )
-    number, now = world.db.write(lambda tx: (messages.add(tx, Scope.of(tx, app), message), tx.now))
+    number, now = _add(world.db, app, message)
     if number is None:
         used = f"Idempotency key {asked.key} already processed"
         raise Refused(409, used, code="WF_DUPLICATE_IDEMPOTENCY_KEY")
     tell(world)
     return Enqueued(number=number, due_at=now + asked.delay_ms if asked.delay_ms else None)
+
+
+def _add(db: Database, app: str, message: NewMessage) -> tuple[int | None, int]:
+    if at_once.works(db):
+        return at_once.add(db, Scope(tenant=db.tenant, app=app), message)
+    return db.write(lambda tx: (messages.add(tx, Scope.of(tx, app), message), tx.now))
 
 
 def tell(world: AppContext) -> None:
