@@ -5,8 +5,9 @@ import http.client
 import json
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import Any
 
 from tests.bench.processes import Running
@@ -21,13 +22,14 @@ START_S = 60.0
 class Asker:
     """One client on one connection that stays."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._headers = dict(headers)
         self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
 
     def get(self, path: str) -> tuple[float, dict[str, Any]]:
         """Milliseconds until the whole answer was there, and the answer; raises `Wrong` unless it is 200."""
         begun = time.perf_counter()
-        self._connection.request("GET", path)
+        self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
         took = (time.perf_counter() - begun) * 1000

@@ -1,48 +1,52 @@
-"""W11: events of apps at 1, 8 and 32 clients, each of them creating, starting and completing runs; reads.
+"""W11: events of apps at 1, 8 and 32 clients, messages of apps, and reads among a million runs.
 
-Beside it stand two floors behind the same server: an empty answer, and one that does nothing but the one
-statement of an event. The CPU is that of the server and of PostgreSQL.
+The door asks for API keys and keeps quotas. Beside it stand two floors behind the same server: an empty
+answer, and one that does nothing but the one statement of each event. The CPU of an event is that of the
+server and of PostgreSQL; that of a message adds the worker that delivers it and Redis.
 """
 
-import asyncio
-import json
 import time
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import psycopg
 
 from app.config import Settings, environment
-from app.host import programs
+from app.domain.apps.words import QUEUE
+from app.host import programs, worker
+from app.services import keys
+from app.services.apps import applications
+from app.wiring import wire
+from tests.bench import apps_line, apps_queue
+from tests.bench.apps_floor import EMPTY, STATEMENT
+from tests.bench.apps_line import Door
 from tests.bench.asking import Asker, answering, percentiles
 from tests.bench.processes import Running, cpu_seconds
 from tests.bench.stage import Stage
-from tests.bench.workload import FEW, Figure, Wrong
+from tests.bench.workload import FEW, Figure
 from tests.support.ports import free_port
 
 CLIENTS = (1, 8, 32)
-FULL, QUICK = 1_000, 100  # Runs of three events each.
+MIXED = 8  # Clients of the runs of nine events.
+FULL, QUICK = 1_000, 200  # Runs of three events each; a third of them of nine.
+ALONE, FEW_ALONE = 200, 40  # Messages that come one at a time.
+MESSAGES, FEW_MESSAGES = 4_000, 800
 RUNS, FEW_RUNS = 1_000_000, 10_000  # That are there when something is read.
 READS = 100
-PAYLOAD = "ZGV2bA" * 15
-START = {"workflowName": "workflow//./w//line", "deploymentId": "v1", "input": PAYLOAD}
-LINE: tuple[tuple[str, dict[str, str]], ...] = (
-    ("run_created", START),
-    ("run_started", {}),
-    ("run_completed", {"output": PAYLOAD}),
-)
-FLOORS = {"floor-empty": "/empty", "floor-statement": "/statement"}
+APP, KEY = "bench", "bench"
+FLOORS = {"floor-empty": EMPTY, "floor-statement": STATEMENT}
 FILL = """
 INSERT INTO app_run (tenant_id, app, id, workflow, deployment, status, input, attributes, spec_version,
                      events, created_at, updated_at, completed_at)
-SELECT 'default', 'default', 'wrun_old_' || n, 'w' || n %% 20, 'v1', 'completed', '"x"', '{}', 6, 3, n, n, n
+SELECT 'default', %s, 'wrun_old_' || n, 'w' || n %% 20, 'v1', 'completed', '"x"', '{}', 6, 3, n, n, n
 FROM generate_series(1, %s) AS n
 """
-_NUMBERS = count(1)
+Cpu = Callable[[], float]
 
 
-class Events:
-    """The door of apps, and what stands below it."""
+class Apps:
+    """The door of apps with those who deliver, and what stands below it."""
 
     name = "W11"
     rounds = FEW
@@ -51,57 +55,86 @@ class Events:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._runs = QUICK if stage.quick else FULL
-        self._stored = FEW_RUNS if stage.quick else RUNS
 
     def setup(self) -> None:
         """Nothing is shared."""
 
     def measure(self, candidate: str, round_: int) -> list[Figure]:
-        """Events at 1, 8 and 32 clients; for the door, then, reads among many runs."""
+        """Events at 1, 8 and 32 clients; for the door, then, messages, and reads among many runs."""
         self._stage.close_session()
-        settings = self._stage.settings(apps_port=free_port())
-        path = FLOORS.get(candidate)
-        with answering(self._serve(path, settings), settings.apps_port) as server:
-            _events(settings.apps_port, path, 8, self._runs // 10)
-            figures = [
-                figure
-                for clients in CLIENTS
-                for figure in self._measured(server, settings.apps_port, path, clients)
+        settings = self._stage.settings(apps_port=free_port(), apps_identity="keys")
+        if candidate in FLOORS:
+            door = Door(port=settings.apps_port, path=FLOORS[candidate], headers={})
+            with self._serving(settings, floor=True) as cpu:
+                return self._events(door, cpu)
+        path = f"/api/v1/apps/{APP}/runs/{{run}}/events"
+        door = Door(port=settings.apps_port, path=path, headers=_known(settings))
+        with self._serving(settings) as cpu:
+            return [
+                *self._events(door, cpu),
+                *self._messages(settings, door, cpu),
+                *self._reads(settings, door),
             ]
-            return figures if path else [*figures, *self._reads(settings)]
 
     def teardown(self) -> None:
         """Nothing is shared."""
 
-    def _serve(self, floor: str | None, settings: Settings) -> Running:
+    @contextmanager
+    def _serving(self, settings: Settings, *, floor: bool = False) -> Iterator[Cpu]:
+        """The CPU seconds of the door and of PostgreSQL so far, while the door answers."""
         argv = programs.apps(settings)
         if floor:
             argv = tuple(
                 word.replace("app.api.apps.application:door", "tests.bench.apps_floor:make") for word in argv
             )
-        return self._stage.launch(argv, environment(settings))
+        running = self._stage.launch(argv, environment(settings))
+        with answering(running, settings.apps_port):
+            yield partial(cpu_seconds, (running.pid, self._stage.postgres.pid or 0))
 
-    def _measured(self, server: Running, port: int, floor: str | None, clients: int) -> list[Figure]:
-        pids = (server.pid, self._stage.postgres.pid or 0)
-        before, begun = cpu_seconds(pids), time.monotonic()
-        took = _events(port, floor, clients, self._runs if clients > 1 else self._runs // 4)
-        seconds, spent = time.monotonic() - begun, cpu_seconds(pids) - before
-        return [
-            Figure(f"events-{clients}", len(took) / seconds, "events/s"),
-            Figure(f"cpu-{clients}", spent / len(took) * 1000, "ms/event"),
-            *percentiles(f"event-{clients}", took),
+    def _events(self, door: Door, cpu: Cpu) -> list[Figure]:
+        """Runs of three events and of nine, after as many that warm up."""
+        for line in apps_line.LINES:
+            apps_line.send(door, line, clients=MIXED, runs=self._runs // 4)
+        figures = [
+            figure
+            for clients in CLIENTS
+            for figure in _spent(door, cpu, "bare", clients, self._runs if clients > 1 else self._runs // 4)
         ]
+        mixed = _spent(door, cpu, "busy", MIXED, self._runs // 3)
+        return [*figures, *mixed]
 
-    def _reads(self, settings: Settings) -> list[Figure]:
+    def _messages(self, settings: Settings, door: Door, cpu: Cpu) -> list[Figure]:
+        quick = self._stage.quick
+        with ExitStack() as stack:
+            handler = stack.enter_context(apps_queue.Handler().listening())
+            apps_queue.register(door, APP, handler)
+            deliverer = self._deliverer(settings)
+            stack.callback(deliverer.stop)
+            others = (deliverer.pid, self._stage.redis.pid or 0)
+            return apps_queue.measured(
+                door,
+                APP,
+                handler,
+                alone=FEW_ALONE if quick else ALONE,
+                many=FEW_MESSAGES if quick else MESSAGES,
+                cpu=lambda: cpu() + cpu_seconds(others),
+            )
+
+    def _deliverer(self, settings: Settings) -> Running:
+        """The one main of a worker host that delivers messages of apps."""
+        (main,) = worker.children(settings, queues=(QUEUE,), reconcile=False)
+        return self._stage.launch(main.argv, main.env or environment(settings))
+
+    def _reads(self, settings: Settings, door: Door) -> list[Figure]:
         with psycopg.connect(settings.database_url, autocommit=True) as connection:
-            connection.execute(FILL, (self._stored,))
+            connection.execute(FILL, (APP, FEW_RUNS if self._stage.quick else RUNS))
             connection.execute("VACUUM ANALYZE app_run")
-        asker, prefix = Asker(settings.apps_port), "/api/v1/apps/default/runs"
+        asker, prefix = Asker(door.port, door.headers), f"/api/v1/apps/{APP}/runs"
         try:
             return [
                 figure
                 for name, path in (
-                    ("get", f"{prefix}/wrun_old_{self._stored // 2}"),
+                    ("get", f"{prefix}/wrun_old_{FEW_RUNS // 2}"),
                     ("list", prefix),
                     ("list-workflow", f"{prefix}?workflowName=w7&status=completed"),
                 )
@@ -111,45 +144,28 @@ class Events:
             asker.close()
 
 
-def _events(port: int, floor: str | None, clients: int, runs: int) -> list[float]:
-    """Milliseconds of each event of so many runs, by that many clients at once."""
-    return asyncio.run(_asked(port, floor, clients, runs))
+def _known(settings: Settings) -> dict[str, str]:
+    """An application, and the headers of a caller who may speak for it and for nothing else."""
+    world = wire(settings)
+    try:
+        applications.create(world, APP)
+        _, token, _ = keys.create(world, KEY, ("apps",))
+        applications.bind_key(world, APP, KEY)
+    finally:
+        world.db.dispose()
+    return {"Authorization": f"Bearer {token}"}
 
 
-async def _asked(port: int, floor: str | None, clients: int, runs: int) -> list[float]:
-    took: list[float] = []
-    left = iter(range(runs))
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in left:
-            run_id = f"wrun_{next(_NUMBERS)}"
-            for request in _line(port, run_id, floor):
-                begun = time.perf_counter()
-                writer.write(request)
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
-                )
-                body = await reader.readexactly(int(length.partition(b":")[2]))
-                took.append((time.perf_counter() - begun) * 1000)
-                if not head.startswith(b"HTTP/1.1 200 "):
-                    raise Wrong(f"the answer was {head[:200]!r} {body[:300]!r}")
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return took
+def _spent(door: Door, cpu: Cpu, line: str, clients: int, runs: int) -> list[Figure]:
+    before, begun = cpu(), time.monotonic()
+    took = apps_line.send(door, line, clients=clients, runs=runs)
+    seconds, spent = time.monotonic() - begun, cpu() - before
+    which = str(clients) if line == "bare" else line
+    return [
+        Figure(f"events-{which}", len(took) / seconds, "events/s"),
+        Figure(f"cpu-{which}", spent / len(took) * 1000, "ms/event"),
+        *percentiles(f"event-{which}", took),
+    ]
 
 
-def _line(port: int, run_id: str, floor: str | None) -> Sequence[bytes]:
-    """The requests of one run."""
-    path = floor or f"/api/v1/apps/default/runs/{run_id}/events"
-    made = []
-    for kind, data in LINE:
-        body = json.dumps({"eventType": kind, "specVersion": 6, "eventData": data}).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        made.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    return made
-
-
-make = Events
+make = Apps
