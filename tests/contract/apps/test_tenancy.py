@@ -160,7 +160,7 @@ def test_the_owner_and_an_administrator_are_answered(door: Door, tokens: dict[st
 
 
 ADMINISTRATION = re.compile(
-    r"/api/v1/apps(/theirs(/(k8s-binding|quotas|versions/.*))?)?|/api/v1/versions/notify"
+    r"/api/v1/apps(/theirs(/(k8s-binding|key-binding|encryption|quotas|versions/.*))?)?|/api/v1/versions/notify"
 )
 
 
