@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-REFUSED_FOR_NOW = frozenset({429, 503})  # The service says that nothing was changed.
+REFUSED_FOR_NOW = frozenset({429, 503})  # The service asks for it; a POST is known again by its key.
 BROKEN_ON_THE_WAY = frozenset({502, 504})  # A proxy cannot say what happened behind it.
 REPEATABLE = frozenset({"GET", "HEAD"})
 

@@ -311,6 +311,8 @@ def _unavailable(error: BaseException) -> Unavailable:
         )
     if trouble.is_full(error):
         return Unavailable("The disk of the database is full; nothing was changed, make room and try again")
+    if trouble.is_busy(error):
+        return Unavailable("Others write to the database all the time; nothing was changed, try again")
     said = trouble.refusal(error)
     if said is not None:
         return ConnectionRefused(said)
@@ -318,4 +320,5 @@ def _unavailable(error: BaseException) -> Unavailable:
         return Unavailable(
             "This process has reached its limit of open files or connections; nothing was changed, try again"
         )
-    return Unavailable("The database does not answer; nothing was changed")
+    # The last attempt may have been committed, its answer lost.
+    return Unavailable("The database does not answer; a change may or may not have been made")

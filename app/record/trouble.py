@@ -22,6 +22,7 @@ _DISK_FULL, _SQLITE_FULL = "53100", 13
 _UNKNOWN_NAMES = frozenset({"42P01", "42703"})  # No such table, no such column.
 # Of SQLite: busy, locked, memory, read-only, interrupted, disk, full, cannot open, protocol, schema changed.
 _SQLITE_CODES = frozenset({5, 6, 7, 8, 9, 10, 13, 14, 15, 17})
+_SQLITE_BUSY = frozenset({5, 6})
 _SQLITE_UNKNOWN_NAME = re.compile(r"no such (table|column)|has no column named")
 # What this process or this machine has run out of; closing something makes room.
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN})
@@ -47,7 +48,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(cause, OSError):
         return cause.errno in EXHAUSTED
     if isinstance(cause, sqlite3.Error):
-        return (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF in _SQLITE_CODES
+        return _sqlite_code(error) in _SQLITE_CODES
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     state = sqlstate(error)
@@ -68,10 +69,12 @@ def is_behind(error: BaseException) -> bool:
 
 def is_full(error: BaseException) -> bool:
     """Whether the disk of the database is full."""
-    cause = getattr(error, "orig", None) or error
-    if isinstance(cause, sqlite3.Error):
-        return (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF == _SQLITE_FULL
-    return sqlstate(error) == _DISK_FULL
+    return _sqlite_code(error) == _SQLITE_FULL or sqlstate(error) == _DISK_FULL
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether others kept writing to a file of SQLite for as long as we waited."""
+    return _sqlite_code(error) in _SQLITE_BUSY
 
 
 def refusal(error: BaseException) -> str | None:
@@ -89,3 +92,9 @@ def is_exhausted(error: BaseException) -> bool:
     except OSError as problem:
         return problem.errno in EXHAUSTED
     return False
+
+
+def _sqlite_code(error: BaseException) -> int | None:
+    """The primary code of SQLite's error, when it is one; 0 when it says none."""
+    cause = getattr(error, "orig", None) or error
+    return (getattr(cause, "sqlite_errorcode", 0) or 0) & 0xFF if isinstance(cause, sqlite3.Error) else None

@@ -149,3 +149,11 @@ def test_a_full_disk_is_named(db: Database) -> None:
 
     with pytest.raises(Unavailable, match="disk of the database is full"):
         db.write(fill, patience_s=0)
+
+
+def test_what_may_have_been_committed_is_not_called_unchanged(db: Database) -> None:
+    def commit_unheard(_tx: Tx) -> None:
+        raise trouble.ConnectionClosed("server closed the connection unexpectedly")
+
+    with pytest.raises(Unavailable, match="may or may not have been made"):
+        db.write(commit_unheard, patience_s=0)
