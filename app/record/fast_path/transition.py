@@ -140,13 +140,14 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         told=len(subscriptions.told(wanted.events)),
         leases=lease_shape(wanted.leases),
     )
-    parts = _values(db.tenant, wanted, rows)
     if db.dialect == "sqlite":
+        parts = _values(db.tenant, wanted, rows)
         return db.once(lambda cursor: _one_by_one(db, cursor, shape, parts), patience_s=patience_s)
     text = _statement(shape)
 
     def at_once(cursor: Any) -> int | None:
-        cursor.execute(text, [value for part in parts for value in part])
+        # Made anew for each attempt: totals that somebody holds are left for another of their rows.
+        cursor.execute(text, [value for part in _values(db.tenant, wanted, rows) for value in part])
         found = cursor.fetchone()
         return None if found is None else int(found[0])
 

@@ -22,16 +22,17 @@ SMALL_BYTES = 1_024  # Of a payload that does not end its row.
 MOST_IN_ROW = 32
 # What events of one row do not share: a document is a list of these, without what is missing at its end.
 FACTS = ("type", "phase", "step", "attempt", "actor", "payload")
+SHARED = ("run_id", "at")
 
 Row = dict[str, Any]
 
 
 def packed(events: Sequence[EventRow]) -> list[EventRow]:
-    """The rows of these events, which follow each other: those of one moment are one."""
+    """The rows of these events, which follow each other: those of one run and one moment are one."""
     rows: list[EventRow] = []
     before: list[EventRow] = []
     for one, following in zip_longest(events, events[1:]):
-        is_last = following is None or following["at"] != one["at"]
+        is_last = following is None or picked(following, SHARED) != picked(one, SHARED)
         if is_last or len(before) + 1 == MOST_IN_ROW or _is_large(one):
             rows.append({**one, "earlier": [_document(other) for other in before] or None})
             before = []

@@ -104,3 +104,9 @@ def test_a_row_is_bounded(driver: Driver, sizes: list[int], rows: list[int]) -> 
     assert [len(row["payload"]["payload"]) for row in told[1:]] == sizes
     slim = driver.db.read(lambda tx: list(event_log.walk(tx, run_id)))
     assert fold(slim) == fold(told)
+
+
+def test_events_of_runs_that_are_written_together_share_no_row() -> None:
+    begun: Row = {"seq": 1, "type": EventType.RUN_CREATED, "at": 1}
+    written = event_rows.packed([{**begun, "run_id": "one"}, {**begun, "run_id": "two"}])
+    assert [(row["run_id"], row["earlier"]) for row in written] == [("one", None), ("two", None)]
