@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.domain.events import EventType
 from app.domain.fold import fold
+from app.domain.rows.runs import EventRow
 from app.engine.transitions.journal import Journal
 from app.record.runs import event_log, event_rows, runs
 from app.record.runs.event_rows import MOST_IN_ROW, SMALL_BYTES
@@ -107,6 +108,6 @@ def test_a_row_is_bounded(driver: Driver, sizes: list[int], rows: list[int]) -> 
 
 
 def test_events_of_runs_that_are_written_together_share_no_row() -> None:
-    begun: Row = {"seq": 1, "type": EventType.RUN_CREATED, "at": 1}
+    begun: EventRow = {"seq": 1, "type": EventType.RUN_CREATED, "at": 1}
     written = event_rows.packed([{**begun, "run_id": "one"}, {**begun, "run_id": "two"}])
     assert [(row["run_id"], row["earlier"]) for row in written] == [("one", None), ("two", None)]
