@@ -106,9 +106,9 @@ def test_of_a_session_only_the_hash_of_its_token_is_stored(world: AppContext) ->
 @pytest.mark.parametrize(
     "changes",
     [
-        {"seen_at": -sessions.IDLE_MS},
-        {"expires_at": 0},
-        {"ended_at": 0},
+        {"seen_at": -sessions.IDLE_MS - 1_000},
+        {"expires_at": -1_000},
+        {"ended_at": -1_000},
     ],
 )
 def test_a_session_is_over_when_idle_old_or_ended(world: AppContext, changes: dict[str, int]) -> None:
