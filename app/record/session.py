@@ -280,7 +280,10 @@ class _Lent:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
-            self._db._pool.idle.append(self._cursor)
+            if self._db._pool.engine is self._engine:
+                self._db._pool.idle.append(self._cursor)
+            else:  # All were closed while this one was lent.
+                self._cursor.connection.close()
             return
         # Whatever went wrong with this connection may have happened to all.
         closed = getattr(self._cursor.connection, "closed", False)

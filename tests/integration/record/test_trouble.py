@@ -1,6 +1,7 @@
 """Which errors of the database mean "try again", and what the others are told as."""
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from typing import Any
@@ -157,3 +158,16 @@ def test_what_may_have_been_committed_is_not_called_unchanged(db: Database) -> N
 
     with pytest.raises(Unavailable, match="may or may not have been made"):
         db.write(commit_unheard, patience_s=0)
+
+
+def test_a_connection_that_was_lent_while_all_were_closed_is_closed_as_it_comes_back(db: Database) -> None:
+    lent: list[Any] = []
+
+    def closing(cursor: Any) -> None:
+        lent.append(cursor.connection)
+        db.dispose()
+
+    db.once(closing)
+    assert db._pool.idle == []
+    with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError)):
+        lent[0].execute("SELECT 1")
