@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from marshmallow import INCLUDE, Schema
@@ -13,9 +14,6 @@ from chains.catalogue import workflow
 from tasks import batch, instance, mirror, taskserv
 from tasks.step import Step
 
-SCOPE = "servers:write"  # They make servers, of clouds too, and run programs on them.
-ORDERED_BY = "POST /v1/workflows/batch/submit"
-
 
 class Items(Schema):
     """Input of an operation: its items, how often and for how long each is tried, how many at once."""
@@ -26,43 +24,30 @@ class Items(Schema):
         unknown = INCLUDE
 
 
-@workflow(
-    "batch.servers",
+# Declares an operation of a batch. They make servers, of clouds too, and run programs on them.
+operation = partial(
+    workflow,
     expects=Items,
-    eta="1m",
     on_failure="keep",
-    scope=SCOPE,
+    scope="servers:write",
     kind=RunKind.BATCH,
-    ordered_by=ORDERED_BY,
+    ordered_by="POST /v1/workflows/batch/submit",
 )
+
+
+@operation("batch.servers", eta="1m")
 def make_servers(given: Mapping[str, Any]) -> Plan:
     """Make the servers of an operation."""
     return _items(instance.create, given)
 
 
-@workflow(
-    "batch.taskservs",
-    expects=Items,
-    eta="2m",
-    on_failure="keep",
-    scope=SCOPE,
-    kind=RunKind.BATCH,
-    ordered_by=ORDERED_BY,
-)
+@operation("batch.taskservs", eta="2m")
 def install_taskservs(given: Mapping[str, Any]) -> Plan:
     """Install the taskservs of an operation on its servers."""
     return _items(taskserv.install, given)
 
 
-@workflow(
-    "batch.removal",
-    expects=Items,
-    eta="1m",
-    on_failure="keep",
-    scope=SCOPE,
-    kind=RunKind.BATCH,
-    ordered_by=ORDERED_BY,
-)
+@operation("batch.removal", eta="1m")
 def remove_items(given: Mapping[str, Any]) -> Plan:
     """Undo what an operation made."""
     return _items(taskserv.remove if given.get("of") == "taskservs" else instance.remove, given)
@@ -88,15 +73,7 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
     )
 
 
-@workflow(
-    "batch.mirror",
-    expects=Items,
-    eta="2s",
-    on_failure="keep",
-    scope=SCOPE,
-    kind=RunKind.BATCH,
-    ordered_by=ORDERED_BY,
-)
+@operation("batch.mirror", eta="2s")
 def copy_checkpoint(_given: Mapping[str, Any]) -> Plan:
     """Copy a checkpoint to where the batch wants it."""
     return mirror.write()
