@@ -7,9 +7,9 @@ beside them as a process of its own, since it has to work when Celery does not.
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -120,13 +120,13 @@ def drain(settings: Settings, name: str = "") -> int:
     pid = running(settings, name)
     if pid is None:
         raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + settings.soft_shutdown_s + 2 * STOP_MARGIN_S
-    # The process is watched and not its file, which it removes a moment before it is gone.
-    while _is_host(pid):
-        if time.monotonic() > deadline:
+    # The process is watched and not its file, which it removes a moment before it is gone; nor its command line,
+    # which the kernel takes away before it lets go of the process.
+    with suppress(ProcessLookupError), _watched(pid) as host:
+        signal.pidfd_send_signal(host, signal.SIGTERM)
+        patience = settings.soft_shutdown_s + 2 * STOP_MARGIN_S
+        if not select.select([host], [], [], patience)[0]:
             raise CannotStart(f"The worker host (process {pid}) has not ended; see its log.")
-        time.sleep(0.1)
     return pid
 
 
@@ -134,6 +134,16 @@ def running(settings: Settings, name: str = "") -> int | None:
     """The process of the worker host that runs on this state folder under this name."""
     pid = _named(_pid_path(settings.state, name))
     return pid if pid is not None and _is_host(pid) else None
+
+
+@contextmanager
+def _watched(pid: int) -> Iterator[int]:
+    """A descriptor of the process that becomes readable when it has ended, reaped by its parent or not."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
