@@ -120,8 +120,8 @@ def drain(settings: Settings, name: str = "") -> int:
     pid = running(settings, name)
     if pid is None:
         raise CannotStart(f"No worker host runs on the state folder {settings.state}.")
-    # The process is watched and not its file, which it removes a moment before it is gone; nor its command line,
-    # which the kernel takes away before it lets go of the process.
+    # The process is watched and not its file, which it removes a moment before it is gone; nor its
+    # command line, which the kernel takes away before it lets go of the process.
     with suppress(ProcessLookupError), _watched(pid) as host:
         signal.pidfd_send_signal(host, signal.SIGTERM)
         patience = settings.soft_shutdown_s + 2 * STOP_MARGIN_S

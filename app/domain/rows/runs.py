@@ -48,6 +48,7 @@ class RunRow(TypedDict, total=False):
     dispatch_gen: int
     expect_since: int | None
     expect_queue: str | None
+    reserved_until: int | None
     dispatch_attempts: int
     paused_from: str | None
     cancel_requested_at: int | None
@@ -99,6 +100,7 @@ class StepRow(TypedDict, total=False):
     retry_at: int | None
     deadline_at: int | None
     expect_since: int | None
+    reserved_until: int | None
     signal: JsonValue
     reused_from: str | None
     undoes: str | None

@@ -194,7 +194,7 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
             j.event(EventType.RUN_STARTED)
     # From here the lease says that somebody works on the run; no message is expected any more.
     if not step["branch"]:
-        j.set(expect_since=None, waiting_on=None, dispatch_attempts=0)
+        j.set(expect_since=None, reserved_until=None, waiting_on=None, dispatch_attempts=0)
     j.move(
         step,
         StepStatus.RUNNING,
@@ -208,6 +208,7 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
         task_id=holder.task_id,
         lease_until=j.now + holder.lease_ms,
         expect_since=None,
+        reserved_until=None,
         first_started_at=step["first_started_at"] or j.now,
         started_at=step["started_at"] or j.now,
     )

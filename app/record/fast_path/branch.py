@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from app.domain.rows import picked
 from app.domain.rows.runs import EventRow, RunRow, StepRow
-from app.record.fast_path.ready import RESERVED_MS, RUN_COLUMNS, STEP_COLUMNS, hidden, put_back
+from app.record.fast_path.ready import RUN_COLUMNS, STEP_COLUMNS, put_back, reserving
 from app.record.fast_path.transition import (
     EVENT,
     NO_LEASES,
@@ -36,7 +36,7 @@ from app.record.fast_path.transition import (
 )
 from app.record.runs.event_rows import packed
 from app.record.service import subscriptions
-from app.record.session import MOMENT, NOW, Database, TakenBack
+from app.record.session import NOW, Database, TakenBack
 from app.record.tables import event, run, step
 
 COUNTERS = ("pending", "succeeded", "failures")
@@ -82,7 +82,6 @@ class Reserved:
 
     key: str
     branch: str
-    since: int  # Since when it waits.
     seen: RunSnapshot
 
     @property
@@ -98,28 +97,27 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
     """
 
     def look(cursor: Any) -> list[Reserved]:
-        found = sorted(hidden(db, cursor, _reserve, (db.tenant, queue, most)))
+        cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+        found = sorted(cursor.fetchall())
         ids = sorted({run_id for run_id, *_ in found})
         if not ids:
             return []
         cursor.execute(_runs(db.dialect, len(ids)), (db.tenant, *ids))
         runs = {row["id"]: (row, now, watched) for row, now, watched in _run_rows(cursor, db.dialect)}
-        branches = sorted({branch for _, _, _, branch, _ in found})
+        branches = sorted({branch for *_, branch in found})
         cursor.execute(_steps(db.dialect, len(ids), len(branches)), (db.tenant, *ids, *branches))
         rows = [cast("StepRow", row_of(step, values, db.dialect)) for values in cursor.fetchall()]
         seen = {run_id: _seen(runs[run_id], rows) for run_id in ids}
-        return [Reserved(key, branch, since, seen[run_id]) for run_id, _, key, branch, since in found]
+        return [Reserved(key, branch, seen[run_id]) for run_id, _, key, branch in found]
 
     return db.once(look)
 
 
 def give_back(db: Database, reserved: Reserved) -> None:
-    """Put a member that was reserved back to where it stood, so that its wait is as long as it is."""
-    row, since = reserved.step, reserved.since
+    """End the reservation of a member, so that others see it."""
     place = ("run_id", "phase", "key", "ordinal", "gen")
     statement = put_back(db.dialect, "step", ("tenant_id", *place))
-    values = (since, db.tenant, *picked(row, place).values(), since)
-    db.change(statement, values)
+    db.change(statement, (db.tenant, *picked(reserved.step, place).values()))
 
 
 def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) -> int | None:
@@ -287,22 +285,9 @@ def _seen(found: tuple[RunRow, int, frozenset[str]], rows: Sequence[StepRow]) ->
 
 
 @cache
-def _reserve(dialect: str) -> tuple[str, ...]:
-    given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
-    chosen = (
-        f" FROM step WHERE tenant_id = {given()} AND queue = {given()} AND expect_since <= {moment}"
-        f" ORDER BY expect_since LIMIT {given()}"
-    )
-    later = f"UPDATE step SET expect_since = {now} + {RESERVED_MS}"
-    if dialect == "sqlite":
-        looked = f"SELECT run_id, ordinal, key, branch, expect_since{chosen}"
-        same = "(tenant_id, run_id, phase, key)"
-        return looked, f"{later} WHERE {same} IN (SELECT {same[1:-1]}{chosen})"
-    place = ("tenant_id", "run_id", "phase", "key", "ordinal")
-    locked = f"SELECT {', '.join(place)}, expect_since AS since{chosen} FOR NO KEY UPDATE SKIP LOCKED"
-    same = " AND ".join(f"step.{name} = chosen.{name}" for name in place)
-    told = "step.run_id, step.ordinal, step.key, step.branch, chosen.since"
-    return (f"{later} FROM ({locked}) AS chosen WHERE {same} RETURNING {told}",)
+def _reserve(dialect: str) -> str:
+    key = ("tenant_id", "run_id", "phase", "key", "ordinal")
+    return reserving(dialect, step, key) + " RETURNING step.run_id, step.ordinal, step.key, step.branch"
 
 
 @of_size

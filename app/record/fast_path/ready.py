@@ -3,19 +3,29 @@
 The messages themselves are hints: a worker that has one asks here what else there is to do.
 """
 
-from collections.abc import Callable
 from functools import cache
+from operator import itemgetter
 from typing import Any, cast
+
+from sqlalchemy import Table
 
 from app.domain.errors import Unavailable
 from app.domain.rows.runs import RunRow, StepRow
-from app.record.fast_path.transition import RunSnapshot, earliest, of_size, placeholders, row_of
+from app.record.fast_path.transition import (
+    RunSnapshot,
+    earliest,
+    free,
+    of_size,
+    placeholders,
+    queue_of,
+    row_of,
+)
 from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database
 from app.record.tables import run, step
 
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
-RESERVED_MS = 1_000
+RESERVED_MS = 1_000  # How long what a worker means to claim is out of the others' sight.
 STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
 
 
@@ -54,7 +64,8 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
     """
 
     def look(cursor: Any) -> list[RunSnapshot]:
-        found = hidden(db, cursor, _reserve, (db.tenant, queue, most))
+        cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+        found = sorted(cursor.fetchall(), key=itemgetter(_SINCE))
         if not found:
             return []
         cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
@@ -76,56 +87,46 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
 
 
 def give_back(db: Database, seen: RunSnapshot) -> None:
-    """Put a run that was reserved back to where it stood, so that its wait is as long as it is."""
-    since, gen = seen.run["expect_since"], seen.run["dispatch_gen"]
+    """End the reservation of a run, so that others see it."""
     statement = put_back(db.dialect, "run", ("tenant_id", "id", "dispatch_gen"))
-    values = (since, db.tenant, seen.run["id"], gen, since)
-    db.change(statement, values)
+    db.change(statement, (db.tenant, seen.run["id"], seen.run["dispatch_gen"]))
 
 
-def hidden(
-    db: Database, cursor: Any, statements: Callable[[str], tuple[str, ...]], values: tuple[Any, ...]
-) -> list[Any]:
-    """What a reservation found, as it was before: one statement, or on SQLite two in a transaction."""
-    if db.dialect == "postgresql":
-        cursor.execute(statements(db.dialect)[0], values)
-        return list(cursor.fetchall())
-    with db.immediate(cursor):
-        found = list(cursor.execute(statements(db.dialect)[0], values).fetchall())
-        if found:
-            cursor.execute(statements(db.dialect)[1], values)
-    return found
-
-
-_ID = [column.name for column in run.columns].index("id")
+_ID, _SINCE = ([column.name for column in run.columns].index(name) for name in ("id", "expect_since"))
 
 
 @cache
-def _reserve(dialect: str) -> tuple[str, ...]:
+def _reserve(dialect: str) -> str:
+    same = ("tenant_id", "id")
+    told = f"{RUN_COLUMNS}, {NOW[dialect]}, {subscriptions.heard(dialect)}"
+    return reserving(dialect, run, same) + f" RETURNING {told}"
+
+
+def reserving(dialect: str, table: Table, key: tuple[str, ...]) -> str:
+    """Reserves the rows of a queue that wait longest; asks for tenant, queue and how many.
+
+    The time since when they wait is not touched: no index is written for a reservation.
+    """
     given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
-    watched = subscriptions.heard(dialect)
+    locked = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     chosen = (
-        f" FROM run WHERE tenant_id = {given()} AND expect_queue = {given()}"
-        f" AND expect_since <= {moment} ORDER BY expect_since LIMIT {given()}"
+        f"SELECT {', '.join(key)} FROM {table.name} WHERE tenant_id = {given()}"
+        f" AND {queue_of(table)} = {given()} AND expect_since <= {moment} AND {free(table.name, moment)}"
+        f" ORDER BY expect_since LIMIT {given()}{locked}"
     )
-    later = f"UPDATE run SET expect_since = {now} + {RESERVED_MS}"
+    update = f"UPDATE {table.name} SET reserved_until = {now} + {RESERVED_MS}"
     if dialect == "sqlite":
-        looked = f"SELECT {RUN_COLUMNS}, {now}, {watched}{chosen}"
-        return looked, f"{later} WHERE (tenant_id, id) IN (SELECT tenant_id, id{chosen})"
-    before = RUN_COLUMNS.replace("run.expect_since", "chosen.since")
-    locked = f"SELECT tenant_id, id, expect_since AS since{chosen} FOR NO KEY UPDATE SKIP LOCKED"
-    return (
-        f"{later} FROM ({locked}) AS chosen WHERE run.tenant_id = chosen.tenant_id AND run.id = chosen.id"
-        f" RETURNING {before}, {now}, {watched}",
-    )
+        return f"{update} WHERE ({', '.join(key)}) IN ({chosen})"
+    same = " AND ".join(f"{table.name}.{name} = chosen.{name}" for name in key)
+    return f"{update} FROM ({chosen}) AS chosen WHERE {same}"
 
 
 @cache
 def put_back(dialect: str, table: str, place: tuple[str, ...]) -> str:
-    """Ends the reservation of the row at this place, if it is still expected: it is as before."""
+    """Ends the reservation of the row at this place."""
     given = placeholders(dialect)
-    since, same = given(), " AND ".join(f"{name} = {given()}" for name in place)
-    return f"UPDATE {table} SET expect_since = {since} WHERE {same} AND expect_since > {given()}"
+    same = " AND ".join(f"{name} = {given()}" for name in place)
+    return f"UPDATE {table} SET reserved_until = NULL WHERE {same} AND reserved_until IS NOT NULL"
 
 
 @of_size
@@ -140,6 +141,6 @@ def _steps(dialect: str, runs: int) -> str:
 
 @cache
 def _kinds(dialect: str) -> str:
-    given, now = placeholders(dialect), NOW[dialect]
-    due = (f"{earliest(table, given(), given())} <= {now} - {given()}" for table in (run, step))
+    given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
+    due = (f"{earliest(each, given(), given(), moment=moment)} <= {now} - {given()}" for each in (run, step))
     return f"SELECT {', '.join(due)}"

@@ -24,7 +24,7 @@ from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.record.runs.event_rows import packed
 from app.record.runs.runs import total_slot
 from app.record.service import subscriptions
-from app.record.session import NOW, Database, dump
+from app.record.session import MOMENT, NOW, Database, dump
 from app.record.tables import event, hook, lease, run, step, timer, totals
 
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
@@ -308,8 +308,9 @@ def _one_by_one(db: Database, cursor: Any, shape: _Shape, parts: Sequence[Sequen
 def _see_run(dialect: str) -> str:
     given = placeholders(dialect)
     columns = ", ".join(column.name for column in run.columns)
-    now, same = NOW[dialect], ("run.tenant_id", "run.expect_queue")
-    others = f"{earliest(run, *same, but=' AND o.id <> run.id')} <= {now} OR {earliest(step, *same)} <= {now}"
+    now, same, moment = NOW[dialect], ("run.tenant_id", "run.expect_queue"), MOMENT[dialect]
+    other_runs = earliest(run, *same, but=" AND o.id <> run.id", moment=moment)
+    others = f"{other_runs} <= {now} OR {earliest(step, *same, moment=moment)} <= {now}"
     forked = (
         "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"
         " AND f.branch <> '' AND run.version IS NULL)"
@@ -330,16 +331,26 @@ def _see_steps(dialect: str) -> str:
     )
 
 
-def earliest(table: Table, tenant: str, queue: str, *, but: str = "") -> str:
+def earliest(table: Table, tenant: str, queue: str, *, but: str = "", moment: str) -> str:
     """Since when a message is expected in a queue, the first of all runs or steps; NULL when none is.
 
     Whoever wants to know whether one is due asks for the least. Asked for any, PostgreSQL takes a third of
     the table to be due, and reads it from its beginning for the first of them, though there may be none.
+    What somebody has reserved is left out.
     """
-    column = "expect_queue" if table is run else "queue"
     # SQLite uses a partial index only where its condition is said.
-    which = f"o.tenant_id = {tenant} AND o.{column} = {queue}{but} AND o.expect_since IS NOT NULL"
-    return f"(SELECT min(o.expect_since) FROM {table.name} AS o WHERE {which})"
+    which = f"o.tenant_id = {tenant} AND o.{queue_of(table)} = {queue}{but} AND o.expect_since IS NOT NULL"
+    return f"(SELECT min(o.expect_since) FROM {table.name} AS o WHERE {which} AND {free('o', moment)})"
+
+
+def queue_of(table: Table) -> str:
+    """The column with the queue in which a run or a step is expected."""
+    return "expect_queue" if table is run else "queue"
+
+
+def free(row: str, moment: str) -> str:
+    """Nobody has reserved this run or step, or no longer."""
+    return f"coalesce({row}.reserved_until <= {moment}, TRUE)"
 
 
 def numbered() -> Callable[[], str]:

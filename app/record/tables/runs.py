@@ -58,6 +58,7 @@ run = table(
     number("dispatch_gen"),
     moment("expect_since"),  # When a commit last implied that a message is or should be in flight.
     words("expect_queue"),
+    moment("reserved_until"),  # A worker means to claim it; nobody else need look before.
     number("dispatch_attempts"),
     words("paused_from"),
     moment("cancel_requested_at"),
@@ -152,6 +153,7 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     moment("retry_at"),
     moment("deadline_at"),
     moment("expect_since"),
+    moment("reserved_until"),
     json("signal"),  # What a hook delivered and no poll has seen yet.
     words("reused_from"),
     words("undoes"),  # Key of the forward step that an undo belongs to.
