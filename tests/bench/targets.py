@@ -74,6 +74,20 @@ TARGETS = (
         "W9.idle-cpu.windlass-code/windlass-code-alone",
         most=1.2,
     ),
+    *(
+        Target(
+            f"W11, events/s at {clients} clients against their statements alone",
+            f"W11.events-{clients}.windlass-apps/floor-statement",
+            least=0.75,
+        )
+        for clients in (1, 8, 32)
+    ),
+    Target("W11, CPU of an event at 1, 8 or 32 clients, at most, ms", "W11.cpu-*.windlass-apps", most=0.45),
+    Target("W11, event at 8 clients, p99 in ms", "W11.event-8-p99.windlass-apps", most=14.5),
+    Target("W11, from a message to its handler, p50 in ms", "W11.delivery-p50.windlass-apps", most=10),
+    Target("W11, CPU of a message, ms", "W11.message-cpu.windlass-apps", most=1),
+    Target("W11, a run read at 1,000,000 runs, p99 in ms", "W11.get-p99.windlass-apps", most=5),
+    Target("W11, slowest list at 1,000,000 runs, p99 in ms", "W11.list*-p99.windlass-apps", most=30),
     Target("W12, 1,000 operations against a fan-out", "W12.batch.windlass-batch/windlass", most=3),
     Target("W12, 1,000 operations against DBOS's queue", "W12.batch.windlass-batch/dbos-queue", most=0.6),
     Target("W12, from an operation to the next, ms", "W12.after.windlass-batch", most=25),

@@ -95,11 +95,7 @@ class Apps:
         """Runs of three events and of nine, after as many that warm up."""
         for line in apps_line.LINES:
             apps_line.send(door, line, clients=MIXED, runs=self._runs // 4)
-        figures = [
-            figure
-            for clients in CLIENTS
-            for figure in _spent(door, cpu, "bare", clients, self._runs if clients > 1 else self._runs // 4)
-        ]
+        figures = [figure for clients in CLIENTS for figure in _spent(door, cpu, "bare", clients, self._runs)]
         mixed = _spent(door, cpu, "busy", MIXED, self._runs // 3)
         return [*figures, *mixed]
 
