@@ -76,6 +76,16 @@ def test_a_token_is_held_by_one_run(app: App) -> None:
     assert app.result(first) == {"value": "mine"}
 
 
+def test_a_webhook_is_called(app: App) -> None:
+    run_id = app.start("called")
+    (webhook,) = until(lambda: app.hooks(run_id), why="the run has a webhook")
+
+    assert app.call(webhook["token"], "a letter") == 202
+
+    assert app.result(run_id) == {"value": "a letter"}
+    assert webhook["isWebhook"]
+
+
 def test_a_sleep_may_be_over_before_a_hook_hears(app: App) -> None:
     assert app.run("race", token(app, "race")) == "late"
 

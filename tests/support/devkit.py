@@ -62,6 +62,16 @@ class App:
             found = self.ask("GET", f"/hooks/by-token/{token}")
             return found if found["status"] != "disposed" else None
 
+    def hooks(self, run_id: str) -> list[dict[str, Any]]:
+        """The hooks of a run."""
+        return list(self.ask("GET", f"/hooks?runId={run_id}")["data"])
+
+    def call(self, token: str, text: str) -> int:
+        """Call a webhook of the app, as a stranger does who was given its address; the status."""
+        url = f"http://127.0.0.1:{self.port}/.well-known/workflow/v1/webhook/{token}"
+        with urllib.request.urlopen(urllib.request.Request(url, text.encode()), timeout=STORY_S) as answer:
+            return int(answer.status)
+
     def events(self, run_id: str) -> list[str]:
         """The types of event in the log of a run."""
         return [one["eventType"] for one in self.ask("GET", f"/runs/{run_id}/events?limit=1000")["data"]]

@@ -104,7 +104,7 @@ export async function written() {
   return 'written';
 }
 
-export async function called(token) {
+export async function called() {
   'use workflow';
   const webhook = createWebhook();
   await add(0, 0);
