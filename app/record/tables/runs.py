@@ -162,7 +162,6 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     moment("started_at"),
     moment("completed_at"),
     Column("turn", Text, Computed(TURN)),
-    Index("uq_step_ordinal", "tenant_id", "run_id", "phase", "ordinal", unique=True),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
     partial("ix_step_turn", "tenant_id", "run_id", "turn", "ordinal", where="turn IS NOT NULL"),
     key=("run_id", "phase", "key"),
