@@ -5,14 +5,11 @@ from typing import Any
 from app.console import ask, attention, runs
 from app.console.family import pages
 from app.console.render import now_ms, render
-from app.console.spans import parse
 from app.domain.clock import rfc3339
 
 RUNS = "/v1/workflows/runs"
 DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 MOST = 8
-SAMPLE = 100
 Object = dict[str, Any]
 
 
@@ -20,9 +17,9 @@ Object = dict[str, Any]
 def overview() -> str:
     """Four questions, in rows."""
     needs = ask.get(RUNS, needsOperator="true", limit=MOST)
-    day = rfc3339((now_ms() - DAY_MS) // 60_000 * 60_000)
-    measured = ask.get("/v1/workflows/metrics", since=day).data
-    recent = ask.get(RUNS, since=day, limit=SAMPLE)
+    day = rfc3339(((now_ms() - DAY_MS) // 60_000 + 1) * 60_000)
+    measured = ask.get("/v1/workflows/metrics", since=day, interval="hour").data
+    recent = ask.get(RUNS, since=day, limit=MOST)
     return render(
         "overview.html",
         title="Overview",
@@ -31,25 +28,19 @@ def overview() -> str:
         **attention.beside_runs(),
         now_words=_now(),
         measured=measured,
-        hours=hours(recent.data, now_ms()),
-        sampled=(recent.pagination.get("total") or 0) > SAMPLE,
-        newest=[runs.row(run) for run in recent.data[:MOST]],
+        hours=hours(measured["buckets"]),
+        newest=[runs.row(run) for run in recent.data],
         watch=ask.question(RUNS, {"limit": 20}),
     )
 
 
-def hours(rows: list[Object], now: int) -> list[Object]:
-    """The endings of the last day by hour, oldest first."""
-    found = [{"completed": 0, "failed": 0, "ago": 23 - place} for place in range(24)]
-    for run in rows:
-        ended = parse(run["completedAt"])
-        if ended is not None and now - ended < DAY_MS and run["status"] in ("completed", "failed"):
-            found[23 - (now - ended) // HOUR_MS][run["status"]] += 1
-    return found
+def hours(buckets: list[Object]) -> list[Object]:
+    """The endings of each hour, and how many hours ago it was, oldest first."""
+    return [{**one["summary"], "ago": len(buckets) - 1 - place} for place, one in enumerate(buckets)]
 
 
-def _now() -> list[tuple[str, int, str]]:
-    """What goes on, in a few numbers that are links."""
+def _now() -> list[tuple[str, int, bool, str]]:
+    """What goes on, in a few numbers that are links; those of many runs are guesses."""
     counts = [
         ("running", "running", {"detail": "running"}),
         ("waiting", "waiting", {"detail": "waiting"}),
@@ -57,11 +48,13 @@ def _now() -> list[tuple[str, int, str]]:
         ("waiting for a lock", "lock_waiting", {"detail": "lock_waiting"}),
         ("undoing", "compensating", {"detail": "compensating"}),
     ]
-    asked = [(words, _total(**query), f"/runs?detail={detail}") for words, detail, query in counts]
+    asked = [(words, *_total(**query), f"/runs?detail={detail}") for words, detail, query in counts]
     locks = ask.get("/v1/locks", limit=1).pagination.get("total") or 0
     workers = [one for one in ask.get("/v1/workers").data if one["kind"] == "worker"]
-    return [*asked, ("locks held", locks, "/locks"), ("worker pools", len(workers), "/workers")]
+    return [*asked, ("locks held", locks, False, "/locks"), ("worker pools", len(workers), False, "/workers")]
 
 
-def _total(**query: str) -> int:
-    return int(ask.get(RUNS, **query, limit=1).pagination.get("total") or 0)
+def _total(**query: str) -> tuple[int, bool]:
+    """How many runs match, and whether that is a guess."""
+    page = ask.get(RUNS, **query, limit=1).pagination
+    return int(page.get("total") or 0), bool(page.get("totalIsEstimate"))

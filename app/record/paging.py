@@ -74,13 +74,8 @@ def page(
     query = select(*(columns or table.c)).join_from(keys, table, table.c.id == keys.c.id)
     query = query.where(table.c.tenant_id == tx.tenant).order_by(keys.c.at.desc(), keys.c.id.desc())
     rows = tx.rows(query)
-    totals = [_total(tx, table, one) for one in lanes]
-    return Page(
-        rows=rows[: window.limit],
-        more=len(rows) > window.limit,
-        total=sum(total for total, _ in totals),
-        estimated=any(estimated for _, estimated in totals),
-    )
+    total, estimated = _total(tx, table, lanes)
+    return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
 
 
 def plan_anew(tx: Tx) -> None:
@@ -104,16 +99,22 @@ def _keys(lanes: Sequence[Select[Any]], window: Window) -> Select[Any]:
     return ordered.limit(window.limit + 1).offset(window.offset or None)
 
 
-def _total(tx: Tx, table: FromClause, matching: Select[Any]) -> tuple[int, bool]:
+def _total(tx: Tx, table: FromClause, lanes: Sequence[Select[Any]]) -> tuple[int, bool]:
     """How many match: exactly, or from so many on a guess.
 
     The guess is: as many rows an hour as the newest ones show, back to the oldest row of all.
     """
-    counted = matching.limit(EXACT_TOTAL + 1).subquery()
-    found = select(func.count(), func.max(counted.c.at), func.min(counted.c.at))
-    total, newest, deep = tx.connection.execute(found).one()
-    if total <= EXACT_TOTAL:
-        return int(total), False
+    counted = [one.limit(EXACT_TOTAL + 1).subquery() for one in lanes]
+    each = union_all(*(select(func.count(), func.max(one.c.at), func.min(one.c.at)) for one in counted))
+    found = [(int(total), newest, deep) for total, newest, deep in tx.connection.execute(each)]
+    if max(total for total, *_ in found) <= EXACT_TOTAL:
+        return sum(total for total, *_ in found), False
     oldest = tx.value(select(func.min(table.c.created_at)).where(table.c.tenant_id == tx.tenant))
-    guess = int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep)))
-    return max(total, guess), True
+    return sum(_guess(*one, oldest) for one in found), True
+
+
+def _guess(total: int, newest: int, deep: int, oldest: int) -> int:
+    """How many a lane has, of which so many were counted from the newest to the deepest."""
+    if total <= EXACT_TOTAL:
+        return total
+    return max(total, int(EXACT_TOTAL * max(1.0, (newest - oldest) / max(1, newest - deep))))

@@ -30,7 +30,19 @@ from app.record.listing import current_step
 from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs.runs import OPERATIONS
 from app.record.session import Tx
-from app.record.tables import ENDED, HELD, LATE, LATE_MS, NOT_DECLARED, OPEN, lock, run, run_tag, step
+from app.record.tables import (
+    ENDED,
+    HELD,
+    LATE,
+    LATE_MS,
+    MAY_STAND,
+    NOT_DECLARED,
+    OPEN,
+    lock,
+    run,
+    run_tag,
+    step,
+)
 
 WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its run one that does not move.
 MOST_LANES = 24  # Beyond so many questions the types are a filter of fewer ones.
@@ -227,7 +239,7 @@ def _named(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
 
 
 def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
-    """A lane for each way to have ended, and one for all that are open."""
+    """A lane for each status: an index has the runs of each by age, of ended and of open ones."""
     if not (filters.status or filters.not_status or filters.detail or filters.not_detail):
         return []
     words = set(filters.status or API_WORDS) - set(filters.not_status)
@@ -239,12 +251,12 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
         return [[run.c.status.in_(sorted(wanted))]]
     # SQLite searches by the first of the two; by the condition of the index it would sort all that ended.
     lanes: list[list[ColumnElement[bool]]] = [
-        [run.c.status == literal(status, literal_execute=True), _words(ENDED)]
-        for status in sorted(wanted - OPEN_STATUSES)
+        [
+            run.c.status == literal(status, literal_execute=True),
+            _words(OPEN if status in OPEN_STATUSES else ENDED),
+        ]
+        for status in sorted(wanted)
     ]
-    open_ = OPEN_STATUSES & wanted
-    if open_:
-        lanes.append([_words(OPEN), run.c.status.not_in(sorted(OPEN_STATUSES - open_))])
     return lanes or [[_none()]]
 
 
@@ -263,7 +275,9 @@ def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
     said = func.coalesce(cast(run.c.waiting_on, Text), "null") != "null"
     overdue = func.coalesce(run.c.expect_since, tx.now) < tx.now - WAITS_AFTER_MS
     stands = or_(said, overdue)
-    return [_words(OPEN), stands] if wanted else [~and_(run.c.completed_at.is_(None), stands)]
+    if wanted:
+        return [_words(OPEN), _words(MAY_STAND), stands]
+    return [~and_(run.c.completed_at.is_(None), stands)]
 
 
 def _words(condition: str) -> ColumnElement[bool]:

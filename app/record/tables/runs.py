@@ -14,6 +14,8 @@ TURN = (
     " WHEN kind = 'child' AND status = 'waiting' THEN 'begun' END"
 )
 READY, BEGUN = "ready", "begun"  # A member that may begin; one whose child run has not ended.
+# What may stand still: it says what it waits for, or a message to it is under way, for too long perhaps.
+MAY_STAND = "(expect_since IS NOT NULL OR CAST(waiting_on AS TEXT) <> 'null')"
 NOT_DECLARED = "kind <> 'declared'"
 LATE_MS = 60_000
 LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
@@ -77,7 +79,8 @@ run = table(
     Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "status"),
     partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
     partial("ix_run_held", "tenant_id", *_THEN, where=HELD),  # Each page asks how many there are.
-    partial("ix_run_open", "tenant_id", *_THEN, "status", where=OPEN),
+    partial("ix_run_open", "tenant_id", "status", *_THEN, where=OPEN),
+    partial("ix_run_stands", "tenant_id", *_THEN, "expect_since", where=f"{OPEN} AND {MAY_STAND}"),
     partial("ix_run_error", "tenant_id", "error_code", *_THEN, where="error_code IS NOT NULL"),
     Index("ix_run_ending", "tenant_id", text(ID_ENDING)),
     partial("ix_run_late", "tenant_id", "started_at", "created_at", where=LATE),

@@ -25,11 +25,28 @@ def test_the_newest_of_a_status_are_read_in_the_order_of_its_index(
 ) -> None:
     filters = RunFilters(status=("failed", "cancelled"), acknowledged=acknowledged)
 
-    plans = with_runs.read(lambda tx: _plans(tx, filters, "count("))
+    (plan,) = with_runs.read(lambda tx: _plans(tx, filters, "count("))
 
-    assert len(plans) == 2  # One for each status.
-    assert all("ix_run_status" in plan for plan in plans), plans
-    assert not any("TEMP B-TREE" in plan or "Sort" in plan for plan in plans), plans
+    assert plan.count("ix_run_status") == 2  # One for each status.
+    assert not is_sorted(plan), plan
+
+
+@pytest.mark.parametrize("detail", ["running", "waiting", "queued", "lock_waiting", "compensating"])
+def test_open_runs_of_a_status_are_counted_without_a_look_at_others(with_runs: Database, detail: str) -> None:
+    filters = RunFilters(detail=(detail,))
+
+    (plan,) = with_runs.read(lambda tx: _plans(tx, filters, "count("))
+
+    lookups = [line for line in plan.splitlines() if "status=?" in line or "status = " in line]
+    assert lookups and "ix_run_open" in plan, plan
+    assert not is_sorted(plan), plan
+
+
+def test_what_stands_still_is_looked_for_among_what_may(with_runs: Database) -> None:
+    plans = with_runs.read(lambda tx: _plans(tx, RunFilters(waiting=True), "expect_since"))
+
+    assert len(plans) == 2  # The page, and how many there are.
+    assert all("ix_run_stands" in plan for plan in plans), plans
 
 
 def test_what_needs_an_operator_is_counted_by_an_index_of_its_own(with_runs: Database) -> None:
@@ -42,6 +59,11 @@ def test_runs_that_are_not_declared_are_found_by_their_kind(with_runs: Database)
     plans = with_runs.read(lambda tx: _plans(tx, RunFilters(kind="batch"), "kind ="))
 
     assert plans and all("ix_run_kind" in plan for plan in plans), plans
+
+
+def is_sorted(plan: str) -> bool:
+    """Whether rows are put in order, instead of being found in it."""
+    return "TEMP B-TREE" in plan or "Sort" in plan
 
 
 def _plans(tx: Tx, filters: RunFilters, words: str) -> list[str]:
