@@ -1,19 +1,16 @@
-"""Servers for clusters: taken from pools, installed by child runs, and given back by child runs.
-
-What a cluster has is rows (``allocation``), so that every step can be repeated: it looks at what is there and
-does what is missing. A server is spoken to by runs of its own alone, under its own lock.
-"""
+"""Servers for clusters: taken from pools, installed, and given back, a few at a time (see `tasks.pools`)."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from app.domain.errors import StepError
-from app.domain.ids import derived_id
 from app.domain.policy import backoff
 from app.domain.rows.runs import RunRow
-from app.record.inventory import allocations, servers
+from app.record.inventory import allocations
 from app.record.runs import runs
 from app.record.session import Tx
+from tasks import pools as machines
 from tasks.context import Context
 from tasks.managed import CLUSTER, PATIENT, POLLS, UNTIL_GONE, ours, since_now, wait_on
 from tasks.objects import StillThere
@@ -23,14 +20,6 @@ Row = dict[str, Any]
 Pools = list[dict[str, Any]]  # [{poolId, count, image, address?, user?}]
 AT_ONCE = 4  # Servers of one cluster that are installed, or given back, at the same time.
 SSH_PORT, SSH_USER = 22, "root"
-INSTALLED = ("provisioned", "error")  # States of a server from which it has to be given back.
-
-
-class PoolEmpty(StepError):
-    """Not enough available servers in the pool."""
-
-    code = "POOL_CAPACITY_EXCEEDED"
-    nothing_happened = True
 
 
 class NotInstalled(StepError):
@@ -69,14 +58,14 @@ def are_installed(
     found = ctx.db.read(lambda tx: _with_runs(tx, allocations.held_by(tx, cluster_id), "provision_run"))
     for row, run in found:
         if run is not None and run["status"] in ("failed", "cancelled"):
-            ctx.db.write(lambda tx, row=row: _end(tx, row))  # type: ignore[misc]
+            ctx.db.write(lambda tx, row=row: machines.end(tx, row))  # type: ignore[misc]
             raise _not_installed(row, run)
-    missing = [row for row, run in found if run is None and not _stands(ctx, row)]
+    missing = [row for row, run in found if run is None and not machines.stands(ctx, row)]
     active = [row for row, run in found if run is not None and run["completed_at"] is None]
     if not missing and not active:
         return {}
     for row in missing[: max(0, AT_ONCE - len(active))]:
-        _install(ctx, row)
+        machines.install(ctx, row)
     told = f"{len(found) - len(missing) - len(active)} of {len(found)} servers are installed"
     return wait_on(ctx, CLUSTER, cluster_id, ref, slow_after, told)
 
@@ -144,22 +133,12 @@ def _take_missing(ctx: Context, cluster_id: str, pools: Pools) -> None:
 def _take(tx: Tx, ctx: Context, cluster_id: str, pools: Pools) -> list[str]:
     taken = []
     for pool in pools:
-        found = servers.read_pool(tx, pool["poolId"], lock=True)
         has = [one for one in allocations.held_by(tx, cluster_id) if one["pool_id"] == pool["poolId"]]
-        missing = max(0, int(pool["count"]) - len(has))
-        free = servers.free_in_pool(tx, pool["poolId"], missing) if found and missing else []
-        if len(free) < missing:
-            raise PoolEmpty(
-                f"Not enough available servers in pool {found['name'] if found else pool['poolId']}: "
-                f"{missing} wanted, {len(free)} free",
-                wanted=missing,
-                free=len(free),
-            )
-        for server in free:
-            address = _address(pool.get("address") or "{displayName}", server)
-            allocations.allocate(tx, cluster_id, ctx.run_id, server, pool["image"], address)
-            servers.change_server(tx, server["id"], {"reserved_by": cluster_id})
-            taken.append(server["id"])
+        missing = int(pool["count"]) - len(has)
+        if missing > 0:
+            address = partial(_address, pool.get("address") or "{displayName}")
+            found = machines.take(tx, ctx, cluster_id, pool["poolId"], missing, pool["image"], address)
+            taken += [one["server_id"] for one in found]
     return taken
 
 
@@ -170,24 +149,6 @@ def _address(pattern: str, server: Mapping[str, Any]) -> str:
     for name, value in names.items():
         pattern = pattern.replace("{" + name + "}", str(value or ""))
     return pattern
-
-
-def _stands(ctx: Context, row: Row) -> bool:
-    """Whether a server was installed by a run that is deleted by now, as runs are that ended long ago.
-
-    A run that is not there may also be one that never began, so the server's own state decides.
-    """
-    server = ctx.db.read(lambda tx: servers.read_server(tx, row["server_id"]))
-    return row["provision_run"] is not None and server is not None and server["state"] in INSTALLED
-
-
-def _install(ctx: Context, row: Row) -> None:
-    run_id = derived_id("run", row["id"], "install")
-    ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"provision_run": run_id}))
-    ctx.capabilities.children.start(
-        ctx.run_id, run_id, "server.provision", row["server_id"], {"image": row["image"]}
-    )
-    ctx.log("installation started", server=row["server_id"], run=run_id)
 
 
 def _not_installed(row: Row, run: RunRow) -> NotInstalled:
@@ -213,44 +174,10 @@ def _leave(ctx: Context, rows: list[Row]) -> list[str]:
     for row in rows:
         if len(waits_for) == AT_ONCE:
             break
-        told = _leave_one(ctx, row)
+        told = machines.leave(ctx, row)
         if told is not None:
             waits_for.append(told)
     return waits_for
-
-
-def _leave_one(ctx: Context, row: Row) -> str | None:
-    server_id = row["server_id"]
-    installing = _run(ctx, row["provision_run"])
-    if installing is not None and installing["completed_at"] is None:
-        ctx.capabilities.children.cancel(installing["id"], f"{ctx.run_id} gives the server back")
-        return f"the installation of {server_id} is being undone"
-    server = ctx.db.read(lambda tx: servers.read_server(tx, server_id))
-    installed = row["provision_run"] if installing is None else installing["status"] == "completed"
-    if row["release_run"] or (installed and server is not None and server["state"] in INSTALLED):
-        releasing = _run(ctx, row["release_run"])
-        if releasing is None:
-            _wipe(ctx, row)
-        if releasing is None or releasing["completed_at"] is None:
-            return f"server {server_id} is being given back"
-    ctx.db.write(lambda tx: _end(tx, row))
-    return None
-
-
-def _wipe(ctx: Context, row: Row) -> None:
-    run_id = derived_id("run", row["id"], "give back")
-    ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"release_run": run_id}))
-    given = {"action": "deprovision"}
-    ctx.capabilities.children.start(ctx.run_id, run_id, "server.lifecycle", row["server_id"], given)
-    ctx.log("giving back", server=row["server_id"], run=run_id)
-
-
-def _end(tx: Tx, row: Row) -> None:
-    """The cluster has the server no longer; whatever state that is in, it is free of this cluster."""
-    allocations.change_allocation(tx, row["id"], {"released_at": tx.now})
-    server = servers.read_server(tx, row["server_id"], lock=True)
-    if server is not None and server["reserved_by"] == row["cluster_id"]:
-        servers.change_server(tx, row["server_id"], {"reserved_by": None})
 
 
 def _taken_by(tx: Tx, ctx: Context, cluster_id: str) -> list[Row]:
@@ -259,7 +186,3 @@ def _taken_by(tx: Tx, ctx: Context, cluster_id: str) -> list[Row]:
 
 def _with_runs(tx: Tx, rows: list[Row], column: str) -> list[tuple[Row, RunRow | None]]:
     return [(row, runs.read_run(tx, row[column]) if row[column] else None) for row in rows]
-
-
-def _run(ctx: Context, run_id: str | None) -> RunRow | None:
-    return None if run_id is None else ctx.db.read(lambda tx: runs.read_run(tx, run_id))

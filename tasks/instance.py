@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from app.domain.batch.tokens import token
+from app.domain.batch.words import pool_of
 from app.domain.errors import Permanent, StepError
 from app.domain.policy import backoff
 from app.domain.rows.batches import InstanceRow
@@ -19,6 +20,8 @@ from app.providers.compute import Compute, Machine, Spec
 from app.record.batches import instances
 from app.record.session import Tx
 from tasks.context import Context
+from tasks.objects import StillThere
+from tasks.pool_servers import PoolServers
 from tasks.step import Again, Finished, operation
 
 Item = Mapping[str, Any]  # name, plan, zone, provider, account, and perhaps a rehearsal.
@@ -40,13 +43,19 @@ class NotSeenYet(StepError):
     passing_ms = 60_000
 
 
+class NotReplacedYet(StillThere):
+    """What failed is not gone yet; removals take minutes."""
+
+    passing_ms = 15 * 60_000
+
+
 @operation(timeout="5m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
 def create(
     ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
 ) -> dict[str, Any] | Finished:
     """The server is there, made by this batch or before it; the reference is its row in the inventory."""
-    compute = ctx.capabilities.compute(item["provider"], item["account"])
-    row, fresh = _claimed(ctx, compute, item, operation, lineage)
+    compute = _compute(ctx, item)
+    row, fresh = _claimed(ctx, item, operation, lineage)
     if row["lineage"] != lineage:
         return Finished(_kept(compute, row, item))
     machine = None if fresh and not ctx.unsure else _ours(ctx, compute, row)
@@ -67,7 +76,7 @@ def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
     """The server runs; one that failed, or is gone before it ran, fails the item."""
     row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
     assert row is not None  # Rows of the inventory are not deleted while a run works on them.
-    compute = ctx.capabilities.compute(row["provider"], row["account"])
+    compute = _compute(ctx, row)
     machine = compute.look(row["resource_id"] or "")
     if machine is None:
         raise Permanent(f"{row['name']} is gone before it ran")
@@ -101,7 +110,7 @@ def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
 
 def _bring_down(ctx: Context, row: InstanceRow) -> bool:
     """Bring a server nearer to its end; true once it is gone. Found by its token when its id never came."""
-    compute = ctx.capabilities.compute(row["provider"], row["account"])
+    compute = _compute(ctx, row)
     ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "removing"}))
     ids = [row["resource_id"]] if row["resource_id"] else []
     found = [one.id for one in compute.find(token=row["token"])]
@@ -118,26 +127,31 @@ def _forget(tx: Tx, instance_id: str) -> None:
     instances.forget_installations(tx, instance_id)
 
 
-def _claimed(
-    ctx: Context, compute: Compute, item: Item, operation: str, lineage: str
-) -> tuple[InstanceRow, bool]:
+def _claimed(ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
     """The row of the inventory to go on with, and whether it was written just now."""
     row, fresh = ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage))
-    if fresh or _still_there(ctx, compute, row, lineage):
+    if fresh or _still_there(ctx, row, lineage):
         return row, fresh
     gone = row["id"]
     ctx.db.write(lambda tx: _forget(tx, gone))
     return ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage))
 
 
-def _still_there(ctx: Context, compute: Compute, row: InstanceRow, lineage: str) -> bool:
+def _still_there(ctx: Context, row: InstanceRow, lineage: str) -> bool:
     """Whether the provider still has what the inventory shows, or may come to have it.
 
-    An order of this batch whose answer never came keeps its row and its token: it is looked for by that.
+    An order of this batch whose answer never came keeps its row and its token: it is looked for by that. What
+    this batch made and what failed is removed, so that another one is made in its place.
     """
-    if row["resource_id"] is not None:
-        return compute.look(row["resource_id"]) is not None
-    return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
+    compute = _compute(ctx, row)
+    if row["resource_id"] is None:
+        return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
+    machine = compute.look(row["resource_id"])
+    if machine is None or machine.state != "failed" or row["lineage"] != lineage:
+        return machine is not None
+    if not compute.remove(machine.id):
+        raise NotReplacedYet(f"{row['name']} has failed, and is being removed before another one is made")
+    return False
 
 
 def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
@@ -183,6 +197,13 @@ def _is_alone(ctx: Context, compute: Compute, row: InstanceRow) -> bool:
     return all(gone)
 
 
+def _compute(ctx: Context, of: Item | InstanceRow) -> Compute:
+    """Where a server is, or is to be: in a pool of this installation, or in an account of its provider."""
+    if of["provider"] == "local" and pool_of(of["plan"]) is not None:
+        return PoolServers(ctx, of["account"], of["name"])
+    return ctx.capabilities.compute(of["provider"], of["account"])
+
+
 def _stranger(compute: Compute, item: Item) -> Machine | None:
     """A server of this name that this inventory does not have."""
     found = compute.find(name=item["name"])
@@ -217,6 +238,7 @@ def _spec(item: Item, lineage: str) -> Spec:
         plan=item["plan"],
         zone=item["zone"],
         batch=lineage,
+        install=cast("Mapping[str, Any]", item.get("image") or {}),
         rehearsal=cast("Mapping[str, Any]", item.get("rehearsal") or {}),
     )
 

@@ -11,6 +11,7 @@ from app.domain.clusters import Unscalable
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound, PoolCapacityExceeded
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
+from app.record.batches import instances
 from app.record.inventory import allocations, servers
 from app.record.inventory.managed import clusters, vms
 from app.record.listing import pool_counts
@@ -56,9 +57,18 @@ def _server(tx: Tx, order: Order, action: str) -> None:
     if action in (*server_states.ACTIONS, "register") and not server_states.allows(row["state"], action, it):
         allowed = server_states.allowed_actions(row["state"], it)
         raise _not_allowed(tx, f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
-    owner = allocations.cluster_of(tx, row["id"])
+    owner = allocations.owner_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
-        raise Conflict(f"Cluster {owner} is built on server {row['id']}: scale or delete it", cluster=owner)
+        raise _taken(tx, row["id"], owner)
+
+
+def _taken(tx: Tx, server_id: str, owner: str) -> Conflict:
+    """Why a server that somebody took from its pool is not given back by hand."""
+    made = instances.read(tx, owner)
+    if made is None:
+        return Conflict(f"Cluster {owner} is built on server {server_id}: scale or delete it", cluster=owner)
+    batch = made["lineage"]
+    return Conflict(f"Server {server_id} is {made['name']} of batch {batch}: roll that back", batch=batch)
 
 
 def _besides(state: str, it: server_states.Situation) -> str:

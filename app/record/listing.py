@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     and_,
     cast,
+    exists,
     func,
     or_,
     select,
@@ -22,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from app.record.paging import Page, Window, page
 from app.record.session import Tx
 from app.record.tables import (
+    allocation,
     beat,
     delivery,
     delivery_attempt,
@@ -54,14 +56,28 @@ def list_servers(tx: Tx, filters: ServerFilters, window: Window) -> Page:
     return page(tx, server, _server_where(tx, filters), window)
 
 
+def is_free() -> ColumnElement[bool]:
+    """Whether a server may be taken from its pool: nobody uses it, and nobody is about to let go of it."""
+    taken = (
+        allocation.c.tenant_id == server.c.tenant_id,
+        allocation.c.server_id == server.c.id,
+        allocation.c.released_at.is_(None),
+    )
+    return and_(
+        server.c.state == FREE_STATE,
+        server.c.maintenance.is_(False),
+        server.c.reserved_by.is_(None),
+        ~exists().where(*taken),
+    )
+
+
 def pool_counts(tx: Tx, pool_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     """How many machines do these pools have, and how many are free?"""
-    free = and_(server.c.state == FREE_STATE, server.c.maintenance.is_(False), server.c.reserved_by.is_(None))
     query = (
         select(
             server.c.pool_id,
             func.count().label("total"),
-            func.count().filter(free).label("free"),
+            func.count().filter(is_free()).label("free"),
         )
         .where(server.c.tenant_id == tx.tenant, server.c.pool_id.in_(pool_ids), server.c.state != GONE_STATE)
         .group_by(server.c.pool_id)

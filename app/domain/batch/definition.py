@@ -6,13 +6,14 @@ from typing import Any
 
 from app.domain.batch import graph, targets, words
 from app.domain.batch.invalid import InvalidDefinition, too_many
-from app.domain.batch.operation import Dependency, Operation, Rehearsal, RetryPolicy, ServerConfig
+from app.domain.batch.operation import Dependency, Image, Operation, Rehearsal, RetryPolicy, ServerConfig
 from app.domain.batch.reader import Members, Problems, depth_of
 from app.domain.json import JsonObject
 
 __all__ = [
     "BatchDefinition",
     "Dependency",
+    "Image",
     "InvalidDefinition",
     "Operation",
     "Rehearsal",
@@ -37,13 +38,15 @@ OPERATION = {
     "taskserv_batch": dict.fromkeys((*COMMON, "taskservs", "targets")),
 }
 DEPENDENCY = dict.fromkeys(("id", "type", "condition"))
-SERVER = dict.fromkeys(("name", "plan", "zone", "rehearsal"))
+SERVER = dict.fromkeys(("name", "plan", "zone", "rehearsal", "image"))
+IMAGE = dict.fromkeys(("url", "checksum", "checksum_type", "format"))
 REHEARSAL = dict.fromkeys(
     ("delay_seconds", "fail_attempts", "permanent", "lost_answers", "undo_fail_attempts")
 )
 RETRY = dict.fromkeys(("max_attempts", "backoff", "initial_delay", "max_delay"))
 STRATEGY = dict.fromkeys(("checkpoint_interval", "preserve_successful"))
 DAY_S = 86_400
+TIMEOUT_S, INSTALLATION_S = 300, 7_200  # Of one item; of one that a machine of a pool is installed for.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,17 +181,19 @@ def _operation(found: Any, path: str, problems: Problems, shared: dict[str, Depe
     if known is None:
         return _NOTHING
     makes_servers = kind == "server_batch"
+    configs = _servers(members, found, problems) if makes_servers else ()
+    installs = any(words.pool_of(one.plan) is not None for one in configs)
     return Operation(
         id=members.match("id", words.ID, words.ID_RULE),
         type=str(kind),
         provider=str(found.get("provider")),
         account=members.match("account", words.ID, words.ID_RULE) if "account" in found else None,
         dependencies=_dependencies(members, found, problems, shared),
-        server_configs=_servers(members, found, problems) if makes_servers else (),
+        server_configs=configs,
         taskservs=() if makes_servers else members.names("taskservs", words.ID, words.ID_RULE, required=True),
         targets=members.names("targets", words.ID, words.ID_RULE) if "targets" in found else (),
         on_failure=members.word("on_failure", words.POLICIES, "rollback"),
-        timeout_s=members.whole("timeout", 300, 1, 7 * DAY_S),
+        timeout_s=members.whole("timeout", INSTALLATION_S if installs else TIMEOUT_S, 1, 7 * DAY_S),
         parallel=_parallel(members, found),
         priority=members.whole("priority", 0, -1000, 1000),
         approval=members.flag("approval", False),
@@ -275,12 +280,45 @@ def _server(found: Any, path: str, problems: Problems, is_local: bool) -> Server
     rehearsal = members.object("rehearsal") if "rehearsal" in found else None
     if rehearsal is not None and not is_local:
         problems.add(f"{path}.rehearsal", "Only servers of the provider local play faults")
+    plan = members.text("plan")
+    pool = words.pool_of(plan)
+    if pool is not None and not is_local:
+        problems.add(f"{path}.plan", "Only the provider local has servers of pools")
+    if pool == "":
+        problems.add(f"{path}.plan", f"Must name a pool after {words.POOL}")
+    if pool is not None and rehearsal is not None:
+        problems.add(f"{path}.rehearsal", "A server of a pool plays no faults")
     return ServerConfig(
         name=members.match("name", words.ID, words.ID_RULE),
-        plan=members.text("plan"),
+        plan=plan,
         zone=members.text("zone", most=64),
         rehearsal=None if rehearsal is None else _rehearsal(rehearsal, f"{path}.rehearsal", problems),
+        image=_image(members, path, problems, from_pool=pool is not None),
     )
+
+
+def _image(holder: Members, path: str, problems: Problems, *, from_pool: bool) -> Image | None:
+    """What a server of a pool is installed with; it cannot be left out there, nor be given elsewhere."""
+    found = holder.object("image")
+    if found is None:
+        if from_pool:
+            problems.add(
+                f"{path}.image", "Is missing. A server of a pool is installed: give an object with url"
+            )
+        return None
+    if not from_pool:
+        problems.add(f"{path}.image", f"Only a server of a pool, plan {words.POOL}NAME, takes an image")
+    members = Members(found, f"{path}.image", IMAGE, problems)
+    return Image(
+        url=members.match("url", words.URL, words.URL_RULE),
+        checksum=members.text("checksum", most=512) if "checksum" in found else None,
+        checksum_type=_word(members, found, "checksum_type", words.CHECKSUMS),
+        format=_word(members, found, "format", words.IMAGE_FORMATS),
+    )
+
+
+def _word(members: Members, found: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str | None:
+    return members.word(name, known, known[0]) if name in found else None
 
 
 def _rehearsal(found: Mapping[str, Any], path: str, problems: Problems) -> Rehearsal:

@@ -42,6 +42,21 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """What a server of a pool is installed with."""
+
+    url: str
+    checksum: str | None = None
+    checksum_type: str | None = None
+    format: str | None = None
+
+    def document(self) -> JsonObject:
+        """As JSON; what was not said is left out."""
+        told = {"checksum": self.checksum, "checksum_type": self.checksum_type, "format": self.format}
+        return {"url": self.url, **{name: value for name, value in told.items() if value is not None}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServerConfig:
     """A server that is to exist."""
 
@@ -49,10 +64,13 @@ class ServerConfig:
     plan: str  # As written; providers compare plans without blanks.
     zone: str
     rehearsal: Rehearsal | None = None
+    image: Image | None = None  # Of a server of a pool.
 
     def document(self) -> JsonObject:
         """As JSON."""
         shown: JsonObject = {"name": self.name, "plan": self.plan, "zone": self.zone}
+        if self.image is not None:
+            shown["image"] = self.image.document()
         return shown if self.rehearsal is None else {**shown, "rehearsal": self.rehearsal.document()}
 
 

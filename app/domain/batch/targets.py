@@ -58,14 +58,32 @@ def check(operations: Sequence[Operation]) -> None:
     if total > words.MOST_ITEMS:
         raise too_many("items of the batch", words.MOST_ITEMS, total)
     found = of(operations)
-    for one in operations:
+    pooled = {
+        (one.provider, server.name)
+        for one in operations
+        for server in one.server_configs
+        if words.pool_of(server.plan) is not None
+    }
+    for at, one in enumerate(operations):
         if one.id in found:
+            _check_reachable(at, one, found[one.id], pooled)
             total += len(one.taskservs) * len(found[one.id].servers)
             if total > words.MOST_ITEMS:
                 raise too_many("items of the batch", words.MOST_ITEMS, total)
             for target in found[one.id].servers:
                 for name in one.taskservs:
                     _note(made, target.provider, f"{name}@{target.server}", one)
+
+
+def _check_reachable(at: int, one: Operation, works_on: Targets, pooled: set[tuple[str, str]]) -> None:
+    """Refuse taskservs on servers of pools: nothing says how to log in to what their image makes of them."""
+    there = [each.server for each in works_on.servers if (each.provider, each.server) in pooled]
+    if there:
+        said = (
+            f"{one.id} would work on {', '.join(there[:5])}, of a pool: taskservs cannot be installed there"
+        )
+        field = f"operations[{at}].targets"
+        raise InvalidDefinition("INVALID_DEFINITION", f"{field}: {said}", {"fields": {field: said}})
 
 
 def _note(made: dict[tuple[str, str], str], provider: str, name: str, one: Operation) -> None:

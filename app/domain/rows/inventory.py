@@ -133,7 +133,7 @@ class AllocationRow(TypedDict, total=False):
 
     tenant_id: str
     id: str
-    cluster_id: str
+    owner_id: str
     server_id: str
     pool_id: str
     run_id: str

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 
 from app.record.session import Tx
-from app.record.tables import batch, edge, instance, run, step
+from app.record.tables import allocation, batch, edge, instance, run, step
 
 Finding = dict[str, Any]
 LIMIT = 1_000  # Findings of each kind.
@@ -19,6 +19,7 @@ def findings(tx: Tx) -> list[Finding]:
         *(_finding("I22", one, _crowded(one), LOOK) for one in tx.rows(_over_limit(tx))),
         *(_finding("I23", one, _hasty(one), LOOK) for one in tx.rows(_too_early(tx))),
         *(_finding("I24", one, _left(one), UNDO) for one in tx.rows(_not_undone(tx))),
+        *(_finding("I25", one, _stray(one), LOOK) for one in tx.rows(_nobody_s(tx))),
     ]
 
 
@@ -77,6 +78,25 @@ def _not_undone(tx: Tx) -> Select[Any]:
         )
         .limit(LIMIT)
     )
+
+
+def _nobody_s(tx: Tx) -> Select[Any]:
+    """Servers of pools that were taken for a server of a batch which is gone."""
+    owner = and_(instance.c.tenant_id == allocation.c.tenant_id, instance.c.id == allocation.c.owner_id)
+    return (
+        select(instance.c.run_id, instance.c.name, allocation.c.server_id)
+        .join_from(allocation, instance, owner)
+        .where(
+            allocation.c.tenant_id == tx.tenant,
+            allocation.c.released_at.is_(None),
+            instance.c.state == "gone",
+        )
+        .limit(LIMIT)
+    )
+
+
+def _stray(one: Any) -> str:
+    return f"the server {one['server_id']} is still kept for {one['name']}, which is gone"
 
 
 def _crowded(one: Any) -> str:

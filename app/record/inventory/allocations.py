@@ -1,4 +1,4 @@
-"""The servers that clusters took from pools."""
+"""The servers that were taken from pools, by clusters and by items of batches."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,11 +12,11 @@ from app.record.tables import allocation
 Row = dict[str, Any]
 
 
-def allocate(tx: Tx, cluster_id: str, run_id: str, server: Row, image: Any, address: str) -> str:
-    """Let a cluster have a server of a pool."""
+def allocate(tx: Tx, owner_id: str, run_id: str, server: Row, image: Any, address: str | None) -> Row:
+    """Let an owner, a cluster or the instance of a batch, have a server of a pool."""
     values = {
         "id": new_id("alloc"),
-        "cluster_id": cluster_id,
+        "owner_id": owner_id,
         "server_id": server["id"],
         "pool_id": server["pool_id"],
         "run_id": run_id,
@@ -25,28 +25,28 @@ def allocate(tx: Tx, cluster_id: str, run_id: str, server: Row, image: Any, addr
         "created_at": tx.now,
     }
     tx.execute(insert(allocation), {"tenant_id": tx.tenant, **values})
-    return str(values["id"])
+    return {**values, "provision_run": None, "release_run": None, "released_at": None}
 
 
-def held_by(tx: Tx, cluster_id: str, *, lock: bool = False) -> list[Row]:
-    """The servers that a cluster has, oldest first."""
+def held_by(tx: Tx, owner_id: str, *, lock: bool = False) -> list[Row]:
+    """The servers that an owner has, oldest first."""
     where = (
         allocation.c.tenant_id == tx.tenant,
-        allocation.c.cluster_id == cluster_id,
+        allocation.c.owner_id == owner_id,
         allocation.c.released_at.is_(None),
     )
     found = select(allocation).where(*where).order_by(allocation.c.id)
     return tx.rows(found.with_for_update() if lock else found)
 
 
-def cluster_of(tx: Tx, server_id: str) -> str | None:
-    """The cluster that has a server."""
+def owner_of(tx: Tx, server_id: str) -> str | None:
+    """Who has a server."""
     where = (
         allocation.c.tenant_id == tx.tenant,
         allocation.c.server_id == server_id,
         allocation.c.released_at.is_(None),
     )
-    found: str | None = tx.value(select(allocation.c.cluster_id).where(*where))
+    found: str | None = tx.value(select(allocation.c.owner_id).where(*where))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from app.domain.ids import new_id
-from app.record.listing import FREE_STATE, pool_counts
+from app.record.listing import is_free, pool_counts
 from app.record.session import Tx
 from app.record.tables import pool, server
 
@@ -44,13 +44,7 @@ def server_at(tx: Tx, bmc_address: str) -> str | None:
 
 def free_in_pool(tx: Tx, pool_id: str, count: int) -> list[dict[str, Any]]:
     """Up to ``count`` servers of a pool that nobody uses, locked; the longest unchanged first."""
-    where = (
-        server.c.tenant_id == tx.tenant,
-        server.c.pool_id == pool_id,
-        server.c.state == FREE_STATE,
-        server.c.maintenance.is_(False),
-        server.c.reserved_by.is_(None),
-    )
+    where = (server.c.tenant_id == tx.tenant, server.c.pool_id == pool_id, is_free())
     found = select(server).where(*where).order_by(server.c.updated_at, server.c.id).limit(count)
     return tx.rows(found.with_for_update(skip_locked=True))
 
@@ -90,6 +84,11 @@ def pool_named(tx: Tx, name: str) -> str | None:
     """The pool of this name."""
     found: str | None = tx.value(select(pool.c.id).where(pool.c.tenant_id == tx.tenant, pool.c.name == name))
     return found
+
+
+def pool_meant(tx: Tx, name: str) -> str | None:
+    """The pool of this id, or else of this name."""
+    return name if read_pool(tx, name) is not None else pool_named(tx, name)
 
 
 def change_pool(tx: Tx, pool_id: str, changes: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Management clusters, and what they make: clusters, virtual machines, the servers that clusters took.
+"""Management clusters, and what they make: clusters and virtual machines; the servers taken from pools.
 
 ``observed`` is what was last seen of an object in its management cluster, ``observed_at`` when, and
 ``resource_version`` which of its versions it was: the cache that lists answer from.
@@ -77,20 +77,20 @@ vm = table(
     key=("id",),
 )
 
-allocation = table(  # A server that a cluster took from a pool, until it is given back.
+allocation = table(  # A server that was taken from a pool, until it is given back.
     "allocation",
     words("id", null=False),
-    words("cluster_id", null=False),
+    words("owner_id", null=False),  # A cluster, or the instance of a batch.
     words("server_id", null=False),
     words("pool_id", null=False),
     words("run_id", null=False),  # The run that took it.
     json("image"),
-    words("address"),  # What the cluster calls it.
+    words("address"),  # What a cluster calls it.
     words("provision_run"),  # The child run that installs it.
     words("release_run"),  # The child run that gives it back.
     moment("created_at"),
     moment("released_at"),
-    Index("ix_allocation_cluster", "tenant_id", "cluster_id"),
+    Index("ix_allocation_owner", "tenant_id", "owner_id"),
     partial("uq_allocation_server", "tenant_id", "server_id", where="released_at IS NULL", unique=True),
     key=("id",),
 )

@@ -11,6 +11,7 @@ from app.providers import taskservs
 from app.providers.taskservs import UnknownTaskserv
 from app.record.inventory import accounts
 from app.record.session import Tx
+from app.services.batches import pools
 from app.services.context import AppContext
 
 DEFAULT = "default"
@@ -46,6 +47,7 @@ def composed(
     ctx: AppContext, definition: BatchDefinition, operations: Sequence[Operation], lineage: str
 ) -> Composed:
     """The graph of these operations; raises `InvalidDefinition`."""
+    ctx.db.read(lambda tx: pools.check(tx, operations))
     return compose(definition, operations, lineage, accounts_of(ctx, definition), _order(ctx))
 
 

@@ -1,7 +1,7 @@
 """Submit a batch, or see what it would do."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.auth.keys import Principal
@@ -9,6 +9,7 @@ from app.domain.batch import graph
 from app.domain.batch.definition import BatchDefinition
 from app.domain.batch.invalid import InvalidDefinition
 from app.domain.batch.operation import Operation
+from app.domain.batch.words import pool_of
 from app.domain.ids import batch_id
 from app.domain.json import JsonObject
 from app.engine import admission
@@ -20,7 +21,7 @@ from app.providers.mirror import surreal
 from app.record.batches import instances, listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
-from app.services.batches import looks
+from app.services.batches import looks, pools
 from app.services.batches.accounts import composed
 from app.services.context import AppContext
 from app.services.runs import published
@@ -88,8 +89,17 @@ def plan(
 
 def _accounts(made: Composed) -> set[looks.Where]:
     """The accounts in which servers are to be made."""
-    items = (item for node in made.nodes for item in node.input["items"])
-    return {(item["provider"], item["account"]) for item in items if "taskserv" not in item}
+    return {
+        (item["provider"], item["account"]) for item in _items(made) if "plan" in item and not _pooled(item)
+    }
+
+
+def _items(made: Composed) -> Iterator[Mapping[str, Any]]:
+    return (item for node in made.nodes for item in node.input["items"])
+
+
+def _pooled(item: Mapping[str, Any]) -> bool:
+    return item["provider"] == "local" and pool_of(item.get("plan", "")) is not None
 
 
 def _told(definition: BatchDefinition, operations: Sequence[Operation], made: Composed) -> JsonObject:
@@ -118,6 +128,7 @@ def _planned(
 ) -> JsonObject:
     level_of = {name: at for at, level in enumerate(levels) for name in level}
     there = _there(tx, made)
+    rooms = pools.Rooms(tx, _items(made))
     order = [one for level in levels for one in level]
     return {
         "operations": [
@@ -125,7 +136,7 @@ def _planned(
                 "id": node.key,
                 "level": level_of[node.key],
                 "items": [
-                    _action(item, there, clouds.get((item["provider"], item["account"])))
+                    _action(item, there, clouds.get((item["provider"], item["account"])), rooms)
                     for item in node.input["items"]
                 ],
             }
@@ -139,9 +150,8 @@ def _planned(
 
 def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, Any]]:
     names: dict[str, list[str]] = {}
-    for node in made.nodes:
-        for item in node.input["items"]:
-            names.setdefault(item["provider"], []).append(item.get("server", item["name"]))
+    for item in _items(made):
+        names.setdefault(item["provider"], []).append(item.get("server", item["name"]))
     found = (row for provider, wanted in names.items() for row in instances.at(tx, provider, wanted))
     return {(row["provider"], row["account"], row["name"]): row for row in found}
 
@@ -150,14 +160,20 @@ def _action(
     item: Mapping[str, Any],
     there: Mapping[tuple[str, str, str], Mapping[str, Any]],
     cloud: looks.Seen | None,
+    rooms: pools.Rooms,
 ) -> JsonObject:
     name = item["name"]
     if "taskserv" in item:
         return {"name": name, "action": "create", "reason": f"{item['taskserv']} is looked for first"}
     row = there.get((item["provider"], item["account"], name))
+    if _pooled(item):
+        cloud = None  # Nobody has to be asked: pools are in the inventory.
     if row is not None and cloud is not None and row["resource_id"] and not cloud.has(row["resource_id"]):
         row = None  # Somebody has removed it.
     found = _found(row, cloud, name)
+    if found is None and _pooled(item):
+        action, reason = rooms.action(item)
+        return {"name": name, "action": action, "reason": reason}
     if found is None:
         missing = cloud.missing(item) if cloud is not None else None
         nobody = "the inventory" if cloud is None else "the account"

@@ -37,6 +37,20 @@ class Sandboxes(NoWorld):
 
     def __init__(self, folder: Path, children: ChildRuns) -> None:
         self.folder, self.children = folder, children
+        self.metal: Any = None  # What has the controllers and the boot service, where machines are played.
+
+    @property
+    def boot(self) -> Any:
+        """The boot service of the machines."""
+        return self.metal.boot
+
+    def bmc(self, server_id: str, holder: str) -> Any:
+        """The controller of a machine."""
+        return self.metal.bmc(server_id, holder)
+
+    def open_hook(self, run_id: str, step: str) -> str:
+        """Nobody calls hooks here."""
+        return "http://hook.example"
 
     def mirror(self, backend: str) -> Mirror:
         """The copies of checkpoints beside the sandboxes."""

@@ -7,6 +7,8 @@ from sqlalchemy import update
 from app.record.batches import doctor
 from app.record.tables import batch, instance, step
 from tests.integration.batches.rig import Rig, servers
+from tests.support.managed import Scene
+from tests.unit.domain.batch.cases import POOLED
 
 
 def found(rig: Rig) -> list[tuple[str, str]]:
@@ -42,3 +44,12 @@ def test_a_server_that_a_rollback_forgot(rig: Rig) -> None:
     assert found(rig) == []
     spoil(rig, instance, made, state="running")
     assert found(rig) == [("I24", made)]
+
+
+def test_a_machine_of_a_pool_that_is_kept_for_nothing(rig: Rig) -> None:
+    scene = rig.world.metal = Scene(rig.db, rig.driver)
+    scene.plant_pool(1, "rack-7")
+    made = rig.run(servers("db", "db-01") | {"server_configs": [POOLED["server_configs"][0]]}, name="metal")
+    assert found(rig) == []
+    spoil(rig, instance, made, state="gone")
+    assert [invariant for invariant, _run in found(rig)] == ["I25"]

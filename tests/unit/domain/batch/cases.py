@@ -45,6 +45,19 @@ def changed(path: str, value: Any = None, *, removed: bool = False) -> dict[str,
     return made
 
 
+POOLED: dict[str, Any] = {
+    "id": "db",
+    "type": "server_batch",
+    "provider": "local",
+    "server_configs": [
+        {
+            "name": "db-01",
+            "plan": "pool/rack-7",
+            "zone": "here",
+            "image": {"url": "http://images.example:8080/debian.qcow2", "format": "qcow2"},
+        }
+    ],
+}
 FIRST, SECOND = "operations.0", "operations.1"
 # What is right: a name, and the definition.
 GOOD: dict[str, dict[str, Any]] = {
@@ -57,6 +70,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "items one after another": changed(f"{FIRST}.parallel", False),
     "an account": changed(f"{FIRST}.account", "upcloud-test"),
     "targets": changed(f"{SECOND}.targets", ["web-01"]),
+    "a server of a pool": changed("operations", [POOLED]),
     "a retry policy": changed("retry_policy", {"max_attempts": 5, "backoff": "linear"}),
     "a strategy": changed("rollback_strategy", {"checkpoint_interval": 1, "preserve_successful": True}),
 }
@@ -95,6 +109,18 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a server without a zone": (
         changed(f"{FIRST}.server_configs.1.zone", removed=True),
         "operations[0].server_configs[1].zone",
+    ),
+    "an image without an address": (
+        changed(f"{FIRST}.server_configs.0.image", {"format": "raw"}),
+        "operations[0].server_configs[0].image.url",
+    ),
+    "an image at a file": (
+        changed(f"{FIRST}.server_configs.0.image", {"url": "file:///etc/passwd"}),
+        "operations[0].server_configs[0].image.url",
+    ),
+    "an unknown format of an image": (
+        changed(f"{FIRST}.server_configs.0.image", {"url": "http://a/b", "format": "zip"}),
+        "operations[0].server_configs[0].image.format",
     ),
     "no servers": (changed(f"{FIRST}.server_configs", []), "operations[0].server_configs"),
     "taskservs where servers are made": (

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.batch.definition import BatchDefinition, InvalidDefinition, Rehearsal, parse
-from tests.unit.domain.batch.cases import BAD, EXAMPLE, FIRST, GOOD, SECOND, changed
+from tests.unit.domain.batch.cases import BAD, EXAMPLE, FIRST, GOOD, POOLED, SECOND, changed
 
 Document = dict[str, Any]
 
@@ -105,6 +105,52 @@ def test_faults_are_played_by_local_servers_alone() -> None:
     assert "operations[0].server_configs[0].rehearsal" in refusal(cloud).details["fields"]
     found = parse(local).operations[0].server_configs[0].rehearsal
     assert found == Rehearsal(fail_attempts=2, permanent=True)
+
+
+def pooled(**changes: Any) -> Document:
+    """One operation that takes a server of a pool."""
+    config = {**POOLED["server_configs"][0], **changes}
+    return changed("operations", [{**POOLED, "server_configs": [config]}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "member"),
+    [
+        ({"plan": "pool/"}, "plan"),
+        ({"plan": "small"}, "image"),
+        ({"image": None}, "image"),
+        ({"rehearsal": {"fail_attempts": 1}}, "rehearsal"),
+    ],
+)
+def test_a_server_of_a_pool_has_a_pool_an_image_and_no_rehearsal(changes: Document, member: str) -> None:
+    assert f"operations[0].server_configs[0].{member}" in refusal(pooled(**changes)).details["fields"]
+
+
+def test_a_server_of_a_pool_cannot_be_without_its_image() -> None:
+    document = pooled()
+    del document["operations"][0]["server_configs"][0]["image"]
+
+    assert "operations[0].server_configs[0].image" in refusal(document).details["fields"]
+
+
+def test_clouds_have_no_servers_of_pools() -> None:
+    document = pooled()
+    document["operations"][0]["provider"] = "aws"
+
+    assert "operations[0].server_configs[0].plan" in refusal(document).details["fields"]
+
+
+def test_an_installation_has_two_hours_unless_told() -> None:
+    assert parse(pooled()).operations[0].timeout_s == 7_200
+    assert parse(EXAMPLE).operations[0].timeout_s == 300
+
+
+def test_taskservs_are_not_installed_on_servers_of_pools() -> None:
+    document = pooled()
+    taskservs = {"id": "k8s", "type": "taskserv_batch", "provider": "local"}
+    document["operations"].append({**taskservs, "taskservs": ["containerd"], "dependencies": ["db"]})
+
+    assert "db-01" in refusal(document).details["fields"]["operations[1].targets"]
 
 
 def test_what_is_nested_without_end_is_refused() -> None:
