@@ -1,7 +1,7 @@
 """From segments to Celery: a chain of links with an error callback. The only importer of Celery's canvas.
 
-The link and the callback are named by strings, so that nothing here imports the worker. A link's message
-holds the run, the phase, the first step and the generation, and nothing else.
+Tasks are named by strings, so that nothing here imports the worker. `chains.messages` says what each of them
+is sent; a message holds that and nothing else.
 """
 
 import secrets
@@ -12,20 +12,15 @@ from celery import Celery, Signature
 from celery.canvas import chain
 
 from app.domain.plan import Segment
+from chains.messages import DeliveryMessage, LinkMessage, TaskMessage, WakeUp, args_of
 
-LINK = "windlass.link"
 ON_ERROR = "windlass.on_error"
-WEBHOOK = "webhook"
-LOOK = "look"
+WEBHOOK_QUEUE = "webhook"
+WAKE_UP = "wake-up"  # What Flower and the worker's log call the task of a wake-up.
 LOOK_LIMIT_S = 900  # What may take longer gets a message of its own.
-Sign = Callable[[str, Sequence[Any], float], str]  # Of the id, the arguments and the time limit.
+Sign = Callable[[str, str, Sequence[Any], float], str]  # Of the id, the task, the arguments, the time limit.
 SIGNATURE = "signature"  # The header; workers drop a message without a valid one.
 LAST_RESORT_S = 30  # Celery's hard limit comes this much after the steps' own limits.
-
-
-def task_id(run_id: str, phase: str, first: str, gen: int) -> str:
-    """The Celery id of a link: legible, another one for each message, and not to be guessed."""
-    return f"{run_id}.{phase}.{first}.{gen}.{secrets.token_hex(8)}"
 
 
 def links(
@@ -36,10 +31,11 @@ def links(
     for segment in segments:
         label = segment.label if phase == "forward" else f"undo {segment.label}"
         signatures.append(
-            _link(
+            _signed(
                 app,
                 sign,
-                (run_id, phase, segment.first, gen),
+                LinkMessage(run_id=run_id, phase=phase, first=segment.first, gen=gen),
+                about=f"{run_id}.{phase}.{segment.first}.{gen}",
                 queue=segment.queue,
                 shadow=f"{type_}/{label}",
                 time_limit=segment.limit_ms / 1000 + LAST_RESORT_S,
@@ -48,17 +44,18 @@ def links(
     return signatures[0] if len(signatures) == 1 else chain(*signatures, app=app)
 
 
-def _link(
-    app: Celery, sign: Sign, args: tuple[str, str, str, int], *, time_limit: float, **options: Any
+def _signed(
+    app: Celery, sign: Sign, message: TaskMessage, *, about: str, time_limit: float, **options: Any
 ) -> Signature[Any]:
-    named = task_id(*args)
+    """The task of a message. Its id begins with what it is about, differs for each, and cannot be guessed."""
+    task_id, args = f"{about}.{secrets.token_hex(8)}", args_of(message)
     return app.signature(
-        LINK,
+        message.TASK,
         args=args,
         immutable=True,
-        task_id=named,
+        task_id=task_id,
         time_limit=time_limit,
-        headers={SIGNATURE: sign(named, args, time_limit)},
+        headers={SIGNATURE: sign(task_id, message.TASK, args, time_limit)},
         argsrepr="-",
         kwargsrepr="-",
         **options,
@@ -73,16 +70,16 @@ def publish(app: Celery, sign: Sign, **what: Any) -> None:
     links(app, sign, **what).apply_async(link_error=wake, retry=False)
 
 
-def publish_letter(app: Celery, sign: Sign, *, delivery_id: str, fence: int) -> None:
-    """Send a webhook delivery on its way: a link whose unit is the delivery row."""
-    args = (delivery_id, WEBHOOK, "deliver", fence)
-    made = _link(app, sign, args, queue=WEBHOOK, shadow="webhook/deliver", time_limit=120)
+def publish_delivery(app: Celery, sign: Sign, message: DeliveryMessage) -> None:
+    """Send a webhook delivery on its way; its row says where to and what."""
+    about = f"{message.delivery_id}.{message.fence}"
+    shadow = "webhook/deliver"
+    made = _signed(app, sign, message, about=about, queue=WEBHOOK_QUEUE, shadow=shadow, time_limit=120)
     made.apply_async(retry=False)
 
 
-def publish_look(app: Celery, sign: Sign, *, queue: str) -> None:
+def publish_wake_up(app: Celery, sign: Sign, message: WakeUp) -> None:
     """Let whoever is free look for what waits in this queue."""
-    limit = LOOK_LIMIT_S + LAST_RESORT_S
-    _link(app, sign, (queue, LOOK, "", 0), queue=queue, shadow="look", time_limit=limit).apply_async(
-        retry=False
-    )
+    about, limit = f"{WAKE_UP}.{message.queue}", LOOK_LIMIT_S + LAST_RESORT_S
+    made = _signed(app, sign, message, about=about, queue=message.queue, shadow=WAKE_UP, time_limit=limit)
+    made.apply_async(retry=False)

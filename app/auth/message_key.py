@@ -25,13 +25,16 @@ class MessageKey:
     def _key(self) -> bytes:
         return bytes.fromhex(self._load())
 
-    def sign(self, task_id: str, args: Sequence[Any], time_limit: float) -> str:
-        """The signature of a message: of its id, its arguments and the time limit that Celery enforces."""
-        said = json.dumps([task_id, list(args), float(time_limit)], separators=(",", ":"))
+    def sign(self, task_id: str, task: str, args: Sequence[Any], time_limit: float) -> str:
+        """The signature of a message: of its id, task and arguments, and the limit that Celery enforces."""
+        said = json.dumps([task_id, task, list(args), float(time_limit)], separators=(",", ":"))
         return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()
 
-    def verify(self, signature: object, task_id: str, args: Sequence[Any], time_limit: float | None) -> bool:
+    def verify(
+        self, signature: object, task_id: str, task: str, args: Sequence[Any], time_limit: float | None
+    ) -> bool:
         """Whether a message was signed with this key and nothing of it has changed since."""
         if not isinstance(signature, str) or time_limit is None:
             return False
-        return hmac.compare_digest(signature.encode(), self.sign(task_id, args, time_limit).encode())
+        right = self.sign(task_id, task, args, time_limit)
+        return hmac.compare_digest(signature.encode(), right.encode())

@@ -21,7 +21,6 @@ import structlog
 from app.auth.seal import SealRefused
 from app.config import SettingsError
 from app.domain.errors import Contended
-from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries, webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
@@ -32,6 +31,7 @@ from app.webhooks.guard import Allow
 from app.webhooks.schedule import SCHEDULE_MS, next_delay
 from app.webhooks.send import Attempt
 from app.webhooks.signing import sign
+from chains.messages import DeliveryMessage
 
 log = structlog.get_logger(__name__)
 Row = dict[str, Any]

@@ -9,7 +9,6 @@ from app.auth.keys import Principal
 from app.domain.errors import Conflict, NotFound, PreconditionFailed, QuotaExceeded
 from app.domain.events import TOLD
 from app.domain.ids import new_id
-from app.engine.transitions.journal import DeliveryMessage
 from app.record.service import deliveries
 from app.record.service import webhooks as rows
 from app.record.session import Tx
@@ -18,6 +17,7 @@ from app.services.context import AppContext
 from app.services.letter import TEST
 from app.webhooks import filter as patterns
 from app.webhooks.guard import Allow, judge, resolve, within
+from chains.messages import DeliveryMessage
 
 log = structlog.get_logger(__name__)
 Row = dict[str, Any]

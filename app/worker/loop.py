@@ -16,13 +16,13 @@ from app.auth.secrets import redact
 from app.engine.messages.publish import tell
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
-from app.engine.transitions.journal import WakeUp
 from app.engine.transitions.settle import Failed, Outcome, settle
 from app.record.fast_path import branch, ready
 from app.record.fast_path.branch import Reserved
 from app.record.fast_path.transition import RunSnapshot
 from app.worker.code.advance import advance
 from app.worker.execute import Runner, perform
+from chains.messages import WakeUp
 
 SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
 MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.

@@ -1,10 +1,12 @@
-"""The link and the error callback: the only Celery tasks there are.
+"""The Celery tasks: one for each kind of message (`chains.messages`), and the error callback.
 
-A link's message says "this run may be able to advance from this step on". The link claims in SQL, runs the
-steps of its segment and lets the chain go on only when the next link will find something to do. The error
-callback only makes somebody look: it fires for steps that succeeded, for doubles of messages whose step is at
-work, and for whoever writes into Redis, and it stays silent for steps that died. What it says is never taken
-for a fact.
+1. Every message but the callback's is signed. One whose signature does not fit was forged, changed, or sent
+   by another release: it is dropped, with what it carries, and nothing is read.
+2. ``link`` claims in SQL, runs the steps of its segment and lets the chain go on only when the next link will
+   find something to do. ``wake_up`` claims what is due in a queue, ``deliver`` attempts one webhook delivery.
+3. ``on_error`` only makes somebody look: it fires for steps that succeeded, for doubles of messages whose
+   step is at work, and for whoever writes into Redis, and it stays silent for steps that died. What it says
+   is never taken for a fact.
 """
 
 import time
@@ -19,11 +21,12 @@ from app.engine.reconciler import resume
 from app.engine.transitions.journal import Message
 from app.record.runs import lost_messages
 from app.record.session import Tx
-from app.services.deliver import deliver
+from app.services.deliver import deliver as attempt_delivery
 from app.worker import apps_pool
 from app.worker.celery_app import app, runner, settings, world
 from app.worker.loop import MOST_S, go_on, run_link
-from chains.canvas import LINK, LOOK, LOOK_LIMIT_S, ON_ERROR, SIGNATURE, WEBHOOK
+from chains.canvas import LOOK_LIMIT_S, ON_ERROR, SIGNATURE
+from chains.messages import DeliveryMessage, LinkMessage, TaskMessage, WakeUp, args_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,21 +35,15 @@ class StepFailed(Exception):
     """Tells Celery that a step has failed for good: Flower shows it and the callback wakes the engine."""
 
 
-@app.task(name=LINK, bind=True, throws=(StepFailed,))
+DROPPED = {"ended": "dropped"}
+
+
+@app.task(name=LinkMessage.TASK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
-    """Run one segment of a run and what else waits, look for what waits, or deliver one webhook."""
-    if not _is_ours(self.request, (run_id, phase, first, gen)):
-        self.request.chain = self.request.errbacks = None
-        log.warning("message.dropped", task_id=self.request.id, reason="its signature is missing or wrong")
-        return {"ended": "dropped"}
-    if phase == WEBHOOK:
-        return {"ended": deliver(world(), run_id, gen)}
+    """Run one segment of a run, and what else waits in its queue."""
+    if not _is_ours(self.request, LinkMessage(run_id=run_id, phase=phase, first=first, gen=gen)):
+        return DROPPED
     began, task_id = time.monotonic(), self.request.id or ""
-    limit_s = (self.request.timelimit or (None,))[0] or LOOK_LIMIT_S
-    if phase == LOOK and run_id == apps_pool.QUEUE:
-        return {"ended": f"{apps_pool.dispatcher().look()} taken"}
-    if phase == LOOK:
-        return {"ended": f"{go_on(runner(), run_id, task_id=task_id, limit_s=limit_s)} taken"}
     ended = run_link(
         runner(),
         run_id=run_id,
@@ -60,7 +57,7 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
     took = time.monotonic() - began
     if not ended.chain_goes_on and took < MOST_S:
         queue = (self.request.delivery_info or {})["routing_key"]
-        go_on(runner(), str(queue), task_id=task_id, limit_s=limit_s - took)
+        go_on(runner(), str(queue), task_id=task_id, limit_s=_limit_s(self.request) - took)
     if ended.failed:
         raise StepFailed(f"{run_id} {first}: {ended.reason or ended.word}")
     if not ended.chain_goes_on:
@@ -68,10 +65,38 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
     return {"ended": ended.word, **({"error": ended.reason} if ended.reason else {})}
 
 
-def _is_ours(request: Any, args: tuple[str, str, str, int]) -> bool:
+@app.task(name=WakeUp.TASK, bind=True)
+def wake_up(self: "Task[Any, Any]", queue: str) -> dict[str, str]:
+    """Claim and run what is due in a queue."""
+    if not _is_ours(self.request, WakeUp(queue=queue)):
+        return DROPPED
+    if queue == apps_pool.QUEUE:
+        return {"ended": f"{apps_pool.dispatcher().look()} taken"}
+    taken = go_on(runner(), queue, task_id=self.request.id or "", limit_s=_limit_s(self.request))
+    return {"ended": f"{taken} taken"}
+
+
+@app.task(name=DeliveryMessage.TASK, bind=True)
+def deliver(self: "Task[Any, Any]", delivery_id: str, fence: int) -> dict[str, str]:
+    """Attempt one webhook delivery."""
+    if not _is_ours(self.request, DeliveryMessage(delivery_id=delivery_id, fence=fence)):
+        return DROPPED
+    return {"ended": attempt_delivery(world(), delivery_id, fence)}
+
+
+def _limit_s(request: Any) -> float:
+    return float((request.timelimit or (None,))[0] or LOOK_LIMIT_S)
+
+
+def _is_ours(request: Any, message: TaskMessage) -> bool:
     """Whether one of us published this message, as it stands: anybody may write into the broker."""
-    limit = (request.timelimit or (None,))[0]
-    return world().message_key.verify(request.get(SIGNATURE), request.id or "", args, limit)
+    limit, args = (request.timelimit or (None,))[0], args_of(message)
+    signature = request.get(SIGNATURE)
+    if world().message_key.verify(signature, request.id or "", message.TASK, args, limit):
+        return True
+    request.chain = request.errbacks = None
+    log.warning("message.dropped", task_id=request.id, reason="its signature is missing or wrong")
+    return False
 
 
 @app.task(name=ON_ERROR, bind=True)

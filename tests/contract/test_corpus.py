@@ -69,6 +69,7 @@ class Twin:
 
         def work(tx: Any) -> None:
             tx.execute(delete(tables.lock))
+            tx.execute(delete(tables.type_state))  # A type that is paused starts nothing.
             for table, state in (
                 (tables.server, "available"),
                 (tables.cluster, "ready"),
@@ -79,8 +80,16 @@ class Twin:
         self.world.db.write(work)
 
 
+@pytest.fixture
+def twins(started: tuple[Twin, Twin]) -> tuple[Twin, Twin]:
+    """Both, after what earlier tests left."""
+    for twin in started:
+        twin.settle()
+    return started
+
+
 @pytest.fixture(scope="module")
-def twins(
+def started(
     databases: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Twin, Twin]]:
     """The same service twice, on each database."""
@@ -96,9 +105,9 @@ def _twin(world: AppContext) -> Twin:
     twin = Twin(world, create_app(world).test_client(), bearer(world, "corpus", *SCOPES))
     plant_server(world, examples.SERVER_ID)
     planted = {
-        "management_id": plant_management(world),
-        "cluster_id": plant_cluster(world),
-        "vm_id": plant_vm(world),
+        "managementId": plant_management(world),
+        "clusterId": plant_cluster(world),
+        "vmId": plant_vm(world),
     }
     facts = {"maxEvents": 1000, "executionTimeoutMs": None, "stepTimeoutMs": 1000}
     world.db.write(lambda tx: definitions.announce(tx, WORKFLOW, "1", facts, "f"))
@@ -109,12 +118,12 @@ def _twin(world: AppContext) -> Twin:
     hook = _made(twin, "/v1/webhooks", {"url": "https://93.184.216.34/hook", "events": ["run.*"]})
     twin.parts = {
         **planted,
-        "server_id": examples.SERVER_ID,
-        "pool_id": pool["id"],
-        "schedule_id": _made(twin, "/v1/schedules", nightly)["id"],
-        "webhook_id": hook["id"],
-        "run_id": SPARE_RUN,
-        "type_name": "server.inspect",
+        "serverId": examples.SERVER_ID,
+        "poolId": pool["id"],
+        "scheduleId": _made(twin, "/v1/schedules", nightly)["id"],
+        "webhookId": hook["id"],
+        "runId": SPARE_RUN,
+        "typeName": "server.inspect",
         "resource": f"server/{examples.SERVER_ID}",
     }
     return twin
@@ -328,7 +337,7 @@ def _answered(twin: Twin, door: Door, body: Any) -> tuple[Refusal, list[tuple[Pl
     """How it was answered, and the texts of the answer, of what was made and of its run."""
     parts = {name: quote(part) for name, part in twin.parts.items()}
     if door.path.startswith("/api/") and door.method != "delete":
-        parts["run_id"] = CODE_RUN  # It has to stay open.
+        parts["runId"] = CODE_RUN  # It has to stay open.
     path = _filled(door.path, parts)
     answer = twin.ask(door.method, path, body)
     told = answer.get_json(silent=True)

@@ -70,10 +70,10 @@ def known(
     for code_run in CODE_RUNS.values():
         client.post("/api/workflows/runs", json={"workflowName": "known", "runId": code_run})
     client.delete(f"/api/workflows/runs/{CODE_RUNS['get']}")
-    parts = {"run_id": run_id, "server_id": examples.SERVER_ID, "pool_id": pool["id"]}
+    parts = {"runId": run_id, "serverId": examples.SERVER_ID, "poolId": pool["id"]}
     nightly = {"name": "known", "type": "server.inspect", "resourceId": examples.SERVER_ID, "cron": "@daily"}
-    parts["schedule_id"] = client.post("/v1/schedules", json=nightly).get_json()["data"]["id"]
-    parts |= {"type_name": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
+    parts["scheduleId"] = client.post("/v1/schedules", json=nightly).get_json()["data"]["id"]
+    parts |= {"typeName": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
     yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
     world.db.dispose()
     databases(request.param).drop(url)
@@ -105,7 +105,7 @@ def test_every_answer_is_one_that_the_document_names(
     def answers_as_documented(case: schemathesis.Case[Any]) -> None:
         if leads:
             asked = dict(case.path_parameters or {})
-            code_run = {"run_id": CODE_RUNS.get(method, "run_open")} if path.startswith("/api/") else {}
+            code_run = {"runId": CODE_RUNS.get(method, "run_open")} if path.startswith("/api/") else {}
             parts = {**known.parts, **code_run}
             case.path_parameters = {name: parts.get(name, asked[name]) for name in asked}
         case.call_and_validate(checks=CHECKS)

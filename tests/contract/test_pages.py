@@ -173,7 +173,7 @@ def test_each_operation_has_a_page_from_which_it_can_be_tried(client: FlaskClien
         page = client.get(f"/docs/operations/{operation['operationId']}").get_data(as_text=True)
         assert '<form id="try" hidden' in page and "Answers" in page
     page = client.get("/docs/operations/getRun").get_data(as_text=True)
-    assert 'name="run_id" data-in="path"' in page and 'href="/docs/shapes#RunDetailAnswer"' in page
+    assert 'name="runId" data-in="path"' in page and 'href="/docs/shapes#RunDetailAnswer"' in page
     assert client.get("/docs/operations/nothing").status_code == 404
 
 

@@ -161,3 +161,24 @@ def test_a_database_that_is_away_is_503_and_when_to_come_again(
     answer = client.post("/v1/servers", json=REGISTRATION)
     problem(answer, 503, "UNAVAILABLE")
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(f"{RUNS}/a.b", "runId"), ("/api/workflows/runs/a.b", "runId"), ("/v1/webhooks/x", "webhookId")],
+)
+def test_a_refused_part_of_a_path_is_named_as_in_json(client: FlaskClient, path: str, name: str) -> None:
+    assert list(client.get(path).get_json()["error"]["details"]["fields"]) == [name]
+
+
+def test_where_batches_are_asked_for_it_is_named_as_they_name_it(client: FlaskClient) -> None:
+    answer = client.get("/v1/workflows/batch/a%00b").get_json()
+    assert list(answer["details"]["fields"]) == ["batch_id"]
+
+
+def test_the_document_names_parts_of_paths_as_json_is_spelled(client: FlaskClient) -> None:
+    paths = client.get("/openapi.json").get_json()["paths"]
+    parts = {one["name"] for path, item in paths.items() for one in item.get("parameters", ())}
+    snake = {name for name in parts if "_" in name}
+    assert snake == {"batch_id", "operation_id"}
+    assert all(f"{{{one['name']}}}" in path for path in paths for one in paths[path].get("parameters", ()))

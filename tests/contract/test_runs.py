@@ -219,7 +219,7 @@ def test_times_and_headers_have_their_forms_in_the_document() -> None:
     run = document["components"]["schemas"]["RunDetail"]["properties"]
     times = [name for name, said in run.items() if name.endswith("At") and said.get("format") != "date-time"]
     assert times == []
-    retry = document["paths"][f"{PATH}/{{run_id}}/retry"]["post"]
+    retry = document["paths"][f"{PATH}/{{runId}}/retry"]["post"]
     headers = {each["name"] for each in retry["parameters"] if each["in"] == "header"}
     assert headers == {"Idempotency-Key", "If-Match"}
     assert set(retry["responses"]["202"]["headers"]) == {"Location", "Retry-After"}

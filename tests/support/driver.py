@@ -20,7 +20,7 @@ from app.engine.messages.publisher import redispatch
 from app.engine.reconciler import resume
 from app.engine.transitions import accept, operator_actions, retry
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Journal, Message, RunMessage, TimerMessage, WakeUp, journal
+from app.engine.transitions.journal import Journal, Message, RunMessage, TimerMessage, journal
 from app.record.fast_path import ready as waiting
 from app.record.runs import hooks, locks, lost_messages, runs, timers
 from app.record.service import definitions
@@ -28,6 +28,7 @@ from app.record.session import Database, Tx
 from app.record.tables import timer
 from app.worker.execute import Runner
 from app.worker.loop import Ended, go_on, run_link
+from chains.messages import WakeUp
 from windlass.workflow import Definition
 
 # Purposes of timers that let a run go on; the others end something.

@@ -21,9 +21,11 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from app.api.http import bodies, envelope
+from app.api.http.problems import BATCH_PATH
 from app.api.http.schemas import Shape, flattened
 from app.domain.batch import words
 from app.domain.errors import UnsupportedMediaType, ValidationFailed
+from windlass.decode import camel
 
 View = TypeVar("View", bound=Callable[..., Any])
 Before = Callable[..., None]
@@ -46,6 +48,11 @@ PATH_IDS = {
 }
 
 NAMED = frozenset({"srv", "pool", "cls", "vm", "mgt", "acc", "sch"})  # What may be called by a name as well.
+
+
+def spoken(name: str, path: str) -> str:
+    """What callers know a part of a path by: camelCase, and snake_case where all names of batches are."""
+    return name if path.startswith(BATCH_PATH) else camel(name)
 
 
 class StrictParser(FlaskParser):

@@ -9,7 +9,7 @@ from flask import Response, current_app, g, request
 from app.api.http import envelope
 from app.api.http.bodies import NOT_TEXT, storable
 from app.api.http.context import world
-from app.api.http.family import PATH_IDS
+from app.api.http.family import PATH_IDS, spoken
 from app.domain.errors import NotAcceptable, ValidationFailed
 from app.domain.ids import well_formed
 from app.services import naming
@@ -41,15 +41,17 @@ def check() -> None:
     if view is None:
         return
     _check_texts()
-    named = request.view_args or {}
+    named, rule = request.view_args or {}, str(request.url_rule)
     for name, text in list(named.items()):
         prefix = PATH_IDS.get(name)
         if prefix is None or well_formed(text, prefix):
             continue
         if not naming.is_nameable(prefix):
-            raise ValidationFailed.of(name, NOT_AN_ID.get(prefix, f"Not an id of the form {prefix}_…"))
+            raise ValidationFailed.of(
+                spoken(name, rule), NOT_AN_ID.get(prefix, f"Not an id of the form {prefix}_…")
+            )
         if len(text) > naming.LONGEST:
-            raise ValidationFailed.of(name, f"Has more than {naming.LONGEST} characters")
+            raise ValidationFailed.of(spoken(name, rule), f"Has more than {naming.LONGEST} characters")
         named[name] = naming.id_of(world(), prefix, text)
     if request.args and not view.asks_query:
         raise ValidationFailed.many({name[:64]: "Unknown query parameter." for name in request.args})
@@ -60,8 +62,9 @@ def check() -> None:
 
 def _check_texts() -> None:
     """What no database stores is found by none either: it is refused in paths and queries as in bodies."""
-    named = [*(request.view_args or {}).items(), *request.args.items(multi=True)]
-    for name, text in named:
+    rule = str(request.url_rule)
+    parts = [(spoken(name, rule), text) for name, text in (request.view_args or {}).items()]
+    for name, text in [*parts, *request.args.items(multi=True)]:
         if not storable(name):
             raise ValidationFailed.of("query", f"A name holds {NOT_TEXT}")
         if isinstance(text, str) and not storable(text):

@@ -1,12 +1,13 @@
 """The OpenAPI 3.1 document, made from the decorators of the views; ``docs/openapi.json`` is its snapshot."""
 
 import http
+import re
 from typing import Any
 
 from flask import Flask
 from marshmallow import fields, validate
 
-from app.api.http.family import EXAMPLE_META, Meta
+from app.api.http.family import EXAMPLE_META, Meta, spoken
 from app.api.http.schemas import Shape
 from app.domain import errors
 from app.domain.batch.invalid import InvalidDefinition
@@ -91,7 +92,18 @@ class BatchRefusal(Shape):
 def document(app: Flask) -> dict[str, Any]:
     """The document as plain data, the same at every call and on every machine."""
     found: dict[str, Any] = app.extensions["windlass.openapi"].spec.to_dict()
-    return found
+    return {**found, "paths": dict(_spoken(path, item) for path, item in found["paths"].items())}
+
+
+def _spoken(path: str, item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A path and its operations, with the names that callers know the parts of the path by."""
+    if "parameters" not in item:
+        return path, item
+    parts = [{**one, "name": spoken(one["name"], path)} for one in item["parameters"]]
+    return re.sub(r"{(\w+)}", lambda part: f"{{{spoken(part[1], path)}}}", path), {
+        **item,
+        "parameters": parts,
+    }
 
 
 def describe_problems(api: Any) -> None:

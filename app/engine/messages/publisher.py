@@ -27,19 +27,11 @@ from redis.exceptions import RedisError
 from app.domain.errors import WindlassError
 from app.domain.states import STEP_DONE, StepStatus
 from app.engine.messages.timer_cache import TimerSet
-from app.engine.transitions.journal import (
-    DeliveryMessage,
-    Halt,
-    Journal,
-    Message,
-    RunMessage,
-    TimerMessage,
-    WakeUp,
-    journal,
-)
+from app.engine.transitions.journal import Halt, Journal, Message, RunMessage, TimerMessage, journal
 from app.record.runs import runs
 from app.record.session import Tx
 from chains import canvas
+from chains.messages import DeliveryMessage, WakeUp
 
 log = structlog.get_logger(__name__)
 Publisher = Callable[[Iterable[Message]], None]
@@ -96,9 +88,9 @@ def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Message) ->
     elif isinstance(hint, Halt):
         app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
     elif isinstance(hint, DeliveryMessage):
-        canvas.publish_letter(app, sign, delivery_id=hint.delivery_id, fence=hint.fence)
+        canvas.publish_delivery(app, sign, hint)
     elif isinstance(hint, WakeUp):
-        canvas.publish_look(app, sign, queue=hint.queue)
+        canvas.publish_wake_up(app, sign, hint)
     else:
         canvas.publish(
             app,

@@ -43,7 +43,7 @@ from app.engine.reconciler import resume
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import BATCH, Mover
 from app.engine.reconciler.watch import Watch
-from app.engine.transitions.journal import DeliveryMessage, Message, WakeUp
+from app.engine.transitions.journal import Message
 from app.record.apps import retention, streams
 from app.record.batches import retention as batches
 from app.record.inventory import gates
@@ -51,6 +51,7 @@ from app.record.runs import leases, locks, runs, statistics, timers
 from app.record.runs import lost_messages as losses
 from app.record.service import audit_log, deliveries, heartbeats, requests, schedules, sessions
 from app.record.session import Database, Tx
+from chains.messages import DeliveryMessage, WakeUp
 
 log = structlog.get_logger(__name__)
 TICK_S = 0.1  # Pause between two reads of the sorted set.

@@ -22,13 +22,14 @@ from app.domain.rows.runs import RunRow, StepRow
 from app.domain.run_kind import RunKind
 from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import optimistic
-from app.engine.transitions.journal import FAN_OUT, Journal, Message, WakeUp, carried_steps, planned
+from app.engine.transitions.journal import FAN_OUT, Journal, Message, carried_steps, planned
 from app.engine.transitions.step_rows import known_values
 from app.record.fast_path import ready, transition
 from app.record.fast_path.transition import RunSnapshot
 from app.record.runs import runs
 from app.record.session import Database, Tx
 from chains import catalogue
+from chains.messages import WakeUp
 
 ELSEWHERE_MS = 500  # A step of another release is hidden for so long; then any worker may try it again.
 CLAIMABLE = {

@@ -22,6 +22,7 @@ from app.record.fast_path.transition import Leases, RunSnapshot
 from app.record.runs import hooks, leases, runs, timers
 from app.record.service import deliveries
 from app.record.session import Tx, dump
+from chains.messages import DeliveryMessage, WakeUp
 
 FAN_OUT = frozenset({"group", "map", "graph"})
 GRAPH = "graph:operations"  # The step that is a graph; its members are child runs.
@@ -54,25 +55,10 @@ class TimerMessage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeliveryMessage:
-    """A webhook delivery that is due."""
-
-    delivery_id: str
-    fence: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Halt:
     """Links whose steps were killed: Celery may end their processes, if it still hears."""
 
     task_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WakeUp:
-    """Something waits in this queue: whoever is free looks."""
-
-    queue: str
 
 
 Message = RunMessage | TimerMessage | DeliveryMessage | Halt | WakeUp

@@ -9,11 +9,11 @@ from app.domain.apps.refusal import bad, run_not_found
 from app.domain.apps.words import OPEN, AppRunStatus, EventType, WaitStatus
 from app.domain.ids import new_id
 from app.engine.messages.publisher import Publisher
-from app.engine.transitions.journal import WakeUp
 from app.record.apps import entities, hooks, log, messages, run_messages, runs
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 from app.services.apps.write import write_in
+from chains.messages import WakeUp
 
 Row = dict[str, Any]
 T = TypeVar("T")

@@ -9,13 +9,13 @@ from app.domain.apps.envelope import Envelope
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import QUEUE
-from app.engine.transitions.journal import WakeUp
 from app.record.apps import at_once, messages
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database
 from app.services.apps import admission
 from app.services.context import AppContext
+from chains.messages import WakeUp
 
 DEAD_LETTERS, MOST_DEAD_LETTERS = 50, 200
 

@@ -8,11 +8,12 @@ from celery import Celery
 from sqlalchemy import text
 
 from app.wiring import celery_app
+from chains.messages import LinkMessage, WakeUp
 from tests.chaos.fault import Fault, Injection, register
 from tests.chaos.site import Site
 
 QUEUES = ("default", "webhook", "bmc")
-LINK = "windlass.link"
+RUN_STEPS = (LinkMessage.TASK, WakeUp.TASK)
 LIVE = "SELECT task_id FROM step WHERE status = 'running' AND task_id IS NOT NULL"
 
 
@@ -120,14 +121,16 @@ class RateLimited(Broadcast):
     lasts_s = (2.0, 15.0)
 
     def say(self, app: Celery, site: Site) -> str:
-        """Limit the links."""
-        app.control.rate_limit(LINK, "20/m")
+        """Limit the tasks that run steps."""
+        for task in RUN_STEPS:
+            app.control.rate_limit(task, "20/m")
         return "told all workers to run twenty links a minute"
 
     def heal(self, site: Site) -> None:
         """No limit."""
         app = control(site)
-        app.control.rate_limit(LINK, 0)
+        for task in RUN_STEPS:
+            app.control.rate_limit(task, 0)
         app.close()
 
 

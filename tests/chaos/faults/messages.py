@@ -136,6 +136,9 @@ def forgeries() -> Iterable[tuple[str, str]]:
     for queue in QUEUES:
         yield queue, envelope(queue, "windlass.link", [unknown, "forward", "one", 1])
         yield queue, envelope(queue, "windlass.link", [unknown, "webhook", "deliver", 0])
+        yield queue, envelope(queue, "windlass.deliver", [unknown, 0])
+        yield queue, envelope(queue, "windlass.wake_up", [queue])
+        yield queue, envelope(queue, "windlass.wake_up", [{"queue": 1}])
         yield queue, envelope(queue, "windlass.link", [unknown, "sideways", "one", -1])
         yield queue, envelope(queue, "windlass.link", [{"run": 1}, None, [], "many"])
         yield queue, envelope(queue, "windlass.link", [])

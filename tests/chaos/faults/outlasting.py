@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from app.record.session import Tx
 from app.record.tables import step
-from chains.canvas import LOOK, ON_ERROR
+from chains.canvas import ON_ERROR
+from chains.messages import LinkMessage
 from tests.chaos.checks.bells import UNHEARD_MS
 from tests.chaos.checks.evidence import Row
 from tests.chaos.demands.awkward import order
@@ -51,7 +52,7 @@ class LongStepsDoubled(Fault):
         again = [
             (queue, text)
             for queue, text, headers in _captured(carrier)
-            if headers["id"] in tasks and headers["shadow"] != LOOK
+            if headers["id"] in tasks and headers["task"] == LinkMessage.TASK
         ]
         if not again:  # All were found by messages that name no run, which have no callback.
             return None

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app.engine.transitions.journal import WakeUp
 from app.record.session import Tx
 from app.record.tables import app_handler, app_message
+from chains.messages import WakeUp
 from tests.support.apps import Door
 from tests.support.cbor import UNDEFINED, encoded
 

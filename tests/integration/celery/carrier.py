@@ -16,7 +16,8 @@ from celery import Task
 
 from app.config import load
 from app.wiring import celery_app
-from chains.canvas import LINK, ON_ERROR
+from chains.canvas import ON_ERROR
+from chains.messages import LinkMessage
 
 FOLDER = Path(os.environ.get("CARRIER_FOLDER", "."))
 WAIT_S = 300.0
@@ -66,7 +67,7 @@ DOES: dict[str, Callable[["Task[Any, Any]"], None]] = {
 }
 
 
-@app.task(name=LINK, bind=True, throws=(Told,))
+@app.task(name=LinkMessage.TASK, bind=True, throws=(Told,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> None:
     """Do what the step is called."""
     note("link", run=run_id, step=first, id=self.request.id)

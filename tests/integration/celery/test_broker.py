@@ -13,8 +13,9 @@ from redis import Redis
 from app.config import Settings
 from app.domain.plan import Segment
 from app.engine.messages.publisher import Publisher as Publish
-from app.engine.transitions.journal import DeliveryMessage, Message, RunMessage, TimerMessage
+from app.engine.transitions.journal import Message, RunMessage, TimerMessage
 from app.wiring import wire
+from chains.messages import DeliveryMessage
 from tests.integration.celery.conftest import CARRIER
 from tests.integration.celery.workers import TYPE, Publisher, Worker, lengths
 from tests.support.servers import KeyValue, new_redis, remove, until

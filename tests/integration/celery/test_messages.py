@@ -12,9 +12,11 @@ import pytest
 from redis import Redis
 
 from app.config import Settings
-from chains.canvas import LINK
+from chains.messages import LinkMessage
 from tests.integration.celery.workers import TYPE, Ears, Publisher, Worker, lengths, said
 from tests.support.servers import KeyValue, until
+
+LINK = LinkMessage.TASK
 
 
 @contextmanager
@@ -101,7 +103,8 @@ def test_queues_are_lists_under_the_prefix_and_the_command_line_knows_them(
     "strange",
     [
         pytest.param(
-            message(LINK, pickle.dumps(((), {}, {})), "application/x-python-serialize"), id="pickle"
+            message(LINK, pickle.dumps(((), {}, {})), "application/x-python-serialize"),
+            id="pickle",
         ),
         pytest.param(message("windlass.unheard", b"[[], {}, {}]", "application/json"), id="unknown task"),
         pytest.param(message(LINK, b"[[1, 2], {}, {}]", "application/json"), id="wrong arguments"),

@@ -1,14 +1,19 @@
 """The real tasks in a real worker: doubled messages, and what `celery -A tasks` tells an operator."""
 
+import hashlib
+import hmac
+import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from celery import Celery
 
+from app.auth.message_key import MessageKey
 from app.config import Settings, release
 from app.domain.ids import new_id
 from app.engine.process_id import place
@@ -21,6 +26,7 @@ from app.record.session import Database
 from app.services import workers
 from app.wiring import celery_app, message_key_of
 from chains import canvas
+from chains.messages import DeliveryMessage, WakeUp, args_of
 from tests.conftest import Databases
 from tests.integration.celery.workers import Ears, Event, Worker, listening, said
 from tests.support import probes
@@ -87,6 +93,13 @@ def publish(app: Celery, run_message: RunMessage, sign: canvas.Sign) -> None:
     )
 
 
+def send(app: Celery, message: WakeUp | DeliveryMessage, sign: canvas.Sign) -> None:
+    """Send a message to the queue that the worker serves."""
+    canvas._signed(
+        app, sign, message, about=str(args_of(message)[0]), queue="default", time_limit=930
+    ).apply_async(retry=False)
+
+
 def status(db: Database, run_id: str) -> str:
     """The run's status."""
     return str((db.read(lambda tx: runs.read_run(tx, run_id)) or {})["status"])
@@ -119,21 +132,62 @@ def test_a_message_about_a_run_that_is_not_there_does_no_harm(
     until(lambda: "dropped: unknown run" in worker.log, 20)
 
 
+def dropped(worker: Worker, begins: str) -> bool:
+    """Whether the worker says that it dropped a message whose id begins like this."""
+    return any("message.dropped" in line and begins in line for line in worker.log.splitlines())
+
+
 @pytest.mark.parametrize("forged", ["", "0" * 64], ids=["unsigned", "wrong"])
 def test_a_message_that_nobody_of_us_has_signed_is_dropped(
     app: Celery, db: Database, worker: Worker, forged: str
 ) -> None:
     run_message = accepted(db, LINE)
     publish(app, run_message, lambda *_: forged)
-    until(lambda: "message.dropped" in worker.log, 20)
+    until(lambda: dropped(worker, run_message.run_id), 20)
     assert status(db, run_message.run_id) == "queued"
 
 
 def test_a_message_whose_time_limit_was_changed_is_dropped(app: Celery, db: Database, worker: Worker) -> None:
     run_message, key = accepted(db, LINE), message_key_of(db)
-    publish(app, run_message, lambda name, args, limit: key.sign(name, args, limit + 1))
-    until(lambda: worker.log.count("message.dropped") > 0, 20)
+    publish(app, run_message, lambda name, task, args, limit: key.sign(name, task, args, limit + 1))
+    until(lambda: dropped(worker, run_message.run_id), 20)
     assert status(db, run_message.run_id) == "queued"
+
+
+def test_a_message_signed_for_one_task_is_dropped_by_another(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    key = message_key_of(db)
+    for message in (WakeUp(queue=new_id("run")), DeliveryMessage(delivery_id=new_id("dlv"), fence=0)):
+        send(app, message, lambda name, _task, args, limit: key.sign(name, "windlass.link", args, limit))
+        until(lambda message=message: dropped(worker, str(args_of(message)[0])), 20)  # type: ignore[misc]
+
+
+def before_tasks_were_signed(key: MessageKey) -> canvas.Sign:
+    """How releases signed whose messages named no task."""
+
+    def sign(task_id: str, _task: str, args: Sequence[Any], limit: float) -> str:
+        said = json.dumps([task_id, list(args), limit], separators=(",", ":"))
+        return hmac.new(key._key, said.encode(), hashlib.sha256).hexdigest()
+
+    return sign
+
+
+def test_a_message_of_an_older_release_is_dropped_and_its_run_is_still_expected(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    run_message, wake_up = accepted(db, LINE), new_id("task")
+    older = before_tasks_were_signed(message_key_of(db))
+    publish(app, run_message, older)
+    until(lambda: dropped(worker, run_message.run_id), 20)
+    args = ("default", "look", "", 0)
+    headers = {canvas.SIGNATURE: older(wake_up, "", args, 930.0)}
+    app.send_task(
+        "windlass.link", args=args, task_id=wake_up, queue="default", time_limit=930, headers=headers
+    )
+    until(lambda: dropped(worker, wake_up), 20)
+    row = db.read(lambda tx: runs.read_run(tx, run_message.run_id)) or {}
+    assert (row["status"], row["expect_since"] is None) == ("queued", False)
 
 
 def gone() -> int:
@@ -210,7 +264,7 @@ def test_what_celery_inspect_asks_for_is_the_truth(app: Celery) -> None:
     (registered,), (queues,) = (inspect.registered() or {}).values(), (inspect.active_queues() or {}).values()
     assert (running, stats["prefetch_count"]) == ([], 3)
     assert stats["pool"]["processes"]
-    assert {"windlass.link", "windlass.on_error"} <= set(registered)
+    assert {"windlass.link", "windlass.wake_up", "windlass.deliver", "windlass.on_error"} <= set(registered)
     assert {"default", "bmc"} <= {queue["name"] for queue in queues}
 
 
@@ -221,3 +275,10 @@ def test_celery_report_tells_the_versions_and_not_the_password_of_the_broker(set
     assert "software -> celery:5.6.3" in told.stdout and "kombu:5.6.2" in told.stdout
     assert "redis://" in told.stdout
     assert "hunter-two" not in told.stdout + told.stderr
+
+
+def test_a_wake_up_has_the_run_of_a_dropped_message_done(app: Celery, db: Database) -> None:
+    run_message = accepted(db, LINE)
+    publish(app, run_message, lambda *_: "")
+    send(app, WakeUp(queue=run_message.queue), message_key_of(db).sign)
+    until(lambda: status(db, run_message.run_id) == "completed", 20)

@@ -10,11 +10,12 @@ from kombu.exceptions import OperationalError as BrokerDown
 from app.domain.errors import Unavailable
 from app.domain.plan import Segment
 from app.engine.messages.publisher import LATE_MS, background, new_publisher
-from app.engine.transitions.journal import DeliveryMessage, Message, RunMessage, WakeUp
+from app.engine.transitions.journal import Message, RunMessage
 from app.record.fast_path import ready
 from app.worker import loop
 from app.worker.loop import go_on
 from chains import canvas
+from chains.messages import DeliveryMessage, WakeUp
 from tests.support.driver import Driver
 from tests.support.probes import BEFORE, DONE
 from tests.support.servers import until
@@ -225,9 +226,11 @@ class Wire:
         self.published: list[str] = []
         self.length = 0
         monkeypatch.setattr(canvas, "publish", lambda _app, _sign, **what: self._put(what["run_id"]))
-        monkeypatch.setattr(canvas, "publish_look", lambda _app, _sign, queue: self._put(f"look {queue}"))
         monkeypatch.setattr(
-            canvas, "publish_letter", lambda _app, _sign, delivery_id, **_: self.published.append(delivery_id)
+            canvas, "publish_wake_up", lambda _app, _sign, one: self._put(f"wake up {one.queue}")
+        )
+        monkeypatch.setattr(
+            canvas, "publish_delivery", lambda _app, _sign, one: self.published.append(one.delivery_id)
         )
         none: Any = None
         self.publish = new_publisher(none, none, lambda _queue: self.length, none)

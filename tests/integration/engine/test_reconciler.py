@@ -13,10 +13,10 @@ from app.domain.errors import StepError
 from app.engine.messages.publisher import redispatch
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.reconciler.reconciler import Reconciler, Stop
-from app.engine.transitions.journal import WakeUp
 from app.record.runs import lost_messages, runs, timers
 from app.record.service import heartbeats
 from app.record.session import Database, Tx
+from chains.messages import WakeUp
 from tests.conftest import Backend
 from tests.integration.engine.test_schedules import plant, row_of, runs_of
 from tests.support import probes

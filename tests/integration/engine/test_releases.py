@@ -8,9 +8,9 @@ from app.domain.ids import new_id
 from app.domain.rows.runs import StepRow
 from app.engine.reconciler import schedules as schedule
 from app.engine.reconciler.mover import Mover
-from app.engine.transitions.journal import WakeUp
 from app.record.runs import runs
 from chains import catalogue
+from chains.messages import WakeUp
 from tasks.step import REGISTRY
 from tests.integration.engine.test_schedules import plant, row_of, runs_of
 from tests.support import probes

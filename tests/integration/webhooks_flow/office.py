@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, select, update
 
 from app.auth.keys import LOCAL, Principal
-from app.engine.transitions.journal import DeliveryMessage, Message
+from app.engine.transitions.journal import Message
 from app.record.service import deliveries
 from app.record.session import Tx
 from app.record.tables import delivery, delivery_attempt, webhook
@@ -16,6 +16,7 @@ from app.services import deliver as service
 from app.services import runs, webhooks
 from app.services.context import AppContext
 from app.webhooks.send import Attempt
+from chains.messages import DeliveryMessage
 from tests.support.driver import Driver
 
 Row = dict[str, Any]
