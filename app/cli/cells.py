@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from math import floor
 from typing import Any
 
 from app.cli.marks import look
@@ -9,6 +10,7 @@ from app.cli.marks import look
 SHORT_ID = 8  # The end of an id, which is where two ids differ; commands accept it.
 STATES = frozenset({"status", "state", "detail", "outcome", "runStatus"})
 CODES = frozenset({"deploymentId"})  # Versions, which are no ids that one types.
+SHARES = frozenset({"successRate", "success_rate"})  # From 0 to 1.
 # Where the exact moment of an event counts, and not how long ago it was.
 CLOCKS = frozenset({"at"})
 
@@ -47,6 +49,8 @@ def member(row: Any, path: str) -> str:
         return duration(value)
     if name == "progress" and isinstance(value, int):
         return f"{value} %"
+    if name in SHARES and isinstance(value, int | float):
+        return f"{floor(1000 * value + 1e-6) / 10:g} %"  # 99.96 % are not all.
     return cell(value)
 
 

@@ -19,7 +19,7 @@ from app.api.apps.scope import guard_of
 from app.api.http.context import LazyWorld
 from app.domain.apps.cursors import count_of
 from app.domain.apps.incoming import incoming
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.services.apps import admission
 from app.services.apps.actions import fresh_run_id
 from app.services.apps.write import write
@@ -62,7 +62,7 @@ def _post(world: AppContext, app: str, run_id: str, environ: Environ) -> str:
     known_events = count_of(args.get("eventCount"))
     _, raw = body_in(environ, JSON)
     event = incoming(run_id, json_of(raw))
-    if event.type == EventType.RUN_CREATED:
+    if event.type == AppEventType.RUN_CREATED:
         admission.admit_run(world.db, app)
         if run_id == NO_ID:
             event = replace(event, run_id=fresh_run_id())

@@ -12,7 +12,7 @@ from flask import Response, request
 
 from app.domain.apps.decide import stamp
 from app.domain.apps.slots import event_id
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.services.apps.read import Page
 from app.services.apps.write import Written
 
@@ -98,7 +98,7 @@ def wait(row: Row) -> str:
 
 def event(row: Row, version: int | None, *, bare: bool) -> str:
     """An event of a run of this spec version."""
-    shown = row["event_type"] == EventType.ATTR_SET or not bare
+    shown = row["event_type"] == AppEventType.ATTR_SET or not bare
     return _object(
         ("eventId", _text(event_id(version, row["seq"], row["number"]))),
         ("runId", _text(row["run_id"])),

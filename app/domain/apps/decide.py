@@ -25,9 +25,9 @@ from app.domain.apps.words import (
     ENDINGS,
     OPEN,
     WITH_ATTRIBUTES,
+    AppEventType,
     AppRunStatus,
     AppStepStatus,
-    EventType,
     HookStatus,
     WaitStatus,
 )
@@ -43,14 +43,14 @@ class Known:
     run: Row | None
     entity: Row | None = None  # The step, hook or wait with the event's correlation id.
     holder: Row | None = None  # The hook that holds the token; for ``hook_created``.
-    logged: frozenset[EventType] = frozenset()  # What the log has already for this correlation id.
+    logged: frozenset[AppEventType] = frozenset()  # What the log has already for this correlation id.
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewEvent:
     """An event to append at the next slot; ``data`` is None where none was sent."""
 
-    type: EventType
+    type: AppEventType
     correlation_id: str | None
     data: Mapping[str, Any] | None
     spec_version: int | None
@@ -72,7 +72,7 @@ class Decision:
     run: Write | None = None
     entity: Write | None = None
     ends: bool = False  # The run's hooks are disposed and its waits completed.
-    earlier: EventType | None = (
+    earlier: AppEventType | None = (
         None  # Answer with the latest such event of the correlation id; append nothing.
     )
     of: str = "run"  # The entity that the answer shows: run, step, hook or wait.
@@ -83,7 +83,7 @@ Rule = Callable[[Incoming, Known], Decision]
 
 def decide(event: Incoming, known: Known) -> Decision:
     """What an event does to what is known."""
-    if known.run is None and event.type not in (EventType.RUN_CREATED, EventType.RUN_STARTED):
+    if known.run is None and event.type not in (AppEventType.RUN_CREATED, AppEventType.RUN_STARTED):
         raise run_not_found(event.run_id)
     return RULES[event.type](event, known)
 
@@ -118,7 +118,7 @@ def new_run(event: Incoming, now: int, status: AppRunStatus) -> Write:
     )
 
 
-def _appended(event: Incoming, kind: EventType | None = None) -> NewEvent:
+def _appended(event: Incoming, kind: AppEventType | None = None) -> NewEvent:
     return NewEvent(
         type=kind or event.type,
         correlation_id=event.correlation_id,
@@ -129,7 +129,7 @@ def _appended(event: Incoming, kind: EventType | None = None) -> NewEvent:
 
 def _run_created(event: Incoming, known: Known) -> Decision:
     if known.run is not None:
-        return Decision(earlier=EventType.RUN_CREATED)
+        return Decision(earlier=AppEventType.RUN_CREATED)
     return Decision(events=(_appended(event),), run=new_run(event, known.now, AppRunStatus.PENDING))
 
 
@@ -138,7 +138,7 @@ def _run_started(event: Incoming, known: Known) -> Decision:
         if not event.facts.get("workflowName") or not event.facts.get("deploymentId"):
             raise run_not_found(event.run_id)
         return Decision(
-            events=(_appended(event, EventType.RUN_CREATED), _appended(event)),
+            events=(_appended(event, AppEventType.RUN_CREATED), _appended(event)),
             run=new_run(event, known.now, AppRunStatus.RUNNING),
         )
     if known.run["status"] != AppRunStatus.PENDING:  # Started before, or at its end: it does not begin again.
@@ -152,11 +152,11 @@ def _run_ended(event: Incoming, known: Known) -> Decision:
     if known.run["status"] not in OPEN:
         return Decision()
     columns = {"status": ENDINGS[event.type], "completed_at": known.now, "updated_at": known.now}
-    if event.type == EventType.RUN_COMPLETED:
+    if event.type == AppEventType.RUN_COMPLETED:
         columns["output"] = text_of(event.facts.get("output"))
-    elif event.type == EventType.RUN_FAILED:
+    elif event.type == AppEventType.RUN_FAILED:
         columns["error"] = text_of(event.facts.get("error"))
-    elif event.type == EventType.RUN_EXPIRED:
+    elif event.type == AppEventType.RUN_EXPIRED:
         columns["expired_at"] = known.now
     return Decision(events=(_appended(event),), run=Write(columns=columns), ends=True)
 
@@ -165,8 +165,8 @@ def _attr_set(event: Incoming, known: Known) -> Decision:
     assert known.run is not None
     if any((version or 0) < WITH_ATTRIBUTES for version in (event.spec_version, known.run["spec_version"])):
         raise bad(f"attr_set requires a specVersion {WITH_ATTRIBUTES} run")
-    if EventType.ATTR_SET in known.logged:
-        return Decision(earlier=EventType.ATTR_SET)
+    if AppEventType.ATTR_SET in known.logged:
+        return Decision(earlier=AppEventType.ATTR_SET)
     if known.run["status"] not in OPEN:
         raise bad(f"run is already in terminal state: {known.run['status']}")
     after = attributes.changed(json.loads(known.run["attributes"]), event.facts)
@@ -175,8 +175,8 @@ def _attr_set(event: Incoming, known: Known) -> Decision:
 
 
 def _step_created(event: Incoming, known: Known) -> Decision:
-    if EventType.STEP_CREATED in known.logged:
-        return Decision(earlier=EventType.STEP_CREATED, of="step")
+    if AppEventType.STEP_CREATED in known.logged:
+        return Decision(earlier=AppEventType.STEP_CREATED, of="step")
     made = None if known.entity else _new_step(event, known.now, AppStepStatus.PENDING)
     return Decision(events=(_appended(event),), entity=made, of="step")
 
@@ -205,7 +205,7 @@ def _step_started(event: Incoming, known: Known) -> Decision:
     if step["status"] in (AppStepStatus.COMPLETED, AppStepStatus.CANCELLED):
         raise Refused(409, f"Step {event.correlation_id} is in terminal state: {step['status']}")
     if step["status"] == AppStepStatus.RUNNING and asked in (None, step["attempt"]):
-        return Decision(earlier=EventType.STEP_STARTED, of="step")
+        return Decision(earlier=AppEventType.STEP_STARTED, of="step")
     if step["retry_after"] is not None and step["retry_after"] > known.now:
         raise too_early(event, step["retry_after"])
     again = step["status"] == AppStepStatus.PENDING and step["started_at"] is not None
@@ -263,7 +263,7 @@ def _step_ended(
         return Decision(events=(_appended(event),), of="step")
     if known.entity["status"] in ended:
         return Decision(of="step")
-    status = AppStepStatus.COMPLETED if event.type == EventType.STEP_COMPLETED else AppStepStatus.FAILED
+    status = AppStepStatus.COMPLETED if event.type == AppEventType.STEP_COMPLETED else AppStepStatus.FAILED
     columns = {"status": status, "completed_at": known.now, "updated_at": known.now, **said}
     return Decision(events=(_appended(event),), entity=Write(columns=columns), of="step")
 
@@ -283,10 +283,10 @@ def _step_retrying(event: Incoming, known: Known) -> Decision:
 
 
 def _hook_created(event: Incoming, known: Known) -> Decision:
-    if EventType.HOOK_CREATED in known.logged:
-        return Decision(earlier=EventType.HOOK_CREATED, of="hook")
-    if EventType.HOOK_CONFLICT in known.logged:
-        return Decision(earlier=EventType.HOOK_CONFLICT, of="none")
+    if AppEventType.HOOK_CREATED in known.logged:
+        return Decision(earlier=AppEventType.HOOK_CREATED, of="hook")
+    if AppEventType.HOOK_CONFLICT in known.logged:
+        return Decision(earlier=AppEventType.HOOK_CONFLICT, of="none")
     if known.holder is not None:
         return _conflict(event, known)
     facts, over = event.facts, _is_over(known)
@@ -310,7 +310,7 @@ def _conflict(event: Incoming, known: Known) -> Decision:
     """The token is somebody else's: the log says so once, and the DevKit raises it in the workflow."""
     assert known.holder is not None
     told = NewEvent(
-        type=EventType.HOOK_CONFLICT,
+        type=AppEventType.HOOK_CONFLICT,
         correlation_id=event.correlation_id,
         data={"token": event.facts["token"], "conflictingRunId": known.holder["run_id"]},
         spec_version=event.spec_version,
@@ -338,8 +338,8 @@ def _hook_disposed(event: Incoming, known: Known) -> Decision:
 
 
 def _wait_created(event: Incoming, known: Known) -> Decision:
-    if EventType.WAIT_CREATED in known.logged:
-        return Decision(earlier=EventType.WAIT_CREATED, of="wait")
+    if AppEventType.WAIT_CREATED in known.logged:
+        return Decision(earlier=AppEventType.WAIT_CREATED, of="wait")
     over = _is_over(known)
     columns = {
         "id": str(uuid4()),
@@ -357,29 +357,29 @@ def _wait_created(event: Incoming, known: Known) -> Decision:
 def _wait_completed(event: Incoming, known: Known) -> Decision:
     if known.entity is not None and known.entity["status"] == WaitStatus.COMPLETED:
         return Decision(of="wait")
-    if EventType.WAIT_COMPLETED in known.logged:
-        return Decision(earlier=EventType.WAIT_COMPLETED, of="wait")
+    if AppEventType.WAIT_COMPLETED in known.logged:
+        return Decision(earlier=AppEventType.WAIT_COMPLETED, of="wait")
     columns = {"status": WaitStatus.COMPLETED, "completed_at": known.now, "updated_at": known.now}
     changed = Write(columns=columns) if known.entity else None
     return Decision(events=(_appended(event),), entity=changed, of="wait")
 
 
-RULES: dict[EventType, Rule] = {
-    EventType.RUN_CREATED: _run_created,
-    EventType.RUN_STARTED: _run_started,
-    EventType.RUN_COMPLETED: _run_ended,
-    EventType.RUN_FAILED: _run_ended,
-    EventType.RUN_CANCELLED: _run_ended,
-    EventType.RUN_EXPIRED: _run_ended,
-    EventType.ATTR_SET: _attr_set,
-    EventType.STEP_CREATED: _step_created,
-    EventType.STEP_STARTED: _step_started,
-    EventType.STEP_COMPLETED: _step_completed,
-    EventType.STEP_FAILED: _step_failed,
-    EventType.STEP_RETRYING: _step_retrying,
-    EventType.HOOK_CREATED: _hook_created,
-    EventType.HOOK_RECEIVED: _hook_received,
-    EventType.HOOK_DISPOSED: _hook_disposed,
-    EventType.WAIT_CREATED: _wait_created,
-    EventType.WAIT_COMPLETED: _wait_completed,
+RULES: dict[AppEventType, Rule] = {
+    AppEventType.RUN_CREATED: _run_created,
+    AppEventType.RUN_STARTED: _run_started,
+    AppEventType.RUN_COMPLETED: _run_ended,
+    AppEventType.RUN_FAILED: _run_ended,
+    AppEventType.RUN_CANCELLED: _run_ended,
+    AppEventType.RUN_EXPIRED: _run_ended,
+    AppEventType.ATTR_SET: _attr_set,
+    AppEventType.STEP_CREATED: _step_created,
+    AppEventType.STEP_STARTED: _step_started,
+    AppEventType.STEP_COMPLETED: _step_completed,
+    AppEventType.STEP_FAILED: _step_failed,
+    AppEventType.STEP_RETRYING: _step_retrying,
+    AppEventType.HOOK_CREATED: _hook_created,
+    AppEventType.HOOK_RECEIVED: _hook_received,
+    AppEventType.HOOK_DISPOSED: _hook_disposed,
+    AppEventType.WAIT_CREATED: _wait_created,
+    AppEventType.WAIT_COMPLETED: _wait_completed,
 }

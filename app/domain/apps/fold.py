@@ -7,18 +7,18 @@ from typing import Any
 from app.domain.apps.words import (
     ENDINGS,
     OPEN,
+    AppEventType,
     AppRunStatus,
     AppStepStatus,
-    EventType,
     HookStatus,
     WaitStatus,
 )
 
 STEPS = {
-    EventType.STEP_STARTED: AppStepStatus.RUNNING,
-    EventType.STEP_COMPLETED: AppStepStatus.COMPLETED,
-    EventType.STEP_FAILED: AppStepStatus.FAILED,
-    EventType.STEP_RETRYING: AppStepStatus.PENDING,
+    AppEventType.STEP_STARTED: AppStepStatus.RUNNING,
+    AppEventType.STEP_COMPLETED: AppStepStatus.COMPLETED,
+    AppEventType.STEP_FAILED: AppStepStatus.FAILED,
+    AppEventType.STEP_RETRYING: AppStepStatus.PENDING,
 }
 
 
@@ -40,10 +40,10 @@ def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded
     """
     made = Folded()
     for event in events:
-        kind, name = EventType(event["event_type"]), event["correlation_id"]
-        if kind in (EventType.RUN_CREATED, EventType.RUN_STARTED) or kind in ENDINGS:
+        kind, name = AppEventType(event["event_type"]), event["correlation_id"]
+        if kind in (AppEventType.RUN_CREATED, AppEventType.RUN_STARTED) or kind in ENDINGS:
             _run(made, kind)
-        elif kind == EventType.STEP_CREATED:
+        elif kind == AppEventType.STEP_CREATED:
             made.step.setdefault(name, AppStepStatus.PENDING)
         elif kind in STEPS:
             if event["seq"] >= born.get(name, event["seq"] + 1):
@@ -53,10 +53,10 @@ def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded
     return made
 
 
-def _run(made: Folded, kind: EventType) -> None:
-    if kind == EventType.RUN_CREATED:
+def _run(made: Folded, kind: AppEventType) -> None:
+    if kind == AppEventType.RUN_CREATED:
         made.run = AppRunStatus.PENDING
-    elif kind == EventType.RUN_STARTED:
+    elif kind == AppEventType.RUN_STARTED:
         made.run = AppRunStatus.RUNNING
     else:
         made.run = ENDINGS[kind]
@@ -64,16 +64,16 @@ def _run(made: Folded, kind: EventType) -> None:
         made.wait = dict.fromkeys(made.wait, WaitStatus.COMPLETED)
 
 
-def _listens(made: Folded, kind: EventType, name: str) -> None:
+def _listens(made: Folded, kind: AppEventType, name: str) -> None:
     """Hooks and waits; those of a run that is over listen to nothing."""
     over = made.run not in OPEN
-    if kind == EventType.HOOK_CREATED:
+    if kind == AppEventType.HOOK_CREATED:
         made.hook[name] = HookStatus.DISPOSED if over else HookStatus.PENDING
-    elif kind == EventType.HOOK_RECEIVED and name in made.hook and not over:
+    elif kind == AppEventType.HOOK_RECEIVED and name in made.hook and not over:
         made.hook[name] = HookStatus.RECEIVED
-    elif kind == EventType.HOOK_DISPOSED and name in made.hook:
+    elif kind == AppEventType.HOOK_DISPOSED and name in made.hook:
         made.hook[name] = HookStatus.DISPOSED
-    elif kind == EventType.WAIT_CREATED:
+    elif kind == AppEventType.WAIT_CREATED:
         made.wait.setdefault(name, WaitStatus.COMPLETED if over else WaitStatus.WAITING)
-    elif kind == EventType.WAIT_COMPLETED and name in made.wait:
+    elif kind == AppEventType.WAIT_COMPLETED and name in made.wait:
         made.wait[name] = WaitStatus.COMPLETED

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from app.domain.apps.refusal import bad
-from app.domain.apps.words import FROM_CLIENTS, EventType
+from app.domain.apps.words import FROM_CLIENTS, AppEventType
 
 OF_AN_ENTITY = ("step_", "hook_", "wait_")
 MOST_SPEC = 2**31 - 1
@@ -26,13 +26,13 @@ LONGEST = {
 }
 # What of an event's data becomes columns; all else is kept as it was sent.
 STORED = {
-    EventType.RUN_CREATED: ("workflowName", "deploymentId"),
-    EventType.RUN_STARTED: ("workflowName", "deploymentId"),
-    EventType.STEP_CREATED: ("stepName",),
-    EventType.STEP_STARTED: ("stepName",),
-    EventType.HOOK_CREATED: ("token", "ownerId", "projectId", "environment"),
+    AppEventType.RUN_CREATED: ("workflowName", "deploymentId"),
+    AppEventType.RUN_STARTED: ("workflowName", "deploymentId"),
+    AppEventType.STEP_CREATED: ("stepName",),
+    AppEventType.STEP_STARTED: ("stepName",),
+    AppEventType.HOOK_CREATED: ("token", "ownerId", "projectId", "environment"),
 }
-DATES = {EventType.WAIT_CREATED: ("resumeAt",), EventType.STEP_RETRYING: ("retryAfter",)}
+DATES = {AppEventType.WAIT_CREATED: ("resumeAt",), AppEventType.STEP_RETRYING: ("retryAfter",)}
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -42,7 +42,7 @@ class Incoming:
     """An event that is well formed; whether it has an effect is decided by what there is already."""
 
     run_id: str
-    type: EventType
+    type: AppEventType
     correlation_id: str | None
     spec_version: int | None
     data: Mapping[str, Any] | None  # As it was sent, unknown members and all.
@@ -67,7 +67,7 @@ def incoming(run_id: str, body: object) -> Incoming:
     searched("correlationId", correlation)
     made = Incoming(
         run_id=run_id,
-        type=EventType(kind),
+        type=AppEventType(kind),
         correlation_id=correlation or None,
         spec_version=_spec(body.get("specVersion")),
         data=data,
@@ -132,9 +132,9 @@ def _require(event: Incoming) -> None:
     if event.type.startswith(OF_AN_ENTITY) and event.correlation_id is None:
         raise bad(f"{event.type} needs a correlationId")
     needed = {
-        EventType.RUN_CREATED: ("workflowName", "deploymentId"),
-        EventType.STEP_CREATED: ("stepName",),
-        EventType.HOOK_CREATED: ("token",),
+        AppEventType.RUN_CREATED: ("workflowName", "deploymentId"),
+        AppEventType.STEP_CREATED: ("stepName",),
+        AppEventType.HOOK_CREATED: ("token",),
     }.get(event.type, ())
     for name in needed:
         if not isinstance(event.facts.get(name), str) or not event.facts[name]:
@@ -143,7 +143,7 @@ def _require(event: Incoming) -> None:
         searched(name, event.facts.get(name), shown=f"eventData.{name}")
     asked = event.facts.get("attempt")
     counted = asked is None or (type(asked) is int and 1 <= asked <= MOST_ATTEMPTS)
-    if event.type == EventType.STEP_STARTED and not counted:
+    if event.type == AppEventType.STEP_STARTED and not counted:
         raise bad("eventData.attempt must be a positive integer")
     for name in DATES.get(event.type, ()):
         instant(event.facts.get(name), f"eventData.{name}")

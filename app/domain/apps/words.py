@@ -47,8 +47,8 @@ class MessageState(StrEnum):
     DEAD = "dead"
 
 
-class EventType(StrEnum):
-    """What may stand in a log; ``hook_conflict`` is written by the service alone."""
+class AppEventType(StrEnum):
+    """What may stand in the log of an app's run; ``hook_conflict`` is written by the service alone."""
 
     RUN_CREATED = "run_created"
     RUN_STARTED = "run_started"
@@ -72,17 +72,17 @@ class EventType(StrEnum):
 
 OPEN = frozenset({AppRunStatus.PENDING, AppRunStatus.RUNNING})
 ENDINGS = {
-    EventType.RUN_COMPLETED: AppRunStatus.COMPLETED,
-    EventType.RUN_FAILED: AppRunStatus.FAILED,
-    EventType.RUN_CANCELLED: AppRunStatus.CANCELLED,
-    EventType.RUN_EXPIRED: AppRunStatus.EXPIRED,
+    AppEventType.RUN_COMPLETED: AppRunStatus.COMPLETED,
+    AppEventType.RUN_FAILED: AppRunStatus.FAILED,
+    AppEventType.RUN_CANCELLED: AppRunStatus.CANCELLED,
+    AppEventType.RUN_EXPIRED: AppRunStatus.EXPIRED,
 }
 TOLD = {  # What webhooks are told when a run ends (app.domain.events).
-    EventType.RUN_COMPLETED: "app.run.completed",
-    EventType.RUN_FAILED: "app.run.failed",
-    EventType.RUN_CANCELLED: "app.run.cancelled",
+    AppEventType.RUN_COMPLETED: "app.run.completed",
+    AppEventType.RUN_FAILED: "app.run.failed",
+    AppEventType.RUN_CANCELLED: "app.run.cancelled",
 }
-FROM_CLIENTS = frozenset(EventType) - {EventType.HOOK_CONFLICT}
+FROM_CLIENTS = frozenset(AppEventType) - {AppEventType.HOOK_CONFLICT}
 SLOTTED = 6  # Runs from this spec version on have slots for the ids of their events.
 WITH_ATTRIBUTES = 4
 QUEUE = "app"  # Of Celery: where those who deliver messages of apps hear that something waits.

@@ -22,7 +22,7 @@ from sqlalchemy import Table
 
 from app.domain.apps.decide import Decision, Known, decide, text_of
 from app.domain.apps.incoming import Incoming
-from app.domain.apps.words import TOLD, EventType
+from app.domain.apps.words import TOLD, AppEventType
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.fast_path.transition import numbered, typed
@@ -54,25 +54,25 @@ class Usual:
 _PENDING = {"status": "pending", "attempt": 1, "started_at": None, "retry_after": None}
 _ENDS = Usual(run=OPEN, unawaited=True)
 USUAL = {
-    EventType.RUN_STARTED: Usual(run="app_run.status = 'pending'", status="pending"),
-    EventType.RUN_COMPLETED: _ENDS,
-    EventType.RUN_FAILED: _ENDS,
-    EventType.RUN_CANCELLED: _ENDS,
-    EventType.STEP_CREATED: Usual(),
-    EventType.STEP_STARTED: Usual(
+    AppEventType.RUN_STARTED: Usual(run="app_run.status = 'pending'", status="pending"),
+    AppEventType.RUN_COMPLETED: _ENDS,
+    AppEventType.RUN_FAILED: _ENDS,
+    AppEventType.RUN_CANCELLED: _ENDS,
+    AppEventType.STEP_CREATED: Usual(),
+    AppEventType.STEP_STARTED: Usual(
         entity=_PENDING,
         holds="o.status = 'pending' AND o.attempt = 1 AND o.started_at IS NULL AND o.retry_after IS NULL",
     ),
-    EventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
-    EventType.STEP_FAILED: Usual(
+    AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
+    AppEventType.STEP_FAILED: Usual(
         entity={"status": "running"}, holds="o.status NOT IN ('completed', 'failed')"
     ),
-    EventType.STEP_RETRYING: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
-    EventType.HOOK_CREATED: Usual(run=OPEN),
-    EventType.HOOK_RECEIVED: Usual(run=OPEN, entity={"status": "pending"}, holds="true"),
-    EventType.HOOK_DISPOSED: Usual(entity={"status": "pending"}, holds="true"),
-    EventType.WAIT_CREATED: Usual(run=OPEN),
-    EventType.WAIT_COMPLETED: Usual(entity={"status": "waiting"}, holds="o.status = 'waiting'"),
+    AppEventType.STEP_RETRYING: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
+    AppEventType.HOOK_CREATED: Usual(run=OPEN),
+    AppEventType.HOOK_RECEIVED: Usual(run=OPEN, entity={"status": "pending"}, holds="true"),
+    AppEventType.HOOK_DISPOSED: Usual(entity={"status": "pending"}, holds="true"),
+    AppEventType.WAIT_CREATED: Usual(run=OPEN),
+    AppEventType.WAIT_COMPLETED: Usual(entity={"status": "waiting"}, holds="o.status = 'waiting'"),
 }
 _BEGINS = Usual()  # A step that is started with its input, and is not there yet.
 
@@ -117,13 +117,13 @@ def statement(scope: Scope, event: Incoming) -> tuple[str, tuple[str, ...], Row]
 
 
 def _usual(event: Incoming) -> Usual | None:
-    if event.type == EventType.STEP_STARTED and event.facts.get("input") is not None:
+    if event.type == AppEventType.STEP_STARTED and event.facts.get("input") is not None:
         return _BEGINS if event.facts.get("stepName") else None
-    return _BEGINS if event.type == EventType.RUN_CREATED else USUAL.get(event.type)
+    return _BEGINS if event.type == AppEventType.RUN_CREATED else USUAL.get(event.type)
 
 
 def _decided(event: Incoming, usual: Usual) -> Decision:
-    run = None if event.type == EventType.RUN_CREATED else {"status": usual.status}
+    run = None if event.type == AppEventType.RUN_CREATED else {"status": usual.status}
     return decide(event, Known(now=AT, run=run, entity=usual.entity))
 
 
@@ -185,7 +185,7 @@ class _Given:
 
 
 @lru_cache(maxsize=256)
-def _statement(kind: EventType, shape: _Shape, usual: Usual) -> tuple[str, tuple[str, ...]]:
+def _statement(kind: AppEventType, shape: _Shape, usual: Usual) -> tuple[str, tuple[str, ...]]:
     given = _Given()
     parts = [_run_part(kind, shape, usual, given)]
     shown, entity = "", TABLES.get(shape.kind) if shape.kind != "run" else None
@@ -207,9 +207,9 @@ def _run_columns(shape: _Shape) -> tuple[str, ...]:
     return RUN if shape.kind == "run" else ("id", "events", "spec_version")
 
 
-def _run_part(kind: EventType, shape: _Shape, usual: Usual, given: _Given) -> str:
+def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) -> str:
     returned = ", ".join(f"app_run.{name}" for name in _run_columns(shape))
-    if kind == EventType.RUN_CREATED:
+    if kind == AppEventType.RUN_CREATED:
         names = ("tenant_id", "app", "events", *(name for name, _ in shape.run))
         values = [given("tenant_id", app_run, "tenant_id"), given("app", app_run, "app"), "1"]
         values += [given.column("run", app_run, name, now, "clock.at") for name, now in shape.run]
@@ -230,7 +230,7 @@ def _run_part(kind: EventType, shape: _Shape, usual: Usual, given: _Given) -> st
         table = TABLES[shape.kind]
         there = f"EXISTS (SELECT 1 FROM {table.name} AS o WHERE {_key(table, 'o', given)}{_and(usual.holds)})"
         where.append(f"NOT {there}" if shape.inserts else there)
-    if kind == EventType.HOOK_CREATED:
+    if kind == AppEventType.HOOK_CREATED:
         where += _free(given)
     if kind in TOLD:
         where.append(_unheard(given))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, select, update
 
 from app.domain.apps.decide import NewEvent, text_of
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.record.apps import numbers
 from app.record.apps.scope import Scope
 from app.record.session import Tx
@@ -56,13 +56,13 @@ def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> lis
     return rows
 
 
-def logged(tx: Tx, scope: Scope, run_id: str, correlation_id: str) -> frozenset[EventType]:
+def logged(tx: Tx, scope: Scope, run_id: str, correlation_id: str) -> frozenset[AppEventType]:
     """The types of event that a correlation id has in the log of a run."""
     found = select(app_event.c.event_type).distinct().where(_of(scope, run_id, correlation_id))
-    return frozenset(EventType(row["event_type"]) for row in tx.rows(found))
+    return frozenset(AppEventType(row["event_type"]) for row in tx.rows(found))
 
 
-def latest(tx: Tx, scope: Scope, run_id: str, kind: EventType, correlation_id: str | None) -> Row | None:
+def latest(tx: Tx, scope: Scope, run_id: str, kind: AppEventType, correlation_id: str | None) -> Row | None:
     """The latest event of a type, of one correlation id where there is one."""
     found = select(app_event).where(scope.owns(app_event), app_event.c.run_id == run_id)
     found = found.where(app_event.c.event_type == str(kind))

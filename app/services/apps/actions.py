@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from app.domain.apps.decide import NewEvent, Write, text_of
 from app.domain.apps.incoming import Incoming, storable
 from app.domain.apps.refusal import bad, run_not_found
-from app.domain.apps.words import OPEN, AppRunStatus, EventType, WaitStatus
+from app.domain.apps.words import OPEN, AppEventType, AppRunStatus, WaitStatus
 from app.domain.ids import new_id
 from app.engine.messages.publisher import Publisher
 from app.record.apps import entities, hooks, log, messages, run_messages, runs
@@ -40,7 +40,7 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
             "deploymentId": run["deployment"],
             "replayedFrom": run_id,
         }
-        log.append(tx, scope, fresh, [_said(EventType.RUN_CREATED, data, run["spec_version"])])
+        log.append(tx, scope, fresh, [_said(AppEventType.RUN_CREATED, data, run["spec_version"])])
         payload = (text_of({"runId": fresh}) or "").encode()
         queue = run_messages.origin(tx, scope, run)
         run_messages.invoke(tx, scope, queue=queue, run_id=fresh, version=run["deployment"], payload=payload)
@@ -57,7 +57,7 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
     def act(tx: Tx, scope: Scope, run: Row) -> Row:
         if run["status"] not in OPEN:
             raise bad(f"run is already in terminal state: {run['status']}")
-        written = write_in(tx, scope, _of_ours(run, EventType.RUN_CANCELLED))
+        written = write_in(tx, scope, _of_ours(run, AppEventType.RUN_CANCELLED))
         messages.kill(tx, scope, run_id=run_id)
         return written.run
 
@@ -70,7 +70,7 @@ def wake_up(db: Database, publish: Publisher, app: str, run_id: str) -> int:
     def act(tx: Tx, scope: Scope, run: Row) -> int:
         waiting = hooks.waits(tx, scope, run_id, WaitStatus.WAITING)
         for one in waiting:
-            write_in(tx, scope, _of_ours(run, EventType.WAIT_COMPLETED, one["correlation_id"]))
+            write_in(tx, scope, _of_ours(run, AppEventType.WAIT_COMPLETED, one["correlation_id"]))
         if waiting:
             run_messages.hasten(tx, scope, run_id)
         return len(waiting)
@@ -102,9 +102,9 @@ def _read(tx: Tx, scope: Scope, run_id: str) -> Row:
     return found
 
 
-def _of_ours(run: Row, kind: EventType, correlation_id: str | None = None) -> Incoming:
+def _of_ours(run: Row, kind: AppEventType, correlation_id: str | None = None) -> Incoming:
     return Incoming(run_id=run["id"], type=kind, correlation_id=correlation_id, spec_version=None, data=None)
 
 
-def _said(kind: EventType, data: dict[str, Any], spec_version: int | None) -> NewEvent:
+def _said(kind: AppEventType, data: dict[str, Any], spec_version: int | None) -> NewEvent:
     return NewEvent(type=kind, correlation_id=None, data=data, spec_version=spec_version)

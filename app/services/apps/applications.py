@@ -7,7 +7,7 @@ from typing import Any
 from app.domain.apps.decide import stamp
 from app.domain.apps.incoming import incoming
 from app.domain.apps.refusal import Refused, bad
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.record.apps import applications, handlers, messages
 from app.record.apps.scope import Scope
 from app.record.session import Tx
@@ -195,7 +195,7 @@ def expire(world: AppContext, app: str, version: str) -> Row:
 def _cancel_some(tx: Tx, scope: Scope, version: str) -> tuple[int, int]:
     """How many runs were open, and how many of them are cancelled now; others ended in between."""
     runs = applications.open_runs_of(tx, scope, version, BATCH)
-    cancel = {"eventType": str(EventType.RUN_CANCELLED)}
+    cancel = {"eventType": str(AppEventType.RUN_CANCELLED)}
     done = [write.write_in(tx, scope, incoming(run_id, cancel)) for run_id in runs]
     return len(runs), sum(one.event is not None for one in done)
 

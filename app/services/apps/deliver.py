@@ -24,7 +24,7 @@ from app.domain.apps.incoming import Incoming
 from app.domain.apps.reply import Verdict
 from app.domain.apps.routes import endpoint, workflow_of, workflow_queue
 from app.domain.apps.slots import message_id
-from app.domain.apps.words import OPEN, AppRunStatus, AppStepStatus, EventType
+from app.domain.apps.words import OPEN, AppEventType, AppRunStatus, AppStepStatus
 from app.domain.errors import ValidationFailed
 from app.record.apps import at_once, entities, handlers, log, messages
 from app.record.apps.messages import Held, NewMessage
@@ -215,14 +215,14 @@ def _end_with(tx: Tx, scope: Scope, row: Row, run: Row | None, failure: Failure)
             return
         _make_run(tx, scope, row, workflow)
     if run is None or run["status"] in OPEN:
-        _write(tx, scope, EventType.RUN_FAILED, row["run_id"], None, failure)
+        _write(tx, scope, AppEventType.RUN_FAILED, row["run_id"], None, failure)
 
 
 def _fail_step(tx: Tx, scope: Scope, row: Row, run: Row, step_id: str, failure: Failure) -> None:
     step = entities.entity(tx, scope, "step", row["run_id"], step_id)
     if step is None or step["status"] not in (AppStepStatus.PENDING, AppStepStatus.RUNNING):
         return
-    _write(tx, scope, EventType.STEP_FAILED, row["run_id"], step_id, failure)
+    _write(tx, scope, AppEventType.STEP_FAILED, row["run_id"], step_id, failure)
     wake = NewMessage(
         queue=workflow_queue(run["workflow"]),
         payload=envelope.invocation(row["run_id"], is_cbor=row["cbor"]),
@@ -249,7 +249,7 @@ def _make_run(tx: Tx, scope: Scope, row: Row, workflow: str) -> None:
 
 
 def _write(
-    tx: Tx, scope: Scope, kind: EventType, run_id: str, correlation_id: str | None, failure: Failure
+    tx: Tx, scope: Scope, kind: AppEventType, run_id: str, correlation_id: str | None, failure: Failure
 ) -> None:
     """An event of the service itself."""
     event = Incoming(

@@ -14,7 +14,7 @@ from app.domain.apps.decide import Decision, Known, decide
 from app.domain.apps.incoming import Incoming
 from app.domain.apps.refusal import Refused
 from app.domain.apps.slots import has_slots
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.record.apps import entities, fast, log
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
@@ -88,7 +88,7 @@ def write_in(
     if (
         quota is not None
         and run is not None
-        and event.type != EventType.RUN_CREATED
+        and event.type != AppEventType.RUN_CREATED
         and run["events"] >= quota
     ):
         raise Refused(429, "Event quota exceeded for this run")
@@ -117,7 +117,7 @@ def _known(tx: Tx, scope: Scope, event: Incoming, run: Row | None) -> Known:
     entity = None
     if kind != "run":
         entity = entities.entity(tx, scope, kind, event.run_id, event.correlation_id)
-    token = event.facts["token"] if event.type == EventType.HOOK_CREATED else None
+    token = event.facts["token"] if event.type == AppEventType.HOOK_CREATED else None
     return Known(
         now=tx.now,
         run=run,
@@ -160,7 +160,7 @@ def _shown(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | No
 def _earlier(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | None:
     if decided.earlier is None:
         return None
-    of = None if decided.earlier == EventType.RUN_CREATED else event.correlation_id
+    of = None if decided.earlier == AppEventType.RUN_CREATED else event.correlation_id
     return log.latest(tx, scope, event.run_id, decided.earlier, of)
 
 

@@ -6,9 +6,9 @@ APPS: tuple[Bug, ...] = (
     Bug(
         name="a step is completed again",
         file="app/record/apps/fast.py",
-        old='    EventType.STEP_COMPLETED: Usual(entity={"status": "running"},'
+        old='    AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"},'
         " holds=\"o.status <> 'completed'\"),",
-        new='    EventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="true"),',
+        new='    AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="true"),',
         breaks="two writers of one step's result stand in the log, which cannot be replayed",
         scenario="AF8",
         caught_by="once",
@@ -16,8 +16,8 @@ APPS: tuple[Bug, ...] = (
     Bug(
         name="run_started is not deduplicated",
         file="app/record/apps/fast.py",
-        old='    EventType.RUN_STARTED: Usual(run="app_run.status = \'pending\'", status="pending"),',
-        new='    EventType.RUN_STARTED: Usual(run=OPEN, status="pending"),',
+        old='    AppEventType.RUN_STARTED: Usual(run="app_run.status = \'pending\'", status="pending"),',
+        new='    AppEventType.RUN_STARTED: Usual(run=OPEN, status="pending"),',
         breaks="every turn of a workflow starts its run anew",
         scenario="AF1",
         caught_by="once",

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 from app.record import tables
 from app.record.session import Tx
 from app.services import keys
@@ -129,8 +129,8 @@ def test_their_things_are_not_found_in_mine(door: Door, tokens: dict[str, str | 
     assert (told, rows(door)) == ([], before)
 
 
-@pytest.mark.parametrize("kind", sorted(EventType))
-def test_no_event_reaches_their_run(door: Door, tokens: dict[str, str | None], kind: EventType) -> None:
+@pytest.mark.parametrize("kind", sorted(AppEventType))
+def test_no_event_reaches_their_run(door: Door, tokens: dict[str, str | None], kind: AppEventType) -> None:
     before, mine = rows(door), door.of("mine", tokens["mine"])
     data = {"token": SECRET, "stepName": "s", "resumeAt": "2030-01-01T00:00:00Z", "changes": []}
 

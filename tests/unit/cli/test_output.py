@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from app.cli.cells import cell, duration
+from app.cli.cells import cell, duration, member
 from tests.unit.cli.conftest import Windlass
 from tests.unit.client.standin import Standin, ok, page
 
@@ -89,3 +89,10 @@ def test_cells_are_short_and_harmless(value: object, text: str) -> None:
 )
 def test_durations_are_readable(ms: int | None, text: str) -> None:
     assert duration(ms) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.5, "50 %"), (1.0, "100 %"), (0.9996, "99.9 %"), (0.0, "0 %"), (None, "")]
+)
+def test_a_share_is_read_in_hundredths_and_all_means_all(share: float | None, text: str) -> None:
+    assert member({"summary": {"successRate": share}}, "summary.successRate") == text

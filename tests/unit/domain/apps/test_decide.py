@@ -7,7 +7,7 @@ import pytest
 from app.domain.apps.decide import Decision, Known, decide
 from app.domain.apps.incoming import incoming
 from app.domain.apps.refusal import Refused
-from app.domain.apps.words import EventType
+from app.domain.apps.words import AppEventType
 
 NOW = 1_893_456_000_000
 START = {"workflowName": "w", "deploymentId": "d"}
@@ -35,7 +35,7 @@ def test_a_run_begins_once() -> None:
     first, again = decided("run_created", START, run=None), decided("run_created", START)
 
     assert (types(first), first.run and first.run.insert) == (["run_created"], True)
-    assert (types(again), again.run, again.earlier) == ([], None, EventType.RUN_CREATED)
+    assert (types(again), again.run, again.earlier) == ([], None, AppEventType.RUN_CREATED)
 
 
 def test_an_unknown_run_starts_with_what_it_needs_to_be_created() -> None:
@@ -59,7 +59,7 @@ def test_a_run_ends_once(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [kind for kind in EventType if kind not in ("run_created", "run_started", "hook_conflict")],
+    [kind for kind in AppEventType if kind not in ("run_created", "run_started", "hook_conflict")],
 )
 def test_an_unknown_run_is_not_found(kind: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -70,10 +70,10 @@ def test_an_unknown_run_is_not_found(kind: str) -> None:
 
 def test_a_step_is_created_once() -> None:
     made = decided("step_created", {"stepName": "s", "input": 5})
-    again = decided("step_created", {"stepName": "s"}, logged=frozenset({EventType.STEP_CREATED}))
+    again = decided("step_created", {"stepName": "s"}, logged=frozenset({AppEventType.STEP_CREATED}))
 
     assert (columns(made)["status"], columns(made)["input"]) == ("pending", "5")
-    assert (types(again), again.earlier) == ([], EventType.STEP_CREATED)
+    assert (types(again), again.earlier) == ([], AppEventType.STEP_CREATED)
 
 
 def test_a_step_starts_with_its_input_without_having_been_created() -> None:
@@ -116,7 +116,7 @@ def test_a_step_that_may_not_start(step: Any, status: int) -> None:
 def test_a_running_step_has_been_started_already() -> None:
     made = decided("step_started", {"input": "x", "stepName": "s"}, entity={**STEP, "status": "running"})
 
-    assert (types(made), made.earlier) == ([], EventType.STEP_STARTED)
+    assert (types(made), made.earlier) == ([], AppEventType.STEP_STARTED)
 
 
 @pytest.mark.parametrize(
@@ -142,11 +142,11 @@ def test_how_a_step_may_end(kind: str, before: str, appended: bool) -> None:
 def test_a_token_that_is_held_is_a_conflict_told_once() -> None:
     holder = {"run_id": "wrun_2"}
     made = decided("hook_created", {"token": "t"}, holder=holder)
-    again = decided("hook_created", {"token": "t"}, logged=frozenset({EventType.HOOK_CONFLICT}))
+    again = decided("hook_created", {"token": "t"}, logged=frozenset({AppEventType.HOOK_CONFLICT}))
 
     assert made.events[0].data == {"token": "t", "conflictingRunId": "wrun_2"}
     assert (types(made), made.entity) == (["hook_conflict"], None)
-    assert (types(again), again.earlier) == ([], EventType.HOOK_CONFLICT)
+    assert (types(again), again.earlier) == ([], AppEventType.HOOK_CONFLICT)
 
 
 def test_a_run_that_is_over_takes_no_token_and_waits_for_nothing() -> None:
