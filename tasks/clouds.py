@@ -16,7 +16,7 @@ from app.domain.ids import new_id
 from app.domain.rows.batches import InstanceRow
 from app.providers.compute import Access, Compute, Machine, Plan, Price, Spec, Whoami, connect
 from app.providers.shells.ssh import SshShell
-from app.record.batches import instances
+from app.record.batches.effects import INSTANCES
 from app.record.inventory import account_gates, accounts
 from app.record.session import Database
 
@@ -64,7 +64,7 @@ def compute_of(db: Database, opener: Opener, provider: str, account: str) -> "Ga
 def shell_of(db: Database, opener: Opener, provider: str, account: str, server: str) -> SshShell:
     """A server that a batch made, by SSH with the key of its account; its host key is pinned."""
     row = account_of(db, provider, account)
-    machine = db.read(lambda tx: instances.live(tx, provider, account, server))
+    machine = db.read(lambda tx: INSTANCES.live(tx, provider=provider, account=account, name=server))
     if machine is None or not machine["address"] or row["ssh_key"] is None:
         raise Permanent(f"There is no way by SSH to {server} at {provider}", nothing_happened=True)
     bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["ssh_key_version"])
@@ -75,7 +75,7 @@ def shell_of(db: Database, opener: Opener, provider: str, account: str, server: 
         user=row["ssh_user"],
         key=opener.open(row["ssh_key"], bound)["private"],
         pinned=machine["fingerprint"],
-        pin=lambda seen: db.write(lambda tx: instances.change(tx, known["id"], {"fingerprint": seen})),
+        pin=lambda seen: db.write(lambda tx: INSTANCES.change(tx, known["id"], {"fingerprint": seen})),
     )
 
 

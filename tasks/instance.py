@@ -18,6 +18,7 @@ from app.domain.policy import backoff
 from app.domain.rows.batches import InstanceRow
 from app.providers.compute import Compute, Machine, Spec
 from app.record.batches import instances
+from app.record.batches.effects import GONE, INSTANCES
 from app.record.session import Tx
 from tasks.context import Context
 from tasks.objects import StillThere
@@ -62,7 +63,7 @@ def create(
     if machine is None:
         stranger = _stranger(compute, item)
         if stranger is not None:
-            ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "gone"}))
+            ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "gone"}))
             return Finished(_kept_stranger(compute, stranger, item))
         machine = compute.create(_spec(item, lineage), row["token"])
     _note(ctx, row, machine)
@@ -74,7 +75,7 @@ def create(
 @create.poll
 def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
     """The server runs; one that failed, or is gone before it ran, fails the item."""
-    row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
+    row = ctx.db.read(lambda tx: INSTANCES.read(tx, ref["instance"]))
     assert row is not None  # Rows of the inventory are not deleted while a run works on them.
     compute = _compute(ctx, row)
     machine = compute.look(row["resource_id"] or "")
@@ -93,8 +94,8 @@ def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
 @operation(timeout="15m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
 def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Finished:
     """The server is not there any more; it is an instance that a batch made, or may have made."""
-    row = ctx.db.read(lambda tx: instances.read(tx, item["instance"]))
-    if row is None or row["state"] == instances.GONE or _bring_down(ctx, row):
+    row = ctx.db.read(lambda tx: INSTANCES.read(tx, item["instance"]))
+    if row is None or row["state"] == GONE or _bring_down(ctx, row):
         return Finished({"effect": "removed"})
     return {"instance": row["id"]}
 
@@ -102,7 +103,7 @@ def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Fin
 @remove.poll
 def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
     """The provider has it no longer."""
-    row = ctx.db.read(lambda tx: instances.read(tx, ref["instance"]))
+    row = ctx.db.read(lambda tx: INSTANCES.read(tx, ref["instance"]))
     if row is None or _bring_down(ctx, row):
         return {"effect": "removed"}
     return Again(f"{row['name']} is being removed")
@@ -111,7 +112,7 @@ def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
 def _bring_down(ctx: Context, row: InstanceRow) -> bool:
     """Bring a server nearer to its end; true once it is gone. Found by its token when its id never came."""
     compute = _compute(ctx, row)
-    ctx.db.write(lambda tx: instances.change(tx, row["id"], {"state": "removing"}))
+    ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "removing"}))
     ids = [row["resource_id"]] if row["resource_id"] else []
     found = [one.id for one in compute.find(token=row["token"])]
     if not found and not ids and compute.lists_late and ctx.tries < 2:
@@ -123,7 +124,7 @@ def _bring_down(ctx: Context, row: InstanceRow) -> bool:
 
 
 def _forget(tx: Tx, instance_id: str) -> None:
-    instances.change(tx, instance_id, {"state": instances.GONE})
+    INSTANCES.change(tx, instance_id, {"state": GONE})
     instances.forget_installations(tx, instance_id)
 
 
@@ -155,10 +156,10 @@ def _still_there(ctx: Context, row: InstanceRow, lineage: str) -> bool:
 
 
 def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
-    live = instances.live(tx, item["provider"], item["account"], item["name"])
+    live = INSTANCES.live(tx, provider=item["provider"], account=item["account"], name=item["name"])
     if live is not None:
         return live, False
-    number = instances.incarnations(tx, lineage, operation, item["name"]) + 1
+    number = INSTANCES.begun(tx, lineage, operation, name=item["name"]) + 1
     intent: InstanceRow = {
         "provider": item["provider"],
         "account": item["account"],
@@ -175,7 +176,7 @@ def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) ->
         "operation": operation,
         "run_id": ctx.run_id,
     }
-    return instances.intend(tx, intent), True
+    return INSTANCES.intend(tx, intent), True
 
 
 def _ours(ctx: Context, compute: Compute, row: InstanceRow) -> Machine | None:
@@ -247,7 +248,7 @@ def _note(ctx: Context, row: InstanceRow, machine: Machine) -> None:
     state = "running" if machine.state == "running" else "creating"
     address = machine.addresses[0] if machine.addresses else None
     known: InstanceRow = {"resource_id": machine.id, "state": state, "address": address}
-    ctx.db.write(lambda tx: instances.change(tx, row["id"], known))
+    ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], known))
 
 
 def _made(row: InstanceRow, machine: Machine) -> Result:

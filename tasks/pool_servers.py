@@ -13,7 +13,7 @@ from app.domain.errors import Permanent
 from app.domain.rows.batches import InstanceRow
 from app.providers.compute import Access, Machine, Plan, Price, Spec, Whoami
 from app.providers.compute.values import State
-from app.record.batches import instances
+from app.record.batches.effects import INSTANCES
 from app.record.inventory import allocations, servers
 from app.record.session import Tx
 from tasks import pools
@@ -103,7 +103,7 @@ class PoolServers:
         """There is nothing to let go of."""
 
     def _mine(self, tx: Tx) -> tuple[InstanceRow, Row] | None:
-        owner = instances.live(tx, "local", self.account, self.item)
+        owner = INSTANCES.live(tx, provider="local", account=self.account, name=self.item)
         held = [] if owner is None else allocations.held_by(tx, owner["id"])
         return (owner, held[0]) if owner is not None and held else None
 
@@ -111,7 +111,7 @@ class PoolServers:
         found = self._mine(tx)
         if found is not None:
             return found
-        owner = instances.live(tx, "local", self.account, self.item)
+        owner = INSTANCES.live(tx, provider="local", account=self.account, name=self.item)
         assert owner is not None  # The intent is in the inventory before anything is ordered.
         pool_id = servers.pool_meant(tx, pool_of(spec.plan) or "")
         if pool_id is None:

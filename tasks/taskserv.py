@@ -9,7 +9,7 @@ from app.domain.policy import Backoff, backoff
 from app.domain.rows.batches import InstallationRow, InstanceRow
 from app.providers.shells import Ran, Shell
 from app.providers.taskservs import Taskserv
-from app.record.batches import instances
+from app.record.batches.effects import GONE, INSTALLATIONS, INSTANCES
 from app.record.runs import runs
 from app.record.session import Tx
 from tasks.attempts import Attempts
@@ -51,7 +51,7 @@ def is_installed(
 ) -> Again | Result:
     """Its script has ended well, and the check finds it; one that failed is tried again."""
     server, wanted, shell = _reach(ctx, item)
-    row = ctx.db.read(lambda tx: instances.installed(tx, server["id"], wanted.name))
+    row = ctx.db.read(lambda tx: INSTALLATIONS.live(tx, instance=server["id"], taskserv=wanted.name))
     if row is None or row["run_id"] != ctx.run_id:
         finished = _begin(ctx, item, operation, lineage, policy)
         return Again(f"{item['name']} waits for its turn") if finished is None else dict(finished.result)
@@ -64,7 +64,7 @@ def is_installed(
     if ended.code != 0 or seen.code != PRESENT:
         return _again(ctx, attempts, number, f"{item['name']} was not installed", ended, seen)
     known: InstallationRow = {"state": "installed", "version": seen.output[:128] or None}
-    ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], known))
+    ctx.db.write(lambda tx: INSTALLATIONS.change(tx, row["id"], known))
     return {"resource_id": server["resource_id"], "effect": "created", "version": seen.output}
 
 
@@ -77,7 +77,7 @@ def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Fin
     if found is None:
         return Finished({"effect": "removed"})
     row, wanted, shell = found
-    ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], {"state": "removing"}))
+    ctx.db.write(lambda tx: INSTALLATIONS.change(tx, row["id"], {"state": "removing"}))
     Attempts(shell=shell, token=row["token"], script="", env={}, limit=_limit(policy)).forget()
     _removing(ctx, shell, wanted, row, policy).begin(1)
     return {"installation": row["id"]}
@@ -98,14 +98,14 @@ def is_removed(ctx: Context, item: Item, policy: Any = None) -> Again | Result:
     seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
     if seen.code != ABSENT:
         return _again(ctx, attempts, number, f"{item['name']} is still there", ended, seen)
-    ctx.db.write(lambda tx: instances.change_installation(tx, row["id"], {"state": instances.GONE}))
+    ctx.db.write(lambda tx: INSTALLATIONS.change(tx, row["id"], {"state": GONE}))
     return {"effect": "removed"}
 
 
 def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: Any) -> Finished | None:
     """Look, write the intent, begin the script; None while it runs or waits for what it requires."""
     server, wanted, shell = _reach(ctx, item)
-    row = ctx.db.read(lambda tx: instances.installed(tx, server["id"], wanted.name))
+    row = ctx.db.read(lambda tx: INSTALLATIONS.live(tx, instance=server["id"], taskserv=wanted.name))
     seen = shell.run(wanted.check, _env(wanted), within_s=LOOKS_S)
     if seen.code == PRESENT and (row is None or row["lineage"] != lineage or row["state"] == "installed"):
         effect = "created" if row is not None and row["lineage"] == lineage else "kept"
@@ -160,9 +160,9 @@ def _item_of(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _standing(ctx: Context, item: Item) -> tuple[InstallationRow, Taskserv, Shell] | None:
     """What is to be removed, and where; None when it, or its server, is gone."""
-    row = ctx.db.read(lambda tx: instances.read_installation(tx, item["installation"]))
-    server = None if row is None else ctx.db.read(lambda tx: instances.read(tx, row["instance"]))
-    if row is None or server is None or instances.GONE in (row["state"], server["state"]):
+    row = ctx.db.read(lambda tx: INSTALLATIONS.read(tx, item["installation"]))
+    server = None if row is None else ctx.db.read(lambda tx: INSTANCES.read(tx, row["instance"]))
+    if row is None or server is None or GONE in (row["state"], server["state"]):
         return None
     shell = ctx.capabilities.shell(server["provider"], server["account"], server["name"])
     return row, ctx.capabilities.taskserv(row["taskserv"]), shell
@@ -170,7 +170,8 @@ def _standing(ctx: Context, item: Item) -> tuple[InstallationRow, Taskserv, Shel
 
 def _reach(ctx: Context, item: Item) -> tuple[InstanceRow, Taskserv, Shell]:
     where = (item["provider"], item["account"], item["server"])
-    server = ctx.db.read(lambda tx: instances.live(tx, *where))
+    provider, account, name = where
+    server = ctx.db.read(lambda tx: INSTANCES.live(tx, provider=provider, account=account, name=name))
     if server is None:
         raise ServerMissing(f"There is no server {item['server']} at {item['provider']} that a batch made")
     return server, ctx.capabilities.taskserv(item["taskserv"]), ctx.capabilities.shell(*where)
@@ -199,14 +200,14 @@ def _intended(
     tx: Tx, ctx: Context, item: Item, server: InstanceRow, operation: str, lineage: str
 ) -> InstallationRow:
     """The row of this batch; what another batch began and never finished counts as gone."""
-    live = instances.installed(tx, server["id"], item["taskserv"])
+    live = INSTALLATIONS.live(tx, instance=server["id"], taskserv=item["taskserv"])
     if live is not None and live["lineage"] == lineage:
-        instances.change_installation(tx, live["id"], {"run_id": ctx.run_id})
+        INSTALLATIONS.change(tx, live["id"], {"run_id": ctx.run_id})
         return live
     if live is not None:
-        instances.change_installation(tx, live["id"], {"state": instances.GONE})
-    number = instances.installations_begun(tx, lineage, operation, server["id"], item["taskserv"]) + 1
-    return instances.intend_installation(
+        INSTALLATIONS.change(tx, live["id"], {"state": GONE})
+    number = INSTALLATIONS.begun(tx, lineage, operation, instance=server["id"], taskserv=item["taskserv"]) + 1
+    return INSTALLATIONS.intend(
         tx,
         {
             "instance": server["id"],

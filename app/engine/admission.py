@@ -11,7 +11,7 @@ from app.domain.clusters import Unscalable
 from app.domain.errors import Conflict, InvalidStateTransition, NotFound, PoolCapacityExceeded
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
-from app.record.batches import instances
+from app.record.batches.effects import INSTANCES
 from app.record.inventory import allocations, servers
 from app.record.inventory.managed import clusters, vms
 from app.record.listing import pool_counts
@@ -64,7 +64,7 @@ def _server(tx: Tx, order: Order, action: str) -> None:
 
 def _taken(tx: Tx, server_id: str, owner: str) -> Conflict:
     """Why a server that somebody took from its pool is not given back by hand."""
-    made = instances.read(tx, owner)
+    made = INSTANCES.read(tx, owner)
     if made is None:
         return Conflict(f"Cluster {owner} is built on server {server_id}: scale or delete it", cluster=owner)
     batch = made["lineage"]

@@ -13,7 +13,7 @@ from app.domain.rows.batches import InstanceRow
 from app.nickel.evaluate import LARGEST_SOURCE
 from app.providers.mirror import surreal
 from app.record import tables
-from app.record.batches import instances
+from app.record.batches.effects import INSTANCES
 from tests.contract.plant import T0, bearer
 from tests.unit.domain.batch.cases import EXAMPLE, FIRST, SECOND, changed
 
@@ -264,7 +264,7 @@ def ended(world: Any, batch_id: str) -> None:
                 "lineage": batch_id,
                 "token": name,
             }
-            instances.intend(tx, {**row, "resource_id": name, "incarnation": 1, "run_id": batch_id})
+            INSTANCES.intend(tx, {**row, "resource_id": name, "incarnation": 1, "run_id": batch_id})
 
     world.db.write(work)
 

@@ -1,0 +1,62 @@
+"""What items of batches made and has to be undone: servers, and what was installed on them.
+
+A row is written before the order, so that an effect whose answer was lost is known too. Whoever changes a row
+holds the lock of the server's name, or works on an item whose run does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Table, func, insert, select, update
+
+from app.domain.ids import new_id
+from app.domain.rows.batches import InstallationRow, InstanceRow
+from app.record.session import Tx
+from app.record.tables import installation, instance
+
+GONE = "gone"
+Row = TypeVar("Row", InstanceRow, InstallationRow)
+
+
+@dataclass(frozen=True)
+class Effects(Generic[Row]):
+    """The effects of one kind."""
+
+    table: Table
+    of: type[Row]
+    prefix: str  # Of their ids.
+
+    def live(self, tx: Tx, **named: str) -> Row | None:
+        """The one of these names, unless it is gone."""
+        where = (*_named(tx, self.table, named), self.table.c.state != GONE)
+        return tx.row(select(self.table).where(*where), of=self.of)
+
+    def read(self, tx: Tx, id_: str) -> Row | None:
+        """The one of this id."""
+        return tx.row(select(self.table).where(*_named(tx, self.table, {"id": id_})), of=self.of)
+
+    def begun(self, tx: Tx, lineage: str, operation: str, **named: str) -> int:
+        """How often an item was begun anew, after what it had made was gone."""
+        where = _named(tx, self.table, {"lineage": lineage, "operation": operation, **named})
+        found: int | None = tx.value(select(func.max(self.table.c.incarnation)).where(*where))
+        return found or 0
+
+    def intend(self, tx: Tx, row: Row) -> Row:
+        """Note one that is about to be ordered."""
+        made = {"id": new_id(self.prefix), "created_at": tx.now, "updated_at": tx.now, **row}
+        tx.execute(insert(self.table), {"tenant_id": tx.tenant, **made})
+        return cast("Row", made)
+
+    def change(self, tx: Tx, id_: str, changes: Row) -> None:
+        """Change what is known of one."""
+        where = _named(tx, self.table, {"id": id_})
+        tx.execute(update(self.table).where(*where).values(updated_at=tx.now, **changes))
+
+
+def _named(tx: Tx, table: Table, named: Mapping[str, str]) -> list[ColumnElement[bool]]:
+    return [table.c.tenant_id == tx.tenant, *(table.c[name] == value for name, value in named.items())]
+
+
+INSTANCES = Effects(instance, InstanceRow, "ins")
+INSTALLATIONS = Effects(installation, InstallationRow, "inl")
