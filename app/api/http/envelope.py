@@ -1,6 +1,7 @@
 """The envelope of every answer: ``{success, data, meta}`` (contracts/runs.rst#envelope)."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, g, jsonify
@@ -9,6 +10,10 @@ from app.api.http.context import world
 from app.domain.clock import rfc3339
 from app.domain.ids import request_id
 from app.domain.rows.runs import RunRow
+
+Shown = Mapping[str, object] | Sequence[Mapping[str, object]]  # JSON, as a presenter made it.
+Headed = tuple[Shown, int | None, Mapping[str, str]]  # With a status, if not the usual one, and headers.
+Answer = Shown | tuple[Shown, int] | Headed | Response | None  # What a view returns.
 
 
 def begin() -> None:
@@ -33,7 +38,7 @@ def wrap(data: Any) -> dict[str, Any]:
     return {"success": True, "data": data, "meta": meta()}
 
 
-def accepted(data: Any, run: RunRow) -> tuple[Any, int, dict[str, str]]:
+def accepted(data: Shown, run: RunRow) -> Headed:
     """202 for a run that was started: where to follow it, when to look, how long it usually takes."""
     add_meta(workflowId=run["id"], estimatedDuration=run["eta_ms"])
     return data, 202, {"Location": f"/v1/workflows/runs/{run['id']}", "Retry-After": "1"}

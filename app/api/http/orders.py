@@ -41,7 +41,7 @@ def of_action(body: Mapping[str, Any], query: Mapping[str, Any]) -> tuple[Row, R
     return spelled(without(body, ABOUT_ACTION)), options(body, query, ABOUT_ACTION)
 
 
-def create(kind: Inventory, values: Row, about: Row, query: Mapping[str, Any], show: Show) -> Any:
+def create(kind: Inventory, values: Row, about: Row, query: Mapping[str, Any], show: Show) -> envelope.Answer:
     """Make one more, or tell what that would do."""
     if query["dry_run"]:
         inventory.check_new(world(), kind, values)
@@ -50,7 +50,7 @@ def create(kind: Inventory, values: Row, about: Row, query: Mapping[str, Any], s
     return envelope.accepted(show(row), run)
 
 
-def act(kind: Inventory, order: Order, query: Mapping[str, Any], show: Show) -> Any:
+def act(kind: Inventory, order: Order, query: Mapping[str, Any], show: Show) -> envelope.Answer:
     """Do something to one, or tell what that would do."""
     if query["dry_run"]:
         return plan(order)
@@ -58,6 +58,6 @@ def act(kind: Inventory, order: Order, query: Mapping[str, Any], show: Show) -> 
     return envelope.accepted(show(row), run)
 
 
-def plan(order: Order) -> Any:
+def plan(order: Order) -> envelope.Answer:
     """What a run would do; nothing is stored."""
     return envelope.plain(present.plan_object(runs.preview(world(), principal(), order)))

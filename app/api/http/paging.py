@@ -48,7 +48,7 @@ def window(query: Mapping[str, Any]) -> Window:
     return Window(limit=limit, offset=offset)
 
 
-def answer(query: Mapping[str, Any], page: Page, shown: list[Any]) -> Any:
+def answer(query: Mapping[str, Any], page: Page, shown: envelope.Shown) -> envelope.Headed:
     """The rows as the answer of a list, with pagination in `meta` and the Link header."""
     pagination = {
         "total": page.total,
@@ -57,7 +57,7 @@ def answer(query: Mapping[str, Any], page: Page, shown: list[Any]) -> Any:
         "pageSize": query["limit"],
         "hasMore": page.more,
     }
-    headers = {}
+    headers: dict[str, str] = {}
     if page.more:
         last = page.rows[-1]
         position = {"id": last["id"], "at": last["created_at"]}

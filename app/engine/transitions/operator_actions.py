@@ -108,15 +108,7 @@ def _resume(j: Journal, key: str | None) -> None:
     if step["phase"] == "comp":
         j.become(RunStatus.COMPENSATING, waiting_on=None)
     else:
-        j.become(
-            RunStatus.RUNNING,
-            waiting_on=None,
-            error_code=None,
-            error_message=None,
-            error_step=None,
-            goal=None,
-        )
-        j.event(EventType.RUN_RESUMED)
+        _go_on(j)
     if is_call(step):
         resume_call.again(j, step)
         return
@@ -126,6 +118,19 @@ def _resume(j: Journal, key: str | None) -> None:
     j.move(step, StepStatus.PENDING, **afresh(unsure=False))
     j.event(EventType.STEP_READY, step)
     j.enqueue(step, j.line(step["phase"], step["branch"]))
+
+
+def _go_on(j: Journal) -> None:
+    """The run goes forward again, and nothing is said of the failure that stopped it."""
+    j.become(
+        RunStatus.RUNNING,
+        waiting_on=None,
+        error_code=None,
+        error_message=None,
+        error_step=None,
+        goal=None,
+    )
+    j.event(EventType.RUN_RESUMED)
 
 
 def _check_repeatable(j: Journal, step: StepRow) -> None:
@@ -164,15 +169,7 @@ def _ended_by(status: StepStatus, event: EventType) -> Action:
         if step["phase"] == "comp":
             _undo_ended(j)
             return
-        j.become(
-            RunStatus.RUNNING,
-            waiting_on=None,
-            error_code=None,
-            error_message=None,
-            error_step=None,
-            goal=None,
-        )
-        j.event(EventType.RUN_RESUMED)
+        _go_on(j)
         if is_call(step):
             resume_call.go_on(j, step)
         elif step["branch"]:
