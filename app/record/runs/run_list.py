@@ -239,7 +239,10 @@ def _named(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
 
 
 def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
-    """A lane for each status: an index has the runs of each by age, of ended and of open ones."""
+    """A lane for each status: an index has the runs of each by age, of ended and of open ones.
+
+    Of what bears a tag all open ones are one lane: each is a walk along the tag, and most statuses are rare.
+    """
     if not (filters.status or filters.not_status or filters.detail or filters.not_detail):
         return []
     words = set(filters.status or API_WORDS) - set(filters.not_status)
@@ -249,14 +252,22 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
     others = (filters.resource_id, filters.run_ids, filters.error_code, filters.parent_run_id)
     if any(one is not None for one in others):
         return [[run.c.status.in_(sorted(wanted))]]
+    if (
+        filters.waiting
+    ):  # Put together, a status is looked up in no index: that of what may stand is the best.
+        return [[run.c.status.concat("").in_(sorted(wanted))]]
+    alone = wanted - OPEN_STATUSES if filters.tags else wanted
+    together = sorted(wanted - alone)
     # SQLite searches by the first of the two; by the condition of the index it would sort all that ended.
     lanes: list[list[ColumnElement[bool]]] = [
         [
             run.c.status == literal(status, literal_execute=True),
             _words(OPEN if status in OPEN_STATUSES else ENDED),
         ]
-        for status in sorted(wanted)
+        for status in sorted(alone)
     ]
+    if together:  # The index by type shows the status as well: one look for each run with the tag.
+        lanes.append([run.c.status.in_(together), run.c.type == run_tag.c.type])
     return lanes or [[_none()]]
 
 
