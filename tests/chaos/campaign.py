@@ -22,6 +22,7 @@ from app.domain.errors import WindlassError
 from tests.chaos import checker
 from tests.chaos.checks import effects, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding, collect
+from tests.chaos.demands.batches import STRUCK, Batches
 from tests.chaos.fault import POSTGRES, Fault, Setting, faults
 from tests.chaos.sampler import Growth, Sampler, growths, judge
 from tests.chaos.schedule import Beat, schedule
@@ -261,11 +262,17 @@ class _Campaign:
             Finding(number="row", what=f"{row}: no fault was really injected")
             for row in self._wanted()
             if not self._result.rows[row]
+        ] + [
+            Finding(number="row", what=f"{row}: no batch was asked for, so none was struck")
+            for row in self._wanted()
+            if row in STRUCK and Batches.name in self._names() and not self._result.injected[Batches.name]
         ]
 
     def _wanted(self) -> Sequence[str]:
-        names = {name for beat in self._plan.beats for name in beat.faults}
-        return self._plan.rows or sorted({row for name in names for row in self._known[name].rows})
+        return self._plan.rows or sorted({row for name in self._names() for row in self._known[name].rows})
+
+    def _names(self) -> set[str]:
+        return {name for beat in self._plan.beats for name in beat.faults}
 
     def _messages(self) -> dict[str, int]:
         return checker.messages(self._site.redis, self._site.settings.redis_prefix)

@@ -93,6 +93,19 @@ def test_a_run_may_fail_after_three_lost_workers_and_not_after_two() -> None:
     assert numbers(list(promises.as_told(evidence(run("failed"), events=losses[1:])))) == ["fate"]
 
 
+def test_nobody_is_late_while_the_database_is_away_or_a_lock_is_waited_for() -> None:
+    late = run(dispatch_gen=2)
+    for_a_step = [event("step.completed", 5_000), event("step.started", 12_000, "two")]
+    for_a_lock = [event("run.created", 5_000, None), event("lock.granted", 12_000, None)]
+    away = Injection(fault="stop", rows=(), what="", scope="database", at=6_000, until=11_000)
+
+    assert numbers(list(bells.prompt(evidence(late, events=for_a_step)))) == ["bell"]
+    assert not list(bells.prompt(evidence(late, events=for_a_step, injections=[away])))
+    assert not list(bells.prompt(evidence(late, events=for_a_lock)))
+    before = replace(away, at=1_000, until=4_000)
+    assert numbers(list(bells.prompt(evidence(late, events=for_a_step, injections=[before])))) == ["bell"]
+
+
 def test_a_worker_that_was_taken_for_lost_is_seen_unless_its_claim_met_the_cut() -> None:
     events = [event("step.started", 5_000, fence=1), event("step.lost", 15_001, fence=1)]
     late = Injection(fault="cut", rows=(), what="", scope="broker", at=8_000, until=12_000)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.checks.evidence import Evidence, Finding
+from tests.chaos.checks.evidence import Evidence, Finding, Row
 from tests.chaos.checks.recovery import EXPECTING
 
 LOSES = frozenset({"process", "broker", "site"})  # Scopes of faults that a message may be lost with.
@@ -48,9 +48,22 @@ def prompt(evidence: Evidence) -> Iterator[Finding]:
         for one, after in itertools.pairwise(events):
             waited = after["at"] - one["at"]
             rung_again = evidence.runs[run_id]["dispatch_gen"] > 1
-            if one["type"] in EXPECTING and waited > LOST_MS and rung_again:
+            if not is_about_messages(one, after) or was_away(evidence, one["at"], after["at"]):
+                continue
+            if waited > LOST_MS and rung_again:
                 what = f"nobody came for {waited} ms, though no fault had lost a message"
                 yield Finding(number="bell", run_id=run_id, step=after["step"], what=what)
+
+
+def is_about_messages(one: Row, after: Row) -> bool:
+    """Whether a message was expected in between, and not a lock that another run holds."""
+    return one["type"] in EXPECTING and after["type"] != "lock.granted"
+
+
+def was_away(evidence: Evidence, began: int, ended: int) -> bool:
+    """Whether the database was away meanwhile: who was asked to come then is asked again after it."""
+    outages = (one for one in evidence.injections if one.scope == "database" and one.until is not None)
+    return any(one.at < ended and int(one.until or 0) > began for one in outages)
 
 
 def kept(evidence: Evidence) -> Iterator[Finding]:

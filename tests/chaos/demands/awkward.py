@@ -26,9 +26,13 @@ class Demand(Fault):
         """What is asked for."""
         raise NotImplementedError
 
+    def are_open(self, site: Site) -> float:
+        """How many of those are open that count against `most_open`."""
+        return float(site.crowd.open)
+
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Ask for it, unless nobody gets anything done as it is."""
-        if site.crowd.open > self.most_open:
+        if self.are_open(site) > self.most_open:
             return None
         orders = self.orders(rng)
         site.crowd.demand(orders)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from tests.chaos.demands.awkward import Demand
 from tests.chaos.fault import register
+from tests.chaos.site import Site
 from tests.chaos.workload.batches import KEY
 from tests.chaos.workload.mix import UNNUMBERED, Order
 
@@ -17,10 +18,17 @@ def batch(**given: Any) -> Order:
 
 
 class BatchDemand(Demand):
-    """Batches that are submitted all at once, as long as few are open: each operation is a run, too."""
+    """Batches that are submitted all at once, as long as few are open: each operation is a run, too.
+
+    What counts is the open batches: other runs are open all the time, and would keep all batches away.
+    """
 
     weight: ClassVar[float] = 2.0
-    most_open: ClassVar[int] = 12
+    most_open: ClassVar[int] = 4
+
+    def are_open(self, site: Site) -> float:
+        """Batches alone."""
+        return float(site.crowd.open_batches)
 
 
 @register

@@ -14,6 +14,7 @@ from tests.chaos.workload.mix import Order
 
 BATCHES = "/v1/workflows/batch"
 KEY = "batch"  # The type of the order.
+WORKFLOW = "batch.workflow"  # The type of its run.
 POLICIES = ("rollback", "continue", "fail", "hold")
 ENDED = frozenset({"Completed", "PartiallyCompleted", "Failed", "Cancelled", "RolledBack", "RollbackFailed"})
 PATIENCE_S = 90.0

@@ -3,6 +3,7 @@
 They know nothing of faults: they do what the documentation tells a user to do, and keep asking.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,12 +25,13 @@ from tests.chaos.site import Site
 from tests.chaos.workload import machines
 from tests.chaos.workload.authors import Author
 from tests.chaos.workload.batches import KEY as BATCH
-from tests.chaos.workload.batches import Batcher
+from tests.chaos.workload.batches import WORKFLOW, Batcher
 from tests.chaos.workload.client import Client, Request, together
 from tests.chaos.workload.mix import FIRST_DEMAND, Mix, Order
 
 RUNS = "/v1/workflows/runs"
 LOOK_S = 0.25
+STALE_S = 2.0  # A look that is older tells nothing.
 SURE_S = (
     25.0  # An operator waits this long before believing that an order was not sent: a frozen worker may wake.
 )
@@ -42,6 +44,7 @@ class Crowd:
         self.site, self.mix, self.window = site, mix, window
         self.client = Client(site.url, site.folder)
         self.open = 0  # Open runs, at the last look.
+        self._batches, self._looked = 0, 0.0  # Open batches at the last look, and when that was.
         self._threads = threads
         self._numbers, self._demanded = count(1), count(FIRST_DEMAND)
         self._lock = threading.Lock()
@@ -78,6 +81,11 @@ class Crowd:
     def asked(self) -> int:
         """How many runs were asked for."""
         return self._asked
+
+    @property
+    def open_batches(self) -> float:
+        """Open batches; without end while nobody can tell, as when the database is away."""
+        return self._batches if time.monotonic() - self._looked < STALE_S else math.inf
 
     @property
     def busy(self) -> bool:
@@ -185,6 +193,8 @@ class Crowd:
         while not self._done.wait(LOOK_S):
             with suppress(WindlassError, SQLAlchemyError):
                 self.open = self.still_open()
+                self._batches = self._number(runs.c.completed_at.is_(None), runs.c.type == WORKFLOW)
+                self._looked = time.monotonic()
 
     def _operate(self) -> None:
         """What an operator does: looks at the machine, and says what happened."""
