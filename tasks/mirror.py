@@ -41,6 +41,6 @@ def _documents(tx: Tx, batch_id: str, sequence: int) -> tuple[str, dict[str, Jso
     """The checkpoint, with the definition as long as no copy was made; and where they belong."""
     backend = batches.backend_of(tx, batch_id) or "filesystem"
     documents = {copies.name_of(sequence): copies.checkpoint(tx, batch_id, sequence)}
-    if all(one["mirrored_at"] is None for one in batches.checkpoints(tx, batch_id)):
+    if not batches.has_copies(tx, batch_id):
         documents[copies.BATCH] = copies.definition(tx, batch_id)
     return backend, documents

@@ -13,6 +13,7 @@ from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Journal
 from app.engine.transitions.step_rows import step_row
 from app.record.batches import batches, graphs
+from app.record.runs import runs
 from app.record.session import Tx
 from chains import catalogue
 
@@ -58,7 +59,8 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     given = {**asked.input, "batch_id": batch_id}
     (group,) = (step_row(batch_id, row) for row in kind.plan(given).rows())
     every = definition.rollback_strategy.checkpoint_interval
-    group["given"] = {**(group["given"] or {}), "checkpoint_every": every}
+    usual = {name: runs.usual_duration(tx, name, catalogue.lookup(name).eta_ms) for name in _types(order)}
+    group["given"] = {**(group["given"] or {}), "checkpoint_every": every, "usual": usual}
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
@@ -69,6 +71,10 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     graph.turn(j)
     j.flush()
     return j
+
+
+def _types(order: BatchOrder) -> list[str]:
+    return sorted({node.type for node in order.composed.nodes})
 
 
 def _row(tx: Tx, batch_id: str, order: BatchOrder) -> BatchRow:

@@ -162,7 +162,7 @@ def _start_ready(j: Journal, group: StepRow) -> int:
     if room <= 0:
         return 0
     rows = graphs.ready(j.tx, j.id, min(room, AT_ONCE))
-    usual: dict[str, int] = {}
+    usual: dict[str, int] = dict(_given(group).get("usual") or {})
     children = [_begin(j, row, usual) for row in rows]
     j.messages += accept.store_all(j.tx, children, j.watched)
     if len(rows) == AT_ONCE and (limit is None or room > AT_ONCE):

@@ -62,6 +62,19 @@ def checkpoints(tx: Tx, run_id: str) -> list[CheckpointRow]:
     return tx.rows(select(checkpoint).where(*where).order_by(checkpoint.c.sequence), of=CheckpointRow)
 
 
+def checkpoint_at(tx: Tx, run_id: str, sequence: int) -> CheckpointRow | None:
+    """One checkpoint of a batch."""
+    where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
+    return tx.row(select(checkpoint).where(*where, checkpoint.c.sequence == sequence), of=CheckpointRow)
+
+
+def has_copies(tx: Tx, run_id: str) -> bool:
+    """Whether any checkpoint of a batch has been copied."""
+    where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
+    copied = select(checkpoint.c.sequence).where(*where, checkpoint.c.mirrored_at.is_not(None)).limit(1)
+    return tx.value(copied) is not None
+
+
 def last_checkpoint(tx: Tx, run_id: str) -> CheckpointRow | None:
     """The newest checkpoint of a batch."""
     where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)

@@ -20,16 +20,17 @@ def definition(tx: Tx, batch_id: str) -> dict[str, Any]:
 
 
 def checkpoint(tx: Tx, batch_id: str, sequence: int) -> dict[str, Any]:
-    """The copy of a checkpoint: what completed since the one before."""
-    points = {one["sequence"]: one for one in batches.checkpoints(tx, batch_id)}
-    point, before = points[sequence], points.get(sequence - 1)
+    """The copy of a checkpoint: what completed since the one before, and nothing older is read."""
+    point = batches.checkpoint_at(tx, batch_id, sequence)
+    before = batches.checkpoint_at(tx, batch_id, sequence - 1)
+    assert point is not None  # Whoever copies it has just read it, or runs because it was made.
     after = 0 if before is None else before["upto_seq"]
-    done = graphs.completed(tx, batch_id, point["upto_seq"])
+    done = graphs.completed(tx, batch_id, point["upto_seq"], after=after)
     return {
         "batch": batch_id,
         "checkpoint": name_of(sequence),
         "reason": point["reason"],
         "created_at": point["created_at"],
         "upto_seq": point["upto_seq"],
-        "completed_since": [key for key, seq in sorted(done.items(), key=lambda one: one[1]) if seq > after],
+        "completed_since": [key for key, _seq in sorted(done.items(), key=lambda one: one[1])],
     }

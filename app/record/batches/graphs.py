@@ -91,9 +91,9 @@ def ended(tx: Tx, run_id: str) -> dict[str, int]:
     return {str(row["step"]): row["seq"] for row in rows if (row["attempt"] or 0) > 0}
 
 
-def completed(tx: Tx, run_id: str, upto: int | None = None) -> dict[str, int]:
-    """The number of the event with which each member completed, up to an event."""
-    rows = event_rows.of_types(tx, run_id, EventType.STEP_COMPLETED, until=upto)
+def completed(tx: Tx, run_id: str, upto: int | None = None, *, after: int = 0) -> dict[str, int]:
+    """The number of the event with which each member completed: after an event, up to another one."""
+    rows = event_rows.of_types(tx, run_id, EventType.STEP_COMPLETED, after=after, until=upto)
     return {str(row["step"]): row["seq"] for row in rows if row["phase"] == "forward"}
 
 

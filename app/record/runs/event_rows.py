@@ -65,13 +65,13 @@ def may_tell(*types: str) -> ColumnElement[bool]:
     return or_(event.c.type.in_(types), *inside)
 
 
-def of_types(tx: Tx, run_id: str, *types: str, until: int | None = None) -> list[EventRow]:
-    """The events of a run that are of these types, oldest first, up to an event."""
-    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, may_tell(*types)]
+def of_types(tx: Tx, run_id: str, *types: str, after: int = 0, until: int | None = None) -> list[EventRow]:
+    """The events of a run that are of these types, oldest first: those after an event, up to another one."""
+    where = [event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq > after, may_tell(*types)]
     if until is not None:
         where.append(up_to(tx, run_id, until))
     rows = tx.rows(select(event).where(*where).order_by(event.c.seq))
-    return [cast("EventRow", one) for one in unpacked(rows, until=until) if one["type"] in types]
+    return [cast("EventRow", one) for one in unpacked(rows, after=after, until=until) if one["type"] in types]
 
 
 def _is_large(one: EventRow) -> bool:

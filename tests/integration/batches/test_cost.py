@@ -1,12 +1,14 @@
 """What an operation costs: few statements, one turn for all that ended, no fan-out around a single item."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from app.engine.messages import publish
-from app.record.runs import timers
+from app.record.runs import event_rows, runs, timers
+from app.record.session import Tx
 from tests.integration.batches.rig import Rig, servers
 
 OPERATIONS = 20
@@ -59,3 +61,34 @@ def test_a_child_ends_while_its_batch_was_told_already(rig: Rig) -> None:
     rig.db.write(lambda tx: timers.arm(tx, batch, due_at=FAR_MS, **told))
 
     assert rig.finish(batch) == "completed"
+
+
+def test_a_copy_of_a_checkpoint_reads_what_completed_since_the_one_before(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    real = event_rows.unpacked
+
+    def counted(rows: Sequence[Any], **which: Any) -> Any:
+        read.append(len(rows))
+        return real(rows, **which)
+
+    monkeypatch.setattr(event_rows, "unpacked", counted)
+    operations = [servers(f"op{n}", needs=[f"op{n - 1}"] if n else []) for n in range(12)]
+    rig.run(*operations, rollback_strategy={"checkpoint_interval": 2})
+
+    assert max(read) < 12, "the log is read anew for each checkpoint"
+
+
+def test_usual_durations_are_asked_once_a_batch(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = runs.usual_duration
+
+    def noted(tx: Tx, type_: str, declared: int) -> int:
+        asked.append(type_)
+        return real(tx, type_, declared)
+
+    monkeypatch.setattr(runs, "usual_duration", noted)
+    rig.run(*(servers(f"op{n}") for n in range(8)), parallel_limit=2)
+
+    assert asked.count("batch.servers") == 1
