@@ -10,6 +10,7 @@ from app.console.render import may, render
 from app.domain.errors import Rejected
 
 PAGE = 50
+MOST_FINDINGS = 50  # The command line prints all of them.
 Object = dict[str, Any]
 
 
@@ -48,12 +49,14 @@ def workers() -> str:
 @pages.page("GET", "/health", scope="runs:read")
 def health() -> str:
     """What the service says of itself, and what the doctor finds."""
+    doctor = _or_none("/v1/doctor")
     return render(
         "health.html",
         title="Health",
         ready=_or_none("/readyz"),
         about=_or_none("/v1/about"),
-        findings=_or_none("/v1/doctor"),
+        findings=None if doctor is None else doctor["findings"],
+        most=MOST_FINDINGS,
         sources=_sources(),
     )
 

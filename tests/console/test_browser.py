@@ -193,6 +193,19 @@ def test_the_palette_finds_a_server_by_its_name(visit: Visit, site: Site) -> Non
     page.wait_for_url("**/servers/*")
 
 
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_a_menu_opens_within_the_page(visit: Visit, width: int) -> None:
+    page = visit.page("/runs", width=width)
+
+    for chip in page.locator("details.chip").all():
+        chip.locator("summary").click()
+        menu = chip.locator(".menu")
+        expect(menu).to_be_visible()
+        box = menu.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= width, chip.inner_text()
+        chip.locator("summary").click()
+
+
 def test_an_operation_is_tried_from_its_page(visit: Visit, site: Site) -> None:
     page = visit.page("/../docs")
     page.get_by_label("Find an operation").fill("get run runs:read /runs/{run_id}")

@@ -15,6 +15,20 @@ document.addEventListener("pointerover", (event) => {
   time.title = `${ago(Date.parse(at), Date.now())}, ${at}`;
 });
 
+// A menu stays within the page: beside the right edge it opens to the left.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const menu = /** @type {HTMLElement} */ (event.target).querySelector?.(":scope > .menu");
+    menu?.classList.remove("end");
+    if (menu && menu.getBoundingClientRect().right > document.documentElement.clientWidth) menu.classList.add("end");
+  },
+  true,
+);
+
+// Where the rail is a strip, the present page is in sight.
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // One open menu at a time, closed by a click elsewhere.
 document.addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details.chip[open]"))
