@@ -1,7 +1,6 @@
 """The Flask application: the families, what surrounds each request, and the OpenAPI document."""
 
 from contextlib import suppress
-from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
@@ -133,5 +132,5 @@ class _QuietApi(Api):  # type: ignore[misc]
 
     def _register_responses(self) -> None: ...
 
-    def register_blueprint(self, blp: Any, **options: Any) -> None:
+    def register_blueprint(self, blp: object, **options: object) -> None:
         super().register_blueprint(blp, **options)

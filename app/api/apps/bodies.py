@@ -39,13 +39,13 @@ def body_in(environ: Mapping[str, Any], *allowed: str) -> tuple[str, bytes]:
     return kind, raw
 
 
-def json_body(*, needed: bool = True) -> Any:
+def json_body(*, needed: bool = True) -> object:
     """The value of a JSON body; None for an empty one where none is needed."""
     _, raw = raw_body(JSON)
     return json_of(raw, needed=needed)
 
 
-def json_of(raw: bytes, *, needed: bool = True) -> Any:
+def json_of(raw: bytes, *, needed: bool = True) -> object:
     """The value of the bytes of such a body."""
     if not raw.strip():
         if needed:
@@ -54,7 +54,7 @@ def json_of(raw: bytes, *, needed: bool = True) -> Any:
     return json_value(raw)
 
 
-def json_object(*, needed: bool = True) -> dict[str, Any]:
+def json_object(*, needed: bool = True) -> dict[str, object]:
     """The object of a JSON body; an empty one where nothing was sent and nothing is needed."""
     value = json_body(needed=needed)
     if value is None and not needed:
@@ -64,7 +64,7 @@ def json_object(*, needed: bool = True) -> dict[str, Any]:
     return value
 
 
-def json_value(raw: bytes) -> Any:
+def json_value(raw: bytes) -> object:
     """The value of a JSON text; 400 when it is none."""
     text = json_text(raw)
     try:

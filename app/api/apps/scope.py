@@ -33,7 +33,7 @@ def admin_only(view: V) -> V:
     """Refuse everybody but administrators."""
 
     @wraps(view)
-    def checked(**values: Any) -> Any:
+    def checked(**values: object) -> object:
         if not caller().admin:
             raise forbidden("admin access required")
         return view(**values)

@@ -23,7 +23,7 @@ class BatchFamily(Family):
         """Serve one operation, in JSON where it names no other media type."""
         return super().serve(method, path, operation, **{"offers": ("application/json",), **said})
 
-    def definition(self, *, example: Any) -> Callable[[View], View]:
+    def definition(self, *, example: object) -> Callable[[View], View]:
         """Tell in the document that the body is a definition, in Nickel or in JSON; the view reads it."""
         content = {
             NICKEL: {"schema": {"type": "string"}},
@@ -33,15 +33,15 @@ class BatchFamily(Family):
         return decorate
 
     @staticmethod
-    def _example(data: Any) -> Any:
+    def _example(data: object) -> object:
         return {"success": True, "data": data}
 
     @staticmethod
-    def _make_doc_response_schema(schema: Any) -> Any:
+    def _make_doc_response_schema(schema: object) -> object:
         return _answer(schema) if isinstance(schema, Schema) else schema
 
     @staticmethod
-    def _prepare_response_content(data: Any) -> Any:
+    def _prepare_response_content(data: object) -> object:
         pages = {"pagination": g.meta["pagination"]} if "pagination" in g.meta else {}
         return {"success": True, "data": data, **pages}
 

@@ -78,7 +78,7 @@ def _order(value: Any, source: str | None, query: Mapping[str, Any], found: Mapp
     )
 
 
-def _inner(value: Any) -> Any:
+def _inner(value: object) -> object:
     """What a program gives as batch_workflow."""
     if not isinstance(value, dict) or "batch_workflow" not in value:
         raise _wrong("batch_workflow", "Is missing: the program must give a record with batch_workflow")
@@ -110,7 +110,7 @@ def _text(raw: bytes) -> str:
         raise ValidationFailed.of("body", "Is not UTF-8") from None
 
 
-def _optional_text(found: Mapping[str, Any], name: str) -> str | None:
+def _optional_text(found: Mapping[str, object], name: str) -> str | None:
     text = found.get(name)
     if text is not None and not isinstance(text, str):
         raise _wrong(name, "Must be a text")

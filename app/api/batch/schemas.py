@@ -37,7 +37,7 @@ class Told(Schema):
     class Meta:
         unknown = INCLUDE
 
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+    def dump(self, obj: object, *, many: bool | None = None) -> object:
         """The object itself."""
         return obj
 

@@ -1,5 +1,6 @@
 """Batches: one definition over several providers, undone as easily as made (contracts/batches.rst)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, current_app, request
@@ -29,6 +30,7 @@ from app.api.batch.schemas import (
 )
 from app.api.http import envelope
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.domain.batch import drawing
 from app.domain.errors import ValidationFailed
 from app.domain.json import JsonObject
@@ -54,7 +56,7 @@ DRAWINGS = {"mermaid": (drawing.mermaid, MERMAID), "dot": (drawing.dot, DOT)}
 @batches.arguments(SubmitQuery, location="query")
 @batches.also(200, BatchSubmitted, example=examples.SUBMITTED, description="The plan, when dry_run is true.")
 @batches.response(202, BatchSubmitted, example=examples.SUBMITTED)
-def submit_batch(query: dict[str, Any]) -> Any:
+def submit_batch(query: dict[str, Any]) -> Answer:
     """Start a batch from a definition in Nickel or JSON, or with `dry_run` see what it would do."""
     acting, asked = _acting(), order.read(query)
     only, except_ = asked.only, asked.except_
@@ -74,7 +76,7 @@ def submit_batch(query: dict[str, Any]) -> Any:
 @batches.definition(example=examples.ORDER)
 @batches.arguments(SubmitQuery, location="query")
 @batches.response(200, BatchGraph, example=examples.GRAPH)
-def draw_batch(query: dict[str, Any]) -> Any:
+def draw_batch(query: Mapping[str, object]) -> Answer:
     """The graph of a definition; nothing is stored."""
     return drawing.data(drawing.of_definition(order.read(query).definition.operations))
 
@@ -82,7 +84,7 @@ def draw_batch(query: dict[str, Any]) -> Any:
 @batches.serve("GET", PATH, "listBatches", scope="runs:read")
 @batches.arguments(BatchQuery, location="query")
 @batches.response(200, BatchSummary(many=True), example=[examples.SUMMARY])
-def list_batches(query: dict[str, Any]) -> Any:
+def list_batches(query: dict[str, Any]) -> Answer:
     """Batches, the newest first."""
     limit, offset = query["limit"], query["offset"]
     found, total = service.page(
@@ -94,7 +96,7 @@ def list_batches(query: dict[str, Any]) -> Any:
 
 @batches.serve("GET", f"{PATH}/stats", "getBatchStats", scope="runs:read")
 @batches.response(200, BatchStats, example=examples.STATS)
-def get_batch_stats() -> Any:
+def get_batch_stats() -> Answer:
     """Figures of all batches there ever were."""
     return service.stats(world())
 
@@ -102,7 +104,7 @@ def get_batch_stats() -> Any:
 @batches.serve("GET", ONE, "getBatch", scope="runs:read")
 @batches.arguments(DetailQuery, location="query")
 @batches.response(200, BatchDetail, example=examples.DETAIL)
-def get_batch(query: dict[str, Any], batch_id: str) -> Any:
+def get_batch(query: dict[str, Any], batch_id: str) -> Answer:
     """A batch with its operations, items, checkpoints and rollback."""
     return service.detail(world(), batch_id, items=query["items"])
 
@@ -110,7 +112,7 @@ def get_batch(query: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("GET", f"{ONE}/operations/<operation_id>", "listBatchItems", scope="runs:read")
 @batches.arguments(ItemsQuery, location="query")
 @batches.response(200, BatchItem(many=True), example=[examples.ITEM])
-def list_batch_items(query: dict[str, Any], batch_id: str, operation_id: str) -> Any:
+def list_batch_items(query: dict[str, Any], batch_id: str, operation_id: str) -> Answer:
     """The items of an operation, in the order of the definition."""
     limit, offset = query["limit"], query["offset"]
     found, total = service.operation_items(world(), batch_id, operation_id, limit=limit, offset=offset)
@@ -122,7 +124,7 @@ def list_batch_items(query: dict[str, Any], batch_id: str, operation_id: str) ->
     "GET", f"{ONE}/progress", "getBatchProgress", scope="runs:read", offers=("application/json", STREAM)
 )
 @batches.response(200, BatchProgress, example=examples.PROGRESS)
-def get_batch_progress(batch_id: str) -> Any:
+def get_batch_progress(batch_id: str) -> Answer:
     """How far a batch is; as text/event-stream the same object at each change, until the batch ends."""
     if request.accept_mimetypes.best_match(("application/json", STREAM)) != STREAM:
         return service.progress(world(), batch_id)
@@ -145,7 +147,7 @@ def get_batch_progress(batch_id: str) -> Any:
 @batches.arguments(BatchRollbackBody, required=False, example={"operations": ["aws_taskservs"]})
 @batches.also(200, BatchRollback, example={**examples.ROLLBACK, "rollback_id": None, "operations": []})
 @batches.response(202, BatchRollback, example=examples.ROLLBACK)
-def roll_back_batch(body: dict[str, Any], batch_id: str) -> Any:
+def roll_back_batch(body: dict[str, Any], batch_id: str) -> Answer:
     """Undo what a batch did, item by item, the newest first."""
     told = service.rollback(_acting(), batch_id, **body, principal=principal())
     if body["dry_run"] or told["rollback_id"] is None:
@@ -156,7 +158,7 @@ def roll_back_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/cancel", "cancelBatch", scope="runs:write")
 @batches.arguments(BatchCancelBody, required=False, example={"rollback": True})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def cancel_batch(body: dict[str, Any], batch_id: str) -> Any:
+def cancel_batch(body: dict[str, Any], batch_id: str) -> Answer:
     """Start nothing more; what runs ends, and is undone if `rollback` says so."""
     return (
         service.cancel(_acting(), batch_id, rollback=body["rollback"], principal=principal()),
@@ -168,7 +170,7 @@ def cancel_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/pause", "pauseBatch", scope="runs:write")
 @batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
+def pause_batch(body: Mapping[str, object], batch_id: str) -> Answer:
     """Start nothing until `resume`; what runs ends."""
     return service.pause(_acting(), batch_id, principal=principal()), 202, _where(batch_id)
 
@@ -176,7 +178,7 @@ def pause_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/resume", "resumeBatch", scope="runs:write")
 @batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
+def resume_batch(body: Mapping[str, object], batch_id: str) -> Answer:
     """Go on with a paused batch."""
     return service.resume(_acting(), batch_id, principal=principal()), 202, _where(batch_id)
 
@@ -184,7 +186,7 @@ def resume_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/retry", "retryBatch", scope="runs:write", errors=(422,))
 @batches.arguments(BatchRetryBody, required=False, example={"from": "failed"})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def retry_batch(body: dict[str, Any], batch_id: str) -> Any:
+def retry_batch(body: dict[str, Any], batch_id: str) -> Answer:
     """Start a new batch that keeps what stands and does the rest again."""
     return _accepted(service.retry(_acting(), batch_id, **body, principal=principal()))
 
@@ -192,7 +194,7 @@ def retry_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/checkpoints", "checkpointBatch", scope="runs:write")
 @batches.arguments(BatchCheckpointBody, required=False, example={"name": "before the network"})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Any:
+def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Answer:
     """Make a checkpoint now."""
     return (
         service.checkpoint(_acting(), batch_id, name=body.get("name"), principal=principal()),
@@ -204,7 +206,7 @@ def checkpoint_batch(body: dict[str, Any], batch_id: str) -> Any:
 @batches.serve("POST", f"{ONE}/operations/<operation_id>/approve", "approveOperation", scope="runs:write")
 @batches.arguments(BatchEmptyBody, required=False, example={})
 @batches.response(202, BatchChanged, example=examples.CHANGED)
-def approve_operation(body: dict[str, Any], batch_id: str, operation_id: str) -> Any:
+def approve_operation(body: Mapping[str, object], batch_id: str, operation_id: str) -> Answer:
     """Let an operation start that waits for an approval."""
     return service.approve(_acting(), batch_id, operation_id, principal=principal()), 202, _where(batch_id)
 
@@ -214,7 +216,7 @@ def approve_operation(body: dict[str, Any], batch_id: str, operation_id: str) ->
 )
 @batches.arguments(GraphQuery, location="query")
 @batches.response(200, BatchGraph, example=examples.GRAPH)
-def get_batch_graph(query: dict[str, Any], batch_id: str) -> Any:
+def get_batch_graph(query: Mapping[str, object], batch_id: str) -> Answer:
     """The graph of a batch with the states of its operations, as data, Mermaid or Graphviz."""
     nodes = drawing.of_detail(service.detail(world(), batch_id, items=False)["operations"])
     if query["format"] not in DRAWINGS:
@@ -229,7 +231,7 @@ def _acting() -> AppContext:
     return world()
 
 
-def _accepted(told: JsonObject) -> Any:
+def _accepted(told: JsonObject) -> Answer:
     return told, 202, _where(told["workflow_id"])
 
 

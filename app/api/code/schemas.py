@@ -23,7 +23,7 @@ def named(**kwargs: Any) -> fields.String:
     return fields.String(validate=rules, **kwargs)
 
 
-def _check_kept(value: Any) -> None:
+def _check_kept(value: object) -> None:
     """Refuse what is too large to be kept, or reads like a sealed secret."""
     try:
         encode(value, "It", _no_secret)

@@ -130,7 +130,7 @@ def _kept(name: str, make: Callable[[], bytes]) -> bytes:
     return pages[name]
 
 
-def _rendered(name: str, **values: Any) -> bytes:
+def _rendered(name: str, **values: object) -> bytes:
     return _pages.get_template(name).render(**values).encode()
 
 

@@ -1,13 +1,12 @@
 """Probes and numbers for machines: /livez /readyz /startupz, /status, /ready, /metrics."""
 
-from typing import Any
-
 from flask import Response
 
 from app.api.health.exposition import exposition
 from app.api.health.probes import parts
 from app.api.health.schemas import HealthShape
 from app.api.http.context import world
+from app.api.http.envelope import Answer
 from app.api.http.family import PUBLIC, Family
 from app.api.v1 import examples
 
@@ -19,7 +18,7 @@ ALIVE = {"status": "ok", "parts": {"process": {"ok": True}}}
 @health.serve("GET", "/livez", "livez", scope=PUBLIC)
 @health.serve("GET", "/status", "status", scope=PUBLIC)
 @health.response(200, HealthShape, example=ALIVE)
-def livez() -> Any:
+def livez() -> Answer:
     """Whether this process answers at all; it asks no other part."""
     return ALIVE
 
@@ -29,7 +28,7 @@ def livez() -> Any:
 @health.serve("GET", "/startupz", "startupz", scope=PUBLIC)
 @health.also(503, HealthShape, description="The database does not answer.")
 @health.response(200, HealthShape, example=examples.HEALTH)
-def readyz() -> Any:
+def readyz() -> Answer:
     """Whether requests can be served; names the failing part. Only the database can make it 503.
 
     `degraded`: requests are served, and another part does not do its work.

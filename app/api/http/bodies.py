@@ -24,7 +24,7 @@ _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def parse(raw: bytes, limit: int = MEBIBYTE) -> Any:
+def parse(raw: bytes, limit: int = MEBIBYTE) -> object:
     """The value of a JSON text of at most `limit` bytes; an empty text is an empty object.
 
     Raises `PayloadTooLarge`, or `ValidationFailed` on ``body`` (or the repeated member) with the limit.
@@ -75,7 +75,7 @@ def depth_of(raw: bytes, most: int = DEEPEST) -> int:
     return deepest
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
@@ -86,7 +86,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check_texts(value: Any) -> None:
+def _check_texts(value: object) -> None:
     left = [value]
     while left:
         found = left.pop()

@@ -23,17 +23,17 @@ def begin() -> None:
     g.request_id = request_id(world().settings.region)
 
 
-def meta() -> dict[str, Any]:
+def meta() -> dict[str, object]:
     """The base part of ``meta`` and what the view added."""
     return {"requestId": g.request_id, "timestamp": rfc3339(time.time_ns() // 1_000_000), **g.meta}
 
 
-def add_meta(**members: Any) -> None:
+def add_meta(**members: object) -> None:
     """Add members to ``meta``: pagination, workflowId, estimatedDuration."""
     g.meta.update(members)
 
 
-def wrap(data: Any) -> dict[str, Any]:
+def wrap(data: object) -> dict[str, object]:
     """A success."""
     return {"success": True, "data": data, "meta": meta()}
 

@@ -60,11 +60,11 @@ class StrictParser(FlaskParser):
 
     DEFAULT_VALIDATION_STATUS = 400
 
-    def load_json(self, req: Request, schema: Schema) -> Any:
+    def load_json(self, req: Request, schema: Schema) -> object:
         """The JSON object of the body."""
         return json_body(req)
 
-    def load_querystring(self, req: Request, schema: Schema) -> Any:
+    def load_querystring(self, req: Request, schema: Schema) -> object:
         """The query, each name once unless it is a list."""
         lists = {field.data_key for field in schema.fields.values() if isinstance(field, fields.List)}
         twice = {name: "is given more than once" for name, values in req.args.lists() if len(values) > 1}
@@ -81,7 +81,7 @@ class StrictParser(FlaskParser):
         raise ValidationFailed.many(problems)
 
 
-def json_value(req: Request, limit: int = bodies.MEBIBYTE) -> Any:
+def json_value(req: Request, limit: int = bodies.MEBIBYTE) -> object:
     """The JSON value that a request carries; it is parsed once."""
     if "body" not in g:
         raw = req.get_data(cache=True)
@@ -93,7 +93,7 @@ def json_value(req: Request, limit: int = bodies.MEBIBYTE) -> Any:
     return g.body
 
 
-def json_body(req: Request, limit: int = bodies.MEBIBYTE) -> dict[str, Any]:
+def json_body(req: Request, limit: int = bodies.MEBIBYTE) -> dict[str, object]:
     """The JSON object that a request carries."""
     found = json_value(req, limit)
     if not isinstance(found, dict):
@@ -101,7 +101,7 @@ def json_body(req: Request, limit: int = bodies.MEBIBYTE) -> dict[str, Any]:
     return found
 
 
-def json_list(req: Request) -> list[Any]:
+def json_list(req: Request) -> list[object]:
     """The JSON list that a request carries."""
     found = json_value(req)
     if not isinstance(found, list):
@@ -152,7 +152,7 @@ class Family(Blueprint):  # type: ignore[misc]
         return declare
 
     def arguments(
-        self, schema: type[Schema] | Schema, *, location: str = "json", **given: Any
+        self, schema: type[Schema] | Schema, *, location: str = "json", **given: object
     ) -> Callable[[View], View]:
         """Pass a checked body or query to the view as its first argument."""
         made = schema if isinstance(schema, Schema) else schema()  # Once, and not for every request.
@@ -160,7 +160,7 @@ class Family(Blueprint):  # type: ignore[misc]
         return decorate
 
     def json_object(
-        self, *, limit: int = bodies.MEBIBYTE, example: Any = None, before: Before | None = None
+        self, *, limit: int = bodies.MEBIBYTE, example: object = None, before: Before | None = None
     ) -> Callable[[View], View]:
         """Pass a JSON object of free form to the view as its first argument.
 
@@ -169,22 +169,22 @@ class Family(Blueprint):  # type: ignore[misc]
         read = partial(json_body, limit=limit)
         return self._taking(read, {"type": "object"}, required=False, example=example, before=before)
 
-    def json_list(self, schema: Schema, *, example: Any = None) -> Callable[[View], View]:
+    def json_list(self, schema: Schema, *, example: object = None) -> Callable[[View], View]:
         """Pass a JSON list to the view, which judges each item by itself."""
         return self._taking(json_list, schema, required=True, example=example)
 
     def _taking(
         self,
         read: Callable[[Request], Any],
-        schema: Any,
+        schema: object,
         *,
         required: bool,
-        example: Any,
+        example: object,
         before: Before | None = None,
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             @wraps(view)
-            def taking(*given: Any, **named: Any) -> Any:
+            def taking(*given: object, **named: object) -> object:
                 if before is not None:
                     before(**named)
                 return view(read(request), *given, **named)
@@ -209,7 +209,7 @@ class Family(Blueprint):  # type: ignore[misc]
         return decorate
 
     def also(
-        self, status: int, schema: Any = None, *, example: Any = None, **given: Any
+        self, status: int, schema: object = None, *, example: object = None, **given: object
     ) -> Callable[[View], View]:
         """Document another success of the same operation."""
         if example is not None:
@@ -218,15 +218,15 @@ class Family(Blueprint):  # type: ignore[misc]
         return decorate
 
     @staticmethod
-    def _example(data: Any) -> Any:
+    def _example(data: object) -> object:
         return {"success": True, "data": data, "meta": EXAMPLE_META}
 
     @staticmethod
-    def _make_doc_response_schema(schema: Any) -> Any:
+    def _make_doc_response_schema(schema: object) -> object:
         return enveloped(schema) if isinstance(schema, Schema) else schema
 
     @staticmethod
-    def _prepare_response_content(data: Any) -> Any:
+    def _prepare_response_content(data: object) -> object:
         return envelope.wrap(data)
 
 
@@ -239,21 +239,23 @@ class BareFamily(Family):
         """Serve one operation, in JSON alone."""
         return super().serve(method, path, operation, **{"offers": ("application/json",), **said})
 
-    def json_any(self, *, limit: int, example: Any, before: Before | None = None) -> Callable[[View], View]:
+    def json_any(
+        self, *, limit: int, example: object, before: Before | None = None
+    ) -> Callable[[View], View]:
         """Pass any JSON value to the view as its first argument; ``before`` as in `json_object`."""
         read = partial(json_value, limit=limit)
         return self._taking(read, {}, required=False, example=example, before=before)
 
     @staticmethod
-    def _example(data: Any) -> Any:
+    def _example(data: object) -> object:
         return data
 
     @staticmethod
-    def _make_doc_response_schema(schema: Any) -> Any:
+    def _make_doc_response_schema(schema: object) -> object:
         return schema
 
     @staticmethod
-    def _prepare_response_content(data: Any) -> Any:
+    def _prepare_response_content(data: object) -> object:
         return data
 
 
@@ -319,7 +321,7 @@ def _path_parameters(path: str) -> list[Mapping[str, Any]]:
     return [_path_parameter(name) for name in re.findall(r"<(?:\w+:)?(\w+)>", path)]
 
 
-def _path_parameter(name: str) -> Mapping[str, Any]:
+def _path_parameter(name: str) -> Mapping[str, object]:
     prefix = PATH_IDS.get(name)
     pattern = PATH_PATTERNS.get(name)
     if prefix in NAMED:
@@ -335,7 +337,7 @@ def _path_parameter(name: str) -> Mapping[str, Any]:
     return {"in": "path", "name": name, "required": True, "schema": schema, "example": example}
 
 
-def _header_parameters(method: str, answers: Mapping[Any, Any], offers: tuple[str, ...]) -> list[Any]:
+def _header_parameters(method: str, answers: Mapping[Any, Any], offers: tuple[str, ...]) -> list[object]:
     """The headers that a generated client can send, by what the operation answers."""
     statuses = {int(status) for status in answers}
     wanted = {

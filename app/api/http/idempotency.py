@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from typing import Any
+from collections.abc import Mapping
 
 import structlog
 from flask import Response, current_app, g, jsonify, request
@@ -57,7 +57,7 @@ def finish(response: Response) -> Response:
     return response
 
 
-def _without_secrets(response: Response) -> Any:
+def _without_secrets(response: Response) -> object:
     """The answer without what is shown once, and not once more; everything else as it was."""
     body = response.get_json(silent=True)
     if not isinstance(body, dict):
@@ -67,7 +67,7 @@ def _without_secrets(response: Response) -> Any:
     return {**_once(body), **enveloped}
 
 
-def _once(members: dict[str, Any]) -> dict[str, Any]:
+def _once(members: Mapping[str, object]) -> dict[str, object]:
     return {name: REDACTED if name in SHOWN_ONCE else value for name, value in members.items()}
 
 

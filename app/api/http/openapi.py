@@ -130,7 +130,7 @@ def _said(error: dict[str, Any]) -> dict[str, Any]:
     return {"success": False, "error": error["message"], "code": error["code"]}
 
 
-def _headers(status: int) -> dict[str, Any]:
+def _headers(status: int) -> dict[str, object]:
     if status not in (429, 503):
         return {}
     return {"headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}}

@@ -70,13 +70,13 @@ def body(error: WindlassError) -> dict[str, Any]:
     }
 
 
-def refusal(error: WindlassError) -> dict[str, Any]:
+def refusal(error: WindlassError) -> dict[str, object]:
     """The error as batches say it."""
     details = {"details": error.details} if error.details else {}
     return {"success": False, "error": error.message, "code": error.code, **details}
 
 
-def error_body(error: WindlassError) -> dict[str, Any]:
+def error_body(error: WindlassError) -> dict[str, object]:
     """The ``error`` member: code, message and details."""
     details = {"details": error.details} if error.details else {}
     return {"code": error.code, "message": error.message, **details}

@@ -52,7 +52,7 @@ class Shape(Schema):
 class Finished(Shape):
     """What `app.services.present` makes member by member as it is shown: nothing is left to convert."""
 
-    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+    def dump(self, obj: object, *, many: bool | None = None) -> object:
         """The object itself."""
         return obj
 
@@ -149,7 +149,7 @@ def tags() -> fields.List[str]:
     )
 
 
-def flattened(messages: Any, prefix: str = "") -> dict[str, str]:
+def flattened(messages: object, prefix: str = "") -> dict[str, str]:
     """Marshmallow's nested messages as ``{"nodePools.0.name": "…"}``."""
     if isinstance(messages, dict):
         parts = (

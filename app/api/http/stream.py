@@ -7,7 +7,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Any
@@ -111,6 +111,6 @@ def _turn(tx: Any, run_id: str, after: int) -> tuple[Any, list[dict[str, Any]]]:
     return runs.read_run(tx, run_id), event_log.page(tx, run_id, after=after, limit=EVENTS_A_TURN)
 
 
-def _frame(row: dict[str, Any]) -> str:
+def _frame(row: Mapping[str, object]) -> str:
     data = json.dumps(present.event_object(row), separators=(",", ":"))
     return f"id: {row['seq']}\nevent: {row['type']}\ndata: {data}\n\n"

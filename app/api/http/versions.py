@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from typing import Any
 
 from flask import Response, request
 
+from app.api.http.envelope import Answer, Shown
 from app.domain.errors import PreconditionFailed
 from app.domain.rows.runs import RunRow
 
 
-def tagged(data: Any, tag: str) -> Any:
+def tagged(data: Shown, tag: str) -> Answer:
     """The data with its tag, or 304 when the client has it already."""
     headers = {"ETag": f'"{tag}"'}
     if request.if_none_match.contains(tag) or "*" in request.if_none_match:
@@ -18,7 +18,7 @@ def tagged(data: Any, tag: str) -> Any:
     return data, None, headers
 
 
-def run_tag(run: RunRow, data: Any) -> str:
+def run_tag(run: RunRow, data: object) -> str:
     """The tag of a run: its last event, and what else is seen of it."""
     seen = hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
     return f"{run['event_seq']}-{seen[:12]}"

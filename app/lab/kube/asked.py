@@ -54,7 +54,7 @@ def body(request: Request) -> Any:
         raise bad_request(f"the body of the request cannot be read: {error}") from error
 
 
-def whole(content: Any) -> Object:
+def whole(content: object) -> Object:
     """What must be an object with metadata, if any, that are one, too; raises `Refused` (400)."""
     if not isinstance(content, dict) or not isinstance(content.get("metadata", {}), dict):
         raise bad_request("the body of the request is not a Kubernetes object")

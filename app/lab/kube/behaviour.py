@@ -49,7 +49,7 @@ class Behaviour:
             raise ValidationFailed.of("behaviour", "must be an object")
         return cls(**{_attribute(key): _checked(key, value) for key, value in body.items()})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """All of it."""
         return {key: getattr(self, attribute) for key, attribute in _JSON.items()}
 

@@ -1,6 +1,6 @@
 """What a management cluster has before anybody asks for a cluster: templates, upgrade paths, a credential."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.lab.kube.store import Object
@@ -56,7 +56,7 @@ def objects() -> Iterator[tuple[str, Object]]:
     )
 
 
-def template(name: str, version: str, provider: str, values: dict[str, Any]) -> Object:
+def template(name: str, version: str, provider: str, values: Mapping[str, object]) -> Object:
     """A valid ClusterTemplate as its controller leaves it."""
     providers = [f"infrastructure-{provider}", "bootstrap-k0sproject-k0smotron"]
     chart = name.rpartition("-cp-")[0] or name.rpartition("-cluster-")[0] or name

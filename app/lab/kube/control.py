@@ -189,23 +189,23 @@ def _controllers(server: ApiServer) -> dict[str, Controller]:
     return {"clusters": server.clusters, "vms": server.vms}
 
 
-def _afflict(server: ApiServer, value: Any) -> Change:
+def _afflict(server: ApiServer, value: object) -> Change:
     faults = Faults.from_json(value)
     return lambda: setattr(server.ailment, "current", faults)
 
 
-def _bookmarks(server: ApiServer, value: Any) -> Change:
+def _bookmarks(server: ApiServer, value: object) -> Change:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValidationFailed.of("bookmarkSeconds", "must be a number above zero")
     return lambda: setattr(server.api, "bookmark_seconds", float(value))
 
 
-def _behave(controller: Controller, value: Any) -> Change:
+def _behave(controller: Controller, value: object) -> Change:
     behaviour = Behaviour.from_json(value)
     return lambda: controller.behave(behaviour)
 
 
-def _special(server: ApiServer, value: Any) -> Change:
+def _special(server: ApiServer, value: object) -> Change:
     controllers = _controllers(server)
     if not isinstance(value, Mapping) or set(value) - set(controllers):
         raise ValidationFailed.of("special", f"must be an object with {' and '.join(controllers)}")
@@ -222,7 +222,7 @@ def _special(server: ApiServer, value: Any) -> Change:
     return change
 
 
-def _text(body: Mapping[str, Any], field: str) -> str:
+def _text(body: Mapping[str, object], field: str) -> str:
     value = body.get(field)
     if not isinstance(value, str) or not value:
         raise ValidationFailed.of(field, "must be a text that is not empty")

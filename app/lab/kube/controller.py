@@ -5,7 +5,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from app.lab.kube.behaviour import Behaviour, Behaviours
 from app.lab.kube.errors import Refused
@@ -174,7 +174,7 @@ def status_of(content: Object) -> Object:
     return copied(content.get("status", {}))
 
 
-def owner(kind: Kind, content: Object) -> dict[str, Any]:
+def owner(kind: Kind, content: Object) -> dict[str, object]:
     """The reference that makes an object die with its owner."""
     metadata = content["metadata"]
     return {

@@ -52,7 +52,7 @@ def _document(path: str, kinds: Kinds) -> Any:
     return None
 
 
-def _groups(kinds: Kinds) -> Iterator[dict[str, Any]]:
+def _groups(kinds: Kinds) -> Iterator[dict[str, object]]:
     found = sorted({(kind.group, kind.version) for kind in kinds if kind.group} | {_CALLS})
     for name, pairs in groupby(found, key=lambda pair: pair[0]):
         versions = [{"groupVersion": f"{name}/{version}", "version": version} for _, version in pairs]
@@ -65,7 +65,7 @@ def _groups(kinds: Kinds) -> Iterator[dict[str, Any]]:
         }
 
 
-def _resources(group: str, version: str, kinds: Kinds) -> dict[str, Any] | None:
+def _resources(group: str, version: str, kinds: Kinds) -> dict[str, object] | None:
     if (group, version) == _CALLS:
         resources = list(_calls())
     else:
@@ -77,7 +77,7 @@ def _resources(group: str, version: str, kinds: Kinds) -> dict[str, Any] | None:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
 
 
-def _entries(kind: Kind) -> Iterator[dict[str, Any]]:
+def _entries(kind: Kind) -> Iterator[dict[str, object]]:
     about = {"singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind}
     short = {"shortNames": list(kind.short)} if kind.short else {}
     yield {"name": kind.plural, **about, "verbs": list(kind.verbs), **short}
@@ -86,7 +86,7 @@ def _entries(kind: Kind) -> Iterator[dict[str, Any]]:
         yield {"name": f"{kind.plural}/status", **about, "singularName": "", "verbs": verbs}
 
 
-def _calls() -> Iterator[dict[str, Any]]:
+def _calls() -> Iterator[dict[str, object]]:
     for plural, names in _CALL_NAMES.items():
         for name in names:
             about = {"singularName": "", "namespaced": True, "kind": "", "verbs": ["update"]}

@@ -44,7 +44,7 @@ class Refused(Exception):
         return Response(status=self.code, body=self.status(), headers=self.headers)
 
 
-def _about(kind: Kind, name: str) -> dict[str, Any]:
+def _about(kind: Kind, name: str) -> dict[str, object]:
     return {"name": name, **({"group": kind.group} if kind.group else {}), "kind": kind.plural}
 
 

@@ -43,7 +43,7 @@ def with_metadata(schema: Schema | None) -> Schema:
     return {"properties": {**(schema or {}).get("properties", {}), "metadata": METADATA}}
 
 
-def owned(value: Any, schema: Schema) -> dict[Path, Any]:
+def owned(value: object, schema: Schema) -> dict[Path, Any]:
     """Every field of an object that can have an owner, with what stands there."""
     return {
         path: found
@@ -52,7 +52,7 @@ def owned(value: Any, schema: Schema) -> dict[Path, Any]:
     }
 
 
-def _leaves(value: Any, schema: Schema, at: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: object, schema: Schema, at: Path) -> Iterator[tuple[Path, Any]]:
     if isinstance(value, dict) and value and schema.get("x-kubernetes-map-type") != "atomic":
         for name, inner in value.items():
             yield from _leaves(inner, below(schema, name), (*at, f"f:{name}"))
@@ -86,7 +86,7 @@ def item_element(item: Any, schema: Schema) -> str:
     return f"k:{json.dumps({key: item.get(key) for key in keys}, separators=(',', ':'))}"
 
 
-def value_at(value: Any, path: Path) -> Any:
+def value_at(value: object, path: Path) -> object:
     """What stands in a field, None when it is not there."""
     for element in path:
         how, _, text = element.partition(":")
@@ -120,11 +120,11 @@ def without(value: Any, path: Path) -> None:
         parent.remove(json.loads(text))
 
 
-def _is(item: Any, keys: dict[str, Any]) -> bool:
+def _is(item: object, keys: Mapping[str, object]) -> bool:
     return isinstance(item, dict) and all(item.get(key) == wanted for key, wanted in keys.items())
 
 
-def encode(fields: Iterable[Path]) -> dict[str, Any]:
+def encode(fields: Iterable[Path]) -> dict[str, object]:
     """The set as ``fieldsV1``."""
     tree: dict[str, Any] = {}
     for path in sorted(fields):

@@ -138,7 +138,7 @@ BUILT_IN = (
 )
 
 
-def shipped() -> Iterator[dict[str, Any]]:
+def shipped() -> Iterator[dict[str, object]]:
     """The CustomResourceDefinitions of k0rdent, KubeVirt and CDI that come with the lab."""
     for file in sorted(resources.files(__package__).joinpath("crds").iterdir(), key=lambda each: each.name):
         yield from yaml.safe_load_all(file.read_text(encoding="utf-8"))

@@ -66,7 +66,7 @@ class Kube(Background):
         """All clusters as contexts of one kubeconfig, as YAML; the first is current."""
         return yaml.safe_dump(self._kubeconfig(), sort_keys=False)
 
-    def _kubeconfig(self) -> dict[str, Any]:
+    def _kubeconfig(self) -> dict[str, object]:
         clusters, contexts = [], []
         for server in self.servers:
             trust = {"certificate-authority-data": self._authority()} if self._tls else {}

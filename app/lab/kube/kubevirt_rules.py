@@ -23,7 +23,7 @@ def judge(machine: Object) -> None:
         raise Refused(422, "Invalid", message, details={"causes": causes})
 
 
-def _running(spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _running(spec: Mapping[str, object]) -> Iterator[Problem]:
     """One way to say whether it shall run."""
     if "running" in spec and "runStrategy" in spec:
         yield "spec.running", "Running and RunStrategy are mutually exclusive"

@@ -68,7 +68,7 @@ def _holds(path: Path, now: Mapping[Path, Any]) -> bool:
     return path in now or any(other[: len(path)] == path for other in now)
 
 
-def _differs(before: Any, after: Any, path: Path) -> bool:
+def _differs(before: object, after: object, path: Path) -> bool:
     return bool(value_at(before, path) != value_at(after, path))
 
 

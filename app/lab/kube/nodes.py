@@ -22,7 +22,7 @@ def wanted(values: Mapping[str, Any]) -> dict[str, int]:
     return {"cp": values.get("controlPlaneNumber", 0), "md": workers}
 
 
-def problem(values: Mapping[str, Any]) -> str:
+def problem(values: Mapping[str, object]) -> str:
     """What the schema of a chart has against its values, empty when nothing."""
     for name, least in (("controlPlaneNumber", 1), ("workersNumber", 0)):
         value = values.get(name, least)
@@ -32,7 +32,7 @@ def problem(values: Mapping[str, Any]) -> str:
 
 
 def settle(
-    controller: Controller, kind: Kind, cluster: Object, values: Mapping[str, Any], version: str
+    controller: Controller, kind: Kind, cluster: Object, values: Mapping[str, object], version: str
 ) -> None:
     """Make and delete Machines until there are as many as wanted, all of this version and running."""
     machines = controller.kind("machines")

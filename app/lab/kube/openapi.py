@@ -37,7 +37,7 @@ def _path(kind: Kind) -> str:
     return f"apis/{kind.api_version}" if kind.group else f"api/{kind.version}"
 
 
-def _group(kinds: list[Kind]) -> dict[str, Any]:
+def _group(kinds: list[Kind]) -> dict[str, object]:
     paths: dict[str, Any] = {}
     for kind in kinds:
         place = "namespaces/{namespace}/" if kind.namespaced else ""
@@ -58,6 +58,6 @@ def _name(kind: Kind) -> str:
     return f"{turned}.{kind.version}.{kind.kind}"
 
 
-def _schema(kind: Kind) -> dict[str, Any]:
+def _schema(kind: Kind) -> dict[str, object]:
     unknown = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {**(kind.schema or unknown), "x-kubernetes-group-version-kind": [_mark(kind)]}

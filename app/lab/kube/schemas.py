@@ -26,7 +26,7 @@ def pruned(content: Object, schema: Schema) -> list[str]:
     return list(_prune(content, schema, "", _ENVELOPE))
 
 
-def _prune(value: Any, schema: Schema, at: str, spared: tuple[str, ...] = ()) -> Iterator[str]:
+def _prune(value: object, schema: Schema, at: str, spared: tuple[str, ...] = ()) -> Iterator[str]:
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _prune(item, schema.get("items", {}), f"{at}[{number}]")
@@ -47,7 +47,7 @@ def _prune(value: Any, schema: Schema, at: str, spared: tuple[str, ...] = ()) ->
             yield where
 
 
-def defaulted(value: Any, schema: Schema) -> None:
+def defaulted(value: object, schema: Schema) -> None:
     """Add the schema's defaults where nothing is said."""
     if isinstance(value, list):
         for item in value:
@@ -60,7 +60,7 @@ def defaulted(value: Any, schema: Schema) -> None:
                 defaulted(value[name], inner)
 
 
-def broken(value: Any, schema: Schema, at: str = "") -> Iterator[Cause]:
+def broken(value: object, schema: Schema, at: str = "") -> Iterator[Cause]:
     """What in an object breaks its schema."""
     if value is None and schema.get("nullable"):
         return
@@ -88,7 +88,7 @@ def broken(value: Any, schema: Schema, at: str = "") -> Iterator[Cause]:
             yield from broken(item, schema.get("items", {}), f"{at}[{number}]")
 
 
-def _fields(value: dict[str, Any], schema: Schema, at: str) -> Iterator[Cause]:
+def _fields(value: Mapping[str, object], schema: Schema, at: str) -> Iterator[Cause]:
     for name in schema.get("required", ()):
         if name not in value:
             yield f"{at}.{name}" if at else name, "Required value"
@@ -124,7 +124,7 @@ def _limits(value: Any, schema: Schema, at: str) -> Iterator[Cause]:
         yield at, f"Too long: may not be more than {schema[names[1]]} {unit}"
 
 
-def frozen(before: Any, after: Any, schema: Schema, at: str = "") -> Iterator[Cause]:
+def frozen(before: object, after: object, schema: Schema, at: str = "") -> Iterator[Cause]:
     """Which fields changed though a rule ``self == oldSelf`` holds them."""
     for rule in schema.get("x-kubernetes-validations", ()):
         if rule["rule"] == "self == oldSelf" and before != after:
@@ -141,7 +141,7 @@ def _shown(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     for name, types in _TYPES.items():
         if isinstance(value, types) and (name == "boolean" or not isinstance(value, bool)):
             return name

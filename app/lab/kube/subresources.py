@@ -52,7 +52,7 @@ class Subresources:
             self._note(parts[1], (parts[0], parts[2]), parts[3], user, request)
         return Response(status=202)
 
-    def _start(self, key: Key, body: Mapping[str, Any]) -> None:
+    def _start(self, key: Key, body: Mapping[str, object]) -> None:
         vm, vmi = self._vm(key), self._machines.instance(key)
         how, phase = strategy(vm), _phase(vmi)
         if vmi and phase not in ("", *FINAL):
@@ -66,7 +66,7 @@ class Subresources:
         again = [{"action": "Stop", "uid": vmi["metadata"]["uid"]}] if vmi and phase in FINAL else []
         return self._request(key, vm, body, [*again, {"action": "Start"}])
 
-    def _stop(self, key: Key, body: Mapping[str, Any]) -> None:
+    def _stop(self, key: Key, body: Mapping[str, object]) -> None:
         vm, vmi = self._vm(key), self._machines.instance(key)
         how = strategy(vm)
         if how in ("Always", "Once"):
@@ -91,7 +91,7 @@ class Subresources:
         stop = {"action": "Stop", "uid": vmi["metadata"]["uid"]}
         self._request(key, vm, body, [stop, {"action": "Start"}])
 
-    def _pause(self, key: Key, body: Mapping[str, Any], *, paused: bool) -> None:
+    def _pause(self, key: Key, body: Mapping[str, object], *, paused: bool) -> None:
         kind, vmi = self._running(key)
         status = status_of(vmi)
         if is_true(status["conditions"], "Paused") == paused:
@@ -103,7 +103,7 @@ class Subresources:
             set_condition(status["conditions"], "Paused", "True", "PausedByUser", "VMI was paused by user")
         self._machines.set_status(kind, vmi, status)
 
-    def _touch(self, key: Key, body: Mapping[str, Any]) -> None:
+    def _touch(self, key: Key, body: Mapping[str, object]) -> None:
         self._running(key)
 
     def _running(self, key: Key) -> tuple[Kind, Object]:
@@ -118,7 +118,7 @@ class Subresources:
     def _vm(self, key: Key) -> Object:
         return self._machines.objects.get(self._machines.kind("virtualmachines"), key)
 
-    def _run(self, key: Key, vm: Object, body: Mapping[str, Any], *, running: bool) -> None:
+    def _run(self, key: Key, vm: Object, body: Mapping[str, object], *, running: bool) -> None:
         """Change the run strategy, as KubeVirt does for machines whose strategy says whether they run."""
         if self._ineffective(key, body):
             return
@@ -128,7 +128,7 @@ class Subresources:
             vm["spec"]["running"] = running
         self._machines.change(self._machines.kind("virtualmachines"), vm)
 
-    def _request(self, key: Key, vm: Object, body: Mapping[str, Any], wishes: list[Object]) -> None:
+    def _request(self, key: Key, vm: Object, body: Mapping[str, object], wishes: list[Object]) -> None:
         """Leave wishes for the controller; of what it has not yet done, only a stop takes the place."""
         status = vm.get("status", {})
         if status.get("stateChangeRequests") and [one["action"] for one in wishes] != ["Stop"]:
@@ -139,7 +139,7 @@ class Subresources:
         kind = self._machines.kind("virtualmachines")
         self._machines.set_status(kind, vm, status | {"stateChangeRequests": wishes})
 
-    def _ineffective(self, key: Key, body: Mapping[str, Any]) -> bool:
+    def _ineffective(self, key: Key, body: Mapping[str, object]) -> bool:
         return bool(body.get("dryRun")) or self._machines.behaviours.of(key[1]).lies
 
     def _conflict(self, key: Key, why: str, kind: Kind | None = None) -> Refused:

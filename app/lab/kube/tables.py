@@ -2,6 +2,7 @@
 
 import datetime
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from app.lab.kube.kinds import Kind
@@ -15,7 +16,9 @@ def wanted(accept: str) -> bool:
     return "as=Table" in accept.partition(",")[0].replace(" ", "")
 
 
-def table(kind: Kind, objects: list[Object], metadata: dict[str, Any], include: str = "Metadata") -> Object:
+def table(
+    kind: Kind, objects: list[Object], metadata: Mapping[str, object], include: str = "Metadata"
+) -> Object:
     """Objects as rows; ``include`` says what of each object goes along: Object, Metadata or None."""
     columns = [("Name", "string", "name", 0), *((c.name, c.type, "", c.priority) for c in kind.columns)]
     if not any(name == "Age" for name, *_ in columns):

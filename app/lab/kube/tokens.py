@@ -17,7 +17,7 @@ class User:
     reads_only: bool = False
     expires: float | None = None  # Seconds since 1970.
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As reviews tell it."""
         return {"username": self.name, "groups": [*self.groups, "system:authenticated"]}
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.lab.kube.errors import Refused, expired
 from app.lab.kube.faults import Ailment, Faults
@@ -129,7 +128,7 @@ class Stream:
                 left = event.before if before and event.type != DELETED and not after else None
                 yield self._encode(type_, _as_it_was(left, event.record) if left else event.record.raw)
 
-    def _bookmark(self, more: dict[str, Any] | None = None) -> bytes:
+    def _bookmark(self, more: Mapping[str, object] | None = None) -> bytes:
         kind = self._watch.kind
         metadata = {"resourceVersion": str(self._seen), **(more or {})}
         content = {"kind": kind.kind, "apiVersion": kind.api_version, "metadata": metadata}

@@ -1,11 +1,13 @@
 """Accounts at providers of servers: who makes the servers of batches, and for whom."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
 
 from app.api.http import paging, versions
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1.accounts import examples
 from app.api.v1.accounts.schemas import AccountBody, AccountChange, AccountQuery, AccountShape, CheckShape
@@ -23,7 +25,7 @@ Row = dict[str, Any]
 @accounts.serve("GET", PATH, "listAccounts", scope="servers:read")
 @accounts.arguments(AccountQuery, location="query")
 @accounts.response(200, AccountShape(many=True), example=[examples.ACCOUNT])
-def list_accounts(query: dict[str, Any]) -> Any:
+def list_accounts(query: dict[str, Any]) -> Answer:
     """Accounts, newest first."""
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
@@ -36,7 +38,7 @@ def list_accounts(query: dict[str, Any]) -> Any:
 @accounts.serve("POST", PATH, "createAccount", scope="admin")
 @accounts.arguments(AccountBody, example=examples.ACCOUNT_BODY)
 @accounts.response(201, AccountShape, example=examples.ACCOUNT)
-def create_account(body: dict[str, Any]) -> Any:
+def create_account(body: Mapping[str, object]) -> Answer:
     """Know one more; its credentials are sealed at once, so that only workers can use them."""
     row = service.create(world(), principal(), body)
     return service.account_object(row), 201, {"Location": f"{PATH}/{row['id']}"}
@@ -45,7 +47,7 @@ def create_account(body: dict[str, Any]) -> Any:
 @accounts.serve("GET", ONE, "getAccount", scope="servers:read")
 @accounts.also(304, description="Not changed since the ETag in If-None-Match.")
 @accounts.response(200, AccountShape, example=examples.ACCOUNT)
-def get_account(account_id: str) -> Any:
+def get_account(account_id: str) -> Answer:
     """One account."""
     row = world().db.read(lambda tx: service.known(tx, account_id))
     return versions.tagged(service.account_object(row), str(row["version"]))
@@ -54,7 +56,7 @@ def get_account(account_id: str) -> Any:
 @accounts.serve("PATCH", ONE, "changeAccount", scope="admin", errors=(409, 412))
 @accounts.arguments(AccountChange, example={"callsAtOnce": 8})
 @accounts.response(200, AccountShape, example=examples.ACCOUNT)
-def change_account(body: dict[str, Any], account_id: str) -> Any:
+def change_account(body: Mapping[str, object], account_id: str) -> Answer:
     """Change an account; with If-Match only when nobody else did meanwhile.
 
     Tables of zones and plans, and credentials, are replaced whole.
@@ -73,6 +75,6 @@ def delete_account(account_id: str) -> Response:
 
 @accounts.serve("POST", f"{ONE}:check", "checkAccount", scope="admin", errors=(503,))
 @accounts.response(200, CheckShape, example=examples.ACCOUNT_CHECK)
-def check_account(account_id: str) -> Any:
+def check_account(account_id: str) -> Answer:
     """Ask the provider who we are, what is on offer, and how far apart the clocks are; nothing is made."""
     return service.check(world(), account_id)

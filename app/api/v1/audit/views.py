@@ -6,6 +6,7 @@ from flask import Response
 
 from app.api.http import paging
 from app.api.http.context import world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.audit.schemas import AuditQuery, AuditShape, ExportQuery
@@ -19,7 +20,7 @@ CSV = "text/csv"
 @audit.serve("GET", "/v1/audit", "listAudit", scope="admin")
 @audit.arguments(AuditQuery, location="query")
 @audit.response(200, AuditShape(many=True), example=[examples.AUDIT])
-def list_audit(query: dict[str, Any]) -> Any:
+def list_audit(query: dict[str, Any]) -> Answer:
     """Changes, newest first; runs that were started say themselves who started them."""
     filters = {name: value for name, value in query.items() if name not in paging.POSITION}
     found = service.entries(world(), AuditFilters(**filters), paging.window(query))

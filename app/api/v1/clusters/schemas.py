@@ -1,7 +1,7 @@
 """Queries, bodies and answers about clusters (contracts/runs.rst#clusters)."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
@@ -88,7 +88,7 @@ class ScaleBody(RunOptions):
     tags = tags()
 
     @validates_schema
-    def says_something(self, data: dict[str, Any], **_: object) -> None:
+    def says_something(self, data: Mapping[str, object], **_: object) -> None:
         """At least one number is given."""
         if not data.keys() & {"workers", "control_planes"}:
             raise ValidationError("Give workers, controlPlanes, or both.", "workers")
@@ -102,7 +102,7 @@ class UpgradeBody(RunOptions):
     tags = tags()
 
     @validates_schema
-    def says_one(self, data: dict[str, Any], **_: object) -> None:
+    def says_one(self, data: Mapping[str, object], **_: object) -> None:
         """Exactly one of the two is given."""
         if len(data.keys() & {"template", "kubernetes_version"}) != 1:
             raise ValidationError("Give either template or kubernetesVersion.", "template")

@@ -1,8 +1,10 @@
 """Kubernetes clusters (contracts/runs.rst#clusters)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.api.http import orders, paging
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.clusters import show
@@ -33,7 +35,7 @@ PLAN = {**examples.PLAN, "type": "cluster.scale", "resource": f"cluster/{example
 @clusters.serve("GET", PATH, "listClusters", scope="servers:read", errors=(404, 409))
 @clusters.arguments(ClusterQuery, location="query")
 @clusters.response(200, ClusterShape(many=True), example=[examples.CLUSTER])
-def list_clusters(query: dict[str, Any]) -> Any:
+def list_clusters(query: dict[str, Any]) -> Answer:
     """Clusters, newest first, as they were last seen; deleted ones only when that state is asked for."""
     asked = orders.without(query, (*paging.POSITION, "tag"))
     found, shown = show.page(ManagedFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
@@ -45,7 +47,7 @@ def list_clusters(query: dict[str, Any]) -> Any:
 @clusters.arguments(ClusterBody, example=WANTED)
 @clusters.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true in the query.")
 @clusters.response(202, ClusterShape, example={**examples.CLUSTER, "state": "creating"})
-def create_cluster(query: dict[str, Any], body: dict[str, Any]) -> Any:
+def create_cluster(query: Mapping[str, object], body: Mapping[str, object]) -> Answer:
     """Make a cluster from a template, on servers of pools when its template needs some."""
     values = orders.without(body, orders.ABOUT_RUN)
     values["node_pools"] = orders.spelled(values.get("node_pools") or [])
@@ -54,7 +56,7 @@ def create_cluster(query: dict[str, Any], body: dict[str, Any]) -> Any:
 
 @clusters.serve("GET", ONE, "getCluster", scope="servers:read")
 @clusters.response(200, ClusterShape, example=examples.CLUSTER)
-def get_cluster(cluster_id: str) -> Any:
+def get_cluster(cluster_id: str) -> Answer:
     """One cluster as it was last seen, how long ago that was, and the actions that its state allows."""
     return show.one(cluster_id)
 
@@ -64,7 +66,7 @@ def get_cluster(cluster_id: str) -> Any:
 @clusters.arguments(ScaleBody, example={"workers": 8})
 @clusters.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @clusters.response(202, ClusterShape, example={**examples.CLUSTER, "state": "scaling"})
-def scale_cluster(query: dict[str, Any], body: dict[str, Any], cluster_id: str) -> Any:
+def scale_cluster(query: Mapping[str, object], body: Mapping[str, object], cluster_id: str) -> Answer:
     """Change how many nodes a cluster has; its template decides what can be changed."""
     return _act(cluster_id, "scale", query, body)
 
@@ -74,7 +76,7 @@ def scale_cluster(query: dict[str, Any], body: dict[str, Any], cluster_id: str) 
 @clusters.arguments(UpgradeBody, example={"template": "aws-standalone-cp-1-0-17"})
 @clusters.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @clusters.response(202, ClusterShape, example={**examples.CLUSTER, "state": "upgrading"})
-def upgrade_cluster(query: dict[str, Any], body: dict[str, Any], cluster_id: str) -> Any:
+def upgrade_cluster(query: Mapping[str, object], body: Mapping[str, object], cluster_id: str) -> Answer:
     """Upgrade a cluster along one of its ``availableUpgrades``."""
     return _act(cluster_id, "upgrade", query, body)
 
@@ -83,12 +85,12 @@ def upgrade_cluster(query: dict[str, Any], body: dict[str, Any], cluster_id: str
 @clusters.arguments(DeleteQuery, location="query")
 @clusters.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @clusters.response(202, ClusterShape, example={**examples.CLUSTER, "state": "deleting"})
-def delete_cluster(query: dict[str, Any], cluster_id: str) -> Any:
+def delete_cluster(query: Mapping[str, object], cluster_id: str) -> Answer:
     """Delete a cluster; its servers are given back once it is gone."""
     told = {name: query[name] for name in ("cleanup_on_deletion",) if name in query}
     return _act(cluster_id, "delete", query, told)
 
 
-def _act(cluster_id: str, action: str, query: dict[str, Any], body: dict[str, Any]) -> Any:
+def _act(cluster_id: str, action: str, query: Mapping[str, object], body: Mapping[str, object]) -> Answer:
     given, about = orders.of_action(body, query)
     return orders.act(CLUSTERS, order_of(cluster_id, action, given, **about), query, show.shown)

@@ -6,6 +6,7 @@ from flask import Response
 
 from app.api.http import paging
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.locks import show
@@ -21,7 +22,7 @@ locks = Family("locks", "Who holds which resource, since when, and who waits for
 @locks.serve("GET", "/v1/locks", "listLocks", scope="runs:read", errors=(409,))
 @locks.arguments(LockQuery, location="query")
 @locks.response(200, LockShape(many=True), example=[examples.LOCK])
-def list_locks(query: dict[str, Any]) -> Any:
+def list_locks(query: dict[str, Any]) -> Answer:
     """Every lock, newest first, or that of one resource."""
     resource = query.get("resource")
     if resource is not None:

@@ -1,11 +1,13 @@
 """Management clusters: where clusters and virtual machines are made."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Response
 
 from app.api.http import paging, versions
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.http.paging import PageQuery
 from app.api.v1 import examples
@@ -34,7 +36,7 @@ KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: fra\n…"
 @managements.serve("GET", PATH, "listManagementClusters", scope="servers:read")
 @managements.arguments(PageQuery, location="query")
 @managements.response(200, ManagementShape(many=True), example=[examples.MANAGEMENT])
-def list_managements(query: dict[str, Any]) -> Any:
+def list_managements(query: Mapping[str, object]) -> Answer:
     """Management clusters, newest first."""
 
     def read(tx: Tx) -> tuple[Page, list[Row]]:
@@ -47,7 +49,7 @@ def list_managements(query: dict[str, Any]) -> Any:
 @managements.serve("POST", PATH, "addManagementCluster", scope="admin")
 @managements.arguments(ManagementBody, example={"name": "fra", "kubeconfig": KUBECONFIG})
 @managements.response(201, ManagementShape, example=examples.MANAGEMENT)
-def add_management(body: dict[str, Any]) -> Any:
+def add_management(body: Mapping[str, object]) -> Answer:
     """Know one more; its kubeconfig is cleaned and sealed at once, so that only workers can use it."""
     row = service.create(world(), principal(), body)
     return _one(row), 201, {"Location": f"{PATH}/{row['id']}"}
@@ -56,7 +58,7 @@ def add_management(body: dict[str, Any]) -> Any:
 @managements.serve("GET", ONE, "getManagementCluster", scope="servers:read")
 @managements.also(304, description="Not changed since the ETag in If-None-Match.")
 @managements.response(200, ManagementShape, example=examples.MANAGEMENT)
-def get_management(management_id: str) -> Any:
+def get_management(management_id: str) -> Answer:
     """One management cluster."""
     row = world().db.read(lambda tx: record.read_management(tx, management_id))
     if row is None:
@@ -68,7 +70,7 @@ def get_management(management_id: str) -> Any:
 @managements.arguments(ForceQuery, location="query")
 @managements.arguments(ManagementChange, example={"description": "Frankfurt"})
 @managements.response(200, ManagementShape, example=examples.MANAGEMENT)
-def change_management(query: dict[str, Any], body: dict[str, Any], management_id: str) -> Any:
+def change_management(query: dict[str, Any], body: dict[str, Any], management_id: str) -> Answer:
     """Change names and namespaces; with If-Match only when nobody else did meanwhile.
 
     The namespace of clusters or machines that are there changes by force alone: they cannot be moved.

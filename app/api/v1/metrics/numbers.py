@@ -56,7 +56,7 @@ def _buckets(tx: Tx, period: Period, interval_ms: int) -> list[dict[str, Any]]:
     ]
 
 
-def _breakdown(tx: Tx, period: Period) -> dict[str, Any]:
+def _breakdown(tx: Tx, period: Period) -> dict[str, object]:
     """Reasons by step and by resource, and how long the steps of the type took lately."""
     by_step = metrics.failures(tx, period, "error_step")
     by_resource = metrics.failures(tx, period, "resource_id")
@@ -72,19 +72,19 @@ def _breakdown(tx: Tx, period: Period) -> dict[str, Any]:
     }
 
 
-def _by_type(endings: Sequence[Row]) -> list[dict[str, Any]]:
+def _by_type(endings: Sequence[Row]) -> list[dict[str, object]]:
     types: dict[str, list[Row]] = {}
     for row in endings:
         types.setdefault(row["type"], []).append(row)
     return [{"type": name, **_counts_and_times(rows)} for name, rows in sorted(types.items())]
 
 
-def _counts_and_times(endings: Sequence[Row]) -> dict[str, Any]:
+def _counts_and_times(endings: Sequence[Row]) -> dict[str, object]:
     took = sorted(ms for row in endings for ms in row["took"] or ())
     return {"summary": _summary(endings), "timing": _timing(took)}
 
 
-def _summary(endings: Sequence[Row]) -> dict[str, Any]:
+def _summary(endings: Sequence[Row]) -> dict[str, object]:
     counts = {"completed": 0, "failed": 0, "cancelled": 0}
     for row in endings:
         counts[row["status"]] += row["runs"]
@@ -99,7 +99,7 @@ def _timing(took: Sequence[int]) -> dict[str, int | None]:
     return {**times, "avgMs": round(sum(took) / len(took)) if took else None}
 
 
-def _reasons(endings: Sequence[Row]) -> list[dict[str, Any]]:
+def _reasons(endings: Sequence[Row]) -> list[dict[str, object]]:
     """Why runs failed, the most frequent first."""
     counts = Counter[str]()
     for row in endings:

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from app.api.http import orders
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.schemas import flattened
 from app.api.v1.clusters.schemas import ClusterBody
 from app.api.v1.servers import orders as machines
@@ -34,7 +35,7 @@ INPUTS: Mapping[str, Schema] = {
 }
 
 
-def is_first(body: Mapping[str, Any]) -> bool:
+def is_first(body: Mapping[str, object]) -> bool:
     """Whether an order is for a resource that is new with it."""
     return body["type"] in INPUTS and "resource_id" not in body
 
@@ -45,7 +46,7 @@ def start(body: Row, about: Row) -> RunRow:
     return STARTS[body["type"]](values, about)
 
 
-def plan(body: Row, about: Row) -> Any:
+def plan(body: Row, about: Row) -> Answer:
     """What that would do; nothing is stored, so the id of the resource is a passing one."""
     values = _checked(body)
     if body["type"] == "server.register":

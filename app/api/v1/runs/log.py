@@ -8,6 +8,7 @@ from flask import request
 
 from app.api.http import envelope
 from app.api.http.context import world
+from app.api.http.envelope import Answer
 from app.auth.tokens import filter_hash
 from app.domain.errors import ValidationFailed
 from app.domain.fold import fold
@@ -15,7 +16,7 @@ from app.record.runs import event_log
 from app.services import present, spelling
 
 
-def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Any:
+def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Answer:
     """The events after a number or a cursor, a mebibyte at most, with pagination by their numbers."""
     mark, limit = filter_hash(list=request.path), query["limit"]
     after = query.get("after", 0)

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.api.http import envelope, versions
 from app.api.http.context import world
+from app.api.http.envelope import Answer
 from app.domain.rows.runs import RunRow
 from app.record.paging import Page, Window
 from app.record.runs.run_list import RunFilters
@@ -23,18 +24,18 @@ def detail(run_id: str) -> tuple[RunRow, Object]:
     return run_pages.detail(world(), run_id)
 
 
-def tagged(run_id: str) -> Any:
+def tagged(run_id: str) -> Answer:
     """The run with its ETag, or 304."""
     found, shown = detail(run_id)
     return versions.tagged(shown, versions.run_tag(found, shown))
 
 
-def started(new: Started) -> Any:
+def started(new: Started) -> Answer:
     """202 with the run that was started."""
     return envelope.accepted(run_pages.started(world(), new), new.run)
 
 
-def accepted(run: RunRow) -> Any:
+def accepted(run: RunRow) -> Answer:
     """202 with the run that is being changed."""
     found, shown = detail(run["id"])
     return envelope.accepted(shown, found)

@@ -6,6 +6,7 @@ from flask import Response, current_app, request
 
 from app.api.http import envelope, idempotency, orders, paging, stream, versions
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.runs import first, log, show
@@ -46,7 +47,7 @@ EVENTS = {
 @runs.serve("GET", PATH, "listRuns", scope="runs:read", errors=(409,))
 @runs.arguments(RunQuery, location="query")
 @runs.response(200, RunSummary(many=True), example=[examples.RUN])
-def list_runs(query: dict[str, Any]) -> Any:
+def list_runs(query: dict[str, Any]) -> Answer:
     """Runs, newest first; `sync.*` only when that type or a text is asked for.
 
     A parameter that begins with `-` excludes: `-type=server.inspect`. Those for types, statuses and details
@@ -62,7 +63,7 @@ def list_runs(query: dict[str, Any]) -> Any:
 @runs.arguments(StartBody, example={"type": "server.inspect", "resourceId": examples.SERVER_ID, "input": {}})
 @runs.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
-def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
+def start_run(query: dict[str, Any], body: dict[str, Any]) -> Answer:
     """Start a run of any type, or with `dryRun` see its plan.
 
     `server.register`, `cluster.create` and `vm.create` take what makes their resource as `input`, as the
@@ -82,7 +83,7 @@ def start_run(query: dict[str, Any], body: dict[str, Any]) -> Any:
     return show.started(service.start(world(), principal(), order))
 
 
-def _start_first(query: dict[str, Any], body: dict[str, Any]) -> Any:
+def _start_first(query: dict[str, Any], body: dict[str, Any]) -> Answer:
     """A run whose resource is new with it; its tags are those of the resource."""
     about = {name: body[name] for name in orders.ABOUT_RUN if name in body}
     about["on_conflict"] = query["on_conflict"]
@@ -97,7 +98,7 @@ def _start_first(query: dict[str, Any], body: dict[str, Any]) -> Any:
 @runs.arguments(DetailQuery, location="query")
 @runs.also(304, description="Not changed since the ETag in If-None-Match.")
 @runs.response(200, RunDetail, example=examples.RUN_DETAIL)
-def get_run(query: dict[str, Any], run_id: str) -> Any:
+def get_run(query: dict[str, Any], run_id: str) -> Answer:
     """A run with its steps; `wait` keeps the answer back until something changes."""
     if query.get("wait"):
         show.row(run_id)
@@ -110,7 +111,7 @@ def get_run(query: dict[str, Any], run_id: str) -> Any:
 @runs.arguments(CancelBody, required=False, example={"reason": "wrong machine", "mode": "graceful"})
 @runs.also(200, CancelPlan, example=examples.CANCEL_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
-def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
+def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Answer:
     """Ask a run to stop; what it did is undone. Repeating it changes nothing."""
     versions.check_run(show.row(run_id))
     if query["dry_run"]:
@@ -125,7 +126,7 @@ def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
 )
 @runs.also(200, RetryPlanShape, example=examples.RETRY_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example={**examples.RUN_DETAIL, "retryOf": examples.RUN_ID})
-def retry_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
+def retry_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Answer:
     """Start a new run that repeats this one, from the start or from a step; it is linked by `retryOf`."""
     versions.check_run(show.row(run_id))
     if query["dry_run"]:
@@ -136,7 +137,7 @@ def retry_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Any:
 @runs.serve("POST", f"{PATH}/<run_id>/actions", "actOnRun", scope="runs:write", errors=(412,))
 @runs.arguments(RunActionBody, example={"action": "resume", "reason": "cable replaced"})
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
-def act_on_run(body: dict[str, Any], run_id: str) -> Any:
+def act_on_run(body: dict[str, Any], run_id: str) -> Answer:
     """Move a held, blocked, paused or stuck run."""
     versions.check_run(show.row(run_id))
     return show.accepted(service.act(world(), principal(), run_id, **body))
@@ -145,7 +146,7 @@ def act_on_run(body: dict[str, Any], run_id: str) -> Any:
 @runs.serve("GET", f"{PATH}/<run_id>/events", "listRunEvents", scope="runs:read")
 @runs.arguments(EventQuery, location="query")
 @runs.response(200, RunEvent(many=True), example=[examples.EVENT])
-def list_run_events(query: dict[str, Any], run_id: str) -> Any:
+def list_run_events(query: dict[str, Any], run_id: str) -> Answer:
     """The log of a run in its order, from the beginning or after an event; a page has about a mebibyte."""
     return log.page(show.row(run_id), query)
 
@@ -153,7 +154,7 @@ def list_run_events(query: dict[str, Any], run_id: str) -> Any:
 @runs.serve("GET", f"{PATH}/<run_id>/state", "getRunState", scope="runs:read")
 @runs.arguments(StateQuery, location="query")
 @runs.response(200, RunState, example=examples.STATE)
-def get_run_state(query: dict[str, Any], run_id: str) -> Any:
+def get_run_state(query: dict[str, Any], run_id: str) -> Answer:
     """What the log says about the run up to an event: the fold of its events."""
     return envelope.plain(log.state(show.row(run_id), query.get("as_of")))
 

@@ -1,7 +1,6 @@
 """Bodies and answers about schedules."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import ValidationError, fields
 
@@ -18,7 +17,7 @@ CRON = {"description": "Five fields as in crontab(5), or @hourly, @daily, @weekl
 EVERY = {"description": "Milliseconds between two due times, counted from when this was said."}
 
 
-def object_or_list(value: Any) -> None:
+def object_or_list(value: object) -> None:
     """What a run can be given."""
     if not isinstance(value, dict | list):
         raise ValidationError("Must be an object or a list.")

@@ -1,11 +1,13 @@
 """Many servers at once: each item is judged by itself, and gets its own result."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError
 
 from app.api.http import envelope, problems
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.schemas import flattened
 from app.api.v1.servers import orders, show
 from app.api.v1.servers.schemas import RegisterBody
@@ -17,7 +19,7 @@ MOST_ITEMS = 500
 _schema = RegisterBody()
 
 
-def imported(items: list[Any]) -> tuple[list[dict[str, Any]], int]:
+def imported(items: Sequence[object]) -> tuple[list[dict[str, Any]], int]:
     """207 with one result for each item, in their order."""
     if not 1 <= len(items) <= MOST_ITEMS:
         problem = f"must have 1 to {MOST_ITEMS} items"
@@ -25,7 +27,7 @@ def imported(items: list[Any]) -> tuple[list[dict[str, Any]], int]:
     return [_one(index, item) for index, item in enumerate(items)], 207
 
 
-def taken(body: dict[str, Any]) -> Any:
+def taken(body: dict[str, Any]) -> Answer:
     """202 with every machine that was taken and the run that installs it."""
     pool_id, count = body.pop("pool_id"), body.pop("count")
     values, options = orders.given(body), orders.action_options(body)
@@ -37,7 +39,7 @@ def taken(body: dict[str, Any]) -> Any:
     return envelope.accepted({"results": results}, started[0][1])
 
 
-def _one(index: int, item: Any) -> dict[str, Any]:
+def _one(index: int, item: object) -> dict[str, object]:
     try:
         server, run = _registered(item)
     except Unavailable:

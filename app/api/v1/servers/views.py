@@ -1,11 +1,13 @@
 """Bare-metal servers (contracts/runs.rst#servers-pools-and-hooks)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response
 
 from app.api.http import paging, versions
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.runs.schemas import PlanShape, StartQuery
@@ -44,7 +46,7 @@ TAKEN = {"server": examples.SERVER, "workflowId": examples.RUN_ID, "estimatedDur
 @servers.serve("GET", PATH, "listServers", scope="servers:read", errors=(404, 409))
 @servers.arguments(ServerQuery, location="query")
 @servers.response(200, ServerShape(many=True), example=[examples.SERVER])
-def list_servers(query: dict[str, Any]) -> Any:
+def list_servers(query: dict[str, Any]) -> Answer:
     """Servers, newest first; decommissioned ones only when that state is asked for."""
     asked = {name: value for name, value in query.items() if name not in (*paging.POSITION, "tag")}
     found, shown = show.page(ServerFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
@@ -56,7 +58,7 @@ def list_servers(query: dict[str, Any]) -> Any:
 @servers.arguments(RegisterBody, example=REGISTRATION)
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "registering"})
-def register_server(query: dict[str, Any], body: dict[str, Any]) -> Any:
+def register_server(query: dict[str, Any], body: dict[str, Any]) -> Answer:
     """Take a machine into the inventory: connect, identify, record it."""
     options = orders.options(body, query)
     if query["dry_run"]:
@@ -67,7 +69,7 @@ def register_server(query: dict[str, Any], body: dict[str, Any]) -> Any:
 @servers.serve("POST", f"{PATH}:import", "importServers", scope="servers:write")
 @servers.json_list(RegisterBody(many=True), example=[REGISTRATION])
 @servers.response(207, ItemResult(many=True), example=[RESULT])
-def import_servers(items: list[Any]) -> Any:
+def import_servers(items: Sequence[object]) -> Answer:
     """Register many; one result for each, in their order."""
     return batch.imported(items)
 
@@ -75,7 +77,7 @@ def import_servers(items: list[Any]) -> Any:
 @servers.serve("POST", f"{PATH}/provision", "provisionFromPool", scope="servers:write", errors=(404,))
 @servers.arguments(FromPoolBody, example={"poolId": examples.POOL_ID, "count": 2, "image": IMAGE})
 @servers.response(202, FromPoolAnswer, example={"results": [TAKEN]})
-def provision_from_pool(body: dict[str, Any]) -> Any:
+def provision_from_pool(body: dict[str, Any]) -> Answer:
     """Take free machines of a pool, all that are asked for or none, and install them."""
     return batch.taken(body)
 
@@ -83,7 +85,7 @@ def provision_from_pool(body: dict[str, Any]) -> Any:
 @servers.serve("GET", ONE, "getServer", scope="servers:read")
 @servers.also(304, description="Not changed since the ETag in If-None-Match.")
 @servers.response(200, ServerShape, example=examples.SERVER)
-def get_server(server_id: str) -> Any:
+def get_server(server_id: str) -> Answer:
     """One server with the actions that its state allows."""
     row = show.row(server_id)
     return versions.tagged(show.shown(row), str(row["version"]))
@@ -92,7 +94,7 @@ def get_server(server_id: str) -> Any:
 @servers.serve("PATCH", ONE, "changeServer", scope="servers:write", errors=(409, 412))
 @servers.arguments(ServerChange, example={"displayName": "rack 7, slot 12", "tags": ["rack-7"]})
 @servers.response(200, ServerShape, example=examples.SERVER)
-def change_server(body: dict[str, Any], server_id: str) -> Any:
+def change_server(body: Mapping[str, object], server_id: str) -> Answer:
     """Change what people say about a server; with If-Match only when nobody else did meanwhile."""
     row = service.change(world(), principal(), server_id, body, versions.wanted_version())
     return show.shown(row), None, {"ETag": f'"{row["version"]}"'}
@@ -122,7 +124,7 @@ def trust_certificate(body: dict[str, Any], server_id: str) -> Response:
 @servers.arguments(ServerActionBody, example={"action": "provision", "image": IMAGE})
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "provisioning"})
-def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -> Any:
+def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -> Answer:
     """Let a run work on the server; its state decides what is allowed."""
     action = body.pop("action")
     versions.check_version(show.row(server_id)["version"])
@@ -136,7 +138,7 @@ def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -
 @servers.arguments(DecommissionQuery, location="query")
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "decommissioning"})
-def decommission_server(query: dict[str, Any], server_id: str) -> Any:
+def decommission_server(query: dict[str, Any], server_id: str) -> Answer:
     """Retire a server: turn it off and take it out of the inventory; only deprovisioning wipes."""
     versions.check_version(show.row(server_id)["version"])
     options = orders.options({}, query)

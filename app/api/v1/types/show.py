@@ -23,7 +23,7 @@ def shown(kind: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _of_type(name: str, expects: type[Schema]) -> dict[str, Any]:
+def _of_type(name: str, expects: type[Schema]) -> dict[str, object]:
     """The input of a type; of one whose resource is new with it, what makes that resource."""
     inline: Any = lambda schema: None  # noqa: E731 -- No name: nested schemas stand where they are used.
     plugin: Any = MarshmallowPlugin(schema_name_resolver=inline)

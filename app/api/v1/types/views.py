@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.api.http.context import principal, world
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.types import show
@@ -15,14 +16,14 @@ PATH = "/v1/workflows/types"
 
 @types.serve("GET", PATH, "listTypes", scope="runs:read")
 @types.response(200, TypeShape(many=True), example=[examples.TYPE])
-def list_types() -> Any:
+def list_types() -> Answer:
     """Every type of the catalogue."""
     return [show.shown(kind) for kind in service.types(world())]
 
 
 @types.serve("GET", f"{PATH}/<type_name>", "getType", scope="runs:read")
 @types.response(200, TypeShape, example=examples.TYPE)
-def get_type(type_name: str) -> Any:
+def get_type(type_name: str) -> Answer:
     """One type with the schema of its input and its steps."""
     return show.shown(service.type_(world(), type_name))
 
@@ -30,7 +31,7 @@ def get_type(type_name: str) -> Any:
 @types.serve("POST", f"{PATH}/<type_name>/actions", "actOnType", scope="admin")
 @types.arguments(TypeActionBody, example={"action": "pause", "reason": "image server is down"})
 @types.response(200, TypeShape, example={**examples.TYPE, "paused": True})
-def act_on_type(body: dict[str, Any], type_name: str) -> Any:
+def act_on_type(body: dict[str, Any], type_name: str) -> Answer:
     """Let no run of a type start a further step, or let them go on."""
     reason = body.get("reason")
     return show.shown(service.type_action(world(), principal(), type_name, body["action"], reason))

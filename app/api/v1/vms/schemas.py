@@ -1,6 +1,7 @@
 """Queries, bodies and answers about virtual machines (contracts/runs.rst#virtual-machines)."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -99,7 +100,7 @@ class VmBody(ManagedBody):
     instance_metadata = fields.List(fields.Nested(Metadatum), validate=validate.Length(max=2))
 
     @validates_schema
-    def has_a_size(self, data: dict[str, Any], **_: object) -> None:
+    def has_a_size(self, data: Mapping[str, object], **_: object) -> None:
         """Either a type says how large it is, or the memory does."""
         if not data.keys() & {"type", "memory_mb"}:
             raise ValidationError("Give a type, or how much memory it has.", "memoryMb")
@@ -131,7 +132,7 @@ class VmActionBody(RunOptions):
     tags = tags()
 
     @validates_schema
-    def fits_the_action(self, data: dict[str, Any], **_: object) -> None:
+    def fits_the_action(self, data: Mapping[str, object], **_: object) -> None:
         """Only what lets the system go takes time; KubeVirt restarts at once or in its own time."""
         action, grace = data.get("action"), data.get("grace_period_seconds")
         if grace is not None and action != "stop" and not (action == "restart" and grace == 0):

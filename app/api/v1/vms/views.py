@@ -1,8 +1,10 @@
 """Virtual machines (contracts/runs.rst#virtual-machines)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.api.http import orders, paging
+from app.api.http.envelope import Answer
 from app.api.http.family import Family
 from app.api.v1 import examples
 from app.api.v1.runs.schemas import PlanShape, StartQuery
@@ -27,7 +29,7 @@ PLAN = {**examples.PLAN, "type": "vm.power", "resource": f"vm/{examples.VM_ID}"}
 @vms.serve("GET", PATH, "listVms", scope="servers:read", errors=(404, 409))
 @vms.arguments(VmQuery, location="query")
 @vms.response(200, VmShape(many=True), example=[examples.VM])
-def list_vms(query: dict[str, Any]) -> Any:
+def list_vms(query: dict[str, Any]) -> Answer:
     """Machines, newest first, as they were last seen; deleted ones only when that state is asked for."""
     asked = orders.without(query, (*paging.POSITION, "tag"))
     found, shown = show.page(ManagedFilters(**asked, tags=tuple(query.get("tag", ()))), paging.window(query))
@@ -39,14 +41,14 @@ def list_vms(query: dict[str, Any]) -> Any:
 @vms.arguments(VmBody, example=WANTED)
 @vms.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @vms.response(202, VmShape, example={**examples.VM, "state": "creating"})
-def create_vm(query: dict[str, Any], body: dict[str, Any]) -> Any:
+def create_vm(query: Mapping[str, object], body: Mapping[str, object]) -> Answer:
     """Make a machine and start it."""
     return orders.create(VMS, content_of(body), orders.options(body, query), query, show.shown)
 
 
 @vms.serve("GET", ONE, "getVm", scope="servers:read")
 @vms.response(200, VmShape, example=examples.VM)
-def get_vm(vm_id: str) -> Any:
+def get_vm(vm_id: str) -> Answer:
     """One machine as it was last seen, how long ago that was, and the actions that its state allows."""
     return show.one(vm_id)
 
@@ -56,7 +58,7 @@ def get_vm(vm_id: str) -> Any:
 @vms.arguments(VmActionBody, example={"action": "restart"})
 @vms.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @vms.response(202, VmShape, example={**examples.VM, "state": "starting"})
-def act_on_vm(query: dict[str, Any], body: dict[str, Any], vm_id: str) -> Any:
+def act_on_vm(query: dict[str, Any], body: dict[str, Any], vm_id: str) -> Answer:
     """Start, stop, restart, pause or unpause a machine; its state decides what is allowed."""
     return _act(vm_id, body.pop("action"), query, body)
 
@@ -65,11 +67,11 @@ def act_on_vm(query: dict[str, Any], body: dict[str, Any], vm_id: str) -> Any:
 @vms.arguments(VmDeleteQuery, location="query")
 @vms.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @vms.response(202, VmShape, example={**examples.VM, "state": "deleting"})
-def delete_vm(query: dict[str, Any], vm_id: str) -> Any:
+def delete_vm(query: Mapping[str, object], vm_id: str) -> Answer:
     """Stop a machine and delete it."""
     return _act(vm_id, "delete", query, {"force": query["force"]})
 
 
-def _act(vm_id: str, action: str, query: dict[str, Any], body: dict[str, Any]) -> Any:
+def _act(vm_id: str, action: str, query: Mapping[str, object], body: Mapping[str, object]) -> Answer:
     given, about = orders.of_action(body, query)
     return orders.act(VMS, order_of(vm_id, action, given, **about), query, show.shown)
