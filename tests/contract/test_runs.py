@@ -304,6 +304,13 @@ def test_the_state_is_the_fold_of_the_log_up_to_an_event(client: FlaskClient, se
     assert set(late["steps"][0]) == {field.data_key for field in FoldedStep().fields.values()}
 
 
+def test_there_is_no_state_before_the_first_event(client: FlaskClient, server: str) -> None:
+    run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    refused = client.get(f"{PATH}/{run_id}/state?asOf=0")
+    assert code(refused) == (400, "VALIDATION_ERROR")
+    assert list(refused.get_json()["error"]["details"]["fields"]) == ["asOf"]
+
+
 def test_what_a_run_is_given_is_spelled_alike_at_every_door(client: FlaskClient, server: str) -> None:
     run_id = client.post(PATH, json=ORDER).get_json()["data"]["id"]
     shown, log, state, kept = (

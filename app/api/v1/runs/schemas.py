@@ -177,7 +177,7 @@ class EventQuery(Query):
 class StateQuery(Query):
     """At which event."""
 
-    as_of = number(0, 2_147_483_647)
+    as_of = number(1, 2_147_483_647)
 
 
 class RunError(Shape):
