@@ -76,7 +76,7 @@ TARGETS = (
     ),
     *(
         Target(
-            f"W11, events/s at {clients} clients against their statements alone",
+            f"W11, events/s against their statements alone, clients: {clients}",
             f"W11.events-{clients}.windlass-apps/floor-statement",
             least=0.75,
         )
