@@ -12,13 +12,13 @@ LONGEST_S = 3600.0
 
 
 def _fault(
-    default: Any,
+    default: object,
     problem: str,
     fits: Callable[[Any], bool],
     read: Callable[[Any], Any] = lambda value: value,
     *,
     coin: bool = False,
-) -> Any:
+) -> object:
     return field(default=default, metadata={"problem": problem, "fits": fits, "read": read, "coin": coin})
 
 
@@ -71,7 +71,7 @@ class Faults:
     seed: int = whole(0)
 
     @classmethod
-    def from_json(cls, body: Any) -> Self:
+    def from_json(cls, body: object) -> Self:
         """Read the JSON form; raises `ValidationFailed` and names the field."""
         if not isinstance(body, Mapping):
             raise ValidationFailed.of("faults", "must be an object")
@@ -85,7 +85,7 @@ class Faults:
             values[known[key].name] = told["read"](value)
         return cls(**values)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Only what is wrong."""
         found = {one: getattr(self, one.name) for one in fields(self)}
         return {camel(one.name): value for one, value in found.items() if value != one.default}

@@ -111,7 +111,7 @@ class Control:
     def _list(self, request: Request) -> Response:
         return Response(body=[self._shown(machine) for machine in self._machines.values()])
 
-    def _shown(self, machine: Machine) -> dict[str, Any]:
+    def _shown(self, machine: Machine) -> dict[str, object]:
         installer = self._installers[machine.id]
         return {
             "id": machine.id,
@@ -198,7 +198,7 @@ class Control:
             raise NotFound(f"There is no machine {machine_id}.")
         return self._machines[machine_id]
 
-    def _addressed(self, body: dict[str, Any]) -> Machine:
+    def _addressed(self, body: Mapping[str, object]) -> Machine:
         """The machine that is named by its id or by the address of its BMC, in either protocol."""
         if body.get("machine"):
             return self._machine(str(body["machine"]))
@@ -213,7 +213,7 @@ class Control:
         raise NotFound(f"There is no machine with the BMC address {address!r}.")
 
 
-def _order(body: dict[str, Any]) -> Order:
+def _order(body: Mapping[str, object]) -> Order:
     unknown = sorted(set(body) - {"url", "image", "wipe", "userData", "networkData"})
     if unknown:
         raise ValidationFailed.of(unknown[0], "unknown")
@@ -228,23 +228,23 @@ def _order(body: dict[str, Any]) -> Order:
     return Order(url=url, image=image, wipe=wipe)
 
 
-def _text_or_none(field: str, value: Any) -> str | None:
+def _text_or_none(field: str, value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise ValidationFailed.of(field, "must be a text")
 
 
-def _seconds(field: str, value: Any) -> float:
+def _seconds(field: str, value: object) -> float:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValidationFailed.of(field, "must be a number of milliseconds")
     return value / 1000
 
 
-def _setting(owner: object, name: str, value: Any) -> Callable[[], None]:
+def _setting(owner: object, name: str, value: object) -> Callable[[], None]:
     return lambda: setattr(owner, name, value)
 
 
-def _power_change(machine: Machine, value: Any) -> Callable[[], None]:
+def _power_change(machine: Machine, value: object) -> Callable[[], None]:
     if value not in ("on", "off"):
         raise ValidationFailed.of("power", "on or off")
     return lambda: machine.set_power(value == "on", _CONTROL)
@@ -258,7 +258,7 @@ def _installed_change(machine: Machine, image: str | None) -> Callable[[], None]
     return change
 
 
-def _boot_change(machine: Machine, value: Any) -> Callable[[], None]:
+def _boot_change(machine: Machine, value: object) -> Callable[[], None]:
     if value not in DEVICES:
         raise ValidationFailed.of("bootDevice", f"one of {', '.join(DEVICES)}")
 

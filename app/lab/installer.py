@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from app.domain.errors import ValidationFailed
 from app.lab.ledger import Origin
@@ -34,7 +33,7 @@ class Behaviour:
     status: str = "ok"
     delay_ms: int = 500
 
-    def changed(self, body: Any) -> "Behaviour":
+    def changed(self, body: object) -> "Behaviour":
         """With the fields of a JSON object; raises `ValidationFailed` and names the field."""
         if not isinstance(body, Mapping):
             raise ValidationFailed.of("installer", "must be an object")
@@ -55,7 +54,7 @@ class Behaviour:
             raise ValidationFailed.of("installer.delayMs", "must be a whole number that is not negative")
         return new
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"mode": self.mode, "status": self.status, "delayMs": self.delay_ms}
 
 
@@ -72,7 +71,7 @@ class Order:
     def open(self) -> bool:
         return self.state in ("ordered", "installing")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return {"image": self.image, "url": self.url, "wipe": self.wipe, "state": self.state}
 
 
@@ -136,7 +135,7 @@ class Installer:
     def _verb(order: Order) -> str:
         return "wipe" if order.wipe else "install"
 
-    async def _call(self, url: str, body: dict[str, Any]) -> None:
+    async def _call(self, url: str, body: Mapping[str, object]) -> None:
         """Call until somebody answers: the service may be just restarting."""
         pause = _PAUSE
         for _ in range(_TRIES):
@@ -148,7 +147,7 @@ class Installer:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _post(url: str, body: dict[str, Any]) -> int | str:
+def _post(url: str, body: Mapping[str, object]) -> int | str:
     """The HTTP status of the call, or in words why there is none."""
     request = urllib.request.Request(
         url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}, method="POST"

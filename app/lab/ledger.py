@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +104,7 @@ class Ledger:
                 self._file = None
 
 
-def as_json(effect: Effect) -> dict[str, Any]:
+def as_json(effect: Effect) -> dict[str, object]:
     """One effect as the control API shows it."""
     return asdict(effect)
 

@@ -64,7 +64,7 @@ class BootService:
         query = urllib.parse.urlencode({"bmcAddress": bmc_address})
         self._call("DELETE", f"/boot?{query}")
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
         if not self.url:
             unset = "no boot service is set: put its address into WINDLASS_BOOT_URL"
             raise Permanent(unset, nothing_happened=True)
@@ -87,7 +87,7 @@ class BootService:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirected order would become a question: the answer to it says nothing of the order."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         """Answer none: the redirect itself is an error then."""
 
 
@@ -100,7 +100,7 @@ def _body(answer: HTTPResponse) -> bytes:
     return body
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, object]:
     """The JSON object of an answer; an empty one says nothing. Raises `ValueError`."""
     if len(body) > LARGEST_ANSWER:
         raise ValueError(f"its answer has more than {LARGEST_ANSWER} bytes")

@@ -56,7 +56,7 @@ class Kube:
                 return
             more = {"continue": token}
 
-    def apply(self, path: str, content: Mapping[str, Any], *, force: bool = False) -> Object:
+    def apply(self, path: str, content: Mapping[str, object], *, force: bool = False) -> Object:
         """Server-side apply as our field manager: the object as it then is.
 
         Whatever we owned and leave out now is given up, so ``content`` is always all that we want. With a
@@ -77,7 +77,7 @@ class Kube:
             return False
         return True
 
-    def put(self, path: str, content: Mapping[str, Any]) -> None:
+    def put(self, path: str, content: Mapping[str, object]) -> None:
         """Call a subresource that acts rather than stores."""
         self.call("PUT", path, content)
 
@@ -101,7 +101,7 @@ class Kube:
             body = answer.read()
         return answers.answered(answer.status, body, answer.getheader("Retry-After"), attempt)
 
-    def lines(self, path: str, *, query: Mapping[str, Any], silence_s: float) -> Iterator[bytes]:
+    def lines(self, path: str, *, query: Mapping[str, object], silence_s: float) -> Iterator[bytes]:
         """The lines of an answer as they come, until it ends; a longer silence is as good as a cut."""
         attempt = f"GET {path}"
         url = f"{self._api.configuration.host}{path}?{urlencode(query)}"
@@ -160,7 +160,7 @@ def _official() -> tuple[Any, Any, type[Exception]]:
         return official.ApiClient, official.Configuration, official.ApiException
 
 
-def _client(access: Mapping[str, Any]) -> tuple[Any, type[Exception]]:
+def _client(access: Mapping[str, object]) -> tuple[Any, type[Exception]]:
     """The official client without its own retries, proxies and temporary files, and what it may raise itself.
 
     It is loaded here, on first use: it is large, and an extra that many installations do without.

@@ -30,7 +30,7 @@ REFUSED = {
 }
 
 
-def cleaned(text: str) -> dict[str, Any]:
+def cleaned(text: str) -> dict[str, object]:
     """The access that its current context gives; raises `ValidationFailed` on ``kubeconfig``."""
     config = _parsed(text)
     context = _named(config, "contexts", str(config.get("current-context") or ""), "context")
@@ -59,7 +59,7 @@ def refused(problem: str) -> ValidationFailed:
     return ValidationFailed.of("kubeconfig", problem)
 
 
-def _parsed(text: str) -> Mapping[str, Any]:
+def _parsed(text: str) -> Mapping[str, object]:
     if len(text) > LONGEST:
         raise refused(f"has more than {LONGEST} characters")
     try:
@@ -71,7 +71,7 @@ def _parsed(text: str) -> Mapping[str, Any]:
     return config
 
 
-def _named(config: Mapping[str, Any], group: str, name: str, kind: str) -> Mapping[str, Any]:
+def _named(config: Mapping[str, object], group: str, name: str, kind: str) -> Mapping[str, object]:
     items = config.get(group)
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and item.get("name") == name and isinstance(item.get(kind), dict):
@@ -80,7 +80,7 @@ def _named(config: Mapping[str, Any], group: str, name: str, kind: str) -> Mappi
     raise refused(f"has no {kind} {name!r}")
 
 
-def _server(cluster: Mapping[str, Any]) -> str:
+def _server(cluster: Mapping[str, object]) -> str:
     address = str(cluster.get("server") or "")
     try:
         parts = urlsplit(address)
@@ -92,7 +92,7 @@ def _server(cluster: Mapping[str, Any]) -> str:
     return address.rstrip("/")
 
 
-def _pem(part: Mapping[str, Any], name: str) -> str | None:
+def _pem(part: Mapping[str, object], name: str) -> str | None:
     if name not in part:
         return None
     try:

@@ -115,6 +115,6 @@ class Reflector:
         return Bookmark() if type_ == "BOOKMARK" else Event(type=type_, object=object_)
 
 
-def _error(status: Mapping[str, Any], path: str) -> KubeError:
+def _error(status: Mapping[str, object], path: str) -> KubeError:
     said = f"the watch of {path}: {status.get('message') or status.get('reason')}"
     return (KubeConflict if status.get("code") == EXPIRED else KubeUnreachable)(said)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from app.lab.ailment import Ailment
 from app.lab.clouds.faults import Faults
@@ -138,7 +137,7 @@ class Cloud:
         hosts = (f"127.44.{self._first}.{host}" for host in range(FIRST_HOST, 255))
         return next((each for each in hosts if each not in taken), f"127.44.{self._first}.254")
 
-    def shown(self, server: Server) -> dict[str, Any]:
+    def shown(self, server: Server) -> dict[str, object]:
         """A server as the control API shows it."""
         members = ("id", "name", "state", "plan", "zone", "labels", "address")
         return {member: getattr(server, member) for member in members}

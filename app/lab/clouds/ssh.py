@@ -51,7 +51,7 @@ class SshMachines:
                 self._open[id_] = await self._listen(*wanted[id_])
             await asyncio.sleep(LOOK_S)
 
-    async def _listen(self, cloud: Cloud, server: Server) -> Any:
+    async def _listen(self, cloud: Cloud, server: Server) -> object:
         home = self.home(server.id)
         home.mkdir(parents=True, exist_ok=True)
         key = self._folder / f"{server.id}.key"

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
 
 from app.lab.http import Request, Response
 from app.lab.kube import openapi
@@ -37,7 +36,7 @@ def document(request: Request, kinds: Kinds) -> Response | None:
     return None if found is None else Response(body=found)
 
 
-def _document(path: str, kinds: Kinds) -> Any:
+def _document(path: str, kinds: Kinds) -> object:
     if path == "/api":
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
     if path == "/apis":

@@ -104,7 +104,7 @@ def value_at(value: object, path: Path) -> object:
     return value
 
 
-def without(value: Any, path: Path) -> None:
+def without(value: object, path: Path) -> None:
     """Remove a field, and what it leaves empty of the items it stood in."""
     parent, last = value_at(value, path[:-1]), path[-1]
     how, _, text = last.partition(":")

@@ -101,7 +101,7 @@ def _fields(value: Mapping[str, object], schema: Schema, at: str) -> Iterator[Ca
             yield from broken(inner, found, f"{at}.{name}" if at else name)
 
 
-def _limits(value: Any, schema: Schema, at: str) -> Iterator[Cause]:
+def _limits(value: object, schema: Schema, at: str) -> Iterator[Cause]:
     if isinstance(value, str):
         size, unit, names = len(value), "chars long", ("minLength", "maxLength")
         if "pattern" in schema and not re.search(schema["pattern"], value):
@@ -135,7 +135,7 @@ def frozen(before: object, after: object, schema: Schema, at: str = "") -> Itera
                 yield from frozen(before[name], after[name], inner, f"{at}.{name}" if at else name)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict | list):
         return f'"{_kind(value)}"'
     return f'"{value}"' if isinstance(value, str) else str(value).lower()

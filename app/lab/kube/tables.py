@@ -3,7 +3,6 @@
 import datetime
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from app.lab.kube.kinds import Kind
 from app.lab.kube.store import Object
@@ -50,7 +49,7 @@ def _row(kind: Kind, content: Object, include: str) -> Object:
     return {"cells": cells, "object": content}
 
 
-def at(content: Any, path: str) -> Any:
+def at(content: object, path: str) -> object:
     """What a JSONPath points at; it knows fields, numbers and ``[?(@.field=="value")]``."""
     for field, key, value, number in _STEP.findall(path.strip("{}")):
         if field:

@@ -4,9 +4,8 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.errors import (
     Conflict,
@@ -199,7 +198,7 @@ class RedfishBmc:
         return Response(status=204)
 
 
-def _changed_boot(boot: Boot, change: dict[str, Any]) -> Boot:
+def _changed_boot(boot: Boot, change: Mapping[str, object]) -> Boot:
     """The boot device after a PATCH; what is not named stays as it is."""
     enabled = change.get("BootSourceOverrideEnabled", "Once" if boot.once else "Continuous")
     target = change.get("BootSourceOverrideTarget", TARGETS.get(boot.device, "None"))

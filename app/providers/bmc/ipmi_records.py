@@ -29,7 +29,7 @@ def catalogue(talk: Conversation, command: Any) -> Any:
             return ipmi_text.name(tlv, data)
 
     class Catalogue(module.SDR):  # type: ignore[misc, name-defined]
-        def make_sdr_entry(self, sdrbytes: Any) -> Any:
+        def make_sdr_entry(self, sdrbytes: object) -> object:
             return Entry(sdrbytes, self.ipmicmd.get_event_constants(), False, self.mfg_id, self.prod_id)
 
         def get_sdr(self) -> None:

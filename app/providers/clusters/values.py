@@ -118,7 +118,7 @@ class Deployment:
         seen = self.observed_generation if condition.generation is None else condition.generation
         return seen >= self.generation
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What is kept of it: see the column ``observed``."""
         return {
             "ready": self.ready,

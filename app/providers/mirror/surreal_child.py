@@ -7,7 +7,7 @@ This file imports nothing of Windlass: it runs isolated, also with another inter
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 from surrealdb import RecordID, Surreal
 
@@ -30,7 +30,7 @@ def main() -> None:
     json.dump(found, sys.stdout)
 
 
-def _record(order: dict[str, Any], name: str) -> RecordID:
+def _record(order: Mapping[str, object], name: str) -> RecordID:
     return RecordID(TABLE, f"{order['batch']}/{name}")
 
 

@@ -65,7 +65,7 @@ class Machine:
             return self.status in FALLING
         return {"pause": "Paused", "unpause": "Running"}.get(action) == self.status
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What is kept of it: see the column ``observed``."""
         return {
             "status": self.status,
