@@ -14,6 +14,8 @@ import yaml
 
 from app.domain.errors import Permanent
 
+FOLDER = "WINDLASS_TASKSERV_DIR"
+
 
 class UnknownTaskserv(Permanent):
     """There is no such taskserv."""
@@ -38,7 +40,9 @@ def read(folder: Path, name: str) -> Taskserv:
     """The taskserv of this name; raises `UnknownTaskserv`."""
     home = folder / name
     if "/" in name or not (home / "taskserv.yaml").is_file():
-        raise UnknownTaskserv(f"There is no taskserv {name}; known are {', '.join(names(folder)) or 'none'}")
+        known = names(folder)
+        said = f"known are {', '.join(known)}" if known else f"{FOLDER} names a folder without any"
+        raise UnknownTaskserv(f"There is no taskserv {name}; {said}")
     facts = yaml.safe_load((home / "taskserv.yaml").read_text()) or {}
     return Taskserv(
         name=name,

@@ -145,3 +145,8 @@ def test_a_retry_begins_anew_what_was_tried_in_vain(rig: Rig) -> None:
     rig.finish(again)
     assert (rig.driver.status(again), outputs(rig, again)["mine@web-1"]["effect"]) == ("completed", "created")
     assert len((root(rig, "web-1") / "tries").read_text().split()) == 4
+
+
+def test_a_folder_without_taskservs_is_told_from_one_without_this_one(tmp_path: Path) -> None:
+    with pytest.raises(taskservs.UnknownTaskserv, match="WINDLASS_TASKSERV_DIR names a folder without any"):
+        taskservs.read(tmp_path, "containerd")
