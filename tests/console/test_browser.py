@@ -208,9 +208,9 @@ def test_a_menu_opens_within_the_page(visit: Visit, width: int) -> None:
 
 def test_an_operation_is_tried_from_its_page(visit: Visit, site: Site) -> None:
     page = visit.page("/../docs")
-    page.get_by_label("Find an operation").fill("get run runs:read /runs/{run_id}")
+    page.get_by_label("Find an operation").fill("get run runs:read /runs/{runId}")
     page.locator("#getRun a").click()
-    page.locator("[name=run_id]").fill(site.planted.completed)
+    page.locator("[name=runId]").fill(site.planted.completed)
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#told")).to_contain_text("200")
     expect(page.locator("#answer")).to_contain_text(site.planted.completed)

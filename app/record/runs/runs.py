@@ -188,16 +188,13 @@ def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[li
         step.c.phase == "forward",
         step.c.branch.startswith(f"{group}/", autoescape=True),
     )
-    following = (
-        select(func.min(step.c.ordinal).label("ordinal"))
-        .where(*inside, step.c.status.not_in(["completed", "skipped", "resolved"]))
-        .group_by(step.c.branch)
-        .subquery()
-    )
-    idle = (step.c.status == "pending", step.c.expect_since.is_(None))
-    columns = (step.c.branch, func.count().over().label("all"))
-    joined = select(*columns).join(following, following.c.ordinal == step.c.ordinal)
-    found = tx.rows(joined.where(*inside, *idle).order_by(step.c.ordinal).limit(most))
+    place = func.row_number().over(partition_by=step.c.branch, order_by=step.c.ordinal)
+    ahead = step.c.status.not_in(["completed", "skipped", "resolved"])
+    line = select(step.c.branch, step.c.ordinal, step.c.status, step.c.expect_since, place.label("place"))
+    left = line.where(*inside, ahead).subquery()
+    idle = (left.c.place == 1, left.c.status == "pending", left.c.expect_since.is_(None))
+    columns = (left.c.branch, func.count().over().label("all"))
+    found = tx.rows(select(*columns).where(*idle).order_by(left.c.ordinal).limit(most))
     return [row["branch"] for row in found], found[0]["all"] if found else 0
 
 

@@ -19,6 +19,8 @@ def killed(site: Site, after: str) -> tuple[Machine, Run]:
     machine.happens(after)
     for process in pool:
         process.kill()
+    for process in site.service.stack.pool("worker-bmc"):  # And one that began meanwhile.
+        process.kill()
     machine.mend()
     return machine, site.settled(run_id)
 

@@ -13,7 +13,7 @@ from redis import Redis
 from app.config import Settings
 from app.engine.messages.timer_cache import TimerSet
 from app.engine.process_id import instance, is_gone, place
-from app.engine.reconciler import resume
+from app.engine.reconciler import mover, resume
 from app.engine.reconciler.reconciler import Reconciler, Stop
 from app.engine.transitions.claim import Claim, Holder, locked_claim
 from app.engine.transitions.journal import Message
@@ -143,6 +143,7 @@ def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
         return lose(tx, run_id, *more, **how)
 
     monkeypatch.setattr(resume, "lose", losing)
+    monkeypatch.setattr(mover, "LOOK_S", 60.0)  # To print the traceback may take longer than a look.
     for _ in "ab":
         reconciler.orphans()
     assert [driver.step(run_id, "first")["status"] for run_id in (broken, sound)] == ["running", "pending"]
