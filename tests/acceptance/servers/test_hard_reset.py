@@ -1,5 +1,8 @@
 """A hard reset is sent at most once, whatever happens to the worker that sends it."""
 
+from contextlib import suppress
+
+import psutil
 import pytest
 
 from tests.acceptance.servers.site import Machine, Site
@@ -17,10 +20,11 @@ def killed(site: Site, after: str) -> tuple[Machine, Run]:
     pool = site.service.stack.pool("worker-bmc")  # Looked for now: it takes long where much runs.
     run_id = machine.act("reboot", mode="hard")
     machine.happens(after)
-    for process in pool:
-        process.kill()
-    for process in site.service.stack.pool("worker-bmc"):  # And one that began meanwhile.
-        process.kill()
+    for one in pool:
+        one.kill()
+    for one in site.service.stack.pool("worker-bmc"):  # And those that began while it was looked for them.
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
     machine.mend()
     return machine, site.settled(run_id)
 
