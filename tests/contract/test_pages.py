@@ -43,6 +43,7 @@ def test_it_is_ready_without_redis_and_says_so(client: FlaskClient, path: str) -
     answer = client.get(path)
     parts = answer.get_json()["data"]["parts"]
     assert (answer.status_code, parts["database"]["ok"], parts["redis"]["ok"]) == (200, True, False)
+    assert parts["redis"]["reason"] == "cannot be reached"
 
 
 def test_it_is_not_ready_without_its_database_and_names_it(world: AppContext) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import redis.exceptions
+
+from app.domain.errors import Unavailable
 from app.record import listing
 from app.record.inventory import sources
 from app.record.service import heartbeats
@@ -96,8 +99,17 @@ def _within_budget(ask: Callable[[], Any]) -> Part:
         value = _threads.submit(ask).result(timeout=BUDGET_S)
     # Whatever goes wrong inside a part is what the probe is there to tell.
     except Exception as error:
-        return {"ok": False, "ms": _since(began), "reason": type(error).__name__}
+        return {"ok": False, "ms": _since(began), "reason": _said(error)}
     return {"ok": True, "ms": _since(began), "value": value}
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, never in the error's own words: they may hold addresses, and anybody may ask."""
+    if isinstance(error, TimeoutError | redis.exceptions.TimeoutError):
+        return f"no answer within {BUDGET_S:g} s"
+    if isinstance(error, ConnectionError | redis.exceptions.ConnectionError | Unavailable):
+        return "cannot be reached"
+    return type(error).__name__
 
 
 def _why(part: Part) -> Part:
