@@ -146,15 +146,28 @@ class Database:
         return self._pool.engine
 
     @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        """A connection of the pool; closed at the end when all were closed while it was out."""
+        with engine.connect() as connection:
+            try:
+                yield connection
+            finally:
+                if self._pool.engine is not engine and not connection.invalidated:
+                    connection.detach()
+
+    @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """A writing transaction, committed at the end."""
-        engine = self.engine
+        engine = self.engine  # Its turns are made with it.
         if self._pool.turns is None:
-            with engine.begin() as connection:
+            with self._connected(engine) as connection, connection.begin():
                 yield Tx(connection, self.tenant)
             return
         # Who waits for a turn needs no connection yet.
-        with self._pool.turns.turn(self._limits.busy_ms / 1000) as until, engine.connect() as connection:
+        with (
+            self._pool.turns.turn(self._limits.busy_ms / 1000) as until,
+            self._connected(engine) as connection,
+        ):
             self._pool.turns.begin(connection.connection.driver_connection, until)
             with connection.begin():
                 yield Tx(connection, self.tenant)
@@ -176,7 +189,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A reading transaction: it sees one state and changes nothing."""
-        with self.engine.connect() as connection:
+        with self._connected(self.engine) as connection:
             if self.dialect == "postgresql":  # Else every statement would see a state of its own.
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -184,8 +197,8 @@ class Database:
 
     @contextmanager
     def _asking(self) -> Iterator[Tx]:
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            yield Tx(connection, self.tenant)
+        with self._connected(self.engine) as connection:
+            yield Tx(connection.execution_options(isolation_level="AUTOCOMMIT"), self.tenant)
 
     def ask(self, work: Callable[[Tx], T], *, patience_s: float = 1.0) -> T:
         """Put one question, whose statement is a transaction of its own: no round trips for its two ends."""
@@ -280,10 +293,11 @@ class _Lent:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
-            if self._db._pool.engine is self._engine:
-                self._db._pool.idle.append(self._cursor)
-            else:  # All were closed while this one was lent.
-                self._cursor.connection.close()
+            self._db._pool.idle.append(self._cursor)
+            # All were closed while this one was lent. Looked at afterwards: whoever closes them just now
+            # either finds this one among them, or is seen here.
+            if self._db._pool.engine is not self._engine:
+                self._db.forget_idle()
             return
         # Whatever went wrong with this connection may have happened to all.
         closed = getattr(self._cursor.connection, "closed", False)

@@ -171,3 +171,18 @@ def test_a_connection_that_was_lent_while_all_were_closed_is_closed_as_it_comes_
     assert db._pool.idle == []
     with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError)):
         lent[0].execute("SELECT 1")
+
+
+@pytest.mark.parametrize("way", ["read", "write", "ask"])
+def test_a_connection_that_was_in_use_while_all_were_closed_is_closed_at_its_end(
+    db: Database, way: str
+) -> None:
+    used: list[Any] = []
+
+    def closing(tx: Tx) -> None:
+        used.append(tx.connection.connection.driver_connection)
+        db.dispose()
+
+    getattr(db, way)(closing)
+    with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError)):
+        used[0].execute("SELECT 1")
