@@ -186,6 +186,10 @@ class Database:
                 if cursor.connection.in_transaction:  # Something was raised.
                     cursor.execute("ROLLBACK")
 
+    def writing(self, cursor: Any) -> AbstractContextManager[None]:
+        """One statement of a lent cursor that writes: on SQLite in its turn, like all who write there."""
+        return self.immediate(cursor) if self.dialect == "sqlite" else nullcontext()
+
     @contextmanager
     def reading(self) -> Iterator[Tx]:
         """A reading transaction: it sees one state and changes nothing."""
@@ -224,7 +228,7 @@ class Database:
         """Run one statement that writes, in the driver's own spelling, as a transaction of its own."""
 
         def at_once(cursor: Any) -> None:
-            with self.immediate(cursor) if self.dialect == "sqlite" else nullcontext():
+            with self.writing(cursor):
                 cursor.execute(statement, values)
 
         self.once(at_once)

@@ -97,8 +97,9 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
     """
 
     def look(cursor: Any) -> list[Reserved]:
-        cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
-        found = sorted(cursor.fetchall())
+        with db.writing(cursor):
+            cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+            found = sorted(cursor.fetchall())
         ids = sorted({run_id for run_id, *_ in found})
         if not ids:
             return []

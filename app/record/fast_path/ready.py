@@ -64,8 +64,9 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
     """
 
     def look(cursor: Any) -> list[RunSnapshot]:
-        cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
-        found = sorted(cursor.fetchall(), key=itemgetter(_SINCE))
+        with db.writing(cursor):
+            cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+            found = sorted(cursor.fetchall(), key=itemgetter(_SINCE))
         if not found:
             return []
         cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
