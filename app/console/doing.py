@@ -27,14 +27,14 @@ RUN_DEED = f"/runs/<run_id>/<any({RUN_VERBS}):verb>"
 @pages.page("GET", "/do/<name>", "/do/<name>/<path:id_>", scope="runs:read")
 def ask_deed(name: str, id_: str = "") -> str:
     """The form of a deed."""
-    deed = _deed(name)
+    deed = _deed(name, id_)
     return _form(name, deed, id_, _given(deed))
 
 
 @pages.page("POST", "/do/<name>", "/do/<name>/<path:id_>", scope="runs:read")
 def do_deed(name: str, id_: str = "") -> ResponseReturnValue:
     """Do it, or try it where that is possible; what is refused comes back with the form."""
-    deed = _deed(name)
+    deed = _deed(name, id_)
     body, wrong = _body(deed)
     if not wrong and deed.sure and request.form.get("sure", "").strip() != _called(deed, id_):
         wrong = {"sure": f"Type {_called(deed, id_)}"}
@@ -135,10 +135,12 @@ def _given(deed: Deed) -> Object:
     return value if isinstance(value, dict) else {}
 
 
-def _deed(name: str) -> Deed:
+def _deed(name: str, id_: str) -> Deed:
     deed = DEEDS.get(name)
     if deed is None:
         raise NotFound(f"There is nothing to do called {name}.")
+    if "{id}" in deed.path and not id_:
+        raise NotFound(f"{name} needs the id of what it is done to: {ROOT}/do/{name}/ID.")
     require(principal(), deed.scope)
     return deed
 

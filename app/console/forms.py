@@ -15,6 +15,11 @@ Schema = Mapping[str, Any]
 MOST_RADIOS = 6
 LONG = 600  # From so many characters on a text has more than one line.
 MOST_ROWS = 50
+SHORTS = {
+    **{word: word.upper() for word in ("bmc", "mac", "url", "uri", "gb", "mb", "vm", "ipmi")},
+    "cpus": "CPUs",
+    "nics": "NICs",
+}
 SECRET = ("password", "token", "secret")
 
 
@@ -212,8 +217,10 @@ def _hint(schema: Schema) -> str:
 
 
 def _title(name: str) -> str:
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return words.replace("_", " ").strip().capitalize()
+    """A field's name in words: ``bmcAddress`` is "BMC address"."""
+    spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
+    first, *others = spaced.replace("_", " ").split()
+    return " ".join((SHORTS.get(first, first.capitalize()), *(SHORTS.get(word, word) for word in others)))
 
 
 def _dotted(under: str, name: str) -> str:

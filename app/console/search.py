@@ -11,6 +11,7 @@ from app.console.render import render
 from app.domain.errors import Rejected
 
 Found = dict[str, str]
+SHORTEST = 2  # Characters that the API looks for.
 JSON_OR_HTML = ("text/html", "application/json")
 # The page of each kind of thing; what has none of its own is found in the list of its kind.
 PAGES = {
@@ -29,12 +30,12 @@ PAGES = {
 def search() -> ResponseReturnValue:
     """What a text may mean."""
     text = request.args.get("q", "").strip()[:128]
-    found = find(text) if text else []
+    found = find(text) if len(text) >= SHORTEST else []
     if request.accept_mimetypes.best_match(JSON_OR_HTML) == "application/json":
         return jsonify(found)
     if len(found) == 1:
         return redirect(found[0]["path"], 303)
-    return render("search.html", title="Search", text=text, found=found)
+    return render("search.html", title="Search", text=text, found=found, shortest=SHORTEST)
 
 
 def find(text: str) -> list[Found]:

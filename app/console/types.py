@@ -23,6 +23,15 @@ OTHERWISE = {
     "cluster.create": "cluster-create",
     "vm.create": "vm-create",
 }
+# What the types of a resource stand under; whatever has no resource of its own comes last.
+HEADINGS = {
+    "server": "Servers",
+    "cluster": "Clusters",
+    "vm": "Virtual machines",
+    "management": "Management clusters",
+    "batch": "Batches",
+}
+REST = "The service itself"
 Object = dict[str, Any]
 
 
@@ -33,12 +42,16 @@ def types() -> str:
     measured = {
         one["type"]: one for one in ask.get("/v1/workflows/metrics", since=_week_ago()).data["byType"]
     }
-    by: dict[str, list[Object]] = {}
+    by: dict[str, list[Object]] = {heading: [] for heading in (*HEADINGS.values(), REST)}
     for kind in known:
-        by.setdefault(kind["resource"] or "service", []).append(
-            {**kind, "measured": measured.get(kind["type"])}
-        )
-    return render("types.html", title="Catalogue", by=by, otherwise=OTHERWISE, deeds=DEEDS)
+        by[_heading(kind)].append({**kind, "measured": measured.get(kind["type"])})
+    return render(
+        "types.html",
+        title="Catalogue",
+        by={heading: kinds for heading, kinds in by.items() if kinds},
+        otherwise=OTHERWISE,
+        deeds=DEEDS,
+    )
 
 
 @pages.page("GET", "/types/<type_name>", scope="runs:read")
@@ -131,6 +144,12 @@ def _command(body: Object) -> str:
     if body.get("resourceId"):
         words += ["--resource", body["resourceId"]]
     return shlex.join([*words, "--input", json.dumps(body["input"], ensure_ascii=False)])
+
+
+def _heading(kind: Object) -> str:
+    """Types of batches work on items of a batch, whatever resource they name."""
+    family = kind["type"].partition(".")[0]
+    return HEADINGS.get(kind["resource"] or family) or HEADINGS.get(family, REST)
 
 
 def _options(resource: str | None) -> list[tuple[str, str]]:

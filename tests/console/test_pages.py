@@ -14,6 +14,7 @@ from app import create_app
 from app.config import load
 from app.console import static_files
 from app.console.deeds import DEEDS
+from app.console.types import HEADINGS, REST
 from app.services import keys
 from app.wiring import wire
 from tests.bench import stored
@@ -45,7 +46,11 @@ PAGES = (
     ),
     *("/health", "/help", "/search?q=m", "/batches", "/batches/new", "/apps"),
 )
-OPENED = tuple(f"/do/{name}" for name, deed in DEEDS.items() if not deed.reads)
+OPENED = tuple(
+    f"/do/{name}/one" if "{id}" in deed.path else f"/do/{name}"
+    for name, deed in DEEDS.items()
+    if not deed.reads
+)
 ONE = (
     "/runs/{held}",
     "/runs/{held}/retry",
@@ -218,6 +223,34 @@ def test_a_page_that_is_not_there_says_so(client: FlaskClient, path: str) -> Non
     answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "There is nothing here" in answer.get_data(as_text=True)
+
+
+def test_a_deed_without_its_object_is_no_page(client: FlaskClient) -> None:
+    answer = client.get("/console/do/lock-release", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert "lock-release needs the id" in answer.text
+
+
+def test_a_text_that_is_too_short_to_be_looked_for_is_not_said_to_be_unknown(client: FlaskClient) -> None:
+    page = client.get("/console/search?q=m").text
+
+    assert "at least two characters" in page
+    assert "Nothing is called" not in page
+
+
+def test_words_of_code_in_a_hint_are_shown_as_code(client: FlaskClient) -> None:
+    page = client.get("/console/do/schedule-create").text
+
+    assert "<code>skip</code>" in page
+    assert "`" not in page
+
+
+def test_each_kind_of_type_stands_under_one_heading(client: FlaskClient) -> None:
+    page = client.get("/console/types").text
+
+    for heading in (*HEADINGS.values(), REST):
+        assert page.count(f"<h2>{heading}</h2>") == 1
 
 
 def test_a_program_that_asks_for_what_is_not_there_gets_a_problem(client: FlaskClient) -> None:

@@ -65,6 +65,16 @@ def test_a_password_is_never_shown_again() -> None:
     assert (field.kind, field.value) == ("password", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("bmcAddress", "BMC address"), ("sizeGb", "Size GB"), ("url", "URL"), ("pool_id", "Pool id")],
+)
+def test_a_name_is_shown_in_words(name: str, title: str) -> None:
+    found = forms.fields({"properties": {name: {"type": "string"}}})
+
+    assert found[0].title == title
+
+
 def test_what_is_required_comes_first_and_problems_stand_at_their_field() -> None:
     found = forms.fields(SCHEMA, {}, {"image.url": "Is not a URL"})
     assert found[0].name == "image"
