@@ -64,7 +64,7 @@ FAMILIES = (
     ),
 )
 
-LOGINS_A_MINUTE = 10  # Attempts to log in from one address.
+LOGINS_A_MINUTE = 10  # Attempts to log in from one address that fail.
 
 
 def guarded() -> Flask:

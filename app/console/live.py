@@ -15,11 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask, Response, current_app, jsonify, request
 
+from app.api.http import keys
 from app.api.http.context import principal
 from app.auth.keys import Principal
 from app.console import ask
 from app.console.family import pages
 from app.domain.errors import Rejected, ValidationFailed
+from app.services.permit import Permit
 
 STREAM = ("text/event-stream", "text/html")
 EVERY_S = 1.0
@@ -43,7 +45,7 @@ def live() -> Response:
     path, query = _question()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     leave = app.extensions["windlass.live"].take()
-    frames = _frames(app, principal(), path, query)
+    frames = _frames(app, principal(), path, query, keys.permit())
     response = Response(frames, mimetype=STREAM[0], headers={"X-Accel-Buffering": "no"})
     response.call_on_close(leave)
     return response
@@ -76,12 +78,16 @@ def _question() -> tuple[str, dict[str, list[str]]]:
     return asked.path, parse_qs(asked.query)
 
 
-def _frames(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]) -> Iterator[str]:
+def _frames(
+    app: Flask, asker: Principal, path: str, query: dict[str, list[str]], permit: Permit
+) -> Iterator[str]:
     began = beat = time.monotonic()
     known = ""
     yield "retry: 2000\n\n"
     while time.monotonic() - began < LONGEST_S:
         try:
+            if not permit.holds():
+                return
             found = _digest(app, asker, path, query)
         except Rejected:
             return  # It is gone, or the database is away: the page polls and comes again.

@@ -7,7 +7,7 @@ from app.api.http.context import world
 from app.console import session
 from app.console.family import PUBLIC, ROOT, pages
 from app.console.render import THEMES, render
-from app.domain.errors import RateLimited, Rejected
+from app.domain.errors import RateLimited, Rejected, Unauthorized
 from app.services import sessions
 
 YEAR_S = 365 * 86_400
@@ -21,16 +21,11 @@ def login() -> str:
 
 @pages.page("POST", "/login", scope=PUBLIC)
 def log_in() -> Response:
-    """Begin a session for whoever presents a key; how often one address may try is limited."""
+    """Begin a session for whoever presents a key; how often one address may fail is limited."""
     try:
-        rate.check(
-            current_app.extensions["windlass.login_rate"], request.remote_addr or "", lambda left: None
-        )
-        key = request.form.get("key", "").strip()
-        _, token = sessions.create(world(), key, request.headers.get("User-Agent", "")[:200])
-    except Rejected as error:
-        status = 429 if isinstance(error, RateLimited) else 401
-        return make_response(_form(error), status)
+        token = _entered(request.form.get("key", "").strip())
+    except (Unauthorized, RateLimited) as error:
+        return make_response(_form(error), error.status)
     response = _to(session.local_only(request.form.get("next")))
     session.keep(response, "session", token, session.LIFE_S)
     return response
@@ -55,6 +50,20 @@ def choose_theme() -> Response:
     if chosen in THEMES:
         response.set_cookie("windlass-theme", chosen, max_age=YEAR_S, path="/", samesite="Lax", httponly=True)
     return response
+
+
+def _entered(key: str) -> str:
+    """The token of a new session.
+
+    Attempts that fail are counted, and those alone: behind a proxy everybody has one address, and whoever has
+    a key must not be kept out by somebody who has none.
+    """
+    try:
+        return sessions.create(world(), key, request.headers.get("User-Agent", "")[:200])[1]
+    except Unauthorized:
+        failures: rate.Buckets = current_app.extensions["windlass.login_rate"]
+        rate.check(failures, request.remote_addr or "", lambda left: None)
+        raise
 
 
 def _form(error: Rejected | None) -> str:

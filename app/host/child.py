@@ -93,9 +93,14 @@ class Life:
         self.done = status == 0 and not self.child.restart_when_done
         healthy = now - self._started >= HEALTHY_S
         self._count(status, healthy)
-        pause = FIRST_DELAY_S if healthy else self.delay
-        self.due, self.delay = now + pause, min(pause * 2, LAST_DELAY_S)
+        if healthy:
+            self.delay = FIRST_DELAY_S
+        self.put_off(now)
         return status
+
+    def put_off(self, now: float) -> None:
+        """Start again after a pause, which grows."""
+        self.due, self.delay = now + self.delay, min(self.delay * 2, LAST_DELAY_S)
 
     @property
     def is_hopeless(self) -> bool:
@@ -103,12 +108,15 @@ class Life:
         return self.failures >= MOST_STARTS
 
     def tail(self, lines: int) -> list[str]:
-        """The last lines of its log."""
-        if self.path is None or not self.path.exists():
+        """The last lines of its log, if there is one that can be read."""
+        if self.path is None:
             return []
-        with self.path.open("rb") as log:
-            log.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
-            return log.read().decode(errors="replace").splitlines()[-lines:]
+        try:
+            with self.path.open("rb") as log:
+                log.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
+                return log.read().decode(errors="replace").splitlines()[-lines:]
+        except OSError:
+            return []
 
     def rotate(self) -> None:
         """Put a log aside that has grown large; the process goes on writing to the same file."""

@@ -10,10 +10,11 @@ its children die of. When it is killed, the kernel asks every child to stop (see
 """
 
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -25,8 +26,9 @@ ROTATE_S = 5.0
 
 
 def say(text: str) -> None:
-    """Tell the operator."""
-    print(text, file=sys.stderr, flush=True)
+    """Tell the operator; nothing ends because nobody can read it: a full disk, a terminal that was closed."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Supervisor:
@@ -98,12 +100,20 @@ class Supervisor:
                 what = "is done" if life.done else f"starts again in {life.due - now:g} s"
                 self._say(f"{life.child.name} ended with status {status}; it {what}")
             if life.pid is None and not life.done and life.due <= now:
-                life.start(now)
+                self._start_again(life, now)
 
         if now >= self._rotate_at:
             self._rotate_at = now + ROTATE_S
             for life in self._lives:
                 life.rotate()
+
+    def _start_again(self, life: Life, now: float) -> None:
+        """Out of memory, processes, descriptors or space: that passes, and the other children live on."""
+        try:
+            life.start(now)
+        except (OSError, subprocess.SubprocessError) as error:
+            life.put_off(now)
+            self._say(f"{life.child.name} cannot start: {error}; tried again in {life.due - now:g} s")
 
     def _hopeless(self, life: Life, status: int) -> str:
         why = "".join(life.tail(1)) or f"status {status}"

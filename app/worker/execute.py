@@ -239,8 +239,8 @@ class _Pulse:
         """Begin to renew the lease of this claim."""
         self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S, heartbeat)
         if self._pid != os.getpid():
-            self._pid = os.getpid()
             threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+            self._pid = os.getpid()  # Not before: where no thread could begin, the next step tries again.
 
     def stop(self) -> None:
         """The step has ended."""

@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.api.application import LOGINS_A_MINUTE
 from app.config import load
 from app.console import static_files
 from app.console.deeds import DEEDS
@@ -186,6 +187,19 @@ def test_with_keys_whoever_has_none_logs_in_and_is_led_back(guarded: tuple[Flask
     assert "Start…" not in client.get("/console/types").get_data(as_text=True)
     client.post("/console/logout", data=form, headers=SAME_SITE)
     assert client.get("/console/runs").status_code == 303
+
+
+def test_whoever_fails_to_log_in_keeps_nobody_out_who_has_a_key(guarded: tuple[FlaskClient, str]) -> None:
+    client, token = guarded
+    form = {"csrf": token_of(client.get("/console/login").get_data(as_text=True)), "next": "/console/runs"}
+
+    failed = [
+        client.post("/console/login", data={**form, "key": "wlk_wrong"}, headers=SAME_SITE).status_code
+        for _ in range(LOGINS_A_MINUTE + 2)
+    ]
+    entered = client.post("/console/login", data={**form, "key": token}, headers=SAME_SITE)
+
+    assert (failed[0], failed[-1], entered.status_code) == (401, 429, 303)
 
 
 def test_nobody_is_led_elsewhere_after_logging_in(client: FlaskClient) -> None:

@@ -13,9 +13,11 @@ from app.domain.errors import Unavailable
 from app.record import tables
 from app.record.session import Database
 from app.services.context import AppContext
+from app.services.permit import Permit
 from tests.contract.plant import T0, plant_events, plant_run
 
 PATH = "/v1/workflows/runs/run_1/stream"
+ALLOWED = Permit(lambda: None)
 
 
 def end_run(world: AppContext, seq: int) -> None:
@@ -65,14 +67,14 @@ def test_a_stream_of_no_run_is_404(client: FlaskClient) -> None:
 def test_events_come_as_they_happen(world: AppContext) -> None:
     plant_run(world, "run_1", status="running", event_seq=1)
     plant_events(world, "run_1", "run.created")
-    text = "".join(stream.frames(world, "run_1", 0, pause=lambda _: end_run(world, 2)))
+    text = "".join(stream.frames(world, "run_1", 0, ALLOWED, pause=lambda _: end_run(world, 2)))
     assert seqs(text) == [1, 2]
 
 
 def test_a_quiet_stream_beats(world: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
     plant_run(world, "run_1", status="running", event_seq=0)
     monkeypatch.setattr(stream, "BEAT_S", 0.0)
-    text = "".join(stream.frames(world, "run_1", 0, pause=lambda _: end_run(world, 1)))
+    text = "".join(stream.frames(world, "run_1", 0, ALLOWED, pause=lambda _: end_run(world, 1)))
     assert ": beat\n\n" in text
 
 
@@ -83,7 +85,7 @@ def test_a_stream_ends_when_the_database_goes_away(
         raise Unavailable
 
     monkeypatch.setattr(Database, "read", away)
-    assert seqs("".join(stream.frames(world, "run_1", 0))) == []
+    assert seqs("".join(stream.frames(world, "run_1", 0, ALLOWED))) == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -6,7 +6,10 @@ from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
+from app.domain.apps.refusal import Refused
+from app.domain.errors import Forbidden
 from app.services.apps.identity import Caller, Guard, forbidden, unauthorized
+from app.services.permit import Permit
 
 V = TypeVar("V", bound=Callable[..., Any])
 PREFIX = "/api/v1/apps/<app:app_id>"  # Of every path that is about one application.
@@ -27,6 +30,19 @@ def app_id() -> str:
 def caller() -> Caller:
     """Whoever makes this request."""
     return cast(Caller, g.caller)
+
+
+def permit() -> Permit:
+    """Whether the answer to this request, a stream, may go on: by the very rules that let it begin."""
+    rules, environ, asked = guard(), request.environ, g.asked_app
+
+    def check() -> None:
+        try:
+            rules.application(rules.caller(environ), asked)
+        except Refused as refused:
+            raise Forbidden(refused.message) from None
+
+    return Permit(check)
 
 
 def admin_only(view: V) -> V:

@@ -5,7 +5,7 @@ import re
 from flask import Blueprint, Response, current_app, request
 
 from app.api.apps.bodies import JSON, TEXT, answer, json_value, raw_body
-from app.api.apps.scope import PREFIX, app_id
+from app.api.apps.scope import PREFIX, app_id, permit
 from app.api.http.context import world
 from app.domain.apps.cursors import limit_of, offset_of
 from app.domain.apps.refusal import bad
@@ -43,7 +43,7 @@ def read(name: str) -> Response:
     if not _WHOLE.fullmatch(start):
         raise bad("startIndex must be an integer")
     follows = request.args.get("stream") == "true"
-    reader = Reader(app=app_id(), name=name, number=int(start), follows=follows)
+    reader = Reader(app=app_id(), name=name, number=int(start), follows=follows, permit=permit())
     # The server goes on with it when this view has returned.
     request.environ[LIVE] = _readers().place(reader)
     return Response(content_type="application/octet-stream")

@@ -7,19 +7,20 @@ from collections.abc import Callable, Iterator
 from app.api.http.stream import BEAT_S, TURN_S, Pause
 from app.domain.errors import Unavailable
 from app.domain.json import JsonObject
+from app.services.permit import Permit
 
 Look = Callable[[], tuple[int, JsonObject]]  # The number of the last event of the batch, and its progress.
 ESTIMATES = frozenset({"estimated_completion"})  # They move with the clock, and are no news.
 OPEN = frozenset({"Pending", "Running", "RollingBack"})
 
 
-def frames(look: Look, after: int, pause: Pause = time.sleep) -> Iterator[str]:
+def frames(look: Look, after: int, permit: Permit, pause: Pause = time.sleep) -> Iterator[str]:
     """The progress after an event, at most four times a second; it ends with the batch or the database."""
     shown: JsonObject | None = None
     quiet_since = time.monotonic()
     try:
         yield "retry: 2000\n\n"
-        while True:
+        while permit.holds():
             number, progress = look()
             has_ended = progress["status"] not in OPEN
             # What a client has seen before it came again is not told twice.

@@ -28,7 +28,7 @@ from app.api.batch.schemas import (
     ItemsQuery,
     SubmitQuery,
 )
-from app.api.http import envelope
+from app.api.http import envelope, keys
 from app.api.http.context import principal, world
 from app.api.http.envelope import Answer
 from app.domain.batch import drawing
@@ -136,7 +136,7 @@ def get_batch_progress(batch_id: str) -> Answer:
         run = ctx.db.read(lambda tx: runs.read_run(tx, batch_id))
         return (run["event_seq"] if run else 0), service.progress(ctx, batch_id)
 
-    frames = progress.frames(look, _last_seen())
+    frames = progress.frames(look, _last_seen(), keys.permit())
     leave = current_app.extensions["windlass.places"].take()
     response = Response(frames, mimetype=STREAM, headers={"X-Accel-Buffering": "no"})
     response.call_on_close(leave)

@@ -6,7 +6,7 @@ Who is answered without a key is decided in `app.api.http.keyless`.
 
 from dataclasses import replace
 
-from flask import Flask, current_app, g, request
+from flask import Flask, copy_current_request_context, current_app, g, request
 
 from app.api.http.context import world
 from app.api.http.family import PUBLIC
@@ -16,6 +16,7 @@ from app.config import SettingsError
 from app.domain.errors import Unauthorized
 from app.services import keys
 from app.services.context import AppContext
+from app.services.permit import Permit
 
 LONGEST_HEADER = 256
 ASKER = "windlass.asker"  # In the environ of a request that the console makes: who looks at its page.
@@ -40,6 +41,19 @@ def _asker() -> Principal:
     token = _token()
     found = local_user() if token is None else keys.principal_of(world(), token)
     return replace(found, door="api", request_id=g.request_id)
+
+
+def permit() -> Permit:
+    """Whether the answer to this request, a stream, may go on: by the very rules that let it begin."""
+    view = current_app.view_functions[request.endpoint or ""]
+    ask, scope, asked = getattr(view, "asker", _asker), str(scope_of(request.endpoint)), g.request_id
+
+    @copy_current_request_context
+    def check() -> None:
+        g.request_id = asked
+        require(ask(), scope)
+
+    return Permit(check)
 
 
 def scope_of(endpoint: str | None) -> str | None:

@@ -2,7 +2,8 @@
 
 1. A stream takes a place; when all are taken the answer is 503 with Retry-After.
 2. It sends the events after the one the client saw last (Last-Event-ID), then looks for more in short turns.
-3. It beats every 15 seconds while nothing happens, and ends after the event that ends the run.
+3. It beats every 15 seconds while nothing happens, and ends after the event that ends the run, or within
+   seconds when whoever reads it may not do so any more.
 """
 
 import json
@@ -17,6 +18,7 @@ from app.domain.states import NEEDS_OPERATOR, TERMINAL
 from app.record.runs import event_log, runs
 from app.services import present
 from app.services.context import AppContext
+from app.services.permit import Permit
 
 MOST_STREAMS = 8  # A process (contracts/runs.rst#events).
 SHORT = 8  # Threads that are always left for short requests.
@@ -54,12 +56,14 @@ class Places:
                 self._free.release()
 
 
-def frames(world: AppContext, run_id: str, after: int, pause: Pause = time.sleep) -> Iterator[str]:
+def frames(
+    world: AppContext, run_id: str, after: int, permit: Permit, pause: Pause = time.sleep
+) -> Iterator[str]:
     """The events after this one as text/event-stream, until the run ends or the database goes away."""
     try:
         yield "retry: 2000\n\n"
         quiet_since = time.monotonic()
-        while True:
+        while permit.holds():
             run, found = world.db.read(lambda tx, seen=after: _turn(tx, run_id, seen))  # type: ignore[misc]
             for row in found:
                 after = row["seq"]

@@ -1,7 +1,8 @@
 """Those who follow streams: coroutines of the server's loop, which hold no thread and no connection.
 
 One thread a process looks ten times a second, with one question for all who wait, which streams have grown;
-only for those something is read, by a few threads. A writer in the same process is heard at once.
+only for those something is read, by a few threads. A writer in the same process is heard at once. Whether a
+reader may still read is asked every few seconds.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +21,10 @@ from app.domain.errors import WindlassError
 from app.record.apps import streams
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
+from app.services import permit
 from app.services.apps import meter
 from app.services.apps.meter import Meter
+from app.services.permit import Permit
 
 _log = structlog.get_logger("apps")
 LOOK_S = 0.1
@@ -38,6 +42,7 @@ class Reader:
     name: str
     number: int  # Of the next chunk; below zero: that far from the end.
     follows: bool  # Whether to wait for what is not there yet.
+    permit: Permit  # Whether to go on at all.
     run_id: str | None = None  # Known once the stream is there.
     ends_at: int | None = None  # Where somebody who does not wait ends.
     loop: asyncio.AbstractEventLoop | None = None
@@ -101,6 +106,8 @@ class Readers:
             reader.more.clear()
             try:
                 data, is_over = await reader.loop.run_in_executor(self._pool, self._read, reader)
+                if data is None and not is_over:  # And not only empty chunks.
+                    await self._wait(reader, reader.loop)
             except WindlassError as error:
                 # An end would look like the end of the stream: whoever reads waits for the database, too.
                 _log.warning("stream.waits", error=error.message)
@@ -110,23 +117,27 @@ class Readers:
                 await send(data)
             elif is_over:
                 return
-            elif data is None:  # And not only empty chunks.
-                await self._wait(reader)
 
-    async def _wait(self, reader: Reader) -> None:
+    async def _wait(self, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+        """Until there is more, or the reader may not go on."""
         with self._lock:
             self._waiting.add(reader)
             if not self._looks:
                 self._looks = True
                 threading.Thread(target=self._look_on, name="streams", daemon=True).start()
         try:
-            await reader.more.wait()
+            while not reader.more.is_set() and await loop.run_in_executor(self._pool, reader.permit.holds):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(permit.CHECK_S):
+                        await reader.more.wait()
         finally:
             with self._lock:
                 self._waiting.discard(reader)
 
     def _read(self, reader: Reader) -> tuple[bytes | None, bool]:
         """The next bytes, empty for empty chunks, None for no chunk; and whether that was the end."""
+        if not reader.permit.holds():
+            return None, True
         data, is_over = self._db.read(lambda tx: _next(tx, reader))
         run_id = reader.run_id
         if is_over and run_id is not None and reader.follows and reader.name.startswith(streams.HEALTH_CHECK):

@@ -10,8 +10,9 @@ import pytest
 from app.domain.apps.words import AppEventType
 from app.record import tables
 from app.record.session import Tx
-from app.services import keys
+from app.services import keys, permit
 from app.services.apps import applications
+from tests.contract.apps.test_streams import following
 from tests.support.apps import Door
 
 SECRET = "theirs-alone"
@@ -206,3 +207,15 @@ def test_who_is_unbound_is_out_within_seconds(door: Door, tokens: dict[str, str 
     applications.bind_key(door.world, "theirs", "theirs", undo=True)
 
     assert theirs.get("/runs").status == 401
+
+
+def test_a_stream_ends_when_its_reader_may_not_read_it_any_more(
+    door: Door, tokens: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permit, "CHECK_S", 0.1)
+    theirs = door.of("theirs", tokens["theirs"])
+    with following(theirs, f"/streams/{SECRET}?stream=true") as reader:
+        assert reader.read(12) == b"theirs-alone"
+        keys.revoke(door.world, "theirs")
+
+        assert reader.read() == b""

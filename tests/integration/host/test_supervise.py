@@ -36,10 +36,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a supervisor in the test's folder; what is left of it is killed in the end."""
     started = []
 
-    def begin(*children: dict[str, Any]) -> subprocess.Popen[bytes]:
+    def begin(*children: dict[str, Any], stderr: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
         argv = [sys.executable, str(PROGRAM), str(tmp_path / "logs"), json.dumps(children)]
         environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-        started.append(subprocess.Popen(argv, cwd=tmp_path, env=environ, stderr=subprocess.PIPE))
+        started.append(subprocess.Popen(argv, cwd=tmp_path, env=environ, stderr=stderr))
         until(lambda: all(pids(tmp_path, child["name"]) for child in children))
         return started[-1]
 
@@ -54,6 +54,26 @@ def test_a_killed_child_starts_again(start: Start, tmp_path: Path) -> None:
     os.kill(pids(tmp_path, "a")[0], signal.SIGKILL)
     until(lambda: len(pids(tmp_path, "a")) == 2)
     assert is_alive(pids(tmp_path, "a")[1])
+
+
+def test_a_full_disk_or_a_closed_terminal_ends_no_supervisor(start: Start, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        start(shell("a", FOREVER), stderr=full)
+    os.kill(pids(tmp_path, "a")[0], signal.SIGKILL)
+    until(lambda: len(pids(tmp_path, "a")) == 2)
+
+
+def test_a_child_that_cannot_start_just_now_is_tried_again(start: Start, tmp_path: Path) -> None:
+    supervisor = start(shell("a", FOREVER), shell("b", FOREVER))
+    logs, aside = tmp_path / "logs", tmp_path / "aside"
+    logs.rename(aside)
+    logs.touch()  # No log can be opened below it.
+    os.kill(pids(tmp_path, "a")[0], signal.SIGKILL)
+    said = iter(supervisor.stderr or ())
+    assert any(b"a cannot start: " in line for line in said)
+    logs.unlink()
+    until(lambda: len(pids(tmp_path, "a")) == 2)
+    assert is_alive(pids(tmp_path, "b")[0])
 
 
 def test_the_orphans_of_a_killed_child_are_killed(start: Start, tmp_path: Path) -> None:

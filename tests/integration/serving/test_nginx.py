@@ -24,7 +24,7 @@ from tests.support.servers import new_nginx, remove, until
 pytestmark = [pytest.mark.sqlite, pytest.mark.nginx]
 ROOT = Path(__file__).parents[3]
 RUNS = "/v1/workflows/runs"
-HOOK = "/v1/hooks/" + "x" * 43
+HOOKS = [f"{path}/{'x' * 43}" for path in ("/v1/hooks", "/api/workflows/hooks")]
 ORDER = {"type": "sync.server-state", "input": {}}
 
 
@@ -126,7 +126,9 @@ def test_events_are_streamed_as_they_happen(keyed: Behind) -> None:
             assert "event: run.cancelled" in list(lines)
 
 
-def test_each_client_has_a_limit_of_its_own_for_hooks(keyed: Behind) -> None:
-    with closing(keyed.client("127.0.0.1", "")) as eager, closing(keyed.client("127.0.0.2", "")) as other:
-        until(lambda: eager.post(HOOK, json={}).status_code == 429, 60, "the eager one is limited", pause=0)
-        assert other.post(HOOK, json={}).status_code == 404
+@pytest.mark.parametrize(("number", "hook"), list(enumerate(HOOKS)))
+def test_each_client_has_a_limit_of_its_own_for_hooks(keyed: Behind, number: int, hook: str) -> None:
+    own, others = f"127.0.1.{number + 1}", f"127.0.2.{number + 1}"
+    with closing(keyed.client(own, "")) as eager, closing(keyed.client(others, "")) as other:
+        until(lambda: eager.post(hook, json={}).status_code == 429, 60, "the eager one is limited", pause=0)
+        assert other.post(hook, json={}).status_code == 404

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.api.batch.progress import frames
 from app.domain.errors import Unavailable
+from app.services.permit import Permit
 
 Look = tuple[int, dict[str, Any]]
 
@@ -26,7 +27,7 @@ def stream(*looks: Look | Unavailable, after: int = 0) -> Iterator[str]:
             raise found
         return found
 
-    return frames(look, after, lambda _: None)
+    return frames(look, after, Permit(lambda: None), lambda _: None)
 
 
 def told(found: Iterator[str]) -> list[tuple[int, str]]:

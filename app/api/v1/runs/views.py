@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from app.api.http import envelope, idempotency, orders, paging, stream, versions
+from app.api.http import envelope, idempotency, keys, orders, paging, stream, versions
 from app.api.http.context import principal, world
 from app.api.http.envelope import Answer
 from app.api.http.family import Family
@@ -164,7 +164,7 @@ def get_run_state(query: dict[str, Any], run_id: str) -> Answer:
 def stream_run(run_id: str) -> Response:
     """The events of a run as they happen, after the one in `Last-Event-ID`, until the run ends."""
     show.row(run_id)
-    frames = stream.frames(world(), run_id, _last_seen())
+    frames = stream.frames(world(), run_id, _last_seen(), keys.permit())
     leave = current_app.extensions["windlass.places"].take()
     response = Response(frames, mimetype=STREAM, headers={"X-Accel-Buffering": "no"})
     response.call_on_close(leave)  # Also when nobody ever reads it, as after HEAD.
