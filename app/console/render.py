@@ -12,6 +12,7 @@ from flask import g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from app.api.http.prose import with_code
 from app.console import looks, rail, session, spans
 from app.console.family import ROOT
 from app.console.static_files import static
@@ -114,16 +115,6 @@ def _coloured(text: str) -> Iterator[Markup]:
     yield escape(text[done:])
 
 
-def marked(text: str) -> Markup:
-    """A sentence of the API's document: what stands between backticks is code."""
-    parts = [escape(part) for part in text.split("`")]
-    if len(parts) % 2 == 0:  # A backtick without its other one.
-        return escape(text)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
-    )
-
-
 def short(id_: str | None, keep: int = 6) -> str:
     """The end of an id, which tells it from others."""
     if not id_:
@@ -169,7 +160,6 @@ environment.filters.update(
     about=spans.about,
     as_json=as_json,
     clock=spans.clock,
-    marked=marked,
     number=spans.number,
     sum_hour=lambda hour: hour["completed"] + hour["failed"],
     pairs=lambda words: [(word, word) for word in words],
@@ -177,4 +167,5 @@ environment.filters.update(
     short=short,
     size=spans.size,
     took=spans.took,
+    with_code=with_code,
 )

@@ -180,7 +180,7 @@ def test_each_operation_has_a_page_from_which_it_can_be_tried(client: FlaskClien
 
 def test_the_words_of_a_parameter_stand_beside_what_is_said_of_it(client: FlaskClient) -> None:
     page = client.get("/docs/operations/startRun").get_data(as_text=True)
-    assert re.search(r"<code>onConflict</code>.*What to do when [^<]*; One of reject, queue", page)
+    assert re.search(r"<code>onConflict</code>.*What to do when [^<.]*\. One of reject, queue; default", page)
 
 
 def test_generated_clients_know_the_members_of_every_answer(app: Flask) -> None:

@@ -37,7 +37,7 @@ def members(schema: Mapping[str, Any]) -> list[Facts]:
             "name": name,
             "type": type_of(inner),
             "required": name in required,
-            "about": _about(inner),
+            "about": _about(inner.get("description"), inner),
         }
         for name, inner in schema.get("properties", {}).items()
     ]
@@ -84,7 +84,7 @@ def _parameter(given: Mapping[str, Any]) -> Facts:
         "in": given["in"],
         "type": type_of(schema),
         "required": given.get("required", False),
-        "about": "; ".join(filter(None, (given.get("description"), *_limits(schema)))),
+        "about": _about(given.get("description"), schema),
         "choices": [str(word) for word in schema.get("enum", ()) if word is not None],
     }
 
@@ -114,14 +114,17 @@ def _content(given: Mapping[str, Any]) -> Facts | None:
     return None
 
 
-def _about(schema: Mapping[str, Any]) -> str:
-    return "; ".join(filter(None, (schema.get("description"), *_limits(schema))))
+def _about(description: str | None, schema: Mapping[str, Any]) -> str:
+    """What a value means, and its limits as a sentence of their own."""
+    limits = "; ".join(_limits(schema))
+    sentences = (description, limits[:1].upper() + limits[1:])
+    return " ".join(f"{said.rstrip('.')}." for said in sentences if said)
 
 
 def _limits(schema: Mapping[str, Any]) -> list[str]:
     said = []
     if "enum" in schema:
-        said.append("One of " + ", ".join(str(value) for value in schema["enum"] if value is not None) + ".")
+        said.append("one of " + ", ".join(str(value) for value in schema["enum"] if value is not None))
     limits = {
         "minimum": "at least",
         "maximum": "at most",

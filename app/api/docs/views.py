@@ -13,6 +13,7 @@ from app.api.docs import reference, remedies
 from app.api.http import openapi
 from app.api.http.context import world
 from app.api.http.family import JSON_OFFERS, PUBLIC, Family
+from app.api.http.prose import with_code
 from app.domain.errors import NotFound
 
 docs = Family("docs", "Where to begin, this document and its pages.")
@@ -138,15 +139,6 @@ def _shown(page: bytes) -> Response:
     return Response(page, content_type=f"{HTML}; charset=utf-8", headers={"Content-Security-Policy": POLICY})
 
 
-def _with_code(text: str) -> Markup:
-    """Prose in which backticks stand around code."""
-    parts = text.split("`")
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
-        for place, part in enumerate(parts)
-    )
-
-
 def _with_shapes(text: str) -> Markup:
     """A type in words, in which the names of shapes are links."""
     shapes = _document()["components"]["schemas"]
@@ -159,5 +151,5 @@ def _with_shapes(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[done:])])
 
 
-_pages.filters["with_code"] = _with_code
+_pages.filters["with_code"] = with_code
 _pages.filters["with_shapes"] = _with_shapes
