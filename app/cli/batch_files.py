@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,7 +10,7 @@ from app.nickel.evaluate import evaluate
 
 OURS = "schemas/workflows.ncl"
 _IMPORT = re.compile(r'\bimport\s+"((?:[^"\\]|\\.)*)"')
-Definition = str | dict[str, Any]
+Definition = str | dict[str, object]
 
 
 def read(path: Path) -> tuple[Definition, str | None]:
@@ -28,14 +27,14 @@ def read(path: Path) -> tuple[Definition, str | None]:
     return _inner(evaluate(text, [path.parent]), path), text
 
 
-def _json(text: str, path: Path) -> Any:
+def _json(text: str, path: Path) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise click.UsageError(f"{path} is not JSON: {error}") from error
 
 
-def _inner(found: Any, path: Path) -> dict[str, Any]:
+def _inner(found: object, path: Path) -> dict[str, object]:
     inner = found.get("batch_workflow", found) if isinstance(found, dict) else None
     if not isinstance(inner, dict):
         raise click.UsageError(f"{path} holds no definition: a record with batch_workflow is expected")

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
@@ -124,7 +123,7 @@ def items(one: BatchOperation) -> Iterator[Text]:
             yield Text.assemble((f"{mark} ", style), printable(said))
 
 
-def problem(value: Any) -> str:
+def problem(value: object) -> str:
     """An error or a reason as a sentence: the service says it as a text or as an object."""
     if isinstance(value, Mapping):
         said = value.get("message") or value.get("text") or ""
@@ -132,5 +131,5 @@ def problem(value: Any) -> str:
     return str(value or "")
 
 
-def _id(checkpoint: Any) -> str:
+def _id(checkpoint: object) -> str:
     return str(checkpoint.get("id", "")) if isinstance(checkpoint, Mapping) else str(checkpoint)

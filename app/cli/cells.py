@@ -15,7 +15,7 @@ SHARES = frozenset({"successRate", "success_rate"})  # From 0 to 1.
 CLOCKS = frozenset({"at"})
 
 
-def at(value: Any, path: str) -> Any:
+def at(value: object, path: str) -> Any:
     """The member at a dotted path, or None; of a list, that of each; ``a|b`` is b where there is no a."""
     first, bar, others = path.partition("|")
     if bar:
@@ -29,7 +29,7 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """One value as a short text, without characters that could steer a terminal."""
     if value is None:
         return ""
@@ -42,7 +42,7 @@ def cell(value: Any) -> str:
     return printable(str(value))
 
 
-def member(row: Any, path: str) -> str:
+def member(row: object, path: str) -> str:
     """The member at a path in full, as it stands in wide tables and sheets."""
     value, name = at(row, path), named(path)
     if name.endswith("Ms"):
@@ -54,7 +54,7 @@ def member(row: Any, path: str) -> str:
     return cell(value)
 
 
-def brief(row: Any, path: str, now: datetime) -> str:
+def brief(row: object, path: str, now: datetime) -> str:
     """The same where there is little room: a time as a clock or an age."""
     value, name = at(row, path), named(path)
     if is_time(name) and isinstance(value, str):
@@ -62,7 +62,7 @@ def brief(row: Any, path: str, now: datetime) -> str:
     return member(row, path)
 
 
-def shortened(row: Any, path: str) -> str:
+def shortened(row: object, path: str) -> str:
     """An id as its last characters; `server/srv_…` keeps its kind."""
     value = at(row, path)
     texts = value if isinstance(value, list) else [value]
@@ -135,7 +135,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _inner(value: Any) -> str:
+def _inner(value: object) -> str:
     """A value inside another: objects in round brackets, so that their ends are seen."""
     return f"({cell(value)})" if isinstance(value, Mapping) else cell(value)
 

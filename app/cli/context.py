@@ -61,7 +61,7 @@ class Caller:
         if self.opened is not None:
             self.opened.close()
 
-    def show(self, value: Any, columns: tables.Columns) -> None:
+    def show(self, value: object, columns: tables.Columns) -> None:
         """Print data as wished for."""
         output.emit("wide" if self.form == "table" and self.wide else self.form, value, columns)
 
@@ -158,7 +158,7 @@ class Verb(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{example}\n")
         super().format_epilog(ctx, formatter)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         path = ctx.command_path.split()
         if ctx.ensure_object(Caller).url_is_typed and len(path) > 1:
             stays_here(ctx, path[1])
@@ -184,7 +184,7 @@ def _first(text: str) -> str:
     return " ".join(text.strip().split("\n\n")[0].split())
 
 
-def ends_well(invoke: Callable[[], Any], context: click.Context) -> Any:
+def ends_well(invoke: Callable[[], object], context: click.Context) -> object:
     """Run a command; whatever fails becomes lines on stderr and an exit status of the table."""
     try:
         return invoke()

@@ -25,12 +25,12 @@ KINDS: dict[int, type[errors.WindlassError]] = {
 }
 
 
-def of_app(caller: Caller, app_id: str, method: str, path: str, body: Any = None) -> Any:
+def of_app(caller: Caller, app_id: str, method: str, path: str, body: object = None) -> Any:
     """What the door answers about an application."""
     return ask(caller, method, f"/api/v1/apps/{quote(app_id, safe='@/')}{path}", body)
 
 
-def ask(caller: Caller, method: str, path: str, body: Any = None) -> Any:
+def ask(caller: Caller, method: str, path: str, body: object = None) -> Any:
     """What the door answers; raises what stands for its refusal."""
     asked = _from_afar if caller.url_is_typed else _here
     status, text = asked(caller, method, path, body)
@@ -43,7 +43,7 @@ def ask(caller: Caller, method: str, path: str, body: Any = None) -> Any:
     return answered
 
 
-def _here(_caller: Caller, method: str, path: str, body: Any) -> tuple[int, bytes]:
+def _here(_caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
     from app.api.apps.application import create_apps
 
     there = world()
@@ -53,7 +53,7 @@ def _here(_caller: Caller, method: str, path: str, body: Any) -> tuple[int, byte
     return reply.status_code, reply.get_data()
 
 
-def _from_afar(caller: Caller, method: str, path: str, body: Any) -> tuple[int, bytes]:
+def _from_afar(caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
     base = (caller.url or "").rstrip("/")
     headers = {"Authorization": f"Bearer {caller.api_key}"} if caller.api_key else {}
     try:
@@ -67,7 +67,7 @@ def _from_afar(caller: Caller, method: str, path: str, body: Any) -> tuple[int, 
     return reply.status_code, reply.content
 
 
-def _json(text: bytes) -> dict[str, Any] | None:
+def _json(text: bytes) -> dict[str, object] | None:
     """The answer; None when no door gave it."""
     try:
         found = json.loads(text)

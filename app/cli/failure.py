@@ -161,5 +161,5 @@ def _id_of(run: Run | WorkflowRun | Batch) -> str:
     return run.id if isinstance(run, Run) else run.run_id
 
 
-def _holder(holder: Mapping[str, Any]) -> str:
+def _holder(holder: Mapping[str, object]) -> str:
     return str(holder.get("runId") or holder.get("run") or "")

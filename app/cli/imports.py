@@ -16,7 +16,7 @@ import click
 TEXTS = frozenset({"displayName", "description", "username", "password"})  # Kept with their blanks.
 
 
-def read(file: Path) -> list[dict[str, Any]]:
+def read(file: Path) -> list[dict[str, object]]:
     """The registrations in a file, one for each machine; raises `click.BadParameter` and names the line."""
     try:
         text = file.read_bytes().decode("utf-8-sig")  # Line breaks within quotes stay what they are.
@@ -25,7 +25,7 @@ def read(file: Path) -> list[dict[str, Any]]:
     return _json(text) if file.suffix.lower() == ".json" else _csv(text)
 
 
-def _json(text: str) -> list[dict[str, Any]]:
+def _json(text: str) -> list[dict[str, object]]:
     try:
         items = json.loads(text)
     except ValueError as error:
@@ -35,7 +35,7 @@ def _json(text: str) -> list[dict[str, Any]]:
     return items
 
 
-def _csv(text: str) -> list[dict[str, Any]]:
+def _csv(text: str) -> list[dict[str, object]]:
     header = text.partition("\n")[0]
     if "," not in header and (";" in header or "\t" in header):
         raise click.BadParameter("The table separates its cells by something else: separate them by commas")

@@ -25,7 +25,7 @@ def read(text: str) -> str:
         raise click.BadParameter(f"{text[1:]} cannot be read: {error}") from error
 
 
-class JsonObject(click.ParamType[dict[str, Any]]):
+class JsonObject(click.ParamType[dict[str, object]]):
     """An object as JSON, as ``@file`` or as ``-``."""
 
     name = "json"
@@ -63,12 +63,12 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-class Json(click.ParamType[Any]):
+class Json(click.ParamType[object]):
     """Any JSON value, as ``@file`` or as ``-``; nothing is nothing."""
 
     name = "json"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> object:
         if not isinstance(value, str):
             return value
         try:
@@ -77,7 +77,7 @@ class Json(click.ParamType[Any]):
             self.fail(f"is not JSON: {error}", param, ctx)
 
 
-def value(text: str) -> Any:
+def value(text: str) -> object:
     """A text that is JSON as what it says, any other as it is."""
     try:
         return json.loads(text)
@@ -85,9 +85,9 @@ def value(text: str) -> Any:
         return text
 
 
-def pairs(texts: tuple[str, ...], option: str) -> dict[str, Any]:
+def pairs(texts: tuple[str, ...], option: str) -> dict[str, object]:
     """`name=value` texts as an object; a value that is JSON is taken as such, anything else as text."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for text in texts:
         name, equals, said = text.partition("=")
         if not (name and equals):
@@ -115,7 +115,7 @@ def members(texts: tuple[str, ...], option: str) -> dict[str, Any]:
     return found
 
 
-def joined(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def joined(given: Mapping[str, object], more: Mapping[str, object]) -> dict[str, object]:
     """Both objects as one, member by member however deep; of two values the later one counts."""
     made = dict(given)
     for name, said in more.items():
@@ -132,7 +132,7 @@ class Moment(click.ParamType[str]):
 
     name = "time"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         text, now = str(value).strip(), utc_now()
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         words = {"now": now, "today": midnight, "yesterday": midnight - timedelta(days=1)}

@@ -2,7 +2,6 @@
 
 import os
 from importlib import import_module
-from typing import Any
 
 import click
 
@@ -80,7 +79,7 @@ class Root(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, says) for name, _, says in COMMANDS])
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         return ends_well(lambda: super(Root, self).invoke(ctx), ctx)
 
 

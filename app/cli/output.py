@@ -29,14 +29,14 @@ def emit(form: str, value: Any, columns: tables.Columns) -> None:
         _print(tables.rows(value, columns, width=width, now=utc_now()), width or WIDE)
 
 
-def as_text(form: str, value: Any) -> str:
+def as_text(form: str, value: object) -> str:
     """The value as JSON or YAML, ending in a line feed."""
     if form == "yaml":
         return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
     return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
 
 
-def one(form: str, value: Any) -> str:
+def one(form: str, value: object) -> str:
     """One item of an endless list: a line of JSON, or an item of YAML."""
     if form == "yaml":
         return as_text(form, [value]).rstrip("\n")

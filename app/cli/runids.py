@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
 
 import click
 
@@ -14,13 +13,13 @@ WHOLE = re.compile(r"run_[0-9a-z]{26}")
 RECENT = 100  # Only one page is looked through, so that this stays cheap.
 
 
-def run_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+def run_argument(command: Callable[..., object]) -> Callable[..., object]:
     """The argument RUN; the command gets the whole id as `run_id`."""
 
     @click.argument("run_id", metavar="RUN")
     @click.pass_context
     @wraps(command)
-    def called(context: click.Context, /, *args: Any, run_id: str, **kwargs: Any) -> Any:
+    def called(context: click.Context, /, *args: object, run_id: str, **kwargs: object) -> object:
         caller = context.ensure_object(Caller)
         caller.resource = f"run {run_id}"
         return context.invoke(command, *args, run_id=whole(caller.client, run_id), **kwargs)

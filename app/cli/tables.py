@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -47,7 +46,7 @@ class Column:
         return any(" " in text and cell_len(text) > LEAST_TEXT for text in self.texts)
 
 
-def rows(value: Iterable[Any], columns: Columns, *, width: int | None, now: datetime) -> Table:
+def rows(value: Iterable[object], columns: Columns, *, width: int | None, now: datetime) -> Table:
     """A list as a table; without a width everything is shown in full."""
     found = list(value)
     made = _made(found, columns)
@@ -68,7 +67,7 @@ def rows(value: Iterable[Any], columns: Columns, *, width: int | None, now: date
     return table
 
 
-def sheet(value: Mapping[str, Any], columns: Columns) -> Table:
+def sheet(value: Mapping[str, object], columns: Columns) -> Table:
     """One object: a line for each member that it has."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, GAP, 0, 0))
     table.add_column(style="bold", no_wrap=True)
@@ -93,7 +92,7 @@ def fitted(columns: list[Column], width: int) -> list[Column]:
     return kept
 
 
-def _made(found: list[Any], columns: Columns) -> list[Column]:
+def _made(found: list[object], columns: Columns) -> list[Column]:
     return [
         Column(title, path, rank[0] if rank else 0, tuple(cells.member(row, path) for row in found))
         for title, path, *rank in columns
@@ -101,7 +100,7 @@ def _made(found: list[Any], columns: Columns) -> list[Column]:
 
 
 def _with_room(
-    found: list[Any], columns: list[Column], now: datetime, *, whole_ids: bool = False
+    found: list[object], columns: list[Column], now: datetime, *, whole_ids: bool = False
 ) -> list[Column]:
     """What a terminal shows: times as clocks or ages, ids as their ends, states with a mark."""
     made = []
@@ -157,7 +156,7 @@ def _narrowed(columns: list[Column], width: int) -> list[Column]:
     return [replace(column, most=wide) for column, wide in zip(columns, widths, strict=True)]
 
 
-def _sheet_text(value: Mapping[str, Any], path: str, found: Any) -> Text:
+def _sheet_text(value: Mapping[str, object], path: str, found: object) -> Text:
     if cells.is_state(path):
         word, style = cells.marked(str(found))
         return Text(word.strip(), style)
@@ -168,7 +167,7 @@ def _sheet_text(value: Mapping[str, Any], path: str, found: Any) -> Text:
     return Text(cells.member(value, path))
 
 
-def outline(value: Any) -> list[str]:
+def outline(value: object) -> list[str]:
     """An object as lines that are indented by its depth, without brackets and quotes."""
     if isinstance(value, Mapping):
         lines: list[str] = []
@@ -184,7 +183,7 @@ def outline(value: Any) -> list[str]:
     return [cells.cell(value)]
 
 
-def _is_flat(value: Any) -> bool:
+def _is_flat(value: object) -> bool:
     return isinstance(value, list) and not any(isinstance(one, Mapping | list) for one in value)
 
 

@@ -12,7 +12,7 @@ from app.cli.follow import follow, told
 from app.domain.states import ORDERED_ON_FAILURE
 from windlass import Event, Plan, Run
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 _OPTIONS = (
     click.option("--dry-run", is_flag=True, help="Show the plan and start nothing."),
@@ -94,7 +94,7 @@ def ended(caller: Caller, run: Run) -> None:
     raise click.exceptions.Exit(status)
 
 
-def _standing(step: Mapping[str, Any]) -> Mapping[str, Any]:
+def _standing(step: Mapping[str, object]) -> Mapping[str, Any]:
     """A step without the error of an attempt that no longer counts."""
     stands = step.get("status") in ("completed", "skipped")
     return {name: value for name, value in step.items() if not (stands and name == "error")}

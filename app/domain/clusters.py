@@ -76,7 +76,7 @@ SCALES: Mapping[str, Scale] = {
 ON_MACHINES = "remote-cluster"  # The template whose workers are machines that we bring.
 
 
-def scale_of(template: str, defaults: Mapping[str, Any] | None = None) -> Scale:
+def scale_of(template: str, defaults: Mapping[str, object] | None = None) -> Scale:
     """How clusters of this template are scaled; ``defaults`` is what the template says of its parameters."""
     known = next((scale for name, scale in SCALES.items() if template.startswith(name)), None)
     if known is not None:
@@ -89,13 +89,13 @@ def scale_of(template: str, defaults: Mapping[str, Any] | None = None) -> Scale:
 
 
 def scaled(
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     template: str,
     *,
     workers: int | None = None,
     control_planes: int | None = None,
-    defaults: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    defaults: Mapping[str, object] | None = None,
+) -> dict[str, object]:
     """The configuration with other numbers of nodes; raises `Unscalable`."""
     scale = scale_of(template, defaults)
     changed = deepcopy(dict(config))
@@ -106,7 +106,7 @@ def scaled(
     return changed
 
 
-def on_machines(config: Mapping[str, Any], machines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def on_machines(config: Mapping[str, object], machines: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """The configuration of a cluster whose workers are these machines."""
     return {**config, "machines": [dict(each) for each in machines]} if machines else dict(config)
 
@@ -123,7 +123,7 @@ def _set(config: dict[str, Any], template: str, what: str, path: str | None, cou
     place[last] = count
 
 
-def _pool(pools: Mapping[str, Any], template: str) -> str:
+def _pool(pools: Mapping[str, object], template: str) -> str:
     if len(pools) > 1 and "user" not in pools:
         raise Unscalable(f"Name one of the node pools of {template}: {', '.join(sorted(pools))}")
     return "user" if "user" in pools or not pools else next(iter(pools))

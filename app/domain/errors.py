@@ -91,7 +91,7 @@ class ValidationFailed(Rejected):
         return cls(f"{field}: {problem}", fields={field: problem})
 
     @classmethod
-    def many(cls, problems: Mapping[str, str], **details: Any) -> "ValidationFailed":
+    def many(cls, problems: Mapping[str, str], **details: object) -> "ValidationFailed":
         """Several fields are wrong; the first of them are named, and how many more there are."""
         shown = dict(islice(((name[:128], problem) for name, problem in problems.items()), MOST_FIELDS))
         left = max(0, len(problems) - MOST_FIELDS)
@@ -244,7 +244,7 @@ class StepError(WindlassError):
         *,
         nothing_happened: bool | None = None,
         retry_after_ms: int = 0,
-        **details: Any,
+        **details: object,
     ) -> None:
         super().__init__(message, **details)
         self.retry_after_ms = retry_after_ms

@@ -114,6 +114,6 @@ def told_types(events: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(one["type"] for one in events if may_be_told(one))
 
 
-def may_be_told(one: Mapping[str, Any]) -> bool:
+def may_be_told(one: Mapping[str, object]) -> bool:
     """Whether somebody may be told of an event; what undo steps do stays here."""
     return one["type"] in TOLD and (one["phase"] != "comp" or one["type"].startswith("run."))

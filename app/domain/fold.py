@@ -15,8 +15,8 @@ from app.domain.states import StepOutcome
 
 Event = Mapping[str, Any]  # A row of the log: seq, type, phase, step, attempt, actor, payload, at.
 State = dict[str, Any]
-StepState = dict[str, Any]
-Payload = Mapping[str, Any]
+StepState = dict[str, object]
+Payload = Mapping[str, object]
 Steps = dict[tuple[str, str], StepState]
 FAN_OUT = ("group", "map", "graph")
 # Events whose payloads say nothing of the state, but for ``runStatus``.

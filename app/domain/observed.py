@@ -28,7 +28,7 @@ class Observation:
     name: str
     uid: str
     version: str
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     state: str | None = None  # The state of rest that it shows, if any.
     labelled: bool = True  # False: the very object that was seen before, whose label somebody took away.
 

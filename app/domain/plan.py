@@ -7,7 +7,7 @@ give, or from values written in the plan, the later source winning. `Plan.rows` 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from app.domain.errors import PlanError
 from app.domain.policy import ALL, Join
@@ -57,7 +57,7 @@ class PlannedStep:
     kind: Kind
     queue: str
     branch: str = ""  # Empty on the main line, "<group key>/<index>" inside a fan-out.
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     timeout_ms: int = 60_000
     alone: bool = False
     undoable: bool = False
@@ -83,7 +83,7 @@ class Do:
     """A step with the values that the plan gives it."""
 
     spec: StepSpec
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,9 @@ def graph(spec: StepSpec, *, gives: str, limit: int | None = None) -> Plan:
     return Plan((Graph(spec, gives, limit),))
 
 
-def member_row(key: str, group_key: str, index: int, ordinal: int, values: Mapping[str, Any]) -> PlannedStep:
+def member_row(
+    key: str, group_key: str, index: int, ordinal: int, values: Mapping[str, object]
+) -> PlannedStep:
     """A member of a graph: the place of one child run."""
     return PlannedStep(
         key=key,
@@ -180,7 +182,7 @@ def member_row(key: str, group_key: str, index: int, ordinal: int, values: Mappi
     )
 
 
-def map_rows(node: Map, group_key: str, group_ordinal: int, items: list[Any]) -> list[PlannedStep]:
+def map_rows(node: Map, group_key: str, group_ordinal: int, items: list[object]) -> list[PlannedStep]:
     """The members of a map, once its items are known; raises `PlanError` beyond `MOST_ITEMS`."""
     if len(items) * max(1, len(node.body.nodes)) > MOST_ITEMS:
         raise PlanError(f"{node.over} has {len(items)} items; at most {MOST_ITEMS} steps may run in one map")
@@ -234,7 +236,7 @@ def _node_rows(node: Node, place: int, names: _Keys) -> list[PlannedStep]:
     key = names.next(
         "parallel" if kind == "group" else f"each-{node.item}" if isinstance(node, Map) else kind
     )
-    values: dict[str, Any] = {"limit": node.limit, "need": node.join.need, "collect": node.join.collect}
+    values: dict[str, object] = {"limit": node.limit, "need": node.join.need, "collect": node.join.collect}
     if isinstance(node, Map):
         values |= {"over": node.over, "item": node.item, "gives": node.gives}
     rows = [PlannedStep(key=key, name=kind, ordinal=ordinal, kind=kind, queue="default", values=values)]

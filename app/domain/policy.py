@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.clock import duration_ms
 
@@ -51,7 +50,7 @@ class Backoff:
             return None
         return wait
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> dict[str, object]:
         """The policy as the API and the plan preview show it, with the longest waits computed ahead."""
         waits = [self.bound_ms(n) for n in range(1, min(self.limit or 11, 11))]
         return {"limit": self.limit, "waitsMs": waits, "jitter": self.jitter, "deadlineMs": self.deadline_ms}

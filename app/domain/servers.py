@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 STATES = (
     "registering",
@@ -61,7 +60,7 @@ class Situation:
     in_use: bool = False
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], *, force: bool = False) -> "Situation":
+    def of(cls, row: Mapping[str, object], *, force: bool = False) -> "Situation":
         """That of a row of the inventory; whoever forces an action knows that the machine is in use."""
         return cls(
             maintenance=bool(row["maintenance"]),
@@ -70,7 +69,7 @@ class Situation:
         )
 
 
-def restored(row: Mapping[str, Any]) -> str:
+def restored(row: Mapping[str, object]) -> str:
     """What a server is that has overcome an error without being installed or given back."""
     if row["identified_at"] is None:
         return "error"

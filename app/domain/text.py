@@ -6,7 +6,7 @@ from typing import Any
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def legible(value: Any) -> Any:
+def legible(value: object) -> Any:
     """The value with U+FFFD in place of every such character of its texts."""
     if isinstance(value, str):
         return UNSTORABLE.sub("\ufffd", value)

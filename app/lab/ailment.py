@@ -14,8 +14,8 @@ LONGEST_S = 3600.0
 def _fault(
     default: object,
     problem: str,
-    fits: Callable[[Any], bool],
-    read: Callable[[Any], Any] = lambda value: value,
+    fits: Callable[[object], bool],
+    read: Callable[[Any], object] = lambda value: value,
     *,
     coin: bool = False,
 ) -> object:

@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from app.domain.errors import Unavailable
 
@@ -84,7 +84,7 @@ async def _serve(lab: Living, announce: Callable[[Living], None]) -> None:
         await lab.close()
 
 
-async def listening(opening: Coroutine[Any, Any, Listener], kind: str, port: int) -> Listener:
+async def listening(opening: Coroutine[object, object, Listener], kind: str, port: int) -> Listener:
     """Await a port's opening; raises `Unavailable` when it is taken."""
     try:
         return await opening

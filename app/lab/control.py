@@ -17,7 +17,6 @@ Plain HTTP and JSON without keys: it listens on loopback only, and answers no pa
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from app.config import LOOPBACK
@@ -132,7 +131,7 @@ class Control:
     def _change(self, request: Request, machine: Machine) -> Response:
         """Everything is checked before anything is changed."""
         body, installer = request.json_object(), self._installers[machine.id]
-        checks: dict[str, Callable[[Any], Callable[[], None]]] = {
+        checks: dict[str, Callable[[object], Callable[[], None]]] = {
             "power": lambda value: _power_change(machine, value),
             "bootDevice": lambda value: _boot_change(machine, value),
             "faults": lambda value: _setting(machine.ailment, "current", Faults.from_json(value)),

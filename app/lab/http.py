@@ -25,10 +25,10 @@ class Request:
     headers: dict[str, str]  # by lower-case name
     body: bytes
     port: int  # source port
-    connection: dict[str, Any]
+    connection: dict[str, object]
     gone: Callable[[], bool]  # whether the client has hung up
 
-    def json(self) -> Any:
+    def json(self) -> object:
         """The body as JSON, an empty object when there is none; raises `ValidationFailed`."""
         try:
             return json.loads(self.body or b"{}")
@@ -132,7 +132,7 @@ class HttpServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = cast(asyncio.Task[None], asyncio.current_task())
         self._connections.add(task)
-        connection: dict[str, Any] = {}
+        connection: dict[str, object] = {}
         try:
             while await self._exchange(reader, writer, connection):
                 pass
@@ -145,7 +145,7 @@ class HttpServer:
             self._connections.discard(task)
 
     async def _exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: dict[str, Any]
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: dict[str, object]
     ) -> bool:
         try:
             request = await _read(reader, writer.get_extra_info("peername")[1], connection)
@@ -168,7 +168,7 @@ class HttpServer:
         return not last and not answer.cut
 
 
-async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, Any]) -> Request:
+async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, object]) -> Request:
     """The next request; raises `EOFError` when there is none and `ValueError` when it is not HTTP."""
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _IDLE)
     line, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")

@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from typing import Any
 
 from app.domain.errors import Permanent, StepError
 
@@ -43,7 +42,7 @@ class BootService:
 
     url: str
 
-    def order(self, bmc_address: str, image: Mapping[str, Any], hook_url: str) -> None:
+    def order(self, bmc_address: str, image: Mapping[str, object], hook_url: str) -> None:
         """Have the machine install an image at its next network boot, and call the hook when done."""
         self._call("POST", "/boot", {"bmcAddress": bmc_address, "image": dict(image), "url": hook_url})
 

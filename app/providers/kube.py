@@ -31,7 +31,7 @@ APPLY = "application/apply-patch+yaml"  # JSON is YAML.
 class Kube:
     """An API server and who we are to it; an access is what `app.providers.kubeconfig.cleaned` returns."""
 
-    def __init__(self, access: Mapping[str, Any]) -> None:
+    def __init__(self, access: Mapping[str, object]) -> None:
         self.server = str(access["server"])
         self._api, self._refusal = _client(access)
         self._streams: list[Any] = []
@@ -44,9 +44,9 @@ class Kube:
             _check_gone(error, path)
             return None
 
-    def list(self, path: str, **query: Any) -> Iterator[Object]:
+    def list(self, path: str, **query: object) -> Iterator[Object]:
         """All objects of a collection, a page at a time; ``query`` holds selectors."""
-        more: dict[str, Any] = {}
+        more: dict[str, object] = {}
         while True:
             asked = {**query, "limit": PAGE, **more}
             page = answers.checked_list(self.call("GET", path, query=asked), path)
@@ -85,9 +85,9 @@ class Kube:
         self,
         method: str,
         path: str,
-        content: Mapping[str, Any] | None = None,
+        content: Mapping[str, object] | None = None,
         *,
-        query: Mapping[str, Any] | None = None,
+        query: Mapping[str, object] | None = None,
         type_: str = "application/json",
     ) -> Object:
         """Any request; raises one of the Kubernetes errors of `app.domain.errors`."""

@@ -7,7 +7,6 @@ texts of the file itself. Whoever opens it later needs no other file and starts 
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -75,7 +74,7 @@ def _named(config: Mapping[str, object], group: str, name: str, kind: str) -> Ma
     items = config.get(group)
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and item.get("name") == name and isinstance(item.get(kind), dict):
-            found: Mapping[str, Any] = item[kind]
+            found: Mapping[str, object] = item[kind]
             return found
     raise refused(f"has no {kind} {name!r}")
 

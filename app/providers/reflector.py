@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.domain.errors import KubeConflict, KubeError, KubeUnreachable
 from app.providers.kube import PAGE, Kube, Object
@@ -59,7 +58,7 @@ class Reflector:
     """One collection; it remembers how far it has come, so that it can go on after a failure."""
 
     path: str
-    query: Mapping[str, Any] = field(default_factory=dict)
+    query: Mapping[str, object] = field(default_factory=dict)
     pace: Pace = Pace()
     _version: str | None = None
     _list_at: float = 0.0

@@ -1,7 +1,5 @@
 """Applications, accounts, versions and quotas, for administrators; the key of payloads, for applications."""
 
-from typing import Any
-
 from flask import Blueprint, Response, request
 
 from app.api.apps.bodies import answer, json_object
@@ -141,6 +139,6 @@ def _key() -> str:
     return key
 
 
-def _account() -> tuple[Any, Any]:
+def _account() -> tuple[object, object]:
     body = json_object()
     return body.get("namespace"), body.get("serviceAccount")

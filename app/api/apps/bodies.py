@@ -84,7 +84,7 @@ def json_text(raw: bytes) -> str:
         raise bad(f"the body is not JSON: {error}") from None
 
 
-def answer(value: Any, status: int = 200) -> Response:
+def answer(value: object, status: int = 200) -> Response:
     """A JSON answer; members keep their order."""
     text = json.dumps(value, separators=(",", ":"))
     return Response(text, status, content_type="application/json; charset=utf-8")

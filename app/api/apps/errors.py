@@ -3,7 +3,6 @@
 import http
 import json
 import traceback
-from typing import Any
 
 import structlog
 from flask import Flask, Response, request
@@ -40,7 +39,7 @@ def of(error: Exception) -> Response:
 def refused(error: Refused) -> Response:
     """The answer for a refusal."""
     shown = error.message if error.status < 500 else http.HTTPStatus(error.status).phrase
-    body: dict[str, Any] = {"statusCode": error.status}
+    body: dict[str, object] = {"statusCode": error.status}
     if error.code:
         body["code"] = error.code
     body |= {"error": shown, "message": error.message}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app, g, request
 
@@ -11,7 +11,7 @@ from app.domain.errors import Forbidden
 from app.services.apps.identity import Caller, Guard, forbidden, unauthorized
 from app.services.permit import Permit
 
-V = TypeVar("V", bound=Callable[..., Any])
+V = TypeVar("V", bound=Callable[..., object])
 PREFIX = "/api/v1/apps/<app:app_id>"  # Of every path that is about one application.
 PUBLIC = frozenset({"ops.status", "ops.ready", "ops.metrics"})  # Probes and scrapers bring no token.
 
@@ -66,14 +66,14 @@ def guard() -> Guard:
 def guard_of(app: Flask) -> Guard:
     """The same, where no request of Flask's is served."""
     serves = app.extensions["windlass"]()
-    found: tuple[Any, Guard] | None = app.extensions.get("apps.guard")
+    found: tuple[object, Guard] | None = app.extensions.get("apps.guard")
     if found is None or found[0] is not serves:
         found = serves, Guard(serves)
         app.extensions["apps.guard"] = found
     return found[1]
 
 
-def _take(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+def _take(_endpoint: str | None, values: dict[str, object] | None) -> None:
     g.asked_app = None if values is None else values.pop("app_id", None)
 
 

@@ -1,9 +1,7 @@
 """Examples of the document: the batch of docs/batches.rst."""
 
-from typing import Any
-
 ID = "0199c1e2-7a34-7c52-9d1f-5b0f8a6c2e11"
-DEFINITION: dict[str, Any] = {
+DEFINITION: dict[str, object] = {
     "name": "multi_cloud_deployment",
     "version": "1.0.0",
     "storage_backend": "filesystem",

@@ -59,7 +59,7 @@ def _answer(schema: Schema) -> Schema:
     kind, many = type(schema), bool(schema.many)
     if (kind, many) not in _ANSWERS:
         data = fields.List(fields.Nested(kind), required=True) if many else fields.Nested(kind, required=True)
-        members: dict[str, Any] = {
+        members: dict[str, object] = {
             "success": fields.Boolean(required=True, validate=validate.Equal(True)),
             "data": data,
             **({"pagination": fields.Nested(BatchPagination)} if many else {}),

@@ -32,7 +32,7 @@ class BatchOrder:
     except_: tuple[str, ...] = ()
 
 
-def read(query: Mapping[str, Any]) -> BatchOrder:
+def read(query: Mapping[str, object]) -> BatchOrder:
     """The order in this request; raises `InvalidDefinition`, and what a body in no known form deserves."""
     request.max_content_length = words.LARGEST_DOCUMENT + 1
     if bodies.is_encoded(request.headers.get("Content-Encoding", "")):
@@ -57,7 +57,9 @@ def read(query: Mapping[str, Any]) -> BatchOrder:
     return _order(evaluate(source), source, query, found)
 
 
-def _order(value: Any, source: str | None, query: Mapping[str, Any], found: Mapping[str, Any]) -> BatchOrder:
+def _order(
+    value: object, source: str | None, query: Mapping[str, Any], found: Mapping[str, object]
+) -> BatchOrder:
     problems = Problems()
     members = Members(found, "", MEMBERS, problems)
     key = members.text("idempotency_key", most=255) if "idempotency_key" in found else None

@@ -56,7 +56,7 @@ DRAWINGS = {"mermaid": (drawing.mermaid, MERMAID), "dot": (drawing.dot, DOT)}
 @batches.arguments(SubmitQuery, location="query")
 @batches.also(200, BatchSubmitted, example=examples.SUBMITTED, description="The plan, when dry_run is true.")
 @batches.response(202, BatchSubmitted, example=examples.SUBMITTED)
-def submit_batch(query: dict[str, Any]) -> Answer:
+def submit_batch(query: dict[str, object]) -> Answer:
     """Start a batch from a definition in Nickel or JSON, or with `dry_run` see what it would do."""
     acting, asked = _acting(), order.read(query)
     only, except_ = asked.only, asked.except_

@@ -1,12 +1,10 @@
 """One example of each object of code workflows, for the OpenAPI document."""
 
-from typing import Any
-
 from app.api.v1.examples import AT, RUN_ID
 
 SIGNAL_ID = "sig_01kc9v5q8w3f7x2m4n6p8r0t1v"
-ORDER: dict[str, Any] = {"workflowName": "send-welcome-email", "input": [{"userId": "user-123"}]}
-RUN: dict[str, Any] = {
+ORDER: dict[str, object] = {"workflowName": "send-welcome-email", "input": [{"userId": "user-123"}]}
+RUN: dict[str, object] = {
     "runId": RUN_ID,
     "status": "running",
     "detail": "waiting",
@@ -22,25 +20,25 @@ RUN: dict[str, Any] = {
     "updatedAt": AT,
     "startedAt": AT,
 }
-EMITTED: dict[str, Any] = {
+EMITTED: dict[str, object] = {
     "runId": RUN_ID,
     "eventType": "step-started",
     "payload": {"step": "process-data"},
 }
-EVENT: dict[str, Any] = {"eventId": f"{RUN_ID}.7", "seq": 7, **EMITTED, "createdAt": AT}
-HOOK_ORDER: dict[str, Any] = {
+EVENT: dict[str, object] = {"eventId": f"{RUN_ID}.7", "seq": 7, **EMITTED, "createdAt": AT}
+HOOK_ORDER: dict[str, object] = {
     "runId": RUN_ID,
     "name": "document-approval",
     "action": "approve",
     "metadata": {"documentId": "doc-1"},
 }
-HOOK: dict[str, Any] = {
+HOOK: dict[str, object] = {
     "hookId": "hook_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "token": "V2luZGxhc3MgaG9vayB0b2tlbiBvZiAyNTYgYml0cw0",
     **HOOK_ORDER,
     "createdAt": AT,
 }
-DEFINITION: dict[str, Any] = {
+DEFINITION: dict[str, object] = {
     "workflowName": "send-welcome-email",
     "deploymentId": "1",
     "description": "Greet a new user.",

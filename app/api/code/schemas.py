@@ -41,7 +41,7 @@ class Payload(fields.Raw):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, load_default=None, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> object:
         _check_kept(value)
         return value
 
@@ -55,7 +55,7 @@ class Timeout(fields.Field[int]):
             metadata={**forms, "description": 'Milliseconds, or a text such as "90s".'}, **kwargs
         )
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+    def _deserialize(self, value: Any, attr: str | None, data: object, **kwargs: object) -> int:
         try:
             milliseconds = exact_ms(value, "it")
         except ValueError as error:

@@ -58,7 +58,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
     )
 
 
-def _operation(document: Mapping[str, Any], path: str, method: str, item: Mapping[str, Any]) -> Facts:
+def _operation(document: Mapping[str, object], path: str, method: str, item: Mapping[str, Any]) -> Facts:
     given = item[method]
     return {
         "tag": given["tags"][0],

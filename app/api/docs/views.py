@@ -108,15 +108,15 @@ def _shapes() -> bytes:
 
 def _document() -> dict[str, Any]:
     """The document, made once a process."""
-    known: dict[str, Any] = current_app.extensions.setdefault("windlass.document", {})
+    known: dict[str, object] = current_app.extensions.setdefault("windlass.document", {})
     if not known:
         known.update(openapi.document(current_app))
     return known
 
 
-def _operations() -> dict[str, dict[str, Any]]:
+def _operations() -> dict[str, dict[str, object]]:
     """All operations by their ids, made once a process."""
-    known: dict[str, dict[str, Any]] = current_app.extensions.setdefault("windlass.operations", {})
+    known: dict[str, dict[str, object]] = current_app.extensions.setdefault("windlass.operations", {})
     if not known:
         for family in reference.families(_document()):
             known.update({one["id"]: one for one in family["operations"]})

@@ -93,7 +93,7 @@ def _beats(world: AppContext) -> tuple[int | None, dict[str, int]]:
     return world.db.read(ask, patience_s=BUDGET_S / 2)
 
 
-def _within_budget(ask: Callable[[], Any]) -> Part:
+def _within_budget(ask: Callable[[], object]) -> Part:
     began = time.monotonic()
     try:
         value = _threads.submit(ask).result(timeout=BUDGET_S)

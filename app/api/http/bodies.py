@@ -7,7 +7,7 @@
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from app.domain.errors import PayloadTooLarge, ValidationFailed
 
@@ -75,7 +75,7 @@ def depth_of(raw: bytes, most: int = DEEPEST) -> int:
     return deepest
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, object]:
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from flask import Response, g, jsonify
 
@@ -44,7 +43,7 @@ def accepted(data: Shown, run: RunRow) -> Headed:
     return data, 202, {"Location": f"/v1/workflows/runs/{run['id']}", "Retry-After": "1"}
 
 
-def plain(data: Any, status: int = 200) -> Response:
+def plain(data: object, status: int = 200) -> Response:
     """A success in another shape than the operation's usual one: a plan instead of a run."""
     response = jsonify(wrap(data))
     response.status_code = status

@@ -27,7 +27,7 @@ from app.domain.batch import words
 from app.domain.errors import UnsupportedMediaType, ValidationFailed
 from windlass.decode import camel
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., object])
 Before = Callable[..., None]
 JSON_OFFERS = ("application/json", "application/problem+json")
 PUBLIC = "public"  # In the place of a scope: no key needed.
@@ -175,7 +175,7 @@ class Family(Blueprint):  # type: ignore[misc]
 
     def _taking(
         self,
-        read: Callable[[Request], Any],
+        read: Callable[[Request], object],
         schema: object,
         *,
         required: bool,
@@ -198,7 +198,7 @@ class Family(Blueprint):  # type: ignore[misc]
         return declare
 
     def response(
-        self, status: int, schema: Any = None, *, example: Any = None, **given: Any
+        self, status: int, schema: object = None, *, example: object = None, **given: object
     ) -> Callable[[View], View]:
         """Answer in the envelope; `example` is the data alone."""
         if example is not None:
@@ -298,7 +298,7 @@ def enveloped(schema: Schema) -> Schema:
     return _ENVELOPES[kind, many]()
 
 
-def _statuses(method: str, path: str, scope: str, view: Callable[..., Any]) -> set[int]:
+def _statuses(method: str, path: str, scope: str, view: Callable[..., object]) -> set[int]:
     """The refusals that follow from the form of an operation."""
     found = {400, 403, 406, 500, 503}
     if scope != PUBLIC:
@@ -312,12 +312,12 @@ def _statuses(method: str, path: str, scope: str, view: Callable[..., Any]) -> s
     return found
 
 
-def _asks(view: Callable[..., Any], location: str) -> bool:
+def _asks(view: Callable[..., object], location: str) -> bool:
     parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", ())
     return any(parameter["in"] == location for parameter in parameters)
 
 
-def _path_parameters(path: str) -> list[Mapping[str, Any]]:
+def _path_parameters(path: str) -> list[Mapping[str, object]]:
     return [_path_parameter(name) for name in re.findall(r"<(?:\w+:)?(\w+)>", path)]
 
 

@@ -95,7 +95,7 @@ def document(app: Flask) -> dict[str, Any]:
     return {**found, "paths": dict(_spoken(path, item) for path, item in found["paths"].items())}
 
 
-def _spoken(path: str, item: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _spoken(path: str, item: dict[str, Any]) -> tuple[str, dict[str, object]]:
     """A path and its operations, with the names that callers know the parts of the path by."""
     if "parameters" not in item:
         return path, item
@@ -126,7 +126,7 @@ def codes() -> list[type[WindlassError]]:
     return sorted((kind for kind in kinds if kind is not Rejected), key=lambda kind: (kind.status, kind.code))
 
 
-def _said(error: dict[str, Any]) -> dict[str, Any]:
+def _said(error: dict[str, object]) -> dict[str, object]:
     return {"success": False, "error": error["message"], "code": error["code"]}
 
 

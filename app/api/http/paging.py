@@ -48,7 +48,7 @@ def window(query: Mapping[str, Any]) -> Window:
     return Window(limit=limit, offset=offset)
 
 
-def answer(query: Mapping[str, Any], page: Page, shown: envelope.Shown) -> envelope.Headed:
+def answer(query: Mapping[str, object], page: Page, shown: envelope.Shown) -> envelope.Headed:
     """The rows as the answer of a list, with pagination in `meta` and the Link header."""
     pagination = {
         "total": page.total,
@@ -70,6 +70,6 @@ def answer(query: Mapping[str, Any], page: Page, shown: envelope.Shown) -> envel
     return shown, None, headers
 
 
-def _filter(query: Mapping[str, Any]) -> str:
+def _filter(query: Mapping[str, object]) -> str:
     """What a cursor is bound to: the list and its filters, whatever the size of a page."""
     return filter_hash(list=request.path, **{name: query[name] for name in query if name not in POSITION})

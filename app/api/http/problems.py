@@ -6,7 +6,6 @@ have ``{success: false, error, code, details}``, in which ``error`` is a sentenc
 
 import http
 import traceback
-from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
@@ -52,7 +51,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def body(error: WindlassError) -> dict[str, Any]:
+def body(error: WindlassError) -> dict[str, object]:
     """The error with the members of RFC 9457, or as the family of the path says it."""
     if request.path.startswith(BARE_PATH):
         return {"error": error_body(error)}

@@ -21,7 +21,7 @@ class Reference(fields.String):
         self.prefix = prefix
 
     def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+        self, value: object, attr: str | None, data: Mapping[str, object] | None, **kwargs: object
     ) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
         return text if not text or len(text) > naming.LONGEST else naming.id_of(world(), self.prefix, text)

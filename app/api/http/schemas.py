@@ -12,7 +12,7 @@ from windlass.decode import camel
 TAG = validate.Regexp(
     re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=-]{0,62}\Z"), error="Not a tag of 1 to 63 characters."
 )
-MOMENT_MESSAGES: dict[str, str | list[Any] | dict[Any, Any]] = {
+MOMENT_MESSAGES: dict[str, str | list[object] | dict[object, object]] = {
     "invalid": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z."
 }
 EARLIEST_MS, LATEST_MS = 0, 253_402_300_799_000  # 1970 and the year 9999.
@@ -24,7 +24,7 @@ class Body(Schema):
     class Meta:
         unknown = RAISE
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         """Name each member in camelCase."""
         field_obj.data_key = field_obj.data_key or camel(field_name)
 
@@ -44,7 +44,7 @@ class Shape(Schema):
     class Meta:
         unknown = INCLUDE
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         """Read and write each member in camelCase."""
         field_obj.data_key = field_obj.attribute = camel(field_name)
 

@@ -289,7 +289,7 @@ DELIVERY = {
     "deliveredAt": AT,
     "attempts": [{"attempt": 1, "at": AT, "status": 204, "latencyMs": 31, "answer": "", "error": None}],
 }
-SCHEDULE: dict[str, Any] = {
+SCHEDULE: dict[str, object] = {
     "id": SCHEDULE_ID,
     "name": "inspect rack 7",
     "type": "server.inspect",
@@ -344,7 +344,7 @@ HEALTH = {
     },
 }
 
-AUDIT: dict[str, Any] = {
+AUDIT: dict[str, object] = {
     "id": "aud_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "at": AT,
     "actor": "usr_operator",
@@ -359,7 +359,7 @@ AUDIT: dict[str, Any] = {
     "requestId": "req_local-1766196422377-0f705e3ef475",
 }
 
-CANCEL_PLAN: dict[str, Any] = {
+CANCEL_PLAN: dict[str, object] = {
     "runId": RUN_ID,
     "type": "server.provision",
     "mode": "graceful",
@@ -370,7 +370,7 @@ CANCEL_PLAN: dict[str, Any] = {
     "neverStarts": ["install", "confirm"],
     "locks": [f"server/{SERVER_ID}"],
 }
-BULK: dict[str, Any] = {
+BULK: dict[str, object] = {
     "action": "cancel",
     "dryRun": False,
     "matched": 2,
@@ -379,14 +379,14 @@ BULK: dict[str, Any] = {
     "refused": [{"id": "run_01kc9v5q8w3f7x2m4n6p8r0t1w", "reason": "It has ended: it is completed."}],
     "results": [{"id": RUN_ID, "status": 202, "workflowId": RUN_ID, "detail": "cancelling"}],
 }
-NOTE: dict[str, Any] = {
+NOTE: dict[str, object] = {
     "seq": 14,
     "at": LATER,
     "actor": "usr_operator",
     "action": "note",
     "text": "controller replaced, ticket 4711",
 }
-EXPORT: dict[str, Any] = {
+EXPORT: dict[str, object] = {
     "format": "windlass.run/1",
     "exportedAt": LATER,
     "run": RUN_DETAIL,
@@ -395,7 +395,7 @@ EXPORT: dict[str, Any] = {
 }
 
 
-HOOK_OF_RUN: dict[str, Any] = {
+HOOK_OF_RUN: dict[str, object] = {
     "id": "hook_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "step": "approve",
     "name": "approval",
@@ -406,7 +406,7 @@ HOOK_OF_RUN: dict[str, Any] = {
     "expiresAt": LATER,
     "executedAt": None,
 }
-SIGNAL: dict[str, Any] = {
+SIGNAL: dict[str, object] = {
     "id": "sig_01kc9v5q8w3f7x2m4n6p8r0t1v",
     "seq": 5,
     "name": "approval",

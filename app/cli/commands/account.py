@@ -1,7 +1,5 @@
 """`windlass account`: accounts at clouds, and on this host, where batches make servers."""
 
-from typing import Any
-
 import click
 
 from app.cli import columns, output
@@ -47,7 +45,7 @@ def get(caller: Caller, account_id: str) -> None:
 @click.option("--calls-a-second", type=int, help="Most calls a second.")
 @click.option("--description", help="Description.")
 @pass_caller
-def add(caller: Caller, /, name: str, provider: str, **values: Any) -> None:
+def add(caller: Caller, /, name: str, provider: str, **values: object) -> None:
     """Add an account; its credentials are asked for, or read from standard input, and sealed."""
     secret = _asked(provider)
     made = caller.client.accounts.create(name, provider, secret, **values)

@@ -181,7 +181,7 @@ def runs(caller: Caller, app_id: str, status: tuple[str, ...], workflow: str | N
     caller.show(of_app(caller, app_id, "GET", f"/runs?{query}")["data"], app_columns.APP_RUNS)
 
 
-def every_run(caller: Caller, statuses: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+def every_run(caller: Caller, statuses: tuple[str, ...], limit: int) -> list[dict[str, object]]:
     """The newest runs of all applications, each with its application."""
     wrong = [status for status in statuses if status not in STATUSES]
     if wrong:

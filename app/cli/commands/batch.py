@@ -15,7 +15,7 @@ from app.domain.batch import drawing
 from app.services import batches
 from windlass import Batch, BatchOperation, SubmittedBatch
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 BATCH = click.argument("batch_id", metavar="ID")
 _OF_STATUS = {"Completed": exits.Exit.OK, "Cancelled": exits.Exit.RUN_CANCELLED}
@@ -268,7 +268,7 @@ def _show(caller: Caller, found: Batch) -> None:
         caller.show([_row(one) for one in found.operations], columns.OPERATIONS)
 
 
-def _row(one: BatchOperation) -> dict[str, Any]:
+def _row(one: BatchOperation) -> dict[str, object]:
     return {**one.raw, "told": batch_tree.counted(one), "problem": batch_tree.problem(one.error)}
 
 
@@ -287,7 +287,7 @@ def _show_plan(caller: Caller, found: SubmittedBatch) -> None:
     output.say("A dry run: nothing was started.")
 
 
-def _with_levels(found: SubmittedBatch) -> Any:
+def _with_levels(found: SubmittedBatch) -> object:
     """For people: the levels as one line."""
     return {**found.raw, "told": " > ".join(", ".join(level) for level in found.levels)}
 

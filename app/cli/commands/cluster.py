@@ -23,7 +23,7 @@ def cluster() -> None:
 @click.option("--tag", help="Only clusters with this tag.")
 @click.option("-q", "--search", "q", help="Part of the name, display name or id.")
 @pass_caller
-def list_(caller: Caller, /, **filters: Any) -> None:
+def list_(caller: Caller, /, **filters: object) -> None:
     """List clusters as last observed."""
     caller.show([each.raw for each in caller.client.clusters.each(**filters)], columns.CLUSTERS)
 
@@ -75,7 +75,7 @@ def get(caller: Caller, cluster_id: str) -> None:
 @triggers
 @pass_caller
 def create(
-    caller: Caller, /, config: dict[str, Any], settings: tuple[str, ...], dry_run: bool, **values: Any
+    caller: Caller, /, config: dict[str, object], settings: tuple[str, ...], dry_run: bool, **values: Any
 ) -> None:
     """Create a cluster from a template."""
     wait, timeout = values.pop("wait"), values.pop("timeout")
@@ -97,7 +97,7 @@ def create(
 @triggers
 @pass_caller
 def scale(
-    caller: Caller, /, cluster_id: str, workers: int | None, control_planes: int | None, **more: Any
+    caller: Caller, /, cluster_id: str, workers: int | None, control_planes: int | None, **more: object
 ) -> None:
     """Change the number of nodes of CLUSTER."""
     if workers is None and control_planes is None:
@@ -117,7 +117,7 @@ def scale(
 @triggers
 @pass_caller
 def upgrade(
-    caller: Caller, /, cluster_id: str, template: str | None, kubernetes_version: str | None, **more: Any
+    caller: Caller, /, cluster_id: str, template: str | None, kubernetes_version: str | None, **more: object
 ) -> None:
     """Upgrade CLUSTER to one of its available upgrades."""
     if bool(template) == bool(kubernetes_version):
@@ -144,7 +144,7 @@ def delete(
     _begun(caller, accepted, "Deleting", wait, timeout)
 
 
-def _pools(texts: tuple[str, ...], image: str | None, address: str | None) -> list[dict[str, Any]] | None:
+def _pools(texts: tuple[str, ...], image: str | None, address: str | None) -> list[dict[str, object]] | None:
     if bool(texts) != bool(image):
         raise click.UsageError("--pool and --image belong together.")
     same = {"image": {"url": image}, **({"address": address} if address else {})}
@@ -152,7 +152,7 @@ def _pools(texts: tuple[str, ...], image: str | None, address: str | None) -> li
     return [{"poolId": pool, "count": count, **same} for pool, count in found.items()] or None
 
 
-def _act(caller: Caller, cluster_id: str, action: str, more: dict[str, Any], **values: Any) -> None:
+def _act(caller: Caller, cluster_id: str, action: str, more: dict[str, Any], **values: object) -> None:
     caller.resource = f"cluster {cluster_id}"
     clusters = caller.client.clusters
     if more["dry_run"]:

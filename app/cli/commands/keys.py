@@ -70,6 +70,6 @@ def rotate() -> None:
     output.say(f"{sealed.rotate(world())} credentials were sealed anew.")
 
 
-def _shown(row: Any) -> dict[str, Any]:
+def _shown(row: Any) -> dict[str, object]:
     """A key as people and programs read it, never its hash."""
     return keys.key_object(row, round(utc_now().timestamp() * 1000))

@@ -1,7 +1,6 @@
 """`windlass management`: the Kubernetes clusters that make other clusters and run virtual machines."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -49,7 +48,7 @@ def get(caller: Caller, management_id: str) -> None:
 @namespaces[1]
 @click.option("--description", help="Description.")
 @pass_caller
-def add(caller: Caller, /, name: str, file: Path, **values: Any) -> None:
+def add(caller: Caller, /, name: str, file: Path, **values: object) -> None:
     """Add a management cluster; its kubeconfig is sealed."""
     made = caller.client.managements.add(name, file.read_text(), **values)
     caller.show(made.raw, columns.MANAGEMENTS)

@@ -17,7 +17,7 @@ from app.host import programs
 from app.host import up as everything
 from app.host import worker as worker_host
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 _AUTHORS = (
     click.option(
         "--import",

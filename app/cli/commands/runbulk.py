@@ -27,7 +27,7 @@ VERBS = ("retry", "cancel", "resume", "acknowledge")
 @click.option("--dry-run", is_flag=True, help="Count, and show which runs would be refused; change nothing.")
 @pass_caller
 def bulk(
-    caller: Caller, /, verb: str, ids: tuple[str, ...], reason: str | None, dry_run: bool, **filters: Any
+    caller: Caller, /, verb: str, ids: tuple[str, ...], reason: str | None, dry_run: bool, **filters: object
 ) -> None:
     """Retry, cancel, resume or acknowledge the named runs, or those that match; 200 at a time."""
     chosen = {name: _plain(value) for name, value in filters.items() if value}
@@ -51,5 +51,5 @@ def bulk(
         raise click.exceptions.Exit(Exit.CONFLICT)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value

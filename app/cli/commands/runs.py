@@ -77,7 +77,7 @@ def list_(
         output.say(f"{asking} {verb} an operator: `windlass run list --needs-operator` says why.")
 
 
-def _of_apps(caller: Caller, statuses: tuple[str, ...], limit: int, others: Mapping[str, Any]) -> None:
+def _of_apps(caller: Caller, statuses: tuple[str, ...], limit: int, others: Mapping[str, object]) -> None:
     from app.cli import app_columns
     from app.cli.commands import apps
     from app.cli.context import stays_here
@@ -117,7 +117,7 @@ def start(
     caller: Caller,
     /,
     type_: str,
-    given: dict[str, Any] | None,
+    given: dict[str, object] | None,
     params: tuple[str, ...],
     resource: str | None,
     tags: tuple[str, ...],
@@ -147,7 +147,7 @@ def start(
 @click.option("--resource", help="Name or id of the resource.")
 @pass_caller
 def plan(
-    caller: Caller, type_: str, given: dict[str, Any] | None, params: tuple[str, ...], resource: str | None
+    caller: Caller, type_: str, given: dict[str, object] | None, params: tuple[str, ...], resource: str | None
 ) -> None:
     """Show the plan of a run of TYPE and start nothing."""
     values = inputs.joined(given or {}, inputs.members(params, "--param"))
@@ -203,7 +203,7 @@ def retry(
     caller: Caller,
     run_id: str,
     from_step: str | None,
-    given: Mapping[str, Any] | None,
+    given: Mapping[str, object] | None,
     reason: str | None,
     dry_run: bool,
     wait: bool,

@@ -13,7 +13,7 @@ from app.cli.triggers import show_run
 from app.domain.schedules import CATCH_UP, OVERLAP
 from app.domain.states import ORDERED_ON_FAILURE
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS = (
     click.option("--cron", help='Five fields as in crontab(5), or @hourly, @daily, …: "30 2 * * *".'),
@@ -87,7 +87,7 @@ def get(caller: Caller, schedule_id: str) -> None:
 @said
 @click.option("--paused", is_flag=True, default=None, help="Create it paused.")
 @pass_caller
-def create(caller: Caller, /, name: str, type_: str, **values: Any) -> None:
+def create(caller: Caller, /, name: str, type_: str, **values: object) -> None:
     """Start runs of TYPE by --cron or --every."""
     made = caller.client.schedules.create(name, type_, **_given(values))
     caller.show(made.raw, columns.SCHEDULE)
@@ -99,7 +99,7 @@ def create(caller: Caller, /, name: str, type_: str, **values: Any) -> None:
 @click.option("--name", help="New name.")
 @said
 @pass_caller
-def change(caller: Caller, /, schedule_id: str, **values: Any) -> None:
+def change(caller: Caller, /, schedule_id: str, **values: object) -> None:
     """Change a schedule; --cron replaces --every and the other way round."""
     caller.resource = f"schedule {schedule_id}"
     caller.show(caller.client.schedules.update(schedule_id, **_given(values)).raw, columns.SCHEDULE)

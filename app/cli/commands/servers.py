@@ -38,7 +38,7 @@ def server() -> None:
 @click.option("--health", help="Only servers with this health.")
 @click.option("-q", "--search", "q", help="Part of the name, serial number or address.")
 @pass_caller
-def list_(caller: Caller, /, **filters: Any) -> None:
+def list_(caller: Caller, /, **filters: object) -> None:
     """List servers."""
     caller.show([each.raw for each in caller.client.servers.each(**filters)], columns.SERVERS)
 
@@ -156,7 +156,7 @@ def trust_certificate(caller: Caller, server_id: str, fingerprint: str | None) -
 @triggers
 @pass_caller
 def provision(
-    caller: Caller, /, server_id: str | None, url: str, pool: str | None, count: int, **more: Any
+    caller: Caller, /, server_id: str | None, url: str, pool: str | None, count: int, **more: object
 ) -> None:
     """Install an operating system on SERVER, or on servers of a pool."""
     image = {"url": url, "checksum": more["checksum"], "checksumType": more["checksum_type"]}
@@ -179,7 +179,7 @@ def provision(
 @click.option("--force", is_flag=True, default=None, help="Switch off without a shutdown of the system.")
 @triggers
 @pass_caller
-def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: Any) -> None:
+def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **more: object) -> None:
     """Switch SERVER on or off; succeeds if it already is."""
     mode = "hard" if force else None
     _act(caller, server_id, "powerOn" if state == "on" else "powerOff", more, mode=mode)
@@ -194,7 +194,7 @@ def power(caller: Caller, /, state: str, server_id: str, force: bool | None, **m
 )
 @triggers
 @pass_caller
-def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: Any) -> None:
+def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: object) -> None:
     """Reboot SERVER."""
     _act(caller, server_id, "reboot", more, mode=mode)
 
@@ -205,7 +205,7 @@ def reboot(caller: Caller, /, server_id: str, mode: str | None, **more: Any) -> 
 @click.option("--reason", help="Reason, shown with the server.")
 @triggers
 @pass_caller
-def maintenance(caller: Caller, /, server_id: str, state: str, reason: str | None, **more: Any) -> None:
+def maintenance(caller: Caller, /, server_id: str, state: str, reason: str | None, **more: object) -> None:
     """Switch the maintenance of SERVER on or off."""
     _act(caller, server_id, "maintenance", more, enabled=state == "on", reason=reason)
 
@@ -217,7 +217,7 @@ def _plain(verb: str, help: str, question: str = "") -> None:
     @click.argument("server_id", metavar="SERVER")
     @triggers
     @pass_caller
-    def act(caller: Caller, /, server_id: str, **more: Any) -> None:
+    def act(caller: Caller, /, server_id: str, **more: object) -> None:
         if question and not more["dry_run"]:
             caller.confirm(question.format(server_id))
         _act(caller, server_id, verb, more)
@@ -246,7 +246,7 @@ def decommission(
     _begun(caller, accepted, "Decommissioning", wait, timeout)
 
 
-def _act(caller: Caller, server_id: str, action: str, more: dict[str, Any], **values: Any) -> None:
+def _act(caller: Caller, server_id: str, action: str, more: dict[str, Any], **values: object) -> None:
     caller.resource = f"server {server_id}"
     servers = caller.client.servers
     if more["dry_run"]:

@@ -68,7 +68,7 @@ def _show_input(caller: Caller, schema: Mapping[str, Any]) -> None:
     caller.show([_member(name, said, name in required) for name, said in members.items()], columns.INPUT)
 
 
-def _member(name: str, said: Mapping[str, Any], required: bool) -> dict[str, Any]:
+def _member(name: str, said: Mapping[str, Any], required: bool) -> dict[str, object]:
     kinds = said.get("type")
     allowed = said.get("enum") or [
         f"{word} {said[limit]}"

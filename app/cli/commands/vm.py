@@ -22,7 +22,7 @@ def vm() -> None:
 @click.option("--tag", help="Only machines with this tag.")
 @click.option("-q", "--search", "q", help="Part of the name, display name or id.")
 @pass_caller
-def list_(caller: Caller, /, **filters: Any) -> None:
+def list_(caller: Caller, /, **filters: object) -> None:
     """List machines as last observed."""
     caller.show([each.raw for each in caller.client.vms.each(**filters)], columns.VMS)
 
@@ -124,7 +124,7 @@ def delete(
     _begun(caller, caller.client.vms.delete(vm_id, force=force), "Deleting", wait, timeout)
 
 
-def _disks(image: str | None, size_gb: int | None) -> list[dict[str, Any]] | None:
+def _disks(image: str | None, size_gb: int | None) -> list[dict[str, object]] | None:
     if image is None and size_gb is None:
         return None
     said = {"source": image, "sizeGb": size_gb, "boot": True if image else None}

@@ -79,7 +79,7 @@ def trigger(
     /,
     name: str,
     args: tuple[str, ...],
-    given: Any,
+    given: object,
     params: tuple[str, ...],
     wait: bool,
     timeout: float | None,
@@ -102,7 +102,7 @@ def trigger(
 @data
 @click.option("--idempotency-key", help="Idempotency key: sending again with this key changes nothing.")
 @pass_caller
-def signal(caller: Caller, run_id: str, name: str, data: Any, idempotency_key: str | None) -> None:
+def signal(caller: Caller, run_id: str, name: str, data: object, idempotency_key: str | None) -> None:
     """Send the signal NAME with data to a run; it is stored until the function waits for it."""
     signal_id = caller.client.workflow.send_signal(run_id, name, data, idempotency_key=idempotency_key)
     caller.show({"signalId": signal_id}, (("Signal", "signalId"),))
@@ -125,7 +125,7 @@ def events(caller: Caller, run_id: str, after: int) -> None:
 @data
 @click.option("--correlation-id", help="Correlation id.")
 @pass_caller
-def emit(caller: Caller, run_id: str, event_type: str, data: Any, correlation_id: str | None) -> None:
+def emit(caller: Caller, run_id: str, event_type: str, data: object, correlation_id: str | None) -> None:
     """Write an event of your own TYPE into the log of a run."""
     told = caller.client.workflow.emit_event(run_id, event_type, data, correlation_id=correlation_id)
     caller.show(told.raw, columns.CODE_EVENT)
@@ -154,7 +154,7 @@ def hook() -> None:
 @click.option("-m", "--metadata", type=inputs.JsonObject(), help="Metadata of the hook, as JSON.")
 @pass_caller
 def create(
-    caller: Caller, run_id: str, name: str, action: str | None, metadata: dict[str, Any] | None
+    caller: Caller, run_id: str, name: str, action: str | None, metadata: dict[str, object] | None
 ) -> None:
     """Create a hook that sends the signal NAME; its token is shown only once."""
     made = caller.client.workflow.create_hook(run_id, name, action, metadata)
@@ -167,7 +167,7 @@ def create(
 @click.argument("token")
 @data
 @pass_caller
-def execute(caller: Caller, token: str, data: Any) -> None:
+def execute(caller: Caller, token: str, data: object) -> None:
     """Call a hook with data; the token is the only key."""
     caller.client.workflow.execute_hook(token, data)
     output.say("The hook was called.")

@@ -1,7 +1,5 @@
 """The last act: a batch over both doubled clouds and this machine fails, is undone, succeeds once mended."""
 
-from typing import Any
-
 from app.cli.batch_tree import monitor
 from app.cli.demo.stage import PATIENCE_S, Stage, Unexpected
 from windlass import Batch
@@ -29,7 +27,7 @@ def play(stage: Stage) -> None:
     stage.say("Rolled back by hand: each of its servers is gone again.")
 
 
-def _see(stage: Stage, what: str, definition: dict[str, Any], expected: str) -> Batch:
+def _see(stage: Stage, what: str, definition: dict[str, object], expected: str) -> Batch:
     """Follow a batch to its end; raises `Unexpected` unless it ends as expected."""
     batch_id = stage.client.batches.submit(definition).workflow_id or ""
     stage.say(f"-- {what}: batch {batch_id}")
@@ -47,8 +45,10 @@ def _check(batch: Batch, expected: str) -> None:
         raise Unexpected(f"Batch {batch.workflow_id} should have ended {expected}; it is {batch.status}.")
 
 
-def _definition(stamp: str) -> dict[str, Any]:
-    def servers(id_: str, provider: str, plan: str, zone: str, *names: str, **more: Any) -> dict[str, Any]:
+def _definition(stamp: str) -> dict[str, object]:
+    def servers(
+        id_: str, provider: str, plan: str, zone: str, *names: str, **more: object
+    ) -> dict[str, object]:
         configs = [{"name": f"{name}-{stamp}", "plan": plan, "zone": zone, **more} for name in names]
         return {"id": id_, "type": "server_batch", "provider": provider, "server_configs": configs}
 

@@ -47,7 +47,7 @@ class Lab:
         """One machine as it is now."""
         return _machine(self._json("GET", f"/machines/{machine_id}"))
 
-    def change(self, machine_id: str, changes: Mapping[str, Any]) -> None:
+    def change(self, machine_id: str, changes: Mapping[str, object]) -> None:
         """Break something, or mend it."""
         self._json("PATCH", f"/machines/{machine_id}", changes)
 
@@ -67,7 +67,7 @@ class Lab:
     ) -> None:
         self._http.close()
 
-    def _json(self, method: str, path: str, body: Any = None) -> Any:
+    def _json(self, method: str, path: str, body: object = None) -> Any:
         return self._http.request(method, path, json=body).raise_for_status().json()
 
 

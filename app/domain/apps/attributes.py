@@ -1,7 +1,6 @@
 """The attributes of a run: what may be set, by whom, and what comes out of it."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.apps.refusal import bad
 
@@ -22,7 +21,7 @@ def initial(given: object, *, reserved: bool) -> dict[str, str]:
     return _counted(dict(given))
 
 
-def changed(before: Mapping[str, str], data: Mapping[str, Any]) -> dict[str, str]:
+def changed(before: Mapping[str, str], data: Mapping[str, object]) -> dict[str, str]:
     """The attributes after an ``attr_set``; ``value: null`` deletes."""
     changes = data.get("changes")
     if not isinstance(changes, list) or not changes:

@@ -5,7 +5,6 @@ nothing is known here do no harm.
 """
 
 import struct
-from typing import Any
 
 MOST_ITEMS = 1_048_576
 DEEPEST = 200
@@ -72,7 +71,7 @@ def text(raw: bytes, start: int) -> str | None:
     return _utf8(b"".join(parts))
 
 
-def plain(raw: bytes, start: int) -> Any:
+def plain(raw: bytes, start: int) -> object:
     """A number, text, true, false or null that starts here; `...` for anything else, None for undefined."""
     major, value, at = _head(raw, start)
     if major == 0:

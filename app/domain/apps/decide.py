@@ -52,7 +52,7 @@ class NewEvent:
 
     type: AppEventType
     correlation_id: str | None
-    data: Mapping[str, Any] | None
+    data: Mapping[str, object] | None
     spec_version: int | None
 
 
@@ -88,7 +88,7 @@ def decide(event: Incoming, known: Known) -> Decision:
     return RULES[event.type](event, known)
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: object) -> str | None:
     """A JSON value as the text that is stored; escapes keep U+0000 and lone surrogates storable."""
     return None if value is None else json.dumps(value, separators=(",", ":"))
 
@@ -257,7 +257,7 @@ def _step_failed(event: Incoming, known: Known) -> Decision:
 
 
 def _step_ended(
-    event: Incoming, known: Known, ended: tuple[AppStepStatus, ...], said: dict[str, Any]
+    event: Incoming, known: Known, ended: tuple[AppStepStatus, ...], said: dict[str, object]
 ) -> Decision:
     if known.entity is None:
         return Decision(events=(_appended(event),), of="step")
@@ -325,7 +325,7 @@ def _is_over(known: Known) -> bool:
 def _hook_received(event: Incoming, known: Known) -> Decision:
     if known.entity is None:
         return Decision(events=(_appended(event),), of="hook")
-    columns: dict[str, Any] = {"received_at": known.now}
+    columns: dict[str, object] = {"received_at": known.now}
     if not _is_over(known):
         columns["status"] = HookStatus.RECEIVED
     return Decision(events=(_appended(event),), entity=Write(columns=columns), of="hook")

@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.apps import cbor
 from app.domain.apps.refusal import bad
@@ -61,7 +60,7 @@ def from_cbor(raw: bytes) -> Envelope:
         raise bad(f"the body is not CBOR: {error}") from None
 
 
-def facts(message: bytes, *, is_cbor: bool) -> Mapping[str, Any]:
+def facts(message: bytes, *, is_cbor: bool) -> Mapping[str, object]:
     """What the members of a stored message are, where they are plain; nothing for one that is no object."""
     if not is_cbor:
         value = json.loads(message)
@@ -72,9 +71,9 @@ def facts(message: bytes, *, is_cbor: bool) -> Mapping[str, Any]:
     return {name: cbor.plain(message, start) for name, (start, _) in spans.items()}
 
 
-def members_of(body: str) -> tuple[dict[str, Any], dict[str, tuple[int, int]]]:
+def members_of(body: str) -> tuple[dict[str, object], dict[str, tuple[int, int]]]:
     """The members of a JSON object and where their values stand; of repeated ones the last counts."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     spans: dict[str, tuple[int, int]] = {}
     decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number)
     try:
@@ -144,7 +143,7 @@ def stored_text(value: object, name: str, longest: int) -> str:
 
 
 def _envelope(
-    values: Mapping[str, Any], message: bytes, inside: Mapping[str, Any], *, is_cbor: bool
+    values: Mapping[str, object], message: bytes, inside: Mapping[str, object], *, is_cbor: bool
 ) -> Envelope:
     queue, version, key = (values.get(name) for name in NAMES[:3])
     if not queue:
@@ -160,7 +159,7 @@ def _envelope(
     )
 
 
-def _link(inside: Mapping[str, Any]) -> str:
+def _link(inside: Mapping[str, object]) -> str:
     """The run that a message says it is about; nothing where it cannot be the id of one."""
     for name in LINKS:
         value = inside.get(name)
@@ -169,7 +168,7 @@ def _link(inside: Mapping[str, Any]) -> str:
     return ""
 
 
-def _counts(message: Any) -> bool:
+def _counts(message: object) -> bool:
     """Whether JavaScript takes a value for something."""
     empty = message is None or message is False or message == "" or message != message  # noqa: PLR0124 - NaN
     return not empty and not (
@@ -184,7 +183,7 @@ def _after(body: str, at: int, sign: str) -> int:
     return _BLANK.match(body, at + 1).end()  # type: ignore[union-attr]
 
 
-def _no_constant(word: str) -> Any:
+def _no_constant(word: str) -> object:
     raise ValueError(f"{word} is not a JSON number")
 
 

@@ -1,14 +1,13 @@
 """A request that is refused: nothing was written, and the status tells the client whether to come again."""
 
 from collections.abc import Mapping
-from typing import Any
 
 
 class Refused(Exception):
     """One refusal. The DevKit's client reads the status and ``meta``: a 4xx is final, a 5xx comes again."""
 
     def __init__(
-        self, status: int, message: str, *, code: str | None = None, meta: Mapping[str, Any] | None = None
+        self, status: int, message: str, *, code: str | None = None, meta: Mapping[str, object] | None = None
     ) -> None:
         super().__init__(message)
         self.status = status

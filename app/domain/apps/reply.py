@@ -3,7 +3,6 @@
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.apps.incoming import instant
 from app.domain.apps.refusal import Refused
@@ -35,7 +34,7 @@ def verdict(status: int, body: bytes | None) -> Verdict | None:
     return Verdict(again=True, pause_ms=math.ceil(seconds * 1_000))
 
 
-def _retry_after(value: Any) -> int | None:
+def _retry_after(value: object) -> int | None:
     meta = value.get("meta") if isinstance(value, dict) else None
     try:
         return instant(meta.get("retryAfter") if isinstance(meta, dict) else None, "retryAfter")
@@ -43,7 +42,7 @@ def _retry_after(value: Any) -> int | None:
         return None
 
 
-def _value(body: bytes | None) -> Any:
+def _value(body: bytes | None) -> object:
     try:
         return json.loads(body or b"", parse_constant=lambda _: None)
     except (ValueError, RecursionError):

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def template(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def template(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, object]]:
     """``stepName``, ``order`` and, for steps that ran beside others, ``parallelGroup``.
 
     The steps come by ``created_at``. One that starts before the latest end so far belongs to the group of the
     step before it.
     """
-    made: list[dict[str, Any]] = []
+    made: list[dict[str, object]] = []
     order = group = 0
     end: int | None = None
     for step in steps:
@@ -19,7 +19,7 @@ def template(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         beside = end is not None and start < end
         if made and not beside:
             order, group = order + 1, group + 1
-        entry: dict[str, Any] = {"stepName": step["name"], "order": order}
+        entry: dict[str, object] = {"stepName": step["name"], "order": order}
         if beside:
             made[-1]["parallelGroup"] = entry["parallelGroup"] = group
         made.append(entry)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.domain.batch import graph, targets, words
 from app.domain.batch.invalid import InvalidDefinition, too_many
@@ -78,7 +77,7 @@ class BatchDefinition:
     rollback_strategy: RollbackStrategy = field(default_factory=RollbackStrategy)
     only: tuple[str, ...] = ()  # Operations to run, with their hard ancestors; empty: all.
     except_: tuple[str, ...] = ()
-    extras: Mapping[str, Any] = field(default_factory=dict)  # Kept, without effect.
+    extras: Mapping[str, object] = field(default_factory=dict)  # Kept, without effect.
 
     def document(self) -> JsonObject:
         """As JSON, every default written; `parse` gives the same definition again."""
@@ -101,7 +100,7 @@ class BatchDefinition:
         return operation.retry_policy or self.retry_policy
 
 
-def parse(document: Any) -> BatchDefinition:
+def parse(document: object) -> BatchDefinition:
     """The definition in a decoded JSON value, the value of ``batch_workflow``; raises `InvalidDefinition`."""
     if not isinstance(document, dict):
         raise InvalidDefinition("INVALID_DEFINITION", "batch_workflow: Must be an object")
@@ -146,7 +145,7 @@ def _batch(members: Members, problems: Problems) -> BatchDefinition:
     )
 
 
-def _strategy(found: Mapping[str, Any], problems: Problems) -> RollbackStrategy:
+def _strategy(found: Mapping[str, object], problems: Problems) -> RollbackStrategy:
     members = Members(found, "rollback_strategy", STRATEGY, problems)
     return RollbackStrategy(
         checkpoint_interval=members.whole("checkpoint_interval", 5, 1, words.MOST_OPERATIONS),
@@ -170,7 +169,7 @@ def _retry(holder: Members, problems: Problems) -> RetryPolicy | None:
 _NOTHING = Operation(id="", type="server_batch", provider="local")
 
 
-def _operation(found: Any, path: str, problems: Problems, shared: dict[str, Dependency]) -> Operation:
+def _operation(found: object, path: str, problems: Problems, shared: dict[str, Dependency]) -> Operation:
     if not isinstance(found, dict):
         problems.add(path, "Must be an object")
         return _NOTHING
@@ -201,7 +200,7 @@ def _operation(found: Any, path: str, problems: Problems, shared: dict[str, Depe
     )
 
 
-def _check_words(members: Members, found: Mapping[str, Any], problems: Problems) -> None:
+def _check_words(members: Members, found: Mapping[str, object], problems: Problems) -> None:
     """Providers and types have codes of their own, so that a program can tell them from a slip."""
     for name, known, code in (
         ("provider", words.PROVIDERS, "UNKNOWN_PROVIDER"),
@@ -220,7 +219,7 @@ def _check_words(members: Members, found: Mapping[str, Any], problems: Problems)
         problems.add(members.path("id"), "'stats' and 'submit' are paths of the service; choose another id")
 
 
-def _parallel(members: Members, found: Mapping[str, Any]) -> int | None:
+def _parallel(members: Members, found: Mapping[str, object]) -> int | None:
     """True means all items at once, false one after another."""
     value = found.get("parallel", True)
     if isinstance(value, bool):
@@ -229,7 +228,7 @@ def _parallel(members: Members, found: Mapping[str, Any]) -> int | None:
 
 
 def _dependencies(
-    members: Members, found: Mapping[str, Any], problems: Problems, shared: dict[str, Dependency]
+    members: Members, found: Mapping[str, object], problems: Problems, shared: dict[str, Dependency]
 ) -> tuple[Dependency, ...]:
     if "depends_on" in found and "dependencies" in found:
         problems.add(members.path("depends_on"), "Means the same as dependencies; give one of them")
@@ -250,7 +249,7 @@ def _dependencies(
     return tuple(made)
 
 
-def _dependency(found: Any, path: str, problems: Problems) -> Dependency:
+def _dependency(found: object, path: str, problems: Problems) -> Dependency:
     if not isinstance(found, dict):
         problems.add(path, "Must be the id of an operation, or an object with id, type and condition")
         return Dependency(id="")
@@ -263,7 +262,7 @@ def _dependency(found: Any, path: str, problems: Problems) -> Dependency:
     )
 
 
-def _servers(members: Members, found: Mapping[str, Any], problems: Problems) -> tuple[ServerConfig, ...]:
+def _servers(members: Members, found: Mapping[str, object], problems: Problems) -> tuple[ServerConfig, ...]:
     listed = members.list("server_configs", required=True)
     path = members.path("server_configs")
     if len(listed) > words.MOST_ITEMS_OF_OPERATION:
@@ -272,7 +271,7 @@ def _servers(members: Members, found: Mapping[str, Any], problems: Problems) -> 
     return tuple(_server(one, f"{path}[{at}]", problems, is_local) for at, one in enumerate(listed))
 
 
-def _server(found: Any, path: str, problems: Problems, is_local: bool) -> ServerConfig:
+def _server(found: object, path: str, problems: Problems, is_local: bool) -> ServerConfig:
     if not isinstance(found, dict):
         problems.add(path, "Must be an object with name, plan and zone")
         return ServerConfig(name="", plan="", zone="")
@@ -317,11 +316,11 @@ def _image(holder: Members, path: str, problems: Problems, *, from_pool: bool) -
     )
 
 
-def _word(members: Members, found: Mapping[str, Any], name: str, known: tuple[str, ...]) -> str | None:
+def _word(members: Members, found: Mapping[str, object], name: str, known: tuple[str, ...]) -> str | None:
     return members.word(name, known, known[0]) if name in found else None
 
 
-def _rehearsal(found: Mapping[str, Any], path: str, problems: Problems) -> Rehearsal:
+def _rehearsal(found: Mapping[str, object], path: str, problems: Problems) -> Rehearsal:
     members = Members(found, path, REHEARSAL, problems)
     return Rehearsal(
         delay_seconds=members.number("delay_seconds", 0.0, DAY_S),

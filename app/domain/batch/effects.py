@@ -1,12 +1,11 @@
 """What the run of an operation leaves to its batch: how many of its items have which effect."""
 
 from collections.abc import Mapping
-from typing import Any
 
 EFFECTS = ("created", "kept")
 
 
-def left(output: Mapping[str, Any]) -> dict[str, Any]:
+def left(output: Mapping[str, object]) -> dict[str, object]:
     """The counts of a run that has judged its items, or of one whose only item this is the result of."""
     if "effect" in output:
         return {effect: int(output["effect"] == effect) for effect in EFFECTS}

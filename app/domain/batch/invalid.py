@@ -1,7 +1,6 @@
 """The refusal of a definition."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.errors import Rejected
 
@@ -11,7 +10,7 @@ class InvalidDefinition(Rejected):
 
     code, status = "INVALID_DEFINITION", 422
 
-    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: str, message: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message, **(details or {}))
         self.code = code  # type: ignore[misc]
 

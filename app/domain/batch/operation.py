@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.domain.json import JsonObject
 
@@ -127,7 +126,7 @@ class Operation:
         shown |= self._policies()
         return shown
 
-    def _policies(self) -> Mapping[str, Any]:
+    def _policies(self) -> Mapping[str, object]:
         policy = {} if self.retry_policy is None else {"retry_policy": self.retry_policy.document()}
         return {
             "on_failure": self.on_failure,

@@ -46,7 +46,7 @@ class Members:
         """The path of a member."""
         return f"{self._path}.{name[:64]}" if self._path else name[:64]
 
-    def raw(self, name: str) -> Any:
+    def raw(self, name: str) -> object:
         """The value as it is, None when it is absent."""
         return self._found.get(name)
 
@@ -90,7 +90,7 @@ class Members:
         value = self._found.get(name, default)
         return value if isinstance(value, bool) else self._wrong(name, "Must be true or false", default)
 
-    def object(self, name: str) -> Mapping[str, Any] | None:
+    def object(self, name: str) -> Mapping[str, object] | None:
         """An object, None when it is absent."""
         value = self._found.get(name)
         if value is None and name not in self._found:
@@ -130,7 +130,7 @@ class Members:
         return instead
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     """Whether it can be compared with bounds; NaN is within none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -140,7 +140,7 @@ def _refuse(fields: Mapping[str, str]) -> NoReturn:
     raise InvalidDefinition("INVALID_DEFINITION", shown.message, shown.details)
 
 
-def depth_of(value: Any) -> int:
+def depth_of(value: object) -> int:
     """How deep lists and objects are nested; no recursion, since the value may come from anybody."""
     deepest, left = 0, [(value, 1)]
     while left:

@@ -111,7 +111,7 @@ class Clouds(Background):
             self._change(cloud, request.json_object())
         return Response(body=self._shown(cloud.name))
 
-    def _change(self, cloud: Cloud, body: dict[str, Any]) -> None:
+    def _change(self, cloud: Cloud, body: dict[str, object]) -> None:
         unknown = sorted(set(body) - {"faults"})
         if unknown:
             raise ValidationFailed.of(unknown[0], "unknown; only faults")
@@ -124,7 +124,7 @@ class Clouds(Background):
         cloud.turn(found, "gone", port)
         return Response(status=204)
 
-    def _shown(self, name: str) -> dict[str, Any]:
+    def _shown(self, name: str) -> dict[str, object]:
         cloud = self.clouds[name]
         servers = [cloud.shown(one) for one in cloud.living()]
         return {CALLED[name]: servers, "faults": cloud.faults.to_json()}

@@ -5,7 +5,6 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -202,7 +201,7 @@ def _xml(status: int, text: str) -> Response:
     return Response(status=status, body=body, headers={"Content-Type": "text/xml;charset=UTF-8"})
 
 
-def _members(**values: Any) -> str:
+def _members(**values: object) -> str:
     return "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in values.items())
 
 

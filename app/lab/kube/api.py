@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app.lab.http import Request, Response
 from app.lab.http import Stream as Streamed
@@ -20,7 +19,7 @@ from app.lab.kube.watches import Stream, Watch, line
 from app.lab.kube.writes import Write
 
 _APPLY = "application/apply-patch+yaml"
-_PATCHES: dict[str, Callable[[Any, Any], Any]] = {
+_PATCHES: dict[str, Callable[[object, object], object]] = {
     "application/json-patch+json": patches.json_patched,
     "application/merge-patch+json": patches.merged,
     "application/strategic-merge-patch+json": patches.strategic,
@@ -115,7 +114,7 @@ class Api:
         if token and faults.gone and faults.concern("list", at.kind.plural) and self._ailment.bites("gone"):
             self.lists.forget()
         page = self.lists.page(at.kind, at.namespace, chosen, int(limit), token)
-        metadata: dict[str, Any] = {"resourceVersion": str(page.version)}
+        metadata: dict[str, object] = {"resourceVersion": str(page.version)}
         metadata |= {"continue": page.token} if page.token else {}
         metadata |= {"remainingItemCount": page.remaining} if page.remaining else {}
         if tables.wanted(request.headers.get("accept", "")):

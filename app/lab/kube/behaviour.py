@@ -43,7 +43,7 @@ class Behaviour:
     stuck: bool = False
 
     @classmethod
-    def from_json(cls, body: Any) -> "Behaviour":
+    def from_json(cls, body: object) -> "Behaviour":
         """Read the JSON form; raises `ValidationFailed` and names the field."""
         if not isinstance(body, Mapping):
             raise ValidationFailed.of("behaviour", "must be an object")

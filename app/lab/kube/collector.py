@@ -128,6 +128,6 @@ class Collector(Controller):
         if not others and any(one["uid"] == uid for one in references):
             self.objects.delete(kind, key, Deletion(), _WRITE)
 
-    def _later(self, what: Any, *given: Any, seconds: float = 0.0) -> None:
+    def _later(self, what: Any, *given: object, seconds: float = 0.0) -> None:
         if self._loop:
             self._loop.call_later(seconds, what, *given)

@@ -22,7 +22,6 @@ A kind is the plural of a resource. Behaviours are those of `app.lab.kube.behavi
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from app.domain.errors import MethodNotAllowed, NotFound, ValidationFailed
 from app.lab.http import Request, Response
@@ -81,7 +80,7 @@ class KubeControl:
         except Refused as error:
             raise ValidationFailed(error.message) from error
 
-    def _shown(self, server: ApiServer) -> dict[str, Any]:
+    def _shown(self, server: ApiServer) -> dict[str, object]:
         counts = {kind.id: server.store.count(kind) for kind in server.kinds}
         controllers = _controllers(server)
         return {
@@ -100,7 +99,7 @@ class KubeControl:
     def _change(self, server: ApiServer, request: Request) -> Response:
         """Everything is checked before anything is changed."""
         body = request.json_object()
-        checks: dict[str, Callable[[Any], Change]] = {
+        checks: dict[str, Callable[[object], Change]] = {
             "faults": lambda value: _afflict(server, value),
             "bookmarkSeconds": lambda value: _bookmarks(server, value),
             "special": lambda value: _special(server, value),

@@ -1,7 +1,5 @@
 """The refusals of an API server: each is a Status object with a code, a reason and details."""
 
-from typing import Any
-
 from app.lab.http import Response
 from app.lab.kube.kinds import Kind
 
@@ -15,7 +13,7 @@ class Refused(Exception):
         reason: str,
         message: str,
         *,
-        details: dict[str, Any] | None = None,
+        details: dict[str, object] | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -25,7 +23,7 @@ class Refused(Exception):
         self.details = details
         self.headers = headers or {}
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> dict[str, object]:
         """The Status object that tells it."""
         details = {"details": self.details} if self.details else {}
         return {

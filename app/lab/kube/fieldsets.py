@@ -43,7 +43,7 @@ def with_metadata(schema: Schema | None) -> Schema:
     return {"properties": {**(schema or {}).get("properties", {}), "metadata": METADATA}}
 
 
-def owned(value: object, schema: Schema) -> dict[Path, Any]:
+def owned(value: object, schema: Schema) -> dict[Path, object]:
     """Every field of an object that can have an owner, with what stands there."""
     return {
         path: found
@@ -52,7 +52,7 @@ def owned(value: object, schema: Schema) -> dict[Path, Any]:
     }
 
 
-def _leaves(value: object, schema: Schema, at: Path) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: object, schema: Schema, at: Path) -> Iterator[tuple[Path, object]]:
     if isinstance(value, dict) and value and schema.get("x-kubernetes-map-type") != "atomic":
         for name, inner in value.items():
             yield from _leaves(inner, below(schema, name), (*at, f"f:{name}"))

@@ -33,7 +33,7 @@ class Kind:
     status: bool = False  # Whether ``/status`` is written apart.
     custom: bool = False
     verbs: tuple[str, ...] = VERBS
-    schema: Mapping[str, Any] | None = None
+    schema: Mapping[str, object] | None = None
     columns: tuple[Column, ...] = ()
 
     @property

@@ -4,7 +4,6 @@ import asyncio
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -84,7 +83,7 @@ class Kube(Background):
     def _authority(self) -> str:
         return base64.b64encode(self.certificate).decode()
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Where everything listens, as JSON."""
         return {
             "controlUrl": self.control_url,

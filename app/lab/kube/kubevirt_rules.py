@@ -81,7 +81,7 @@ def _order(field: str, device: Mapping[str, Any], orders: set[int]) -> Iterator[
     orders.add(order)
 
 
-def _networks(networks: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+def _networks(networks: Sequence[Mapping[str, object]]) -> Iterator[Problem]:
     if sum("pod" in network for network in networks) > 1:
         where = "spec.template.spec.interfaces"
         yield where, f"more than one interface is connected to a pod network in {where}"

@@ -63,7 +63,7 @@ def updated(kind: Kind, before: Object | None, after: Object, writer: Manager) -
     return {who: fields for who, fields in kept.items() if fields}
 
 
-def _holds(path: Path, now: Mapping[Path, Any]) -> bool:
+def _holds(path: Path, now: Mapping[Path, object]) -> bool:
     """Whether a field is still there, as a leaf or as one that has grown inner fields."""
     return path in now or any(other[: len(path)] == path for other in now)
 
@@ -137,7 +137,7 @@ def _shown(who: Manager, kind: Kind) -> str:
     return f'"{who.name}"{subresource}{version}'
 
 
-def _merge(live: Any, config: Any, schema: Schema) -> Any:
+def _merge(live: object, config: object, schema: Schema) -> Any:
     """The applied configuration over what is there, as far as the schema lets them mix."""
     if (
         isinstance(config, dict)

@@ -1,7 +1,5 @@
 """OpenAPI, as far as kubectl wants it: version 3 out of the schemas, version 2 empty."""
 
-from typing import Any
-
 from app.lab.http import Request, Response
 from app.lab.kube.kinds import Kind, Kinds
 
@@ -38,7 +36,7 @@ def _path(kind: Kind) -> str:
 
 
 def _group(kinds: list[Kind]) -> dict[str, object]:
-    paths: dict[str, Any] = {}
+    paths: dict[str, object] = {}
     for kind in kinds:
         place = "namespaces/{namespace}/" if kind.namespaced else ""
         marked = {"x-kubernetes-group-version-kind": _mark(kind), "responses": {"200": {"description": "OK"}}}

@@ -16,7 +16,7 @@ _MERGED: dict[tuple[str, ...], str | None] = {
 }
 
 
-def merged(target: Any, patch: Any) -> Any:
+def merged(target: object, patch: object) -> object:
     """The target after an RFC 7396 merge patch; null removes."""
     if not isinstance(patch, dict):
         return patch
@@ -29,7 +29,7 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def strategic(target: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:
+def strategic(target: object, patch: object, path: tuple[str, ...] = ()) -> object:
     """The target after a strategic merge patch with its directives."""
     if not isinstance(patch, dict):
         return patch
@@ -50,7 +50,7 @@ def strategic(target: Any, patch: Any, path: tuple[str, ...] = ()) -> Any:
     return result
 
 
-def _merged_list(items: list[Any], patch: list[Any], key: str | None) -> list[Any]:
+def _merged_list(items: list[Any], patch: list[Any], key: str | None) -> list[object]:
     if key is None:
         return items + [one for one in patch if one not in items]
     found = {item[key]: item for item in items}
@@ -64,7 +64,7 @@ def _merged_list(items: list[Any], patch: list[Any], key: str | None) -> list[An
     return list(found.values())
 
 
-def json_patched(target: Any, operations: Any) -> Any:
+def json_patched(target: object, operations: object) -> object:
     """The target after an RFC 6902 patch; raises `Refused` (422 when it does not fit the target)."""
     if not isinstance(operations, list):
         raise bad_request("a JSON patch must be a list of operations")
@@ -78,7 +78,7 @@ def json_patched(target: Any, operations: Any) -> Any:
     return root[""]
 
 
-def _operate(root: dict[str, Any], one: dict[str, Any]) -> None:
+def _operate(root: dict[str, object], one: dict[str, Any]) -> None:
     operation, path = one["op"], _pointer(one["path"])
     if operation == "test":
         if _value(root, path) != one["value"]:
@@ -103,24 +103,24 @@ def _pointer(text: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")]
 
 
-def _parent(root: dict[str, Any], path: list[str]) -> Any:
+def _parent(root: dict[str, object], path: list[str]) -> Any:
     where: Any = root
     for part in path[:-1]:
         where = where[int(part)] if isinstance(where, list) else where[part]
     return where
 
 
-def _value(root: dict[str, Any], path: list[str]) -> Any:
+def _value(root: dict[str, object], path: list[str]) -> object:
     where = _parent(root, path)
     return where[int(path[-1])] if isinstance(where, list) else where[path[-1]]
 
 
-def _removed(root: dict[str, Any], path: list[str]) -> Any:
+def _removed(root: dict[str, object], path: list[str]) -> object:
     where = _parent(root, path)
     return where.pop(int(path[-1]) if isinstance(where, list) else path[-1])
 
 
-def _add(root: dict[str, Any], path: list[str], value: Any) -> None:
+def _add(root: dict[str, object], path: list[str], value: object) -> None:
     where, last = _parent(root, path), path[-1]
     if isinstance(where, dict):
         where[last] = value

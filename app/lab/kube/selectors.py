@@ -78,7 +78,7 @@ def _field_test(kind: Kind, part: str) -> Test:
     return lambda record: (read(record) == value) == there
 
 
-def _reader(kind: Kind, path: str) -> Callable[[Record], Any]:
+def _reader(kind: Kind, path: str) -> Callable[[Record], object]:
     if path == "metadata.name":
         return lambda record: record.key[1]
     if path == "metadata.namespace":
@@ -86,7 +86,7 @@ def _reader(kind: Kind, path: str) -> Callable[[Record], Any]:
     if path not in FIELDS.get(kind.id, ()):
         raise bad_request(f"field label not supported: {path}")
 
-    def read(record: Record) -> Any:
+    def read(record: Record) -> object:
         value: Any = record.object()
         for part in path.split("."):
             value = value.get(part, "")

@@ -16,7 +16,7 @@ from app.lab.kube.writes import Write
 _PREFIX = "/apis/subresources.kubevirt.io/v1/namespaces/"
 _NOT_RUNNING = "VM is not running"
 
-Act = Callable[[Key, Mapping[str, Any]], None]
+Act = Callable[[Key, Mapping[str, object]], None]
 
 
 class Subresources:

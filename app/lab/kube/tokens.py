@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from app.lab.kube.errors import unauthorized
 from app.lab.kube.store import Object
@@ -60,7 +59,7 @@ class Tokens:
         """A TokenReview with its answer."""
         spec = body.get("spec", {})
         user = self.find(str(spec.get("token", "")))
-        status: dict[str, Any] = {"authenticated": user is not None}
+        status: dict[str, object] = {"authenticated": user is not None}
         if user:
             status["user"] = user.to_json()
             status |= {"audiences": spec["audiences"]} if spec.get("audiences") else {}

@@ -1,8 +1,6 @@
 """What all Redfish resources have in common (DSP0266, section 9)."""
 
-from typing import Any
-
-Resource = dict[str, Any]
+Resource = dict[str, object]
 
 ROOT = "/redfish/v1"
 CHASSIS = f"{ROOT}/Chassis/1"
@@ -15,7 +13,7 @@ def link(path: str) -> Resource:
     return {"@odata.id": path}
 
 
-def resource(path: str, kind: str, name: str, **fields: Any) -> Resource:
+def resource(path: str, kind: str, name: str, **fields: object) -> Resource:
     """A resource with the properties that all of them have."""
     identity = path.rsplit("/", 1)[1]
     return {"@odata.id": path, "@odata.type": f"#{kind}", "Id": identity, "Name": name, **fields}

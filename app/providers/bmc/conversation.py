@@ -117,7 +117,7 @@ class Conversation:
 
     def _login(self) -> str:
         """One login; pyghmi's text of what went wrong, or nothing."""
-        outcome: dict[str, Any] = {}
+        outcome: dict[str, object] = {}
         session = self._copy.session
         user, password = self.target.username.encode(), self.target.password.encode()
         # As bytes: with text, pyghmi 1.6 files the session under one key and looks for it under another.

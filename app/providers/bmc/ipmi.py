@@ -9,7 +9,6 @@ Source: IPMI 2.0, sections 20 (device), 28 (chassis).
 
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 from app.domain.errors import BmcRefused, BmcUnconfirmed
 from app.providers.bmc import ipmi_parts, power, told
@@ -97,7 +96,7 @@ class IpmiBMC:
             if not took(found, (device, persistent)):
                 raise talk.failure(BmcUnconfirmed, "unconfirmed", f"it reads {found[0]}, staying: {found[1]}")
 
-    def hardware(self) -> dict[str, Any]:
+    def hardware(self) -> dict[str, object]:
         with conversation(self.target, "read the hardware", self.patience * 6) as talk:
             who = identity(talk)
             firmware = [{"name": "BMC", "version": who.firmware}]

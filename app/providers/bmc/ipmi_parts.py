@@ -12,7 +12,7 @@ from app.domain.errors import BmcConnectionFailed, BmcError
 from app.providers.bmc import ipmi_records, ipmi_text
 from app.providers.bmc.conversation import NONSENSE, Conversation
 
-Part = list[dict[str, Any]]
+Part = list[dict[str, object]]
 
 SENSOR, STORAGE = 0x04, 0x0A
 GET_SENSOR_READING, GET_FRU_SIZE, READ_FRU = 0x2D, 0x10, 0x11
@@ -22,7 +22,7 @@ MOST_SENSORS = 512
 HEALTH = {0: "ok", 1: "warning", 2: "critical", 4: "failed"}
 
 
-def read(talk: Conversation) -> dict[str, Any]:
+def read(talk: Conversation) -> dict[str, object]:
     """``{"sensors": [...], "inventory": [...], "unavailable": [{"part", "reason"}]}``."""
     parts: dict[str, Callable[[Conversation], Part]] = {"sensors": sensors, "inventory": inventory}
     found: dict[str, Any] = {"unavailable": []}
@@ -80,7 +80,7 @@ def _fru(module: Any) -> Any:
     return Inventory
 
 
-def _reading(talk: Conversation, command: Any, sensor: Any, data: Any) -> dict[str, Any]:
+def _reading(talk: Conversation, command: object, sensor: Any, data: object) -> dict[str, object]:
     """What a sensor says; one that makes no sense is there without a value."""
     odd: tuple[type[Exception], ...] = (*NONSENSE, *talk.library_errors)
     try:
@@ -90,7 +90,7 @@ def _reading(talk: Conversation, command: Any, sensor: Any, data: Any) -> dict[s
         return {"name": sensor.name, "type": kind, "value": None, "units": None, "health": "unknown"}
 
 
-def plain_command(talk: Conversation) -> Any:
+def plain_command(talk: Conversation) -> object:
     """Pyghmi's `Command` around the open session, with its vendor extensions left out."""
     module = talk.module("pyghmi.ipmi.command")
     command = module.Command.__new__(module.Command)
@@ -105,7 +105,7 @@ def plain_command(talk: Conversation) -> Any:
     return command
 
 
-def _row(reading: Any) -> dict[str, Any]:
+def _row(reading: Any) -> dict[str, object]:
     return {
         "name": reading.name,
         "type": reading.type,

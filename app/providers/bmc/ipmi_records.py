@@ -19,7 +19,7 @@ MOST_RESERVATIONS = 16
 MOST_REQUESTS = 64  # For one record, reservations that were lost included.
 
 
-def catalogue(talk: Conversation, command: Any) -> Any:
+def catalogue(talk: Conversation, command: object) -> Any:
     """Pyghmi's catalogue of sensors, filled from records that were read here; odd ones are left out."""
     module = talk.module("pyghmi.ipmi.sdr")
     odd: tuple[type[Exception], ...] = (*NONSENSE, *talk.library_errors)
@@ -33,7 +33,7 @@ def catalogue(talk: Conversation, command: Any) -> Any:
             return Entry(sdrbytes, self.ipmicmd.get_event_constants(), False, self.mfg_id, self.prod_id)
 
         def get_sdr(self) -> None:
-            self.broken_sensor_ids: dict[Any, bool] = {}
+            self.broken_sensor_ids: dict[object, bool] = {}
             for record in records(talk):
                 try:
                     self.add_sdr(bytearray(record))

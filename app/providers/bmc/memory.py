@@ -8,7 +8,7 @@ machine.ledger                   # ["power off"]
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from app.domain.errors import BmcAuthFailed, BmcConnectionFailed, BmcError, BmcRefused, BmcUnconfirmed
 from app.providers.bmc.failure import fail
@@ -108,7 +108,7 @@ class MemoryBMC:
         if not took(self.machine.boot, (device, persistent)):
             raise self._unconfirmed(attempt, f"it reads {self.machine.boot[0]}")
 
-    def hardware(self) -> dict[str, Any]:
+    def hardware(self) -> dict[str, object]:
         self._login("read the hardware")
         unavailable = [
             {"part": part, "reason": "a machine in memory has none"} for part in ("sensors", "inventory")

@@ -32,7 +32,7 @@ class Copy:
         self.fit = False
         self.session: Any = None
 
-    def module(self, name: str) -> Any:
+    def module(self, name: str) -> object:
         """A module of pyghmi by its full name; its types stop here."""
         return importlib.import_module(name)
 

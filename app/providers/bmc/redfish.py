@@ -8,7 +8,6 @@ Source: DSP0266 1.20, DSP0268 (ComputerSystem 1.20).
 """
 
 from dataclasses import asdict
-from typing import Any
 
 from sushy.exceptions import HTTPError
 from sushy.resources.constants import PowerState as Reported
@@ -100,7 +99,7 @@ class RedfishBMC:
             if not took(found, (device, persistent)):
                 raise here.failure(BmcUnconfirmed, "unconfirmed", f"it reads {found[0]}, staying: {found[1]}")
 
-    def hardware(self) -> dict[str, Any]:
+    def hardware(self) -> dict[str, object]:
         with visit(self.target, "read the hardware", self.patience * 2) as here:
             who = asdict(redfish_parts.identity(here))
             return dict(told.values({"identity": who, **redfish_parts.read(here)}))

@@ -13,7 +13,7 @@ from app.providers.bmc import told
 from app.providers.bmc.redfish_session import NONSENSE, Visit
 from app.providers.bmc.target import Identity
 
-Part = list[dict[str, Any]]
+Part = list[dict[str, object]]
 MEMBERS = 64  # No collection of one machine is read further than this.
 
 
@@ -36,7 +36,7 @@ def identity(here: Visit) -> Identity:
     return told.identity(found)
 
 
-def read(here: Visit) -> dict[str, Any]:
+def read(here: Visit) -> dict[str, object]:
     """``{"firmware": [...], "sensors": [...], "inventory": [...], "unavailable": [{"part", "reason"}]}``."""
     parts: dict[str, tuple[Callable[[Visit], Part], ...]] = {
         "firmware": (firmware,),
@@ -84,7 +84,7 @@ def temperatures(here: Visit) -> Part:
     ]
 
 
-def _subsystem(here: Visit, thermal: dict[str, Any]) -> Part:
+def _subsystem(here: Visit, thermal: dict[str, object]) -> Part:
     """The same of a newer controller: excerpts of sensors, and one resource for each fan."""
     metrics = here.read(_link(thermal, "ThermalMetrics")) if "ThermalMetrics" in thermal else {}
     found = [

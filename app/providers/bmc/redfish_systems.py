@@ -17,7 +17,7 @@ class Undecided(LookupError):
     """It cannot be told which system is the machine; the message says what there is."""
 
 
-def machine_among(root: Any, paths: Sequence[str], wanted: str | None) -> Any:
+def machine_among(root: Any, paths: Sequence[str], wanted: str | None) -> object:
     """The system that is meant; one that answers an error does not decide for the others."""
     if wanted is not None:
         return root.get_system(_named(paths, wanted))
@@ -37,7 +37,7 @@ def machine_among(root: Any, paths: Sequence[str], wanted: str | None) -> Any:
     raise Undecided(f"none of its {len(paths)} systems can be switched on and off ({_names(paths)})")
 
 
-def _read(root: Any, paths: Sequence[str]) -> tuple[list[Any], Exception | None]:
+def _read(root: Any, paths: Sequence[str]) -> tuple[list[object], Exception | None]:
     """The systems that can be read, and why another one could not be."""
     found, trouble = [], None
     for path in paths:

@@ -23,7 +23,7 @@ def text(value: object) -> str | None:
     return _tidy(str(value)) or None
 
 
-def values(value: Any, depth: int = DEEPEST) -> Any:
+def values(value: object, depth: int = DEEPEST) -> Any:
     """The same for all texts and numbers in a structure."""
     if isinstance(value, str):
         return _tidy(value)

@@ -60,7 +60,7 @@ class Line(requests.Session):
         # Neither proxies nor netrc credentials of the worker's environment have a say here.
         self.trust_env = False
 
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: Any, url: object, *args: Any, **kwargs: Any) -> requests.Response:
         place = self._own(str(url))
         kwargs |= {"timeout": self._left(), "allow_redirects": False, "stream": True}
         # A new connection each time: some controllers close after each answer without saying so, and a

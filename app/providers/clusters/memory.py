@@ -71,7 +71,7 @@ class MemoryClusters:
         if wish.uid is not None and (before is None or before.uid != wish.uid):
             raise KubeConflict(f"apply {wish.name}: it is not {wish.uid}", status=409)
         dry = wish.dry_run or not wish.config or "dry" in self.site.faults
-        wanted: dict[str, Any] = {
+        wanted: dict[str, object] = {
             "template": wish.template,
             "credential": wish.credential,
             "config": dict(wish.config),

@@ -19,7 +19,7 @@ class Template:
     valid: bool
     problem: str = ""  # Why it is not valid.
     kubernetes_version: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # Its parameters and their defaults.
+    parameters: Mapping[str, object] = field(default_factory=dict)  # Its parameters and their defaults.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Wish:
     name: str
     template: str
     credential: str
-    config: Mapping[str, Any]  # Never empty: without it the operator turns the deployment into a dry run.
+    config: Mapping[str, object]  # Never empty: without it the operator turns the deployment into a dry run.
     dry_run: bool = False
     cleanup_on_deletion: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -127,12 +127,12 @@ class LocalCompute:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _repeated(self, card: Mapping[str, Any], token: str) -> Machine:
+    def _repeated(self, card: Mapping[str, object], token: str) -> Machine:
         if card["token"] != token:
             raise CloudRefused(f"There is a server {card['name']} already, made by another batch")
         return _machine(card)
 
-    def _write(self, spec: Spec, token: str) -> dict[str, Any]:
+    def _write(self, spec: Spec, token: str) -> dict[str, object]:
         now = time.time_ns() // 1_000_000
         card = {
             "id": f"local-{token[:16]}",
@@ -165,7 +165,7 @@ class LocalCompute:
         _replace(path, {**counts, what: counts.get(what, 0) + 1})
         return True
 
-    def _card(self, name: str) -> dict[str, Any] | None:
+    def _card(self, name: str) -> dict[str, object] | None:
         try:
             return cast("dict[str, Any]", json.loads((self._folder / name / CARD).read_text()))
         except (FileNotFoundError, NotADirectoryError):
@@ -196,7 +196,7 @@ def _machine(card: Mapping[str, Any]) -> Machine:
     )
 
 
-def _replace(path: Path, value: Any) -> None:
+def _replace(path: Path, value: object) -> None:
     """Write a file beside and rename it: whoever reads sees all of it, or what was there before."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     with beside.open("w") as file:

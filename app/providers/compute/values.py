@@ -57,7 +57,7 @@ class Spec:
     user_data: str = ""  # cloud-config.
     public_keys: tuple[str, ...] = ()  # That may log in, as lines of authorized_keys.
     image: str = ""  # Empty means the account's.
-    install: Mapping[str, Any] = field(default_factory=dict)  # The image of a server of a pool.
+    install: Mapping[str, object] = field(default_factory=dict)  # The image of a server of a pool.
     rehearsal: Mapping[str, Any] = field(default_factory=dict)  # Faults that a local server plays.
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.domain.vms import HOPELESS, SEEN_AS
 
@@ -15,7 +14,7 @@ class MachineWish:
     """A machine as it shall be; ``content`` is what the API calls disks, nics, gpus and so on."""
 
     name: str
-    content: Mapping[str, Any]
+    content: Mapping[str, object]
     run_strategy: str = "Manual"
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)

@@ -34,7 +34,7 @@ class Credentials(Body):
     token = word(255)
 
     @post_load
-    def given(self, data: dict[str, str], **_kwargs: Any) -> dict[str, str]:
+    def given(self, data: dict[str, str], **_kwargs: object) -> dict[str, str]:
         """Only what was given."""
         return dict(data)
 

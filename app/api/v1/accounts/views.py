@@ -19,7 +19,7 @@ from app.services import accounts as service
 accounts = Family("accounts", "Accounts at clouds, and on this host, where batches make servers.")
 PATH = "/v1/providers/accounts"
 ONE = f"{PATH}/<account_id>"
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 @accounts.serve("GET", PATH, "listAccounts", scope="servers:read")

@@ -29,7 +29,7 @@ from app.services.managed import management_object
 managements = Family("managements", "Kubernetes clusters that make other clusters and run virtual machines.")
 PATH = "/v1/management-clusters"
 ONE = f"{PATH}/<management_id>"
-Row = dict[str, Any]
+Row = dict[str, object]
 KUBECONFIG = "apiVersion: v1\nkind: Config\ncurrent-context: fra\n…"
 
 

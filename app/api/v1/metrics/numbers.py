@@ -41,7 +41,7 @@ def measured(tx: Tx, query: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _buckets(tx: Tx, period: Period, interval_ms: int) -> list[dict[str, Any]]:
+def _buckets(tx: Tx, period: Period, interval_ms: int) -> list[dict[str, object]]:
     """The parts of the period, the first one first; those in which nothing ended too."""
     count = -(-(period.until - period.since) // interval_ms)
     if count > MOST_BUCKETS:

@@ -1,7 +1,5 @@
 """Queries and answers about metrics (contracts/runs.rst#metrics)."""
 
-from typing import Any
-
 from marshmallow import ValidationError, fields, validates_schema
 
 from app.api.http.schemas import Flag, Moment, Query, Shape, instant, one_of, word
@@ -73,7 +71,7 @@ class Bucket(Shape):
     summary = fields.Nested(Summary, required=True)
     timing = fields.Nested(Timing, required=True)
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         """`from` is a word of Python."""
         super().on_bind_field(field_name.removesuffix("_"), field_obj)
 

@@ -33,7 +33,7 @@ def page(run: Mapping[str, Any], query: Mapping[str, Any]) -> Answer:
     return [present.event_object(row) for row in rows], None, headers
 
 
-def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, Any]:
+def state(run: Mapping[str, Any], as_of: int | None) -> dict[str, object]:
     """The fold of the log up to an event, which must exist."""
     last = run["event_seq"]
     if as_of is not None and as_of > last:

@@ -27,7 +27,7 @@ from app.services.bulk import Chosen
 __all__ = ["runs"]  # With the operations of this module.
 
 
-def _many(verb: str, query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def _many(verb: str, query: dict[str, object], body: dict[str, Any]) -> Answer:
     chosen = Chosen(ids=body.pop("ids", None), filter=body.pop("filter", None))
     if query["dry_run"]:
         return bulk.count(world(), principal(), verb, chosen)
@@ -38,7 +38,7 @@ def _many(verb: str, query: dict[str, Any], body: dict[str, Any]) -> Answer:
 @runs.arguments(BulkQuery, location="query")
 @runs.arguments(BulkRetryBody, example={"filter": {"errorCode": "BMC_REFUSED"}, "from": "earliest"})
 @runs.response(200, BulkAnswer, example=examples.BULK)
-def retry_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def retry_runs(query: dict[str, object], body: dict[str, object]) -> Answer:
     """Retry many runs, each as a new one; a refusal stands in its result and stops nothing."""
     return _many("retry", query, body)
 
@@ -47,7 +47,7 @@ def retry_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
 @runs.arguments(BulkQuery, location="query")
 @runs.arguments(BulkCancelBody, example={"ids": [examples.RUN_ID], "reason": "wrong image"})
 @runs.response(200, BulkAnswer, example=examples.BULK)
-def cancel_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def cancel_runs(query: dict[str, object], body: dict[str, object]) -> Answer:
     """Ask many runs to stop; what they did is undone."""
     return _many("cancel", query, body)
 
@@ -56,7 +56,7 @@ def cancel_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
 @runs.arguments(BulkQuery, location="query")
 @runs.arguments(BulkBody, example={"filter": {"needsOperator": True}, "reason": "switch replaced"})
 @runs.response(200, BulkAnswer, example=examples.BULK)
-def resume_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def resume_runs(query: dict[str, object], body: dict[str, object]) -> Answer:
     """Let many held or blocked runs try their failed steps again."""
     return _many("resume", query, body)
 
@@ -65,7 +65,7 @@ def resume_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
 @runs.arguments(BulkQuery, location="query")
 @runs.arguments(BulkBody, example={"filter": {"status": ["failed"]}, "reason": "ticket 4711"})
 @runs.response(200, BulkAnswer, example=examples.BULK)
-def acknowledge_runs(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def acknowledge_runs(query: dict[str, object], body: dict[str, object]) -> Answer:
     """Say of many failed runs that they are dealt with; nothing else changes."""
     return _many("acknowledge", query, body)
 

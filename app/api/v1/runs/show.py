@@ -1,7 +1,5 @@
 """Runs as their answers need them; what they say is made by `app.services.run_pages`."""
 
-from typing import Any
-
 from app.api.http import envelope, versions
 from app.api.http.context import world
 from app.api.http.envelope import Answer
@@ -11,7 +9,7 @@ from app.record.runs.run_list import RunFilters
 from app.services import run_pages
 from app.services.runs import Started
 
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 def row(run_id: str) -> RunRow:

@@ -47,7 +47,7 @@ EVENTS = {
 @runs.serve("GET", PATH, "listRuns", scope="runs:read", errors=(409,))
 @runs.arguments(RunQuery, location="query")
 @runs.response(200, RunSummary(many=True), example=[examples.RUN])
-def list_runs(query: dict[str, Any]) -> Answer:
+def list_runs(query: dict[str, object]) -> Answer:
     """Runs, newest first; `sync.*` only when that type or a text is asked for.
 
     A parameter that begins with `-` excludes: `-type=server.inspect`. Those for types, statuses and details
@@ -83,7 +83,7 @@ def start_run(query: dict[str, Any], body: dict[str, Any]) -> Answer:
     return show.started(service.start(world(), principal(), order))
 
 
-def _start_first(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def _start_first(query: dict[str, object], body: dict[str, Any]) -> Answer:
     """A run whose resource is new with it; its tags are those of the resource."""
     about = {name: body[name] for name in orders.ABOUT_RUN if name in body}
     about["on_conflict"] = query["on_conflict"]
@@ -111,7 +111,7 @@ def get_run(query: dict[str, Any], run_id: str) -> Answer:
 @runs.arguments(CancelBody, required=False, example={"reason": "wrong machine", "mode": "graceful"})
 @runs.also(200, CancelPlan, example=examples.CANCEL_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example=examples.RUN_DETAIL)
-def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Answer:
+def cancel_run(query: dict[str, object], body: dict[str, Any], run_id: str) -> Answer:
     """Ask a run to stop; what it did is undone. Repeating it changes nothing."""
     versions.check_run(show.row(run_id))
     if query["dry_run"]:
@@ -126,7 +126,7 @@ def cancel_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Answ
 )
 @runs.also(200, RetryPlanShape, example=examples.RETRY_PLAN, description="The plan, when dryRun is true.")
 @runs.response(202, RunDetail, example={**examples.RUN_DETAIL, "retryOf": examples.RUN_ID})
-def retry_run(query: dict[str, Any], body: dict[str, Any], run_id: str) -> Answer:
+def retry_run(query: dict[str, object], body: dict[str, Any], run_id: str) -> Answer:
     """Start a new run that repeats this one, from the start or from a step; it is linked by `retryOf`."""
     versions.check_run(show.row(run_id))
     if query["dry_run"]:
@@ -146,7 +146,7 @@ def act_on_run(body: dict[str, Any], run_id: str) -> Answer:
 @runs.serve("GET", f"{PATH}/<run_id>/events", "listRunEvents", scope="runs:read")
 @runs.arguments(EventQuery, location="query")
 @runs.response(200, RunEvent(many=True), example=[examples.EVENT])
-def list_run_events(query: dict[str, Any], run_id: str) -> Answer:
+def list_run_events(query: dict[str, object], run_id: str) -> Answer:
     """The log of a run in its order, from the beginning or after an event; a page has about a mebibyte."""
     return log.page(show.row(run_id), query)
 

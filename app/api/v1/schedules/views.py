@@ -60,7 +60,7 @@ def get_schedule(schedule_id: str) -> Answer:
 @schedules.serve("PATCH", ONE, "changeSchedule", scope="runs:write", errors=(409, 412))
 @schedules.arguments(ScheduleChange, example={"cron": "0 3 * * *"})
 @schedules.response(200, ScheduleShape, example=examples.SCHEDULE)
-def change_schedule(body: dict[str, Any], schedule_id: str) -> Answer:
+def change_schedule(body: dict[str, object], schedule_id: str) -> Answer:
     """Change a schedule; with If-Match only when nobody else did meanwhile."""
     changes = _named(body, None)
     row = service.change(world(), principal(), schedule_id, changes, versions.wanted_version())
@@ -106,7 +106,7 @@ def list_occurrences(query: dict[str, Any], schedule_id: str) -> Answer:
     return paging.answer(query, found, shown)
 
 
-def _named(body: dict[str, Any], resource: str | None) -> dict[str, Any]:
+def _named(body: dict[str, Any], resource: str | None) -> dict[str, object]:
     """The body with the id of the resource that it may have called by its name."""
     text = body.get("resource_id")
     return body if text is None else {**body, "resource_id": naming.resource_of(world(), resource, text)}

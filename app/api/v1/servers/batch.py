@@ -19,7 +19,7 @@ MOST_ITEMS = 500
 _schema = RegisterBody()
 
 
-def imported(items: Sequence[object]) -> tuple[list[dict[str, Any]], int]:
+def imported(items: Sequence[object]) -> tuple[list[dict[str, object]], int]:
     """207 with one result for each item, in their order."""
     if not 1 <= len(items) <= MOST_ITEMS:
         problem = f"must have 1 to {MOST_ITEMS} items"

@@ -13,7 +13,7 @@ from app.services import servers as service
 from app.services.runs import Order
 from windlass.decode import camel
 
-Row = dict[str, Any]
+Row = dict[str, object]
 ABOUT_RUN = ("on_failure", "idempotency_key", "callback_url")
 ABOUT_ACTION = (*ABOUT_RUN, "tags")  # The tags of a registration are the machine's own.
 
@@ -23,7 +23,7 @@ def machine(body: Mapping[str, object]) -> Row:
     return {name: value for name, value in body.items() if name not in ABOUT_RUN}
 
 
-def given(body: Mapping[str, Any]) -> Row:
+def given(body: Mapping[str, object]) -> Row:
     """What an action is given: the input of its run, as the catalogue spells it."""
     values = {name: value for name, value in body.items() if name not in ABOUT_ACTION}
     if values.pop("force", False):
@@ -31,7 +31,7 @@ def given(body: Mapping[str, Any]) -> Row:
     return {camel(name): _spelled(value) for name, value in values.items()}
 
 
-def options(body: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Row:
+def options(body: Mapping[str, object], query: Mapping[str, object] | None = None) -> Row:
     """What a registration says about its run."""
     return _options(body, query, ABOUT_RUN)
 

@@ -58,7 +58,7 @@ def list_servers(query: dict[str, Any]) -> Answer:
 @servers.arguments(RegisterBody, example=REGISTRATION)
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "registering"})
-def register_server(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+def register_server(query: dict[str, object], body: dict[str, object]) -> Answer:
     """Take a machine into the inventory: connect, identify, record it."""
     options = orders.options(body, query)
     if query["dry_run"]:
@@ -77,7 +77,7 @@ def import_servers(items: Sequence[object]) -> Answer:
 @servers.serve("POST", f"{PATH}/provision", "provisionFromPool", scope="servers:write", errors=(404,))
 @servers.arguments(FromPoolBody, example={"poolId": examples.POOL_ID, "count": 2, "image": IMAGE})
 @servers.response(202, FromPoolAnswer, example={"results": [TAKEN]})
-def provision_from_pool(body: dict[str, Any]) -> Answer:
+def provision_from_pool(body: dict[str, object]) -> Answer:
     """Take free machines of a pool, all that are asked for or none, and install them."""
     return batch.taken(body)
 
@@ -124,7 +124,7 @@ def trust_certificate(body: dict[str, Any], server_id: str) -> Response:
 @servers.arguments(ServerActionBody, example={"action": "provision", "image": IMAGE})
 @servers.also(200, PlanShape, example=examples.PLAN, description="The plan, when dryRun is true.")
 @servers.response(202, ServerShape, example={**examples.SERVER, "state": "provisioning"})
-def act_on_server(query: dict[str, Any], body: dict[str, Any], server_id: str) -> Answer:
+def act_on_server(query: dict[str, object], body: dict[str, Any], server_id: str) -> Answer:
     """Let a run work on the server; its state decides what is allowed."""
     action = body.pop("action")
     versions.check_version(show.row(server_id)["version"])

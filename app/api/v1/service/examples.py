@@ -1,17 +1,15 @@
 """What the service says of itself, as examples."""
 
-from typing import Any
-
 from app.api.v1.examples import AT, SERVER_ID
 
-HIT: dict[str, Any] = {
+HIT: dict[str, object] = {
     "kind": "server",
     "id": SERVER_ID,
     "name": "rack-7-slot-12",
     "state": "provisioned",
     "href": f"/v1/servers/{SERVER_ID}",
 }
-ABOUT: dict[str, Any] = {
+ABOUT: dict[str, object] = {
     "release": "0.1.0",
     "python": "3.11.2",
     "region": "fra",
@@ -28,7 +26,7 @@ ABOUT: dict[str, Any] = {
     "auditDays": 365,
     "settings": None,
 }
-DOCTOR: dict[str, Any] = {
+DOCTOR: dict[str, object] = {
     "ok": False,
     "findings": [
         {

@@ -3,9 +3,7 @@
 A name with its type (``vm.power.force``) comes before one without. What a schema says itself counts.
 """
 
-from typing import Any
-
-TOLD: dict[str, tuple[str, Any]] = {
+TOLD: dict[str, tuple[str, object]] = {
     "action": ("What is to be done.", None),
     "bmcAddress": ("Where the management controller answers: a host or address, and a port.", None),
     "bmcCredential": ("What the controller is logged in to with; sealed at once, and never shown.", None),
@@ -81,7 +79,7 @@ TOLD: dict[str, tuple[str, Any]] = {
 }
 
 
-def told(type_name: str, path: str) -> dict[str, Any]:
+def told(type_name: str, path: str) -> dict[str, object]:
     """Description and examples of a member, as JSON Schema has them; nothing for what is not known."""
     # What servers of a pool are given is what servers are given.
     names = (f"{type_name}.{path}", path, path.removeprefix("nodePools."))

@@ -17,7 +17,7 @@ PYTHONS_END = r"\Z"  # JSON Schema knows $ alone.
 NAMES = {"bmc": "BMC", "url": "URL", "mac": "MAC", "cpus": "CPUs", "gpus": "GPUs", "gb": "GB", "mb": "MB"}
 
 
-def shown(kind: Mapping[str, Any]) -> dict[str, Any]:
+def shown(kind: Mapping[str, object]) -> dict[str, object]:
     """A type of the catalogue."""
     return {**hidden(kind), "inputSchema": _of_type(kind["type"], kind["expects"])}
 
@@ -28,12 +28,12 @@ def _of_type(name: str, expects: type[Schema]) -> dict[str, object]:
     inline: Any = lambda schema: None  # noqa: E731 -- No name: nested schemas stand where they are used.
     plugin: Any = MarshmallowPlugin(schema_name_resolver=inline)
     APISpec("input", "1", "3.1.0", plugins=[plugin])
-    found: dict[str, Any] = plugin.converter.schema2jsonschema(INPUTS.get(name) or expects())
+    found: dict[str, object] = plugin.converter.schema2jsonschema(INPUTS.get(name) or expects())
     shown = _shown(found, name)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "additionalProperties": False, **shown}
 
 
-def _shown(found: dict[str, Any], type_name: str, path: str = "") -> dict[str, Any]:
+def _shown(found: dict[str, Any], type_name: str, path: str = "") -> dict[str, object]:
     """A schema for people and forms: its members have titles, descriptions and examples."""
     shown = {name: value for name, value in found.items() if name != "example"}
     if "example" in found:
@@ -50,7 +50,7 @@ def _shown(found: dict[str, Any], type_name: str, path: str = "") -> dict[str, A
     return shown
 
 
-def _member(name: str, said: dict[str, Any], type_name: str, path: str) -> dict[str, Any]:
+def _member(name: str, said: dict[str, object], type_name: str, path: str) -> dict[str, object]:
     whole = f"{path}.{name}" if path else name
     known = {"title": _title(name), **told(type_name, whole)}
     if name == "password":

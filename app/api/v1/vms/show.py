@@ -1,7 +1,5 @@
 """Virtual machines as their answers need them."""
 
-from typing import Any
-
 from app.api.http.context import world
 from app.domain.errors import NotFound
 from app.record.inventory import sources
@@ -10,7 +8,7 @@ from app.record.paging import Page, Window
 from app.record.session import Tx
 from app.services.managed import vm_object
 
-Row = dict[str, Any]
+Row = dict[str, object]
 
 
 def one(vm_id: str) -> Row:

@@ -58,7 +58,7 @@ def get_vm(vm_id: str) -> Answer:
 @vms.arguments(VmActionBody, example={"action": "restart"})
 @vms.also(200, PlanShape, example=PLAN, description="The plan, when dryRun is true.")
 @vms.response(202, VmShape, example={**examples.VM, "state": "starting"})
-def act_on_vm(query: dict[str, Any], body: dict[str, Any], vm_id: str) -> Answer:
+def act_on_vm(query: dict[str, object], body: dict[str, Any], vm_id: str) -> Answer:
     """Start, stop, restart, pause or unpause a machine; its state decides what is allowed."""
     return _act(vm_id, body.pop("action"), query, body)
 
