@@ -36,6 +36,7 @@ SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
 # Celery prefers what stands there to what it was given, and Flower to what its command line says.
 AMBIENT, OVERRIDDEN = "CELERY_", ("FLOWER_ADDRESS", "FLOWER_PORT")
 IDENTITIES = ("", "none", "keys", "kubernetes", "ecs")
+SHIPPED_TASKSERVS = Path(__file__).resolve().parents[1] / "provisioning" / "taskservs"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 
 
@@ -105,7 +106,7 @@ class Settings:
     bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
     quota_clusters: int = 0  # Clusters that there may be at a time; 0 is no limit.
     quota_vms: int = 0  # Virtual machines that there may be at a time; 0 is no limit.
-    taskserv_dir: str = "provisioning/taskservs"  # Folder of the taskservs that batches install.
+    taskserv_dir: str = ""  # Folder of the taskservs that batches install; empty: those beside the source.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
     apps_key: str = ""  # 32 bytes in base64, sealing secrets of apps; empty makes a file of them.
@@ -119,8 +120,8 @@ class Settings:
 
     @property
     def taskservs(self) -> Path:
-        """The folder of the taskservs."""
-        return Path(self.taskserv_dir).resolve()
+        """The folder of the taskservs: what is shipped is found from wherever the service is started."""
+        return Path(self.taskserv_dir).resolve() if self.taskserv_dir else SHIPPED_TASKSERVS
 
     @property
     def database(self) -> str:

@@ -73,6 +73,15 @@ def test_a_drained_pool_serves_nothing_until_it_is_resumed(client: FlaskClient, 
     ]
 
 
+@pytest.mark.parametrize("path", ["rack/7@here", "rack%2F7@here", "drain/drain@here"])
+def test_a_pool_whose_name_has_a_slash_is_drained(client: FlaskClient, world: AppContext, path: str) -> None:
+    name = path.replace("%2F", "/")
+    workers.beat(world.db, name, ["bmc"], 2)
+
+    assert data(drain(client, path)) == {"name": name, "drained": True}
+    assert data(drain(client, path, "resume")) == {"name": name, "drained": False}
+
+
 def test_only_a_pool_that_works_and_can_be_drained_is(client: FlaskClient, world: AppContext) -> None:
     workers.beat(world.db, "app@here", ["app"], 4, drains=False)
 

@@ -19,7 +19,7 @@ def list_workers() -> Answer:
     return world().db.read(service.working)
 
 
-@workers.serve("POST", "/v1/workers/<name>/drain", "drainWorker", scope="admin")
+@workers.serve("POST", "/v1/workers/<path:name>/drain", "drainWorker", scope="admin")
 @workers.arguments(WorkerBody, required=False, example={"reason": "memory is replaced"})
 @workers.response(200, WorkerChanged, example={"name": "default@host-1", "drained": True})
 def drain_worker(body: dict[str, Any], name: str) -> Answer:
@@ -27,7 +27,7 @@ def drain_worker(body: dict[str, Any], name: str) -> Answer:
     return service.drain(world(), principal(), name, body.get("reason"))
 
 
-@workers.serve("POST", "/v1/workers/<name>/resume", "resumeWorker", scope="admin")
+@workers.serve("POST", "/v1/workers/<path:name>/resume", "resumeWorker", scope="admin")
 @workers.arguments(WorkerBody, required=False, example={"reason": "memory was replaced"})
 @workers.response(200, WorkerChanged, example={"name": "default@host-1", "drained": False})
 def resume_worker(body: dict[str, Any], name: str) -> Answer:
