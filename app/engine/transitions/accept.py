@@ -1,4 +1,15 @@
-"""Accept a request: run, steps, lock and first event in one transaction; its commit is the promise (T1)."""
+"""Accept a request: run, steps, lock and first event in one transaction; its commit is the promise (T1).
+
+1. Look for the run of this id and of the idempotency key: a request that is sent again gets the first one's
+   run. Its hash tells a repetition from another request under the same key.
+2. Check the input against the type and make the plan.
+3. Insert the run, its steps and ``run.created``, take its locks or a place in line, and expect a message.
+4. Commit, then answer 202, then publish. A crash after the commit costs the answer and not the run: the
+   client asks again with its key, and the reconciler publishes what was not.
+
+A run that needs no lock, tag or callback is written by one statement first (`at_once`). It writes nothing
+when anything stands in the way; the transaction then finds out what.
+"""
 
 import hashlib
 import json
@@ -117,6 +128,8 @@ def existing(tx: Tx, run_id: str, order: Order) -> Journal | None:
     """The run of this id, or the one that was accepted under the order's idempotency key before."""
     same = run_id if runs.read_run(tx, run_id) is not None else None
     if same is None and order.idempotency_key:
+        # Whoever sends the same key at this moment waits here and finds our run. At the unique index it would
+        # fail instead, and repeat its whole transaction (I1; chaos: "non-unique idempotency key").
         runs.enter_key(tx, order.idempotency_key)
         same = runs.run_with_key(tx, order.idempotency_key)
         if same is not None and runs.read_run(tx, same)["request_hash"] != request_hash(order):  # type: ignore[index]
@@ -135,6 +148,7 @@ def known(tx: Tx, order: Order) -> bool:
 def request_hash(order: Order) -> str:
     """What makes two orders the same."""
     resource = order.resource_id if order.identity is None else dict(order.identity)
+    # Without tags and callback unless there are any: hashes that earlier releases stored still fit.
     facts: list[Any] = [order.type, dict(order.input), resource, order.on_failure]
     if order.tags or order.callback_url:
         facts += [sorted(order.tags or ()), order.callback_url]
@@ -153,6 +167,7 @@ def _with_resource(kind: catalogue.Workflow, order: Order) -> dict[str, Any]:
 def at_once(db: Database, run_id: str, order: Order, actor: str) -> Journal | None:
     """Store a new run and enqueue it in one statement; None when that has to be done in a transaction."""
     kind = catalogue.lookup(order.type)
+    # Each of them is a row of another table, which the one statement does not write.
     if kind.locks or order.callback_url is not None or order.tags:
         return None
     given = _with_resource(kind, order)
@@ -166,6 +181,8 @@ def store_at_once(db: Database, new: NewRun) -> Journal | None:
         return None
     usual = db.remembered(f"usual {new.type}", lambda tx: runs.usual_duration(tx, new.type, new.eta_ms))
     values: RunRow = {**_values(new, usual), **new.columns}
+    # No clock is known before the statement: it gives run and events the database's own
+    # (test_times_come_from_the_databases_clock).
     j = OptimisticTransition(RunSnapshot(run={**_BLANK, **values}, steps=new.steps, now=0))
     try:
         j.event(
@@ -232,6 +249,7 @@ def store(tx: Tx, new: NewRun) -> Journal:
             steps=[plan_facts(row) for row in new.steps],
             **lineage,
         )
+        # In line for its lock the run expects no message; the grant publishes it.
         if _locked(j, new):
             advance(j)
     return j
@@ -263,6 +281,8 @@ def _locked(j: Journal, new: NewRun) -> bool:
     order = new.order
     if order.resource_id is None or not (new.locks or order.locks):
         return True
+    # The lock of the held run changes its owner by one UPDATE: released and taken again, a run in line could
+    # be quicker.
     if new.heir_of is not None:
         lock_rows.hand_over(j.tx, new.heir_of, j.id)
         for held in lock_rows.held_by(j.tx, j.id):

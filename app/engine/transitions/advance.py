@@ -1,4 +1,15 @@
-"""Decide what follows a step: publish the next one, open or join a fan-out, finish or compensate the run."""
+"""Decide what follows a step: publish the next one, open or join a fan-out, finish or compensate the run.
+
+1. Take the main line in order and find the first step that is not done.
+2. It is pending: publish it under a new generation. A fan-out is opened instead, and may be over at once,
+   when it has no members.
+3. It waits for a timer: the run waits with it. It is running or an open fan-out: its end calls `advance`
+   again.
+4. None is left: the run has completed, unless a member that came too late for its join is still at work.
+
+Nothing is remembered between two calls. Whoever is in doubt calls it once more: it decides from the rows
+alone.
+"""
 
 from typing import Any
 
@@ -19,6 +30,7 @@ MOVING = frozenset({RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING})
 
 def advance(j: Journal) -> None:
     """Look at the main line and do what is next; safe to call at any time."""
+    # A run that is paused, held, blocked or being stopped: whoever lets it go on calls this again.
     if j.status not in MOVING:
         return
     line = j.line("forward")
@@ -41,6 +53,8 @@ def advance(j: Journal) -> None:
             j.become(RunStatus.WAITING, waiting_on=waits_for(row))
         return
     steps = j.steps()
+    # A straggler of a closed join may still run. Its end comes here again; if the run ended now, that end
+    # would follow the last event of the log (I3; test_the_run_waits_for_a_straggler_before_it_ends).
     if not any(row["status"] == StepStatus.RUNNING for row in steps):
         for row in steps:  # Members that came too late for their join, and wait for something.
             if row["status"] in (StepStatus.RETRY_WAIT, StepStatus.WAITING):
@@ -58,6 +72,8 @@ def succeeded(j: Journal, step: StepRow, *, chained: bool = False) -> None:
     elif step["branch"]:
         _branch_on(j, step)
     elif chained and j.status == RunStatus.RUNNING:
+        # The same generation: what is expected is the next link of the caller's chain, which a new generation
+        # would make drop itself.
         j.set(expect_since=j.now, expect_queue=_next_queue(j, step))
     else:
         advance(j)
@@ -71,6 +87,8 @@ def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
         else:
             call_ended(j, step)
         return
+    # Before its fan-out counts it: nothing may be decided, undone or repeated while nobody knows what the
+    # step did (chaos: "an order with an unknown outcome does not wait for an operator").
     if blocks(step) and j.status != RunStatus.CANCELLING:
         block(j, step, error)
         return
@@ -91,6 +109,7 @@ def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
             return
         j.move(group, StepStatus.FAILED, error=error, completed_at=j.now)
         j.event(EventType.STEP_FAILED, group, error=error)
+    # The first failure is the reason of the run's end; others come from steps that end while it is stopped.
     if j.run["error_code"] is None:
         j.set(error_code=error["code"], error_message=error["message"], error_step=step["key"])
     if j.status == RunStatus.CANCELLING:
@@ -101,6 +120,8 @@ def failed(j: Journal, step: StepRow, error: dict[str, Any]) -> None:
 
 def runnable(j: Journal, step: StepRow) -> None:
     """A wait is over: the step may be claimed again; a paused run rings when it is let go."""
+    # A hook may have been quicker than the timer, which would otherwise end the next wait too early. The
+    # deadline stays: it bounds the whole operation.
     j.disarm(step, "retry", "poll")
     j.move(step, StepStatus.PENDING, retry_at=None)
     j.event(EventType.STEP_READY, step)
@@ -117,6 +138,8 @@ def runnable(j: Journal, step: StepRow) -> None:
 def call_ended(j: Journal, call: StepRow) -> None:
     """A call for which a function waits has ended; after the last one the function goes on."""
     main = group_of(j, call)
+    # A function that is at work finds the row when it comes to the call, and its next wait counts anew.
+    # Counting here as well would end that wait too early (I10).
     if main is None or main["status"] != StepStatus.WAITING:
         return
     j.change(main, pending=main["pending"] - 1)

@@ -1,4 +1,13 @@
-"""Members of fan-outs: claimed and settled whatever the others do, one as the other is settled."""
+"""Members of fan-outs: claimed and settled whatever the others do, one as the other is settled.
+
+1. A worker reserves several members (`fast_path.branch.reserve`) and claims the first of them.
+2. When its body has ended, one write settles it and claims the next one, if that fits into the time which the
+   worker's message may take.
+3. The write depends on these members alone and on the run still running. Refused, or undecided without other
+   rows, they are two steps again: settle, then claim, under the lock of the run.
+4. The member that ends the fan-out is always settled under the lock: whether it is the last cannot be known
+   from an older picture (test_the_last_is_left_to_the_lock_however_old_the_worker_s_picture_is).
+"""
 
 import time
 from collections.abc import Sequence
@@ -34,6 +43,8 @@ class Wanted:
 def claim_member(db: Database, wanted: Wanted) -> Claim | None:
     """Claim a member, unless somebody else was quicker; what is ours already, by a lost answer, is found."""
     seen = wanted.member.seen
+    # The write asks for this status; a run that waits has to become running first, which is a change of the
+    # run.
     if seen.run["status"] == RunStatus.RUNNING:
         decided = optimistic.decide_member(db, seen, lambda j: _claimed(j, wanted))
         if decided is not None:
@@ -62,6 +73,8 @@ def settle_and_claim(
 
     def both(j: OptimisticMember) -> Settled:
         settled = decide_settled(j, claim, outcome, logs, chained=False)
+        # The branch goes on with its own next step, or the result was refused: then no second member is
+        # claimed.
         if settled.next is not None or settled.status != StepStatus.COMPLETED:
             return settled
         return replace(settled, beside=_claimed(j, following))
@@ -80,5 +93,7 @@ def _claimed(j: OptimisticMember, wanted: Wanted) -> Claim:
     rows = [row for row in j.read if row["branch"] in ("", branch)]
     made = decide(j, rows, "forward", wanted.member.key, wanted.member.step["gen"], wanted.holder)
     if not isinstance(made, Claim):
+        # Also when somebody else was quicker with the following member: nothing is written then, and the
+        # result of the first is settled by itself (test_when_another_took_what_follows_nothing_is_written).
         raise optimistic.NeedsLock
     return made

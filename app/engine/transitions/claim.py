@@ -93,6 +93,8 @@ def claim(
     claimed = db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
     if not isinstance(claimed, Claim):
         return claimed
+    # After the commit and without patience: the step is ours by now, and its body must not wait because the
+    # database cannot say whether more waits.
     queue = claimed.step["queue"]
     return _looking(claimed, None, queue if ready.more(db, queue) else None)
 
@@ -166,11 +168,15 @@ def decide(
         return Dropped("unknown step")
     reason = _refusal(j, step, rows, gen, holder)
     if reason is not None:
+        # A message that is late (its step is done) lets its chain go on, but only under the current
+        # generation: an older chain would carry the run beside the one that replaced it.
         passed = step["status"] in STEP_DONE and _current(j, step, gen)
         return Passed() if passed else Dropped(reason)
     if step["status"] == StepStatus.RUNNING:
         # Our own claim, whose commit answer was lost: the same claim again, not a second attempt.
         return claimed(j, step, rows, holder)
+    # After the refusals: leaving the step hides the run for a moment, which a message that is out of date
+    # must not do. Chaos plants this as "a step of another release is claimed".
     if not _is_of_this_release(j.run, step):
         return _left(j, step)
     taken = take(j, step, rows, holder)
@@ -199,9 +205,15 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
     j.move(
         step,
         StepStatus.RUNNING,
+        # `attempt` numbers what happened and never goes back. `tries` is what the policy counts: a poll that
+        # was answered and an operator's resume begin it anew.
         attempt=step["attempt"] + (0 if polling else 1),
         tries=step["tries"] + 1,
+        # For a poll as well: every claim has its own fence, or the late result of a worker that was frozen in
+        # one poll would be accepted as that of the next (I4).
         fence=step["fence"] + 1,
+        # Before the body begins. If the worker dies now, compensation finds a step that may have happened;
+        # "none" here would leave its effect behind (I6).
         outcome=StepOutcome.UNKNOWN,
         # What an earlier attempt may have done is never forgotten.
         unsure=step["outcome"] != StepOutcome.NONE,
@@ -248,6 +260,9 @@ def _is_of_this_release(run: RunRow, step: StepRow) -> bool:
 
 def _left(j: Journal, step: StepRow) -> Dropped:
     """Leave a step of another release to a worker that knows it: it stays expected, nothing is counted."""
+    # Expected in the near future, not "not expected": if every worker that knows the step is away for long,
+    # the reconciler still publishes for it. Nothing was lost, so the pauses between publications must not
+    # grow (`dispatch_attempts`).
     later, before = j.now + ELSEWHERE_MS, j.run["waiting_on"] or {}
     if step["branch"]:
         j.change(step, expect_since=later)
@@ -263,6 +278,8 @@ def _known(j: Journal, step: StepRow, rows: Sequence[StepRow]) -> dict[str, Any]
     if step["phase"] == "forward":
         values = known_values(j.run, rows, step["ordinal"])
         return {**values, **(step["given"] or {}), "ref": step["ref"], "called": step["signal"]}
+    # An undo gets what its forward step knew, and not what later steps stored under the same names: these are
+    # undone first, and what they named is gone by then.
     forward = next(row for row in rows if row["phase"] == "forward" and row["key"] == step["undoes"])
     seen = [r for r in rows if r["phase"] == "forward" and r["branch"] in ("", forward["branch"])]
     values = known_values(j.run, seen, forward["ordinal"])
@@ -271,6 +288,8 @@ def _known(j: Journal, step: StepRow, rows: Sequence[StepRow]) -> dict[str, Any]
 
 
 def _current(j: Journal, step: StepRow, gen: int) -> bool:
+    # A generation belongs to what a message carries: the main line, or one member. With one counter for the
+    # whole run, publishing for one member again would silence all its siblings.
     return bool(gen == (step["gen"] if step["branch"] else j.run["dispatch_gen"]))
 
 
@@ -284,6 +303,7 @@ def _refusal(j: Journal, step: StepRow, rows: Sequence[StepRow], gen: int, holde
         return None if step["holder"] == holder.nonce else "another worker has it"
     if step["status"] != StepStatus.PENDING:
         return f"the step is {step['status']}"
+    # A message says where to look. It proves nothing about the steps before its own (I5).
     before = (
         row
         for row in rows

@@ -1,8 +1,14 @@
 """The way back: nothing new starts, running steps end, then what happened is undone in reverse order.
 
-Compensation is rows, written by the transaction that decided it: one undo for each forward step that
-completed or may have happened, newest first, each with its own attempts and patience. An exhausted undo
-leaves the run open for an operator; it is never silently "failed".
+1. Expect no further message, and remember what the run is to become (``goal``).
+2. Steps that run go on to their end; their results are stored. Undoing a step while it works could undo it
+   before it acts. The last one to end comes here again.
+3. ``hold``: keep effects and locks for an operator. ``keep`` and ``abandon``: end as it is.
+4. Otherwise write all undos as rows, in the transaction that decides it: one for each forward step that
+   completed or may have happened, newest first, each with its own attempts and patience. A crash leaves
+   either no undo or all of them, and the log says which.
+5. One undo after the other, each claimed like a step. The next one begins when the last is done.
+6. An exhausted undo leaves the run open for an operator; it is never silently "failed".
 """
 
 from collections.abc import Sequence
@@ -24,6 +30,8 @@ INTERRUPTIBLE = frozenset({StepStatus.WAITING, StepStatus.RETRY_WAIT})
 
 def stop(j: Journal, goal: RunStatus, *, hold: bool = False) -> None:
     """Start nothing new. Once no step and no child of a graph runs: hold the run, undo it, or end it."""
+    # `redispatch` publishes whatever is expected, whatever the status of the run: an expectation that stayed
+    # would be published again and again, and nobody may claim it.
     j.set(goal=str(goal), expect_since=None)
     steps = j.steps()
     children = [row for row in steps if is_member(row) and row["status"] == StepStatus.WAITING]
@@ -46,6 +54,7 @@ def stop(j: Journal, goal: RunStatus, *, hold: bool = False) -> None:
 
 def settled_while_stopping(j: Journal) -> None:
     """A step ended while its run was stopping: go on when it was the last one."""
+    # A cancel that came while a failure was being stopped wins: the run ends as cancelled and is not held.
     cancelled = j.run["cancel_requested_at"] is not None
     goal = RunStatus.CANCELLED if cancelled else RunStatus(j.run["goal"] or RunStatus.FAILED)
     stop(j, goal, hold=goal == RunStatus.FAILED and j.run["on_failure"] == "hold")
@@ -136,6 +145,7 @@ def _interrupt(j: Journal, steps: Sequence[StepRow]) -> None:
             j.event(EventType.STEP_CANCELLED, row)
             if row["kind"] == "child":
                 _stop_child(j, row)
+        # A member that was published and not claimed: its message will be dropped, which is no loss.
         elif row["expect_since"] is not None:
             j.change(row, expect_since=None)
     timers.disarm(j.tx, j.id)
@@ -150,6 +160,9 @@ def _stop_child(j: Journal, call: StepRow) -> None:
 
 def _compensate(j: Journal, goal: RunStatus, steps: Sequence[StepRow]) -> None:
     _interrupt(j, steps)
+    # "Completed or may have happened" is decided by the outcome and never by the status: a step whose worker
+    # died is not completed, and its effect may stand. Chaos plants each of these conditions wrongly: "undo of
+    # an unknown outcome skipped", "compensation of a step never started", "lost reverse order".
     undo = [
         row
         for row in sorted(steps, key=lambda row: -int(row["ordinal"]))
@@ -177,6 +190,8 @@ def _undo_row(run_id: str, forward: StepRow, place: int) -> StepRow:
         ordinal=place * SPACING,
         kind="task",
         queue=(undoing and undoing.queue) or forward["queue"],
+        # Copied, so that the undo needs neither the plan nor the author's function, which may have changed
+        # since.
         values=forward["given"] or {},
         timeout_ms=undoing.timeout_ms if undoing else forward["timeout_ms"] if step is None else 60_000,
     )

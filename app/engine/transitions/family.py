@@ -13,6 +13,8 @@ from app.record.runs import runs
 
 def children_ended(j: Journal, timers: Sequence[TimerRow]) -> None:
     """Runs that steps of this one wait for have ended."""
+    # The timer may be fired late, or twice: what it says was true when it was armed, so everything is read
+    # anew.
     if j.status in TERMINAL:
         return
     steps = j.some("forward", *{timer["step"] for timer in timers})
@@ -30,6 +32,8 @@ def children_ended(j: Journal, timers: Sequence[TimerRow]) -> None:
 def parent_moved(j: Journal, _timer: TimerRow) -> None:
     """The parent was paused, or let go: do as it does. What it is now counts, and not what it was."""
     parent = runs.read_run(j.tx, j.run["parent_run_id"] or "")
+    # Read without the parent's lock (it would be a second run): should it move once more meanwhile, it arms
+    # this timer again.
     stands = parent is not None and parent["status"] == RunStatus.PAUSED
     actor, reason = j.run["triggered_by"], f"its batch {j.run['parent_run_id']}"
     if stands and j.status in operator_actions.PAUSABLE:
@@ -41,5 +45,6 @@ def parent_moved(j: Journal, _timer: TimerRow) -> None:
 def _undo_goes_on(j: Journal, key: str) -> None:
     """The run that undoes a graph has ended: its undo need not wait for its time."""
     undo = j.one("comp", key)
+    # A shortcut: the undo polls that run anyhow, so nothing depends on this hint.
     if j.status == RunStatus.COMPENSATING and undo is not None and undo["status"] == StepStatus.RETRY_WAIT:
         runnable(j, undo)

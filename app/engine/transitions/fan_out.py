@@ -1,4 +1,14 @@
-"""Fan-out and fan-in, counted in SQL: members start, each end is counted once, the join closes once."""
+"""Fan-out and fan-in, counted in SQL: members start, each end is counted once, the join closes once.
+
+1. A map reads its list, and its members become rows. The members of a group were planned with the run.
+2. The fan-out waits and counts its open branches in ``pending``. The first branches are published, as many as
+   ``limit`` allows.
+3. Each branch that ends is counted, under the lock of the run or by a difference (`fast_path.branch`). The
+   next idle branch is published.
+4. The join judges after each one: completed, failed, or not yet. The transaction that makes it complete
+   cancels what waits, collects the results in the order of the items and lets the run advance.
+5. A member that ends later finds its fan-out closed: it is recorded and counts no more.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -60,6 +70,8 @@ def start_branches(j: Journal, group: StepRow) -> None:
 def count_branch(j: Journal, step: StepRow, *, failed: bool) -> tuple[StepRow, str | None] | None:
     """Count a branch that has ended; returns the group and the join's verdict, None when it is closed."""
     group = group_of(j, step)
+    # A straggler: the join has closed without it. Counting it would close the join a second time
+    # (test_a_straggler_that_fails_after_its_join_closed_changes_nothing).
     if group is None or group["status"] != StepStatus.WAITING:
         return None
     pending = group["pending"] - 1
@@ -89,6 +101,8 @@ def close_fan_out(j: Journal, group: StepRow) -> None:
     """Complete a fan-out: late members are cancelled, results are given in the order of the items."""
     members = runs.members(j.tx, j.id, group["key"])
     for row in members:
+        # Not those that run: nobody can call back what they do. They end in their own time, and are undone
+        # with the others if the run turns back.
         if row["status"] in (StepStatus.PENDING, StepStatus.RETRY_WAIT, StepStatus.WAITING):
             j.move(row, StepStatus.CANCELLED, expect_since=None, completed_at=j.now)
             j.event(EventType.STEP_CANCELLED, row)
@@ -116,6 +130,8 @@ def reopen_fan_out(j: Journal, group: StepRow, step: StepRow) -> None:
             unsure = row["unsure"] and row["key"] != step["key"]
             j.move(row, StepStatus.PENDING, **afresh(unsure=unsure))
             j.event(EventType.STEP_READY, row)
+    # Counted from the rows, not from the counters: those hold the failures that the operator has just taken
+    # back.
     done = sum(1 for rows in branches if rows[-1]["status"] in STEP_DONE)
     lost = sum(
         1 for rows in branches if any(r["status"] == StepStatus.FAILED and not blocks(r) for r in rows)
@@ -165,6 +181,8 @@ def _items(j: Journal, group: StepRow, line: Sequence[StepRow]) -> list[Any]:
 def _insert_members(j: Journal, group: StepRow, items: list[Any]) -> None:
     node = catalogue.map_of(j.run["type"], j.run["input"], group["ordinal"])
     rows = [step_row(j.id, row) for row in map_rows(node, group["key"], group["ordinal"], items)]
+    # A retry brings the members that stand. They fit only the same items: with another list, their results
+    # and undos would belong to the wrong ones.
     inherited = {row["key"]: row for row in runs.members(j.tx, j.id, group["key"])}
     kept = [row for row in rows if row["key"] in inherited]
     if len(kept) != len(inherited) or any(_differ(row, inherited[row["key"]]) for row in kept):

@@ -1,4 +1,13 @@
-"""The end of a run: timers close, locks go on, totals are counted, whoever waits for the outcome is told."""
+"""The end of a run: timers close, locks go on, totals are counted, whoever waits for the outcome is told.
+
+1. The resource no longer shows the work of this run (I18), and its locks go to the next runs in line (T13).
+2. The run gets its last status, and its timers and hooks are closed. It is counted in the totals (I16).
+3. The run that waits for this one gets a timer that is due at once.
+4. The closing event is the last one (I3): only an operator's word and refused late results may follow it.
+
+All of it is part of the transaction that ends the last step. There is no moment in which a run has ended and
+still holds a machine.
+"""
 
 from typing import Any
 
@@ -27,6 +36,7 @@ def finish(
     j: Journal, status: RunStatus, *, output: dict[str, Any] | None = None, inherited: bool = False
 ) -> None:
     """Make the run terminal; ``inherited`` is for a run whose effects, locks and hooks move to its retry."""
+    # A retry takes over effects and locks: freeing them in between would let a run in line have the machine.
     if j.run["resource_id"] is not None and not inherited:
         _leave_resource(j, status)
         locks.release_all(j)  # Before the run's last word: nothing follows it in the log.

@@ -62,12 +62,14 @@ def turn(j: Journal) -> None:
 def children_ended(j: Journal, members: Sequence[StepRow]) -> None:
     """The runs of members have ended: settle the members, and see what follows."""
     waiting = [one for one in members if one["status"] == StepStatus.WAITING]
+    # Without their locks: an ended status is final, and the timer that brought us here was committed with it.
     children = runs.read_runs(j.tx, [str(one["ref"]) for one in waiting])
     over = [one for one in waiting if _is_over(children.get(str(one["ref"])))]
     if not over:
         return
     group = j.one("forward", GRAPH)
     assert group is not None  # Its members are inserted with it.
+    # In the order in which they ended, so that what is skipped names the failure that came first.
     for member in sorted(over, key=lambda one: _ended_at(children.get(str(one["ref"])))):
         _settle(j, group, member, children.get(str(member["ref"])))
     if j.status == RunStatus.CANCELLING:
@@ -114,6 +116,7 @@ def _follow(
             waits = one["key"]
             if edges.is_met(one["condition"], ended.status, ended.reason):
                 met[waits] = met.get(waits, 0) + 1
+            # Only who has not begun can be left out. What an earlier child has already let begin stands.
             elif waits in open_ and waits not in skipped:
                 reason = edges.reason_to_skip(one["condition"], ended.status, ended.reason)
                 skipped[waits] = (reason, needed)
@@ -157,6 +160,8 @@ def _open(j: Journal, group: StepRow) -> None:
 
 
 def _start_ready(j: Journal, group: StepRow) -> int:
+    # Counted from the rows under the lock of the run, so that the limit is exact over any number of hosts
+    # (I22; chaos: "one operation too many").
     limit = _given(group).get("limit")
     room = AT_ONCE if limit is None else int(limit) - graphs.at_work(j.tx, j.id)
     if room <= 0:
@@ -209,6 +214,7 @@ def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -
             checkpoints.add(j, "interval")
         return
     error = _error(member, child)
+    # We have asked it to stop, so its end is no failure, and no policy of the graph may judge it as one.
     if j.status == RunStatus.CANCELLING and (child is None or child["status"] == RunStatus.CANCELLED):
         j.move(member, StepStatus.CANCELLED, error=error, completed_at=j.now)
         j.event(EventType.STEP_CANCELLED, member)

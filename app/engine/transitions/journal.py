@@ -5,7 +5,13 @@
         j.event("step.completed", step)  # takes the next number of the run's log
         j.enqueue(step, line)               # a message will be expected; published after the commit
 
-`Journal.messages` holds what has to be published once the transaction is committed.
+1. Lock the row of the run. Every other transition of this run waits, or finds the lock taken and is put off.
+2. The rules read steps and change them. `move` allows only the arrows of the tables of states.
+3. Each event takes the next number of the run. There are no gaps, because the number is read and raised under
+   the lock (I2).
+4. `flush` writes the run, its events, the deliveries of webhooks and the leases in the same transaction.
+5. After the commit, the caller publishes `Journal.messages`. Not before: a worker that is quicker than the
+   commit would find nothing to do and drop the message (chaos: "publish before commit").
 """
 
 from collections.abc import Iterator, Sequence
@@ -130,8 +136,11 @@ class Journal:
         """Change the run's status along an arrow of the table."""
         check_run(self.status, status)
         if self.status != status:
+            # The next event tells it: the fold knows the run's status from events alone (I2).
             self._untold = str(status)
             if self.status in STANDING:
+                # Time in which the run stood for an operator is no time that it took: totals and usual
+                # durations leave it out.
                 since = (self.run["waiting_on"] or {}).get("since") or self.now
                 changes["held_ms"] = (self.run["held_ms"] or 0) + self.now - since
         changes["status"] = str(status)
@@ -154,6 +163,8 @@ class Journal:
 
     def _leases(self) -> Leases:
         """Which leases begin and end; who goes on from one step to the next keeps the one he has."""
+        # A holder that settles one step and claims the next (T23) writes no row of `lease` at all: until when
+        # it holds stands in the step, the row only says that it holds one.
         begun = {holder: until for holder, until in self._begun.items() if holder not in self._ended}
         return Leases(begun, [holder for holder in self._ended if holder not in self._begun])
 
@@ -184,6 +195,9 @@ class Journal:
 
     def enqueue(self, step: StepRow, line: Sequence[StepRow]) -> None:
         """Expect a message for this step under a new generation, so that older messages drop themselves."""
+        # Raised in the transaction that decides to publish: two chains of one run never both claim. Without
+        # it (chaos: "dispatch without generation"; NO_GENERATION in the model) each chain publishes for all
+        # that follows.
         if step["branch"]:
             self.change(step, gen=step["gen"] + 1, expect_since=self.now)
             gen = step["gen"]
@@ -213,11 +227,15 @@ class Journal:
 
     def poke(self, run_id: str, purpose: str, **where: str) -> None:
         """Let another run hear of this one: a timer of that run that is due now, whatever comes after."""
+        # Without the lock of that run: a child that ends and a parent that stops would wait for each other.
+        # The timer is durable and is fired under the other run's lock alone.
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
         self.messages.append(TimerMessage(timer_id=timer_id, due_at=self.now, at_once=True))
 
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """The same for a step of another run, unless that has ended."""
+        # A run that was deleted after its retention has no timers: the foreign key would refuse this
+        # transaction, and with it the end of our own run.
         if runs.is_open(self.tx, run_id):
             self.poke(run_id, purpose, phase="forward", step=step)
 
@@ -253,8 +271,11 @@ class Journal:
             runs.change_run(self.tx, self.id, self._changes)
         if self._events:
             runs.append_events(self.tx, self._events)
+            # In this transaction. Written after the commit, a delivery is lost with the worker that dies in
+            # between (I12; chaos: "webhook row in a second transaction").
             letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
             self.messages.extend(DeliveryMessage(delivery_id=one, fence=0) for one in letters)
+        # `journal` flushes once more at its end: what is written must not be written twice.
         leases.write(self.tx, self.id, self._leases())
         self._changes, self._events, self._begun, self._ended = {}, [], {}, []
 

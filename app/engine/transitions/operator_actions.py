@@ -29,6 +29,7 @@ def cancel(j: Journal, actor: str, *, mode: str = "graceful", reason: str | None
     """Ask a run to stop. Repeating it changes nothing."""
     if j.status in TERMINAL:
         raise InvalidStateTransition(f"The run has ended already: it is {j.status}", current=j.status)
+    # Another mode may follow (graceful, then kill), but what was asked for is not made graceful again.
     again = j.run["cancel_requested_at"] is not None and mode in ("graceful", j.run["cancel_mode"])
     if again or j.status in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
         return
@@ -188,6 +189,8 @@ def _undo_ended(j: Journal) -> None:
 def _pause(j: Journal, _key: str | None) -> None:
     """Start nothing new; what runs goes on to its end. Locks stay."""
     waiting = {"kind": "operator", "step": None, "since": j.now, "paused": True}
+    # Nothing is expected of a paused run, or the reconciler would publish it again as lost. The message that
+    # is under way finds the run paused and drops itself.
     j.set(paused_from=j.status, expect_since=None)
     j.become(RunStatus.PAUSED, waiting_on=waiting)
     for row in runs.all_steps(j.tx, j.id):
@@ -201,6 +204,7 @@ def _unpause(j: Journal, _key: str | None) -> None:
     """Go on where the run stood, with what became due meanwhile."""
     before = RunStatus(j.run["paused_from"] or RunStatus.RUNNING)
     j.event(EventType.RUN_UNPAUSED)
+    # Still in line. If the lock came meanwhile, `locks.grant_to` has changed `paused_from`.
     if before == RunStatus.LOCK_WAITING:
         j.set(paused_from=None)
         locks.wait_again(j)
@@ -264,6 +268,8 @@ def _whole(j: Journal, step: StepRow) -> InvalidStateTransition:
 
 
 def _kill_running(j: Journal) -> None:
+    # The kill is this write: without holder and status the worker's result is refused as late, whether or not
+    # Celery manages to end its process (`Halt` is a hint). What it did is unknown, so it will be undone.
     running = [row for row in runs.all_steps(j.tx, j.id) if row["status"] == StepStatus.RUNNING]
     for row in running:
         j.move(

@@ -78,6 +78,8 @@ class OptimisticTransition(Journal):
     def change(self, step: StepRow, **changes: Unpack[StepRow]) -> None:
         """Change columns of a step."""
         step.update(changes)
+        # A new step is inserted as it is in the end. An UPDATE in the statement that inserts it would not
+        # find it: on PostgreSQL all parts of a statement see the state before it.
         if not any(step is new for new in self._new):
             self._changed.setdefault((step["phase"], step["key"]), {}).update(changes)
 
@@ -120,6 +122,7 @@ class OptimisticTransition(Journal):
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""
+        # Hooks move on to a retry, which works under the locks of both runs.
         if not hooks_too:
             raise NeedsLock
         duration = self.now - (self.run["started_at"] or self.now) - (self.run["held_ms"] or 0)
@@ -139,14 +142,21 @@ class OptimisticTransition(Journal):
         """Drafts are written by `decide`."""
         if self._untold is not None:
             self._tell_status()
+        # Who is told was read earlier. The write asks again (`subscriptions.unheard`), or somebody who
+        # subscribed in between would not be told of this event (I12;
+        # test_somebody_who_subscribed_during_a_step_is_told_of_its_end).
         if self._is_heard():  # The deliveries are written in a transaction.
             raise NeedsLock
+        # The end of a run closes all its timers and hooks at once; those of one step are closed under the
+        # lock.
         if self._leaves and self._ending is None:
             raise NeedsLock
 
     @property
     def changes_anything(self) -> bool:
         """Whether there is something to write."""
+        # A step never changes without its run here. What changes a member alone (`claim._left`) is no claim,
+        # so `branch._claimed` sends it to the lock.
         return bool(self._changes)
 
     def write(self, db: Database, patience_s: float) -> int | None:
@@ -158,6 +168,7 @@ class OptimisticTransition(Journal):
             run_id=self.id,
             type=self.run["type"],
             version=self.before.run["event_seq"],
+            # Besides the version: publishing again raises the generation and appends no event.
             gen=self.before.run["dispatch_gen"],
             run=self._changes,
             steps=[(phase, key, changes) for (phase, key), changes in self._changed.items()],
@@ -203,6 +214,8 @@ class OptimisticMember(OptimisticTransition):
         return member.write(db, self._member_transition(), patience_s=patience_s)
 
     def _member_transition(self) -> MemberTransition:
+        # Only what can be said as a difference may be written without the lock. A new status of the run, say,
+        # would overwrite what the other members have made of it meanwhile.
         if not set(self._changes) <= {"event_seq", "log_bytes"} or self._new:
             raise NeedsLock
         known = {(row["phase"], row["key"]): row for row in self.before.steps}

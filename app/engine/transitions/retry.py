@@ -36,9 +36,13 @@ def retry(
     seal: Seal | None = None,
 ) -> Journal:
     """Store a new run that repeats an ended or held one, from the start or from a step."""
+    # The caller chose the id before it asked. Our own commit whose answer was lost is found by it, and the
+    # retry is made once (test_a_retry_that_is_sent_twice_is_made_once).
     if runs.read_run(tx, new_id) is not None:
         with journal(tx, new_id) as repeated:
             return repeated
+    # The lock of the old run decides between two retries at once: the second one finds the first
+    # (test_one_of_two_retries_is_made).
     with journal(tx, old_id) as old:
         _retryable(old)
         steps = [row for row in runs.all_steps(tx, old_id) if row["phase"] == "forward"]
@@ -53,6 +57,8 @@ def retry(
             for held_lock in lock_rows.held_by(tx, old_id):
                 old.event(EventType.LOCK_RELEASED, resource=held_lock["resource"], movedTo=new_id)
             old.set(parent_step=None)  # Who waits for this run waits for the new one.
+            # Ended first: the run holds its locks until `store` hands them over, so they are never free in
+            # between.
             finish(old, RunStatus.FAILED, inherited=True)
             old.flush()
         columns: RunRow = {**made.columns, "retry_of": old_id}
@@ -162,6 +168,8 @@ def _heir(row: StepRow, was: StepRow | None, old: Journal, *, skipped: bool) -> 
             "outcome": was["outcome"],
         }
         return {**row, **done, "reused_from": old.id}
+    # Not reached yet by the new run, but it may stand: "unknown" makes compensation undo it, should the new
+    # run fail before it comes here (test_a_retry_from_the_start_of_a_held_run_undoes_what_it_did_not_reach).
     return {**row, "outcome": StepOutcome.UNKNOWN} if _stands(was, old) else row
 
 

@@ -100,6 +100,8 @@ def settle(
         )
         if decided is not None:
             after = decided.result
+            # The next step is settled from what this write has left, without reading the run again. If
+            # somebody changed the run meanwhile, that write is refused and the lock decides.
             following = replace(after.next, seen=decided.seen) if after.next is not None else None
             return replace(after, next=following)
     return db.write(
@@ -122,6 +124,8 @@ def decide_settled(
 ) -> Settled:
     """What becomes of a claim with this outcome."""
     phase, key, ahead = claim.step["phase"], claim.step["key"], _in_segment(claim)
+    # Two steps by their names, not all: under the lock, a member of a wide fan-out would read a thousand rows
+    # while all other members wait for it.
     found = j.some(phase, key, ahead)
     step = found.get(key)
     if step is None or not _mine(step, claim):
@@ -129,6 +133,8 @@ def decide_settled(
         late = _late(j, step, claim)
         j.flush()
         return late
+    # Not before the check: the log lines of an attempt that was fenced off would stand under the number of
+    # its successor.
     for line in logs:
         j.event(EventType.STEP_LOG, step, **line)
     following: Claim | None = None
@@ -139,6 +145,8 @@ def decide_settled(
         _parked(j, step, claim, outcome)
     else:
         _raised(j, step, claim, outcome)
+    # A message was published under a new generation: the rest of this chain belongs to the old one and would
+    # only be dropped.
     published = any(isinstance(hint, RunMessage) for hint in j.messages)
     carries = chained and following is None and step["status"] == StepStatus.COMPLETED and not published
     j.flush()  # Adds the letters of subscribed webhooks.
@@ -157,13 +165,19 @@ def error_facts(error: WindlassError) -> dict[str, Any]:
 
 
 def _mine(step: StepRow, claim: Claim) -> bool:
+    # Chaos plants this line as "no fence check" and the model checker removes it (NO_FENCE): a worker that
+    # was frozen past its lease stores its result over the head of its successor.
     same = step["fence"] == claim.fence and step["holder"] == claim.holder.nonce
     return bool(same and step["status"] == StepStatus.RUNNING)
 
 
 def _late(j: Journal, step: StepRow | None, claim: Claim) -> Settled:
     """Our own commit whose answer was lost, or somebody else's step by now."""
+    # The fence alone would not do. A step whose worker was lost keeps its fence until it is claimed again;
+    # only the nonce, which `resume.lose` has removed, tells that its result was not accepted.
     if step is not None and step["fence"] == claim.fence and step["holder"] == claim.holder.nonce:
+        # The commit whose answer was lost may have claimed the next step, too (T23). If the worker forgot
+        # that claim, the step would wait for its lease to end and count as lost.
         following = _claimed_next(j, claim)
         carried = following is None and step["status"] == StepStatus.COMPLETED
         return Settled(status=step["status"], next=following, chained=carried)
@@ -194,11 +208,15 @@ def _completed(
         progress=None,
         completed_at=j.now,
     )
+    # Only an operation has timers or a hook left that could wake it. `leave` in general would send each step
+    # to the lock, for an optimistic transition writes neither.
     if step["kind"] == "operation":
         j.leave(step)
     j.event(EventType.STEP_COMPLETED, step, output=result or None)
     if after is not None:
         if (
+            # Between the steps of a segment no message is read, so a cancel, a pause or another release is
+            # noticed here or not before the segment ends.
             after["status"] == StepStatus.PENDING
             and _may_go_on(j, step["phase"])
             and not catalogue.is_foreign(after)
@@ -218,6 +236,8 @@ def _go_on(j: Journal, step: StepRow, claim: Claim, result: dict[str, Any], foll
         if forward is not None:
             j.change(forward, compensated_at=j.now)
         j.event(EventType.STEP_COMPENSATED, step, undoes=step["undoes"])
+        # Unlike a forward step, the next undo depends on results that this claim does not hold: those of the
+        # step that it undoes.
         rows = j.steps()
     else:
         done: StepRow = {"status": str(StepStatus.COMPLETED), "output": result or None}
@@ -247,20 +267,27 @@ def _may_go_on(j: Journal, phase: str) -> bool:
 
 def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: bool = False) -> None:
     error, definition = raised.error, catalogue.step_named(step["name"])
+    # With a reference the operation is under way outside: "nothing happened" is then about the poll alone.
     facts, harmless = error_facts(error), error.nothing_happened and step["ref"] is None
+    # An attempt that did nothing does not vouch for those before it, unless it looked ("cleared").
     outcome = StepOutcome.NONE if harmless and (raised.cleared or not step["unsure"]) else StepOutcome.UNKNOWN
     once = definition.at_most_once and step["phase"] == "forward"  # Then only what did nothing is repeated.
     # The intent says "the command may have been sent". It is withdrawn only when it certainly was not.
     if once and outcome == StepOutcome.NONE:
         gates.withdraw(j.tx, f"{j.id}/{step['phase']}/{step['key']}")
     repeatable = error.retryable and not final and (harmless or not once)
+    # A run that is being stopped waits for this step to end. Another attempt would only begin what is undone
+    # next.
     if repeatable and j.status != RunStatus.CANCELLING and _room(j, step):
+        # Since the first attempt, so that a deadline of the policy bounds all of them together.
         elapsed = j.now - (step["first_started_at"] or j.now)
         policy = _policy(definition, step)
         wait = policy.wait_ms(
             step["tries"], elapsed, asked_ms=error.retry_after_ms, passing_ms=error.passing_ms
         )
         if wait is not None:
+            # Whether the next attempt observes before it acts. An error that does not count gives its try
+            # back: the other side asked us to come later, which is no failure of the step.
             look = not harmless or (claim.unsure and not raised.cleared)
             tries = step["tries"] if error.counts else max(0, step["tries"] - 1)
             _retry_later(j, step, wait, error=facts, outcome=outcome, unsure=look, tries=tries)
@@ -299,16 +326,21 @@ def _policy(definition: Step, step: StepRow) -> Backoff:
 
 def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
     due = j.now + wait
+    # The timer is a row of the same transaction. If it were armed after the commit, a crash in between would
+    # leave a step that nobody ever wakes (I7).
     j.move(step, StepStatus.RETRY_WAIT, **known, lease_until=None, progress=None, retry_at=due)
     j.arm("retry", due, step)
     j.event(EventType.STEP_RETRYING, step, error=known["error"], dueAt=due, outcome=known["outcome"])
     if not step["branch"]:
+        # The timer wakes it. A message that is still expected would be published again as lost, again and
+        # again, and find nothing to claim.
         j.set(waiting_on=waits_for(step), expect_since=None)
         if j.status == RunStatus.RUNNING:
             j.become(RunStatus.WAITING)
 
 
 def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
+    # Compared with the claim, not with None: a call that came before the claim was given to this very poll.
     called = step["signal"] if step["signal"] != claim.step["signal"] else None
     due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
     deadline = step["deadline_at"] or j.now + step["timeout_ms"]
@@ -317,6 +349,7 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
         _raised(j, step, claim, Failed(StepTimedOut(late, limitMs=step["timeout_ms"])), final=True)
         return
+    # Once, when the operation parks first: the deadline bounds the operation, not the wait for the next poll.
     if step["deadline_at"] is None:
         j.arm("deadline", deadline, step)
     j.move(
@@ -324,6 +357,8 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         StepStatus.WAITING,
         ref=parked.ref,
         progress=parked.progress or None,
+        # A poll was answered: polls that fail now and then must never exhaust the policy
+        # (test_polls_that_fail_now_and_then_never_exhaust_the_policy).
         tries=0,
         polls=step["polls"] + 1,
         lease_until=None,
@@ -340,6 +375,8 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         progress=parked.progress or None,
     )
     j.arm("poll", due, step)
+    # A run that is being stopped has waited for this step to let go of its worker. What is under way outside
+    # is aborted by its undo, so the run need not wait for the operation.
     if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
         return

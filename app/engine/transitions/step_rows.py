@@ -71,6 +71,7 @@ def plan_facts(row: StepRow) -> dict[str, Any]:
     facts: JsonObject = picked(row, ("phase", "key", "name", "kind", "ordinal", "branch", "undoable"))
     extra = {name: value for name, value in picked(row, ("reused_from", "undoes")).items() if value}
     if row["reused_from"]:
+        # The log of a retry says what it inherited: the old run may be deleted before this one is folded.
         extra["output"] = row["output"]
     if row["status"] != StepStatus.PENDING:
         extra["status"] = row["status"]
