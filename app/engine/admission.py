@@ -1,4 +1,14 @@
-"""Whether a run may begin: its type, the state of its resource, what can be told without asking the world."""
+"""Whether a run may begin: its type, the state of its resource, what can be told without asking the world.
+
+1. The type is not paused.
+2. A request that is known under its idempotency key passes: its answer is its run, whatever that did since.
+3. A resource that somebody has locked passes: the lock decides, and its refusal names the holder.
+4. Otherwise the state of the resource has to allow the action, and a pool to have the servers that are
+   wanted.
+
+Nothing is locked here, so none of it is a promise. What has to hold is checked again where it is taken: the
+resource by its lock (`transitions.locks`), servers of a pool by the run that allocates them.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -57,6 +67,7 @@ def _server(tx: Tx, order: Order, action: str) -> None:
     if action in (*server_states.ACTIONS, "register") and not server_states.allows(row["state"], action, it):
         allowed = server_states.allowed_actions(row["state"], it)
         raise _not_allowed(tx, f"server {row['id']}", row, action, allowed, _besides(row["state"], it))
+    # The server itself would allow it: that it is part of a cluster or a batch is not in its state.
     owner = allocations.owner_of(tx, row["id"])
     if owner is not None and action in ("deprovision", "decommission"):
         raise _taken(tx, row["id"], owner)
@@ -150,6 +161,7 @@ def _check_scale(tx: Tx, row: Row, wanted: Mapping[str, Any]) -> None:
     family = any(row["template"].startswith(name) for name in cluster_states.SCALES)
     numbers = {"workers": wanted.get("workers"), "control_planes": wanted.get("controlPlanes")}
     try:
+        # Against what the cluster has already: a repeated order for the same size needs no server.
         if row["node_pools"] and numbers["workers"] is not None:
             pools = cluster_states.resized(row["node_pools"], numbers.pop("workers") or 0)
             has = Counter(one["pool_id"] for one in allocations.held_by(tx, row["id"]))

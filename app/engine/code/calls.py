@@ -43,6 +43,8 @@ def call_row(main: StepRow, call: Call, *, beside: int | None = None, **changes:
     """A call as a step; ``beside``: a member of the ctx.parallel that begins at this ordinal."""
     kind: Any = call.kind
     apart = beside is not None
+    # A call beside others has a message and a claim of its own; an inline one is done by the worker that has
+    # claimed ``main``, under that claim's fence.
     name = CALL if apart else INLINE if call.kind == "task" else f"code.{call.kind}"
     planned_ = PlannedStep(
         key=call.key,
@@ -61,6 +63,7 @@ def call_row(main: StepRow, call: Call, *, beside: int | None = None, **changes:
 
 def enqueue_new(j: Journal, row: StepRow) -> None:
     """Expect a message for a call that is about to be inserted."""
+    # `Journal.enqueue` would change a row that is not there yet.
     row.update({"gen": 1, "expect_since": j.now})
     carried = tuple(segments([planned(row)]))
     run_message = RunMessage(run_id=j.id, type=j.run["type"], phase="forward", gen=1, segments=carried)

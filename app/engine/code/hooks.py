@@ -14,6 +14,7 @@ def create(
     j: Journal, name: str, action: str | None, metadata: Mapping[str, Any] | None, token_hash: str
 ) -> str:
     """Open a hook; the same token again is the same hook. It dies with its run."""
+    # The caller made the token before the transaction: a repetition after a lost answer finds its own hook.
     known = hooks.by_token(j.tx, token_hash)
     if known is not None:
         return str(known["id"])

@@ -47,6 +47,8 @@ def room(j: Journal, main: StepRow | None, more: int = 0) -> bool:
     if most is None:
         return True
     waits = main is not None and main["status"] == StepStatus.WAITING
+    # Kept back when the wait began. Without it a signal from outside could use the last events, and the run
+    # could neither go on nor say why.
     reserved = 2 * int(main["pending"]) + 3 if main is not None and waits else 0
     return int(j.run["event_seq"]) + more + reserved <= most
 
@@ -67,6 +69,8 @@ def reach(j: Journal, code: str, message: str) -> None:
     j.event(EventType.RUN_LIMIT_REACHED, error=facts)
     j.set(error_code=code, error_message=message, error_step=MAIN)
     main = j.one("forward", MAIN)
+    # One that runs is left to its worker: the next commit of the advance finds the run stopping and hands
+    # over.
     if main is not None and main["status"] in (StepStatus.WAITING, StepStatus.PENDING, StepStatus.RETRY_WAIT):
         j.disarm(main)
         j.move(main, StepStatus.FAILED, error=facts, completed_at=j.now)

@@ -19,6 +19,8 @@ def again(j: Journal, call: StepRow) -> None:
 def go_on(j: Journal, call: StepRow) -> None:
     """Let the function, which has failed over a call, hear of what became of it."""
     main = group_of(j, call)
+    # The call and the function failed separately: a pending call alone would never be made, since nobody
+    # advances.
     if main is not None and main["status"] == StepStatus.FAILED:
         j.move(main, StepStatus.PENDING, **afresh(unsure=False))
         j.event(EventType.STEP_READY, main)

@@ -36,6 +36,7 @@ def parts(
     given = {**(old.run["input"] or {}), **_checked(edited or {})}
     order = CodeOrder(
         workflow=old.run["type"],
+        # The version of the old run and not the newest: the calls that are reused were made by its code.
         version=old.run["version"],
         args=given.get("args") or [],
         kwargs=given.get("kwargs") or {},
@@ -87,6 +88,7 @@ def _before(calls: Sequence[StepRow], start: str | None) -> list[StepRow]:
 def _heir(main: StepRow, was: StepRow, old_id: str) -> StepRow:
     """A call as the new run knows it; what was undone is not undone again."""
     kept = cast("StepRow", picked(was, KEPT))
+    # "May have happened" would undo it a second time when the new run fails.
     if was["compensated_at"] is not None:
         kept["outcome"] = StepOutcome.NONE
     return {**main, **kept, "reused_from": old_id}

@@ -1,4 +1,13 @@
-"""Signals: named messages, stored until a wait takes the oldest (contracts/code-workflows.rst#signals)."""
+"""Signals: named messages, stored until a wait takes the oldest (contracts/code-workflows.rst#signals).
+
+1. `send` works under the lock of the run: it looks for a wait of this name, stores the signal, and ends that
+   wait.
+2. `take` works under the same lock, in the transaction that stores a new wait: it looks for a stored signal
+   first.
+3. So of a signal and a wait that come at the same moment, the second one finds the first. Each signal is
+   taken by one call at most, the oldest first (I9).
+4. A run that goes on as a fresh one takes along what nobody has taken, with its order and its keys.
+"""
 
 import hashlib
 import json
@@ -20,6 +29,8 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
     """Give a run a signal; the same key again is the same signal. Raises for an ended run."""
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     if key is not None:
+        # Over the whole line of a run that went on afresh: a sender who asks again does not know of the new
+        # run.
         known = signals.with_key(j.tx, j.id, j.run["origin"], key)
         if known is not None:
             if (known["name"], known["payload_hash"]) != (name, digest):
@@ -31,6 +42,7 @@ def send(j: Journal, name: str, payload: Any, *, sender: str, key: str | None = 
         )
     main = j.one("forward", MAIN)
     call = signals.oldest_wait(j.tx, j.id, name, sender)
+    # A call that waits has its events reserved; a signal that nobody waits for must not use those.
     if (call is None and not room(j, main, 1)) or j.run["log_bytes"] > BYTES.most:
         raise full_log(j)
     signal_id = new_id("sig")
@@ -67,6 +79,8 @@ def hand_over(j: Journal, following: Journal) -> list[str]:
     """
     moved = []
     for row in signals.unread(j.tx, j.id):
+        # The number of this event is the signal's place in the new run: what was sent first is taken first
+        # there, too.
         following.event(EventType.SIGNAL_RECEIVED, signalId=row["id"], name=row["name"], movedFrom=j.id)
         signals.move(j.tx, row["id"], following.id, following.run["event_seq"])
         moved.append(row["id"])

@@ -65,6 +65,7 @@ def start_in(tx: Tx, run_id: str, order: CodeOrder, actor: str, **facts: Unpack[
     new = new_run(order, known, run_id, actor)
     existing = accept.existing(tx, run_id, new.order)
     if existing is not None:
+        # Whoever chose the id and asks again gets its run; with another order it is somebody else's.
         if existing.id == order.run_id and not _repeats(existing.run, new.order):
             raise Conflict(f"There is a run {run_id} already", run=run_id)
         return existing
@@ -92,6 +93,8 @@ def start_child(
         if runs.read_run(j.tx, run_id) is not None:
             raise Conflict(f"There is a run {run_id} already", run=run_id)
         child = start_in(j.tx, run_id, order, j.run["triggered_by"], parent_step=key)
+    # A refused child is the result of the call, which the function may catch. The advance itself goes on: if
+    # it failed, the replay would start the same child and fail for ever.
     except (Conflict, NotFound, ValidationFailed) as refused:
         details = {"type": "windlass:ChildFailed", "workflow": order.workflow}
         return kept, {"code": refused.code, "message": refused.message, "details": details}
@@ -115,6 +118,7 @@ def start_again(j: Journal, args: Sequence[Any], kwargs: Mapping[str, Any], seal
     order = sealed_order(j.tx, order, seal)
     run = j.run
     facts: RunRow = {"parent_step": run["parent_step"], "context": run["context"]}
+    # `origin` is the first of the line: idempotency keys of signals count for all of it.
     facts |= {"origin": run["origin"] or j.id, "restarts": run["restarts"] + 1}
     return start_in(j.tx, new_id("run"), order, run["triggered_by"], **facts)
 

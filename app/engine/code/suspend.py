@@ -53,6 +53,8 @@ def store(
         for call in calls
         if call.key not in known
     ]
+    # Stored before and not begun: they come before new calls, so that `limit` lets calls begin in their
+    # order.
     held = sorted((row for row in known.values() if _is_held(row)), key=lambda row: int(row["ordinal"]))
     room = _Room(limit, sum(not _is_held(row) and row["status"] not in STEP_ENDED for row in known.values()))
     again = room.let(held, lambda row: _begin_again(j, row, seal))
@@ -134,6 +136,8 @@ def elsewhere(j: Journal, main: StepRow, facts: Mapping[str, Any]) -> None:
     if j.status != RunStatus.RUNNING:
         hand_over(j, main)
         return
+    # A timer and not a message: the queue of the workflow is served by workers that do not have it, and would
+    # give it to this one again at once.
     due, error = j.now + ELSEWHERE_MS, dict(facts)
     waits = {"kind": "worker", "step": main["key"], "since": j.now, "until": due, "error": error}
     given = {**(main["given"] or {}), "waits": waits}
@@ -154,6 +158,8 @@ def _park(j: Journal, main: StepRow, calls: Sequence[StepRow], limit: int | None
     waits = _waits_for(calls, j.now)
     left = _stop_the_clock(j, main, calls)
     given = {"waits": waits, "leftMs": left, **({"limit": limit} if limit is not None else {})}
+    # The function came as far as a wait, so what it lost before is not its poison: the limit is for workers
+    # that die one after the other at the same place.
     j.move(main, StepStatus.WAITING, pending=len(calls), given=given, holder=None, lease_until=None, lost=0)
     j.event(
         EventType.STEP_WAITING,
@@ -227,6 +233,8 @@ def _sleep(j: Journal, row: StepRow, _seal: Seal) -> None:
 
 def _signal(j: Journal, row: StepRow, _seal: Seal) -> None:
     given = _given(row)
+    # In the transaction that stores the wait (chaos: "replay of a consumed signal" plants that it is not
+    # consumed).
     found = signals.take(j, given["name"], row["key"], given.get("hook"))
     if found is not None:
         j.event(EventType.SIGNAL_CONSUMED, signalId=found["id"], call=row["key"])
@@ -237,6 +245,8 @@ def _signal(j: Journal, row: StepRow, _seal: Seal) -> None:
 
 
 def _child(j: Journal, row: StepRow, seal: Seal) -> None:
+    # The child is accepted in this transaction: there is no child without its call, and no call that waits
+    # for a child which was never stored.
     row["given"], started = start_child(j, row["key"], _given(row), seal)
     if isinstance(started, str):
         row.update({**WAITING, "ref": started})
@@ -249,6 +259,7 @@ def _hook(j: Journal, row: StepRow, seal: Seal) -> None:
     token, digest = issue_hook_token()
     hook_id = hooks.create(j, given["name"], given.get("action"), given.get("metadata"), digest)
     value = {"hookId": hook_id, "name": given["name"], "action": given.get("action")}
+    # Sealed, but kept: a replay must get the very token that the function may have sent to somebody already.
     row.update({**DONE, "output": {"value": {**value, "token": {"$secret": seal(token)}}}})
 
 

@@ -34,6 +34,8 @@ def slept(j: Journal, timer: TimerRow) -> None:
 def child_ended(j: Journal, timer: TimerRow) -> None:
     """The run that a call waits for has ended."""
     call = _waiting(j, timer)
+    # Not by the id that the call has stored: a child that went on afresh, or was retried while held, has a
+    # newer run for the same call, and the call waits for that one.
     child = runs.newest_child(j.tx, j.id, timer["step"] or "")
     if call is None or (child is not None and child["status"] not in TERMINAL):
         return
@@ -64,6 +66,7 @@ def parent_stopped(j: Journal, _timer: TimerRow) -> None:
 
 def stop_following(j: Journal) -> None:
     """The same for a run that went on as a fresh one just when it was to be stopped."""
+    # The stop was armed for the run that ended just then (`timers.disarm` leaves it open for this).
     following = (j.run["output"] or {}).get("restartedAs")
     if following is not None and runs.is_open(j.tx, following):
         j.poke(following, "stop")
@@ -72,6 +75,8 @@ def stop_following(j: Journal) -> None:
 def worked_too_long(j: Journal, timer: TimerRow) -> None:
     """The function has worked for as long as its run may, waits not counted."""
     main = step_of(j, timer)
+    # Ending a run that an operator has paused would take the decision from him: nothing is left of its time,
+    # and the next advance ends it.
     if j.status == RunStatus.PAUSED and main is not None and main["status"] != StepStatus.RUNNING:
         j.change(main, deadline_at=None, given={**(main["given"] or {}), "leftMs": 0})  # Once it goes on.
         return

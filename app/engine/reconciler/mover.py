@@ -1,4 +1,12 @@
-"""Does one thing with each of many runs, a transaction each; what cannot be moved now is put off."""
+"""Does one thing with each of many runs, a transaction each; what cannot be moved now is put off.
+
+1. The caller has read candidates without a lock. Some are over by now; some are locked by others.
+2. Those that were never put off come first, so that what stands still delays nobody else.
+3. Each gets one transaction, which locks its run, looks again, and changes it or nothing.
+4. A row that is locked for longer than 0.2 s, or work that raises, is put off and said once. A database that
+   is away ends the look.
+5. After the commit, publish. After two seconds, stop: timers and leases wait for the end of the look.
+"""
 
 import time
 from collections.abc import Callable, Iterable
@@ -29,6 +37,8 @@ class Mover:
     def batch(self) -> int:
         """How much is to be looked for at a time, beside what is known to stand still."""
         self._put_off.forget_old()
+        # As many more as are known to stand still: a hundred held rows would otherwise be all that each look
+        # finds (test_however_many_are_held_the_others_have_their_turn).
         return BATCH + len(self._put_off)
 
     def move(
@@ -50,6 +60,8 @@ class Mover:
         if self._put_off.holds(this):
             return False
         try:
+            # No patience: trying again is what the next pass is for, and everything else waits for this row
+            # meanwhile.
             messages = self._db.write(lambda tx: work(tx, *what, **how), patience_s=0)
         except Unavailable as error:
             if not isinstance(error, Contended):
@@ -62,6 +74,7 @@ class Mover:
         except Exception as error:  # One run that cannot be moved must not keep the others from moving.
             self._skip(this, f"{type(error).__name__}: {error}", traceback=not self._put_off.times(this))
             return False
+        # Committed. Should this process die before it publishes, the message is expected in SQL (T10).
         self._put_off.done(this)
         self._ring(messages or ())
         return messages is not None

@@ -108,6 +108,8 @@ class Reconciler:
         ahead = 0.0  # The database's clock less ours, in milliseconds.
         while not stopped.is_set():
             if time.monotonic() >= next_pass:
+                # Due times are the database's. Our monotonic clock is compared with it once a pass: the wall
+                # clock of a host may be wrong, or be set while we run (chaos: scenario "late clocks").
                 ahead = self._guarded("clock", self._clock_offset) or ahead
                 self.urgent_pass()
                 next_pass = time.monotonic() + self.settings.reconcile_ms / 1000
@@ -119,6 +121,8 @@ class Reconciler:
                 )
             stopped.wait(TICK_S)
         patient.join(LEAVE_S)
+        # The workers of this host were stopped in order before: what they had to leave is given back without
+        # counting a loss, or three deployments would fail a healthy step (I13).
         self._guarded("orphans", lambda: self.hand_back(self._orphans(), counted=False))
 
     def one_pass(self) -> None:
@@ -136,6 +140,7 @@ class Reconciler:
         ):
             self._guarded(name, look)
         took = round((time.monotonic() - began) * 1000)
+        # Last, so that the beat tells how long the pass took, and a pass that hangs lets the beat grow old.
         self._guarded("beat", lambda: self._beat(took))
 
     def patient_pass(self) -> None:
@@ -214,6 +219,8 @@ class Reconciler:
         key = f"{self.settings.redis_prefix}epoch"
         try:
             fresh = secrets.token_hex(8)
+            # Then read, not assumed: of two reconcilers that find it missing one sets it, and both use that
+            # one.
             self.redis.set(key, fresh, nx=True)
             seen = str(self.redis.get(key))
             self._own_broker()
@@ -240,6 +247,8 @@ class Reconciler:
             empty = [name for name in queues if self.redis.llen(f"{self.settings.redis_prefix}{name}") == 0]
         except RedisError:
             return
+        # A worker may just have taken the message and not claimed yet. Then it is published twice, and the
+        # older generation drops itself: that costs a message and never a second attempt.
         lost = self.db.read(
             lambda tx: losses.expected(
                 tx,
@@ -258,6 +267,8 @@ class Reconciler:
 
     def due_deliveries(self) -> None:
         """Webhook deliveries whose time has come, or whose worker was lost."""
+        # The transaction that finds them says when they are due again: two reconcilers, or two passes while a
+        # message waits, do not publish the same delivery.
         due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH), patience_s=0)
         self.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
@@ -281,6 +292,8 @@ class Reconciler:
         old = self.settings.retention_days * DAY_MS
         most = self._mover.batch
         ended = self.db.read(lambda tx: runs.ended_before(tx, tx.now - old, most))
+        # Each in a transaction of its own
+        # (test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_deleted).
         self._mover.move(_forget_run, [(run_id,) for run_id in ended])
         of_apps = self.db.read(lambda tx: retention.ended_before(tx, tx.now - old, most))
         self._mover.move(_forget_app_run, of_apps)
@@ -308,6 +321,8 @@ class Reconciler:
         return Mover(self.db, self.publish)
 
     def _orphans(self) -> list[dict[str, Any]]:
+        # Only of this place: whether a process of another host lives cannot be told from here, so its steps
+        # wait for their leases to end.
         gone = [one for one in self.db.read(lambda tx: leases.holders_at(tx, place())) if is_gone(one)]
         return self.db.read(lambda tx: losses.held_by(tx, gone)) if gone else []
 

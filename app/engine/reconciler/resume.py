@@ -1,4 +1,12 @@
-"""What ends a wait: a timer that is due, a hook that was called, a lease that has ended (T7, T8, T11)."""
+"""What ends a wait: a timer that is due, a hook that was called, a lease that has ended (T7, T8, T11).
+
+1. Whoever calls has read without a lock: a row of `timer`, of `hook`, or a step with its fence.
+2. Lock the run and look again. A timer is taken by an UPDATE on the condition that it is open and due, so it
+   fires once (I11); a hook is used once (I9); a step is lost once, under the fence that was seen.
+3. A lost step has the outcome ``unknown`` and no holder: its worker's result, should it come, is refused. It
+   is published again, or it fails when it has lost too many workers, or its run is being stopped.
+4. A wait that is over makes its step pending under a new generation (`runnable`).
+"""
 
 import hashlib
 import json
@@ -38,6 +46,7 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Message] | None:
     known = timers.read(tx, timer_id)
     if known is None or known["fired_at"] is not None or known["cancelled_at"] is not None:
         return []
+    # None keeps it on the fast path: the caller's clock was ahead of the database's.
     if known["due_at"] > tx.now:
         return None
     with journal(tx, known["run_id"]) as j:
@@ -70,8 +79,10 @@ def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any],
 def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     digest = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     answer = {"runId": j.id, "step": found["step"]}
+    # A caller whose answer was lost asks again with the same payload and gets the same answer, not 410.
     if found["status"] == "executed" and found["payload_hash"] == digest:
         return {**answer, "acceptedAt": found["executed_at"]}
+    # Read under the lock of the run (chaos: "hook consumed twice").
     if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
         raise Gone("The hook was used or has expired", status=found["status"])
     hooks.executed(j.tx, found["id"], payload, digest)
@@ -83,6 +94,8 @@ def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     step = runs.one_step(j.tx, j.id, "forward", found["step"])
     j.event(EventType.HOOK_EXECUTED, step)
     if step is not None and j.status not in TERMINAL:
+        # Kept in the step whatever it does just now. One that has not begun gets it with its claim, one whose
+        # poll is at work when that is settled (test_a_hook_that_is_called_while_a_poll_runs_is_not_lost).
         j.change(step, signal=payload)
         if step["status"] == StepStatus.WAITING:
             runnable(j, step)
@@ -106,6 +119,8 @@ def lose(
     """
     with journal(tx, run_id) as j:
         step = runs.one_step(tx, run_id, phase, key)
+        # Somebody else was quicker: its result came, another reconciler has lost it, or it runs under a later
+        # claim.
         if step is None or step["status"] != StepStatus.RUNNING or step["fence"] != fence:
             return []
         if silent and (step["lease_until"] or 0) >= j.now:  # It was renewed at the last moment.
@@ -113,7 +128,11 @@ def lose(
         if not _room(j, step):
             limits.full(j)
         lost = step["lost"] + (1 if counted else 0)
+        # A lost worker is no failure of the step: the policy is not charged. `lost` has a limit of its own,
+        # and a column: in memory it would begin anew with each reconciler (I13; chaos: "attempts counted in
+        # memory").
         tries = max(0, step["tries"] - 1)
+        # Before the holder is removed below: it names the row of `lease` to delete.
         j.let_go(step)
         j.change(
             step,
@@ -125,6 +144,9 @@ def lose(
             unsure=True,
         )
         j.event(EventType.STEP_LOST, step, fence=fence, lost=lost)
+        # Only at the limit: before it, the next attempt observes what this one did (chaos: "compensation of
+        # an unknown outcome without observation"). A release that does not know the step cannot judge it and
+        # tries once more.
         if lost >= poison_limit and not catalogue.is_foreign(step):
             _poisoned(j, step)
         elif j.status == RunStatus.CANCELLING:
@@ -144,6 +166,9 @@ def lose(
 
 def grant_waiting(tx: Tx, resource: str) -> list[Message]:
     """Grant a free resource to its longest waiter, which the releasing transaction had to leave."""
+    # Run, then resource: the order of all transitions, so this waits in no circle. What was read before the
+    # two locks is therefore only a guess and is asked again under them (planted: "a lock is granted without a
+    # look at its holder").
     waiter = lock_rows.next_waiter(tx, resource)
     if waiter is None or not runs.lock_run_if_free(tx, waiter):
         return []
@@ -184,8 +209,11 @@ def _fire_step(j: Journal, timer: TimerRow) -> None:
 
 
 def _past_deadline(j: Journal, step: StepRow) -> None:
+    # While a poll runs its settlement decides, which knows the deadline too (`settle._parked`).
     if step["status"] not in (StepStatus.WAITING, StepStatus.RETRY_WAIT, StepStatus.PENDING):
         return
+    # Raised, so that the timer stays open: the transaction is rolled back, and a reconciler of the other
+    # release fires it.
     if catalogue.is_foreign(step):
         raise OtherRelease(f"{step['name']} is of another release, whose reconcilers know what is to follow")
     if j.status == RunStatus.WAITING:

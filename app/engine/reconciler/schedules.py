@@ -1,7 +1,12 @@
 """Schedules that are due: any reconciler looks, one of them starts the run (T12).
 
-The schedule is locked, its runs are accepted, what became of each due time is noted and the next one is
-computed in one transaction: whoever comes second, or comes back, finds nothing that is due. A due time that
+1. Take the row of the schedule; whoever finds it taken leaves it.
+2. What waited for an earlier run to end begins, if that has ended.
+3. Each due time up to now: start, skip, queue or replace, by the policies of catch-up and overlap. The key of
+   the run is the due time, so that it is accepted once whatever happens.
+4. Note what became of each, and compute the next due time.
+
+All of it is one transaction: whoever comes second, or comes back, finds nothing that is due. A due time that
 starts nothing is noted with the reason and counted; the schedule goes on.
 """
 
@@ -48,6 +53,7 @@ def fire(tx: Tx, schedule_id: str) -> list[Message] | None:
     if row is None:
         return None
     turn = Turn(tx, row)
+    # Before the due times of now: what is queued came earlier.
     turn.release()
     turn.meet_due()
     turn.close()
@@ -173,8 +179,11 @@ class Turn:
         if declared and self.row["type"] not in catalogue.types() and self.tx.now - at < ELSEWHERE_MS:
             raise OtherRelease(f"{self.row['type']} is of another release, whose reconcilers start it")
         try:
+            # A refusal may come after rows were written. Without the savepoint it would take the notes of all
+            # other due times with it, and on PostgreSQL a failed statement would end the transaction.
             with self.tx.savepoint():
                 j = begin(self.tx, self.row, new_id("run"), f"sched:{self.row['id']}:{at}")
+        # The database is in the way, not the order: nothing is noted, and the next look does all of it.
         except Unavailable:
             raise
         except WindlassError as refused:
