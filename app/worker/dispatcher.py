@@ -63,6 +63,8 @@ class Dispatcher:
     def look(self) -> int:
         """Claim what is due and deliver it in other threads; how many messages were claimed."""
         claimed = 0
+        # Whoever looks already looks once more: a message that came after its claim would otherwise wait for
+        # the next look in time. Two looks at once would claim twice as much as there are places for.
         self._asked = True
         while self._asked and not self._stopped and self._looking.acquire(blocking=False):
             try:
@@ -83,6 +85,7 @@ class Dispatcher:
             self._guard.wait_for(lambda: not self._held, max(0.0, seconds - GIVE_BACK_S))
             left = list(self._held)
         if left:
+            # Their fences grow: should a handler still answer, this process settles nothing any more.
             self._db.write(lambda tx: messages.give_back(tx, left), patience_s=GIVE_BACK_S)
         self._guarded(lambda: self._meter.say(0))
         return len(left)
@@ -116,6 +119,7 @@ class Dispatcher:
             lease_ms=self._settings.lease_ms,
         )
         with self._guard:
+            # Before any thread may end one of them, and before the leases are prolonged the next time.
             self._held.update({one.held: one for one in claimed})
             more = len(self._held) - self._threads
         for _ in range(more):

@@ -1,4 +1,12 @@
-"""Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it."""
+"""Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it.
+
+1. The heartbeat begins: one thread of the process renews the lease and reads whether a cancel is requested.
+2. After an attempt that may have happened, observe first. Seen: that is the result. Not seen: act. Nobody can
+   tell, and the step must not be repeated: the outcome stays unknown, and the run is blocked.
+3. Call the body within its time, then check that its result can be stored.
+4. Whatever was raised is a failure of the step, without secrets and without frames. Only `Gone` passes: what
+   the body did is lost with its process.
+"""
 
 import json
 import os
@@ -109,6 +117,8 @@ def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
 def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
     if claimed.step["phase"] == "comp":
         return _undo(step, ctx, claimed.known)
+    # With a reference the operation was started and the poll asks for it; there is nothing to observe. Chaos
+    # plants this line as "an order that may have been sent is sent again unseen".
     if claimed.unsure and claimed.step["ref"] is None:
         seen = _observe(step, ctx, claimed)
         if seen is not None:
@@ -144,6 +154,8 @@ def _look(step: Step, ctx: Context, known: Mapping[str, Any]) -> Any:
         return call(step.observing, ctx, known)
     except WindlassError as error:
         failed = _as_step_error(error)
+        # It only looked. Otherwise a management controller that does not answer for a moment would block the
+        # run.
         failed.nothing_happened = True
         raise failed from None
 
@@ -155,6 +167,8 @@ def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
         ref = call(step.body, ctx, known) or {}
         if isinstance(ref, Finished):
             return Done(result_of(step.spec, dict(ref.result)))
+        # Its hook was called before it parked: the first poll follows at once instead of waiting for a time
+        # that is past.
         if known.get("called") is None:
             return Parked(ref)
         known = {**known, "ref": ref}
@@ -265,6 +279,8 @@ class _Pulse:
     def _renew(runner: Runner, claimed: Claim) -> None:
         step = claimed.step
         try:
+            # As patient as the lease is long: after that the step may be somebody else's, and only the fence
+            # decides.
             kept = runner.db.write(
                 lambda tx: runs.renew_lease(
                     tx,
@@ -279,6 +295,8 @@ class _Pulse:
         except Exception as error:  # Without this thread no lease of this process would be renewed any more.
             log.warning("lease.unrenewed", run_id=claimed.run["id"], step=step["key"], error=str(error))
             return
+        # The body goes on all the same: it cannot be interrupted safely, and its result will be refused. What
+        # it sends from here on is checked where it must not be sent twice (`inventory.gates`).
         if not kept:
             log.warning("lease.lost", run_id=claimed.run["id"], step=step["key"], fence=claimed.fence)
 

@@ -1,8 +1,13 @@
 """What a link does: the steps of the run that its message names, then of others that wait, if that is short.
 
-A message is not published while another one waits in the same queue. So whoever takes a message sees to it
-that what waits at that moment is found: a `WakeUp` is published before the body runs, and before the link
-returns it goes on with other runs itself. Each transition stays a commit of its own.
+1. Claim the step that the message names. Passed or dropped: nothing of this run is to be done here.
+2. Publish a `WakeUp` if more waits in the queue. No message is published while another one waits there, so
+   whoever takes a message sees to it that the rest is found, before a body keeps this worker for long.
+3. Run the body, settle it, and claim the next step of the segment with it (T23), until the segment ends.
+4. Go on with others that wait, for at most 200 ms or 32 claims: reserve a few, claim each, and run it if its
+   limit fits into what is left of this message's time. Each transition stays a commit of its own.
+5. What does not fit is given back at once; what is reserved by a worker that dies is seen again after a
+   second.
 """
 
 import time
@@ -110,6 +115,8 @@ class _Shift:
         runs, members = ready.kinds(self._runner.db, self._queue)
         if not runs and not members:
             return 0
+        # In turns: either kind alone could keep this worker for ever while the other one waits (chaos: "new
+        # runs before members").
         if not members or (runs and next(RUNS_FIRST)):
             return self._runs(most) or self._members(most)
         return self._members(most) or self._runs(most)
@@ -117,6 +124,8 @@ class _Shift:
     def _runs(self, most: int) -> int:
         reserved = ready.reserve(self._runner.db, self._queue, min(most, MOST_RUNS))
         for seen in reserved:
+            # Celery kills the process at the time limit of the message, whatever runs then: a step that may
+            # take longer needs a message of its own (test_what_does_not_fit_into_the_time_left_is_left).
             if next_limit_ms(seen) > (self._until - time.monotonic()) * 1000:
                 self._left.append(seen)
                 continue
@@ -139,6 +148,8 @@ class _Shift:
         return len(wanted)
 
     def _carry(self, claimed: Claim, following: Wanted | None = None) -> Ended:
+        # Told before the first body, and again once bodies take time: the question costs as much as a short
+        # step.
         if not self.claims or time.monotonic() - self._told_at > QUICK_S:
             self.tell()
         ended = _carry(self._runner, claimed, False, following, self._until)
@@ -151,6 +162,7 @@ def _carry(
     runner: Runner, claimed: Claim, chained: bool, following: Wanted | None = None, until: float = 0.0
 ) -> Ended:
     """Run the steps of a claimed segment; the last is settled with the claim on the member that follows."""
+    # Before the body: the messages of a claim wake others, and this worker may be busy for hours.
     runner.publish(claimed.messages)
     began, bodies_s = time.monotonic(), 0.0
     if claimed.step["kind"] == "code":
@@ -169,6 +181,7 @@ def _carry(
             settled = settle(
                 runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
             )
+        # After the commit, and only hints: if this process dies here, all of it is expected in SQL.
         tell(runner.db, runner.publish, settled.messages)
         reason = _told(claimed, outcome, settled.status)
         if settled.next is None:

@@ -94,6 +94,7 @@ def _is_ours(request: Any, message: TaskMessage) -> bool:
     signature = request.get(SIGNATURE)
     if world().message_key.verify(signature, request.id or "", message.TASK, args, limit):
         return True
+    # Celery would publish what the message carries, whoever wrote it.
     request.chain = request.errbacks = None
     log.warning("message.dropped", task_id=request.id, reason="its signature is missing or wrong")
     return False
@@ -107,6 +108,8 @@ def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) ->
     message. Of the processes of other hosts their own reconcilers know.
     """
     run = runner()
+    # Celery calls this for steps that succeeded, for copies of a message whose step is at work, and for
+    # messages of a stranger (chaos: "a callback is taken for a fact", "a step whose lease goes on is lost").
     held = run.db.read(lambda tx: lost_messages.held_by_task(tx, task_id))
     for one in held:
         which = (one["run_id"], one["phase"], one["key"], one["fence"])

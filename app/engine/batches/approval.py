@@ -20,6 +20,8 @@ def approve(j: Journal, operation: str, actor: str) -> None:
             f"{operation} waits for no approval: it is {member['status']}", current=member["status"]
         )
     approved = {**given, "approved": {"by": actor, "at": j.now}}
+    # An approval is one more edge to wait for (`members.rows_of`), so it needs no rule of its own in the
+    # graph.
     j.change(member, given=approved, pending=member["pending"] - 1)
     j.event(EventType.OPERATOR_ACTION, member, actor=actor, action="approve", target=operation)
     graph.turn(j)

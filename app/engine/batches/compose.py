@@ -71,6 +71,8 @@ def compose(
     locks: set[str] = set()
     for place, one in enumerate(operations):
         items = _items(one, works_on.get(one.id), accounts, in_order)
+        # By provider and name, which are known before anything is made: two batches that would make the same
+        # server, or work on it, exclude each other from the start.
         locks.update(f"instance/{item['provider']}/{item.get('server', item['name'])}" for item in items)
         nodes.append(_node(definition, one, place, items, lineage))
     edges: list[EdgeRow] = [

@@ -27,6 +27,8 @@ def rows_of(
     waits = {node.key: int(node.approval) for node in nodes}
     for one in edges:
         fate = fates.get(one["needs"])
+        # Only what is not met yet is counted: nothing will ever end an edge from an operation that stands
+        # already.
         if fate is None or not rules.is_met(one["condition"], fate.status, fate.reason):
             waits[one["key"]] += 1
     places = {node.key: place for place, node in enumerate(nodes)}
@@ -36,6 +38,7 @@ def rows_of(
         planned = member_row(node.key, group["key"], places[node.key], ordinal, node.given)
         row: StepRow = {**step_row(run_id, planned), "pending": waits[node.key]}
         made.append(_begun(row, node, fates.get(node.key), reused_from))
+    # The counters that `graph` goes on from: a graph whose counters do not fit its rows never ends (I10).
     group["succeeded"] = sum(1 for node in nodes if node.stands is not None)
     group["pending"] = sum(1 for row in made if row["status"] == StepStatus.PENDING)
     return made

@@ -1,4 +1,12 @@
-"""Retry a batch as a new one: what stands of the old one is kept, the rest looks before it makes anything."""
+"""Retry a batch as a new one: what stands of the old one is kept, the rest looks before it makes anything.
+
+1. Lock the first batch of the lineage, then the batch itself: one retry or rollback of a lineage at a time.
+2. Compose the graph again from its definition. An operation stands when it completed and nothing that it made
+   has been removed since: the rows of what was made decide, not what the step said of itself.
+3. A held batch ends and hands its locks over; of an ended one the locks are taken anew.
+4. Accept the new batch with the same lineage. What does not stand runs again and finds what an earlier
+   attempt has left behind by its name.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +57,7 @@ def retry(
         raise NotFound(f"There is no batch {old_id}")
     runs.lock_run(tx, old["lineage"])  # One rollback or retry of a lineage is decided at a time.
     with journal(tx, old_id) as j:
+        # Again, now under the locks: a rollback that has just ended changed what stands.
         old = batches.read_batch(tx, old_id) or old
         held = _check(j, old)
         definition = parse(old["definition"])
@@ -127,6 +136,8 @@ def _undone(tx: Tx, old: BatchRow, done: set[str], rows: Mapping[str, StepRow]) 
     made: dict[str, int] = {}
     for one in [*instances.made_by(tx, old["lineage"]), *instances.installed_by(tx, old["lineage"])]:
         made[one["operation"]] = made.get(one["operation"], 0) + 1
+    # Fewer rows than it made: a rollback removed something, also one that stopped half-way. Running it again
+    # makes only what is missing.
     return {key for key in done if made.get(key, 0) < _created(rows[key])}
 
 

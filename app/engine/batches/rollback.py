@@ -39,6 +39,8 @@ class RollbackDisabled(Conflict):
 def automatic(tx: Tx, batch_id: str, actor: str) -> tuple[bool, list[Message]]:
     """See to the rollback of a batch that is being compensated; whether it has ended, and what to publish."""
     rollback_id = derived_id("run", batch_id, GRAPH, "undo")  # No operation has this name.
+    # The undo of the graph asks again and again until this run has ended. The id is the same each time, so
+    # the second question finds the run of the first, also when the answer of its commit was lost.
     known = runs.read_run(tx, rollback_id)
     if known is not None:
         return known["status"] in TERMINAL, []
@@ -134,9 +136,11 @@ def _store(
     edges = scope.edges_back(graphs.edges_of(tx, batch["run_id"]), {one.operation for one in found})
     rows = [group, *rows_of(rollback_id, group, nodes, edges)]
     graphs.insert_edges(tx, [{**one, "run_id": rollback_id} for one in edges])
+    # With it the end of this run wakes the undo that waits for it. A rollback by hand wakes nobody.
     columns: RunRow = {} if parent_step is None else {"parent_step": parent_step}
     new = accept.of_type(kind, rollback_id, order, given, rows, actor)
     j = accept.store(tx, replace(new, columns=columns))
+    # Before the first removal begins: from here on `check_quiet` refuses a second rollback and a retry.
     batches.change_batch(tx, batch["run_id"], {"rollback_run": rollback_id, "undone": None})
     graph.turn(j)
     j.flush()

@@ -38,12 +38,16 @@ class Undo:
 
 def undos(tx: Tx, batch: BatchRow, wanted: Wanted) -> list[Undo]:
     """The removals, the operation that ended last first; raises what does not allow them."""
+    # From the rows that were written before each order was sent, not from the outputs of steps: what was
+    # ordered by an attempt whose answer was lost has a row and no output (chaos: "a removal that removes
+    # nothing").
     found = _standing(tx, batch["lineage"])
     chosen = _chosen(tx, batch, found, wanted)
     removed = {item["instance"] for key in chosen for item in found[key].items if found[key].of == "servers"}
     for key in chosen:
         if found[key].of == "taskservs":
             for item in found[key].items:
+                # What goes with its server is not uninstalled first: the server may be out of reach by now.
                 item["with_server"] = item["server_id"] in removed
     ends = graphs.ended(tx, batch["run_id"])
     return sorted(
@@ -59,12 +63,16 @@ def edges_back(edges: Iterable[EdgeRow], included: set[str]) -> list[EdgeRow]:
         needs.setdefault(one["key"], []).append(one["needs"])
     made: list[EdgeRow] = []
     for key in sorted(included):
+        # Across what is not undone as well: with A needed by B needed by C and nothing left of B, C still
+        # goes before A.
         seen, frontier = set(), list(needs.get(key, ()))
         while frontier:
             other = frontier.pop()
             if other in seen:
                 continue
             seen.add(other)
+            # Soft: a removal that fails must not keep what stands below it from being tried. Turned round
+            # against the batch (chaos: "a rollback in the order of the batch").
             if other in included:
                 made.append({"needs": key, "key": other, "kind": "soft", "condition": "finished"})
             else:

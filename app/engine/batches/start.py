@@ -1,4 +1,10 @@
-"""Accept a batch: run, graph, edges and locks in one transaction, in which the first operations begin."""
+"""Accept a batch: run, graph, edges and locks in one transaction, in which the first operations begin.
+
+1. A batch of this id or idempotency key that is there already is the answer.
+2. Store the edges, then the run with the graph and a row for each operation, which counts what it waits for.
+3. Take the locks of all servers that the batch names, or none and refuse (`ResourceLocked`).
+4. Begin the operations that wait for nothing, as many as ``parallel_limit`` allows (`transitions.graph`).
+"""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,11 +69,14 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     group["given"] = {**(group["given"] or {}), "checkpoint_every": every, "usual": usual}
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
+    # Before the run: whoever starts or ends a member reads the edges, and `store` may already do so.
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
     columns: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
     new = accept.of_type(kind, batch_id, asked, given, [group, *members], order.actor)
     j = accept.store(tx, replace(new, columns=columns, reason=order.reason, heir_of=order.heir_of))
     batches.insert_batch(tx, _row(tx, batch_id, order))
+    # In this transaction and not by a message: an accepted batch whose host dies has its first operations
+    # expected.
     graph.turn(j)
     j.flush()
     return j

@@ -1,4 +1,14 @@
-"""Advance a run by calling its function from the top, and write down how that ended."""
+"""Advance a run by calling its function from the top, and write down how that ended.
+
+1. Find the function of the run's version. A worker that does not have it gives the run back (`elsewhere`).
+2. Call it with the results of its earlier calls. A call that has a result returns it; the first that has none
+   is done by the `Host`, which writes results with whatever comes next.
+3. It waits: its calls are stored and `main` is suspended. It returned, raised, or restarts: `main` ends.
+4. It made another call than the recorded one: nothing is undone, and the run is blocked until changed code
+   comes.
+5. Each write is under the fence of this advance. `Fenced`: somebody else advances the run, or nobody any
+   more; what this one knows is dropped.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -114,10 +124,14 @@ def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
 
 
 def _restarted(j: Journal, main: StepRow, outcome: Restarted, seal: Seal) -> None:
+    # A stop that is armed and not fired yet is meant for this run; a fresh one would go on without having
+    # heard of it.
     if j.status != RunStatus.RUNNING or timers.armed(j.tx, j.id, "stop"):
         hand_over(j, main)
         return
     following = start_again(j, outcome.args, outcome.kwargs, seal)
+    # All in one transaction with the end of this run: a signal that was accepted is read by one of the two
+    # (I9).
     signals = hand_over_signals(j, following)
     following.flush()
     j.messages += following.messages

@@ -34,4 +34,6 @@ class Note:
         row = known.get(self.row["key"])
         if row is None or self.new:
             return row is not None
+        # Status, attempt and error tell one attempt of a call from the next; the other columns follow from
+        # them.
         return picked(row, _TOLD) == picked({**row, **self.changes}, _TOLD)

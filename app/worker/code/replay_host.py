@@ -98,6 +98,9 @@ class Host:
         """A body is about to run: all before it is durable, and so is that it begins, where that matters."""
         row = self._rows.get(call.key)
         if row is None and not call.options.intent:
+            # The results before this body are committed first: the body may use them, and if they were lost
+            # with this process, a replay would make them anew and perhaps differently (chaos: "a result not
+            # kept before the next body").
             if self._notes or time.monotonic() > self._until:
                 self._checkpoint()
             return 1
@@ -131,6 +134,7 @@ class Host:
         """An attempt of a step has failed; None: for good."""
         error = scrubbed(error)
         log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
+        # A call without intent has nothing to undo and is repeated anyhow, so its outcome decides nothing.
         outcome = StepOutcome.UNKNOWN if call.options.intent else StepOutcome.NONE
         changes: StepRow = {
             "error": dict(error),
@@ -189,6 +193,8 @@ class Host:
                 before(j)
             self._write(j, main, [note for note in self._notes if not note.is_in(known)])
             result = after(j, main)
+            # Raised before the flush: the transaction that would exceed the limit is rolled back, and another
+            # one ends the run.
             if j.status in (RunStatus.RUNNING, RunStatus.WAITING) and not limits.room(j, main):
                 raise TooManyEvents
             j.flush()
@@ -197,6 +203,7 @@ class Host:
 
         drafted = self._optimistically(rules) if plain else None
         result = drafted[0] if drafted is not None else self._under_lock(rules)
+        # After the commit only: a transaction that is repeated must begin from what was committed before.
         self._rows.update(self._after)
         self._notes, self._after = [], {}
         tell(self._runner.db, self._runner.publish, messages)
@@ -205,6 +212,8 @@ class Host:
     def _optimistically(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> tuple[T] | None:
         if self._seen is None:
             return None
+        # `known` is empty here: an optimistic write that was committed and whose answer was lost is refused
+        # by the version, and the lock then finds its notes in the record (`Note.is_in`).
         decided = optimistic.decide(
             self._runner.db, self._seen, lambda j: rules(j, {}), patience_s=PATIENCE_S
         )
@@ -230,6 +239,8 @@ class Host:
         main = j.one("forward", self._main["key"])
         if main is None or main["status"] != StepStatus.RUNNING:
             raise Fenced
+        # The same two as in `settle._mine`: after a loss the fence stays until the next claim, and only the
+        # nonce differs.
         if (main["holder"], main["fence"]) != (self._claimed.holder.nonce, self._claimed.fence):
             raise Fenced
         return main
