@@ -135,6 +135,8 @@ class Database:
         """The engine of this process; a forked child gets its own and leaves the parent's sockets alone."""
         if self._pool.engine is None or self._pool.pid != os.getpid():
             if self._pool.engine is not None:
+                # The parent's sockets are open in the child as well: closing them here would say goodbye in
+                # the parent's name.
                 self._pool.engine.dispose(close=False)
                 self._pool.idle = []
             if self.dialect == "sqlite":
@@ -168,6 +170,8 @@ class Database:
             self._pool.turns.turn(self._limits.busy_ms / 1000) as until,
             self._connected(engine) as connection,
         ):
+            # Before SQLAlchemy begins: its own BEGIN is deferred, and a reader that becomes a writer is
+            # refused at once when another one has committed meanwhile.
             self._pool.turns.begin(connection.connection.driver_connection, until)
             with connection.begin():
                 yield Tx(connection, self.tenant)
@@ -264,6 +268,9 @@ class Database:
         while True:
             try:
                 with begin() as tx:
+                    # A commit whose answer was lost looks like a failure, and the work is done again. So
+                    # every piece of work recognises what it has done before: by an id, a key, a fence and
+                    # nonce, or a version.
                     return work(tx)
             except trouble.Caught as error:
                 self._judge(error)
@@ -278,6 +285,8 @@ class Database:
             raise SchemaBehind from error
         if not trouble.is_transient(error):
             raise error
+        # Another server has taken over: connections to the old one would go on answering reads, and refuse
+        # each write.
         if trouble.sqlstate(error) == trouble.READ_ONLY:
             self.dispose()
 

@@ -141,6 +141,8 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
     def at_once(cursor: Any) -> int | None:
         try:
             cursor.execute(text, values)
+        # Somebody was quicker with one of the rows. The error has taken back all that this statement had
+        # written.
         except TakenBack:
             return None
         found = cursor.fetchone()
@@ -197,6 +199,8 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
     """The writes of which each must find its row, the run's first; ``source``: the others depend on it."""
     parts = [
         f"UPDATE run SET event_seq = event_seq + {given()}, log_bytes = log_bytes + {given()}"
+        # A run that is paused, stopped or held meanwhile is no longer `running`, and refuses all its members
+        # at once.
         f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
         f"{subscriptions.unheard(shape.told, given)}"
     ]
@@ -211,6 +215,8 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
         parts.append(
             f"UPDATE step SET {added}{source}"
             f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = 'forward' AND key = {given()}"
+            # Not the last one: what it leads to is more than these rows, and two that both believe to be the
+            # last but one are told apart here, by the newest version of the counter.
             f" AND ordinal = {given()} AND status = 'waiting' AND pending > 1"
         )
     return parts
@@ -219,6 +225,8 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
 @of_size
 def _statement(shape: _Shape) -> str:
     given = numbered()
+    # The run's row is taken first, by everybody: its lock puts the members in line, and their events get
+    # numbers without gaps although none of them knew how many there were (I2).
     moved, *others = _guarded(shape, given, " FROM moved")
     bodies = [f"moved AS ({moved} RETURNING event_seq)"]
     bodies += [f"part{number} AS ({body} RETURNING 1)" for number, body in enumerate(others)]

@@ -56,6 +56,8 @@ def _parts(
     """The insertions; ``source`` names what the later ones depend on, and the clock."""
     columns = ", ".join(typed(run, name, given, cast=cast) for name in ("tenant_id", *_RUN))
     born = (
+        # Pause, listeners and keys are part of the statement: looked at before it, each could change in
+        # between, and a run of a type that an operator has just paused would begin.
         f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since)"
         f" SELECT {columns}, clock.now, clock.now FROM clock"
         f" WHERE NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
@@ -76,6 +78,8 @@ def _parts(
 def _statement(steps: int, events: int, heard: int) -> str:
     born, planned, told = _parts(steps, events, heard, numbered(), "clock, born", cast=True)
     return (
+        # Materialised: the clock goes on during the statement, and run and event have to name the same
+        # moment.
         f"WITH clock AS MATERIALIZED (SELECT {NOW['postgresql']} AS now), born AS ({born} RETURNING 1),"
         f" planned AS ({planned}), told AS ({told}) SELECT now FROM clock, born"
     )
@@ -94,6 +98,7 @@ def _one_by_one(
         now = int(cursor.execute(f"SELECT {NOW['sqlite']}").fetchone()[0])
         for number, (text, bound_) in enumerate(zip(texts, values, strict=True)):
             cursor.execute(text, (now, *bound_))
+            # Not `rowcount`: it stays at -1 for a statement that begins with WITH.
             if number == 0 and cursor.execute("SELECT changes()").fetchone()[0] == 0:
                 cursor.execute("ROLLBACK")
                 return None

@@ -1,6 +1,11 @@
 """What waits for a worker, asked by workers: runs and members of fan-outs for which a message is expected.
 
-The messages themselves are hints: a worker that has one asks here what else there is to do.
+1. The messages themselves are hints: a worker that has one asks here what else there is to do.
+2. It reserves what waits longest: for a second nobody else sees it. The row says so in a column that no index
+   looks at, and keeps the time since when it waits.
+3. It claims what it has reserved, or gives it back. Reserving is no claim: the message of the run itself may
+   claim it meanwhile (test_what_is_reserved_may_be_claimed_by_its_own_message).
+4. A worker that dies in between leaves nothing behind: the second passes, and others see the rows again.
 """
 
 from functools import cache
@@ -69,6 +74,8 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
             found = sorted(cursor.fetchall(), key=itemgetter(_SINCE))
         if not found:
             return []
+        # A second statement, which may see a newer state than the first. The version tells: a claim that is
+        # decided from the mixture is refused.
         cursor.execute(_steps(db.dialect, len(found)), (db.tenant, *(one[_ID] for one in found)))
         steps: dict[str, list[StepRow]] = {}
         for values in cursor.fetchall():
@@ -89,6 +96,8 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
 
 def give_back(db: Database, seen: RunSnapshot) -> None:
     """End the reservation of a run, so that others see it."""
+    # Under the generation that was reserved: a run that was published anew may be another worker's
+    # reservation by now.
     statement = put_back(db.dialect, "run", ("tenant_id", "id", "dispatch_gen"))
     db.change(statement, (db.tenant, seen.run["id"], seen.run["dispatch_gen"]))
 
@@ -109,6 +118,8 @@ def reserving(dialect: str, table: Table, key: tuple[str, ...]) -> str:
     The time since when they wait is not touched: no index is written for a reservation.
     """
     given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
+    # Two workers take different rows instead of waiting for one another. Not FOR UPDATE, which would also
+    # pass over a run of which somebody only arms a timer. SQLite has one writer at a time.
     locked = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     chosen = (
         f"SELECT {', '.join(key)} FROM {table.name} WHERE tenant_id = {given()}"

@@ -1,10 +1,16 @@
 """One transition of one run as one conditional write: all of it, or nothing when the run has moved on.
 
-The run's event number is its version: whatever happens to a run appends an event. So a transition that
-was decided from rows read earlier is still right while the number is the same, and needs neither a lock
-that is held over a round trip nor a second reading. On PostgreSQL it is a single statement, a commit of its
-own; on SQLite, whose statements cost no round trip, a few in one transaction. The texts are made once for
-each shape, so that the database plans them once.
+1. The run's event number is its version: whatever happens to a run appends an event. What was decided from
+   rows that were read earlier is still right while the number is the same.
+2. The first part changes the run on the condition that version and generation are those that were seen. On
+   PostgreSQL it waits for whoever has the row locked, then asks again of the newest version of the row.
+3. Every other part depends on the first: it found no row, and they write nothing.
+4. PostgreSQL gets all of it as a single statement, which is a commit of its own. It needs neither a lock that
+   is held over a round trip nor a second reading. SQLite, whose statements cost no round trip, gets a few in
+   one transaction.
+5. Nothing was written: the caller decides once more under the run's lock (`transitions.optimistic`).
+
+The texts are made once for each shape, so that the database plans them once.
 """
 
 import json
@@ -168,6 +174,8 @@ class _Shape:
 
 def _values(tenant: str, wanted: Transition, rows: Sequence[EventRow]) -> list[list[object]]:
     """The values of each part of the statement, in the order of `_parts`."""
+    # The generation besides the version: publishing again (T10) raises it without an event, and a claim that
+    # was decided before would go on under a message that is out of date.
     version = [tenant, wanted.run_id, wanted.version, wanted.gen]
     heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
     parts = [[*bound(run, wanted.run), *version, *heard]]
@@ -195,6 +203,9 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
         f"UPDATE run SET {sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
         f" AND event_seq = {given()} AND dispatch_gen = {given()}{subscriptions.unheard(shape.told, given)}"
     ]
+    # All parts of a PostgreSQL statement see the rows as they were before it, also those that another part
+    # changes. `FROM moved` is what makes them depend on the first: `moved` is empty when the run is no longer
+    # what was seen.
     from_ = f" FROM {source}" if source else ""
     parts += [
         f"UPDATE step SET {sets(columns, given)}{from_}"
@@ -209,6 +220,7 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
             parts.append(f"INSERT INTO {table.name} ({', '.join(names)}) {chosen}")
     if shape.ends:
         parts.append(
+            # By the run, not by the rows that were read: a draft knows no timers and no hooks.
             f"UPDATE {timer.name} SET cancelled_at = {now}{from_}"
             f" WHERE tenant_id = {given()} AND run_id = {given()}"
             " AND fired_at IS NULL AND cancelled_at IS NULL"
@@ -298,6 +310,8 @@ def _one_by_one(db: Database, cursor: Any, shape: _Shape, parts: Sequence[Sequen
     with db.immediate(cursor):
         for number, (text, values) in enumerate(zip(_statements(shape), parts, strict=True)):
             cursor.execute(text, values)
+            # The writer's lock was taken before this look (`BEGIN IMMEDIATE`), so nobody comes in between the
+            # parts.
             if number == 0 and cursor.rowcount == 0:
                 cursor.execute("ROLLBACK")
                 return None
@@ -310,7 +324,9 @@ def _see_run(dialect: str) -> str:
     columns = ", ".join(column.name for column in run.columns)
     now, same, moment = NOW[dialect], ("run.tenant_id", "run.expect_queue"), MOMENT[dialect]
     other_runs = earliest(run, *same, but=" AND o.id <> run.id", moment=moment)
+    # Asked in the statement that reads the run anyhow: it decides whether a claim wakes others.
     others = f"{other_runs} <= {now} OR {earliest(step, *same, moment=moment)} <= {now}"
+    # The calls of a code workflow are branches as well, but of them `main` alone is moved optimistically.
     forked = (
         "EXISTS (SELECT 1 FROM step AS f WHERE f.tenant_id = run.tenant_id AND f.run_id = run.id"
         " AND f.branch <> '' AND run.version IS NULL)"
@@ -390,6 +406,7 @@ def bound(table: Table, values: Mapping[str, object]) -> list[object]:
 
 def row_of(table: Table, values: Sequence[Any], dialect: str) -> JsonObject:
     row = dict(zip(table.columns.keys(), values, strict=True))
+    # SQLite gives numbers for booleans and text for JSON; psycopg has converted both already.
     if dialect == "sqlite":
         for name in _flags(table):
             row[name] = bool(row[name])

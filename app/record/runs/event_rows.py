@@ -32,6 +32,8 @@ def packed(events: Sequence[EventRow]) -> list[EventRow]:
     rows: list[EventRow] = []
     before: list[EventRow] = []
     for one, following in zip_longest(events, events[1:]):
+        # The row has the number of its last event: the newest row of a run is found by the run's version
+        # alone.
         is_last = following is None or picked(following, SHARED) != picked(one, SHARED)
         if is_last or len(before) + 1 == MOST_IN_ROW or _is_large(one):
             rows.append({**one, "earlier": [_document(other) for other in before] or None})
@@ -55,12 +57,15 @@ def unpacked(rows: Iterable[Mapping[str, Any]], *, after: int = 0, until: int | 
 def up_to(tx: Tx, run_id: str, until: int) -> ColumnElement[bool]:
     """Whether a row holds an event of a run up to this one."""
     same = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq >= until)
+    # An event may stand inside a row with a greater number. That row is the first at or after the number that
+    # is asked for, and its later events are left out when it is unpacked.
     holds = select(func.min(event.c.seq)).where(*same).scalar_subquery()
     return event.c.seq <= func.coalesce(holds, until)
 
 
 def may_tell(*types: str) -> ColumnElement[bool]:
     """Whether a row may hold an event of these types: all that do, and a few that speak of the type."""
+    # Text search and no index: it finds too many at worst, and `of_types` looks at each event.
     inside = (cast_to(event.c.earlier, Text).contains(dump(type_), autoescape=True) for type_ in types)
     return or_(event.c.type.in_(types), *inside)
 

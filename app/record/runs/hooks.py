@@ -40,6 +40,7 @@ def of_run(tx: Tx, run_id: str, limit: int = 200) -> list[HookRow]:
 
 def executed(tx: Tx, hook_id: str, payload: Any, payload_hash: str) -> None:
     """Record the call of a hook."""
+    # Also under the lock of the run, which every call of a hook takes first (I9).
     where = (hook.c.tenant_id == tx.tenant, hook.c.id == hook_id, hook.c.status == "open")
     values = {"status": "executed", "payload": payload, "payload_hash": payload_hash, "executed_at": tx.now}
     tx.execute(update(hook).where(*where).values(**values))

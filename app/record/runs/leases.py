@@ -29,6 +29,7 @@ def write(tx: Tx, run_id: str, leases: Leases) -> None:
     """Write which leases of a locked run begin and end."""
     place = {"tenant_id": tx.tenant, "run_id": run_id}
     for holder, until in leases.begun.items():
+        # An upsert: of steps that were taken from a holder a row may be left, until `forget_idle` comes.
         begun = tx.insert(lease).values(**place, holder=holder, until=until)
         tx.execute(begun.on_conflict_do_update(index_elements=[*place, "holder"], set_={"until": until}))
     for holder in leases.ended:

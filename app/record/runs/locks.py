@@ -15,6 +15,8 @@ MOST_NAMES = 1_000  # Resources that one statement names.
 
 def enter(tx: Tx, resource: str) -> None:
     """Keep everybody else away from a resource's lock until this transaction ends."""
+    # The row of the fence is never deleted, so there is always one to wait at. A row of `lock` is missing
+    # exactly when two runs want it.
     first = tx.insert(lock_fence).values(tenant_id=tx.tenant, resource=resource, fence=0)
     tx.execute(first.on_conflict_do_nothing())
     tx.execute(select(lock_fence.c.fence).where(*_fence(tx, resource)).with_for_update())
@@ -27,6 +29,8 @@ def holder(tx: Tx, resource: str) -> LockRow | None:
 
 def grant(tx: Tx, resource: str, run_id: str) -> int:
     """Give a free, entered resource to a run; returns the fence, greater than any before."""
+    # It outlives the lock: a fence that began anew with each holder would let a late one pass for a newer one
+    # (I8).
     raised = update(lock_fence).where(*_fence(tx, resource)).values(fence=lock_fence.c.fence + 1)
     fence = int(tx.value(raised.returning(lock_fence.c.fence)))
     values = {"resource": resource, "run_id": run_id, "fence": fence, "granted_at": tx.now}
@@ -37,6 +41,8 @@ def grant(tx: Tx, resource: str, run_id: str) -> int:
 def enter_all(tx: Tx, resources: Sequence[str]) -> None:
     """Keep everybody else away from these locks until this transaction ends; they come in key order."""
     for part in _parts(resources):
+        # In key order, like the locking below: two runs that want the same names in different orders wait for
+        # each other for ever, or until PostgreSQL ends one of them.
         rows = [{"tenant_id": tx.tenant, "resource": name, "fence": 0} for name in part]
         tx.execute(tx.insert(lock_fence).on_conflict_do_nothing(), rows)
         where = (lock_fence.c.tenant_id == tx.tenant, lock_fence.c.resource.in_(part))
@@ -102,6 +108,8 @@ def waited_for(tx: Tx, resources: Sequence[str]) -> list[str]:
 
 def queue_up(tx: Tx, resource: str, run_id: str) -> None:
     """Wait in line for a resource."""
+    # Tickets are in the order of time, by the clock of whoever accepts: the line is their order, and pausing
+    # does not cost a place.
     values = {"resource": resource, "ticket": new_id("tkt"), "run_id": run_id, "since": tx.now}
     tx.execute(insert(lock_waiter), {"tenant_id": tx.tenant, **values})
 
@@ -135,6 +143,7 @@ def waiters(tx: Tx, resource: str) -> list[LockWaiterRow]:
 
 def free_with_waiters(tx: Tx, limit: int) -> list[str]:
     """Resources that nobody holds although somebody waits: grants that were left to the reconciler."""
+    # Without a lock: a grant may be under way. Whoever acts on it looks again (`resume.grant_waiting`).
     taken = select(lock.c.resource).where(lock.c.tenant_id == tx.tenant)
     where = (lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.resource.not_in(taken))
     return [

@@ -32,6 +32,8 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
     attempts, gen = cast(run.c.dispatch_attempts, BigInteger), cast(step.c.gen, BigInteger)
     of_run, of_step = run.c.expect_since, step.c.expect_since
+    # Longer after each publication: a run that nobody can claim just now must not fill the queues. A member
+    # has no counter for it; its generation grows with each publication.
     gone = and_(of_run + lost_ms * (1 + attempts) < tx.now, run.c.expect_queue.in_(empty))
     gone_step = and_(of_step + lost_ms * gen < tx.now, step.c.queue.in_(empty))
     late = of_run + cap_ms * (1 + attempts * attempts) < tx.now
@@ -105,6 +107,8 @@ def _expected(
 
 def _held(tx: Tx, which: ColumnElement[bool], *of_lease: ColumnElement[bool]) -> Select[Any]:
     """The running steps that fit, of runs with such leases, and who holds them under which fence."""
+    # The rows of `lease` only find the runs. Whether a step is held, and until when, the step itself says:
+    # heartbeats extend its lease there and write nothing here.
     runs_ = select(lease.c.run_id).where(lease.c.tenant_id == tx.tenant, *of_lease)
     mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(runs_), step.c.status == "running")
     return select(*_CLAIM).where(*mine, which)

@@ -98,6 +98,9 @@ def lock_run(tx: Tx, run_id: str) -> LockedRun | None:
     found = tx.row(_LOCK[tx.dialect], {"tenant": tx.tenant, "run_id": run_id})
     if found is None:
         return None
+    # The clock comes with the row. Whoever waited for a transaction that changed the run gets the time after
+    # that change, since PostgreSQL computes the row anew: our events are never dated before those of the
+    # holder.
     tx._now = int(found.pop("now"))
     return cast("LockedRun", {**found, "watched": subscriptions.read(found["watched"])})
 
@@ -131,6 +134,8 @@ def change_run(tx: Tx, run_id: str, changes: RunRow) -> None:
 def enter_key(tx: Tx, idempotency_key: str) -> None:
     """Keep everybody else from accepting a run under this key until this transaction ends."""
     if tx.dialect == "postgresql":  # SQLite has one writer.
+        # An advisory lock, since there is no row yet to lock; the index on the key alone would answer with an
+        # error.
         name = func.hashtextextended(f"{tx.tenant}/{idempotency_key}", 0)
         tx.execute(select(func.pg_advisory_xact_lock(name)))
 
@@ -176,6 +181,7 @@ def link_steps(tx: Tx, run_id: str, phase: str, key: str) -> list[StepRow]:
 def members(tx: Tx, run_id: str, group: str) -> list[StepRow]:
     """The members of a fan-out, in order."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
+    # Keys may hold % and _, which LIKE would take for any text.
     inside = step.c.branch.startswith(f"{group}/", autoescape=True)
     return tx.rows(select(step).where(*where, inside).order_by(step.c.ordinal), of=StepRow)
 
@@ -257,6 +263,8 @@ def expect_members(tx: Tx, run_id: str, keys: Sequence[str], now: int) -> None:
 def renew_lease(tx: Tx, run_id: str, phase: str, key: str, *, fence: int, lease_ms: int) -> bool:
     """Extend the lease of a step that is still held under this fence; needs no run lock."""
     until: ColumnElement[int] = literal_column(f"{NOW[tx.dialect]} + {int(lease_ms)}")
+    # This condition is all that guards a heartbeat: a claim since then has raised the fence. Neither the
+    # run's lock nor an event is needed, so heartbeats of a thousand members do not wait in one line.
     where = (*_STEP_KEY, step.c.fence == fence, step.c.status == "running")
     changed = tx.execute(update(step).where(*where).values(lease_until=until), _key(tx, run_id, phase, key))
     return changed.rowcount == 1
@@ -338,6 +346,8 @@ def ended_before(tx: Tx, before: int, limit: int) -> list[str]:
 
 def delete_run(tx: Tx, run_id: str) -> None:
     """Delete an ended run, whole."""
+    # These have no foreign key (`tables.runs` says why); tags, timers, hooks and signals go with the run's
+    # row.
     for table in (event, step):
         tx.execute(delete(table).where(table.c.tenant_id == tx.tenant, table.c.run_id == run_id))
     tx.execute(delete(run).where(run.c.tenant_id == tx.tenant, run.c.id == run_id))

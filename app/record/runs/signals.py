@@ -29,6 +29,7 @@ def of_run(tx: Tx, run_id: str, *, unread: bool, limit: int = 200) -> list[Signa
     size = func.coalesce(octets(tx, signal.c.payload), 0).label("bytes")
     sizes = tx.rows(select(signal.c.id, size).where(*where).order_by(newest).limit(limit))
     before = accumulate((row["bytes"] for row in sizes), initial=0)
+    # Sizes first: a run may have been sent more than a process has memory for.
     ids = [row["id"] for row, sent in zip(sizes, before, strict=False) if sent < PAGE_BYTES]
     chosen = (signal.c.tenant_id == tx.tenant, signal.c.id.in_(ids))
     return tx.rows(select(signal).where(*chosen).order_by(newest), of=SignalRow)
@@ -60,6 +61,8 @@ def oldest_unread(tx: Tx, run_id: str, name: str, hook_id: str | None = None) ->
     """The signal of this name, or from this hook, that waits longest for somebody to take it."""
     where = [signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id, signal.c.name == name]
     if hook_id is not None:
+        # A hook is answered by its own token alone: a signal of the same name, or of another hook, does not
+        # end its wait.
         where.append(signal.c.sender == sender_of(hook_id))
     found = select(signal).where(*where, signal.c.consumed_by.is_(None))
     return tx.row(found.order_by(signal.c.seq).limit(1), of=SignalRow)
@@ -81,6 +84,8 @@ def oldest_wait(tx: Tx, run_id: str, name: str, sender: str) -> StepRow | None:
     """The first call of a run that waits for a signal of this name, from anybody or from this very hook."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
     waits = select(step).where(*where, step.c.kind == "signal", step.c.status == "waiting")
+    # The first call that waits, by its place in the function: two that wait for one name are served in that
+    # order.
     found = tx.rows(waits.order_by(step.c.ordinal), of=StepRow)
     return next((row for row in found if _waits_for(row["given"] or {}, name, sender)), None)
 

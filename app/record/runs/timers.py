@@ -1,4 +1,12 @@
-"""Timers: rows that wake a run at a time; the sorted set in Redis is only their fast path."""
+"""Timers: rows that wake a run at a time; the sorted set in Redis is only their fast path.
+
+1. A transition arms a timer in its own transaction. After the commit its id goes to the sorted set.
+2. A reconciler takes due ids from the set, ten times a second. Once a second it also asks SQL for timers that
+   are overdue: the set may be empty, late or lost.
+3. Firing is an UPDATE on the condition that the timer is open and due, under the lock of its run: it happens
+   once, whoever tries (I11). Only after the commit is the id removed from the set.
+4. At most one timer of a purpose is open for a step.
+"""
 
 from collections.abc import Sequence
 from typing import cast
@@ -17,6 +25,7 @@ def arm(
     tx: Tx, run_id: str, *, purpose: str, due_at: int, phase: str | None = None, step: str | None = None
 ) -> str:
     """Arm a timer; one of the same purpose that is still open is cancelled first."""
+    # The unique index of open timers refuses a second one, and a timer of an earlier wait would end this one.
     disarm(tx, run_id, phase=phase, step=step, purposes=(purpose,))
     timer_id = new_id("tmr")
     values = {
@@ -46,6 +55,8 @@ def disarm(
         if step is None:
             where.append(timer.c.step.is_(None))
     elif step is None:
+        # Whoever stops a run may arm this just as the run goes on as a fresh one: `waits.stop_following`
+        # passes it on.
         where.append(timer.c.purpose != "stop")
     tx.execute(update(timer).where(*where).values(cancelled_at=tx.now))
 
