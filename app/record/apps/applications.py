@@ -108,12 +108,15 @@ def retire(tx: Tx, scope: Scope, version: str) -> None:
 
 def open_runs_of(tx: Tx, scope: Scope, version: str, limit: int) -> list[str]:
     """Runs of a version that have not ended, in the order in which they are locked."""
+    # In the order of their ids: two that expire versions at once lock runs in the same order.
     found = select(app_run.c.id).where(scope.owns(app_run), app_run.c.deployment == version)
     return [row["id"] for row in tx.rows(found.where(_open()).order_by(app_run.c.id).limit(limit))]
 
 
 def open_runs(tx: Tx, scope: Scope, most: int) -> int:
     """How many runs of the application have not ended; counting stops at ``most``."""
+    # Counting stops at the quota: an application far beyond it costs no more than one that has just reached
+    # it.
     few = select(app_run.c.id).where(scope.owns(app_run), _open()).limit(most).subquery()
     return int(tx.value(select(func.count()).select_from(few)))
 

@@ -43,6 +43,7 @@ def _of_runs(tx: Tx, runs: Sequence[Row]) -> list[Row]:
     found = []
     for run, key in zip(runs, keys, strict=True):
         log = sorted(logs.get(key, []), key=lambda one: one["seq"])
+        # A log with a hole cannot be folded, so nothing else is said of such a run.
         if [one["seq"] for one in log] != list(range(1, run["events"] + 1)):
             found.append(
                 _finding("I19", key, f"the run counts {run['events']} events, its log {_slots(log)}")

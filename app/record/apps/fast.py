@@ -54,6 +54,8 @@ class Usual:
 _PENDING = {"status": "pending", "attempt": 1, "started_at": None, "retry_after": None}
 _ENDS = Usual(run=OPEN, unawaited=True)
 USUAL = {
+    # Every turn of a workflow sends this event; only the first one finds the run pending, and the slow path
+    # appends nothing for the others (chaos: "run_started is not deduplicated").
     AppEventType.RUN_STARTED: Usual(run="app_run.status = 'pending'", status="pending"),
     AppEventType.RUN_COMPLETED: _ENDS,
     AppEventType.RUN_FAILED: _ENDS,
@@ -63,6 +65,8 @@ USUAL = {
         entity=_PENDING,
         holds="o.status = 'pending' AND o.attempt = 1 AND o.started_at IS NULL AND o.retry_after IS NULL",
     ),
+    # Two workers may have done the step. The condition is asked twice: before the slot is taken, and of the
+    # newest row when it is written. Chaos plants it as "a step is completed again".
     AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
     AppEventType.STEP_FAILED: Usual(
         entity={"status": "running"}, holds="o.status NOT IN ('completed', 'failed')"
@@ -99,6 +103,8 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
     def at_once(cursor: Any) -> Any:
         try:
             cursor.execute(text, [values[name] for name in names])
+        # The second: two writers made the same entity, each without seeing the other's. The slow path sees
+        # what there is.
         except (TakenBack, DuplicateKey):
             return None
         return cursor.fetchone()
@@ -218,10 +224,14 @@ def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) ->
             f" FROM (SELECT {CLOCK} AS at) AS clock ON CONFLICT DO NOTHING"
             f" RETURNING {returned}, app_run.created_at AS moment)"
         )
+    # The slot is taken by changing the run's row, which stays locked until the commit. So slots have neither
+    # doubles nor holes: what is taken back gives its slot back (I19; chaos: "a slot is skipped").
     sets = ["events = events + 1"]
     sets += [f"{name} = {given.column('run', app_run, name, now, CLOCK)}" for name, now in shape.run]
     same = _key(app_run, "app_run", given)
     where = [same, f"app_run.events < {given('quota', app_run, 'events')}", usual.run]
+    # Whoever waited for the row sees its newest version and the old version of all others: the end of a run
+    # would miss a hook that the writer before it has just made, and leave its token taken for ever.
     if usual.unawaited:
         where.append(
             f"app_run.events = (SELECT seen.events FROM app_run AS seen WHERE {_key(app_run, 'seen', given)})"
@@ -229,6 +239,8 @@ def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) ->
     if shape.kind in ("step", "hook", "wait"):
         table = TABLES[shape.kind]
         there = f"EXISTS (SELECT 1 FROM {table.name} AS o WHERE {_key(table, 'o', given)}{_and(usual.holds)})"
+        # Asked with the run's row, before the slot is taken: refused here, nothing was written. What is
+        # noticed only in the part of the entity has to be taken back by an error.
         where.append(f"NOT {there}" if shape.inserts else there)
     if kind == AppEventType.HOOK_CREATED:
         where += _free(given)
@@ -245,6 +257,8 @@ def _free(given: _Given) -> list[str]:
     hook = TABLES["hook"]
     own = f"o.tenant_id = {given('tenant_id', hook, 'tenant_id')} AND o.app = {given('app', hook, 'app')}"
     held = f"o.token = {given('entity.token', hook, 'token')} AND o.disposed_at IS NULL"
+    # A hook that was refused once stays refused, also when the token is free by now: a replay has to see the
+    # same.
     told = f"{_key(app_event, 'o', given)} AND o.event_type = 'hook_conflict'"
     return [
         f"NOT EXISTS (SELECT 1 FROM app_hook AS o WHERE {own} AND {held})",
@@ -296,6 +310,8 @@ def _endings(given: _Given) -> list[str]:
 
 
 def _event_part(given: _Given) -> str:
+    # The number counts through all runs and may have holes, as a sequence has. The slot is what replays
+    # depend on.
     said = {"seq": "m.events", "number": "nextval('app_event_number')", "at": "m.moment"}
     values = [said.get(name) or given(name, app_event, name) for name in EVENT]
     chosen = f"SELECT {', '.join(values)} FROM m RETURNING number"

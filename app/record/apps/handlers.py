@@ -25,6 +25,7 @@ def register(
     others = and_(of_version, app_handler.c.pod != pod)
     if alone:
         tx.execute(app_handler.delete().where(others))
+    # One address stands for all processes: with a second one messages would be divided between the two.
     elif tx.row(select(app_handler.c.pod).where(of_version, app_handler.c.service_scoped).limit(1)):
         return False
     facts = {
@@ -62,6 +63,7 @@ def routes(tx: Tx, versions: Collection[Version]) -> dict[Version, list[Row]]:
     )
     found = select(app_handler).where(app_handler.c.tenant_id == tx.tenant)
     found = found.where(tuple_(app_handler.c.app, app_handler.c.version).in_(sorted(versions)))
+    # A handler may register once more after its version has expired; it gets nothing.
     found = found.where(~select(app_version.c.app).where(here).correlate(app_handler).exists())
     made: dict[Version, list[Row]] = {}
     for row in tx.rows(found):

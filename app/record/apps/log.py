@@ -23,6 +23,8 @@ MOST_REPORTED = 500
 def locked_run(tx: Tx, scope: Scope, run_id: str) -> Row | None:
     """The row of a run, locked until the transaction ends."""
     found = select(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
+    # The row that `fast` changes, too: whoever takes a slot comes through one of the two, and they wait for
+    # each other at this row. SQLite has one writer at a time.
     return tx.row(found.with_for_update() if tx.dialect == "postgresql" else found)
 
 
@@ -32,6 +34,7 @@ def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> lis
         return []
     raised = update(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
     raised = raised.values(events=app_run.c.events + len(events))
+    # Raised by a difference and read back: what the row said when it was locked need not be carried around.
     last = int(tx.value(raised.returning(app_run.c.events)))
     rows = [
         {
@@ -58,6 +61,8 @@ def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> lis
 
 def logged(tx: Tx, scope: Scope, run_id: str, correlation_id: str) -> frozenset[AppEventType]:
     """The types of event that a correlation id has in the log of a run."""
+    # By the log and not by the entity's status: what is said once must be answered the same way for ever, and
+    # a status moves on.
     found = select(app_event.c.event_type).distinct().where(_of(scope, run_id, correlation_id))
     return frozenset(AppEventType(row["event_type"]) for row in tx.rows(found))
 

@@ -1,7 +1,11 @@
 """Messages of apps: added once, claimed under a fence and a lease, settled under the same fence.
 
-A claim moves ``due_at`` to the end of the lease, so one index finds new, delayed, failed and lost messages.
-Whoever settles says which fence it claimed with; a fence that has grown means that somebody else delivers.
+1. Added: due at once or after its delay, and only once for a key.
+2. Claimed: ``due_at`` moves to the end of the lease and the fence grows. So one index finds new, delayed,
+   failed and lost messages, and an open message always has a time at which it is due (I21).
+3. Prolonged: under the fence, while a handler works.
+4. Settled under the fence: delivered, due again after a pause, or dead. A fence that has grown means that
+   somebody else delivers, and nothing is changed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,6 +53,7 @@ def add(tx: Tx, scope: Scope, message: NewMessage) -> int | None:
         "due_at": tx.now + message.delay_ms,
         "created_at": tx.now,
     }
+    # The key alone can be in the way; a client that asks again must not have its message delivered twice.
     added = tx.insert(app_message).values(**row).on_conflict_do_nothing()
     number: int | None = tx.value(added.returning(app_message.c.id))
     return number
@@ -72,9 +77,12 @@ def claim(tx: Tx, app: str, most: int, lease_ms: int) -> list[Row]:
     due = select(app_message.c.id).where(_open(tx), app_message.c.app == app, app_message.c.due_at <= tx.now)
     due = due.order_by(app_message.c.due_at, app_message.c.id).limit(most)
     if tx.dialect == "postgresql":
+        # Two dispatchers take different messages; what somebody is just settling is left to him.
         due = due.with_for_update(skip_locked=True)
     chosen = due.cte("chosen")  # A subquery that locks could be asked more than once.
     taken = update(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id == chosen.c.id)
+    # Not NULL while it is held: nobody need notice the death of a dispatcher, the message is simply due again
+    # (chaos: "what a dead dispatcher held never comes back").
     taken = taken.values(due_at=tx.now + lease_ms, fence=app_message.c.fence + 1)
     return sorted(tx.rows(taken.returning(app_message)), key=lambda row: int(row["id"]))
 
@@ -87,6 +95,8 @@ def prolong(tx: Tx, held: Sequence[Held], lease_ms: int) -> set[int]:
 
 def give_back(tx: Tx, held: Sequence[Held]) -> int:
     """Let others deliver at once what nobody will settle here, however late."""
+    # The fence grows here as well: a late answer of a handler must not settle what another one delivers by
+    # then.
     back = update(app_message).where(_open(tx), _held(held))
     return tx.execute(back.values(due_at=tx.now, fence=app_message.c.fence + 1)).rowcount
 
@@ -142,6 +152,8 @@ def dead_letters(tx: Tx, scope: Scope, queue: str | None, *, limit: int, offset:
 
 def revive(tx: Tx, scope: Scope, number: int) -> bool:
     """Deliver a dead message anew; not one whose end was already told to its run."""
+    # One whose end was written into a log stays dead: the run has gone on without it, and cannot be replayed
+    # with it.
     dead = and_(app_message.c.state == str(MessageState.DEAD), app_message.c.finalized_at.is_(None))
     again = update(app_message).where(scope.owns(app_message), app_message.c.id == number, dead)
     fresh = {"state": str(MessageState.OPEN), "attempts": 0, "due_at": tx.now, "dead_at": None}
@@ -162,6 +174,7 @@ def _open(tx: Tx) -> ColumnElement[bool]:
 
 
 def _held(held: Iterable[Held]) -> ColumnElement[bool]:
+    # Pairs, in one statement: the lease of one message must not be prolonged under the fence of another.
     return tuple_(app_message.c.id, app_message.c.fence).in_(list(held))
 
 

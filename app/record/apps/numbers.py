@@ -43,4 +43,6 @@ def counters(tx: Tx) -> dict[str, int]:
 def _next(tx: Tx, sequence: Sequence) -> int:
     if tx.dialect == "postgresql":
         return int(tx.value(select(sequence.next_value())))
+    # SQLite has no sequences and one writer at a time. On PostgreSQL this row would put all writers of all
+    # runs in line.
     return add(tx, sequence.name, 1)

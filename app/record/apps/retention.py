@@ -39,6 +39,8 @@ def forget_run(tx: Tx, app: str, run_id: str) -> None:
 def forget_messages(tx: Tx, moment: int) -> int:
     """Delete the oldest messages that are over, were made before a moment, and have no run."""
     oldest = select(app_message).where(app_message.c.tenant_id == tx.tenant)
+    # The oldest by number, then those of them that are over: the other way round a pass would read the whole
+    # table.
     old = oldest.order_by(app_message.c.id).limit(OLDEST).subquery()
     run = exists().where(
         app_run.c.tenant_id == tx.tenant, app_run.c.app == old.c.app, app_run.c.id == old.c.run_id

@@ -18,6 +18,7 @@ def origin(tx: Tx, scope: Scope, run: dict[str, Any]) -> str:
         app_message.c.queue.like(r"\_\_wkf\_workflow\_%", escape="\\"),
         app_message.c.queue.like(r"\_\_%\_wkf\_workflow\_%", escape="\\"),
     )
+    # The version that began the run may name its queues differently from the one that asks now.
     queue = tx.value(found.where(named).order_by(app_message.c.id).limit(1))
     return str(queue or workflow_queue(run["workflow"]))
 
@@ -42,5 +43,7 @@ def invoke(tx: Tx, scope: Scope, *, queue: str, run_id: str, version: str, paylo
 def hasten(tx: Tx, scope: Scope, run_id: str) -> int:
     """Those that wait for a later time are due now; one that is being delivered keeps its lease."""
     mine = update(app_message).where(scope.owns(app_message), app_message.c.run_id == run_id)
+    # Fence 0: never claimed. Of any other message the time may be the end of a lease, and a second process
+    # would deliver it while the first one still does.
     later = mine.where(app_message.c.state == "open", app_message.c.fence == 0, app_message.c.due_at > tx.now)
     return tx.execute(later.values(due_at=tx.now)).rowcount

@@ -42,6 +42,7 @@ def page(
         elif OPEN.isdisjoint(statuses):
             found = found.where(app_run.c.completed_at.is_not(None))
     if before is not None:
+        # The id as well: a page may end within a millisecond in which several runs were made.
         found = found.where(tuple_(app_run.c.created_at, app_run.c.id) < before)
     return tx.rows(found.order_by(app_run.c.created_at.desc(), app_run.c.id.desc()).limit(limit))
 

@@ -22,6 +22,8 @@ class Scope:
 
     def owns(self, table: Table) -> ColumnElement[bool]:
         """The condition that a row belongs to this application."""
+        # The one place that keeps applications apart; ids are chosen by clients and may be the same (chaos:
+        # "runs of other applications are found").
         return and_(table.c.tenant_id == self.tenant, table.c.app == self.app)
 
     @property

@@ -34,6 +34,8 @@ def append(tx: Tx, scope: Scope, run_id: str, name: str, chunks: Sequence[bytes]
     raised = made.on_conflict_do_update(
         index_elements=["tenant_id", "app", "run_id", "name"],
         set_={"chunks": app_stream.c.chunks + count, "touched_at": tx.now},
+        # One statement locks the stream, asks whether it is open, and takes the numbers: two writers get
+        # different ones, and nothing is written after the end.
         where=~app_stream.c.closed,
     )
     total = tx.value(raised.returning(app_stream.c.chunks))
@@ -78,6 +80,7 @@ def names(tx: Tx, scope: Scope, run_id: str) -> list[str]:
 def chunks(tx: Tx, scope: Scope, run_id: str, name: str, first: int, most: int = MOST_CHUNKS) -> list[Row]:
     """Chunks from this number on: at least one where there is one, then as many as are not too long."""
     size = func.length(app_chunk.c.data)
+    # Sizes before data: a thousand chunks of a mebibyte each must not come into memory to be counted.
     up_to = func.sum(size).over(order_by=app_chunk.c.number)
     found = select(app_chunk.c.number, up_to.label("up_to"), size.label("size"))
     found = found.where(scope.owns(app_chunk), app_chunk.c.run_id == run_id, app_chunk.c.name == name)

@@ -34,6 +34,8 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
         made = {name: run[name] for name in same}
         times = {"created_at": tx.now, "updated_at": tx.now}
         columns = {"id": fresh, "status": AppRunStatus.PENDING, "attributes": "{}", **made, **times}
+        # Run, event and message in one transaction: without the message the run would be there and never
+        # begin.
         entities.write_run(tx, scope, fresh, Write(insert=True, columns=columns))
         data = {
             "workflowName": run["workflow"],
@@ -58,6 +60,8 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
         if run["status"] not in OPEN:
             raise bad(f"run is already in terminal state: {run['status']}")
         written = write_in(tx, scope, _of_ours(run, AppEventType.RUN_CANCELLED))
+        # After the run's row, as everywhere: run first, message second. Fences grow, so that a delivery that
+        # is under way settles nothing.
         messages.kill(tx, scope, run_id=run_id)
         return written.run
 

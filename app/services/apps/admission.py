@@ -42,6 +42,8 @@ def admit_run(db: Database, app: str) -> None:
     key, now = (id(db), app), time.monotonic()
     with _lock:
         until, known = _runs.get(key, (0.0, 0))
+        # A count that is a second old, and runs that other processes have admitted, can be wrong by some: far
+        # from the quota that does not matter, near to it every request counts.
         if now < until and known < most * NEAR:
             _runs[key] = until, known + 1
             return

@@ -181,12 +181,14 @@ def expire(world: AppContext, app: str, version: str) -> Row:
     """End a version: no handler, no message, then its runs in batches; done again it ends what was left."""
 
     def work(tx: Tx) -> int:
+        # Handlers and messages before the runs: what is cancelled must not be delivered to on the way.
         applications.retire(tx, Scope.of(tx, app), version)
         return messages.kill(tx, Scope.of(tx, app), version=version)
 
     dead = world.db.write(work)
     cancelled, found = 0, BATCH
     while found == BATCH:
+        # In batches: one transaction for ten thousand runs would lock all of them until it ends.
         found, ended = world.db.write(lambda tx: _cancel_some(tx, Scope.of(tx, app), version))
         cancelled += ended
     return {"cancelledRuns": cancelled, "deadLetteredMessages": dead}

@@ -106,6 +106,7 @@ def post(claimed: Claimed, reach: Reach, names: Names, answer_s: float) -> Verdi
         return Failure(
             code="ROUTE_NOT_FOUND", message="No registered target is available for this queue delivery"
         )
+    # By chance and not in turns: processes that dispatch know nothing of each other's turns.
     url = random.choice(claimed.urls)
     body = envelope.delivery(
         row["payload"],
@@ -134,6 +135,7 @@ def settle(db: Database, claimed: Claimed, came: Verdict | Failure) -> str:
     def work(tx: Tx) -> str:
         return _delivered(tx, claimed, came) if isinstance(came, Verdict) else _failed(tx, claimed, came)
 
+    # What happens to nearly every message, in one statement; whatever writes more than its row goes below.
     if isinstance(came, Verdict) and not came.again and at_once.works(db):
         settled = at_once.delivered(db, claimed.held, patience_s=SETTLE_PATIENCE_S)
         return "delivered" if settled else "late"
@@ -148,6 +150,8 @@ def _claim(
 ) -> tuple[list[Claimed], bool]:
     free, rows, full = places - sum(held.values()), list[Row](), False
     for app in apps:
+        # By halves, so that slow handlers of one application never hold all places: 200 of them that take
+        # minutes leave room for every other application.
         most = (free - held.get(app, 0) + 1) // 2
         taken = messages.claim(tx, app, most, lease_ms) if most > 0 else []
         full = full or len(taken) >= most
@@ -163,6 +167,7 @@ def _routed(row: Row, found: Iterable[Row]) -> Claimed:
 
 
 def _delivered(tx: Tx, claimed: Claimed, verdict: Verdict) -> str:
+    # First, and under the fence: whoever lost the message must not add a second one below.
     row = messages.delivered(tx, claimed.held)
     if row is None:
         return "late"
@@ -170,6 +175,7 @@ def _delivered(tx: Tx, claimed: Claimed, verdict: Verdict) -> str:
         return "delivered"
     pause = verdict.pause_ms
     if verdict.until is not None:
+        # Rounded up: what comes too early finds its wait open, and asks for another message.
         pause = max(1_000, -(-(verdict.until - tx.now) // 1_000) * 1_000)
     again = NewMessage(
         queue=row["queue"],
@@ -219,6 +225,7 @@ def _end_with(tx: Tx, scope: Scope, row: Row, run: Row | None, failure: Failure)
 
 
 def _fail_step(tx: Tx, scope: Scope, row: Row, run: Row, step_id: str, failure: Failure) -> None:
+    # A handler may have done the step and died before it answered: a result that stands is not overwritten.
     step = entities.entity(tx, scope, "step", row["run_id"], step_id)
     if step is None or step["status"] not in (AppStepStatus.PENDING, AppStepStatus.RUNNING):
         return
@@ -244,6 +251,7 @@ def _make_run(tx: Tx, scope: Scope, row: Row, workflow: str) -> None:
         "created_at": tx.now,
         "updated_at": tx.now,
     }
+    # Its client may send `run_created` at this very moment; the whole settlement is then decided once more.
     if not entities.write_run(tx, scope, row["run_id"], Write(insert=True, columns=columns)):
         raise RunAppeared
 

@@ -139,6 +139,7 @@ class Guard:
             except Unknown:
                 self._keys.pop(digest, None)
                 raise unauthorized("invalid credentials") from None
+            # Only keys that were found good are kept, so a stranger who guesses fills nothing.
             if len(self._keys) >= MOST_KEYS:
                 self._keys.clear()
             self._keys[digest] = found = now + FRESH_S, principal

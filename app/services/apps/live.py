@@ -103,6 +103,8 @@ class Readers:
     async def _send_all(self, reader: Reader, send: Send) -> None:
         reader.loop = asyncio.get_running_loop()
         while True:
+            # Before the look and not after it: what is written in between sets it again, and the wait ends at
+            # once.
             reader.more.clear()
             try:
                 data, is_over = await reader.loop.run_in_executor(self._pool, self._read, reader)
@@ -122,10 +124,13 @@ class Readers:
         """Until there is more, or the reader may not go on."""
         with self._lock:
             self._waiting.add(reader)
+            # Under the lock under which the thread leaves: nobody begins to wait for one that has just gone.
             if not self._looks:
                 self._looks = True
                 threading.Thread(target=self._look_on, name="streams", daemon=True).start()
         try:
+            # A reader may follow for hours. A key that is revoked, or a session that ends, ends the reading
+            # too.
             while not reader.more.is_set() and await loop.run_in_executor(self._pool, reader.permit.holds):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(permit.CHECK_S):
@@ -190,6 +195,7 @@ def _next(tx: Tx, reader: Reader) -> tuple[bytes | None, bool]:
     if stream is None:  # Not there yet, or, once it was, deleted with its run.
         return None, not reader.follows or reader.run_id is not None
     if reader.run_id is None:
+        # Fixed at the first sight: a later run with a stream of the same name is another stream.
         reader.run_id = stream["run_id"]
         reader.ends_at = None if reader.follows else stream["chunks"]
     if reader.number < 0:

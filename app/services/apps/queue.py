@@ -44,6 +44,7 @@ def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
     if number is None:
         used = f"Idempotency key {asked.key} already processed"
         raise Refused(409, used, code="WF_DUPLICATE_IDEMPOTENCY_KEY")
+    # After the commit. Should it be lost, each dispatcher looks by itself once a second.
     tell(world)
     return Enqueued(number=number, due_at=now + asked.delay_ms if asked.delay_ms else None)
 

@@ -50,6 +50,8 @@ def write(
 
     ``known_events`` is how many events the writer has read; ``quota`` how many a run may have.
     """
+    # On PostgreSQL one statement serves nearly every event. It writes nothing where something is not as
+    # usual, so the slow path below decides everything from the rows, and both give the same answers.
     usual = _at_once(db, app, event, known_events, quota)
     if usual is not None:
         return usual
@@ -76,6 +78,8 @@ def _at_once(
         return None
     reported = None
     if _is_behind(done.run, done.event, known_events):
+        # A transaction of its own may see events that are newer still. Only slots below our own are asked
+        # for, and those never change any more.
         reported = db.read(lambda tx: _reported(tx, scope, done.run, done.event, known_events))
     return Written(run=done.run, event=done.event, kind=done.kind, entity=done.entity, reported=reported)
 
@@ -97,9 +101,11 @@ def write_in(
     appended = _carry_out(tx, scope, event, decided)
     shown = _shown(tx, scope, event, decided)
     answer = appended[-1] if appended else _earlier(tx, scope, event, decided)
+    # As it is now: the answer shows how many events there are with this one.
     after = log.locked_run(tx, scope, event.run_id)
     assert after is not None
     if decided.ends:
+        # In the transaction that ends the run, as all deliveries are (I12).
         told.tell(tx, scope, after)
     return Written(
         run=after,
