@@ -41,6 +41,8 @@ def links(
                 time_limit=segment.limit_ms / 1000 + LAST_RESORT_S,
             )
         )
+    # Made here alone and never joined by `|`: releases of Celery have lost or doubled error callbacks of
+    # joined chains.
     return signatures[0] if len(signatures) == 1 else chain(*signatures, app=app)
 
 
@@ -48,10 +50,13 @@ def _signed(
     app: Celery, sign: Sign, message: TaskMessage, *, about: str, time_limit: float, **options: Any
 ) -> Signature[Any]:
     """The task of a message. Its id begins with what it is about, differs for each, and cannot be guessed."""
+    # The signature covers id, task, arguments and limit: nobody can turn a message that he has seen into
+    # another one.
     task_id, args = f"{about}.{secrets.token_hex(8)}", args_of(message)
     return app.signature(
         message.TASK,
         args=args,
+        # Results do not travel with the chain: the next link reads them from SQL.
         immutable=True,
         task_id=task_id,
         time_limit=time_limit,
@@ -67,6 +72,8 @@ def publish(app: Celery, sign: Sign, **what: Any) -> None:
     wake = app.signature(
         ON_ERROR, kwargs={"run_id": what["run_id"]}, queue="default", argsrepr="-", kwargsrepr="-"
     )
+    # Not repeated here: SQL knows that the message is expected, and a publisher that waits for Redis would
+    # keep a request or a worker waiting with it.
     links(app, sign, **what).apply_async(link_error=wake, retry=False)
 
 

@@ -213,6 +213,7 @@ def expected_ms(name: str) -> int:
 
 def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
     """The map at this place of a type's plan."""
+    # The plan is made again from the stored input; that is why a plan must be a pure function of it.
     node = lookup(name).plan(given).nodes[ordinal // SPACING - 1]
     if not isinstance(node, Map):
         raise PlanError(f"{name} has no map at {ordinal}")

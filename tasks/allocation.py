@@ -58,12 +58,14 @@ def are_installed(
     found = ctx.db.read(lambda tx: _with_runs(tx, allocations.held_by(tx, cluster_id), "provision_run"))
     for row, run in found:
         if run is not None and run["status"] in ("failed", "cancelled"):
+            # Given up before the step fails: whoever retries it must not get the same machine again.
             ctx.db.write(lambda tx, row=row: machines.end(tx, row))  # type: ignore[misc]
             raise _not_installed(row, run)
     missing = [row for row, run in found if run is None and not machines.stands(ctx, row)]
     active = [row for row, run in found if run is not None and run["completed_at"] is None]
     if not missing and not active:
         return {}
+    # A few at a time: each installation is a run with a lock, and all of them ask one boot service.
     for row in missing[: max(0, AT_ONCE - len(active))]:
         machines.install(ctx, row)
     told = f"{len(found) - len(missing) - len(active)} of {len(found)} servers are installed"
@@ -84,6 +86,8 @@ def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any
     """Give back the servers that the cluster is not built on any more."""
 
     def surplus(tx: Tx) -> list[str]:
+        # Fixed when the step begins, by their ids: a repeated poll must not give back what a later request has
+        # added.
         rows = allocations.held_by(tx, cluster_id)
         kept = {one["id"] for one in _kept(rows, wanted["nodePools"])}
         return [one["id"] for one in rows if one["id"] not in kept]

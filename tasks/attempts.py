@@ -22,6 +22,8 @@ class Attempts:
     def latest(self) -> tuple[int, Ran | None]:
         """The number of the attempt that was begun last, from 1 on, and how it ended; None: not yet."""
         number = 1
+        # Asked of the server, from the first on: a worker that began an attempt may have died before anybody
+        # heard of it.
         while number < self.limit and self.shell.begun(self._token(number + 1)):
             number += 1
         return number, self.shell.ended(self._token(number))
@@ -32,6 +34,7 @@ class Attempts:
 
     def forget(self) -> None:
         """End what runs, and know nothing of any attempt."""
+        # The newest first: `latest` counts upwards and would no longer find one that still runs beyond a gap.
         for number in range(self.limit, 0, -1):
             if self.shell.begun(self._token(number)):
                 self.shell.stop(self._token(number))

@@ -211,6 +211,8 @@ class Reach:
     def open_hook(self, run_id: str, step: str) -> str:
         """A fresh token for a step; only its hash is stored."""
         token, digest = issue_hook_token()
+        # Each attempt opens another one, since the token of an earlier one is known to nobody here. Any of
+        # them ends the wait.
         self.db.write(lambda tx: hooks.create(tx, token_hash=digest, run_id=run_id, step=step))
         return f"{self.settings.url}/v1/hooks/{token}"
 
@@ -265,6 +267,8 @@ class GatedBMC:
                 self._leave(refused)
 
     def _enter(self) -> None:
+        # Controllers lock an account after a few wrong passwords, and with it everybody who knows the right
+        # one.
         wait = self._db.read(lambda tx: gates.login_after(tx, self._server_id))
         if wait is not None:
             raise BmcAuthFailed(

@@ -135,6 +135,7 @@ class GatedCompute:
         return self._through(lambda: self._compute.remove(id_))
 
     def _through(self, call: Callable[[], T]) -> T:
+        # A slot for each call, not for each run: a run may have several calls under way.
         holder = new_id("cal")
         self._enter(holder)
         try:
@@ -155,6 +156,8 @@ class GatedCompute:
             )
         except Unavailable as error:
             raise StepError(f"Nothing was sent: {error.message}", nothing_happened=True) from error
+        # Raised and not slept: no worker waits, and a step that was told to come later loses no attempt
+        # (`counts`).
         if wait:
             told = f"The account {self._account} is asked as often as it may be; nothing was sent"
             raise CloudThrottled(told, retry_after_ms=wait, reason="gate")

@@ -88,6 +88,8 @@ class Context:
         """
         try:
             yield
+            # The last thing before the order, under the lock of the step's row: a worker that has lost the
+            # step is stopped here.
             ours = self.db.write(
                 lambda tx: gates.intend(tx, self.operation_id, self.fence), patience_s=ORDER_PATIENCE_S
             )

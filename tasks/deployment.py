@@ -47,6 +47,8 @@ def apply(ctx: Context, row: Mapping[str, Any], wanted: Wanted, there: Deploymen
     """Have the deployment as it is wanted, and the cluster's row say the same."""
     config = states.on_machines(wanted["config"], machines_for(ctx, row["id"], wanted["nodePools"]))
     wish = wish_of(ctx, row, {**wanted, "config": config}, there.uid if there else None)
+    # With the uid of what was seen: a deployment that was deleted and made anew in between is not ours to
+    # change.
     made = ctx.clusters(row["management_id"]).apply(wish)
     keep(ctx, CLUSTER, row["id"], made)
     columns = {"template": wanted["template"], "config": wanted["config"], "node_pools": wanted["nodePools"]}

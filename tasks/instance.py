@@ -59,8 +59,11 @@ def create(
     row, fresh = _claimed(ctx, item, operation, lineage)
     if row["lineage"] != lineage:
         return Finished(_kept(compute, row, item))
+    # A row that this first attempt has just written cannot have been ordered by anybody: one look less for
+    # each server.
     machine = None if fresh and not ctx.unsure else _ours(ctx, compute, row)
     if machine is None:
+        # After our own token: what we made has the name as well, and would be taken for a stranger's.
         stranger = _stranger(compute, item)
         if stranger is not None:
             ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "gone"}))
@@ -115,8 +118,11 @@ def _bring_down(ctx: Context, row: InstanceRow) -> bool:
     ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "removing"}))
     ids = [row["resource_id"]] if row["resource_id"] else []
     found = [one.id for one in compute.find(token=row["token"])]
+    # A provider that lists new servers late may be hiding what an order whose answer was lost has made. Taken
+    # for gone, it would run for ever and be paid for.
     if not found and not ids and compute.lists_late and ctx.tries < 2:
         raise NotSeenYet(f"No server with the token of {row['name']} is listed; one more look is needed")
+    # All that bear the token, not only the one that is known: an order that was sent twice made twins (I24).
     gone = [compute.remove(one) for one in dict.fromkeys([*ids, *found])]
     if all(gone):
         ctx.db.write(lambda tx: _forget(tx, row["id"]))
@@ -159,6 +165,8 @@ def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) ->
     live = INSTANCES.live(tx, provider=item["provider"], account=item["account"], name=item["name"])
     if live is not None:
         return live, False
+    # Another token for each new beginning: with the old one, what is being removed would be found and taken
+    # for ours.
     number = INSTANCES.begun(tx, lineage, operation, name=item["name"]) + 1
     intent: InstanceRow = {
         "provider": item["provider"],

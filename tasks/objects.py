@@ -54,6 +54,7 @@ def found(ctx: Context, kind: Kind, row: Row) -> Any:
 def check_free(kind: Kind, seen: Any, row: Row) -> None:
     """Refuse to take over what others made, and wait for what is still dying."""
     name = f"{kind.object} {row['name']}"
+    # Before the question whose it is: a name is free when the object is gone, not when its end was asked for.
     if seen is not None and seen.deleting:
         raise StillThere(f"{name} is still being deleted; its name is not free yet")
     if seen is not None and not own(seen, row):
@@ -75,6 +76,7 @@ def remove(ctx: Context, kind: Kind, id_: str) -> None:
     row = row_of(ctx, kind, id_)
     there = found(ctx, kind, row)
     if own(there, row) and not there.deleting:
+        # With its uid: an object of the same name that somebody has made meanwhile is left alone.
         kind.objects(ctx, row["management_id"]).delete(there.name, there.uid)
         there = found(ctx, kind, row)
     if own(there, row):

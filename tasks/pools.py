@@ -37,6 +37,8 @@ def take(
     address: Callable[[Row], str | None] = lambda _server: None,
 ) -> list[Row]:
     """Let an owner have so many free servers of a pool, all or none; their allocations."""
+    # The pool's lock, although rows of servers are passed over when somebody holds them: two that take at
+    # once would each hold some of the servers that the other one is missing, and both would find too few.
     found = servers.read_pool(tx, pool_id, lock=True)
     free = servers.free_in_pool(tx, pool_id, count) if found else []
     if len(free) < count:
@@ -65,6 +67,8 @@ def stands(ctx: Context, row: Row) -> bool:
 def install(ctx: Context, row: Row) -> None:
     """Start the installation of a server; it starts once."""
     run_id = derived_id("run", row["id"], "install")
+    # The name of the run before the run: a worker that dies in between leaves an allocation whose run is not
+    # there, and the next poll starts it under the same id.
     ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"provision_run": run_id}))
     given = {"image": row["image"]}
     ctx.capabilities.children.start(ctx.run_id, run_id, "server.provision", row["server_id"], given)
@@ -97,6 +101,7 @@ def end(tx: Tx, row: Row) -> None:
     """The owner has the server no longer; whatever state that is in, it is free of this owner."""
     allocations.change_allocation(tx, row["id"], {"released_at": tx.now})
     server = servers.read_server(tx, row["server_id"], lock=True)
+    # Somebody else may have taken the server since: a repeated step must not take it from him.
     if server is not None and server["reserved_by"] == row["owner_id"]:
         servers.change_server(tx, row["server_id"], {"reserved_by": None})
 
@@ -108,6 +113,7 @@ def run_of(ctx: Context, run_id: str | None) -> RunRow | None:
 
 def _wipe(ctx: Context, row: Row) -> None:
     run_id = derived_id("run", row["id"], "give back")
+    # As with an installation: the name first, so that it is started once whatever happens in between.
     ctx.db.write(lambda tx: allocations.change_allocation(tx, row["id"], {"release_run": run_id}))
     given = {"action": "deprovision"}
     ctx.capabilities.children.start(ctx.run_id, run_id, "server.lifecycle", row["server_id"], given)

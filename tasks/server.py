@@ -53,8 +53,10 @@ def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> 
         if row is None:
             raise WrongState(f"Server {server_id} is gone", server=server_id)
         shown = states.TRANSIENT.get(action, row["state"])
+        # A repeated attempt finds its own mark, which no action would be allowed from.
         begun = row["state"] == shown and action in states.TRANSIENT
         it = states.Situation.of(row, force=force)
+        # A retry takes over the reservation of the run that it repeats.
         if row["reserved_by"] and _ours(tx, ctx, row["reserved_by"]):
             it = replace(it, in_use=False)
         if not begun and not states.allows(row["state"], action, it):
@@ -77,6 +79,8 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
 
     def mark(tx: Tx) -> None:
         row = servers.read_server(tx, server_id, lock=True)
+        # The attempt of this run may have been lost before it marked the server: then what shows is an
+        # earlier run's.
         if row is None or not _ours(tx, ctx, row["run_id"]):
             return
         before = was or row["state_before"]
@@ -196,6 +200,8 @@ def prove_identity(ctx: Context, server_id: str) -> None:
 
     def check(tx: Tx) -> None:
         known = machines.claims_of(tx, server_id)
+        # Only what both tell is compared. A controller that keeps a number back for a while is no other
+        # machine.
         for kind in ("guid:", "serial:"):
             was, now = ([one for one in each if one.startswith(kind)] for each in (known, told))
             if was and now and was != now:
@@ -247,6 +253,8 @@ def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "h
 @step(queue="bmc", retry=PATIENT_BMC, timeout="60s", at_most_once=True, alone=True, gives="reset_at")
 def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
     """Send a chassis reset: the one order that is never sent twice for the same operation."""
+    # All that can fail without sending anything comes before the intent: from its commit on, this attempt may
+    # have sent.
     with ctx.before_order():
         bmc = ctx.bmc(server_id)
     bmc.reset()
@@ -256,12 +264,16 @@ def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
 @hard_reset.observe
 def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
     """Nothing was sent when the intent was never recorded; otherwise it cannot be told."""
+    # No look at the machine can tell: it comes back by itself, as after any reset (chaos: scenario "an order
+    # is lost").
     return None if ctx.may_have_ordered() else NothingHappened()
 
 
 @step(retry=PATIENT_BMC, timeout="30s")
 def order_image(ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str) -> None:
     """Tell the boot service what the machine gets at its next boot, and whom the installer calls then."""
+    # The hook of a later step: an installer may call before that step has begun, and its call is kept
+    # (test_a_hook_that_is_called_before_its_step_began_is_kept_for_it).
     ctx.capabilities.boot.order(bmc_address, image, ctx.hook(step="install"))
     ctx.log("installation ordered", image=image.get("url"))
 
@@ -273,6 +285,7 @@ def withdraw_image(ctx: Context, server_id: str, bmc_address: str = "") -> None:
         ctx.capabilities.boot.withdraw(bmc_address)
 
 
+# A repetition has to boot the machine again: the installer has called, and will not call a second time.
 @operation(gives="installed_image", timeout="30m", usual="20m", every=POLLS, begin="boot-from")
 def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
     """Wait for the installer: it calls the hook, and the boot service is asked now and then."""

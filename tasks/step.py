@@ -86,6 +86,8 @@ class Step:
         self.observing: Body | None = None
         self.polling: Body | None = None
         self.aborting: Body | None = None
+        # Rows name a step for as long as its run is open; with two of a name, a worker might run the wrong
+        # one.
         if spec.name in REGISTRY and REGISTRY[spec.name].body.__module__ != body.__module__:
             raise PlanError(f"Two steps are called {spec.name}")
         REGISTRY[spec.name] = self
@@ -116,6 +118,8 @@ class Step:
             self.undoing = Undo(body, retry, min(limit, 600_000), queue)
             needs, _ = parameters(body)
             own = {*self.spec.gives, "ref"}
+            # An undo also runs for an attempt that never returned, so nothing that the step gives may be
+            # needed.
             unsafe = [name for name in needs if name in own]
             if unsafe:
                 raise PlanError(f"The undo of {self.spec.title} needs a default for {', '.join(unsafe)}")

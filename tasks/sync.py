@@ -94,6 +94,7 @@ def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
 
     Whatever goes wrong with one server is told of that server alone: the round goes on with the others.
     """
+    # Before it is asked: a controller that takes a worker down with it must not be the first one again.
     if not _written(ctx, lambda tx: power.note_asked(tx, row["id"])):
         return {}
     try:
@@ -141,6 +142,8 @@ def _walk(ctx: Context, management_id: str, kind: str, ids: list[str], *, dry: b
             missing = ctx.db.read(
                 partial(unlisted, kind=kind, management_id=management_id, listed=listed, among=among)
             )
+            # A list by label is no proof that an object is gone: somebody may have taken the label away. Each
+            # is asked for by its name before its servers are given to others.
             looks = after_all(kube, row, watched, missing)
             changed += do(partial(observe, looks=looks, **here))
             there = listed | {look.id for look in looks}

@@ -52,6 +52,8 @@ def is_installed(
     """Its script has ended well, and the check finds it; one that failed is tried again."""
     server, wanted, shell = _reach(ctx, item)
     row = ctx.db.read(lambda tx: INSTALLATIONS.live(tx, instance=server["id"], taskserv=wanted.name))
+    # The intent is not written yet: it waits for what it requires, and each poll looks again whether that is
+    # there.
     if row is None or row["run_id"] != ctx.run_id:
         finished = _begin(ctx, item, operation, lineage, policy)
         return Again(f"{item['name']} waits for its turn") if finished is None else dict(finished.result)
@@ -115,6 +117,7 @@ def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: Any) 
         return None
     if row is not None and row["run_id"] != ctx.run_id:  # An earlier run was not done with it.
         _installing(shell, wanted, row, policy).forget()
+    # The intent before the script: what a lost worker has begun on the server is found by the row's token.
     made = ctx.db.write(lambda tx: _intended(tx, ctx, item, server, operation, lineage))
     attempts = _installing(shell, wanted, made, policy)
     number, ended = attempts.latest()

@@ -29,6 +29,7 @@ class Delete(Schema):
 def delete(_given: Mapping[str, Any]) -> Plan:
     """Delete a Kubernetes cluster."""
     return (
+        # Servers are given back when the deployment is truly gone: until then its controllers work on them.
         cluster.validate(action="delete")
         | cluster.delete_deployment()
         | cluster.wait_deleted()

@@ -34,6 +34,8 @@ class Scale(Schema):
 def scale(_given: Mapping[str, Any]) -> Plan:
     """Change how many nodes a Kubernetes cluster has."""
     return (
+        # Servers are taken before the deployment asks for them, and surplus ones leave when it no longer uses
+        # them.
         cluster.validate(action="scale")
         | cluster.check_scale()
         | allocation.allocate_resources()

@@ -44,6 +44,8 @@ def _reboot(given: Mapping[str, Any]) -> Plan:
 
 def _deprovision(_given: Mapping[str, Any]) -> Plan:
     return (
+        # The machine is offered again only after the eraser has said that the disks are empty: `wipe` fails
+        # if it does not.
         server.boot_from(device="network")
         | server.switch_power(state="off")
         | server.order_wipe()

@@ -40,6 +40,8 @@ class Provision(Schema):
 def provision(_given: Mapping[str, Any]) -> Plan:
     """Install an operating system on a registered machine."""
     return (
+        # What can refuse comes before what changes the machine. The image is ordered while it is off, so that
+        # no boot of ours comes before the order.
         server.validate(action="provision")
         | server.reserve()
         | server.prove_identity()

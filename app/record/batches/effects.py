@@ -39,6 +39,8 @@ class Effects(Generic[Row]):
     def begun(self, tx: Tx, lineage: str, operation: str, **named: str) -> int:
         """How often an item was begun anew, after what it had made was gone."""
         where = _named(tx, self.table, {"lineage": lineage, "operation": operation, **named})
+        # Rows that are gone count as well: their tokens must not be used again, since a late order may still
+        # bear one.
         found: int | None = tx.value(select(func.max(self.table.c.incarnation)).where(*where))
         return found or 0
 

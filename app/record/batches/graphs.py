@@ -23,6 +23,8 @@ def insert_edges(tx: Tx, rows: Sequence[EdgeRow]) -> None:
 def at_work(tx: Tx, run_id: str) -> int:
     """How many children of a graph have begun and not ended."""
     found: int = tx.value(
+        # By the computed column `turn`: a partial index of it holds the few that matter of thousands of
+        # members.
         select(func.count()).select_from(step).where(*_of(tx, run_id), step.c.turn == BEGUN)
     )
     return found
@@ -71,6 +73,7 @@ def edges_below(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
     below = start.cte("below", recursive=True)
     further = select(edge.c.key).where(*own, edge.c.needs == below.c.key)
     reached = below.union(further)
+    # UNION and not UNION ALL above: where two ways meet again, the members below are walked once.
     wanted = select(edge).where(*own, edge.c.needs.in_(select(reached.c.key)))
     return tx.rows(wanted, {"tenant": tx.tenant, "run": run_id, "start": key}, of=EdgeRow)
 
@@ -88,6 +91,7 @@ def ended(tx: Tx, run_id: str) -> dict[str, int]:
     """The number of the event with which each member ended that had begun."""
     types = (EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_CANCELLED)
     rows = event_rows.of_types(tx, run_id, *types)
+    # By the number of the event and not by its time: two that end in the same millisecond have an order, too.
     return {str(row["step"]): row["seq"] for row in rows if (row["attempt"] or 0) > 0}
 
 
@@ -117,6 +121,8 @@ def need_less(tx: Tx, run_id: str, counts: Mapping[str, int]) -> None:
     for count, keys in by.items():
         for part in _parts(keys):
             less = update(step).where(*_of(tx, run_id), step.c.key.in_(part))
+            # By a difference, and once for each edge: under the lock of the run, so no edge is counted twice
+            # (I10, I23).
             tx.execute(less.values(pending=step.c.pending - count))
 
 

@@ -24,6 +24,8 @@ def ended(tx: Tx, run: RunRow, status: str) -> None:
     if run["type"] == WORKFLOW:
         _count(tx, run, batch["definition"] or {})
     elif run["type"] == ROLLBACK:
+        # By the rows that are left, not by the result of the run: a rollback that was asked for a part leaves
+        # the others.
         undone = "failed" if status == "failed" else "part" if stands(tx, batch["lineage"]) else "all"
         batches.change_batch(tx, batch["run_id"], {"undone": undone})
 
@@ -42,6 +44,7 @@ def _count(tx: Tx, run: RunRow, definition: Mapping[str, Any]) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     took: Counter[tuple[str, str, str]] = Counter()
     for row in graphs.members(tx, run["id"]):
+        # What a retry inherited was counted with the batch that did it.
         if row["reused_from"] is None and row["key"] in of:
             where = (*of[row["key"]], row["status"])
             counts[where] += 1

@@ -13,6 +13,7 @@ def forget(tx: Tx, run_id: str) -> None:
     found = listing.brief(tx, run_id)
     if found is not None:
         outcome.add(tx, run_id, outcome.ALL, outcome.ALL, found["shown_status"], 1, 0)
+    # No list shows these runs, so nothing else would ever delete them.
     for child in _children(tx, run_id):
         forget(tx, child)
     for table in (edge, checkpoint, batch):

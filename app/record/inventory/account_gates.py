@@ -14,6 +14,7 @@ def enter(tx: Tx, account_id: str, holder: str, limits: Limits, hold_ms: int) ->
     """Take a slot and a token: 0, or how many milliseconds to wait."""
     gate = _locked(tx, account_id, limits)
     slots = (account_slot.c.tenant_id == tx.tenant, account_slot.c.account == account_id)
+    # Slots of dead processes end by themselves; nobody would give them back.
     tx.execute(delete(account_slot).where(*slots, account_slot.c.until <= tx.now))
     under_way = int(tx.value(select(func.count()).where(*slots)) or 0)
     gate, wait = gate.enter(limits, tx.now, under_way)
@@ -37,6 +38,7 @@ def throttled(tx: Tx, account_id: str, limits: Limits, asked_ms: int) -> None:
 
 def _locked(tx: Tx, account_id: str, limits: Limits) -> Gate:
     fresh = {"tenant_id": tx.tenant, "account": account_id, **asdict(Gate.fresh(limits, tx.now))}
+    # There must be a row to lock before the first call of an account.
     tx.execute(tx.insert(account_gate).values(fresh).on_conflict_do_nothing())
     row: dict[str, Any] = tx.row(select(account_gate).where(*_one(tx, account_id)).with_for_update()) or fresh
     return Gate(**{name: int(row[name] or 0) for name in Gate.__dataclass_fields__})

@@ -13,6 +13,8 @@ def enter(tx: Tx, server_id: str, holder: str, hold_ms: int) -> bool:
     tx.execute(tx.insert(bmc_gate).values(tenant_id=tx.tenant, server_id=server_id).on_conflict_do_nothing())
     its = (step.c.tenant_id == tx.tenant, step.c.run_id == bmc_gate.c.holder, step.c.status == "running")
     at_work = select(step.c.key).where(*its).exists()
+    # Three ways to be free: it is ours already (a repeated attempt), its time is over, or its run has no step
+    # at work, so that the worker which held it is gone and need not be waited for.
     free = or_(bmc_gate.c.holder == holder, bmc_gate.c.held_until < tx.now, ~at_work)
     taken = update(bmc_gate).where(*_gate(tx, server_id), free)
     return tx.execute(taken.values(holder=holder, held_until=tx.now + hold_ms)).rowcount == 1
@@ -48,6 +50,7 @@ def intend(tx: Tx, operation: str, fence: int) -> bool:
     """
     run_id, phase, key = operation.split("/", 2)
     place = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == phase, step.c.key == key)
+    # Chaos plants this line as "an order is sent by a worker that has lost its step".
     held = select(step.c.fence).where(*place, step.c.fence == fence, step.c.status == "running")
     if tx.value(held.with_for_update(key_share=True)) is None:
         return False
@@ -63,6 +66,7 @@ def withdraw(tx: Tx, operation: str) -> None:
 
 def intended(tx: Tx, operation: str, fence: int) -> bool:
     """Whether the order may have been sent by any attempt before this one."""
+    # Not our own: an attempt asks whether one before it may have sent the order.
     where = (intent.c.tenant_id == tx.tenant, intent.c.operation == operation, intent.c.fence < fence)
     return tx.value(select(intent.c.fence).where(*where).limit(1)) is not None
 

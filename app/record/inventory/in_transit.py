@@ -33,6 +33,7 @@ def end(tx: Tx, kind: str, resource_id: str, line: Collection[str], why: str) ->
     Everything that may be done with a resource is allowed in `error`, and nothing in transit.
     """
     table, states = IN_TRANSIT[kind]
+    # Only if the resource still shows a run of this line: a later run may be at work on it.
     mine = (table.c.tenant_id == tx.tenant, table.c.id == resource_id, table.c.run_id.in_(line))
     values: dict[str, Any] = {"state": "error", "state_before": None, "failure_reasons": [why]}
     values |= {"version": table.c.version + 1, "updated_at": tx.now}

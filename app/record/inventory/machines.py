@@ -17,6 +17,8 @@ def claim_machine(tx: Tx, server_id: str, identities: Collection[str]) -> str | 
     """
     for identity in sorted(identities):  # In one order, so that two of them never both wait.
         row = {"tenant_id": tx.tenant, "identity": identity, "server_id": server_id}
+        # Insert first, then look: if two servers looked first, both would see that nobody has claimed the
+        # machine, and both would install it.
         tx.execute(tx.insert(claim).values(row).on_conflict_do_nothing())
         where = (claim.c.tenant_id == tx.tenant, claim.c.identity == identity)
         owner = str(tx.value(select(claim.c.server_id).where(*where)))
@@ -24,6 +26,8 @@ def claim_machine(tx: Tx, server_id: str, identities: Collection[str]) -> str | 
             return owner
     told = {_kind(identity) for identity in identities}
     for before in claims_of(tx, server_id):
+        # A machine whose board was replaced has another number now. What it does not tell today is no sign of
+        # a change.
         if before not in identities and _kind(before) in told:
             tx.execute(delete(claim).where(claim.c.tenant_id == tx.tenant, claim.c.identity == before))
     return None

@@ -86,6 +86,7 @@ def _rows(tx: Tx, table: Table, management_id: str, ids: Sequence[str], *, lock:
     names = ("id", "name", "uid", "resource_version", "observed", "state", "failure_reasons", "version")
     columns = (*(table.c[name] for name in names), table.c.updated_at)
     where = (table.c.management_id == management_id, table.c.id.in_(ids), table.c.state != GONE)
+    # Two looks at the same objects, of a projector and of a synchronisation, lock them in the same order.
     found = select(*columns).where(table.c.tenant_id == tx.tenant, *where).order_by(table.c.id)
     return tx.rows(found.with_for_update() if lock else found)
 
@@ -103,6 +104,8 @@ def _keep(tx: Tx, table: Table, judged: Sequence[tuple[Row, Verdict | None]], dr
 
 def _values(tx: Tx, row: Row, changes: Mapping[str, Any]) -> Row:
     kept = {name: row[name] for name in ("state", "failure_reasons", "version", "updated_at")}
+    # Else every look would raise the version, and whoever edits a resource would be refused for changes he
+    # cannot see.
     if "state" in changes:
         kept |= {"version": row["version"] + 1, "updated_at": tx.now}
     return {"row_id": row["id"], **kept, **changes, "observed_at": tx.now}

@@ -53,6 +53,7 @@ def trouble(row: Mapping[str, Any], word: str) -> Row:
 
 def keep(tx: Tx, server_id: str, version: int, new: Mapping[str, Any], *, answered: bool) -> None:
     """Keep what is new, unless somebody has changed the server since it was asked."""
+    # A run may have switched the machine after it was asked: the answer is older than what the row says now.
     where = (server.c.tenant_id == tx.tenant, server.c.id == server_id, server.c.version == version)
     checked = {"last_check_at": tx.now} if answered else {}
     if new or checked:

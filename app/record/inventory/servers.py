@@ -46,6 +46,7 @@ def free_in_pool(tx: Tx, pool_id: str, count: int) -> list[dict[str, Any]]:
     """Up to ``count`` servers of a pool that nobody uses, locked; the longest unchanged first."""
     where = (server.c.tenant_id == tx.tenant, server.c.pool_id == pool_id, is_free())
     found = select(server).where(*where).order_by(server.c.updated_at, server.c.id).limit(count)
+    # A row that somebody holds just now is passed over: a poll or a run may keep it for long.
     return tx.rows(found.with_for_update(skip_locked=True))
 
 

@@ -67,6 +67,8 @@ def all_sources(tx: Tx) -> list[Row]:
 def take(tx: Tx, row: Mapping[str, Any], holder: str, lease_ms: int) -> Held | None:
     """Take a source that was seen to be free, unless another was quicker, or its holder lives after all."""
     fence = row["fence"] + 1
+    # The lease as well as the fence: its holder may have renewed it since it was seen to be over. It may be
+    # NULL, which is equal to nothing.
     seen = (source.c.fence == row["fence"], source.c.lease_until.is_not_distinct_from(row["lease_until"]))
     lease = {"holder": holder, "fence": fence, "lease_until": tx.now + lease_ms}
     statement = update(source).where(*_key(tx, row["management_id"], row["kind"]), *seen)
@@ -87,6 +89,7 @@ def release(tx: Tx, held: Held) -> None:
 
 def locked(tx: Tx, held: Held) -> Row:
     """The source, locked for its holder; raises `Superseded` when somebody else has it."""
+    # Locked, not only read: whoever takes the source now waits until this write is committed, and reads it.
     row = tx.row(select(source).where(*_own(tx, held)).with_for_update())
     if row is None:
         raise Superseded(f"{held.kind} of {held.management_id} is watched by another projector")
