@@ -86,8 +86,8 @@ def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any
     """Give back the servers that the cluster is not built on any more."""
 
     def surplus(tx: Tx) -> list[str]:
-        # Fixed when the step begins, by their ids: a repeated poll must not give back what a later request has
-        # added.
+        # Fixed when the step begins, by their ids: a repeated poll must not give back what a later request
+        # has added.
         rows = allocations.held_by(tx, cluster_id)
         kept = {one["id"] for one in _kept(rows, wanted["nodePools"])}
         return [one["id"] for one in rows if one["id"] not in kept]
