@@ -113,6 +113,8 @@ def _resume(j: Journal, key: str | None) -> None:
     if is_call(step):
         resume_call.again(j, step)
         return
+    # A member goes on with its fan-out, whose counters have to be counted anew; alone it would be counted
+    # twice.
     if step["kind"] in FAN_OUT or step["branch"]:
         _reopen(j, step)
         return
@@ -164,6 +166,8 @@ def _ended_by(status: StepStatus, event: EventType) -> Action:
         timers.disarm(j.tx, j.id, purposes=("hold",))
         ended: StepRow = {"completed_at": j.now}
         if status == StepStatus.RESOLVED and step["phase"] == "forward":
+            # Resolved means that it was done: it is undone if a later step fails. Skipped leaves what it was,
+            # "unknown" perhaps (test_what_was_resolved_is_undone_when_a_later_step_fails).
             ended["outcome"] = StepOutcome.DONE
         j.move(step, status, **ended)
         j.event(event, step)
@@ -246,6 +250,8 @@ def _reopen(j: Journal, step: StepRow) -> None:
 
 
 def _failed(j: Journal, key: str | None) -> StepRow:
+    # What stands in the way decides the phase: a failed forward step of a run that is being undone cannot be
+    # tried again.
     phase = "comp" if j.status == RunStatus.COMPENSATION_FAILED else "forward"
     steps = [row for row in runs.all_steps(j.tx, j.id) if row["phase"] == phase]
     wanted = key or (j.run["error_step"] if phase == "forward" else None)

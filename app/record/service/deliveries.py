@@ -1,4 +1,11 @@
-"""Webhook deliveries: one row for each endpoint and event, written in the transaction of the event."""
+"""Webhook deliveries: one row for each endpoint and event, written in the transaction of the event.
+
+1. `fan_out` writes a row for each endpoint that subscribed, with the event or not at all (I12).
+2. After the commit a message is published. A row whose message was lost is found by its time (`ring_due`).
+3. A worker claims the row under the lock of its endpoint and a growing fence, at most so many an endpoint at
+   a time. What finds no room is put off; whoever settles one takes the next in line.
+4. A worker that dies leaves a row whose lease ends. Its attempt is noted as lost, and the row is due again.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,6 +74,8 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
     found = tx.rows(due.with_for_update(skip_locked=True))
     if found:
         ids = [row["id"] for row in found]
+        # Also those of lost workers. Their fence stays: a result that comes late is accepted until somebody has
+        # claimed the delivery anew.
         put_off = {"next_at": tx.now + RING_AGAIN_MS, "status": "pending", "put_off": False}
         tx.execute(
             update(delivery)
@@ -153,6 +162,7 @@ def next_in_line(tx: Tx, webhook_id: str, most: int) -> list[Row]:
 
 def begin_attempt(tx: Tx, delivery_id: str, attempt: int) -> None:
     """Note that an attempt is made."""
+    # An attempt that has no end and is followed by another one was lost with its worker.
     if attempt > 1:
         lose_attempts(tx, delivery_id)
     values = {"tenant_id": tx.tenant, "delivery_id": delivery_id, "attempt": attempt, "at": tx.now}

@@ -50,6 +50,7 @@ def first_fact(tx: Tx, key: str, value: str) -> str:
     """The value of a fact that is noted once and never changes: the given one if it is the first."""
     statement = tx.insert(meta).values(tenant_id=tx.tenant, key=key, value=value, at=tx.now)
     tx.execute(statement.on_conflict_do_nothing())
+    # Read back: of two processes that note it first at the same moment both use the value of one.
     return str(tx.value(select(meta.c.value).where(meta.c.tenant_id == tx.tenant, meta.c.key == key)))
 
 

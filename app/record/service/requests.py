@@ -21,6 +21,8 @@ def open_(tx: Tx, principal: str, route: str, key: str, body_hash: str) -> bool:
     values: Row = {"principal": principal, "route": route, "key": key, "hash": body_hash, "at": tx.now}
     values["headers"] = {"openedAt": tx.now}  # Stays as it is when another process takes over.
     try:
+        # On PostgreSQL a failed statement would end the caller's transaction, in which the other request is
+        # then read.
         with tx.connection.begin_nested():
             tx.execute(insert(api_request), {"tenant_id": tx.tenant, **values})
     except IntegrityError:
@@ -30,6 +32,7 @@ def open_(tx: Tx, principal: str, route: str, key: str, body_hash: str) -> bool:
 
 def take_over(tx: Tx, principal: str, route: str, key: str, seen_at: int) -> bool:
     """Take the place of a request that never got an answer; False when another one was quicker."""
+    # On the condition of what was seen: of two that find a request without an answer, one takes its place.
     where = (*_where(tx, principal, route, key), api_request.c.at == seen_at, api_request.c.status.is_(None))
     return tx.execute(update(api_request).where(*where).values(at=tx.now)).rowcount == 1
 

@@ -35,6 +35,7 @@ def of_type(tx: Tx, type_: str) -> list[Row]:
 def take_schedule(tx: Tx, schedule_id: str) -> Row | None:
     """A schedule that is not paused, locked; None when somebody else has it just now."""
     found = select(schedule).where(*_one(tx, schedule_id), schedule.c.paused_at.is_(None))
+    # Not waited for: whoever holds it does the very same, and the next look finds what is left.
     return tx.row(found.with_for_update(skip_locked=True))
 
 
@@ -70,6 +71,7 @@ def list_schedules(tx: Tx, type_: str | None, window: Window) -> Page:
 def due(tx: Tx, limit: int) -> list[str]:
     """The schedules whose time has come, and those of which something waits no longer for a run."""
     where = (schedule.c.tenant_id == tx.tenant, schedule.c.paused_at.is_(None))
+    # Without locks. Each is taken and looked at again by `take_schedule`.
     come = select(schedule.c.id).where(*where, schedule.c.next_due_at <= tx.now)
     found = [str(row["id"]) for row in tx.rows(come.order_by(schedule.c.next_due_at).limit(limit))]
     return found + [one for one in _released(tx, limit) if one not in found]
@@ -102,6 +104,8 @@ def drop_occurrence(tx: Tx, occurrence_id: str) -> None:
 def follow(tx: Tx, schedule_id: str, run_id: str, following: str) -> None:
     """Another run goes on in place of one that was started."""
     mine = (occurrence.c.tenant_id == tx.tenant, occurrence.c.schedule_id == schedule_id, _still_open())
+    # Otherwise the due time would seem to be over when the function restarts, and the next run would begin
+    # beside it.
     tx.execute(update(occurrence).where(*mine, occurrence.c.run_id == run_id).values(run_id=following))
 
 
@@ -119,6 +123,8 @@ def open_occurrences(tx: Tx, schedule_id: str) -> list[Row]:
     Those whose run has ended since are closed on this occasion, so that nobody looks at them again.
     """
     mine = (occurrence.c.tenant_id == tx.tenant, occurrence.c.schedule_id == schedule_id, _still_open())
+    # A run that retention has deleted counts as ended: with a join instead of NOT EXISTS its occurrence would
+    # stay open, and `overlap: skip` would skip for ever.
     ended = (*mine, occurrence.c.outcome == "started", ~_run_is_open(tx))
     tx.execute(update(occurrence).where(*ended).values(closed_at=tx.now))
     return tx.rows(select(occurrence).where(*mine).order_by(occurrence.c.due_at))

@@ -60,6 +60,8 @@ def end_callback(tx: Tx, webhook_id: str) -> None:
         delivery.c.webhook_id == webhook_id,
         delivery.c.status.in_(("pending", "delivering")),
     )
+    # Only when the run has ended and nothing is left to deliver: a subscription that stays costs each
+    # transition of its run a look.
     where = (told.c.tenant_id == tx.tenant, told.c.webhook_id == webhook_id, told.c.run_id != "")
     tx.execute(delete(told).where(*where, ended, ~open_))
 
