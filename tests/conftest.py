@@ -1,5 +1,6 @@
 """Fixtures for all tests: a clean environment, real servers, fresh databases, both stacks."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from app import collector
 from app.config import ENVIRONMENT_NAMES, OLDER_NAMES
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.lanes import (
@@ -31,9 +33,16 @@ __all__ = [
 # How long an example takes, or is looked for, is no finding.
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")
+collector.look_seldom()
 OURS = frozenset({*ENVIRONMENT_NAMES.values(), *OLDER_NAMES.values()})
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
 POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded stays until the end, and the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 class Databases(Protocol):

@@ -14,9 +14,11 @@ import chains
 import migrations
 import tasks
 import windlass
+from app import collector
 
 OURS = (chains, migrations, tasks, windlass)
 
 if __name__ == "__main__":
+    collector.look_seldom()
     sys.path.append(str(Path.cwd()))
     main()

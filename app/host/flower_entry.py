@@ -14,6 +14,8 @@ from flower.app import Flower
 from tornado.httputil import HTTPServerRequest
 from tornado.web import ErrorHandler
 
+from app import collector
+
 
 def answer_only(names: frozenset[str]) -> None:
     """Have every Flower of this process refuse requests that name another host."""
@@ -35,6 +37,7 @@ def _host_of(request: HTTPServerRequest) -> str | None:
 
 
 if __name__ == "__main__":
+    collector.look_seldom()
     names = sys.argv.pop(1)
     answer_only(frozenset(names.split(",")))
     sys.path.append(str(Path.cwd()))

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 
+from app import collector
 from app.domain.errors import Unavailable
 from app.lab.background import serve
 from app.lab.lab import Lab
@@ -68,4 +69,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    collector.look_seldom()
     sys.exit(main())

@@ -9,6 +9,7 @@ import importlib
 import sys
 from typing import Any
 
+from app import collector
 from app.serving.limits import LIMITS, holding
 from app.serving.refusals import Refused
 from app.serving.server import CannotServe, serve
@@ -51,4 +52,5 @@ def _named(place: str) -> Any:
 
 
 if __name__ == "__main__":
+    collector.look_seldom()
     sys.exit(main())
