@@ -74,8 +74,8 @@ def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
     found = tx.rows(due.with_for_update(skip_locked=True))
     if found:
         ids = [row["id"] for row in found]
-        # Also those of lost workers. Their fence stays: a result that comes late is accepted until somebody has
-        # claimed the delivery anew.
+        # Also those of lost workers. Their fence stays: a result that comes late is accepted until somebody
+        # has claimed the delivery anew.
         put_off = {"next_at": tx.now + RING_AGAIN_MS, "status": "pending", "put_off": False}
         tx.execute(
             update(delivery)
