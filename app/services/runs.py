@@ -280,6 +280,13 @@ def release_lock(world: AppContext, principal: Principal, resource: str, reason:
             raise NotFound(f"Nobody holds a lock on {resource}", resource=resource)
         with journal(tx, held["run_id"]) as j:
             locking.enter(j, resource)
+            # The holder was read before its run was locked. If that has ended meanwhile, the lock is the next
+            # one's in line, who is at work: to take it away would let two runs work on one machine (I8).
+            if locks.holder(tx, resource) != held:
+                raise NotFound(
+                    f"Run {held['run_id']} holds the lock on {resource} no longer: look who holds it now",
+                    resource=resource,
+                )
             locks.release(tx, resource)
             j.event(
                 EventType.LOCK_RELEASED, actor=principal.actor, resource=resource, reason=reason, forced=True

@@ -12,6 +12,7 @@ from sqlalchemy import insert
 from app.api.v1.runs.schemas import FoldedStep, RunDetail, RunState, RunSummary
 from app.cli.commands.openapi import SNAPSHOT
 from app.record import tables
+from app.record.runs import locks
 from app.services.context import AppContext
 from chains import catalogue
 from tests.contract.plant import T0, UNKNOWN, ids, plant_events, plant_run, plant_server
@@ -95,6 +96,21 @@ def test_with_queue_the_second_run_waits_and_says_for_whom(client: FlaskClient, 
     assert waiting["waitingOn"]["kind"] == "lock"
     assert holder in str(waiting["waitingOn"])
     assert ids(client.get(f"{PATH}?waiting=true")) == [waiting["id"]]
+
+
+def test_a_lock_that_has_gone_to_the_next_in_line_is_not_taken_from_it(
+    client: FlaskClient, server: str, world: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource, wanted, look = f"server/{server}", {"reason": "rebuilt by hand"}, locks.holder
+    first = client.post(PATH, json=ORDER).get_json()["data"]["id"]
+    following = client.post(f"{PATH}?onConflict=queue", json=ORDER).get_json()["data"]["id"]
+    seen = [world.db.read(lambda tx: look(tx, resource))]  # Before the run that holds it is locked.
+    client.post(f"{PATH}/{first}/cancel", json={})
+
+    monkeypatch.setattr(locks, "holder", lambda *which: seen.pop() if seen else look(*which))
+    refused = client.delete(f"/v1/locks/{resource}", json=wanted)
+    held = client.get(f"/v1/locks?resource={resource}").get_json()["data"]
+    assert (code(refused), held[0]["runId"]) == ((404, "NOT_FOUND"), following)
 
 
 @pytest.mark.parametrize(
