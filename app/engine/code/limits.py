@@ -47,8 +47,10 @@ def room(j: Journal, main: StepRow | None, more: int = 0) -> bool:
     if most is None:
         return True
     waits = main is not None and main["status"] == StepStatus.WAITING
-    # Kept back when the wait began. Without it a signal from outside could use the last events, and the run
-    # could neither go on nor say why.
+    # Two for each member of ctx.parallel (started, ended), or three for the one signal (received, consumed,
+    # ended); then two of `main` (ready, started). Signals and events from outside that nobody waits for may
+    # not use them, or the run could neither go on nor say why
+    # (test_others_cannot_take_the_events_that_a_wait_needs).
     reserved = 2 * int(main["pending"]) + 3 if main is not None and waits else 0
     return int(j.run["event_seq"]) + more + reserved <= most
 
