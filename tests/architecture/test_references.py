@@ -10,6 +10,9 @@ import pytest
 
 from app.domain.invariants import CHECKS
 from app.record.runs import doctor
+from tests.chaos.bugs.catalogue import BUGS, RULES
+from tests.chaos.bugs.of_apps import APPS
+from tests.chaos.bugs.of_batches import BATCHES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = re.compile(r"\b((?:docs/|contracts/)[\w./-]+\.(?:rst|md))(?:#([\w-]+))?")
@@ -19,6 +22,8 @@ INVARIANT = re.compile(r"(?<![\w-])I([1-9]\d?)(?!\w)")
 SOURCE = re.compile(
     r"\b((?:app|chains|tasks|windlass|migrations|tests|scripts)/[\w./-]*\w\.(?:py|lua|pml))\b"
 )
+TEST = re.compile(r"\btest_(?:[a-z]+_){3,}\w+\b(?!\.)")  # The names of tests are sentences.
+PLANTED = re.compile(r'(?:haos: (?:scenario )?|haos plants[^".]*|planted: )((?:"[^"]+"(?:, )?)+)')
 PRIVATE = re.compile(r"\b(?:contract \d|issue \d+, section|seed 00\d|CASES \d|ATTACK \d)")
 # Files of other projects, and paths that a test makes up.
 ELSEWHERE = {"app/amqp.py", "app/api/views.py", "tests/test_a.py", "chains/server/erase.py"}
@@ -39,6 +44,11 @@ def anchors(path: Path) -> set[str]:
     lines = path.read_text().splitlines()
     marked = {line for line, under in pairwise(lines) if line and re.fullmatch(r"([=-])\1+", under)}
     return {re.sub(r"[^a-z0-9]+", "-", line.lower()).strip("-") for line in marked}
+
+
+def unwrapped(text: str) -> str:
+    """A source text with the lines of each comment, and of each docstring, in one line."""
+    return re.sub(r"\s*\n\s*(?:# )?", " ", text)
 
 
 def numbers(page: str, letter: str) -> set[str]:
@@ -100,6 +110,26 @@ def test_every_source_file_that_a_text_names_exists() -> None:
     assert sorted(wrong) == []
 
 
+def test_every_test_that_a_comment_names_exists() -> None:
+    there = {name for _, text in texts("tests") for name in re.findall(r"def (test_\w+)", text)}
+    named = {(name, test) for name, text in texts("app", "chains", "tasks") for test in TEST.findall(text)}
+    assert len(named) > 20
+    assert sorted(one for one in named if one[1] not in there) == []
+
+
+def test_every_planted_bug_that_a_comment_names_exists() -> None:
+    bugs = (*BUGS, *RULES, *APPS, *BATCHES)
+    there = {bug.name for bug in bugs} | {bug.scenario for bug in bugs}
+    named = {
+        (name, bug)
+        for name, text in texts("app", "chains", "tasks")
+        for listed in PLANTED.findall(unwrapped(text))
+        for bug in re.findall(r'"([^"]+)"', listed)
+    }
+    assert len(named) > 20
+    assert sorted(one for one in named if one[1] not in there) == []
+
+
 def test_no_text_cites_a_page_that_is_not_in_the_repository() -> None:
     folders = (
         "app",
@@ -120,6 +150,11 @@ def test_no_text_cites_a_page_that_is_not_in_the_repository() -> None:
 )
 def test_a_reference_to_nothing_is_found(page: str, anchor: str) -> None:
     assert leads_nowhere(ROOT / "docs", page, anchor)
+
+
+def test_planted_bugs_are_recognised_across_lines() -> None:
+    told = unwrapped('# (I12; chaos: "a hint\n    # decides", "no fence")\n# Chaos plants this as "late"')
+    assert PLANTED.findall(told) == ['"a hint decides", "no fence"', '"late"']
 
 
 def test_numbers_and_private_citations_are_recognised() -> None:
