@@ -58,7 +58,6 @@ def are_installed(
     found = ctx.db.read(lambda tx: _with_runs(tx, allocations.held_by(tx, cluster_id), "provision_run"))
     for row, run in found:
         if run is not None and run["status"] in ("failed", "cancelled"):
-            # Given up before the step fails: whoever retries it must not get the same machine again.
             ctx.db.write(lambda tx, row=row: machines.end(tx, row))  # type: ignore[misc]
             raise _not_installed(row, run)
     missing = [row for row, run in found if run is None and not machines.stands(ctx, row)]

@@ -264,8 +264,8 @@ def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
 @hard_reset.observe
 def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
     """Nothing was sent when the intent was never recorded; otherwise it cannot be told."""
-    # No look at the machine can tell: it comes back by itself, as after any reset (chaos: scenario "an order
-    # is lost").
+    # A machine looks the same before a reset and after it, so only the intent can tell (chaos: scenario "an
+    # order is lost").
     return None if ctx.may_have_ordered() else NothingHappened()
 
 

@@ -1,6 +1,7 @@
 """Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it.
 
-1. The heartbeat begins: one thread of the process renews the lease and reads whether a cancel is requested.
+1. The heartbeat begins: one thread of the process renews the lease, writes what the body logs, and ends a
+   body that does not react to its alarm.
 2. After an attempt that may have happened, observe first. Seen: that is the result. Not seen: act. Nobody can
    tell, and the step must not be repeated: the outcome stays unknown, and the run is blocked.
 3. Call the body within its time, then check that its result can be stored.

@@ -69,7 +69,7 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     group["given"] = {**(group["given"] or {}), "checkpoint_every": every, "usual": usual}
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
-    # Before the run: whoever starts or ends a member reads the edges, and `store` may already do so.
+    # Before `graph.turn` below, which reads them as soon as a member begins.
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
     columns: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
     new = accept.of_type(kind, batch_id, asked, given, [group, *members], order.actor)

@@ -34,7 +34,6 @@ def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> lis
         return []
     raised = update(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
     raised = raised.values(events=app_run.c.events + len(events))
-    # Raised by a difference and read back: what the row said when it was locked need not be carried around.
     last = int(tx.value(raised.returning(app_run.c.events)))
     rows = [
         {

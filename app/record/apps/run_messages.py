@@ -18,7 +18,7 @@ def origin(tx: Tx, scope: Scope, run: dict[str, Any]) -> str:
         app_message.c.queue.like(r"\_\_wkf\_workflow\_%", escape="\\"),
         app_message.c.queue.like(r"\_\_%\_wkf\_workflow\_%", escape="\\"),
     )
-    # The version that began the run may name its queues differently from the one that asks now.
+    # A client may have a namespace in the names of its queues, which the name of the workflow does not tell.
     queue = tx.value(found.where(named).order_by(app_message.c.id).limit(1))
     return str(queue or workflow_queue(run["workflow"]))
 
