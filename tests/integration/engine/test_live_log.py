@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app.engine.transitions.claim import Claim, Holder, claim
 from app.engine.transitions.settle import Done, settle
 from app.services import present
@@ -64,6 +66,19 @@ def test_a_step_that_somebody_else_has_by_now_logs_nothing_more(driver: Driver) 
     driver.lose(run_id, "first")
     live.write()
     assert (logged(driver, run_id), live.rest()) == ([], [{"message": "late"}])
+
+
+def test_lines_of_a_commit_whose_answer_was_lost_are_written_once(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, lines, write = driver.start("probe.line"), [{"message": "half way"}], driver.db.write
+    live = LiveLog(driver.db, claimed(driver, run_id), lines)
+    monkeypatch.setattr(driver.db, "write", lambda work, **how: write(work, **how) and write(work, **how))
+
+    live.write()
+    lines.append({"message": "nearly there"})
+    live.write()
+    assert (logged(driver, run_id), live.rest()) == (["half way", "nearly there"], [])
 
 
 def test_the_event_of_a_claim_and_the_step_name_the_worker(driver: Driver) -> None:
