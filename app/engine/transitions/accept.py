@@ -281,8 +281,6 @@ def _locked(j: Journal, new: NewRun) -> bool:
     order = new.order
     if order.resource_id is None or not (new.locks or order.locks):
         return True
-    # The lock of the held run changes its owner by one UPDATE: released and taken again, a run in line could
-    # be quicker.
     if new.heir_of is not None:
         lock_rows.hand_over(j.tx, new.heir_of, j.id)
         for held in lock_rows.held_by(j.tx, j.id):

@@ -73,8 +73,6 @@ def settle_and_claim(
 
     def both(j: OptimisticMember) -> Settled:
         settled = decide_settled(j, claim, outcome, logs, chained=False)
-        # The branch goes on with its own next step, or the result was refused: then no second member is
-        # claimed.
         if settled.next is not None or settled.status != StepStatus.COMPLETED:
             return settled
         return replace(settled, beside=_claimed(j, following))

@@ -139,8 +139,6 @@ class Journal:
             # The next event tells it: the fold knows the run's status from events alone (I2).
             self._untold = str(status)
             if self.status in STANDING:
-                # Time in which the run stood for an operator is no time that it took: totals and usual
-                # durations leave it out.
                 since = (self.run["waiting_on"] or {}).get("since") or self.now
                 changes["held_ms"] = (self.run["held_ms"] or 0) + self.now - since
         changes["status"] = str(status)

@@ -279,7 +279,6 @@ def _raised(j: Journal, step: StepRow, claim: Claim, raised: Failed, *, final: b
     # A run that is being stopped waits for this step to end. Another attempt would only begin what is undone
     # next.
     if repeatable and j.status != RunStatus.CANCELLING and _room(j, step):
-        # Since the first attempt, so that a deadline of the policy bounds all of them together.
         elapsed = j.now - (step["first_started_at"] or j.now)
         policy = _policy(definition, step)
         wait = policy.wait_ms(
