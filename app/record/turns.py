@@ -8,7 +8,8 @@ writer goes through two gates.
 2. The first of each process's line locks a file beside the database until it has SQLite's own lock. A
    process that has just committed finds the file locked by the one that waits, and cannot take two turns.
 
-Nothing depends on the gates but the order: a writer that knows none of them meets SQLite's lock as ever.
+Nothing depends on the gates but the order: a writer that knows none of them meets SQLite's lock as ever. So a
+process that stands still while it is next keeps nobody out: the others look past it after a second.
 """
 
 import fcntl
@@ -24,6 +25,7 @@ from typing import Any
 
 PAUSE_S = 0.001  # Between two looks of who is next at SQLite's lock,
 LONGER_S = 0.004  # and of the others at the lock that who is next has.
+STILL_S, PASSING_S = 1.0, 0.02  # Before they look past who is next, at first, and while nothing has changed.
 SUFFIX = "-turn"
 BUSY = "database is locked"
 
@@ -34,6 +36,7 @@ class Turns:
     def __init__(self, path: str | None) -> None:
         self._guard = threading.Lock()
         self.line: deque[Any] = deque()  # A lock for each who stands in it; the first has its turn.
+        self._passing = False  # Whether who is next was passed lately.
         self._file: int | None = None
         if path is not None:
             # Who may not write beside the database has the order within the process.
@@ -62,13 +65,15 @@ class Turns:
 
     def begin(self, driver: Any, until: float) -> None:
         """Begin a writing transaction on a connection whose turn it is."""
-        with self._alone(until):
-            (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
-            driver.execute("PRAGMA busy_timeout=0")  # Its sleeps are too long for who is next for certain.
-            try:
+        (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        driver.execute("PRAGMA busy_timeout=0")  # Its sleeps are too long for who is next for certain.
+        try:
+            if self._file is None:
                 _begin(driver, until)
-            finally:
-                driver.execute(f"PRAGMA busy_timeout={usual}")
+            else:
+                self._begin_next(self._file, driver, until)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={usual}")
 
     def _leave(self, place: Any) -> None:
         with self._guard:
@@ -79,20 +84,21 @@ class Turns:
             if mine and self.line:
                 self.line[0].release()
 
-    @contextmanager
-    def _alone(self, until: float) -> Iterator[None]:
-        """Be the only process that is about to begin."""
-        if self._file is None:
-            yield
-            return
+    def _begin_next(self, file: int, driver: Any, until: float) -> None:
+        """Be the only process that is about to begin, or pass the one that is and does not begin."""
+        pass_at = time.monotonic() + (PASSING_S if self._passing else STILL_S)
+        while not _locked(file):
+            if time.monotonic() > pass_at and _has_begun(driver):
+                self._passing = True
+                return
+            if time.monotonic() > until:
+                raise _busy()
+            time.sleep(LONGER_S)
+        self._passing = False
         try:
-            while not _locked(self._file):
-                if time.monotonic() > until:
-                    raise _busy()
-                time.sleep(LONGER_S)
-            yield
+            _begin(driver, until)
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+            fcntl.lockf(file, fcntl.LOCK_UN)
 
 
 _known: "weakref.WeakValueDictionary[tuple[int, str], Turns]" = weakref.WeakValueDictionary()
@@ -110,21 +116,27 @@ def turns_of(path: str | None) -> Turns:
 
 
 def _begin(driver: Any, until: float) -> None:
-    while True:
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-        else:
-            return
+    while not _has_begun(driver):
+        if time.monotonic() > until:
+            raise _busy()
         time.sleep(PAUSE_S)
+
+
+def _has_begun(driver: Any) -> bool:
+    """Begin, unless somebody else writes."""
+    try:
+        driver.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _locked(file: int) -> bool:
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # Both mean that another process has it.
         return False
     return True
 

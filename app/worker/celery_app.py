@@ -12,6 +12,7 @@ from billiard import current_process
 from celery.signals import (
     celeryd_after_setup,
     setup_logging,
+    task_postrun,
     worker_before_create_process,
     worker_process_init,
 )
@@ -24,6 +25,7 @@ from app.services import authored, presence, workers
 from app.services.children import ChildRuns
 from app.wiring import AppContext, celery_app, wire
 from app.worker.execute import Runner
+from app.worker.fitness import end_if_unfit
 from chains import catalogue
 from tasks.capabilities import Reach
 
@@ -80,6 +82,12 @@ def _forked(**_kw: Any) -> None:
         _serve_workflows()
     if _POOL and _is_first():
         workers.keep_beating(world().db, **_POOL, serve=_serve)
+
+
+@task_postrun.connect
+def _ended(**_kw: Any) -> None:
+    """A message is done: this process takes the next one, if it can."""
+    end_if_unfit()
 
 
 def _serve(takes_work: bool) -> None:

@@ -22,7 +22,7 @@ from app.engine.transitions.journal import Message
 from app.record.runs import lost_messages
 from app.record.session import Tx
 from app.services.deliver import deliver as attempt_delivery
-from app.worker import apps_pool
+from app.worker import apps_pool, fitness
 from app.worker.celery_app import app, runner, settings, world
 from app.worker.loop import MOST_S, go_on, run_link
 from chains.canvas import LOOK_LIMIT_S, ON_ERROR, SIGNATURE
@@ -55,7 +55,7 @@ def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) 
     )
     log.info("link.ended", run_id=run_id, phase=phase, first=first, gen=gen, word=ended.word)
     took = time.monotonic() - began
-    if not ended.chain_goes_on and took < MOST_S:
+    if not ended.chain_goes_on and took < MOST_S and fitness.is_fit():
         queue = (self.request.delivery_info or {})["routing_key"]
         go_on(runner(), str(queue), task_id=task_id, limit_s=_limit_s(self.request) - took)
     if ended.failed:

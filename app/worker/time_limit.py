@@ -10,6 +10,12 @@ from billiard.common import terminate_handler_fired  # type: ignore[attr-defined
 from app.domain.errors import StepTimedOut
 
 
+def end_if_child_of(pid: int) -> None:
+    """End a process that a body has forked and that comes back from it: the worker is another one."""
+    if os.getpid() != pid:
+        os._exit(0)
+
+
 def go_if_told() -> None:
     """End this process when Celery has told it to, by `SystemExit`: that must not pass for a failure.
 
@@ -25,6 +31,7 @@ class TimeLimit:
     def __init__(self, limit_ms: float, step: str) -> None:
         self._limit_ms, self._step = limit_ms, step
         self._usable = threading.current_thread() is threading.main_thread()
+        self._pid = os.getpid()
 
     def __enter__(self) -> None:
         if self._usable:
@@ -34,6 +41,7 @@ class TimeLimit:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _where: TracebackType | None
     ) -> None:
+        end_if_child_of(self._pid)
         if self._usable:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)

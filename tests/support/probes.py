@@ -1,6 +1,9 @@
 """Workflow types for tests of the engine: steps that note what they did, and fail when they are told to."""
 
+import os
+import resource
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from marshmallow import INCLUDE, Schema
@@ -179,6 +182,25 @@ def long_job(_given: Mapping[str, Any]) -> Plan:
 def group(_given: Mapping[str, Any]) -> Plan:
     """Two branches at the same time, then one more step."""
     return first() | (second() & (third() | visit(item="x"))) | visit(item="y")
+
+
+KEPT: list[int] = []  # Descriptors that nobody closes.
+
+
+@step(gives="pid")
+def greedy(ctx: Any) -> dict[str, Any]:
+    """Opens files until its process may open no more, and keeps them; returns the process."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with suppress(OSError):
+        while True:
+            KEPT.append(os.open(os.devnull, os.O_RDONLY))
+    return {"pid": os.getpid()}
+
+
+@workflow("probe.greedy", scope="runs:write")
+def greedily(_given: Mapping[str, Any]) -> Plan:
+    """A step that leaves its process without descriptors."""
+    return greedy()
 
 
 JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}

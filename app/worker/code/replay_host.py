@@ -4,6 +4,7 @@ The result of a step is written together with whatever comes next: the beginning
 end. So n plain steps in a row cost n commits and one for the claim (contracts/code-workflows.rst#cost).
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -27,7 +28,7 @@ from app.record.session import Tx
 from app.worker.code.failure import scrubbed, told_of
 from app.worker.code.pending_writes import Fenced, Note, TooManyEvents
 from app.worker.execute import Runner
-from app.worker.time_limit import TimeLimit, go_if_told
+from app.worker.time_limit import TimeLimit, end_if_child_of, go_if_told
 from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
 
@@ -46,7 +47,7 @@ class Host:
         self._notes: list[Note] = []
         self._rows: dict[str, StepRow] = {}
         self._after: dict[str, StepRow] = {}  # Rows as the last commit left them.
-        self._until = time.monotonic() + YIELD_S
+        self._until, self._pid = time.monotonic() + YIELD_S, os.getpid()
         self.status = "waiting"  # What becomes of the main step, until it ends.
 
     def start_the_clock(self) -> None:
@@ -184,7 +185,8 @@ class Host:
         before: Callable[[Journal], None] | None = None,
     ) -> T:
         """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
-        go_if_told()  # The author's function may have caught it anywhere.
+        end_if_child_of(self._pid)  # The author's function may have forked anywhere,
+        go_if_told()  # and caught this anywhere.
         messages: list[Message] = []
 
         def rules(j: Journal, known: Mapping[str, StepRow]) -> T:

@@ -30,7 +30,7 @@ from chains.messages import DeliveryMessage, WakeUp, args_of
 from tests.conftest import Databases
 from tests.integration.celery.workers import Ears, Event, Worker, listening, said
 from tests.support import probes
-from tests.support.servers import KeyValue, until
+from tests.support.servers import KeyValue, is_alive, until
 
 LINE = probes.line.name  # Accepted here and run in the worker.
 
@@ -117,6 +117,17 @@ def test_a_message_that_comes_five_times_does_its_work_once(app: Celery, db: Dat
     ]
     assert begun == ["first", "second", "third"]
     assert db.read(findings) == []
+
+
+def test_a_process_that_a_body_has_left_without_descriptors_takes_no_other_run(
+    app: Celery, db: Database, worker: Worker
+) -> None:
+    run_message = accepted(db, probes.greedily.name)
+    publish(app, run_message, message_key_of(db).sign)
+    until(lambda: status(db, run_message.run_id) == "completed", 20)
+    (step,) = db.read(lambda tx: runs.all_steps(tx, run_message.run_id))
+    pid = (step["output"] or {})["pid"]
+    until(lambda: not is_alive(pid), 20, lambda: worker.log)
 
 
 def test_a_message_about_a_run_that_is_not_there_does_no_harm(

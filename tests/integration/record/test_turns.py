@@ -1,6 +1,8 @@
 """Writers of one SQLite file come in the order in which they asked."""
 
 import multiprocessing
+import os
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -79,6 +81,25 @@ def test_another_process_that_waits_is_next(db: Database) -> None:
         one.join(SOON_S)
 
     assert came(db) == ["other", "first", "second"]
+
+
+def test_a_process_that_stands_still_while_it_is_next_keeps_nobody_out(db: Database) -> None:
+    other = multiprocessing.get_context("spawn").Process(
+        target=write, args=(str(db.url), "other"), daemon=True
+    )
+    with taken(db):
+        other.start()
+        path = Path(str(db.url.database) + SUFFIX)
+        until(lambda: is_locked(path), SOON_S, "the other process is next")
+        os.kill(other.pid or 0, signal.SIGSTOP)
+    try:
+        for name in ("first", "second"):
+            db.write(noting(name), patience_s=0)
+    finally:
+        os.kill(other.pid or 0, signal.SIGCONT)
+    other.join(SOON_S)
+
+    assert came(db) == ["first", "second", "other"]
 
 
 def test_whose_patience_ends_leaves_the_line(db: Database) -> None:
