@@ -1,6 +1,11 @@
-"""Commands that go straight to the database: what must hold before they begin."""
+"""Commands that go straight to the database: what must hold before they begin.
 
+What moves runs is imported by those that need it: a worker host does not, and lives as long as its workers.
+"""
+
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from redis import RedisError
@@ -9,16 +14,20 @@ from app.config import Settings, load
 from app.domain.errors import WindlassError
 from app.engine import installation
 from app.host.child import CannotStart
-from app.record import migrate
-from app.record.session import Database
-from app.wiring import AppContext, wire
+from app.record.session import Database, Limits
+
+if TYPE_CHECKING:
+    from app.services.context import AppContext
 
 
-def world() -> AppContext:
+def world() -> "AppContext":
     """The world of a command line, whose connections end with the command.
 
     Raises `SchemaBehind` or `Unavailable` when the database is not ready.
     """
+    from app.record import migrate
+    from app.wiring import wire
+
     settings = load()
     if missing(settings):
         raise migrate.SchemaBehind(
@@ -36,12 +45,16 @@ def world() -> AppContext:
 
 def check_installation(settings: Settings) -> None:
     """Raise `CannotStart` when Redis serves another database, with messages about runs of that one."""
-    wired = wire(settings, role="cli")
-    try:
-        if installation.serves(installation.own(wired.db), wired.redis, settings.redis_prefix):
-            return
-    except (RedisError, WindlassError):
-        return  # Away, or not there yet; what needs it waits for it, and says so.
+    db = Database(settings.database, limits=Limits(statement_ms=30_000, lock_ms=5_000))
+    redis = settings.broker.client(socket_timeout=1, socket_connect_timeout=1, decode_responses=True)
+    with closing(redis):
+        try:
+            if installation.serves(installation.own(db), redis, settings.redis_prefix):
+                return
+        except (RedisError, WindlassError):
+            return  # Away, or not there yet; what needs it waits for it, and says so.
+        finally:
+            db.dispose()
     raise CannotStart(
         f"The database {settings.database_place} is not the one that Redis at {settings.broker.place} "
         "serves: name the service's database with DATABASE_URL, or its state folder with WINDLASS_STATE_DIR. "

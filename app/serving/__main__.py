@@ -5,6 +5,7 @@ server itself refuses.
 """
 
 import argparse
+import gc
 import importlib
 import sys
 from typing import Any
@@ -30,16 +31,19 @@ def main() -> int:
     parser.add_argument("--body-bytes", type=int, default=LIMITS.body_bytes)
     parser.add_argument("--refusals", help="module:function that makes the answer of a refusal")
     asked = parser.parse_args()
+    make = _named(asked.factory)
+    refusals = _named(asked.refusals) if asked.refusals else Refused.answer
+    gc.freeze()  # They share the memory that nobody writes to, and the collector writes to what it looks at.
     try:
         return serve(
-            _named(asked.factory),
+            make,
             asked.host,
             asked.port,
             workers=asked.workers,
             threads=asked.threads,
             limits=holding(asked.body_bytes),
             live=asked.live,
-            refusals=_named(asked.refusals) if asked.refusals else Refused.answer,
+            refusals=refusals,
         )
     except CannotServe as error:
         print(f"Error: {error}", file=sys.stderr)

@@ -21,6 +21,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from app import logs
 from app.config import load
 from app.engine.process_id import instance
+from app.providers import bmc
 from app.services import authored, presence, workers
 from app.services.children import ChildRuns
 from app.wiring import AppContext, celery_app, wire
@@ -62,12 +63,15 @@ def _forking(**_kw: Any) -> None:
 
 @cache
 def _settle() -> None:
-    """Before the first fork: all steps are known, and the collector never looks at what is there by now.
+    """Before the first fork: steps and drivers are known, and the collector never looks at what is there.
 
     Pool processes share the memory that nobody writes to, and the collector writes to whatever it looks at.
     It also comes earlier and sees less: it waits until a quarter of what it saw last has come anew.
     """
     catalogue.types()
+    if "bmc" in _POOL.get("queues", ()):
+        for protocol in bmc.DRIVERS:
+            bmc.driver(protocol)
     gc.collect()
     gc.freeze()
 

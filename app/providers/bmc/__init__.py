@@ -6,13 +6,12 @@ of contracts/runs.rst#errors.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from importlib import import_module
+from typing import Any, Protocol, cast
 
 from app.domain.errors import BmcRefused
 from app.providers.bmc.failure import fail
 from app.providers.bmc.fingerprint import fingerprint
-from app.providers.bmc.ipmi import IpmiBMC
-from app.providers.bmc.redfish import RedfishBMC
 from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target
 
 __all__ = [
@@ -23,6 +22,7 @@ __all__ = [
     "PowerState",
     "Target",
     "connect",
+    "driver",
     "fingerprint",
 ]
 
@@ -74,12 +74,21 @@ class Driver(Protocol):
     def __call__(self, target: Target, *, patience: float = ...) -> BMC: ...
 
 
-DRIVERS: Mapping[Literal["ipmi", "redfish"], Driver] = {"ipmi": IpmiBMC, "redfish": RedfishBMC}
+# By name and not by import: sushy takes long to load, and only who speaks to controllers pays for it.
+DRIVERS: Mapping[str, str] = {
+    "ipmi": "app.providers.bmc.ipmi:IpmiBMC",
+    "redfish": "app.providers.bmc.redfish:RedfishBMC",
+}
+
+
+def driver(protocol: str) -> Driver:
+    """The driver for a protocol of `DRIVERS`."""
+    module, _, name = DRIVERS[protocol].partition(":")
+    return cast(Driver, getattr(import_module(module), name))
 
 
 def connect(target: Target) -> BMC:
     """The driver for the target's protocol; nothing is sent yet."""
-    driver = DRIVERS.get(target.protocol)
-    if driver is None:
+    if target.protocol not in DRIVERS:
         raise fail(BmcRefused, target, "connect", "unsupported", f"no driver for {target.protocol!r}")
-    return driver(target)
+    return driver(target.protocol)(target)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from app.domain.errors import BmcError
 from app.lab import Faults, Lab
-from app.providers.bmc import BMC, DRIVERS, Target, fingerprint
+from app.providers.bmc import BMC, Target, driver, fingerprint
 from app.providers.bmc.confirm import becomes
 from app.providers.bmc.memory import FAULTS, Machine, MemoryBMC
 from tests.integration.bmc.emulator import Emulator
@@ -97,7 +97,7 @@ class ProcessRig:
 
     def bmc(self, patience: float = 10.0, **changes: Any) -> BMC:
         target = replace(self.process.target(), **changes)
-        return DRIVERS[target.protocol](target, patience=patience)
+        return driver(target.protocol)(target, patience=patience)
 
     def orders(self) -> list[str]:
         return [self.words.get(line, line) for line in self.process.ledger()]
@@ -171,7 +171,7 @@ class LabRig:
 
     def bmc(self, patience: float = 10.0, **changes: Any) -> BMC:
         target = replace(self.target, **changes)
-        return DRIVERS[target.protocol](target, patience=patience)
+        return driver(target.protocol)(target, patience=patience)
 
     def orders(self) -> list[str]:
         words = {"power.on": "on", "power.off": "off", "reset": "reset"}
