@@ -1,5 +1,6 @@
 """The one module that knows the HTTP library; another library means another `Transport`, nothing else."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -68,7 +69,9 @@ class HttpxTransport:
 
     def __init__(self, base_url: str) -> None:
         # Not httpx's own trust in proxies of the environment: loopback must never go through one.
-        self._http = httpx.Client(base_url=base_url, trust_env=not _is_loopback(base_url))
+        self._http = httpx.Client(
+            base_url=base_url, trust_env=not _is_loopback(base_url), verify=_trusted(base_url)
+        )
 
     def send(self, request: Request) -> Response:
         with _translated(self._http.base_url):
@@ -103,7 +106,9 @@ class AsyncHttpxTransport:
     """HTTP over httpx for one event loop."""
 
     def __init__(self, base_url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=base_url, trust_env=not _is_loopback(base_url))
+        self._http = httpx.AsyncClient(
+            base_url=base_url, trust_env=not _is_loopback(base_url), verify=_trusted(base_url)
+        )
 
     async def send(self, request: Request) -> Response:
         with _translated(self._http.base_url):
@@ -129,6 +134,15 @@ def _line(content: bytes) -> str:
 
 def _is_loopback(url: str) -> bool:
     return httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
+
+
+def _trusted(url: str) -> ssl.SSLContext | bool:
+    """Whose certificates are accepted: nobody's at a plain address of this machine, the usual ones elsewhere.
+
+    To load the usual ones takes longer than many a request.
+    """
+    is_plain = httpx.URL(url).scheme == "http" and _is_loopback(url)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if is_plain else True
 
 
 def _lower(answer: httpx.Response) -> dict[str, str]:
