@@ -29,7 +29,8 @@ LIMITS: Mapping[Role, Limits] = {
     "worker": Limits(statement_ms=30_000, lock_ms=1_000),
     "reconciler": Limits(statement_ms=5_000, lock_ms=200, busy_ms=1_000),
     "projector": Limits(statement_ms=30_000, lock_ms=1_000),
-    "cli": Limits(statement_ms=600_000, lock_ms=5_000),
+    # A doctor or a backup works for long on what one statement has found, and holds no row.
+    "cli": Limits(statement_ms=600_000, lock_ms=5_000, idle_ms=600_000),
 }
 
 

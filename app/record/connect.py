@@ -28,6 +28,7 @@ class Limits:
     statement_ms: int = 0
     lock_ms: int = 0
     busy_ms: int = 20_000  # The wait for the right to write on SQLite.
+    idle_ms: int = 10_000  # Between two statements of a transaction, while its locks are held.
 
 
 class Way:
@@ -35,7 +36,7 @@ class Way:
 
     def __init__(self, limits: Limits) -> None:
         wanted = {
-            "idle_in_transaction_session_timeout": 10_000,
+            "idle_in_transaction_session_timeout": limits.idle_ms,
             "statement_timeout": limits.statement_ms,
             "lock_timeout": limits.lock_ms,
         }

@@ -32,7 +32,7 @@ from app.host import programs, up
 from app.host.child import end_with
 from app.record import migrate
 from app.record.service import heartbeats
-from app.record.session import Database
+from app.record.session import Database, Limits
 from tests.chaos.authored.flows import MARKS
 from tests.chaos.fault import SQLITE, Setting
 from tests.chaos.ledger import LEDGER, Ledger
@@ -130,7 +130,7 @@ class Site:
         self.store.start()
         direct = self._database()
         migrate.upgrade(direct)
-        self.db = Database(direct)
+        self.db = Database(direct, limits=Limits(idle_ms=0))  # The judge reads a large record in one state.
         self.redis: Redis = Redis.from_url(self.store.url, socket_timeout=5, decode_responses=True)
         self.settings = self._settings(direct)
         (self.settings.state / "lab").mkdir(mode=0o700, parents=True, exist_ok=True)

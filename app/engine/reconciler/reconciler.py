@@ -11,6 +11,7 @@ The urgent thread, about once a second:
 The patient thread, about once a second:
 
 4. The epoch in Redis is missing or different: Redis lost its data. Wake each queue in use, refill the timers.
+   Before that, keys of ours that hold something else are deleted.
 5. Messages that are expected for too long and that no queue holds: publish again (T10).
 6. Locks that nobody holds although runs wait for them: grant (T13).
 7. Webhook deliveries that are due, statistics of fast-growing tables, data older than the retention.
@@ -146,6 +147,7 @@ class Reconciler:
     def patient_pass(self) -> None:
         """One pass of the patient rules."""
         for name, look in (
+            ("keys", self.foreign_keys),
             ("epoch", self.epoch),
             ("messages", self.lost_messages),
             ("locks", self.free_locks),
@@ -209,6 +211,30 @@ class Reconciler:
     def alarms(self, moment: int) -> None:
         """Timers that are due, as the fast path knows them."""
         self.fire(self.timers.due(moment))
+
+    def foreign_keys(self) -> None:
+        """Keys of ours that hold a value of another type: nobody could take a message from such a queue.
+
+        Whatever wrote them, what they should hold are hints, and SQL has it all.
+        """
+        queues = self.db.read(losses.queues_in_use)
+        prefix = self.settings.redis_prefix
+        types = {f"{prefix}epoch": "string", f"{prefix}timers": "zset"}
+        for queue in queues:
+            types |= {f"{prefix}{queue}": "list", f"{prefix}_kombu.binding.{queue}": "set"}
+        try:
+            found = self.redis.pipeline(transaction=False)
+            for key in types:
+                found.type(key)
+            kinds = zip(types.items(), found.execute(), strict=True)
+            wrong = [key for (key, kind), seen in kinds if seen not in (kind, "none")]
+            if not wrong:
+                return
+            self.redis.delete(*wrong)
+        except RedisError:
+            return
+        log.warning("broker.malformed", keys=wrong)
+        self.publish([WakeUp(queue=queue) for queue in queues])
 
     def epoch(self) -> None:
         """A broker whose epoch is missing or different has lost its data: wake each queue with one message.

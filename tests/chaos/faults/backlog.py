@@ -23,7 +23,7 @@ _STEP = {"run_id": f"'{CLONE}' || n"}
 
 def _multiplied(table: Any, which: str, changed: dict[str, str]) -> bytes:
     """The statement that makes clones of the rows of one run."""
-    names = [column.name for column in table.columns]
+    names = [column.name for column in table.columns if column.computed is None]
     values = ", ".join(changed.get(name, f't."{name}"') for name in names)
     columns = ", ".join(f'"{name}"' for name in names)
     return (

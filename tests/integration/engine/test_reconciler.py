@@ -177,6 +177,24 @@ def test_an_emptied_broker_costs_one_message_a_queue_whatever_waits_there(
     assert [driver.finish(run_id) for run_id in runs] == ["completed"] * 3
 
 
+@pytest.mark.parametrize("key", ["default", "_kombu.binding.default", "timers", "epoch"])
+def test_a_key_of_ours_that_holds_something_else_is_put_right(
+    driver: Driver, redis: Redis, reconcile: Callable[..., None], key: str
+) -> None:
+    reconcile()
+    run_id = driver.start("probe.line")
+    lose_messages(driver)
+    redis.delete(f"{PREFIX}{key}")
+    redis.hset(f"{PREFIX}{key}", "not", "ours")
+
+    reconcile()
+
+    assert redis.type(f"{PREFIX}{key}") != "hash"
+    assert WakeUp(queue="default") in driver.looks
+    driver.look()
+    assert driver.finish(run_id) == "completed"
+
+
 def test_a_broker_that_is_known_is_not_taken_for_an_emptied_one(
     driver: Driver, reconcile: Callable[..., None]
 ) -> None:
@@ -204,9 +222,7 @@ def test_a_timer_that_redis_has_forgotten_fires_by_the_sweep(
     assert driver.finish(run_id) == "completed"
 
 
-def test_a_schedule_is_met_within_a_second_however_long_passes_are_apart(
-    driver: Driver, redis: Redis
-) -> None:
+def test_a_schedule_is_met_in_time_however_long_passes_are_apart(driver: Driver, redis: Redis) -> None:
     schedule_id = plant(driver, next_due_at=driver.db.read(lambda tx: tx.now) + 400)
     one = Strict(
         settings=Settings(reconcile_ms=60_000),
@@ -224,7 +240,7 @@ def test_a_schedule_is_met_within_a_second_however_long_passes_are_apart(
     thread.join()
     (run_id,) = runs_of(driver, schedule_id)
     due_at = row_of(driver, schedule_id)["last"]["dueAt"]
-    assert 0 <= driver.run(run_id)["created_at"] - due_at < 1_000
+    assert 0 <= driver.run(run_id)["created_at"] - due_at < one.settings.reconcile_ms / 2
 
 
 def test_a_pass_says_that_the_reconciler_lives(driver: Driver, reconcile: Callable[..., None]) -> None:

@@ -14,6 +14,8 @@ from app.domain.errors import ConnectionRefused, SchemaBehind, Unavailable
 from app.record import trouble
 from app.record.session import Database, Tx
 from app.record.tables import run
+from app.services.context import Role
+from app.wiring import LIMITS
 from tests.conftest import Backend
 from tests.support.servers import Postgres, until
 
@@ -186,3 +188,14 @@ def test_a_connection_that_was_in_use_while_all_were_closed_is_closed_at_its_end
     getattr(db, way)(closing)
     with pytest.raises((psycopg.OperationalError, sqlite3.ProgrammingError)):
         used[0].execute("SELECT 1")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(("role", "idle"), [("worker", "10s"), ("cli", "10min")])
+def test_who_reads_a_large_record_in_one_state_may_think_about_it(
+    postgres: Postgres, role: Role, idle: str
+) -> None:
+    database = Database(postgres.url, limits=LIMITS[role])
+    shown = database.read(lambda tx: tx.value(text("SHOW idle_in_transaction_session_timeout")))
+    database.dispose()
+    assert shown == idle
