@@ -18,14 +18,16 @@ ON_ERROR = "windlass.on_error"
 WEBHOOK_QUEUE = "webhook"
 WAKE_UP = "wake-up"  # What Flower and the worker's log call the task of a wake-up.
 LOOK_LIMIT_S = 900  # What may take longer gets a message of its own.
-Sign = Callable[[str, str, Sequence[Any], float], str]  # Of the id, the task, the arguments, the time limit.
+Sign = Callable[
+    [str, str, Sequence[object], float], str
+]  # Of the id, the task, the arguments, the time limit.
 SIGNATURE = "signature"  # The header; workers drop a message without a valid one.
 LAST_RESORT_S = 30  # Celery's hard limit comes this much after the steps' own limits.
 
 
 def links(
     app: Celery, sign: Sign, *, run_id: str, type_: str, phase: str, gen: int, segments: Sequence[Segment]
-) -> Signature[Any]:
+) -> Signature[object]:
     """The chain of links for these segments, with meaningful names for Flower and the worker's log."""
     signatures = []
     for segment in segments:
@@ -47,8 +49,8 @@ def links(
 
 
 def _signed(
-    app: Celery, sign: Sign, message: TaskMessage, *, about: str, time_limit: float, **options: Any
-) -> Signature[Any]:
+    app: Celery, sign: Sign, message: TaskMessage, *, about: str, time_limit: float, **options: object
+) -> Signature[object]:
     """The task of a message. Its id begins with what it is about, differs for each, and cannot be guessed."""
     # The signature covers id, task, arguments and limit: nobody can turn a message that he has seen into
     # another one.

@@ -27,8 +27,8 @@ from app.domain.run_kind import RunKind
 from tasks.step import QUICK_MS, REGISTRY, Step
 from windlass.decode import camel
 
-Title = Callable[[Mapping[str, Any]], str]
-Compose = Callable[[Mapping[str, Any]], Plan]
+Title = Callable[[Mapping[str, object]], str]
+Compose = Callable[[Mapping[str, object]], Plan]
 OnFailure = Literal["compensate", "hold", "keep"]
 _TYPES: dict[str, "Workflow"] = {}
 _loaded = False
@@ -49,31 +49,31 @@ class Workflow:
     locks: bool
     description: str
     always: tuple[str, ...]  # Names that every input has besides those of the schema.
-    example: Mapping[str, Any] | None
+    example: Mapping[str, object] | None
     title: Title | None  # What a run with this input does, in a few words.
     scope: str  # What a key needs to have it run: the scope of what it touches.
     kind: RunKind = RunKind.DECLARED
     ordered_by: str | None = None  # The request that starts its runs; none is started by its type alone then.
 
-    def check(self, given: Mapping[str, Any], resource_id: str | None = None) -> dict[str, Any]:
+    def check(self, given: Mapping[str, object], resource_id: str | None = None) -> dict[str, object]:
         """The input with its types checked and defaults filled in; raises `ValidationFailed` by field.
 
         The input that a run shows names its resource, too: it may be sent back as it is.
         """
         try:
-            loaded: dict[str, Any] = self._schema.load(self._without_resource(given, resource_id))
+            loaded: dict[str, object] = self._schema.load(self._without_resource(given, resource_id))
         except SchemaError as error:
             fields = {f"input.{name}": _sentence(text) for name, text in _by_field(error).items()}
             raise ValidationFailed.many(fields) from None
         return loaded
 
-    def plan(self, given: Mapping[str, Any]) -> Plan:
+    def plan(self, given: Mapping[str, object]) -> Plan:
         """The plan for this input; raises `PlanError` when it cannot be wired."""
         plan = self.compose(given)
         plan.wire({*given, *self._schema.fields, *self.always})
         return plan
 
-    def _without_resource(self, given: Mapping[str, Any], resource_id: str | None) -> dict[str, Any]:
+    def _without_resource(self, given: Mapping[str, object], resource_id: str | None) -> dict[str, object]:
         shown = {*self.always, *map(camel, self.always)} if resource_id is not None else ()
         return {name: value for name, value in given.items() if name not in shown or value != resource_id}
 
@@ -91,7 +91,7 @@ def workflow(
     on_failure: OnFailure = "compensate",
     hold: str | int = "15m",
     locks: bool = True,
-    example: Mapping[str, Any] | None = None,
+    example: Mapping[str, object] | None = None,
     title: Title | None = None,
     scope: str | None = None,
     kind: RunKind = RunKind.DECLARED,
@@ -172,7 +172,7 @@ def is_foreign(row: Mapping[str, Any]) -> bool:
     return row["kind"] in ("task", "operation", "code") and known_step(row["name"]) is None
 
 
-def title_of(name: str, given: Mapping[str, Any]) -> str:
+def title_of(name: str, given: Mapping[str, object]) -> str:
     """What a run of this type with this input does, in a few words; a code workflow is called as it is."""
     known = types().get(name)
     if known is None:
@@ -198,7 +198,7 @@ def holds(name: str) -> bool:
     return known is not None and known.on_failure == "hold"
 
 
-def has_effect(name: str, known: Mapping[str, Any]) -> bool:
+def has_effect(name: str, known: Mapping[str, object]) -> bool:
     """Whether a step of this name does something to keep; a fan-out has what its members have."""
     types()
     step = REGISTRY.get(name)
@@ -211,7 +211,7 @@ def expected_ms(name: str) -> int:
     return REGISTRY[name].expected_ms if name in REGISTRY else QUICK_MS
 
 
-def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
+def map_of(name: str, given: Mapping[str, object], ordinal: int) -> Map:
     """The map at this place of a type's plan."""
     # The plan is made again from the stored input; that is why a plan must be a pure function of it.
     node = lookup(name).plan(given).nodes[ordinal // SPACING - 1]
@@ -220,11 +220,11 @@ def map_of(name: str, given: Mapping[str, Any], ordinal: int) -> Map:
     return node
 
 
-def _by_field(error: SchemaError) -> dict[str, Any]:
+def _by_field(error: SchemaError) -> dict[str, object]:
     return error.messages if isinstance(error.messages, dict) else {"": error.messages}
 
 
-def _sentence(messages: Any) -> str:
+def _sentence(messages: object) -> str:
     if isinstance(messages, dict):
         return "; ".join(f"{key}: {_sentence(value)}" for key, value in messages.items())
     return " ".join(str(text) for text in messages) if isinstance(messages, list) else str(messages)

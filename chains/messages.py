@@ -6,7 +6,7 @@ dropped, and what it spoke of is published again from SQL.
 """
 
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,6 @@ class DeliveryMessage:
 TaskMessage = LinkMessage | WakeUp | DeliveryMessage
 
 
-def args_of(message: TaskMessage) -> tuple[Any, ...]:
+def args_of(message: TaskMessage) -> tuple[object, ...]:
     """The arguments of the message's Celery task, in the order of its fields: what is sent and signed."""
     return astuple(message)

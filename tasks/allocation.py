@@ -40,7 +40,7 @@ def _takes_servers(known: Mapping[str, Any]) -> bool:
 
 
 @operation(timeout="2h", every=POLLS, retry=backoff("5s", cap="30s", limit=3), effect=_takes_servers)
-def allocate_resources(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any]:
+def allocate_resources(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, object]:
     """Take what is missing of the pools, all or nothing; what the cluster has already counts."""
     _take_missing(ctx, cluster_id, wanted["nodePools"])
     return since_now(ctx)
@@ -49,7 +49,7 @@ def allocate_resources(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, 
 @allocate_resources.poll
 def are_installed(
     ctx: Context, cluster_id: str, ref: Row, wanted: Row, slow_after: str = "45m"
-) -> Again | dict[str, Any]:
+) -> Again | dict[str, object]:
     """Install the next few, and wait for all; the first that fails fails the step.
 
     A server that failed is the cluster's no longer: whoever resumes or retries the step gets another one.
@@ -81,7 +81,7 @@ def give_back(ctx: Context, cluster_id: str) -> None:
 
 
 @operation(timeout="2h", usual="2m", every=POLLS, retry=PATIENT)
-def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any]:
+def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, object]:
     """Give back the servers that the cluster is not built on any more."""
 
     def surplus(tx: Tx) -> list[str]:
@@ -97,13 +97,13 @@ def release_surplus(ctx: Context, cluster_id: str, wanted: Row) -> dict[str, Any
 @release_surplus.poll
 def surplus_is_released(
     ctx: Context, cluster_id: str, ref: Row, slow_after: str = "30m"
-) -> Again | dict[str, Any]:
+) -> Again | dict[str, object]:
     """All of them, a few at a time."""
     return _released(ctx, cluster_id, ref, slow_after, set(ref["allocations"]))
 
 
 @operation(timeout="2h", usual="2m", every=POLLS, retry=PATIENT)
-def release_resources(ctx: Context, cluster_id: str) -> dict[str, Any]:
+def release_resources(ctx: Context, cluster_id: str) -> dict[str, object]:
     """Give back every server; the cluster that was built on them is gone."""
     return since_now(ctx)
 
@@ -111,7 +111,7 @@ def release_resources(ctx: Context, cluster_id: str) -> dict[str, Any]:
 @release_resources.poll
 def all_are_released(
     ctx: Context, cluster_id: str, ref: Row, slow_after: str = "30m"
-) -> Again | dict[str, Any]:
+) -> Again | dict[str, object]:
     """All of them, a few at a time."""
     return _released(ctx, cluster_id, ref, slow_after, None)
 
@@ -145,7 +145,7 @@ def _take(tx: Tx, ctx: Context, cluster_id: str, pools: Pools) -> list[str]:
     return taken
 
 
-def _address(pattern: str, server: Mapping[str, Any]) -> str:
+def _address(pattern: str, server: Mapping[str, object]) -> str:
     """What the cluster calls a server: its names put into the pattern that the request gave."""
     names = {"id": server["id"], "serial": server["serial"], "bootMac": server["boot_mac"]}
     names["displayName"] = server["display_name"] or server["id"]
@@ -163,7 +163,7 @@ def _not_installed(row: Row, run: RunRow) -> NotInstalled:
 
 def _released(
     ctx: Context, cluster_id: str, ref: Row, slow_after: str, chosen: set[str] | None
-) -> Again | dict[str, Any]:
+) -> Again | dict[str, object]:
     rows = ctx.db.read(lambda tx: allocations.held_by(tx, cluster_id))
     waits_for = _leave(ctx, [row for row in rows if chosen is None or row["id"] in chosen])
     if not waits_for:

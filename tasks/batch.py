@@ -47,7 +47,7 @@ def judge(ctx: Context, results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {"created": effects.count("created"), "kept": effects.count("kept")}
 
 
-def _failure(failed: Sequence[tuple[int, Mapping[str, Any]]], total: int) -> Permanent:
+def _failure(failed: Sequence[tuple[int, Mapping[str, object]]], total: int) -> Permanent:
     told = "; ".join(str(error.get("message")) for _at, error in failed[:NAMED])
     more = f"; and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
     error = Permanent(f"{len(failed)} of {total} items failed: {told}{more}", failed=len(failed))

@@ -47,7 +47,9 @@ LOGINS, LOGIN_WINDOW_MS = 3, 600_000  # Refused logins before the controller is 
 class Children(Protocol):
     """Runs that a run starts and follows."""
 
-    def start(self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, Any]) -> None:
+    def start(
+        self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, object]
+    ) -> None:
         """Accept a run under this id, once; it waits in line for its resource, and is undone if it fails."""
 
     def cancel(self, run_id: str, reason: str) -> None:
@@ -69,7 +71,7 @@ class Capabilities(Protocol):
     def machines(self, management_id: str) -> Machines:
         """The virtual machines of a management cluster."""
 
-    def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
+    def kube(self, management_id: str) -> tuple[dict[str, object], Kube]:
         """A management cluster's row, and a client of its API server."""
 
     def compute(self, provider: str, account: str) -> Compute:
@@ -146,7 +148,7 @@ class Reach:
         row = self.pinned(row)
         return GatedBMC(self.db, server_id, holder, self.connect(self.target(row)))
 
-    def pinned(self, row: dict[str, Any]) -> dict[str, Any]:
+    def pinned(self, row: dict[str, Any]) -> dict[str, object]:
         """The row with the certificate that its Redfish controller is known by, taken at first sight."""
         if row["protocol"] != "redfish" or row["bmc_fingerprint"] is not None:
             return row
@@ -180,12 +182,12 @@ class Reach:
         row = self._management(management_id)
         return KubeVirt(Kube(self.access(row)), row["machine_namespace"])
 
-    def kube(self, management_id: str) -> tuple[dict[str, Any], Kube]:
+    def kube(self, management_id: str) -> tuple[dict[str, object], Kube]:
         """A management cluster's row, and a client of its API server."""
         row = self._management(management_id)
         return row, Kube(self.access(row))
 
-    def access(self, row: dict[str, Any]) -> dict[str, Any]:
+    def access(self, row: dict[str, Any]) -> dict[str, object]:
         """How to get into a management cluster; it is opened here alone."""
         bound = binding(tenant_id=row["tenant_id"], machine_id=row["id"], version=row["access_version"])
         access = self.opener().open(row["access"], bound)

@@ -4,8 +4,6 @@ What a step wants is a value of the run, ``wanted``: ``{template, config, nodePo
 cluster's row together with the deployment, so that a run that was undone leaves both as they were.
 """
 
-from typing import Any
-
 from app.domain import clusters as states
 from app.domain.errors import ClusterBuildFailed
 from app.domain.policy import backoff
@@ -21,7 +19,7 @@ SELF_BROUGHT = "adopted-cluster"  # The template whose clusters bring their own 
 
 
 @step(queue="kube", retry=PATIENT, timeout="60s", gives="was", effect=False)
-def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, Any]:
+def validate(ctx: Context, cluster_id: str, action: str) -> dict[str, object]:
     """Check that the action is still allowed, and what a new cluster is made of; show that it has begun."""
     row = begin(ctx, CLUSTER, cluster_id, action)
     if action == "create":
@@ -41,7 +39,7 @@ def mark_error(ctx: Context, cluster_id: str, was: str | None = None) -> None:
 
 
 @step(gives="wanted", effect=False)
-def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
+def create_record(ctx: Context, cluster_id: str) -> dict[str, object]:
     """Say what the cluster shall be; its row is there since the request was accepted."""
     return {"wanted": deployment.wanted_of(row_of(ctx, CLUSTER, cluster_id))}
 
@@ -49,7 +47,7 @@ def create_record(ctx: Context, cluster_id: str) -> dict[str, Any]:
 @step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"), effect=False)
 def check_scale(
     ctx: Context, cluster_id: str, workers: int | None = None, controlPlanes: int | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Find out what the other numbers of nodes mean for the cluster's configuration and for its servers."""
     row = row_of(ctx, CLUSTER, cluster_id)
     before = deployment.wanted_of(row)
@@ -70,7 +68,7 @@ def check_scale(
 @step(queue="kube", retry=PATIENT, timeout="60s", gives=("wanted", "before"), effect=False)
 def check_upgrade_path(
     ctx: Context, cluster_id: str, template: str | None = None, kubernetesVersion: str | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Upgrade only to what the management cluster offers for this cluster, now."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
@@ -139,15 +137,15 @@ def restore_template(ctx: Context, cluster_id: str, before: Wanted) -> None:
 
 
 @operation(queue="kube", gives="reached", timeout="60m", every=POLLS, retry=WAITS)
-def wait_ready(ctx: Context, cluster_id: str) -> dict[str, Any]:
+def wait_ready(ctx: Context, cluster_id: str) -> dict[str, object]:
     """Wait until the deployment is what was wished for, as its controllers say of this very wish."""
     return since_now(ctx)
 
 
 @wait_ready.poll
 def is_ready(
-    ctx: Context, cluster_id: str, ref: dict[str, Any], slow_after: str = "15m"
-) -> Again | dict[str, Any]:
+    ctx: Context, cluster_id: str, ref: dict[str, object], slow_after: str = "15m"
+) -> Again | dict[str, object]:
     """Ready, on the way and why, slow, or beyond hope."""
     row = row_of(ctx, CLUSTER, cluster_id)
     clusters = ctx.clusters(row["management_id"])
@@ -195,15 +193,15 @@ def delete_deployment(ctx: Context, cluster_id: str, cleanupOnDeletion: bool | N
 
 
 @operation(queue="kube", timeout="2h", usual="5m", every=POLLS, retry=WAITS)
-def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, Any]:
+def wait_deleted(ctx: Context, cluster_id: str) -> dict[str, object]:
     """Wait until the deployment is truly gone, with everything that its finalizers guard."""
     return since_now(ctx)
 
 
 @wait_deleted.poll
 def is_deleted(
-    ctx: Context, cluster_id: str, ref: dict[str, Any], slow_after: str = "15m"
-) -> Again | dict[str, Any]:
+    ctx: Context, cluster_id: str, ref: dict[str, object], slow_after: str = "15m"
+) -> Again | dict[str, object]:
     """Gone, or what holds it."""
     return gone(ctx, CLUSTER, cluster_id, ref, slow_after)
 

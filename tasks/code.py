@@ -42,12 +42,12 @@ def step(ctx: Context) -> None:
 def call(
     ctx: Context,
     target: str | None = None,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object] | None = None,
     at_most_once: bool = False,
     retries: int = 0,
     beside: int | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """One attempt of a call of ctx.parallel, made by whoever takes its message."""
     host = Member(ctx)
     if target is None:
@@ -65,9 +65,9 @@ def call(
 def _undo(
     ctx: Context,
     undo: str | None = None,
-    args: Sequence[Any] = (),
-    kwargs: Mapping[str, Any] | None = None,
-    value: Any = None,
+    args: Sequence[object] = (),
+    kwargs: Mapping[str, object] | None = None,
+    value: object = None,
 ) -> None:
     if undo is not None:
         given = {"args": list(args), "kwargs": dict(kwargs or {})}
@@ -100,7 +100,7 @@ class Member(Secrets):
         """The number of the attempt that was claimed."""
         return self.ctx.tries
 
-    def invoke(self, call: Call) -> Any:
+    def invoke(self, call: Call) -> object:
         """Run the body; the alarm of its claim is set."""
         assert call.fn is not None
         try:
@@ -108,10 +108,10 @@ class Member(Secrets):
         except StepTimedOut as late:
             raise timed_out(call, late) from late
 
-    def complete(self, call: Call, value: Any) -> None:
+    def complete(self, call: Call, value: object) -> None:
         """What it gave is the step's result."""
 
-    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+    def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         """Leave the further attempt, if there is to be one, to the engine."""
         raise CallFailed(error, retryable=retry_in_ms is not None)
 

@@ -72,7 +72,7 @@ def wish_of(ctx: Context, row: Mapping[str, Any], wanted: Wanted, uid: str | Non
     )
 
 
-def wanted_of(row: Mapping[str, Any]) -> Wanted:
+def wanted_of(row: Mapping[str, object]) -> Wanted:
     """What a cluster's row says that it shall be."""
     return {"template": row["template"], "config": row["config"] or {}, "nodePools": row["node_pools"] or []}
 
@@ -94,7 +94,7 @@ def gives(clusters: Clusters, name: str, wanted: str | None) -> bool:
     return has == wanted.lstrip("v") or has.startswith((f"{wanted.lstrip('v')}.", f"{wanted.lstrip('v')}+"))
 
 
-def check_dry_run(row: Mapping[str, Any], there: Deployment) -> None:
+def check_dry_run(row: Mapping[str, object], there: Deployment) -> None:
     """Raise `DryRunForced` when the deployment is a dry run that nobody asked for."""
     if there.dry_run and not row["dry_run"]:
         raise DryRunForced(f"ClusterDeployment {there.name} is a dry run, which nobody asked for")

@@ -52,8 +52,8 @@ class NotReplacedYet(StillThere):
 
 @operation(timeout="5m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
 def create(
-    ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
-) -> dict[str, Any] | Finished:
+    ctx: Context, item: Item, operation: str, lineage: str, policy: object = None
+) -> dict[str, object] | Finished:
     """The server is there, made by this batch or before it; the reference is its row in the inventory."""
     compute = _compute(ctx, item)
     row, fresh = _claimed(ctx, item, operation, lineage)
@@ -95,7 +95,7 @@ def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
 
 
 @operation(timeout="15m", every=POLLS, retry=backoff("5s", cap="5m", limit=3))
-def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Finished:
+def remove(ctx: Context, item: Item, policy: object = None) -> dict[str, object] | Finished:
     """The server is not there any more; it is an instance that a batch made, or may have made."""
     row = ctx.db.read(lambda tx: INSTANCES.read(tx, item["instance"]))
     if row is None or row["state"] == GONE or _bring_down(ctx, row):

@@ -33,7 +33,7 @@ class WrongState(Permanent):
 class Objects(Protocol):
     """What a management cluster has of one kind."""
 
-    def find(self, name: str) -> Any:
+    def find(self, name: str) -> object:
         """An object as it is now."""
 
     def delete(self, name: str, uid: str | None = None) -> bool:
@@ -121,13 +121,13 @@ def mark_error(ctx: Context, kind: Kind, id_: str, was: str | None) -> None:
     ctx.db.write(work)
 
 
-def reach(ctx: Context, kind: Kind, id_: str, state: str, **more: Any) -> None:
+def reach(ctx: Context, kind: Kind, id_: str, state: str, **more: object) -> None:
     """Show the state that the resource has reached."""
     changes: Row = {"state": state, "state_before": None, "slow_since": None, "failure_reasons": []}
     ctx.db.write(lambda tx: kind.rows.change(tx, id_, {**changes, "run_id": ctx.run_id, **more}))
 
 
-def since_now(ctx: Context, **more: Any) -> dict[str, Any]:
+def since_now(ctx: Context, **more: object) -> dict[str, object]:
     """The reference of a wait: when it began, by the database's clock."""
     return {"since": ctx.db.read(lambda tx: tx.now), **more}
 

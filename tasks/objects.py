@@ -86,8 +86,8 @@ def remove(ctx: Context, kind: Kind, id_: str) -> None:
 
 
 def gone(
-    ctx: Context, kind: Kind, id_: str, ref: Mapping[str, Any], slow_after: str
-) -> Again | dict[str, Any]:
+    ctx: Context, kind: Kind, id_: str, ref: Mapping[str, object], slow_after: str
+) -> Again | dict[str, object]:
     """Whether the object is gone, or what holds it."""
     row = row_of(ctx, kind, id_)
     there = found(ctx, kind, row)

@@ -120,7 +120,7 @@ class PoolServers:
         return owner, row
 
 
-def _image(spec: Spec) -> Mapping[str, Any]:
+def _image(spec: Spec) -> Mapping[str, object]:
     return {"checksumType" if name == "checksum_type" else name: told for name, told in spec.install.items()}
 
 

@@ -45,10 +45,10 @@ class WipeFailed(Permanent):
 
 
 @step(gives=("was", "bmc_address"), effect=False)
-def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> dict[str, Any]:
+def validate(ctx: Context, server_id: str, action: str, force: bool = False) -> dict[str, object]:
     """Check that the action is still allowed, and show in the server's state that it has begun."""
 
-    def begin(tx: Tx) -> dict[str, Any]:
+    def begin(tx: Tx) -> dict[str, object]:
         row = servers.read_server(tx, server_id, lock=True)
         if row is None:
             raise WrongState(f"Server {server_id} is gone", server=server_id)
@@ -88,7 +88,7 @@ def mark_error(ctx: Context, server_id: str, was: str | None = None) -> None:
         state = row["state"]
         if state in states.TRANSIENT.values():
             state = before if cancelled and before not in (None, "registering") else "error"
-        changes: dict[str, Any] = {"state": state, "state_before": None, "run_id": ctx.run_id}
+        changes: dict[str, object] = {"state": state, "state_before": None, "run_id": ctx.run_id}
         run = runs.read_run(tx, ctx.run_id)
         if run is not None and (not cancelled or state == "error"):
             why = in_transit.reason(run, "was cancelled" if cancelled else "failed")
@@ -112,7 +112,7 @@ def settle(
         if row is None:
             return
         reached = state or (states.restored(row) if was == "error" and proven else was)
-        changes: dict[str, Any] = {"state": reached, "state_before": None, "run_id": ctx.run_id}
+        changes: dict[str, object] = {"state": reached, "state_before": None, "run_id": ctx.run_id}
         if proven:
             changes |= {"health": "healthy", "failure_reasons": []}
         servers.change_server(tx, server_id, changes)
@@ -134,7 +134,7 @@ def connect_bmc(ctx: Context, server_id: str) -> None:
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s", gives="power_state")
-def register_host(ctx: Context, server_id: str) -> dict[str, Any]:
+def register_host(ctx: Context, server_id: str) -> dict[str, object]:
     """Record who the machine is and whether it is on; a machine that is in the inventory is refused."""
     bmc = ctx.bmc(server_id)
     identity, power = bmc.identify(), bmc.power()
@@ -149,7 +149,7 @@ def register_host(ctx: Context, server_id: str) -> dict[str, Any]:
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="2m", gives="hardware")
-def read_hardware(ctx: Context, server_id: str) -> dict[str, Any]:
+def read_hardware(ctx: Context, server_id: str) -> dict[str, object]:
     """Read what the controller really offers: identity, firmware, sensors, inventory where it exists."""
     ctx.report("asking the controller for identity, firmware, inventory and sensors")
     hardware = ctx.bmc(server_id).hardware()
@@ -159,10 +159,10 @@ def read_hardware(ctx: Context, server_id: str) -> dict[str, Any]:
 
 
 @step(gives="inspected_at")
-def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dict[str, Any]:
+def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dict[str, object]:
     """Keep what was read; a machine that runs an image is provisioned, any other one available."""
 
-    def keep(tx: Tx) -> dict[str, Any]:
+    def keep(tx: Tx) -> dict[str, object]:
         row = servers.read_server(tx, server_id, lock=True) or {}
         serial = next(iter(_serials(hardware, SERIALS)), row.get("serial"))
         # Its chassis may have other nodes.
@@ -180,7 +180,7 @@ def save_hardware(ctx: Context, server_id: str, hardware: dict[str, Any]) -> dic
 
 
 @step(gives="reserved", effect=False)
-def reserve(ctx: Context, server_id: str) -> dict[str, Any]:
+def reserve(ctx: Context, server_id: str) -> dict[str, object]:
     """Take the machine out of the free capacity of its pool for this run, which holds its lock."""
     ctx.db.write(lambda tx: servers.change_server(tx, server_id, {"reserved_by": ctx.run_id}))
     return {"reserved": server_id}
@@ -228,7 +228,7 @@ def boot_from_default(ctx: Context, server_id: str) -> None:
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s", gives="power_state")
-def power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, Any]:
+def power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, object]:
     """Bring the machine to a power state and read it back; already being there counts as done."""
     ctx.bmc(server_id).ensure_power(state, soft=mode == "soft" and state == "off", within=60)
     _note_power(ctx, server_id, state)
@@ -243,7 +243,7 @@ def power_off(ctx: Context, server_id: str) -> None:
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="90s", gives="power_state")
-def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, Any]:
+def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "hard") -> dict[str, object]:
     """Bring the machine to the power state that was asked for; going back is the caller's wish, not ours."""
     ctx.bmc(server_id).ensure_power(state, soft=mode == "soft" and state == "off", within=60)
     _note_power(ctx, server_id, state)
@@ -251,7 +251,7 @@ def switch_power(ctx: Context, server_id: str, state: PowerState, mode: str = "h
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="60s", at_most_once=True, alone=True, gives="reset_at")
-def hard_reset(ctx: Context, server_id: str) -> dict[str, Any]:
+def hard_reset(ctx: Context, server_id: str) -> dict[str, object]:
     """Send a chassis reset: the one order that is never sent twice for the same operation."""
     # All that can fail without sending anything comes before the intent: from its commit on, this attempt may
     # have sent.
@@ -270,7 +270,7 @@ def reset_was_sent(ctx: Context, server_id: str) -> NothingHappened | None:
 
 
 @step(retry=PATIENT_BMC, timeout="30s")
-def order_image(ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str) -> None:
+def order_image(ctx: Context, server_id: str, image: dict[str, object], bmc_address: str) -> None:
     """Tell the boot service what the machine gets at its next boot, and whom the installer calls then."""
     # The hook of a later step: an installer may call before that step has begun, and its call is kept
     # (test_a_hook_that_is_called_before_its_step_began_is_kept_for_it).
@@ -287,15 +287,15 @@ def withdraw_image(ctx: Context, server_id: str, bmc_address: str = "") -> None:
 
 # A repetition has to boot the machine again: the installer has called, and will not call a second time.
 @operation(gives="installed_image", timeout="30m", usual="20m", every=POLLS, begin="boot-from")
-def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
+def install(ctx: Context, server_id: str, bmc_address: str) -> dict[str, object]:
     """Wait for the installer: it calls the hook, and the boot service is asked now and then."""
     return {"bmcAddress": bmc_address}
 
 
 @install.poll
 def installed(
-    ctx: Context, server_id: str, image: dict[str, Any], bmc_address: str, called: Any = None
-) -> Again | dict[str, Any]:
+    ctx: Context, server_id: str, image: dict[str, object], bmc_address: str, called: object = None
+) -> Again | dict[str, object]:
     """The installer's call decides; without one the boot service is asked."""
     failure, done = _told(ctx, bmc_address, called, "installed")
     if failure:
@@ -306,7 +306,7 @@ def installed(
 
 
 @step(queue="bmc", retry=PATIENT_BMC, timeout="45s")
-def confirm(ctx: Context, server_id: str, installed_image: dict[str, Any]) -> None:
+def confirm(ctx: Context, server_id: str, installed_image: dict[str, object]) -> None:
     """The machine is on, and the inventory knows what it runs."""
     power = ctx.bmc(server_id).power()
     if power != "on":
@@ -332,13 +332,13 @@ def withdraw_wipe(ctx: Context, server_id: str, bmc_address: str = "") -> None:
 
 
 @operation(gives="wiped_at", timeout="4h", every=POLLS, begin="boot-from")
-def wipe(ctx: Context, server_id: str, bmc_address: str) -> dict[str, Any]:
+def wipe(ctx: Context, server_id: str, bmc_address: str) -> dict[str, object]:
     """Wait until the disks are erased: a call of the hook tells it, and the boot service is asked, too."""
     return {"bmcAddress": bmc_address}
 
 
 @wipe.poll
-def wiped(ctx: Context, server_id: str, bmc_address: str, called: Any = None) -> Again | dict[str, Any]:
+def wiped(ctx: Context, server_id: str, bmc_address: str, called: object = None) -> Again | dict[str, object]:
     """The eraser's call decides; without one the boot service is asked."""
     failure, done = _told(ctx, bmc_address, called, "wiped")
     if failure:
@@ -357,7 +357,7 @@ def _told(ctx: Context, bmc_address: str, called: Any, done: str) -> tuple[str, 
     return "" if ok else _failure(called.get("status"), called.get("message")), ok
 
 
-def _failure(status: Any, message: str | None) -> str:
+def _failure(status: object, message: str | None) -> str:
     return f"{status!r}: {message}" if message else repr(status)
 
 
@@ -442,7 +442,7 @@ def _claim(tx: Tx, server_id: str, guid: str | None, serials: Sequence[str | Non
     servers.change_server(tx, server_id, {"identified_at": tx.now})
 
 
-def _row(ctx: Context, server_id: str) -> dict[str, Any]:
+def _row(ctx: Context, server_id: str) -> dict[str, object]:
     row = ctx.db.read(lambda tx: servers.read_server(tx, server_id))
     if row is None:
         raise WrongState(f"Server {server_id} is gone", server=server_id)

@@ -22,9 +22,9 @@ from app.domain.errors import Permanent, PlanError
 from app.domain.plan import Do, Kind, Plan, StepSpec
 from app.domain.policy import PATIENT, Backoff, backoff
 
-Body = Callable[..., Any]
+Body = Callable[..., object]
 QUICK_MS = 2_000  # What a step takes that says nothing else.
-Effect = bool | Callable[[Mapping[str, Any]], bool]  # Of what the run knows.
+Effect = bool | Callable[[Mapping[str, object]], bool]  # Of what the run knows.
 REGISTRY: dict[str, "Step"] = {}
 
 
@@ -39,14 +39,14 @@ class Again:
 class Finished:
     """The start of an operation found nothing left to wait for, and this is the result."""
 
-    result: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Happened:
     """An observation: the lost attempt took effect, and this is its result."""
 
-    result: Mapping[str, Any] = field(default_factory=dict)
+    result: Mapping[str, object] = field(default_factory=dict)
 
 
 class NothingHappened:
@@ -92,7 +92,7 @@ class Step:
             raise PlanError(f"Two steps are called {spec.name}")
         REGISTRY[spec.name] = self
 
-    def __call__(self, **values: Any) -> Plan:
+    def __call__(self, **values: object) -> Plan:
         return Plan((Do(self.spec, values),))
 
     @overload
@@ -228,7 +228,7 @@ def parameters(body: Body) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return needs, tuple(p.name for p in found)
 
 
-def call(body: Body, ctx: Any, known: Mapping[str, Any]) -> Any:
+def call(body: Body, ctx: object, known: Mapping[str, object]) -> Any:
     """Call a body with the values whose names it asks for; a missing one is a permanent failure."""
     needs, takes = parameters(body)
     missing = [name for name in needs if name not in known]
@@ -237,7 +237,7 @@ def call(body: Body, ctx: Any, known: Mapping[str, Any]) -> Any:
     return body(ctx, **{name: known[name] for name in takes if name in known})
 
 
-def result_of(spec: StepSpec, value: Any) -> dict[str, Any]:
+def result_of(spec: StepSpec, value: object) -> dict[str, object]:
     """What a body returned as the step's result; a promised key that is missing is a permanent failure."""
     result = {} if value is None else value
     if not isinstance(result, dict):

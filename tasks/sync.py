@@ -37,14 +37,14 @@ SHIFT_MS = 3_600_000  # After so long a run in which nothing happened ends, and 
 @step(queue="kube", retry=PATIENT, timeout="5m", gives=("listed", "differing"))
 def diff(
     ctx: Context, management_id: str, kind: str, objects: dict[str, str] | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """List the objects, or those that are said to have changed, and compare them with the record."""
     listed, changed = _walk(ctx, management_id, kind, list(objects or ()), dry=True)
     return {"listed": listed, "differing": [id_ for id_, _ in changed][: MOST_NAMED + 1]}
 
 
 @step(queue="kube", retry=PATIENT, timeout="5m", gives="upserted")
-def upsert(ctx: Context, management_id: str, kind: str, differing: list[str]) -> dict[str, Any]:
+def upsert(ctx: Context, management_id: str, kind: str, differing: list[str]) -> dict[str, object]:
     """Keep what differs, as it is by now; the projector has usually been faster."""
     changed: Changed = []
     if differing:
@@ -54,16 +54,16 @@ def upsert(ctx: Context, management_id: str, kind: str, differing: list[str]) ->
 
 
 @operation(queue="bmc", timeout="2h", every=POLLS, gives=("changed", "versions"))
-def poll_power(ctx: Context) -> dict[str, Any]:
+def poll_power(ctx: Context) -> dict[str, object]:
     """Ask the controllers of all servers for their power, each now and then, until something has changed."""
     return {"since": ctx.db.read(lambda tx: tx.now)}
 
 
 @poll_power.poll
-def polled(ctx: Context, ref: dict[str, Any], everyMs: int = 300_000) -> Again | dict[str, Any]:
+def polled(ctx: Context, ref: dict[str, Any], everyMs: int = 300_000) -> Again | dict[str, object]:
     """Ask those whose turn it is; what is new is kept by the next step, so that it is told for certain."""
     until = time.monotonic() + BUDGET_S
-    changed: dict[str, Any] = {}
+    changed: dict[str, object] = {}
     versions: dict[str, int] = {}
     asked = 0
     for row in ctx.db.read(lambda tx: power.due(tx, everyMs, CHUNK)):
@@ -89,7 +89,7 @@ def keep_power(ctx: Context, changed: dict[str, Any], versions: dict[str, int]) 
             ctx.log("not kept, since somebody holds its row; the next poll sees it again", server=server_id)
 
 
-def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, Any]:
+def _ask(ctx: Context, row: dict[str, Any]) -> dict[str, object]:
     """Ask one controller; what is new. One that a run talks to right now is left to that run.
 
     Whatever goes wrong with one server is told of that server alone: the round goes on with the others.

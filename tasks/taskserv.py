@@ -17,7 +17,7 @@ from tasks.context import Context
 from tasks.step import Again, Finished, operation
 
 Item = Mapping[str, Any]  # name, taskserv, server, provider, account; of a removal also installation.
-Result = dict[str, Any]
+Result = dict[str, object]
 POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
 RETRY = backoff("5s", cap="5m", limit=3)
 LOOKS_S = 20.0  # What a script gets that only looks.
@@ -39,15 +39,15 @@ class ServerMissing(Permanent):
 
 @operation(timeout="10m", every=POLLS, retry=RETRY)
 def install(
-    ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
-) -> dict[str, Any] | Finished:
+    ctx: Context, item: Item, operation: str, lineage: str, policy: object = None
+) -> dict[str, object] | Finished:
     """The taskserv is on the server, put there by this batch or before it."""
     return _begin(ctx, item, operation, lineage, policy) or {"item": item["name"]}
 
 
 @install.poll
 def is_installed(
-    ctx: Context, item: Item, operation: str, lineage: str, policy: Any = None
+    ctx: Context, item: Item, operation: str, lineage: str, policy: object = None
 ) -> Again | Result:
     """Its script has ended well, and the check finds it; one that failed is tried again."""
     server, wanted, shell = _reach(ctx, item)
@@ -71,7 +71,7 @@ def is_installed(
 
 
 @operation(timeout="15m", every=POLLS, retry=RETRY)
-def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Finished:
+def remove(ctx: Context, item: Item, policy: object = None) -> dict[str, object] | Finished:
     """The taskserv is not on the server any more."""
     if item.get("with_server"):  # The same rollback removes that, which may be the reason for the failure.
         return Finished({"effect": "removed", "detail": "with its server"})
@@ -86,7 +86,7 @@ def remove(ctx: Context, item: Item, policy: Any = None) -> dict[str, Any] | Fin
 
 
 @remove.poll
-def is_removed(ctx: Context, item: Item, policy: Any = None) -> Again | Result:
+def is_removed(ctx: Context, item: Item, policy: object = None) -> Again | Result:
     """Its script has ended, and the check does not find it."""
     found = _standing(ctx, item)
     if found is None:
@@ -104,7 +104,7 @@ def is_removed(ctx: Context, item: Item, policy: Any = None) -> Again | Result:
     return {"effect": "removed"}
 
 
-def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: Any) -> Finished | None:
+def _begin(ctx: Context, item: Item, operation: str, lineage: str, policy: object) -> Finished | None:
     """Look, write the intent, begin the script; None while it runs or waits for what it requires."""
     server, wanted, shell = _reach(ctx, item)
     row = ctx.db.read(lambda tx: INSTALLATIONS.live(tx, instance=server["id"], taskserv=wanted.name))
@@ -156,7 +156,7 @@ def _is_missing(ctx: Context, shell: Shell, item: Item, wanted: Taskserv) -> boo
     return False
 
 
-def _item_of(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _item_of(given: Mapping[str, object] | None) -> Mapping[str, object]:
     found = (given or {}).get("item")
     return found if isinstance(found, dict) else {}
 
@@ -180,12 +180,12 @@ def _reach(ctx: Context, item: Item) -> tuple[InstanceRow, Taskserv, Shell]:
     return server, ctx.capabilities.taskserv(item["taskserv"]), ctx.capabilities.shell(*where)
 
 
-def _installing(shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:
+def _installing(shell: Shell, wanted: Taskserv, row: InstallationRow, policy: object) -> Attempts:
     script, env, limit = wanted.install, _env(wanted), _limit(policy)
     return Attempts(shell=shell, token=row["token"], script=script, env=env, limit=limit)
 
 
-def _removing(ctx: Context, shell: Shell, wanted: Taskserv, row: InstallationRow, policy: Any) -> Attempts:
+def _removing(ctx: Context, shell: Shell, wanted: Taskserv, row: InstallationRow, policy: object) -> Attempts:
     """Each rollback has attempts of its own."""
     undo = f"{row['token']}-{ctx.run_id}"
     return Attempts(shell=shell, token=undo, script=wanted.remove, env=_env(wanted), limit=_limit(policy))

@@ -15,7 +15,7 @@ from tasks.step import Again, operation, step
 
 
 @step(queue="kube", retry=PATIENT, timeout="60s", gives=("was", "instance"), effect=False)
-def validate(ctx: Context, vm_id: str, action: str) -> dict[str, Any]:
+def validate(ctx: Context, vm_id: str, action: str) -> dict[str, object]:
     """Check that the action is still allowed and show that it has begun; note which start of it runs."""
     row = begin(ctx, VM, vm_id, action)
     running = ctx.machines(row["management_id"]).instance(row["name"]) if action == "restart" else None
@@ -88,7 +88,7 @@ def call_subresource(
 
 
 @operation(queue="kube", gives="reached", timeout="15m", usual="30s", every=POLLS, retry=WAITS)
-def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
+def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, object]:
     """Wait until the machine is where it was sent."""
     return since_now(ctx)
 
@@ -97,11 +97,11 @@ def wait_state(ctx: Context, vm_id: str, state: str) -> dict[str, Any]:
 def is_there(
     ctx: Context,
     vm_id: str,
-    ref: dict[str, Any],
+    ref: dict[str, object],
     state: str,
     instance: str | None = None,
     slow_after: str = "2m",
-) -> Again | dict[str, Any]:
+) -> Again | dict[str, object]:
     """There, on the way and why, slow, or beyond hope; after a restart another start of it must run."""
     row = row_of(ctx, VM, vm_id)
     there = present(ctx, VM, row)
@@ -113,15 +113,15 @@ def is_there(
 
 
 @operation(queue="kube", gives="reached", timeout="30m", usual="1m", every=POLLS, retry=WAITS)
-def wait_running(ctx: Context, vm_id: str) -> dict[str, Any]:
+def wait_running(ctx: Context, vm_id: str) -> dict[str, object]:
     """Wait until a new machine runs; its volumes may have to be filled first."""
     return since_now(ctx)
 
 
 @wait_running.poll
 def is_running(
-    ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "10m"
-) -> Again | dict[str, Any]:
+    ctx: Context, vm_id: str, ref: dict[str, object], slow_after: str = "10m"
+) -> Again | dict[str, object]:
     """Running, on the way and why, slow, or beyond hope."""
     there = present(ctx, VM, row_of(ctx, VM, vm_id))
     if there.hopeless:
@@ -163,15 +163,15 @@ def delete_vm(ctx: Context, vm_id: str) -> None:
 
 
 @operation(queue="kube", timeout="1h", usual="30s", every=POLLS, retry=WAITS)
-def wait_deleted(ctx: Context, vm_id: str) -> dict[str, Any]:
+def wait_deleted(ctx: Context, vm_id: str) -> dict[str, object]:
     """Wait until the machine is truly gone."""
     return since_now(ctx)
 
 
 @wait_deleted.poll
 def is_deleted(
-    ctx: Context, vm_id: str, ref: dict[str, Any], slow_after: str = "5m"
-) -> Again | dict[str, Any]:
+    ctx: Context, vm_id: str, ref: dict[str, object], slow_after: str = "5m"
+) -> Again | dict[str, object]:
     """Gone, or what holds it."""
     return gone(ctx, VM, vm_id, ref, slow_after)
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -60,7 +59,7 @@ class Audit:
     session: Session
 
     def list(
-        self, /, *, limit: int | None = None, cursor: str | None = None, **filters: Any
+        self, /, *, limit: int | None = None, cursor: str | None = None, **filters: object
     ) -> Page[AuditEntry]:
         """One page, newest first.
 
@@ -69,7 +68,7 @@ class Audit:
         query = {**_filters(filters), "limit": limit, "cursor": cursor}
         return read_page(self.session, AUDIT, AuditEntry, query)
 
-    def each(self, /, **filters: Any) -> Iterator[AuditEntry]:
+    def each(self, /, **filters: object) -> Iterator[AuditEntry]:
         """All entries, newest first, with the filters of `list`."""
         return read_every(self.session, AUDIT, AuditEntry, {**_filters(filters), "limit": 100})
 
@@ -78,9 +77,9 @@ def _path(place: str, id_: str) -> str:
     return f"{place}/{quote(id_, safe='')}"
 
 
-def _filters(filters: dict[str, Any]) -> dict[str, Any]:
+def _filters(filters: dict[str, object]) -> dict[str, object]:
     return {name: _text(value) for name, value in body(**filters).items()}
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -35,7 +34,7 @@ class Accounts:
         return one(Account, self.session.get(_path(account_id)))
 
     def create(
-        self, /, name: str, provider: str, credentials: Mapping[str, str] | None = None, **values: Any
+        self, /, name: str, provider: str, credentials: Mapping[str, str] | None = None, **values: object
     ) -> Account:
         """Know one more; `provider` is aws, local or upcloud.
 
@@ -55,7 +54,7 @@ class Accounts:
         *,
         credentials: Mapping[str, str] | None = None,
         if_match: str | None = None,
-        **changes: Any,
+        **changes: object,
     ) -> Account:
         """Change any of the values of `create` but the provider."""
         given = {"credentials": dict(credentials)} if credentials else {}

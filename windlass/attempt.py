@@ -36,7 +36,7 @@ def perform(call: Call, memo: Memo | None, host: Host) -> Memo:
         host.fail(call, facts, call.options.retry_delay_ms)
 
 
-def undo(target: str, given: Mapping[str, Any], result: Any, unseal: Callable[[str], str]) -> None:
+def undo(target: str, given: Mapping[str, object], result: object, unseal: Callable[[str], str]) -> None:
     """Take a step back: the undo function gets the step's own arguments, and `result=` if it takes that."""
     fn, known = resolve(target), decode(dict(given), unseal)
     parameters = inspect.signature(fn).parameters
@@ -45,7 +45,7 @@ def undo(target: str, given: Mapping[str, Any], result: Any, unseal: Callable[[s
     fn(*known["args"], **known["kwargs"])
 
 
-def _failed(call: Call, facts: Mapping[str, Any], host: Host, attempt: int) -> Memo:
+def _failed(call: Call, facts: Mapping[str, object], host: Host, attempt: int) -> Memo:
     """The step has failed for good; its callback comes first: a crash in between may tell it twice."""
     if call.options.on_error is not None:
         try:
@@ -62,7 +62,7 @@ def _memo(call: Call, status: str, attempt: int, **outcome: Any) -> Memo:
     return Memo(ordinal=call.ordinal, key=call.key, kind=call.kind, status=status, attempt=attempt, **outcome)
 
 
-def _unknown(call: Call) -> Mapping[str, Any]:
+def _unknown(call: Call) -> Mapping[str, object]:
     message = f"the worker was lost while {call.title} ran: whether it took effect cannot be told"
     return {
         "code": "OUTCOME_UNKNOWN",

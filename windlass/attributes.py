@@ -22,7 +22,7 @@ def kept(error: BaseException) -> dict[str, Any]:
     return {name: plain[name] for name in sorted(plain)[:MOST]}
 
 
-def give_back(error: BaseException, attributes: Any) -> None:
+def give_back(error: BaseException, attributes: object) -> None:
     """Give a rebuilt exception the attributes that were kept, where its type allows that."""
     if not isinstance(attributes, Mapping):
         return
@@ -31,7 +31,7 @@ def give_back(error: BaseException, attributes: Any) -> None:
             setattr(error, name, value)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if type(value) is str:
         return len(value) <= LONGEST and "\0" not in value and value.isprintable()
     if type(value) is float:

@@ -32,7 +32,7 @@ class BatchTalks:
 
     def submit(
         self,
-        definition: str | Mapping[str, Any],
+        definition: str | Mapping[str, object],
         *,
         only: Sequence[str] = (),
         except_: Sequence[str] = (),
@@ -51,7 +51,7 @@ class BatchTalks:
 
     def plan(
         self,
-        definition: str | Mapping[str, Any],
+        definition: str | Mapping[str, object],
         *,
         only: Sequence[str] = (),
         except_: Sequence[str] = (),
@@ -94,7 +94,7 @@ class BatchTalks:
 
     def graph(self, batch_id: str) -> Talk[Mapping[str, Any]]:
         """Levels, nodes and edges of a batch."""
-        found: Mapping[str, Any] = (yield from self.exchange.get(f"{_path(batch_id)}/graph")).data
+        found: Mapping[str, object] = (yield from self.exchange.get(f"{_path(batch_id)}/graph")).data
         return found
 
     def rollback(
@@ -171,23 +171,23 @@ class BatchTalks:
             yield pause
             pause = min(pause * 2, SELDOM_S)
 
-    def _change(self, batch_id: str, verb: str, asked: Mapping[str, Any]) -> Talk[str]:
+    def _change(self, batch_id: str, verb: str, asked: Mapping[str, object]) -> Talk[str]:
         answer = yield from self.exchange.post(f"{_path(batch_id)}/{verb}", asked)
         return str((answer.data or {}).get("status") or "")
 
 
 def _order(
-    definition: str | Mapping[str, Any],
+    definition: str | Mapping[str, object],
     only: Sequence[str],
     except_: Sequence[str],
     source: str | None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     named = "nickel" if isinstance(definition, str) else "batch_workflow"
     about = _given(source=source, only=[*only])
     return {named: definition, **about, **({"except": [*except_]} if except_ else {})}
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def _given(**values: object) -> dict[str, object]:
     """What says something: neither None, nor false, nor empty."""
     return {name: value for name, value in values.items() if value}
 

@@ -112,10 +112,10 @@ class Host(Protocol):
     def invoke(self, call: Call) -> Any:
         """The result of fn(*args, **kwargs); TimeoutError when it takes longer than options.timeout_ms."""
 
-    def complete(self, call: Call, value: Any) -> None:
+    def complete(self, call: Call, value: object) -> None:
         """A step or value has this result, as JSON; it is durable before whatever follows."""
 
-    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+    def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         """A step's attempt has failed: for good (None), or a further attempt is due in so many milliseconds.
 
         Returns if the further attempt may be made at once, else raises Suspend.

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.accepted import Accepted, accepted
@@ -27,13 +26,13 @@ class Clusters:
         limit: int | None = None,
         cursor: str | None = None,
         page: int | None = None,
-        **filters: Any,
+        **filters: object,
     ) -> Page[Cluster]:
         """One page; filters: ``state``, ``management_id``, ``template``, ``name``, ``tag``, ``q``."""
         asked = {**body(**filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Cluster, asked)
 
-    def each(self, /, **filters: Any) -> Iterator[Cluster]:
+    def each(self, /, **filters: object) -> Iterator[Cluster]:
         """All clusters, with the filters of `list`."""
         return read_every(self.session, PATH, Cluster, {**body(**filters), "limit": 100})
 
@@ -42,7 +41,7 @@ class Clusters:
         return one(Cluster, self.session.get(_path(cluster_id)))
 
     def create(
-        self, /, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
+        self, /, *, template: str, credential: str, config: Mapping[str, object], **values: object
     ) -> Accepted[Cluster]:
         """Make a cluster; raises `Conflict` when its name is taken.
 
@@ -54,7 +53,7 @@ class Clusters:
         return accepted(Cluster, self.session.post(PATH, order))
 
     def plan_create(
-        self, /, *, template: str, credential: str, config: Mapping[str, Any], **values: Any
+        self, /, *, template: str, credential: str, config: Mapping[str, object], **values: object
     ) -> Plan:
         """What `create` would do; nothing is stored."""
         order = body(template=template, credential=credential, config=config, **values)
@@ -67,7 +66,7 @@ class Clusters:
         *,
         workers: int | None = None,
         control_planes: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> Accepted[Cluster]:
         """Change how many nodes it has; raises `InvalidState` when its template does not let it."""
         return self._act(cluster_id, "scale", workers=workers, control_planes=control_planes, **options)
@@ -79,13 +78,13 @@ class Clusters:
         *,
         template: str | None = None,
         kubernetes_version: str | None = None,
-        **options: Any,
+        **options: object,
     ) -> Accepted[Cluster]:
         """Upgrade it to one of its ``available_upgrades``, or to the one that gives this Kubernetes."""
         wanted = {"template": template, "kubernetes_version": kubernetes_version}
         return self._act(cluster_id, "upgrade", **wanted, **options)
 
-    def plan(self, /, cluster_id: str, action: str, **values: Any) -> Plan:
+    def plan(self, /, cluster_id: str, action: str, **values: object) -> Plan:
         """What `scale` or `upgrade` would do; nothing is stored."""
         order = body(**values)
         return Plan.of(self.session.post(f"{_path(cluster_id)}/{action}", order, {"dryRun": True}).data)
@@ -101,7 +100,7 @@ class Clusters:
         """What `delete` would do; nothing is changed."""
         return Plan.of(self.session.delete(_path(cluster_id), {"dryRun": True}).data)
 
-    def _act(self, cluster_id: str, action: str, **values: Any) -> Accepted[Cluster]:
+    def _act(self, cluster_id: str, action: str, **values: object) -> Accepted[Cluster]:
         query = {"onConflict": values.pop("on_conflict", None)}
         return accepted(Cluster, self.session.post(f"{_path(cluster_id)}/{action}", body(**values), query))
 

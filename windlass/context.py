@@ -77,13 +77,13 @@ class Context:
         """Whether an earlier pass has been here: then a line of a log would be told again."""
         return self._pass.replaying
 
-    def log(self, message: str, **fields: Any) -> None:
+    def log(self, message: str, **fields: object) -> None:
         """Write to the worker's log, once: nothing is written while the function is replayed."""
         if not self.is_replaying:
             told = {"run_id": self.run_id, "workflow": self.workflow, **fields}
             log.info("%s %s", message, " ".join(f"{name}={value!r}" for name, value in told.items()))
 
-    def step(self, name: str | Callable[..., Any], /, *given: Any, **options: Any) -> Any:
+    def step(self, name: str | Callable[..., object], /, *given: object, **options: object) -> Any:
         """Do ``fn(*args, **kwargs)`` once: ``ctx.step("fetch", fn, *args)``, or ``ctx.step(fn, *args)``.
 
         StepFailed, which is also of the type that the step raised, when it has failed for good.
@@ -96,7 +96,7 @@ class Context:
             )
         return self._pass.step(call)
 
-    def call(self, name: str | Callable[..., Any], /, *given: Any, **options: Any) -> Call:
+    def call(self, name: str | Callable[..., object], /, *given: object, **options: object) -> Call:
         """A step for ctx.parallel, written as for ctx.step; it is not begun."""
         self._pass.check()
         if isinstance(name, str) and self._pass.passes_by(name):
@@ -108,10 +108,10 @@ class Context:
         self,
         workflow: str | Definition,
         /,
-        *args: Any,
+        *args: object,
         version: str | None = None,
         run_id: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Call:
         """A child run for ctx.parallel, written as for ctx.run_child; it is not begun."""
         self._pass.check()
@@ -138,10 +138,10 @@ class Context:
         self,
         workflow: str | Definition,
         /,
-        *args: Any,
+        *args: object,
         version: str | None = None,
         run_id: str | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Any:
         """Start a child run and wait for it: its result; ChildFailed when it fails or is cancelled."""
         return self._waited(self.child(workflow, *args, version=version, run_id=run_id, **kwargs))
@@ -174,14 +174,16 @@ class Context:
         """Let the run rest for so long; no worker is held meanwhile."""
         self._waited(Call(name="sleep", kind="sleep", wait={"ms": duration_ms(duration, "the sleep")}))
 
-    def wait_for_signal(self, name: str, *, timeout: Duration | None = None, default: Any = REQUIRED) -> Any:
+    def wait_for_signal(
+        self, name: str, *, timeout: Duration | None = None, default: object = REQUIRED
+    ) -> Any:
         """The payload of the next signal of this name, whether it came before or comes later.
 
         When none comes within `timeout`: `default`, if one is given, else SignalTimeout.
         """
         return self._signalled({"name": checked_name(name)}, timeout, default)
 
-    def create_hook(self, name: str, action: str = "", metadata: Mapping[str, Any] | None = None) -> Hook:
+    def create_hook(self, name: str, action: str = "", metadata: Mapping[str, object] | None = None) -> Hook:
         """Open a hook: whoever has its token executes it with one HTTP request, without an API key."""
         given = self._pass.encoded(dict(metadata or {}), f"the metadata of hook {name!r}")
         wait = {"name": checked_name(name), "action": action, "metadata": given}
@@ -194,13 +196,15 @@ class Context:
             hook_id=made["hookId"],
         )
 
-    def wait_for_hook(self, hook: Hook, *, timeout: Duration | None = None, default: Any = REQUIRED) -> Any:
+    def wait_for_hook(
+        self, hook: Hook, *, timeout: Duration | None = None, default: object = REQUIRED
+    ) -> Any:
         """What this very hook is executed with; `timeout` and `default` as for a signal."""
         if not getattr(hook, "hook_id", ""):
             raise DefinitionError(f"ctx.wait_for_hook takes what ctx.create_hook gave, not {hook!r:.200}")
         return self._signalled({"name": hook.name, "hook": hook.hook_id}, timeout, default)
 
-    def emit(self, event_type: str, payload: Any = None) -> None:
+    def emit(self, event_type: str, payload: object = None) -> None:
         """Add an event of your own to the run's events."""
         given = self._pass.encoded(payload, f"the payload of event {event_type!r}")
         self._waited(
@@ -220,13 +224,13 @@ class Context:
         """A random number from 0 to less than 1, the same on every replay."""
         return float(self._pass.value(Call(name="random", kind="value"), random.random))
 
-    def restart(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def restart(self, *args: object, **kwargs: object) -> NoReturn:
         """End this run; a fresh one goes on with these arguments: for loops with no end."""
         given = self._pass.encoded([list(args), kwargs], "the input of ctx.restart")
         self._pass.restart(given[0], given[1])
 
     def _planned(
-        self, name: str | Callable[..., Any], given: Sequence[Any], options: Mapping[str, Any]
+        self, name: str | Callable[..., object], given: Sequence[object], options: Mapping[str, object]
     ) -> Call:
         self._pass.check()
         call = step_call(name, given, options, self._pass.definition.step_timeout_ms)
@@ -238,7 +242,7 @@ class Context:
             call = replace(call, input=stored)
         return call
 
-    def _refuse_changed(self, call: Call, stored: Any) -> None:
+    def _refuse_changed(self, call: Call, stored: object) -> None:
         """An undo gets what was stored: refuse what would be something else by then."""
         found = changed(_arguments(call), self._pass.decoded(stored))
         if found is not None:
@@ -259,7 +263,7 @@ class Context:
         same = alike(_arguments(call), self._pass.decoded(stored))  # A tuple, say, would come back as a list.
         return replace(call, target=target, input=stored) if same else call
 
-    def _signalled(self, wanted: Mapping[str, Any], timeout: Duration | None, default: Any) -> Any:
+    def _signalled(self, wanted: Mapping[str, Any], timeout: Duration | None, default: object) -> object:
         name = wanted["name"]
         ms = None if timeout is None else duration_ms(timeout, f"the timeout of signal {name!r}")
         try:
@@ -276,12 +280,12 @@ class Context:
     def _ended(self, call: Call) -> Memo:
         return self._pass.wait([call])[0]
 
-    def _together(self, calls: Sequence[Call], limit: int | None) -> list[Any]:
+    def _together(self, calls: Sequence[Call], limit: int | None) -> list[object]:
         entered = [self._pass.enter(each) for each in calls]
         ended = self._pass.wait(entered, limit)
         return [self._result(call, memo) for call, memo in zip(entered, ended, strict=True)]
 
-    def _result(self, call: Call, memo: Memo) -> Any:
+    def _result(self, call: Call, memo: Memo) -> object:
         try:
             return self._pass.answer(call, memo)
         except RecordedError as error:
@@ -313,5 +317,5 @@ class _Failure:
     error: RecordedError
 
 
-def _arguments(call: Call) -> dict[str, Any]:
+def _arguments(call: Call) -> dict[str, object]:
     return {"args": list(call.args), "kwargs": dict(call.kwargs)}

@@ -33,9 +33,9 @@ class Model:
     wire = staticmethod(camel)  # How a member is spelled in JSON.
 
     @classmethod
-    def of(cls, data: Mapping[str, Any], etag: str | None = None) -> Self:
+    def of(cls, data: Mapping[str, object], etag: str | None = None) -> Self:
         """Read the JSON form."""
-        model: Any = cls  # A cache wants to hear that a class is hashable.
+        model: object = cls  # A cache wants to hear that a class is hashable.
         values = {
             name: _read(kind, data[member])
             for name, member, kind in _plan(model)
@@ -44,13 +44,13 @@ class Model:
         return cls(raw=data, etag=etag, **values)
 
 
-def body(**values: Any) -> dict[str, Any]:
+def body(**values: object) -> dict[str, Any]:
     """A JSON body from Python names, without what was not given."""
     return {camel(name.rstrip("_")): value for name, value in values.items() if value is not None}
 
 
 @cache
-def _plan(model: Any) -> tuple[tuple[str, str, Any], ...]:
+def _plan(model: Any) -> tuple[tuple[str, str, object], ...]:
     """(attribute, JSON member, type) of each field."""
     hints = get_type_hints(model)
     return tuple(
@@ -58,14 +58,14 @@ def _plan(model: Any) -> tuple[tuple[str, str, Any], ...]:
     )
 
 
-def _bare(kind: Any) -> Any:
+def _bare(kind: object) -> object:
     """The type without `| None`."""
     if get_origin(kind) in (Union, types.UnionType):
         return next(part for part in get_args(kind) if part is not type(None))
     return kind
 
 
-def _read(kind: Any, value: Any) -> Any:
+def _read(kind: object, value: Any) -> object:
     if kind is datetime:
         return datetime.fromisoformat(value)
     if get_origin(kind) is tuple and isinstance(value, list):

@@ -17,7 +17,7 @@ from windlass.transport import Request, Response
 from windlass.values import unkept
 
 T = TypeVar("T")
-Query = Mapping[str, Any]
+Query = Mapping[str, object]
 Wish = Request | float
 Came = Response | ConnectionFailed | None  # None after a pause.
 Talk = Generator[Wish, Came, T]
@@ -50,7 +50,7 @@ class Exchange:
     def post(
         self,
         path: str,
-        content: Any = None,
+        content: object = None,
         query: Query | None = None,
         *,
         key: str | None = None,
@@ -59,20 +59,20 @@ class Exchange:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._ask("POST", path, query, {} if content is None else content, headers)
 
-    def post_anew(self, path: str, content: Any) -> Talk[Answer]:
+    def post_anew(self, path: str, content: object) -> Talk[Answer]:
         """Do, and do it anew when the answer was lost: for what is harmless when nobody knows of it."""
         return self._ask("POST", path, None, content, harmless=True)
 
-    def put(self, path: str, content: Mapping[str, Any]) -> Talk[Answer]:
+    def put(self, path: str, content: Mapping[str, object]) -> Talk[Answer]:
         """Replace."""
         return self._ask("PUT", path, None, content)
 
-    def patch(self, path: str, content: Mapping[str, Any], if_match: str | None = None) -> Talk[Answer]:
+    def patch(self, path: str, content: Mapping[str, object], if_match: str | None = None) -> Talk[Answer]:
         """Change; `if_match` is the tag of the version that the change was made from."""
         return self._ask("PATCH", path, None, content, {"If-Match": if_match} if if_match else None)
 
     def delete(
-        self, path: str, query: Query | None = None, content: Mapping[str, Any] | None = None
+        self, path: str, query: Query | None = None, content: Mapping[str, object] | None = None
     ) -> Talk[Answer]:
         """Remove."""
         return self._ask("DELETE", path, query, content)
@@ -89,7 +89,7 @@ class Exchange:
         method: str,
         path: str,
         query: Query | None,
-        content: Any,
+        content: object,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         harmless: bool = False,
@@ -124,7 +124,7 @@ def json_of(content: bytes) -> Any:
         return None
 
 
-def _written(content: Any) -> bytes:
+def _written(content: object) -> bytes:
     """The body of a request; ValidationError when JSON cannot hold what it is made of."""
     try:
         return json.dumps(content, allow_nan=False).encode()
@@ -174,11 +174,11 @@ def _pairs(query: Query) -> tuple[tuple[str, str], ...]:
     return tuple((name, _word(value)) for name, given in query.items() for value in _several(given))
 
 
-def _several(given: Any) -> Iterable[Any]:
+def _several(given: object) -> Iterable[object]:
     if given is None:
         return ()
     return given if isinstance(given, list | tuple) else (given,)
 
 
-def _word(value: Any) -> str:
+def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -52,14 +52,14 @@ class Nondeterminism(WorkflowError):
 class _Fact(Generic[T]):  # It is used as a decorator.
     """A property that an attribute of the instance, or of the type that the step raised, comes before."""
 
-    def __init__(self, read: Callable[[Any], T], own: Any = None) -> None:
+    def __init__(self, read: Callable[[Any], T], own: object = None) -> None:
         self._read, self._own, self.__doc__ = read, own, read.__doc__
 
     @overload
     def __get__(self, error: None, kind: type) -> Self: ...
     @overload
     def __get__(self, error: object, kind: type | None = None) -> T: ...
-    def __get__(self, error: Any, kind: type | None = None) -> Any:
+    def __get__(self, error: object, kind: type | None = None) -> object:
         if error is None:
             return self
         if self._own is not None:
@@ -69,7 +69,7 @@ class _Fact(Generic[T]):  # It is used as a decorator.
                 return self._read(error)
         return self._read(error)
 
-    def after(self, own: Any) -> "_Fact[T]":
+    def after(self, own: object) -> "_Fact[T]":
         """The same, behind what the step's own type has under this name."""
         return _Fact(self._read, own)
 
@@ -178,7 +178,7 @@ _BY_KIND: Mapping[str, type[RecordedError]] = {"child": ChildFailed, "signal": S
 
 def facts_of(error: BaseException) -> dict[str, Any]:
     """What is kept of an exception that a step raised: code, message, place of its type, traceback."""
-    details: dict[str, Any] = {"type": type_of(error), "stack": stack_of(error)}
+    details: dict[str, object] = {"type": type_of(error), "stack": stack_of(error)}
     if attributes := kept(error):
         details["attributes"] = attributes
     return {
@@ -249,20 +249,20 @@ def _combined(own: type[Exception]) -> type[RecordedError]:
     return cls
 
 
-def _own_names(own: type[Exception]) -> dict[str, Any]:
+def _own_names(own: type[Exception]) -> dict[str, object]:
     """The names that a step's own type has in common with recorded facts: its own come first."""
     facts = {name: one for name, one in vars(RecordedError).items() if isinstance(one, _Fact)}
-    mine: dict[str, Any] = {}
+    mine: dict[str, object] = {}
     for kind in reversed(own.__mro__):
         if kind.__module__ != "builtins":  # `name` of an ImportError says nothing, once it is rebuilt.
             mine.update(vars(kind))
     return {name: facts[name].after(mine[name]) for name in facts if mine.get(name) is not None}
 
 
-def _found(place: Any) -> type[Exception] | None:
+def _found(place: object) -> type[Exception] | None:
     """The type at a place, if its module is loaded: else no `except` here can name it."""
     module, _, qualname = str(place).partition(":")
-    found: Any = sys.modules.get(module)
+    found: object = sys.modules.get(module)
     for name in qualname.split("."):
         found = getattr(found, name, None)
     return found if isinstance(found, type) and issubclass(found, Exception) else None

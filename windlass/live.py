@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from windlass.errors import ConnectionFailed
 from windlass.models import Event
@@ -57,7 +56,7 @@ def _connection(session: Session, path: str, after: int) -> Iterator[Event]:
                 yield event
 
 
-def _facts(data: str) -> Mapping[str, Any]:
+def _facts(data: str) -> Mapping[str, object]:
     """The event as an object; anything else is no event of ours and counts as empty."""
     try:
         facts = json.loads(data)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -31,7 +30,7 @@ class Managements:
         """One management cluster; its kubeconfig is never shown."""
         return one(Management, self.session.get(_path(management_id)))
 
-    def add(self, /, name: str, kubeconfig: str, **values: Any) -> Management:
+    def add(self, /, name: str, kubeconfig: str, **values: object) -> Management:
         """Know one more; `kubeconfig` is the file's text, of which the current context is taken.
 
         Values: ``description``, ``cluster_namespace``, ``machine_namespace``.
@@ -39,7 +38,7 @@ class Managements:
         return one(Management, self.session.post(PATH, body(name=name, kubeconfig=kubeconfig, **values)))
 
     def update(
-        self, /, management_id: str, *, if_match: str | None = None, force: bool = False, **changes: Any
+        self, /, management_id: str, *, if_match: str | None = None, force: bool = False, **changes: object
     ) -> Management:
         """Change ``name``, ``description``, ``cluster_namespace`` or ``machine_namespace``.
 

@@ -105,7 +105,7 @@ class Pass:
                 ended = {memo.ordinal: memo for memo in self._host.wait(unended, limit)}
         return [ended.get(call.ordinal) or self._known[call.ordinal] for call in calls]
 
-    def value(self, call: Call, make: Callable[[], Any]) -> Any:
+    def value(self, call: Call, make: Callable[[], object]) -> Any:
         """A value that is made once and the same ever after."""
         call = self.enter(call)
         if not self._pending(call):
@@ -125,15 +125,15 @@ class Pass:
         """The host's clock."""
         return self._host.clock_ms()
 
-    def encoded(self, value: Any, what: str) -> Any:
+    def encoded(self, value: object, what: str) -> Any:
         """A value as history keeps it; NotStorable when it cannot."""
         return encode(value, what, self._seal)
 
-    def decoded(self, value: Any) -> Any:
+    def decoded(self, value: object) -> Any:
         """A value of history as the author sees it."""
         return decode(value, self._unseal)
 
-    def restart(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> NoReturn:
+    def restart(self, args: Sequence[object], kwargs: Mapping[str, object]) -> NoReturn:
         """End this pass: the run goes on as a fresh one."""
         self.check()
         restarted = Restarted(args, kwargs)

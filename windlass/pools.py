@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -35,7 +34,7 @@ class Pools:
         """A new pool; raises `Conflict` when the name is taken."""
         return one(Pool, self.session.post(PATH, body(name=name, labels=labels)))
 
-    def update(self, /, pool_id: str, *, if_match: str | None = None, **changes: Any) -> Pool:
+    def update(self, /, pool_id: str, *, if_match: str | None = None, **changes: object) -> Pool:
         """Change ``name`` or ``labels``."""
         return one(Pool, self.session.patch(_path(pool_id), body(**changes), if_match))
 

@@ -56,8 +56,8 @@ __all__ = [
 
 def replay(
     definition: Definition,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
     history: Sequence[Memo],
     host: Host,
     info: Info,
@@ -68,8 +68,8 @@ def replay(
 
 def find(
     definition: Definition,
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
     history: Sequence[Memo],
     host: Host,
     info: Info,
@@ -88,7 +88,7 @@ def find(
     raise Nondeterminism(f"the workflow function does not make the call {key!r} any more{told}")
 
 
-def _run(one: Pass, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Outcome:
+def _run(one: Pass, args: Sequence[object], kwargs: Mapping[str, object]) -> Outcome:
     outcome: Outcome = Suspended()
     try:
         given, named = one.decoded(list(args)), one.decoded(dict(kwargs))
@@ -114,10 +114,10 @@ class _Still:
     def invoke(self, call: Call) -> Any:
         raise Suspend
 
-    def complete(self, call: Call, value: Any) -> None:
+    def complete(self, call: Call, value: object) -> None:
         raise Suspend
 
-    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+    def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         raise Suspend
 
     def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:

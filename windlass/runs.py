@@ -35,7 +35,7 @@ class Runs:
         limit: int | None = None,
         cursor: str | None = None,
         page: int | None = None,
-        **filters: Any,
+        **filters: object,
     ) -> Page[Run]:
         """One page, the newest first.
 
@@ -50,7 +50,7 @@ class Runs:
         query = {**_filters(filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Run, query)
 
-    def each(self, /, **filters: Any) -> Iterator[Run]:
+    def each(self, /, **filters: object) -> Iterator[Run]:
         """All runs, the newest first, with the filters of `list`."""
         return read_every(self.session, PATH, Run, {**_filters(filters), "limit": 100})
 
@@ -59,7 +59,7 @@ class Runs:
         answer = self.session.get(_path(run_id), {"wait": wait_s}, longer_s=wait_s or 0)
         return one(Run, answer)
 
-    def start(self, /, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Run:
+    def start(self, /, type: str, input: Mapping[str, object] | None = None, **options: object) -> Run:
         """Start a run of any type.
 
         Options: ``resource_id``, ``on_failure`` ("compensate" or "hold"), ``tags``, ``idempotency_key``
@@ -69,7 +69,7 @@ class Runs:
         query = {"onConflict": options.pop("on_conflict", None)}
         return Run.of(self.session.post(PATH, _order(type, input, options), query).data)
 
-    def plan(self, /, type: str, input: Mapping[str, Any] | None = None, **options: Any) -> Plan:
+    def plan(self, /, type: str, input: Mapping[str, object] | None = None, **options: object) -> Plan:
         """What `start` would do; nothing is stored."""
         return Plan.of(self.session.post(PATH, _order(type, input, options), {"dryRun": True}).data)
 
@@ -80,7 +80,7 @@ class Runs:
     def plan_cancel(self, run_id: str, *, mode: str | None = None) -> Mapping[str, Any]:
         """What `cancel` would do: ``finishes``, ``undone``, ``stays``, ``locks``; nothing is changed."""
         answer = self.session.post(f"{_path(run_id)}/cancel", body(mode=mode), {"dryRun": True})
-        plan: Mapping[str, Any] = answer.data
+        plan: Mapping[str, object] = answer.data
         return plan
 
     def many(
@@ -89,9 +89,9 @@ class Runs:
         action: str,
         *,
         ids: Sequence[str] | None = None,
-        filter: Mapping[str, Any] | None = None,
+        filter: Mapping[str, object] | None = None,
         dry_run: bool = False,
-        **options: Any,
+        **options: object,
     ) -> Bulk:
         """Do the same to many runs: ``retry``, ``cancel``, ``resume`` or ``acknowledge``.
 
@@ -139,7 +139,7 @@ class Runs:
         *,
         from_step: str | None = None,
         from_: str | None = None,
-        input: Mapping[str, Any] | None = None,
+        input: Mapping[str, object] | None = None,
         reason: str | None = None,
     ) -> Run:
         """Start a new run that takes over from a failed, held or cancelled one; answers the new run.
@@ -156,7 +156,7 @@ class Runs:
         *,
         from_step: str | None = None,
         from_: str | None = None,
-        input: Mapping[str, Any] | None = None,
+        input: Mapping[str, object] | None = None,
     ) -> Plan:
         """What `retry` would do; nothing is stored. Its ``raw`` names what is kept and what runs again."""
         values = body(from_step=from_step, from_=from_, input=input)
@@ -194,7 +194,7 @@ class Runs:
     def state(self, run_id: str, *, as_of: int | None = None) -> Mapping[str, Any]:
         """The fold of the log up to the event number `as_of`."""
         answer = self.session.get(f"{_path(run_id)}/state", {"asOf": as_of})
-        state: Mapping[str, Any] = answer.data
+        state: Mapping[str, object] = answer.data
         return state
 
     def stream(self, run_id: str, *, after: int = 0) -> Iterator[Event]:
@@ -256,7 +256,7 @@ class Runs:
     def _act(self, run_id: str, action: str, step: str | None, reason: str | None) -> Run:
         return self._post(run_id, "actions", body(action=action, step=step, reason=reason))
 
-    def _post(self, run_id: str, verb: str, content: Mapping[str, Any]) -> Run:
+    def _post(self, run_id: str, verb: str, content: Mapping[str, object]) -> Run:
         return Run.of(self.session.post(f"{_path(run_id)}/{verb}", content).data)
 
 
@@ -264,11 +264,11 @@ def _path(run_id: str) -> str:
     return f"{PATH}/{quote(run_id, safe='')}"
 
 
-def _order(type: str, input: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def _order(type: str, input: Mapping[str, object] | None, options: Mapping[str, object]) -> dict[str, object]:
     return body(type=type, input=input or {}, **options)
 
 
-def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
+def _filters(filters: Mapping[str, object]) -> dict[str, object]:
     """The parameters of a list; what must not hold begins with a dash."""
     return {
         f"-{camel(name.removeprefix('not_'))}" if name.startswith("not_") else camel(name): _text(value)
@@ -277,12 +277,12 @@ def _filters(filters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _listed(name: str, value: Any) -> Any:
+def _listed(name: str, value: object) -> object:
     """A filter as a body has it, where what may be given several times is a list."""
     several = name.removeprefix("-") in ("type", "status", "detail", "tag")
     return [value] if several and isinstance(value, str) else value
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     """Times as ISO texts."""
     return value.isoformat() if isinstance(value, date) else value

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -33,7 +32,7 @@ class Schedules:
         """One schedule."""
         return one(Schedule, self.session.get(_path(schedule_id)))
 
-    def create(self, /, name: str, type: str, input: Any = None, **values: Any) -> Schedule:
+    def create(self, /, name: str, type: str, input: object = None, **values: object) -> Schedule:
         """Start runs of a type by ``cron`` (with ``timezone``) or ``every_ms``.
 
         `input` is an object for a type of the catalogue, a list of arguments for a code workflow. Values:
@@ -42,7 +41,7 @@ class Schedules:
         """
         return one(Schedule, self.session.post(PATH, body(name=name, type=type, input=input, **values)))
 
-    def update(self, /, schedule_id: str, *, if_match: str | None = None, **changes: Any) -> Schedule:
+    def update(self, /, schedule_id: str, *, if_match: str | None = None, **changes: object) -> Schedule:
         """Change anything that `create` takes but ``type`` and ``paused``."""
         return one(Schedule, self.session.patch(_path(schedule_id), body(**changes), if_match))
 

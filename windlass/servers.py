@@ -27,14 +27,14 @@ class Servers:
         limit: int | None = None,
         cursor: str | None = None,
         page: int | None = None,
-        **filters: Any,
+        **filters: object,
     ) -> Page[Server]:
         """One page; filters: ``state``, ``pool_id``, ``tag``, ``health``, ``q`` (name, serial, address)."""
         return read_page(
             self.session, PATH, Server, {**body(**filters), "limit": limit, "cursor": cursor, "page": page}
         )
 
-    def each(self, /, **filters: Any) -> Iterator[Server]:
+    def each(self, /, **filters: object) -> Iterator[Server]:
         """All servers, with the filters of `list`."""
         return read_every(self.session, PATH, Server, {**body(**filters), "limit": 100})
 
@@ -43,7 +43,7 @@ class Servers:
         return one(Server, self.session.get(_path(server_id)))
 
     def register(
-        self, /, *, protocol: str, bmc_address: str, username: str, password: str, **values: Any
+        self, /, *, protocol: str, bmc_address: str, username: str, password: str, **values: object
     ) -> Accepted[Server]:
         """Take a machine into the inventory.
 
@@ -56,19 +56,19 @@ class Servers:
         )
 
     def plan_register(
-        self, /, *, protocol: str, bmc_address: str, username: str, password: str, **values: Any
+        self, /, *, protocol: str, bmc_address: str, username: str, password: str, **values: object
     ) -> Plan:
         """What `register` would do; nothing is stored."""
         order = _registration(protocol, bmc_address, username, password, values)
         return Plan.of(self.session.post(PATH, order, {"dryRun": True}).data)
 
-    def import_(self, items: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    def import_(self, items: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, Any]]:
         """Register many; one result for each, in order: ``{index, status, data | error}``."""
         data = self.session.post(f"{PATH}:import", list(items)).data
-        results: Sequence[Mapping[str, Any]] = data.get("results", ()) if isinstance(data, dict) else data
+        results: Sequence[Mapping[str, object]] = data.get("results", ()) if isinstance(data, dict) else data
         return results
 
-    def update(self, /, server_id: str, *, if_match: str | None = None, **changes: Any) -> Server:
+    def update(self, /, server_id: str, *, if_match: str | None = None, **changes: object) -> Server:
         """Change ``display_name``, ``description``, ``tags``, ``pool_id`` or ``persona``."""
         return one(Server, self.session.patch(_path(server_id), body(**changes), if_match))
 
@@ -80,7 +80,7 @@ class Servers:
         """Replace what the service logs in to the BMC with."""
         self.session.put(f"{_path(server_id)}/credential", {"username": username, "password": password})
 
-    def act(self, /, server_id: str, action: str, **values: Any) -> Accepted[Server]:
+    def act(self, /, server_id: str, action: str, **values: object) -> Accepted[Server]:
         """Start an action: inspect, provision, powerOn, powerOff, reboot, deprovision, maintenance.
 
         Raises `InvalidState` when the server's state does not allow it, `Conflict` with
@@ -90,32 +90,34 @@ class Servers:
         order = body(action=action, **values)
         return accepted(Server, self.session.post(f"{_path(server_id)}/actions", order, query))
 
-    def plan(self, /, server_id: str, action: str, **values: Any) -> Plan:
+    def plan(self, /, server_id: str, action: str, **values: object) -> Plan:
         """What `act` would do; nothing is stored."""
         order = body(action=action, **values)
         return Plan.of(self.session.post(f"{_path(server_id)}/actions", order, {"dryRun": True}).data)
 
-    def inspect(self, /, server_id: str, **options: Any) -> Accepted[Server]:
+    def inspect(self, /, server_id: str, **options: object) -> Accepted[Server]:
         """Read what the machine consists of."""
         return self.act(server_id, "inspect", **options)
 
-    def provision(self, /, server_id: str, image: Mapping[str, Any], **options: Any) -> Accepted[Server]:
+    def provision(
+        self, /, server_id: str, image: Mapping[str, object], **options: object
+    ) -> Accepted[Server]:
         """Install an operating system from ``image`` {url, checksum, checksumType, format}."""
         return self.act(server_id, "provision", image=image, **options)
 
-    def power(self, /, server_id: str, on: bool, **options: Any) -> Accepted[Server]:
+    def power(self, /, server_id: str, on: bool, **options: object) -> Accepted[Server]:
         """Switch on or off; being so already counts as done."""
         return self.act(server_id, "powerOn" if on else "powerOff", **options)
 
-    def reboot(self, /, server_id: str, *, mode: str | None = None, **options: Any) -> Accepted[Server]:
+    def reboot(self, /, server_id: str, *, mode: str | None = None, **options: object) -> Accepted[Server]:
         """Start anew; `mode` is soft or hard."""
         return self.act(server_id, "reboot", mode=mode, **options)
 
-    def maintenance(self, /, server_id: str, enabled: bool, **options: Any) -> Accepted[Server]:
+    def maintenance(self, /, server_id: str, enabled: bool, **options: object) -> Accepted[Server]:
         """Set or clear the flag that keeps a server out of use."""
         return self.act(server_id, "maintenance", enabled=enabled, **options)
 
-    def deprovision(self, /, server_id: str, **options: Any) -> Accepted[Server]:
+    def deprovision(self, /, server_id: str, **options: object) -> Accepted[Server]:
         """Give a provisioned server back."""
         return self.act(server_id, "deprovision", **options)
 
@@ -128,7 +130,7 @@ class Servers:
         return Plan.of(self.session.delete(_path(server_id), {"force": force, "dryRun": True}).data)
 
     def provision_from_pool(
-        self, /, pool_id: str, image: Mapping[str, Any], *, count: int | None = None, **options: Any
+        self, /, pool_id: str, image: Mapping[str, object], *, count: int | None = None, **options: object
     ) -> Sequence[Mapping[str, Any]]:
         """Take `count` available servers of a pool and install them; the results as sent.
 
@@ -136,7 +138,9 @@ class Servers:
         """
         order = body(pool_id=pool_id, image=image, count=count, **options)
         data = self.session.post(f"{PATH}/provision", order).data
-        results: Sequence[Mapping[str, Any]] = data.get("results", [data]) if isinstance(data, dict) else data
+        results: Sequence[Mapping[str, object]] = (
+            data.get("results", [data]) if isinstance(data, dict) else data
+        )
         return results
 
 
@@ -145,7 +149,7 @@ def _path(server_id: str) -> str:
 
 
 def _registration(
-    protocol: str, bmc_address: str, username: str, password: str, values: Mapping[str, Any]
-) -> dict[str, Any]:
+    protocol: str, bmc_address: str, username: str, password: str, values: Mapping[str, object]
+) -> dict[str, object]:
     credential = {"username": username, "password": password}
     return body(protocol=protocol, bmc_address=bmc_address, bmc_credential=credential, **values)

@@ -13,7 +13,7 @@ from windlass.calls import Call, StepOptions
 from windlass.durations import Duration, duration_ms, exact_ms
 from windlass.failures import DefinitionError
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 log = logging.getLogger("windlass")
 
@@ -43,13 +43,13 @@ def step(
     retries: int | None = None,
     retry_delay: Duration | None = None,
     timeout: Duration | None = None,
-    undo: Callable[..., Any] | None = None,
+    undo: Callable[..., object] | None = None,
     at_most_once: bool | None = None,
-    on_error: Callable[[Exception], Any] | None = None,
+    on_error: Callable[[Exception], object] | None = None,
 ) -> Callable[[F], F]: ...
 
 
-def step(fn: Any = None, /, **given: Any) -> Any:
+def step(fn: object = None, /, **given: object) -> Any:
     """Give a function the options that `ctx.step(fn, …)` does it with; it stays the function it is."""
     if callable(fn) and not given:
         return step()(fn)
@@ -63,7 +63,7 @@ def step(fn: Any = None, /, **given: Any) -> Any:
 
 
 def step_call(
-    name: str | Callable[..., Any], rest: Sequence[Any], given: Mapping[str, Any], timeout_ms: int
+    name: str | Callable[..., object], rest: Sequence[object], given: Mapping[str, object], timeout_ms: int
 ) -> Call:
     """The call that `ctx.step(name, fn, *args, **given)` or `ctx.step(fn, *args, **given)` asks for."""
     fn, args = (name, tuple(rest)) if callable(name) else (rest[0] if rest else None, tuple(rest[1:]))
@@ -82,14 +82,14 @@ def step_call(
     return Call(name=checked_name(name), kind="task", fn=fn, args=args, kwargs=kwargs, options=options)
 
 
-def _name_of(fn: Any) -> str:
+def _name_of(fn: object) -> str:
     name = getattr(fn, "__name__", "<lambda>")
     if name == "<lambda>":
         raise DefinitionError(f"{fn!r} has no name of its own: ctx.step(name, fn, *args)")
     return str(name)
 
 
-def checked_name(name: Any) -> str:
+def checked_name(name: object) -> str:
     """The name of a call, if it is one."""
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise DefinitionError(f"a name has 1 to {LONGEST_NAME} printable characters, not {name!r:.300}")
@@ -98,7 +98,7 @@ def checked_name(name: Any) -> str:
     return name
 
 
-def target_of(fn: Callable[..., Any]) -> str | None:
+def target_of(fn: Callable[..., object]) -> str | None:
     """Return "module:qualname" of a function at the top of a module (or of a class there), else None."""
     target = f"{getattr(fn, '__module__', None)}:{getattr(fn, '__qualname__', None)}"
     try:
@@ -118,14 +118,14 @@ def resolve(target: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _at(module: Any, target: str) -> Any:
+def _at(module: object, target: str) -> Any:
     found = module
     for part in target.partition(":")[2].split("."):
         found = getattr(found, part)
     return found
 
 
-def _refuse_clash(name: str, fn: Callable[..., Any], asked: Mapping[str, Any]) -> None:
+def _refuse_clash(name: str, fn: Callable[..., object], asked: Mapping[str, object]) -> None:
     """An option is an option: a function with a parameter of that name cannot be meant by it."""
     try:
         parameters = inspect.signature(fn).parameters
@@ -162,11 +162,11 @@ def _timed(options: StepOptions, timeout_ms: int) -> StepOptions:
     return options if options.timeout_ms is not None else replace(options, timeout_ms=timeout_ms)
 
 
-def _changed(options: StepOptions, name: str, asked: Mapping[str, Any]) -> StepOptions:
+def _changed(options: StepOptions, name: str, asked: Mapping[str, object]) -> StepOptions:
     """The options with those that were asked for, each one checked."""
     if not asked:
         return options
-    checks: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    checks: dict[str, tuple[str, Callable[[Any, str], object]]] = {
         "retries": ("retries", _retries),
         "retry_delay": ("retry_delay_ms", exact_ms),
         "timeout": ("timeout_ms", _timeout),
@@ -189,7 +189,7 @@ def _changed(options: StepOptions, name: str, asked: Mapping[str, Any]) -> StepO
     return changed
 
 
-def _retries(value: Any, what: str) -> int:
+def _retries(value: object, what: str) -> int:
     if type(value) is not int or not 0 <= value <= MOST_RETRIES:
         raise DefinitionError(f"{what} is a whole number from 0 to {MOST_RETRIES}, not {value!r}")
     return value
@@ -202,19 +202,19 @@ def _timeout(value: Any, what: str) -> int:
     return ms
 
 
-def _flag(value: Any, what: str) -> bool:
+def _flag(value: object, what: str) -> bool:
     if not isinstance(value, bool):
         raise DefinitionError(f"{what} is True or False, not {value!r}")
     return value
 
 
-def _callback(value: Any, what: str) -> Callable[[Exception], Any]:
+def _callback(value: Any, what: str) -> Callable[[Exception], object]:
     if not callable(value) or inspect.iscoroutinefunction(value):
         raise DefinitionError(f"{what} is a plain function of the error, not {value!r}")
     return value  # type: ignore[no-any-return]
 
 
-def _undo(value: Any, what: str) -> str:
+def _undo(value: object, what: str) -> str:
     target = target_of(value) if callable(value) and not inspect.iscoroutinefunction(value) else None
     if target is None:
         raise DefinitionError(

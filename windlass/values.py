@@ -40,10 +40,10 @@ class Secret:
         return hash((Secret, self._text))
 
 
-def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGEST) -> Any:
+def encode(value: object, what: str, seal: Callable[[str], str], limit: int = LARGEST) -> Any:
     """The value as plain JSON, secrets sealed; `what` names it when it cannot be kept."""
 
-    def other(one: Any) -> Any:
+    def other(one: object) -> Any:
         if isinstance(one, Secret):
             return {SECRET: seal(one.reveal())}
         raise TypeError(type(one).__name__)
@@ -65,7 +65,7 @@ def encode(value: Any, what: str, seal: Callable[[str], str], limit: int = LARGE
     return plain
 
 
-def changed(value: Any, back: Any, path: str = "$") -> str | None:
+def changed(value: object, back: Any, path: str = "$") -> str | None:
     """What came back from JSON as another type, and where, but for tuples, which become lists; or None."""
     if isinstance(value, list) or type(value) is tuple:
         pairs = [(f"{path}[{place}]", *both) for place, both in enumerate(zip(value, back, strict=True))]
@@ -95,8 +95,8 @@ def _size(text: str) -> int:
 
 
 def concealed(
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    args: Sequence[object],
+    kwargs: Mapping[str, object],
     places: Mapping[str, int | None],
     seal: Callable[[str], str],
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -110,7 +110,7 @@ def concealed(
     return given, named
 
 
-def _concealed(value: Any, name: str, seal: Callable[[str], str]) -> Any:
+def _concealed(value: object, name: str, seal: Callable[[str], str]) -> object:
     if value is None or (isinstance(value, dict) and value.keys() == {SECRET}):
         return value
     if not isinstance(value, str):
@@ -118,7 +118,7 @@ def _concealed(value: Any, name: str, seal: Callable[[str], str]) -> Any:
     return {SECRET: seal(value)}
 
 
-def decode(value: Any, unseal: Callable[[str], str]) -> Any:
+def decode(value: object, unseal: Callable[[str], str]) -> Any:
     """A fresh copy of a stored value, sealed secrets as `Secret`."""
     if isinstance(value, dict):
         if len(value) == 1 and isinstance(value.get(SECRET), str):
@@ -129,18 +129,18 @@ def decode(value: Any, unseal: Callable[[str], str]) -> Any:
     return value
 
 
-def _deeper(value: Any) -> bool:
+def _deeper(value: object) -> bool:
     level = [value]
     for _ in range(DEEPEST):
         level = [one for each in level if isinstance(each, dict | list) for one in _inside(each)]
     return any(isinstance(each, dict | list) for each in level)
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+def _inside(value: dict[str, object] | list[object]) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value
 
 
-def unkept(value: Any) -> str | None:
+def unkept(value: object) -> str | None:
     """What in a value cannot be kept as JSON, and where; None when each part alone can."""
     try:
         for path, one in _parts(value, "$"):
@@ -152,7 +152,7 @@ def unkept(value: Any) -> str | None:
     return None
 
 
-def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _parts(value: object, path: str) -> Iterator[tuple[str, object]]:
     yield path, value
     if isinstance(value, dict):
         keys: set[str] = set()
@@ -167,13 +167,13 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 class _Key:
     """A key of a mapping, as one of its parts."""
 
-    def __init__(self, name: Any, before: set[str]) -> None:
+    def __init__(self, name: object, before: set[str]) -> None:
         self.name, self.text = name, name if isinstance(name, str) else f"{name}"
         self.taken = self.text in before  # JSON makes text of numbers, too.
         before.add(self.text)
 
 
-def _problem(one: Any) -> str | None:
+def _problem(one: object) -> str | None:
     if isinstance(one, _Key):
         if one.name == SECRET:
             return f'the reserved key "{SECRET}"'

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.accepted import Accepted, accepted
@@ -27,13 +26,13 @@ class Vms:
         limit: int | None = None,
         cursor: str | None = None,
         page: int | None = None,
-        **filters: Any,
+        **filters: object,
     ) -> Page[Vm]:
         """One page; filters: ``state``, ``management_id``, ``name``, ``tag``, ``q``."""
         asked = {**body(**filters), "limit": limit, "cursor": cursor, "page": page}
         return read_page(self.session, PATH, Vm, asked)
 
-    def each(self, /, **filters: Any) -> Iterator[Vm]:
+    def each(self, /, **filters: object) -> Iterator[Vm]:
         """All machines, with the filters of `list`."""
         return read_every(self.session, PATH, Vm, {**body(**filters), "limit": 100})
 
@@ -41,7 +40,7 @@ class Vms:
         """One machine, with what its state permits now."""
         return one(Vm, self.session.get(_path(vm_id)))
 
-    def create(self, /, **values: Any) -> Accepted[Vm]:
+    def create(self, /, **values: object) -> Accepted[Vm]:
         """Make a machine and start it; raises `Conflict` when its name is taken.
 
         Values: ``name``, ``management_id``, ``display_name``, ``description``, ``tags``; its size as
@@ -50,11 +49,11 @@ class Vms:
         """
         return accepted(Vm, self.session.post(PATH, body(**values)))
 
-    def plan_create(self, /, **values: Any) -> Plan:
+    def plan_create(self, /, **values: object) -> Plan:
         """What `create` would do; nothing is stored."""
         return Plan.of(self.session.post(PATH, body(**values), {"dryRun": True}).data)
 
-    def act(self, /, vm_id: str, action: str, **values: Any) -> Accepted[Vm]:
+    def act(self, /, vm_id: str, action: str, **values: object) -> Accepted[Vm]:
         """Start, stop, restart, pause or unpause it; values: ``grace_period_seconds``, ``force``.
 
         Raises `InvalidState` when its state does not allow it, `Conflict` with ``details["holder"]`` when
@@ -64,7 +63,7 @@ class Vms:
         order = body(action=action, **values)
         return accepted(Vm, self.session.post(f"{_path(vm_id)}/actions", order, query))
 
-    def plan(self, /, vm_id: str, action: str, **values: Any) -> Plan:
+    def plan(self, /, vm_id: str, action: str, **values: object) -> Plan:
         """What `act` would do; nothing is stored."""
         order = body(action=action, **values)
         return Plan.of(self.session.post(f"{_path(vm_id)}/actions", order, {"dryRun": True}).data)

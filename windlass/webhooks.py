@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from windlass.decode import body
@@ -38,7 +37,7 @@ class Webhooks:
         order = body(url=url, events=list(events), description=description, active=active)
         return one(Webhook, self.session.post(PATH, order))
 
-    def update(self, /, webhook_id: str, **changes: Any) -> Webhook:
+    def update(self, /, webhook_id: str, **changes: object) -> Webhook:
         """Change ``url``, ``events``, ``description`` or ``active``."""
         return one(Webhook, self.session.patch(_path(webhook_id), body(**changes)))
 

@@ -21,7 +21,7 @@ class Service:
 
     def about(self) -> Mapping[str, Any]:
         """Release, schema, sizes and retention; the settings in force for administrators."""
-        found: Mapping[str, Any] = self.session.get("/v1/about").data
+        found: Mapping[str, object] = self.session.get("/v1/about").data
         return found
 
     def doctor(self) -> tuple[Finding, ...]:

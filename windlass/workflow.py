@@ -33,7 +33,7 @@ class Definition:
     description: str = ""
     fingerprint: str = ""  # Hash of the source text of the function's module.
 
-    def __call__(self, ctx: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, ctx: object, *args: object, **kwargs: object) -> object:
         """Call the function within another workflow: its calls become that run's."""
         return self.fn(ctx, *args, **kwargs)
 
@@ -89,7 +89,7 @@ def workflow(
     if timeout_ms == 0 or step_ms == 0:
         raise DefinitionError(f"{what}: execution_timeout and step_timeout must be more than 0")
 
-    def define(fn: Callable[..., Any]) -> Definition:
+    def define(fn: Callable[..., object]) -> Definition:
         _refuse_unfit(fn, what, secrets)
         return _register(
             Definition(
@@ -138,7 +138,7 @@ def version_order(version: str) -> tuple[tuple[int, str], ...]:
     )
 
 
-def _checked_events(max_events: Any, what: str) -> int | None:
+def _checked_events(max_events: object, what: str) -> int | None:
     if max_events is None or (type(max_events) is int and 1 <= max_events <= MOST_EVENTS):
         return max_events
     raise DefinitionError(
@@ -146,7 +146,7 @@ def _checked_events(max_events: Any, what: str) -> int | None:
     )
 
 
-def _fits(given: Any, pattern: re.Pattern[str]) -> bool:
+def _fits(given: object, pattern: re.Pattern[str]) -> bool:
     return isinstance(given, str) and pattern.fullmatch(given) is not None
 
 
@@ -179,11 +179,11 @@ def _register(made: Definition) -> Definition:
     return made
 
 
-def _place(fn: Callable[..., Any]) -> str:
+def _place(fn: Callable[..., object]) -> str:
     return f"{fn.__module__}:{fn.__qualname__}"
 
 
-def _fingerprint(fn: Callable[..., Any]) -> str:
+def _fingerprint(fn: Callable[..., object]) -> str:
     """A hash of the source text around a function; of its code where there is no source."""
     source = getattr(sys.modules.get(fn.__module__), "__file__", None)
     try:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 from windlass.decode import Model, body
@@ -34,9 +34,9 @@ class WorkflowTalks:
     def trigger(
         self,
         name: str | Definition,
-        input: Any = (),
+        input: object = (),
         *,
-        kwargs: Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, object] | None = None,
         version: str | None = None,
         run_id: str | None = None,
         idempotency_key: str | None = None,
@@ -114,7 +114,7 @@ class WorkflowTalks:
             after = page[-1].seq
 
     def emit_event(
-        self, run_id: str, event_type: str, payload: Any = None, *, correlation_id: str | None = None
+        self, run_id: str, event_type: str, payload: object = None, *, correlation_id: str | None = None
     ) -> Talk[WorkflowEvent]:
         """Write an event of your own type into the log of a run."""
         told = {**body(run_id=run_id, event_type=event_type, correlation_id=correlation_id)}
@@ -122,7 +122,7 @@ class WorkflowTalks:
         return WorkflowEvent.of(answer.data)
 
     def send_signal(
-        self, run_id: str, name: str, data: Any = None, *, idempotency_key: str | None = None
+        self, run_id: str, name: str, data: object = None, *, idempotency_key: str | None = None
     ) -> Talk[str]:
         """Send a signal, which waits in the run until its function asks for it; the signal's id."""
         sent = {**body(name=name, idempotency_key=idempotency_key), "data": data}
@@ -134,18 +134,18 @@ class WorkflowTalks:
         run_id: str,
         name: str,
         action: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, object] | None = None,
     ) -> Talk[WorkflowHook]:
         """Make a hook, whose token is told this once; whoever calls it sends the signal `name` to the run."""
         wanted = body(run_id=run_id, name=name, action=action, metadata=metadata)
         # A hook whose token got lost on the way opens nothing for anybody, and dies with its run.
         return WorkflowHook.of((yield from self.exchange.post_anew(HOOKS, wanted)).data)
 
-    def execute_hook(self, token: str, payload: Any = None) -> Talk[None]:
+    def execute_hook(self, token: str, payload: object = None) -> Talk[None]:
         """Call a hook; raises `Gone` when it was called with something else, or its run has ended."""
         yield from self.exchange.post_anew(f"{HOOKS}/{quote(token, safe='')}", payload)
 
-    def patch(self, run_id: str, *, execution_context: Mapping[str, Any]) -> Talk[WorkflowRun]:
+    def patch(self, run_id: str, *, execution_context: Mapping[str, object]) -> Talk[WorkflowRun]:
         """Keep something with a run, in place of what was kept before."""
         content = body(execution_context=execution_context)
         return WorkflowRun.of((yield from self.exchange.patch(_path(run_id), content)).data)

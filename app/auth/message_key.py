@@ -10,7 +10,6 @@ import hmac
 import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 BYTES = 32
 
@@ -25,13 +24,13 @@ class MessageKey:
     def _key(self) -> bytes:
         return bytes.fromhex(self._load())
 
-    def sign(self, task_id: str, task: str, args: Sequence[Any], time_limit: float) -> str:
+    def sign(self, task_id: str, task: str, args: Sequence[object], time_limit: float) -> str:
         """The signature of a message: of its id, task and arguments, and the limit that Celery enforces."""
         said = json.dumps([task_id, task, list(args), float(time_limit)], separators=(",", ":"))
         return hmac.new(self._key, said.encode(), hashlib.sha256).hexdigest()
 
     def verify(
-        self, signature: object, task_id: str, task: str, args: Sequence[Any], time_limit: float | None
+        self, signature: object, task_id: str, task: str, args: Sequence[object], time_limit: float | None
     ) -> bool:
         """Whether a message was signed with this key and nothing of it has changed since."""
         if not isinstance(signature, str) or time_limit is None:

@@ -45,7 +45,7 @@ class Sealer:
         self._key_id = ring.newest
         self._key = X25519PublicKey.from_public_bytes(ring.keys[ring.newest])
 
-    def seal(self, secret: Mapping[str, Any], bound: str) -> str:
+    def seal(self, secret: Mapping[str, object], bound: str) -> str:
         """The secret (any JSON object) as text that opens only with the private key and the same binding."""
         plain = json.dumps(dict(secret), separators=(",", ":"), allow_nan=False).encode()
         box = _suite().encrypt(plain, self._key, _info(self._key_id, bound))
@@ -72,7 +72,7 @@ class Opener:
         except (InvalidTag, ValueError) as error:
             problem = "The sealed secret does not belong here, or it was changed."
             raise SealRefused(problem, reason="binding") from error
-        opened: dict[str, Any] = json.loads(plain)
+        opened: dict[str, object] = json.loads(plain)
         return opened
 
     def _key(self, key_id: str) -> bytes:

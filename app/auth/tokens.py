@@ -29,7 +29,7 @@ def hook_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def filter_hash(**filters: Any) -> str:
+def filter_hash(**filters: object) -> str:
     """The same 16 characters for the same tenant, list and filters, whatever their order."""
     text = json.dumps(filters, sort_keys=True, separators=(",", ":"), default=str)
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
@@ -46,7 +46,7 @@ class Cursors:
             key, salt=b"windlass cursor", key_derivation="hmac", digest_method=hashlib.sha256
         )
 
-    def encode(self, position: Mapping[str, Any], filter_hash: str) -> str:
+    def encode(self, position: Mapping[str, object], filter_hash: str) -> str:
         """The cursor for a position such as ``{"id": "run_…"}`` in the list with these filters."""
         content = json.dumps({**position, _FILTER: filter_hash}, separators=(",", ":"), allow_nan=False)
         return self._signer.sign(base64_encode(content)).decode()
@@ -60,11 +60,11 @@ class Cursors:
             )
         return position
 
-    def _read(self, text: str) -> dict[str, Any]:
+    def _read(self, text: str) -> dict[str, object]:
         try:
             if len(text) <= LONGEST_CURSOR:
                 body = self._signer.unsign(text.encode("utf-8", "replace"))
-                content: dict[str, Any] = json.loads(base64_decode(body))
+                content: dict[str, object] = json.loads(base64_decode(body))
                 return content
         except BadData:
             pass  # Whoever changed one learns as much as who made one up.

@@ -49,7 +49,7 @@ class Refused(Rejected):
         return dict(self.details.get("fields") or {})
 
 
-def get(path: str, /, **query: Any) -> Answer:
+def get(path: str, /, **query: object) -> Answer:
     """What the API answers to a question; a list gives a parameter several times, None leaves it out."""
     return request("GET", path, query=query)
 
@@ -57,11 +57,11 @@ def get(path: str, /, **query: Any) -> Answer:
 def post(
     path: str,
     /,
-    body: Any = None,
+    body: object = None,
     *,
     key: str | None = None,
     version: str | None = None,
-    query: Mapping[str, Any] | None = None,
+    query: Mapping[str, object] | None = None,
 ) -> Answer:
     """Change something; the same key does it once, and only in the version that was seen."""
     return request("POST", path, body={} if body is None else body, key=key, version=version, query=query)
@@ -72,7 +72,7 @@ def request(
     path: str,
     *,
     query: Mapping[str, Any] | None = None,
-    body: Any = None,
+    body: object = None,
     key: str | None = None,
     version: str | None = None,
     asker: Principal | None = None,
@@ -96,7 +96,7 @@ def request(
 
 
 def of_apps(
-    method: str, path: str, body: Any = None, *, asker: Principal | None = None, **query: Any
+    method: str, path: str, body: object = None, *, asker: Principal | None = None, **query: object
 ) -> Answer:
     """What the door of apps answers an administrator; whoever lacks the scope `admin` is refused.
 
@@ -145,7 +145,7 @@ def _error(body: Any) -> Object:
     }
 
 
-def question(path: str, query: Mapping[str, Any], **more: Any) -> str:
+def question(path: str, query: Mapping[str, object], **more: object) -> str:
     """A question as an address, for a page that wants to hear when its answer is another."""
     asked = {name: value for name, value in {**query, **more}.items() if value not in (None, "", [])}
     return f"{path}?{urlencode(asked, doseq=True)}" if asked else path

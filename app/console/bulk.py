@@ -1,6 +1,5 @@
 """The same for many runs, those that were selected or all that a list shows: counted first, then done."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import make_response, request
@@ -17,7 +16,7 @@ from app.domain.errors import ValidationFailed
 PATH = "/v1/workflows/runs"
 ACTIONS = ("retry", "cancel", "resume", "acknowledge")
 FILTERS = frozenset((*NAMES, *SEVERAL, *(f"-{name}" for name in SEVERAL), "since"))
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 @pages.page("POST", "/runs/bulk", scope="runs:write")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
@@ -54,9 +53,9 @@ class Chip:
     choices: tuple[tuple[str, str], ...] = ()  # Value and words; empty is a text field.
 
 
-def question(args: MultiDict[str, str], now: int) -> dict[str, Any]:
+def question(args: MultiDict[str, str], now: int) -> dict[str, object]:
     """What the API is asked."""
-    asked: dict[str, Any] = {
+    asked: dict[str, object] = {
         api: args[name].strip() for name, api in NAMES.items() if args.get(name, "").strip()
     }
     for name in (*SEVERAL, *(f"-{one}" for one in SEVERAL)):

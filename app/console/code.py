@@ -1,7 +1,5 @@
 """Code workflows: which are served, which wait for a worker, and their runs."""
 
-from typing import Any
-
 from flask import request
 
 from app.console import ask, runs
@@ -9,7 +7,7 @@ from app.console.family import pages
 from app.console.render import render
 
 PAGE = 50
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 @pages.page("GET", "/code", scope="runs:read")

@@ -21,7 +21,7 @@ class Deed:
     method: str = "POST"
     body: str = ""  # The name of its schema.
     asks: tuple[str, ...] = ()  # Fields of the body, in this order; empty asks for all but `FIXED`.
-    says: Mapping[str, Any] = field(default_factory=dict)  # What the body says anyway.
+    says: Mapping[str, object] = field(default_factory=dict)  # What the body says anyway.
     reads: str = ""  # Where the resource is read, for its name and its version.
     about: str = ""  # What happens, in a sentence.
     sure: bool = False  # Whether the name has to be typed.

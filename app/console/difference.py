@@ -9,7 +9,6 @@ not given is no difference: it stands as it was.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.auth.secrets import REDACTED
 
@@ -26,12 +25,12 @@ class Difference:
     new: str | None  # None: it is there no longer.
 
 
-def differences(old: Any, new: Any, name: str = "") -> list[Difference]:
+def differences(old: object, new: object, name: str = "") -> list[Difference]:
     """Where two values differ, in the order of the older one."""
     return list(_differing(old, new, name))
 
 
-def _differing(old: Any, new: Any, name: str) -> Iterator[Difference]:
+def _differing(old: object, new: object, name: str) -> Iterator[Difference]:
     if old == new or (old == REDACTED and new is MISSING):
         return
     pairs = _pairs(old, new)
@@ -42,7 +41,7 @@ def _differing(old: Any, new: Any, name: str) -> Iterator[Difference]:
         yield from _differing(before, after, f"{name}.{key}" if name else str(key))
 
 
-def _pairs(old: Any, new: Any) -> list[tuple[Any, Any, Any]] | None:
+def _pairs(old: object, new: object) -> list[tuple[object, object, object]] | None:
     """The members of both, where both are objects or both are lists."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         keys = [*old, *(key for key in new if key not in old)]
@@ -54,7 +53,7 @@ def _pairs(old: Any, new: Any) -> list[tuple[Any, Any, Any]] | None:
     return None
 
 
-def _shown(value: Any) -> str | None:
+def _shown(value: object) -> str | None:
     if value is MISSING:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -86,7 +86,7 @@ def _form(
     name: str,
     deed: Deed,
     id_: str,
-    value: Mapping[str, Any],
+    value: Mapping[str, object],
     *,
     wrong: Mapping[str, str] | None = None,
     error: Refused | None = None,
@@ -186,7 +186,7 @@ def _schemas() -> Object:
     return dict(document["components"]["schemas"])
 
 
-def _resolved(schema: Any, depth: int = 0) -> Any:
+def _resolved(schema: object, depth: int = 0) -> Any:
     if isinstance(schema, list):
         return [_resolved(each, depth) for each in schema]
     if not isinstance(schema, dict):

@@ -8,7 +8,7 @@ A page that changes something is a POST, and comes from a form that this console
 
 import gzip
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Blueprint, Response, make_response, redirect, request
 
@@ -16,7 +16,7 @@ from app.api.http.family import PUBLIC
 from app.console import session
 from app.domain.errors import Forbidden, Unauthorized, WindlassError
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., object])
 ROOT = "/console"
 HTML = ("text/html",)
 # With no referrer at all browsers say of a form that it comes from nowhere, and it would be refused.
@@ -43,7 +43,7 @@ class Pages(Blueprint):
         """Serve a page to whoever holds the scope."""
 
         def declare(view: View) -> View:
-            def serve(**named: Any) -> Response:
+            def serve(**named: object) -> Response:
                 if method == "POST":
                     session.check_form()
                 response = make_response(view(**named))

@@ -43,7 +43,7 @@ class Field:
 
 
 def fields(
-    schema: Schema, value: Any = None, wrong: Mapping[str, str] | None = None, *, under: str = ""
+    schema: Schema, value: object = None, wrong: Mapping[str, str] | None = None, *, under: str = ""
 ) -> list[Field]:
     """The fields of an object, in its order, what is required first."""
     given = value if isinstance(value, Mapping) else {}
@@ -57,7 +57,7 @@ def fields(
 
 def parse(schema: Schema, given: Mapping[str, str], *, under: str = "") -> tuple[Any, dict[str, str]]:
     """The object that a form says; fields that are left empty are left out."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     wrong: dict[str, str] = {}
     for name, inner in (schema.get("properties") or {}).items():
         value = _parsed(inner, given, _dotted(under, name), wrong)
@@ -95,7 +95,7 @@ def _kind_of_list(items: Schema) -> str:
 
 
 def _field(
-    name: str, schema: Schema, value: Any, wrong: Mapping[str, str], *, under: str, required: bool
+    name: str, schema: Schema, value: object, wrong: Mapping[str, str], *, under: str, required: bool
 ) -> Field:
     dotted, kind = _dotted(under, name), kind_of(schema, name)
     return Field(
@@ -115,7 +115,9 @@ def _field(
     )
 
 
-def _inner(kind: str, schema: Schema, value: Any, wrong: Mapping[str, str], dotted: str) -> tuple[Field, ...]:
+def _inner(
+    kind: str, schema: Schema, value: object, wrong: Mapping[str, str], dotted: str
+) -> tuple[Field, ...]:
     if kind == "group":
         return tuple(fields(schema, value, wrong, under=dotted))
     if kind != "rows":
@@ -133,7 +135,7 @@ def _inner(kind: str, schema: Schema, value: Any, wrong: Mapping[str, str], dott
     )
 
 
-def _parsed(schema: Schema, given: Mapping[str, str], dotted: str, wrong: dict[str, str]) -> Any:
+def _parsed(schema: Schema, given: Mapping[str, str], dotted: str, wrong: dict[str, str]) -> object:
     kind = kind_of(schema, dotted.rpartition(".")[2])
     if kind == "group":
         value, inner = parse(schema, given, under=dotted)
@@ -146,7 +148,7 @@ def _parsed(schema: Schema, given: Mapping[str, str], dotted: str, wrong: dict[s
     return None if not text.strip() else _value(kind, schema, text, dotted, wrong)
 
 
-def _rows(items: Schema, given: Mapping[str, str], dotted: str, wrong: dict[str, str]) -> Any:
+def _rows(items: Schema, given: Mapping[str, str], dotted: str, wrong: dict[str, str]) -> object:
     """The rows that say anything."""
     found = []
     for place in range(MOST_ROWS):
@@ -160,7 +162,7 @@ def _rows(items: Schema, given: Mapping[str, str], dotted: str, wrong: dict[str,
     return found or None
 
 
-def _value(kind: str, schema: Schema, text: str, dotted: str, wrong: dict[str, str]) -> Any:
+def _value(kind: str, schema: Schema, text: str, dotted: str, wrong: dict[str, str]) -> object:
     if kind == "tri":
         return text == "true"
     if kind == "list":

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean
-from typing import Any
 
 WIDTH, HEIGHT = 156, 38  # Of a box.
 ALONG, ASIDE = 44, 12  # Between two levels, and between two boxes of a level.
@@ -22,7 +21,7 @@ ALONG_DOWN = 26
 MOST_SIDE = 16
 MOST_LEVELS = 100
 MOST_FREE = 100  # Places that are kept free for edges; further ones go straight on.
-Node = Mapping[str, Any]  # With at least an `id`.
+Node = Mapping[str, object]  # With at least an `id`.
 
 
 @dataclass(frozen=True, kw_only=True)

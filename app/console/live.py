@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Iterator
 from threading import Lock
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask, Response, current_app, jsonify, request
@@ -35,7 +34,7 @@ WATCHED = re.compile(
 )
 # An application, or one of its runs: what its page shows is asked as several questions.
 OF_APPS = re.compile(r"/api/v1/apps/[A-Za-z0-9%._~-]{1,400}(/runs/[A-Za-z0-9%._~-]{1,400})?")
-_seen: dict[Any, tuple[float, str]] = {}
+_seen: dict[object, tuple[float, str]] = {}
 _lock = Lock()
 
 
@@ -116,7 +115,7 @@ def _digest(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]
         return found
 
 
-def _asked(asker: Principal, path: str, query: dict[str, list[str]]) -> Any:
+def _asked(asker: Principal, path: str, query: dict[str, list[str]]) -> object:
     if not OF_APPS.fullmatch(path):
         return ask.request("GET", path, query=query, asker=asker).data
     parts = ("", "/events") if "/runs/" in path else ("", "/runs", "/messages", "/dead-letters")
@@ -124,7 +123,7 @@ def _asked(asker: Principal, path: str, query: dict[str, list[str]]) -> Any:
     return [ask.of_apps("GET", f"{path}{part}", asker=asker, **newest).data for part in parts]
 
 
-def _still(data: Any) -> Any:
+def _still(data: object) -> object:
     """An answer without what changes by itself as time goes by."""
     if isinstance(data, list):
         return [_still(each) for each in data]

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flask import g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,7 +33,7 @@ environment = Environment(
 )
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, **values: object) -> str:
     """A page: the template in the shell that this visitor sees."""
     return environment.get_template(template).render(**_shell(), **values)
 
@@ -58,7 +57,7 @@ def may(scope: str) -> bool:
     return principal is not None and principal.allows(scope)
 
 
-def address(**changes: Any) -> str:
+def address(**changes: object) -> str:
     """This page with other parameters: None takes one out, a list stands for several."""
     from werkzeug.datastructures import MultiDict
 
@@ -96,7 +95,7 @@ def moment(at: str | None, empty: str = "–") -> Markup:
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(at, at[:19].replace("T", " "), shown)
 
 
-def as_json(value: Any) -> Markup:
+def as_json(value: object) -> Markup:
     """A value as JSON in colour."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
     cut = len(text) > MOST_SHOWN
@@ -127,7 +126,7 @@ def form_key() -> str:
     return f"console-{secrets.token_urlsafe(18)}"
 
 
-def _shell() -> Mapping[str, Any]:
+def _shell() -> Mapping[str, object]:
     principal = g.get("principal")
     return {
         "who": principal,

@@ -14,7 +14,7 @@ from app.domain.errors import Rejected
 
 PAGE = 50
 TOUCHED = 20
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +136,7 @@ def offered(noun: str, allowed: Any) -> list[tuple[str, str, bool]]:
     return [(name, deed.button, deed.sure) for name, deed in ordered]
 
 
-def _lock(resource: str) -> Mapping[str, Any] | None:
+def _lock(resource: str) -> Mapping[str, object] | None:
     try:
         found = ask.get("/v1/locks", resource=resource, limit=1).data
     except Rejected:

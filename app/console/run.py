@@ -102,7 +102,7 @@ def _as_of(run_id: str, shown: Object, upto: int) -> Object:
     return {**shown, "steps": steps, "compensation": [], "completedAt": None}
 
 
-def _bare(step: Mapping[str, Any]) -> Object:
+def _bare(step: Mapping[str, object]) -> Object:
     return {name: step[name] for name in ("name", "kind", "branch", "queue") if name in step}
 
 

@@ -25,7 +25,7 @@ COLUMNS = (
     *("id", "type", "status", "detail", "resourceType", "resourceId", "resourceName", "triggeredBy"),
     *("createdAt", "startedAt", "completedAt", "durationMs"),
 )
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 @pages.page("GET", "/runs", scope="runs:read")
@@ -90,7 +90,7 @@ def export_run(run_id: str) -> Response:
     return _file(f"{found['run']['id']}.json", found)
 
 
-def _file(name: str, value: Any) -> Response:
+def _file(name: str, value: object) -> Response:
     """A value as a file to keep."""
     text = json.dumps(value, ensure_ascii=False, indent=1)
     named = {"Content-Disposition": f"attachment; filename={name}"}
@@ -130,7 +130,7 @@ def _cell_look(step: Mapping[str, Any]) -> tuple[str, str]:
     return looks.get(step["status"], ""), f"{step['name']}: {step['status']}"
 
 
-def _every(asked: Mapping[str, Any]) -> Iterator[Object]:
+def _every(asked: Mapping[str, object]) -> Iterator[Object]:
     cursor, left = None, MOST_EXPORTED
     while left > 0:
         found = ask.get(PATH, **asked, limit=100, cursor=cursor)
@@ -141,6 +141,6 @@ def _every(asked: Mapping[str, Any]) -> Iterator[Object]:
             return
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(FORMULA) else text

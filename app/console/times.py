@@ -1,7 +1,5 @@
 """Schedules and webhooks: what starts by itself, and who is told."""
 
-from typing import Any
-
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
@@ -11,7 +9,7 @@ from app.console.render import render
 
 PAGE = 50
 STRIP = 60
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 @pages.page("GET", "/schedules", scope="runs:read")

@@ -6,7 +6,6 @@ address 127.0.0.1 (DNS rebinding) and read what Flower shows; so it answers the 
 
 import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from celery.__main__ import main
@@ -21,7 +20,7 @@ def answer_only(names: frozenset[str]) -> None:
     """Have every Flower of this process refuse requests that name another host."""
     usual = Flower.find_handler
 
-    def find_handler(self: Flower, request: HTTPServerRequest, **given: Any) -> Any:
+    def find_handler(self: Flower, request: HTTPServerRequest, **given: object) -> object:
         if _host_of(request) in names:
             return usual(self, request, **given)
         return self.get_handler_delegate(request, ErrorHandler, {"status_code": 403})

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -143,7 +142,7 @@ class Projector:
         if mine.watch is not None:
             mine.watch.stop()
 
-    def _guarded(self, name: str, look: Callable[[], Any]) -> None:
+    def _guarded(self, name: str, look: Callable[[], object]) -> None:
         try:
             look()
         except WindlassError as error:

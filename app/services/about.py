@@ -2,7 +2,6 @@
 
 import platform
 from dataclasses import fields
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from app.auth.keys import Principal
@@ -13,7 +12,7 @@ from app.record import migrate, sizes
 from app.record.session import Tx
 from app.services.context import AppContext
 
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 def about(world: AppContext, principal: Principal) -> Object:

@@ -22,7 +22,7 @@ from app.services.context import AppContext
 from windlass.decode import camel
 
 Row = Mapping[str, Any]
-Object = dict[str, Any]
+Object = dict[str, object]
 MOST_EXPORTED = 10_000
 BATCH = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -30,7 +30,7 @@ class Chosen:
     """Which runs are meant: these, or those that a list with these filters has; exactly one is given."""
 
     ids: Sequence[str] | None = None
-    filter: Mapping[str, Any] | None = None
+    filter: Mapping[str, object] | None = None
 
 
 def count(world: AppContext, principal: Principal, verb: str, chosen: Chosen) -> Object:
@@ -48,7 +48,7 @@ def count(world: AppContext, principal: Principal, verb: str, chosen: Chosen) ->
 
 
 def do(
-    world: AppContext, principal: Principal, verb: str, chosen: Chosen, options: Mapping[str, Any]
+    world: AppContext, principal: Principal, verb: str, chosen: Chosen, options: Mapping[str, object]
 ) -> Object:
     """Do it to each of them, newest first; a refusal stands in its result and stops nothing."""
     rows, total = _chosen(world, chosen)
@@ -87,7 +87,7 @@ def _refusal(principal: Principal, verb: str, row: RunRow | None, live_retry: st
 
 
 def _one(
-    world: AppContext, principal: Principal, verb: str, run_id: str, options: Mapping[str, Any]
+    world: AppContext, principal: Principal, verb: str, run_id: str, options: Mapping[str, object]
 ) -> Object:
     try:
         row = VERBS[verb](world, principal, run_id, options)

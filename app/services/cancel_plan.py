@@ -19,10 +19,10 @@ MODES = ("graceful", "abandon", "kill")
 
 def preview(
     world: AppContext, principal: Principal, run_id: str, mode: str = "graceful", reason: str | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The plan of a cancel; refused where the cancel would be."""
 
-    def look(tx: Tx) -> dict[str, Any]:
+    def look(tx: Tx) -> dict[str, object]:
         run = runs.read_run(tx, run_id)
         if run is None:
             raise NotFound(f"There is no run {run_id}.")
@@ -36,7 +36,7 @@ def preview(
     return world.db.read(look)
 
 
-def _plan(run: Row, steps: list[Any], held: list[str], mode: str) -> dict[str, Any]:
+def _plan(run: Row, steps: list[Any], held: list[str], mode: str) -> dict[str, object]:
     forward = [row for row in steps if row["phase"] == "forward" and row["kind"] != "code"]
     running = [row for row in forward if row["status"] == StepStatus.RUNNING]
     stands = [row for row in forward if _may_stand(row) or row in running]

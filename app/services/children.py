@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from app.engine.batches import rollback
 from app.engine.messages.publisher import Publisher
@@ -20,7 +19,9 @@ class ChildRuns:
     db: Database
     publish: Publisher
 
-    def start(self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, Any]) -> None:
+    def start(
+        self, parent: str, run_id: str, type_: str, resource_id: str, given: Mapping[str, object]
+    ) -> None:
         order = Order(
             type=type_,
             input=given,

@@ -15,12 +15,12 @@ from app.services.inventory import Inventory, Row
 SAID = ("template", "credential", "config", "dry_run", "cleanup_on_deletion")
 
 
-def order_of(cluster_id: str, action: str, given: Mapping[str, Any], **options: Any) -> Order:
+def order_of(cluster_id: str, action: str, given: Mapping[str, object], **options: Any) -> Order:
     """The order that an action on a cluster amounts to."""
     return Order(type=f"cluster.{action}", input=dict(given), resource_id=cluster_id, **options)
 
 
-def _columns(tx: Tx, values: Mapping[str, Any]) -> Row:
+def _columns(tx: Tx, values: Mapping[str, object]) -> Row:
     return {**{column: values.get(column) for column in SAID}, "node_pools": _pools(tx, values)}
 
 

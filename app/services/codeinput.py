@@ -55,7 +55,7 @@ def _input_before(tx: Tx, order: CodeOrder) -> Row:
 
 def _as_before(
     order: CodeOrder, places: Mapping[str, int | None], before: Row
-) -> tuple[list[Any], dict[str, Any]]:
+) -> tuple[list[Any], dict[str, object]]:
     """The arguments with secrets as the same order had them: sealed anew, a text reads otherwise."""
     args, kwargs = list(order.args), dict(order.kwargs)
     for name, place in places.items():
@@ -66,5 +66,5 @@ def _as_before(
     return args, kwargs
 
 
-def _is_sealed(found: Sequence[Any]) -> bool:
+def _is_sealed(found: Sequence[object]) -> bool:
     return bool(found) and isinstance(found[0], dict) and found[0].keys() == {SECRET}

@@ -1,7 +1,5 @@
 """What is wrong: broken invariants, and queues that nobody serves, each with what to do about it."""
 
-from typing import Any
-
 from app.record.apps import doctor as apps
 from app.record.batches import doctor as batches
 from app.record.runs.doctor import findings as of_runs
@@ -9,7 +7,7 @@ from app.record.session import Tx
 from app.services import workers
 from app.services.context import AppContext
 
-Finding = dict[str, Any]  # invariant, run, what, todo.
+Finding = dict[str, object]  # invariant, run, what, todo.
 KEPT_S = 30.0  # How old the findings of an answer may be: looking at everything takes a while.
 
 

@@ -48,7 +48,7 @@ def _go_on(folded: Folded, last: Row, events: Iterator[Row]) -> tuple[Row, State
     return newest[0], state
 
 
-def _public(payload: Any) -> Any:
+def _public(payload: Any) -> object:
     if not payload:
         return payload
     kept: dict[str, Any] = {name: None if name in PRIVATE else value for name, value in payload.items()}

@@ -35,11 +35,11 @@ class Inventory:
     limit: Callable[[Settings], int]  # How many there may be; 0 is no limit.
     rows: Managed
     transient: Mapping[str, str]  # The state that it shows while an action is under way.
-    columns: Callable[[Tx, Mapping[str, Any]], Row]  # What only this kind says.
+    columns: Callable[[Tx, Mapping[str, object]], Row]  # What only this kind says.
 
 
 def create(
-    world: AppContext, principal: Principal, kind: Inventory, values: Mapping[str, Any], **options: Any
+    world: AppContext, principal: Principal, kind: Inventory, values: Mapping[str, object], **options: Any
 ) -> Started:
     """Take one more into the inventory and start the run that makes it."""
     resource_id, run_id = new_id(kind.prefix), new_id("run")
@@ -66,7 +66,7 @@ def act(world: AppContext, principal: Principal, kind: Inventory, order: Order) 
     return _started(world, work)
 
 
-def check_new(world: AppContext, kind: Inventory, values: Mapping[str, Any]) -> None:
+def check_new(world: AppContext, kind: Inventory, values: Mapping[str, object]) -> None:
     """Refuse what `create` would refuse; nothing is stored."""
 
     def look(tx: Tx) -> None:

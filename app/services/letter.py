@@ -26,13 +26,13 @@ def body_of(tx: Tx, delivery: Row) -> str:
     return said(delivery["event"], last["at"], _run(tx, delivery["run_id"], state, last))
 
 
-def said(type_: str, at: int, data: Mapping[str, Any]) -> str:
+def said(type_: str, at: int, data: Mapping[str, object]) -> str:
     """The body that tells of something that happened at a moment."""
     message = {"type": type_, "timestamp": rfc3339(at), "data": data}
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _run(tx: Tx, run_id: str, state: Row, last: Row) -> dict[str, Any]:
+def _run(tx: Tx, run_id: str, state: Row, last: Row) -> dict[str, object]:
     """The run object with ``seq``, and for an event of a step which step it was."""
     row = runs.read_run(tx, run_id)
     assert row is not None, "deliveries are deleted together with their run"
@@ -45,7 +45,7 @@ def _run(tx: Tx, run_id: str, state: Row, last: Row) -> dict[str, Any]:
     return {**_public(shown), "seq": last["seq"], **step}
 
 
-def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
+def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, object]:
     error = {**_reason(state), **(state["error"] or {})}
     return {
         **row,
@@ -61,7 +61,7 @@ def _run_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reason(state: Mapping[str, Any]) -> Mapping[str, Any]:
+def _reason(state: Mapping[str, object]) -> Mapping[str, object]:
     """Why a run that has not ended yet is held or being undone: its log says so only where a step failed."""
     stopped = state["goal"] == "failed" or state["status"] in (RunStatus.FAILED_HELD, RunStatus.BLOCKED)
     step = _failed(state, "forward") if stopped else None
@@ -73,7 +73,7 @@ def _failed(state: Mapping[str, Any], phase: str) -> Mapping[str, Any] | None:
     return next(failed, None)
 
 
-def _waiting_on(state: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str, Any] | None:
+def _waiting_on(state: Mapping[str, object], error: Mapping[str, object]) -> dict[str, object] | None:
     """What an operator has to decide about; an event of a run that moves tells of no wait."""
     if state["status"] not in NEEDS_OPERATOR:
         return None
@@ -83,7 +83,7 @@ def _waiting_on(state: Mapping[str, Any], error: Mapping[str, Any]) -> dict[str,
     return facts if undo is None else {**facts, "phase": "comp", "error": undo["error"]}
 
 
-def _step_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
+def _step_then(row: Row, state: Mapping[str, object]) -> dict[str, object]:
     return {
         **row,
         "status": state["status"],
@@ -97,5 +97,5 @@ def _step_then(row: Row, state: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _public(shown: Mapping[str, Any]) -> dict[str, Any]:
+def _public(shown: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in shown.items() if name not in PRIVATE}

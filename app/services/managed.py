@@ -9,7 +9,7 @@ from app.domain import vms as vm_states
 from app.domain.clock import rfc3339
 
 Row = Mapping[str, Any]
-Object = dict[str, Any]
+Object = dict[str, object]
 
 
 def management_object(row: Row, watched: Sequence[Row], *, now: int) -> Object:

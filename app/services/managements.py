@@ -151,7 +151,7 @@ def _access(world: AppContext, management_id: str, version: int, kubeconfig: str
     }
 
 
-def _left_behind(tx: Tx, row: Row, changes: Mapping[str, Any]) -> list[str]:
+def _left_behind(tx: Tx, row: Row, changes: Mapping[str, object]) -> list[str]:
     """What lives in a namespace that is to be another one."""
     told = []
     for column, kind, what in (
@@ -170,7 +170,7 @@ def _objects(tx: Tx, management_id: str) -> dict[str, dict[str, str]]:
     return {kind: {row["id"]: row["uid"] for row in rows} for kind, rows in seen.items() if rows}
 
 
-def _found(world: AppContext, management_id: str, access: Mapping[str, Any]) -> tuple[set[str], str]:
+def _found(world: AppContext, management_id: str, access: Mapping[str, object]) -> tuple[set[str], str]:
     """The resources to whose objects an access leads, or why that cannot be seen."""
     row = world.db.read(lambda tx: record.read_management(tx, management_id))
     known = world.db.read(lambda tx: _objects(tx, management_id))

@@ -7,7 +7,6 @@ few seconds what it serves. A run whose version nobody serves says so when it is
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from app.auth.keys import LOCAL
 from app.domain.errors import Rejected
@@ -43,7 +42,7 @@ def _announce(tx: Tx, world: AppContext, one: Definition) -> bool:
     return changed
 
 
-def facts_of(one: Definition) -> dict[str, Any]:
+def facts_of(one: Definition) -> dict[str, object]:
     """What is kept of a workflow."""
     return {
         "description": one.description,
@@ -61,7 +60,7 @@ def served(tx: Tx) -> Served:
     return frozenset((name, version) for row in live for name, version in row["facts"]["workflows"])
 
 
-def served_for(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> Served | None:
+def served_for(tx: Tx, rows: Iterable[Mapping[str, object]]) -> Served | None:
     """What somebody serves, when any of these runs may have to wait for it; else nobody is asked."""
     return served(tx) if any(present.needs_worker(row) for row in rows) else None
 

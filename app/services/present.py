@@ -216,7 +216,7 @@ def event_object(row: Row) -> Object:
     }
 
 
-def value_of(row: Row) -> Any:
+def value_of(row: Row) -> object:
     """What a code workflow's run or call gave; it is stored wrapped, since it may be anything."""
     return hidden((row["output"] or {}).get("value"))
 
@@ -363,7 +363,7 @@ def _next_queue(steps: Sequence[Row]) -> str:
     return next((str(step["queue"]) for step in open_), "default")
 
 
-def _shown_time(name: str, value: Any) -> Any:
+def _shown_time(name: str, value: object) -> Any:
     return rfc3339(value) if name in ("since", "until", "deadline") and isinstance(value, int) else value
 
 

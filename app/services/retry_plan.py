@@ -29,7 +29,7 @@ def preview(
     run_id: str,
     from_step: str | None = None,
     from_: str | None = None,
-    input: Mapping[str, Any] | None = None,
+    input: Mapping[str, object] | None = None,
     reason: str | None = None,
 ) -> Row:
     """The plan of a retry; refused where the retry would be."""

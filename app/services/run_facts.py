@@ -17,7 +17,7 @@ from app.services.context import AppContext
 from chains import catalogue
 
 Row = Mapping[str, Any]
-Object = dict[str, Any]
+Object = dict[str, object]
 Times = Mapping[str, Sequence[int]]  # How long each step took lately, ascending, by key.
 
 

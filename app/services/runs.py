@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from app.auth import codesecrets
 from app.auth.keys import Principal
@@ -87,11 +86,11 @@ def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal
     return accepted
 
 
-def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, Any]:
+def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, object]:
     """What a run would do: steps, locks, duration, and what compensation would undo. Stores nothing."""
     authority.check(principal, order.type)
 
-    def work(tx: Tx) -> dict[str, Any]:
+    def work(tx: Tx) -> dict[str, object]:
         check_order(tx, order)
         kind = catalogue.lookup(order.type)
         given = {**kind.check(order.input, order.resource_id), **resource_input(kind, order)}
@@ -133,7 +132,7 @@ def retry(
     run_id: str,
     from_step: str | None = None,
     from_: str | None = None,
-    input: Mapping[str, Any] | None = None,
+    input: Mapping[str, object] | None = None,
     reason: str | None = None,
 ) -> RunRow:
     """Repeat an ended or held run as a new one; returns the new run's row."""
@@ -212,14 +211,14 @@ def check_hook(world: AppContext, token: str) -> None:
         raise NotFound("There is no such hook")
 
 
-def execute_hook(world: AppContext, token: str, payload: Any) -> dict[str, Any]:
+def execute_hook(world: AppContext, token: str, payload: object) -> dict[str, object]:
     """Deliver the call of a hook; an exact repeat gets the first answer again."""
     answer, messages = world.db.write(lambda tx: resume.execute_hook(tx, hook_hash(token), payload))
     world.publish(messages)
     return answer
 
 
-def types(world: AppContext) -> list[dict[str, Any]]:
+def types(world: AppContext) -> list[dict[str, object]]:
     """The catalogue."""
     paused = world.db.read(paused_types.paused)
     known = catalogue.types()
@@ -238,7 +237,7 @@ def resource_of(type_name: str) -> str:
     return "" if kind is None else kind.resource or ""
 
 
-def type_(world: AppContext, name: str) -> dict[str, Any]:
+def type_(world: AppContext, name: str) -> dict[str, object]:
     """One type of the catalogue; raises `NotFound`."""
     found = next((shown for shown in types(world) if shown["type"] == name), None)
     if found is None:
@@ -255,7 +254,7 @@ def check_measured(world: AppContext, name: str) -> None:
 
 def type_action(
     world: AppContext, principal: Principal, name: str, action: str, reason: str | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Pause or resume a type: a paused type accepts no new runs."""
     type_(world, name)
     if action not in ("pause", "resume"):
@@ -323,7 +322,7 @@ def published(world: AppContext, j: Journal) -> RunRow:
     return j.run
 
 
-def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, Any]]:
+def plan_steps(plan: Plan, target: str | None = None) -> list[dict[str, object]]:
     """The steps of a plan as the API shows them, in order."""
     shown = []
     for row in plan.rows():
@@ -355,12 +354,12 @@ def resource_input(kind: Workflow, order: Order) -> dict[str, str]:
     return {f"{kind.resource}_id": order.resource_id}
 
 
-def _lock_shown(tx: Tx, resource: str) -> dict[str, Any]:
+def _lock_shown(tx: Tx, resource: str) -> dict[str, object]:
     held = locks.holder(tx, resource)
     return {"resource": resource, "holder": held["run_id"] if held else None}
 
 
-def _type_shown(kind: Workflow, paused: Mapping[str, Any] | None, usual: int) -> dict[str, Any]:
+def _type_shown(kind: Workflow, paused: Mapping[str, object] | None, usual: int) -> dict[str, object]:
     return {
         "type": kind.name,
         "resource": kind.resource,

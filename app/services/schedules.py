@@ -56,7 +56,11 @@ def get(tx: Tx, schedule_id: str, *, lock: bool = False) -> Row:
 
 
 def change(
-    world: AppContext, principal: Principal, schedule_id: str, values: Mapping[str, Any], version: int | None
+    world: AppContext,
+    principal: Principal,
+    schedule_id: str,
+    values: Mapping[str, object],
+    version: int | None,
 ) -> Row:
     """Change a schedule; with a version only when nobody else did meanwhile.
 

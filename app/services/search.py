@@ -1,14 +1,12 @@
 """What a text may mean: runs, resources, schedules and types, for whoever may read them."""
 
-from typing import Any
-
 from app.auth.keys import Principal
 from app.record.runs import run_list, run_search
 from app.record.session import Tx
 from app.services.context import AppContext
 from chains import catalogue
 
-Object = dict[str, Any]
+Object = dict[str, object]
 # Where each kind of thing is read.
 PATHS = {
     "run": "/v1/workflows/runs",

@@ -31,7 +31,9 @@ log = structlog.get_logger()
 LIFECYCLE = frozenset({"powerOn", "powerOff", "reboot", "deprovision", "maintenance"})
 
 
-def register(world: AppContext, principal: Principal, values: Mapping[str, Any], **options: Any) -> Started:
+def register(
+    world: AppContext, principal: Principal, values: Mapping[str, object], **options: Any
+) -> Started:
     """Take a machine into the inventory and start `server.register`; its controller's address must be new."""
     server_id, run_id = new_id("srv"), new_id("run")
     row = _new_row(world, server_id, values)
@@ -53,8 +55,8 @@ def action(
     principal: Principal,
     server_id: str,
     action: str,
-    values: Mapping[str, Any],
-    **options: Any,
+    values: Mapping[str, object],
+    **options: object,
 ) -> Started:
     """Start the run that carries out an action on a server."""
     run_id = new_id("run")
@@ -67,7 +69,7 @@ def action(
     return _rung(world, world.db.write(work))
 
 
-def order_of(server_id: str, action: str, values: Mapping[str, Any], **options: Any) -> Order:
+def order_of(server_id: str, action: str, values: Mapping[str, object], **options: Any) -> Order:
     """The order that an action on a server amounts to."""
     kind = "server.lifecycle" if action in LIFECYCLE else f"server.{action}"
     given = dict(values)
@@ -81,8 +83,8 @@ def provision_from_pool(
     principal: Principal,
     pool_id: str,
     count: int,
-    values: Mapping[str, Any],
-    **options: Any,
+    values: Mapping[str, object],
+    **options: object,
 ) -> list[Started]:
     """Take ``count`` free machines of a pool and install each; all or none are taken."""
     run_ids = [new_id("run") for _ in range(count)]
@@ -112,7 +114,7 @@ def provision_from_pool(
 
 
 def decommission(
-    world: AppContext, principal: Principal, server_id: str, force: bool = False, **options: Any
+    world: AppContext, principal: Principal, server_id: str, force: bool = False, **options: object
 ) -> Started:
     """Start the run that turns a machine off and takes it out of the inventory."""
     return action(world, principal, server_id, "decommission", {"force": force}, **options)
@@ -214,7 +216,7 @@ def _rung(world: AppContext, done: tuple[T, Sequence[Message]]) -> T:
     return started
 
 
-def _keyed(options: Mapping[str, Any], place: int) -> dict[str, Any]:
+def _keyed(options: Mapping[str, object], place: int) -> dict[str, object]:
     key = options.get("idempotency_key")
     return {**options, "idempotency_key": f"{key}/{place}" if key else None}
 

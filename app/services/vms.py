@@ -9,7 +9,7 @@ from app.record.inventory.managed import vms
 from app.services.inventory import Inventory
 
 
-def order_of(vm_id: str, action: str, given: Mapping[str, Any], **options: Any) -> Order:
+def order_of(vm_id: str, action: str, given: Mapping[str, object], **options: Any) -> Order:
     """The order that an action on a machine amounts to."""
     if action in states.POWER:
         return Order(type="vm.power", input={**given, "action": action}, resource_id=vm_id, **options)

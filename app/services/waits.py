@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.states import RunStatus
 
 Waits = Mapping[str, Any]
-Row = Mapping[str, Any]
+Row = Mapping[str, object]
 LONGEST_REASON = 300  # Of an error's message; the run's error holds all of it.
 
 

@@ -71,7 +71,7 @@ def working(tx: Tx) -> list[dict[str, Any]]:
     return [_shown(row, tx.now, drained.get(row["instance"])) for row in shown]
 
 
-def drain(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, Any]:
+def drain(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, object]:
     """Let a pool take nothing new, from its next beat on; what it does ends. Done again it changes nothing.
 
     Raises `NotFound` for a pool that is not heard of, and `Conflict` for what cannot be drained.
@@ -79,15 +79,17 @@ def drain(world: AppContext, principal: Principal, name: str, reason: str | None
     return _wish(world, principal, name, reason, drained=True)
 
 
-def resume(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, Any]:
+def resume(
+    world: AppContext, principal: Principal, name: str, reason: str | None = None
+) -> dict[str, object]:
     """Let a pool take work again; also one that is not heard of, so that no wish is left behind."""
     return _wish(world, principal, name, reason, drained=False)
 
 
 def _wish(
     world: AppContext, principal: Principal, name: str, reason: str | None, *, drained: bool
-) -> dict[str, Any]:
-    def work(tx: Tx) -> dict[str, Any]:
+) -> dict[str, object]:
+    def work(tx: Tx) -> dict[str, object]:
         found = {row["name"]: row for row in working(tx)}.get(name)
         was = heartbeats.fact(tx, DRAINED + name) is not None
         if found is None and not was:
@@ -125,7 +127,7 @@ def queues(world: AppContext) -> list[dict[str, Any]]:
 
 def _queue(
     world: AppContext, name: str, pools: Sequence[dict[str, Any]], *, expected: bool
-) -> dict[str, Any]:
+) -> dict[str, object]:
     settings: Settings = world.settings
     length: int | None = None
     with suppress(RedisError):
@@ -140,7 +142,7 @@ def _queue(
     }
 
 
-def _shown(row: dict[str, Any], now: int, drained_by: str | None) -> dict[str, Any]:
+def _shown(row: dict[str, Any], now: int, drained_by: str | None) -> dict[str, object]:
     facts = row["facts"] or {}
     return {
         "name": row["instance"],

@@ -28,7 +28,7 @@ from app.services.context import AppContext
 __all__ = ["CodeOrder", "cancel", "change", "create_hook", "emit", "known", "signal", "trigger"]
 
 T = TypeVar("T")
-Row = dict[str, Any]
+Row = dict[str, object]
 CANCELLED = str(RunStatus.CANCELLED)
 
 
@@ -88,7 +88,7 @@ def emit(
     principal: Principal,
     run_id: str,
     event_type: str,
-    payload: Any,
+    payload: object,
     correlation_id: str | None = None,
 ) -> JsonObject:
     """Write an event of a user's type into the log of a run."""
@@ -100,7 +100,7 @@ def emit(
 
 
 def signal(
-    world: AppContext, principal: Principal, run_id: str, name: str, data: Any, key: str | None = None
+    world: AppContext, principal: Principal, run_id: str, name: str, data: object, key: str | None = None
 ) -> str:
     """Give a run a signal, which waits there until it is wanted; its id, the same for the same key."""
 
@@ -111,7 +111,7 @@ def signal(
 
 
 def create_hook(
-    world: AppContext, run_id: str, name: str, action: str | None, metadata: Mapping[str, Any] | None
+    world: AppContext, run_id: str, name: str, action: str | None, metadata: Mapping[str, object] | None
 ) -> JsonObject:
     """Make a hook; its token is given here and never again."""
     token, token_hash = issue_hook_token()
@@ -130,7 +130,7 @@ def _check_parent(world: AppContext, order: CodeOrder) -> None:
         world.db.read(lambda tx: known(tx, parent))
 
 
-def _annotate(j: Journal, principal: Principal, context: Mapping[str, Any]) -> None:
+def _annotate(j: Journal, principal: Principal, context: Mapping[str, object]) -> None:
     if j.status in TERMINAL:
         raise InvalidStateTransition(
             f"The run is {j.status}: events can be added only while it is open", current=j.status

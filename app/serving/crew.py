@@ -70,7 +70,7 @@ def _answer(app: WSGI, job: Job, limits: Limits) -> bool:
     """Answer a request; whether the loop goes on with it."""
     told: list[tuple[int, list[tuple[str, str]]]] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], _error: Any = None) -> None:
+    def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
         told[:] = [(int(status[:3]), headers)]
 
     answer = app(job.environ, start_response)

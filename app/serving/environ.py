@@ -6,7 +6,7 @@ from typing import Any
 from app.serving.refusals import bad_request
 
 # A process serves many connections at a time by threads, and has siblings.
-_ALWAYS: dict[str, Any] = {
+_ALWAYS: dict[str, object] = {
     "GATEWAY_INTERFACE": "CGI/1.1",
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
@@ -20,7 +20,7 @@ _BARE = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 ONCE = frozenset({"authorization", "content-length", "content-type", "host", "idempotency-key"})
 
 
-def environ_of(scope: Any) -> dict[str, Any]:
+def environ_of(scope: Any) -> dict[str, object]:
     """The environment of one request, without its body; raises `Refused` for a head that means two things."""
     server, _, port = scope.server.rpartition(":")
     made = {

@@ -24,10 +24,10 @@ class Supervised(MPServer):
         super().__init__(*given, **options)
         self.gave_up = False
         self._deaths = 0  # Of young processes, in a row.
-        self._seen: set[Any] = set()  # Dead processes that are counted already.
+        self._seen: set[object] = set()  # Dead processes that are counted already.
         self._next_at = 0.0
 
-    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+    def _serve_loop(self, spawn_target: object, target_loader: object) -> None:
         """Look after the processes until SIGTERM, or until nothing helps."""
         while not self.interrupt_signal:
             dead = self._dead(time.monotonic())

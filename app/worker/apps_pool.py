@@ -5,7 +5,6 @@ Celery brings it looks, shows it in Flower and stops it; between its start and i
 
 import threading
 import time
-from typing import Any
 
 import structlog
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
@@ -33,7 +32,7 @@ def dispatcher() -> Dispatcher:
 
 
 @worker_ready.connect
-def _ready(**_kw: Any) -> None:
+def _ready(**_kw: object) -> None:
     pool = told()
     if QUEUE in pool.get("queues", ()):
         dispatcher()
@@ -41,14 +40,14 @@ def _ready(**_kw: Any) -> None:
 
 
 @worker_shutting_down.connect
-def _shutting_down(**_kw: Any) -> None:
+def _shutting_down(**_kw: object) -> None:
     if _made:
         _asked_at.append(time.monotonic())
         _made[0].stop()
 
 
 @worker_shutdown.connect
-def _shutdown(**_kw: Any) -> None:
+def _shutdown(**_kw: object) -> None:
     """Celery waits for looks alone, which take no time: here the deliveries get theirs."""
     if _made:
         since = time.monotonic() - _asked_at[0] if _asked_at else 0.0

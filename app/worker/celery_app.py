@@ -40,12 +40,12 @@ _POOL: dict[str, Any] = {}  # What is told of this worker main.
 
 
 @setup_logging.connect
-def _logging(**_kw: Any) -> None:
+def _logging(**_kw: object) -> None:
     logs.configure(settings.log_level)
 
 
 @celeryd_after_setup.connect
-def _named(sender: str, instance: Any, **_kw: Any) -> None:
+def _named(sender: str, instance: Any, **_kw: object) -> None:
     """The main knows its name and queues; its pool processes inherit them, and one of them beats."""
     _POOL.update(name=sender, queues=list(instance.app.amqp.queues.consume_from))
     _POOL.update(processes=instance.concurrency)
@@ -57,7 +57,7 @@ def told() -> dict[str, Any]:
 
 
 @worker_before_create_process.connect
-def _forking(**_kw: Any) -> None:
+def _forking(**_kw: object) -> None:
     _settle()
 
 
@@ -77,7 +77,7 @@ def _settle() -> None:
 
 
 @worker_process_init.connect
-def _forked(**_kw: Any) -> None:
+def _forked(**_kw: object) -> None:
     """A pool process begins: its steps are known, its connections are its own."""
     world.cache_clear()
     runner.cache_clear()

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
@@ -56,7 +56,7 @@ class Runner:
     heartbeat_ms: int
 
 
-def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, Any]]]:
+def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, object]]]:
     """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
     step = catalogue.step_named(claimed.step["name"])
     with (
@@ -147,7 +147,7 @@ def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
     return None
 
 
-def _look(step: Step, ctx: Context, known: Mapping[str, Any]) -> Any:
+def _look(step: Step, ctx: Context, known: Mapping[str, object]) -> object:
     """What the step's observation says; when it fails, this attempt has changed nothing."""
     if step.observing is None:
         return None
@@ -162,7 +162,7 @@ def _look(step: Step, ctx: Context, known: Mapping[str, Any]) -> Any:
 
 
 def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
-    known: Mapping[str, Any] = claimed.known
+    known: Mapping[str, object] = claimed.known
     ref = claimed.step["ref"]
     if ref is None:
         ref = call(step.body, ctx, known) or {}
@@ -181,7 +181,7 @@ def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
     return Done(result_of(step.spec, seen))
 
 
-def _undo(step: Step, ctx: Context, known: Mapping[str, Any]) -> Outcome:
+def _undo(step: Step, ctx: Context, known: Mapping[str, object]) -> Outcome:
     if (
         step.aborting is not None
         and known.get("outcome") != StepOutcome.DONE

@@ -38,7 +38,7 @@ class QoS(virtual.QoS):
             self._give_back([self._delivered[delivery_tag]])
         self._quick_ack(delivery_tag)
 
-    def restore_unacked(self) -> list[Any]:  # type: ignore[override]
+    def restore_unacked(self) -> list[object]:  # type: ignore[override]
         """Give back what was not begun when the worker stops."""
         self._flush()
         self._give_back(list(self._delivered.values()))
@@ -57,7 +57,7 @@ class QoS(virtual.QoS):
 class Message(virtual.Message):
     """A message; what somebody pushed that is none becomes an empty one, which Celery refuses and forgets."""
 
-    def __init__(self, payload: Any, channel: Any = None, **how: Any) -> None:
+    def __init__(self, payload: Any, channel: Any = None, **how: object) -> None:
         try:
             super().__init__(payload, channel, **how)
         except (AttributeError, LookupError, TypeError, ValueError):
@@ -73,13 +73,13 @@ class Channel(redis.Channel):
     QoS = QoS  # type: ignore[assignment]
     Message = Message
     _asked_at = 0.0
-    _in_poll: Any
+    _in_poll: object
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         self._asked_at = time.monotonic()
         super()._brpop_start(timeout)  # type: ignore[misc]
 
-    def _brpop_read(self, **options: Any) -> Any:
+    def _brpop_read(self, **options: object) -> object:
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]
         except (JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -105,7 +105,7 @@ class Transport(redis.Transport):
     Channel = Channel
     cycle: Any
 
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+    def register_with_event_loop(self, connection: object, loop: Any) -> None:
         """Look every second whether Redis still answers."""
         super().register_with_event_loop(connection, loop)
         loop.call_repeatedly(LOOK_EVERY_S, self._look)

@@ -36,19 +36,19 @@ operation = partial(
 
 
 @operation("batch.servers", eta="1m")
-def make_servers(given: Mapping[str, Any]) -> Plan:
+def make_servers(given: Mapping[str, object]) -> Plan:
     """Make the servers of an operation."""
     return _items(instance.create, given)
 
 
 @operation("batch.taskservs", eta="2m")
-def install_taskservs(given: Mapping[str, Any]) -> Plan:
+def install_taskservs(given: Mapping[str, object]) -> Plan:
     """Install the taskservs of an operation on its servers."""
     return _items(taskserv.install, given)
 
 
 @operation("batch.removal", eta="1m")
-def remove_items(given: Mapping[str, Any]) -> Plan:
+def remove_items(given: Mapping[str, object]) -> Plan:
     """Undo what an operation made."""
     return _items(taskserv.remove if given.get("of") == "taskservs" else instance.remove, given)
 
@@ -58,7 +58,7 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
 
     Clouds are spoken to by workers of their own: a slow one keeps nothing else waiting.
     """
-    items: Sequence[Mapping[str, Any]] = given.get("items") or ()
+    items: Sequence[Mapping[str, object]] = given.get("items") or ()
     local = all(item.get("provider", "local") == "local" for item in items)
     spec = replace(
         made_by.spec,
@@ -74,6 +74,6 @@ def _items(made_by: Step, given: Mapping[str, Any]) -> Plan:
 
 
 @operation("batch.mirror", eta="2s")
-def copy_checkpoint(_given: Mapping[str, Any]) -> Plan:
+def copy_checkpoint(_given: Mapping[str, object]) -> Plan:
     """Copy a checkpoint to where the batch wants it."""
     return mirror.write()

@@ -1,7 +1,6 @@
 """cluster.create: a Kubernetes cluster from a template, on servers of pools when it needs some."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.plan import Plan
 from chains.catalogue import workflow
@@ -17,7 +16,7 @@ from tasks import allocation, cluster
     hold="15m",
     example={"cluster_id": "cls"},
 )
-def create(_given: Mapping[str, Any]) -> Plan:
+def create(_given: Mapping[str, object]) -> Plan:
     """Make a Kubernetes cluster."""
     return (
         cluster.validate(action="create")

@@ -1,7 +1,6 @@
 """cluster.delete: a cluster ends, and the servers it was built on are free again."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -26,7 +25,7 @@ class Delete(Schema):
     hold="24h",
     example={"cluster_id": "cls"},
 )
-def delete(_given: Mapping[str, Any]) -> Plan:
+def delete(_given: Mapping[str, object]) -> Plan:
     """Delete a Kubernetes cluster."""
     return (
         # Servers are given back when the deployment is truly gone: until then its controllers work on them.

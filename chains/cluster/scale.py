@@ -1,7 +1,6 @@
 """cluster.scale: more or fewer nodes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
@@ -17,7 +16,7 @@ class Scale(Schema):
     controlPlanes = fields.Int(strict=True, validate=validate.Range(1, 9))
 
     @validates_schema
-    def says_something(self, given: dict[str, Any], **_kw: Any) -> None:
+    def says_something(self, given: dict[str, object], **_kw: object) -> None:
         """At least one number is given."""
         if not given.keys() & {"workers", "controlPlanes"}:
             raise ValidationError("give workers, controlPlanes, or both", "workers")
@@ -31,7 +30,7 @@ class Scale(Schema):
     eta="10m",
     example={"cluster_id": "cls", "workers": 3},
 )
-def scale(_given: Mapping[str, Any]) -> Plan:
+def scale(_given: Mapping[str, object]) -> Plan:
     """Change how many nodes a Kubernetes cluster has."""
     return (
         # Servers are taken before the deployment asks for them, and surplus ones leave when it no longer uses

@@ -1,7 +1,6 @@
 """cluster.upgrade: another template, and with it another Kubernetes."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
@@ -17,7 +16,7 @@ class Upgrade(Schema):
     kubernetesVersion = fields.Str(validate=validate.Regexp(r"v?[0-9]+\.[0-9]+[0-9A-Za-z.+-]{0,32}\Z"))
 
     @validates_schema
-    def says_one(self, given: dict[str, Any], **_kw: Any) -> None:
+    def says_one(self, given: dict[str, object], **_kw: object) -> None:
         """Exactly one of the two is given."""
         if len(given.keys() & {"template", "kubernetesVersion"}) != 1:
             raise ValidationError("give either template or kubernetesVersion", "template")
@@ -31,7 +30,7 @@ class Upgrade(Schema):
     eta="20m",
     example={"cluster_id": "cls", "template": "aws-standalone-cp-1-0-16"},
 )
-def upgrade(_given: Mapping[str, Any]) -> Plan:
+def upgrade(_given: Mapping[str, object]) -> Plan:
     """Upgrade the Kubernetes of a cluster, along the paths that its management cluster offers."""
     return (
         cluster.validate(action="upgrade")

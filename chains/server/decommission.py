@@ -1,7 +1,6 @@
 """server.decommission: a machine leaves the inventory."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -24,7 +23,7 @@ class Decommission(Schema):
     eta="1m",
     example={"server_id": "srv"},
 )
-def decommission(given: Mapping[str, Any]) -> Plan:
+def decommission(given: Mapping[str, object]) -> Plan:
     """Turn a machine off and take it out of the inventory."""
     return (
         server.validate(action="decommission")

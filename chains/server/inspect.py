@@ -1,7 +1,6 @@
 """server.inspect: what the machine really is."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.plan import Plan
 from chains.catalogue import workflow
@@ -9,6 +8,6 @@ from tasks import server
 
 
 @workflow("server.inspect", scope="servers:write", resource="server", eta="30s", example={"server_id": "srv"})
-def inspect(_given: Mapping[str, Any]) -> Plan:
+def inspect(_given: Mapping[str, object]) -> Plan:
     """Inspect a machine: read its identity, firmware, sensors and inventory, as far as it offers them."""
     return server.validate(action="inspect") | server.read_hardware() | server.save_hardware()

@@ -22,27 +22,27 @@ class Lifecycle(Schema):
     reason = fields.Str(validate=validate.Length(max=500))
 
     @validates_schema
-    def fits(self, given: dict[str, Any], **_kw: Any) -> None:
+    def fits(self, given: dict[str, object], **_kw: object) -> None:
         """`enabled` belongs to maintenance and is required there."""
         if given.get("action") == "maintenance" and "enabled" not in given:
             raise ValidationError("maintenance needs enabled: true or false", "enabled")
 
 
-def _power_on(_given: Mapping[str, Any]) -> Plan:
+def _power_on(_given: Mapping[str, object]) -> Plan:
     return server.switch_power(state="on") | server.settle()
 
 
-def _power_off(given: Mapping[str, Any]) -> Plan:
+def _power_off(given: Mapping[str, object]) -> Plan:
     return server.switch_power(state="off", mode=given.get("mode", "soft")) | server.settle()
 
 
-def _reboot(given: Mapping[str, Any]) -> Plan:
+def _reboot(given: Mapping[str, object]) -> Plan:
     if given.get("mode", "soft") == "hard":
         return server.hard_reset() | server.settle()
     return server.switch_power(state="off", mode="soft") | server.switch_power(state="on") | server.settle()
 
 
-def _deprovision(_given: Mapping[str, Any]) -> Plan:
+def _deprovision(_given: Mapping[str, object]) -> Plan:
     return (
         # The machine is offered again only after the eraser has said that the disks are empty: `wipe` fails
         # if it does not.
@@ -58,13 +58,13 @@ def _deprovision(_given: Mapping[str, Any]) -> Plan:
     )
 
 
-def _maintenance(given: Mapping[str, Any]) -> Plan:
+def _maintenance(given: Mapping[str, object]) -> Plan:
     return server.set_maintenance(
         enabled=bool(given.get("enabled", True)), reason=given.get("reason")
     ) | server.settle(proven=False)
 
 
-PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
+PLANS: dict[str, Callable[[Mapping[str, object]], Plan]] = {
     "powerOn": _power_on,
     "powerOff": _power_off,
     "reboot": _reboot,
@@ -76,7 +76,7 @@ PLANS: dict[str, Callable[[Mapping[str, Any]], Plan]] = {
 TITLES = {"powerOn": "power on", "powerOff": "power off"}
 
 
-def _title(given: Mapping[str, Any]) -> str:
+def _title(given: Mapping[str, object]) -> str:
     action = str(given.get("action", "lifecycle"))
     if action == "maintenance":
         return "maintenance on" if given.get("enabled", True) else "maintenance off"

@@ -1,7 +1,6 @@
 """server.provision: an operating system on a registered machine."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields, validate
 
@@ -37,7 +36,7 @@ class Provision(Schema):
     hold="15m",
     example={"server_id": "srv", "image": {"url": "https://images.example/debian.qcow2"}},
 )
-def provision(_given: Mapping[str, Any]) -> Plan:
+def provision(_given: Mapping[str, object]) -> Plan:
     """Install an operating system on a registered machine."""
     return (
         # What can refuse comes before what changes the machine. The image is ordered while it is off, so that

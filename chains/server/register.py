@@ -1,7 +1,6 @@
 """server.register: a machine enters the inventory once its controller has answered."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.plan import Plan
 from chains.catalogue import workflow
@@ -11,7 +10,7 @@ from tasks import server
 @workflow(
     "server.register", scope="servers:write", resource="server", eta="10s", example={"server_id": "srv"}
 )
-def register(_given: Mapping[str, Any]) -> Plan:
+def register(_given: Mapping[str, object]) -> Plan:
     """Register a machine: reach its controller, prove it by a command, record who it is."""
     return (
         server.validate(action="register")

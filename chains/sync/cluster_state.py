@@ -1,7 +1,6 @@
 """sync.cluster-state: what changed in a management cluster."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields, validate
 
@@ -31,6 +30,6 @@ class Changes(Schema):
     locks=False,
     example={"management_id": "mgt", "kind": "vm"},
 )
-def cluster_state(_given: Mapping[str, Any]) -> Plan:
+def cluster_state(_given: Mapping[str, object]) -> Plan:
     """Tell what changed of clusters or machines, and see to it that the record says the same."""
     return sync.diff() | sync.upsert()

@@ -1,7 +1,6 @@
 """sync.server-state: whether servers are on, as their controllers say."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields, validate
 
@@ -17,6 +16,6 @@ class Pace(Schema):
 
 
 @workflow("sync.server-state", scope="servers:write", expects=Pace, eta="30m", example={})
-def server_state(_given: Mapping[str, Any]) -> Plan:
+def server_state(_given: Mapping[str, object]) -> Plan:
     """Ask every server's controller for its power now and then; the run ends when something has changed."""
     return sync.poll_power() | sync.keep_power()

@@ -1,7 +1,6 @@
 """vm.create: a virtual machine that runs."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.domain.plan import Plan
 from chains.catalogue import workflow
@@ -9,7 +8,7 @@ from tasks import vm
 
 
 @workflow("vm.create", scope="servers:write", resource="vm", eta="2m", example={"vm_id": "vm"})
-def create(_given: Mapping[str, Any]) -> Plan:
+def create(_given: Mapping[str, object]) -> Plan:
     """Make a virtual machine and start it."""
     return (
         vm.validate(action="create")

@@ -1,7 +1,6 @@
 """vm.delete: a virtual machine ends."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields
 
@@ -26,6 +25,6 @@ class Delete(Schema):
     hold="24h",
     example={"vm_id": "vm"},
 )
-def delete(_given: Mapping[str, Any]) -> Plan:
+def delete(_given: Mapping[str, object]) -> Plan:
     """Stop a virtual machine and delete it."""
     return vm.validate(action="delete") | vm.stop() | vm.delete_vm() | vm.wait_deleted() | vm.forget()

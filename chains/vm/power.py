@@ -19,7 +19,7 @@ class Power(Schema):
     force = fields.Bool()
 
     @validates_schema
-    def fits(self, given: dict[str, Any], **_kw: Any) -> None:
+    def fits(self, given: dict[str, object], **_kw: object) -> None:
         """Only what lets a system go takes time; KubeVirt restarts at once or in its own time."""
         action, grace = given.get("action"), given.get("gracePeriodSeconds")
         if grace is not None and action != "stop" and not (action == "restart" and grace == 0):

@@ -51,7 +51,7 @@ class Harness:
         self.record = Record(round(start.timestamp() * 1000))
         self.record.kill_before, self.record.kill_after = frozenset(kill_before), frozenset(kill_after)
         self.replays = replays
-        self.stubs: dict[str, Any] = {}
+        self.stubs: dict[str, object] = {}
         self.killed = 0  # Workers that have died.
 
     def __enter__(self) -> Self:
@@ -68,7 +68,7 @@ class Harness:
         return datetime.fromtimestamp(self.record.now_ms / 1000, UTC)
 
     def start(
-        self, workflow: Definition | str, /, *args: Any, run_id: str | None = None, **kwargs: Any
+        self, workflow: Definition | str, /, *args: object, run_id: str | None = None, **kwargs: object
     ) -> "Trial":
         """Start a run and let it work until it waits or has ended."""
         made = workflow if isinstance(workflow, Definition) else definition(workflow)
@@ -76,7 +76,7 @@ class Harness:
         self.work()
         return Trial(self, entry)
 
-    def stub(self, name: str, answer: Any) -> None:
+    def stub(self, name: str, answer: object) -> None:
         """Let a step or child of this name (or key) give a value, raise an error or call a function."""
         self.stubs[name] = answer
 
@@ -87,7 +87,7 @@ class Harness:
             self.work()
         self.record.now_ms = until
 
-    def execute_hook(self, token: str, payload: Any = None) -> None:
+    def execute_hook(self, token: str, payload: object = None) -> None:
         """Execute a hook with its token; LookupError when there is none, Misuse when it was used."""
         if token not in self.record.hooks:
             raise LookupError(f"there is no hook with the token {token!r}")
@@ -97,7 +97,7 @@ class Harness:
         self.record.hooks[token] = None
         self.signal(door.entry, door.name, payload, hook_id=door.hook_id)
 
-    def signal(self, entry: Entry, name: str, payload: Any, *, hook_id: str | None = None) -> None:
+    def signal(self, entry: Entry, name: str, payload: object, *, hook_id: str | None = None) -> None:
         """Give a signal to the oldest wait for it, or keep it until there is one."""
         if entry.status in ENDED:
             raise Misuse(f"Run {entry.id} has ended ({entry.status}): it takes no signal {name!r}")
@@ -213,7 +213,7 @@ class Harness:
         told = f"the run has more than {entry.definition.max_events} events, which is its limit (max_events)"
         self._stop(entry, "failed", {"code": "MAX_EVENTS_EXCEEDED", "message": told})
 
-    def _stop(self, entry: Entry, goal: str, error: Mapping[str, Any]) -> None:
+    def _stop(self, entry: Entry, goal: str, error: Mapping[str, object]) -> None:
         """The run does not go on: its children are cancelled, and it is compensated."""
         entry.status, entry.error = "compensating", error
         for child in list(self.record.runs.values()):
@@ -241,7 +241,7 @@ class Harness:
         if entry.status == "compensating":
             host.flush(lambda: self._end(entry, goal))
 
-    def _end(self, entry: Entry, status: str, result: Any = None) -> None:
+    def _end(self, entry: Entry, status: str, result: object = None) -> None:
         entry.status, entry.result = status, result
         if entry.parent is None or entry.parent[0].status != "running":
             return

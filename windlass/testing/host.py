@@ -47,7 +47,7 @@ class MemoryHost:
     def __init__(self, work: Work, entry: Entry, again: Callable[[], None]) -> None:
         self._work, self._record, self._entry = work, work.record, entry
         self._again = again  # Lets this pass be made once more.
-        self._buffer: list[Callable[[], Any]] = []
+        self._buffer: list[Callable[[], object]] = []
 
     def begin(self, call: Call) -> int:
         known = self._entry.memos.get(call.ordinal)
@@ -73,10 +73,10 @@ class MemoryHost:
             self._entry.cause = error
             raise
 
-    def complete(self, call: Call, value: Any) -> None:
+    def complete(self, call: Call, value: object) -> None:
         self._buffer.append(lambda: self._entry.keep(call, status="completed", value=value, unsure=False))
 
-    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+    def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         if retry_in_ms is None:
             self._buffer.append(lambda: self._entry.keep(call, status="failed", error=error, unsure=False))
             return
@@ -109,7 +109,7 @@ class MemoryHost:
     def unseal(self, text: str) -> str:
         return unsealed(text)
 
-    def flush(self, last: Callable[[], Any] = lambda: None) -> None:
+    def flush(self, last: Callable[[], object] = lambda: None) -> None:
         """Make everything so far durable, and with it what comes last."""
         changes = [*self._buffer, last]
         self._record.commit(lambda: [change() for change in changes])
@@ -134,7 +134,7 @@ class MemoryHost:
         self._entry.due[call.ordinal] = due
         self._record.at(due, self._again)
 
-    def _stub(self, call: Call) -> Any:
+    def _stub(self, call: Call) -> object:
         return self._work.stubs.get(call.key, self._work.stubs.get(call.name, UNSTUBBED))
 
     def _store(self, call: Call) -> None:
@@ -190,7 +190,7 @@ class MemoryHost:
         sealed = {**made, "token": {"$secret": self.seal(token)}}
         self._entry.keep(call, status="completed", value=sealed)
 
-    def _later(self, call: Call, wait_ms: int, **facts: Any) -> None:
+    def _later(self, call: Call, wait_ms: int, **facts: object) -> None:
         def end() -> None:
             if self._entry.memos[call.ordinal].status == "pending" and self._entry.status == "running":
                 self._entry.keep(call, **facts)
@@ -199,7 +199,7 @@ class MemoryHost:
         self._record.at(self._record.now_ms + wait_ms, end)
 
 
-def _answer(stub: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _answer(stub: object, args: Sequence[object], kwargs: Mapping[str, object]) -> object:
     """What a stub gives in place of a function."""
     if isinstance(stub, BaseException):
         raise stub

@@ -1,7 +1,7 @@
 """Proof that a workflow survives: the same story, with the worker killed at every commit in turn."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from windlass.testing.harness import Harness
 
@@ -34,7 +34,7 @@ def _harnesses(commits: int) -> Iterator[tuple[str, Harness]]:
         yield f"killed after commit {n} of {commits}", Harness(replays=False, kill_after={n})
 
 
-def _ends(harness: Harness) -> list[Any]:
+def _ends(harness: Harness) -> list[object]:
     """How every run has ended: its status, its calls and what was undone."""
     return [
         (run.definition.name, run.status, [(memo.key, memo.status) for memo in run.history()], run.undone)

@@ -120,7 +120,7 @@ class Record:
         self._timers: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count(1)
 
-    def commit(self, change: Callable[[], Any]) -> Any:
+    def commit(self, change: Callable[[], object]) -> Any:
         """Make a change durable, as a whole; a worker that is to die here does."""
         self.commits += 1
         if self.commits in self.kill_before:

@@ -47,7 +47,7 @@ class World(Protocol):
     def work(self) -> None:
         """Do everything that needs no time to pass."""
 
-    def signal(self, entry: Entry, name: str, payload: Any) -> None:
+    def signal(self, entry: Entry, name: str, payload: object) -> None:
         """Give a signal to a run."""
 
     def cancel(self, entry: Entry) -> None:
@@ -133,7 +133,7 @@ class Trial:
                 return str(step.value["token"].reveal())
         raise LookupError(f"{self!r} has no hook {name!r}")
 
-    def signal(self, name: str, payload: Any = None) -> None:
+    def signal(self, name: str, payload: object = None) -> None:
         """Send a signal, before or after the run waits for it."""
         self._harness.signal(self._entry, name, payload)
 

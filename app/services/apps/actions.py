@@ -110,5 +110,5 @@ def _of_ours(run: Row, kind: AppEventType, correlation_id: str | None = None) ->
     return Incoming(run_id=run["id"], type=kind, correlation_id=correlation_id, spec_version=None, data=None)
 
 
-def _said(kind: AppEventType, data: dict[str, Any], spec_version: int | None) -> NewEvent:
+def _said(kind: AppEventType, data: dict[str, object], spec_version: int | None) -> NewEvent:
     return NewEvent(type=kind, correlation_id=None, data=data, spec_version=spec_version)

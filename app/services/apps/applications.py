@@ -127,7 +127,7 @@ def quotas(world: AppContext, app: str) -> Row:
     return world.db.read(lambda tx: _shown(applications.one(tx, app)))
 
 
-def set_quotas(world: AppContext, app: str, wanted: Mapping[str, Any]) -> Row:
+def set_quotas(world: AppContext, app: str, wanted: Mapping[str, object]) -> Row:
     """Set quotas; what is not named goes back to its default."""
     given = {name: wanted[name] for name in QUOTAS if wanted.get(name) is not None}
     if not given:

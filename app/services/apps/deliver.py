@@ -278,10 +278,10 @@ def _payload(failure: Failure) -> str:
 
 def _told(tx: Tx, claimed: Claimed, failure: Failure, attempt: int) -> str:
     row = claimed.row
-    target: dict[str, Any] = {"queueName": row["queue"], "deploymentVersion": row["version"]}
+    target: dict[str, object] = {"queueName": row["queue"], "deploymentVersion": row["version"]}
     if failure.url is not None:
         target["url"] = failure.url.partition("#")[0].partition("?")[0]
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         "code": failure.code,
         "message": failure.message[:FAILURE_CHARS],
         "at": stamp(tx.now),

@@ -1,7 +1,6 @@
 """Register where the processes of an application take messages."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.config import Settings, SettingsError
 from app.domain.apps.envelope import LONGEST_KEY, stored_text
@@ -25,7 +24,7 @@ def reach(settings: Settings) -> Reach:
     return Reach(networks=networks, loopback=settings.apps_mode != "kubernetes")
 
 
-def register(db: Database, app: str, body: Mapping[str, Any], allowed: Reach) -> None:
+def register(db: Database, app: str, body: Mapping[str, object], allowed: Reach) -> None:
     """Add or move one handler; raises `Refused` for what could never be called."""
     pod, version, endpoints = _pod(body), body.get("deploymentVersion"), body.get("endpoints")
     if not pod or not version or not isinstance(endpoints, Mapping):
@@ -42,7 +41,7 @@ def deregister(db: Database, app: str, pod: str) -> None:
     db.write(lambda tx: handlers.remove(tx, Scope.of(tx, app), pod=pod))
 
 
-def _pod(body: Mapping[str, Any]) -> Any:
+def _pod(body: Mapping[str, object]) -> object:
     return body.get("podId") or body.get("machineId")
 
 

@@ -67,7 +67,7 @@ class Guard:
     def __init__(self, world: AppContext) -> None:
         self._world = world
         self.mode = world.settings.apps_mode
-        self._who: Callable[[Mapping[str, Any]], Caller] = {
+        self._who: Callable[[Mapping[str, object]], Caller] = {
             "none": self._anybody,
             "ecs": self._anybody,
             "keys": self._by_key,
@@ -78,7 +78,7 @@ class Guard:
         folder = Path(world.settings.kube_account_dir)
         self._reviewer = Reviewer(world.settings.kube_api_server, folder, world.settings.kube_ca_cert)
 
-    def caller(self, environ: Mapping[str, Any]) -> Caller:
+    def caller(self, environ: Mapping[str, object]) -> Caller:
         """Who makes the request with this WSGI environment; raises `Refused` or `Unavailable`."""
         return self._who(environ)
 
@@ -121,7 +121,7 @@ class Guard:
                 raise forbidden("without tokens 127.0.0.1, localhost and [::1] are answered alone")
         return ADMIN
 
-    def _by_key(self, environ: Mapping[str, Any]) -> Caller:
+    def _by_key(self, environ: Mapping[str, object]) -> Caller:
         token = _token(environ)
         principal = self._principal(token)
         admin = principal.allows("admin")
@@ -145,7 +145,7 @@ class Guard:
             self._keys[digest] = found = now + FRESH_S, principal
         return found[1]
 
-    def _by_account(self, environ: Mapping[str, Any]) -> Caller:
+    def _by_account(self, environ: Mapping[str, object]) -> Caller:
         account = self._reviewer.account(_token(environ))
         if account is None:
             raise unauthorized("invalid credentials")
@@ -156,7 +156,7 @@ class Guard:
         return self._world.db.remembered("apps.bindings", applications.all_bindings, for_s=FRESH_S)
 
 
-def _token(environ: Mapping[str, Any]) -> str:
+def _token(environ: Mapping[str, object]) -> str:
     header = str(environ.get("HTTP_AUTHORIZATION", ""))
     kind, _, token = header.partition(" ")
     if kind.lower() != "bearer" or not token.strip() or len(header) > LONGEST_HEADER:

@@ -31,7 +31,7 @@ LOOK_S = 0.1
 AGAIN_S = 0.5  # Until the database is asked once more after it did not answer.
 MOST_READERS = 1_000
 READING = 4
-Send = Callable[[bytes], Awaitable[Any]]
+Send = Callable[[bytes], Awaitable[object]]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -167,7 +167,7 @@ class Readers:
                 _log.warning("stream.unseen", error=type(error).__name__)
                 time.sleep(AGAIN_S)
                 continue
-            heads: dict[tuple[str, str], list[dict[str, Any]]] = {}
+            heads: dict[tuple[str, str], list[dict[str, object]]] = {}
             for head in found:
                 heads.setdefault((head["app"], head["name"]), []).append(head)
             for one in waiting:

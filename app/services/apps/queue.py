@@ -62,7 +62,7 @@ def tell(world: AppContext) -> None:
 
 def dead_letters(
     db: Database, app: str, *, queue: str | None, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], bool]:
+) -> tuple[list[dict[str, object]], bool]:
     """A page of dead messages as they are shown, and whether there are more."""
     rows = db.read(
         lambda tx: messages.dead_letters(tx, Scope.of(tx, app), queue, limit=limit + 1, offset=offset)
@@ -72,7 +72,7 @@ def dead_letters(
 
 def open_messages(
     db: Database, app: str, *, run_id: str | None, limit: int, offset: int
-) -> tuple[list[dict[str, Any]], bool]:
+) -> tuple[list[dict[str, object]], bool]:
     """A page of messages that are to be delivered, without what is in them, and whether there are more."""
     rows = db.read(
         lambda tx: messages.open_messages(tx, Scope.of(tx, app), run_id, limit=limit + 1, offset=offset)
@@ -87,7 +87,7 @@ def retry(world: AppContext, app: str, number: int) -> None:
     tell(world)
 
 
-def _open(row: dict[str, Any]) -> dict[str, Any]:
+def _open(row: dict[str, Any]) -> dict[str, object]:
     shown = _shown(row)
     left_out = ("payload", "idempotencyKey", "deadAt", "failureFinalizedAt")
     return {
@@ -96,7 +96,7 @@ def _open(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
+def _shown(row: dict[str, Any]) -> dict[str, object]:
     return {
         "messageId": message_id(row["id"]),
         "idempotencyKey": row["key"],

@@ -173,10 +173,10 @@ def hook_of(db: Database, app: str, token: str) -> Row:
     return _hook(found, token)
 
 
-def template_of(db: Database, app: str, workflow: str, deployment: str | None) -> dict[str, Any] | None:
+def template_of(db: Database, app: str, workflow: str, deployment: str | None) -> dict[str, object] | None:
     """What the newest completed run of a workflow was made of; None where none completed."""
 
-    def look(tx: Tx) -> dict[str, Any] | None:
+    def look(tx: Tx) -> dict[str, object] | None:
         scope = Scope.of(tx, app)
         newest = runs.newest_completed(tx, scope, workflow, deployment or None)
         if newest is None:

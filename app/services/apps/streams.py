@@ -34,13 +34,13 @@ def names(db: Database, app: str, run_id: str) -> list[str]:
     return db.read(lambda tx: streams.names(tx, Scope.of(tx, app), run_id))
 
 
-def info(db: Database, app: str, run_id: str, name: str) -> dict[str, Any]:
+def info(db: Database, app: str, run_id: str, name: str) -> dict[str, object]:
     """The number of the last chunk, -1 for none, and whether more may come."""
     row = db.read(lambda tx: streams.one(tx, Scope.of(tx, app), run_id, name))
     return {"tailIndex": (row["chunks"] if row else 0) - 1, "done": bool(row and row["closed"])}
 
 
-def page(db: Database, app: str, run_id: str, name: str, first: int, limit: int) -> dict[str, Any]:
+def page(db: Database, app: str, run_id: str, name: str, first: int, limit: int) -> dict[str, object]:
     """Chunks from this number on; fewer than the limit where they are long."""
 
     def look(tx: Tx) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

@@ -45,7 +45,7 @@ class Rooms:
         return "create" if self._free[name] >= 0 else "conflict", self._told[name]
 
 
-def _told(pool: Mapping[str, Any] | None, name: str) -> str:
+def _told(pool: Mapping[str, object] | None, name: str) -> str:
     if pool is None:
         return f"there is no pool {name}"
     return f"{pool['free']} of {pool['total']} servers of the pool {pool['name']} are free"

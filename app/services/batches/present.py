@@ -198,6 +198,6 @@ def _awaits(member: Row) -> int:
     return int(bool(given.get("approval")) and given.get("approved") is None)
 
 
-def _item(row: Row) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (row["given"] or {})["item"]
+def _item(row: Row) -> Mapping[str, object]:
+    found: Mapping[str, object] = (row["given"] or {})["item"]
     return found

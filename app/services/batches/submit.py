@@ -148,7 +148,7 @@ def _planned(
     }
 
 
-def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, Any]]:
+def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, object]]:
     names: dict[str, list[str]] = {}
     for item in _items(made):
         names.setdefault(item["provider"], []).append(item.get("server", item["name"]))

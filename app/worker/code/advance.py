@@ -97,7 +97,7 @@ def _write(host: Host, outcome: Outcome) -> None:
         host.end(lambda j, main: _diverged(j, main, outcome))
 
 
-def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
+def _returned(j: Journal, main: StepRow, value: object, **more: object) -> None:
     output = {"value": value, **more}
     j.move(
         main,
@@ -112,7 +112,7 @@ def _returned(j: Journal, main: StepRow, value: Any, **more: Any) -> None:
     succeeded(j, main)
 
 
-def _raised(j: Journal, main: StepRow, error: Mapping[str, Any]) -> None:
+def _raised(j: Journal, main: StepRow, error: Mapping[str, object]) -> None:
     facts = scrubbed(error)
     log.warning("run.raised", **told_of(facts))
     j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)

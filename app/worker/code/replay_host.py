@@ -7,7 +7,7 @@ end. So n plain steps in a row cost n commits and one for the claim (contracts/c
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -113,7 +113,7 @@ class Host:
         self._checkpoint()
         return attempt
 
-    def invoke(self, call: Call) -> Any:
+    def invoke(self, call: Call) -> object:
         """Run a body within its time."""
         assert call.fn is not None
         limit = call.options.timeout_ms or int(self._main["timeout_ms"] - YIELD_S * 1000)
@@ -123,7 +123,7 @@ class Host:
         except StepTimedOut as late:
             raise timed_out(call, late) from late
 
-    def complete(self, call: Call, value: Any) -> None:
+    def complete(self, call: Call, value: object) -> None:
         """A call has its result."""
         output = {"value": value}
         done: StepRow = {"status": str(StepStatus.COMPLETED), "output": output, "outcome": StepOutcome.DONE}
@@ -131,7 +131,7 @@ class Host:
         if len(self._notes) >= MOST_NOTES:  # Values, which no body separates.
             self._checkpoint()
 
-    def fail(self, call: Call, error: Mapping[str, Any], retry_in_ms: int | None) -> None:
+    def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         """An attempt of a step has failed; None: for good."""
         error = scrubbed(error)
         log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
@@ -247,7 +247,7 @@ class Host:
             raise Fenced
         return main
 
-    def _note(self, call: Call, event: EventType, changes: StepRow, **facts: Any) -> None:
+    def _note(self, call: Call, event: EventType, changes: StepRow, **facts: object) -> None:
         known = self._rows.get(call.key)
         row = call_row(self._main, call) if known is None else known
         if known is None and call.kind == "task":
