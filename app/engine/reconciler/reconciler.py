@@ -234,7 +234,7 @@ class Reconciler:
         except RedisError:
             return
         log.warning("broker.malformed", keys=wrong)
-        self.publish([WakeUp(queue=queue) for queue in queues])
+        self.publish(WakeUp(queue=queue) for queue in queues)
 
     def epoch(self) -> None:
         """A broker whose epoch is missing or different has lost its data: wake each queue with one message.
