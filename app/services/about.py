@@ -8,7 +8,7 @@ from app.auth.keys import Principal
 from app.auth.secrets import REDACTED, looks_like_credential
 from app.config import ENVIRONMENT_NAMES, Settings, release
 from app.domain.clock import rfc3339
-from app.record import migrate, sizes
+from app.record import sizes
 from app.record.session import Tx
 from app.services.context import AppContext
 
@@ -17,6 +17,8 @@ Object = dict[str, object]
 
 def about(world: AppContext, principal: Principal) -> Object:
     """The facts; the settings in force stand there for administrators alone, without secrets."""
+    from app.record import migrate  # Here and not above: it loads Alembic, which no other request needs.
+
     settings = world.settings
     now, measured = world.db.read(lambda tx: (tx.now, _measured(tx)))
     revision = migrate.current(world.db)

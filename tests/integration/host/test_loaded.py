@@ -46,3 +46,12 @@ def test_a_worker_host_loads_nothing_that_moves_runs(state: Path) -> None:
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=environ).stdout
 
     assert told.strip() == "[]"
+
+
+def test_the_api_loads_no_client_of_machines_and_nothing_that_changes_tables() -> None:
+    looked = f"import sys; print([one for one in {SELDOM.split()} if one != 'flask' and one in sys.modules])"
+    command = [sys.executable, "-P", "-c", f"import app.api.application, app.api.apps.application; {looked}"]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert told.strip() == "[]"
