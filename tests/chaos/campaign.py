@@ -223,8 +223,10 @@ class _Campaign:
 
     def _collected(self, storm: Storm) -> Evidence:
         site = self._site
+        heard_until = site.db.read(lambda tx: tx.now, patience_s=30)
         return collect(
             site.db,
+            heard_until=heard_until,
             effects=list(site.ledger.read()),
             requests=list(self._crowd.client.log),
             injections=storm.injections,

@@ -25,7 +25,8 @@ def run(status: str = "completed", **more: Any) -> dict[str, Any]:
 def step(key: str, phase: str = "forward", **more: Any) -> dict[str, Any]:
     """The row of a step that completed."""
     row = {"run_id": RUN, "phase": phase, "key": key, "status": "completed", "kind": "task", "fence": 1}
-    return {**row, "branch": "", "reused_from": None, "undoable": True, "undoes": None, "gen": 0, **more}
+    rest = {"branch": "", "reused_from": None, "undoable": True, "undoes": None, "gen": 0, "completed_at": 1}
+    return {**row, **rest, **more}
 
 
 def event(kind: str, at: int, key: str | None = "one", **payload: Any) -> dict[str, Any]:
@@ -140,6 +141,11 @@ def test_undos_in_the_order_of_the_plan_are_seen() -> None:
     told = [effect("one", "undid", "comp"), effect("two", "undid", "comp")]
     assert numbers(list(effects.ordered(evidence(run("failed"), steps, effects=told)))) == ["I6"]
     assert not list(effects.ordered(evidence(run("failed"), steps, effects=told[::-1])))
+
+
+def test_a_step_that_ended_after_the_ledger_was_read_is_not_looked_for_in_it() -> None:
+    late = evidence(steps=[step("one", completed_at=50), step("two", completed_at=49)], heard_until=50)
+    assert [one.step for one in effects.happened(late)] == ["two"]
 
 
 def test_what_happened_and_was_not_undone_is_seen_and_what_was_undone_in_a_run_that_completed() -> None:

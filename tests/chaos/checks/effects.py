@@ -46,6 +46,8 @@ def happened(evidence: Evidence) -> Iterator[Finding]:
     for row in _steps(evidence):
         if row["status"] != StepStatus.COMPLETED or row["kind"] in ("group", "map") or row["reused_from"]:
             continue
+        if (row["completed_at"] or 0) >= evidence.heard_until:
+            continue
         effect = "did" if row["phase"] == "forward" else "undid"
         if not evidence.effects_of(row, effect):
             what = f"{row['phase']} step completed, and nothing happened"

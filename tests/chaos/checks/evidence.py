@@ -1,6 +1,7 @@
 """What is known after a campaign, from four witnesses: the record, the ledger, the client, and the faults."""
 
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Evidence:
     schedules: Sequence[Row] = ()
     occurrences: Sequence[Row] = ()
     effects: Sequence[Effect] = ()  # In the order they happened.
+    heard_until: int = sys.maxsize  # When they were read; schedules may start runs until the record is.
     requests: Sequence[Request] = ()
     injections: Sequence[Injection] = ()
     machines: Mapping[str, str] = field(default_factory=dict)  # Server id to machine of the lab.
