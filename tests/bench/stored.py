@@ -72,8 +72,8 @@ made AS (
 )
 INSERT INTO run (
     tenant_id, id, type, status, resource_type, resource_id, triggered_by, input, tags, on_failure,
-    error_code, error_message, error_step, event_seq, dispatch_gen, expect_since, expect_queue, eta_ms,
-    created_at, started_at, completed_at
+    error_code, error_message, error_step, event_seq, dispatch_gen, expect_since, expect_from, expect_queue,
+    eta_ms, created_at, started_at, completed_at
 )
 SELECT 'default', 'run_{_ZEROS}' || CAST({FIRST} + i AS text), type, status, CASE {kind} END,
     {named} 'srv_{_ZEROS}' || CAST({FIRST} + noise % {RESOURCES} AS text) END,
@@ -81,7 +81,8 @@ SELECT 'default', 'run_{_ZEROS}' || CAST({FIRST} + i AS text), type, status, CAS
     {tags},
     'compensate', CASE status WHEN 'failed' THEN code END,
     CASE status WHEN 'failed' THEN 'it did not answer' END, CASE status WHEN 'failed' THEN 'act' END,
-    12, 1, CASE status WHEN 'queued' THEN at END, CASE status WHEN 'queued' THEN 'default' END, 60000, at,
+    12, 1, CASE status WHEN 'queued' THEN at END, CASE status WHEN 'queued' THEN at END,
+    CASE status WHEN 'queued' THEN 'default' END, 60000, at,
     CASE WHEN status <> 'queued' THEN at + 40 END,
     CASE WHEN status IN ('completed', 'failed', 'cancelled') THEN at + 40 + noise % 600000 END
 FROM made ORDER BY i

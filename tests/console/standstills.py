@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from app.auth.keys import LOCAL
 from app.record.inventory import servers
-from app.record.session import Database
+from app.record.session import Database, Tx
 from app.record.tables import run
 from app.services import workers
 from app.services.children import ChildRuns
@@ -119,5 +119,8 @@ def _unserved(world: AppContext, scene: Scene, server_id: str) -> str:
 
 def _age(db: Database, run_id: str) -> None:
     """Let it have waited for a while."""
-    mine = run.c.id == run_id
-    db.write(lambda tx: tx.execute(update(run).where(mine).values(expect_since=tx.now - LONG_AGO_MS)))
+    db.write(lambda tx: tx.execute(update(run).where(run.c.id == run_id).values(_expected_long_ago(tx))))
+
+
+def _expected_long_ago(tx: Tx) -> dict[str, int]:
+    return dict.fromkeys(("expect_since", "expect_from"), tx.now - LONG_AGO_MS)

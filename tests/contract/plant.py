@@ -38,6 +38,7 @@ def plant_run(world: AppContext, run_id: str, **changes: Unpack[RunRow]) -> str:
         "started_at": T0,
         "eta_ms": 60_000,
     }
+    given["expect_from"] = changes.get("expect_since")
     world.db.write(lambda tx: runs.insert_run(tx, {**given, **changes}))
     return run_id
 

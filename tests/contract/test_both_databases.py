@@ -37,6 +37,7 @@ def run_row(run_id: str, **changes: Any) -> RunRow:
     times = {"created_at": T0, "started_at": T0, "on_failure": "hold", "tenant_id": "default"}
     optional = dict.fromkeys(("completed_at", "expect_since", "retry_of", "error_code", "parent_run_id"))
     row = {**given, **times, **optional, "waiting_on": None, "tags": None, **changes}
+    row["expect_from"] = row["expect_since"]
     return cast("RunRow", row)
 
 

@@ -47,6 +47,7 @@ class RunRow(TypedDict, total=False):
     log_bytes: int
     dispatch_gen: int
     expect_since: int | None
+    expect_from: int | None
     expect_queue: str | None
     reserved_until: int | None
     dispatch_attempts: int

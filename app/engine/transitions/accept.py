@@ -198,7 +198,7 @@ def store_at_once(db: Database, new: NewRun) -> Journal | None:
     now = insert_run.create(db, j.run, new.steps, j.told)
     if now is None:
         return None
-    j.run.update({"created_at": now, "expect_since": now})
+    j.run.update({"created_at": now, "expect_since": now, "expect_from": now})
     return j
 
 

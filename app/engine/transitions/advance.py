@@ -42,6 +42,7 @@ def advance(j: Journal) -> None:
             if row["kind"] not in FAN_OUT:
                 j.enqueue(row, line)
                 return
+            j.set(expect_since=None)
             if row["kind"] == "graph":  # It opens, as all that it does, in a turn of its own.
                 j.poke(j.id, "graph")
                 return

@@ -201,7 +201,8 @@ def take(j: Journal, step: StepRow, rows: Sequence[StepRow], holder: Holder) -> 
             j.event(EventType.RUN_STARTED)
     # From here the lease says that somebody works on the run; no message is expected any more.
     if not step["branch"]:
-        j.set(expect_since=None, reserved_until=None, waiting_on=None, dispatch_attempts=0)
+        j.set(expect_since=None, expect_from=j.run["expect_from"])  # So that no index is written.
+        j.set(reserved_until=None, waiting_on=None, dispatch_attempts=0)
     j.move(
         step,
         StepStatus.RUNNING,

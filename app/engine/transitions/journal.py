@@ -129,6 +129,8 @@ class Journal:
 
     def set(self, **changes: Unpack[RunRow]) -> None:
         """Change columns of the run."""
+        if "expect_since" in changes:
+            changes.setdefault("expect_from", changes["expect_since"])
         self.run.update(changes)
         self._changes.update(changes)
 

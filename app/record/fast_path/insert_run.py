@@ -58,8 +58,8 @@ def _parts(
     born = (
         # Pause, listeners and keys are part of the statement: looked at before it, each could change in
         # between, and a run of a type that an operator has just paused would begin.
-        f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since)"
-        f" SELECT {columns}, clock.now, clock.now FROM clock"
+        f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since, expect_from)"
+        f" SELECT {columns}, clock.now, clock.now, clock.now FROM clock"
         f" WHERE NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
         f" AND paused_at IS NOT NULL){subscriptions.unheard(heard, given)} ON CONFLICT DO NOTHING"
     )

@@ -24,6 +24,8 @@ from app.record.fast_path.transition import (
     placeholders,
     queue_of,
     row_of,
+    since_of,
+    waits,
 )
 from app.record.service import subscriptions
 from app.record.session import MOMENT, NOW, Database
@@ -123,8 +125,8 @@ def reserving(dialect: str, table: Table, key: tuple[str, ...]) -> str:
     locked = " FOR NO KEY UPDATE SKIP LOCKED" if dialect == "postgresql" else ""
     chosen = (
         f"SELECT {', '.join(key)} FROM {table.name} WHERE tenant_id = {given()}"
-        f" AND {queue_of(table)} = {given()} AND expect_since <= {moment} AND {free(table.name, moment)}"
-        f" ORDER BY expect_since LIMIT {given()}{locked}"
+        f" AND {queue_of(table)} = {given()} AND {since_of(table)} <= {moment} AND {waits(table, table.name)}"
+        f" AND {free(table.name, moment)} ORDER BY {since_of(table)} LIMIT {given()}{locked}"
     )
     update = f"UPDATE {table.name} SET reserved_until = {now} + {RESERVED_MS}"
     if dialect == "sqlite":

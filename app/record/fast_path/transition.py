@@ -354,9 +354,24 @@ def earliest(table: Table, tenant: str, queue: str, *, but: str = "", moment: st
     the table to be due, and reads it from its beginning for the first of them, though there may be none.
     What somebody has reserved is left out.
     """
-    # SQLite uses a partial index only where its condition is said.
-    which = f"o.tenant_id = {tenant} AND o.{queue_of(table)} = {queue}{but} AND o.expect_since IS NOT NULL"
-    return f"(SELECT min(o.expect_since) FROM {table.name} AS o WHERE {which} AND {free('o', moment)})"
+    which = f"o.tenant_id = {tenant} AND o.{queue_of(table)} = {queue}{but} AND {waits(table, 'o')}"
+    least = f"min(o.{since_of(table)})"
+    return f"(SELECT {least} FROM {table.name} AS o WHERE {which} AND {free('o', moment)})"
+
+
+def since_of(table: Table) -> str:
+    """The column by which an index has what is expected, in order."""
+    return "expect_from" if table is run else "expect_since"
+
+
+def waits(table: Table, row: str) -> str:
+    """A message is expected for a run or a step: in words that let SQLite use the index.
+
+    A run that was claimed stays in the index until its worker leaves it: there are no more of them than
+    workers have places.
+    """
+    said = f"{row}.expect_since IS NOT NULL"
+    return f"{row}.expect_from IS NOT NULL AND {said}" if table is run else said
 
 
 def queue_of(table: Table) -> str:

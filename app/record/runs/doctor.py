@@ -37,6 +37,7 @@ Finding = dict[str, Any]
 LIMIT = 1_000  # Open runs and ended runs, each.
 BATCH = 50
 LOOK = "stop changing this run, keep its rows, and report it with the output of: windlass run events"
+UNSEEN = "a message is expected and it is not among the runs that are due"
 RECONCILE = "see that a reconciler runs: `reconciler` of GET /readyz says whether one has been heard of"
 TODO = {
     "I7": "windlass run get tells what it waits for; a reconciler that runs repairs most of these",
@@ -61,6 +62,7 @@ def findings(
         for case in _cases(tx, chosen, poison_limit, budgets or {}):
             found += [_finding(number, case.run["id"], what) for number, what in broken(case)]
         found += [_finding("I7", run_id, what) for run_id, what in _unleased(tx, chosen)]
+        found += [_finding("I7", run_id, UNSEEN) for run_id in _unseen(chosen)]
         found += [_finding("I17", run_id, what) for run_id, what in rewritten.runs(tx, chosen).items()]
     return found + _locks(tx) + _free_locks(tx) + _columns(tx) + _stranded(tx)
 
@@ -73,6 +75,11 @@ def _unleased(tx: Tx, chosen: Sequence[Row]) -> list[tuple[str, str]]:
     mine = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(ids), step.c.status == "running")
     rows = tx.rows(select(step.c.run_id, step.c.key).where(*mine, ~leases.is_noted()))
     return [(row["run_id"], f"step {row['key']} runs and is not among the leases") for row in rows]
+
+
+def _unseen(chosen: Sequence[Row]) -> list[str]:
+    """Runs for which a message is expected, and which no look at what is due would show."""
+    return [row["id"] for row in chosen if row["expect_since"] is not None and row["expect_from"] is None]
 
 
 def _stranded(tx: Tx) -> list[Finding]:

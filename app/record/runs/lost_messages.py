@@ -5,14 +5,15 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, cast, func, or_, select, text
 
+from app.record.fast_path.transition import since_of
 from app.record.runs import leases
 from app.record.session import Tx
 from app.record.tables import OPEN, lease, run, step
 
 _RUNS = (
     select(run.c.id.label("run_id"), run.c.expect_since.label("since"))
-    .where(run.c.expect_since.is_not(None))
-    .order_by(run.c.expect_since)
+    .where(run.c.expect_from.is_not(None), run.c.expect_since.is_not(None))
+    .order_by(run.c.expect_from)
 )
 _CLAIM = (step.c.run_id, step.c.phase, step.c.key, step.c.fence, step.c.holder)
 WORKING = ("running", "cancelling", "compensating")  # Runs whose steps are taken over at once.
@@ -31,7 +32,7 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     """
     # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
     attempts, gen = cast(run.c.dispatch_attempts, BigInteger), cast(step.c.gen, BigInteger)
-    of_run, of_step = run.c.expect_since, step.c.expect_since
+    of_run, of_step = run.c.expect_from, step.c.expect_since
     # Longer after each publication: a run that nobody can claim just now must not fill the queues. A member
     # has no counter for it; its generation grows with each publication.
     gone = and_(of_run + lost_ms * (1 + attempts) < tx.now, run.c.expect_queue.in_(empty))
@@ -42,7 +43,7 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
 
 def expected_since_before(tx: Tx, moment: int, limit: int) -> list[dict[str, Any]]:
     """Runs and branch steps for which a message has been expected since before a moment."""
-    return _expected(tx, run.c.expect_since < moment, step.c.expect_since < moment, limit)
+    return _expected(tx, run.c.expect_from < moment, step.c.expect_since < moment, limit)
 
 
 def queues_in_use(tx: Tx) -> list[str]:
@@ -54,9 +55,8 @@ def queues_in_use(tx: Tx) -> list[str]:
 def _each_once(tx: Tx, queue: ColumnElement[Any]) -> list[str]:
     """The values of an indexed column, each looked up as the least one after the one before."""
     table = queue.table
-    least = select(func.min(queue).label("queue")).where(
-        table.c.tenant_id == tx.tenant, table.c.expect_since.is_not(None)
-    )
+    is_due = (table.c[since_of(table)].is_not(None), table.c.expect_since.is_not(None))
+    least = select(func.min(queue).label("queue")).where(table.c.tenant_id == tx.tenant, *is_due)
     names = least.cte(recursive=True)
     following = least.where(queue > names.c.queue).correlate(names).scalar_subquery()
     names = names.union_all(select(following).where(names.c.queue.is_not(None)))
@@ -89,8 +89,8 @@ def held_by(tx: Tx, holders: Collection[str]) -> list[dict[str, Any]]:
 def oldest_expected(tx: Tx) -> int | None:
     """When the oldest outstanding expectation was written."""
     oldest: int | None = tx.value(
-        select(func.min(run.c.expect_since)).where(
-            run.c.tenant_id == tx.tenant, run.c.expect_since.is_not(None)
+        select(func.min(run.c.expect_from)).where(
+            run.c.tenant_id == tx.tenant, run.c.expect_from.is_not(None), run.c.expect_since.is_not(None)
         )
     )
     return oldest

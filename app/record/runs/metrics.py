@@ -126,7 +126,7 @@ def open_runs(tx: Tx) -> list[Row]:
     Listed first, counted then: for a GROUP BY alone SQLite would walk an index over all runs.
     """
     open_ = select(run.c.type, run.c.status).where(run.c.tenant_id == tx.tenant, text(OPEN))
-    listed = open_.order_by(run.c.status, run.c.created_at).limit(MOST_OPEN).subquery()
+    listed = open_.order_by(run.c.stage, run.c.created_at).limit(MOST_OPEN).subquery()
     kinds = (listed.c.type, listed.c.status)
     return tx.rows(select(*kinds, func.count().label("runs")).group_by(*kinds).order_by(*kinds))
 

@@ -4,13 +4,14 @@ Each filter is answered by an index that also holds what the other filters look 
 thousand matches touches no row: see the indexes in `app.record.tables.runs`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Select,
     Table,
     Text,
     and_,
@@ -31,7 +32,7 @@ from app.record.paging import Page, Window, page, plan_anew
 from app.record.runs.runs import OPERATIONS
 from app.record.session import Tx
 from app.record.tables import (
-    ENDED,
+    ACTIVE,
     HELD,
     LATE,
     LATE_MS,
@@ -48,6 +49,7 @@ WAITS_AFTER_MS = 5_000  # A message that is due for longer than this makes its r
 MOST_LANES = 24  # Beyond so many questions the types are a filter of fewer ones.
 STATUSES_OF = {word: tuple(str(s) for s, api in API_STATUS.items() if api == word) for word in API_WORDS}
 OPEN_STATUSES = frozenset(str(status) for status in API_STATUS if status not in TERMINAL)
+ACTIVE_STATUSES = frozenset({"queued", "running"})  # One stage, which an index has.
 
 Row = dict[str, Any]
 _SHOWN = [
@@ -179,10 +181,14 @@ def _common(tx: Tx, table: Table, filters: RunFilters) -> list[ColumnElement[boo
     if filters.not_type:
         where.append(type_.not_in(filters.not_type))
     if filters.since is not None:
-        later = run.c.started_at >= filters.since
-        if table is not run:  # Looked for only when the first half does not hold.
-            later = exists().where(run.c.tenant_id == tx.tenant, run.c.id == table.c.run_id, later)
-        where += [created >= _oldest_since(tx, filters.since), or_(created >= filters.since, later)]
+        newer: list[ColumnElement[bool]] = [
+            run.c.began >= filters.since,
+            run.c.id.in_(_begun_just_after(tx, filters.since)),
+        ]
+        if table is not run:  # The run is looked for only when its time does not say so already.
+            own = (run.c.tenant_id == tx.tenant, run.c.id == table.c.run_id)
+            newer = [created >= filters.since, exists().where(*own, run.c.started_at >= filters.since)]
+        where += [created >= _oldest_since(tx, filters.since), or_(*newer)]
     if filters.until is not None:
         where.append(created < filters.until)  # No run starts before it is created.
     return where
@@ -207,7 +213,7 @@ def _own(tx: Tx, filters: RunFilters) -> list[ColumnElement[bool]]:
     if filters.needs_operator is not None:
         where += _operator(filters.needs_operator)
     if filters.until is not None:
-        where.append(func.coalesce(run.c.started_at, run.c.created_at) < filters.until)
+        where += [run.c.began < filters.until, run.c.id.not_in(_begun_just_after(tx, filters.until))]
     if filters.retry_of is not None:
         found = retries_of(tx, filters.retry_of)  # A few ids, rather than a walk by age.
         where.append(run.c.id.in_(found) if found else _none())
@@ -239,9 +245,9 @@ def _named(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
 
 
 def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
-    """A lane for each status: an index has the runs of each by age, of ended and of open ones.
+    """A lane for each stage: an index has the runs of each by age, of ended and of open ones.
 
-    Of what bears a tag all open ones are one lane: each is a walk along the tag, and most statuses are rare.
+    Of what bears a tag all open ones are one lane: each is a walk along the tag, and most stages are rare.
     """
     if not (filters.status or filters.not_status or filters.detail or filters.not_detail):
         return []
@@ -258,17 +264,26 @@ def _statuses(filters: RunFilters) -> list[list[ColumnElement[bool]]]:
         return [[run.c.status.concat("").in_(sorted(wanted))]]
     alone = wanted - OPEN_STATUSES if filters.tags else wanted
     together = sorted(wanted - alone)
-    # SQLite searches by the first of the two; by the condition of the index it would sort all that ended.
-    lanes: list[list[ColumnElement[bool]]] = [
-        [
-            run.c.status == literal(status, literal_execute=True),
-            _words(OPEN if status in OPEN_STATUSES else ENDED),
-        ]
-        for status in sorted(alone)
+    lanes = [
+        [run.c.stage == literal(stage, literal_execute=True), *_of_active(stage, wanted)]
+        for stage in sorted(_stages(alone))
     ]
-    if together:  # The index by type shows the status as well: one look for each run with the tag.
-        lanes.append([run.c.status.in_(together), run.c.type == run_tag.c.type])
+    if together:  # The index by type shows the stage as well: one look for each run with the tag.
+        stages = sorted(_stages(together))
+        lanes.append([run.c.stage.in_(stages), *_of_active(ACTIVE, together), run.c.type == run_tag.c.type])
     return lanes or [[_none()]]
+
+
+def _stages(statuses: Iterable[str]) -> set[str]:
+    """The stages that runs of these statuses are in."""
+    return {ACTIVE if status in ACTIVE_STATUSES else status for status in statuses}
+
+
+def _of_active(stage: str, statuses: Collection[str]) -> list[ColumnElement[bool]]:
+    """What a run says itself, where its stage is of more statuses than these."""
+    if stage != ACTIVE or not ACTIVE_STATUSES - set(statuses) or not ACTIVE_STATUSES & set(statuses):
+        return []
+    return [run.c.status.in_(sorted(statuses))]
 
 
 def of_kind(kind: RunKind) -> list[ColumnElement[bool]]:
@@ -278,7 +293,7 @@ def of_kind(kind: RunKind) -> list[ColumnElement[bool]]:
 
 
 def _operator(wanted: bool) -> list[ColumnElement[bool]]:
-    return [_words(HELD)] if wanted else [run.c.status.not_in(sorted(NEEDS_OPERATOR))]
+    return [_words(HELD)] if wanted else [run.c.stage.not_in(sorted(NEEDS_OPERATOR))]
 
 
 def _waiting(tx: Tx, wanted: bool) -> list[ColumnElement[bool]]:
@@ -304,10 +319,24 @@ def _none() -> ColumnElement[bool]:
 
 def _oldest_since(tx: Tx, since: int) -> int:
     """No run that began at or after `since` was created before this: where the walk by age may stop."""
-    late = (run.c.tenant_id == tx.tenant, _words(LATE), run.c.started_at >= since)
+    late = (run.c.tenant_id == tx.tenant, _words(LATE), run.c.began >= since)
     # Plus nothing: or PostgreSQL would look for the least along the index of all runs.
     first = tx.value(select(func.min(run.c.created_at + 0)).where(*late))
     return since - LATE_MS if first is None else min(since - LATE_MS, int(first))
+
+
+def _begun_just_after(tx: Tx, moment: int) -> Select[tuple[str]]:
+    """The runs that were created shortly before this moment and begun after it.
+
+    Indexes have when a run was created, unless it waited for long: these are the others, of one minute.
+    """
+    begun = run.alias("begun")
+    return select(begun.c.id).where(
+        begun.c.tenant_id == tx.tenant,
+        begun.c.created_at >= moment - LATE_MS,
+        begun.c.created_at < moment,
+        begun.c.started_at >= moment,
+    )
 
 
 def _tagged(tx: Tx, tags: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -24,8 +24,8 @@ from app.record.tables.batches import batch, batch_total, checkpoint, edge, inst
 from app.record.tables.clusters import allocation, cluster, management, vm
 from app.record.tables.columns import metadata
 from app.record.tables.runs import (
+    ACTIVE,
     BEGUN,
-    ENDED,
     HELD,
     LATE,
     LATE_MS,
@@ -56,8 +56,8 @@ from app.record.tables.sources import source
 from app.record.tables.webhooks import delivery, delivery_attempt, subscription, webhook
 
 __all__ = [
+    "ACTIVE",
     "BEGUN",
-    "ENDED",
     "HELD",
     "LATE",
     "LATE_MS",

@@ -4,9 +4,15 @@ from sqlalchemy import BigInteger, Column, Computed, ForeignKeyConstraint, Index
 
 from app.record.tables.columns import JsonText, flag, json, moment, number, partial, table, words
 
-OPEN = "status NOT IN ('completed', 'failed', 'cancelled')"
-ENDED = "status IN ('completed', 'failed', 'cancelled')"
-HELD = "status IN ('blocked', 'compensation_failed', 'failed_held')"  # An operator has to decide.
+# A run's status as indexes show it: a run that is claimed for the first time changes no column of an index,
+# so PostgreSQL writes to none. The same holds for `BEGAN` and `run.expect_from`.
+ACTIVE = "active"  # The stage of what is queued or running; any other status is a stage of its own.
+STAGE = f"CASE WHEN status IN ('queued', 'running') THEN '{ACTIVE}' ELSE status END"
+OPEN = (
+    "stage IN ('active', 'lock_waiting', 'waiting', 'paused', 'blocked', 'cancelling', 'compensating',"
+    " 'failed_held', 'compensation_failed')"
+)
+HELD = "stage IN ('blocked', 'compensation_failed', 'failed_held')"  # An operator has to decide.
 # Whose turn it is in a graph, told by a column: that no index looks at the status or the lease of a step is
 # what lets PostgreSQL change one without writing to every index of the table.
 TURN = (
@@ -15,13 +21,15 @@ TURN = (
 )
 READY, BEGUN = "ready", "begun"  # A member that may begin; one whose child run has not ended.
 # What may stand still: it says what it waits for, or a message to it is under way, for too long perhaps.
-MAY_STAND = "(expect_since IS NOT NULL OR CAST(waiting_on AS TEXT) <> 'null')"
+MAY_STAND = "(expect_from IS NOT NULL OR CAST(waiting_on AS TEXT) <> 'null')"
 NOT_DECLARED = "kind <> 'declared'"
 LATE_MS = 60_000
-LATE = f"started_at - created_at > {LATE_MS}"  # Waited for a lock, or for a worker.
+# When a run began, or was created if it waited for less than `LATE_MS` for a lock or a worker.
+BEGAN = f"CASE WHEN started_at - created_at > {LATE_MS} THEN started_at ELSE created_at END"
+LATE = "began > created_at"
 ENDING = 6  # So many last characters of an id are looked up by an index.
 ID_ENDING = f"substr(id, length(id) - {ENDING - 1})"
-_THEN = ("created_at", "id", "type", "resource_type", "started_at")
+_THEN = ("created_at", "id", "type", "resource_type", "began")
 
 run = table(
     "run",
@@ -59,6 +67,7 @@ run = table(
     Column("log_bytes", BigInteger, nullable=False, server_default=text("0")),  # Of its events and signals.
     number("dispatch_gen"),
     moment("expect_since"),  # When a commit last implied that a message is or should be in flight.
+    moment("expect_from"),  # The same, as the index has it: a claim leaves it as it is.
     words("expect_queue"),
     moment("reserved_until"),  # A worker means to claim it; nobody else need look before.
     number("dispatch_attempts"),
@@ -72,19 +81,20 @@ run = table(
     moment("completed_at"),
     moment("acknowledged_at"),  # Somebody has seen that it failed.
     words("acknowledged_by"),
+    Column("stage", Text, Computed(STAGE)),
+    Column("began", BigInteger, Computed(BEGAN)),
     # For lists, newest first; what follows the id saves looking at the row.
-    Index("ix_run_newest", "tenant_id", "created_at", "id", "type", "resource_type", "started_at"),
-    Index("ix_run_type", "tenant_id", "type", "created_at", "id", "status", "started_at"),
-    partial("ix_run_status", "tenant_id", "status", *_THEN, "acknowledged_at", where=ENDED),
-    Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "status"),
+    Index("ix_run_newest", "tenant_id", *_THEN),
+    Index("ix_run_type", "tenant_id", "type", "created_at", "id", "stage", "began"),
+    Index("ix_run_stage", "tenant_id", "stage", *_THEN, "acknowledged_at"),
+    Index("ix_run_actor", "tenant_id", "triggered_by", *_THEN, "stage"),
     partial("ix_run_resource", "tenant_id", "resource_id", *_THEN, where="resource_id IS NOT NULL"),
     partial("ix_run_held", "tenant_id", *_THEN, where=HELD),  # Each page asks how many there are.
-    partial("ix_run_open", "tenant_id", "status", *_THEN, where=OPEN),
-    partial("ix_run_stands", "tenant_id", *_THEN, "expect_since", where=f"{OPEN} AND {MAY_STAND}"),
+    partial("ix_run_stands", "tenant_id", *_THEN, where=f"{OPEN} AND {MAY_STAND}"),
     partial("ix_run_error", "tenant_id", "error_code", *_THEN, where="error_code IS NOT NULL"),
     Index("ix_run_ending", "tenant_id", text(ID_ENDING)),
-    partial("ix_run_late", "tenant_id", "started_at", "created_at", where=LATE),
-    partial("ix_run_expected", "tenant_id", "expect_queue", "expect_since", where="expect_since IS NOT NULL"),
+    partial("ix_run_late", "tenant_id", "began", "created_at", where=LATE),
+    partial("ix_run_expected", "tenant_id", "expect_queue", "expect_from", where="expect_from IS NOT NULL"),
     partial(
         "uq_run_idempotency", "tenant_id", "idempotency_key", where="idempotency_key IS NOT NULL", unique=True
     ),
@@ -102,7 +112,7 @@ run = table(
     partial("ix_run_kind", "tenant_id", "kind", "created_at", "id", where=NOT_DECLARED),
     partial(
         "ix_run_ended",
-        *("tenant_id", "completed_at", "type", "status", "started_at", "error_code"),
+        *("tenant_id", "completed_at", "type", "stage"),
         where="completed_at IS NOT NULL",
     ),
     key=("id",),

@@ -224,6 +224,7 @@ PLANTED: list[tuple[str, Callable[[Driver], str], Plant]] = [
     ("I6", failed, change(step, "second", step.c.phase == "comp", status="failed")),
     ("I6", failed, change(step, "second", step.c.phase == "comp", ordinal=1)),
     ("I7", queued, change(run, expect_since=None)),
+    ("I7", queued, change(run, expect_from=None)),
     ("I7", waiting, change(timer, "first", cancelled_at=1)),
     ("I7", parked, change(timer, "job", cancelled_at=1)),
     ("I7", held, change(timer, None, timer.c.purpose == "hold", cancelled_at=1)),

@@ -133,17 +133,18 @@ def _expected_earlier(tx: Tx, seen: dict[str, Any]) -> None:
     if seen.get("key"):
         runs.change_step(tx, seen["run_id"], seen["phase"], seen["key"], {"expect_since": 1})
     else:
-        runs.change_run(tx, seen["run_id"], {"expect_since": 1})
+        runs.change_run(tx, seen["run_id"], {"expect_since": 1, "expect_from": 1})
+
+
+def _expected_for_3_s(tx: Tx, run_id: str, attempts: int) -> None:
+    since = {"expect_since": tx.now - 3_000, "expect_from": tx.now - 3_000}
+    runs.change_run(tx, run_id, {**since, "dispatch_attempts": attempts})  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize(("attempts", "lost"), [(0, True), (1, False)])
 def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int, lost: bool) -> None:
     run_id = driver.start("probe.line")
-    driver.db.write(
-        lambda tx: runs.change_run(
-            tx, run_id, {"expect_since": tx.now - 3_000, "dispatch_attempts": attempts}
-        )
-    )
+    driver.db.write(lambda tx: _expected_for_3_s(tx, run_id, attempts))
     found = driver.db.read(
         lambda tx: lost_messages.expected(tx, lost_ms=2_000, cap_ms=30_000, empty=["default"], limit=9)
     )

@@ -1,7 +1,7 @@
 """How the database finds the runs of a list: by the index of the rarest thing that was asked for."""
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from app.record.paging import Window
 from app.record.runs.run_list import RunFilters, list_runs
@@ -16,7 +16,7 @@ def test_the_runs_of_a_resource_are_found_by_its_index_whatever_their_status_is(
     plans = with_runs.read(lambda tx: _plans(tx, filters, "resource_id ="))
 
     assert plans and all("ix_run_resource" in plan for plan in plans), plans
-    assert not any("ix_run_status" in plan for plan in plans), plans
+    assert not any("ix_run_stage" in plan for plan in plans), plans
 
 
 @pytest.mark.parametrize("acknowledged", [None, False])
@@ -27,36 +27,43 @@ def test_the_newest_of_a_status_are_read_in_the_order_of_its_index(
 
     (plan,) = with_runs.read(lambda tx: _plans(tx, filters, "count("))
 
-    assert plan.count("ix_run_status") == 2  # One for each status.
+    assert plan.count("ix_run_stage") == 2  # One for each status.
     assert not is_sorted(plan), plan
 
 
-@pytest.mark.parametrize("detail", ["running", "waiting", "queued", "lock_waiting", "compensating"])
+@pytest.mark.parametrize("detail", ["running", "queued"])
+def test_what_is_queued_or_running_is_counted_among_both_in_order(with_runs: Database, detail: str) -> None:
+    (plan,) = with_runs.read(lambda tx: _plans(_large(tx), RunFilters(detail=(detail,)), "count("))
+
+    assert "ix_run_stage" in plan, plan
+    assert not is_sorted(plan), plan
+
+
+@pytest.mark.parametrize("detail", ["waiting", "lock_waiting", "compensating"])
 def test_open_runs_of_a_status_are_counted_without_a_look_at_others(with_runs: Database, detail: str) -> None:
     filters = RunFilters(detail=(detail,))
 
     (plan,) = with_runs.read(lambda tx: _plans(tx, filters, "count("))
 
-    lookups = [line for line in plan.splitlines() if "status=?" in line or "status = " in line]
-    assert lookups and "ix_run_open" in plan, plan
+    lookups = [line for line in plan.splitlines() if "stage=?" in line or "stage = " in line]
+    assert lookups and "ix_run_stage" in plan, plan
     assert not is_sorted(plan), plan
 
 
 def test_open_runs_with_a_tag_are_one_look_each(with_runs: Database) -> None:
     filters = RunFilters(tags=("team-1",), detail=("running", "waiting"))
 
-    (plan,) = with_runs.read(lambda tx: _plans(tx, filters, "count("))
+    (plan,) = with_runs.read(lambda tx: _plans(_large(tx), filters, "count("))
 
-    # PostgreSQL may join two walks along indexes, SQLite looks each one up: neither reads a run itself.
-    assert "ix_run_type (tenant_id=? AND type=? AND created_at=?" in plan or "Index Only Scan" in plan, plan
-    assert "Seq Scan" not in plan
+    # Looked up one by one, or walked beside the tag: the stage leaves out what has ended, unread.
+    assert "ix_run_stage" in plan or "Index Only Scan using ix_run_type" in plan, plan
 
 
 @pytest.mark.parametrize("detail", [(), ("running",)])
 def test_what_stands_still_is_looked_for_among_what_may(with_runs: Database, detail: tuple[str, ...]) -> None:
     filters = RunFilters(waiting=True, detail=detail)
 
-    plans = with_runs.read(lambda tx: _plans(tx, filters, "expect_since"))
+    plans = with_runs.read(lambda tx: _plans(tx, filters, "expect_from"))
 
     assert len(plans) == 2  # The page, and how many there are.
     assert all("ix_run_stands" in plan for plan in plans), plans
@@ -72,6 +79,14 @@ def test_runs_that_are_not_declared_are_found_by_their_kind(with_runs: Database)
     plans = with_runs.read(lambda tx: _plans(tx, RunFilters(kind="batch"), "kind ="))
 
     assert plans and all("ix_run_kind" in plan for plan in plans), plans
+
+
+def _large(tx: Tx) -> Tx:
+    """Have PostgreSQL plan as if reading all of the table, which is a small one, were out of the question."""
+    if tx.dialect == "postgresql":
+        for way in ("enable_seqscan", "enable_bitmapscan"):
+            tx.execute(text(f"SET LOCAL {way} = off"))
+    return tx
 
 
 def is_sorted(plan: str) -> bool:

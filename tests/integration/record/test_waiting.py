@@ -11,9 +11,9 @@ from app.record.session import Database, Tx
 from tests.integration.record.conftest import EXPLAIN
 
 NOBODY_WAITS_ANY_MORE = (
-    "UPDATE run SET expect_since = 1, expect_queue = 'default'",
+    "UPDATE run SET expect_since = 1, expect_from = 1, expect_queue = 'default'",
     "UPDATE step SET expect_since = 1",
-    "UPDATE run SET expect_since = NULL",
+    "UPDATE run SET expect_since = NULL, expect_from = NULL",
     "UPDATE step SET expect_since = NULL",
     "ANALYZE",
 )
