@@ -10,8 +10,8 @@
    second.
 """
 
+import secrets
 import time
-import uuid
 from dataclasses import dataclass
 from itertools import cycle, zip_longest
 
@@ -213,4 +213,6 @@ def _told(claimed: Claim, outcome: Outcome, status: str) -> str:
 
 
 def _holder(runner: Runner, task_id: str) -> Holder:
-    return Holder(nonce=f"{runner.instance}/{uuid.uuid4().hex}", task_id=task_id, lease_ms=runner.lease_ms)
+    return Holder(
+        nonce=f"{runner.instance}/{secrets.token_hex(8)}", task_id=task_id, lease_ms=runner.lease_ms
+    )

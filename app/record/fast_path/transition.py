@@ -135,7 +135,7 @@ def see(db: Database, run_id: str) -> RunSnapshot | None:
 
 def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int | None:
     """Write a transition; returns the database's clock, or None when the run is no longer what was seen."""
-    rows = packed(wanted.events)
+    rows, told = packed(wanted.events), subscriptions.told(wanted.events)
     shape = _Shape(
         run=tuple(wanted.run),
         steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
@@ -143,17 +143,17 @@ def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int |
         events=len(rows),
         ends=wanted.ending is not None,
         pokes=wanted.poke is not None,
-        told=len(subscriptions.told(wanted.events)),
+        told=len(told),
         leases=lease_shape(wanted.leases),
     )
     if db.dialect == "sqlite":
-        parts = _values(db.tenant, wanted, rows)
+        parts = _values(db.tenant, wanted, rows, told)
         return db.once(lambda cursor: _one_by_one(db, cursor, shape, parts), patience_s=patience_s)
     text = _statement(shape)
 
     def at_once(cursor: Any) -> int | None:
         # Made anew for each attempt: totals that somebody holds are left for another of their rows.
-        cursor.execute(text, [value for part in _values(db.tenant, wanted, rows) for value in part])
+        cursor.execute(text, [value for part in _values(db.tenant, wanted, rows, told) for value in part])
         found = cursor.fetchone()
         return None if found is None else int(found[0])
 
@@ -172,12 +172,14 @@ class _Shape:
     leases: tuple[int, int]
 
 
-def _values(tenant: str, wanted: Transition, rows: Sequence[EventRow]) -> list[list[object]]:
+def _values(
+    tenant: str, wanted: Transition, rows: Sequence[EventRow], told: Sequence[str]
+) -> list[list[object]]:
     """The values of each part of the statement, in the order of `_parts`."""
     # The generation besides the version: publishing again (T10) raises it without an event, and a claim that
     # was decided before would go on under a message that is out of date.
     version = [tenant, wanted.run_id, wanted.version, wanted.gen]
-    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, told)
     parts = [[*bound(run, wanted.run), *version, *heard]]
     parts += [
         [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
