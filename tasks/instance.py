@@ -136,6 +136,10 @@ def _forget(tx: Tx, instance_id: str) -> None:
 
 def _claimed(ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
     """The row of the inventory to go on with, and whether it was written just now."""
+    intent = _intent(ctx, item, operation, lineage, 1)
+    first = INSTANCES.intend_first(ctx.db, intent, name=item["name"])
+    if first is not None:
+        return first, True
     row, fresh = ctx.db.write(lambda tx: _intended(tx, ctx, item, operation, lineage))
     if fresh or _still_there(ctx, row, lineage):
         return row, fresh
@@ -168,7 +172,12 @@ def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) ->
     # Another token for each new beginning: with the old one, what is being removed would be found and taken
     # for ours.
     number = INSTANCES.begun(tx, lineage, operation, name=item["name"]) + 1
-    intent: InstanceRow = {
+    return INSTANCES.intend(tx, _intent(ctx, item, operation, lineage, number)), True
+
+
+def _intent(ctx: Context, item: Item, operation: str, lineage: str, incarnation: int) -> InstanceRow:
+    """The row of a server that is about to be ordered."""
+    return {
         "provider": item["provider"],
         "account": item["account"],
         "name": item["name"],
@@ -178,13 +187,12 @@ def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) ->
         "address": None,
         "fingerprint": None,
         "state": "intended",
-        "token": token(lineage, operation, item["name"], number),
-        "incarnation": number,
+        "token": token(lineage, operation, item["name"], incarnation),
+        "incarnation": incarnation,
         "lineage": lineage,
         "operation": operation,
         "run_id": ctx.run_id,
     }
-    return INSTANCES.intend(tx, intent), True
 
 
 def _ours(ctx: Context, compute: Compute, row: InstanceRow) -> Machine | None:
@@ -256,7 +264,7 @@ def _note(ctx: Context, row: InstanceRow, machine: Machine) -> None:
     state = "running" if machine.state == "running" else "creating"
     address = machine.addresses[0] if machine.addresses else None
     known: InstanceRow = {"resource_id": machine.id, "state": state, "address": address}
-    ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], known))
+    INSTANCES.note(ctx.db, row["id"], known)
 
 
 def _made(row: InstanceRow, machine: Machine) -> Result:

@@ -1,8 +1,11 @@
 """Copies of checkpoints: a failure is told with the checkpoint and never fails its batch."""
 
+from collections.abc import Iterable
+
 from app.domain.errors import StepError
 from app.domain.json import JsonObject
 from app.domain.policy import backoff
+from app.domain.rows.batches import CheckpointRow
 from app.record.batches import batches, copies
 from app.record.session import Tx
 from tasks.context import Context
@@ -20,27 +23,29 @@ class NotMirrored(StepError):
 
 @step(retry=backoff("5s", limit=TRIES), timeout="2m")
 def write(ctx: Context, batch_id: str, sequence: int) -> None:
-    """The checkpoint has its copy, or says why not."""
-    backend, documents = ctx.db.read(lambda tx: _documents(tx, batch_id, sequence))
+    """This checkpoint, and those that were made since, have their copies, or say why not."""
+    backend, numbers, documents = ctx.db.read(lambda tx: _documents(tx, batch_id, sequence))
+    known: CheckpointRow = {"mirror_error": None}
     try:
         ctx.capabilities.mirror(backend).write(batch_id, documents)
     except OSError as error:
         said = f"{type(error).__name__}: {error.strerror or error}"
         if ctx.tries < TRIES:
             raise NotMirrored(said) from None
-        ctx.db.write(lambda tx: batches.change_checkpoint(tx, batch_id, sequence, {"mirror_error": said}))
-        return
-    ctx.db.write(
-        lambda tx: batches.change_checkpoint(
-            tx, batch_id, sequence, {"mirrored_at": tx.now, "mirror_error": None}
-        )
-    )
+        known = {"mirror_error": said}
+    ctx.db.write(lambda tx: _note(tx, batch_id, numbers, known))
 
 
-def _documents(tx: Tx, batch_id: str, sequence: int) -> tuple[str, dict[str, JsonObject]]:
-    """The checkpoint, with the definition as long as no copy was made; and where they belong."""
+def _note(tx: Tx, batch_id: str, numbers: Iterable[int], known: CheckpointRow) -> None:
+    copied: CheckpointRow = {} if known["mirror_error"] else {"mirrored_at": tx.now}
+    batches.change_checkpoints(tx, batch_id, numbers, {**known, **copied})
+
+
+def _documents(tx: Tx, batch_id: str, first: int) -> tuple[str, list[int], dict[str, JsonObject]]:
+    """Where the copies belong; the checkpoints, and with them the definition as long as no copy was made."""
     backend = batches.backend_of(tx, batch_id) or "filesystem"
-    documents = {copies.name_of(sequence): copies.checkpoint(tx, batch_id, sequence)}
+    copied = copies.checkpoints(tx, batch_id, first)
+    documents = {copies.name_of(number): document for number, document in copied.items()}
     if not batches.has_copies(tx, batch_id):
         documents[copies.BATCH] = copies.definition(tx, batch_id)
-    return backend, documents
+    return backend, list(copied), documents

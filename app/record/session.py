@@ -228,14 +228,19 @@ class Database:
         """
         return self._patiently(lambda: _Lent(self), work, patience_s)
 
-    def change(self, statement: str, values: Sequence[object]) -> None:
-        """Run one statement that writes, in the driver's own spelling, as a transaction of its own."""
+    def change(self, statement: str, values: Sequence[object]) -> int:
+        """Run one statement that writes, in the driver's own spelling, as a transaction of its own.
 
-        def at_once(cursor: Any) -> None:
+        Returns how many rows it has written.
+        """
+
+        def at_once(cursor: Any) -> int:
             with self.writing(cursor):
                 cursor.execute(statement, values)
+                written: int = cursor.rowcount
+            return written
 
-        self.once(at_once)
+        return self.once(at_once)
 
     def remembered(self, name: str, ask: Callable[[Tx], T], *, for_s: float = 60.0) -> T:
         """What a question was answered within the last minute: for hints that may be a little old."""

@@ -18,7 +18,7 @@ from itertools import cycle, zip_longest
 import structlog
 
 from app.auth.secrets import redact
-from app.engine.messages.publish import tell
+from app.engine.messages.publish import Told, tell
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
 from app.engine.transitions.settle import Failed, Outcome, settle
@@ -123,6 +123,7 @@ class _Shift:
 
     def _runs(self, most: int) -> int:
         reserved = ready.reserve(self._runner.db, self._queue, min(most, MOST_RUNS))
+        told = Told(self._runner.db, self._runner.publish)
         for seen in reserved:
             # Celery kills the process at the time limit of the message, whatever runs then: a step that may
             # take longer needs a message of its own (test_what_does_not_fit_into_the_time_left_is_left).
@@ -131,7 +132,9 @@ class _Shift:
                 continue
             claimed = claim_seen(self._runner.db, seen, _holder(self._runner, self._task_id))
             if claimed is not None:
-                self._carry(claimed)
+                told.note()
+                self._carry(claimed, told=told)
+        told.tell()
         return len(reserved)
 
     def _members(self, most: int) -> int:
@@ -147,21 +150,29 @@ class _Shift:
                 claimed = self._carry(claimed, following).beside
         return len(wanted)
 
-    def _carry(self, claimed: Claim, following: Wanted | None = None) -> Ended:
+    def _carry(self, claimed: Claim, following: Wanted | None = None, told: Told | None = None) -> Ended:
         # Told before the first body, and again once bodies take time: the question costs as much as a short
         # step.
         if not self.claims or time.monotonic() - self._told_at > QUICK_S:
             self.tell()
-        ended = _carry(self._runner, claimed, False, following, self._until)
+        ended = _carry(self._runner, claimed, False, following, self._until, told)
         self.claims += 1
         self._bodies_s += ended.bodies_s
         return ended
 
 
 def _carry(
-    runner: Runner, claimed: Claim, chained: bool, following: Wanted | None = None, until: float = 0.0
+    runner: Runner,
+    claimed: Claim,
+    chained: bool,
+    following: Wanted | None = None,
+    until: float = 0.0,
+    told: Told | None = None,
 ) -> Ended:
-    """Run the steps of a claimed segment; the last is settled with the claim on the member that follows."""
+    """Run the steps of a claimed segment; the last is settled with the claim on the member that follows.
+
+    ``told`` keeps what parents are to hear until they are to hear it.
+    """
     # Before the body: the messages of a claim wake others, and this worker may be busy for hours.
     runner.publish(claimed.messages)
     began, bodies_s = time.monotonic(), 0.0
@@ -182,7 +193,10 @@ def _carry(
                 runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
             )
         # After the commit, and only hints: if this process dies here, all of it is expected in SQL.
-        tell(runner.db, runner.publish, settled.messages)
+        if told is not None:
+            told.keep(settled.messages)
+        else:
+            tell(runner.db, runner.publish, settled.messages)
         reason = _told(claimed, outcome, settled.status)
         if settled.next is None:
             return Ended(

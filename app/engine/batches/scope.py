@@ -145,11 +145,8 @@ def _known(batch: BatchRow, operations: Sequence[str]) -> set[str]:
 
 
 def _check_dependents(tx: Tx, batch: BatchRow, found: Mapping[str, Undo], chosen: set[str]) -> None:
-    standing = {
-        one["key"]
-        for key in chosen
-        for one in graphs.edges_below(tx, batch["run_id"], key) + graphs.edges_from(tx, batch["run_id"], key)
-    }
+    below = graphs.edges_below(tx, batch["run_id"], chosen) + graphs.edges_from(tx, batch["run_id"], chosen)
+    standing = {one["key"] for one in below}
     left = sorted(standing & set(found) - chosen)
     if left:
         raise DependentsStand(

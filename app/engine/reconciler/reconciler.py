@@ -209,8 +209,13 @@ class Reconciler:
         self.timers.drop([timer_id for (timer_id,) in over])
 
     def alarms(self, moment: int) -> None:
-        """Timers that are due, as the fast path knows them."""
-        self.fire(self.timers.due(moment))
+        """Timers that are due, as the fast path knows them; most were fired by whoever armed them."""
+        ids = self.timers.due(moment)
+        if not ids:
+            return
+        left = self.db.read(lambda tx: timers.still_open(tx, ids))
+        self.timers.drop([timer_id for timer_id in ids if timer_id not in left])
+        self.fire([timer_id for timer_id in ids if timer_id in left])
 
     def foreign_keys(self) -> None:
         """Keys of ours that hold a value of another type: nobody could take a message from such a queue.

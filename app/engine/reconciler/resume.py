@@ -32,7 +32,7 @@ from app.engine.transitions import family, graph, locks
 from app.engine.transitions.advance import advance, failed, runnable
 from app.engine.transitions.compensate import settled_while_stopping, stop, undo_exhausted
 from app.engine.transitions.fan_out import group_of
-from app.engine.transitions.journal import Journal, Message, journal, step_of
+from app.engine.transitions.journal import CHILD, Journal, Message, journal, step_of
 from app.engine.transitions.settle import error_facts
 from app.record.runs import hooks, runs, timers
 from app.record.runs import locks as lock_rows
@@ -49,10 +49,9 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Message] | None:
     # None keeps it on the fast path: the caller's clock was ahead of the database's.
     if known["due_at"] > tx.now:
         return None
+    if known["purpose"] == CHILD:
+        return hear_children(tx, known["run_id"])
     with journal(tx, known["run_id"]) as j:
-        if known["purpose"] == "child":  # Children end in crowds: what one turn can do needs no second one.
-            family.children_ended(j, timers.fire_alike(tx, known))
-            return j.messages
         taken = timers.fire(tx, timer_id)
         if taken is None:
             return []
@@ -62,6 +61,23 @@ def fire_timer(tx: Tx, timer_id: str) -> list[Message] | None:
             return j.messages
         RULES.get(taken["purpose"], _fire_step)(j, taken)
         return j.messages
+
+
+def hear_children(tx: Tx, run_id: str) -> list[Message]:
+    """Let a run hear of all its children that have ended by now, which may be none any more.
+
+    Children end in crowds, and what one turn can do needs no second one.
+    """
+    run = runs.lock_run(tx, run_id)
+    if run is None:
+        return []
+    heard = timers.fire_all(tx, run_id, CHILD)
+    if not heard:
+        return []
+    j = Journal(tx, run)
+    family.children_ended(j, heard)
+    j.flush()
+    return j.messages
 
 
 def execute_hook(tx: Tx, token_hash: str, payload: Any) -> tuple[dict[str, Any], list[Message]]:

@@ -7,7 +7,7 @@ from app.domain.states import TERMINAL, RunStatus, StepStatus
 from app.engine.code import waits
 from app.engine.transitions import graph, operator_actions
 from app.engine.transitions.advance import runnable
-from app.engine.transitions.journal import Journal, is_member
+from app.engine.transitions.journal import GRAPH, Journal, is_member
 from app.record.runs import runs
 
 
@@ -17,10 +17,10 @@ def children_ended(j: Journal, timers: Sequence[TimerRow]) -> None:
     # anew.
     if j.status in TERMINAL:
         return
-    steps = j.some("forward", *{timer["step"] for timer in timers})
+    steps = j.some("forward", GRAPH, *{timer["step"] for timer in timers})
     members = [step for step in steps.values() if is_member(step)]
     if members:
-        graph.children_ended(j, members)
+        graph.children_ended(j, steps[GRAPH], members)
     for timer in timers:
         step = steps.get(timer["step"] or "")
         if step is not None and step["kind"] == "graph":

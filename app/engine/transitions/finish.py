@@ -15,7 +15,7 @@ from app.domain.events import EventType
 from app.domain.rows.runs import RunRow
 from app.domain.states import RunStatus
 from app.engine.transitions import locks
-from app.engine.transitions.journal import Journal
+from app.engine.transitions.journal import CHILD, Journal
 from app.record.batches import outcome
 from app.record.inventory import in_transit
 from app.record.runs import runs
@@ -76,4 +76,4 @@ def _tell_parent(j: Journal) -> None:
     """Let the call of another run that waits for this one hear of its end."""
     parent, call = j.run["parent_run_id"], j.run["parent_step"]
     if parent is not None and call is not None:
-        j.poke_open(parent, "child", call)
+        j.poke_open(parent, CHILD, call)

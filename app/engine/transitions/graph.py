@@ -17,6 +17,7 @@ from typing import Any
 from app.domain.batch import edges, effects
 from app.domain.events import EventType
 from app.domain.ids import derived_id
+from app.domain.rows.batches import EdgeRow
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.transitions import accept, checkpoints
@@ -44,9 +45,9 @@ class Fate:
     reason: str | None = None  # Why it was skipped.
 
 
-def turn(j: Journal) -> None:
+def turn(j: Journal, group: StepRow | None = None) -> None:
     """Start what may begin, and end the graph when nothing runs and nothing may; safe to call at any time."""
-    group = j.one("forward", GRAPH)
+    group = group or j.one("forward", GRAPH)
     if group is None or j.status not in MOVING:
         return
     if group["status"] == StepStatus.PENDING:
@@ -59,23 +60,20 @@ def turn(j: Journal) -> None:
         _end(j, group)
 
 
-def children_ended(j: Journal, members: Sequence[StepRow]) -> None:
-    """The runs of members have ended: settle the members, and see what follows."""
+def children_ended(j: Journal, group: StepRow, members: Sequence[StepRow]) -> None:
+    """The runs of members have ended: settle the members, all together, and see what follows."""
     waiting = [one for one in members if one["status"] == StepStatus.WAITING]
     # Without their locks: an ended status is final, and the timer that brought us here was committed with it.
-    children = runs.read_runs(j.tx, [str(one["ref"]) for one in waiting])
-    over = [one for one in waiting if _is_over(children.get(str(one["ref"])))]
+    children = runs.outcomes(j.tx, [str(one["ref"]) for one in waiting])
+    over = [(one, child) for one in waiting if _is_over(child := children.get(str(one["ref"])))]
     if not over:
         return
-    group = j.one("forward", GRAPH)
-    assert group is not None  # Its members are inserted with it.
     # In the order in which they ended, so that what is skipped names the failure that came first.
-    for member in sorted(over, key=lambda one: _ended_at(children.get(str(one["ref"])))):
-        _settle(j, group, member, children.get(str(member["ref"])))
+    _settle(j, group, sorted(over, key=lambda one: _ended_at(one[1])))
     if j.status == RunStatus.CANCELLING:
         settled_while_stopping(j)
     else:
-        turn(j)
+        turn(j, group)
 
 
 def _is_over(child: RunRow | None) -> bool:
@@ -90,37 +88,45 @@ def skip_all(j: Journal, group: StepRow, fates: Mapping[str, Fate]) -> None:
     """Let those who need these members know how they ended: what is met, and what is left out for good."""
     met: dict[str, int] = {}
     skipped: dict[str, tuple[str, str]] = {}
-    for key, fate in fates.items():
-        _follow(j, key, fate, met, skipped)
+    _follow(j, fates, met, skipped)
     graphs.need_less(j.tx, j.id, {key: count for key, count in met.items() if key not in skipped})
     if skipped:
         _skip(j, group, skipped)
 
 
 def _follow(
-    j: Journal, key: str, fate: Fate, met: dict[str, int], skipped: dict[str, tuple[str, str]]
+    j: Journal, fates: Mapping[str, Fate], met: dict[str, int], skipped: dict[str, tuple[str, str]]
 ) -> None:
-    """Walk along the edges from a member that ended; those below are read once something is left out."""
-    direct = graphs.edges_from(j.tx, j.id, key)
-    wanted = {one["key"] for one in direct if not edges.is_met(one["condition"], fate.status, fate.reason)}
-    below: dict[str, list[Any]] = {key: list(direct)}
-    if wanted:
-        for one in graphs.edges_below(j.tx, j.id, key):
-            below.setdefault(one["needs"], []).append(one)
-    touched = {one["key"] for found in below.values() for one in found} if wanted else set()
-    open_ = {k for k, status in graphs.statuses(j.tx, j.id, touched).items() if status == StepStatus.PENDING}
-    frontier = [(key, fate)]
-    while frontier:
-        needed, ended = frontier.pop()
-        for one in below.get(needed, ()):
-            waits = one["key"]
-            if edges.is_met(one["condition"], ended.status, ended.reason):
-                met[waits] = met.get(waits, 0) + 1
-            # Only who has not begun can be left out. What an earlier child has already let begin stands.
-            elif waits in open_ and waits not in skipped:
-                reason = edges.reason_to_skip(one["condition"], ended.status, ended.reason)
-                skipped[waits] = (reason, needed)
-                frontier.append((waits, Fate(status="skipped", reason=reason)))
+    """Walk along the edges from members that ended; those below are read once something is left out."""
+    edges_of: dict[str, list[EdgeRow]] = {}
+    for one in graphs.edges_from(j.tx, j.id, fates):
+        edges_of.setdefault(one["needs"], []).append(one)
+    unmet = [key for key, found in edges_of.items() if not all(_is_met(one, fates[key]) for one in found)]
+    open_: set[str] = set()
+    if unmet:
+        for one in graphs.edges_below(j.tx, j.id, unmet):
+            if one["needs"] not in fates:
+                edges_of.setdefault(one["needs"], []).append(one)
+        touched = {one["key"] for found in edges_of.values() for one in found}
+        known = graphs.statuses(j.tx, j.id, touched)
+        open_ = {key for key, status in known.items() if status == StepStatus.PENDING}
+    for start in fates.items():  # As if each had ended alone, in this order.
+        frontier = [start]
+        while frontier:
+            needed, ended = frontier.pop()
+            for one in edges_of.get(needed, ()):
+                waits = one["key"]
+                if _is_met(one, ended):
+                    met[waits] = met.get(waits, 0) + 1
+                # Only who has not begun can be left out. What an earlier child has already let begin stands.
+                elif waits in open_ and waits not in skipped:
+                    reason = edges.reason_to_skip(one["condition"], ended.status, ended.reason)
+                    skipped[waits] = (reason, needed)
+                    frontier.append((waits, Fate(status="skipped", reason=reason)))
+
+
+def _is_met(one: EdgeRow, ended: Fate) -> bool:
+    return edges.is_met(one["condition"], ended.status, ended.reason)
 
 
 def _skip(j: Journal, group: StepRow, skipped: Mapping[str, tuple[str, str]]) -> None:
@@ -168,14 +174,29 @@ def _start_ready(j: Journal, group: StepRow) -> int:
         return 0
     rows = graphs.ready(j.tx, j.id, min(room, AT_ONCE))
     usual: dict[str, int] = dict(_given(group).get("usual") or {})
-    children = [_begin(j, row, usual) for row in rows]
+    children = [_begun(j, row, usual) for row in rows]
+    began = [
+        (row, StepStatus.WAITING, _at_work(j, row, child)) for row, child in zip(rows, children, strict=True)
+    ]
+    j.move_members(began)
+    for row in rows:
+        j.event(EventType.STEP_WAITING, row, ref=row["ref"], until=None)
     j.messages += accept.store_all(j.tx, children, j.watched)
     if len(rows) == AT_ONCE and (limit is None or room > AT_ONCE):
         j.poke(j.id, "graph")
     return len(rows)
 
 
-def _begin(j: Journal, member: StepRow, usual: dict[str, int]) -> NewRun:
+def _at_work(j: Journal, member: StepRow, child: NewRun) -> StepRow:
+    return {
+        "ref": child.id,
+        "attempt": member["attempt"] + 1,
+        "started_at": j.now,
+        "first_started_at": j.now,
+    }
+
+
+def _begun(j: Journal, member: StepRow, usual: dict[str, int]) -> NewRun:
     """The child run of a member that begins; its id is the same for whoever starts it."""
     wanted = _given(member)
     kind = catalogue.lookup(wanted["type"])
@@ -187,10 +208,6 @@ def _begin(j: Journal, member: StepRow, usual: dict[str, int]) -> NewRun:
     rows = [step_row(child_id, row) for row in kind.plan(given).rows()]
     new = accept.of_type(kind, child_id, order, given, rows, j.run["triggered_by"])
     known: RunRow = {"parent_step": member["key"]}
-    begun: StepRow = {"attempt": member["attempt"] + 1, "started_at": j.now, "first_started_at": j.now}
-    member_at_work: StepRow = {"ref": child_id, **begun}
-    j.move(member, StepStatus.WAITING, **member_at_work)
-    j.event(EventType.STEP_WAITING, member, ref=child_id, until=None)
     return replace(new, columns=known, eta_ms=usual[kind.name], measured=False)
 
 
@@ -200,35 +217,60 @@ def _upstream(j: Journal, member: StepRow) -> dict[str, Any]:
     return {key: {"status": status} for key, status in graphs.statuses(j.tx, j.id, soft).items()}
 
 
-def _settle(j: Journal, group: StepRow, member: StepRow, child: RunRow | None) -> None:
+def _settle(j: Journal, group: StepRow, ended: Sequence[tuple[StepRow, RunRow | None]]) -> None:
+    """Settle members whose runs have ended, in this order; those who need them hear of all at once."""
+    policies = group["given"]
+    moved, fates = list[tuple[StepRow, str, StepRow]](), dict[str, Fate]()
+    for member, child in ended:
+        status, known = _ending(j, member, child)
+        moved.append((member, status, known))
+        group["pending"] -= 1
+        if status == StepStatus.COMPLETED:
+            j.event(EventType.STEP_COMPLETED, member, output=known["output"])
+            fates[member["key"]] = Fate(status="completed")
+            _succeeded(j, group)
+        elif status == StepStatus.CANCELLED:
+            j.event(EventType.STEP_CANCELLED, member)
+        else:
+            j.event(EventType.STEP_FAILED, member, error=known["error"])
+            fates[member["key"]] = Fate(status="failed")
+            _failed(j, group, member)
+    j.move_members(moved)
+    counts: StepRow = {
+        "pending": group["pending"],
+        "succeeded": group["succeeded"],
+        "failures": group["failures"],
+    }
+    if group["given"] is not policies:
+        counts["given"] = group["given"]
+    j.change(group, **counts)
+    skip_all(j, group, fates)
+
+
+def _ending(j: Journal, member: StepRow, child: RunRow | None) -> tuple[StepStatus, StepRow]:
+    """How a member ends whose run has, and what is kept of it."""
     if child is not None and child["status"] == RunStatus.COMPLETED:
-        output = effects.left(child["output"] or {})
-        j.move(
-            member, StepStatus.COMPLETED, output=output or None, outcome=StepOutcome.DONE, completed_at=j.now
-        )
-        j.event(EventType.STEP_COMPLETED, member, output=output or None)
-        j.change(group, pending=group["pending"] - 1, succeeded=group["succeeded"] + 1)
-        skip_all(j, group, {member["key"]: Fate(status="completed")})
-        every = _given(group).get("checkpoint_every")
-        if every and group["succeeded"] % every == 0:
-            checkpoints.add(j, "interval")
-        return
-    error = _error(member, child)
+        output = effects.left(child["output"] or {}) or None
+        return StepStatus.COMPLETED, {"output": output, "outcome": StepOutcome.DONE, "completed_at": j.now}
+    cancelled = child is None or child["status"] == RunStatus.CANCELLED
     # We have asked it to stop, so its end is no failure, and no policy of the graph may judge it as one.
-    if j.status == RunStatus.CANCELLING and (child is None or child["status"] == RunStatus.CANCELLED):
-        j.move(member, StepStatus.CANCELLED, error=error, completed_at=j.now)
-        j.event(EventType.STEP_CANCELLED, member)
-        j.change(group, pending=group["pending"] - 1)
-        return
-    j.move(member, StepStatus.FAILED, error=error, completed_at=j.now)
-    j.event(EventType.STEP_FAILED, member, error=error)
-    j.change(group, pending=group["pending"] - 1, failures=group["failures"] + 1)
+    over = StepStatus.CANCELLED if j.status == RunStatus.CANCELLING and cancelled else StepStatus.FAILED
+    return over, {"error": _error(member, child), "completed_at": j.now}
+
+
+def _succeeded(j: Journal, group: StepRow) -> None:
+    group["succeeded"] += 1
+    every = _given(group).get("checkpoint_every")
+    if every and group["succeeded"] % every == 0:
+        checkpoints.add(j, "interval")
+
+
+def _failed(j: Journal, group: StepRow, member: StepRow) -> None:
+    group["failures"] += 1
     policy = _given(member).get("on_failure", "continue")
-    held = _given(group).get("stop") or "continue"
-    if STRENGTH[policy] > STRENGTH[held]:
-        j.change(group, given={**_given(group), "stop": policy})
+    if STRENGTH[policy] > STRENGTH[_given(group).get("stop") or "continue"]:
+        group["given"] = {**_given(group), "stop": policy}
         checkpoints.add(j, "failure")
-    skip_all(j, group, {member["key"]: Fate(status="failed")})
 
 
 def _error(member: StepRow, child: RunRow | None) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from chains.messages import DeliveryMessage, WakeUp
 
 FAN_OUT = frozenset({"group", "map", "graph"})
 GRAPH = "graph:operations"  # The step that is a graph; its members are child runs.
+CHILD = "child"  # Purpose of the timers by which a run hears of the end of its children.
 MAIN = "main"  # The step of a code workflow that advances its function; the calls are its branches.
 
 
@@ -58,6 +59,7 @@ class TimerMessage:
     timer_id: str
     due_at: int
     at_once: bool = False  # Due when it was armed: whoever armed it may fire it.
+    parent: str | None = None  # The run that is to hear of a child's end.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,12 @@ class Halt:
     """Links whose steps were killed: Celery may end their processes, if it still hears."""
 
     task_ids: tuple[str, ...]
+
+
+def poked(timer_id: str, run_id: str, purpose: str, now: int) -> TimerMessage:
+    """The message about a timer of another run that is due now."""
+    parent = run_id if purpose == CHILD else None
+    return TimerMessage(timer_id=timer_id, due_at=now, at_once=True, parent=parent)
 
 
 Message = RunMessage | TimerMessage | DeliveryMessage | Halt | WakeUp
@@ -156,6 +164,16 @@ class Journal:
         changes["status"] = str(status)
         self.change(step, **changes)
 
+    def move_members(self, moved: Sequence[tuple[StepRow, str, StepRow]]) -> None:
+        """The same for members of a graph, which no worker holds, with few writes: row, status, changes."""
+        changed = []
+        for step, status, changes in moved:
+            check_step(step["status"], status)
+            known: StepRow = {**changes, "status": str(status)}
+            step.update(known)
+            changed.append((step, known))
+        runs.change_steps(self.tx, self.id, changed)
+
     def let_go(self, step: StepRow) -> None:
         """Whoever holds a step holds it no longer."""
         if (holder := step["holder"]) is not None:
@@ -230,7 +248,7 @@ class Journal:
         # Without the lock of that run: a child that ends and a parent that stops would wait for each other.
         # The timer is durable and is fired under the other run's lock alone.
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
-        self.messages.append(TimerMessage(timer_id=timer_id, due_at=self.now, at_once=True))
+        self.messages.append(poked(timer_id, run_id, purpose, self.now))
 
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """The same for a step of another run, unless that has ended."""

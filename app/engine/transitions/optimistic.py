@@ -25,7 +25,7 @@ from app.domain.ids import new_id
 from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
-from app.engine.transitions.journal import FAN_OUT, Journal, TimerMessage
+from app.engine.transitions.journal import FAN_OUT, Journal, poked
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
@@ -118,7 +118,7 @@ class OptimisticTransition(Journal):
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """Let another run hear of this one, unless it has ended by the time this is written."""
         self._poke = Poke(timer_id=new_id("tmr"), run_id=run_id, purpose=purpose, step=step, due_at=self.now)
-        self.messages.append(TimerMessage(timer_id=self._poke.timer_id, due_at=self.now, at_once=True))
+        self.messages.append(poked(self._poke.timer_id, run_id, purpose, self.now))
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""

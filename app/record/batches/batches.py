@@ -1,6 +1,6 @@
 """Batches: what was asked for, and what became of it beyond the run that each of them is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from zlib import crc32
 
 from sqlalchemy import insert, select, update
@@ -56,16 +56,11 @@ def insert_checkpoint(tx: Tx, row: CheckpointRow) -> None:
     tx.execute(insert(checkpoint), {"tenant_id": tx.tenant, **row})
 
 
-def checkpoints(tx: Tx, run_id: str) -> list[CheckpointRow]:
-    """The checkpoints of a batch, oldest first."""
+def checkpoints(tx: Tx, run_id: str, first: int = 0) -> list[CheckpointRow]:
+    """The checkpoints of a batch from this number on, oldest first."""
     where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
-    return tx.rows(select(checkpoint).where(*where).order_by(checkpoint.c.sequence), of=CheckpointRow)
-
-
-def checkpoint_at(tx: Tx, run_id: str, sequence: int) -> CheckpointRow | None:
-    """One checkpoint of a batch."""
-    where = (checkpoint.c.tenant_id == tx.tenant, checkpoint.c.run_id == run_id)
-    return tx.row(select(checkpoint).where(*where, checkpoint.c.sequence == sequence), of=CheckpointRow)
+    found = select(checkpoint).where(*where, checkpoint.c.sequence >= first)
+    return tx.rows(found.order_by(checkpoint.c.sequence), of=CheckpointRow)
 
 
 def has_copies(tx: Tx, run_id: str) -> bool:
@@ -82,14 +77,22 @@ def last_checkpoint(tx: Tx, run_id: str) -> CheckpointRow | None:
     return tx.row(newest, of=CheckpointRow)
 
 
-def change_checkpoint(tx: Tx, run_id: str, sequence: int, changes: CheckpointRow) -> None:
-    """Say what became of a checkpoint's mirror."""
+def change_checkpoints(tx: Tx, run_id: str, sequences: Iterable[int], changes: CheckpointRow) -> None:
+    """Say what became of the copies of these checkpoints."""
     where = (
         checkpoint.c.tenant_id == tx.tenant,
         checkpoint.c.run_id == run_id,
-        checkpoint.c.sequence == sequence,
+        checkpoint.c.sequence.in_(list(sequences)),
     )
     tx.execute(update(checkpoint).where(*where).values(**changes))
+
+
+def is_queued(tx: Tx, run_ids: Sequence[str]) -> bool:
+    """Whether one of these runs has not begun yet; it does not begin in this transaction either."""
+    ahead = select(run.c.id).where(
+        run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids), run.c.status == "queued"
+    )
+    return tx.value(ahead.limit(1).with_for_update(skip_locked=True, key_share=True)) is not None
 
 
 def slot(run_id: str) -> int:

@@ -1,7 +1,9 @@
-"""What the copy of a checkpoint holds, computed from the log of its batch."""
+"""What the copies of checkpoints hold, computed from the log of its batch."""
 
+from collections import deque
 from typing import Any
 
+from app.domain.rows.batches import CheckpointRow
 from app.record.batches import batches, graphs
 from app.record.session import Tx
 
@@ -19,18 +21,33 @@ def definition(tx: Tx, batch_id: str) -> dict[str, Any]:
     return dict((batch or {}).get("definition") or {})
 
 
-def checkpoint(tx: Tx, batch_id: str, sequence: int) -> dict[str, Any]:
-    """The copy of a checkpoint: what completed since the one before, and nothing older is read."""
-    point = batches.checkpoint_at(tx, batch_id, sequence)
-    before = batches.checkpoint_at(tx, batch_id, sequence - 1)
-    assert point is not None  # Whoever copies it has just read it, or runs because it was made.
-    after = 0 if before is None else before["upto_seq"]
-    done = graphs.completed(tx, batch_id, point["upto_seq"], after=after)
+def checkpoints(tx: Tx, batch_id: str, first: int = 1) -> dict[int, dict[str, Any]]:
+    """The copies of the checkpoints from this one on, by number.
+
+    Each tells what completed since the one before, and nothing older is read.
+    """
+    points = batches.checkpoints(tx, batch_id, first=first - 1)
+    if not points:
+        return {}
+    after = points[0]["upto_seq"] if points[0]["sequence"] < first else 0
+    told = [one for one in points if one["sequence"] >= first]
+    done = graphs.completed(tx, batch_id, points[-1]["upto_seq"], after=after)
+    ordered = deque(sorted(done, key=lambda key: done[key]))
+    made = {}
+    for point in told:
+        since: list[str] = []
+        while ordered and done[ordered[0]] <= point["upto_seq"]:
+            since.append(ordered.popleft())
+        made[point["sequence"]] = _document(point, since)
+    return made
+
+
+def _document(point: CheckpointRow, completed: list[str]) -> dict[str, Any]:
     return {
-        "batch": batch_id,
-        "checkpoint": name_of(sequence),
+        "batch": point["run_id"],
+        "checkpoint": name_of(point["sequence"]),
         "reason": point["reason"],
         "created_at": point["created_at"],
         "upto_seq": point["upto_seq"],
-        "completed_since": [key for key, _seq in sorted(done.items(), key=lambda one: one[1])],
+        "completed_since": completed,
     }

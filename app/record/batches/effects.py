@@ -6,13 +6,14 @@ holds the lock of the server's name, or works on an item whose run does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Table, func, insert, select, update
 
 from app.domain.ids import new_id
 from app.domain.rows.batches import InstallationRow, InstanceRow
-from app.record.session import Tx
+from app.record.fast_path.transition import placeholders, sets, typed
+from app.record.session import NOW, Database, Tx
 from app.record.tables import installation, instance
 
 GONE = "gone"
@@ -49,6 +50,36 @@ class Effects(Generic[Row]):
         made = {"id": new_id(self.prefix), "created_at": tx.now, "updated_at": tx.now, **row}
         tx.execute(insert(self.table), {"tenant_id": tx.tenant, **made})
         return cast("Row", made)
+
+    def intend_first(self, db: Database, row: Row, **named: str) -> Row | None:
+        """The same in one statement for an item of this name that was never begun.
+
+        None when it was, or when a live one is there: nothing is written then.
+        """
+        known: dict[str, Any] = cast("dict[str, Any]", row)
+        made: dict[str, Any] = {"id": new_id(self.prefix), **known}
+        same: dict[str, object] = {"lineage": known["lineage"], "operation": known["operation"], **named}
+        given = placeholders(db.dialect)
+        table, cast_ = self.table, db.dialect == "postgresql"
+        values = ", ".join(typed(table, name, given, cast=cast_) for name in ("tenant_id", *made))
+        begun = " AND ".join(f"{name} = {given()}" for name in ("tenant_id", *same))
+        statement = (
+            f"INSERT INTO {table.name} (tenant_id, {', '.join(made)}, created_at, updated_at)"
+            f" SELECT {values}, {NOW[db.dialect]}, {NOW[db.dialect]}"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {table.name} WHERE {begun}) ON CONFLICT DO NOTHING"
+        )
+        wrote = db.change(statement, (db.tenant, *made.values(), db.tenant, *same.values()))
+        return cast("Row", made) if wrote else None
+
+    def note(self, db: Database, id_: str, changes: Row) -> None:
+        """Change what is known of one, in one statement that is a transaction of its own."""
+        given = placeholders(db.dialect)
+        known: dict[str, Any] = cast("dict[str, Any]", changes)
+        statement = (
+            f"UPDATE {self.table.name} SET {sets(tuple(known), given)}, updated_at = {NOW[db.dialect]}"
+            f" WHERE tenant_id = {given()} AND id = {given()}"
+        )
+        db.change(statement, (*known.values(), db.tenant, id_))
 
     def change(self, tx: Tx, id_: str, changes: Row) -> None:
         """Change what is known of one."""

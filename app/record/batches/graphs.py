@@ -48,10 +48,13 @@ def any_ready(tx: Tx, run_id: str) -> bool:
     return tx.value(select(step.c.key).where(*_of(tx, run_id), step.c.turn == READY).limit(1)) is not None
 
 
-def edges_from(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
-    """The edges to those that need this member."""
-    where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.needs == key)
-    return tx.rows(select(edge).where(*where), of=EdgeRow)
+def edges_from(tx: Tx, run_id: str, keys: Iterable[str]) -> list[EdgeRow]:
+    """The edges to those that need these members."""
+    found: list[EdgeRow] = []
+    for part in _parts(keys):
+        where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.needs.in_(part))
+        found += tx.rows(select(edge).where(*where), of=EdgeRow)
+    return found
 
 
 def edges_to(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
@@ -66,16 +69,20 @@ def edges_of(tx: Tx, run_id: str) -> list[EdgeRow]:
     return tx.rows(select(edge).where(*where).order_by(edge.c.key, edge.c.needs), of=EdgeRow)
 
 
-def edges_below(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
-    """The edges to all that need this member, or need what needs it, and so on."""
+def edges_below(tx: Tx, run_id: str, keys: Iterable[str]) -> list[EdgeRow]:
+    """The edges from all that need one of these members, or need what needs it, and so on."""
     own = (edge.c.tenant_id == bindparam("tenant"), edge.c.run_id == bindparam("run"))
-    start = select(edge.c.key).where(*own, edge.c.needs == bindparam("start"))
+    start = select(edge.c.key).where(*own, edge.c.needs.in_(bindparam("starts", expanding=True)))
     below = start.cte("below", recursive=True)
     further = select(edge.c.key).where(*own, edge.c.needs == below.c.key)
     reached = below.union(further)
     # UNION and not UNION ALL above: where two ways meet again, the members below are walked once.
     wanted = select(edge).where(*own, edge.c.needs.in_(select(reached.c.key)))
-    return tx.rows(wanted, {"tenant": tx.tenant, "run": run_id, "start": key}, of=EdgeRow)
+    found = {}
+    for part in _parts(keys):
+        values = {"tenant": tx.tenant, "run": run_id, "starts": part}
+        found.update({(one["needs"], one["key"]): one for one in tx.rows(wanted, values, of=EdgeRow)})
+    return list(found.values())
 
 
 def statuses(tx: Tx, run_id: str, keys: Iterable[str]) -> dict[str, str]:

@@ -69,6 +69,7 @@ _LINK = _STEPS.where(
     step.c.phase == bindparam("phase"), or_(step.c.branch == "", step.c.branch == _own_branch)
 )
 _ADD_EVENTS = insert(event)
+OUTCOME = ("id", "status", "output", "error_code", "error_message", "completed_at")
 CALL_COLUMNS = (  # What a code workflow needs to know of its earlier calls.
     *("run_id", "phase", "key", "ordinal", "name", "kind", "branch", "status", "given", "output", "error"),
     *("attempt", "outcome", "unsure", "undoable", "reused_from", "undoes", "queue", "timeout_ms"),
@@ -110,12 +111,14 @@ def read_run(tx: Tx, run_id: str) -> RunRow | None:
     return tx.row(_READ, {"tenant": tx.tenant, "run_id": run_id}, of=RunRow)
 
 
-def read_runs(tx: Tx, run_ids: Sequence[str]) -> dict[str, RunRow]:
-    """Those of these runs that there are, by id."""
+def outcomes(tx: Tx, run_ids: Sequence[str]) -> dict[str, RunRow]:
+    """How those of these runs stand that there are, by id: status, output and error, and nothing else."""
+    columns = (run.c[name] for name in OUTCOME)
     found: dict[str, RunRow] = {}
+    wanted = select(*columns).where(run.c.tenant_id == tx.tenant)
     for at in range(0, len(run_ids), MOST_KEYS):
-        where = (run.c.tenant_id == tx.tenant, run.c.id.in_(run_ids[at : at + MOST_KEYS]))
-        found.update({row["id"]: row for row in tx.rows(select(run).where(*where), of=RunRow)})
+        part = wanted.where(run.c.id.in_(run_ids[at : at + MOST_KEYS]))
+        found.update({row["id"]: row for row in tx.rows(part, of=RunRow)})
     return found
 
 
@@ -250,6 +253,16 @@ def some_steps(tx: Tx, run_id: str, phase: str, *keys: str | None) -> dict[str, 
 def change_step(tx: Tx, run_id: str, phase: str, key: str, changes: StepRow) -> None:
     """Change a step of a locked run."""
     tx.execute(update(step).where(*_STEP_KEY), {**_key(tx, run_id, phase, key), **changes})
+
+
+def change_steps(tx: Tx, run_id: str, changed: Sequence[tuple[StepRow, StepRow]]) -> None:
+    """Change steps of a locked run, each in its own way: those whose same columns change go together."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row, changes in changed:
+        place = _key(tx, run_id, row["phase"], row["key"])
+        alike.setdefault(tuple(sorted(changes)), []).append({**place, **changes})
+    for many in alike.values():
+        tx.execute(update(step).where(*_STEP_KEY), many)
 
 
 def expect_members(tx: Tx, run_id: str, keys: Sequence[str], now: int) -> None:

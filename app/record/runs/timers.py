@@ -70,10 +70,10 @@ def fire(tx: Tx, timer_id: str) -> TimerRow | None:
     return None if taken is None else cast("TimerRow", dict(taken))
 
 
-def fire_alike(tx: Tx, known: TimerRow) -> list[TimerRow]:
-    """Take a due timer of a locked run, and the others of its purpose that are due; each is returned once."""
-    where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == known["run_id"], timer.c.due_at <= tx.now)
-    alike = update(timer).where(*where, timer.c.purpose == known["purpose"], *_OPEN)
+def fire_all(tx: Tx, run_id: str, purpose: str) -> list[TimerRow]:
+    """Take all timers of this purpose that are due of a run; each is returned once."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.run_id == run_id, timer.c.due_at <= tx.now)
+    alike = update(timer).where(*where, timer.c.purpose == purpose, *_OPEN)
     taken = tx.execute(alike.values(fired_at=tx.now).returning(timer)).mappings().all()
     return [cast("TimerRow", dict(one)) for one in taken]
 
@@ -81,6 +81,12 @@ def fire_alike(tx: Tx, known: TimerRow) -> list[TimerRow]:
 def read(tx: Tx, timer_id: str) -> TimerRow | None:
     """A timer, whatever has become of it."""
     return tx.row(select(timer).where(timer.c.tenant_id == tx.tenant, timer.c.id == timer_id), of=TimerRow)
+
+
+def still_open(tx: Tx, timer_ids: Sequence[str]) -> set[str]:
+    """Those of these timers that were neither fired nor cancelled."""
+    where = (timer.c.tenant_id == tx.tenant, timer.c.id.in_(timer_ids), *_OPEN)
+    return {row["id"] for row in tx.rows(select(timer.c.id).where(*where))}
 
 
 def due(tx: Tx, before: int, limit: int) -> list[TimerRow]:

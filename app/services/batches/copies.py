@@ -37,8 +37,8 @@ def _expected(tx: Tx, batch_id: str) -> tuple[str, dict[str, JsonObject], dict[s
     if batch is None:
         raise NotFound(f"There is no batch {batch_id}")
     points = batches.checkpoints(tx, batch_id)
-    wanted = {copies.name_of(one["sequence"]): one["sequence"] for one in points}
-    documents = {name: copies.checkpoint(tx, batch_id, number) for name, number in wanted.items()}
+    copied = copies.checkpoints(tx, batch_id)
+    documents = {copies.name_of(number): document for number, document in copied.items()}
     problems = {copies.name_of(one["sequence"]): one["mirror_error"] for one in points}
     if documents:
         documents = {copies.BATCH: copies.definition(tx, batch_id), **documents}

@@ -36,6 +36,7 @@ TRANSITIONS: Mapping[str, Mapping[str, str]] = {
     "app.engine.reconciler.resume": {
         "lose": "lose",
         "fire_timer": "fire",
+        "hear_children": "fire",
         "execute_hook": "hook",
         "grant_waiting": "grant",
     },

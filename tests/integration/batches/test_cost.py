@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from app.engine.messages import publish
+from app.engine.reconciler import resume
 from app.record.runs import event_rows, runs, timers
 from app.record.session import Tx
 from tests.integration.batches.rig import Rig, servers
@@ -42,15 +43,13 @@ def test_an_operation_of_one_item_is_one_step(rig: Rig) -> None:
 
 
 def test_one_turn_settles_all_children_that_have_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
-    monkeypatch.setattr(publish, "fire_timer", lambda _tx, timer_id: heard.append(timer_id))
-    monkeypatch.setattr(rig.driver, "_fire", lambda _timer_id: None)
+    monkeypatch.setattr(publish, "hear_children", lambda _tx, run_id: [])
     batch = rig.submit(*(servers(f"op{n}") for n in range(4)), servers("last", needs=["op3"]))
     rig.driver.drain()
     assert set(rig.statuses(batch).values()) == {"waiting", "pending"}
 
     monkeypatch.undo()
-    rig.driver._fire(heard[0])
+    rig.driver.publish(rig.db.write(lambda tx: resume.hear_children(tx, batch)))
     assert rig.statuses(batch) == {**{f"op{n}": "completed" for n in range(4)}, "last": "waiting"}
     assert rig.finish(batch) == "completed"
 

@@ -1,0 +1,67 @@
+"""Who tells a batch that operations ended: once for many, and nothing is left untold."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from app.engine.messages import publish
+from app.engine.messages.publish import Told, tell
+from app.engine.transitions.journal import CHILD, Message, TimerMessage, poked
+from app.record.runs import timers
+from tests.integration.batches.rig import Rig, servers
+
+
+class Kept:
+    """What was published."""
+
+    def __init__(self) -> None:
+        self.hints: list[Message] = []
+
+    def __call__(self, messages: Iterable[Message]) -> None:
+        self.hints += messages
+
+    def take(self) -> list[str]:
+        """The timers about which was published since this was last asked."""
+        taken, self.hints = self.hints, []
+        return [one.timer_id for one in taken if isinstance(one, TimerMessage)]
+
+
+def untold(rig: Rig, monkeypatch: pytest.MonkeyPatch, *operations: str) -> tuple[str, list[TimerMessage]]:
+    """A batch whose operations have ended, of which it has not heard; and the messages about their ends."""
+    monkeypatch.setattr(publish, "hear_children", lambda _tx, run_id: [])
+    batch = rig.submit(*(servers(one) for one in operations))
+    rig.driver.drain()
+    monkeypatch.undo()
+    armed = rig.db.read(lambda tx: timers.open_of(tx, batch))
+    assert set(rig.statuses(batch).values()) == {"waiting"}
+    return batch, [poked(one["id"], batch, CHILD, one["due_at"]) for one in armed if one["purpose"] == CHILD]
+
+
+def test_one_message_tells_of_all_that_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, ends = untold(rig, monkeypatch, "a", "b", "c")
+
+    tell(rig.db, rig.driver.publish, [ends[0]])
+
+    assert set(rig.statuses(batch).values()) == {"completed"}
+    assert rig.finish(batch) == "completed"
+
+
+def test_a_reconciler_knows_of_each_end_before_another_run_may_take_long(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept()
+    batch, ends = untold(rig, monkeypatch, "a", "b")
+    told = Told(rig.db, kept)
+
+    noted = []
+    for one in ends:
+        told.keep([one])
+        told.note()
+        noted.append(kept.take())
+    told.note()
+
+    assert noted == [[one.timer_id] for one in ends]
+    assert not kept.take()
+    assert set(rig.statuses(batch).values()) == {"waiting"}
+    told.tell()
+    assert rig.finish(batch) == "completed"
