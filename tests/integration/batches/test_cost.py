@@ -13,7 +13,7 @@ from app.record.session import Tx
 from tests.integration.batches.rig import Rig, servers
 
 OPERATIONS = 20
-MOST_STATEMENTS = 40  # Of an operation of one item, beside the few of the fast path; there were more than 70.
+MOST_STATEMENTS = 24  # Of an operation of one item, beside the few of the fast path; there were more than 70.
 FAR_MS = 4_000_000_000_000
 
 
