@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from sqlalchemy import text
 
 from app.record.session import Database
 from tests.chaos.ledger import LEDGER, VARIABLE
-from tests.chaos.points import arms, inside
+from tests.chaos.points import arms, inside, struck
 from tests.chaos.points.arms import Arm, Control
+from tests.chaos.site import Site
 from tests.conftest import Backend
 from tests.support.driver import Driver
 
@@ -100,6 +104,19 @@ def test_a_frozen_process_goes_on_by_itself(sqlite_url: str, tmp_path: Path, con
     control.arm(Arm(point="body.begin", action="freeze", seconds=0.5))
     assert run(sqlite_url, tmp_path).returncode == 0
     assert [hit.action for hit in control.hits()] == ["freeze"]
+
+
+def test_a_schedule_that_nobody_died_of_is_paused(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(struck, "HIT_S", 0.0)
+    site = cast(Site, SimpleNamespace(folder=tmp_path, db=Database(sqlite_url)))
+
+    hit = struck.ReconcilerKilledFiring().strike(site, Random(1))
+
+    (planted,) = site.db.read(lambda tx: tx.rows(text("SELECT paused_at FROM schedule")))
+    assert (hit, planted["paused_at"] is None) == (None, False)
+    site.db.dispose()
 
 
 @pytest.mark.parametrize("point", ["sql.statement", "sql.commit"])

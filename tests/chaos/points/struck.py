@@ -207,6 +207,13 @@ class ReconcilerKilledFiring(AtPoint):
     def __init__(self) -> None:
         self._schedule = new_id("sch")
 
+    def strike(self, site: Site, rng: Random) -> Injection | None:
+        """Where nobody passes in time the schedule ends, too: it would start runs while they are judged."""
+        struck = super().strike(site, rng)
+        if struck is None:
+            self.heal(site)
+        return struck
+
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
         """There is such a schedule from now on."""
 
