@@ -61,6 +61,8 @@ class RunRow(TypedDict, total=False):
     completed_at: int | None
     acknowledged_at: int | None
     acknowledged_by: str | None
+    stage: str | None
+    began: int | None
 
 
 class StepRow(TypedDict, total=False):
