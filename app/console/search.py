@@ -9,9 +9,9 @@ from app.console import ask
 from app.console.family import ROOT, pages
 from app.console.render import render
 from app.domain.errors import Rejected
+from app.services.search import SHORTEST
 
 Found = dict[str, str]
-SHORTEST = 2  # Characters that the API looks for.
 JSON_OR_HTML = ("text/html", "application/json")
 # The page of each kind of thing; what has none of its own is found in the list of its kind.
 PAGES = {

@@ -18,6 +18,7 @@ PATHS = {
     "schedule": "/v1/schedules",
     "type": "/v1/workflows/types",
 }
+SHORTEST = 2  # Characters that a text has at least.
 OF_RUNS = ("run", "schedule", "type")  # The others need the scope servers:read.
 
 

@@ -3,13 +3,13 @@
 from marshmallow import fields, validate
 
 from app.api.http.schemas import Query, Shape, instant, one_of, word
-from app.services.search import PATHS
+from app.services.search import PATHS, SHORTEST
 
 
 class SearchQuery(Query):
     """What is looked for."""
 
-    q = word(128, shortest=2, required=True, metadata={"example": "rack-7"})
+    q = word(128, shortest=SHORTEST, required=True, metadata={"example": "rack-7"})
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 50))
 
 
