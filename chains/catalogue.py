@@ -35,9 +35,9 @@ _loaded = False
 HOLD_MS = 900_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Workflow:
-    """One type of the catalogue."""
+    """One type of the catalogue; it equals none but itself."""
 
     name: str
     compose: Compose

@@ -5,7 +5,9 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +25,7 @@ JSON_PARTS = re.compile(
     r"|(?P<mi>-?\b\d[\d.eE+-]*|\b(?:true|false|null)\b)"
 )
 THEMES = ("system", "light", "dark")
+MOST_KEPT = 512  # Icons and states, which a page of many rows shows again and again.
 MOST_SHOWN = 65_536  # Characters of one value on a page; the API has all of it.
 environment = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -59,28 +62,23 @@ def may(scope: str) -> bool:
 
 def address(**changes: object) -> str:
     """This page with other parameters: None takes one out, a list stands for several."""
-    from werkzeug.datastructures import MultiDict
-
-    asked = MultiDict(request.args)
-    asked.poplist("cursor")
-    for name, value in changes.items():
-        name = name.removesuffix("_")
-        asked.poplist(name)
-        for each in value if isinstance(value, list) else [value]:
-            if each is not None:
-                asked.add(name, str(each))
-    from urllib.parse import urlencode
-
-    query = urlencode(list(asked.items(multi=True)))
-    return f"{request.path}?{query}" if query else request.path
+    given = {name.removesuffix("_"): value for name, value in changes.items()}
+    left = {"cursor", *given}
+    asked = [one for one in request.args.items(multi=True) if one[0] not in left]
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        asked += [(name, str(each)) for each in values if each is not None]
+    return f"{request.path}?{urlencode(asked)}" if asked else request.path
 
 
+@lru_cache(MOST_KEPT)
 def icon(name: str, label: str | None = None) -> Markup:
     """An icon; with a label it is read aloud."""
     told = Markup(' role="img" aria-label="{}"').format(label) if label else Markup(' aria-hidden="true"')
     return Markup('<svg class="icon"{}><use href="{}#{}"/></svg>').format(told, static("icons.svg"), name)
 
 
+@lru_cache(MOST_KEPT)
 def state(detail: str | None, *, of: str = "run", word: str | None = None) -> Markup:
     """A state: icon, word, colour."""
     seen = looks.run_look(detail) if of == "run" else looks.look(detail)
@@ -92,7 +90,7 @@ def moment(at: str | None, empty: str = "–") -> Markup:
     if not at:
         return Markup('<span class="soft">{}</span>').format(empty)
     shown = spans.clock(at, now_ms())
-    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(at, at[:19].replace("T", " "), shown)
+    return Markup('<time datetime="%s" title="%s UTC">%s</time>') % (at, at[:19].replace("T", " "), shown)
 
 
 def as_json(value: object) -> Markup:

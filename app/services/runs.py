@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from app.auth import codesecrets
 from app.auth.keys import Principal
+from app.auth.secrets import hidden
 from app.auth.tokens import hook_hash
 from app.domain.errors import NotFound, ValidationFailed
 from app.domain.events import EventType
@@ -365,10 +366,17 @@ def _type_shown(kind: Workflow, paused: Mapping[str, object] | None, usual: int)
         "resource": kind.resource,
         "description": kind.description,
         "expects": kind.expects,
-        "steps": plan_steps(kind.plan(kind.example)) if kind.example is not None else [],
+        "steps": _example_steps(kind),
         "onFailure": kind.on_failure,
         "holdMs": kind.hold_ms,
         "expectedDurationMs": usual,
         "paused": paused is not None,
         "reason": paused["reason"] if paused else None,
     }
+
+
+@cache
+def _example_steps(kind: Workflow) -> list[dict[str, object]]:
+    """The steps that a run with the example's input has; what a type declares never changes."""
+    shown: list[dict[str, object]] = hidden([] if kind.example is None else plan_steps(kind.plan(kind.example)))
+    return shown

@@ -11,7 +11,6 @@ from marshmallow import Schema
 
 from app.api.v1.runs.first import INPUTS
 from app.api.v1.types.descriptions import told
-from app.auth.secrets import hidden
 
 PYTHONS_END = r"\Z"  # JSON Schema knows $ alone.
 NAMES = {"bmc": "BMC", "url": "URL", "mac": "MAC", "cpus": "CPUs", "gpus": "GPUs", "gb": "GB", "mb": "MB"}
@@ -19,7 +18,7 @@ NAMES = {"bmc": "BMC", "url": "URL", "mac": "MAC", "cpus": "CPUs", "gpus": "GPUs
 
 def shown(kind: Mapping[str, object]) -> dict[str, object]:
     """A type of the catalogue."""
-    return {**hidden(kind), "inputSchema": _of_type(kind["type"], kind["expects"])}
+    return {**kind, "inputSchema": _of_type(kind["type"], kind["expects"])}
 
 
 @cache
