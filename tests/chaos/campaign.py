@@ -26,6 +26,7 @@ from tests.chaos.demands.batches import STRUCK, Batches
 from tests.chaos.fault import POSTGRES, Fault, Setting, faults
 from tests.chaos.sampler import Growth, Sampler, growths, judge
 from tests.chaos.schedule import Beat, schedule
+from tests.chaos.shares import Share, Shares
 from tests.chaos.site import LAB_PASSWORD, ROOT, Site
 from tests.chaos.stalls import Stall, Stalls
 from tests.chaos.storm import Storm
@@ -84,6 +85,7 @@ class Result:
     storm_s: float = 0.0
     ended_s: float = 0.0  # From the last heal to the end of the last run.
     stalls: Sequence[Stall] = ()  # When the machine itself stood still.
+    shares: Sequence[Share] = ()  # How much of it a process got that wanted to work.
     growths: Mapping[str, Growth] = field(default_factory=dict)  # Of a soak.
     findings: list[Finding] = field(default_factory=list)
 
@@ -110,10 +112,11 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
         site.crowd = crowd
         if "hard-reboots" in {name for beat in plan.beats for name in beat.faults}:
             site.machines = Machines(site, LAB_PASSWORD)
-        stalls = Stalls(folder)
+        stalls, shares = Stalls(folder), Shares(folder)
         try:
-            return _Campaign(plan, site, crowd, known, stalls, result, say).run()
+            return _Campaign(plan, site, crowd, known, stalls, shares, result, say).run()
         finally:
+            shares.close()
             stalls.close()
             crowd.close()
 
@@ -128,11 +131,12 @@ class _Campaign:
         crowd: Crowd,
         known: Mapping[str, Fault],
         stalls: Stalls,
+        shares: Shares,
         result: Result,
         say: Callable[[str], None],
     ) -> None:
         self._plan, self._site, self._crowd, self._known = plan, site, crowd, known
-        self._stalls, self._result, self._say = stalls, result, say
+        self._stalls, self._shares, self._result, self._say = stalls, shares, result, say
         self._pause = threading.Event()
         self._sampler = Sampler(site) if plan.soak else None
         self._enough_at = 0.0
@@ -233,6 +237,7 @@ class _Campaign:
             machines=site.machines.servers if site.machines else {},
             resets=site.machines.resets() if site.machines else (),
             stalls=list(self._stalls.found),
+            shares=self._shares.found,
             calm_until=self._calm_until,
             lease_ms=site.settings.lease_ms,
             poison_limit=site.settings.poison_limit,
@@ -247,7 +252,7 @@ class _Campaign:
         evidence.save(result.folder / RECORD)
         _count(result, evidence, storm)
         result.ended_s = recovery.ended_after(evidence, self._healed) / 1000
-        if result.ended_s > ENDED_WITHIN_S:
+        if evidence.given(self._healed, self._healed + round(result.ended_s * 1000)) > ENDED_WITHIN_S * 1000:
             self._find("late", f"the last run ended {result.ended_s:.0f} s after the last fault")
         result.findings += checker.doctor(site.db, site.settings)
         result.findings += checker.check(evidence)
@@ -293,8 +298,8 @@ def _count(result: Result, evidence: Evidence, storm: Storm) -> None:
     result.statuses = Counter(str(row["status"]) for row in evidence.runs.values())
     result.answers = Counter(reply.status for one in evidence.requests for reply in one.replies)
     result.times = recovery.times(recovery.recoveries(evidence))
-    result.service_ms = max(recovery.service(evidence), default=0)
-    result.stalls = evidence.stalls
+    result.service_ms = max((at - since for since, at in recovery.service(evidence)), default=0)
+    result.stalls, result.shares = evidence.stalls, evidence.shares
     result.bells = rest.bells(evidence)
     result.late = len(effects.late(evidence))
     result.needed_operator = sum(

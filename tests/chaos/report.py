@@ -48,6 +48,10 @@ def verdict(result: Result) -> str:
     if result.stalls:
         longest = max(one.until - one.at for one in result.stalls)
         lines.append(f"  the machine stood still {len(result.stalls)} times, at most {longest} ms")
+    if result.shares:
+        parts = sorted(one.part for one in result.shares)
+        usual, least = parts[len(parts) // 2], parts[len(parts) // 20]
+        lines.append(f"  who wanted to compute got {usual:.0%} of a processor, at worst {least:.0%}")
     if result.refused:
         lines.append(f"  could not be injected: {_counts(result.refused)}")
     lines += [

@@ -8,6 +8,7 @@ from tests.chaos.checks import bells, effects, promises, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
+from tests.chaos.shares import Share
 from tests.chaos.workload.client import Reply, Request
 
 RUN = "run_1"
@@ -218,5 +219,13 @@ def test_a_body_that_hears_no_alarm_is_lost_when_the_last_resort_has_ended_it() 
 
 
 def test_recovery_that_takes_longer_than_the_lease_allows_is_seen() -> None:
-    late = recovery.Recovery(run_id=RUN, step="one", why="attempt", took_ms=20_001, at=0)
+    late = recovery.Recovery(run_id=RUN, step="one", why="attempt", took_ms=20_001, at=0, until=20_001)
     assert numbers(list(recovery.slow(evidence(), [late]))) == ["recovery", "recovery"]
+
+
+def test_recovery_on_a_machine_that_others_use_may_take_as_much_longer_beyond_the_lease() -> None:
+    late = recovery.Recovery(run_id=RUN, step="one", why="attempt", took_ms=21_000, at=0, until=30_000)
+    busy = [Share(at=at, part=part) for at, part in ((10_000, 1.0), (20_000, 0.2), (30_000, 0.3))]
+    quiet = [Share(at=at, part=1.0) for at in (20_000, 30_000)]
+    assert numbers(list(recovery.slow(evidence(shares=busy), [late]))) == []
+    assert numbers(list(recovery.slow(evidence(shares=quiet), [late]))) == ["recovery", "recovery"]

@@ -18,6 +18,7 @@ from app.record.session import Database, Tx
 from app.record.tables import batch, event, instance, lock, lock_waiter, occurrence, run, schedule, step
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
+from tests.chaos.shares import Share, given
 from tests.chaos.stalls import Stall
 from tests.chaos.workload.client import Request
 from tests.chaos.workload.machines import TYPE as REBOOTS
@@ -60,6 +61,7 @@ class Evidence:
     machines: Mapping[str, str] = field(default_factory=dict)  # Server id to machine of the lab.
     resets: Sequence[Reset] = ()  # What the machines have seen.
     stalls: Sequence[Stall] = ()  # When the machine itself stood still.
+    shares: Sequence[Share] = ()  # How much of it a process got that wanted to work.
     calm_until: int = 0  # Runs that were created before, in milliseconds since 1970, knew no fault.
     lease_ms: int = 10_000
     poison_limit: int = 3
@@ -87,6 +89,10 @@ class Evidence:
         """When nobody could recover: faults of the broker, the database or all, and stalls of the machine."""
         faults = [(one.at, one.until or one.at) for one in self.injections if one.scope != "process"]
         return sorted([*faults, *((one.at, one.until) for one in self.stalls)])
+
+    def given(self, began: int, ended: int) -> int:
+        """The milliseconds in between as a machine counts them that nobody else uses."""
+        return given(self.shares, began, ended)
 
     def effects_of(self, row: Row, effect: str) -> list[tuple[int, Effect]]:
         """The effects of one step, each with its place."""

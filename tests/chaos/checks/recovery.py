@@ -4,6 +4,9 @@ A run is hit when an attempt is lost, or when a message is: then it stands still
 Time counts from the claim of the lost attempt or from the event that expected the message; and, since
 nobody can recover while the database or the broker is away, from the end of such a fault at the earliest. A
 body that hears no alarm is lost when the last resort has ended it, and not before.
+
+The times that are told are those of a clock. What is judged is what lies beyond the lease, as a machine counts
+it that nobody else uses (`tests.chaos.shares`).
 """
 
 import itertools
@@ -34,6 +37,7 @@ class Recovery:
     why: str  # "attempt" or "message"
     took_ms: int
     at: int
+    until: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +74,8 @@ def times(found: Sequence[Recovery]) -> Times:
     return Times(hits=len(found), p50_ms=_part(took, 0.5), p99_ms=_part(took, 0.99), max_ms=took[-1])
 
 
-def service(evidence: Evidence) -> list[int]:
-    """For every fault of the database: how long after its end a request for a run was answered 202.
+def service(evidence: Evidence) -> list[tuple[int, int]]:
+    """For every fault of the database: from when to when a request for a run waited for its 202 after it.
 
     A request whose own first attempt still counts as in flight is told to wait; that is no outage.
     """
@@ -88,28 +92,34 @@ def service(evidence: Evidence) -> list[int]:
             place = bisect_left(answered, (one.until, 0))
             if place < len(answered):
                 at, asked = answered[place]
-                found.append(at - _since(max(one.until, asked), at, evidence.outages))
+                found.append((_since(max(one.until, asked), at, evidence.outages), at))
     return found
 
 
 def away(evidence: Evidence) -> Iterator[Finding]:
     """The target: the service is normal again within 10 s after the database is."""
-    for took in service(evidence):
-        if took > BACK_MS:
-            yield Finding(
-                number="service", what=f"the first run was accepted {took} ms after the database was back"
-            )
+    for since, at in service(evidence):
+        if evidence.given(since, at) > BACK_MS:
+            what = f"the first run was accepted {at - since} ms after the database was back"
+            yield Finding(number="service", what=what)
 
 
 def slow(evidence: Evidence, found: Sequence[Recovery]) -> Iterator[Finding]:
     """The targets: 99 of 100 within the lease and 3 s, all within the lease and 10 s."""
-    shown, lease = times(found), evidence.lease_ms
-    if shown.p99_ms > lease + P99_OVER_MS:
+    shown = times(found)
+    over = sorted(_beyond(evidence, one) for one in found) or [0]
+    if _part(over, 0.99) > P99_OVER_MS:
         yield Finding(number="recovery", what=f"p99 is {shown.p99_ms} ms of {shown.hits} recoveries")
     for one in found:
-        if one.took_ms > lease + MAX_OVER_MS:
+        if _beyond(evidence, one) > MAX_OVER_MS:
             what = f"{one.why} recovered after {one.took_ms} ms, at {one.at}"
             yield Finding(number="recovery", run_id=one.run_id, step=one.step, what=what)
+
+
+def _beyond(evidence: Evidence, one: Recovery) -> int:
+    """What a recovery took beyond the lease, on a machine that nobody else uses."""
+    over = max(0, one.took_ms - evidence.lease_ms)
+    return evidence.given(one.until - over, one.until)
 
 
 def ended_after(evidence: Evidence, healed: int) -> int:
@@ -139,7 +149,14 @@ def _lost_attempts(
         if one["type"] == "step.lost" and where in claims:
             following = next((e for e in events[place + 1 :] if e["type"] != "step.ready"), one)
             took = max(0, following["at"] - _since(claims[where], following["at"], outages))
-            yield Recovery(run_id=run_id, step=one["step"], why="attempt", took_ms=took, at=one["at"])
+            yield Recovery(
+                run_id=run_id,
+                step=one["step"],
+                why="attempt",
+                took_ms=took,
+                at=one["at"],
+                until=following["at"],
+            )
 
 
 def _lost_messages(
@@ -154,7 +171,14 @@ def _lost_messages(
             continue
         took = following["at"] - _since(one["at"], following["at"], outages)
         if took >= STANDS_MS and _struck(one["at"], following["at"], faults):
-            yield Recovery(run_id=run_id, step=following["step"], why="message", took_ms=took, at=one["at"])
+            yield Recovery(
+                run_id=run_id,
+                step=following["step"],
+                why="message",
+                took_ms=took,
+                at=one["at"],
+                until=following["at"],
+            )
 
 
 def _struck(began: int, ended: int, faults: Sequence[tuple[int, int]]) -> bool:
