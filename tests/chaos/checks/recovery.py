@@ -5,8 +5,8 @@ Time counts from the claim of the lost attempt or from the event that expected t
 nobody can recover while the database or the broker is away, from the end of such a fault at the earliest. A
 body that hears no alarm is lost when the last resort has ended it, and not before.
 
-The times that are told are those of a clock. What is judged is what lies beyond the lease, as a machine counts
-it that nobody else uses (`tests.chaos.shares`).
+The times that are told are those of a clock. What is judged is what lies beyond the lease, as a machine
+counts it that nobody else uses (`tests.chaos.shares`).
 """
 
 import itertools
