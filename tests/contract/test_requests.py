@@ -115,6 +115,22 @@ def test_an_unknown_query_parameter_is_named_wherever_it_stands(client: FlaskCli
 
 
 @pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        ("tomorrow", "Not a date or time"),
+        ("1969-12-31T23:59:59Z", "Not between 1970"),
+        ("9999-12-31T23:59:59-14:00", "Not between 1970"),
+    ],
+)
+def test_a_wrong_moment_is_400_and_says_which_are_allowed(
+    client: FlaskClient, moment: str, said: str
+) -> None:
+    answer = client.get("/v1/workflows/runs", query_string={"since": moment})
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["details"]["fields"]["since"].startswith(said)
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         (b"{", "body"),

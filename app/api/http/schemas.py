@@ -13,7 +13,8 @@ TAG = validate.Regexp(
     re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=-]{0,62}\Z"), error="Not a tag of 1 to 63 characters."
 )
 MOMENT_MESSAGES: dict[str, str | list[object] | dict[object, object]] = {
-    "invalid": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z."
+    "invalid": "Not a date or time such as 2025-01-31 or 2025-01-31T10:00:00Z.",
+    "beyond": "Not between 1970-01-01T00:00:00Z and 9999-12-31T23:59:59Z.",
 }
 EARLIEST_MS, LATEST_MS = 0, 253_402_300_799_000  # 1970 and the year 9999.
 
@@ -68,7 +69,7 @@ class Moment(fields.Field[int]):
         except (ValueError, TypeError, OverflowError) as error:
             raise self.make_error("invalid") from error
         if not EARLIEST_MS <= at <= LATEST_MS:
-            raise self.make_error("invalid")
+            raise self.make_error("beyond")
         return at
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
