@@ -69,6 +69,10 @@ class Way:
     def cursor(self, driver: Any) -> Any:
         """A cursor whose every statement is a transaction of its own, with numbered placeholders."""
         driver.autocommit = True
+        if not self.pooled:
+            # These statements ask by keys and by indexes that fit them, so their values make no other plan.
+            # Left to itself PostgreSQL plans some of them anew each time, which takes longer than the rest.
+            driver.execute(b"SET plan_cache_mode = force_generic_plan")
         if not self.pooled or not self._local:
             return psycopg.RawCursor(driver)
         cursor = _Pooled(driver)

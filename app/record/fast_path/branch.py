@@ -98,7 +98,7 @@ def reserve(db: Database, queue: str, most: int) -> list[Reserved]:
 
     def look(cursor: Any) -> list[Reserved]:
         with db.writing(cursor):
-            cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+            cursor.execute(_reserve(db.dialect, most), (db.tenant, queue))
             found = sorted(cursor.fetchall())
         ids = sorted({run_id for run_id, *_ in found})
         if not ids:
@@ -294,9 +294,9 @@ def _seen(found: tuple[RunRow, int, frozenset[str]], rows: Sequence[StepRow]) ->
 
 
 @cache
-def _reserve(dialect: str) -> str:
+def _reserve(dialect: str, most: int) -> str:
     key = ("tenant_id", "run_id", "phase", "key", "ordinal")
-    return reserving(dialect, step, key) + " RETURNING step.run_id, step.ordinal, step.key, step.branch"
+    return reserving(dialect, step, key, most) + " RETURNING step.run_id, step.ordinal, step.key, step.branch"
 
 
 @of_size

@@ -72,7 +72,7 @@ def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
 
     def look(cursor: Any) -> list[RunSnapshot]:
         with db.writing(cursor):
-            cursor.execute(_reserve(db.dialect), (db.tenant, queue, most))
+            cursor.execute(_reserve(db.dialect, most), (db.tenant, queue))
             found = sorted(cursor.fetchall(), key=itemgetter(_SINCE))
         if not found:
             return []
@@ -108,17 +108,18 @@ _ID, _SINCE = ([column.name for column in run.columns].index(name) for name in (
 
 
 @cache
-def _reserve(dialect: str) -> str:
+def _reserve(dialect: str, most: int) -> str:
     same = ("tenant_id", "id")
     told = f"{RUN_COLUMNS}, {NOW[dialect]}, {subscriptions.heard(dialect)}"
-    return reserving(dialect, run, same) + f" RETURNING {told}"
+    return reserving(dialect, run, same, most) + f" RETURNING {told}"
 
 
-def reserving(dialect: str, table: Table, key: tuple[str, ...]) -> str:
-    """Reserves the rows of a queue that wait longest; asks for tenant, queue and how many.
+def reserving(dialect: str, table: Table, key: tuple[str, ...], most: int) -> str:
+    """Reserves the rows of a queue that wait longest; asks for tenant and queue.
 
     The time since when they wait is not touched: no index is written for a reservation.
     """
+    # How many stands in the text: a limit that it does not know PostgreSQL takes for a tenth of all rows.
     given, now, moment = placeholders(dialect), NOW[dialect], MOMENT[dialect]
     # Two workers take different rows instead of waiting for one another. Not FOR UPDATE, which would also
     # pass over a run of which somebody only arms a timer. SQLite has one writer at a time.
@@ -126,7 +127,7 @@ def reserving(dialect: str, table: Table, key: tuple[str, ...]) -> str:
     chosen = (
         f"SELECT {', '.join(key)} FROM {table.name} WHERE tenant_id = {given()}"
         f" AND {queue_of(table)} = {given()} AND {since_of(table)} <= {moment} AND {waits(table, table.name)}"
-        f" AND {free(table.name, moment)} ORDER BY {since_of(table)} LIMIT {given()}{locked}"
+        f" AND {free(table.name, moment)} ORDER BY {since_of(table)} LIMIT {most:d}{locked}"
     )
     update = f"UPDATE {table.name} SET reserved_until = {now} + {RESERVED_MS}"
     if dialect == "sqlite":
