@@ -378,5 +378,6 @@ def _type_shown(kind: Workflow, paused: Mapping[str, object] | None, usual: int)
 @cache
 def _example_steps(kind: Workflow) -> list[dict[str, object]]:
     """The steps that a run with the example's input has; what a type declares never changes."""
-    shown: list[dict[str, object]] = hidden([] if kind.example is None else plan_steps(kind.plan(kind.example)))
+    steps = [] if kind.example is None else plan_steps(kind.plan(kind.example))
+    shown: list[dict[str, object]] = hidden(steps)
     return shown

@@ -71,7 +71,7 @@ def pause(ctx: AppContext, batch_id: str, *, principal: Principal | None = None)
     """Let no operation and no item begin until it is resumed."""
 
     def do(j: Journal, batch: BatchRow) -> None:
-        operator_actions.act(j, "pause", _actor(principal))
+        _act(j, "pause", "paused", _actor(principal))
         checkpoints.add(j, "pause", actor=_actor(principal))
 
     return _changed(ctx, batch_id, do)
@@ -79,7 +79,7 @@ def pause(ctx: AppContext, batch_id: str, *, principal: Principal | None = None)
 
 def resume(ctx: AppContext, batch_id: str, *, principal: Principal | None = None) -> JsonObject:
     """Let a paused batch go on."""
-    return _changed(ctx, batch_id, lambda j, _batch: operator_actions.act(j, "unpause", _actor(principal)))
+    return _changed(ctx, batch_id, lambda j, _: _act(j, "unpause", "resumed", _actor(principal)))
 
 
 def retry(
@@ -147,6 +147,13 @@ def _undone(ctx: AppContext, batch_id: str, rollback_id: str | None, found: Sequ
         "status": find(ctx, batch_id)["status"],
         "operations": [{"id": one.operation, "items": [item["name"] for item in one.items]} for one in found],
     }
+
+
+def _act(j: Journal, action: str, participle: str, actor: str) -> None:
+    """Do an operator action to a batch, and refuse it in the words of batches."""
+    if action not in operator_actions.allowed_actions(j.status):
+        raise InvalidStateTransition(f"A batch that is {j.status} cannot be {participle}", current=j.status)
+    operator_actions.act(j, action, actor)
 
 
 def _actor(principal: Principal | None) -> str:

@@ -157,6 +157,16 @@ def test_while_it_is_paused_no_operation_and_no_item_begins(rig: Rig) -> None:
     assert rig.servers() == {"a", "b", "db-1"}
 
 
+def test_what_cannot_be_paused_or_resumed_is_refused_in_the_words_of_batches(rig: Rig) -> None:
+    batch = rig.submit(servers("web"))
+
+    with pytest.raises(InvalidStateTransition, match="A batch that is running cannot be resumed"):
+        batches.resume(rig.ctx, batch)
+    batches.pause(rig.ctx, batch)
+    with pytest.raises(InvalidStateTransition, match="A batch that is paused cannot be paused"):
+        batches.pause(rig.ctx, batch)
+
+
 def test_an_operation_waits_for_its_approval(rig: Rig) -> None:
     batch = rig.run(servers("web"), servers("db", needs=["web"], approval=True))
     assert rig.statuses(batch) == {"web": "completed", "db": "pending"}
