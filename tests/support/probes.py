@@ -214,6 +214,12 @@ def mapped(given: Mapping[str, Any]) -> Plan:
     return first() | fan | third()
 
 
+@workflow("probe.jobs", scope="runs:write", expects=Anything)
+def jobs(_given: Mapping[str, Any]) -> Plan:
+    """One operation for each item."""
+    return each("items", "item", job(), gives="reports", join=COLLECT)
+
+
 @step(gives="never")
 def promising(ctx: Any) -> None:
     """Promises what it does not return."""

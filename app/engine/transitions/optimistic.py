@@ -64,7 +64,7 @@ class OptimisticTransition(Journal):
         self._new: list[StepRow] = []
         self._ending: Ending | None = None
         self._poke: Poke | None = None
-        self._leaves = False  # A step whose timers and hooks nobody needs any more.
+        self._left: StepRow | None = None  # A step whose timers and hooks nobody needs any more.
         self._events = []
         self._changes = {}
         self._untold = None
@@ -112,8 +112,8 @@ class OptimisticTransition(Journal):
         raise NeedsLock
 
     def leave(self, step: StepRow) -> None:
-        """Timers and hooks of a step are closed with those of its run."""
-        self._leaves = True
+        """Timers and hooks of a step are closed with those of its run, or by the write of a member."""
+        self._left = step
 
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """Let another run hear of this one, unless it has ended by the time this is written."""
@@ -147,10 +147,13 @@ class OptimisticTransition(Journal):
         # test_somebody_who_subscribed_during_a_step_is_told_of_its_end).
         if self._is_heard():  # The deliveries are written in a transaction.
             raise NeedsLock
-        # The end of a run closes all its timers and hooks at once; those of one step are closed under the
-        # lock.
-        if self._leaves and self._ending is None:
+        if self._left is not None and not self._leaves_alone:
             raise NeedsLock
+
+    @property
+    def _leaves_alone(self) -> bool:
+        """Whether the write closes timers and hooks, as the end of a run does; if not, the lock is needed."""
+        return self._ending is not None
 
     @property
     def changes_anything(self) -> bool:
@@ -213,6 +216,11 @@ class OptimisticMember(OptimisticTransition):
         """Write it down; returns the database's clock, or None when the member is no longer what was seen."""
         return member.write(db, self._member_transition(), patience_s=patience_s)
 
+    @property
+    def _leaves_alone(self) -> bool:
+        """A member's write closes those of the one step that it settles: nobody else arms any for that."""
+        return True
+
     def _member_transition(self) -> MemberTransition:
         # Only what can be said as a difference may be written without the lock. A new status of the run, say,
         # would overwrite what the other members have made of it meanwhile.
@@ -235,6 +243,7 @@ class OptimisticMember(OptimisticTransition):
             log_bytes=grown,
             steps=steps,
             counted=counted,
+            left=None if self._left is None else (self._left["phase"], self._left["key"]),
             events=events,
             leases=self._leases(),
         )

@@ -27,6 +27,8 @@ from app.record.fast_path.transition import (
     lease_parts,
     lease_shape,
     lease_values,
+    leave_parts,
+    leave_values,
     numbered,
     of_size,
     placeholders,
@@ -73,6 +75,7 @@ class MemberTransition:
     steps: Sequence[Change]
     counted: Counted | None
     events: Sequence[EventRow]
+    left: tuple[str, str] | None = None  # Phase and key of a step whose timers and hooks are closed.
     leases: Leases = NO_LEASES
 
 
@@ -127,6 +130,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
     shape = _Shape(
         steps=tuple(tuple(one.changes) for one in wanted.steps),
         counts=wanted.counted is not None,
+        leaves=wanted.left is not None,
         events=len(rows),
         told=len(subscriptions.told(wanted.events)),
         leases=lease_shape(wanted.leases),
@@ -136,7 +140,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
     text = _statement(shape)
     values = [value for part in _guarded_values(db.tenant, wanted) for value in part]
     values += _told_values(db.tenant, rows, 0)
-    values += [value for part in lease_values(db.tenant, wanted.run_id, wanted.leases) for value in part]
+    values += [value for part in _other_values(db.tenant, wanted) for value in part]
 
     def at_once(cursor: Any) -> int | None:
         try:
@@ -159,6 +163,7 @@ _PLACE = ("phase", "key", "ordinal", "status", "fence", "gen")
 class _Shape:
     steps: tuple[tuple[str, ...], ...]
     counts: bool
+    leaves: bool
     events: int  # Rows of them.
     told: int
     leases: tuple[int, int]
@@ -238,8 +243,8 @@ def _statement(shape: _Shape) -> str:
         f"moved.event_seq + {one}" if place == number else one for place, one in enumerate(columns, 1)
     )
     bodies.append(f"log AS (INSERT INTO event ({', '.join(names)}) SELECT {chosen} FROM moved, {told})")
-    leases = lease_parts(shape.leases, given, "moved")
-    bodies += [f"lease{number} AS ({body})" for number, body in enumerate(leases)]
+    further = _others(shape, given, "moved", NOW["postgresql"])
+    bodies += [f"other{number} AS ({body})" for number, body in enumerate(further)]
     matched = " AND ".join(f"EXISTS (SELECT 1 FROM part{number})" for number in range(len(others)))
     # What was written has to be taken back when a part found nothing: an error does that at once.
     return (
@@ -254,8 +259,20 @@ def _statements(shape: _Shape) -> list[str]:
 
 
 @of_size
-def _lease_statements(shape: _Shape) -> list[str]:
-    return lease_parts(shape.leases, lambda: "?", "")
+def _other_statements(shape: _Shape) -> list[str]:
+    return _others(shape, lambda: "?", "", NOW["sqlite"])
+
+
+def _others(shape: _Shape, given: Callable[[], str], source: str, now: str) -> list[str]:
+    """The writes that may find nothing: timers and hooks of a step that is left, and leases."""
+    parts = leave_parts(given, source, now) if shape.leaves else []
+    return [*parts, *lease_parts(shape.leases, given, source)]
+
+
+def _other_values(tenant: str, wanted: MemberTransition) -> list[list[object]]:
+    """The values of each part, in the order of `_others`."""
+    parts = [] if wanted.left is None else leave_values(tenant, wanted.run_id, *wanted.left)
+    return [*parts, *lease_values(tenant, wanted.run_id, wanted.leases)]
 
 
 def _one_by_one(
@@ -274,8 +291,7 @@ def _one_by_one(
         told = told_rows(event, ("tenant_id", *EVENT), shape.events, lambda: "?", cast=False)
         text = f"INSERT INTO event (tenant_id, {', '.join(EVENT)}) SELECT * FROM {told}"
         cursor.execute(text, _told_values(tenant, rows, last))
-        leases = lease_values(tenant, wanted.run_id, wanted.leases)
-        for text, values in zip(_lease_statements(shape), leases, strict=True):
+        for text, values in zip(_other_statements(shape), _other_values(tenant, wanted), strict=True):
             cursor.execute(text, values)
     return int(now)
 

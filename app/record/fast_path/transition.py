@@ -259,6 +259,23 @@ def _poke(given: Callable[[], str], source: str) -> str:
     )
 
 
+def leave_parts(given: Callable[[], str], source: str, now: str) -> list[str]:
+    """The writes that close the timers and hooks of a step that is done."""
+    from_ = f" FROM {source}" if source else ""
+    return [
+        f"UPDATE {timer.name} SET cancelled_at = {now}{from_}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND phase = {given()} AND step = {given()}"
+        " AND fired_at IS NULL AND cancelled_at IS NULL",
+        f"UPDATE {hook.name} SET status = 'expired'{from_}"
+        f" WHERE tenant_id = {given()} AND run_id = {given()} AND step = {given()} AND status = 'open'",
+    ]
+
+
+def leave_values(tenant: str, run_id: str, phase: str, key: str) -> list[list[object]]:
+    """The values of each part, in the order of `leave_parts`."""
+    return [[tenant, run_id, phase, key], [tenant, run_id, key]]
+
+
 def lease_shape(leases: Leases) -> tuple[int, int]:
     """How many leases begin and end: the sizes of what `lease_parts` writes."""
     return len(leases.begun), len(leases.ended)

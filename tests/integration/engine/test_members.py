@@ -13,10 +13,10 @@ from app.engine.messages.publisher import redispatch
 from app.engine.transitions import optimistic
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Holder
-from app.engine.transitions.settle import Done, Settled, decide_settled, settle
+from app.engine.transitions.settle import Done, Parked, Settled, decide_settled, settle
 from app.record.fast_path import branch
 from app.record.fast_path.branch import MemberTransition
-from app.record.runs import runs
+from app.record.runs import hooks, runs, timers
 from app.record.service import subscriptions
 from app.record.session import Database
 from app.worker import loop
@@ -25,6 +25,7 @@ from tests.support.driver import Driver
 from tests.support.probes import BEFORE, DONE, fails, reset
 from tests.support.servers import until
 
+MOMENTS = {"dueAt", "until", "deadline"}
 PASSING = {"holder", "task_id", "id", "run_id", "seq"}
 RESULT = Done({"report": "seen"})
 
@@ -86,7 +87,7 @@ def timeless(row: dict[str, Any]) -> dict[str, Any]:
     """The row with every moment in it made the same, and the events of the run itself made shorter."""
     moment = {n: "a moment" if isinstance(v, int) and v > 10**12 else v for n, v in row.items()}
     payload = row.get("payload") or {}
-    return {**moment, "payload": {n: v for n, v in payload.items() if n != "dueAt"}}
+    return {**moment, "payload": {n: v for n, v in payload.items() if n not in MOMENTS}}
 
 
 PLANS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,6 +96,7 @@ PLANS: dict[str, tuple[str, dict[str, Any]]] = {
     "collected": ("probe.map", {"items": list(range(6)), "join": "collect"}),
     "two steps each": ("probe.pairs", {"items": [1, 2, 3], "join": "all", "limit": None}),
     "branches": ("probe.group", {}),
+    "operations": ("probe.jobs", {"items": [1, 2, 3]}),
 }
 
 
@@ -133,6 +135,25 @@ def test_members_need_no_lock_but_for_the_last(driver: Driver, monkeypatch: pyte
             claimed = settled.beside
     settle(driver.db, claimed, RESULT)
     assert group(driver, run_id)["status"] == "completed"
+
+
+def test_an_operation_leaves_no_timer_and_no_hook_and_needs_no_lock(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = driver.start("probe.jobs", {"items": [1, 2, 3]})
+    for waiting in wanted(driver):
+        settle(driver.db, held(driver, waiting), Parked({"job": 1}))
+    driver.fire(run_id, "poll")
+    (one,) = wanted(driver)
+    claimed = held(driver, one)
+    driver.open_hook(run_id, one.member.key)
+
+    monkeypatch.setattr(runs, "lock_run", no_lock)
+    settle(driver.db, claimed, Done({"job_done": 1}))
+    armed = driver.db.read(lambda tx: timers.open_of(tx, run_id))
+    opened_ = driver.db.read(lambda tx: hooks.of_run(tx, run_id))
+    assert one.member.key not in {timer["step"] for timer in armed} and len(armed) == 4
+    assert [hook["status"] for hook in opened_] == ["expired"]
 
 
 def test_the_last_is_left_to_the_lock_however_old_the_worker_s_picture_is(driver: Driver) -> None:
