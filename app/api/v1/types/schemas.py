@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from app.api.http.schemas import Body, Shape, one_of, reason
+from app.api.http.schemas import Body, Finished, one_of, reason
 from app.api.v1.runs.schemas import PlannedStep
 from app.domain.states import ON_FAILURE
 
@@ -14,7 +14,7 @@ class TypeActionBody(Body):
     reason = reason()
 
 
-class TypeShape(Shape):
+class TypeShape(Finished):
     """A workflow type."""
 
     type = fields.String(required=True)

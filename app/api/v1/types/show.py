@@ -18,7 +18,8 @@ NAMES = {"bmc": "BMC", "url": "URL", "mac": "MAC", "cpus": "CPUs", "gpus": "GPUs
 
 def shown(kind: Mapping[str, object]) -> dict[str, object]:
     """A type of the catalogue."""
-    return {**kind, "inputSchema": _of_type(kind["type"], kind["expects"])}
+    declared = {name: value for name, value in kind.items() if name != "expects"}
+    return {**declared, "inputSchema": _of_type(kind["type"], kind["expects"])}
 
 
 @cache
