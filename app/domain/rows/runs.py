@@ -72,46 +72,46 @@ class StepRow(TypedDict, total=False):
     run_id: str
     phase: str
     key: str
-    ordinal: int
     name: str
     kind: str
     queue: str
     branch: str
-    status: str
     given: JsonObject | None
-    output: JsonObject | None
-    error: JsonObject | None
     ref: JsonValue
-    progress: str | None
+    retry_at: int | None
+    deadline_at: int | None
+    signal: JsonValue
+    reused_from: str | None
+    undoes: str | None
+    turn: str | None
+    ordinal: int
     timeout_ms: int
-    alone: bool
-    undoable: bool
-    attempt: int
-    tries: int
+    compensated_at: int | None
     lost: int
-    fence: int
     gen: int
     polls: int
     pending: int
     succeeded: int
     failures: int
-    outcome: str
-    unsure: bool
+    alone: bool
+    undoable: bool
+    expect_since: int | None
+    reserved_until: int | None
+    attempt: int
+    tries: int
+    fence: int
+    first_started_at: int | None
+    started_at: int | None
     holder: str | None
     task_id: str | None
     lease_until: int | None
-    retry_at: int | None
-    deadline_at: int | None
-    expect_since: int | None
-    reserved_until: int | None
-    signal: JsonValue
-    reused_from: str | None
-    undoes: str | None
-    compensated_at: int | None
-    first_started_at: int | None
-    started_at: int | None
     completed_at: int | None
-    turn: str | None
+    unsure: bool
+    status: str
+    outcome: str
+    progress: str | None
+    output: JsonObject | None
+    error: JsonObject | None
 
 
 class EventRow(TypedDict, total=False):

@@ -135,46 +135,48 @@ step = table(  # Without a foreign key, as events: a run and its steps are writt
     words("run_id", null=False),
     words("phase", null=False),  # "forward" or "comp".
     words("key", null=False),
-    Column("ordinal", BigInteger, nullable=False),
     words("name", null=False),
     words("kind", null=False),
     words("queue", null=False),
     words("branch", null=False, server_default=""),
-    words("status", null=False),
     json("given"),  # Values that the plan wrote for this step.
-    json("output"),
-    json("error"),
     json("ref"),  # Reference of an external operation.
-    words("progress"),
+    moment("retry_at"),
+    moment("deadline_at"),
+    json("signal"),  # What a hook delivered and no poll has seen yet.
+    words("reused_from"),
+    words("undoes"),  # Key of the forward step that an undo belongs to.
+    Column("turn", Text, Computed(TURN)),
+    Column("ordinal", BigInteger, nullable=False),
     Column("timeout_ms", BigInteger, nullable=False),
-    flag("alone"),
-    flag("undoable"),
-    number("attempt"),
-    number("tries"),  # Attempts counted against the retry policy; an operator's resume starts anew.
+    moment("compensated_at"),
     number("lost"),
-    number("fence"),
     number("gen"),
     number("polls"),  # How often an operation was asked how far it is.
     number("pending"),  # Open members of a fan-out; of a member of a graph, how much it waits for.
     number("succeeded"),
     number("failures"),
-    words("outcome", null=False, server_default="none"),  # StepOutcome.
-    flag("unsure"),  # The last attempt was lost or failed, and may have taken effect.
+    flag("alone"),
+    flag("undoable"),
+    # What a claim changes, then what its settlement changes again: PostgreSQL logs a row from the first byte
+    # that has changed to the last (revision 0017).
+    moment("expect_since"),
+    moment("reserved_until"),
+    number("attempt"),
+    number("tries"),  # Attempts counted against the retry policy; an operator's resume starts anew.
+    number("fence"),
+    moment("first_started_at"),
+    moment("started_at"),
     words("holder"),
     words("task_id"),
     moment("lease_until"),
-    moment("retry_at"),
-    moment("deadline_at"),
-    moment("expect_since"),
-    moment("reserved_until"),
-    json("signal"),  # What a hook delivered and no poll has seen yet.
-    words("reused_from"),
-    words("undoes"),  # Key of the forward step that an undo belongs to.
-    moment("compensated_at"),
-    moment("first_started_at"),
-    moment("started_at"),
     moment("completed_at"),
-    Column("turn", Text, Computed(TURN)),
+    flag("unsure"),  # The last attempt was lost or failed, and may have taken effect.
+    words("status", null=False),
+    words("outcome", null=False, server_default="none"),  # StepOutcome.
+    words("progress"),
+    json("output"),
+    json("error"),
     partial("ix_step_expected", "tenant_id", "queue", "expect_since", where="expect_since IS NOT NULL"),
     partial("ix_step_turn", "tenant_id", "run_id", "turn", "ordinal", where="turn IS NOT NULL"),
     key=("run_id", "phase", "key"),

@@ -92,6 +92,27 @@ def test_what_ran_before_leases_had_rows_is_found_there(url: str) -> None:
         assert db.read(lambda tx: tx.value(text("SELECT count(*) FROM step"))) == 3
 
 
+def test_steps_keep_what_they_hold_when_their_columns_are_put_in_order(url: str) -> None:
+    migrate.downgrade(url, "0016")
+    shown = select(*(cast(one, Text).label(one.name) for one in step.columns)).order_by(step.c.ordinal)
+    with closing_db(url) as db:
+        db.write(lambda tx: tx.execute(PLANTED))
+        db.write(lambda tx: tx.execute(step.update().values(output=PAYLOAD, pending=2, unsure=True)))
+        before = db.read(lambda tx: tx.rows(shown))
+
+    for change, revision in ((migrate.upgrade, "0017"), (migrate.downgrade, "0016")):
+        change(url, revision)
+        with closing_db(url) as db:
+            assert db.read(lambda tx: tx.rows(shown)) == before
+
+
+@pytest.mark.postgres
+def test_the_columns_of_a_step_stand_in_the_order_of_the_model(databases: Callable[[str], Databases]) -> None:
+    with closing_db(databases("postgres").fresh()) as db:
+        found = [column["name"] for column in inspect(db.engine).get_columns("step")]
+    assert found == step.columns.keys()
+
+
 OLD_RUNS = text(
     "INSERT INTO run (tenant_id, id, type, status, triggered_by, on_failure, version, created_at) VALUES"
     " ('default', 'run_1', 'server.inspect', 'completed', 'usr_a', 'hold', NULL, 1),"
