@@ -55,8 +55,7 @@ class Post:
 
     def _serve(self, candidate: str, settings: Settings) -> tuple[Running, str]:
         if candidate in EMPTY:
-            ours, empty = "app:create_app", "tests.bench.empty:create_app"
-            argv = [empty if word == ours else word for word in programs.api(settings)]
+            argv = programs.served("tests.bench.empty:create_app", settings, settings.host, settings.port)
             return self._stage.launch(argv, environment(settings)), EMPTY[candidate]
         return self._stage.api(settings), RUNS
 
