@@ -90,7 +90,9 @@ TARGETS = (
     Target("W11, slowest list at 1,000,000 runs, p99 in ms", "W11.list*-p99.windlass-apps", most=30),
     Target("W12, 1,000 operations against a fan-out", "W12.batch.windlass-batch/windlass", most=3),
     Target("W12, 1,000 operations against DBOS's queue", "W12.batch.windlass-batch/dbos-queue", most=0.6),
+    Target("W12, 1,000 operations of ten items", "W12.batch-10-items.windlass-batch/windlass", most=12),
     Target("W12, from an operation to the next, ms", "W12.after.windlass-batch", most=25),
     Target("W12, checks of 10,000 operations, ms of CPU", "W12.graph-10000.windlass-batch", most=150),
+    Target("W12, progress at 10,000 operations, ms", "W12.progress-10000.windlass-batch", most=10),
     Target("W6, seconds after a host was lost", "W6.recovery.windlass", most=LEASE_S + 1),
 )

@@ -2,13 +2,14 @@
 
 The servers are sandboxes that are made at once, so what is measured is the graph: accepting it, starting and
 ending an operation, counting what is ready. Beside it stand a map of Windlass (W3) and child workflows of
-DBOS on its queue. Figures of the domain alone: a graph of 10,000 operations and 50,000 edges is checked.
+DBOS on its queue. Of a graph of 10,000 operations and 50,000 edges: its checks, and its progress.
 """
 
 import random
 import time
 from collections.abc import Sequence
 from itertools import count, pairwise
+from statistics import median
 from typing import Any
 
 from app.auth.keys import LOCAL
@@ -26,6 +27,7 @@ from tests.support.servers import until
 FULL, QUICK = 1_000, 100  # Operations.
 LIMIT, ITEMS, LINKS = 50, 10, 20
 NODES, EDGES = 10_000, 5  # Of the graph that is only checked; edges of each operation.
+LOOKS = 21  # At the progress of such a graph.
 PATIENCE_S, LOOK_S = 600.0, 0.002
 _NUMBERS = count(1)
 
@@ -49,7 +51,10 @@ class Batches:
         if candidate != "windlass-batch":
             session = self._stage.session(candidate)
             session.fan(20)
-            return [Figure("batch", session.fan(self._operations), "s")]
+            took = session.fan(self._operations)
+            found = [Figure("batch", took, "s")]
+            # Operations of ten items stand beside the same fan-out, so that there is a ratio of them.
+            return [*found, Figure("batch-10-items", took, "s")] if candidate == "windlass" else found
         session = self._stage.session("windlass")
         world = wire(load(session.env), role="api")
         try:
@@ -59,6 +64,7 @@ class Batches:
                 Figure("batch-10-items", _took(session, world, _flat(self._operations, ITEMS)), "s"),
                 Figure("after", _took(session, world, _line(LINKS)) / LINKS * 1000, "ms"),
                 *_checked(),
+                _shown(world),
             ]
         finally:
             world.db.dispose()
@@ -105,15 +111,37 @@ def _operation(name: str, items: int) -> dict[str, Any]:
 
 def _checked() -> list[Figure]:
     """CPU of the checks of a large graph."""
-    dice = random.Random(12)
-    made = _flat(NODES, 1)
-    for place, one in enumerate(made):
-        one["dependencies"] = [made[at]["id"] for at in dice.sample(range(place), min(place, EDGES))]
-    operations = parse({"name": "large", "operations": made}).operations
+    operations = parse(_large()).operations
     begun = time.process_time()
     check(operations)
     levels(operations)
     return [Figure("graph-10000", (time.process_time() - begun) * 1000, "ms")]
+
+
+def _shown(world: AppContext) -> Figure:
+    """Progress of a batch of 10,000 operations, none of which begins: the first one waits for an approval.
+
+    After the first look, at which the process learns the levels of the graph.
+    """
+    document = _large()
+    document["operations"][0]["approval"] = True
+    batch = batches.submit(world, LOCAL, parse(document))["workflow_id"]
+    batches.progress(world, batch)
+    took = []
+    for _ in range(LOOKS):
+        begun = time.monotonic()
+        batches.progress(world, batch)
+        took.append(time.monotonic() - begun)
+    return Figure("progress-10000", median(took) * 1000, "ms")
+
+
+def _large() -> dict[str, Any]:
+    """A definition of 10,000 operations with 50,000 edges, which all go back to the first."""
+    dice = random.Random(12)
+    made = _flat(NODES, 1)
+    for place, one in enumerate(made):
+        one["dependencies"] = [made[at]["id"] for at in dice.sample(range(place), min(place, EDGES))]
+    return {"name": "large", "operations": made}
 
 
 make = Batches

@@ -16,8 +16,9 @@ MOST_KEYS = 1_000  # Named in one statement.
 
 def insert_edges(tx: Tx, rows: Sequence[EdgeRow]) -> None:
     """Store the edges of a graph."""
-    if rows:
-        tx.execute(insert(edge), [{"tenant_id": tx.tenant, **row} for row in rows])
+    # Not all 100,000 at once: while they are made ready, the server takes the transaction for idle.
+    for at in range(0, len(rows), MOST_KEYS):
+        tx.execute(insert(edge), [{"tenant_id": tx.tenant, **row} for row in rows[at : at + MOST_KEYS]])
 
 
 def at_work(tx: Tx, run_id: str) -> int:

@@ -1,6 +1,8 @@
 """Batches as they are: one, its operations and items, how far it is, all of them in figures."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 from app.domain.batch import graph
@@ -16,6 +18,7 @@ from app.services.context import AppContext
 from chains import catalogue
 
 Row = Mapping[str, Any]
+Waves = Mapping[str, tuple[int, str]]  # Of each operation: its level, and the type of its run.
 MOST_ITEMS = 2_000  # That a batch shows with its operations; of an operation alone there are pages.
 MOST_NAMES = 100  # Operations that progress names.
 OPEN = ("Pending", "Running", "RollingBack")
@@ -72,7 +75,8 @@ def operation_items(
 
 def progress(ctx: AppContext, batch_id: str) -> JsonObject:
     """How far a batch is; raises `NotFound`."""
-    return ctx.db.read(lambda tx: _progress(tx, batch_id))
+    waves = _waves(ctx, batch_id)
+    return ctx.db.read(lambda tx: _progress(tx, batch_id, waves))
 
 
 def stats(ctx: AppContext) -> JsonObject:
@@ -197,16 +201,16 @@ def _rollback(tx: Tx, batch_id: str) -> JsonObject | None:
     return present.rollback(found[0], graphs.members(tx, found[0]["id"])) if found else None
 
 
-def _progress(tx: Tx, batch_id: str) -> JsonObject:
+def _progress(tx: Tx, batch_id: str, waves: Waves) -> JsonObject:
     row = listing.brief(tx, batch_id)
     if row is None:
         raise NotFound(f"There is no batch {batch_id}")
-    counts = listing.counts_of(tx, [batch_id])[batch_id]
+    counts, open_ = listing.standing(tx, batch_id)
     total = row["operations"]
     ended = sum(counts.get(word, 0) for word in present.ENDED)
     over = present.has_ended(row)
     last = batches.last_checkpoint(tx, batch_id)
-    level, end = (None, None) if over else _ahead(tx, batch_id, row)
+    level, end = (None, None) if over else _ahead(tx, waves, open_, row)
     return {
         "workflow_id": batch_id,
         "status": row["shown_status"],
@@ -216,9 +220,9 @@ def _progress(tx: Tx, batch_id: str) -> JsonObject:
         "failed_operations": counts.get("failed", 0),
         "skipped_operations": counts.get("skipped", 0),
         "cancelled_operations": counts.get("cancelled", 0),
-        "running_operations": listing.named(tx, batch_id, ["waiting"], MOST_NAMES),
+        "running_operations": _first(waves, open_.get("waiting", ())),
         "running_count": counts.get("waiting", 0),
-        "pending_operations": [] if over else listing.named(tx, batch_id, ["pending"], MOST_NAMES),
+        "pending_operations": _first(waves, open_.get("pending", ())),
         "pending_count": 0 if over else counts.get("pending", 0),
         "percent": 100.0 if over else round(100 * ended / total, 1),
         "current_level": level,
@@ -227,36 +231,50 @@ def _progress(tx: Tx, batch_id: str) -> JsonObject:
     }
 
 
-def _ahead(tx: Tx, batch_id: str, row: Row) -> tuple[int | None, int | None]:
+def _first(waves: Waves, keys: Iterable[str]) -> list[str]:
+    """The first of these operations, in the order in which they would begin."""
+    wanted = set(keys)
+    if not wanted:
+        return []
+    return list(islice((key for key in waves if key in wanted), MOST_NAMES))
+
+
+def _ahead(
+    tx: Tx, waves: Waves, open_: Mapping[str, Sequence[str]], row: Row
+) -> tuple[int | None, int | None]:
     """The first level that has not ended, and when the last one will, by what operations usually take."""
-    levels = _levels(batch_id, lambda: parse((_row(tx, batch_id))["definition"]))
-    open_ = listing.named(tx, batch_id, ["waiting", "pending"], int(row["operations"]))
-    sizes: dict[int, int] = {}
-    longest: dict[int, int] = {}
-    usual: dict[str, int] = {}
-    for key in open_:
-        at, type_ = levels[key]
-        if type_ not in usual:
-            usual[type_] = runs.usual_duration(tx, type_, catalogue.lookup(type_).eta_ms)
-        sizes[at] = sizes.get(at, 0) + 1
+    sizes = Counter(filter(None, map(waves.get, chain.from_iterable(open_.values()))))
+    types = {type_ for _level, type_ in sizes}
+    usual = {one: runs.usual_duration(tx, one, catalogue.lookup(one).eta_ms) for one in types}
+    here, longest = Counter[int](), dict[int, int]()
+    for (at, type_), number in sizes.items():
+        here[at] += number
         longest[at] = max(longest.get(at, 0), usual[type_])
-    left = sum(longest[at] * -(-sizes[at] // row["parallel_limit"]) for at in sizes)
-    return min(sizes, default=None), tx.now + left if sizes else None
+    left = sum(longest[at] * -(-here[at] // row["parallel_limit"]) for at in here)
+    return min(here, default=None), tx.now + left if here else None
 
 
-_KNOWN: dict[str, dict[str, tuple[int, str]]] = {}  # Definitions never change.
+_KNOWN: dict[str, Waves] = {}  # Definitions never change.
 MOST_KNOWN = 64
 
 
-def _levels(batch_id: str, definition: Any) -> dict[str, tuple[int, str]]:
-    """Level and type of run of each operation."""
-    if batch_id not in _KNOWN:
-        if len(_KNOWN) >= MOST_KNOWN:
-            _KNOWN.clear()
-        found = definition()
-        type_of = {one.id: CHILD[one.type] for one in found.operations}
-        waves = enumerate(graph.levels(found.operations))
-        _KNOWN[batch_id] = {key: (at, type_of[key]) for at, wave in waves for key in wave}
+def _waves(ctx: AppContext, batch_id: str) -> Waves:
+    """Level and type of run of each operation, in the order in which they begin when all are ready.
+
+    Nothing of a batch that has ended: nobody asks what is ahead of it. Raises `NotFound`.
+    """
+    if batch_id in _KNOWN:
+        return _KNOWN[batch_id]
+    row = ctx.db.read(lambda tx: _row(tx, batch_id))
+    if present.has_ended(row):
+        return {}
+    # Not in a transaction: a large definition takes longer than one may be idle.
+    operations = parse(row["definition"]).operations
+    levels = {key: at for at, wave in enumerate(graph.levels(operations)) for key in wave}
+    ranked = sorted(operations, key=lambda one: -one.priority)  # Else in the order of the definition.
+    if len(_KNOWN) >= MOST_KNOWN:
+        _KNOWN.clear()
+    _KNOWN[batch_id] = {one.id: (levels[one.id], CHILD[one.type]) for one in ranked}
     return _KNOWN[batch_id]
 
 

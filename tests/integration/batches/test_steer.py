@@ -203,3 +203,13 @@ def test_progress_counts_and_ends_at_a_hundred(rig: Rig) -> None:
     assert batches.progress(rig.ctx, batch)["percent"] == 100.0
     assert batches.stats(rig.ctx)["by_provider"] == {"local": {"completed": 2}}
     assert batches.page(rig.ctx, status="completed")[1] == 1
+
+
+def test_progress_names_the_first_hundred_in_the_order_in_which_they_begin(rig: Rig) -> None:
+    others = (servers(f"op{n}", needs=["first"]) for n in range(120))
+    urgent = servers("urgent", needs=["first"], priority=5)
+    batch = rig.submit(servers("first", approval=True), *others, urgent)
+
+    shown = batches.progress(rig.ctx, batch)
+    assert shown["pending_operations"] == ["urgent", "first", *(f"op{n}" for n in range(98))]
+    assert (shown["pending_count"], shown["running_operations"], shown["current_level"]) == (122, [], 0)
