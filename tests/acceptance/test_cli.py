@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app.config import environment
 from app.host.up import LAB_PASSWORD
+from tests.support.plain import http
 from tests.support.ports import free_port
 from tests.support.servers import until
 from tests.support.stack import Stack
@@ -72,19 +72,19 @@ def said(done: Done) -> Any:
 
 def machine(stack: Stack) -> dict[str, Any]:
     """The last machine of the lab."""
-    found: list[dict[str, Any]] = httpx.get(f"{stack.lab_url}/machines").json()
+    found: list[dict[str, Any]] = http.get(f"{stack.lab_url}/machines").json()
     return found[-1]
 
 
 def break_machine(stack: Stack, faults: dict[str, Any], **installer: Any) -> None:
     """Break it so, or mend it with nothing."""
     url = f"{stack.lab_url}/machines/{machine(stack)['id']}"
-    httpx.patch(url, json={"faults": faults, "installer": installer}).raise_for_status()
+    http.patch(url, json={"faults": faults, "installer": installer}).raise_for_status()
 
 
 def step_of(stack: Stack, run_id: str, name: str) -> str:
     """The status of a step."""
-    run = httpx.get(f"{stack.url}/v1/workflows/runs/{run_id}").json()["data"]
+    run = http.get(f"{stack.url}/v1/workflows/runs/{run_id}").json()["data"]
     return next(str(step["detail"]) for step in run["steps"] if step["name"] == name)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.config import Settings, environment
 from app.host import up
+from tests.support.plain import http
 from tests.support.ports import free_port
 from tests.support.servers import until
 from tests.support.stack import WORKING, Stack
@@ -59,13 +59,13 @@ def test_it_starts_says_where_to_look_stops_cleanly_and_keeps_its_state(
     embedded: Stack, tmp_path: Path
 ) -> None:
     embedded.start()
-    assert httpx.get(f"{embedded.url}/livez").status_code == 200
-    pool = httpx.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
+    assert http.get(f"{embedded.url}/livez").status_code == 200
+    pool = http.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
     assert embedded.stop(signal.SIGINT) == 0
     assert "Windlass is up" in (tmp_path / "up.log").read_text()
 
     embedded.start()
-    assert httpx.get(f"{embedded.url}/v1/pools/{pool['id']}").json()["data"]["name"] == "kept"
+    assert http.get(f"{embedded.url}/v1/pools/{pool['id']}").json()["data"]["name"] == "kept"
     assert embedded.stop(signal.SIGKILL) == -signal.SIGKILL  # `stop` waits until nothing is left.
 
 

@@ -17,6 +17,7 @@ from tests.chaos.faults.processes import inside
 from tests.chaos.points import arms
 from tests.chaos.points.arms import Arm
 from tests.chaos.site import Site
+from tests.support.plain import http
 from tests.support.servers import absent, until
 
 RUNS = "/v1/workflows/runs"
@@ -53,7 +54,7 @@ def start(site: Site) -> str:
 def accepted(site: Site, body: dict[str, object]) -> str | None:
     """The id of the run, when it is accepted."""
     try:
-        answer = httpx.post(site.url + RUNS, json=body, timeout=5)
+        answer = http.post(site.url + RUNS, json=body, timeout=5)
     except httpx.HTTPError:
         return None
     return str(answer.json()["data"]["id"]) if answer.status_code == 202 else None
@@ -64,7 +65,7 @@ def ended(site: Site, run_id: str) -> str:
 
     def look() -> str | None:
         try:
-            run = httpx.get(f"{site.url}{RUNS}/{run_id}", timeout=5).json().get("data") or {}
+            run = http.get(f"{site.url}{RUNS}/{run_id}", timeout=5).json().get("data") or {}
         except httpx.HTTPError:
             return None
         return str(run["status"]) if run.get("completedAt") else None
@@ -125,7 +126,7 @@ def test_the_api_lives_in_another_hour_and_then_in_ours(site: Site) -> None:
 
 def wrong_by(site: Site) -> float:
     """Seconds by which the API's clock is ahead of ours."""
-    return parsedate_to_datetime(httpx.get(site.url + "/health").headers["Date"]).timestamp() - time()
+    return parsedate_to_datetime(http.get(site.url + "/health").headers["Date"]).timestamp() - time()
 
 
 @pytest.mark.parametrize("point", ["claim.after-commit", "body.end", "settle.after-commit"])

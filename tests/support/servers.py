@@ -29,6 +29,8 @@ T = TypeVar("T")
 START_S = 30.0
 # A verdict shall not depend on what else the machine does; pytest ends a test after 600 s.
 LEAST_S, MOST_S, BUSY = 60.0, 500.0, 4.0
+# Who waits long asks less often: every look costs the processor time that the service needs to get there.
+SLOWER, MOST_PAUSE_S = 1.25, 0.1
 UNPRIVILEGED = ("nobody", "nogroup")
 
 
@@ -38,7 +40,7 @@ def until(
     why: str | Callable[[], str] = "",
     pause: float = 0.02,
 ) -> T:
-    """The first true value of the condition, asked every `pause`; fails when there is none in time.
+    """The first true value of the condition, asked every `pause`, soon less often; fails in the end.
 
     ``seconds`` is what it may take on a machine that does nothing else; a busy one is given more. ``why``
     may be asked for when the time is over, so that it tells how things are then.
@@ -49,6 +51,7 @@ def until(
         if time.monotonic() > deadline:
             pytest.fail(f"Not within {patience:g} s: {(why() if callable(why) else why) or condition}")
         time.sleep(pause)
+        pause = max(pause, min(pause * SLOWER, MOST_PAUSE_S))
     return value
 
 

@@ -6,11 +6,10 @@ from itertools import count
 from operator import attrgetter
 from typing import Any
 
-import httpx
-
 from app.lab import Lab, Machine
 from app.lab.kube import Kube
 from tests.support.kube import effects, left
+from tests.support.plain import http
 from tests.support.servers import until
 from tests.support.stack import Stack
 from windlass import Client, Run
@@ -41,16 +40,16 @@ class Site:
     def treats(self, name: str, **behaviour: Any) -> None:
         """How controllers treat the objects of this name from their next look on."""
         same = {"special": {kind: {name: behaviour} for kind in ("clusters", "vms")}}
-        httpx.patch(f"{self.kube.control_url}/kube/mgmt", json=same).raise_for_status()
+        http.patch(f"{self.kube.control_url}/kube/mgmt", json=same).raise_for_status()
 
     def suffers(self, **faults: Any) -> None:
         """Break the API server."""
-        httpx.patch(f"{self.kube.control_url}/kube/mgmt", json={"faults": faults}).raise_for_status()
+        http.patch(f"{self.kube.control_url}/kube/mgmt", json={"faults": faults}).raise_for_status()
 
     def erase(self, name: str) -> None:
         """Remove a cluster's object behind everybody's back."""
         what = {"kind": "clusterdeployments", "namespace": "kcm-system", "name": name}
-        httpx.post(f"{self.kube.control_url}/kube/mgmt/erase", json=what).raise_for_status()
+        http.post(f"{self.kube.control_url}/kube/mgmt/erase", json=what).raise_for_status()
 
     def pool_of(self, size: int) -> str:
         """A pool with so many available servers."""

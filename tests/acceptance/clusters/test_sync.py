@@ -1,12 +1,12 @@
 """sync.* with a real projector and real workers: what others do is seen, told, and polled."""
 
-import httpx
 import pytest
 
 from app.providers.kube import Kube
 from app.providers.kubeconfig import cleaned
 from app.providers.vms.kubevirt import KubeVirt
 from tests.acceptance.clusters.site import PATIENCE_S, Site, failure, steps
+from tests.support.plain import http
 from tests.support.servers import until
 from windlass import Run
 
@@ -51,7 +51,7 @@ def test_a_projector_that_is_killed_comes_back_and_misses_nothing(site: Site) ->
     site.treats(name, asleep=True)
     site.stack.kill("projector")
     what = {"kind": "virtualmachines", "namespace": "default", "name": name}
-    httpx.post(f"{site.kube.control_url}/kube/mgmt/erase", json=what).raise_for_status()
+    http.post(f"{site.kube.control_url}/kube/mgmt/erase", json=what).raise_for_status()
     until(lambda: site.client.vms.get(vm_id).state == "error", PATIENCE_S, "it is seen")
 
 
@@ -73,7 +73,7 @@ def test_power_is_polled_and_a_change_ends_the_run(site: Site) -> None:
     pool_id = site.pool_of(1)
     (server,) = site.client.servers.each(pool_id=pool_id)
     machine = next(one for one in site.lab.machines if one.id == server.display_name)
-    httpx.patch(f"{site.lab.control_url}/machines/{machine.id}", json={"power": "on"}).raise_for_status()
+    http.patch(f"{site.lab.control_url}/machines/{machine.id}", json={"power": "on"}).raise_for_status()
     site.client.runs.start("sync.server-state", {"everyMs": 1_000})
     until(lambda: site.client.servers.get(server.id).power == "on", PATIENCE_S, "it is seen")
     run = until(lambda: switched(site, server.id), PATIENCE_S, "it is told")[0]

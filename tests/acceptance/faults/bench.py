@@ -21,6 +21,7 @@ from app.record.runs.doctor import findings
 from app.record.service import heartbeats
 from app.record.session import Database
 from tests.acceptance.servers.site import IMAGE, Machine, Service, Site
+from tests.support.plain import http
 from tests.support.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
@@ -180,4 +181,4 @@ def settings_of(bench: Bench) -> Mapping[str, str]:
 
 def post(bench: Bench, path: str, body: Mapping[str, Any]) -> httpx.Response:
     """A request as it is, without the client's patience."""
-    return httpx.post(f"{bench.service.stack.url}{path}", json=body, timeout=20)
+    return http.post(f"{bench.service.stack.url}{path}", json=body, timeout=20)

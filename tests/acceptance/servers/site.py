@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-import httpx
-
 from app.lab import Lab
 from app.lab import Machine as Simulated
+from tests.support.plain import http
 from tests.support.servers import until
 from tests.support.stack import Stack
 from windlass import Client
@@ -55,7 +54,7 @@ class Machine:
     @property
     def raw(self) -> dict[str, Any]:
         """Everything that the API shows of the server."""
-        answer = httpx.get(f"{self.site.client.base_url}/v1/servers/{self.id}")
+        answer = http.get(f"{self.site.client.base_url}/v1/servers/{self.id}")
         return dict(answer.raise_for_status().json()["data"])
 
     def register(self, password: str = PASSWORD, **values: Any) -> str:
@@ -80,7 +79,7 @@ class Machine:
     def set(self, **changes: Any) -> None:
         """Change the simulated machine behind the service's back."""
         url = f"{self.site.service.lab.control_url}/machines/{self.bmc.id}"
-        httpx.patch(url, json=changes).raise_for_status()
+        http.patch(url, json=changes).raise_for_status()
 
     def break_(self, **faults: Any) -> None:
         """Break its controller in one way, which replaces any other."""

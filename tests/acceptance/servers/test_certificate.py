@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-import httpx
 import pytest
 
 from app.config import environment
 from app.providers.bmc import fingerprint
 from tests.acceptance.servers.site import Machine, Service, Site, failure
+from tests.support.plain import http
 
 pytestmark = pytest.mark.postgres
 
@@ -18,7 +18,7 @@ def machine(on_postgres: Service) -> Machine:
     """A machine in the inventory, whose controller has made itself a new certificate since."""
     registered = Site(service=on_postgres, protocol="redfish").registered()
     url = f"{on_postgres.lab.control_url}/machines/{registered.bmc.id}/certificate"
-    httpx.post(url).raise_for_status()
+    http.post(url).raise_for_status()
     return registered
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 import redis
 
 from tests.acceptance.servers.site import IMAGE, PASSWORD, Machine, Site
+from tests.support.plain import http
 from windlass.models import Run
 
 pytestmark = pytest.mark.postgres
@@ -84,4 +84,4 @@ def test_no_credential_leaves_its_column(site: Site) -> None:
 
 
 def _body(site: Site, path: str) -> bytes:
-    return httpx.get(f"{site.client.base_url}{path}", params={}).raise_for_status().content
+    return http.get(f"{site.client.base_url}{path}", params={}).raise_for_status().content

@@ -1,9 +1,9 @@
 """server.decommission over real IPMI and real Redfish."""
 
-import httpx
 import pytest
 
 from tests.acceptance.servers.site import Site, failure, steps, undone
+from tests.support.plain import http
 from windlass import NotFound
 
 pytestmark = pytest.mark.postgres
@@ -15,7 +15,7 @@ def test_a_machine_leaves_the_inventory(site: Site) -> None:
     run = site.ended(machine.decommission())
     assert steps(run) == dict.fromkeys(STEPS, "completed")
     assert (machine.effects, machine.server.state) == (["power.off"], "decommissioned")
-    listed = httpx.get(f"{site.client.base_url}/v1/servers", params={"q": machine.address}).json()["data"]
+    listed = http.get(f"{site.client.base_url}/v1/servers", params={"q": machine.address}).json()["data"]
     assert machine.id not in [one["id"] for one in listed]
     with pytest.raises(NotFound):
         machine.set_credential()

@@ -16,6 +16,7 @@ from tests.chaos.fault import POSTGRES, WITH_WEBHOOKS, Fault, Injection, Rhythm,
 from tests.chaos.faults.database import session
 from tests.chaos.faults.waiting import within
 from tests.chaos.site import Site
+from tests.support.plain import http
 
 CONNECTIONS = 300
 SEEN_S = 5.0
@@ -165,7 +166,7 @@ class SlowReceivers(Fault):
         self._receiver = made = SlowReceiver(SLOW_S)
         try:
             body = {"url": made.url, "events": ["run.*", "step.*"]}
-            answer = httpx.post(f"{site.url}/v1/webhooks", json=body, trust_env=False)
+            answer = http.post(f"{site.url}/v1/webhooks", json=body)
             self._id = answer.raise_for_status().json()["data"]["id"]
         except httpx.HTTPError:
             return None
@@ -183,5 +184,5 @@ class SlowReceivers(Fault):
 
 def _is_gone(url: str) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.delete(url, trust_env=False).status_code in (200, 204, 404)
+        return http.delete(url).status_code in (200, 204, 404)
     return False

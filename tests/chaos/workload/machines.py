@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from tests.chaos.workload.mix import UNNUMBERED, Order
+from tests.support.plain import http
 from tests.support.servers import until
 from windlass import Client
 
@@ -36,7 +35,7 @@ class Machines:
         self.servers: dict[str, str] = {}  # Server id to the lab's machine id.
         self._url = site.lab_url
         client = Client(site.url)
-        machines = httpx.get(f"{self._url}/machines", trust_env=False).json()
+        machines = http.get(f"{self._url}/machines").json()
         for machine in machines:
             self._patch(machine["id"], power="on", powerDelayMs=0)
             protocol = "ipmi" if len(self.servers) % 2 else "redfish"
@@ -56,7 +55,7 @@ class Machines:
 
     def resets(self) -> list[Reset]:
         """Every reset so far, oldest first."""
-        told = httpx.get(f"{self._url}/ledger", params={"effect": "reset"}, trust_env=False).json()
+        told = http.get(f"{self._url}/ledger", params={"effect": "reset"}).json()
         return [Reset(machine=one["machine"], at=one["at"]) for one in told]
 
     def sent(self, server_id: str, since: int) -> bool:
@@ -65,7 +64,7 @@ class Machines:
         return any(one.machine == machine and one.at >= since for one in self.resets())
 
     def _patch(self, machine: str, **changes: Any) -> None:
-        httpx.patch(f"{self._url}/machines/{machine}", json=changes, trust_env=False).raise_for_status()
+        http.patch(f"{self._url}/machines/{machine}", json=changes).raise_for_status()
 
 
 def _host_port(url: str) -> str:

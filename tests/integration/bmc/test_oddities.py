@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from app.domain.errors import BmcConnectionFailed, BmcRefused, BmcUnconfirmed
 from app.lab import Lab
 from app.providers.bmc import BMC, Target, connect, fingerprint
+from tests.support.plain import http
 from tests.support.servers import until
 
 
@@ -28,8 +28,8 @@ class Odd:
 
     def is_(self, power: str = "off", **faults: Any) -> None:
         url = f"{self.lab.control_url}/machines/{self.machine.id}"
-        httpx.patch(url, json={"faults": {}, "power": power}).raise_for_status()
-        httpx.patch(url, json={"faults": faults}).raise_for_status()
+        http.patch(url, json={"faults": {}, "power": power}).raise_for_status()
+        http.patch(url, json={"faults": faults}).raise_for_status()
 
     def bmc(self, protocol: str = "redfish", system: str | None = None) -> BMC:
         ipmi = protocol == "ipmi"
@@ -128,7 +128,7 @@ def test_names_of_sensors_are_read_however_they_are_packed(odd: Odd, form: str, 
 
 
 def test_a_new_certificate_is_refused_until_it_is_trusted(odd: Odd) -> None:
-    httpx.post(f"{odd.lab.control_url}/machines/{odd.machine.id}/certificate").raise_for_status()
+    http.post(f"{odd.lab.control_url}/machines/{odd.machine.id}/certificate").raise_for_status()
     with pytest.raises(BmcConnectionFailed, match="trust-certificate") as refused:
         odd.bmc().power()
     assert refused.value.details["reason"] == "certificate"

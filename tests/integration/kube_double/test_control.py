@@ -7,6 +7,7 @@ import pytest
 
 from app.lab.kube import Kube
 from tests.integration.kube_double.widgets import Widgets
+from tests.support.plain import http
 
 
 def test_it_shows_what_is_there_and_what_is_broken(kube: Kube, control: httpx.Client) -> None:
@@ -15,7 +16,7 @@ def test_it_shows_what_is_there_and_what_is_broken(kube: Kube, control: httpx.Cl
     assert (shown["name"], shown["url"]) == ("mgmt", kube.server().url)
     assert shown["faults"] == {"throttle": 0.5, "verbs": ["list"]}
     assert shown["vms"]["delayMs"] == 7 and shown["objects"]["namespaces"] == 3
-    assert httpx.get(f"{kube.control_url}/kube", trust_env=False).json() == [shown]
+    assert http.get(f"{kube.control_url}/kube").json() == [shown]
 
 
 def test_one_object_is_treated_apart(kube: Kube, control: httpx.Client) -> None:
@@ -55,7 +56,7 @@ def test_wrong_addresses(control: httpx.Client, method: str, path: str, status: 
 
 
 def test_an_unknown_cluster_is_not_there(kube: Kube) -> None:
-    assert httpx.get(f"{kube.control_url}/kube/other", trust_env=False).status_code == 404
+    assert http.get(f"{kube.control_url}/kube/other").status_code == 404
 
 
 def test_the_ledger_counts_what_was_done(control: httpx.Client, widgets: Widgets) -> None:
@@ -73,7 +74,7 @@ def test_two_clusters_know_nothing_of_each_other() -> None:
     with Kube(["east", "west"]) as kube:
         before = kube.server("west").store.version
         control = f"{kube.control_url}/kube/east/load"
-        assert httpx.post(control, json={"vms": 3}, trust_env=False).status_code == 200
+        assert http.post(control, json={"vms": 3}).status_code == 200
         counts = [
             kube.server(name).store.count(kube.server(name).vms.kind("virtualmachines"))
             for name in ("east", "west")

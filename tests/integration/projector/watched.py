@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 from sqlalchemy import select
 
 from app.config import Settings
@@ -26,6 +25,7 @@ from app.record.inventory.managed import vms
 from app.record.session import Database
 from app.record.tables import run, vm
 from tests.support.driver import Driver
+from tests.support.plain import http
 from tests.support.servers import until
 
 QUICK = Pace(watch_s=1, silence_s=1.0, list_s=600.0)
@@ -100,7 +100,7 @@ class Watched:
     def control(self, action: str, **body: Any) -> None:
         """Call the control API of the lab's cluster."""
         url = f"{self.lab.control_url}/kube/mgmt/{action}"
-        httpx.post(url, json=body, trust_env=False).raise_for_status()
+        http.post(url, json=body).raise_for_status()
 
     def suffers(self, **faults: Any) -> None:
         """Break the API server; without faults it is mended."""

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from app.config import environment
@@ -16,6 +15,7 @@ from app.host.up import LAB_PASSWORD
 from tests.conftest import POSTGRES_REDIS, Backend
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.conftest import INWARD
+from tests.support.plain import http
 from tests.support.servers import until
 from tests.support.stack import Stack
 from windlass import Client
@@ -50,8 +50,8 @@ def settled(service: Stack, webhook_id: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("backend", [POSTGRES_REDIS], indirect=True)
 def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(service: Stack, to: Box) -> None:
     wanted = {"url": to.url, "events": ["run.*"]}
-    made = httpx.post(f"{service.url}/v1/webhooks", json=wanted).raise_for_status().json()["data"]
-    address = httpx.get(f"{service.lab_url}/machines").json()[0]["ipmiAddress"]
+    made = http.post(f"{service.url}/v1/webhooks", json=wanted).raise_for_status().json()["data"]
+    address = http.get(f"{service.lab_url}/machines").json()[0]["ipmiAddress"]
     to.say(500)  # The first attempt fails; the reconciler sees to the second.
     with Client(service.url) as client:
         accepted = client.servers.register(
