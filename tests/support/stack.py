@@ -33,6 +33,7 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 CLASSES = ("bmc", "kube", "cloud", "webhook")  # Of queues, beside the default one.
 WORKING = ("worker-default", *(f"worker-{name}" for name in CLASSES), "worker-app", "reconciler")
+FEW = "3"  # Pool processes of the default queue.
 START_S, STOP_S = 90.0, 300.0
 LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
 
@@ -46,12 +47,13 @@ class Stack:
         """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey.
 
         `only` names the classes of queues that are served beside the default one. There is then no lab, no
-        door of apps and one API worker: every process costs two seconds of a processor at each start.
+        door of apps, one API worker and few pool processes: every start of one costs processor time.
         """
         self._whole = only is None
         self._classes = CLASSES if only is None else tuple(only)
         absent = {f"WINDLASS_{name.upper()}_PROCESSES": "0" for name in {*CLASSES} - {*self._classes}}
-        lean = {} if self._whole else {"WINDLASS_API_WORKERS": "1", **absent}
+        few = {"WINDLASS_API_WORKERS": "1", "WINDLASS_WORKER_PROCESSES": FEW, "WF_ENABLE_POLLER": "false"}
+        lean = {} if self._whole else {**few, **absent}
         ports = {"port": free_port(), "valkey_port": free_port(), "lab_port": free_ports(7)}
         ports["apps_port"] = free_port()
         self.settings: Settings = load(

@@ -15,6 +15,7 @@ from tests.support.stack import Stack
 from windlass import Client
 
 _NAMES = count(1)
+MANY = "8"  # Pool processes: batches are many at a time.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Site:
 def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> tuple[Stack, Client]:
     """The whole service on a backend."""
     (state := folder / "state").mkdir(mode=0o700)
-    door = {"WINDLASS_BATCH_PORT": str(free_port()), "WINDLASS_API_WORKERS": "1"}
+    door = {"WINDLASS_BATCH_PORT": str(free_port()), "WINDLASS_WORKER_PROCESSES": MANY}
     stack = open_.enter_context(closing(Stack(state, {**environ, **door}, folder / "up.log", only=())))
     stack.start()
     return stack, open_.enter_context(Client(stack.url))
