@@ -1,12 +1,14 @@
 """Whatever is sent, the service answers as its document says: no crash, no undocumented status."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
+from flask import Flask
 from hypothesis import Phase, given, settings
 from schemathesis.checks import CheckFunction
 from schemathesis.specs.openapi.checks import (
@@ -36,13 +38,14 @@ CHECKS: list[CheckFunction] = [
 CODE_RUNS = {"get": "run_ended", "post": "run_open"}  # Nobody waits for news of one that has ended.
 EXAMPLES = 15
 PHASES = (Phase.explicit, Phase.generate)
+DOCUMENT: Any = schemathesis.openapi.from_dict(openapi.document(build()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """The document of a service, and what it knows."""
+    """A service, and what it knows."""
 
-    document: Any
+    app: Flask
     parts: dict[str, str]  # What stands in paths that lead somewhere.
 
 
@@ -74,7 +77,7 @@ def known(
     nightly = {"name": "known", "type": "server.inspect", "resourceId": examples.SERVER_ID, "cron": "@daily"}
     parts["scheduleId"] = client.post("/v1/schedules", json=nightly).get_json()["data"]["id"]
     parts |= {"typeName": "server.inspect", "resource": f"server/{examples.SERVER_ID}"}
-    yield Known(document=schemathesis.openapi.from_wsgi("/openapi.json", app), parts=parts)
+    yield Known(app=app, parts=parts)
     world.db.dispose()
     databases(request.param).drop(url)
 
@@ -87,27 +90,37 @@ def quiet_world(url: str, folder: Path) -> AppContext:
     return replace(wire(chosen), publish=lambda messages: None)
 
 
-def operations() -> list[tuple[str, str]]:
-    """Path and method of every operation."""
-    paths = openapi.document(build())["paths"]
-    return [(path, method) for path, item in paths.items() for method in item if method != "parameters"]
+def operations() -> Iterator[Any]:
+    """Path and method of every operation, and whether a path with parts shall lead somewhere."""
+    for path, item in DOCUMENT.raw_schema["paths"].items():
+        for method in (one for one in item if one != "parameters"):
+            yield pytest.param(path, method, True, id=f"{path}-{method}-somewhere")
+            if "{" in path:
+                yield pytest.param(path, method, False, id=f"{path}-{method}-anywhere")
+
+
+@cache  # To make a case takes longer than to send it: both databases are sent the same.
+def cases(path: str, method: str) -> Sequence[tuple[schemathesis.Case[Any], dict[str, Any]]]:
+    """Requests of one operation, each with the parts of its path."""
+    made = []
+
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=PHASES)
+    @given(case=DOCUMENT[path][method].as_strategy())
+    def keep(case: schemathesis.Case[Any]) -> None:
+        made.append((case, dict(case.path_parameters or {})))
+
+    keep()
+    return made
 
 
 # A thread of the service may draw random numbers while a case is made.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")
-@pytest.mark.parametrize("leads", [True, False], ids=["somewhere", "anywhere"])
-@pytest.mark.parametrize(("path", "method"), operations())
+@pytest.mark.parametrize(("path", "method", "leads"), [*operations()])
 def test_every_answer_is_one_that_the_document_names(
     known: Known, path: str, method: str, leads: bool
 ) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=PHASES)
-    @given(case=known.document[path][method].as_strategy())
-    def answers_as_documented(case: schemathesis.Case[Any]) -> None:
-        if leads:
-            asked = dict(case.path_parameters or {})
-            code_run = {"runId": CODE_RUNS.get(method, "run_open")} if path.startswith("/api/") else {}
-            parts = {**known.parts, **code_run}
-            case.path_parameters = {name: parts.get(name, asked[name]) for name in asked}
-        case.call_and_validate(checks=CHECKS)
-
-    answers_as_documented()
+    code_run = {"runId": CODE_RUNS.get(method, "run_open")} if path.startswith("/api/") else {}
+    parts = {**known.parts, **code_run} if leads else {}
+    for case, drawn in cases(path, method):
+        case.path_parameters = {name: parts.get(name, part) for name, part in drawn.items()}
+        case.call_and_validate(checks=CHECKS, app=known.app)

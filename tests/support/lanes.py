@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose service lives as long as their tests.
 SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code", "batches"))
+# What both databases are told is made once for them.
+BOTH_AT_ONCE = ("tests/contract/test_fuzz.py",)
 # Two hosts of workers and more, with faults or figures: one of them at a time.
 WHOLE_MACHINE = (
     *("tests/chaos/test_smoke.py", "tests/chaos/test_storm.py", "tests/bench/test_harness.py"),
@@ -70,6 +72,8 @@ def group_of(nodeid: str) -> str:
     path, _, test = nodeid.partition("::")
     if any(PurePath(path).is_relative_to(each) for each in WHOLE_MACHINE):
         return "whole machine"
+    if path in BOTH_AT_ONCE:
+        return path
     shared = next((each for each in SERVICES if path.startswith(each + "/")), path)
     return f"{shared} {'postgres' if 'postgres' in test.partition('[')[2] else ''}"
 
