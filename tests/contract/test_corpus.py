@@ -58,6 +58,7 @@ class Twin:
     client: FlaskClient
     key: dict[str, str]
     parts: dict[str, str] = field(default_factory=dict)
+    echoes: dict[tuple[str, ...], set[Place]] = field(default_factory=dict)  # By doors; see _echoes.
 
     def ask(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         """Send it; the body as JSON, lone surrogates escaped."""
@@ -280,9 +281,8 @@ def _told_of(twins: tuple[Twin, Twin], form: Form, name: str, left: tuple[Door, 
     assert first == second, name
     if first[0] < 300:
         for twin, found in zip(twins, (one_found, other_found), strict=True):
-            plain = f"{PLAIN}{next(_numbers)}"
-            wanted = _echoes(twin, form, form.kept(left), plain)
-            assert _read(wanted, plain, text) <= set(found), f"{name} was changed"
+            wanted = _echoes(twin, form, form.kept(left))
+            assert _read(wanted, PLAIN, text) <= set(found), f"{name} was changed"
         return
     rest = tuple(door for door in left if not _is_named(first[1], door))
     if rest and rest != left:
@@ -292,13 +292,16 @@ def _told_of(twins: tuple[Twin, Twin], form: Form, name: str, left: tuple[Door, 
             _told_of(twins, form, name, (door,))
 
 
-def _echoes(twin: Twin, form: Form, kept: tuple[Door, ...], plain: str) -> set[Place]:
-    """Where a plain text at these places is read again."""
-    if not kept:
-        return set()
-    told, found = _answered(twin, form.doors[0], form.body(kept, plain))
-    assert told[0] < 300, told
-    return {place for place, text in found if text == plain}
+def _echoes(twin: Twin, form: Form, kept: tuple[Door, ...]) -> set[Place]:
+    """Where a plain text at these places is read again; it is sent once for all texts."""
+    names = tuple(door.name for door in kept)
+    if names and names not in twin.echoes:
+        plain = f"{PLAIN}{next(_numbers)}"
+        told, found = _answered(twin, form.doors[0], form.body(kept, plain))
+        assert told[0] < 300, told
+        shown = (place for place, text in found if text == plain)
+        twin.echoes[names] = {tuple(PLAIN if part == plain else part for part in place) for place in shown}
+    return twin.echoes.get(names, set())
 
 
 def _is_named(told: Any, door: Door) -> bool:
