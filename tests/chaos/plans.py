@@ -42,6 +42,8 @@ HEAVY = frozenset(
 )
 HEAVY_TIMES = {"kill": 10.0, "freeze": 5.0}  # How many times longer the pause between two of them is.
 ALONE_TIMES = 3.0  # The same where there is nothing else to strike.
+# Half a minute in which every fault still strikes.
+SMOKE_RHYTHMS: Mapping[Rhythm, float] = {**RHYTHMS, "demand": 2.5, "weather": 5.5}
 # Whose memory is to be judged must live long.
 SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 300.0, "freeze": 300.0, "demand": 90.0, "weather": 300.0}
 
@@ -78,15 +80,15 @@ def joined(chosen: Iterable[Fault]) -> Setting:
 
 
 def smoke(seed: int, backend: str) -> Plan:
-    """A minute: something of everything that needs no patience, on a machine that may be busy."""
+    """Half a minute: something of everything that needs no patience, on a machine that may be busy."""
     chosen = [one for name, one in faults(backend).items() if name in SMOKE]
     return Plan(
         name="smoke",
         seed=seed,
         backend=backend,
-        seconds=45,
-        calm=40,
-        beats=beats(chosen, fair=True),
+        seconds=30,
+        calm=20,
+        beats=beats(chosen, SMOKE_RHYTHMS, fair=True),
         setting=joined(chosen),
         rows=("RF1", "RF2", "RF5", "RF6"),
         timed=False,

@@ -6,9 +6,19 @@ import pytest
 
 from tests.chaos import plans, report
 from tests.chaos.campaign import run
-from tests.chaos.fault import POSTGRES, SQLITE
+from tests.chaos.fault import POSTGRES, SQLITE, faults
+from tests.chaos.schedule import schedule
 
 STACKS = (pytest.param(POSTGRES, marks=pytest.mark.postgres), pytest.param(SQLITE, marks=pytest.mark.sqlite))
+
+
+@pytest.mark.parametrize("backend", STACKS)
+def test_it_is_long_enough_for_every_one_of_its_faults(backend: str) -> None:
+    plan, known = plans.smoke(1, backend), faults(backend)
+
+    struck = {one.fault for one in schedule(plan.seed, plan.beats, known, plan.seconds)}
+
+    assert struck == plans.SMOKE & known.keys()
 
 
 @pytest.mark.timeout(1800)
