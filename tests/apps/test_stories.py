@@ -114,6 +114,7 @@ def test_a_stream_is_read_while_it_is_written(app: App) -> None:
     assert app.result(run_id) == {"value": "written"}
 
 
+@pytest.mark.parametrize("app", ["5", pytest.param("4", marks=pytest.mark.nightly)], indirect=True)
 def test_forty_runs_at_once(app: App) -> None:
     with ThreadPoolExecutor(40) as many:
         results = list(many.map(lambda count: app.run("chain", count), [3] * 40))

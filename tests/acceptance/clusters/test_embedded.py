@@ -4,7 +4,7 @@ import pytest
 
 from tests.acceptance.clusters.site import IMAGE, REMOTE, Site
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.nightly]  # By day the demo does the same on the same stack.
 BACKEND = "on_sqlite"
 
 

@@ -5,7 +5,8 @@ import pytest
 from tests.acceptance.servers.site import IMAGE, PASSWORD, USER, WIPED, Site, failure
 
 IPMI, REDFISH = (pytest.param(("on_sqlite", one), id=one) for one in ("ipmi", "redfish"))
-pytestmark = pytest.mark.sqlite
+# By day the demo does most of it on the same stack, and tests/integration/types on SQLite.
+pytestmark = [pytest.mark.sqlite, pytest.mark.nightly]
 
 
 @pytest.mark.parametrize("site", [IPMI, REDFISH], indirect=True)
