@@ -36,6 +36,8 @@ settings.load_profile("windlass")
 collector.look_seldom()
 OURS = frozenset({*ENVIRONMENT_NAMES.values(), *OLDER_NAMES.values()})
 SQLITE_VALKEY = pytest.param("sqlite+valkey", marks=pytest.mark.sqlite)
+# Where a service is started for SQLite alone, which others show by day (docs/tests.rst).
+SQLITE_AT_NIGHT = pytest.param("sqlite+valkey", marks=[pytest.mark.sqlite, pytest.mark.nightly])
 POSTGRES_REDIS = pytest.param("postgres+redis", marks=pytest.mark.postgres)
 
 

@@ -79,7 +79,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack,
 
 BACKENDS = [
     pytest.param("on_postgres", id="postgres", marks=pytest.mark.postgres),
-    pytest.param("on_sqlite", id="sqlite", marks=pytest.mark.sqlite),
+    pytest.param("on_sqlite", id="sqlite", marks=[pytest.mark.sqlite, pytest.mark.nightly]),
 ]
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.acceptance.code.site import Site, started
-from tests.conftest import POSTGRES_REDIS, SQLITE_VALKEY, Databases
+from tests.conftest import POSTGRES_REDIS, SQLITE_AT_NIGHT, Databases
 from tests.support.servers import new_redis, new_valkey, remove
 
 FLOWS = "tests.acceptance.code.flows"
@@ -16,7 +16,7 @@ EXAMPLES = (
 )
 
 
-@pytest.fixture(scope="package", params=[SQLITE_VALKEY, POSTGRES_REDIS])
+@pytest.fixture(scope="package", params=[SQLITE_AT_NIGHT, POSTGRES_REDIS])
 def site(
     request: pytest.FixtureRequest,
     databases: Callable[[str], Databases],

@@ -10,14 +10,12 @@ from app.lab import Lab
 from app.record.session import Database
 from tests.acceptance.faults.bench import Bench
 from tests.acceptance.servers.site import PASSWORD, USER, Service
-from tests.conftest import POSTGRES_REDIS, Databases
+from tests.conftest import POSTGRES_REDIS, SQLITE_AT_NIGHT, Databases
 from tests.support.servers import Postgres, new_redis, new_valkey, remove
 from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 60
-# By day SQLite's faults are those of `embedded` and of the short campaign, which strikes all of these.
-SQLITE_AT_NIGHT = pytest.param("sqlite+valkey", marks=[pytest.mark.sqlite, pytest.mark.nightly])
 # A lost step is free again in three seconds instead of ten, which nobody here judges but `embedded`.
 SHORT = {"WINDLASS_LEASE_MS": "3000", "WINDLASS_HEARTBEAT_MS": "600", "WINDLASS_RECONCILE_MS": "300"}
 
