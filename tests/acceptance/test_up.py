@@ -23,22 +23,27 @@ pytestmark = pytest.mark.sqlite
 KILLED = ("api", "valkey", "lab", "worker", *WORKING)
 
 
-@pytest.fixture
-def embedded(state: Path, tmp_path: Path) -> Iterator[Stack]:
-    """The service with its embedded database and Valkey, not yet started."""
-    stack = Stack(state, {}, tmp_path / "up.log")
-    yield stack
-    stack.close()
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the service says."""
+    return tmp_path_factory.mktemp("up") / "up.log"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The same, started once for all tests that kill its processes."""
-    folder = tmp_path_factory.mktemp("up")
-    (folder / "state").mkdir(mode=0o700)
-    with closing(Stack(folder / "state", {}, folder / "up.log")) as stack:
-        stack.start()
+def embedded(log: Path) -> Iterator[Stack]:
+    """The service with its embedded database and Valkey, not yet started."""
+    state = log.with_name("state")
+    state.mkdir(mode=0o700)
+    with closing(Stack(state, {}, log)) as stack:
         yield stack
+
+
+@pytest.fixture
+def running(embedded: Stack) -> Stack:
+    """The same, as the test before has left it, or started."""
+    if embedded.has_ended():
+        embedded.start()
+    return embedded
 
 
 def refused(settings: Settings) -> str:
@@ -55,18 +60,15 @@ def refused(settings: Settings) -> str:
     return said.stderr
 
 
-def test_it_starts_says_where_to_look_stops_cleanly_and_keeps_its_state(
-    embedded: Stack, tmp_path: Path
-) -> None:
+def test_it_starts_says_where_to_look_stops_cleanly_and_keeps_its_state(embedded: Stack, log: Path) -> None:
     embedded.start()
     assert http.get(f"{embedded.url}/livez").status_code == 200
     pool = http.post(f"{embedded.url}/v1/pools", json={"name": "kept"}).raise_for_status().json()["data"]
     assert embedded.stop(signal.SIGINT) == 0
-    assert "Windlass is up" in (tmp_path / "up.log").read_text()
+    assert "Windlass is up" in log.read_text()
 
     embedded.start()
     assert http.get(f"{embedded.url}/v1/pools/{pool['id']}").json()["data"]["name"] == "kept"
-    assert embedded.stop(signal.SIGKILL) == -signal.SIGKILL  # `stop` waits until nothing is left.
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,10 @@ def test_what_is_killed_comes_back(running: Stack, role: str) -> None:
     until(lambda: all(map(running.find, KILLED)), 30, "every process is there")
     running.kill(role)
     until(lambda: up.is_ready(running.settings), 30)
+
+
+def test_whoever_kills_it_kills_everybody(running: Stack) -> None:
+    assert running.stop(signal.SIGKILL) == -signal.SIGKILL  # `stop` waits until nothing is left.
 
 
 def test_a_port_in_use_is_one_sentence(state: Path) -> None:

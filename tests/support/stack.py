@@ -94,9 +94,9 @@ class Stack:
             )
         self._up = psutil.Process(self._process.pid)
         until(
-            lambda: self._has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
+            lambda: self.has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
         )
-        assert not self._has_ended(), self._log.read_text()
+        assert not self.has_ended(), self._log.read_text()
         some = ("worker-default", *(f"worker-{name}" for name in self._classes), "reconciler")
         for role in WORKING if self._whole else some:
             until(lambda role=role: self.find(role), START_S, role, LOOK_EVERY_S)  # type: ignore[misc]
@@ -155,5 +155,6 @@ class Stack:
                     process.kill() if process else None
             self._process.wait(STOP_S)
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it does not run, or not yet."""
         return self._process is None or self._process.poll() is not None

@@ -15,13 +15,13 @@ from app.config import Settings, environment
 from app.lab import Lab
 from tests.support.ports import free_port
 from tests.support.servers import until
-from tests.support.stack import CLASSES, Stack
+from tests.support.stack import Stack
 from windlass import Client
 
 pytestmark = pytest.mark.sqlite
 USER, PASSWORD = "bmc-canary", "Kanarienvogel-4711"
 START_S = 60.0
-WORKERS = {"default", *CLASSES, "app"}
+WORKERS = {"default", "bmc"}
 
 
 class Shown:
@@ -55,7 +55,7 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     (folder / "state").mkdir(mode=0o700)
     with ExitStack() as open_:
         lab = open_.enter_context(Lab(count=1, user=USER, password=PASSWORD))
-        stack = open_.enter_context(closing(Stack(folder / "state", {}, folder / "up.log")))
+        stack = open_.enter_context(closing(Stack(folder / "state", {}, folder / "up.log", only=("bmc",))))
         stack.start()
         settings = replace(stack.settings, flower_port=free_port())
         open_.enter_context(watching(settings, folder / "flower.log"))

@@ -12,6 +12,7 @@ import pytest
 
 from app.config import environment
 from app.host.up import LAB_PASSWORD
+from app.lab import Lab
 from tests.conftest import POSTGRES_REDIS, Backend
 from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.conftest import INWARD
@@ -25,10 +26,18 @@ SOON_S = 20.0  # A few seconds, on a machine that has other things to do.
 
 @pytest.fixture
 def service(backend: Backend, state: Path, tmp_path: Path) -> Iterator[Stack]:
-    """The whole service, which may send webhooks to this machine."""
-    with closing(Stack(state, {**backend.environ, **INWARD}, tmp_path / "up.log")) as started:
+    """The service, which may send webhooks to this machine."""
+    environ = {**backend.environ, **INWARD}
+    with closing(Stack(state, environ, tmp_path / "up.log", only=("bmc", "webhook"))) as started:
         started.start()
         yield started
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """The address of a simulated machine."""
+    with Lab(count=1, user="admin", password=LAB_PASSWORD) as lab:
+        yield lab.machines[0].address
 
 
 def windlass(service: Stack, *args: str) -> Any:
@@ -48,10 +57,11 @@ def settled(service: Stack, webhook_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("backend", [POSTGRES_REDIS], indirect=True)
-def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(service: Stack, to: Box) -> None:
+def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(
+    service: Stack, to: Box, address: str
+) -> None:
     wanted = {"url": to.url, "events": ["run.*"]}
     made = http.post(f"{service.url}/v1/webhooks", json=wanted).raise_for_status().json()["data"]
-    address = http.get(f"{service.lab_url}/machines").json()[0]["ipmiAddress"]
     to.say(500)  # The first attempt fails; the reconciler sees to the second.
     with Client(service.url) as client:
         accepted = client.servers.register(
@@ -62,6 +72,6 @@ def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(service: Stack,
     for mail in to.mail:
         assert mail.verified(made["secret"])["data"]["id"] == accepted.run_id
 
-    shown = until(lambda: settled(service, made["id"]), SOON_S, "all is settled")
+    shown = until(lambda: settled(service, made["id"]), SOON_S, "all is settled", 0.5)
     assert sorted(one["event"] for one in shown) == ["run.completed", "run.created", "run.started"]
     assert sorted(len(one["attempts"]) for one in shown) == [1, 1, 2]
