@@ -16,7 +16,7 @@ from app.services.context import AppContext
 from app.wiring import wire
 
 TOPICS = (
-    *("events", "runs", "steps", "hooks", "queue", "streams"),
+    *("events", "runs", "steps", "hooks", "streams"),
     *("dead_letters", "handlers", "admin", "ops"),
 )
 

@@ -1,10 +1,11 @@
-"""``POST /runs/{runId}/events``, by far the most frequent request: answered beside Flask.
+"""``POST /runs/{runId}/events`` and ``POST /queue``, the most frequent requests: answered beside Flask.
 
-Flask's way to a view and back costs as much CPU as all that is done for an event. So this one route is a bare
-WSGI function in front of it, with the same checks in the same order as every other view: who asks, for which
-application, then what. All other requests go on to Flask.
+Flask's way to a view and back costs as much CPU as all that is done for an event or a message. So these two
+routes are bare WSGI functions in front of it, with the same checks in the same order as every other view: who
+asks, for which application, then what. All other requests go on to Flask.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -14,19 +15,24 @@ from urllib.parse import parse_qsl
 from flask import Flask
 
 from app.api.apps import errors, present
-from app.api.apps.bodies import JSON, body_in, json_of
+from app.api.apps.bodies import CBOR, JSON, body_in, json_of, json_text
 from app.api.apps.scope import guard_of
 from app.api.http.context import LazyWorld
+from app.domain.apps import envelope
 from app.domain.apps.cursors import count_of
+from app.domain.apps.decide import stamp
 from app.domain.apps.incoming import incoming
+from app.domain.apps.refusal import bad
+from app.domain.apps.slots import message_id
 from app.domain.apps.words import AppEventType
-from app.services.apps import admission
+from app.services.apps import admission, queue
 from app.services.apps.actions import fresh_run_id
 from app.services.apps.write import write
 from app.services.context import AppContext
 
 NO_ID = "null"  # As the run's id: the service gives it one.
-PATH = re.compile(r"/api/v1/apps/((?:@[^/]+/)?[^/]+)/runs/([^/]+)/events")
+APP = r"/api/v1/apps/((?:@[^/]+/)?[^/]+)"
+PATH = re.compile(rf"{APP}/(?:runs/([^/]+)/events|queue)")  # Without a run it is the queue.
 Environ = dict[str, Any]
 Start = Callable[..., Any]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
@@ -39,22 +45,27 @@ class Hot:
         self._app, self._rest = app, rest
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
-        """Write an event, or let Flask answer."""
+        """Write an event, add a message, or let Flask answer."""
         found = PATH.fullmatch(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         if found is None:
             return self._rest(environ, start)
         try:
-            text = self._written(environ, _decoded(found[1]), _decoded(found[2])).encode()
+            world, app = self._allowed(environ, _decoded(found[1]))
+            if found[2] is None:
+                status, text = "201 CREATED", _enqueue(world, app, environ)
+            else:
+                status, text = "200 OK", _post(world, app, _decoded(found[2]), environ)
+            raw = text.encode()
         except Exception as error:  # Each has its answer.
             return errors.of(error)(environ, start)
-        start("200 OK", [("Content-Type", present.JSON), ("Content-Length", str(len(text)))])
-        return (text,)
+        start(status, [("Content-Type", present.JSON), ("Content-Length", str(len(raw)))])
+        return (raw,)
 
-    def _written(self, environ: Environ, asked_app: str, run_id: str) -> str:
+    def _allowed(self, environ: Environ, asked_app: str) -> tuple[AppContext, str]:
+        """The world, and the application that the caller may write to."""
         world: LazyWorld = self._app.extensions["windlass"]
         guard = guard_of(self._app)
-        app = guard.application(guard.caller(environ), asked_app)
-        return _post(world(), app, run_id, environ)
+        return world(), guard.application(guard.caller(environ), asked_app)
 
 
 def _post(world: AppContext, app: str, run_id: str, environ: Environ) -> str:
@@ -69,6 +80,16 @@ def _post(world: AppContext, app: str, run_id: str, environ: Environ) -> str:
     quota = admission.quotas(world.db, app)["max_events"]
     made = write(world.db, app, event, known_events=known_events, quota=quota)
     return present.written(made, bare=args.get("resolveData") == present.NONE)
+
+
+def _enqueue(world: AppContext, app: str, environ: Environ) -> str:
+    kind, raw = body_in(environ, JSON, CBOR)
+    if not raw.strip():
+        raise bad("queueName and message are required")
+    asked = envelope.from_cbor(raw) if kind == CBOR else envelope.from_json(json_text(raw))
+    added = queue.enqueue(world, app, asked)
+    later = {} if added.due_at is None else {"scheduled": True, "deliverAt": stamp(added.due_at)}
+    return json.dumps({"messageId": message_id(added.number), **later}, separators=(",", ":"))
 
 
 def _args(query: str) -> Mapping[str, str]:

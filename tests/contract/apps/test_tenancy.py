@@ -96,7 +96,9 @@ def _all(name: str, tx: Tx) -> list[dict[str, object]]:
 
 def routes(door: Door) -> Iterator[tuple[str, str]]:
     """Method and path of every route but the public ones, about their application and what it has."""
-    yield "POST", f"/api/v1/apps/theirs/runs/{RUN}/events"  # Flask does not know this one (app.api.apps.hot).
+    # Flask does not know these two (app.api.apps.hot).
+    yield "POST", f"/api/v1/apps/theirs/runs/{RUN}/events"
+    yield "POST", "/api/v1/apps/theirs/queue"
     for rule in door.flask.url_map.iter_rules():
         if rule.endpoint.startswith("ops."):
             continue
