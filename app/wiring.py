@@ -12,6 +12,7 @@ from app.config import Settings, forget_ambient, load
 from app.domain.apps.words import QUEUE
 from app.domain.plan import QUEUES
 from app.engine.code import limits
+from app.engine.messages.bell import Bell
 from app.engine.messages.publisher import LATE_MS, background, new_publisher
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
@@ -46,7 +47,11 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
     timers = TimerSet(quick, settings.redis_prefix)
     signing = message_key_of(db)
     publish = new_publisher(
-        app, timers, lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")), signing.sign
+        app,
+        timers,
+        lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")),
+        signing.sign,
+        Bell(quick, settings.redis_prefix).ring,
     )
     if role == "api":
         publish = background(publish, partial(_waits, db))

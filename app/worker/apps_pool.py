@@ -1,6 +1,7 @@
 """The worker main that delivers messages of apps: one process of threads, which never forks.
 
-Celery brings it looks, shows it in Flower and stops it; between its start and its end the `Dispatcher` works.
+Celery shows it in Flower and stops it; between its start and its end the `Dispatcher` works, which hears by
+itself that something waits. A reconciler of an older release sends it looks.
 """
 
 import threading
@@ -10,6 +11,7 @@ import structlog
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from app.domain.apps.words import QUEUE
+from app.engine.messages.bell import Bell
 from app.services import workers
 from app.worker.celery_app import settings, told, world
 from app.worker.dispatcher import Dispatcher
@@ -26,7 +28,8 @@ def dispatcher() -> Dispatcher:
     """The one of this process, started on first use."""
     with _lock:
         if not _made:
-            _made.append(Dispatcher(world().db, settings))
+            bell = Bell(world().redis, settings.redis_prefix)
+            _made.append(Dispatcher(world().db, settings, bell))
             _made[0].start()
         return _made[0]
 

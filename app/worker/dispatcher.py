@@ -1,7 +1,9 @@
 """The process that delivers messages of apps: it claims many at a time, and a thread waits for each handler.
 
 * Whoever hears that something waits looks, and whoever comes meanwhile leaves it to them: a look claims all
-  that there are places for, so one message for Celery and one claim serve many messages of apps.
+  that there are places for, so one ring of the bell and one claim serve many messages.
+* Messages that were simply delivered are written down by one thread, those that came meanwhile by its next
+  statement. What writes more than that goes by itself.
 * One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
 * Another looks when the next message is due, and at least once a second: what was said may have been lost.
 * A last one tells what the metrics say of this process.
@@ -11,13 +13,17 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from queue import SimpleQueue
+from collections.abc import Callable, Iterable
+from functools import partial
+from queue import Empty, SimpleQueue
 
 import structlog
+from redis.exceptions import RedisError
 
 from app.config import Settings
+from app.domain.apps.reply import Verdict
 from app.domain.errors import WindlassError
+from app.engine.messages.bell import Bell
 from app.record.apps import messages
 from app.record.apps.messages import Held
 from app.record.session import Database
@@ -29,21 +35,25 @@ from app.webhooks.handler import Names
 
 _log = structlog.get_logger("apps")
 POLL_S = 1.0
+DEAF_S = 1.0  # After Redis went away, until it is asked again.
 MOST_SETTLING = 8
+MOST_AT_ONCE = 200  # Deliveries that one statement writes down.
+Job = tuple[Claimed, Verdict | Failure | None]  # And what came of it, when only that is to be written down.
 GIVE_BACK_S = 2.0  # Of the time that a stopping process has.
 
 
 class Dispatcher:
     """Deliveries of one process."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
-        self._db, self._settings = db, settings
+    def __init__(self, db: Database, settings: Settings, bell: Bell | None = None) -> None:
+        self._db, self._settings, self._bell = db, settings, bell
         self._reach, self._names = reach(settings), Names()
         self._meter = Meter(db, meter.DELIVERIES)
         self._next_say = 0.0
         self._held: dict[Held, Claimed] = {}
         self._guard = threading.Condition()  # Of what is held.
-        self._jobs: SimpleQueue[Claimed] = SimpleQueue()
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._delivered: SimpleQueue[Job] = SimpleQueue()
         self._threads = 0
         self._settling = threading.BoundedSemaphore(MOST_SETTLING)
         self._looking = threading.Lock()
@@ -57,8 +67,11 @@ class Dispatcher:
         self._clocks = [
             self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong)),
             self._thread("due", self._every(POLL_S / 20, self._look_in_time)),
+            self._thread("delivered", self._every(0, self._settle_many)),
             self._thread("numbers", self._every(POLL_S / 4, self._say_in_time)),
         ]
+        if self._bell is not None:
+            self._clocks.append(self._thread("bell", self._every(DEAF_S, partial(self._listen, self._bell))))
 
     def look(self) -> int:
         """Claim what is due and deliver it in other threads; how many messages were claimed."""
@@ -126,29 +139,34 @@ class Dispatcher:
             self._threads += 1
             self._thread(f"delivery-{self._threads}", self._work)
         for one in claimed:
-            self._jobs.put(one)
+            self._jobs.put((one, None))
         return len(claimed)
 
     def _work(self) -> None:
         while True:
-            claimed = self._jobs.get()
+            claimed, came = self._jobs.get()
             word = "lost"
             try:
-                word = self._deliver(claimed)
+                if came is None:
+                    came = self._attempt(claimed)
+                    if deliver.is_plain(self._db, came):
+                        self._delivered.put((claimed, came))
+                        continue
+                word = self._settle(claimed, came)
             # The message comes again when its lease is over; the thread is for all that come after.
             except Exception:
                 _log.exception("delivery.crashed", message=claimed.row["id"])
-            finally:
-                with self._guard:
-                    self._held.pop(claimed.held, None)
-                    self._guard.notify_all()
+            self._ended([claimed])
             if self._full or word in ("again", "failed", "dead"):
                 self._guarded(self.look)
 
-    def _deliver(self, claimed: Claimed) -> str:
+    def _attempt(self, claimed: Claimed) -> Verdict | Failure:
         begun = time.monotonic()
         came = deliver.post(claimed, self._reach, self._names, self._settings.apps_answer_s)
         self._meter.took(time.monotonic() - begun)
+        return came
+
+    def _settle(self, claimed: Claimed, came: Verdict | Failure) -> str:
         with self._settling:
             word = deliver.settle(self._db, claimed, came)
         if isinstance(came, Failure) or word == "late":
@@ -165,12 +183,51 @@ class Dispatcher:
             )
         return word
 
+    def _settle_many(self) -> None:
+        """Write down all that was simply delivered by now."""
+        jobs: list[Job] = []
+        try:
+            jobs.append(self._delivered.get(timeout=POLL_S))
+            while len(jobs) < MOST_AT_ONCE:
+                jobs.append(self._delivered.get_nowait())
+        except Empty:
+            pass
+        if not jobs:
+            return
+        done, gone = set[int](), [claimed for claimed, _ in jobs]
+        try:
+            done = deliver.delivered(self._db, [claimed.held for claimed, _ in jobs])
+            gone = [claimed for claimed, _ in jobs if claimed.row["id"] in done]
+            # Another has them, or their row is locked: whoever waits for that must not hold up all others.
+            for job in jobs:
+                if job[0].row["id"] not in done:
+                    self._jobs.put(job)
+        finally:
+            self._ended(gone)
+        if self._full:
+            self.look()
+
+    def _ended(self, gone: Iterable[Claimed]) -> None:
+        with self._guard:
+            for claimed in gone:
+                self._held.pop(claimed.held, None)
+            self._guard.notify_all()
+
     def _prolong(self) -> None:
         with self._guard:
             held = list(self._held)
         if held:
             lease_ms = self._settings.lease_ms
             self._db.write(lambda tx: messages.prolong(tx, held, lease_ms), patience_s=lease_ms / 2000)
+
+    def _listen(self, bell: Bell) -> None:
+        try:
+            with bell.hearing() as rung:
+                while not self._closed:
+                    if rung(POLL_S):
+                        self._guarded(self.look)
+        except (RedisError, OSError) as error:
+            _log.info("bell.deaf", error=type(error).__name__)
 
     def _look_in_time(self) -> None:
         if time.monotonic() >= self._next_look and not self._stopped:
@@ -186,7 +243,8 @@ class Dispatcher:
         def goes_on() -> None:
             while not self._closed:
                 self._guarded(work)
-                time.sleep(seconds)
+                if seconds:
+                    time.sleep(seconds)
 
         return goes_on
 

@@ -24,6 +24,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError as BrokerDown
 from redis.exceptions import RedisError
 
+from app.domain.apps.words import QUEUE as APPS
 from app.domain.errors import WindlassError
 from app.domain.states import STEP_DONE, StepStatus
 from app.engine.messages.timer_cache import TimerSet
@@ -43,11 +44,11 @@ BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind
 
 
 def new_publisher(
-    app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign
+    app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign, ring: Callable[[], None]
 ) -> Publisher:
     """Publish at once, in the caller's thread; the caller never sees an error of the broker.
 
-    ``length`` returns how many messages wait in a queue.
+    ``length`` returns how many messages wait in a queue; ``ring`` wakes those who deliver messages of apps.
     """
     resting_until = 0.0
 
@@ -62,7 +63,10 @@ def new_publisher(
                 if queue is None:
                     _publish(app, sign, timers, hint)
                 elif queue not in served:
-                    if length(queue):
+                    if queue == APPS:
+                        served.add(queue)
+                        ring()
+                    elif length(queue):
                         served.add(queue)
                     else:
                         _publish(app, sign, timers, hint)
@@ -121,7 +125,8 @@ def background(publish: Publisher, waits: Callable[[str], bool]) -> Publisher:
                 with suppress(queue.Empty):
                     while True:
                         messages.append(waiting.get_nowait())
-                time.sleep(RIPEN_S)
+                if any(_shared_queue(one) not in (None, APPS) for one in messages):
+                    time.sleep(RIPEN_S)
                 gathered = True
             try:
                 publish(_still_wanted(messages, waits) if gathered else messages)

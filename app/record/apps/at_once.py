@@ -1,13 +1,15 @@
 """What is done to every message, each as one statement of PostgreSQL that is a transaction of its own.
 
-Adding a message and settling one as delivered take no round trips for a clock, a number and the two ends of a
-transaction. On other databases `app.record.apps.messages` does the same.
+Adding messages, looking for due ones, claiming them and settling them as delivered take no round trips for a
+clock, a number and the two ends of a transaction. On other databases `app.record.apps.messages` does it.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from app.record.apps.messages import Held, NewMessage
+from app.record.apps.handlers import EXPIRED
+from app.record.apps.messages import MOST_APPS, Held, NewMessage
 from app.record.apps.scope import Scope
 from app.record.fast_path.transition import numbered, typed
 from app.record.session import NOW, Database
@@ -15,6 +17,9 @@ from app.record.tables import app_message
 from app.record.tables.apps import message_number
 
 CLOCK = NOW["postgresql"]
+Row = dict[str, Any]
+CLAIMED = ("id", "app", "queue", "run_id", "version", "cbor", "payload", "attempts", "fence")
+URLS = ("workflow_url", "step_url", "webhook_url")
 GIVEN = ("tenant_id", "app", "queue", "run_id", "version", "key", "cbor", "payload")
 
 
@@ -34,14 +39,34 @@ def add(db: Database, scope: Scope, message: NewMessage) -> tuple[int | None, in
     return number, at
 
 
-def delivered(db: Database, held: Held, *, patience_s: float) -> bool:
-    """Settle a message as delivered; False when somebody else has it."""
-    settled = _delivering()
+def waiting(db: Database) -> tuple[list[tuple[str, int]], int]:
+    """Every application with an open message and when its first is due, earliest first; and the clock."""
+    found = db.once(lambda cursor: cursor.execute(_waiting(), (db.tenant,)).fetchall(), patience_s=1.0)
+    return [(app, due_at) for app, due_at, _ in found], found[0][2] if found else 0
 
-    def once(cursor: Any) -> Any:
-        return cursor.execute(settled, (db.tenant, *held)).rowcount
 
-    return bool(db.once(once, patience_s=patience_s))
+def claim(db: Database, app: str, most: int, lease_ms: int) -> list[tuple[Row, list[Row]]]:
+    """Take on the messages of an application that are due, each with the handlers of its version."""
+    values = (db.tenant, app, most, lease_ms)
+    found = db.once(lambda cursor: cursor.execute(_claiming(), values).fetchall())
+    return [
+        (
+            dict(zip(CLAIMED, row, strict=False)),
+            [dict(zip(URLS, urls, strict=True)) for urls in row[-1] or ()],
+        )
+        for row in found
+    ]
+
+
+def delivered(db: Database, held: Sequence[Held], *, patience_s: float) -> set[int]:
+    """Settle messages as delivered; which of them were.
+
+    The others have another holder by now, or somebody has their row locked: for none of them is waited here.
+    """
+    ids, fences = zip(*held, strict=True)
+    values = (db.tenant, list(ids), list(fences))
+    found = db.once(lambda cursor: cursor.execute(_delivering(), values).fetchall(), patience_s=patience_s)
+    return {number for (number,) in found}
 
 
 @cache
@@ -58,12 +83,52 @@ def _adding() -> str:
 
 
 @cache
-def _delivering() -> str:
-    given = numbered()
-    tenant, number, fence = (
-        typed(app_message, name, given, cast=True) for name in ("tenant_id", "id", "fence")
-    )
+def _waiting() -> str:
+    open_ = "FROM app_message AS m WHERE m.tenant_id = $1 AND m.state = 'open'"
     return (
-        f"UPDATE app_message SET state = 'delivered', delivered_at = {CLOCK}, due_at = NULL"
-        f" WHERE tenant_id = {tenant} AND id = {number} AND fence = {fence} AND state = 'open'"
+        # One step in the index an application, however many messages wait.
+        f"WITH RECURSIVE seen AS (SELECT (SELECT m.app {open_} AND m.app > '' ORDER BY m.app LIMIT 1) AS app"
+        f" UNION ALL SELECT (SELECT m.app {open_} AND m.app > seen.app ORDER BY m.app LIMIT 1)"
+        " FROM seen WHERE seen.app IS NOT NULL)"
+        f" SELECT seen.app, first.due_at, {CLOCK} FROM seen"
+        f" CROSS JOIN LATERAL (SELECT min(m.due_at) AS due_at {open_} AND m.app = seen.app) AS first"
+        f" WHERE first.due_at IS NOT NULL ORDER BY first.due_at LIMIT {MOST_APPS}"
+    )
+
+
+@cache
+def _claiming() -> str:
+    claimed = ", ".join(f"m.{name}" for name in CLAIMED)
+    urls = ", ".join(f"h.{name}" for name in URLS)
+    return (
+        f"WITH clock AS MATERIALIZED (SELECT {CLOCK} AS at),"
+        " chosen AS MATERIALIZED (SELECT m.id FROM app_message AS m"
+        " WHERE m.tenant_id = $1 AND m.state = 'open' AND m.app = $2"
+        " AND m.due_at <= (SELECT at FROM clock) ORDER BY m.due_at, m.id LIMIT $3"
+        # Two dispatchers take different messages; what somebody is just settling is left to him.
+        " FOR UPDATE SKIP LOCKED),"
+        # Not NULL while it is held: nobody need notice the death of a dispatcher, the message is simply due
+        # again (chaos: "what a dead dispatcher held never comes back").
+        " taken AS (UPDATE app_message AS m SET due_at = (SELECT at FROM clock) + $4::bigint,"
+        " fence = m.fence + 1 FROM chosen WHERE m.tenant_id = $1 AND m.id = chosen.id"
+        f" RETURNING {claimed}),"
+        # A handler may register once more after its version has expired; it gets nothing.
+        f" routes AS (SELECT h.version, array_agg(ARRAY[{urls}]::text[]) AS urls FROM app_handler AS h"
+        " WHERE h.tenant_id = $1 AND h.app = $2 AND h.version IN (SELECT version FROM taken)"
+        " AND NOT EXISTS (SELECT 1 FROM app_version AS v WHERE v.tenant_id = h.tenant_id"
+        f" AND v.app = h.app AND v.version = h.version AND v.status = '{EXPIRED}') GROUP BY h.version)"
+        f" SELECT {claimed}, routes.urls FROM taken AS m LEFT JOIN routes ON routes.version = m.version"
+        " ORDER BY m.id"
+    )
+
+
+@cache
+def _delivering() -> str:
+    return (
+        "WITH held AS MATERIALIZED (SELECT m.id FROM app_message AS m"
+        " WHERE m.tenant_id = $1 AND m.id = ANY($2::bigint[]) AND m.state = 'open'"
+        " AND (m.id, m.fence) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))"
+        " FOR UPDATE OF m SKIP LOCKED)"
+        f" UPDATE app_message AS m SET state = 'delivered', delivered_at = {CLOCK}, due_at = NULL"
+        " FROM held WHERE m.tenant_id = $1 AND m.id = held.id RETURNING m.id"
     )

@@ -12,8 +12,9 @@ its own end.
 import base64
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,7 +26,7 @@ from app.domain.apps.reply import Verdict
 from app.domain.apps.routes import endpoint, workflow_of, workflow_queue
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import OPEN, AppEventType, AppRunStatus, AppStepStatus
-from app.domain.errors import ValidationFailed
+from app.domain.errors import ValidationFailed, WindlassError
 from app.record.apps import at_once, entities, handlers, log, messages
 from app.record.apps.messages import Held, NewMessage
 from app.record.apps.scope import Scope
@@ -79,13 +80,12 @@ class Due:
 
 def due(db: Database) -> Due:
     """The applications that have something due, those that wait longest first."""
-
-    def look(tx: Tx) -> Due:
-        found = messages.waiting(tx)
-        later = [at - tx.now for _, at in found if at > tx.now]
-        return Due(apps=tuple(app for app, at in found if at <= tx.now), next_ms=min(later, default=None))
-
-    return db.read(look)
+    if at_once.works(db):
+        found, now = at_once.waiting(db)
+    else:
+        found, now = db.read(lambda tx: (messages.waiting(tx), tx.now))
+    later = [at - now for _, at in found if at > now]
+    return Due(apps=tuple(app for app, at in found if at <= now), next_ms=min(later, default=None))
 
 
 def claim(
@@ -96,7 +96,9 @@ def claim(
     Each may hold as many of the places as it leaves free. So one whose handlers all take long holds half of
     them, the next one half of the rest, and there is always room for another.
     """
-    return db.write(lambda tx: _claim(tx, apps, places, held, lease_ms))
+    if at_once.works(db):
+        return _shared(apps, places, held, partial(_take_at_once, db, lease_ms))
+    return db.write(lambda tx: _shared(apps, places, held, partial(_take, tx, lease_ms)))
 
 
 def post(claimed: Claimed, reach: Reach, names: Names, answer_s: float) -> Verdict | Failure:
@@ -135,30 +137,50 @@ def settle(db: Database, claimed: Claimed, came: Verdict | Failure) -> str:
     def work(tx: Tx) -> str:
         return _delivered(tx, claimed, came) if isinstance(came, Verdict) else _failed(tx, claimed, came)
 
-    # What happens to nearly every message, in one statement; whatever writes more than its row goes below.
-    if isinstance(came, Verdict) and not came.again and at_once.works(db):
-        settled = at_once.delivered(db, claimed.held, patience_s=SETTLE_PATIENCE_S)
-        return "delivered" if settled else "late"
     try:
         return db.write(work, patience_s=SETTLE_PATIENCE_S)
     except RunAppeared:  # Somebody made the run that was to be made as failed: now it is there.
         return db.write(work, patience_s=SETTLE_PATIENCE_S)
 
 
-def _claim(
-    tx: Tx, apps: Iterable[str], places: int, held: Mapping[str, int], lease_ms: int
+def is_plain(db: Database, came: Verdict | Failure) -> bool:
+    """Whether `delivered` may write it down: what becomes of nearly every message."""
+    return isinstance(came, Verdict) and not came.again and at_once.works(db)
+
+
+def delivered(db: Database, held: Sequence[Held]) -> set[int]:
+    """Settle many plain deliveries at once; which of them were, the others are for `settle`."""
+    return at_once.delivered(db, held, patience_s=SETTLE_PATIENCE_S)
+
+
+def _shared(
+    apps: Iterable[str], places: int, held: Mapping[str, int], take: Callable[[str, int], list[Claimed]]
 ) -> tuple[list[Claimed], bool]:
-    free, rows, full = places - sum(held.values()), list[Row](), False
+    free, claimed, full = places - sum(held.values()), list[Claimed](), False
     for app in apps:
         # By halves, so that slow handlers of one application never hold all places: 200 of them that take
         # minutes leave room for every other application.
         most = (free - held.get(app, 0) + 1) // 2
-        taken = messages.claim(tx, app, most, lease_ms) if most > 0 else []
+        try:
+            taken = take(app, most) if most > 0 else []
+        except WindlassError:
+            if not claimed:
+                raise
+            return claimed, True  # Of another application, and committed: these are delivered all the same.
         full = full or len(taken) >= most
         free -= len(taken)
-        rows += taken
+        claimed += taken
+    return claimed, full
+
+
+def _take(tx: Tx, lease_ms: int, app: str, most: int) -> list[Claimed]:
+    rows = messages.claim(tx, app, most, lease_ms)
     routes = handlers.routes(tx, {(row["app"], row["version"]) for row in rows}) if rows else {}
-    return [_routed(row, routes.get((row["app"], row["version"]), ())) for row in rows], full
+    return [_routed(row, routes.get((row["app"], row["version"]), ())) for row in rows]
+
+
+def _take_at_once(db: Database, lease_ms: int, app: str, most: int) -> list[Claimed]:
+    return [_routed(row, found) for row, found in at_once.claim(db, app, most, lease_ms)]
 
 
 def _routed(row: Row, found: Iterable[Row]) -> Claimed:

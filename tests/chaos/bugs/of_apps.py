@@ -33,9 +33,9 @@ APPS: tuple[Bug, ...] = (
     ),
     Bug(
         name="what a dead dispatcher held never comes back",
-        file="app/record/apps/messages.py",
-        old="    taken = taken.values(due_at=tx.now + lease_ms, fence=app_message.c.fence + 1)",
-        new="    taken = taken.values(due_at=None, fence=app_message.c.fence + 1)",
+        file="app/record/apps/at_once.py",
+        old="SET due_at = (SELECT at FROM clock) + $4::bigint,",
+        new="SET due_at = NULLIF($4::bigint, $4::bigint),",
         breaks="a message whose delivery died is lost, and its run waits for ever",
         scenario="AF2",
         caught_by="message",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.apps.retry import TRIES
-from app.record.apps import messages
+from app.record.apps import at_once, messages
 from app.record.apps.scope import Scope
 from app.record.session import Tx
 from app.record.tables import app_event, app_message, app_run, app_step, app_version
@@ -282,6 +282,19 @@ def enqueue(
         reply = door.ask("POST", "/queue", body, content_type="application/json")
     assert reply.status == 201, reply.body
     return int(reply.json["messageId"].removeprefix("msg_"))
+
+
+def test_of_many_deliveries_only_those_still_held_are_settled(apps_door: Door, handler: Handler) -> None:
+    if not at_once.works(apps_door.world.db):
+        pytest.skip("each is settled by itself")
+    kept, lost = enqueue(apps_door, b"{}"), enqueue(apps_door, b"{}")
+    held = [one.held for one in claimed(apps_door)]
+    apps_door.world.db.write(lambda tx: messages.give_back(tx, held[1:]))
+
+    assert deliver.delivered(apps_door.world.db, held) == {kept}
+
+    assert message(apps_door, kept)["state"] == "delivered"
+    assert (message(apps_door, lost)["state"], message(apps_door, lost)["delivered_at"]) == ("open", None)
 
 
 def start_step(door: Door, run_id: str, step_id: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.apps.envelope import Envelope
+from app.engine.messages.bell import Bell
 from app.record.tables import app_message
 from app.services.apps import handlers, queue
 from app.worker.dispatcher import Dispatcher
@@ -40,6 +41,20 @@ def test_what_is_due_is_found_without_being_told(apps_door: Door, dispatcher: Di
         enqueue(apps_door, "one", delay_ms=100)
 
         until(lambda: states(apps_door) == ["delivered"], 10)
+
+
+def test_who_hears_the_bell_looks(apps_door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Dispatcher, "_look_in_time", lambda _self: None)
+    bell = Bell(apps_door.world.redis, apps_door.world.settings.redis_prefix)
+    listening = Dispatcher(apps_door.world.db, apps_door.world.settings, bell)
+    listening.start()
+    with handling() as quick:
+        register(apps_door, "one", quick)
+        enqueue(apps_door, "one")
+
+        # Rung again until it listens: what was rung before is heard by nobody.
+        until(lambda: bell.ring() or states(apps_door) == ["delivered"], 10)
+    listening.close()
 
 
 def test_an_app_whose_handlers_hang_holds_no_other_up(

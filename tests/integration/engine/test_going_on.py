@@ -233,7 +233,7 @@ class Wire:
             canvas, "publish_delivery", lambda _app, _sign, one: self.published.append(one.delivery_id)
         )
         none: Any = None
-        self.publish = new_publisher(none, none, lambda _queue: self.length, none)
+        self.publish = new_publisher(none, none, lambda _queue: self.length, none, lambda: self._put("bell"))
 
     def _put(self, what: str) -> None:
         self.published.append(what)
@@ -256,6 +256,11 @@ def test_one_message_waits_for_all(wire: Wire) -> None:
     wire.publish([run_message("one"), run_message("two"), WakeUp(queue="default")])
     wire.publish([run_message("three")])
     assert wire.published == ["one"]
+
+
+def test_messages_of_apps_ring_the_bell_and_need_no_celery(wire: Wire) -> None:
+    wire.publish([WakeUp(queue="app"), WakeUp(queue="app")])
+    assert wire.published == ["bell"]
 
 
 def test_the_next_is_published_when_the_queue_is_empty_again(wire: Wire) -> None:
