@@ -24,7 +24,7 @@ class Bell:
     @contextmanager
     def hearing(self) -> Iterator[Callable[[float], bool]]:
         """What waits at most so many seconds, and returns whether it was rung; raises `RedisError`."""
-        with self._client.pubsub(ignore_subscribe_messages=True) as heard:
+        with self._client.pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
             heard.subscribe(self._channel)
 
             def rung(seconds: float) -> bool:
