@@ -18,8 +18,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
 from app import create_app
-from app.api.application import build
-from app.api.http import openapi
 from app.api.v1 import examples
 from app.auth.keys import SCOPES
 from app.record import tables
@@ -28,7 +26,7 @@ from app.services.context import AppContext
 from tests.contract.corpus import BASES, CODE_RUN, FEW_TEXTS, KEPT, PLAIN, SPARE_RUN, TEXTS, WORKFLOW
 from tests.contract.managed import plant_cluster, plant_management, plant_vm
 from tests.contract.plant import bearer, plant_server
-from tests.contract.test_fuzz import quiet_world
+from tests.contract.test_fuzz import DOCUMENT, quiet_world
 
 # What differs between two services that are asked the same: ids, times, and names that were numbered here.
 IDS = re.compile(
@@ -184,9 +182,6 @@ def _with(value: Any, place: Place, text: str) -> Any:
         return [_with(given[0], rest, text), *given[1:]]
     inside = value if isinstance(value, dict) else {}
     return {**inside, first: _with(inside.get(first), rest, text)}
-
-
-DOCUMENT = openapi.document(build())
 
 
 def _schema(given: Any) -> Any:

@@ -1,10 +1,11 @@
 """Fresh, migrated databases for the tests: copied from a template, which is made once."""
 
-import shutil
 import sqlite3
 from contextlib import closing
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 
@@ -16,20 +17,27 @@ _NUMBERS = count(1)
 _SESSIONS = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname"
 
 
+@cache
+def migrated() -> bytes:
+    """A migrated SQLite file, for all tests of this process."""
+    with TemporaryDirectory() as folder:
+        template = Path(folder) / "template.db"
+        migrate.upgrade(f"sqlite:///{template}")
+        with closing(sqlite3.connect(template)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # The file alone is the database.
+        return template.read_bytes()
+
+
 class SqliteDatabases:
     """SQLite files copied from a migrated one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._template = folder / "template.db"
-        migrate.upgrade(f"sqlite:///{self._template}")
-        with closing(sqlite3.connect(self._template)) as template:
-            template.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # The file alone is the database.
 
     def fresh(self) -> str:
         """The URL of a new database."""
         path = self._folder / f"test{next(_NUMBERS)}.db"
-        shutil.copyfile(self._template, path)
+        path.write_bytes(migrated())
         return f"sqlite:///{path}"
 
     def drop(self, url: str) -> None:
