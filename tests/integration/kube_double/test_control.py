@@ -72,12 +72,13 @@ def test_the_ledger_counts_what_was_done(control: httpx.Client, widgets: Widgets
 
 def test_two_clusters_know_nothing_of_each_other() -> None:
     with Kube(["east", "west"]) as kube:
-        before = kube.server("west").store.version
+        west = kube.server("west")
+        machines, before = west.vms.kind("virtualmachines"), west.store.version
         control = f"{kube.control_url}/kube/east/load"
         assert http.post(control, json={"vms": 3}).status_code == 200
         counts = [
             kube.server(name).store.count(kube.server(name).vms.kind("virtualmachines"))
             for name in ("east", "west")
         ]
-        assert counts == [3, 0] and kube.server("west").store.version == before
+        assert (counts, west.store.after(machines, before)) == ([3, 0], [])
         assert kube.server("east").port != kube.server("west").port
