@@ -18,6 +18,7 @@ from itertools import cycle, zip_longest
 import structlog
 
 from app.auth.secrets import redact
+from app.domain.run_kind import RunKind
 from app.engine.messages.publish import Told, tell
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
@@ -31,7 +32,7 @@ from chains.messages import WakeUp
 
 SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
 MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.
-MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time.
+MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time; of operations of batches as many as members.
 QUICK_S = 0.02
 RUNS_FIRST = cycle((True, False))  # Where both wait: neither new runs nor a wide fan-out keep the others out.
 REASON_CHARS = 500  # Of an error, in a log line and in what Celery keeps for Flower; the run has all of it.
@@ -82,6 +83,7 @@ class _Shift:
         self._until = self._began + limit_s
         self._left: list[RunSnapshot | Reserved] = []  # What takes too long for this message.
         self._bodies_s = 0.0
+        self._most_runs = MOST_RUNS
         self.claims = 0
 
     def work(self) -> bool:
@@ -122,7 +124,10 @@ class _Shift:
         return self._members(most) or self._runs(most)
 
     def _runs(self, most: int) -> int:
-        reserved = ready.reserve(self._runner.db, self._queue, min(most, MOST_RUNS))
+        reserved = ready.reserve(self._runner.db, self._queue, min(most, self._most_runs))
+        # Their batch hears of all of them in one turn under its lock, so many at a time are fewer turns.
+        of_batches = bool(reserved) and all(seen.run["kind"] == RunKind.BATCH for seen in reserved)
+        self._most_runs = MOST_MEMBERS if of_batches else MOST_RUNS
         told = Told(self._runner.db, self._runner.publish)
         for seen in reserved:
             # Celery kills the process at the time limit of the message, whatever runs then: a step that may

@@ -9,9 +9,11 @@ from sqlalchemy import event
 
 from app.engine.messages import publish
 from app.engine.reconciler import resume
+from app.engine.transitions.journal import Message
 from app.record.fast_path import ready
 from app.record.runs import event_rows, runs, timers
 from app.record.session import Tx
+from app.worker import loop
 from app.worker.loop import go_on
 from tests.integration.batches.rig import Rig, servers
 
@@ -74,6 +76,27 @@ def test_one_turn_settles_all_children_that_have_ended(rig: Rig, monkeypatch: py
     rig.driver.publish(rig.db.write(lambda tx: resume.hear_children(tx, batch)))
     assert rig.statuses(batch) == {**{f"op{n}": "completed" for n in range(4)}, "last": "waiting"}
     assert rig.finish(batch) == "completed"
+
+
+def test_operations_that_wait_together_are_settled_together(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    real = publish.hear_children
+
+    def noted(tx: Tx, run_id: str) -> list[Message]:
+        heard.append(run_id)
+        return real(tx, run_id)
+
+    monkeypatch.setattr(publish, "hear_children", noted)
+    monkeypatch.setattr(loop, "QUICK_S", 60)
+    monkeypatch.setattr(loop, "MOST_S", 60)
+    monkeypatch.setattr(rig.driver, "publish", lambda _hints: None)
+    batch = rig.submit(*(servers(f"op{n}") for n in range(31)), parallel_limit=31)
+
+    go_on(rig.driver.runner, "default", task_id="t", limit_s=3600)
+    assert rig.driver.status(batch) == "completed"
+    assert len(heard) == 5  # One, two, four, eight and sixteen of them.
 
 
 def test_a_child_ends_while_its_batch_was_told_already(rig: Rig) -> None:
