@@ -82,7 +82,7 @@ def test_operations_that_wait_together_are_settled_together(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    real = publish.hear_children
+    real = resume.hear_children
 
     def noted(tx: Tx, run_id: str) -> list[Message]:
         heard.append(run_id)
