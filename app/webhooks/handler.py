@@ -8,9 +8,10 @@ import http.client
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 from app.domain.errors import ValidationFailed
@@ -116,24 +117,19 @@ def post(
     where: Pinned, content_type: str, body: bytes, answer_s: float, tls: ssl.SSLContext | None = None
 ) -> Answered:
     """Post and read the answer; raises `Unreachable`. One deadline covers all of it."""
-    deadline, answered = Deadline(answer_s), False
-    connection = http.client.HTTPConnection(where.host, where.port)
+    deadline, asked, answered = Deadline(answer_s), False, False
     try:
         with connected(where, CONNECT_S, deadline, tls) as wire:
-            connection.sock = wire
-            headers = {
-                "Host": where.authority,
-                "Content-Type": content_type,
-                "Content-Length": str(len(body)),
-            }
-            _ask(connection, where.target, {**headers, "Connection": "close"}, body)
-            response = connection.getresponse()
+            asked = True
+            wire.sendall(_head(where, content_type, len(body)) + body)
+            response = http.client.HTTPResponse(cast(socket.socket, wire), method="POST")
+            response.begin()
             answered = True
             read = response.read(ANSWER_BYTES + 1)
             _whole(response, read)
             return Answered(status=response.status, body=read if len(read) <= ANSWER_BYTES else None)
     except TimeoutError:
-        raise _late(connection.sock is not None, answered, answer_s) from None
+        raise _late(asked, answered, answer_s) from None
     except ConnectionRefusedError:
         raise Unreachable("ECONNREFUSED", "The handler refused the connection") from None
     except (ConnectionError, http.client.IncompleteRead, http.client.RemoteDisconnected):
@@ -142,13 +138,15 @@ def post(
         raise Unreachable("DISPATCH_ERROR", f"The handler cannot be asked: {type(error).__name__}") from None
 
 
-def _ask(
-    connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str], body: bytes
-) -> None:
-    connection.putrequest("POST", target, skip_host=True, skip_accept_encoding=True)
-    for name, value in headers.items():
-        connection.putheader(name, value)
-    connection.endheaders(body)
+def _head(where: Pinned, content_type: str, length: int) -> bytes:
+    """The head of the request: written here, as `http.client` takes longer for it than for all the rest.
+
+    Nothing in it can break out of its line: `split` lets only printable ASCII pass.
+    """
+    return (
+        f"POST {where.target} HTTP/1.1\r\nHost: {where.authority}\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    ).encode("ascii")
 
 
 def _whole(response: http.client.HTTPResponse, read: bytes) -> None:

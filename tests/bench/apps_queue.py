@@ -8,7 +8,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from tests.bench.apps_line import HOST, Door, ask, request
@@ -67,9 +67,9 @@ def register(door: Door, app: str, handler: Handler) -> None:
 
 
 def measured(
-    door: Door, app: str, handler: Handler, *, alone: int, many: int, cpu: Callable[[], float]
+    door: Door, app: str, handler: Handler, *, alone: int, many: int, cpu: Mapping[str, Callable[[], float]]
 ) -> list[Figure]:
-    """Latency of messages that come alone, then throughput and CPU of many."""
+    """Latency of messages that come alone, then throughput and CPU of many, by who takes it."""
     body = json.dumps({"queueName": QUEUE, "deploymentId": "v1", "message": {"runId": "wrun_1"}}).encode()
     post, took = request(door, f"/api/v1/apps/{app}/queue", body), list[float]()
 
@@ -88,12 +88,14 @@ def measured(
 
     all_at_once(many // 10)
     ask(door.port, iter((one_by_one(),)), clients=1)
-    before = cpu()
+    before = {name: taken() for name, taken in cpu.items()}
     seconds = all_at_once(many)
+    spent = {name: (taken() - before[name]) / many * 1000 for name, taken in cpu.items()}
     return [
         *percentiles("delivery", took),
         Figure("messages", many / seconds, "messages/s"),
-        Figure("message-cpu", (cpu() - before) / many * 1000, "ms/message"),
+        Figure("message-cpu", sum(spent.values()), "ms/message"),
+        *(Figure(f"message-cpu-{name}", ms, "ms/message") for name, ms in spent.items()),
     ]
 
 

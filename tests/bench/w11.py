@@ -65,23 +65,27 @@ class Apps:
         settings = self._stage.settings(apps_port=free_port(), apps_identity="keys")
         if candidate in FLOORS:
             door = Door(port=settings.apps_port, path=FLOORS[candidate], headers={})
-            with self._serving(settings, floor=True) as cpu:
-                return self._events(door, cpu)
+            with self._serving(settings, floor=True) as server:
+                return self._events(door, self._cpu(server))
         path = f"/api/v1/apps/{APP}/runs/{{run}}/events"
         door = Door(port=settings.apps_port, path=path, headers=_known(settings))
-        with self._serving(settings) as cpu:
+        with self._serving(settings) as server:
             return [
-                *self._events(door, cpu),
-                *self._messages(settings, door, cpu),
+                *self._events(door, self._cpu(server)),
+                *self._messages(settings, door, server),
                 *self._reads(settings, door),
             ]
 
     def teardown(self) -> None:
         """Nothing is shared."""
 
+    def _cpu(self, server: Running) -> Cpu:
+        """The CPU seconds of a door and of PostgreSQL so far."""
+        return partial(cpu_seconds, (server.pid, self._stage.postgres.pid or 0))
+
     @contextmanager
-    def _serving(self, settings: Settings, *, floor: bool = False) -> Iterator[Cpu]:
-        """The CPU seconds of the door and of PostgreSQL so far, while the door answers."""
+    def _serving(self, settings: Settings, *, floor: bool = False) -> Iterator[Running]:
+        """The door, while it answers."""
         argv = programs.apps(settings)
         if floor:
             argv = tuple(
@@ -89,7 +93,7 @@ class Apps:
             )
         running = self._stage.launch(argv, environment(settings))
         with answering(running, settings.apps_port):
-            yield partial(cpu_seconds, (running.pid, self._stage.postgres.pid or 0))
+            yield running
 
     def _events(self, door: Door, cpu: Cpu) -> list[Figure]:
         """Runs of three events and of nine, after as many that warm up."""
@@ -99,21 +103,26 @@ class Apps:
         mixed = _spent(door, cpu, "busy", MIXED, self._runs // 3)
         return [*figures, *mixed]
 
-    def _messages(self, settings: Settings, door: Door, cpu: Cpu) -> list[Figure]:
+    def _messages(self, settings: Settings, door: Door, server: Running) -> list[Figure]:
         quick = self._stage.quick
         with ExitStack() as stack:
             handler = stack.enter_context(apps_queue.Handler().listening())
             apps_queue.register(door, APP, handler)
             deliverer = self._deliverer(settings)
             stack.callback(deliverer.stop)
-            others = (deliverer.pid, self._stage.redis.pid or 0)
+            servers = {
+                "door": server.pid,
+                "postgres": self._stage.postgres.pid or 0,
+                "redis": self._stage.redis.pid or 0,
+                "worker": deliverer.pid,
+            }
             return apps_queue.measured(
                 door,
                 APP,
                 handler,
                 alone=FEW_ALONE if quick else ALONE,
                 many=FEW_MESSAGES if quick else MESSAGES,
-                cpu=lambda: cpu() + cpu_seconds(others),
+                cpu={name: partial(cpu_seconds, (pid,)) for name, pid in servers.items()},
             )
 
     def _deliverer(self, settings: Settings) -> Running:
