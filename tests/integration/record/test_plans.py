@@ -41,3 +41,13 @@ def test_what_is_asked_all_day_keeps_its_plan(db: Database, ask: Callable[[Datab
     for _ in range(ASKED):
         ask(db)
     assert db.once(lambda cursor: cursor.execute(PLANNED).fetchone()) == (0, True)
+
+
+def test_a_plan_that_is_made_before_the_first_run_looks_at_the_index(
+    databases: Callable[[str], Databases],
+) -> None:
+    db = Database(databases("postgres").fresh())
+    asked = "EXPLAIN " + ready._kinds("postgresql")
+    shown = db.once(lambda cursor: cursor.execute(asked, ("default", "default", 0) * 2).fetchall())
+    db.dispose()
+    assert "ix_run_expected" in str(shown) and "ix_step_expected" in str(shown)
