@@ -34,8 +34,8 @@ APPS: tuple[Bug, ...] = (
     Bug(
         name="what a dead dispatcher held never comes back",
         file="app/record/apps/at_once.py",
-        old="SET due_at = (SELECT at FROM clock) + $4::bigint,",
-        new="SET due_at = NULLIF($4::bigint, $4::bigint),",
+        old='        " taken AS (UPDATE app_message AS m SET due_at = (SELECT at FROM clock) + $4::bigint,"',
+        new='        " taken AS (UPDATE app_message AS m SET due_at = NULLIF($4::bigint, $4::bigint),"',
         breaks="a message whose delivery died is lost, and its run waits for ever",
         scenario="AF2",
         caught_by="message",
