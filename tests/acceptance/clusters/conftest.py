@@ -51,8 +51,9 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(request: pytest.FixtureRequest) -> Site:
-    """The service on PostgreSQL, unless the test's module says otherwise."""
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The service on PostgreSQL, or as the module says; its API server is mended afterwards."""
     backend = getattr(request.module, "BACKEND", "on_postgres")
     found: Site = request.getfixturevalue(backend)
-    return found
+    yield found
+    found.suffers()

@@ -148,7 +148,8 @@ def test_an_api_server_that_hangs_keeps_no_server_waiting(site: Site) -> None:
     site.at(runs[0], "validate")
     pool_id = site.pool_of(1)
     assert site.free(pool_id) == 1
-    assert not [run_id for run_id in runs if "step.retrying" in site.log(run_id)]
+    # Of the two processes that wait for it, each gives up a run in ten seconds: the last one is yet to come.
+    assert "step.retrying" not in site.log(runs[-1])
     site.suffers()
     for run_id in runs:
         site.client.runs.cancel(run_id)
