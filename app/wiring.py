@@ -1,4 +1,4 @@
-"""The composition root: settings become a database, a broker, keys and bells, in one place."""
+"""The composition root: settings become a database, a broker and keys, in one place."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from app.config import Settings, forget_ambient, load
 from app.domain.apps.words import QUEUE
 from app.domain.plan import QUEUES
 from app.engine.code import limits
-from app.engine.messages.bell import Bell
+from app.engine.messages.app_wake_up import AppWakeUp
 from app.engine.messages.publisher import LATE_MS, background, new_publisher
 from app.engine.messages.timer_cache import TimerSet
 from app.record.fast_path import ready
@@ -51,7 +51,7 @@ def wire(settings: Settings | None = None, role: Role = "api") -> AppContext:
         timers,
         lambda queue: int(quick.llen(f"{settings.redis_prefix}{queue}")),
         signing.sign,
-        Bell(quick, settings.redis_prefix).ring,
+        AppWakeUp(quick, settings.redis_prefix).publish,
     )
     if role == "api":
         publish = background(publish, partial(_waits, db))

@@ -11,7 +11,7 @@ import structlog
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from app.domain.apps.words import QUEUE
-from app.engine.messages.bell import Bell
+from app.engine.messages.app_wake_up import AppWakeUp
 from app.services import workers
 from app.worker.celery_app import settings, told, world
 from app.worker.dispatcher import Dispatcher
@@ -28,8 +28,8 @@ def dispatcher() -> Dispatcher:
     """The one of this process, started on first use."""
     with _lock:
         if not _made:
-            bell = Bell(world().redis, settings.redis_prefix)
-            _made.append(Dispatcher(world().db, settings, bell))
+            wake_up = AppWakeUp(world().redis, settings.redis_prefix)
+            _made.append(Dispatcher(world().db, settings, wake_up))
             _made[0].start()
         return _made[0]
 

@@ -1,7 +1,7 @@
 """The process that delivers messages of apps: it claims many at a time, and a thread waits for each handler.
 
 * Whoever hears that something waits looks, and whoever comes meanwhile leaves it to them: a look claims all
-  that there are places for, so one ring of the bell and one claim serve many messages.
+  that there are places for, so one publication and one claim serve many messages.
 * Messages that were simply delivered are written down by one thread, those that came meanwhile by its next
   statement. What writes more than that goes by itself.
 * One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from app.config import Settings
 from app.domain.apps.reply import Verdict
 from app.domain.errors import WindlassError
-from app.engine.messages.bell import Bell
+from app.engine.messages.app_wake_up import AppWakeUp
 from app.record.apps import messages
 from app.record.apps.messages import Held
 from app.record.session import Database
@@ -35,7 +35,7 @@ from app.webhooks.handler import Names
 
 _log = structlog.get_logger("apps")
 POLL_S = 1.0
-DEAF_S = 1.0  # After Redis went away, until it is asked again.
+AWAY_S = 1.0  # After Redis went away, until it is asked again.
 MOST_SETTLING = 8
 MOST_AT_ONCE = 200  # Deliveries that one statement writes down.
 Job = tuple[Claimed, Verdict | Failure | None]  # And what came of it, when only that is to be written down.
@@ -45,8 +45,8 @@ GIVE_BACK_S = 2.0  # Of the time that a stopping process has.
 class Dispatcher:
     """Deliveries of one process."""
 
-    def __init__(self, db: Database, settings: Settings, bell: Bell | None = None) -> None:
-        self._db, self._settings, self._bell = db, settings, bell
+    def __init__(self, db: Database, settings: Settings, wake_up: AppWakeUp | None = None) -> None:
+        self._db, self._settings, self._wake_up = db, settings, wake_up
         self._reach, self._names = reach(settings), Names()
         self._meter = Meter(db, meter.DELIVERIES)
         self._next_say = 0.0
@@ -70,8 +70,9 @@ class Dispatcher:
             self._thread("delivered", self._every(0, self._settle_many)),
             self._thread("numbers", self._every(POLL_S / 4, self._say_in_time)),
         ]
-        if self._bell is not None:
-            self._clocks.append(self._thread("bell", self._every(DEAF_S, partial(self._listen, self._bell))))
+        if self._wake_up is not None:
+            listening = self._every(AWAY_S, partial(self._listen, self._wake_up))
+            self._clocks.append(self._thread("wake-up", listening))
 
     def look(self) -> int:
         """Claim what is due and deliver it in other threads; how many messages were claimed."""
@@ -220,14 +221,14 @@ class Dispatcher:
             lease_ms = self._settings.lease_ms
             self._db.write(lambda tx: messages.prolong(tx, held, lease_ms), patience_s=lease_ms / 2000)
 
-    def _listen(self, bell: Bell) -> None:
+    def _listen(self, wake_up: AppWakeUp) -> None:
         try:
-            with bell.hearing() as rung:
+            with wake_up.subscribed() as received:
                 while not self._closed:
-                    if rung(POLL_S):
+                    if received(POLL_S):
                         self._guarded(self.look)
         except (RedisError, OSError) as error:
-            _log.info("bell.deaf", error=type(error).__name__)
+            _log.info("wake_up.unsubscribed", error=type(error).__name__)
 
     def _look_in_time(self) -> None:
         if time.monotonic() >= self._next_look and not self._stopped:

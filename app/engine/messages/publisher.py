@@ -44,11 +44,15 @@ BREAK_S = 1.0  # Pause after the broker refused, so that nobody queues up behind
 
 
 def new_publisher(
-    app: Celery, timers: TimerSet, length: Callable[[str], int], sign: canvas.Sign, ring: Callable[[], None]
+    app: Celery,
+    timers: TimerSet,
+    length: Callable[[str], int],
+    sign: canvas.Sign,
+    wake_apps: Callable[[], None],
 ) -> Publisher:
     """Publish at once, in the caller's thread; the caller never sees an error of the broker.
 
-    ``length`` returns how many messages wait in a queue; ``ring`` wakes those who deliver messages of apps.
+    ``length`` returns how many messages wait in a queue; ``wake_apps`` wakes those who deliver messages of apps.
     """
     resting_until = 0.0
 
@@ -65,7 +69,7 @@ def new_publisher(
                 elif queue not in served:
                     if queue == APPS:
                         served.add(queue)
-                        ring()
+                        wake_apps()
                     elif length(queue):
                         served.add(queue)
                     else:
