@@ -94,7 +94,7 @@ class Settings:
     power_poll_s: int = 300  # How often the power of each server is read; 0 never.
     reconcile_ms: int = 1_000  # Pause between two passes of the reconciler.
     lost_after_ms: int = 2_000  # An expected message that an empty queue does not hold is lost after this.
-    lost_cap_ms: int = 30_000  # An expected message is rung again after this, however long its queue is.
+    lost_cap_ms: int = 30_000  # An expected message is published again after this, however long its queue is.
     poison_limit: int = 3  # A step that loses its worker this often has failed.
     run_bytes: int = 67_108_864  # Bytes that the events and signals of a code workflow's run may have.
     retention_days: int = 90  # Terminal runs older than this are deleted.

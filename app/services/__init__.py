@@ -1,1 +1,1 @@
-"""Use cases: what the doors call. Each loads, asks the rules, writes in one transaction, and rings."""
+"""Use cases: what the doors call. Each loads, asks the rules, writes in one transaction, and publishes."""

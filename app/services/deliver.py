@@ -5,10 +5,10 @@
 3. Settle: delivered, pending until the schedule's next moment, or dead. A worker that was taken for lost
    finds another fence and changes nothing; that its attempt was made stays on record.
 
-The first ring comes from the transaction of the event; later ones come from the reconciler, which reads in
+The first message comes from the transaction of the event; later ones come from the reconciler, which reads in
 SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a receiver
 that is slow does not hold every worker. What comes in addition is put off; whoever has delivered something
-rings for what was put off longest. Claims and settlements of one endpoint are under its row, one by one, so
+publishes for what was put off longest. Claims and settlements of one endpoint are under its row, one by one, so
 that none is put off by a delivery that has just ended.
 """
 
@@ -168,7 +168,7 @@ def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
 
 
 def next_letters(tx: Tx, webhook_id: str) -> list[DeliveryMessage]:
-    """What has to be rung for now that a delivery to this endpoint has ended."""
+    """What has to be published for now that a delivery to this endpoint has ended."""
     endpoint = webhooks.read_webhook(tx, webhook_id, lock=True)
     if endpoint is None or endpoint["failing_since"] is not None:  # Then each waits for its own time.
         return []

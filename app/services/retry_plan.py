@@ -1,4 +1,4 @@
-"""What a retry would do, found by doing it and taking it back: nothing is stored, and nobody is rung."""
+"""What a retry would do, found by doing it and taking it back: nothing is stored, and nothing is published."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -52,7 +52,7 @@ def new_publisher(
 ) -> Publisher:
     """Publish at once, in the caller's thread; the caller never sees an error of the broker.
 
-    ``length`` returns how many messages wait in a queue; ``wake_apps`` wakes those who deliver messages of apps.
+    ``length`` returns how many messages wait in a queue; ``wake_apps`` wakes who delivers those of apps.
     """
     resting_until = 0.0
 

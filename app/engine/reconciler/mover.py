@@ -30,7 +30,7 @@ class Mover:
     """What the looks of one reconciler have in common."""
 
     def __init__(self, db: Database, publish: Publisher, put_off: PutOff | None = None) -> None:
-        self._db, self._ring = db, publish
+        self._db, self._publish = db, publish
         self._put_off = PutOff() if put_off is None else put_off
 
     @property
@@ -76,7 +76,7 @@ class Mover:
             return False
         # Committed. Should this process die before it publishes, the message is expected in SQL (T10).
         self._put_off.done(this)
-        self._ring(messages or ())
+        self._publish(messages or ())
         return messages is not None
 
     def _skip(self, this: What, why: str, *, traceback: bool = False) -> None:

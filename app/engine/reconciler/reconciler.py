@@ -300,7 +300,7 @@ class Reconciler:
         """Webhook deliveries whose time has come, or whose worker was lost."""
         # The transaction that finds them says when they are due again: two reconcilers, or two passes while a
         # message waits, do not publish the same delivery.
-        due = self.db.write(lambda tx: deliveries.ring_due(tx, BATCH), patience_s=0)
+        due = self.db.write(lambda tx: deliveries.due_again(tx, BATCH), patience_s=0)
         self.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def due_schedules(self) -> int:

@@ -1,6 +1,6 @@
 """What people do to a run: cancel, pause, and the ways out for one that needs an operator (T5).
 
-Each action takes the run under its lock, is audited with actor and reason, and rings what follows.
+Each action takes the run under its lock, is audited with actor and reason, and publishes what follows.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Webhook deliveries: one row for each endpoint and event, written in the transaction of the event.
 
 1. `fan_out` writes a row for each endpoint that subscribed, with the event or not at all (I12).
-2. After the commit a message is published. A row whose message was lost is found by its time (`ring_due`).
+2. After the commit a message is published. A row whose message was lost is found by its time (`due_again`).
 3. A worker claims the row under the lock of its endpoint and a growing fence, at most so many an endpoint at
    a time. What finds no room is put off; whoever settles one takes the next in line.
 4. A worker that dies leaves a row whose lease ends. Its attempt is noted as lost, and the row is due again.
@@ -61,10 +61,10 @@ def announce(tx: Tx, event: str, body: str) -> int:
     return len(rows)
 
 
-def ring_due(tx: Tx, limit: int) -> list[dict[str, Any]]:
-    """Deliveries to ring for: due and not rung lately, or held by a worker that was lost.
+def due_again(tx: Tx, limit: int) -> list[dict[str, Any]]:
+    """Deliveries to publish for: due and not published lately, or held by a worker that was lost.
 
-    A delivery that was rung is put off a little, so that a long queue is not rung for in every pass.
+    One that was published is put off a little, so that a long queue is not published in every pass.
     """
     lost = (delivery.c.status == "delivering") & (delivery.c.lease_until < tx.now)
     waiting = (delivery.c.status == "pending") & (delivery.c.next_at < tx.now - GRACE_MS)
@@ -145,7 +145,7 @@ def under_way(tx: Tx, webhook_id: str) -> int:
 
 
 def next_in_line(tx: Tx, webhook_id: str, most: int) -> list[Row]:
-    """Take the oldest deliveries that were put off out of an endpoint's line: they may be rung for."""
+    """Take the oldest deliveries that were put off out of an endpoint's line: they may be published."""
     where = (
         delivery.c.tenant_id == tx.tenant,
         delivery.c.webhook_id == webhook_id,

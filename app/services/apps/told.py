@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def tell(tx: Tx, scope: Scope, run: Row) -> None:
-    """Write the deliveries about a run that has just ended; the reconciler rings for them in a second."""
+    """Write the deliveries about a run that has just ended; the reconciler publishes for them in a second."""
     event = EVENTS.get(run["status"])
     if event is None:
         return

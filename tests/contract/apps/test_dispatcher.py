@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.apps.envelope import Envelope
-from app.engine.messages.bell import Bell
+from app.engine.messages.app_wake_up import AppWakeUp
 from app.record.tables import app_message
 from app.services.apps import handlers, queue
 from app.worker.dispatcher import Dispatcher
@@ -43,17 +43,17 @@ def test_what_is_due_is_found_without_being_told(apps_door: Door, dispatcher: Di
         until(lambda: states(apps_door) == ["delivered"], 10)
 
 
-def test_who_hears_the_bell_looks(apps_door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dispatcher_that_is_woken_looks(apps_door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dispatcher, "_look_in_time", lambda _self: None)
-    bell = Bell(apps_door.world.redis, apps_door.world.settings.redis_prefix)
-    listening = Dispatcher(apps_door.world.db, apps_door.world.settings, bell)
+    wake_up = AppWakeUp(apps_door.world.redis, apps_door.world.settings.redis_prefix)
+    listening = Dispatcher(apps_door.world.db, apps_door.world.settings, wake_up)
     listening.start()
     with handling() as quick:
         register(apps_door, "one", quick)
         enqueue(apps_door, "one")
 
         def is_heard() -> bool:
-            bell.ring()  # Again until it listens: what was rung before is heard by nobody.
+            wake_up.publish()  # Again until it has subscribed: what came before is lost.
             return states(apps_door) == ["delivered"]
 
         until(is_heard, 10)

@@ -81,7 +81,7 @@ def accepted(db: Database, type_: str) -> RunMessage:
 
 
 def publish(app: Celery, run_message: RunMessage, sign: canvas.Sign) -> None:
-    """Send a bell's chain."""
+    """Send a message's chain."""
     canvas.publish(
         app,
         sign,

@@ -233,7 +233,9 @@ class Wire:
             canvas, "publish_delivery", lambda _app, _sign, one: self.published.append(one.delivery_id)
         )
         none: Any = None
-        self.publish = new_publisher(none, none, lambda _queue: self.length, none, lambda: self._put("bell"))
+        self.publish = new_publisher(
+            none, none, lambda _queue: self.length, none, lambda: self._put("apps are woken")
+        )
 
     def _put(self, what: str) -> None:
         self.published.append(what)
@@ -247,7 +249,7 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 def run_message(run_id: str, limit_ms: int = 60_000, queue: str = "default") -> RunMessage:
-    """A bell for a run."""
+    """A message for a run."""
     segment = Segment(first="a", last="a", queue=queue, limit_ms=limit_ms)
     return RunMessage(run_id=run_id, type="t", phase="forward", gen=1, segments=(segment,))
 
@@ -258,9 +260,9 @@ def test_one_message_waits_for_all(wire: Wire) -> None:
     assert wire.published == ["one"]
 
 
-def test_messages_of_apps_ring_the_bell_and_need_no_celery(wire: Wire) -> None:
+def test_messages_of_apps_need_no_celery(wire: Wire) -> None:
     wire.publish([WakeUp(queue="app"), WakeUp(queue="app")])
-    assert wire.published == ["bell"]
+    assert wire.published == ["apps are woken"]
 
 
 def test_the_next_is_published_when_the_queue_is_empty_again(wire: Wire) -> None:
@@ -286,7 +288,7 @@ def test_while_a_broker_that_refused_is_left_alone_nobody_looks_for_what_waits(
     assert list(looked_for) == [run_message("two")]
 
 
-def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
+def test_messages_close_to_each_other_are_gathered_and_published_if_something_still_waits() -> None:
     published: list[str] = []
     asked: list[str] = []
 
@@ -301,7 +303,7 @@ def test_close_bells_are_gathered_and_rung_if_something_still_waits() -> None:
     assert asked == ["default", "bmc"]
 
 
-def test_a_bell_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
+def test_a_message_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
     published: list[str] = []
     put = time.monotonic()
     later = background(
@@ -315,7 +317,7 @@ def test_a_bell_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
     until(lambda: "last" in published or "taken" in published, 1, "it is rung for what came last")
 
 
-def test_bells_that_are_far_from_each_other_are_rung_at_once() -> None:
+def test_messages_far_from_each_other_are_published_at_once() -> None:
     published: list[str] = []
     later = background(lambda messages: published.extend(named(messages)), lambda _queue: False)
     later([run_message("one")])
@@ -333,5 +335,5 @@ def refuse(_app: Any, _sign: Any, **_what: Any) -> None:
 
 
 def named(messages: Iterable[Message]) -> list[str]:
-    """The runs of bells."""
+    """The runs of messages."""
     return [one.run_id for one in messages if isinstance(one, RunMessage)]

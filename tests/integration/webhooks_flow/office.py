@@ -88,7 +88,7 @@ class Office:
 
     def reconcile(self) -> None:
         """Ring for whatever is due or was lost, as the reconciler does."""
-        due = self.world.db.write(lambda tx: deliveries.ring_due(tx, 100))
+        due = self.world.db.write(lambda tx: deliveries.due_again(tx, 100))
         self.driver.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def claim(self) -> service.Claimed:
