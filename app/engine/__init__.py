@@ -1,1 +1,1 @@
-"""What keeps runs moving: every transition as one function under the run's lock, and what publishes for them."""
+"""What keeps runs moving: transitions, each a function under the run's lock, and who publishes for them."""

@@ -8,8 +8,8 @@
 The first message comes from the transaction of the event; later ones come from the reconciler, which reads in
 SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a receiver
 that is slow does not hold every worker. What comes in addition is put off; whoever has delivered something
-publishes for what was put off longest. Claims and settlements of one endpoint are under its row, one by one, so
-that none is put off by a delivery that has just ended.
+publishes for what was put off longest. Claims and settlements of one endpoint are under its row, one by one,
+so that none is put off by a delivery that has just ended.
 """
 
 import random

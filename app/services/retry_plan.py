@@ -1,4 +1,4 @@
-"""What a retry would do, found by doing it and taking it back: nothing is stored, and nothing is published."""
+"""What a retry would do, found by doing it and taking it back: nothing is stored or published."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -29,7 +29,7 @@ _TOLD = tuple(name for name in EVENT if name != "at")
 
 
 def create(db: Database, new: RunRow, steps: Sequence[StepRow], events: Sequence[EventRow]) -> int | None:
-    """Write a new run whose message is expected; returns the database's clock, or None when nothing was written."""
+    """Write a new run and expect its message; returns the database's clock, or None: nothing was written."""
     told, rows = subscriptions.told(events), packed(events)
     heard = subscriptions.audience(db.tenant, new["id"], new["type"], told)
     values = [

@@ -190,7 +190,7 @@ def members(tx: Tx, run_id: str, group: str) -> list[StepRow]:
 
 
 def idle_branches(tx: Tx, run_id: str, group: str, most: int | None) -> tuple[list[str], int]:
-    """The first branches of a fan-out whose next step may be published and was not, and how many there are."""
+    """The first branches of a fan-out whose next step may begin and was not published, and how many."""
     inside = (
         step.c.tenant_id == tx.tenant,
         step.c.run_id == run_id,

@@ -233,9 +233,7 @@ class Wire:
             canvas, "publish_delivery", lambda _app, _sign, one: self.published.append(one.delivery_id)
         )
         none: Any = None
-        self.publish = new_publisher(
-            none, none, lambda _queue: self.length, none, lambda: self._put("apps are woken")
-        )
+        self.publish = new_publisher(none, none, lambda _queue: self.length, none, lambda: self._put("woken"))
 
     def _put(self, what: str) -> None:
         self.published.append(what)
@@ -262,7 +260,7 @@ def test_one_message_waits_for_all(wire: Wire) -> None:
 
 def test_messages_of_apps_need_no_celery(wire: Wire) -> None:
     wire.publish([WakeUp(queue="app"), WakeUp(queue="app")])
-    assert wire.published == ["apps are woken"]
+    assert wire.published == ["woken"]
 
 
 def test_the_next_is_published_when_the_queue_is_empty_again(wire: Wire) -> None:
