@@ -1,8 +1,8 @@
 """How workers take messages and tell of tasks, where Celery's own way costs more than it gives here.
 
 A message is a hint: what a dying worker had taken is published again from SQL. So the messages that a worker
-has taken are kept in its memory alone. Redis would keep a copy of each, for two more round trips, and bring back
-after an hour what SQL has long seen to.
+has taken are kept in its memory alone. Redis would keep a copy of each, for two more round trips, and bring
+back after an hour what SQL has long seen to.
 """
 
 import socket
