@@ -11,6 +11,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -68,14 +69,14 @@ def given(shares: Sequence[Share], began: int, ended: int) -> int:
 
 def main(path: str) -> None:
     """Compute, and write down how long it took, as long as whoever has asked for it lives."""
-    parent = os.getppid()
+    parent, pause = os.getppid(), threading.Event()
     with Path(path).open("a", buffering=1) as file:
         while os.getppid() == parent:
             began, worked = time.monotonic(), time.process_time()
             hashlib.sha256(WORK)
             cpu, wall = time.process_time() - worked, time.monotonic() - began
             file.write(f"{time.time_ns() // 1_000_000} {wall:.6f} {cpu:.6f}\n")
-            time.sleep(EVERY_S)
+            pause.wait(EVERY_S)
 
 
 if __name__ == "__main__":

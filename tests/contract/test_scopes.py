@@ -50,7 +50,7 @@ def test_no_door_lets_a_key_past_the_scope_of_a_type(
     shut = [one for one in SCOPES if one not in opening]
     plant_run(world, "run_1", type=type_name, status="waiting")
     schedule = planted(world, type_name)
-    told = {}
+    told: dict[tuple[str, str], int] = {}
     for scope in (*shut, *opening):  # Who is refused changes nothing for those who are not.
         key = bearer(world, f"key-{SCOPES.index(scope)}", "runs:write", scope)
         told |= {(door, scope): status(guarded, key, door, type_name, schedule) for door in DOORS}

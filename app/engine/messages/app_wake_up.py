@@ -24,7 +24,7 @@ class AppWakeUp:
     @contextmanager
     def subscribed(self) -> Iterator[Callable[[float], bool]]:
         """What waits at most so many seconds, and returns whether one came; raises `RedisError`."""
-        with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+        with self._client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(self._channel)
 
             def received(seconds: float) -> bool:
