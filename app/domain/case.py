@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from app.domain.fold import State, fold
 
 Row = Mapping[str, Any]
 
@@ -29,6 +32,11 @@ class Case:
     def status(self) -> str:
         """The run's fine status."""
         return str(self.run["status"])
+
+    @cached_property
+    def told(self) -> State:
+        """The state that the log tells of; raises `KeyError` or `TypeError` when it cannot be folded."""
+        return fold(self.events)
 
     def forward(self) -> list[Row]:
         """The forward steps, in order."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from app.domain import codechecks
 from app.domain.case import Case, Row, is_open
 from app.domain.events import EventType, may_be_told
-from app.domain.fold import fold
 from app.domain.states import (
     NEEDS_OPERATOR,
     STEP_DONE,
@@ -47,7 +46,7 @@ def _numbered(case: Case) -> Iterator[str]:
 
 def _folded(case: Case) -> Iterator[str]:
     try:
-        state = fold(case.events)
+        state = case.told
     except (KeyError, TypeError) as error:
         yield f"its log cannot be folded: {error!r}"
         return
@@ -257,7 +256,7 @@ def _locked(case: Case) -> Iterator[str]:
     if case.status in TERMINAL and (held or case.tickets):
         yield f"it is {case.status} and holds or waits for {sorted(held) or 'a lock'}"
     try:
-        told = fold(case.events)["locks"]
+        told = case.told["locks"]
     except (KeyError, TypeError):
         told = held  # A log that cannot be folded is a finding already.
     if told != held:

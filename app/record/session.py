@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import psycopg
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Table, text
@@ -25,6 +25,7 @@ from app.domain.errors import ConnectionRefused, Contended, SchemaBehind, Unavai
 from app.domain.json import JsonObject
 from app.record import connect, trouble
 from app.record.connect import Limits, dump
+from app.record.remembered import Remembered
 from app.record.turns import Turns, turns_of
 
 __all__ = ["Database", "DuplicateKey", "Limits", "TakenBack", "Tx", "dump"]
@@ -37,7 +38,6 @@ NOW = {
 }
 # The same as the bound of an index: a clock that goes on during the statement would be asked row by row.
 MOMENT = {dialect: f"(SELECT {now})" for dialect, now in NOW.items()}
-RENEWED = 0.75  # Of the time for which something is remembered, until one thread asks anew.
 DuplicateKey = psycopg.errors.UniqueViolation
 TakenBack = psycopg.errors.InvalidTextRepresentation  # How a statement takes itself back.
 
@@ -120,7 +120,7 @@ class Database:
         self._limits = limits or Limits()
         self._way = connect.Way(self._limits)
         self._pool = _Pool()
-        self._remembered: dict[str, _Answer] = {}
+        self._remembered = Remembered()
 
     def for_tenant(self, tenant: str) -> "Database":
         """The same database as another tenant sees it: one pool, nothing that this one remembers.
@@ -128,7 +128,7 @@ class Database:
         Disposing of one closes the connections of all; each makes them anew when it is used again.
         """
         seen = copy(self)
-        seen.tenant, seen._remembered = tenant, {}
+        seen.tenant, seen._remembered = tenant, Remembered()
         return seen
 
     @property
@@ -245,27 +245,11 @@ class Database:
 
     def remembered(self, name: str, ask: Callable[[Tx], T], *, for_s: float = 60.0) -> T:
         """What a question was answered within the last minute: for hints that may be a little old."""
-        found, now = self._remembered.get(name), time.monotonic()
-        if found is None or found.good_until < now:
-            return self._asked(name, ask, for_s)
-        if found.renew_at < now:
-            # Before it is too old, by one thread, while the others go on with what is still good. Else all
-            # that are busy would ask at the same moment, every time that it becomes too old.
-            self._remembered[name] = _Answer(found.good_until, found.good_until, found.answer)
-            with suppress(Unavailable):
-                return self._asked(name, ask, for_s)
-        answer: T = found.answer
-        return answer
-
-    def _asked(self, name: str, ask: Callable[[Tx], T], for_s: float) -> T:
-        now = time.monotonic()
-        answer = self.read(ask)
-        self._remembered[name] = _Answer(now + for_s * RENEWED, now + for_s, answer)
-        return answer
+        return self._remembered.answer(name, lambda: self.read(ask), for_s)
 
     def forget(self, name: str) -> None:
         """Ask anew what was remembered."""
-        self._remembered.pop(name, None)
+        self._remembered.forget(name)
 
     def dispose(self) -> None:
         """Close every connection."""
@@ -307,14 +291,6 @@ class Database:
         # each write.
         if trouble.sqlstate(error) == trouble.READ_ONLY:
             self.dispose()
-
-
-class _Answer(NamedTuple):
-    """What was remembered: from when on somebody asks anew, and how long it may be used."""
-
-    renew_at: float
-    good_until: float
-    answer: Any
 
 
 class _Lent:

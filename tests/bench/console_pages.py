@@ -23,7 +23,7 @@ import psycopg
 import structlog
 from flask.testing import FlaskClient
 
-from app import create_app
+from app import collector, create_app
 from app.config import load
 from app.record import migrate
 from app.wiring import wire
@@ -102,6 +102,7 @@ def main() -> None:
     options.add_argument("--database", default="")
     options.add_argument("--times", type=int, default=TIMES)
     given = options.parse_args()
+    collector.look_seldom()  # As in the program that serves the console.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory() as folder:
         url = given.database or f"sqlite:///{folder}/windlass.db"

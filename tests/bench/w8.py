@@ -58,7 +58,11 @@ class Footprint:
         settings = load(session.env)
         with answering(self._stage.api(settings), settings.port) as server:
             post(settings.port, RUNS, ORDER, clients=8, count=200)
-            return _each(server.family())
+            found = _each(server.family())
+        # These runs are still worked at, and the session does not know of them: it would count their steps
+        # among those of the next workload.
+        self._stage.close_session()
+        return found
 
 
 def _each(family: Iterable[psutil.Process]) -> list[Figure]:

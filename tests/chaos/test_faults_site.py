@@ -11,24 +11,24 @@ import httpx
 import psutil
 import pytest
 
-from tests.chaos.fault import POSTGRES, SQLITE, Injection, Setting, faults
+from tests.chaos.fault import POSTGRES, Injection, Setting, faults
 from tests.chaos.faults.clocks import library
 from tests.chaos.faults.processes import inside
 from tests.chaos.points import arms
 from tests.chaos.points.arms import Arm
 from tests.chaos.site import Site
+from tests.conftest import SQLITE_AT_NIGHT
 from tests.support.plain import http
 from tests.support.servers import absent, until
 
 RUNS = "/v1/workflows/runs"
 BACK_S = 60.0
 INSIDE = ("tests.chaos.points.inside", "tests.chaos.faults.wrongtime")
-SQLITE_FULL = "sqlite-disk-full"
 # What is tried here needs no more of them, and each has to start again whenever its host was killed.
 FEW = {"WINDLASS_WORKER_PROCESSES": "2", "WINDLASS_BMC_PROCESSES": "1"}
 
 
-@pytest.fixture(scope="module", params=[POSTGRES, SQLITE])
+@pytest.fixture(scope="module", params=[pytest.param(POSTGRES, marks=pytest.mark.postgres), SQLITE_AT_NIGHT])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A whole site with failpoints and clocks that can be wrong."""
     with Site(
@@ -137,10 +137,3 @@ def test_a_worker_dies_at_a_point_and_the_run_goes_on(site: Site, point: str) ->
     assert ended(site, start(site)) == "completed"
     control.disarm(name)
     assert [hit.point for hit in control.hits()[before:]] == [point]
-
-
-def test_a_full_disk_refuses_runs_until_it_is_healed(site: Site) -> None:
-    if site.backend == SQLITE:
-        with struck(site, SQLITE_FULL):
-            body: dict[str, object] = {"type": "chaos.line", "input": {"trail": [1] * 50_000}}
-            assert accepted(site, body) is None

@@ -189,6 +189,7 @@ class Everything(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When nothing goes wrong any more, the run ends, or needs an operator, or is paused by one."""
         for _ in range(60):
+            told = len(self.engine.events)
             while self.bodies:
                 self.end(0, "done")
             self.engine.messages.clear()
@@ -197,6 +198,9 @@ class Everything(RuleBasedStateMachine):
             while self.engine.messages:
                 self.deliver(0)
             self.healthy()
+            awaited = self.bodies or any(is_open(one) for one in self.engine.timers)
+            if self.engine.status in FINAL and not awaited and told == len(self.engine.events):
+                break  # Nothing is on its way, and nothing was found to do.
         assert self.engine.status in FINAL
 
     def disturbed(self) -> bool:

@@ -65,7 +65,8 @@ class Hot:
         """The world, and the application that the caller may write to."""
         world: LazyWorld = self._app.extensions["windlass"]
         guard = guard_of(self._app)
-        return world(), guard.application(guard.caller(environ), asked_app)
+        app = guard.application(guard.caller(environ), asked_app)
+        return world(), app
 
 
 def _post(world: AppContext, app: str, run_id: str, environ: Environ) -> str:

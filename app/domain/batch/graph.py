@@ -1,7 +1,7 @@
 """The graph of a batch: edges lead to what an operation depends on, and definition order breaks ties."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
@@ -18,15 +18,16 @@ HARD = frozenset({"hard"})
 def check(operations: Sequence[Operation]) -> None:
     """Raise `InvalidDefinition` for an id used twice, an unknown dependency, too many, or a cycle."""
     places = _places(operations)
-    edges = 0
+    needs = _needs(operations, places)
     for at, one in enumerate(operations):
-        edges += len(one.dependencies)
-        for needed in one.dependencies:
-            if needed.id not in places and needed.type != "optional":
-                raise _unknown(at, one, needed.id)
+        if len(needs[at]) < len(one.dependencies):  # Nearly never: only then names are looked up once more.
+            for needed in one.dependencies:
+                if needed.id not in places and needed.type != "optional":
+                    raise _unknown(at, one, needed.id)
+    edges = sum(len(one.dependencies) for one in operations)
     if edges > words.MOST_EDGES:
         raise too_many("dependencies", words.MOST_EDGES, edges)
-    if _core(_needs(operations)):
+    if _core(needs):
         raise _cyclic(shortest_cycle(operations))
 
 
@@ -148,10 +149,12 @@ def _cyclic(cycle: list[str]) -> InvalidDefinition:
     return InvalidDefinition("DEPENDENCY_CYCLE", said, {"cycle": cycle})
 
 
-def _needs(operations: Sequence[Operation]) -> list[list[int]]:
+def _needs(operations: Sequence[Operation], places: Mapping[str, int] | None = None) -> list[list[int]]:
     """For each operation the places of those it depends on."""
-    places = {one.id: at for at, one in enumerate(operations)}
-    return [[places[d.id] for d in one.dependencies if d.id in places] for one in operations]
+    place_of = (places or {one.id: at for at, one in enumerate(operations)}).get
+    return [
+        [at for needed in one.dependencies if (at := place_of(needed.id)) is not None] for one in operations
+    ]
 
 
 def _waves(needs: list[list[int]]) -> Iterator[list[int]]:

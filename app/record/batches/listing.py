@@ -77,15 +77,15 @@ def counts_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def standing(tx: Tx, run_id: str) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """How many members of a graph stand how, and the names of those that have not ended, in one look."""
-    # As one text: a row for each of 10,000 members would take longer than all the rest.
-    open_ = case((step.c.status.in_(("waiting", "pending")), step.c.key))
-    where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.kind == "child")
-    columns = (_SHOWN_AS, func.count().label("number"), func.aggregate_strings(open_, " ").label("keys"))
-    rows = tx.rows(select(*columns).where(*where).group_by(_SHOWN_AS))
-    counts = {row["status"]: row["number"] for row in rows}
-    return counts, {row["status"]: row["keys"].split(" ") for row in rows if row["keys"]}
+def standing(tx: Tx, run_id: str, keys: Sequence[str] | None = None) -> dict[str, list[str]]:
+    """The members of a graph by how they stand: all of them, or these, at most 1,000."""
+    # As one text a status: a row for each of 10,000 members would take longer than all the rest.
+    names = func.aggregate_strings(step.c.key, " ").label("keys")
+    where = [step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.kind == "child"]
+    if keys is not None:
+        where += [step.c.phase == "forward", step.c.key.in_(keys)]  # By the primary key.
+    found = tx.rows(select(_SHOWN_AS, names).where(*where).group_by(_SHOWN_AS))
+    return {row["status"]: row["keys"].split(" ") for row in found}
 
 
 def items_of(tx: Tx, run_ids: Sequence[str], most: int) -> dict[str, list[Row]]:

@@ -79,6 +79,15 @@ def of_types(tx: Tx, run_id: str, *types: str, after: int = 0, until: int | None
     return [cast("EventRow", one) for one in unpacked(rows, after=after, until=until) if one["type"] in types]
 
 
+def named_since(tx: Tx, run_id: str, after: int) -> tuple[int, set[str]]:
+    """The number of the last event of a run, and the steps of the way forward that events after one name."""
+    small = [column for column in event.columns if column is not event.c.payload]
+    where = (event.c.tenant_id == tx.tenant, event.c.run_id == run_id, event.c.seq > after)
+    found = list(unpacked(tx.rows(select(*small).where(*where).order_by(event.c.seq)), after=after))
+    named = {str(one["step"]) for one in found if one["step"] is not None and one["phase"] == "forward"}
+    return (found[-1]["seq"] if found else after), named
+
+
 def _is_large(one: EventRow) -> bool:
     payload = one.get("payload")
     return payload is not None and len(dump(payload)) > SMALL_BYTES

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Text, cast, inspect, select
+from sqlalchemy import Text, cast, select
+from sqlalchemy import text as sql
 
 from app.domain.run_kind import RunKind
 from app.record.session import Tx, dump
@@ -18,6 +19,26 @@ from app.record.tables.columns import JsonText
 
 Row = dict[str, Any]
 STORED = {"postgresql": "JSON", "sqlite": "TEXT"}
+# One look for all tables: SQLAlchemy's inspection asks for each of them by itself.
+COLUMNS = {
+    "postgresql": sql(
+        "SELECT c.relname AS table_name, a.attname AS column_name,"
+        " upper(format_type(a.atttypid, NULL)) AS kind"
+        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = to_regnamespace(current_schema()) AND c.relkind IN ('r', 'p')"
+        " AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum"
+    ),
+    "sqlite": sql(
+        "SELECT m.name AS table_name, c.name AS column_name, c.type AS kind"
+        " FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid"
+    ),
+}
+_HOLD_JSON = {
+    (table.name, column.name)
+    for table in metadata.tables.values()
+    for column in table.c
+    if isinstance(column.type, JsonText)
+}
 MOVE = "move its data into a database that windlass db upgrade has made, of a new name"
 TODO = (
     "see in windlass run events whether a step was done twice, or for one thing and not for another; "
@@ -27,13 +48,11 @@ TODO = (
 
 def columns(tx: Tx) -> Iterator[str]:
     """What is wrong with the columns that hold JSON: those of an earlier build rewrite it."""
-    looks, stored = inspect(tx.connection), STORED[tx.dialect]
+    stored = STORED[tx.dialect]
     wrong = [
-        f"{table.name}.{one['name']}"
-        for table in metadata.sorted_tables
-        for one in looks.get_columns(table.name)
-        if one["name"] in table.c and isinstance(table.c[one["name"]].type, JsonText)
-        if str(one["type"]) != stored
+        f"{one['table_name']}.{one['column_name']}"
+        for one in tx.rows(COLUMNS[tx.dialect])
+        if (one["table_name"], one["column_name"]) in _HOLD_JSON and one["kind"] != stored
     ]
     if wrong:
         few = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")

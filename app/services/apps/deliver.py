@@ -96,9 +96,15 @@ def claim(
     Each may hold as many of the places as it leaves free. So one whose handlers all take long holds half of
     them, the next one half of the rest, and there is always room for another.
     """
-    if at_once.works(db):
-        return _shared(apps, places, held, partial(_take_at_once, db, lease_ms))
-    return db.write(lambda tx: _shared(apps, places, held, partial(_take, tx, lease_ms)))
+    if not at_once.works(db):
+        return db.write(lambda tx: _shared([], apps, places, held, partial(_take, tx, lease_ms)))
+    claimed: list[Claimed] = []
+    try:
+        return _shared(claimed, apps, places, held, partial(_take_at_once, db, lease_ms))
+    except WindlassError:
+        if not claimed:
+            raise
+        return claimed, True  # Each claim was committed by itself: these are delivered all the same.
 
 
 def post(claimed: Claimed, reach: Reach, names: Names, answer_s: float) -> Verdict | Failure:
@@ -154,19 +160,18 @@ def delivered(db: Database, held: Sequence[Held]) -> set[int]:
 
 
 def _shared(
-    apps: Iterable[str], places: int, held: Mapping[str, int], take: Callable[[str, int], list[Claimed]]
+    claimed: list[Claimed],
+    apps: Iterable[str],
+    places: int,
+    held: Mapping[str, int],
+    take: Callable[[str, int], list[Claimed]],
 ) -> tuple[list[Claimed], bool]:
-    free, claimed, full = places - sum(held.values()), list[Claimed](), False
+    free, full = places - sum(held.values()), False
     for app in apps:
         # By halves, so that slow handlers of one application never hold all places: 200 of them that take
         # minutes leave room for every other application.
         most = (free - held.get(app, 0) + 1) // 2
-        try:
-            taken = take(app, most) if most > 0 else []
-        except WindlassError:
-            if not claimed:
-                raise
-            return claimed, True  # Of another application, and committed: these are delivered all the same.
+        taken = take(app, most) if most > 0 else []
         full = full or len(taken) >= most
         free -= len(taken)
         claimed += taken

@@ -16,9 +16,7 @@ account may do is read again every two seconds.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +28,8 @@ from app.auth.review import Reviewer
 from app.config import LOOPBACK
 from app.domain.apps.refusal import Refused
 from app.domain.errors import Unauthorized as Unknown
-from app.domain.errors import Unavailable
 from app.record.apps import applications
-from app.record.session import RENEWED
+from app.record.remembered import Remembered
 from app.services import keys
 from app.services.apps.admission import FRESH_S
 from app.services.apps.applications import KEYS, known, not_found
@@ -76,7 +73,7 @@ class Guard:
             "keys": self._by_key,
             "kubernetes": self._by_account,
         }[self.mode]
-        self._keys: dict[bytes, tuple[float, float, Principal]] = {}
+        self._keys = Remembered(MOST_KEYS)
         self._provisioned = False
         folder = Path(world.settings.kube_account_dir)
         self._reviewer = Reviewer(world.settings.kube_api_server, folder, world.settings.kube_ca_cert)
@@ -134,29 +131,12 @@ class Guard:
 
     def _principal(self, token: str) -> Principal:
         """Whose key it is; one that was revoked is good for two more seconds."""
-        digest, now = hashlib.sha256(token.encode("utf-8", "replace")).digest(), time.monotonic()
-        renew_at, good_until, principal = self._keys.get(digest, (0.0, 0.0, None))
-        if principal is None or good_until < now:
-            return self._checked(digest, token)
-        if renew_at < now:
-            # By one thread, while the others go on with what is still good (`Database.remembered`).
-            self._keys[digest] = good_until, good_until, principal
-            with suppress(Unavailable):
-                return self._checked(digest, token)
-        return principal
-
-    def _checked(self, digest: bytes, token: str) -> Principal:
-        now = time.monotonic()
-        try:
-            principal = keys.principal_of(self._world, token)
-        except Unknown:
-            self._keys.pop(digest, None)
-            raise unauthorized("invalid credentials") from None
         # Only keys that were found good are kept, so a stranger who guesses fills nothing.
-        if len(self._keys) >= MOST_KEYS:
-            self._keys.clear()
-        self._keys[digest] = now + FRESH_S * RENEWED, now + FRESH_S, principal
-        return principal
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        try:
+            return self._keys.answer(digest, lambda: keys.principal_of(self._world, token), FRESH_S)
+        except Unknown:
+            raise unauthorized("invalid credentials") from None
 
     def _by_account(self, environ: Mapping[str, object]) -> Caller:
         account = self._reviewer.account(_token(environ))

@@ -1,11 +1,9 @@
 """Batches as they are: one, its operations and items, how far it is, all of them in figures."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.domain.batch import graph
 from app.domain.batch.definition import parse
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
@@ -13,16 +11,15 @@ from app.domain.json import JsonObject
 from app.record.batches import batches, graphs, listing, outcome
 from app.record.runs import runs
 from app.record.session import Tx
-from app.services.batches import present
+from app.services.batches import present, standing
+from app.services.batches.standing import PENDING, RUNNING, Place, Standing
 from app.services.context import AppContext
 from chains import catalogue
 
 Row = Mapping[str, Any]
-Waves = Mapping[str, tuple[int, str]]  # Of each operation: its level, and the type of its run.
 MOST_ITEMS = 2_000  # That a batch shows with its operations; of an operation alone there are pages.
 MOST_NAMES = 100  # Operations that progress names.
 OPEN = ("Pending", "Running", "RollingBack")
-CHILD = {"server_batch": "batch.servers", "taskserv_batch": "batch.taskservs"}
 
 
 def find(ctx: AppContext, batch_id: str) -> JsonObject:
@@ -75,8 +72,11 @@ def operation_items(
 
 def progress(ctx: AppContext, batch_id: str) -> JsonObject:
     """How far a batch is; raises `NotFound`."""
-    waves = _waves(ctx, batch_id)
-    return ctx.db.read(lambda tx: _progress(tx, batch_id, waves))
+    kept = standing.known(batch_id) or _learnt(ctx, batch_id)
+    if kept is None:
+        return ctx.db.read(lambda tx: _progress(tx, batch_id, None))
+    with kept.lock:
+        return ctx.db.read(lambda tx: _progress(tx, batch_id, kept))
 
 
 def stats(ctx: AppContext) -> JsonObject:
@@ -201,16 +201,22 @@ def _rollback(tx: Tx, batch_id: str) -> JsonObject | None:
     return present.rollback(found[0], graphs.members(tx, found[0]["id"])) if found else None
 
 
-def _progress(tx: Tx, batch_id: str, waves: Waves) -> JsonObject:
+def _progress(tx: Tx, batch_id: str, kept: Standing | None) -> JsonObject:
     row = listing.brief(tx, batch_id)
     if row is None:
         raise NotFound(f"There is no batch {batch_id}")
-    counts, open_ = listing.standing(tx, batch_id)
+    over = kept is None or present.has_ended(row)
+    if kept is None or over:
+        counts: Mapping[str, int] = listing.counts_of(tx, [batch_id])[batch_id]
+        running, pending, level, end = list[str](), list[str](), None, None
+    else:
+        kept.look(tx, batch_id, row["event_seq"])
+        counts = kept.counts
+        running, pending = kept.first(RUNNING, MOST_NAMES), kept.first(PENDING, MOST_NAMES)
+        level, end = _ahead(tx, kept.ahead, row)
     total = row["operations"]
     ended = sum(counts.get(word, 0) for word in present.ENDED)
-    over = present.has_ended(row)
     last = batches.last_checkpoint(tx, batch_id)
-    level, end = (None, None) if over else _ahead(tx, waves, open_, row)
     return {
         "workflow_id": batch_id,
         "status": row["shown_status"],
@@ -220,10 +226,10 @@ def _progress(tx: Tx, batch_id: str, waves: Waves) -> JsonObject:
         "failed_operations": counts.get("failed", 0),
         "skipped_operations": counts.get("skipped", 0),
         "cancelled_operations": counts.get("cancelled", 0),
-        "running_operations": _first(waves, open_.get("waiting", ())),
-        "running_count": counts.get("waiting", 0),
-        "pending_operations": _first(waves, open_.get("pending", ())),
-        "pending_count": 0 if over else counts.get("pending", 0),
+        "running_operations": running,
+        "running_count": counts.get(RUNNING, 0),
+        "pending_operations": pending,
+        "pending_count": 0 if over else counts.get(PENDING, 0),
         "percent": 100.0 if over else round(100 * ended / total, 1),
         "current_level": level,
         "estimated_completion": rfc3339(end),
@@ -231,19 +237,9 @@ def _progress(tx: Tx, batch_id: str, waves: Waves) -> JsonObject:
     }
 
 
-def _first(waves: Waves, keys: Iterable[str]) -> list[str]:
-    """The first of these operations, in the order in which they would begin."""
-    wanted = set(keys)
-    if not wanted:
-        return []
-    return list(islice((key for key in waves if key in wanted), MOST_NAMES))
-
-
-def _ahead(
-    tx: Tx, waves: Waves, open_: Mapping[str, Sequence[str]], row: Row
-) -> tuple[int | None, int | None]:
+def _ahead(tx: Tx, places: Mapping[Place, int], row: Row) -> tuple[int | None, int | None]:
     """The first level that has not ended, and when the last one will, by what operations usually take."""
-    sizes = Counter(filter(None, map(waves.get, chain.from_iterable(open_.values()))))
+    sizes = {place: number for place, number in places.items() if number}
     types = {type_ for _level, type_ in sizes}
     usual = {one: runs.usual_duration(tx, one, catalogue.lookup(one).eta_ms) for one in types}
     here, longest = Counter[int](), dict[int, int]()
@@ -254,28 +250,13 @@ def _ahead(
     return min(here, default=None), tx.now + left if here else None
 
 
-_KNOWN: dict[str, Waves] = {}  # Definitions never change.
-MOST_KNOWN = 64
-
-
-def _waves(ctx: AppContext, batch_id: str) -> Waves:
-    """Level and type of run of each operation, in the order in which they begin when all are ready.
-
-    Nothing of a batch that has ended: nobody asks what is ahead of it. Raises `NotFound`.
-    """
-    if batch_id in _KNOWN:
-        return _KNOWN[batch_id]
+def _learnt(ctx: AppContext, batch_id: str) -> Standing | None:
+    """The order and the levels of a batch, None when it has ended; raises `NotFound`."""
     row = ctx.db.read(lambda tx: _row(tx, batch_id))
     if present.has_ended(row):
-        return {}
+        return None
     # Not in a transaction: a large definition takes longer than one may be idle.
-    operations = parse(row["definition"]).operations
-    levels = {key: at for at, wave in enumerate(graph.levels(operations)) for key in wave}
-    ranked = sorted(operations, key=lambda one: -one.priority)  # Else in the order of the definition.
-    if len(_KNOWN) >= MOST_KNOWN:
-        _KNOWN.clear()
-    _KNOWN[batch_id] = {one.id: (levels[one.id], CHILD[one.type]) for one in ranked}
-    return _KNOWN[batch_id]
+    return standing.keep(batch_id, Standing(parse(row["definition"])))
 
 
 def _stats(

@@ -6,15 +6,17 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.batch.definition import parse
+from app.record.batches import listing
 from app.services import batches
-from app.services.batches import read
-from tests.integration.batches.rig import Rig, servers
+from app.services.batches import read, standing
+from tests.integration.batches.rig import Rig, failing, servers
 
 
 def test_a_definition_is_learnt_while_no_transaction_is_open(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = rig.submit(servers("web"))
+    standing.forget()
     connections: list[str] = []
 
     def noted(document: Any) -> Any:
@@ -25,6 +27,46 @@ def test_a_definition_is_learnt_while_no_transaction_is_open(
     monkeypatch.setattr(read, "parse", noted)
     assert batches.progress(rig.ctx, batch)["current_level"] == 0
     assert connections == [idle]
+
+
+def looked(rig: Rig, batch: str) -> list[Any]:
+    """Progress by what is kept and by everything read anew, which must be the same."""
+    kept = batches.progress(rig.ctx, batch)
+    standing.forget()
+    anew = batches.progress(rig.ctx, batch)
+    moments = {"estimated_completion": None}  # The clock goes on.
+    assert kept | moments == anew | moments
+    return [kept["percent"], kept["running_operations"], kept["pending_operations"]]
+
+
+def test_what_is_kept_from_look_to_look_is_what_stands_in_the_tables(rig: Rig) -> None:
+    bad = failing("bad", needs=["first"], on_failure="continue")
+    line = [servers("beside", needs=["first"]), servers("last", needs=["beside"])]
+    batch = rig.submit(servers("first"), bad, servers("after", needs=["bad"]), *line)
+
+    seen = [looked(rig, batch)]
+    while rig.driver.deliver() is not None or any(rig.driver.fire(one) for one in rig.open_runs()):
+        seen.append(looked(rig, batch))
+    assert seen[0] == [0.0, ["first"], ["bad", "after", "beside", "last"]]
+    assert seen[-1] == [100.0, [], []]
+    assert len({str(one) for one in seen}) > 4
+
+
+def test_a_second_look_reads_only_what_has_changed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = rig.submit(*(servers(f"op{n}", needs=["op0"] if n else []) for n in range(50)))
+    read_whole, asked = listing.standing, list[Any]()
+
+    def noted(tx: Any, run_id: str, keys: Any = None) -> Any:
+        asked.append(keys)
+        return read_whole(tx, run_id, keys)
+
+    monkeypatch.setattr(listing, "standing", noted)
+    for _ in range(2):
+        batches.progress(rig.ctx, batch)
+    assert asked == [None]
+    while rig.driver.deliver() is not None and len(asked) == 1:
+        batches.progress(rig.ctx, batch)
+    assert "op0" in asked[1]
 
 
 def test_edges_are_stored_a_thousand_at_a_time(rig: Rig) -> None:

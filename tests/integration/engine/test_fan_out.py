@@ -307,8 +307,8 @@ def test_a_branch_whose_middle_was_skipped_goes_on_there(driver: Driver) -> None
     assert DONE[-2:] == ["visit x", "visit y"]
 
 
-def test_a_thousand_members_are_joined_once(driver: Driver) -> None:
-    many = 1000 if driver.db.dialect == "sqlite" else 200
+@pytest.mark.parametrize("many", [200, pytest.param(1_000, marks=pytest.mark.nightly)])
+def test_many_members_are_joined_once(driver: Driver, many: int) -> None:
     run_id = driver.start("probe.map", {"items": list(range(many)), "limit": 50})
 
     assert driver.finish(run_id) == "completed"
