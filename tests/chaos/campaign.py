@@ -41,7 +41,7 @@ RECORD = "record.jsonl"
 TICK_S = 0.05
 LONGEST_S = 4 * 3600.0
 MORE_S = 900.0  # A storm that had its time or its runs goes on as long for a row that was not struck.
-TIMES = frozenset({"recovery", "service", "late", "bells"})  # Findings that also tell how fast it was.
+TIMES = frozenset({"recovery", "service", "late", "publications"})  # Findings that also tell how fast it was.
 SAY_EVERY_S = 15.0
 
 
@@ -79,7 +79,7 @@ class Result:
     answers: Counter[int] = field(default_factory=Counter)  # Statuses that the client was answered with.
     times: recovery.Times = recovery.NONE
     service_ms: int = 0  # Longest time until a request was accepted after the database was back.
-    bells: Mapping[str, float] = field(default_factory=dict)
+    publications: Mapping[str, float] = field(default_factory=dict)
     late: int = 0  # Operations with an effect after that of a newer attempt: zombies.
     needed_operator: int = 0
     storm_s: float = 0.0
@@ -300,7 +300,7 @@ def _count(result: Result, evidence: Evidence, storm: Storm) -> None:
     result.times = recovery.times(recovery.recoveries(evidence))
     result.service_ms = max((at - since for since, at in recovery.service(evidence)), default=0)
     result.stalls, result.shares = evidence.stalls, evidence.shares
-    result.bells = rest.bells(evidence)
+    result.publications = rest.publications(evidence)
     result.late = len(effects.late(evidence))
     result.needed_operator = sum(
         any(one["type"] == "run.blocked" for one in events) for events in evidence.events.values()

@@ -24,13 +24,13 @@ COLUMNS = (
     "Compensation",
     "Recovery p50 / p99 / max",
     "Ended after",
-    "Bells a run",
+    "Publications a run",
 )
 
 
 def verdict(result: Result) -> str:
     """What is said right after a campaign."""
-    times, bells = result.times, result.bells
+    times, publications = result.times, result.publications
     lines = [
         f"{result.plan.name} on {result.plan.backend}, seed {result.plan.seed}: "
         f"{'passed' if result.passed else f'{len(result.findings)} findings'}",
@@ -40,7 +40,7 @@ def verdict(result: Result) -> str:
         f"  rows {_counts(result.rows)}",
         f"  recoveries {times.hits}: p50 {times.p50_ms} ms, p99 {times.p99_ms} ms, max {times.max_ms} ms; "
         f"after the database was back {result.service_ms} ms",
-        f"  bells a run {bells.get('chaos', 0):.2f}, calm {bells.get('calm', 0):.2f}; "
+        f"  publications a run {publications.get('chaos', 0):.2f}, calm {publications.get('calm', 0):.2f}; "
         f"late effects of frozen workers {result.late}",
         f"  answers {_counts(result.answers)}; storm {result.storm_s:.0f} s, "
         f"all ended {result.ended_s:.0f} s after it",
@@ -93,7 +93,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
                 "answers": one.answers,
                 "recovery": asdict(one.times),
                 "serviceMs": one.service_ms,
-                "bells": one.bells,
+                "publications": one.publications,
                 "lateEffects": one.late,
                 "neededOperator": one.needed_operator,
                 "stormS": round(one.storm_s, 1),
@@ -139,7 +139,7 @@ def _row(one: Result) -> str:
         "exact" if not undo else f"{undo} wrong",
         f"{times.p50_ms / 1000:.1f} / {times.p99_ms / 1000:.1f} / {times.max_ms / 1000:.1f} s",
         f"{one.ended_s:.0f} s",
-        f"{one.bells.get('chaos', 0):.2f} ({one.bells.get('calm', 0):.2f} calm)",
+        f"{one.publications.get('chaos', 0):.2f} ({one.publications.get('calm', 0):.2f} calm)",
     )
     return "| " + " | ".join(map(str, cells)) + " |"
 

@@ -68,7 +68,7 @@ class Driver:
     judged: bool = True  # Whether the doctor looks at everything when the test has ended.
 
     def publish(self, messages: Iterable[Message]) -> None:
-        """Keep bells for `deliver`, fire what is due; other alarms and letters are in SQL anyway."""
+        """Keep messages for `deliver`, fire what is due; other timers and deliveries are in SQL anyway."""
         for hint in messages:
             if isinstance(hint, RunMessage):
                 self.published += 1

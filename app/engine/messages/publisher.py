@@ -143,7 +143,7 @@ def background(publish: Publisher, waits: Callable[[str], bool]) -> Publisher:
         with lock:
             if started != [os.getpid()]:
                 started[:] = [os.getpid()]
-                threading.Thread(target=work, name="bells", daemon=True).start()
+                threading.Thread(target=work, name="publications", daemon=True).start()
         for run_message in run_messages:
             try:
                 waiting.put_nowait(run_message)

@@ -24,7 +24,7 @@ BUGS: tuple[Bug, ...] = (
         " published(world, accepted); accepted.messages.clear()",
         breaks="a message comes before the run that it is about, and is dropped",
         scenario="slow commits",
-        caught_by="bell",
+        caught_by="publication",
     ),
     Bug(
         name="webhook row in a second transaction",

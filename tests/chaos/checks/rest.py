@@ -1,4 +1,4 @@
-"""What must hold at rest, and what the way there may cost: locks, totals, messages, bells."""
+"""What must hold at rest, and what the way there may cost: locks, totals, messages, publications."""
 
 import itertools
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from app.domain.states import TERMINAL
 from tests.chaos.checks.evidence import Evidence, Finding
 from tests.chaos.workload.mix import FIRST_DEMAND
 
-MOST_BELLS = 2.0  # Bells per run under chaos, compared with those of a calm run.
+MOST_PUBLICATIONS = 2.0  # Publications per run under chaos, compared with those of a calm run.
 
 
 def quiet(evidence: Evidence) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def exclusive(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(number="I8", run_id=second, what=what)
 
 
-def bells(evidence: Evidence) -> dict[str, float]:
+def publications(evidence: Evidence) -> dict[str, float]:
     """How often was rung for a run, on average, by type: in the calm before, and under chaos."""
     published: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in evidence.ours():
@@ -73,7 +73,7 @@ def bells(evidence: Evidence) -> dict[str, float]:
 
 def published(evidence: Evidence) -> Iterator[Finding]:
     """Under chaos nobody rings more than twice as often as without."""
-    found = bells(evidence)
-    if found["ratio"] > MOST_BELLS:
-        what = f"{found['chaos']:.2f} bells a run, {found['calm']:.2f} without faults"
-        yield Finding(number="bells", what=what)
+    found = publications(evidence)
+    if found["ratio"] > MOST_PUBLICATIONS:
+        what = f"{found['chaos']:.2f} publications a run, {found['calm']:.2f} without faults"
+        yield Finding(number="publications", what=what)

@@ -11,8 +11,8 @@ from app.record.session import Tx
 from app.record.tables import step
 from chains.canvas import ON_ERROR
 from chains.messages import LinkMessage
-from tests.chaos.checks.bells import UNHEARD_MS
 from tests.chaos.checks.evidence import Row
+from tests.chaos.checks.messages import UNHEARD_MS
 from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
 from tests.chaos.faults.courier import Courier

@@ -6,8 +6,9 @@ the product at the moment when their modules are imported, before anybody can ta
 * a transition, as `TRANSITIONS` names it: ``claim.before-commit``, ``claim.after-commit``, …; what is
   published is published after ``settle.after-commit``;
 * ``body.begin`` and ``body.end`` around whatever a step declares: body, undo, observation, poll, abort;
-* ``publish.before`` and ``publish.after`` around a bell; ``on_error.begin``; ``look.begin`` and ``look.end``
-  around each look of the reconciler; ``bmc.before-send`` and ``bmc.after-send`` around orders to a machine;
+* ``publish.before`` and ``publish.after`` around a publication; ``on_error.begin``;
+* ``look.begin`` and ``look.end`` around each look of the reconciler;
+* ``bmc.before-send`` and ``bmc.after-send`` around orders to a machine;
 * those of the drivers (`tests.chaos.points.driver`).
 """
 

@@ -25,14 +25,14 @@ RESTARTS = 5
 # asks it for each of a hundred hints, more than three minutes.
 RING_S = 60.0
 INLINE_S = 1.0  # Whoever asks a frozen broker itself takes longer.
-BELL = RunMessage(
+MESSAGE = RunMessage(
     run_id="run_1",
     type=TYPE,
     phase="forward",
     gen=1,
     segments=(Segment(first="ok", last="ok", queue="default", limit_ms=1_000),),
 )
-HINTS = (BELL, TimerMessage(timer_id="tmr_1", due_at=1), DeliveryMessage(delivery_id="del_1", fence=0))
+HINTS = (MESSAGE, TimerMessage(timer_id="tmr_1", due_at=1), DeliveryMessage(delivery_id="del_1", fence=0))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def sent(publisher: Publisher, *steps: str) -> str | None:
 
 def ringing(publish: Publish) -> bool:
     """Ring, and say so."""
-    publish([BELL])
+    publish([MESSAGE])
     return True
 
 
@@ -101,7 +101,7 @@ def test_a_failed_publish_reaches_nobody_and_the_next_one_after_a_pause_does(
     publish: Publish, own_broker: KeyValue
 ) -> None:
     own_broker.kill()
-    publish([BELL])
+    publish([MESSAGE])
     own_broker.start()
     until(lambda: ringing(publish) and lengths(own_broker, "wl:") == {"wl:default": 1})
 
@@ -133,11 +133,11 @@ def test_ringing_at_a_broker_that_froze_later_returns_soon(
 
 def test_many_hints_for_a_frozen_broker_cost_no_more_than_one(publish: Publish, own_broker: KeyValue) -> None:
     freeze(own_broker)
-    assert seconds(lambda: publish([BELL] * 100)) < RING_S
+    assert seconds(lambda: publish([MESSAGE] * 100)) < RING_S
 
 
 def test_the_apis_ring_never_waits(own_broker: KeyValue) -> None:
     freeze(own_broker)
     rings = [wire(Settings(redis_url=own_broker.url), role="api").publish for _ in range(5)]
     # The quickest of some: a busy machine may hold one of them up.
-    assert min(seconds(lambda publish=publish: publish([BELL] * 100)) for publish in rings) < INLINE_S  # type: ignore[misc]
+    assert min(seconds(lambda publish=publish: publish([MESSAGE] * 100)) for publish in rings) < INLINE_S  # type: ignore[misc]

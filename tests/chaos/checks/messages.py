@@ -52,7 +52,7 @@ def prompt(evidence: Evidence) -> Iterator[Finding]:
                 continue
             if waited > LOST_MS and rung_again:
                 what = f"nobody came for {waited} ms, though no fault had lost a message"
-                yield Finding(number="bell", run_id=run_id, step=after["step"], what=what)
+                yield Finding(number="publication", run_id=run_id, step=after["step"], what=what)
 
 
 def is_about_messages(one: Row, after: Row) -> bool:
