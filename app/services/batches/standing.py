@@ -50,7 +50,7 @@ class Standing:
         if self._seq <= last <= self._seq + MOST_EVENTS and self._statuses:
             if last > self._seq:
                 last, named = event_rows.named_since(tx, batch_id, self._seq)
-                keys = list(named & self._places.keys())
+                keys = list(named)
                 for at in range(0, len(keys), listing.MOST_IDS):
                     self._learn(listing.standing(tx, batch_id, keys[at : at + listing.MOST_IDS]))
         else:
@@ -73,7 +73,7 @@ class Standing:
     def _count(self, key: str, status: str | None, by: int) -> None:
         if status is not None:
             self.counts[status] += by
-        if status in (RUNNING, PENDING):
+        if status in (RUNNING, PENDING) and key in self._places:
             self.ahead[self._places[key]] += by
 
 
