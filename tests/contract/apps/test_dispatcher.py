@@ -104,19 +104,22 @@ def test_who_stops_gives_back_what_has_not_ended(
 
 
 def test_what_a_handler_asks_for_again_comes_again(apps_door: Door, dispatcher: Dispatcher) -> None:
+    def answer(handler: Handler, *_: object) -> tuple[int, dict[str, str], bytes]:
+        # By message and not by delivery: where a lease ends on a slow machine, a message comes twice.
+        return 200, {}, json.dumps({"timeoutSeconds": 0} if len(ids(handler)) < 5 else {}).encode()
+
     with handling() as made:
-        made.answer = lambda handler, *_: (
-            200,
-            {},
-            json.dumps({"timeoutSeconds": 0} if len(handler.came) < 5 else {}).encode(),
-        )
+        made.answer = answer
         register(apps_door, "one", made)
         enqueue(apps_door, "one")
 
         until(lambda: states(apps_door) == ["delivered"] * 5, 10)
 
-    ids = [one.json["meta"]["messageId"] for one in made.came]
-    assert len(set(ids)) == 5
+    assert len(ids(made)) == 5
+
+
+def ids(handler: Handler) -> set[str]:
+    return {one.json["meta"]["messageId"] for one in handler.came}
 
 
 def register(door: Door, app: str, handler: Handler) -> None:
