@@ -5,9 +5,11 @@ own, which would compile the same statements again. What they become depends on 
 of one dialect share them with the first that has connected.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 
 from app.record import connect
 
@@ -16,17 +18,22 @@ _first: dict[str, Engine] = {}
 
 def share() -> None:
     """From now on, in this process."""
-    connect.create_engine = _created  # type: ignore[attr-defined]
+    connect.postgres, connect.sqlite = _sharing(connect.postgres), _sharing(connect.sqlite)
 
 
-def _created(url: Any, **values: Any) -> Engine:
-    engine = create_engine(url, **values)
-    kind = f"{engine.dialect.name}+{engine.dialect.driver}"
-    first = _first.get(kind)
-    if first is None:
-        # Not before it has connected: only then the dialect knows the server.
-        event.listen(engine, "connect", lambda *_: _first.setdefault(kind, engine))
-    else:
-        # The pool keeps the dialect that the engine was made with, and so whatever listens to connections.
-        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
-    return engine
+def _sharing(make: Callable[..., Engine]) -> Callable[..., Engine]:
+    @wraps(make)
+    def made(*given: Any) -> Engine:
+        engine = make(*given)
+        name = engine.dialect.name
+        first = _first.get(name)
+        if first is None:
+            # Not before it has connected: only then the dialect knows the server.
+            event.listen(engine, "connect", lambda *_: _first.setdefault(name, engine))
+        else:
+            # Last of all: who listens to connections does so at the dialect that the engine was made with, and
+            # that one is what the pool connects with.
+            engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        return engine
+
+    return made
