@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, settings
 
 from app import collector
 from app.config import ENVIRONMENT_NAMES, OLDER_NAMES
-from tests.support import compiled
 from tests.support.databases import PostgresDatabases, SqliteDatabases
 from tests.support.lanes import (
     pytest_addoption,
@@ -36,7 +35,6 @@ __all__ = [
 settings.register_profile("windlass", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("windlass")
 collector.look_seldom()
-compiled.share()
 # Else tracebacks that are logged are drawn with the lines around them: a third of the time of many tests.
 _LINE = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
 structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _LINE])
