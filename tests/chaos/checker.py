@@ -15,7 +15,7 @@ from app.config import Settings
 from app.record.batches import doctor as of_batches
 from app.record.runs.doctor import findings
 from app.record.session import Database
-from tests.chaos.checks import batches, code, effects, messages, promises, recovery, rest, schedules
+from tests.chaos.checks import batches, code, effects, promises, publications, recovery, rest, schedules
 from tests.chaos.checks.evidence import Evidence, Finding
 
 EVERY_RUN = 1_000_000
@@ -37,9 +37,9 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     rest.counted,
     rest.exclusive,
     rest.published,
-    messages.prompt,
-    messages.kept,
-    messages.timely,
+    publications.prompt,
+    publications.kept,
+    publications.timely,
     recovery.away,
     schedules.once,
     code.told,

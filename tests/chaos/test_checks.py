@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.checks import effects, messages, promises, recovery, rest
+from tests.chaos.checks import effects, promises, publications, recovery, rest
 from tests.chaos.checks.evidence import Evidence, Finding
 from tests.chaos.fault import Injection
 from tests.chaos.ledger import Effect
@@ -101,11 +101,11 @@ def test_nobody_is_late_while_the_database_is_away_or_a_lock_is_waited_for() -> 
     for_a_lock = [event("run.created", 5_000, None), event("lock.granted", 12_000, None)]
     away = Injection(fault="stop", rows=(), what="", scope="database", at=6_000, until=11_000)
 
-    assert numbers(list(messages.prompt(evidence(late, events=for_a_step)))) == ["publication"]
-    assert not list(messages.prompt(evidence(late, events=for_a_step, injections=[away])))
-    assert not list(messages.prompt(evidence(late, events=for_a_lock)))
+    assert numbers(list(publications.prompt(evidence(late, events=for_a_step)))) == ["publication"]
+    assert not list(publications.prompt(evidence(late, events=for_a_step, injections=[away])))
+    assert not list(publications.prompt(evidence(late, events=for_a_lock)))
     before = replace(away, at=1_000, until=4_000)
-    assert numbers(list(messages.prompt(evidence(late, events=for_a_step, injections=[before])))) == [
+    assert numbers(list(publications.prompt(evidence(late, events=for_a_step, injections=[before])))) == [
         "publication"
     ]
 
@@ -115,8 +115,8 @@ def test_a_worker_that_was_taken_for_lost_is_seen_unless_its_claim_met_the_cut()
     late = Injection(fault="cut", rows=(), what="", scope="broker", at=8_000, until=12_000)
     just_then = replace(late, at=5_200)
 
-    assert numbers(list(messages.kept(evidence(events=events, injections=[late])))) == ["lease"]
-    assert not list(messages.kept(evidence(events=events, injections=[just_then])))
+    assert numbers(list(publications.kept(evidence(events=events, injections=[late])))) == ["lease"]
+    assert not list(publications.kept(evidence(events=events, injections=[just_then])))
 
 
 def test_an_effect_that_nobody_claimed_is_seen() -> None:

@@ -27,7 +27,7 @@ from app.record.tables import run as runs_table
 from tests.chaos import checker
 from tests.chaos.bugs.witness import FILE
 from tests.chaos.checks.evidence import Evidence, Finding, collect
-from tests.chaos.checks.messages import links, newest
+from tests.chaos.checks.publications import links, newest
 from tests.chaos.fault import Injection, Scope
 from tests.chaos.faults.waiting import within
 from tests.chaos.ledger import Effect

@@ -12,7 +12,7 @@ from app.record.tables import step
 from chains.canvas import ON_ERROR
 from chains.messages import LinkMessage
 from tests.chaos.checks.evidence import Row
-from tests.chaos.checks.messages import UNHEARD_MS
+from tests.chaos.checks.publications import UNHEARD_MS
 from tests.chaos.demands.awkward import order
 from tests.chaos.fault import POSTGRES, Fault, Injection, Rhythm, Setting, register
 from tests.chaos.faults.courier import Courier
