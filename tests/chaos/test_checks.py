@@ -95,6 +95,13 @@ def test_a_run_may_fail_after_three_lost_workers_and_not_after_two() -> None:
     assert numbers(list(promises.as_told(evidence(run("failed"), events=losses[1:])))) == ["fate"]
 
 
+def test_an_undo_may_need_an_operator_after_three_lost_workers_and_not_after_two() -> None:
+    losses = [{**event("step.lost", number, fence=number), "phase": "comp"} for number in (1, 2, 3)]
+    asked = {**event("run.needs_operator", 4), "phase": "comp"}
+    assert not list(promises.ended(evidence(run("failed"), events=[*losses, asked])))
+    assert numbers(list(promises.ended(evidence(run("failed"), events=[*losses[1:], asked])))) == ["I6"]
+
+
 def test_nobody_is_late_while_the_database_is_away_or_a_lock_is_waited_for() -> None:
     late = run(dispatch_gen=2)
     for_a_step = [event("step.completed", 5_000), event("step.started", 12_000, "two")]

@@ -84,13 +84,16 @@ def _meets(asked: tuple[int, int], windows: Iterable[tuple[int, int]]) -> bool:
 
 
 def ended(evidence: Evidence) -> Iterator[Finding]:
-    """Every run has ended, and only an order whose outcome nobody could tell had waited for an operator."""
+    """Every run has ended, and only two kinds of them have waited for an operator.
+
+    An order whose outcome nobody could tell, and an undo that lost as many workers as a poisoned one may.
+    """
     for row in evidence.runs.values():
         if row["status"] not in TERMINAL:
             waits = row["waiting_on"]
             yield Finding(number="lost", run_id=row["id"], what=f"{row['type']} is {row['status']}, {waits}")
         for one in evidence.events.get(row["id"], ()):
-            if one["type"] == "run.needs_operator":
+            if one["type"] == "run.needs_operator" and ("comp", one["step"]) not in _worn_out(evidence, row):
                 yield Finding(number="I6", run_id=row["id"], what="an undo was exhausted")
             if one["type"] == "run.blocked" and not (
                 _may_be_blind(evidence, row, one) or _drifted(evidence, one)
@@ -103,7 +106,8 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
 def as_told(evidence: Evidence) -> Iterator[Finding]:
     """A run that was told to fail has failed, one that was cancelled may have been, every other completed."""
     for row in (*evidence.ours(), *evidence.reboots()):
-        if row["status"] in TERMINAL and row["status"] not in fates(row) | _worn_out(evidence, row):
+        may = fates(row) | ({"failed"} if _worn_out(evidence, row) else set())
+        if row["status"] in TERMINAL and row["status"] not in may:
             why = f"{row['error_code']} {row['error_message']} at {row['error_step']}"
             what = f"{row['type']} is {row['status']}, told {sorted(fates(row))}: {why}"
             yield Finding(number="fate", run_id=row["id"], what=what)
@@ -117,13 +121,13 @@ def fates(row: Row) -> set[str]:
     return fate
 
 
-def _worn_out(evidence: Evidence, row: Row) -> set[str]:
-    """A run may fail, too, when one of its steps lost as many workers as a poisoned one may."""
+def _worn_out(evidence: Evidence, row: Row) -> set[tuple[str, str]]:
+    """The steps of a run that lost as many workers as a poisoned one may, by phase and key."""
     lost: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in evidence.events.get(row["id"], ()):
         if one["type"] == "step.lost":
             lost[one["phase"], one["step"]].add(one["payload"]["fence"])
-    return {"failed"} if any(len(fences) >= evidence.poison_limit for fences in lost.values()) else set()
+    return {where for where, fences in lost.items() if len(fences) >= evidence.poison_limit}
 
 
 def told_to_fail(row: Row) -> bool:
