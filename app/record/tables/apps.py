@@ -245,9 +245,9 @@ app_message = table(
     words("failure"),  # JSON text of the last failure.
     partial("ix_app_message_due", "tenant_id", "app", "due_at", where="state = 'open'"),
     partial("uq_app_message_key", "tenant_id", "app", "key", where="key IS NOT NULL", unique=True),
-    partial("ix_app_message_run", "tenant_id", "app", "run_id", where="state = 'open'"),
-    partial("ix_app_message_version", "tenant_id", "app", "version", where="state = 'open'"),
     partial("ix_app_message_dead", "tenant_id", "app", "dead_at", "id", where="state = 'dead'"),
+    # Of a run, open or not. What is open of a version is found among all open ones: a claim writes to every
+    # index there is, and versions end seldom.
     Index("ix_app_message_origin", "tenant_id", "app", "run_id", "id"),
     key=("id",),
     **HOT,
