@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from flask import g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -63,12 +63,27 @@ def may(scope: str) -> bool:
 def address(**changes: object) -> str:
     """This page with other parameters: None takes one out, a list stands for several."""
     given = {name.removesuffix("_"): value for name, value in changes.items()}
-    left = {"cursor", *given}
-    asked = [one for one in request.args.items(multi=True) if one[0] not in left]
+    asked = [pair for name, pair in _asked() if name not in given]
     for name, value in given.items():
         values = value if isinstance(value, list) else [value]
-        asked += [(name, str(each)) for each in values if each is not None]
-    return f"{request.path}?{urlencode(asked)}" if asked else request.path
+        asked += [_pair(name, str(each)) for each in values if each is not None]
+    return f"{request.path}?{'&'.join(asked)}" if asked else request.path
+
+
+def _asked() -> list[tuple[str, str]]:
+    """The parameters of this page but for its place in a list, each with its part of the address.
+
+    Kept for the page: a list of runs has a hundred links to itself.
+    """
+    if "asked" not in g:
+        given = request.args.items(multi=True)
+        g.asked = [(name, _pair(name, value)) for name, value in given if name != "cursor"]
+    found: list[tuple[str, str]] = g.asked
+    return found
+
+
+def _pair(name: str, value: str) -> str:
+    return f"{quote_plus(name)}={quote_plus(value)}"
 
 
 @lru_cache(MOST_KEPT)

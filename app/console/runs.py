@@ -18,6 +18,8 @@ from app.console.spans import parse
 
 PATH = "/v1/workflows/runs"
 PAGE = 50
+MOST_CELLS = 40  # Steps that are drawn in a line of the list.
+DONE = ("ok", "skip")
 MOST_EXPORTED = 10_000
 JSON = ("application/json", "text/html")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -101,12 +103,15 @@ def row(run: Mapping[str, Any]) -> Object:
     """A run as a line of a list."""
     now = now_ms()
     began = parse(run["startedAt"])
+    steps = [_cell_look(step) for step in run.get("steps") or ()]
     return {
         **run,
         "why": words.brief(run, now),
         "tookMs": run["durationMs"] if run["durationMs"] is not None else began and max(0, now - began),
         "isOpen": run["completedAt"] is None,
-        "cells": [_cell_look(step) for step in run.get("steps") or ()][:40],
+        "cells": steps[:MOST_CELLS],
+        "stepsDone": sum(look in DONE for look, _ in steps),
+        "stepsAll": len(steps),
     }
 
 

@@ -73,9 +73,12 @@ def page(
     keys = _keys(following, window).subquery()
     query = select(*(columns or table.c)).join_from(keys, table, table.c.id == keys.c.id)
     query = query.where(table.c.tenant_id == tx.tenant).order_by(keys.c.at.desc(), keys.c.id.desc())
-    rows = tx.rows(query)
-    total, estimated = _total(tx, table, lanes)
-    return Page(rows=rows[: window.limit], more=len(rows) > window.limit, total=total, estimated=estimated)
+    rows, more = tx.rows(query), False
+    if len(rows) > window.limit:
+        rows, more = rows[: window.limit], True
+    is_all = not (more or window.offset or window.after)
+    total, estimated = (len(rows), False) if is_all else _total(tx, table, lanes)
+    return Page(rows=rows, more=more, total=total, estimated=estimated)
 
 
 def plan_anew(tx: Tx) -> None:
