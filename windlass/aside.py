@@ -15,8 +15,9 @@ from functools import wraps
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from windlass.exchange import Exchange
+from windlass.httpx_transport import HttpxTransport
 from windlass.session import Session
-from windlass.transport import AsyncTransport, HttpxTransport, Lines, Request, Response
+from windlass.transport import AsyncTransport, Lines, Request, Response
 
 N = TypeVar("N")
 P = ParamSpec("P")

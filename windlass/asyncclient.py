@@ -15,8 +15,9 @@ from windlass.batchtalks import BatchTalks
 from windlass.client import key_of, url_of
 from windlass.errors import ConnectionFailed
 from windlass.exchange import Came, Exchange, Talk, Wish
+from windlass.httpx_transport import AsyncHttpxTransport
 from windlass.retries import Retries
-from windlass.transport import AsyncHttpxTransport, AsyncTransport, Request
+from windlass.transport import AsyncTransport, Request
 from windlass.workflowtalks import WorkflowTalks
 
 P = ParamSpec("P")

@@ -19,7 +19,7 @@ from windlass.runs import Runs
 from windlass.schedules import Schedules
 from windlass.servers import Servers
 from windlass.session import Session
-from windlass.transport import HttpxTransport, Transport
+from windlass.transport import Transport
 from windlass.types import Types
 from windlass.views import Views
 from windlass.vms import Vms
@@ -38,6 +38,12 @@ def url_of(given: str | None) -> str:
 def key_of(given: str | None) -> str | None:
     """The API key: the given one, else that of the environment."""
     return given or os.environ.get("WINDLASS_API_KEY") or None
+
+
+def _over_http(base_url: str) -> Transport:
+    from windlass.httpx_transport import HttpxTransport  # Here and not above: a command may need no service.
+
+    return HttpxTransport(base_url)
 
 
 class Client:
@@ -61,7 +67,7 @@ class Client:
         retries: Retries | None = None,
     ) -> None:
         self.base_url = url_of(base_url)
-        self._transport = transport or HttpxTransport(self.base_url)
+        self._transport = transport or _over_http(self.base_url)
         exchange = Exchange(api_key=key_of(api_key), timeout_s=timeout, retries=retries or Retries())
         session = Session(transport=self._transport, exchange=exchange)
         self.workflow = Workflows(session=session)

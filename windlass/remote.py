@@ -1,7 +1,13 @@
-"""What talks to the service: loaded when the first of these names is asked for."""
+"""What talks to the service: loaded when the first of these names is asked for.
+
+What needs the HTTP library, or asyncio, waits until it is asked for itself: loading them takes longer than
+all the rest.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from windlass.accepted import Accepted
-from windlass.asyncclient import AsyncClient
 from windlass.batchmodels import (
     Batch,
     BatchItem,
@@ -61,15 +67,12 @@ from windlass.operating import (
 )
 from windlass.pages import Page
 from windlass.retries import Retries
-from windlass.transport import (
-    AsyncHttpxTransport,
-    AsyncTransport,
-    HttpxTransport,
-    Request,
-    Response,
-    Transport,
-)
+from windlass.transport import AsyncTransport, Request, Response, Transport
 from windlass.workflowruns import WorkflowDefinition, WorkflowEvent, WorkflowHook, WorkflowRun, WorkflowRuns
+
+if TYPE_CHECKING:
+    from windlass.asyncclient import AsyncClient
+    from windlass.httpx_transport import AsyncHttpxTransport, HttpxTransport
 
 __all__ = [
     "Accepted",
@@ -137,3 +140,15 @@ __all__ = [
     "WorkflowRuns",
     "WorkflowType",
 ]
+_LATE = {
+    "AsyncClient": "windlass.asyncclient",
+    "AsyncHttpxTransport": "windlass.httpx_transport",
+    "HttpxTransport": "windlass.httpx_transport",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A name whose module loads a large library."""
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module 'windlass.remote' has no attribute {name!r}")

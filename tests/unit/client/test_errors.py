@@ -67,7 +67,7 @@ def test_every_error_of_the_tree_is_public() -> None:
 
 
 def test_every_transport_error_of_the_library_is_translated() -> None:
-    from windlass.transport import _translated
+    from windlass.httpx_transport import _translated
 
     library = [
         kind
