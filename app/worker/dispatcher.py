@@ -1,7 +1,8 @@
 """The process that delivers messages of apps: it claims many at a time, and a thread waits for each handler.
 
 * Whoever hears that something waits looks, and whoever comes meanwhile leaves it to them: a look claims all
-  that there are places for, so one publication and one claim serve many messages.
+  that there are places for, so one publication and one claim serve many messages. After a look that claimed
+  several, the next one waits a moment, so that it finds several as well.
 * Messages that were simply delivered are written down by one thread, those that came meanwhile by its next
   statement. What writes more than that goes by itself.
 * One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
@@ -35,6 +36,7 @@ from app.webhooks.handler import Names
 
 _log = structlog.get_logger("apps")
 POLL_S = 1.0
+TOGETHER_S = 0.01  # Between the looks of a busy process: each costs two statements, however little it finds.
 AWAY_S = 1.0  # After Redis went away, until it is asked again.
 MOST_SETTLING = 8
 MOST_AT_ONCE = 200  # Deliveries that one statement writes down.
@@ -45,8 +47,14 @@ GIVE_BACK_S = 2.0  # Of the time that a stopping process has.
 class Dispatcher:
     """Deliveries of one process."""
 
-    def __init__(self, db: Database, settings: Settings, wake_up: AppWakeUp | None = None) -> None:
-        self._db, self._settings, self._wake_up = db, settings, wake_up
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        wake_up: AppWakeUp | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._db, self._settings, self._wake_up, self._sleep = db, settings, wake_up, sleep
         self._reach, self._names = reach(settings), Names()
         self._meter = Meter(db, meter.DELIVERIES)
         self._next_say = 0.0
@@ -58,7 +66,7 @@ class Dispatcher:
         self._settling = threading.BoundedSemaphore(MOST_SETTLING)
         self._looking = threading.Lock()
         self._asked = self._full = self._stopped = False
-        self._next_look = 0.0
+        self._next_look = self._rests_until = 0.0
         self._closed = False
         self._clocks: list[threading.Thread] = []
 
@@ -82,8 +90,11 @@ class Dispatcher:
         self._asked = True
         while self._asked and not self._stopped and self._looking.acquire(blocking=False):
             try:
+                self._rest()
                 self._asked = False
-                claimed += self._claim()
+                found = self._claim()
+                self._rests_until = time.monotonic() + TOGETHER_S if found > 1 else 0.0
+                claimed += found
             finally:
                 self._looking.release()
         return claimed
@@ -115,6 +126,12 @@ class Dispatcher:
     def under_way(self) -> int:
         """Deliveries that have not ended."""
         return len(self._held)
+
+    def _rest(self) -> None:
+        """Let messages come together; one that comes alone is never waited for."""
+        left = self._rests_until - time.monotonic()
+        if left > 0:
+            self._sleep(left)
 
     def _claim(self) -> int:
         due = deliver.due(self._db)

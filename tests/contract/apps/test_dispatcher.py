@@ -10,6 +10,7 @@ from app.domain.apps.envelope import Envelope
 from app.engine.messages.app_wake_up import AppWakeUp
 from app.record.tables import app_message
 from app.services.apps import handlers, queue
+from app.worker import dispatcher as dispatcher_module
 from app.worker.dispatcher import Dispatcher
 from tests.support.apps import Door
 from tests.support.handlers import Handler, handling, hangs
@@ -58,6 +59,23 @@ def test_a_dispatcher_that_is_woken_looks(apps_door: Door, monkeypatch: pytest.M
 
         until(is_heard, 10)
     listening.close()
+
+
+@pytest.mark.parametrize(("first", "rests"), [(1, 0), (2, 1)])
+def test_a_look_waits_for_others_only_after_one_that_claimed_several(
+    apps_door: Door, first: int, rests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(dispatcher_module, "TOGETHER_S", 3600.0)  # However slowly this test runs.
+    idle = Dispatcher(apps_door.world.db, apps_door.world.settings, sleep=slept.append)
+    with handling() as quick:
+        register(apps_door, "one", quick)
+        for count in (first, 1):
+            for _ in range(count):
+                enqueue(apps_door, "one")
+            assert idle.look() == count
+        until(lambda: len(quick.came) == first + 1, 10)
+    assert len(slept) == rests
 
 
 def test_an_app_whose_handlers_hang_holds_no_other_up(
