@@ -1,4 +1,4 @@
-"""The service of each test, on both databases, and letter boxes on real sockets."""
+"""The service of each test, on both databases, and receivers on real sockets."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,8 +13,8 @@ from app.record.runs import doctor
 from app.record.session import Database
 from app.wiring import wire
 from tests.conftest import Databases
-from tests.integration.webhooks_flow.box import Box, box
-from tests.integration.webhooks_flow.office import Mailing, Office
+from tests.integration.webhooks_flow.receiver import Inbox, inbox
+from tests.integration.webhooks_flow.rig import Rig, RigDriver
 from tests.support import probes
 from tests.support.databases import SqliteDatabases
 
@@ -36,23 +36,21 @@ def database_of(databases: Callable[[str], Databases]) -> Iterator[Callable[[str
 
 
 @pytest.fixture(params=KINDS)
-def office(
-    request: pytest.FixtureRequest, database_of: Callable[[str], str], state: Path
-) -> Iterator[Office]:
+def rig(request: pytest.FixtureRequest, database_of: Callable[[str], str], state: Path) -> Iterator[Rig]:
     """A service that lets webhooks reach this machine; the doctor judges what the test left."""
     probes.reset()
     url = database_of(request.param)
     settings = load(INWARD, database_url=url, state_dir=str(state), redis_url=NO_BROKER)
     db = Database(url, str(request.node.nodeid))
-    driver = Mailing(db)
-    yield Office(world=replace(wire(settings), db=db, publish=driver.publish), driver=driver)
+    driver = RigDriver(db)
+    yield Rig(world=replace(wire(settings), db=db, publish=driver.publish), driver=driver)
     findings = db.read(doctor.findings)
     db.dispose()
     assert findings == []
 
 
 @pytest.fixture
-def to() -> Iterator[Box]:
-    """A letter box."""
-    with box() as made:
+def to() -> Iterator[Inbox]:
+    """A receiver of webhooks."""
+    with inbox() as made:
         yield made

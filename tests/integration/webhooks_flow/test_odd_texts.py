@@ -7,8 +7,8 @@ from app.auth.keys import LOCAL
 from app.domain.errors import Permanent
 from app.services import runs
 from tests.contract.corpus import TEXTS
-from tests.integration.webhooks_flow.box import Box
-from tests.integration.webhooks_flow.office import Office
+from tests.integration.webhooks_flow.receiver import Inbox
+from tests.integration.webhooks_flow.rig import Rig
 from tests.support.probes import BEFORE
 
 UNSTORABLE = ("nul", "half a pair", "pairs the wrong way round")  # Every door of the API refuses them.
@@ -25,34 +25,34 @@ def raises(message: str) -> Any:
     return raise_
 
 
-def test_tags_are_told_as_they_are(office: Office, to: Box) -> None:
-    made = office.endpoint(to.url, "run.completed")
-    office.ran(tags=SHORT)
-    assert office.deliver() == ["delivered"]
-    (mail,) = to.mail
-    assert sorted(mail.data["tags"]) == sorted(SHORT)
-    assert mail.verified(made.secret) == mail.said
+def test_tags_are_told_as_they_are(rig: Rig, to: Inbox) -> None:
+    made = rig.endpoint(to.url, "run.completed")
+    rig.ran(tags=SHORT)
+    assert rig.deliver() == ["delivered"]
+    (received,) = to.received
+    assert sorted(received.data["tags"]) == sorted(SHORT)
+    assert received.verified(made.secret) == received.json
 
 
-def test_why_a_run_failed_is_told_whatever_the_step_said(office: Office, to: Box) -> None:
-    made = office.endpoint(to.url, "run.failed")
+def test_why_a_run_failed_is_told_whatever_the_step_said(rig: Rig, to: Inbox) -> None:
+    made = rig.endpoint(to.url, "run.failed")
     for text in TEXTS.values():
         BEFORE["third"] = raises(text)
-        office.ran()
-    assert set(office.deliver()) == {"delivered"}
-    told = [mail.verified(made.secret)["data"]["error"]["message"] for mail in to.in_order]
+        rig.ran()
+    assert set(rig.deliver()) == {"delivered"}
+    told = [received.verified(made.secret)["data"]["error"]["message"] for received in to.in_order]
     assert len(told) == len(TEXTS)
     for text, found in zip(TEXTS.values(), told, strict=True):
         expected = re.sub("[\0\ud800-\udfff]", "\ufffd", text) or str(Permanent.__doc__)
         assert found == expected or (len(text) > 300 and found[:200] == expected[:200]), ascii(text[:50])
 
 
-def test_why_a_run_was_cancelled_is_told_as_it_is(office: Office, to: Box) -> None:
-    office.endpoint(to.url, "run.cancelled")
+def test_why_a_run_was_cancelled_is_told_as_it_is(rig: Rig, to: Inbox) -> None:
+    rig.endpoint(to.url, "run.cancelled")
     reasons = [text for text in PLAIN.values() if len(text) <= 500]
     for text in reasons:
-        run_id = office.start()
-        runs.cancel(office.world, LOCAL, run_id, reason=text)
-        office.driver.finish(run_id)
-    assert set(office.deliver()) == {"delivered"}
-    assert [mail.data["status"] for mail in to.mail] == ["cancelled"] * len(reasons)
+        run_id = rig.start()
+        runs.cancel(rig.world, LOCAL, run_id, reason=text)
+        rig.driver.finish(run_id)
+    assert set(rig.deliver()) == {"delivered"}
+    assert [received.data["status"] for received in to.received] == ["cancelled"] * len(reasons)

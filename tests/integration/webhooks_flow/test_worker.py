@@ -14,8 +14,8 @@ from app.config import environment
 from app.host.up import LAB_PASSWORD
 from app.lab import Lab
 from tests.conftest import POSTGRES_REDIS, Backend
-from tests.integration.webhooks_flow.box import Box
 from tests.integration.webhooks_flow.conftest import INWARD
+from tests.integration.webhooks_flow.receiver import Inbox
 from tests.support.plain import http
 from tests.support.servers import until
 from tests.support.stack import Stack
@@ -58,7 +58,7 @@ def settled(service: Stack, webhook_id: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("backend", [POSTGRES_REDIS], indirect=True)
 def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(
-    service: Stack, to: Box, address: str
+    service: Stack, to: Inbox, address: str
 ) -> None:
     wanted = {"url": to.url, "events": ["run.*"]}
     made = http.post(f"{service.url}/v1/webhooks", json=wanted).raise_for_status().json()["data"]
@@ -67,10 +67,10 @@ def test_a_run_on_a_machine_is_told_from_its_creation_to_its_end(
         accepted = client.servers.register(
             protocol="ipmi", bmc_address=address, username="admin", password=LAB_PASSWORD
         )
-    until(lambda: len(to.mail) == 4, SOON_S, "three events and one more attempt")
+    until(lambda: len(to.received) == 4, SOON_S, "three events and one more attempt")
     assert sorted(set(to.events)) == ["run.completed", "run.created", "run.started"]
-    for mail in to.mail:
-        assert mail.verified(made["secret"])["data"]["id"] == accepted.run_id
+    for received in to.received:
+        assert received.verified(made["secret"])["data"]["id"] == accepted.run_id
 
     shown = until(lambda: settled(service, made["id"]), SOON_S, "all is settled", 0.5)
     assert sorted(one["event"] for one in shown) == ["run.completed", "run.created", "run.started"]

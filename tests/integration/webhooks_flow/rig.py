@@ -1,4 +1,4 @@
-"""A post office for one test: runs are driven in this process, letters are delivered when a test says so."""
+"""The service for one test: runs are driven in this process, webhooks are delivered when a test says so."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -23,16 +23,16 @@ Row = dict[str, Any]
 
 
 @dataclass
-class Mailing(Driver):
-    """The engine of one test, which keeps its letters too."""
+class RigDriver(Driver):
+    """The engine of one test, which keeps the messages of deliveries."""
 
-    letters: deque[DeliveryMessage] = field(default_factory=deque)
+    to_deliver: deque[DeliveryMessage] = field(default_factory=deque)
 
     def publish(self, messages: Iterable[Message]) -> None:
-        """Keep what is rung for the test to deliver."""
+        """Keep what is published for the test to deliver."""
         kept = list(messages)
         super().publish(kept)
-        self.letters.extend(hint for hint in kept if isinstance(hint, DeliveryMessage))
+        self.to_deliver.extend(hint for hint in kept if isinstance(hint, DeliveryMessage))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ class Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Office:
+class Rig:
     """One service, without broker and workers: the test is both."""
 
     world: AppContext
-    driver: Mailing
+    driver: RigDriver
 
     def endpoint(self, url: str, *events: str, **more: Any) -> Endpoint:
         """Make an endpoint for these events, or for all."""
@@ -66,35 +66,35 @@ class Office:
         return run_id
 
     def deliver(self) -> list[str]:
-        """Deliver the letters that were rung, as links do; in words how each ended."""
-        words = []
-        while self.driver.letters:
-            letter = self.driver.letters.popleft()
-            words.append(service.deliver(self.world, letter.delivery_id, letter.fence))
-        return words
+        """Make the deliveries that were published, as workers do; how each ended."""
+        ends = []
+        while self.driver.to_deliver:
+            message = self.driver.to_deliver.popleft()
+            ends.append(service.deliver(self.world, message.delivery_id, message.fence))
+        return ends
 
     def deliver_until_quiet(self) -> list[str]:
-        """Deliver through the whole schedule; in words how each attempt ended."""
-        words = self.deliver()
+        """Deliver through the whole schedule; how each attempt ended."""
+        ends = self.deliver()
         while self.rows(delivery, delivery.c.status == "pending"):
             self.come_due()
-            words += self.deliver()
-        return words
+            ends += self.deliver()
+        return ends
 
     def come_due(self) -> None:
-        """Let the next moment of every delivery come, and ring as the reconciler does."""
+        """Let the next moment of every delivery come, and publish it as the reconciler does."""
         self.change(delivery.c.status == "pending", next_at=1)
         self.reconcile()
 
     def reconcile(self) -> None:
-        """Ring for whatever is due or was lost, as the reconciler does."""
+        """Publish whatever is due or was lost, as the reconciler does."""
         due = self.world.db.write(lambda tx: deliveries.due_again(tx, 100))
         self.driver.publish([DeliveryMessage(delivery_id=one["id"], fence=one["fence"]) for one in due])
 
     def claim(self) -> service.Claimed:
-        """Take the next letter on, as a worker that then says nothing for a while."""
-        letter = self.driver.letters.popleft()
-        claimed = self.world.db.write(lambda tx: service.claim(tx, letter.delivery_id, letter.fence))
+        """Claim the next delivery, as a worker that is then silent."""
+        message = self.driver.to_deliver.popleft()
+        claimed = self.world.db.write(lambda tx: service.claim(tx, message.delivery_id, message.fence))
         assert isinstance(claimed, service.Claimed), claimed
         return claimed
 
@@ -111,11 +111,11 @@ class Office:
         mine = delivery.c.tenant_id == self.world.db.tenant
         self.world.db.write(lambda tx: tx.execute(update(delivery).where(mine, where).values(**values)))
 
-    def reopened(self) -> "Office":
+    def reopened(self) -> "Rig":
         """The same service in another process, which reads its keys anew."""
         return replace(self, world=replace(self.world))
 
-    def closed(self) -> "Office":
+    def closed(self) -> "Rig":
         """The same service after its operator forbade private addresses again."""
         settings = replace(self.world.settings, webhook_allow="")
         return replace(self, world=replace(self.world, settings=settings))
@@ -152,8 +152,8 @@ class Office:
         (only,) = self.rows(webhook, webhook.c.id == webhook_id)
         return only
 
-    def told(self, webhook_id: str) -> list[str]:
-        """The events that an endpoint is told of, in order."""
+    def received_by(self, webhook_id: str) -> list[str]:
+        """The events that an endpoint receives, in order."""
         return [row["event"] for row in self.deliveries if row["webhook_id"] == webhook_id]
 
     def pause_ms(self) -> int:

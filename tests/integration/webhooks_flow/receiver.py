@@ -1,4 +1,4 @@
-"""A letter box on a real socket: it answers what it is told to and keeps what it was sent."""
+"""A receiver on a real socket: it answers what it is told to and keeps what it was sent."""
 
 import json
 from collections import deque
@@ -15,7 +15,7 @@ from tests.integration.webhooks.receivers import Receiver
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mail:
+class Received:
     """One request as it arrived."""
 
     headers: dict[str, str]
@@ -27,19 +27,19 @@ class Mail:
         return self.headers["webhook-id"]
 
     @property
-    def said(self) -> dict[str, Any]:
+    def json(self) -> dict[str, Any]:
         """The body."""
         return dict(json.loads(self.body))
 
     @property
     def event(self) -> str:
         """What it tells of."""
-        return str(self.said["type"])
+        return str(self.json["type"])
 
     @property
     def data(self) -> dict[str, Any]:
         """The run, or what else it is about."""
-        return dict(self.said["data"])
+        return dict(self.json["data"])
 
     def verified(self, secret: str) -> dict[str, Any]:
         """The body as the reference library accepts it; raises its `WebhookVerificationError`."""
@@ -53,7 +53,7 @@ class Mail:
             return False
 
 
-class Box:
+class Inbox:
     """A receiver that answers from a list, and 200 when the list is at its end."""
 
     def __init__(self) -> None:
@@ -66,18 +66,18 @@ class Box:
         return f"http://127.0.0.1:{self.receiver.port}/hook"
 
     @property
-    def mail(self) -> list[Mail]:
+    def received(self) -> list[Received]:
         """What arrived, in order."""
         return [_read(request) for request in self.receiver.requests]
 
     @property
-    def in_order(self) -> list[Mail]:
+    def in_order(self) -> list[Received]:
         """What arrived about one run, in the order of its log: the order of arrival is nobody's promise."""
-        return sorted(self.mail, key=lambda one: int(one.data["seq"]))
+        return sorted(self.received, key=lambda one: int(one.data["seq"]))
 
     @property
     def events(self) -> list[str]:
-        """What the mail about one run tells of, in the order of its log."""
+        """What the received about one run tells of, in the order of its log."""
         return [one.event for one in self.in_order]
 
     def say(self, *statuses: int, **headers: str) -> None:
@@ -95,9 +95,9 @@ def answer(status: int, **headers: str) -> bytes:
 
 
 @contextmanager
-def box() -> Iterator[Box]:
-    """A letter box for the duration of a block."""
-    made = Box()
+def inbox() -> Iterator[Inbox]:
+    """A receiver for the duration of a block."""
+    made = Inbox()
     made.receiver.start()
     try:
         yield made
@@ -105,7 +105,7 @@ def box() -> Iterator[Box]:
         made.receiver.stop()
 
 
-def _read(request: bytes) -> Mail:
+def _read(request: bytes) -> Received:
     head, _, body = request.partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")[1:]
-    return Mail(headers=dict(line.split(": ", 1) for line in lines), body=body)
+    return Received(headers=dict(line.split(": ", 1) for line in lines), body=body)
