@@ -76,7 +76,7 @@ class Book:
         check_step(step["status"], status)
         step.update(status=status, **changes)
 
-    def ring(self, step: Row) -> None:
+    def publish(self, step: Row) -> None:
         """Expect a message for this step under a new generation."""
         self.run.update(gen=self.run["gen"] + 1, expect_since=self.now)
         self.messages.append(Message(self.run["gen"], step["phase"], step["key"]))

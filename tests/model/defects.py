@@ -16,13 +16,13 @@ class NoFence(Reference):
         return bool(step["status"] == StepStatus.RUNNING)
 
 
-class LostWorkIsNotRungFor(Reference):
-    """Makes a step ready and tells nobody."""
+class LostWorkIsNotPublishedAgain(Reference):
+    """Makes a step ready and publishes nothing."""
 
-    def ring(self, step: Row) -> None:
+    def publish(self, step: Row) -> None:
         """Only the first time."""
         if not step["lost"]:
-            super().ring(step)
+            super().publish(step)
 
 
 class UnknownIsNotUndone(Reference):

@@ -132,7 +132,7 @@ class Reference(Book):
         if self.run["expect_since"] is not None:
             following = self.following("comp" if self.status == RunStatus.COMPENSATING else "forward")
             assert following is not None
-            self.ring(following)
+            self.publish(following)
 
     def cancel(self, mode: str) -> None:
         """T5: ask the run to stop."""
@@ -187,7 +187,7 @@ class Reference(Book):
         if action in ("resume", "compensate"):
             self.move(step, StepStatus.PENDING, **RESUMED)
             self.event("step.ready", step)
-            self.ring(step)
+            self.publish(step)
             return
         outcome = {"outcome": "done"} if action == "resolve" and phase == "forward" else {}
         self.move(step, StepStatus.RESOLVED if action == "resolve" else StepStatus.SKIPPED, **outcome)
@@ -272,7 +272,7 @@ class Reference(Book):
         if self.status == RunStatus.WAITING:
             self.become(RunStatus.RUNNING)
         if self.status in FORWARD | UNWINDING:
-            self.ring(step)
+            self.publish(step)
 
     def advance(self) -> None:
         """Do what is next on the way forward."""
@@ -282,7 +282,7 @@ class Reference(Book):
         if following is None:
             self.finish(RunStatus.COMPLETED)
         elif following["status"] == StepStatus.PENDING:
-            self.ring(following)
+            self.publish(following)
         elif following["status"] == StepStatus.RETRY_WAIT:
             self.become(RunStatus.WAITING)
 
@@ -290,7 +290,7 @@ class Reference(Book):
         """Do what is next on the way back."""
         following = self.following("comp")
         if following is not None:
-            self.ring(following)
+            self.publish(following)
             return
         self.event("run.compensated")
         self.finish(RunStatus(self.run["goal"]))
@@ -325,7 +325,7 @@ class Reference(Book):
         self.steps += rows
         self.become(RunStatus.COMPENSATING)
         self.event("run.compensating", goal=goal, steps=[dict(row) for row in rows])
-        self.ring(rows[0])
+        self.publish(rows[0])
 
     def _interrupt(self) -> None:
         for row in self.line("forward"):

@@ -36,7 +36,7 @@ BUGS: tuple[Bug, ...] = (
         "lambda j=self, told=self._events: [tx := Tx(j.tx.connection.engine.connect(), j.tx.tenant),"
         " deliveries.fan_out(tx, j.id, told), tx.connection.commit()]).start() or ()",
         breaks="nobody is told of an event whose worker died right after its commit",
-        scenario="letters",
+        scenario="deliveries",
         caught_by="I12",
     ),
     Bug(
@@ -45,7 +45,7 @@ BUGS: tuple[Bug, ...] = (
         old="    success = 200 <= response.status < 300",
         new="    success = 200 <= response.status < 400",
         breaks="a redirect counts as a delivery that nobody got",
-        scenario="letters",
+        scenario="deliveries",
         caught_by="I12",
     ),
     Bug(
@@ -122,7 +122,7 @@ BUGS: tuple[Bug, ...] = (
         caught_by="I6",
     ),
     Bug(
-        name="lost work not rung again",
+        name="lost work not published again",
         file="app/engine/reconciler/reconciler.py",
         old="        self._ring_again(lost)",
         new="        del lost",
@@ -269,7 +269,7 @@ BUGS: tuple[Bug, ...] = (
         caught_by="release",
     ),
     Bug(
-        name="everything is rung for after an outage of Redis",
+        name="everything is published again after an outage of Redis",
         file="app/engine/reconciler/reconciler.py",
         old="        self.publish([WakeUp(queue=queue) for queue in queues])",
         new="        self._ring_again(self.db.read("
@@ -313,7 +313,7 @@ BUGS: tuple[Bug, ...] = (
         new="MOST_UNDER_WAY = 100",
         breaks="one slow receiver keeps every worker, and all others wait",
         scenario="slow receivers",
-        caught_by="letter",
+        caught_by="delivery",
     ),
     Bug(
         name="a step whose lease goes on is lost",

@@ -15,7 +15,7 @@ from tests.chaos.bugs import strangers, takers
 from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
-from tests.chaos.checks.letters import taken
+from tests.chaos.checks.deliveries import taken
 from tests.chaos.fault import WITH_WEBHOOKS, Setting
 from tests.chaos.faults.waiting import within
 from tests.chaos.points.struck import FIRING
@@ -238,7 +238,7 @@ def locks(stage: Stage) -> None:
     stage.ends(40)
 
 
-def letters(stage: Stage) -> None:
+def deliveries(stage: Stage) -> None:
     """A receiver redirects every webhook at first; workers die right after their commits."""
     with Receiver() as receiver, stage.subscribed(receiver.url):
         died = stage.arm("settle.after-commit", "kill", times=4, role="worker")
@@ -281,7 +281,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="slow commits", play=slow_commits),
         Scenario(name="hooks", play=hooks),
         Scenario(name="locks", play=locks),
-        Scenario(name="letters", play=letters, setting=LISTENING),
+        Scenario(name="deliveries", play=deliveries, setting=LISTENING),
         Scenario(name="schedules", play=schedules),
         Scenario(name="code workflows", play=code_workflows, setting=AUTHORED),
         Scenario(name="a row is held", play=strangers.row_is_held),

@@ -79,7 +79,7 @@ def slow_receivers(stage: Stage) -> None:
                 stage.start("fused")
                 if not within(LETTERS_S, lambda: quick.taken >= 2):
                     what = f"a quick receiver heard {quick.taken} of 2 events in {LETTERS_S:.0f} s"
-                    stage.findings.append(Finding(number="letter", what=what))
+                    stage.findings.append(Finding(number="delivery", what=what))
     finally:
         quick.close()
 

@@ -41,7 +41,7 @@ def newest(seen: list[Link]) -> Iterator[Finding]:
 
 
 def prompt(evidence: Evidence) -> Iterator[Finding]:
-    """Where nothing loses messages, none is lost: nobody has to ring a second time for a run that waits."""
+    """Where nothing loses messages, nothing has to be published a second time for a run that waits."""
     if evidence.stalls or any(one.scope in LOSES for one in evidence.injections):
         return
     for run_id, events in evidence.events.items():

@@ -53,7 +53,7 @@ def exclusive(evidence: Evidence) -> Iterator[Finding]:
 
 
 def publications(evidence: Evidence) -> dict[str, float]:
-    """How often was rung for a run, on average, by type: in the calm before, and under chaos."""
+    """Publications of a run, on average, by type: in the calm before, and under chaos."""
     published: dict[tuple[str, bool], list[int]] = defaultdict(list)
     for row in evidence.ours():
         if not 0 < (row["input"] or {}).get("order", 0) < FIRST_DEMAND or row["retry_of"] is not None:
@@ -72,7 +72,7 @@ def publications(evidence: Evidence) -> dict[str, float]:
 
 
 def published(evidence: Evidence) -> Iterator[Finding]:
-    """Under chaos nobody rings more than twice as often as without."""
+    """Under chaos no more than twice as much is published as without."""
     found = publications(evidence)
     if found["ratio"] > MOST_PUBLICATIONS:
         what = f"{found['chaos']:.2f} publications a run, {found['calm']:.2f} without faults"

@@ -111,7 +111,7 @@ class UndoKilled(AtPoint):
 
 @register
 class ApiKilledAtPoint(AtPoint):
-    """The API dies around the commit that accepts a run, or before it rings."""
+    """The API dies around the commit that accepts a run, or before it publishes."""
 
     name, rows = "api-killed-at-point", ("RF3",)
     points, role = ACCEPT, "api"

@@ -75,7 +75,7 @@ def two_holders_settle(gate: Gate) -> None:
 
 
 def messages_are_doubled(gate: Gate) -> None:
-    """Four workers get the same message; the reconciler rings for it as well."""
+    """Four workers get the same message; the reconciler publishes for it as well."""
     gate.start(gate.rng.choice(["probe.line", "probe.job", "probe.once"]))
     gate.each_message(copies=4)
     gate.enters(gate.driver.find_lost, 2)
