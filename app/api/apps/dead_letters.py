@@ -6,7 +6,7 @@ from app.api.apps.bodies import answer
 from app.api.apps.scope import PREFIX, app_id
 from app.api.http.context import world
 from app.domain.apps.cursors import limit_of, offset_of
-from app.domain.apps.incoming import storable
+from app.domain.apps.incoming import searchable
 from app.domain.apps.refusal import bad
 from app.domain.apps.slots import NUMBER, message_id, message_number
 from app.services.apps import queue
@@ -20,8 +20,7 @@ def open_messages() -> Response:
     limit = limit_of(request.args.get("limit"), queue.DEAD_LETTERS, queue.MOST_DEAD_LETTERS)
     offset = offset_of(request.args.get("cursor"))
     run_id = request.args.get("runId") or None
-    if not storable(run_id or ""):
-        raise bad("runId must have neither U+0000 nor half a surrogate pair")
+    searchable("runId", run_id)
     rows, more = queue.open_messages(world().db, app_id(), run_id=run_id, limit=limit, offset=offset)
     cursor = str(offset + limit) if more else None
     return answer({"data": rows, "cursor": cursor, "hasMore": more})
@@ -33,6 +32,7 @@ def dead_letters() -> Response:
     limit = limit_of(request.args.get("limit"), queue.DEAD_LETTERS, queue.MOST_DEAD_LETTERS)
     offset = offset_of(request.args.get("cursor"))
     named = request.args.get("queueName") or None
+    searchable("queueName", named)
     rows, more = queue.dead_letters(world().db, app_id(), queue=named, limit=limit, offset=offset)
     cursor = str(offset + limit) if more else None
     return answer({"data": rows, "cursor": cursor, "hasMore": more})

@@ -8,6 +8,7 @@ from app.api.apps.bodies import JSON, TEXT, answer, json_value, raw_body
 from app.api.apps.scope import PREFIX, app_id, permit
 from app.api.http.context import world
 from app.domain.apps.cursors import limit_of, offset_of
+from app.domain.apps.incoming import searchable
 from app.domain.apps.refusal import bad
 from app.services.apps import streams
 from app.services.apps.live import Reader, Readers
@@ -42,6 +43,7 @@ def read(name: str) -> Response:
     start = request.args.get("startIndex") or "0"
     if not _WHOLE.fullmatch(start):
         raise bad("startIndex must be an integer")
+    searchable("the name of a stream", name)
     follows = request.args.get("stream") == "true"
     reader = Reader(app=app_id(), name=name, number=int(start), follows=follows, permit=permit())
     # The server goes on with it when this view has returned.

@@ -83,10 +83,20 @@ def searched(name: str, value: object, *, shown: str | None = None) -> None:
     shown = shown or name
     if not isinstance(value, str):
         raise bad(f"{shown} must be a string")
+    searchable(shown, value, longest=LONGEST[name])
+
+
+def searchable(name: str, value: str | None, *, longest: int | None = None) -> None:
+    """Refuse (400) what no database could search for, or what is longer than anything stored, in bytes.
+
+    None is no value at all.
+    """
+    if value is None:
+        return
     if not storable(value):
-        raise bad(f"{shown} must have neither U+0000 nor half a surrogate pair")
-    if len(value.encode()) > LONGEST[name]:
-        raise bad(f"{shown} must have at most {LONGEST[name]} bytes")
+        raise bad(f"{name} must have neither U+0000 nor half a surrogate pair")
+    if longest is not None and len(value.encode()) > longest:
+        raise bad(f"{name} must have at most {longest} bytes")
 
 
 def storable(text: str) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.apps.decide import stamp
-from app.domain.apps.incoming import incoming
+from app.domain.apps.envelope import LONGEST_KEY
+from app.domain.apps.incoming import incoming, searchable, storable
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.words import AppEventType
 from app.record.apps import applications, handlers, messages
@@ -103,12 +104,16 @@ def bind(world: AppContext, app: str, namespace: object, account: object, *, und
 
 def bind_key(world: AppContext, app: str, key: str, *, undo: bool = False) -> bool:
     """Let an API key, by its name, speak for an application, or no longer; whether anything was undone."""
+    searchable("key", key)
     if not undo and key not in {row["name"] for row in keys.list_(world)}:
         raise bad(f"there is no API key called {key}: make it with `windlass key create {key} --scope apps`")
     return _bind(world, app, (KEYS, key), undo=undo)
 
 
 def _bind(world: AppContext, app: str, who: applications.Binding, *, undo: bool) -> bool:
+    if not storable(app):
+        raise not_found(app)
+
     def work(tx: Tx) -> bool:
         if applications.one(tx, app) is None:
             raise not_found(app)
@@ -154,6 +159,8 @@ def notify(world: AppContext, app: object, version: object, status: object) -> N
         raise bad("applicationId, deploymentVersion, and status are required")
     if not isinstance(version, str) or not isinstance(app, str):
         raise bad("applicationId and deploymentVersion must be strings")
+    searchable("applicationId", app)
+    searchable("deploymentVersion", version, longest=LONGEST_KEY)
     if status not in STATUSES:
         raise bad(f"status must be one of {', '.join(STATUSES)}")
     stands = str(status)
@@ -168,6 +175,7 @@ def notify(world: AppContext, app: object, version: object, status: object) -> N
 
 def in_use(world: AppContext, app: str, version: str) -> Row:
     """What of a version is still at work."""
+    searchable("deploymentId", version)
     found = world.db.read(lambda tx: applications.in_use(tx, Scope.of(tx, app), version))
     return {
         "activeRuns": found["runs"],
@@ -179,6 +187,7 @@ def in_use(world: AppContext, app: str, version: str) -> Row:
 
 def expire(world: AppContext, app: str, version: str) -> Row:
     """End a version: no handler, no message, then its runs in batches; done again it ends what was left."""
+    searchable("deploymentId", version)
 
     def work(tx: Tx) -> int:
         # Handlers and messages before the runs: what is cancelled must not be delivered to on the way.

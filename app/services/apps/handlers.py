@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.config import Settings, SettingsError
 from app.domain.apps.envelope import LONGEST_KEY, stored_text
+from app.domain.apps.incoming import searchable
 from app.domain.apps.refusal import bad
 from app.domain.errors import ValidationFailed
 from app.record.apps import handlers
@@ -37,7 +38,8 @@ def register(db: Database, app: str, body: Mapping[str, object], allowed: Reach)
 
 
 def deregister(db: Database, app: str, pod: str) -> None:
-    """Remove one handler, if it is there."""
+    """Remove one handler, if it is there; raises `Refused` for a name that none can have."""
+    searchable("podId", pod)
     db.write(lambda tx: handlers.remove(tx, Scope.of(tx, app), pod=pod))
 
 

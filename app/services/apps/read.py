@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain.apps import cursors, slots
-from app.domain.apps.incoming import storable
+from app.domain.apps.incoming import searchable, storable
 from app.domain.apps.refusal import Refused, bad, run_not_found
 from app.domain.apps.template import template
 from app.domain.apps.words import AppRunStatus
@@ -58,7 +58,7 @@ def run_page(
         if word not in list(AppRunStatus):
             raise bad(f"status must be one or several of {', '.join(AppRunStatus)}, with commas between")
     for name, value in (("workflowName", workflow), ("deploymentId", deployment)):
-        _searchable(name, value)
+        searchable(name, value)
     rows = db.ask(
         lambda tx: runs.page(
             tx,
@@ -79,7 +79,7 @@ def run_page(
 def event_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
     """The events of a run; the cursor is the last event's id even at the end, so that a reader goes on."""
     limit, after = cursors.limit_of(asked.limit, 100), slots.fence(asked.cursor or "")
-    _searchable("runId", run_id)
+    searchable("runId", run_id)
     rows = db.ask(
         lambda tx: log.page(
             tx,
@@ -100,8 +100,8 @@ def correlated(
     limit, place = cursors.limit_of(asked.limit, 100), slots.fence(asked.cursor or "")
     if not correlation_id:
         raise bad("correlationId is required")
-    _searchable("correlationId", correlation_id)
-    _searchable("runId", run_id)
+    searchable("correlationId", correlation_id)
+    searchable("runId", run_id)
     rows = db.ask(
         lambda tx: log.by_correlation(
             tx,
@@ -135,7 +135,7 @@ def event_id(row: Row) -> str:
 def step_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
     """The steps of a run, oldest first."""
     limit, offset = cursors.limit_of(asked.limit, 100), cursors.offset_of(asked.cursor)
-    _searchable("runId", run_id)
+    searchable("runId", run_id)
     rows = db.ask(lambda tx: steps.page(tx, Scope.of(tx, app), run_id, offset=offset, limit=limit + 1))
     return _counted(rows, limit, offset)
 
@@ -154,7 +154,7 @@ def step(db: Database, app: str, run_id: str, step_id: str) -> Row:
 def hook_page(db: Database, app: str, run_id: str | None, asked: Asked) -> Page:
     """Hooks by id: all of a run, or those that still listen."""
     limit, offset = cursors.limit_of(asked.limit, 100), cursors.offset_of(asked.cursor)
-    _searchable("runId", run_id)
+    searchable("runId", run_id)
     rows = db.ask(
         lambda tx: hooks.page(tx, Scope.of(tx, app), run_id or None, offset=offset, limit=limit + 1)
     )
@@ -197,11 +197,6 @@ def _hook(found: Row | None, wanted: str) -> Row:
     if found is None:
         raise Refused(404, f"Hook {wanted} not found", code="WF_HOOK_NOT_FOUND")
     return found
-
-
-def _searchable(name: str, value: str | None) -> None:
-    if value is not None and not storable(value):
-        raise bad(f"{name} must have neither U+0000 nor half a surrogate pair")
 
 
 def _walked(rows: list[Row], limit: int, asked: str | None, cursor: Any) -> Page:

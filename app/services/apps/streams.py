@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from app.domain.apps.incoming import storable
+from app.domain.apps.incoming import searchable, storable
 from app.domain.apps.refusal import bad, run_not_found
 from app.record.apps import streams
 from app.record.apps.scope import Scope
@@ -31,17 +31,20 @@ def close(db: Database, app: str, run_id: str, name: str) -> None:
 
 def names(db: Database, app: str, run_id: str) -> list[str]:
     """The streams of a run."""
+    searchable("runId", run_id)
     return db.read(lambda tx: streams.names(tx, Scope.of(tx, app), run_id))
 
 
 def info(db: Database, app: str, run_id: str, name: str) -> dict[str, object]:
     """The number of the last chunk, -1 for none, and whether more may come."""
+    _named(run_id, name)
     row = db.read(lambda tx: streams.one(tx, Scope.of(tx, app), run_id, name))
     return {"tailIndex": (row["chunks"] if row else 0) - 1, "done": bool(row and row["closed"])}
 
 
 def page(db: Database, app: str, run_id: str, name: str, first: int, limit: int) -> dict[str, object]:
     """Chunks from this number on; fewer than the limit where they are long."""
+    _named(run_id, name)
 
     def look(tx: Tx) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
         scope = Scope.of(tx, app)
@@ -75,6 +78,11 @@ def chunk_of(item: object) -> bytes:
 def _utf8(text: str) -> bytes:
     """As JavaScript encodes it: half a surrogate pair becomes U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _named(run_id: str, name: str) -> None:
+    searchable("runId", run_id)
+    searchable("the name of a stream", name)
 
 
 def _checked(tx: Tx, app: str, run_id: str, name: str) -> Scope:

@@ -1,5 +1,8 @@
 """The door itself: what is no route, no body and no trouble of the client's looks as its clients expect."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.apps import Door
@@ -44,3 +47,32 @@ def test_a_body_that_is_encoded_is_refused_and_not_stored_as_it_stands(apps_door
 def test_without_tokens_only_this_machine_is_answered(apps_door: Door, headers: dict[str, str]) -> None:
     assert apps_door.get("/runs").status == 200
     assert apps_door.ask("GET", "/runs", **headers).status == 403
+
+
+def unstorable(door: Door) -> Iterator[tuple[str, str]]:
+    """Method and path of every route, with a name in it that no database can store."""
+    for rule in door.flask.url_map.iter_rules():
+        path = re.sub(r"<app:app_id>", door.app, rule.rule)
+        path = re.sub(r"<(?:\w+:)?\w+>", "a%00b", path)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, path
+    for path in ("dead-letters?queueName", "messages?runId", "hooks?runId", "runs?workflowName"):
+        yield "GET", f"/api/v1/apps/{door.app}/{path}=a%00b"
+
+
+def test_no_route_fails_for_a_name_that_cannot_be_stored(apps_door: Door) -> None:
+    body = {"namespace": "n", "serviceAccount": "a", "key": "\0", "data": "YQ=="}
+    body |= {"applicationId": "default", "deploymentVersion": "\0", "status": "active"}
+
+    found = {way: apps_door.send(*way, body).status for way in unstorable(apps_door)}
+
+    assert {way: status for way, status in found.items() if status >= 500} == {}
+
+
+@pytest.mark.parametrize("version", ["a\0b", "\ud800", "v" * 1001, 5])
+def test_a_version_is_a_text_that_can_be_stored(apps_door: Door, version: object) -> None:
+    apps_door.get("/runs")
+    note = {"applicationId": "default", "deploymentVersion": version, "status": "expired"}
+
+    assert apps_door.send("POST", "/api/v1/versions/notify", note).status == 400
+    assert apps_door.get("").json["versions"] == []
