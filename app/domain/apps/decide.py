@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.domain.apps import attributes
-from app.domain.apps.incoming import Incoming, instant
+from app.domain.apps.incoming import MOST_ATTEMPTS, Incoming, instant
 from app.domain.apps.refusal import Refused, bad, run_not_found
 from app.domain.apps.words import (
     ENDINGS,
@@ -211,7 +211,7 @@ def _step_started(event: Incoming, known: Known) -> Decision:
     again = step["status"] == AppStepStatus.PENDING and step["started_at"] is not None
     columns = {
         "status": AppStepStatus.RUNNING,
-        "attempt": step["attempt"] + 1 if again else asked or step["attempt"],
+        "attempt": min(step["attempt"] + 1, MOST_ATTEMPTS) if again else asked or step["attempt"],
         "retry_after": None,
         "started_at": step["started_at"] or known.now,
         "updated_at": known.now,

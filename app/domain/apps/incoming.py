@@ -115,7 +115,9 @@ def instant(value: object, name: str) -> int | None:
     try:
         if isinstance(value, str):
             at = _date(value)
-            return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _1970) // _MS
+            at = at if at.tzinfo else at.replace(tzinfo=UTC)
+            # Here and not when it is shown: an offset may lead beyond the years that there are.
+            return (at.astimezone(UTC) - _1970) // _MS
         if isinstance(value, int | float) and not isinstance(value, bool):
             return (_1970 + timedelta(milliseconds=int(value)) - _1970) // _MS
     except (ValueError, OverflowError):

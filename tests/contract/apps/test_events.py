@@ -239,6 +239,17 @@ def test_what_others_wrote_is_reported(apps_door: Door) -> None:
     assert [event["correlationId"] for event in retry["events"]] == ["step_1", "step_2"]
 
 
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(("kind", "name"), [("wait_created", "resumeAt"), ("step_retrying", "retryAfter")])
+def test_a_date_that_cannot_be_shown_is_not_kept(apps_door: Door, kind: str, name: str, date: str) -> None:
+    begun(apps_door)
+    said(apps_door, "step_created", "c", **STEP)
+
+    assert said(apps_door, kind, "c", **{name: date}).status == 400
+    assert apps_door.get(f"/runs/{RUN}/steps").status == 200
+    assert len(log_of(apps_door)) == 3
+
+
 @pytest.mark.parametrize("count", ["-1", "1x", "1.0", "9007199254740992", "%00"])
 def test_a_wrong_event_count_is_refused(apps_door: Door, count: str) -> None:
     begun(apps_door)

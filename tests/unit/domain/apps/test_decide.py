@@ -90,6 +90,7 @@ def test_a_step_starts_with_its_input_without_having_been_created() -> None:
         ({}, {"attempt": 3}, 3),
         ({"started_at": 1}, {}, 2),
         ({"started_at": 1}, {"attempt": 7}, 2),
+        ({"started_at": 1, "attempt": 2**31 - 2}, {}, 2**31 - 2),  # A column holds hardly more.
         ({"status": "running"}, {"attempt": 2}, 2),
         ({"status": "failed", "started_at": 1}, {}, 1),
         ({"retry_after": NOW}, {}, 1),
