@@ -21,7 +21,7 @@ import structlog
 
 from app.domain.apps import envelope, reply, retry
 from app.domain.apps.decide import Write, stamp, text_of
-from app.domain.apps.incoming import Incoming
+from app.domain.apps.incoming import Incoming, storable
 from app.domain.apps.reply import Verdict
 from app.domain.apps.routes import endpoint, workflow_of, workflow_queue
 from app.domain.apps.slots import message_id
@@ -239,7 +239,8 @@ def _end_with(tx: Tx, scope: Scope, row: Row, run: Row | None, failure: Failure)
         return
     step_id = facts.get("stepId")
     if isinstance(step_id, str) and step_id:
-        if run is not None:
+        # No step is called what cannot be stored. To look for it fails, and the message would never be dead.
+        if run is not None and storable(step_id):
             _fail_step(tx, scope, row, run, step_id, failure)
         return
     if run is None:

@@ -223,6 +223,18 @@ def test_the_last_failure_of_a_step_ends_the_step_and_wakes_the_workflow(
     assert (woken["queue"], woken["payload"]) == ("__wkf_workflow_greet", b'{"runId":"wrun_1"}')
 
 
+@pytest.mark.parametrize("step", ["never", "a\0b", "\ud800"])
+def test_a_message_about_no_step_dies_alone(apps_door: Door, handler: Handler, step: str) -> None:
+    start_step(apps_door, "wrun_1", "step_1")
+    handler.answer = says(500)
+    number = enqueue(apps_door, json.dumps({"runId": "wrun_1", "stepId": step}).encode())
+
+    assert deliver_until_dead(apps_door, number)[-1] == "dead"
+
+    assert message(apps_door, number)["state"] == "dead"
+    assert [one["status"] for one in table(apps_door, app_step)] == ["running"]
+
+
 def test_a_health_check_that_nobody_answers_ends_nothing(apps_door: Door, handler: Handler) -> None:
     start_step(apps_door, "wrun_1", "step_1")
     handler.answer = says(500)
