@@ -10,11 +10,27 @@ MOST_ITEMS = 1_048_576
 DEEPEST = 200
 UNDEFINED, BREAK = 23, 31
 _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = 2, 3, 4, 5, 6, 7
+TOO_MANY = f"more than {MOST_ITEMS} values, or nested more than {DEEPEST} deep"
 Span = tuple[int, int]
 
 
 class Malformed(ValueError):
     """The bytes are no CBOR."""
+
+
+class Budget:
+    """How many values may still be looked at: one for all that a request sends."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MOST_ITEMS
+
+    def spend(self) -> None:
+        """Count one; raises `Malformed` when there are too many."""
+        self.left -= 1
+        if self.left < 0:
+            raise Malformed(TOO_MANY)
 
 
 def members(raw: bytes, start: int = 0) -> tuple[dict[str, Span], int]:
@@ -23,18 +39,20 @@ def members(raw: bytes, start: int = 0) -> tuple[dict[str, Span], int]:
     if major != _MAP:
         raise Malformed("a map is needed")
     found: dict[str, Span] = {}
+    budget = Budget()
     while count != 0 and not (count is None and _is_break(raw, at)):
-        name, value_at = text(raw, at), end_of(raw, at)
-        at = end_of(raw, value_at)
+        name_at, value_at = at, end_of(raw, at, budget)
+        at = end_of(raw, value_at, budget)
+        name = text(raw, name_at)
         if name is not None:
             found[name] = (value_at, at)
         count = None if count is None else count - 1
     return found, at + (1 if count is None else 0)
 
 
-def end_of(raw: bytes, start: int) -> int:
-    """Where the value that starts here ends; raises `Malformed` when it does not."""
-    at, items = start, 0
+def end_of(raw: bytes, start: int, budget: Budget | None = None) -> int:
+    """Where the value that starts here ends; raises `Malformed` when it does not, or has too many others."""
+    at, budget = start, budget or Budget()
     inside = [_Inside(1)]
     while inside:
         here = inside[-1]
@@ -45,12 +63,12 @@ def end_of(raw: bytes, start: int) -> int:
                 at += 1
             inside.pop()
             continue
-        items += 1
-        if items > MOST_ITEMS or len(inside) > DEEPEST:
-            raise Malformed(f"more than {MOST_ITEMS} values, or nested more than {DEEPEST} deep")
+        budget.left -= 1
+        if budget.left < 0 or len(inside) > DEEPEST:
+            raise Malformed(TOO_MANY)
         here.seen += 1
         here.left = None if here.left is None else here.left - 1
-        at = _past(raw, at, inside)
+        at = _past(raw, at, inside, budget)
     return at
 
 
@@ -123,12 +141,12 @@ class _Inside:
         self.left, self.is_map, self.seen = left, is_map, 0
 
 
-def _past(raw: bytes, start: int, inside: list[_Inside]) -> int:
+def _past(raw: bytes, start: int, inside: list[_Inside], budget: Budget) -> int:
     """Past one head and what belongs to it; what holds further values is put on the list."""
     major, value, at = _head(raw, start)
     if major in (_BYTES, _TEXT):
         if value is None:
-            return _past_parts(raw, at, major)
+            return _past_parts(raw, at, major, budget)
         part = _slice(raw, at, value)
         if major == _TEXT:
             _utf8(part)
@@ -143,8 +161,9 @@ def _past(raw: bytes, start: int, inside: list[_Inside]) -> int:
     return at
 
 
-def _past_parts(raw: bytes, at: int, kind: int) -> int:
+def _past_parts(raw: bytes, at: int, kind: int, budget: Budget) -> int:
     while not _is_break(raw, at):
+        budget.spend()  # A part may be empty, and takes no less time than a value.
         major, length, at = _head(raw, at)
         if major != kind or length is None:
             raise Malformed(f"a part of a text or of bytes is none at byte {at}")

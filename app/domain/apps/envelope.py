@@ -15,6 +15,7 @@ from app.domain.apps.refusal import bad
 
 LONGEST_NAME, LONGEST_KEY, LONGEST_RUN = 2_000, 1_000, 256  # Bytes in UTF-8.
 MOST_DELAY_S = 10 * 366 * 86_400
+MOST_MEMBERS = 10_000  # Of an envelope in JSON; what a client knows are five.
 NAMES = ("queueName", "deploymentId", "idempotencyKey", "delaySeconds")
 LINKS = ("runId", "workflowRunId")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -75,10 +76,13 @@ def members_of(body: str) -> tuple[dict[str, object], dict[str, tuple[int, int]]
     """The members of a JSON object and where their values stand; of repeated ones the last counts."""
     values: dict[str, object] = {}
     spans: dict[str, tuple[int, int]] = {}
-    decoder = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number)
+    decoder, read = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number), 0
     try:
         at = _after(body, 0, "{")
         while body[at : at + 1] != "}" or values:
+            read += 1
+            if read > MOST_MEMBERS:  # Each is read by itself, which millions of them would take minutes for.
+                raise ValueError(f"it has more than {MOST_MEMBERS} members")
             if body[at : at + 1] != '"':
                 raise ValueError(f"a name is expected at character {at}")
             name, at = decoder.raw_decode(body, at)
