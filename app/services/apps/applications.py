@@ -46,6 +46,11 @@ def known(world: AppContext) -> frozenset[str]:
     return world.db.remembered("apps.known", applications.names, for_s=admission.FRESH_S)
 
 
+def listed(world: AppContext) -> list[str]:
+    """The ids of all applications, as they are now."""
+    return sorted(world.db.read(applications.names))
+
+
 def create(world: AppContext, app: object) -> bool:
     """Make an application; False when it was there. Refuses an id that no path could name."""
     if not app:

@@ -12,7 +12,7 @@ kubernetes     a service account, by its token               one that the accoun
 =============  ============================================  ==========================================
 
 A key with the scope ``admin`` and the account of ``K8S_ADMIN_SERVICE_ACCOUNT`` are administrators. What an
-account may do is read again every two seconds.
+account may do is read again every two seconds, and before it is refused.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ from app.config import LOOPBACK
 from app.domain.apps.refusal import Refused
 from app.domain.errors import Unauthorized as Unknown
 from app.record.apps import applications
+from app.record.apps.applications import Binding
 from app.record.remembered import Remembered
 from app.services import keys
 from app.services.apps.admission import FRESH_S
@@ -46,6 +47,7 @@ class Caller:
 
     admin: bool = False
     apps: frozenset[str] = frozenset()  # What the caller is bound to.
+    who: Binding | None = None  # Who that is, where callers are told apart.
 
 
 ADMIN = Caller(admin=True)
@@ -86,6 +88,22 @@ class Guard:
         """The application that a path with ``app`` is about for this caller; raises `Refused`."""
         if self.mode == "none":
             return self._implicit()
+        try:
+            return self._allowed(caller, app)
+        except Refused:
+            # Another process may have made the application a moment ago, or bound the caller to it. A client
+            # takes a refusal as final, so none is given upon what was so before.
+            return self._allowed(self._seen_anew(caller), app)
+
+    def _seen_anew(self, caller: Caller) -> Caller:
+        for question in ("apps.known", "apps.bindings"):
+            self._world.db.forget(question)
+        return caller if caller.who is None else self._bound_caller(caller.who, admin=caller.admin)
+
+    def _bound_caller(self, who: Binding, *, admin: bool) -> Caller:
+        return Caller(admin=admin, apps=self._bound().get(who, frozenset()), who=who)
+
+    def _allowed(self, caller: Caller, app: str) -> str:
         if caller.apps:
             if app in caller.apps:
                 return app
@@ -127,7 +145,7 @@ class Guard:
         admin = principal.allows("admin")
         if not admin and not principal.allows("apps"):
             raise forbidden("the API key lacks the scope apps")
-        return Caller(admin=admin, apps=self._bound().get((KEYS, principal.name), frozenset()))
+        return self._bound_caller((KEYS, principal.name), admin=admin)
 
     def _principal(self, token: str) -> Principal:
         """Whose key it is; one that was revoked is good for two more seconds."""
@@ -143,9 +161,9 @@ class Guard:
         if account is None:
             raise unauthorized("invalid credentials")
         admin = self._world.settings.kube_admin == f"{account.namespace}:{account.name}"
-        return Caller(admin=admin, apps=self._bound().get((account.namespace, account.name), frozenset()))
+        return self._bound_caller((account.namespace, account.name), admin=admin)
 
-    def _bound(self) -> dict[tuple[str, str], frozenset[str]]:
+    def _bound(self) -> dict[Binding, frozenset[str]]:
         return self._world.db.remembered("apps.bindings", applications.all_bindings, for_s=FRESH_S)
 
 

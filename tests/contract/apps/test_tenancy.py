@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from app.domain.apps.words import AppEventType
 from app.record import tables
-from app.record.session import Tx
+from app.record.session import Database, Tx
 from app.services import keys, permit
 from app.services.apps import applications
 from tests.contract.apps.test_streams import following
@@ -209,6 +210,23 @@ def test_who_is_unbound_is_out_within_seconds(door: Door, tokens: dict[str, str 
     applications.bind_key(door.world, "theirs", "theirs", undo=True)
 
     assert theirs.get("/runs").status == 401
+
+
+def test_what_another_process_has_just_allowed_is_not_refused(
+    door: Door, tokens: dict[str, str | None]
+) -> None:
+    unbound, admin = (door.of("new", tokens[who]) for who in ("unbound", "admin"))
+    assert (unbound.get("/runs").status, admin.get("/runs").status) == (401, 404)
+    elsewhere = Database(door.world.settings.database_url)
+    other = replace(door.world, db=elsewhere)
+
+    applications.create(other, "new")
+    assert admin.get("/runs").status == 200
+    applications.bind_key(other, "new", "unbound")
+    assert unbound.get("/runs").status == 200
+
+    assert "new" in [one["appId"] for one in admin.send("GET", "/api/v1/apps").json["data"]]
+    elsewhere.dispose()
 
 
 def test_a_stream_ends_when_its_reader_may_not_read_it_any_more(
