@@ -100,6 +100,7 @@ class Reconciler:
     watch: Watch = field(default_factory=Watch)
     _said: set[str] = field(default_factory=set)  # Warnings that were logged and are not repeated.
     _missing: set[str] = field(default_factory=set)  # Holders that were gone when the last pass looked.
+    _places: dict[str, int] = field(default_factory=dict)  # Where rules go on that see a part at a time.
 
     def run_forever(self, stopped: Stop) -> None:
         """Pass after pass until stopped; without a database or a broker it keeps trying."""
@@ -336,7 +337,7 @@ class Reconciler:
             "beats": lambda tx: heartbeats.forget(tx, tx.now - DAY_MS),
             "sessions": lambda tx: sessions.forget_before(tx, tx.now - DAY_MS),
             "deliveries": lambda tx: deliveries.forget_before(tx, tx.now - old),
-            "app messages": lambda tx: retention.forget_messages(tx, tx.now - old),
+            "app messages": partial(self._forget_app_messages, old),
             "health checks": lambda tx: streams.forget_health_checks(tx, tx.now - HEALTH_CHECK_MS),
         }
         if self.settings.audit_days:
@@ -346,6 +347,11 @@ class Reconciler:
             self._guarded(name, partial(self.db.write, rule, patience_s=0)) for name, rule in rules.items()
         ]
         return max(len(ended), len(of_apps)) >= most or any(counts)
+
+    def _forget_app_messages(self, old: int, tx: Tx) -> int:
+        after = self._places.get("app messages", 0)
+        gone, self._places["app messages"] = retention.forget_messages(tx, tx.now - old, after)
+        return gone
 
     @cached_property
     def _mover(self) -> Mover:

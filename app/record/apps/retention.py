@@ -36,15 +36,21 @@ def forget_run(tx: Tx, app: str, run_id: str) -> None:
     )
 
 
-def forget_messages(tx: Tx, moment: int) -> int:
-    """Delete the oldest messages that are over, were made before a moment, and have no run."""
-    oldest = select(app_message).where(app_message.c.tenant_id == tx.tenant)
-    # The oldest by number, then those of them that are over: the other way round a pass would read the whole
-    # table.
-    old = oldest.order_by(app_message.c.id).limit(OLDEST).subquery()
+def forget_messages(tx: Tx, moment: int, after: int = 0) -> tuple[int, int]:
+    """Delete some messages that are over, were made before a moment, and have no run.
+
+    The oldest with a number beyond ``after`` are looked at. Returns how many were deleted, and beyond which
+    number the next pass goes on: 0 when it begins anew.
+    """
+    mine = select(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id > after)
+    # Some by number, then those of them that are over: the other way round a pass would read the whole table.
+    # And not the same again: what is kept, for a run that is open for long, hides no younger ones.
+    old = mine.order_by(app_message.c.id).limit(OLDEST).subquery()
+    seen = tx.rows(select(old.c.id, old.c.created_at).order_by(old.c.id))
     run = exists().where(
         app_run.c.tenant_id == tx.tenant, app_run.c.app == old.c.app, app_run.c.id == old.c.run_id
     )
     over = select(old.c.id).where(old.c.state != "open", old.c.created_at < moment, ~run)
     gone = delete(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id.in_(over))
-    return tx.execute(gone).rowcount
+    is_last = len(seen) < OLDEST or seen[-1]["created_at"] >= moment
+    return tx.execute(gone).rowcount, 0 if is_last else int(seen[-1]["id"])

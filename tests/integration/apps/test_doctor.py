@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from app.record.apps import doctor, retention
+from app.record.apps import doctor, messages, retention
+from app.record.apps.messages import NewMessage
+from app.record.apps.scope import Scope
 from app.record.session import Database
 from app.record.tables import app_event, app_hook, app_message, app_run, app_step, app_wait
 from app.services.apps import actions
@@ -90,8 +92,24 @@ def test_messages_without_a_run_go_when_they_are_over(db: Database) -> None:
     later = db.read(lambda tx: tx.now) + LONG
     db.write(lambda tx: tx.execute(update(app_message).values(state="delivered")))
 
-    assert db.write(lambda tx: retention.forget_messages(tx, later)) == 0
+    assert db.write(lambda tx: retention.forget_messages(tx, later))[0] == 0
     db.write(lambda tx: tx.execute(update(app_message).values(run_id="gone")))
-    assert db.write(lambda tx: retention.forget_messages(tx, 0)) == 0
-    assert db.write(lambda tx: retention.forget_messages(tx, later)) == 1
+    assert db.write(lambda tx: retention.forget_messages(tx, 0))[0] == 0
+    assert db.write(lambda tx: retention.forget_messages(tx, later))[0] == 1
     assert fresh != RUN
+
+
+def test_messages_that_are_kept_hide_no_others(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "OLDEST", 2)
+    begin(db)
+    scope, later = Scope(tenant=db.tenant, app=APP), db.read(lambda tx: tx.now) + LONG
+    for run_id in (RUN, RUN, "", RUN):
+        one = NewMessage(queue="q", payload=b"1", run_id=run_id)
+        db.write(lambda tx, one=one: messages.add(tx, scope, one))  # type: ignore[misc]
+    db.write(lambda tx: tx.execute(update(app_message).values(state="delivered")))
+
+    gone, after = db.write(lambda tx: retention.forget_messages(tx, later))
+    more, anew = db.write(lambda tx: retention.forget_messages(tx, later, after))
+    rest, _ = db.write(lambda tx: retention.forget_messages(tx, later, anew))
+
+    assert (gone, more, rest) == (0, 1, 0)
