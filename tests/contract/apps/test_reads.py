@@ -187,6 +187,20 @@ def test_waking_up_ends_every_sleep_with_its_event(apps_door: Door) -> None:
     assert apps_door.ask("POST", "/runs/unknown/wake-up").status == 404
 
 
+def test_waking_up_hastens_what_invokes_the_run_alone(apps_door: Door) -> None:
+    begun(apps_door)
+    event(apps_door, "wait_created", "wait_1", resumeAt="2099-01-01T00:00:00.000Z")
+    for queue in ("__wkf_workflow_w", "__shop_wkf_step_s", "mails"):
+        asked = {"queueName": queue, "message": {"runId": RUN}, "delaySeconds": 600}
+        apps_door.post("/queue", asked)
+    late = apps_door.get("/messages").json["data"][-1]["dueAt"]
+
+    assert apps_door.post(f"/runs/{RUN}/wake-up").json == {"stoppedCount": 1}
+
+    due = {one["queueName"]: one["dueAt"] for one in apps_door.get("/messages").json["data"]}
+    assert (due["mails"], sum(at < late for at in due.values())) == (late, 2)
+
+
 def test_a_replay_is_a_new_run_with_a_message(apps_door: Door) -> None:
     begun(apps_door, input="aQ==", attributes={"a": "1"})
     event(apps_door, "run_completed", output=1)
