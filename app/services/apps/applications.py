@@ -17,7 +17,8 @@ from app.services.apps import admission, write
 from app.services.context import AppContext
 
 Row = dict[str, Any]
-APP = re.compile(r"(?:@[A-Za-z0-9._~-]+/)?[A-Za-z0-9._~-]+")
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+"  # Clients take "." and ".." out of a path.
+APP = re.compile(rf"(?:@[A-Za-z0-9._~-]+/)?{_SEGMENT}")
 LONGEST_APP = 214  # As long as names of packages may be, which the DevKit's client sends by default.
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")

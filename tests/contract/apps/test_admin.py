@@ -34,7 +34,7 @@ def test_an_application_is_shown_with_its_quotas_versions_and_handlers(apps_door
     assert [one["workflow"] for one in shown["handlers"]] == ["http://127.0.0.1:9/flow"]
 
 
-@pytest.mark.parametrize("app", [None, "", 5, "a b", "a/b", "x" * 215, "@/x", "a\n"])
+@pytest.mark.parametrize("app", [None, "", 5, "a b", "a/b", "x" * 215, "@/x", "a\n", ".", "..", "@a/.."])
 def test_an_application_needs_an_id_that_a_path_can_name(apps_door: Door, app: object) -> None:
     reply = apps_door.send("POST", "/api/v1/apps", {"appId": app})
 
