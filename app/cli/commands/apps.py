@@ -13,6 +13,7 @@ from app.cli.context import Caller, Noun, pass_caller
 from app.cli.door import ask, of_app
 
 an_app = click.argument("app_id", metavar="APP")
+PAGE = 1000  # As many rows as a door gives at a time.
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "expired")
 
 
@@ -205,15 +206,27 @@ def _about_run(name: str, method: str, path: str, shown: Any, says: str) -> None
         caller.resource = f"run {run_id}"
         if name in ("cancel", "replay"):
             caller.confirm(f"{name.capitalize()} {run_id}?")
-        found = of_app(caller, app_id, method, path.format(quote(run_id, safe="")))
-        caller.show(found.get("data", found), shown)
+        about = path.format(quote(run_id, safe=""))
+        walks = name in ("events", "steps")
+        caller.show(_walked(caller, app_id, about) if walks else of_app(caller, app_id, method, about), shown)
 
     run.command(name, help=says)(verb)
 
 
+def _walked(caller: Caller, app_id: str, path: str) -> list[dict[str, object]]:
+    """All rows of a list, page by page: the log of a long run has more events than one page."""
+    rows: list[dict[str, object]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = of_app(caller, app_id, "GET", f"{path}?{urlencode({'limit': PAGE, 'cursor': cursor})}")
+        rows += page["data"]
+        cursor = page["cursor"] if page["hasMore"] else None
+    return rows
+
+
 _about_run("get", "GET", "/runs/{}", app_columns.APP_RUN, "Show one run.")
-_about_run("events", "GET", "/runs/{}/events?limit=1000", app_columns.APP_EVENTS, "Show the log of a run.")
-_about_run("steps", "GET", "/runs/{}/steps?limit=1000", app_columns.APP_STEPS, "Show the steps of a run.")
+_about_run("events", "GET", "/runs/{}/events", app_columns.APP_EVENTS, "Show the log of a run.")
+_about_run("steps", "GET", "/runs/{}/steps", app_columns.APP_STEPS, "Show the steps of a run.")
 _about_run("cancel", "POST", "/runs/{}/cancel", app_columns.APP_RUN, "Cancel an open run.")
 _about_run("replay", "POST", "/runs/{}/replay", app_columns.APP_RUN, "Run it again from its start.")
 _about_run("wake-up", "POST", "/runs/{}/wake-up", app_columns.APP_WOKEN, "End the sleeps of a run.")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from app.cli.commands import apps as commands
 from app.cli.main import cli
 from app.services import keys
 from app.services.apps import applications
@@ -35,6 +36,22 @@ def test_runs_of_all_applications_are_listed_newest_first(apps_door: Door) -> No
     assert shown() == [("shop", "wrun_2"), ("desk", "wrun_1"), ("shop", "wrun_0")]
     assert shown("--status", "cancelled", "--status", "failed") == [("shop", "wrun_0")]
     assert shown("--limit", "1") == [("shop", "wrun_2")]
+
+
+@pytest.mark.parametrize(("noun", "rows"), [("events", 5), ("steps", 3)])
+def test_a_long_run_is_shown_whole(
+    apps_door: Door, monkeypatch: pytest.MonkeyPatch, noun: str, rows: int
+) -> None:
+    monkeypatch.setattr(commands, "PAGE", 2)
+    for kind in ("run_created", "run_started"):
+        apps_door.event("wrun_1", kind, specVersion=6, eventData=MADE)
+    for number in range(3):
+        named: Any = {"correlationId": f"step_{number}", "eventData": {"stepName": f"s{number}"}}
+        apps_door.event("wrun_1", "step_created", specVersion=6, **named)
+
+    shown = asked(apps_door, "app", "run", noun, "default", "wrun_1")
+
+    assert len(json.loads(shown.stdout)) == rows
 
 
 def test_what_does_not_narrow_runs_of_apps_is_refused(apps_door: Door) -> None:
