@@ -340,7 +340,8 @@ def _hook_disposed(event: Incoming, known: Known) -> Decision:
 def _wait_created(event: Incoming, known: Known) -> Decision:
     if AppEventType.WAIT_CREATED in known.logged:
         return Decision(earlier=AppEventType.WAIT_CREATED, of="wait")
-    over = _is_over(known)
+    # The log says once that a wait is over. Had it said so before, nothing would ever end this one.
+    over = _is_over(known) or AppEventType.WAIT_COMPLETED in known.logged
     columns = {
         "id": str(uuid4()),
         "status": WaitStatus.COMPLETED if over else WaitStatus.WAITING,

@@ -30,6 +30,7 @@ class Folded:
     step: dict[str, str] = field(default_factory=dict)
     hook: dict[str, str] = field(default_factory=dict)
     wait: dict[str, str] = field(default_factory=dict)
+    over: set[str] = field(default_factory=set)  # Waits that were over before they were created.
 
 
 def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded:
@@ -66,7 +67,7 @@ def _run(made: Folded, kind: AppEventType) -> None:
 
 def _listens(made: Folded, kind: AppEventType, name: str) -> None:
     """Hooks and waits; those of a run that is over listen to nothing."""
-    over = made.run not in OPEN
+    over = made.run not in OPEN or (kind == AppEventType.WAIT_CREATED and name in made.over)
     if kind == AppEventType.HOOK_CREATED:
         made.hook[name] = HookStatus.DISPOSED if over else HookStatus.PENDING
     elif kind == AppEventType.HOOK_RECEIVED and name in made.hook and not over:
@@ -77,3 +78,5 @@ def _listens(made: Folded, kind: AppEventType, name: str) -> None:
         made.wait.setdefault(name, WaitStatus.COMPLETED if over else WaitStatus.WAITING)
     elif kind == AppEventType.WAIT_COMPLETED and name in made.wait:
         made.wait[name] = WaitStatus.COMPLETED
+    elif kind == AppEventType.WAIT_COMPLETED:
+        made.over.add(name)

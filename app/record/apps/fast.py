@@ -244,6 +244,8 @@ def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) ->
         where.append(f"NOT {there}" if shape.inserts else there)
     if kind == AppEventType.HOOK_CREATED:
         where += _free(given)
+    if kind == AppEventType.WAIT_CREATED:
+        where.append(_unsaid(AppEventType.WAIT_COMPLETED, given))
     if kind in TOLD:
         where.append(_unheard(given))
     return (
@@ -259,11 +261,16 @@ def _free(given: _Given) -> list[str]:
     held = f"o.token = {given('entity.token', hook, 'token')} AND o.disposed_at IS NULL"
     # A hook that was refused once stays refused, also when the token is free by now: a replay has to see the
     # same.
-    told = f"{_key(app_event, 'o', given)} AND o.event_type = 'hook_conflict'"
     return [
         f"NOT EXISTS (SELECT 1 FROM app_hook AS o WHERE {own} AND {held})",
-        f"NOT EXISTS (SELECT 1 FROM app_event AS o WHERE {told})",
+        _unsaid(AppEventType.HOOK_CONFLICT, given),
     ]
+
+
+def _unsaid(kind: AppEventType, given: _Given) -> str:
+    """The log has no event of this type with the correlation id."""
+    said = f"{_key(app_event, 'o', given)} AND o.event_type = '{kind}'"
+    return f"NOT EXISTS (SELECT 1 FROM app_event AS o WHERE {said})"
 
 
 def _unheard(given: _Given) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.record.apps import doctor
 from tests.support.apps import Door, Reply
 
 RUN = "wrun_01M7"
@@ -209,6 +210,16 @@ def test_a_wait_is_created_and_completed_once(apps_door: Door) -> None:
     assert again == created
     assert (completed["event"]["eventId"], completed["wait"]["status"]) == (slot(4), "completed")
     assert (repeated["event"], repeated["wait"]) == (None, completed["wait"])
+
+
+def test_a_wait_that_was_over_before_it_came_is_over(apps_door: Door) -> None:
+    begun(apps_door)
+    said(apps_door, "wait_completed", "wait_1")
+    made = said(apps_door, "wait_created", "wait_1", resumeAt="2099-01-01T00:00:00Z")
+
+    assert (made.json["event"]["eventId"], made.json["wait"]["status"]) == (slot(4), "completed")
+    assert apps_door.post(f"/runs/{RUN}/wake-up").json == {"stoppedCount": 0}
+    assert apps_door.world.db.read(doctor.findings) == []
 
 
 def test_attributes_are_set_once_for_each_correlation(apps_door: Door) -> None:
