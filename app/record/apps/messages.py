@@ -134,8 +134,12 @@ def kill(tx: Tx, scope: Scope, **of: str) -> int:
 
 
 def open_messages(tx: Tx, scope: Scope, run_id: str | None, *, limit: int, offset: int) -> list[Row]:
-    """Messages that are still to be delivered, of an application or one of its runs, soonest due first."""
-    found = select(app_message).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
+    """Messages that are still to be delivered, of an application or one of its runs, soonest due first.
+
+    Without what is in them: a page of messages may hold gigabytes.
+    """
+    shown = [column for column in app_message.c if column is not app_message.c.payload]
+    found = select(*shown).where(scope.owns(app_message), app_message.c.state == str(MessageState.OPEN))
     if run_id is not None:
         found = found.where(app_message.c.run_id == run_id)
     return tx.rows(found.order_by(app_message.c.due_at, app_message.c.id).limit(limit).offset(offset))

@@ -88,7 +88,7 @@ def retry(world: AppContext, app: str, number: int) -> None:
 
 
 def _open(row: dict[str, Any]) -> dict[str, object]:
-    shown = _shown(row)
+    shown = _shown({**row, "payload": None})
     left_out = ("payload", "idempotencyKey", "deadAt", "failureFinalizedAt")
     return {
         **{name: value for name, value in shown.items() if name not in left_out},
@@ -103,7 +103,7 @@ def _shown(row: dict[str, Any]) -> dict[str, object]:
         "queueName": row["queue"],
         "runId": row["run_id"],
         "deploymentVersion": row["version"],
-        "payload": None if row["cbor"] else json.loads(row["payload"]),
+        "payload": None if row["cbor"] or row["payload"] is None else json.loads(row["payload"]),
         "attempts": row["attempts"],
         "lastFailure": None if row["failure"] is None else json.loads(row["failure"]),
         "deadAt": _at(row["dead_at"]),

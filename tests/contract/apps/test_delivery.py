@@ -259,6 +259,14 @@ def test_what_is_to_be_delivered_is_listed_soonest_due_first(apps_door: Door) ->
     assert apps_door.get("/messages?runId=%00").status == 400
 
 
+def test_what_is_to_be_delivered_is_listed_without_being_read(apps_door: Door) -> None:
+    number = enqueue(apps_door, b'{"runId":"a"}')
+    no_json = app_message.update().values(payload=b"\xff")
+    apps_door.world.db.write(lambda tx: tx.execute(no_json))
+
+    assert [one["messageId"] for one in apps_door.get("/messages").json["data"]] == [f"msg_{number}"]
+
+
 def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) -> None:
     first, second = enqueue(apps_door, b'{"n":1}'), enqueue(apps_door, encoded({"n": 2}), cbor=True)
     apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), version="v1"))
