@@ -11,10 +11,13 @@ from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 
 LONGEST_NAME = 1_000  # Bytes.
+MOST_CHUNKS = 100_000  # Of one request: each is a row, and takes a kibibyte of memory until it is written.
 
 
 def append(db: Database, app: str, run_id: str, name: str, chunks: list[bytes]) -> None:
     """Append chunks, all or none; raises `Refused` when the stream is closed or its run is not there."""
+    if len(chunks) > MOST_CHUNKS:
+        raise bad(f"a write has at most {MOST_CHUNKS} chunks")
 
     def work(tx: Tx) -> bool:
         scope = _checked(tx, app, run_id, name)

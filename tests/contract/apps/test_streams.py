@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from app.record.apps import streams
+from app.services.apps import streams as service
 from tests.support.apps import HOST, PATIENCE_S, THREADS, Door
 from tests.support.servers import until
 
@@ -82,6 +83,16 @@ def test_what_cannot_be_a_chunk_is_refused(apps_door: Door) -> None:
     assert apps_door.get(f"/runs/{RUN}/streams").json == []
     assert apps_door.ask("PUT", "/runs/wrun_unknown/streams/s", {"data": ""}).status == 404
     assert apps_door.get(f"{ALL}?startIndex=x").status == 400
+
+
+def test_a_write_of_too_many_chunks_is_refused_whole(
+    apps_door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_CHUNKS", 2)
+
+    assert put(apps_door, ["a", "b", "c"], multi=True).status == 400
+    assert put(apps_door, ["a", "b"], multi=True).status == 204
+    assert apps_door.get(f"{ONE}/info").json["tailIndex"] == 1
 
 
 def test_writers_at_a_time_leave_no_hole(apps_door: Door) -> None:
