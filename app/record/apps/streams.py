@@ -25,8 +25,8 @@ def has_run(tx: Tx, scope: Scope, run_id: str) -> bool:
     return tx.value(found) is not None
 
 
-def append(tx: Tx, scope: Scope, run_id: str, name: str, chunks: Sequence[bytes]) -> bool:
-    """Append chunks, all or none; False when the stream is closed."""
+def append(tx: Tx, scope: Scope, run_id: str, name: str, chunks: Sequence[bytes]) -> int | None:
+    """Append chunks, all or none; the number of the first, None when the stream is closed."""
     count = len(chunks)
     made = tx.insert(app_stream).values(
         **scope.key, run_id=run_id, name=name, chunks=count, touched_at=tx.now
@@ -40,12 +40,20 @@ def append(tx: Tx, scope: Scope, run_id: str, name: str, chunks: Sequence[bytes]
     )
     total = tx.value(raised.returning(app_stream.c.chunks))
     if total is None:
-        return False
+        return None
+    first = int(total) - count
     key = {**scope.key, "run_id": run_id, "name": name}
-    rows = [{**key, "number": number, "data": data} for number, data in enumerate(chunks, int(total) - count)]
+    rows = [{**key, "number": number, "data": data} for number, data in enumerate(chunks, first)]
     if rows:
         tx.execute(app_chunk.insert(), rows)
-    return True
+    return first
+
+
+def holds(tx: Tx, scope: Scope, run_id: str, name: str, first: int, chunks: Sequence[bytes]) -> bool:
+    """Whether these chunks stand at these numbers."""
+    own = select(app_chunk.c.data).where(scope.owns(app_chunk), app_chunk.c.run_id == run_id)
+    own = own.where(app_chunk.c.name == name, app_chunk.c.number.between(first, first + len(chunks) - 1))
+    return [bytes(row["data"]) for row in tx.rows(own.order_by(app_chunk.c.number))] == list(chunks)
 
 
 def close(tx: Tx, scope: Scope, run_id: str, name: str) -> None:

@@ -35,8 +35,9 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
         times = {"created_at": tx.now, "updated_at": tx.now}
         columns = {"id": fresh, "status": AppRunStatus.PENDING, "attributes": "{}", **made, **times}
         # Run, event and message in one transaction: without the message the run would be there and never
-        # begin.
-        entities.write_run(tx, scope, fresh, Write(insert=True, columns=columns))
+        # begin. It is there already when the answer to the first commit was lost.
+        if not entities.write_run(tx, scope, fresh, Write(insert=True, columns=columns)):
+            return _read(tx, scope, fresh)
         data = {
             "workflowName": run["workflow"],
             "deploymentId": run["deployment"],

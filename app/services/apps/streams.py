@@ -19,9 +19,17 @@ def append(db: Database, app: str, run_id: str, name: str, chunks: list[bytes]) 
     if len(chunks) > MOST_CHUNKS:
         raise bad(f"a write has at most {MOST_CHUNKS} chunks")
 
+    tried: list[int] = []
+
     def work(tx: Tx) -> bool:
         scope = _checked(tx, app, run_id, name)
-        return not chunks or streams.append(tx, scope, run_id, name, chunks)
+        # Done again when the answer to a commit was lost: what it wrote must not be written twice.
+        if not chunks or any(streams.holds(tx, scope, run_id, name, first, chunks) for first in tried):
+            return True
+        first = streams.append(tx, scope, run_id, name, chunks)
+        if first is not None:
+            tried.append(first)
+        return first is not None
 
     if not db.write(work):
         raise bad("stream is already closed")
