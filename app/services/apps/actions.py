@@ -56,14 +56,18 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
 
 def cancel(db: Database, app: str, run_id: str) -> Row:
     """Cancel a run that is open; nothing of it is delivered any more."""
+    tried: list[str] = []
 
     def act(tx: Tx, scope: Scope, run: Row) -> Row:
+        if tried and run["status"] == AppRunStatus.CANCELLED:
+            return run  # The answer to the first commit was lost.
         if run["status"] not in OPEN:
             raise bad(f"run is already in terminal state: {run['status']}")
         written = write_in(tx, scope, _of_ours(run, AppEventType.RUN_CANCELLED))
         # After the run's row, as everywhere: run first, message second. Fences grow, so that a delivery that
         # is under way settles nothing.
         messages.kill(tx, scope, run_id=run_id)
+        tried.append(run_id)
         return written.run
 
     return _acted(db, app, run_id, act)

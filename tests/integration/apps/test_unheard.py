@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import select
 
+from app.domain.apps.refusal import Refused
 from app.record.session import Database, Tx
 from app.record.tables import app_chunk, app_message
 from app.services.apps import actions, streams
@@ -37,6 +38,14 @@ def test_a_replay_begins_once(unheard: Database) -> None:
     log = [row["event_type"] for row in tables(unheard)["event"] if row["run_id"] == fresh]
     messages = unheard.read(lambda tx: tx.rows(select(app_message)))
     assert (log, [row["run_id"] for row in messages]) == (["run_created"], [fresh])
+
+
+def test_a_run_that_is_cancelled_is_told_so(unheard: Database) -> None:
+    assert actions.cancel(unheard, APP, RUN)["status"] == "cancelled"
+
+    assert [row["event_type"] for row in tables(unheard)["event"]][2:] == ["run_cancelled"]
+    with pytest.raises(Refused, match="already in terminal state"):
+        actions.cancel(unheard, APP, RUN)
 
 
 def test_chunks_are_appended_once(unheard: Database) -> None:
