@@ -75,7 +75,7 @@ def operation(
         **{name: facts[name] for name in _FACTS},
         "account": facts.get("account"),
         "status": status,
-        "detail": _detail(member),
+        "detail": _detail(member, ended=ended),
         "run_id": member["ref"] if isinstance(member["ref"], str) else None,
         "reused_from": member["reused_from"],
         "attempts": max((one["attempts"] for one in items or ()), default=member["attempt"]),
@@ -172,10 +172,10 @@ def has_ended(row: Row) -> bool:
     return row["status"] in TERMINAL
 
 
-def _detail(member: Row) -> str | None:
+def _detail(member: Row, *, ended: bool) -> str | None:
     if member["status"] == "skipped" and member["reused_from"] is None:
         return str((member["output"] or {}).get("skipped"))
-    if member["status"] == "pending" and _awaits(member) and member["pending"] == 1:
+    if member["status"] == "pending" and not ended and _awaits(member) and member["pending"] == 1:
         return "awaits_approval"
     return None
 

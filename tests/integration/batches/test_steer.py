@@ -176,6 +176,30 @@ def test_an_operation_waits_for_its_approval(rig: Rig) -> None:
     assert rig.finish(batch) == "completed"
 
 
+def test_an_approval_that_comes_after_a_cancel_is_refused(rig: Rig) -> None:
+    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    batch = rig.submit(slow, servers("db", approval=True))
+    rig.driver.drain()
+    batches.cancel(rig.ctx, batch)
+    rig.finish(batch)
+    before = len(rig.driver.log(batch))
+
+    with pytest.raises(InvalidStateTransition, match="db cannot begin any more: its batch is cancelled"):
+        batches.approve(rig.ctx, batch, "db")
+    assert len(rig.driver.log(batch)) == before
+    assert batches.detail(rig.ctx, batch)["operations"][1]["detail"] is None
+
+
+def test_a_paused_batch_takes_an_approval(rig: Rig) -> None:
+    batch = rig.submit(servers("db", approval=True))
+    batches.pause(rig.ctx, batch)
+
+    batches.approve(rig.ctx, batch, "db")
+
+    batches.resume(rig.ctx, batch)
+    assert rig.finish(batch) == "completed"
+
+
 def test_a_part_of_a_batch_brings_what_it_needs(rig: Rig) -> None:
     batch = rig.run(servers("web"), servers("db", needs=["web"]), servers("other"), only=["db"])
 
