@@ -127,7 +127,24 @@ def _value(text: str) -> Any:
     found = json.loads(text)
     if (depth := depth_of(found)) > words.MOST_DEPTH:
         raise too_many("depth of the result", words.MOST_DEPTH, depth)
+    # PostgreSQL stores no U+0000. Only where the text has the escape is it worth a walk.
+    if "\\u0000" in text and _has_nul(found):
+        raise NickelRefused("NICKEL_ERROR", "The result holds a character that is not text (U+0000)")
     return found
+
+
+def _has_nul(value: Any) -> bool:
+    """Whether a text in it, or a name of a member, has U+0000."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += (*one.keys(), *one.values())
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str) and "\0" in one:
+            return True
+    return False
 
 
 def _limit(said: bytes) -> NickelRefused:

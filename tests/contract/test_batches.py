@@ -345,3 +345,11 @@ def test_a_cancel_of_what_has_ended_is_refused(client: FlaskClient, world: Any) 
 
     refused(client.post(f"{PATH}/{batch}/cancel", json={}), 409, "INVALID_STATE_TRANSITION")
     refused(client.post(f"{PATH}/{batch}/checkpoints", json={}), 409, "INVALID_STATE_TRANSITION")
+
+
+def test_a_program_with_a_character_that_is_not_text_is_refused(client: FlaskClient) -> None:
+    program = "{ batch_workflow = {} } # \0"
+
+    body = refused(client.post(SUBMIT, data=program, content_type=NICKEL), 400, "VALIDATION_ERROR")
+
+    assert "not text" in body["details"]["fields"]["body"]

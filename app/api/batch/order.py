@@ -107,9 +107,12 @@ def _text(raw: bytes) -> str:
     if len(raw) > LARGEST_SOURCE:
         raise PayloadTooLarge(f"The program has more than {LARGEST_SOURCE} bytes.", limit=LARGEST_SOURCE)
     try:
-        return raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         raise ValidationFailed.of("body", "Is not UTF-8") from None
+    if not bodies.storable(text):  # Also in a comment: the text is kept with its batch.
+        raise ValidationFailed.of("body", f"Holds {bodies.NOT_TEXT}")
+    return text
 
 
 def _optional_text(found: Mapping[str, object], name: str) -> str | None:

@@ -199,3 +199,15 @@ def test_without_nickel_json_is_still_taken(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert (found.code, found.status, found.details) == ("BACKEND_UNAVAILABLE", 422, {"extra": "batch"})
     assert not isinstance(found, NickelRefused)
+
+
+@pytest.mark.parametrize("program", ['{ batch_workflow = "a\0b" }', '{ "a\0b" = [1] }', '["a\0b"]'])
+def test_a_character_that_no_database_stores_is_refused_in_a_result(program: str) -> None:
+    with pytest.raises(NickelRefused, match="not text") as refused:
+        evaluate(program)
+
+    assert (refused.value.code, refused.value.status) == ("NICKEL_ERROR", 400)
+
+
+def test_the_spelling_of_that_character_is_a_text_like_any_other() -> None:
+    assert evaluate('m%"\\u0000"%') == "\\u0000"
