@@ -115,11 +115,7 @@ class Members:
             if not (isinstance(one, str) and pattern.fullmatch(one)):
                 self._problems.add(f"{self.path(name)}[{index}]", f"Must be {rule}")
                 return ()
-        twice = (
-            next((one for one in found if found.count(one) > 1), None)
-            if len(set(found)) < len(found)
-            else None
-        )
+        twice = _first_twice(found)
         if twice is not None:
             self._problems.add(self.path(name), f"Names {twice} more than once")
         return tuple(found)
@@ -128,6 +124,16 @@ class Members:
         said = problem if name in self._found else f"Is missing. {problem}"
         self._problems.add(self.path(name), said)
         return instead
+
+
+def _first_twice(names: list[str]) -> str | None:
+    """The first name that has come before; one walk, since a body has room for a million names."""
+    seen: set[str] = set()
+    for one in names:
+        if one in seen:
+            return one
+        seen.add(one)
+    return None
 
 
 def _is_number(value: object) -> bool:

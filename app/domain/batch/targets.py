@@ -33,11 +33,18 @@ class Targets:
 
 
 def of(operations: Sequence[Operation]) -> dict[str, Targets]:
-    """The targets of every operation of taskservs; raises `InvalidDefinition` where there are none."""
+    """The targets of every operation of taskservs; raises `InvalidDefinition` for none or too many."""
     makers = _Makers(operations)
-    return {
-        one.id: makers.targets(at, one) for at, one in enumerate(operations) if one.type == "taskserv_batch"
-    }
+    found: dict[str, Targets] = {}
+    total = 0
+    for at, one in enumerate(operations):
+        if one.type == "taskserv_batch":
+            found[one.id] = makers.targets(at, one)
+            total += len(one.taskservs) * len(found[one.id].servers)
+            # While they are made, and not once all are: a body of 2 MB can ask for 100 million of them.
+            if total > words.MOST_ITEMS:
+                raise too_many("items of the batch", words.MOST_ITEMS, total)
+    return found
 
 
 def item_names(operation: Operation, targets: Targets | None = None) -> list[str]:
@@ -86,6 +93,12 @@ def _check_reachable(at: int, one: Operation, works_on: Targets, pooled: set[tup
         raise InvalidDefinition("INVALID_DEFINITION", f"{field}: {said}", {"fields": {field: said}})
 
 
+def _check_items(at: int, one: Operation, servers: int) -> None:
+    items = len(one.taskservs) * servers
+    if items > words.MOST_ITEMS_OF_OPERATION:
+        raise too_many(f"items of operations[{at}]", words.MOST_ITEMS_OF_OPERATION, items)
+
+
 def _note(made: dict[tuple[str, str], str], provider: str, name: str, one: Operation) -> None:
     before = made.get((provider, name))
     if before is not None:
@@ -129,9 +142,7 @@ class _Makers:
             )
             raise InvalidDefinition("NO_TARGETS", said, {"operation": one.id})
         makers = [self._makers[bit] for bit in _bits(behind)]
-        items = len(one.taskservs) * sum(len(maker.server_configs) for maker in makers)
-        if items > words.MOST_ITEMS_OF_OPERATION:
-            raise too_many(f"items of operations[{at}]", words.MOST_ITEMS_OF_OPERATION, items)
+        _check_items(at, one, sum(len(maker.server_configs) for maker in makers))
         return Targets(tuple(target for maker in makers for target in _servers(maker)), warning)
 
     def _named(self, at: int, one: Operation) -> Iterator[Target]:
@@ -146,6 +157,7 @@ class _Makers:
                     )
                 if target not in seen:
                     seen.add(target)
+                    _check_items(at, one, len(seen))
                     yield target
 
     def _of_name(self, name: str, one: Operation) -> Iterator[Target]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.batch import targets
+from app.domain.batch import targets, words
 from app.domain.batch.definition import InvalidDefinition, parse
 from app.domain.batch.operation import Dependency, Operation, ServerConfig
 from tests.unit.domain.batch.cases import EXAMPLE
@@ -90,3 +90,30 @@ def test_the_items_of_a_batch_are_limited() -> None:
         targets.check(many)
 
     assert (caught.value.code, caught.value.details["maximum"]) == ("LIMIT_EXCEEDED", 50_000)
+
+
+def test_the_targets_of_an_operation_make_no_more_items_than_an_operation_may_have() -> None:
+    there = tuple(f"h{number}" for number in range(words.MOST_ITEMS_OF_OPERATION + 1))
+
+    with pytest.raises(InvalidDefinition) as refused:
+        targets.check([installs("local", on=there)])
+
+    assert (refused.value.code, refused.value.details["limit"]) == (
+        "LIMIT_EXCEEDED",
+        "items of operations[0]",
+    )
+
+
+def test_items_beyond_the_limit_of_a_batch_are_not_made_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_ITEMS", 100)
+    made = servers("made", "local", *(f"h{number}" for number in range(40)))
+    many = [replace(installs("local", "made"), id=f"install-{number}") for number in range(1_000)]
+    asked: list[object] = []
+    real = targets.Target
+    monkeypatch.setattr(targets, "Target", lambda *told: asked.append(told) or real(*told))
+
+    with pytest.raises(InvalidDefinition) as refused:
+        targets.check([made, *many])
+
+    assert (refused.value.code, refused.value.details["limit"]) == ("LIMIT_EXCEEDED", "items of the batch")
+    assert len(asked) < 200
