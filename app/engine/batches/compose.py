@@ -128,6 +128,7 @@ def _items(
     if works_on is None:
         where = {"provider": one.provider, "account": accounts[one.provider, one.account]}
         return [{**server.document(), **where} for server in one.server_configs]
+    ordered = in_order(one.taskservs)  # Not for each server: it reads the files of the catalogue.
     return [
         {
             "name": f"{taskserv}@{target.server}",
@@ -137,5 +138,5 @@ def _items(
             "account": accounts[target.provider, target.account],
         }
         for target in works_on.servers
-        for taskserv in in_order(one.taskservs)
+        for taskserv in ordered
     ]

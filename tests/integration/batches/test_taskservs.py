@@ -1,14 +1,17 @@
 """Taskservs in local sandboxes: in order, looked for first, installed once, undone with their server."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree
 from typing import Any
 
 import pytest
 
+from app.engine.batches import compose
 from app.providers import taskservs
 from app.services import batches
-from tests.integration.batches.rig import Rig, servers
+from tests.integration.batches.rig import Rig, definition_of, servers
 
 pytestmark = pytest.mark.timeout(120)
 SHIPPED = Path("provisioning/taskservs")
@@ -52,6 +55,22 @@ def outputs(rig: Rig, batch: str) -> dict[str, Any]:
     steps = rig.driver.steps(child["id"]).values()
     items = [((one["given"] or {}).get("item"), one["output"]) for one in steps]
     return {item["name"]: output for item, output in items if isinstance(item, dict)}
+
+
+def test_the_order_is_asked_once_for_all_servers(rig: Rig) -> None:
+    definition = definition_of(servers("web", "a", "b", "c"), installing(*THREE))
+    asked: list[Sequence[str]] = []
+
+    made = compose.compose(
+        definition,
+        definition.operations,
+        "lineage",
+        defaultdict(lambda: "default"),
+        lambda names: asked.append(names) or taskservs.in_order(SHIPPED, names),
+    )
+
+    assert asked == [tuple(THREE)]
+    assert [item["name"] for item in made.nodes[1].input["items"][:2]] == ["containerd@a", "kubernetes@a"]
 
 
 def test_the_order_follows_from_what_they_require() -> None:
