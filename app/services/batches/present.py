@@ -137,8 +137,8 @@ def item_name(row: Row) -> str:
     return str(_item(row)["name"])
 
 
-def checkpoint(row: Row, completed: Sequence[str] | None = None) -> JsonObject:
-    """A checkpoint, with what had completed until then."""
+def checkpoint(row: Row, completed: Sequence[str] | None = None, count: int = 0) -> JsonObject:
+    """A checkpoint, with how many operations had completed until then, and which as far as they are given."""
     shown: JsonObject = {
         "id": f"cp-{row['sequence']:04}",
         "sequence": row["sequence"],
@@ -148,7 +148,9 @@ def checkpoint(row: Row, completed: Sequence[str] | None = None) -> JsonObject:
         "mirrored_at": rfc3339(row["mirrored_at"]),
         "mirror_error": row["mirror_error"],
     }
-    return shown if completed is None else {**shown, "completed_operations": list(completed)}
+    if completed is None:
+        return shown
+    return {**shown, "completed_count": count, "completed_operations": list(completed)}
 
 
 def rollback(row: Row, operations: Sequence[Row]) -> JsonObject:

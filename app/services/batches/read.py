@@ -1,10 +1,12 @@
 """Batches as they are: one, its operations and items, how far it is, all of them in figures."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.domain.batch.definition import parse
+from app.domain.batch.words import MOST_ITEMS_OF_OPERATION
 from app.domain.clock import rfc3339
 from app.domain.errors import NotFound
 from app.domain.json import JsonObject
@@ -19,6 +21,9 @@ from chains import catalogue
 Row = Mapping[str, Any]
 MOST_ITEMS = 2_000  # That a batch shows with its operations; of an operation alone there are pages.
 MOST_NAMES = 100  # Operations that progress names.
+# Operations that the checkpoints of a batch name in all, the newest first: each names all that had completed,
+# which is 10 million names for the 2,000 checkpoints of 10,000 operations.
+MOST_COMPLETED = 20_000
 OPEN = ("Pending", "Running", "RollingBack")
 
 
@@ -55,13 +60,14 @@ def operation_items(
         member = next((one for one in graphs.members(tx, batch_id) if one["key"] == operation), None)
         if member is None:
             raise NotFound(f"The batch has no operation {operation}")
-        undone = _undone_items(tx, _undos(tx, batch_id).get(operation))
         if not isinstance(member["ref"], str):
             names = _names(member)
             status = _status_of(member, row)
             shown = [present.idle_item(name, status) for name in names[offset : offset + limit]]
             return shown, len(names)
         found, total = listing.item_page(tx, member["ref"], limit, offset)
+        undo = _undos(tx, batch_id).get(operation)
+        undone = _undone_items(tx, [] if undo is None else [undo], MOST_ITEMS_OF_OPERATION).get(operation, {})
         over = member["status"] != "waiting"
         return [
             present.item(one, ended=over, undo=undone.get(present.item_name(one))) for one in found
@@ -115,12 +121,13 @@ def _detail(tx: Tx, batch_id: str, with_items: bool) -> JsonObject:
     retries = listing.retrying(tx, waiting)
     shows = with_items and row["items"] <= MOST_ITEMS
     items = listing.items_of(tx, children, MOST_ITEMS) if shows else {}
+    undone = _undone_items(tx, [undos[key] for key in members if key in undos], MOST_ITEMS) if shows else {}
     facts = {one["id"]: one for one in row["definition"]["operations"]}
     operations = []
     for key, fact in facts.items():
         if key in members:
             member, undo = members[key], undos.get(key)
-            shown = _items(tx, member, items, undo, row) if shows else None
+            shown = _items(member, items, undone.get(key, {}), row) if shows else None
             operations.append(
                 present.operation(
                     member,
@@ -150,11 +157,10 @@ def _detail(tx: Tx, batch_id: str, with_items: bool) -> JsonObject:
 
 
 def _items(
-    tx: Tx, member: Row, items: Mapping[str, Sequence[Row]], undo: Row | None, row: Row
+    member: Row, items: Mapping[str, Sequence[Row]], undone: Mapping[str, Row], row: Row
 ) -> list[JsonObject]:
     if not isinstance(member["ref"], str):
         return [present.idle_item(name, _status_of(member, row)) for name in _names(member)]
-    undone = _undone_items(tx, undo)
     over = member["status"] != "waiting"
     return [
         present.item(one, ended=over, undo=undone.get(present.item_name(one)))
@@ -179,21 +185,27 @@ def _undos(tx: Tx, batch_id: str) -> dict[str, Row]:
     return found
 
 
-def _undone_items(tx: Tx, undo: Row | None) -> dict[str, Row]:
-    """How the items of an operation stand in its last rollback, by name."""
-    if undo is None:
-        return {}
-    if not isinstance(undo["ref"], str):
-        return dict.fromkeys(_names(undo), undo)
-    found = listing.items_of(tx, [undo["ref"]], MOST_ITEMS).get(undo["ref"], [])
-    return {present.item_name(one): one for one in found}
+def _undone_items(tx: Tx, undos: Sequence[Row], most: int) -> dict[str, dict[str, Row]]:
+    """For each of these operations how its items stand in its last rollback, by name; at most so many."""
+    begun = [one for one in undos if isinstance(one["ref"], str)]
+    found = listing.items_of(tx, [one["ref"] for one in begun], most)  # In one look for all operations.
+    shown = {one["key"]: dict.fromkeys(_names(one), one) for one in undos}
+    for one in begun:
+        shown[one["key"]] = {present.item_name(each): each for each in found.get(one["ref"], ())}
+    return shown
 
 
 def _checkpoints(tx: Tx, batch_id: str) -> list[JsonObject]:
     rows = batches.checkpoints(tx, batch_id)
     done = graphs.completed(tx, batch_id) if rows else {}
     names = sorted((key for key in done if not key.startswith("graph:")), key=lambda key: done[key])
-    return [present.checkpoint(one, [key for key in names if done[key] <= one["upto_seq"]]) for one in rows]
+    numbers = [done[key] for key in names]
+    left, shown = MOST_COMPLETED, list[JsonObject]()
+    for one in reversed(rows):
+        count = bisect_right(numbers, one["upto_seq"])
+        left -= count
+        shown.append(present.checkpoint(one, names[:count] if left >= 0 else (), count))
+    return shown[::-1]
 
 
 def _rollback(tx: Tx, batch_id: str) -> JsonObject | None:

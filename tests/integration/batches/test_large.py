@@ -10,6 +10,7 @@ from app.record.batches import listing
 from app.services import batches
 from app.services.batches import read, standing
 from tests.integration.batches.rig import Rig, failing, servers
+from tests.integration.batches.test_cost import counted
 
 
 def test_a_definition_is_learnt_while_no_transaction_is_open(
@@ -79,3 +80,42 @@ def test_edges_are_stored_a_thousand_at_a_time(rig: Rig) -> None:
     event.listen(rig.db.engine, "before_cursor_execute", noted)
     rig.submit(*(servers(f"op{n}", needs=[f"op{m}" for m in range(n)]) for n in range(50)))
     assert stored == [1000, 225]
+
+
+def test_the_items_of_a_large_operation_are_all_shown_as_undone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "MOST_ITEMS", 2)
+    batch = rig.run(servers("web", "a", "b", "c", "d"))
+    rig.roll_back(batch)
+
+    shown, total = batches.operation_items(rig.ctx, batch, "web", limit=2)
+
+    assert total == 4
+    assert [(one["name"], one["status"]) for one in shown] == [("a", "RolledBack"), ("b", "RolledBack")]
+
+
+def test_the_items_of_all_that_was_undone_are_read_in_one_look(rig: Rig) -> None:
+    looks = []
+    for number in (2, 12):
+        batch = rig.run(*(servers(f"op{number}-{n}", f"s{number}-{n}") for n in range(number)))
+        rig.roll_back(batch)
+        with counted(rig) as asked:
+            shown = batches.detail(rig.ctx, batch)
+        assert {item["status"] for one in shown["operations"] for item in one["items"]} == {"RolledBack"}
+        looks.append(len(asked))
+
+    assert looks[0] == looks[1]
+
+
+def test_checkpoints_name_so_many_operations_in_all_the_newest_first(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "MOST_COMPLETED", 9)
+    often = {"checkpoint_interval": 1}
+    batch = rig.run(*(servers(f"op{n}") for n in range(5)), rollback_strategy=often, parallel_limit=1)
+
+    points = batches.detail(rig.ctx, batch)["checkpoints"]
+
+    assert [one["completed_count"] for one in points] == [1, 2, 3, 4, 5]
+    assert [len(one["completed_operations"]) for one in points] == [0, 0, 0, 4, 5]
