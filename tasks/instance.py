@@ -45,7 +45,7 @@ class NotSeenYet(StepError):
 
 
 class NotReplacedYet(StillThere):
-    """What failed is not gone yet; removals take minutes."""
+    """What has failed, or is being removed, is not gone yet; removals take minutes."""
 
     passing_ms = 15 * 60_000
 
@@ -152,17 +152,24 @@ def _still_there(ctx: Context, row: InstanceRow, lineage: str) -> bool:
     """Whether the provider still has what the inventory shows, or may come to have it.
 
     An order of this batch whose answer never came keeps its row and its token: it is looked for by that. What
-    this batch made and what failed is removed, so that another one is made in its place.
+    this batch made and what failed is removed, so that another one is made in its place. What is on its way
+    out, by a rollback that stopped half-way or by somebody's hand, is waited for and then made anew.
     """
     compute = _compute(ctx, row)
     if row["resource_id"] is None:
         return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
     machine = compute.look(row["resource_id"])
-    if machine is None or machine.state != "failed" or row["lineage"] != lineage:
-        return machine is not None
-    if not compute.remove(machine.id):
-        raise NotReplacedYet(f"{row['name']} has failed, and is being removed before another one is made")
-    return False
+    if machine is None:
+        return False
+    if machine.state == "failed" and row["lineage"] == lineage:
+        if not compute.remove(machine.id):
+            raise NotReplacedYet(f"{row['name']} has failed, and is being removed before another one is made")
+        return False
+    if machine.state == "removing":
+        raise NotReplacedYet(f"{row['name']} is being removed, and is made anew once it is gone")
+    if machine.state == "failed":
+        raise _failed(row["name"], f"made by the batch {row['lineage']}")
+    return True
 
 
 def _intended(tx: Tx, ctx: Context, item: Item, operation: str, lineage: str) -> tuple[InstanceRow, bool]:
@@ -223,8 +230,8 @@ def _compute(ctx: Context, of: Item | InstanceRow) -> Compute:
 
 def _stranger(compute: Compute, item: Item) -> Machine | None:
     """A server of this name that this inventory does not have."""
-    found = compute.find(name=item["name"])
-    return found[0] if found else None
+    # Names are not unique in a cloud: one that is on its way out is in nobody's way.
+    return next((one for one in compute.find(name=item["name"]) if one.state != "removing"), None)
 
 
 def _kept(compute: Compute, row: InstanceRow, item: Item) -> Result:
@@ -234,6 +241,8 @@ def _kept(compute: Compute, row: InstanceRow, item: Item) -> Result:
 
 
 def _kept_stranger(compute: Compute, machine: Machine, item: Item) -> Result:
+    if machine.state == "failed":
+        raise _failed(item["name"], "made by no batch")
     _check_same(compute, item, machine.plan, machine.zone, "made by no batch")
     address = machine.addresses[0] if machine.addresses else None
     return {"resource_id": machine.id, "effect": "kept", "address": address}
@@ -247,6 +256,12 @@ def _check_same(compute: Compute, item: Item, plan: str, zone: str, origin: str)
             plan=plan,
             zone=zone,
         )
+
+
+def _failed(name: str, origin: str) -> ConfigurationConflict:
+    """What is not ours to remove, and of no use to whoever wants it."""
+    told = f"{name} is there, {origin}, and has failed: remove it, or choose another name"
+    return ConfigurationConflict(told)
 
 
 def _spec(item: Item, lineage: str) -> Spec:

@@ -1,15 +1,18 @@
 """Batches over both doubled clouds: what is made is made once, and what is undone is gone."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from app.lab.clouds import Clouds, cloud
+from app.lab.clouds import Clouds, cloud, upcloud
 from app.lab.clouds.faults import Faults
 from app.providers.compute import Access, Compute, Spec, connect
-from tests.integration.batches.rig import Rig, servers
+from app.services import batches
+from app.services.batches import accounts
+from tests.integration.batches.rig import Rig, failing, servers
 from tests.integration.compute.rigs import aws_access, upcloud_access
 
 PLACES = {"upcloud": ("1xCPU-2 GB", "fi-hel1"), "aws": ("t3.micro", "eu-central-1a")}
@@ -127,3 +130,45 @@ def test_a_server_that_was_never_made_though_the_cloud_said_so_fails(rig: Rig, l
     batch = rig.run(at("upcloud", "web-1"))
     assert rig.driver.status(batch) != "completed"
     assert there(lab, "upcloud") == []
+
+
+def shown_as(lab: Clouds, provider: str, state: str) -> None:
+    """The only server of a cloud is in this state."""
+    (server,) = lab.clouds[provider].living()
+    lab.clouds[provider]._keep(replace(server, state=state))
+
+
+def test_a_retry_waits_for_what_a_rollback_is_removing_and_makes_it_anew(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = rig.run(at("aws", "db-1"), failing("bad", on_failure="fail"))
+    shown_as(lab, "aws", "removing")
+    monkeypatch.setitem(cloud.NEXT, "removing", ("gone", 0.5))
+    monkeypatch.setattr(accounts, "accounts_of", lambda *_asked: defaultdict(lambda: "default"))
+
+    again = str(batches.retry(rig.ctx, first, operations=["aws"])["workflow_id"])
+    rig.finish(again)
+
+    assert rig.statuses(again)["aws"] == "completed"
+    assert there(lab, "aws") == ["db-1"]
+    assert [row["incarnation"] for row in rig.inventory() if row["provider"] == "aws"] == [1, 2]
+
+
+@pytest.mark.parametrize("by", ["a batch", "hand"])
+def test_a_server_of_others_that_has_failed_is_not_kept(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setitem(upcloud.STATES, "failed", "error")
+    if by == "hand":
+        plan, zone = PLACES["upcloud"]
+        rig.world.compute("upcloud", "default").create(
+            Spec(name="web-1", plan=plan, zone=zone, batch="b"), "t" * 32
+        )
+    else:
+        rig.run(at("upcloud", "web-1"))
+    shown_as(lab, "upcloud", "failed")
+
+    batch = rig.run(at("upcloud", "web-1"))
+
+    assert rig.driver.run(batch)["error_code"] == "CONFIGURATION_CONFLICT"
+    assert there(lab, "upcloud") == ["web-1"]
