@@ -27,6 +27,16 @@ def holder(tx: Tx, resource: str) -> LockRow | None:
     return tx.row(select(lock).where(lock.c.tenant_id == tx.tenant, lock.c.resource == resource), of=LockRow)
 
 
+def holders(tx: Tx, resources: Sequence[str]) -> dict[str, str]:
+    """Which of these resources are held, and by which run."""
+    found: dict[str, str] = {}
+    for part in _parts(resources):
+        where = (lock.c.tenant_id == tx.tenant, lock.c.resource.in_(part))
+        rows = tx.rows(select(lock.c.resource, lock.c.run_id).where(*where))
+        found.update((row["resource"], row["run_id"]) for row in rows)
+    return found
+
+
 def grant(tx: Tx, resource: str, run_id: str) -> int:
     """Give a free, entered resource to a run; returns the fence, greater than any before."""
     # It outlives the lock: a fence that began anew with each holder would let a late one pass for a newer one

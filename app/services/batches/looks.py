@@ -4,7 +4,7 @@ An account that cannot be asked is left out, and a warning says so; the plan tel
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +29,16 @@ class Seen:
     zones: frozenset[str]
 
     def named(self, name: str) -> Machine | None:
-        """The oldest server of this name."""
-        return next((one for one in self.machines if one.name == name), None)
+        """The oldest server of this name that is not on its way out."""
+        return next((one for one in self._staying() if one.name == name), None)
 
-    def has(self, id_: str) -> bool:
-        """Whether this server is there."""
-        return any(one.id == id_ for one in self.machines)
+    def of(self, row: Mapping[str, Any]) -> Machine | None:
+        """The server behind a row of the inventory, by its token where its id never came."""
+        by, wanted = ("id", row["resource_id"]) if row["resource_id"] else ("token", row["token"])
+        return next((one for one in self._staying() if getattr(one, by) == wanted), None)
+
+    def _staying(self) -> Iterator[Machine]:
+        return (one for one in self.machines if one.state != "removing")
 
     def missing(self, item: Item) -> str | None:
         """Why the account cannot make this server at all."""

@@ -16,7 +16,7 @@ from app.engine import admission
 from app.engine.batches.compose import Composed, Node
 from app.engine.batches.start import TYPE, BatchOrder, accept_batch
 from app.engine.transitions.journal import Journal
-from app.providers.compute import Access
+from app.providers.compute import Access, Machine
 from app.providers.mirror import surreal
 from app.record.batches import instances, listing
 from app.record.runs import locks, runs
@@ -128,6 +128,7 @@ def _planned(
 ) -> JsonObject:
     level_of = {name: at for at, level in enumerate(levels) for name in level}
     there = _there(tx, made)
+    held = locks.holders(tx, made.locks)
     rooms = pools.Rooms(tx, _items(made))
     order = [one for level in levels for one in level]
     return {
@@ -142,7 +143,7 @@ def _planned(
             }
             for node in made.nodes
         ],
-        "locks": [_lock(tx, name) for name in made.locks],
+        "locks": [{"resource": name, "holder": held.get(name)} for name in made.locks],
         "estimated_seconds": round(_estimate(tx, definition, made, level_of) / 1000),
         "rollback_order": order[::-1],
     }
@@ -168,9 +169,12 @@ def _action(
     row = there.get((item["provider"], item["account"], name))
     if _pooled(item):
         cloud = None  # Nobody has to be asked: pools are in the inventory.
-    if row is not None and cloud is not None and row["resource_id"] and not cloud.has(row["resource_id"]):
-        row = None  # Somebody has removed it.
-    found = _found(row, cloud, name)
+    machine = None if row is None or cloud is None else cloud.of(row)
+    if cloud is not None and machine is None:
+        row, machine = None, cloud.named(name)  # Somebody has removed it, or it was never made.
+    if machine is not None and machine.state == "failed":
+        return {"name": name, "action": "conflict", "reason": "it is there, and has failed"}
+    found = _found(row, machine)
     if found is None and _pooled(item):
         action, reason = rooms.action(item)
         return {"name": name, "action": action, "reason": reason}
@@ -186,17 +190,11 @@ def _action(
     return {"name": name, "action": "keep" if same else "conflict", "reason": what}
 
 
-def _found(row: Mapping[str, Any] | None, cloud: looks.Seen | None, name: str) -> tuple[str, str, str] | None:
+def _found(row: Mapping[str, Any] | None, machine: Machine | None) -> tuple[str, str, str] | None:
     """Plan, zone and maker of the server that has the name."""
     if row is not None:
         return row["plan"], row["zone"], f"the batch {row['lineage']}"
-    machine = cloud.named(name) if cloud is not None else None
     return None if machine is None else (machine.plan, machine.zone, "no batch")
-
-
-def _lock(tx: Tx, resource: str) -> JsonObject:
-    held = locks.holder(tx, resource)
-    return {"resource": resource, "holder": held["run_id"] if held else None}
 
 
 def _estimate(tx: Tx, definition: BatchDefinition, made: Composed, level_of: Mapping[str, int]) -> int:

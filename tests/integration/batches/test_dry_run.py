@@ -17,7 +17,8 @@ from app.services import accounts, batches
 from app.services.batches import looks
 from app.services.context import AppContext
 from app.wiring import wire
-from tests.integration.batches.rig import definition_of, servers
+from tests.integration.batches.rig import Rig, definition_of, failing, servers
+from tests.integration.batches.test_cost import counted
 from tests.integration.compute.rigs import aws_access, upcloud_access
 
 ADMIN = Principal(name="admin", scopes=frozenset({"admin"}))
@@ -104,3 +105,27 @@ def test_a_request_does_not_wait_for_any_number_of_slow_accounts(
     monkeypatch.setattr(looks, "LOOK_S", -1)  # As when those before have taken all of it.
     action, _, warnings = planned(world, wanted("upcloud", "1xCPU-2GB", "de-fra1"))
     assert action == "create" and warnings[0].endswith("the others took too long")
+
+
+def test_a_server_that_was_ordered_in_vain_is_made(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "compute_at", lambda _ctx, *where: rig.world.compute(*where))
+    rig.run(failing("web", on_failure="fail"))
+
+    told = batches.plan(rig.ctx, definition_of(servers("web")))
+    batch = rig.run(servers("web"))
+
+    (item,) = told["plan"]["operations"][0]["items"]
+    (really,) = batches.detail(rig.ctx, batch)["operations"][0]["items"]
+    assert (item["action"], really["effect"]) == ("create", "created")
+
+
+def test_the_holders_of_all_locks_are_read_together(rig: Rig) -> None:
+    held = rig.submit(servers("held", "s7"))
+
+    with counted(rig) as asked:
+        told = batches.plan(rig.ctx, definition_of(servers("web", *(f"s{n}" for n in range(60)))))
+
+    assert len(asked) < 30
+    locks = {one["resource"]: one["holder"] for one in told["plan"]["locks"]}
+    assert (locks["instance/local/s7"], locks["instance/local/s8"]) == (held, None)
+    rig.finish(held)
