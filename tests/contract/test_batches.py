@@ -353,3 +353,10 @@ def test_a_program_with_a_character_that_is_not_text_is_refused(client: FlaskCli
     body = refused(client.post(SUBMIT, data=program, content_type=NICKEL), 400, "VALIDATION_ERROR")
 
     assert "not text" in body["details"]["fields"]["body"]
+
+
+def test_the_graph_of_a_part_has_that_part_alone(client: FlaskClient) -> None:
+    whole = client.post(f"{PATH}/graph", json={"batch_workflow": LOCAL}).get_json()["data"]
+    part = client.post(f"{PATH}/graph?only=first", json={"batch_workflow": LOCAL}).get_json()["data"]
+
+    assert (whole["levels"], part["levels"]) == ([["first"], ["second"]], [["first"]])

@@ -31,7 +31,7 @@ from app.api.batch.schemas import (
 from app.api.http import envelope, keys
 from app.api.http.context import principal, world
 from app.api.http.envelope import Answer
-from app.domain.batch import drawing
+from app.domain.batch import drawing, graph
 from app.domain.errors import ValidationFailed
 from app.domain.json import JsonObject
 from app.engine.batches.start import TYPE
@@ -78,7 +78,9 @@ def submit_batch(query: dict[str, object]) -> Answer:
 @batches.response(200, BatchGraph, example=examples.GRAPH)
 def draw_batch(query: Mapping[str, object]) -> Answer:
     """The graph of a definition; nothing is stored."""
-    return drawing.data(drawing.of_definition(order.read(query).definition.operations))
+    asked = order.read(query)
+    chosen = graph.selected(asked.definition.operations, asked.only, asked.except_)
+    return drawing.data(drawing.of_definition(chosen))
 
 
 @batches.serve("GET", PATH, "listBatches", scope="runs:read")
