@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,7 +106,7 @@ def _nodes(
 ) -> list[Node]:
     rows = {row["key"]: row for row in graphs.members(tx, old["run_id"])}
     stands = _standing(tx, old, rows, again)
-    chosen = _chosen(definition, again.operations)
+    chosen = _chosen(definition, again.operations, {node.key for node in nodes})
     return [
         replace(
             node,
@@ -124,7 +125,7 @@ def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) 
         key for key, row in rows.items() if row["status"] in STEP_DONE and row["outcome"] == StepOutcome.DONE
     }
     if again.from_ != "failed":
-        upto = scope.checkpoint(tx, old, again.from_)
+        upto = scope.checkpoint(tx, old, again.from_, "from")
         reused = {key for key, row in rows.items() if row["reused_from"] is not None}
         done &= set(graphs.completed(tx, old["run_id"], upto)) | reused
     done -= set(again.operations)
@@ -146,10 +147,10 @@ def _created(row: StepRow) -> int:
     return int(output.get("created") or 0)
 
 
-def _chosen(definition: BatchDefinition, asked: Sequence[str]) -> set[str] | None:
+def _chosen(definition: BatchDefinition, asked: Sequence[str], known: AbstractSet[str]) -> set[str] | None:
+    """What is asked for, with what it needs; only what the batch itself had to do can be done again."""
     if not asked:
         return None
-    known = {one.id for one in definition.operations}
     strange = [name for name in asked if name not in known]
     if strange:
         raise ValidationFailed.of("operations", f"The batch has no operation {', '.join(strange)}")

@@ -124,12 +124,12 @@ def _chosen(tx: Tx, batch: BatchRow, found: Mapping[str, Undo], wanted: Wanted) 
     return chosen
 
 
-def checkpoint(tx: Tx, batch: BatchRow, wanted: str) -> int:
-    """The number of the last event that counts for a checkpoint; raises `ValidationFailed`."""
+def checkpoint(tx: Tx, batch: BatchRow, wanted: str, field: str = "checkpoint_id") -> int:
+    """The number of the last event that counts for a checkpoint; raises `ValidationFailed` on the field."""
     for one in batches.checkpoints(tx, batch["run_id"]):
         if f"cp-{one['sequence']:04}" == wanted:
             return one["upto_seq"]
-    raise ValidationFailed.of("checkpoint_id", f"The batch has no checkpoint {wanted}")
+    raise ValidationFailed.of(field, f"The batch has no checkpoint {wanted}")
 
 
 def _reused(tx: Tx, batch: BatchRow) -> set[str]:

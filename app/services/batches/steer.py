@@ -61,7 +61,9 @@ def cancel(
         if j.status in TERMINAL:
             raise InvalidStateTransition(f"The batch has ended: it is {j.status}", current=j.status)
         if j.status not in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
-            j.set(on_failure="compensate" if rollback else "keep")
+            # Who repeats a cancel says nothing new: the rollback that somebody was promised stays.
+            promised = j.run["cancel_requested_at"] is not None and j.run["on_failure"] == "compensate"
+            j.set(on_failure="compensate" if rollback or promised else "keep")
         operator_actions.cancel(j, _actor(principal))
 
     return _changed(ctx, batch_id, do)

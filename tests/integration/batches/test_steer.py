@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import Conflict, InvalidStateTransition, ResourceLocked
+from app.auth.keys import Principal
+from app.domain.errors import Conflict, InvalidStateTransition, ResourceLocked, ValidationFailed
+from app.providers.compute import Compute
 from app.services import batches
-from tests.integration.batches.rig import Rig, failing, servers
+from tests.integration.batches.rig import Rig, definition_of, failing, servers
 
 
 def retried(rig: Rig, batch: str, **how: Any) -> str:
@@ -77,6 +79,45 @@ def test_a_held_batch_goes_on_from_its_failure_with_its_locks(rig: Rig) -> None:
     assert rig.driver.status(first) == "failed"
     assert rig.driver.status(second) == "completed"
     assert rig.driver.holder("instance/local/good-1") is None
+
+
+def test_a_retry_of_an_operation_that_the_batch_left_out_is_refused(rig: Rig) -> None:
+    whole = definition_of(flaky("bad", 3, on_failure="fail"), servers("other"))
+    asked = batches.submit(rig.ctx, Principal(name="test", scopes=frozenset()), whole, only=["bad"])
+    first = str(asked["workflow_id"])
+    rig.finish(first)
+
+    with pytest.raises(ValidationFailed, match="operations: The batch has no operation other"):
+        batches.retry(rig.ctx, first, operations=["other"])
+
+
+def test_a_checkpoint_that_there_is_not_is_told_by_the_member_that_names_it(rig: Rig) -> None:
+    batch = rig.run(flaky("bad", 3, on_failure="fail"))
+
+    with pytest.raises(ValidationFailed, match="from: The batch has no checkpoint cp-0009"):
+        batches.retry(rig.ctx, batch, from_="cp-0009")
+    with pytest.raises(ValidationFailed, match="checkpoint_id: The batch has no checkpoint cp-0009"):
+        batches.rollback(rig.ctx, batch, checkpoint_id="cp-0009")
+
+
+def test_a_second_cancel_does_not_take_back_the_rollback_of_the_first(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = rig.submit(servers("done"), servers("slow", needs=["done"]))
+    asked = iter([True, False])
+    real = rig.world.compute
+
+    def compute(*where: str) -> Compute:
+        if rig.servers() == {"done-1"}:  # While the second one is being made.
+            for undo in asked:
+                batches.cancel(rig.ctx, batch, rollback=undo)
+                assert rig.driver.status(batch) == "cancelling"
+        return real(*where)
+
+    monkeypatch.setattr(rig.world, "compute", compute)
+
+    assert rig.finish(batch) == "cancelled"
+    assert rig.servers() == set()
 
 
 def test_a_batch_that_was_rolled_back_is_submitted_anew(rig: Rig) -> None:
