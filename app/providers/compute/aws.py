@@ -19,7 +19,7 @@ from app.domain.errors import (
     CloudRefused,
 )
 from app.providers.compute.sigv4 import Signer
-from app.providers.compute.talk import Talk
+from app.providers.compute.talk import Talk, sensible
 from app.providers.compute.values import (
     BATCH_LABEL,
     ITEM_LABEL,
@@ -73,12 +73,14 @@ class AwsCompute:
         self.region = access.region or "us-east-1"
         self._talk = Talk(access.endpoint or f"https://ec2.{self.region}.amazonaws.com")
 
+    @sensible()
     def whoami(self) -> Whoami:
         base = self.access.endpoint or f"https://sts.{self.region}.amazonaws.com"
         talk = Talk(base)
         told = self._call("GetCallerIdentity", {}, service="sts", version=STS, talk=talk)
         return Whoami(name=_text(told, "GetCallerIdentityResult/Arn"), clock_skew_ms=talk.skew_ms)
 
+    @sensible()
     def plans(self) -> list[Plan]:
         found = [
             Plan(
@@ -90,6 +92,7 @@ class AwsCompute:
         ]
         return sorted(found, key=lambda one: one.name)
 
+    @sensible()
     def zones(self) -> list[str]:
         found = self._each("DescribeAvailabilityZones", {}, "availabilityZoneInfo/item")
         return sorted(_text(one, "zoneName") for one in found)
@@ -97,6 +100,7 @@ class AwsCompute:
     def prices(self) -> list[Price]:
         return []
 
+    @sensible()
     def find(
         self, *, token: str | None = None, name: str | None = None, batch: str | None = None
     ) -> list[Machine]:
@@ -105,10 +109,12 @@ class AwsCompute:
         filters.append(("instance-state-name", tuple(STATES)))
         return oldest_first(list(self._machines(_filters(filters))))
 
+    @sensible(orders=True)
     def create(self, spec: Spec, token: str) -> Machine:
         told = self._call("RunInstances", self._order(spec, token), orders=True, about=spec.name)
         return _machine(_one(told.findall("instancesSet/item"), self._talk, spec.name))
 
+    @sensible()
     def look(self, id_: str) -> Machine | None:
         try:
             found = list(self._machines({"InstanceId.1": id_}))
@@ -118,6 +124,7 @@ class AwsCompute:
             raise
         return found[0] if found else None
 
+    @sensible(orders=True)
     def remove(self, id_: str) -> bool:
         seen = self.look(id_)
         if seen is None:
@@ -188,6 +195,9 @@ class AwsCompute:
             raise talk.lost(attempt, why, orders=orders)
         if answer.status_code >= 300:
             raise _refusal(content, answer.status_code, attempt, talk, orders)
+        if content.tag != f"{action}Response":
+            # An empty list of another answer would say that a machine is gone which somebody pays for.
+            raise talk.lost(attempt, f"the answer makes no sense: it is a {content.tag[:64]}", orders=orders)
         return content
 
     def _signer(self, service: str) -> Signer:

@@ -8,16 +8,18 @@ An answer that was lost leaves the outcome of an order unknown; one that was ref
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import httpx
 
 from app.domain.clock import retry_after_ms
 from app.domain.errors import CloudThrottled, CloudUnreachable
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 WHOLE_S = 60.0  # That an answer may take, however steadily it drips.
@@ -79,6 +81,26 @@ class Talk:
         return httpx.Client(
             base_url=self.base, auth=self._auth, timeout=TIMEOUT, trust_env=False, verify=_authorities()
         )
+
+
+def sensible(*, orders: bool = False) -> Callable[[Method], Method]:
+    """Declare a method of a driver that reads an answer: one in which it misses something says nothing.
+
+    Such as the JSON of a proxy. What it raises then is `CloudUnreachable`, and not the slip of the reader.
+    """
+
+    def declared(method: Method) -> Method:
+        @wraps(method)
+        def asked(self: Any, *given: Any, **named: Any) -> Any:
+            try:
+                return method(self, *given, **named)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                why = f"the answer makes no sense: {type(error).__name__} {error}"
+                raise self._talk.lost(method.__name__, why, orders=orders) from error
+
+        return cast("Method", asked)
+
+    return declared
 
 
 def _whole(coming: httpx.Response) -> httpx.Response:

@@ -13,7 +13,7 @@ from app.domain.errors import (
     CloudQuotaExceeded,
     CloudRefused,
 )
-from app.providers.compute.talk import Talk
+from app.providers.compute.talk import Talk, sensible
 from app.providers.compute.values import (
     BATCH_LABEL,
     ITEM_LABEL,
@@ -51,10 +51,12 @@ class UpcloudCompute:
         self.access = access
         self._talk = Talk(access.endpoint or PUBLIC, auth)
 
+    @sensible()
     def whoami(self) -> Whoami:
         account = self._get("/1.3/account")["account"]
         return Whoami(name=str(account["username"]), clock_skew_ms=self._talk.skew_ms)
 
+    @sensible()
     def plans(self) -> list[Plan]:
         found = self._get("/1.3/plan")["plans"]["plan"]
         return [
@@ -62,9 +64,11 @@ class UpcloudCompute:
             for one in sorted(found, key=lambda one: str(one["name"]))
         ]
 
+    @sensible()
     def zones(self) -> list[str]:
         return sorted(str(one["id"]) for one in self._get("/1.3/zone")["zones"]["zone"])
 
+    @sensible()
     def prices(self) -> list[Price]:
         return [
             Price(plan=key.removeprefix("server_plan_"), zone=zone["name"], amount=float(value["price"]))
@@ -73,6 +77,7 @@ class UpcloudCompute:
             if key.startswith("server_plan_")
         ]
 
+    @sensible()
     def find(
         self, *, token: str | None = None, name: str | None = None, batch: str | None = None
     ) -> list[Machine]:
@@ -89,11 +94,13 @@ class UpcloudCompute:
             ]
         )
 
+    @sensible(orders=True)
     def create(self, spec: Spec, token: str) -> Machine:
         return _machine(
             self._call("POST", "/1.3/server", {"server": self._order(spec, token)}, about=spec.name)["server"]
         )
 
+    @sensible()
     def look(self, id_: str) -> Machine | None:
         try:
             return _machine(self._get(f"/1.3/server/{id_}")["server"])
@@ -102,6 +109,7 @@ class UpcloudCompute:
                 return None
             raise
 
+    @sensible(orders=True)
     def remove(self, id_: str) -> bool:
         seen = self.look(id_)
         if seen is None:

@@ -1,14 +1,15 @@
 """One conversation with a cloud has an end, however the answer comes."""
 
 import socketserver
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event, Thread
 
+import httpx
 import pytest
 
 from app.domain.errors import CloudUnreachable
-from app.providers.compute import talk
+from app.providers.compute import Access, Compute, Spec, connect, talk
 from app.providers.compute.talk import Talk
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
@@ -43,3 +44,31 @@ def test_an_answer_that_never_ends_is_lost(
     with pytest.raises(CloudUnreachable) as lost:
         Talk(dripping).send("GET", "/", attempt="List", orders=False)
     assert lost.value.nothing_happened and "the answer" in lost.value.message
+
+
+CALLS: dict[str, Callable[[Compute], object]] = {
+    "find": lambda cloud: cloud.find(token="t" * 32),
+    "look": lambda cloud: cloud.look("i-1"),
+    "remove": lambda cloud: cloud.remove("i-1"),
+    "create": lambda cloud: cloud.create(Spec(name="a", plan="small", zone="here", batch="b"), "t" * 32),
+    "plans": lambda cloud: cloud.plans(),
+    "zones": lambda cloud: cloud.zones(),
+    "whoami": lambda cloud: cloud.whoami(),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("provider", "content"),
+    [("upcloud", b'{"status": "ok"}'), ("upcloud", b'{"server": [], "servers": 1}'), ("aws", b"<status/>")],
+)
+def test_an_answer_of_somebody_else_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, provider: str, content: bytes, call: str
+) -> None:
+    monkeypatch.setattr(Talk, "send", lambda *_asked, **_how: httpx.Response(200, content=content))
+    cloud = connect(Access(provider=provider, endpoint="http://127.0.0.1:1"))
+
+    with pytest.raises(CloudUnreachable, match="makes no sense") as lost:
+        CALLS[call](cloud)
+
+    assert lost.value.nothing_happened is (call != "create")
