@@ -27,6 +27,7 @@ from tasks.step import Again, Finished, operation
 
 Item = Mapping[str, Any]  # name, plan, zone, provider, account, and perhaps a rehearsal.
 Result = dict[str, Any]
+LATE_MS = 60_000  # After an order was answered; for so long a cloud may not know the id that it has given.
 POLLS = backoff("1s", factor=1.5, cap="15s", limit=0, jitter=False)
 
 
@@ -83,6 +84,8 @@ def is_running(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
     compute = _compute(ctx, row)
     machine = compute.look(row["resource_id"] or "")
     if machine is None:
+        if _may_appear(ctx, compute, row):
+            return Again(f"{row['name']} is not known yet by its id")
         raise Permanent(f"{row['name']} is gone before it ran")
     if machine.state == "failed":
         raise Permanent(f"{row['name']} has failed: {machine.problem or 'the provider does not say why'}")
@@ -115,9 +118,12 @@ def is_removed(ctx: Context, item: Item, ref: dict[str, Any]) -> Again | Result:
 def _bring_down(ctx: Context, row: InstanceRow) -> bool:
     """Bring a server nearer to its end; true once it is gone. Found by its token when its id never came."""
     compute = _compute(ctx, row)
-    ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "removing"}))
     ids = [row["resource_id"]] if row["resource_id"] else []
     found = [one.id for one in compute.find(token=row["token"])]
+    # Before the row says "removing": as long as it says "creating", nobody has seen the server.
+    if ids and not found and _may_appear(ctx, compute, row) and compute.look(ids[0]) is None:
+        raise NotSeenYet(f"{row['name']} was ordered just now, and is not known yet by its id")
+    ctx.db.write(lambda tx: INSTANCES.change(tx, row["id"], {"state": "removing"}))
     # A provider that lists new servers late may be hiding what an order whose answer was lost has made. Taken
     # for gone, it would run for ever and be paid for.
     if not found and not ids and compute.lists_late and ctx.tries < 2:
@@ -127,6 +133,13 @@ def _bring_down(ctx: Context, row: InstanceRow) -> bool:
     if all(gone):
         ctx.db.write(lambda tx: _forget(tx, row["id"]))
     return all(gone)
+
+
+def _may_appear(ctx: Context, compute: Compute, row: InstanceRow) -> bool:
+    """Whether a server that is not there was ordered so shortly ago that its cloud may not know it yet."""
+    if row["state"] != "creating" or not compute.lists_late:
+        return False
+    return ctx.db.read(lambda tx: tx.now) - row["updated_at"] < LATE_MS
 
 
 def _forget(tx: Tx, instance_id: str) -> None:
@@ -160,6 +173,8 @@ def _still_there(ctx: Context, row: InstanceRow, lineage: str) -> bool:
         return row["lineage"] == lineage or bool(compute.find(token=row["token"]))
     machine = compute.look(row["resource_id"])
     if machine is None:
+        if _may_appear(ctx, compute, row):
+            raise NotSeenYet(f"{row['name']} was ordered just now, and is not known yet by its id")
         return False
     if machine.state == "failed" and row["lineage"] == lineage:
         if not compute.remove(machine.id):

@@ -1,7 +1,7 @@
 """Batches over both doubled clouds: what is made is made once, and what is undone is gone."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +9,11 @@ import pytest
 
 from app.lab.clouds import Clouds, cloud, upcloud
 from app.lab.clouds.faults import Faults
-from app.providers.compute import Access, Compute, Spec, connect
+from app.providers.compute import Access, Compute, Machine, Spec, connect
+from app.providers.compute.aws import AwsCompute
 from app.services import batches
 from app.services.batches import accounts
+from tasks import instance
 from tests.integration.batches.rig import Rig, failing, servers
 from tests.integration.compute.rigs import aws_access, upcloud_access
 
@@ -125,7 +127,10 @@ def test_what_a_failed_batch_has_made_is_removed_again(rig: Rig, lab: Clouds, pr
     assert there(lab, provider) == []
 
 
-def test_a_server_that_was_never_made_though_the_cloud_said_so_fails(rig: Rig, lab: Clouds) -> None:
+def test_a_server_that_was_never_made_though_the_cloud_said_so_fails(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instance, "LATE_MS", 0)
     broken(lab, "upcloud", lies=True)
     batch = rig.run(at("upcloud", "web-1"))
     assert rig.driver.status(batch) != "completed"
@@ -172,3 +177,59 @@ def test_a_server_of_others_that_has_failed_is_not_kept(
 
     assert rig.driver.run(batch)["error_code"] == "CONFIGURATION_CONFLICT"
     assert there(lab, "upcloud") == ["web-1"]
+
+
+def unknown_at_first(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """EC2 does not know the id of a new instance, nor list it, for so many looks."""
+    left = iter(range(looks))
+    real = AwsCompute._machines
+
+    def machines(cloud: AwsCompute, query: Mapping[str, str]) -> Iterator[Machine]:
+        return real(cloud, query) if next(left, None) is None else iter(())
+
+    monkeypatch.setattr(AwsCompute, "_machines", machines)
+
+
+def test_an_instance_whose_id_is_not_known_at_once_is_waited_for(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown_at_first(monkeypatch, 4)
+
+    batch = rig.run(at("aws", "db-1"))
+
+    assert (rig.driver.status(batch), there(lab, "aws")) == ("completed", ["db-1"])
+
+
+def test_an_instance_whose_id_is_not_known_at_once_is_removed_all_the_same(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = rig.submit(at("aws", "db-1"))
+    rig.driver.deliver()
+    batches.cancel(rig.ctx, batch)
+    assert (rig.finish(batch), there(lab, "aws")) == ("cancelled", ["db-1"])
+    unknown_at_first(monkeypatch, 4)
+
+    rig.roll_back(batch)
+
+    assert there(lab, "aws") == []
+
+
+def test_a_worker_that_died_before_the_id_was_known_makes_no_second_instance(
+    rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown_at_first(monkeypatch, 3)
+    failures = iter([RuntimeError("the worker is gone")])
+    real = instance._note
+
+    def note(*told: Any) -> None:
+        real(*told)
+        for failure in failures:
+            raise failure
+
+    monkeypatch.setattr(instance, "_note", note)
+    batch = rig.run(at("aws", "db-1"))
+
+    assert (rig.driver.status(batch), there(lab, "aws")) == ("completed", ["db-1"])
+    assert [row["state"] for row in rig.inventory()] == [
+        "running"
+    ]  # Ours, not one that was found by its name.
