@@ -8,9 +8,10 @@
    attempt has left behind by its name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from app.domain.batch.definition import BatchDefinition, parse
@@ -129,7 +130,8 @@ def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) 
         reused = {key for key, row in rows.items() if row["reused_from"] is not None}
         done &= set(graphs.completed(tx, old["run_id"], upto)) | reused
     done -= set(again.operations)
-    return done - _undone(tx, old, done, rows)
+    done -= _undone(tx, old, done, rows)
+    return done - _unsure(tx, [rows[key] for key in done])
 
 
 def _undone(tx: Tx, old: BatchRow, done: set[str], rows: Mapping[str, StepRow]) -> set[str]:
@@ -140,6 +142,27 @@ def _undone(tx: Tx, old: BatchRow, done: set[str], rows: Mapping[str, StepRow]) 
     # Fewer rows than it made: a rollback removed something, also one that stopped half-way. Running it again
     # makes only what is missing.
     return {key for key in done if made.get(key, 0) < _created(rows[key])}
+
+
+def _unsure(tx: Tx, rows: Iterable[StepRow]) -> set[str]:
+    """Operations that kept a server of others which the inventory does not show, or not any more.
+
+    Others remove what they made without asking this batch. Running the operation again looks, and makes only
+    what is missing.
+    """
+    kept = {row["key"]: _servers(row) for row in rows if (row["output"] or {}).get("kept")}
+    names: dict[str, list[str]] = {}
+    for provider, _account, name in chain.from_iterable(kept.values()):
+        names.setdefault(provider, []).append(name)
+    found = chain.from_iterable(instances.at(tx, provider, wanted) for provider, wanted in names.items())
+    live = {(one["provider"], one["account"], one["name"]) for one in found}
+    return {key for key, wanted in kept.items() if not wanted <= live}
+
+
+def _servers(row: StepRow) -> set[tuple[str, str, str]]:
+    """The servers of an operation's items, by provider, account and name."""
+    items = ((row["given"] or {}).get("input") or {}).get("items") or ()
+    return {(one["provider"], one["account"], one.get("server", one["name"])) for one in items}
 
 
 def _created(row: StepRow) -> int:

@@ -70,6 +70,28 @@ def test_a_server_that_somebody_removed_is_made_again_by_a_retry_of_all(rig: Rig
     assert [row["incarnation"] for row in rig.inventory() if row["name"] == "good-1"] == [1, 2]
 
 
+def test_a_server_that_was_kept_and_is_gone_since_is_made_by_a_retry(rig: Rig) -> None:
+    others = rig.run(servers("mine", "shared"))
+    bad = flaky("bad", 3, on_failure="fail", needs=["theirs"])
+    first = rig.run(servers("theirs", "shared"), bad)
+    rig.roll_back(others)
+    assert rig.servers() == set()
+
+    second = retried(rig, first)
+
+    assert rig.statuses(second) == {"theirs": "completed", "bad": "completed"}
+    assert rig.servers() == {"shared", "bad-1"}
+
+
+def test_a_server_that_was_kept_and_is_there_is_not_looked_at_again(rig: Rig) -> None:
+    rig.run(servers("mine", "shared"))
+    first = rig.run(servers("theirs", "shared"), flaky("bad", 3, on_failure="fail", needs=["theirs"]))
+
+    second = retried(rig, first)
+
+    assert rig.statuses(second) == {"theirs": "skipped", "bad": "completed"}
+
+
 def test_a_held_batch_goes_on_from_its_failure_with_its_locks(rig: Rig) -> None:
     first = rig.run(servers("good"), flaky("bad", 3, on_failure="hold", needs=["good"]))
     assert rig.driver.status(first) == "failed_held"
