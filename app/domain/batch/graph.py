@@ -90,7 +90,7 @@ def selected(
     """The part of the graph that was asked for; raises `InvalidDefinition` when nothing is left.
 
     ``only`` brings its hard ancestors along, ``except_`` takes its hard descendants away. What
-    remains does not wait for what is left out.
+    remains does not wait for what is left out, and may not name it as a target.
     """
     check_known(operations, only, "only")
     check_known(operations, except_, "except")
@@ -102,6 +102,7 @@ def selected(
         said = "Leaves no operation to run"
         name = "except" if except_ else "only"
         raise InvalidDefinition("INVALID_DEFINITION", f"{name}: {said}", {"fields": {name: said}})
+    _check_targets(operations, kept, "except" if except_ else "only")
     return tuple(
         replace(one, dependencies=tuple(d for d in one.dependencies if d.id in kept or d.type == "optional"))
         for one in operations
@@ -127,6 +128,16 @@ def undo_order(operations: Sequence[Operation], completed: Sequence[str]) -> lis
             if not waiting[needed]:
                 heappush(free, (-age[needed], needed))
     return order
+
+
+def _check_targets(operations: Sequence[Operation], kept: Collection[str], field: str) -> None:
+    """Refuse a target that is an operation which is left out: it would be taken for a server of that name."""
+    left_out = {one.id for one in operations if one.id not in kept and one.type == "server_batch"}
+    for one in operations:
+        missing = left_out.intersection(one.targets) if one.id in kept else set()
+        if missing:
+            said = f"Leaves out {min(missing)}, a target of {one.id}: leave that out too, or name its servers"
+            raise InvalidDefinition("INVALID_DEFINITION", f"{field}: {said}", {"fields": {field: said}})
 
 
 def _places(operations: Sequence[Operation]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The graph of a batch: levels, cycles, closures and the order of undo."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,24 @@ def test_what_remains_does_not_wait_for_what_is_left_out() -> None:
     (left,) = graph.selected(pair, only=["then"])
 
     assert left.dependencies == ()
+
+
+def test_a_target_that_is_left_out_is_refused_and_not_taken_for_a_server() -> None:
+    made = operation("made")
+    installs = replace(
+        operation("installs", "made", kind="soft"),
+        type="taskserv_batch",
+        server_configs=(),
+        taskservs=("containerd",),
+        targets=("made",),
+    )
+
+    with pytest.raises(InvalidDefinition, match="only: Leaves out made, a target of installs"):
+        graph.selected((made, installs), only=["installs"])
+    with pytest.raises(InvalidDefinition, match="except: Leaves out made, a target of installs"):
+        graph.selected((made, installs), except_=["made"])
+    named = replace(installs, targets=("made-server",))
+    assert graph.selected((made, named), only=["installs"]) == (replace(named, dependencies=()),)
 
 
 def test_the_newest_is_undone_first_and_nothing_before_what_needs_it() -> None:
