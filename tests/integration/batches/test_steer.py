@@ -180,7 +180,7 @@ def test_a_key_is_accepted_once(rig: Rig) -> None:
 
 
 def test_cancel_lets_running_items_end_and_undoes_nothing(rig: Rig) -> None:
-    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    slow = servers("slow", rehearsal={"delay_seconds": 3_600})
     batch = rig.submit(servers("done"), slow, servers("late", needs=["slow"]))
     rig.driver.drain()
 
@@ -195,7 +195,7 @@ def test_cancel_lets_running_items_end_and_undoes_nothing(rig: Rig) -> None:
 
 
 def test_cancel_with_rollback_undoes_what_was_made(rig: Rig) -> None:
-    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    slow = servers("slow", rehearsal={"delay_seconds": 3_600})
     batch = rig.submit(servers("done"), slow)
     rig.driver.drain()
 
@@ -240,7 +240,7 @@ def test_an_operation_waits_for_its_approval(rig: Rig) -> None:
 
 
 def test_an_approval_that_comes_after_a_cancel_is_refused(rig: Rig) -> None:
-    slow = servers("slow", rehearsal={"delay_seconds": 0.2})
+    slow = servers("slow", rehearsal={"delay_seconds": 3_600})
     batch = rig.submit(slow, servers("db", approval=True))
     rig.driver.drain()
     batches.cancel(rig.ctx, batch)
