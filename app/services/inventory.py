@@ -10,7 +10,6 @@ from app.domain.errors import Conflict, NotFound, QuotaExceeded
 from app.domain.ids import new_id
 from app.domain.ownership import object_name
 from app.domain.rows.runs import RunRow
-from app.domain.states import RunStatus
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
 from app.engine.transitions.journal import Message
@@ -19,7 +18,7 @@ from app.record.runs import locks
 from app.record.session import Tx
 from app.services import managements
 from app.services.context import AppContext
-from app.services.runs import accept_order, check_order
+from app.services.runs import accept_order, check_order, shows_itself
 
 Row = dict[str, Any]
 Started = tuple[Row, RunRow]  # The resource and its run.
@@ -120,8 +119,7 @@ def _ordered(
     if row is None:
         raise NotFound(f"There is no {kind.noun} {j.run['resource_id']}")
     action = str(order.input.get("action") or order.type.partition(".")[2])
-    waits = j.run["status"] == RunStatus.LOCK_WAITING  # Another run is at work on it until then.
-    state = row["state"] if waits else kind.transient.get(action, row["state"])
+    state = row["state"] if shows_itself(j.run) else kind.transient.get(action, row["state"])
     return ({**row, "state": state}, j.run), j.messages
 
 

@@ -13,7 +13,7 @@ from app.domain.events import EventType
 from app.domain.ids import new_id
 from app.domain.plan import Plan
 from app.domain.rows.runs import RunRow, StepRow
-from app.domain.states import ORDERED_ON_FAILURE
+from app.domain.states import ORDERED_ON_FAILURE, TERMINAL, RunStatus
 from app.engine import admission
 from app.engine.reconciler import resume
 from app.engine.transitions import accept as accepting
@@ -85,6 +85,14 @@ def accept_order(tx: Tx, world: AppContext, run_id: str, order: Order, principal
     if accepted.id != run_id:  # Another request with this idempotency key was quicker by a moment.
         callbacks.detach(tx, run_id)
     return accepted
+
+
+def shows_itself(run: RunRow) -> bool:
+    """Whether the resource of an accepted run is shown as it is, and not as the run is about to make it.
+
+    Until a run has its lock another one is at work there; one that is asked for again may have ended.
+    """
+    return run["status"] == RunStatus.LOCK_WAITING or run["status"] in TERMINAL
 
 
 def preview(world: AppContext, principal: Principal, order: Order) -> dict[str, object]:

@@ -13,15 +13,14 @@ from app.domain import servers as states
 from app.domain.errors import Conflict, NotFound, PoolCapacityExceeded, PreconditionFailed, ValidationFailed
 from app.domain.ids import new_id
 from app.domain.rows.runs import RunRow
-from app.domain.states import RunStatus
 from app.engine.transitions import accept as accepting
 from app.engine.transitions.accept import Order
-from app.engine.transitions.journal import Message
+from app.engine.transitions.journal import Journal, Message
 from app.record.inventory import gates, servers
 from app.record.session import Tx
 from app.services import audit
 from app.services.context import AppContext
-from app.services.runs import accept_order, check_order
+from app.services.runs import accept_order, check_order, shows_itself
 
 Row = dict[str, Any]
 Started = tuple[Row, RunRow]  # The server and its run.
@@ -86,13 +85,24 @@ def provision_from_pool(
     values: Mapping[str, object],
     **options: object,
 ) -> list[Started]:
-    """Take ``count`` free machines of a pool and install each; all or none are taken."""
+    """Take ``count`` free machines of a pool and install each; all or none are taken.
+
+    The same order under the same key has the machines that it took first; raises `PoolCapacityExceeded`.
+    """
     run_ids = [new_id("run") for _ in range(count)]
+    # Which machines are free is another matter each time: an order is told by what it asks for.
+    said = {"poolId": pool_id, "count": count}
+
+    def order_at(place: int, server_id: str) -> Order:
+        return order_of(server_id, "provision", values, identity=said, **_keyed(options, place))
 
     def work(tx: Tx) -> tuple[list[Started], list[Message]]:
         found = servers.read_pool(tx, pool_id, lock=True)
         if found is None:
             raise NotFound(f"There is no pool {pool_id}")
+        taken = _taken_before(tx, [(run_id, order_at(place, "")) for place, run_id in enumerate(run_ids)])
+        if taken:
+            return taken, []
         free = servers.free_in_pool(tx, pool_id, count)
         if len(free) < count:
             raise PoolCapacityExceeded(
@@ -103,8 +113,7 @@ def provision_from_pool(
         started: list[Started] = []
         messages: list[Message] = []
         for place, (run_id, server) in enumerate(zip(run_ids, free, strict=True)):
-            order = order_of(server["id"], "provision", values, **_keyed(options, place))
-            one, more = _accepted(tx, world, run_id, order, principal)
+            one, more = _accepted(tx, world, run_id, order_at(place, server["id"]), principal)
             servers.change_server(tx, server["id"], {"reserved_by": run_id})
             started.append(one)
             messages.extend(more)
@@ -198,10 +207,20 @@ def _accepted(
     tx: Tx, world: AppContext, run_id: str, order: Order, principal: Principal
 ) -> tuple[Started, list[Message]]:
     j = accept_order(tx, world, run_id, order, principal)
+    return _begun(tx, j, order), j.messages
+
+
+def _taken_before(tx: Tx, orders: Sequence[tuple[str, Order]]) -> list[Started]:
+    """What orders that are sent again have already; raises `Conflict` where others have their keys."""
+    known = [(accepting.existing(tx, run_id, order), order) for run_id, order in orders]
+    return [_begun(tx, j, order) for j, order in known if j is not None]
+
+
+def _begun(tx: Tx, j: Journal, order: Order) -> Started:
+    """The server of a run that was accepted, now or before."""
     row = servers.read_server(tx, str(j.run["resource_id"]))
     assert row is not None
-    waits = j.run["status"] == RunStatus.LOCK_WAITING  # Another run is at work on it until then.
-    return (row if waits else _transitional(row, order), j.run), j.messages
+    return row if shows_itself(j.run) else _transitional(row, order), j.run
 
 
 def _transitional(row: Row, order: Order) -> Row:

@@ -151,3 +151,42 @@ def test_the_body_idempotency_key_finds_the_same_run_for_good(client: FlaskClien
     query = "/v1/workflows/runs?onConflict=queue"
     first, second = client.post(query, json=order), client.post(query, json=order)
     assert first.get_json()["data"]["id"] == second.get_json()["data"]["id"]
+
+
+POOL_ORDER = {"image": {"url": "https://images.example/debian.qcow2"}, "idempotencyKey": "rack-7"}
+
+
+def order_of_pool(client: FlaskClient, world: AppContext, machines: int) -> dict[str, Any]:
+    """An order for one machine of a pool that has so many."""
+    pool_id = client.post("/v1/pools", json={"name": "gpu"}).get_json()["data"]["id"]
+    for place in range(machines):
+        plant_server(world, f"srv_{place}{UNKNOWN[1:]}", pool_id=pool_id)
+    return {**POOL_ORDER, "poolId": pool_id}
+
+
+def taken(client: FlaskClient, order: dict[str, Any]) -> list[tuple[str, str]]:
+    """The machines that the order has, and their runs."""
+    answer = client.post("/v1/servers/provision", json=order)
+    assert answer.status_code == 202, answer.get_json()
+    return [(one["server"]["id"], one["workflowId"]) for one in answer.get_json()["data"]["results"]]
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_an_order_from_a_pool_that_is_sent_again_has_the_machines_of_the_first(
+    client: FlaskClient, world: AppContext, machines: int
+) -> None:
+    order = order_of_pool(client, world, machines)
+    first = taken(client, order)
+    assert taken(client, order) == first
+    assert runs(world) == 1
+
+
+def test_one_that_is_sent_again_after_its_run_was_cancelled_takes_no_machine(
+    client: FlaskClient, world: AppContext
+) -> None:
+    order = order_of_pool(client, world, 1)
+    ((_, run_id),) = first = taken(client, order)
+    client.post(f"/v1/workflows/runs/{run_id}/cancel", json={})
+    assert taken(client, order) == first
+    pool = client.get(f"/v1/pools/{order['poolId']}").get_json()["data"]
+    assert pool["capacity"] == {"total": 1, "free": 1}

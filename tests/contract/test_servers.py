@@ -287,6 +287,19 @@ def test_a_pool_of_a_taken_name_is_409(client: FlaskClient) -> None:
     assert code(client.post("/v1/pools", json={"name": "gpu"})) == (409, "CONFLICT")
 
 
+def test_an_action_that_is_sent_again_after_its_run_has_ended_shows_the_server_as_it_is(
+    client: FlaskClient, world: AppContext
+) -> None:
+    plant_server(world, SERVER)
+    order = {"action": "inspect", "idempotencyKey": "once"}
+    first = client.post(f"{SERVERS}/{SERVER}/actions", json=order).get_json()
+    run_id = first["meta"]["workflowId"]
+    client.post(f"/v1/workflows/runs/{run_id}/cancel", json={})
+    again = client.post(f"{SERVERS}/{SERVER}/actions", json=order).get_json()
+    assert again["meta"]["workflowId"] == run_id
+    assert (first["data"]["state"], again["data"]["state"]) == ("inspecting", "available")
+
+
 def test_a_pool_gives_as_many_machines_as_are_asked_for_or_none(
     client: FlaskClient, world: AppContext
 ) -> None:
