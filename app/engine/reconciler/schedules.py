@@ -19,6 +19,7 @@ from app.domain.errors import OtherRelease, Unavailable, WindlassError
 from app.domain.ids import new_id
 from app.domain.json import JsonObject
 from app.domain.schedules import Timing, due
+from app.domain.states import TERMINAL
 from app.engine import admission
 from app.engine.code import start
 from app.engine.code.start import CodeOrder
@@ -194,12 +195,15 @@ class Turn:
         self.messages += j.messages
 
     def cancel(self, run_ids: Iterable[str]) -> None:
-        """Ask the open runs to stop; they end, and undo, in their own time."""
+        """Ask the runs that are still open to stop; they end, and undo, in their own time."""
         for run_id in run_ids:
             with journal(self.tx, run_id) as j:
-                operator_actions.cancel(
-                    j, actor(self.row["id"]), reason="replaced by the next run of its schedule"
-                )
+                # It was open when this look began. One that had not begun ends as soon as it is cancelled,
+                # perhaps for an earlier due time of this very look.
+                if j.status not in TERMINAL:
+                    operator_actions.cancel(
+                        j, actor(self.row["id"]), reason="replaced by the next run of its schedule"
+                    )
             self.messages += j.messages
 
     def note(

@@ -192,6 +192,15 @@ def test_replace_cancels_the_run_before(driver: Driver) -> None:
     assert [driver.finish(first), driver.finish(second)] == ["cancelled", "completed"]
 
 
+def test_replace_makes_up_for_several_due_times_and_the_last_one_stays(driver: Driver) -> None:
+    minutely = plant(driver, overlap="replace", catch_up="all", catch_up_limit=4)
+    fire(driver, minutely, 1)
+    fire(driver, minutely, 4.5)
+    ended = [driver.finish(run_id) for run_id in runs_of(driver, minutely)]
+    assert told(driver, minutely) == [(minute, "started") for minute in (1, 2, 3, 4)]
+    assert ended == ["cancelled", "cancelled", "cancelled", "completed"]
+
+
 def test_runs_on_one_resource_wait_in_line_for_it(driver: Driver) -> None:
     minutely = plant(driver, type="probe.locked", resource_id="p1")
     for minute in (1, 2):
