@@ -9,9 +9,13 @@ from app.domain.restart import begin_at
 from app.domain.rows import picked
 from app.domain.rows.runs import RunRow, StepRow
 from app.domain.states import STEP_DONE, RunStatus, StepOutcome, StepStatus
+from app.engine.code import signals
 from app.engine.code.start import CodeOrder, Seal, new_run, sealed_order
 from app.engine.transitions.accept import NewRun
 from app.engine.transitions.journal import MAIN, Journal
+from app.record.runs import hooks
+from app.record.runs import signals as sent_signals
+from app.record.runs.signals import sender_of
 from app.record.service import definitions
 
 KEPT = (  # What a call keeps in the new run.
@@ -55,6 +59,25 @@ def parts(
     parent_step = old.run["parent_step"] if old.status == RunStatus.FAILED_HELD else None
     facts: RunRow = {"limits": old.run["limits"], "from_step": start, "parent_step": parent_step}
     return replace(made, steps=rows, columns={**made.columns, **facts})
+
+
+def hand_over(old: Journal, new: Journal, rows: Sequence[StepRow], *, held: bool) -> None:
+    """Let the new run hear what the old one was told and nobody will tell it again.
+
+    Whoever has the token of a hook that is kept reaches the new run with it. What such a hook was called with
+    counts, unless a call that is kept has taken it. A held run was open: whatever nobody has taken counts.
+    """
+    kept = [row for row in rows if row["reused_from"]]
+    ids = [str((row["output"] or {})["value"]["hookId"]) for row in kept if row["kind"] == "hook"]
+    hooks.reopen(old.tx, ids, new.id)
+    if held:
+        hooks.hand_over(old.tx, old.id, new.id)
+    senders, takers = {sender_of(id_) for id_ in ids}, {row["key"] for row in kept}
+    for sent in sent_signals.repeatable(old.tx, old.id):
+        asked_for = sent["sender"] in senders and sent["consumed_by"] not in takers
+        if asked_for or (held and sent["consumed_by"] is None):
+            signals.repeat(new, sent)
+    new.flush()
 
 
 def _start(old: Journal, calls: Sequence[StepRow], from_step: str | None, earliest: bool) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from app.domain.errors import Conflict, InvalidStateTransition
 from app.domain.events import EventType
 from app.domain.ids import new_id
+from app.domain.rows import picked
 from app.domain.rows.runs import SignalRow, StepRow
 from app.domain.states import TERMINAL
 from app.engine.code.emit import full_log
@@ -86,6 +87,22 @@ def hand_over(j: Journal, following: Journal) -> list[str]:
         moved.append(row["id"])
     hooks.hand_over(j.tx, j.id, following.id)
     return moved
+
+
+def repeat(following: Journal, sent: SignalRow) -> None:
+    """Give a run what was sent to the one that it retries, whose own record stays as it is."""
+    signal_id = new_id("sig")
+    following.event(
+        EventType.SIGNAL_RECEIVED,
+        actor=sent["sender"],
+        signalId=signal_id,
+        name=sent["name"],
+        movedFrom=sent["run_id"],
+    )
+    following.weigh(sent["payload"])
+    columns = ("name", "payload", "idempotency_key", "payload_hash", "sender")
+    values = {"id": signal_id, "seq": following.run["event_seq"], "consumed_by": None}
+    signals.store(following.tx, following.id, {**values, **picked(sent, columns)})
 
 
 def _consumed(j: Journal, call: StepRow, signal_id: str, payload: Any) -> None:

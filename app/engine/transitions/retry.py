@@ -64,7 +64,9 @@ def retry(
         columns: RunRow = {**made.columns, "retry_of": old_id}
         heir_of = old_id if held else None
         new = store(tx, replace(made, columns=columns, changed=difference, reason=reason, heir_of=heir_of))
-        if held:
+        if made.kind == RunKind.CODE:
+            again.hand_over(old, new, made.steps, held=held)
+        elif held:
             hooks.hand_over(tx, old_id, new_id)
         new.messages[:0] = old.messages
         return new

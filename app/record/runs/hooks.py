@@ -1,5 +1,6 @@
 """Hooks: tokens that somebody outside calls; only their hashes are stored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -50,6 +51,12 @@ def hand_over(tx: Tx, old_run: str, new_run: str) -> None:
     """Move the open hooks of one run to another, so that whoever was told of them still reaches somebody."""
     where = (hook.c.tenant_id == tx.tenant, hook.c.run_id == old_run, hook.c.status == "open")
     tx.execute(update(hook).where(*where).values(run_id=new_run))
+
+
+def reopen(tx: Tx, hook_ids: Sequence[str], run_id: str) -> None:
+    """Open hooks that ended with their runs for another run; one that was used stays so."""
+    where = (hook.c.tenant_id == tx.tenant, hook.c.id.in_(hook_ids), hook.c.status == "expired")
+    tx.execute(update(hook).where(*where).values(run_id=run_id, status="open"))
 
 
 def expire(tx: Tx, run_id: str, step: str | None = None) -> None:

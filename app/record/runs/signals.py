@@ -57,6 +57,14 @@ def unread(tx: Tx, run_id: str) -> list[SignalRow]:
     return tx.rows(select(signal).where(*where).order_by(signal.c.seq), of=SignalRow)
 
 
+def repeatable(tx: Tx, run_id: str) -> list[SignalRow]:
+    """What hooks sent to a run, and what else nobody has taken, the oldest first."""
+    of_hook = signal.c.sender.startswith(sender_of(""), autoescape=True)
+    where = (signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id)
+    found = select(signal).where(*where, or_(of_hook, signal.c.consumed_by.is_(None)))
+    return tx.rows(found.order_by(signal.c.seq), of=SignalRow)
+
+
 def oldest_unread(tx: Tx, run_id: str, name: str, hook_id: str | None = None) -> SignalRow | None:
     """The signal of this name, or from this hook, that waits longest for somebody to take it."""
     where = [signal.c.tenant_id == tx.tenant, signal.c.run_id == run_id, signal.c.name == name]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.auth.tokens import hook_hash
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from tests.integration.code.flows import DONE, TROUBLE, fails, note, unnote
 from tests.support.driver import Driver
@@ -159,3 +160,56 @@ def test_a_secret_that_is_edited_is_not_stored_in_clear(driver: Driver) -> None:
     again = driver.retry(run_id, edited={"args": ["hunter2!"]}, seal=driver.capabilities.seal)
     assert "hunter2!" not in repr([driver.run(again), driver.log(again)])
     assert (driver.finish(again), driver.result(again)) == ("completed", 8)
+
+
+@workflow("asks-then-pays")
+def asks_then_pays(ctx: Any) -> Any:
+    hook = ctx.create_hook("approval")
+    ctx.step("mail", note, hook.token)
+    ctx.step("pay", note, "paid")
+    return ctx.wait_for_hook(hook)
+
+
+def asked(driver: Driver, on_failure: str) -> tuple[str, str]:
+    """A run that failed after its hook was made, and the token that somebody was told."""
+    TROUBLE["paid"] = fails()
+    run_id = driver.trigger(asks_then_pays, on_failure=on_failure)
+    driver.drain()
+    TROUBLE.clear()
+    return run_id, hook_hash(DONE[0])
+
+
+@pytest.mark.parametrize("on_failure", ["hold", "compensate"])
+def test_the_token_of_a_hook_that_stands_reaches_the_retry(driver: Driver, on_failure: str) -> None:
+    run_id, token = asked(driver, on_failure)
+    again = driver.retry(run_id, from_step="pay")
+    driver.drain()
+    driver.call_hook(token, "yes")
+    assert (driver.finish(again), driver.result(again)) == ("completed", "yes")
+
+
+def test_what_a_held_run_was_sent_and_did_not_take_is_taken_by_its_retry(driver: Driver) -> None:
+    run_id, token = asked(driver, "hold")
+    driver.call_hook(token, "yes")
+    again = driver.retry(run_id, from_step="pay")
+    assert (driver.finish(again), driver.result(again)) == ("completed", "yes")
+
+
+@workflow("pays-when-asked")
+def pays_when_asked(ctx: Any) -> Any:
+    hook = ctx.create_hook("approval")
+    ctx.step("mail", note, hook.token)
+    said = ctx.wait_for_hook(hook)
+    return [said, ctx.step("pay", note, "paid")]
+
+
+@pytest.mark.parametrize("begin", ["mail", "approval#2", "pay"])
+def test_what_a_hook_was_called_with_counts_wherever_the_retry_begins(driver: Driver, begin: str) -> None:
+    TROUBLE["paid"] = fails()
+    run_id = driver.trigger(pays_when_asked)
+    driver.drain()
+    driver.call_hook(hook_hash(DONE[0]), "yes")
+    assert driver.finish(run_id) == "failed"
+    TROUBLE.clear()
+    again = driver.retry(run_id, from_step=begin)
+    assert (driver.finish(again), driver.result(again)) == ("completed", ["yes", "paid"])
