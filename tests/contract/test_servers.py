@@ -369,6 +369,20 @@ def test_a_hook_is_called_once_and_its_exact_repeat_is_answered_alike(
     assert code(other) == (410, "GONE")
 
 
+@pytest.mark.parametrize("payload", ['"installed"', '["installed"]', "null", "7"])
+def test_a_step_takes_objects_alone_whichever_address_its_hook_is_called_at(
+    guarded: FlaskClient, world: AppContext, payload: str
+) -> None:
+    token, hashed = issue_hook_token()
+    plant_run(world, "run_1", status="waiting", event_seq=0)
+    plant_waiting_step(world, hashed)
+    called = {"data": payload, "content_type": "application/json"}
+    wrong = guarded.post(f"/api/workflows/hooks/{token}", **called)
+    right = guarded.post(f"/v1/hooks/{token}", json={"status": "installed"})
+    assert (wrong.status_code, wrong.get_json()["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert right.status_code == 202
+
+
 def plant_waiting_step(world: AppContext, token_hash: str) -> None:
     """A step that waits for its hook."""
     tenant = {"tenant_id": world.db.tenant, "run_id": "run_1"}

@@ -10,7 +10,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.domain.errors import (
@@ -21,6 +21,7 @@ from app.domain.errors import (
     OutcomeUnknown,
     StepError,
     StepTimedOut,
+    ValidationFailed,
     WorkerLost,
 )
 from app.domain.events import EventType
@@ -101,6 +102,10 @@ def _executed(j: Journal, found: HookRow, payload: Any) -> dict[str, Any]:
     # Read under the lock of the run (chaos: "hook consumed twice").
     if found["status"] != "open" or (found["expires_at"] or j.now) < j.now:
         raise Gone("The hook was used or has expired", status=found["status"])
+    # The address of code workflows takes any JSON, and the token opens its hook there, too. A step could make
+    # nothing of it, and the token would be used up.
+    if found["name"] is None and not isinstance(payload, Mapping):
+        raise ValidationFailed.of("body", f"Must be an object: the step {found['step']} takes nothing else")
     hooks.executed(j.tx, found["id"], payload, digest)
     if found["name"] is not None:
         j.event(EventType.HOOK_EXECUTED, name=found["name"], hookId=found["id"], action=found["action"])
