@@ -209,9 +209,13 @@ def _failed(run: Object) -> Answer:
 
 
 def _undone(run: Object) -> str:
-    done = [step for step in run.get("compensation") or () if step.get("detail") in ("completed", "resolved")]
+    undo = run.get("compensation") or ()
+    done = sum(step.get("detail") in ("completed", "resolved") for step in undo)
+    if done < len(undo):  # An operator has skipped the others.
+        were = "were" if done > 1 else "was"
+        return f" {done or 'None'} of the {len(undo)} steps to undo {were} undone."
     if done:
-        steps = "The step before it was" if len(done) == 1 else f"All {len(done)} steps before it were"
+        steps = "The step before it was" if done == 1 else f"All {done} steps before it were"
         return f" {steps} undone."
     again = run.get("retriedBy") or ()
     return " It was retried." if again else ""

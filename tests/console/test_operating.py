@@ -1,10 +1,12 @@
 """What operators do to runs: acknowledge, the same to many, export, a retry with another input."""
 
 import json
+import re
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.domain.schedules import CATCH_UP
 from tests.console.conftest import Site
 from tests.console.test_batches_and_apps import post, text, token
 
@@ -83,3 +85,12 @@ def test_filters_are_saved_under_a_name_and_forgotten(client: FlaskClient, token
     view = page.partition("/console/views/")[2].partition("/")[0]
     assert post(client, f"/views/{view}/delete", token).status_code == 303
     assert "red ones" not in text(client, "/runs")
+
+
+@pytest.mark.parametrize("word", CATCH_UP)
+def test_a_schedule_says_in_words_what_is_made_up_for(client: FlaskClient, token: str, word: str) -> None:
+    given = {"name": f"by {word}", "type": "sync.server-state", "cron": "0 3 * * *", "catchUp": word}
+    post(client, "/do/schedule-create", token, key=word, **given)
+
+    (path,) = re.findall(rf'href="/console(/schedules/\w+)">by {word}<', text(client, "/schedules"))
+    assert f"<dd>{word}</dd>" not in text(client, path)

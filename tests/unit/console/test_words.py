@@ -79,6 +79,23 @@ def test_a_failure_names_step_reason_and_what_was_undone() -> None:
     assert said.todo == "STEP_FAILED"
 
 
+@pytest.mark.parametrize(
+    ("details", "undone"),
+    [
+        (["completed", "skipped"], "1 of the 2 steps to undo was undone."),
+        (["completed", "resolved", "skipped"], "2 of the 3 steps to undo were undone."),
+        (["skipped", "skipped"], "None of the 2 steps to undo was undone."),
+        (["completed"], "The step before it was undone."),
+    ],
+)
+def test_a_failure_does_not_say_that_what_an_operator_has_skipped_was_undone(
+    details: list[str], undone: str
+) -> None:
+    undo = [{"name": f"undo-{n}", "detail": detail} for n, detail in enumerate(details)]
+    said = words.answer(run("failed", error={"code": "X", "message": "no"}, compensation=undo), NOW)
+    assert said.text == f"Failed: no. {undone}"
+
+
 def test_what_needs_somebody_says_what_to_do() -> None:
     for detail in ("failed_held", "blocked", "compensation_failed"):
         shown = run(detail, waitingOn={"kind": "operator", "step": "power"})
