@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+LONGEST_MS = 52_000 * UNITS_MS["w"]  # Some thousand years: a moment so long ago still has a date.
 LONGEST_PAUSE_MS = 24 * 3_600_000  # Whatever somebody else asks for.
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
@@ -16,7 +17,10 @@ def duration_ms(value: str | int) -> int:
     parts = _PART.findall(value)
     if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
         raise ValueError(f'{value!r} is not a duration such as "500ms", "90s", "10m" or "1h30m"')
-    return round(sum(float(number) * UNITS_MS[unit] for number, unit in parts))
+    total = sum(float(number) * UNITS_MS[unit] for number, unit in parts)
+    if total > LONGEST_MS:
+        raise ValueError(f"{value[:64]!r} is longer than {LONGEST_MS // UNITS_MS['w']} weeks")
+    return round(total)
 
 
 def rfc3339(at: int | None) -> str | None:

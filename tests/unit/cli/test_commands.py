@@ -81,8 +81,9 @@ def test_times_may_be_told_as_people_do(service: Standin, windlass: Windlass, si
     assert timedelta() <= datetime.now(UTC) - told <= timedelta(days=2, minutes=1)
 
 
-def test_what_is_no_time_is_refused(windlass: Windlass) -> None:
-    assert "no duration such as 1h30m" in windlass("run", "list", "--since", "soon").stderr
+@pytest.mark.parametrize("since", ["soon", "99999999999w", f"{'9' * 400}w"])
+def test_what_is_no_time_is_refused(windlass: Windlass, since: str) -> None:
+    assert "no duration such as 1h30m" in windlass("run", "list", "--since", since).stderr
 
 
 def test_a_run_is_exported_with_its_log(service: Standin, windlass: Windlass) -> None:
