@@ -66,9 +66,11 @@ class Reviewer:
             with self._lock:
                 turn = self._turns.setdefault(digest, threading.Lock())
             with turn:
-                found = self._remembered(digest) or self._ask(digest, token)
-                with self._lock:
-                    self._turns.pop(digest, None)
+                try:
+                    found = self._remembered(digest) or self._ask(digest, token)
+                finally:  # Also when it cannot be known: anybody may send any number of tokens.
+                    with self._lock:
+                        self._turns.pop(digest, None)
         return found[1]
 
     def _remembered(self, digest: bytes) -> tuple[float, Account | None] | None:
