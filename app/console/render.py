@@ -143,7 +143,7 @@ def _shell() -> Mapping[str, object]:
     principal = g.get("principal")
     return {
         "who": principal,
-        "keyless": principal is not None and session.is_keyless(),
+        "keyless": principal is not None and principal.key_id is None,
         "rail": rail.items(request.path) if principal is not None else [],
         "theme": theme(),
         "here": request.full_path.rstrip("?"),

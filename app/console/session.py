@@ -1,7 +1,7 @@
 """Who looks at a page, and whether a form is one of ours.
 
-1. A session cookie names whoever logged in with an API key; without one the API's own rule about keyless
-   requests of this machine holds (see `app.api.http.keyless`).
+1. A session cookie names whoever logged in with an API key; without one that is good the API's own rule about
+   keyless requests of this machine holds (see `app.api.http.keyless`).
 2. Every form carries a token that only pages of this visitor know, made from a cookie that no script reads.
 3. A browser says where a form comes from; one of another site is refused whatever its token.
 """
@@ -9,6 +9,7 @@
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
@@ -29,9 +30,8 @@ FIELD, HEADER = "csrf", "X-CSRF-Token"
 def visitor() -> Principal:
     """Whoever asks for this page; raises `Unauthorized` or `Forbidden`."""
     token = request.cookies.get(cookie("session"))
-    if token:
-        return replace(sessions.find(world(), token)[1], door=DOOR, request_id=g.request_id)
-    return replace(local_user(), door=DOOR, request_id=g.request_id)
+    who = _logged_in(token) if token else local_user()
+    return replace(who, door=DOOR, request_id=g.request_id)
 
 
 def cookie(name: str) -> str:
@@ -88,12 +88,16 @@ def local_only(path: str | None) -> str:
     return str(path) if is_ours else "/console/"
 
 
-def is_keyless() -> bool:
-    """Whether whoever looks has not logged in, and needs not."""
+def _logged_in(token: str) -> Principal:
+    """Who this session belongs to."""
     try:
-        return not request.cookies.get(cookie("session")) and bool(local_user())
-    except (Unauthorized, Forbidden):
-        return False
+        return sessions.find(world(), token)[1]
+    except Unauthorized:
+        # Cookies know no ports: it may be of another installation on this machine, or of one before. Where
+        # nobody needs a key nobody has one to log in with.
+        with suppress(Unauthorized, Forbidden):
+            return local_user()
+        raise
 
 
 def _token() -> bytes:

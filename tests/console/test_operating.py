@@ -94,3 +94,15 @@ def test_a_schedule_says_in_words_what_is_made_up_for(client: FlaskClient, token
 
     (path,) = re.findall(rf'href="/console(/schedules/\w+)">by {word}<', text(client, "/schedules"))
     assert f"<dd>{word}</dd>" not in text(client, path)
+
+
+def test_a_cookie_of_another_installation_keeps_nobody_out_of_a_keyless_one(
+    client: FlaskClient, site: Site
+) -> None:
+    stranger = site.app.test_client()
+    stranger.environ_base.update(client.environ_base)
+    stranger.set_cookie("windlass-session", "wls_of-another-port", domain="localhost")
+
+    answer = stranger.get("/console/runs")
+
+    assert (answer.status_code, "Log out" in answer.text) == (200, False)
