@@ -83,7 +83,10 @@ def _refusal(principal: Principal, verb: str, row: RunRow | None, live_retry: st
     except Forbidden as error:
         return error.message
     acknowledged = row["acknowledged_at"] is not None
-    return operator_actions.refusals(row["status"], live_retry, acknowledged=acknowledged).get(verb)
+    refused = operator_actions.refusals(
+        row["status"], live_retry, kind=row["kind"], acknowledged=acknowledged
+    )
+    return refused.get(verb)
 
 
 def _one(

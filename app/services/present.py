@@ -98,7 +98,8 @@ def run_detail(
     """A run as its own page shows it; ``live_retry`` is the open run that retries it."""
     shown = _shown(row, steps)
     acknowledged = row.get("acknowledged_at") is not None
-    refused = operator_actions.refusals(row["status"], live_retry, acknowledged=acknowledged)
+    asked = {"kind": row["kind"], "acknowledged": acknowledged}
+    refused = operator_actions.refusals(row["status"], live_retry, **asked)
     return {
         **run_summary(row, steps, now=now, served=served, facts=facts, usual_ms=usual_ms),
         "estimatedCompletionAt": _estimated_end(row, now),
@@ -111,7 +112,7 @@ def run_detail(
         "retriedBy": list(retried_by),
         "fromStep": row["from_step"],
         "cancelRequestedAt": rfc3339(row["cancel_requested_at"]),
-        "allowedActions": operator_actions.offers(row["status"], live_retry, acknowledged=acknowledged),
+        "allowedActions": operator_actions.offers(row["status"], live_retry, **asked),
         "refusedActions": refused,
     }
 

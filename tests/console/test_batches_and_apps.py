@@ -90,3 +90,15 @@ def test_a_run_of_an_application_is_shown_with_its_steps_and_cancelled(
 
     assert answer.status_code == 303
     assert "Cancelled" in text(client, path)
+
+
+def test_the_run_of_a_batch_offers_no_retry_of_its_own(client: FlaskClient, site: Site) -> None:
+    path = f"/v1/workflows/runs/{site.planted.batch}"
+
+    shown = client.get(path).get_json()["data"]
+
+    assert (shown["kind"], shown["detail"]) == ("batch", "failed")
+    assert client.post(f"{path}/retry", json={}).status_code == 409
+    assert "retry" not in shown["allowedActions"]
+    counted = client.post("/v1/workflows/runs:retry?dryRun=true", json={"ids": [site.planted.batch]})
+    assert counted.get_json()["data"]["possible"] == 0

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from app.domain.errors import InvalidStateTransition, ValidationFailed
 from app.domain.events import EventType
 from app.domain.rows.runs import StepRow
+from app.domain.run_kind import RunKind
 from app.domain.states import NEEDS_OPERATOR, TERMINAL, RunStatus, StepOutcome, StepStatus
 from app.engine.code import resume_call
 from app.engine.transitions import graph, locks
@@ -68,14 +69,15 @@ def allowed_actions(status: str) -> list[str]:
     return sorted(name for name, (states, _) in ACTIONS.items() if status in states)
 
 
-def offers(status: str, live_retry: str | None = None, *, acknowledged: bool = False) -> list[str]:
-    """All that people may ask of a run in this status: operator actions, and its cancel and retry."""
-    return sorted(
-        {*ACTIONS, "cancel", "retry"} - refusals(status, live_retry, acknowledged=acknowledged).keys()
-    )
+def offers(status: str, live_retry: str | None = None, *, kind: str, acknowledged: bool = False) -> list[str]:
+    """All that people may ask of such a run in this status: operator actions, and its cancel and retry."""
+    refused = refusals(status, live_retry, kind=kind, acknowledged=acknowledged)
+    return sorted({*ACTIONS, "cancel", "retry"} - refused.keys())
 
 
-def refusals(status: str, live_retry: str | None = None, *, acknowledged: bool = False) -> dict[str, str]:
+def refusals(
+    status: str, live_retry: str | None = None, *, kind: str, acknowledged: bool = False
+) -> dict[str, str]:
     """Why people may not ask it of a run in this status; ``live_retry`` is the open run that retries it."""
     refused = {
         name: f"Only a run that is {' or '.join(sorted(states))} can be {PARTICIPLE[name]}; it is {status}."
@@ -87,7 +89,9 @@ def refusals(status: str, live_retry: str | None = None, *, acknowledged: bool =
     if status in UNSTOPPABLE:
         ended = status in TERMINAL
         refused["cancel"] = f"It has ended: it is {status}." if ended else "It is being undone already."
-    if status not in RETRYABLE:
+    if kind == RunKind.BATCH:
+        refused["retry"] = "It is not retried by itself: retry its batch, which keeps what stands."
+    elif status not in RETRYABLE:
         undone = status in UNSTOPPABLE - TERMINAL
         refused["retry"] = (
             "It is being undone; it can be retried when that has ended."
@@ -268,7 +272,9 @@ def _failed(j: Journal, key: str | None) -> StepRow:
 
 def _whole(j: Journal, step: StepRow) -> InvalidStateTransition:
     """Why neither a graph nor one of its members is tried again by itself."""
-    allowed = [one for one in offers(j.status) if one not in ("resume", "skip", "resolve")]
+    allowed = [
+        one for one in offers(j.status, kind=j.run["kind"]) if one not in ("resume", "skip", "resolve")
+    ]
     told = f"{step['key']} cannot be tried again by itself: retry the run, which keeps what stands"
     return InvalidStateTransition(told, current=j.status, allowedActions=allowed)
 
