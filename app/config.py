@@ -1,4 +1,4 @@
-"""Settings: one frozen object, the only reader of the environment.
+"""Settings: one frozen object. No other module reads the environment.
 
 Each setting is one line: name, type, default; its environment variable is ``WINDLASS_<NAME>`` unless
 ``ENVIRONMENT_NAMES`` says otherwise (``DATABASE_URL``, ``PORT``, ``K8S_API_SERVER`` …).
@@ -31,9 +31,9 @@ ENVIRONMENT_NAMES = {
     "ecs_metadata": "ECS_CONTAINER_METADATA_URI_V4",
 }
 OLDER_NAMES = {"ECS_CONTAINER_METADATA_URI_V4": "ECS_CONTAINER_METADATA_URI"}
-# What Kubernetes puts into every container for a Service called windlass-flower: no port of ours.
+# Kubernetes sets such a value for a Service called windlass-flower: it is not our setting.
 SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://[^/]+:\d+")
-# Celery prefers what stands there to what it was given, and Flower to what its command line says.
+# Variables that Celery and Flower would prefer to their arguments.
 AMBIENT, OVERRIDDEN = "CELERY_", ("FLOWER_ADDRESS", "FLOWER_PORT")
 IDENTITIES = ("", "none", "keys", "kubernetes", "ecs")
 SHIPPED_TASKSERVS = Path(__file__).resolve().parents[1] / "provisioning" / "taskservs"
@@ -56,23 +56,23 @@ class Settings:
     redis_prefix: str = "wl:"  # Prefix of every key, the same for publisher, workers and Flower.
     host: str = "127.0.0.1"  # Address the API listens on; anything but loopback requires API keys.
     port: int = 8080  # Port of the API.
-    batch_port: int = 0  # A further port of the API, where clients of batches look for it (9090); 0 is none.
-    hook_rate: int = 600  # Calls of hooks a minute that one peer may make at each process; 0 is no limit.
-    keyless: bool = False  # Whether no key is asked for while none was ever made; `windlass up` sets it.
+    batch_port: int = 0  # A second port of the API, as clients of batches expect it (9090); 0 is none.
+    hook_rate: int = 600  # Calls of hooks a minute from one peer to each API process; 0 is no limit.
+    keyless: bool = False  # Whether no key is required until the first one is made; set by `windlass up`.
     console: bool = True  # Whether pages for people are served below /console.
-    apps_host: str = "127.0.0.1"  # Address the door of apps listens on; without an identity it stays here.
-    apps_port: int = 3042  # Port of the door of apps.
-    apps_identity: str = ""  # none, keys, kubernetes or ecs; empty finds out: see docs/apps.rst.
-    apps_default: str = "default"  # The one application there is without an identity.
+    apps_host: str = "127.0.0.1"  # Address of the apps API; `windlass world` with tokens: 0.0.0.0.
+    apps_port: int = 3042  # Port of the apps API (docs/apps.rst).
+    apps_identity: str = ""  # none, keys, kubernetes or ecs; empty detects it: see docs/apps.rst.
+    apps_default: str = "default"  # The only application in the modes none and ecs.
     apps_poller: bool = True  # Whether worker hosts deliver the messages of apps.
-    apps_deliveries: int = 400  # Deliveries of a worker host at a time; one app has no more than are left.
-    apps_answer_s: int = 900  # Seconds that a handler of an app gets to answer; a step runs meanwhile.
+    apps_deliveries: int = 400  # Messages of apps that a worker host delivers at a time; an app gets half.
+    apps_answer_s: int = 900  # Seconds that a handler of an app, which runs a step, has to answer.
     apps_handler_networks: str = ""  # Comma-separated networks that handlers must lie in; empty allows any.
-    kube_api_server: str = "https://kubernetes.default.svc"  # Reviews the tokens that apps present.
-    kube_ca_cert: str = ""  # File of its CA; empty takes ca.crt beside the token of our own account.
+    kube_api_server: str = "https://kubernetes.default.svc"  # API server that reviews the tokens of apps.
+    kube_ca_cert: str = ""  # File of its CA; empty takes ca.crt beside Windlass's own token.
     kube_admin: str = ""  # The service account that may administer apps: namespace:name.
-    kube_account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount"  # Where our own token is.
-    ecs_metadata: str = ""  # Set by ECS: applications are named by their requests, unchecked.
+    kube_account_dir: str = "/var/run/secrets/kubernetes.io/serviceaccount"  # Folder of Windlass's own token.
+    ecs_metadata: str = ""  # Set by ECS; requests then name their application, unchecked.
     valkey_port: int = 6390  # Port of the embedded Valkey, on loopback.
     flower_port: int = 5555  # Port of Flower, on loopback.
     lab_port: int = 9400  # Port of the lab's control; BMC number i has lab_port + i, then the cluster.
@@ -87,29 +87,29 @@ class Settings:
     cloud_processes: int = 2  # Pool processes of a worker host for the queue cloud; 0 leaves it to others.
     webhook_processes: int = 4  # Pool processes of a worker host for webhooks; 0 leaves them to others.
     imports: str = ""  # Comma-separated modules of code workflows; see `windlass worker --import`.
-    app_dir: str = ""  # Folder of these modules; it comes after ours on the import path.
-    workflow: str = ""  # The one of their workflows that is served; empty serves all.
+    app_dir: str = ""  # Folder of these modules; last on the import path.
+    workflow: str = ""  # Serve only this workflow of these modules; empty serves all.
     lease_ms: int = 10_000  # A step whose worker stays silent this long is taken over.
     heartbeat_ms: int = 3_000  # How often a running step renews its lease.
     power_poll_s: int = 300  # How often the power of each server is read; 0 never.
     reconcile_ms: int = 1_000  # Pause between two passes of the reconciler.
-    lost_after_ms: int = 2_000  # An expected message that an empty queue does not hold is lost after this.
+    lost_after_ms: int = 2_000  # An expected message counts as lost after this time, if its queue is empty.
     lost_cap_ms: int = 30_000  # An expected message is published again after this, however long its queue is.
     poison_limit: int = 3  # A step that loses its worker this often has failed.
     run_bytes: int = 67_108_864  # Bytes that the events and signals of a code workflow's run may have.
-    retention_days: int = 90  # Terminal runs older than this are deleted.
+    retention_days: int = 90  # Runs that ended longer ago than this are deleted.
     audit_days: int = 365  # Entries of the audit log older than this are deleted; 0 keeps them all.
     soft_shutdown_s: int = 25  # Seconds that running steps get to end when a worker is stopped.
     webhook_allow: str = ""  # Comma-separated networks or hosts that webhooks may reach although private.
     webhook_allow_http: bool = False  # Whether webhook URLs may use plain http.
     boot_url: str = ""  # Base URL of the boot service that installs operating systems.
     bmc_networks: str = ""  # Comma-separated networks that BMC addresses must lie in; empty allows any.
-    quota_clusters: int = 0  # Clusters that there may be at a time; 0 is no limit.
-    quota_vms: int = 0  # Virtual machines that there may be at a time; 0 is no limit.
+    quota_clusters: int = 0  # Most clusters at a time; 0 is no limit.
+    quota_vms: int = 0  # Most virtual machines at a time; 0 is no limit.
     taskserv_dir: str = ""  # Folder of the taskservs that batches install; empty: those beside the source.
     log_level: str = "INFO"  # Level of the JSON logs.
     cursor_key: str = ""  # Secret that signs page cursors; empty makes one in the state folder.
-    apps_key: str = ""  # 32 bytes in base64, sealing secrets of apps; empty makes a file of them.
+    apps_key: str = ""  # 32 bytes in base64 that seal secrets of apps; empty makes a file.
     sealing_public_key: str = ""  # Key ring of public sealing keys; empty makes one in the state folder.
     sealing_private_key: str = ""  # Key ring of private sealing keys, for workers alone.
 
@@ -148,7 +148,7 @@ class Settings:
 
     @property
     def apps_mode(self) -> str:
-        """How the door of apps knows who asks: none, keys, kubernetes or ecs."""
+        """How the apps API identifies its callers: none, keys, kubernetes or ecs."""
         if self.apps_identity:
             return self.apps_identity
         if (Path(self.kube_account_dir) / "token").exists():
@@ -157,7 +157,7 @@ class Settings:
 
     @property
     def broker(self) -> Broker:
-        """What the Redis URL says, the same for all who speak to Redis."""
+        """The parsed Redis URL: the engine, Celery and Flower all use it."""
         return read(self.redis)
 
     @property
@@ -172,12 +172,12 @@ class Settings:
 
     @property
     def apps_ask(self) -> bool:
-        """Whether the door of apps asks its callers for tokens."""
+        """Whether the apps API requires tokens."""
         return self.apps_mode in ("keys", "kubernetes")
 
     @property
     def apps_on_loopback(self) -> bool:
-        """Whether only this machine can reach the door of apps."""
+        """Whether only this machine can reach the apps API."""
         return self.apps_host in LOOPBACK
 
     @property
@@ -209,9 +209,9 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings
 
 
 def load_world(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings as `windlass world` means them: HOST and PORT are those of the door of apps.
+    """Settings for `windlass world`: HOST and PORT are those of the apps API.
 
-    Where tokens are asked for it listens to everybody unless told; where none are, to this machine alone.
+    It listens on all addresses by default where tokens are required, and on loopback where none are.
     """
     meant = dict(os.environ if environ is None else environ)
     for theirs, ours in (("HOST", "WINDLASS_APPS_HOST"), ("PORT", "WINDLASS_APPS_PORT")):
@@ -223,7 +223,7 @@ def load_world(environ: Mapping[str, str] | None = None, **overrides: Any) -> Se
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
-    """The environment for a child process that shall read these very settings.
+    """The environment for a child process that shall have the same settings.
 
     Only what differs from this process's own environment is spelled out, so that a secret that came from
     a mounted file stays out of it.
@@ -249,7 +249,7 @@ def release() -> str:
 
 
 def forget_ambient() -> None:
-    """Take variables that mean other programs' settings out of this process's environment."""
+    """Remove variables that are settings of Celery or Flower from this process's environment."""
     for name in list(filter(_is_ambient, os.environ)):
         del os.environ[name]
 
