@@ -1,1 +1,1 @@
-"""The door for operators: `windlass`, one module per noun."""
+"""The command line for operators: `windlass`, one module per noun."""

@@ -32,7 +32,7 @@ HERE = frozenset(
     }
     | {"api", "flower", "lab"}
 )
-AT_DOORS = frozenset({"app"})  # Of these, what asks the door of apps that --url names.
+CALLS_APPS_API = frozenset({"app"})  # Of these, what calls the apps API when --url names one.
 
 
 @dataclass
@@ -96,7 +96,7 @@ def stays_here(context: click.Context, noun: str) -> None:
     if caller.url is None or noun not in HERE:
         return
     settings = load()
-    if noun in AT_DOORS and caller.url_is_typed:
+    if noun in CALLS_APPS_API and caller.url_is_typed:
         return
     where = f"`windlass {noun}` works here, on {settings.database_place} and Redis at {settings.broker.place}"
     if caller.url_is_typed:

@@ -11,17 +11,17 @@ _PYTHON = (sys.executable, "-P", "-m")
 
 
 def api(settings: Settings) -> tuple[str, ...]:
-    """The API, as every door is served: see `app.serving`."""
+    """The API; `app.serving` is its HTTP server."""
     return (*_api(settings, settings.port), "--live", str(settings.api_streams if settings.console else 0))
 
 
 def batches(settings: Settings) -> tuple[str, ...]:
-    """The API once more, on the port where clients of batches look for it."""
+    """The API once more, on the port that clients of batches expect."""
     return _api(settings, settings.batch_port)
 
 
 def _api(settings: Settings, port: int) -> tuple[str, ...]:
-    """The API at a port. Only definitions of batches may be so long: the application refuses other bodies."""
+    """The API at a port. The application itself refuses long bodies that are no definitions of batches."""
     return (
         *served("app.api.application:guarded", settings, settings.host, port),
         *("--body-bytes", str(LARGEST_DOCUMENT), "--refusals", "app.api.http.refusals:of_server"),
@@ -29,7 +29,7 @@ def _api(settings: Settings, port: int) -> tuple[str, ...]:
 
 
 def apps(settings: Settings) -> tuple[str, ...]:
-    """The door of apps, which takes longer bodies and has a shape of its own for refusals."""
+    """The apps API, which takes longer bodies and has its own shape of refusals."""
     return (
         *served("app.api.apps.application:door", settings, settings.apps_host, settings.apps_port),
         *("--body-bytes", str(LARGEST_BODY), "--refusals", "app.api.apps.errors:of_server"),
@@ -37,7 +37,7 @@ def apps(settings: Settings) -> tuple[str, ...]:
 
 
 def served(factory: str, settings: Settings, host: str, port: int) -> tuple[str, ...]:
-    """One door of the service, by the function that makes its WSGI application."""
+    """The HTTP server for the WSGI application that this function makes."""
     return (
         *(*_PYTHON, "app.serving", factory),
         *("--host", host, "--port", str(port)),
@@ -57,7 +57,7 @@ def worker(
 
 
 def flower(settings: Settings, address: str = "127.0.0.1") -> tuple[str, ...]:
-    """Flower, read-only, to loopback under its own names; it takes the key prefix from the Celery app."""
+    """Flower, read-only; on loopback it answers loopback names alone. The Celery app has its key prefix."""
     names = ",".join(sorted(LOOPBACK))
     entry = (*_PYTHON, "app.host.flower_entry", names) if address in LOOPBACK else celery()
     return (
@@ -77,17 +77,17 @@ def projector() -> tuple[str, ...]:
 
 
 def windlass() -> tuple[str, ...]:
-    """The `windlass` command of this very installation; nothing of the present folder stands in for it."""
+    """The `windlass` command of this installation; -P keeps modules of the current folder out."""
     return (*_PYTHON, "app.cli")
 
 
 def celery() -> tuple[str, ...]:
-    """Celery, which would look into the present folder first."""
+    """Celery; its own command would import from the current folder first."""
     return (*_PYTHON, "app.host.celery_entry")
 
 
 def announce() -> tuple[str, ...]:
-    """Who imports what authors wrote and announces it."""
+    """The process that imports the modules of code workflows and announces their workflows."""
     return (*windlass(), "worker", "announce")
 
 

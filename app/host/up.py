@@ -25,7 +25,7 @@ class UpOptions:
 
     lab: bool = False  # The simulated machines.
     flower: bool = True
-    apps: bool = True  # The door of apps, and who delivers their messages.
+    apps: bool = True  # The apps API, and the worker that delivers messages of apps.
     exit_when_done: bool = False  # Whether all stops by itself once the job is done.
     job: Callable[[], int] | None = None  # Runs once everything is ready; its result is the exit status.
 
@@ -45,14 +45,14 @@ def run(settings: Settings, wish: UpOptions) -> int:
         for host, port, setting in ports(settings, wish):
             checks.port_free(host, port, setting)
         upgrade(settings, lab=wish.lab)
-        beside = _Beside(settings, wish)
+        job = _Job(settings, wish)
         supervisor = Supervisor(children(settings, wish), logs=settings.state / "logs")
-        supervisor.run(lambda: beside.goes_on() or not wish.exit_when_done)
-        return beside.status
+        supervisor.run(lambda: job.goes_on() or not wish.exit_when_done)
+        return job.status
 
 
 def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
-    """The processes of `windlass up`, in stages: what others need, the API, then who works."""
+    """The processes of `windlass up`, in stages: what others need, the APIs, then workers."""
     env = environment(settings)
     valkeys = () if settings.redis_url else (valkey.child(settings),)
     labs = (_lab(settings),) if wish.lab else ()
@@ -64,8 +64,8 @@ def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
         stage=1,
         ready=lambda: is_ready(settings),
     )
-    apps = (apps_door(settings),) if wish.apps else ()
-    doors = (api, *apps, *((_batch_door(settings),) if settings.batch_port else ()))
+    apps = (apps_api(settings),) if wish.apps else ()
+    apis = (api, *apps, *((_batch_api(settings),) if settings.batch_port else ()))
     host = Child(
         name="worker",
         argv=(*programs.windlass(), "worker", "--logs", str(settings.state / "logs")),
@@ -77,11 +77,11 @@ def children(settings: Settings, wish: UpOptions) -> tuple[Child, ...]:
     authored = (_authored(settings, env),) if settings.imports else ()
     projector = Child(name="projector", argv=programs.projector(), env=env, stage=2)
     flower = Child(name="flower", argv=programs.flower(settings), env=env, stage=2, grace_s=5)
-    return (*valkeys, *labs, *doors, host, *authored, projector, *((flower,) if wish.flower else ()))
+    return (*valkeys, *labs, *apis, host, *authored, projector, *((flower,) if wish.flower else ()))
 
 
-def apps_door(settings: Settings) -> Child:
-    """The door of apps."""
+def apps_api(settings: Settings) -> Child:
+    """The apps API."""
     return Child(
         name="apps",
         argv=programs.apps(settings),
@@ -91,7 +91,7 @@ def apps_door(settings: Settings) -> Child:
     )
 
 
-def _batch_door(settings: Settings) -> Child:
+def _batch_api(settings: Settings) -> Child:
     """The API on a second port."""
     return Child(
         name="batches",
@@ -137,7 +137,7 @@ def local_url(settings: Settings) -> str:
 
 
 def apps_url(settings: Settings) -> str:
-    """The address of the door of apps, as this machine reaches it."""
+    """The address of the apps API, as this machine reaches it."""
     return _local(settings.apps_host, settings.apps_port)
 
 
@@ -151,16 +151,16 @@ def lab_url(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.lab_port}"
 
 
-def where_to_look(settings: Settings, wish: UpOptions) -> str:
-    """What the operator reads once everything is up."""
-    url, door = local_url(settings), bool(settings.batch_port)
+def addresses(settings: Settings, wish: UpOptions) -> str:
+    """What the operator reads once everything is up: addresses, folders, commands to try."""
+    url, batches = local_url(settings), bool(settings.batch_port)
     return "\n".join(
         (
             "Windlass is up. Ctrl-C stops it.",
             f"  Console      {url}/console/",
             f"  API docs     {url}/docs",
             f"  Runs         {url}/v1/workflows/runs",
-            *([f"  Batches      {_local(settings.host, settings.batch_port)}/v1/workflows/batch"] * door),
+            *([f"  Batches      {_local(settings.host, settings.batch_port)}/v1/workflows/batch"] * batches),
             *([f"  Apps         {apps_url(settings)}"] * wish.apps),
             *([f"  Flower       http://127.0.0.1:{settings.flower_port}/"] * wish.flower),
             f"  State, logs  {settings.state}, {settings.state / 'logs'}",
@@ -169,8 +169,8 @@ def where_to_look(settings: Settings, wish: UpOptions) -> str:
     )
 
 
-class _Beside:
-    """The job that runs beside the supervisor, in a thread of its own."""
+class _Job:
+    """The operator's job, in a thread beside the supervisor."""
 
     def __init__(self, settings: Settings, wish: UpOptions) -> None:
         self.status = 0
@@ -181,7 +181,7 @@ class _Beside:
     def goes_on(self) -> bool:
         """Whether the job still runs; the first call, once everything is ready, starts it."""
         if self._thread is None:
-            say(where_to_look(self._settings, self._wish))
+            say(addresses(self._settings, self._wish))
             # A daemon: Ctrl-C must not wait for the job. It speaks HTTP alone, never SQL.
             self._thread = threading.Thread(target=self._work, name="job", daemon=True)
             self._thread.start()
@@ -215,7 +215,7 @@ def upgrade(settings: Settings, *, lab: bool = False) -> None:
 
 
 def _authored(settings: Settings, env: Mapping[str, str]) -> Child:
-    """A worker host of its own for what authors wrote; what is wrong with that is told at the start."""
+    """A worker host of its own for code workflows; it ends at its start when their modules are wrong."""
     return Child(
         name=worker.AUTHORED,
         argv=(*programs.windlass(), "worker", "--no-reconciler", "--logs", str(settings.state / "logs")),

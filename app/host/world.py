@@ -1,4 +1,4 @@
-"""`windlass world`: the door of apps, who delivers their messages, a reconciler and, if need be, a Valkey."""
+"""`windlass world`: the apps API, a worker that delivers messages, a reconciler and, if need be, a Valkey."""
 
 from collections.abc import Callable
 
@@ -19,11 +19,11 @@ def run(settings: Settings) -> None:
         up.upgrade(settings)
         if warning := exposed(settings):
             say(warning)
-        Supervisor(children(settings), logs=settings.state / "logs").run(_telling(settings))
+        Supervisor(children(settings), logs=settings.state / "logs").run(_announcing(settings))
 
 
 def exposed(settings: Settings) -> str:
-    """What the operator has to know when others can reach a door that asks nobody who they are."""
+    """The warning when other machines can reach an apps API that requires no tokens; empty otherwise."""
     if settings.apps_ask or settings.apps_on_loopback:
         return ""
     return (
@@ -45,16 +45,17 @@ def children(settings: Settings) -> tuple[Child, ...]:
         grace_s=settings.soft_shutdown_s + worker.STOP_MARGIN_S,
         restart_when_done=not settings.apps_poller,  # `windlass worker drain` shall last.
     )
-    return (*valkeys, up.apps_door(settings), host)
+    return (*valkeys, up.apps_api(settings), host)
 
 
-def _telling(settings: Settings) -> Callable[[], bool]:
-    """Goes on for ever, and says once, when everything is ready, where the door is."""
-    told: list[bool] = []
+def _announcing(settings: Settings) -> Callable[[], bool]:
+    """Goes on for ever; at its first call, when everything is ready, prints the address of the apps API."""
+    printed = False
 
     def goes_on() -> bool:
-        if not told:
-            told.append(True)
+        nonlocal printed
+        if not printed:
+            printed = True
             say(f"Windlass keeps the runs of apps at {up.apps_url(settings)}. Ctrl-C stops it.")
             say(f"  In the app   PLT_WORLD_SERVICE_URL={up.apps_url(settings)}")
             say(f"  State, logs  {settings.state}, {settings.state / 'logs'}")

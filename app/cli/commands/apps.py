@@ -1,6 +1,6 @@
 """`windlass app`: applications of the Workflow DevKit and their runs.
 
-Every verb is a request to a door of apps (`app.cli.door`).
+Every verb is a request to the apps API (`app.cli.apps_api`).
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 import click
 
 from app.cli import app_columns, output
+from app.cli.apps_api import ask, of_app
 from app.cli.context import Caller, Noun, pass_caller
-from app.cli.door import ask, of_app
 
 an_app = click.argument("app_id", metavar="APP")
 PAGE = 1000  # As many rows as a door gives at a time.

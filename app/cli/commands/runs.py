@@ -55,7 +55,7 @@ def list_(
 
     TEXT is the beginning of an id or six characters of its end, or a part of the name, serial number or
     address of what the run works on. With --source apps the runs of all apps of the Workflow DevKit, as
-    `windlass app run list` reads them: --url is that of a door of apps. Only --status and --limit narrow
+    `windlass app run list` reads them: --url is that of the apps API. Only --status and --limit narrow
     them.
     """
     if source == "apps":

@@ -1,6 +1,6 @@
-"""Requests to a door of apps: the one that ``--url`` names, else one made in this process on the database.
+"""Requests to the apps API: the one that ``--url`` names, else one made in this process on the database.
 
-The latter gives the very answers that an app gets, whoever else may reach a door, and needs no token.
+The latter answers as the served one does, needs no token, and works when none is served.
 """
 
 import json
@@ -26,34 +26,35 @@ KINDS: dict[int, type[errors.WindlassError]] = {
 
 
 def of_app(caller: Caller, app_id: str, method: str, path: str, body: object = None) -> Any:
-    """What the door answers about an application."""
+    """The answer to a request about one application."""
     return ask(caller, method, f"/api/v1/apps/{quote(app_id, safe='@/')}{path}", body)
 
 
 def ask(caller: Caller, method: str, path: str, body: object = None) -> Any:
-    """What the door answers; raises what stands for its refusal."""
-    asked = _from_afar if caller.url_is_typed else _here
-    status, text = asked(caller, method, path, body)
+    """The answer to a request; a refusal raises the error of its status."""
+    send = _to_url if caller.url_is_typed else _in_process
+    status, text = send(caller, method, path, body)
     answered = _json(text)
     if answered is None:
-        raise errors.Unavailable(f"What answers at {caller.url} is no door of apps: its port is 3042")
+        raise errors.Unavailable(f"There is no apps API at {caller.url}: its usual port is 3042")
     if status >= 400:
         said = answered.get("message", answered.get("error", ""))
         raise KINDS.get(status, errors.WindlassError)(str(said))
     return answered
 
 
-def _here(_caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
+def _in_process(_caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
     from app.api.apps.application import create_apps
 
     there = world()
-    # Whoever may read the database administers, and names applications by their paths.
-    door = create_apps(replace(there, settings=replace(there.settings, apps_identity="ecs")))
-    reply = door.test_client().open(path, method=method, json=body)
+    # In the mode "ecs" every caller is an administrator and names applications by their paths: whoever runs
+    # this command may read the database anyway.
+    api = create_apps(replace(there, settings=replace(there.settings, apps_identity="ecs")))
+    reply = api.test_client().open(path, method=method, json=body)
     return reply.status_code, reply.get_data()
 
 
-def _from_afar(caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
+def _to_url(caller: Caller, method: str, path: str, body: object) -> tuple[int, bytes]:
     base = (caller.url or "").rstrip("/")
     headers = {"Authorization": f"Bearer {caller.api_key}"} if caller.api_key else {}
     try:
@@ -63,12 +64,12 @@ def _from_afar(caller: Caller, method: str, path: str, body: object) -> tuple[in
     except httpx.UnsupportedProtocol as error:
         raise errors.ValidationFailed.of("url", f"{base} must begin with http:// or https://") from error
     except httpx.HTTPError as error:
-        raise errors.Unavailable(f"No door of apps answers at {base}: {error}") from error
+        raise errors.Unavailable(f"No apps API answers at {base}: {error}") from error
     return reply.status_code, reply.content
 
 
 def _json(text: bytes) -> dict[str, object] | None:
-    """The answer; None when no door gave it."""
+    """The answer; None when the apps API did not give it."""
     try:
         found = json.loads(text)
     except ValueError:
