@@ -163,8 +163,8 @@ def _steps_alive(case: Case) -> Iterator[str]:
                 yield f"the lease of step {row['key']} ran out more than a minute ago"
         if row["status"] == StepStatus.RETRY_WAIT and not case.armed("retry", row):
             yield f"step {row['key']} waits for a retry that no timer starts"
-        parked = row["status"] == StepStatus.WAITING and row["kind"] not in (*FAN_OUT, *codechecks.KINDS)
-        if parked and not (case.armed("poll", row) or case.armed("deadline", row)):
+        suspended = row["status"] == StepStatus.WAITING and row["kind"] not in (*FAN_OUT, *codechecks.KINDS)
+        if suspended and not (case.armed("poll", row) or case.armed("deadline", row)):
             yield f"step {row['key']} waits and no timer ends that"
 
 

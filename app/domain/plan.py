@@ -200,7 +200,7 @@ def map_rows(node: Map, group_key: str, group_ordinal: int, items: list[object])
 
 
 def segments(rows: Iterable[PlannedStep]) -> list[Segment]:
-    """The links of one line of steps: neighbours that share a queue and neither park nor ask to be alone."""
+    """The links of a sequence of steps: neighbours of one queue that neither wait nor are sent alone."""
     found: list[Segment] = []
     open_ = False
     for row in rows:

@@ -154,7 +154,7 @@ STEP_ARROWS = frozenset(
         (StepStatus.RUNNING, StepStatus.COMPLETED),  # settled
         (StepStatus.RUNNING, StepStatus.FAILED),  # failed for good
         (StepStatus.RUNNING, StepStatus.RETRY_WAIT),  # failed, another attempt is due
-        (StepStatus.RUNNING, StepStatus.WAITING),  # parked until a timer, a hook or its members
+        (StepStatus.RUNNING, StepStatus.WAITING),  # suspended until a timer, a hook or its members
         (StepStatus.RUNNING, StepStatus.PENDING),  # its worker was lost or gave it back, outcome unknown
         (StepStatus.RUNNING, StepStatus.CANCELLED),  # killed with its outcome unknown
         (StepStatus.RETRY_WAIT, StepStatus.PENDING),  # the next attempt is due

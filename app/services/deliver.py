@@ -70,7 +70,7 @@ def deliver(world: AppContext, delivery_id: str, fence: int) -> str:
         return claimed
     made = attempt(world, claimed)
     word, following = world.db.write(
-        lambda tx: (settle(tx, claimed, made), next_letters(tx, claimed.webhook_id)),
+        lambda tx: (settle(tx, claimed, made), next_deliveries(tx, claimed.webhook_id)),
         patience_s=SETTLE_PATIENCE_S,
     )
     world.publish(following)
@@ -167,7 +167,7 @@ def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
     return "retry"
 
 
-def next_letters(tx: Tx, webhook_id: str) -> list[DeliveryMessage]:
+def next_deliveries(tx: Tx, webhook_id: str) -> list[DeliveryMessage]:
     """What has to be published for now that a delivery to this endpoint has ended."""
     endpoint = webhooks.read_webhook(tx, webhook_id, lock=True)
     if endpoint is None or endpoint["failing_since"] is not None:  # Then each waits for its own time.

@@ -1,12 +1,12 @@
-"""Run the body of a claimed step: bounded in time, its lease renewed, nothing but an outcome leaves it.
+"""Run the body of a claimed step, with a time limit and a heartbeat, and return its outcome.
 
 1. The heartbeat begins: one thread of the process renews the lease, writes what the body logs, and ends a
    body that does not react to its alarm.
 2. After an attempt that may have happened, observe first. Seen: that is the result. Not seen: act. Nobody can
    tell, and the step must not be repeated: the outcome stays unknown, and the run is blocked.
 3. Call the body within its time, then check that its result can be stored.
-4. Whatever was raised is a failure of the step, without secrets and without frames. Only `Gone` passes: what
-   the body did is lost with its process.
+4. Whatever was raised is a failure of the step, without secrets and without frames. Only `Gone` is raised on:
+   the process ends, and the step counts as lost.
 """
 
 import json
@@ -27,7 +27,7 @@ from app.domain.states import StepOutcome
 from app.domain.text import legible
 from app.engine.messages.publisher import Publisher
 from app.engine.transitions.claim import Claim
-from app.engine.transitions.settle import Done, Failed, Outcome, Parked
+from app.engine.transitions.settle import Done, Failed, Outcome, Suspended
 from app.record.runs import runs
 from app.record.session import Database
 from app.worker.live_log import LiveLog
@@ -40,7 +40,7 @@ from windlass.calls import Gone
 
 log = structlog.get_logger(__name__)
 UNSTORABLE = re.compile(r"\\u0000|\\ud[89a-f]")  # As JSON writes NUL and surrogates.
-DEAF_S = 30.0  # A body that goes on for so long after its alarm is ended with its process.
+DEAF_S = 30.0  # A body that ignores its alarm for so long is killed with its process.
 RESULT_BYTES = 262_144  # Largest result of a step, as JSON.
 
 
@@ -57,7 +57,7 @@ class Runner:
 
 
 def perform(runner: Runner, claimed: Claim) -> tuple[Outcome, list[dict[str, object]]]:
-    """Run the body of a claimed step and say how it went; nothing but an outcome leaves this function."""
+    """Run the body of a claimed step; returns its outcome and its log lines, raises nothing but `Gone`."""
     step = catalogue.step_named(claimed.step["name"])
     with (
         Heartbeat(runner, claimed) as heartbeat,
@@ -87,7 +87,7 @@ def _limit_ms(claimed: Claim) -> int:
 
 def _storable(outcome: Outcome) -> Outcome:
     """The outcome, when it can be stored; a result that cannot be is a permanent failure."""
-    if isinstance(outcome, Parked):
+    if isinstance(outcome, Suspended):
         outcome = replace(outcome, progress=legible(outcome.progress))
     value = outcome.result if isinstance(outcome, Done) else getattr(outcome, "ref", None)
     try:
@@ -106,7 +106,7 @@ def _storable(outcome: Outcome) -> Outcome:
 def _failed(error: StepError, ctx: Context, claimed: Claim) -> Failed:
     """The error without any secret that the step has opened, nor the frames through which it came.
 
-    They lead to whoever keeps the error: together they would live until the collector comes.
+    Frames and error refer to each other: together they would stay in memory until the garbage collector runs.
     """
     error.__traceback__ = error.__context__ = error.__cause__ = None
     error.message, error.details = legible(REDACTOR.scrub(error.message)), legible(redact(error.details))
@@ -130,8 +130,8 @@ def _attempt(step: Step, ctx: Context, claimed: Claim) -> Outcome:
 
 
 def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
-    """After a lost attempt: look before leaping; None lets the step be done (again)."""
-    seen = _look(step, ctx, claimed.known)
+    """After a lost attempt: observe before acting; None lets the step be done (again)."""
+    seen = _observation(step, ctx, claimed.known)
     if isinstance(seen, Happened):
         ctx.log("an earlier attempt took effect")
         return Done(result_of(step.spec, dict(seen.result)))
@@ -147,16 +147,16 @@ def _observe(step: Step, ctx: Context, claimed: Claim) -> Outcome | None:
     return None
 
 
-def _look(step: Step, ctx: Context, known: Mapping[str, object]) -> object:
-    """What the step's observation says; when it fails, this attempt has changed nothing."""
+def _observation(step: Step, ctx: Context, known: Mapping[str, object]) -> object:
+    """The result of the step's observation; when it raises, this attempt has changed nothing."""
     if step.observing is None:
         return None
     try:
         return call(step.observing, ctx, known)
     except WindlassError as error:
         failed = _as_step_error(error)
-        # It only looked. Otherwise a management controller that does not answer for a moment would block the
-        # run.
+        # It only observed. Otherwise a management controller that does not answer for a moment would block
+        # the run.
         failed.nothing_happened = True
         raise failed from None
 
@@ -168,16 +168,16 @@ def _operate(step: Step, ctx: Context, claimed: Claim) -> Outcome:
         ref = call(step.body, ctx, known) or {}
         if isinstance(ref, Finished):
             return Done(result_of(step.spec, dict(ref.result)))
-        # Its hook was called before it parked: the first poll follows at once instead of waiting for a time
-        # that is past.
+        # Its hook was called before it was suspended: the first poll follows at once instead of waiting for a
+        # time that is past.
         if known.get("called") is None:
-            return Parked(ref)
+            return Suspended(ref)
         known = {**known, "ref": ref}
     if step.polling is None:
         return Done(result_of(step.spec, known.get("called") or {}))
     seen = call(step.polling, ctx, known)
     if isinstance(seen, Again):
-        return Parked(ref, seen.progress)
+        return Suspended(ref, seen.progress)
     return Done(result_of(step.spec, seen))
 
 
@@ -220,7 +220,7 @@ def _as_step_error(error: WindlassError) -> StepError:
 
 
 class Heartbeat:
-    """Renews the lease while a body runs, and hears of a cancel."""
+    """Renews the lease while a body runs, and says whether a cancel was requested."""
 
     def __init__(self, runner: Runner, claimed: Claim) -> None:
         self._runner, self._claimed = runner, claimed
@@ -235,15 +235,15 @@ class Heartbeat:
         return self._cancelled
 
     def __enter__(self) -> Self:
-        _PULSE.start(self._runner, self._claimed, self)
+        _THREAD.start(self._runner, self._claimed, self)
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        _PULSE.stop()
+        _THREAD.stop()
 
 
-class _Pulse:
-    """One thread a process that renews the lease of whatever step runs now, and ends what hears no alarm."""
+class _HeartbeatThread:
+    """One thread of a process: renews the lease of the running step, kills a body that ignores its alarm."""
 
     def __init__(self) -> None:
         # Until when the body may run at all, and whose lease it is.
@@ -254,14 +254,14 @@ class _Pulse:
         """Begin to renew the lease of this claim."""
         self._current = (runner, claimed, time.monotonic() + _limit_ms(claimed) / 1000 + DEAF_S, heartbeat)
         if self._pid != os.getpid():
-            threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+            threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
             self._pid = os.getpid()  # Not before: where no thread could begin, the next step tries again.
 
     def stop(self) -> None:
         """The step has ended."""
         self._current = None
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
         while True:
             current = self._current
             pause = current[0].heartbeat_ms / 1000 if current else 1.0
@@ -271,7 +271,7 @@ class _Pulse:
             runner, claimed, until, heartbeat = current
             if time.monotonic() > until:
                 log.error("worker.deaf", run_id=claimed.run["id"], step=claimed.step["key"])
-                os.kill(os.getpid(), signal.SIGKILL)  # The loss is counted, and the step is somebody else's.
+                os.kill(os.getpid(), signal.SIGKILL)  # Counts as a lost worker; another one takes the step.
             self._renew(runner, claimed)
             if heartbeat.live is not None:
                 heartbeat.live.write()
@@ -302,4 +302,4 @@ class _Pulse:
             log.warning("lease.lost", run_id=claimed.run["id"], step=step["key"], fence=claimed.fence)
 
 
-_PULSE = _Pulse()
+_THREAD = _HeartbeatThread()

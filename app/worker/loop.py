@@ -1,13 +1,13 @@
-"""What a link does: the steps of the run that its message names, then of others that wait, if that is short.
+"""What a link does: it runs the steps of the run that its message names, then short steps of other runs.
 
-1. Claim the step that the message names. Passed or dropped: nothing of this run is to be done here.
-2. Publish a `WakeUp` if more waits in the queue. No message is published while another one waits there, so
-   whoever takes a message sees to it that the rest is found, before a body keeps this worker for long.
+1. Claim the step that the message names. When it is passed or dropped, this link does nothing for this run.
+2. Publish a `WakeUp` if more work waits in the queue. No message is published while another one waits there,
+   so each receiver of a message must make sure that the rest is found, before a body occupies this worker.
 3. Run the body, settle it, and claim the next step of the segment with it (T23), until the segment ends.
-4. Go on with others that wait, for at most 200 ms or 32 claims: reserve a few, claim each, and run it if its
-   limit fits into what is left of this message's time. Each transition stays a commit of its own.
-5. What does not fit is given back at once; what is reserved by a worker that dies is seen again after a
-   second.
+4. Continue with other runs that wait, for at most 200 ms or 32 claims: reserve a few, claim each, and run it
+   if its time limit fits into the rest of this message's time limit. Each transition is a commit of its own.
+5. Give back reserved work that does not fit. Work that was reserved by a worker that dies becomes visible
+   again after a second.
 """
 
 import secrets
@@ -19,7 +19,7 @@ import structlog
 
 from app.auth.secrets import redact
 from app.domain.run_kind import RunKind
-from app.engine.messages.publish import Told, tell
+from app.engine.messages.publish import ParentTimers, publish_and_fire
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim, claim_seen, next_limit_ms
 from app.engine.transitions.settle import Failed, Outcome, settle
@@ -31,8 +31,8 @@ from app.worker.execute import Runner, perform
 from chains.messages import WakeUp
 
 SETTLE_PATIENCE_S = 600.0  # A result is kept in memory this long while SQL is away; the fence decides then.
-MOST_CLAIMS, MOST_S = 32, 0.2  # A link that goes on with others ends after this, so that Celery sees it.
-MOST_RUNS, MOST_MEMBERS = 4, 16  # That are reserved at a time; of operations of batches as many as members.
+MOST_CLAIMS, MOST_S = 32, 0.2  # A link that runs further work ends after this, so that Celery sees its end.
+MOST_RUNS, MOST_MEMBERS = 4, 16  # Reserved at a time; of operations of batches as many as of members.
 QUICK_S = 0.02
 RUNS_FIRST = cycle((True, False))  # Where both wait: neither new runs nor a wide fan-out keep the others out.
 REASON_CHARS = 500  # Of an error, in a log line and in what Celery keeps for Flower; the run has all of it.
@@ -60,52 +60,52 @@ def run_link(
         return Ended(True, "passed")
     if isinstance(claimed, Dropped):
         return Ended(False, f"dropped: {claimed.reason}")
-    return _carry(runner, claimed, chained)
+    return _run_segment(runner, claimed, chained)
 
 
 def go_on(runner: Runner, queue: str, *, task_id: str, limit_s: float) -> int:
-    """Run what else waits in a queue, if its own limits fit into this message's; returns how many claims."""
+    """Run other work of a queue whose time limits fit into this message's; returns the number of claims."""
     shift = _Shift(runner, queue, task_id, limit_s)
     try:
         if shift.work():
-            shift.tell()
+            shift.wake_others()
     finally:
         shift.give_back()
     return shift.claims
 
 
 class _Shift:
-    """What one message of a queue does beyond its own run."""
+    """The further work that is done for one message, after its own run."""
 
     def __init__(self, runner: Runner, queue: str, task_id: str, limit_s: float) -> None:
         self._runner, self._queue, self._task_id = runner, queue, task_id
-        self._began = self._told_at = time.monotonic()
+        self._began = self._woken_at = time.monotonic()
         self._until = self._began + limit_s
-        self._left: list[RunSnapshot | Reserved] = []  # What takes too long for this message.
+        self._left: list[RunSnapshot | Reserved] = []  # Reserved, but may take too long for this message.
         self._bodies_s = 0.0
         self._most_runs = MOST_RUNS
         self.claims = 0
 
     def work(self) -> bool:
-        """Carry on until nothing waits, which is false, or until it was enough, so that Celery sees it."""
+        """Claim and run work: False when nothing waits any more, True when a limit of a link is reached."""
         batch = 1
         while self.claims < MOST_CLAIMS and time.monotonic() - self._began < MOST_S:
             claims, bodies_s = self.claims, self._bodies_s
             if not self._some(batch):
                 return False
-            # What is reserved waits for the others: more than one, only while each takes next to no time.
+            # Reserved work waits for the work before it: reserve several only while bodies take no time.
             is_quick = self._bodies_s - bodies_s < QUICK_S * (self.claims - claims)
             batch = min(batch * 2, MOST_MEMBERS) if is_quick else 1
         return True
 
-    def tell(self) -> None:
-        """Let the others know that more waits, before a body may keep this worker for long."""
-        self._told_at = time.monotonic()
+    def wake_others(self) -> None:
+        """Publish a wake-up if more work waits, before a body may occupy this worker for long."""
+        self._woken_at = time.monotonic()
         if ready.more(self._runner.db, self._queue):
             self._runner.publish([WakeUp(queue=self._queue)])
 
     def give_back(self) -> None:
-        """Let what was left be found by others, and by the reconciler should its own message be lost."""
+        """End the reservations of work that did not fit, so that workers and the reconciler see it again."""
         for one in self._left:
             if isinstance(one, Reserved):
                 branch.give_back(self._runner.db, one)
@@ -117,7 +117,7 @@ class _Shift:
         runs, members = ready.kinds(self._runner.db, self._queue)
         if not runs and not members:
             return 0
-        # In turns: either kind alone could keep this worker for ever while the other one waits (chaos: "new
+        # In turns: otherwise an endless supply of one kind would keep the other one waiting (chaos: "new
         # runs before members").
         if not members or (runs and next(RUNS_FIRST)):
             return self._runs(most) or self._members(most)
@@ -125,10 +125,10 @@ class _Shift:
 
     def _runs(self, most: int) -> int:
         reserved = ready.reserve(self._runner.db, self._queue, min(most, self._most_runs))
-        # Their batch hears of all of them in one turn under its lock, so many at a time are fewer turns.
+        # Their batch is informed of all of them in one transaction: many at a time take its lock less often.
         of_batches = bool(reserved) and all(seen.run["kind"] == RunKind.BATCH for seen in reserved)
         self._most_runs = MOST_MEMBERS if of_batches else MOST_RUNS
-        told = Told(self._runner.db, self._runner.publish)
+        parents = ParentTimers(self._runner.db, self._runner.publish)
         for seen in reserved:
             # Celery kills the process at the time limit of the message, whatever runs then: a step that may
             # take longer needs a message of its own (test_what_does_not_fit_into_the_time_left_is_left).
@@ -137,9 +137,9 @@ class _Shift:
                 continue
             claimed = claim_seen(self._runner.db, seen, _holder(self._runner, self._task_id))
             if claimed is not None:
-                told.note()
-                self._carry(claimed, told=told)
-        told.tell()
+                parents.leave_to_reconciler()
+                self._run_segment(claimed, parents=parents)
+        parents.fire()
         return len(reserved)
 
     def _members(self, most: int) -> int:
@@ -152,33 +152,35 @@ class _Shift:
             elif claimed is None:
                 claimed = claim_member(self._runner.db, one)
             if claimed is not None:
-                claimed = self._carry(claimed, following).beside
+                claimed = self._run_segment(claimed, following).beside
         return len(wanted)
 
-    def _carry(self, claimed: Claim, following: Wanted | None = None, told: Told | None = None) -> Ended:
-        # Told before the first body, and again once bodies take time: the question costs as much as a short
-        # step.
-        if not self.claims or time.monotonic() - self._told_at > QUICK_S:
-            self.tell()
-        ended = _carry(self._runner, claimed, False, following, self._until, told)
+    def _run_segment(
+        self, claimed: Claim, following: Wanted | None = None, parents: ParentTimers | None = None
+    ) -> Ended:
+        # Before the first body, and again once bodies take time, but not before each: the query costs as much
+        # as a short step.
+        if not self.claims or time.monotonic() - self._woken_at > QUICK_S:
+            self.wake_others()
+        ended = _run_segment(self._runner, claimed, False, following, self._until, parents)
         self.claims += 1
         self._bodies_s += ended.bodies_s
         return ended
 
 
-def _carry(
+def _run_segment(
     runner: Runner,
     claimed: Claim,
     chained: bool,
     following: Wanted | None = None,
     until: float = 0.0,
-    told: Told | None = None,
+    parents: ParentTimers | None = None,
 ) -> Ended:
     """Run the steps of a claimed segment; the last is settled with the claim on the member that follows.
 
-    ``told`` keeps what parents are to hear until they are to hear it.
+    Timers that inform parents go to ``parents``, if given; its owner fires them.
     """
-    # Before the body: the messages of a claim wake others, and this worker may be busy for hours.
+    # Before the body, which may take hours: the messages of a claim wake other workers.
     runner.publish(claimed.messages)
     began, bodies_s = time.monotonic(), 0.0
     if claimed.step["kind"] == "code":
@@ -197,12 +199,12 @@ def _carry(
             settled = settle(
                 runner.db, claimed, outcome, logs=logs, chained=chained, patience_s=SETTLE_PATIENCE_S
             )
-        # After the commit, and only hints: if this process dies here, all of it is expected in SQL.
-        if told is not None:
-            told.keep(settled.messages)
+        # After the commit. If this process dies here, SQL expects all of these messages.
+        if parents is not None:
+            parents.publish_others(settled.messages)
         else:
-            tell(runner.db, runner.publish, settled.messages)
-        reason = _told(claimed, outcome, settled.status)
+            publish_and_fire(runner.db, runner.publish, settled.messages)
+        reason = _failure_reason(claimed, outcome, settled.status)
         if settled.next is None:
             return Ended(
                 settled.chained,
@@ -215,8 +217,8 @@ def _carry(
         claimed = settled.next
 
 
-def _told(claimed: Claim, outcome: Outcome, status: str) -> str:
-    """Why a step failed, after its log line was written; empty for what went well or is another's by now."""
+def _failure_reason(claimed: Claim, outcome: Outcome, status: str) -> str:
+    """Log why a step failed, and return it; empty when it succeeded or another worker holds it by now."""
     if not isinstance(outcome, Failed) or status not in ("failed", "retry_wait"):
         return ""
     reason = str(redact(f"{outcome.error.code}: {outcome.error.message}"))[:REASON_CHARS]

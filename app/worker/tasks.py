@@ -4,9 +4,8 @@
    by another release: it is dropped, with what it carries, and nothing is read.
 2. ``link`` claims in SQL, runs the steps of its segment and lets the chain go on only when the next link will
    find something to do. ``wake_up`` claims what is due in a queue, ``deliver`` attempts one webhook delivery.
-3. ``on_error`` only makes somebody look: it fires for steps that succeeded, for doubles of messages whose
-   step is at work, and for whoever writes into Redis, and it stays silent for steps that died. What it says
-   is never taken for a fact.
+3. ``on_error`` is only a reason to check SQL. Celery calls it for steps that succeeded, for copies of
+   messages whose step runs and for forged messages, and does not call it for steps that died.
 """
 
 import time
@@ -40,7 +39,7 @@ DROPPED = {"ended": "dropped"}
 
 @app.task(name=LinkMessage.TASK, bind=True, throws=(StepFailed,))
 def link(self: "Task[Any, Any]", run_id: str, phase: str, first: str, gen: int) -> dict[str, str]:
-    """Run one segment of a run, and what else waits in its queue."""
+    """Run one segment of a run, then other work of its queue."""
     if not _is_ours(self.request, LinkMessage(run_id=run_id, phase=phase, first=first, gen=gen)):
         return DROPPED
     began, task_id = time.monotonic(), self.request.id or ""
@@ -102,10 +101,10 @@ def _is_ours(request: Any, message: TaskMessage) -> bool:
 
 @app.task(name=ON_ERROR, bind=True)
 def on_error(self: "Task[Any, Any]", task_id: str, run_id: str | None = None) -> None:
-    """A link ended badly, as Celery sees it, or as somebody says: look at what it held.
+    """Celery reports that a link failed: check the steps that it held.
 
-    A step is lost when the process that holds it is gone, or when its lease is over, and not because of a
-    message. Of the processes of other hosts their own reconcilers know.
+    A step is lost when the process that holds it is gone, or when its lease has ended, and never because of a
+    message. For processes of other hosts, the reconcilers of these hosts decide.
     """
     run = runner()
     # Celery calls this for steps that succeeded, for copies of a message whose step is at work, and for

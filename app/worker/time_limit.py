@@ -1,4 +1,4 @@
-"""What may break into a body: its own time limit, and the end of its process."""
+"""What may interrupt a body: its own time limit, and the end of its process."""
 
 import os
 import signal
@@ -17,9 +17,9 @@ def end_if_child_of(pid: int) -> None:
 
 
 def go_if_told() -> None:
-    """End this process when Celery has told it to, by `SystemExit`: that must not pass for a failure.
+    """End this process when Celery asked it to end: the `SystemExit` is no failure of the body.
 
-    What it did is lost with it, and done again by another.
+    The step counts as lost, and another process does it again.
     """
     if terminate_handler_fired():
         os.kill(os.getpid(), signal.SIGKILL)
@@ -35,7 +35,7 @@ class TimeLimit:
 
     def __enter__(self) -> None:
         if self._usable:
-            self._before = signal.signal(signal.SIGALRM, self._ring)
+            self._before = signal.signal(signal.SIGALRM, self._on_alarm)
             signal.setitimer(signal.ITIMER_REAL, self._limit_ms / 1000)
 
     def __exit__(
@@ -47,11 +47,11 @@ class TimeLimit:
             signal.signal(signal.SIGALRM, self._before)
         if error is not None:
             go_if_told()
-        # An alarm between the steps of a lock makes its release fail, and that error hides the alarm's.
+        # An alarm while a lock is being taken makes its release fail, and that error hides the alarm's.
         if isinstance(error, RuntimeError) and isinstance(error.__context__, StepTimedOut):
             raise self._late() from error
 
-    def _ring(self, _signum: int, _frame: FrameType | None) -> None:
+    def _on_alarm(self, _signum: int, _frame: FrameType | None) -> None:
         raise self._late()
 
     def _late(self) -> StepTimedOut:

@@ -1,8 +1,8 @@
-"""How workers take messages and tell of tasks, where Celery's own way costs more than it gives here.
+"""How workers receive messages and send task events, where Celery's own way costs more than it gives here.
 
-A message is a hint: what a dying worker had taken is published again from SQL. So the messages that a worker
-has taken are kept in its memory alone. Redis would keep a copy of each, for two more round trips, and bring
-back after an hour what SQL has long seen to.
+A lost message is published again from SQL. So the messages that a worker has received are kept in its memory
+alone. Celery would keep a copy of each in Redis, for two more round trips, and deliver it again after an
+hour, when the reconciler has long published another one.
 """
 
 import socket
@@ -68,7 +68,7 @@ class Message(virtual.Message):
 
 
 class Channel(redis.Channel):
-    """Redis without copies of taken messages; neither silence nor nonsense stops the worker."""
+    """Redis without copies of received messages; dead connections and malformed messages do not stop it."""
 
     QoS = QoS  # type: ignore[assignment]
     Message = Message

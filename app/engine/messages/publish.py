@@ -1,4 +1,4 @@
-"""Publish what a transition wants published, and let other runs hear of it at once."""
+"""Publish the messages of a transition, and fire at once the timers by which it informs other runs."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,23 +9,23 @@ from app.engine.reconciler.resume import fire_timer, hear_children
 from app.engine.transitions.journal import Message, TimerMessage
 from app.record.session import Database
 
-KEPT_MS = 50  # So long the end of a child may be kept back before a reconciler tells its parent.
+KEPT_MS = 50  # So late a reconciler informs a parent of a child's end, when its worker has not done so.
 
 
-def tell(db: Database, publish: Publisher, messages: Iterable[Message]) -> None:
-    """Ring, and fire the timers that were due when they were armed; a reconciler fires what is left.
+def publish_and_fire(db: Database, publish: Publisher, messages: Iterable[Message]) -> None:
+    """Publish messages, and fire the timers that were due when they were armed; a reconciler fires the rest.
 
-    A parent hears of all its children at once.
+    One transaction informs a parent of all its children that have ended.
     """
     waiting = list(messages)
     while waiting:
-        publish([hint for hint in waiting if not _is_due(hint)])
-        due = [hint for hint in waiting if isinstance(hint, TimerMessage) and _is_due(hint)]
-        # Only a shortcut: a parent would otherwise hear of its child with the next tick of a reconciler. It
-        # runs in transactions of its own, so a failure here leaves the timer to the reconciler and what is
-        # committed stands.
+        publish([message for message in waiting if not _is_due(message)])
+        due = [message for message in waiting if isinstance(message, TimerMessage) and _is_due(message)]
+        # Only a shortcut: a reconciler would inform the parent with its next read of the timers. It runs in
+        # transactions of its own: a failure here leaves the timer to the reconciler, and the transition stays
+        # committed.
         waiting = []
-        for parent in dict.fromkeys(hint.parent for hint in due if hint.parent is not None):
+        for parent in dict.fromkeys(message.parent for message in due if message.parent is not None):
             waiting += db.write(partial(hear_children, run_id=parent))
         for one in due:
             if one.parent is None:
@@ -33,34 +33,34 @@ def tell(db: Database, publish: Publisher, messages: Iterable[Message]) -> None:
                 waiting += fired or ()
 
 
-class Told:
-    """What runs want published that a worker has reserved together: their parents hear once, of all."""
+class ParentTimers:
+    """Timers of the parents of runs that a worker has reserved together: each parent is informed once."""
 
     def __init__(self, db: Database, publish: Publisher) -> None:
         self._db, self._publish = db, publish
         self._kept: dict[str, TimerMessage] = {}  # By parent.
-        self._fresh: dict[str, TimerMessage] = {}  # Those of them that no reconciler knows of.
+        self._fresh: dict[str, TimerMessage] = {}  # Those of them that are not in the sorted set yet.
 
-    def keep(self, messages: Iterable[Message]) -> None:
-        """Publish all but what parents are to hear."""
+    def publish_others(self, messages: Iterable[Message]) -> None:
+        """Publish messages, but keep the timers of parents."""
         others: list[Message] = []
-        for hint in messages:
-            if isinstance(hint, TimerMessage) and hint.parent is not None:
-                self._kept[hint.parent] = self._fresh[hint.parent] = hint
+        for message in messages:
+            if isinstance(message, TimerMessage) and message.parent is not None:
+                self._kept[message.parent] = self._fresh[message.parent] = message
             else:
-                others.append(hint)
-        tell(self._db, self._publish, others)
+                others.append(message)
+        publish_and_fire(self._db, self._publish, others)
 
-    def note(self) -> None:
-        """Another run comes first, and may take long: then a reconciler tells the parents."""
+    def leave_to_reconciler(self) -> None:
+        """Publish new kept timers, due a little later: a reconciler fires them if the next run takes long."""
         fresh, self._fresh = list(self._fresh.values()), {}
-        self._publish([replace(hint, due_at=hint.due_at + KEPT_MS) for hint in fresh])
+        self._publish([replace(message, due_at=message.due_at + KEPT_MS) for message in fresh])
 
-    def tell(self) -> None:
-        """Let the parents hear."""
+    def fire(self) -> None:
+        """Fire the kept timers, which informs the parents."""
         kept, self._kept = list(self._kept.values()), {}
-        tell(self._db, self._publish, kept)
+        publish_and_fire(self._db, self._publish, kept)
 
 
-def _is_due(hint: Message) -> bool:
-    return isinstance(hint, TimerMessage) and hint.at_once
+def _is_due(message: Message) -> bool:
+    return isinstance(message, TimerMessage) and message.at_once

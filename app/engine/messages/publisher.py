@@ -62,10 +62,10 @@ def new_publisher(
             return
         served: set[str] = set()
         try:
-            for hint in messages:
-                queue = _shared_queue(hint)
+            for message in messages:
+                queue = _shared_queue(message)
                 if queue is None:
-                    _publish(app, sign, timers, hint)
+                    _publish(app, sign, timers, message)
                 elif queue not in served:
                     if queue == APPS:
                         served.add(queue)
@@ -73,41 +73,41 @@ def new_publisher(
                     elif length(queue):
                         served.add(queue)
                     else:
-                        _publish(app, sign, timers, hint)
+                        _publish(app, sign, timers, message)
         except (BrokerDown, RedisError, OSError, WindlassError) as error:  # The last: no key to sign with.
             resting_until = time.monotonic() + BREAK_S
-            log.warning("hint.unpublished", error=str(error))
+            log.warning("message.unpublished", error=str(error))
 
     return publish
 
 
-def _shared_queue(hint: Message) -> str | None:
-    """The queue whose next message serves this hint as well."""
-    if isinstance(hint, WakeUp):
-        return hint.queue
-    if isinstance(hint, RunMessage) and hint.segments[0].limit_ms <= canvas.LOOK_LIMIT_S * 1000:
-        return hint.queue
+def _shared_queue(message: Message) -> str | None:
+    """The queue whose next message serves this message as well."""
+    if isinstance(message, WakeUp):
+        return message.queue
+    if isinstance(message, RunMessage) and message.segments[0].limit_ms <= canvas.LOOK_LIMIT_S * 1000:
+        return message.queue
     return None
 
 
-def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, hint: Message) -> None:
-    if isinstance(hint, TimerMessage):
-        timers.put(hint.timer_id, hint.due_at)
-    elif isinstance(hint, Halt):
-        app.control.revoke(list(hint.task_ids), terminate=True, signal="SIGKILL")
-    elif isinstance(hint, DeliveryMessage):
-        canvas.publish_delivery(app, sign, hint)
-    elif isinstance(hint, WakeUp):
-        canvas.publish_wake_up(app, sign, hint)
+def _publish(app: Celery, sign: canvas.Sign, timers: TimerSet, message: Message) -> None:
+    if isinstance(message, TimerMessage):
+        timers.put(message.timer_id, message.due_at)
+    elif isinstance(message, Halt):
+        app.control.revoke(list(message.task_ids), terminate=True, signal="SIGKILL")
+    elif isinstance(message, DeliveryMessage):
+        canvas.publish_delivery(app, sign, message)
+    elif isinstance(message, WakeUp):
+        canvas.publish_wake_up(app, sign, message)
     else:
         canvas.publish(
             app,
             sign,
-            run_id=hint.run_id,
-            type_=hint.type,
-            phase=hint.phase,
-            gen=hint.gen,
-            segments=hint.segments,
+            run_id=message.run_id,
+            type_=message.type,
+            phase=message.phase,
+            gen=message.gen,
+            segments=message.segments,
         )
 
 
@@ -135,7 +135,7 @@ def background(publish: Publisher, waits: Callable[[str], bool]) -> Publisher:
             try:
                 publish(_still_wanted(messages, waits) if gathered else messages)
             except Exception:  # The reconciler publishes these; the thread must live for later ones.
-                log.exception("hint.unpublished")
+                log.exception("message.unpublished")
             rung_at = time.monotonic()
 
     def later(run_messages: Iterable[Message]) -> None:
@@ -156,15 +156,15 @@ def background(publish: Publisher, waits: Callable[[str], bool]) -> Publisher:
 def _still_wanted(messages: Iterable[Message], waits: Callable[[str], bool]) -> Iterator[Message]:
     """One message for each queue that has unclaimed work, and all that need a message of their own."""
     asked: set[str] = set()
-    for hint in messages:
-        name = _shared_queue(hint)
+    for message in messages:
+        name = _shared_queue(message)
         if name is None:
-            yield hint
+            yield message
         elif name not in asked:
             asked.add(name)
             with suppress(WindlassError):
                 if waits(name):
-                    yield hint
+                    yield message
 
 
 def redispatch(

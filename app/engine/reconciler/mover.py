@@ -1,11 +1,11 @@
-"""Does one thing with each of many runs, a transaction each; what cannot be moved now is put off.
+"""Does one thing with each of many runs, in a transaction each; what cannot be done now is put off.
 
-1. The caller has read candidates without a lock. Some are over by now; some are locked by others.
-2. Those that were never put off come first, so that what stands still delays nobody else.
-3. Each gets one transaction, which locks its run, looks again, and changes it or nothing.
-4. A row that is locked for longer than 0.2 s, or work that raises, is put off and said once. A database that
-   is away ends the look.
-5. After the commit, publish. After two seconds, stop: timers and leases wait for the end of the look.
+1. The caller has read candidates without a lock. Some are done by now; some are locked by others.
+2. Those that were never put off come first, so that a run that is locked or fails does not delay the others.
+3. Each gets one transaction, which locks its run, checks again, and changes it or does nothing.
+4. A row that is locked for longer than 0.2 s, or work that raises, is put off and logged once. When the
+   database is away, the whole rule ends.
+5. After the commit, publish. After two seconds, stop: the next rule waits for this one.
 """
 
 import time
@@ -22,12 +22,12 @@ from app.record.session import Database
 
 log = structlog.get_logger(__name__)
 BATCH = 100
-LOOK_S = 2.0  # Nothing more is begun after this.
+RULE_S = 2.0  # A rule begins nothing more after this.
 What = tuple[Any, ...]
 
 
 class Mover:
-    """What the looks of one reconciler have in common."""
+    """Moves runs for the rules of one reconciler."""
 
     def __init__(self, db: Database, publish: Publisher, put_off: PutOff | None = None) -> None:
         self._db, self._publish = db, publish
@@ -35,17 +35,17 @@ class Mover:
 
     @property
     def batch(self) -> int:
-        """How much is to be looked for at a time, beside what is known to stand still."""
+        """How many candidates a rule reads at a time."""
         self._put_off.forget_old()
-        # As many more as are known to stand still: a hundred held rows would otherwise be all that each look
-        # finds (test_however_many_are_held_the_others_have_their_turn).
+        # As many more as are put off: a hundred locked rows would otherwise be all that each pass finds
+        # (test_however_many_are_held_the_others_have_their_turn).
         return BATCH + len(self._put_off)
 
     def move(
         self, work: Callable[..., list[Message] | None], found: Iterable[What], **how: Any
     ) -> list[What]:
-        """Do it with each, those first that were never put off, until it took long; returns what is over."""
-        until, over = time.monotonic() + LOOK_S, []
+        """Do it with each, first those never put off, for two seconds; returns what is done."""
+        until, over = time.monotonic() + RULE_S, []
         for what in sorted(found, key=lambda one: self._put_off.times((work.__name__, *one))):
             if time.monotonic() > until:
                 log.warning("reconcile.unfinished", work=work.__name__)
@@ -55,7 +55,7 @@ class Mover:
         return over
 
     def _one(self, work: Callable[..., list[Message] | None], what: What, how: dict[str, Any]) -> bool:
-        """Do one thing in its own transaction and publish what follows; tells whether it is over."""
+        """Do one thing in its own transaction and publish its messages; returns whether it is done."""
         this = (work.__name__, *what)
         if self._put_off.holds(this):
             return False
@@ -80,6 +80,6 @@ class Mover:
         return messages is not None
 
     def _skip(self, this: What, why: str, *, traceback: bool = False) -> None:
-        """Put it off, and say once that it stands still."""
+        """Put it off, and log that once."""
         if self._put_off.add(this) == 1:
             log.warning("reconcile.skipped", what=this, error=why, exc_info=traceback)

@@ -1,7 +1,7 @@
-"""What could not be done just now: tried again a little later, after everything else, by this process alone.
+"""Work that could not be done just now, and when this process tries it again: later, after everything else.
 
-A row that a stranger has locked, or a run that raises whenever it is looked at, must not keep the others
-from being looked at. What is put off is forgotten when it succeeds, or when nobody has asked for it for long.
+A row that another transaction has locked, or a run that always raises, must not delay the others. An entry is
+forgotten when its work succeeds, or when it was not a candidate for a minute.
 """
 
 import time
@@ -19,7 +19,7 @@ class _Wait:
 
 
 class PutOff:
-    """What is put off, how often it was, and until when."""
+    """Which work is put off, how often, and until when."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

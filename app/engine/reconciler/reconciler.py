@@ -11,15 +11,15 @@ The urgent thread, about once a second:
 The patient thread, about once a second:
 
 4. The epoch in Redis is missing or different: Redis lost its data. Wake each queue in use, refill the timers.
-   Before that, keys of ours that hold something else are deleted.
+   Before that, keys that should hold a queue, timers or the epoch and have another type are deleted.
 5. Messages that are expected for too long and that no queue holds: publish again (T10).
 6. Locks that nobody holds although runs wait for them: grant (T13).
 7. Webhook deliveries that are due, statistics of fast-growing tables, data older than the retention.
 
 Any number of instances may run. Each rule reads candidates without a lock, then takes one row at a time under
 its lock and checks again, so two instances never do the same thing twice. No rule waits for long: a locked
-row is put off after 0.2 s, and a pass ends after two seconds. A rule that fails is logged; the others still
-run.
+row is put off after 0.2 s, and a rule begins no further row after two seconds. A rule that fails is logged;
+the others still run.
 """
 
 import secrets
@@ -55,10 +55,10 @@ from app.record.session import Database, Tx
 from chains.messages import DeliveryMessage, WakeUp
 
 log = structlog.get_logger(__name__)
-TICK_S = 0.1  # Pause between two reads of the sorted set.
+TICK_S = 0.1  # Pause between two reads of the sorted set of timers.
 OVERDUE_MS = 300  # A timer that the fast path has missed by this much is fired by the sweep.
 DAY_MS = 86_400_000
-HEALTH_CHECK_MS = 600_000  # So long the answer to one may wait for whoever asked.
+HEALTH_CHECK_MS = 600_000  # After this the answer to a health check of an app is deleted.
 RETAIN_EVERY_S = 60.0
 STRAYS_EVERY_S = 30.0
 LEAVE_S = 3.0  # What the second thread gets to end when the process is to stop.
@@ -142,8 +142,8 @@ class Reconciler:
         ):
             self._guarded(name, look)
         took = round((time.monotonic() - began) * 1000)
-        # Last, so that the beat tells how long the pass took, and a pass that hangs lets the beat grow old.
-        self._guarded("beat", lambda: self._beat(took))
+        # Last, so that the heartbeat has the duration of the pass, and grows old while a pass hangs.
+        self._guarded("heartbeat", lambda: self._heartbeat(took))
 
     def patient_pass(self) -> None:
         """One pass of the patient rules."""
@@ -180,7 +180,7 @@ class Reconciler:
         )
 
     def strays(self) -> None:
-        """The same of steps that nobody finds by a row of `lease`."""
+        """The same for running steps without a row of `lease`: workers of an earlier release write none."""
         found = self.db.read(lambda tx: losses.strays(tx, self._mover.batch))
         self._lose(found, "lease.expired", silent=True)
 
@@ -219,9 +219,9 @@ class Reconciler:
         self.fire([timer_id for timer_id in ids if timer_id in left])
 
     def foreign_keys(self) -> None:
-        """Keys of ours that hold a value of another type: nobody could take a message from such a queue.
+        """Delete our keys that hold a value of another type: no message could be taken from such a queue.
 
-        Whatever wrote them, what they should hold are hints, and SQL has it all.
+        Nothing is lost with them: whatever Redis holds can be made again from SQL.
         """
         queues = self.db.read(losses.queues_in_use)
         prefix = self.settings.redis_prefix
@@ -290,7 +290,7 @@ class Reconciler:
                 limit=self._mover.batch,
             )
         )
-        self._ring_again(lost)
+        self._publish_again(lost)
 
     def free_locks(self) -> None:
         """Locks that nobody holds although runs wait: the run that released them could not grant them."""
@@ -370,21 +370,21 @@ class Reconciler:
             which.append((one["run_id"], one["phase"], one["key"], one["fence"]))
         self._mover.move(resume.lose, which, poison_limit=self.settings.poison_limit, **how)
 
-    def _ring_again(self, lost: Iterable[dict[str, Any]]) -> None:
+    def _publish_again(self, lost: Iterable[dict[str, Any]]) -> None:
         which = []
         for one in lost:
             log.warning("message.lost", run_id=one["run_id"], step=one.get("key"))
             which.append((one["run_id"], one.get("phase"), one.get("key"), one["since"]))
         self._mover.move(redispatch, which)
 
-    def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
+    def _guarded(self, name: str, rule: Callable[[], Any]) -> Any:
         try:
-            with self.watch.looking(name):
-                return look()
+            with self.watch.timed(name):
+                return rule()
         except WindlassError as error:  # The database is away, or has the schema of another release.
-            log.warning("reconcile.refused", look=name, error=error.message)
+            log.warning("reconcile.refused", rule=name, error=error.message)
         except Exception:  # A rule that fails must not stop the others.
-            log.exception("reconcile.failed", look=name)
+            log.exception("reconcile.failed", rule=name)
         return None
 
     def _clock_offset(self) -> float:
@@ -400,14 +400,14 @@ class Reconciler:
     def _installation(self) -> str:
         return installation.own(self.db)
 
-    def _beat(self, took_ms: int) -> None:
+    def _heartbeat(self, took_ms: int) -> None:
         def note(tx: Tx) -> None:
             oldest = losses.oldest_expected(tx)
             pace = {"lastPassMs": took_ms, "oldestExpected": oldest, "slow": self.watch.slow()}
             facts = {**pace, "release": release()}
             heartbeats.note(tx, "reconciler", self.instance, facts)
 
-        self.db.write(note, patience_s=0)  # As everything here: the next pass does it again.
+        self.db.write(note, patience_s=0)  # As with every rule, the next pass tries again.
 
 
 def _forget_run(tx: Tx, run_id: str) -> list[Message]:

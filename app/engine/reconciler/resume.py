@@ -230,7 +230,7 @@ def _fire_step(j: Journal, timer: TimerRow) -> None:
 
 
 def _past_deadline(j: Journal, step: StepRow) -> None:
-    # While a poll runs its settlement decides, which knows the deadline too (`settle._parked`).
+    # While a poll runs its settlement decides, which knows the deadline too (`settle._suspended`).
     if step["status"] not in (StepStatus.WAITING, StepStatus.RETRY_WAIT, StepStatus.PENDING):
         return
     # Raised, so that the timer stays open: the transaction is rolled back, and a reconciler of the other

@@ -1,4 +1,4 @@
-"""How long the looks of this reconciler take: one that takes long is logged, and told with its beat."""
+"""How long the rules of this reconciler take: a slow one is logged, and reported with the heartbeat."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,11 +8,11 @@ import structlog
 
 log = structlog.get_logger(__name__)
 SLOW_S = 5.0
-TOLD_S = 60.0  # A look that was slow is told for so long after it has ended.
+REPORTED_S = 60.0  # A rule that was slow is reported for so long after it has ended.
 
 
 class Watch:
-    """The looks that are under way, and those that took long lately; several threads may look."""
+    """The rules that run, and those that were slow lately; for several threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -20,8 +20,8 @@ class Watch:
         self._slow: dict[str, tuple[float, float]] = {}  # When it ended, and how long it took.
 
     @contextmanager
-    def looking(self, name: str) -> Iterator[None]:
-        """While somebody looks."""
+    def timed(self, name: str) -> Iterator[None]:
+        """Measure a rule."""
         began = self._began[name] = self._clock()
         try:
             yield
@@ -30,12 +30,12 @@ class Watch:
             self._began.pop(name, None)
             if took > SLOW_S:
                 self._slow[name] = (self._clock(), took)
-                log.warning("reconcile.slow", look=name, ms=round(took * 1000))
+                log.warning("reconcile.slow", rule=name, ms=round(took * 1000))
 
     def slow(self) -> dict[str, int]:
-        """The looks that take too long, in milliseconds: those under way, and those of the last minute."""
+        """The slow rules, in milliseconds: those that still run, and those of the last minute."""
         now = self._clock()
-        ended = {name: took for name, (at, took) in list(self._slow.items()) if now - at < TOLD_S}
+        ended = {name: took for name, (at, took) in list(self._slow.items()) if now - at < REPORTED_S}
         under_way = {name: now - began for name, began in list(self._began.items())}
         late = {name: took for name, took in under_way.items() if took > SLOW_S}
         return {name: round(took * 1000) for name, took in sorted({**ended, **late}.items())}

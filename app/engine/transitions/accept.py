@@ -218,7 +218,7 @@ def store_all(tx: Tx, news: Sequence[NewRun], watched: frozenset[str]) -> list[M
     runs.insert_runs(tx, [j.born for j in born])
     runs.insert_steps(tx, [row for j in born for row in j.steps()])
     runs.append_events(tx, [row for j in born for row in j.told])
-    return messages + [hint for j in born for hint in j.messages]
+    return messages + [message for j in born for message in j.messages]
 
 
 def _born(tx: Tx, new: NewRun, watched: frozenset[str]) -> OptimisticTransition:

@@ -57,7 +57,7 @@ class Claim:
     known: dict[str, Any] = field(repr=False)
     holder: Holder
     unsure: bool  # An earlier attempt may have taken effect.
-    messages: tuple[Message, ...] = ()  # What the claim wants published: letters about the run's start.
+    messages: tuple[Message, ...] = ()  # What the claim wants published: webhook deliveries about its start.
     seen: RunSnapshot | None = field(
         default=None, repr=False
     )  # What the claim left behind, for the next draft.
@@ -141,7 +141,7 @@ def _shows(seen: RunSnapshot, phase: str, key: str) -> bool:
 def _looking(
     claimed: Claim | Passed | Dropped, seen: RunSnapshot | None, queue: str | None
 ) -> Claim | Passed | Dropped:
-    """The claim with what it leaves behind, and a hint that more waits in its queue."""
+    """The claim with what it leaves behind, and a wake-up when more waits in its queue."""
     if not isinstance(claimed, Claim):
         return claimed
     looks = () if queue is None else (WakeUp(queue=queue),)

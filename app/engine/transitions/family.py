@@ -1,4 +1,4 @@
-"""What a run of a graph hears of its children, and a child of its parent: hints, which say only "look"."""
+"""What a run does when a timer says that a child has ended, or that its parent was paused or resumed."""
 
 from collections.abc import Sequence
 
@@ -45,6 +45,6 @@ def parent_moved(j: Journal, _timer: TimerRow) -> None:
 def _undo_goes_on(j: Journal, key: str) -> None:
     """The run that undoes a graph has ended: its undo need not wait for its time."""
     undo = j.one("comp", key)
-    # A shortcut: the undo polls that run anyhow, so nothing depends on this hint.
+    # A shortcut: the undo also polls that run, so nothing depends on this.
     if j.status == RunStatus.COMPENSATING and undo is not None and undo["status"] == StepStatus.RETRY_WAIT:
         runnable(j, undo)

@@ -38,7 +38,7 @@ MAIN = "main"  # The step of a code workflow that advances its function; the cal
 
 @dataclass(frozen=True, kw_only=True)
 class RunMessage:
-    """A hint to publish: this run may be able to advance, from this step on."""
+    """A message to publish: this run may be able to proceed, from this step on."""
 
     run_id: str
     type: str
@@ -64,12 +64,12 @@ class TimerMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class Halt:
-    """Links whose steps were killed: Celery may end their processes, if it still hears."""
+    """Links whose steps were cancelled by kill: Celery ends their processes, if it gets the message."""
 
     task_ids: tuple[str, ...]
 
 
-def poked(timer_id: str, run_id: str, purpose: str, now: int) -> TimerMessage:
+def timer_message(timer_id: str, run_id: str, purpose: str, now: int) -> TimerMessage:
     """The message about a timer of another run that is due now."""
     parent = run_id if purpose == CHILD else None
     return TimerMessage(timer_id=timer_id, due_at=now, at_once=True, parent=parent)
@@ -89,7 +89,7 @@ class Journal:
         self.messages: list[Message] = []
         self._events: list[EventRow] = []
         self._changes: RunRow = {}
-        self._untold: str | None = None  # The run's new status, which the next event tells.
+        self._untold: str | None = None  # The run's new status, which the next event shall contain.
         self._begun: dict[str, int] = {}  # Who has begun to hold a step, until when;
         self._ended: list[str] = []  # and who holds none any more.
 
@@ -100,7 +100,7 @@ class Journal:
 
     @property
     def watched(self) -> frozenset[str]:
-        """The types of events of this run that somebody is told of."""
+        """The types of events of this run that webhooks subscribe to."""
         return self._watched or frozenset()
 
     @property
@@ -244,11 +244,11 @@ class Journal:
         self.messages.append(TimerMessage(timer_id=timer_id, due_at=due_at))
 
     def poke(self, run_id: str, purpose: str, **where: str) -> None:
-        """Let another run hear of this one: a timer of that run that is due now, whatever comes after."""
+        """Inform another run of this one: arm a timer of that run that is due now."""
         # Without the lock of that run: a child that ends and a parent that stops would wait for each other.
         # The timer is durable and is fired under the other run's lock alone.
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
-        self.messages.append(poked(timer_id, run_id, purpose, self.now))
+        self.messages.append(timer_message(timer_id, run_id, purpose, self.now))
 
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """The same for a step of another run, unless that has ended."""
@@ -291,13 +291,13 @@ class Journal:
             runs.append_events(self.tx, self._events)
             # In this transaction. Written after the commit, a delivery is lost with the worker that dies in
             # between (I12; chaos: "webhook row in a second transaction").
-            letters = deliveries.fan_out(self.tx, self.id, self._events) if self._is_heard() else ()
-            self.messages.extend(DeliveryMessage(delivery_id=one, fence=0) for one in letters)
+            created = deliveries.fan_out(self.tx, self.id, self._events) if self._has_subscribers() else ()
+            self.messages.extend(DeliveryMessage(delivery_id=one, fence=0) for one in created)
         # `journal` flushes once more at its end: what is written must not be written twice.
         leases.write(self.tx, self.id, self._leases())
         self._changes, self._events, self._begun, self._ended = {}, [], {}, []
 
-    def _is_heard(self) -> bool:
+    def _has_subscribers(self) -> bool:
         """Whether somebody is told of one of the events."""
         return bool(self._watched and self._watched & told_types(self._events))
 

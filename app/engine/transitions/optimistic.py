@@ -25,7 +25,7 @@ from app.domain.ids import new_id
 from app.domain.rows.runs import EventRow, RunRow, StepRow
 from app.domain.run_kind import RunKind
 from app.domain.states import RunStatus
-from app.engine.transitions.journal import FAN_OUT, Journal, poked
+from app.engine.transitions.journal import FAN_OUT, Journal, timer_message
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
@@ -118,7 +118,7 @@ class OptimisticTransition(Journal):
     def poke_open(self, run_id: str, purpose: str, step: str) -> None:
         """Let another run hear of this one, unless it has ended by the time this is written."""
         self._poke = Poke(timer_id=new_id("tmr"), run_id=run_id, purpose=purpose, step=step, due_at=self.now)
-        self.messages.append(poked(self._poke.timer_id, run_id, purpose, self.now))
+        self.messages.append(timer_message(self._poke.timer_id, run_id, purpose, self.now))
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""
@@ -145,7 +145,7 @@ class OptimisticTransition(Journal):
         # Who is told was read earlier. The write asks again (`subscriptions.unheard`), or somebody who
         # subscribed in between would not be told of this event (I12;
         # test_somebody_who_subscribed_during_a_step_is_told_of_its_end).
-        if self._is_heard():  # The deliveries are written in a transaction.
+        if self._has_subscribers():  # The deliveries are written in a transaction.
             raise NeedsLock
         if self._left is not None and not self._leaves_alone:
             raise NeedsLock

@@ -55,18 +55,18 @@ class Failed:
     """The body raised."""
 
     error: StepError
-    cleared: bool = False  # A look showed that no earlier attempt took effect, nor will.
+    cleared: bool = False  # An observation showed that no earlier attempt took effect, nor will.
 
 
 @dataclass(frozen=True)
-class Parked:
-    """An operation is under way: its reference, and what people may know of it."""
+class Suspended:
+    """An operation is under way: its reference, and its progress as people read it."""
 
     ref: Any
     progress: str = ""
 
 
-Outcome = Done | Failed | Parked
+Outcome = Done | Failed | Suspended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,15 +141,15 @@ def decide_settled(
     if isinstance(outcome, Done):
         after = found.get(ahead) if ahead is not None else None
         following = _completed(j, step, claim, outcome.result, after, chained)
-    elif isinstance(outcome, Parked):
-        _parked(j, step, claim, outcome)
+    elif isinstance(outcome, Suspended):
+        _suspended(j, step, claim, outcome)
     else:
         _raised(j, step, claim, outcome)
     # A message was published under a new generation: the rest of this chain belongs to the old one and would
     # only be dropped.
-    published = any(isinstance(hint, RunMessage) for hint in j.messages)
+    published = any(isinstance(message, RunMessage) for message in j.messages)
     carries = chained and following is None and step["status"] == StepStatus.COMPLETED and not published
-    j.flush()  # Adds the letters of subscribed webhooks.
+    j.flush()  # Adds the deliveries of subscribed webhooks.
     return Settled(
         status=step["status"],
         next=following,
@@ -339,7 +339,7 @@ def _retry_later(j: Journal, step: StepRow, wait: int, **known: Any) -> None:
             j.become(RunStatus.WAITING)
 
 
-def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
+def _suspended(j: Journal, step: StepRow, claim: Claim, suspended: Suspended) -> None:
     # Compared with the claim, not with None: a call that came before the claim was given to this very poll.
     called = step["signal"] if step["signal"] != claim.step["signal"] else None
     due = j.now + catalogue.step_named(step["name"]).poll_every.bound_ms(step["polls"] + 1)
@@ -349,14 +349,15 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
         late = f"{step['key']} did not end within {step['timeout_ms'] // 1000} s"
         _raised(j, step, claim, Failed(StepTimedOut(late, limitMs=step["timeout_ms"])), final=True)
         return
-    # Once, when the operation parks first: the deadline bounds the operation, not the wait for the next poll.
+    # Only when the operation is suspended first: the deadline bounds the operation, not the wait for the next
+    # poll.
     if step["deadline_at"] is None:
         j.arm("deadline", deadline, step)
     j.move(
         step,
         StepStatus.WAITING,
-        ref=parked.ref,
-        progress=parked.progress or None,
+        ref=suspended.ref,
+        progress=suspended.progress or None,
         # A poll was answered: polls that fail now and then must never exhaust the policy
         # (test_polls_that_fail_now_and_then_never_exhaust_the_policy).
         tries=0,
@@ -369,10 +370,10 @@ def _parked(j: Journal, step: StepRow, claim: Claim, parked: Parked) -> None:
     j.event(
         EventType.STEP_WAITING,
         step,
-        ref=parked.ref,
+        ref=suspended.ref,
         until=due,
         deadline=deadline,
-        progress=parked.progress or None,
+        progress=suspended.progress or None,
     )
     j.arm("poll", due, step)
     # A run that is being stopped has waited for this step to let go of its worker. What is under way outside

@@ -17,7 +17,7 @@ from app.domain.rows.runs import StepRow
 from app.domain.states import RunStatus, StepOutcome, StepStatus
 from app.engine.code import limits, suspend
 from app.engine.code.calls import YIELD_S, call_row
-from app.engine.messages.publish import tell
+from app.engine.messages.publish import publish_and_fire
 from app.engine.transitions import optimistic
 from app.engine.transitions.claim import Claim
 from app.engine.transitions.journal import Journal, Message
@@ -208,7 +208,7 @@ class Host:
         # After the commit only: a transaction that is repeated must begin from what was committed before.
         self._rows.update(self._after)
         self._notes, self._after = [], {}
-        tell(self._runner.db, self._runner.publish, messages)
+        publish_and_fire(self._runner.db, self._runner.publish, messages)
         return result
 
     def _optimistically(self, rules: Callable[[Journal, Mapping[str, StepRow]], T]) -> tuple[T] | None:

@@ -29,10 +29,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="webhook row in a second transaction",
         file="app/engine/transitions/journal.py",
-        old="            letters = deliveries.fan_out(self.tx, self.id, self._events)"
-        " if self._is_heard() else ()",
+        old="            created = deliveries.fan_out(self.tx, self.id, self._events)"
+        " if self._has_subscribers() else ()",
         # So much later that a worker which dies after its commit has not written it.
-        new="            letters = self._is_heard() and __import__('threading').Timer(5.0, "
+        new="            created = self._has_subscribers() and __import__('threading').Timer(5.0, "
         "lambda j=self, told=self._events: [tx := Tx(j.tx.connection.engine.connect(), j.tx.tenant),"
         " deliveries.fan_out(tx, j.id, told), tx.connection.commit()]).start() or ()",
         breaks="nobody is told of an event whose worker died right after its commit",
@@ -124,7 +124,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="lost work not published again",
         file="app/engine/reconciler/reconciler.py",
-        old="        self._ring_again(lost)",
+        old="        self._publish_again(lost)",
         new="        del lost",
         breaks="a run whose message was lost never moves again",
         scenario="dropped",
@@ -272,7 +272,7 @@ BUGS: tuple[Bug, ...] = (
         name="everything is published again after an outage of Redis",
         file="app/engine/reconciler/reconciler.py",
         old="        self.publish([WakeUp(queue=queue) for queue in queues])",
-        new="        self._ring_again(self.db.read("
+        new="        self._publish_again(self.db.read("
         "lambda tx: losses.expected_since_before(tx, tx.now, 100_000)))",
         breaks="a backlog keeps the reconcilers and the database busy with messages that nobody needs",
         scenario="emptied with a backlog",

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pytest
 
 from app.engine.messages import publish
-from app.engine.messages.publish import Told, tell
-from app.engine.transitions.journal import CHILD, Message, TimerMessage, poked
+from app.engine.messages.publish import ParentTimers, publish_and_fire
+from app.engine.transitions.journal import CHILD, Message, TimerMessage, timer_message
 from app.record.runs import timers
 from tests.integration.batches.rig import Rig, servers
 
@@ -15,14 +15,14 @@ class Kept:
     """What was published."""
 
     def __init__(self) -> None:
-        self.hints: list[Message] = []
+        self.published: list[Message] = []
 
     def __call__(self, messages: Iterable[Message]) -> None:
-        self.hints += messages
+        self.published += messages
 
     def take(self) -> list[str]:
         """The timers about which was published since this was last asked."""
-        taken, self.hints = self.hints, []
+        taken, self.published = self.published, []
         return [one.timer_id for one in taken if isinstance(one, TimerMessage)]
 
 
@@ -34,13 +34,15 @@ def untold(rig: Rig, monkeypatch: pytest.MonkeyPatch, *operations: str) -> tuple
     monkeypatch.undo()
     armed = rig.db.read(lambda tx: timers.open_of(tx, batch))
     assert set(rig.statuses(batch).values()) == {"waiting"}
-    return batch, [poked(one["id"], batch, CHILD, one["due_at"]) for one in armed if one["purpose"] == CHILD]
+    return batch, [
+        timer_message(one["id"], batch, CHILD, one["due_at"]) for one in armed if one["purpose"] == CHILD
+    ]
 
 
 def test_one_message_tells_of_all_that_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     batch, ends = untold(rig, monkeypatch, "a", "b", "c")
 
-    tell(rig.db, rig.driver.publish, [ends[0]])
+    publish_and_fire(rig.db, rig.driver.publish, [ends[0]])
 
     assert set(rig.statuses(batch).values()) == {"completed"}
     assert rig.finish(batch) == "completed"
@@ -51,17 +53,17 @@ def test_a_reconciler_knows_of_each_end_before_another_run_may_take_long(
 ) -> None:
     kept = Kept()
     batch, ends = untold(rig, monkeypatch, "a", "b")
-    told = Told(rig.db, kept)
+    parents = ParentTimers(rig.db, kept)
 
     noted = []
     for one in ends:
-        told.keep([one])
-        told.note()
+        parents.publish_others([one])
+        parents.leave_to_reconciler()
         noted.append(kept.take())
-    told.note()
+    parents.leave_to_reconciler()
 
     assert noted == [[one.timer_id] for one in ends]
     assert not kept.take()
     assert set(rig.statuses(batch).values()) == {"waiting"}
-    told.tell()
+    parents.fire()
     assert rig.finish(batch) == "completed"

@@ -23,7 +23,7 @@ from app.engine.reconciler import resume
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Dropped, Holder, Passed, claim
 from app.engine.transitions.journal import RunMessage
-from app.engine.transitions.settle import Done, Parked, settle
+from app.engine.transitions.settle import Done, Suspended, settle
 from app.record.fast_path import branch
 from app.record.runs import doctor, timers
 from app.record.session import Database
@@ -166,7 +166,7 @@ class Engine(RuleBasedStateMachine):
         """A frozen worker goes on as if nothing had been."""
         held = self.frozen.pop(place % len(self.frozen))
         mine = self.holds(held)
-        outcome = Parked({"job": 1}) if held.step["kind"] == "operation" else Done(dict(GIVEN))
+        outcome = Suspended({"job": 1}) if held.step["kind"] == "operation" else Done(dict(GIVEN))
         settled = settle(self.db, held, outcome)
         assert mine or settled.status == "fenced", "a result was taken that came too late"
         self.driver.publish(settled.messages)

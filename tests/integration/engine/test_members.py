@@ -13,7 +13,7 @@ from app.engine.messages.publisher import redispatch
 from app.engine.transitions import optimistic
 from app.engine.transitions.branch import Wanted, claim_member, settle_and_claim
 from app.engine.transitions.claim import Claim, Holder
-from app.engine.transitions.settle import Done, Parked, Settled, decide_settled, settle
+from app.engine.transitions.settle import Done, Settled, Suspended, decide_settled, settle
 from app.record.fast_path import branch
 from app.record.fast_path.branch import MemberTransition
 from app.record.runs import hooks, runs, timers
@@ -142,7 +142,7 @@ def test_an_operation_leaves_no_timer_and_no_hook_and_needs_no_lock(
 ) -> None:
     run_id = driver.start("probe.jobs", {"items": [1, 2, 3]})
     for waiting in wanted(driver):
-        settle(driver.db, held(driver, waiting), Parked({"job": 1}))
+        settle(driver.db, held(driver, waiting), Suspended({"job": 1}))
     driver.fire(run_id, "poll")
     (one,) = wanted(driver)
     claimed = held(driver, one)

@@ -41,13 +41,13 @@ def test_another_endpoint_is_told_meanwhile(rig: Rig, to: Inbox) -> None:
     assert [row["status"] for row in told] == ["delivered"]
 
 
-def test_whoever_has_delivered_rings_for_what_was_put_off_longest(rig: Rig, to: Inbox) -> None:
+def test_whoever_has_delivered_publishes_what_was_put_off_longest(rig: Rig, to: Inbox) -> None:
     made = rig.endpoint(to.url, "step.completed")
     rig.ran()
     first, _second = rig.claim(), rig.claim()
     rig.deliver()
     assert rig.settle(first, SENT) == "delivered"
-    following = rig.world.db.write(lambda tx: service.next_letters(tx, made.id))
+    following = rig.world.db.write(lambda tx: service.next_deliveries(tx, made.id))
     assert [one.delivery_id for one in following] == [rig.deliveries[2]["id"]]
     rig.driver.publish(following)
     assert rig.deliver() == ["delivered"]
@@ -60,7 +60,7 @@ def test_all_that_was_put_off_is_delivered_without_waiting(rig: Rig, to: Inbox) 
     rig.deliver()
     for one in claimed:
         rig.settle(one, SENT)
-    rig.driver.publish(rig.world.db.write(lambda tx: service.next_letters(tx, claimed[0].webhook_id)))
+    rig.driver.publish(rig.world.db.write(lambda tx: service.next_deliveries(tx, claimed[0].webhook_id)))
     rig.deliver()
     assert {row["status"] for row in rig.deliveries} == {"delivered"}
 
@@ -71,7 +71,7 @@ def test_an_endpoint_that_fails_gets_one_at_a_time_and_no_hurry(rig: Rig, to: In
     first, _second = rig.claim(), rig.claim()
     rig.settle(first, FAILED)
     assert set(rig.deliver()) == {"put off"}
-    assert rig.world.db.write(lambda tx: service.next_letters(tx, made.id)) == []
+    assert rig.world.db.write(lambda tx: service.next_deliveries(tx, made.id)) == []
 
 
 def test_an_endpoint_that_is_switched_off_is_nobodys_concern(rig: Rig, to: Inbox) -> None:
