@@ -1,1 +1,1 @@
-"""HTTP for every door: granian reads and writes connections, threads run a WSGI application."""
+"""The HTTP server: granian reads and writes connections, threads run a WSGI application."""

@@ -1,7 +1,7 @@
-"""`python -m app.serving MODULE:FACTORY --host --port --workers --threads`: one door of the service.
+"""`python -m app.serving MODULE:FACTORY --host --port --workers --threads`: serve one WSGI application.
 
-``--body-bytes`` is the longest body; ``--refusals MODULE:FUNCTION`` gives the door's own shape to what the
-server itself refuses.
+``--body-bytes`` is the longest body; ``--refusals MODULE:FUNCTION`` makes the answers to requests that the
+server itself refuses, in the shape of that application.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The body of a request, whole, before any thread works on it: its sender can hold nothing but memory."""
+"""Reads the whole body of a request before a thread works on it: a slow sender occupies only memory."""
 
 import asyncio
 from typing import Any
@@ -10,12 +10,12 @@ from app.serving.refusals import bad_request, too_large, too_slow
 
 
 async def body_of(scope: Any, protocol: Any, limits: Limits) -> bytes | None:
-    """The body, None when its sender is gone; raises `Refused`."""
+    """The body, or None when the client has disconnected; raises `Refused`."""
     declared = scope.headers.get("content-length")
     if declared is None and scope.headers.get("transfer-encoding") is None:
         return b""
     try:
-        # What waits has to end before the refusal is sent: granian keeps a connection whose body is awaited.
+        # The wait must end before the refusal is sent: granian keeps a connection open whose body is awaited.
         async with asyncio.timeout(limits.body_s):
             if declared is not None and int(declared) <= limits.body_bytes:
                 return bytes(await protocol())
@@ -29,7 +29,8 @@ async def body_of(scope: Any, protocol: Any, limits: Limits) -> bytes | None:
 async def _read(protocol: Any, declared: int | None, limits: Limits) -> bytes:
     """A body of unknown length, or one that is too long.
 
-    The latter is read on for a while and dropped: a connection closed under its sender loses the refusal.
+    The latter is read on for a while and dropped: a client that still sends when the connection is closed
+    would not get the refusal.
     """
     body, read = bytearray(), 0
     async for chunk in protocol:

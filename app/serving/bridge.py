@@ -11,17 +11,17 @@ from io import BytesIO
 from typing import Any
 
 from app.serving.body import body_of
-from app.serving.crew import WSGI, Job, Lane
 from app.serving.environ import environ_of
 from app.serving.limits import LIMITS, Limits
 from app.serving.refusals import Answer, Refused, too_many
+from app.serving.thread_pool import WSGI, Job, ThreadPool
 
-# Each group has one thread of its own, so that a slow look at the parts never delays "alive".
+# Each group has one thread of its own, so that a slow check of readiness never delays liveness.
 PROBES: tuple[frozenset[str], ...] = (
     frozenset({"/livez", "/status"}),
     frozenset({"/readyz", "/ready", "/startupz"}),
 )
-# Answers here stay open while somebody looks at a page: they take no thread from what is short.
+# Answers of this path stay open while a page is visible: they have threads of their own.
 LIVE = "/console/live"
 
 
@@ -39,17 +39,17 @@ class Bridge:
     ) -> None:
         self._make, self._threads, self._limits, self._probes = make, threads, limits, probes
         self._refusals, self._live = refusals, live
-        self._lanes: dict[str, Lane] = {}
+        self._pools: dict[str, ThreadPool] = {}
 
     def begin(self) -> None:
         """Make the application and its threads, in the process that serves it."""
         app = self._make()
-        self._main = Lane(app, self._threads, self._limits)
+        self._main = ThreadPool(app, self._threads, self._limits)
         for paths in self._probes:
-            lane = Lane(app, 1, self._limits)
-            self._lanes.update(dict.fromkeys(paths, lane))
+            pool = ThreadPool(app, 1, self._limits)
+            self._pools.update(dict.fromkeys(paths, pool))
         if self._live:
-            self._lanes[LIVE] = Lane(app, self._live, self._limits)
+            self._pools[LIVE] = ThreadPool(app, self._live, self._limits)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -60,7 +60,7 @@ class Bridge:
                 return
             environ["wsgi.input"] = BytesIO(body)
             job = Job(environ, protocol, asyncio.get_running_loop())
-            if not self._lanes.get(scope.path, self._main).take(job):
+            if not self._pools.get(scope.path, self._main).take(job):
                 raise too_many()
         except Refused as refused:
             refused.path = scope.path

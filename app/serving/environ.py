@@ -40,7 +40,7 @@ def environ_of(scope: Any) -> dict[str, object]:
             raise bad_request(f"The header {name} is given more than once.")
         names.add(name)
         if "_" in name:
-            continue  # Two names would mean the same here, and only one of them would be a proxy's.
+            continue  # WSGI maps x_y and x-y to the same key: a client could forge a header of a proxy.
         key = _BARE.get(name) or "HTTP_" + name.upper().replace("-", "_")
         made[key] = f"{made[key]},{value}" if key in made else value
     if len(names) != len(scope.headers):

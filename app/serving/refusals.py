@@ -1,4 +1,4 @@
-"""Answers of the server itself, in the shape of every refusal: the application was never asked."""
+"""Refusals by the server itself, before the application is called, in the shape of the API's own."""
 
 import http
 import json
@@ -21,7 +21,7 @@ class Refused(Exception):
         self.status, self.code, self.message, self.retry_after = status, code, message, retry_after
 
     def answer(self) -> Answer:
-        """Status, headers and body; the connection ends, as the rest of a body may follow on it."""
+        """Status, headers and body; the connection is closed, since the rest of a body may still come."""
         asked = request_id("local")
         body = {
             "type": f"/docs/problems#{self.code.lower().replace('_', '-')}",

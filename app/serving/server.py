@@ -18,12 +18,12 @@ from granian.log import LogLevels
 
 from app.domain.errors import WindlassError
 from app.serving.bridge import Bridge
-from app.serving.crew import WSGI
 from app.serving.limits import LIMITS, Limits
 from app.serving.refusals import Answer, Refused
 from app.serving.supervision import MOST_DEATHS, Supervised
+from app.serving.thread_pool import WSGI
 
-GRACE_S = 5  # What requests get to end in when the server is stopped.
+GRACE_S = 5  # Time for requests to end when the server is stopped.
 PR_SET_PDEATHSIG = 1
 DESCRIPTORS = 65_536
 
@@ -96,7 +96,7 @@ def _descriptors() -> int:
 
 
 def _address(host: str, port: int) -> str:
-    """The address behind a name; raises `CannotServe` where it is taken, since granian would share it."""
+    """The address of a name; raises `CannotServe` when the port is in use, since granian would share it."""
     try:
         family, kind, _, _, found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:

@@ -1,8 +1,8 @@
-"""Replaces processes that have died, by what the system says of them.
+"""Replaces processes that have died; the operating system says which ones have.
 
-granian's own loop goes by a list to which a thread adds a process that has ended, and which is copied and
-then cleared: a process that ends in between is never replaced. It also ends the server when one process dies
-twice within five seconds, as under memory pressure. Here its list only makes us look sooner.
+granian's own loop uses a list of ended processes, which a thread fills and the loop copies and then clears: a
+process that ends in between is never replaced. It also ends the server when one process dies twice within
+five seconds, as under memory pressure. Here its list only makes the next check come sooner.
 """
 
 import time
@@ -10,9 +10,9 @@ from typing import Any
 
 from granian.server.mp import MPServer
 
-LOOK_S = 0.5  # Between two looks that nobody asked for.
+CHECK_S = 0.5  # Between two checks, when nothing asks for one earlier.
 YOUNG_S = 5.0  # A process that ends sooner may never have worked.
-MOST_DEATHS = 6  # So many young ones in a row, with nobody at work: a further one will not work either.
+MOST_DEATHS = 6  # The server gives up after so many young ones in a row, if no older process works.
 PAUSES_S = (0.5, 10.0)  # Before young ones are replaced: at first, and at most.
 
 
@@ -28,7 +28,7 @@ class Supervised(MPServer):
         self._next_at = 0.0
 
     def _serve_loop(self, spawn_target: object, target_loader: object) -> None:
-        """Look after the processes until SIGTERM, or until nothing helps."""
+        """Replace dead processes until SIGTERM, or until the server gives up."""
         while not self.interrupt_signal:
             dead = self._dead(time.monotonic())
             if self.gave_up:
@@ -36,7 +36,7 @@ class Supervised(MPServer):
             if dead and time.monotonic() >= self._next_at:
                 self._respawn_workers(dead, spawn_target, target_loader)
                 self._seen.clear()
-            self.main_loop_interrupt.wait(LOOK_S)
+            self.main_loop_interrupt.wait(CHECK_S)
             self.main_loop_interrupt.clear()
             self.interrupt_children.clear()
 

@@ -12,7 +12,7 @@ from app.domain.apps.incoming import searchable
 from app.domain.apps.refusal import bad
 from app.services.apps import streams
 from app.services.apps.live import Reader, Readers
-from app.serving.crew import LIVE
+from app.serving.thread_pool import LIVE
 
 blueprint = Blueprint("streams", __name__)
 _WHOLE = re.compile(r"-?[0-9]{1,9}")

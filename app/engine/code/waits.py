@@ -69,7 +69,7 @@ def stop_following(j: Journal) -> None:
     # The stop was armed for the run that ended just then (`timers.disarm` leaves it open for this).
     following = (j.run["output"] or {}).get("restartedAs")
     if following is not None and runs.is_open(j.tx, following):
-        j.poke(following, "stop")
+        j.arm_other(following, "stop")
 
 
 def worked_too_long(j: Journal, timer: TimerRow) -> None:

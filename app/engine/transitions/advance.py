@@ -44,7 +44,7 @@ def advance(j: Journal) -> None:
                 return
             j.set(expect_since=None)
             if row["kind"] == "graph":  # It opens, as all that it does, in a turn of its own.
-                j.poke(j.id, "graph")
+                j.arm_other(j.id, "graph")
                 return
             if not _opened(j, row, line):
                 return

@@ -41,7 +41,7 @@ def stop(j: Journal, goal: RunStatus, *, hold: bool = False) -> None:
         if j.status != RunStatus.CANCELLING:
             j.become(RunStatus.CANCELLING, waiting_on=None)
             for row in children:
-                j.poke(str(row["ref"]), "stop")
+                j.arm_other(str(row["ref"]), "stop")
         return
     if hold and _is_worth_holding(j, steps):
         _hold(j, steps)
@@ -155,7 +155,7 @@ def _interrupt(j: Journal, steps: Sequence[StepRow]) -> None:
 def _stop_child(j: Journal, call: StepRow) -> None:
     child = runs.newest_child(j.tx, j.id, call["key"])
     if child is not None:
-        j.poke(child["id"], "stop")
+        j.arm_other(child["id"], "stop")
 
 
 def _compensate(j: Journal, goal: RunStatus, steps: Sequence[StepRow]) -> None:

@@ -76,4 +76,4 @@ def _tell_parent(j: Journal) -> None:
     """Let the call of another run that waits for this one hear of its end."""
     parent, call = j.run["parent_run_id"], j.run["parent_step"]
     if parent is not None and call is not None:
-        j.poke_open(parent, CHILD, call)
+        j.arm_open(parent, CHILD, call)

@@ -30,7 +30,7 @@ from app.record.batches import graphs
 from app.record.runs import runs, timers
 from chains import catalogue
 
-AT_ONCE = 32  # Children that one transaction starts; for more the run pokes itself.
+AT_ONCE = 32  # Children that one transaction starts; for more the run arms a timer for itself.
 STRENGTH = {"continue": 0, "fail": 1, "hold": 2, "rollback": 3}
 ON_FAILURE = {"continue": "keep", "fail": "keep", "hold": "hold", "rollback": "compensate"}
 PARTIAL = "PARTIALLY_COMPLETED"
@@ -183,7 +183,7 @@ def _start_ready(j: Journal, group: StepRow) -> int:
         j.event(EventType.STEP_WAITING, row, ref=row["ref"], until=None)
     j.messages += accept.store_all(j.tx, children, j.watched)
     if len(rows) == AT_ONCE and (limit is None or room > AT_ONCE):
-        j.poke(j.id, "graph")
+        j.arm_other(j.id, "graph")
     return len(rows)
 
 

@@ -243,19 +243,19 @@ class Journal:
         timer_id = timers.arm(self.tx, self.id, purpose=purpose, due_at=due_at, **where)
         self.messages.append(TimerMessage(timer_id=timer_id, due_at=due_at))
 
-    def poke(self, run_id: str, purpose: str, **where: str) -> None:
-        """Inform another run of this one: arm a timer of that run that is due now."""
+    def arm_other(self, run_id: str, purpose: str, **where: str) -> None:
+        """Arm a timer of another run, due now, so that it takes notice of this one."""
         # Without the lock of that run: a child that ends and a parent that stops would wait for each other.
         # The timer is durable and is fired under the other run's lock alone.
         timer_id = timers.arm(self.tx, run_id, purpose=purpose, due_at=self.now, **where)
         self.messages.append(timer_message(timer_id, run_id, purpose, self.now))
 
-    def poke_open(self, run_id: str, purpose: str, step: str) -> None:
+    def arm_open(self, run_id: str, purpose: str, step: str) -> None:
         """The same for a step of another run, unless that has ended."""
         # A run that was deleted after its retention has no timers: the foreign key would refuse this
         # transaction, and with it the end of our own run.
         if runs.is_open(self.tx, run_id):
-            self.poke(run_id, purpose, phase="forward", step=step)
+            self.arm_other(run_id, purpose, phase="forward", step=step)
 
     def seen(self) -> RunSnapshot | None:
         """What the next transition may be decided from once this one is written."""

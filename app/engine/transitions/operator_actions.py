@@ -238,7 +238,7 @@ def _unpause(j: Journal, _key: str | None) -> None:
 def _tell_children(j: Journal) -> None:
     """Let the children of a graph look whether their parent stands."""
     for child in graphs.children_at_work(j.tx, j.id):
-        j.poke(child, "parent")
+        j.arm_other(child, "parent")
 
 
 def _reopen(j: Journal, step: StepRow) -> None:

@@ -29,7 +29,7 @@ from app.engine.transitions.journal import FAN_OUT, Journal, timer_message
 from app.record.fast_path import branch as member
 from app.record.fast_path import transition
 from app.record.fast_path.branch import Change, Counted, MemberTransition
-from app.record.fast_path.transition import Ending, Poke, RunSnapshot, Transition
+from app.record.fast_path.transition import Ending, OtherTimer, RunSnapshot, Transition
 from app.record.session import Database, Tx
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class OptimisticTransition(Journal):
         self._changed: dict[tuple[str, str], StepRow] = {}
         self._new: list[StepRow] = []
         self._ending: Ending | None = None
-        self._poke: Poke | None = None
+        self._other_timer: OtherTimer | None = None
         self._left: StepRow | None = None  # A step whose timers and hooks nobody needs any more.
         self._events = []
         self._changes = {}
@@ -115,10 +115,12 @@ class OptimisticTransition(Journal):
         """Timers and hooks of a step are closed with those of its run, or by the write of a member."""
         self._left = step
 
-    def poke_open(self, run_id: str, purpose: str, step: str) -> None:
-        """Let another run hear of this one, unless it has ended by the time this is written."""
-        self._poke = Poke(timer_id=new_id("tmr"), run_id=run_id, purpose=purpose, step=step, due_at=self.now)
-        self.messages.append(timer_message(self._poke.timer_id, run_id, purpose, self.now))
+    def arm_open(self, run_id: str, purpose: str, step: str) -> None:
+        """Inform another run of this one, unless it has ended by the time this is written."""
+        self._other_timer = OtherTimer(
+            timer_id=new_id("tmr"), run_id=run_id, purpose=purpose, step=step, due_at=self.now
+        )
+        self.messages.append(timer_message(self._other_timer.timer_id, run_id, purpose, self.now))
 
     def close(self, status: str, *, hooks_too: bool) -> None:
         """Count the run and close its timers and hooks."""
@@ -142,7 +144,7 @@ class OptimisticTransition(Journal):
         """Drafts are written by `decide`."""
         if self._untold is not None:
             self._tell_status()
-        # Who is told was read earlier. The write asks again (`subscriptions.unheard`), or somebody who
+        # Who is told was read earlier. The write asks again (`subscriptions.unsubscribed`), or somebody who
         # subscribed in between would not be told of this event (I12;
         # test_somebody_who_subscribed_during_a_step_is_told_of_its_end).
         if self._has_subscribers():  # The deliveries are written in a transaction.
@@ -178,7 +180,7 @@ class OptimisticTransition(Journal):
             new=self._new,
             events=self._events,
             ending=self._ending,
-            poke=self._poke,
+            other_timer=self._other_timer,
             leases=self._leases(),
         )
 

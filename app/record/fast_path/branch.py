@@ -1,13 +1,14 @@
 """A member of a fan-out: reserved for a worker, and its transitions written whatever the others do meanwhile.
 
-The members of a fan-out change one run, so a write on the condition that nothing else has happened would be
-refused most of the time. What a member's transition says of the run is relative: so many events more, so
-many members fewer to wait for. Its conditions are the member's own status, fence and generation, that the
-run goes on, and that the fan-out still waits for others; the member that ends it is settled under the lock.
+The members of a fan-out change one run, so a write on the condition that the run's version is unchanged would
+be refused most of the time. The transition of a member changes the run relatively: so many more events, so
+many fewer members to wait for. Its conditions are the member's own status, fence and generation, that the
+run proceeds, and that the fan-out still waits for others; the last member is settled under the lock.
 
-On PostgreSQL it is a single statement that takes the run's row first, as everybody does. Whatever waits there
-finds the newest versions of the rows that it changes; what no longer matches makes the whole statement fail.
-A step is named by its key and by its place: whichever index PostgreSQL takes then leads to one row at once.
+On PostgreSQL it is a single statement that locks the run's row first, as every transition does. After waiting
+there it finds the newest versions of the rows that it changes; when one no longer matches, the statement
+fails as a whole. A step is named by its key and its ordinal, so that every index that PostgreSQL may choose
+leads to one row.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ QUICKER = ": expected: an optimistic update lost a race and was rolled back"
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What becomes of one step, and what it was when that was decided."""
+    """The changes of one step, and its row when they were decided."""
 
     step: StepRow
     changes: StepRow
@@ -132,7 +133,7 @@ def write(db: Database, wanted: MemberTransition, *, patience_s: float = 5.0) ->
         counts=wanted.counted is not None,
         leaves=wanted.left is not None,
         events=len(rows),
-        told=len(subscriptions.told(wanted.events)),
+        told=len(subscriptions.public_types(wanted.events)),
         leases=lease_shape(wanted.leases),
     )
     if db.dialect == "sqlite":
@@ -171,7 +172,9 @@ class _Shape:
 
 def _guarded_values(tenant: str, wanted: MemberTransition) -> list[list[object]]:
     """The values of each part that must find its row, in the order of `_guarded`."""
-    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, subscriptions.told(wanted.events))
+    heard = subscriptions.values_of(
+        tenant, wanted.run_id, wanted.type, subscriptions.public_types(wanted.events)
+    )
     parts: list[list[object]] = [[len(wanted.events), wanted.log_bytes, tenant, wanted.run_id, *heard]]
     for one in wanted.steps:
         was = picked(one.step, _PLACE).values()
@@ -207,7 +210,7 @@ def _guarded(shape: _Shape, given: Callable[[], str], source: str) -> list[str]:
         # A run that is paused, stopped or held meanwhile is no longer `running`, and refuses all its members
         # at once.
         f" WHERE tenant_id = {given()} AND id = {given()} AND status = 'running'"
-        f"{subscriptions.unheard(shape.told, given)}"
+        f"{subscriptions.unsubscribed(shape.told, given)}"
     ]
     parts += [
         f"UPDATE step SET {sets(columns, given)}{source}"
@@ -319,7 +322,7 @@ def _reserve(dialect: str, most: int) -> str:
 def _runs(dialect: str, ids: int) -> str:
     given, now = placeholders(dialect), NOW[dialect]
     return (
-        f"SELECT {RUN_COLUMNS}, {now}, {subscriptions.heard(dialect)} FROM run"
+        f"SELECT {RUN_COLUMNS}, {now}, {subscriptions.subscribed(dialect)} FROM run"
         f" WHERE tenant_id = {given()} AND id IN ({_many(ids, given)})"
     )
 

@@ -30,8 +30,8 @@ _TOLD = tuple(name for name in EVENT if name != "at")
 
 def create(db: Database, new: RunRow, steps: Sequence[StepRow], events: Sequence[EventRow]) -> int | None:
     """Write a new run and expect its message; returns the database's clock, or None: nothing was written."""
-    told, rows = subscriptions.told(events), packed(events)
-    heard = subscriptions.audience(db.tenant, new["id"], new["type"], told)
+    told, rows = subscriptions.public_types(events), packed(events)
+    heard = subscriptions.values_of(db.tenant, new["id"], new["type"], told)
     values = [
         [db.tenant, *bound(run, picked(new, _RUN)), db.tenant, new["type"], *heard],
         [v for one in steps for v in (db.tenant, *bound(step, picked(one, _STEP)))],
@@ -61,7 +61,7 @@ def _parts(
         f"INSERT INTO run (tenant_id, {', '.join(_RUN)}, created_at, expect_since, expect_from)"
         f" SELECT {columns}, clock.now, clock.now, clock.now FROM clock"
         f" WHERE NOT EXISTS (SELECT 1 FROM {type_state.name} WHERE tenant_id = {given()} AND type = {given()}"
-        f" AND paused_at IS NOT NULL){subscriptions.unheard(heard, given)} ON CONFLICT DO NOTHING"
+        f" AND paused_at IS NOT NULL){subscriptions.unsubscribed(heard, given)} ON CONFLICT DO NOTHING"
     )
     planned = (
         f"INSERT INTO step (tenant_id, {', '.join(_STEP)}) SELECT told.*"

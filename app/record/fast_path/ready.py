@@ -1,11 +1,11 @@
-"""What waits for a worker, asked by workers: runs and members of fan-outs for which a message is expected.
+"""Work that waits for a worker: runs and members of fan-outs for which a message is expected.
 
-1. The messages themselves are hints: a worker that has one asks here what else there is to do.
-2. It reserves what waits longest: for a second nobody else sees it. The row says so in a column that no index
-   looks at, and keeps the time since when it waits.
-3. It claims what it has reserved, or gives it back. Reserving is no claim: the message of the run itself may
-   claim it meanwhile (test_what_is_reserved_may_be_claimed_by_its_own_message).
-4. A worker that dies in between leaves nothing behind: the second passes, and others see the rows again.
+1. A worker that has received a message for one run asks here for further work in the same queue.
+2. It reserves the rows that have waited longest: other workers do not see them for a second. The reservation
+   is a column that is in no index, and the time since when the row waits stays as it is.
+3. It claims what it has reserved, or gives it back. A reservation is no claim: the message of the run itself
+   may claim it meanwhile (test_what_is_reserved_may_be_claimed_by_its_own_message).
+4. When a worker dies in between, the reservation expires after the second, and others see the rows again.
 """
 
 from functools import cache
@@ -32,7 +32,7 @@ from app.record.session import MOMENT, NOW, Database
 from app.record.tables import run, step
 
 RUN_COLUMNS = ", ".join(f"run.{column.name}" for column in run.columns)
-RESERVED_MS = 1_000  # How long what a worker means to claim is out of the others' sight.
+RESERVED_MS = 1_000  # How long other workers do not see what a worker has reserved.
 STEP_COLUMNS = ", ".join(f"step.{column.name}" for column in step.columns)
 
 
@@ -42,9 +42,9 @@ def anything(db: Database, queue: str, for_ms: int = 0, *, patience_s: float = 5
 
 
 def more(db: Database, queue: str) -> bool:
-    """Whether something waits in this queue; no, too, when the database cannot say so at once.
+    """Whether something waits in this queue; also False when the database cannot answer at once.
 
-    For who has just claimed a step, and only wants to tell others: that must not keep the step from its body.
+    A worker asks this between a claim and its body, to wake others: the body must not wait for the answer.
     """
     try:
         return anything(db, queue, patience_s=0)
@@ -64,10 +64,10 @@ def kinds(db: Database, queue: str, for_ms: int = 0, *, patience_s: float = 5.0)
 
 
 def reserve(db: Database, queue: str, most: int) -> list[RunSnapshot]:
-    """Take the runs that wait longest for a worker of this queue out of the others' sight for a second.
+    """Reserve the runs of this queue that have waited longest: others do not see them for a second.
 
-    They come as they were, with the steps of their main lines, which show whether there is a fan-out.
-    They are expected again when the second is over, so a worker that dies meanwhile loses nothing.
+    Returned as they were, with the steps of their main lines, which show whether there is a fan-out. The
+    reservation expires by itself, so nothing is lost when the worker dies.
     """
 
     def look(cursor: Any) -> list[RunSnapshot]:
@@ -110,7 +110,7 @@ _ID, _SINCE = ([column.name for column in run.columns].index(name) for name in (
 @cache
 def _reserve(dialect: str, most: int) -> str:
     same = ("tenant_id", "id")
-    told = f"{RUN_COLUMNS}, {NOW[dialect]}, {subscriptions.heard(dialect)}"
+    told = f"{RUN_COLUMNS}, {NOW[dialect]}, {subscriptions.subscribed(dialect)}"
     return reserving(dialect, run, same, most) + f" RETURNING {told}"
 
 

@@ -1,16 +1,16 @@
 """One transition of one run as one conditional write: all of it, or nothing when the run has moved on.
 
-1. The run's event number is its version: whatever happens to a run appends an event. What was decided from
-   rows that were read earlier is still right while the number is the same.
-2. The first part changes the run on the condition that version and generation are those that were seen. On
-   PostgreSQL it waits for whoever has the row locked, then asks again of the newest version of the row.
-3. Every other part depends on the first: it found no row, and they write nothing.
-4. PostgreSQL gets all of it as a single statement, which is a commit of its own. It needs neither a lock that
-   is held over a round trip nor a second reading. SQLite, whose statements cost no round trip, gets a few in
-   one transaction.
-5. Nothing was written: the caller decides once more under the run's lock (`transitions.optimistic`).
+1. The number of the run's last event is its version: every change of a run appends an event. A decision that
+   was made from rows read earlier is still valid while the number is the same.
+2. The first part changes the run on the condition that version and generation are those that were read. On
+   PostgreSQL it waits while another transaction has the row locked, then checks its newest version.
+3. Every other part depends on the first: when that finds no row, they write nothing.
+4. PostgreSQL gets all parts as a single statement, which commits by itself. So no lock is held over a round
+   trip, and nothing is read a second time. SQLite, whose statements need no round trip, gets several
+   statements in one transaction.
+5. When nothing was written, the caller decides again under the run's lock (`transitions.optimistic`).
 
-The texts are made once for each shape, so that the database plans them once.
+The text of the statement is made once for each shape, so that the database plans it once.
 """
 
 import json
@@ -34,10 +34,10 @@ from app.record.session import MOMENT, NOW, Database, dump
 from app.record.tables import event, hook, lease, run, step, timer, totals
 
 MOST_STEPS = 64  # Runs with more steps are read and written step by step, under the lock.
-# For statements that are longer the more they read or write: common sizes are kept, all would be too many.
+# A cache for statements whose text depends on how much they read or write: only common sizes are kept.
 of_size = lru_cache(maxsize=256)
 _POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
-NEW_STEP = (  # What a call of a code workflow is born with; the other columns have their defaults.
+NEW_STEP = (  # Columns that a new call of a code workflow has values for; the others have their defaults.
     *("run_id", "phase", "key", "ordinal", "name", "kind", "queue", "branch", "status", "given", "output"),
     *("error", "timeout_ms", "alone", "undoable", "attempt", "outcome", "unsure"),
     *("first_started_at", "started_at", "completed_at"),
@@ -47,13 +47,13 @@ EVENT = tuple(column.name for column in event.columns if column.name != "tenant_
 
 @dataclass(frozen=True, kw_only=True)
 class RunSnapshot:
-    """A run and all its steps as one moment showed them."""
+    """A run and the steps of its main lines, as they were at one moment."""
 
     run: RunRow = field(repr=False)
     steps: list[StepRow] = field(repr=False)
     now: int  # The database's clock then.
-    watched: frozenset[str] = subscriptions.NOBODY  # Events of the run that somebody is told of.
-    others: bool = False  # Something else waits in the run's queue.
+    watched: frozenset[str] = subscriptions.NOBODY  # Types of events that webhooks subscribe to.
+    others: bool = False  # Whether other work waits in the run's queue.
     read_at: float = field(default_factory=time.monotonic)
 
 
@@ -67,8 +67,8 @@ class Ending:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poke:
-    """A timer of another run, due at once: a step of that waits for this run."""
+class OtherTimer:
+    """A timer of another run that is due at once: a step of that run waits for this one."""
 
     timer_id: str
     run_id: str
@@ -79,7 +79,7 @@ class Poke:
 
 @dataclass(frozen=True)
 class Leases:
-    """Who begins to hold a step of the run with this transition, and who no longer does."""
+    """The leases that begin and end with this transition, by the holder of the step."""
 
     begun: Mapping[str, int] = field(default_factory=dict)  # By holder: until when, at first.
     ended: Sequence[str] = ()
@@ -101,7 +101,7 @@ class Transition:
     events: Sequence[EventRow]
     new: Sequence[StepRow] = ()  # Steps that the run gets.
     ending: Ending | None = None
-    poke: Poke | None = None  # Of a run that ends.
+    other_timer: OtherTimer | None = None  # Of a run that ends.
     leases: Leases = NO_LEASES
 
 
@@ -135,14 +135,14 @@ def see(db: Database, run_id: str) -> RunSnapshot | None:
 
 def write(db: Database, wanted: Transition, *, patience_s: float = 5.0) -> int | None:
     """Write a transition; returns the database's clock, or None when the run is no longer what was seen."""
-    rows, told = packed(wanted.events), subscriptions.told(wanted.events)
+    rows, told = packed(wanted.events), subscriptions.public_types(wanted.events)
     shape = _Shape(
         run=tuple(wanted.run),
         steps=tuple(tuple(changes) for _, _, changes in wanted.steps),
         new=len(wanted.new),
         events=len(rows),
         ends=wanted.ending is not None,
-        pokes=wanted.poke is not None,
+        arms_other=wanted.other_timer is not None,
         told=len(told),
         leases=lease_shape(wanted.leases),
     )
@@ -167,7 +167,7 @@ class _Shape:
     new: int
     events: int  # Rows of them.
     ends: bool
-    pokes: bool
+    arms_other: bool
     told: int
     leases: tuple[int, int]
 
@@ -179,8 +179,8 @@ def _values(
     # The generation besides the version: publishing again (T10) raises it without an event, and a claim that
     # was decided before would go on under a message that is out of date.
     version = [tenant, wanted.run_id, wanted.version, wanted.gen]
-    heard = subscriptions.audience(tenant, wanted.run_id, wanted.type, told)
-    parts = [[*bound(run, wanted.run), *version, *heard]]
+    condition = subscriptions.values_of(tenant, wanted.run_id, wanted.type, told)
+    parts = [[*bound(run, wanted.run), *version, *condition]]
     parts += [
         [*bound(step, changes), tenant, wanted.run_id, phase, key] for phase, key, changes in wanted.steps
     ]
@@ -193,9 +193,9 @@ def _values(
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, wanted.run_id])
         parts.append([tenant, ending.type, ending.status, total_slot(), ending.duration_ms])
-    if (poke := wanted.poke) is not None:
-        timed = (tenant, poke.timer_id, poke.run_id, "forward", poke.step, poke.purpose, poke.due_at)
-        parts.append([*timed, tenant, poke.run_id])
+    if (other := wanted.other_timer) is not None:
+        timed = (tenant, other.timer_id, other.run_id, "forward", other.step, other.purpose, other.due_at)
+        parts.append([*timed, tenant, other.run_id])
     return [*parts, *lease_values(tenant, wanted.run_id, wanted.leases)]
 
 
@@ -203,7 +203,8 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
     """The writes of a transition, the guarded one first; ``source`` makes the others depend on it."""
     parts = [
         f"UPDATE run SET {sets(shape.run, given)} WHERE tenant_id = {given()} AND id = {given()}"
-        f" AND event_seq = {given()} AND dispatch_gen = {given()}{subscriptions.unheard(shape.told, given)}"
+        f" AND event_seq = {given()} AND dispatch_gen = {given()}"
+        f"{subscriptions.unsubscribed(shape.told, given)}"
     ]
     # All parts of a PostgreSQL statement see the rows as they were before it, also those that another part
     # changes. `FROM moved` is what makes them depend on the first: `moved` is empty when the run is no longer
@@ -238,12 +239,12 @@ def _parts(shape: _Shape, given: Callable[[], str], source: str, now: str) -> li
             f"{from_ or ' WHERE true'} ON CONFLICT ({', '.join(key)}) DO UPDATE"
             " SET runs = totals.runs + 1, duration_ms = totals.duration_ms + excluded.duration_ms"
         )
-    if shape.pokes:
-        parts.append(_poke(given, source))
+    if shape.arms_other:
+        parts.append(_arm_other(given, source))
     return [*parts, *lease_parts(shape.leases, given, source)]
 
 
-def _poke(given: Callable[[], str], source: str) -> str:
+def _arm_other(given: Callable[[], str], source: str) -> str:
     """Arms a timer of another run that has not ended.
 
     One that is open already is touched, so that whoever fires it meanwhile looks after this write.
@@ -351,7 +352,7 @@ def _see_run(dialect: str) -> str:
         " AND f.branch <> '' AND run.version IS NULL)"
     )
     return (
-        f"SELECT {columns}, {now}, {subscriptions.heard(dialect)}, {others}, {forked} FROM run"
+        f"SELECT {columns}, {now}, {subscriptions.subscribed(dialect)}, {others}, {forked} FROM run"
         f" WHERE tenant_id = {given()} AND id = {given()}"
     )
 

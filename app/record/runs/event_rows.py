@@ -1,4 +1,4 @@
-"""Events as rows: what one transition tells is a row of its last event, which holds those before it.
+"""Events as rows: the events of one transition are one row, that of the last event, which holds the others.
 
 A row has the number of its last event, so the newest row of a run is found by the run's version. The events
 before it have the numbers before it and the same time; they are a document each. A large event ends its row:

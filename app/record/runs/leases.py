@@ -1,9 +1,9 @@
 """Leases: who holds a running step of which run.
 
-A claim writes a row, and what ends the last step of its holder deletes it in the same transaction, so there
-is a row for every step that runs. Until when the step is held stands in the step itself, where heartbeats
-extend it. Running steps are found by these few rows and by no index of the steps: an index that looked at
-their status or lease would make PostgreSQL write to all indexes at every transition.
+A claim writes a row, and the transaction that ends the last step of its holder deletes it, so there is a row
+for every running step. The end of the lease is a column of the step, where heartbeats extend it. Running
+steps are found by these few rows and not by an index of the steps: with an index on their status or lease,
+PostgreSQL would write to all indexes at every transition.
 """
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, select

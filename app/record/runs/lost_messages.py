@@ -28,7 +28,7 @@ def expected(tx: Tx, *, lost_ms: int, cap_ms: int, empty: Sequence[str], limit: 
     """Runs and branch steps whose message is lost, oldest first.
 
     A message is lost when it has been expected for ``lost_ms`` and its queue is among the ``empty`` ones, or
-    for ``cap_ms`` in any case; each further ring for the same run or member waits longer.
+    for ``cap_ms`` in any case; each further publication for the same run or member waits longer.
     """
     # Milliseconds since 1970 do not fit the type that PostgreSQL would give a number beside these columns.
     attempts, gen = cast(run.c.dispatch_attempts, BigInteger), cast(step.c.gen, BigInteger)

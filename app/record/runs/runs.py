@@ -29,12 +29,12 @@ OPERATIONS = ("batch.servers", "batch.taskservs", "batch.removal", "batch.mirror
 _BY_ID = (run.c.tenant_id == bindparam("tenant"), run.c.id == bindparam("run_id"))
 
 
-def _heard(dialect: str) -> ColumnElement[str]:
-    return literal_column(subscriptions.heard(dialect)).label("watched")
+def _subscribed(dialect: str) -> ColumnElement[str]:
+    return literal_column(subscriptions.subscribed(dialect)).label("watched")
 
 
 _LOCK = {
-    dialect: select(run, literal_column(NOW[dialect]).label("now"), _heard(dialect))
+    dialect: select(run, literal_column(NOW[dialect]).label("now"), _subscribed(dialect))
     .where(*_BY_ID)
     .with_for_update(of=run, key_share=True)  # Timers of this run may be armed by others meanwhile.
     for dialect in NOW

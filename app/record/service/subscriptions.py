@@ -1,7 +1,7 @@
-"""Who is told of a run's events, as the statements of the fast path ask for it.
+"""Webhook subscriptions to a run's events, as parts of the statements of the fast path.
 
-A subscription is of all runs (its ``run_id`` is empty) or of one. A transition looks only at those that
-concern its own run and the events that it writes, so that what others subscribed to costs it nothing.
+A subscription is for all runs (its ``run_id`` is empty) or for one. A transition reads only those for its own
+run and the types of events that it writes, so that other subscriptions cost it nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,12 +14,12 @@ from app.record.tables import subscription
 NOBODY: frozenset[str] = frozenset()
 
 
-def heard(dialect: str) -> str:
-    """The events of this ``run`` that somebody subscribed to, as one text; read it with `read`."""
+def subscribed(dialect: str) -> str:
+    """An expression: the types of events of this ``run`` that are subscribed to, as one text for `read`."""
     joined = (
         "string_agg(DISTINCT s.event, ' ')" if dialect == "postgresql" else "group_concat(DISTINCT s.event)"
     )
-    # A run that only keeps the record is told of to whoever asked for this very run.
+    # Events of runs that only keep the record (sync.*) go to subscriptions for this very run alone.
     everybody = f"CASE WHEN substr(run.type, 1, {len(QUIET)}) = '{QUIET}' THEN run.id ELSE '' END"
     return (
         f"(SELECT {joined} FROM {subscription.name} AS s"
@@ -28,12 +28,12 @@ def heard(dialect: str) -> str:
 
 
 def read(text: str | None) -> frozenset[str]:
-    """The events that `heard` names."""
+    """The events that `subscribed` names."""
     return frozenset(text.replace(",", " ").split()) if text else NOBODY
 
 
-def unheard(events: int, given: Callable[[], str]) -> str:
-    """The condition that nobody is told of so many events of a run; its values come from `audience`."""
+def unsubscribed(events: int, given: Callable[[], str]) -> str:
+    """The condition that none of so many types of events is subscribed to; `values_of` gives its values."""
     if not events:
         return ""
     tenant, some = given(), ", ".join(given() for _ in range(events))
@@ -43,13 +43,13 @@ def unheard(events: int, given: Callable[[], str]) -> str:
     )
 
 
-def audience(tenant: str, run_id: str, type_: str, told: Iterable[str]) -> list[Any]:
-    """The values of `unheard` for these types of events."""
+def values_of(tenant: str, run_id: str, type_: str, told: Iterable[str]) -> list[Any]:
+    """The values of `unsubscribed` for these types of events."""
     events = list(told)
     everybody = run_id if type_.startswith(QUIET) else ""
     return [tenant, *events, everybody, run_id] if events else []
 
 
-def told(events: Iterable[EventRow]) -> tuple[str, ...]:
-    """The types among these events that somebody may be told of, in one order."""
+def public_types(events: Iterable[EventRow]) -> tuple[str, ...]:
+    """The types of these events that webhooks may subscribe to, in a fixed order."""
     return tuple(sorted(told_types(events)))

@@ -259,7 +259,7 @@ def test_a_run_that_is_watched_is_under_the_lock(driver: Driver, monkeypatch: py
 
 def unheard(write: Callable[..., int | None], db: Database, wanted: Any, **options: Any) -> int | None:
     """Write without the lock what nobody can have subscribed to, and nothing else."""
-    assert not subscriptions.told(wanted.events)
+    assert not subscriptions.public_types(wanted.events)
     return write(db, wanted, **options)
 
 

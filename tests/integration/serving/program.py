@@ -13,9 +13,9 @@ from typing import Any
 from granian.server.common import AbstractWorker
 
 from app.domain.errors import WindlassError
-from app.serving.crew import WSGI
 from app.serving.limits import Limits
 from app.serving.server import CannotServe, serve
+from app.serving.thread_pool import WSGI
 
 THREADS = 4
 PAUSE = threading.Event()

@@ -1,4 +1,4 @@
-"""The threads that run the application, each lane with its own: what fills one leaves the others free."""
+"""The threads that run the application, in pools: requests that fill one pool do not delay the others."""
 
 import asyncio
 import threading
@@ -13,14 +13,14 @@ from app.serving.limits import Limits
 from app.serving.refusals import broken
 
 WSGI = Callable[..., Iterable[bytes]]
-# Where an application leaves what sends the body of its answer on the loop, for as long as it takes, without
-# a thread: a coroutine function that is given what sends bytes.
+# Key of the WSGI environment under which an application leaves a coroutine function that sends the body of
+# its answer on the event loop, without a thread. Its argument is the function that sends bytes.
 LIVE = "windlass.live"
 _log = structlog.get_logger("serving")
 
 
 class Job:
-    """One request whose head and body are there."""
+    """One request whose head and body have arrived."""
 
     def __init__(self, environ: dict[str, Any], protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
         self.environ, self.protocol, self.loop = environ, protocol, loop
@@ -35,7 +35,7 @@ class Job:
             self.done.set_result(None)
 
 
-class Lane:
+class ThreadPool:
     """Some threads and the requests that wait for them."""
 
     def __init__(self, app: WSGI, threads: int, limits: Limits) -> None:
