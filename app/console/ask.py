@@ -98,9 +98,9 @@ def request(
 def of_apps(
     method: str, path: str, body: object = None, *, asker: Principal | None = None, **query: object
 ) -> Answer:
-    """What the door of apps answers an administrator; whoever lacks the scope `admin` is refused.
+    """The answer of the apps API to an administrator; visitors without the scope `admin` are refused.
 
-    The door is made in this process: who else may reach it, and with which tokens, does not matter here.
+    That API is made in this process, so its own mode of identification does not matter here.
     """
     require(asker or principal(), "admin")
     asked = {name: value for name, value in query.items() if value not in (None, "")}
@@ -109,7 +109,7 @@ def of_apps(
 
 
 def _door() -> Flask:
-    """The door on the world of this application, made once."""
+    """The apps API on the context of this application, made once."""
     known: dict[str, Flask] = current_app.extensions.setdefault("windlass.console.apps", {})
     if "door" not in known:
         here = world()

@@ -1,1 +1,1 @@
-"""Use cases: what the doors call. Each loads, asks the rules, writes in one transaction, and publishes."""
+"""Use cases, called by API and command line. Each reads, decides, writes in one transaction, publishes."""

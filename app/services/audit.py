@@ -1,4 +1,4 @@
-"""The audit log: who changed what, why and through which door; written with the change or not at all.
+"""The audit log: who changed what, why and through which interface; written with the change.
 
 Runs that are started are not repeated here: each says itself who started it. What is done to a run stands
 here and in its log.

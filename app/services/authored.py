@@ -1,8 +1,8 @@
-"""The modules of authors of code workflows: found, imported, and refused where they would be in the way.
+"""Imports the modules of code workflows, and refuses those with the name of a package of Windlass.
 
-Nothing of an author's may stand where Python looks for Windlass: its folder comes after ours on the import
-path. So a module there that has one of our names cannot be imported, and is refused when it is asked for; it
-may lie beside those that are.
+The folder of the modules comes last on the import path, so that nothing in it can replace Windlass's own
+packages. So a module there with the name of one of them cannot be imported, and naming it is refused. It may
+exist beside the others.
 """
 
 import importlib

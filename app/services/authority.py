@@ -1,7 +1,7 @@
-"""What a principal may do to a run follows from what the run touches, whichever door it comes through.
+"""What a principal may do to a run depends on what the run works on, whichever API the request came through.
 
-The door checks its own scope first (`app.api.http.keys`): whoever starts, retries, cancels or schedules runs
-needs ``runs:write`` there. Beside that a type of the catalogue declares the scope of what it works on.
+The API checks its own scope first (`app.api.http.keys`): to start, retry, cancel or schedule runs needs
+``runs:write``. In addition, a type of the catalogue declares the scope of the resources that it works on.
 """
 
 from collections.abc import Mapping

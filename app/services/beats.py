@@ -1,4 +1,4 @@
-"""What a process says of itself again and again, for as long as it lives."""
+"""Reports that a process repeats for as long as it lives."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ log = structlog.get_logger(__name__)
 
 
 def keep_saying(name: str, say: Callable[[], object], every_s: float) -> None:
-    """Say it in a thread of this name; ``<name>.untold`` is logged when something was in the way."""
+    """Call ``say`` again and again in a thread of this name; ``<name>.untold`` is logged when it raises."""
 
     def goes_on() -> None:
         while True:
             try:
                 say()
-            except Exception as error:  # Whatever was in the way: it is said again, or nobody would know.
+            except Exception as error:  # The thread must live: the next report may succeed.
                 log.warning(f"{name}.untold", error=str(error))  # noqa: G004 - the name of the event
             time.sleep(every_s)
 

@@ -1,4 +1,4 @@
-"""The same thing done to many runs: each by itself, with its own result; first only counted, if wished.
+"""One action on many runs: each has its own result; `count` only says what would happen.
 
 bulk.count(world, principal, "cancel", chosen)      # How many, and which of them would be refused.
 bulk.do(world, principal, "cancel", chosen, {"reason": "wrong image"})

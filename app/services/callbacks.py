@@ -1,4 +1,4 @@
-"""The callback of one run: an endpoint that is told of this run alone (contracts/runs.rst#webhooks)."""
+"""The callback of one run: an endpoint that gets only events of this run (contracts/runs.rst#webhooks)."""
 
 import socket
 

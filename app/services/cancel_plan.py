@@ -1,4 +1,4 @@
-"""What a cancel would do, told from the run as it is; nothing is changed."""
+"""What a cancel would do to a run as it is now; changes nothing."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -19,7 +19,7 @@ Role = Literal["api", "worker", "reconciler", "projector", "cli"]
 
 @dataclass(frozen=True)
 class AppContext:
-    """What every door of the service is given."""
+    """What every use case is given."""
 
     settings: Settings
     role: Role

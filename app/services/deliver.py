@@ -2,14 +2,14 @@
 
 1. Claim: the message's fence must be the row's. The fence grows, the attempt is counted and becomes a row.
 2. Post: outside any transaction, for at most 20 seconds of the lease.
-3. Settle: delivered, pending until the schedule's next moment, or dead. A worker that was taken for lost
-   finds another fence and changes nothing; that its attempt was made stays on record.
+3. Settle: delivered, pending until the next attempt of the schedule, or dead. A worker that counted as lost
+   finds another fence and changes nothing; the row of its attempt stays.
 
 The first message comes from the transaction of the event; later ones come from the reconciler, which reads in
-SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a receiver
-that is slow does not hold every worker. What comes in addition is put off; whoever has delivered something
-publishes for what was put off longest. Claims and settlements of one endpoint are under its row, one by one,
-so that none is put off by a delivery that has just ended.
+SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a slow
+receiver does not occupy every worker. Further deliveries are put off; a worker that has settled one publishes messages
+for those that were put off longest. Claims and settlements of one endpoint lock its row, one after the other,
+so that no delivery is put off because of one that has just ended.
 """
 
 import random
@@ -117,7 +117,7 @@ def claim(tx: Tx, delivery_id: str, fence: int) -> Claimed | str:
 
 
 def put_off(tx: Tx, delivery_id: str) -> str:
-    """Somebody holds the endpoint: let all that is due for it wait, and keep no worker from others."""
+    """The endpoint's row is locked: put off all its due deliveries, so that no worker waits for it."""
     known = deliveries.look(tx, delivery_id)
     if known is not None:
         deliveries.put_off(tx, known["webhook_id"], tx.now + PUT_OFF_MS, MOST_PUT_OFF)
@@ -137,7 +137,7 @@ def attempt(world: AppContext, claimed: Claimed) -> Attempt:
 
 
 def settle(tx: Tx, claimed: Claimed, made: Attempt) -> str:
-    """Write down what became of an attempt; returns delivered, retry, dead or late."""
+    """Store the result of an attempt; returns delivered, retry, dead or late."""
     webhooks.read_webhook(tx, claimed.webhook_id, lock=True)
     facts = {
         "status": made.status,
@@ -211,7 +211,7 @@ def _die(tx: Tx, row: Row) -> str:
 
 
 def _refuse(tx: Tx, row: Row) -> str:
-    """Nobody is told of anything at an endpoint that was switched off; the attempt says so."""
+    """End a delivery to an endpoint that was switched off; its attempt says so."""
     number = row["attempt"] + 1
     deliveries.begin_attempt(tx, row["id"], number)
     deliveries.end_attempt(tx, row["id"], number, {"error": "the endpoint is switched off"})

@@ -1,4 +1,4 @@
-"""Resources of management clusters: taken into the inventory, and worked on by runs; each change is a run."""
+"""Resources of management clusters: their rows in the inventory, and the runs that change them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from app.services import folds, present
 Row = Mapping[str, Any]
 TEST = "webhook.test"
 # Inputs and outputs may be confidential: they are never sent to webhooks. Readers with a key can get them.
-# How a step is done is for those who look at the run; a letter tells what happened to it.
+# The terms of a step are for readers of the run; a delivery says what happened to it.
 TERMS = ("timeoutMs", "retry", "undo", "atMostOnce", "holder", "deadlineAt")
 PRIVATE = ("input", "output", "allowedActions", "refusedActions", "worker", "given", *TERMS)
 
@@ -27,7 +27,7 @@ def body_of(tx: Tx, delivery: Row) -> str:
 
 
 def said(type_: str, at: int, data: Mapping[str, object]) -> str:
-    """The body that tells of something that happened at a moment."""
+    """The body of a delivery about something that happened at a time."""
     message = {"type": type_, "timestamp": rfc3339(at), "data": data}
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 

@@ -1,11 +1,11 @@
-"""Whether whoever opened a stream may go on reading it: a key can be revoked while its streams are open."""
+"""Whether the client of an open stream may still read it: its key can be revoked meanwhile."""
 
 import time
 from collections.abc import Callable
 
 from app.domain.errors import Forbidden, Unauthorized
 
-CHECK_S = 5.0  # So long a stream goes on at most for somebody who may not read it any more.
+CHECK_S = 5.0  # A stream continues for at most this long after its client lost the right to read it.
 
 
 class Permit:

@@ -1,7 +1,7 @@
-"""Which code workflows there are, and which of them somebody serves right now.
+"""Which code workflows there are, and which of them a worker serves at the moment.
 
-A worker announces what it imported, once, before it serves; from then on one process of each pool says every
-few seconds what it serves. A run whose version nobody serves says so when it is shown.
+A worker announces the workflows that it has imported, once, before it serves them. From then on one process
+of each pool reports every few seconds what it serves. A run whose version no worker serves shows that.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,11 +26,11 @@ Served = frozenset[tuple[str, str]]  # Names with versions.
 
 KIND = "workflows"
 BEAT_S = 5.0
-LIVE_MS = 20_000  # Who has not been heard of for so long serves nothing.
+LIVE_MS = 20_000  # A worker that has not reported for so long serves nothing.
 
 
 def announce(world: AppContext, found: Iterable[Definition]) -> None:
-    """Keep what these workflows are; what a former source of one has blocked goes on under the new one."""
+    """Store these workflows; runs that were blocked under an earlier source of one are resumed."""
     for one in found:
         if world.db.write(lambda tx, one=one: _announce(tx, world, one)):  # type: ignore[misc]
             _resume(world, one)

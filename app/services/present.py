@@ -1,6 +1,6 @@
 """Rows as the public objects of contracts/runs.rst, in camelCase; pure, without a clock.
 
-Every dialect, the event stream and the webhooks show runs through here, so that they never disagree.
+All APIs, the event stream and the webhooks show runs through this module, so that they never disagree.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -244,7 +244,7 @@ def needs_worker(row: Row) -> bool:
 
 
 def _unserved(row: Row) -> Object:
-    """What a run says that nobody serves."""
+    """`waitingOn` of a run that no worker serves."""
     facts = {"workflow": row["type"], "version": row["version"], "queue": row["expect_queue"]}
     since = row["expect_since"] if row["expect_since"] is not None else _waits(row).get("since")
     return {"kind": "worker", **facts, "since": rfc3339(since)}

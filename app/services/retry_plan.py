@@ -1,4 +1,4 @@
-"""What a retry would do, found by doing it and taking it back: nothing is stored or published."""
+"""What a retry would do: it is done in a transaction that is rolled back, and nothing is published."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

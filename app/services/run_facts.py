@@ -1,6 +1,6 @@
-"""What answers say of a run that its own rows do not hold: titles, holders of locks, usual times.
+"""Facts of a run that answers show but its own rows do not have: title, holder of its lock, usual times.
 
-facts = of_rows(tx, rows)                    # Of a page of runs: a handful of questions for all of them.
+facts = of_rows(tx, rows)                    # Of a page of runs, with a few queries for all of them.
 present.run_summary(row, steps, now=…, facts=facts[row["id"]])
 """
 

@@ -1,4 +1,4 @@
-"""Runs as answers show them, each read in one transaction; every door shows runs through here."""
+"""Runs as answers show them, each read in one transaction; API and console show runs through here."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a list of runs is asked for, as filters of the record: names become ids, a text what it means."""
+"""The parameters of a list of runs as filters of the record: names and texts become ids."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Views of the list of runs that people saved under a name; each has his own, nobody sees those of others."""
+"""Filters of the list of runs that were saved under a name; each actor has views of its own."""
 
 from typing import Any
 

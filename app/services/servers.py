@@ -1,4 +1,4 @@
-"""Servers: into the inventory, through their life, and out of it. Every change of the world is a run."""
+"""Servers of the inventory. What changes the machine itself is a run; this module starts it."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence

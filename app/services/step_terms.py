@@ -1,4 +1,4 @@
-"""Under which terms a step is done, as its declaration says; pure."""
+"""The terms of a step by its declaration: time limit, retries, undo; pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Endpoints that are told of events: make, change, rotate, test, redeliver (contracts/runs.rst#webhooks)."""
+"""Webhook endpoints: make, change, rotate, test, redeliver (contracts/runs.rst#webhooks)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

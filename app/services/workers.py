@@ -1,7 +1,7 @@
-"""Who works: every pool of a worker host, reconciler and projector beats, with its release and its queues.
+"""Heartbeats of worker pools, reconcilers and projectors, with release and queues; drains of pools.
 
-A pool that is drained takes nothing new: the wish is kept in the record, and the pool reads it at each beat.
-So it holds for a pool of that name which is started again, until somebody lets it take work.
+A pool that is drained takes nothing new. The request is stored, and the pool reads it with each heartbeat. So
+it also holds for a pool of that name that is started again, until the pool is resumed.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -25,34 +25,35 @@ from app.services.context import AppContext
 KIND = "worker"
 KINDS = (KIND, "reconciler", "projector")
 BEAT_S = 10.0
-DRAINED = "drained:"  # Begins the key of the wish that a pool takes nothing new; its value is who wished it.
+DRAINED = "drained:"  # Prefix of the key under which a drain is stored; the value is the actor who asked.
 Serve = Callable[[bool], object]
-LIVE_MS = 35_000  # Whoever was silent for longer does not work.
+LIVE_MS = 35_000  # A process without a heartbeat for longer does not count as alive.
 
 
 def keep_beating(
     db: Database, name: str, queues: Sequence[str], processes: int, serve: Serve | None = None
 ) -> None:
-    """Say in a thread of this process, for as long as it lives, that the pool of this name serves queues.
+    """Send heartbeats for the pool of this name from a thread, for as long as this process lives.
 
-    ``serve`` is told false when the pool is to take nothing new, again and again while that holds, and true
-    when it may take work once more.
+    ``serve`` is called with False at each heartbeat while the pool is drained, and with True once when it may
+    take work again.
     """
-    told = [True]
+    served = True
 
     def say() -> None:
+        nonlocal served
         may = not beat(db, name, queues, processes, drains=serve is not None)
-        if serve is not None and not (may and told[0]):
+        if serve is not None and not (may and served):
             serve(may)
-            told[0] = may
+            served = may
 
     keep_saying("worker", say, BEAT_S)
 
 
 def beat(db: Database, name: str, queues: Sequence[str], processes: int, *, drains: bool = True) -> bool:
-    """Say once that the pool of this name serves queues; whether it is to be drained.
+    """Store one heartbeat of the pool of this name; returns whether it is to be drained.
 
-    ``drains``: whether it can be, as what delivers messages of apps cannot.
+    ``drains``: whether it can be; a pool that delivers messages of apps cannot.
     """
     facts = {"queues": sorted(queues), "processes": processes, "release": release(), "drains": drains}
 
@@ -64,7 +65,7 @@ def beat(db: Database, name: str, queues: Sequence[str], processes: int, *, drai
 
 
 def working(tx: Tx) -> list[dict[str, Any]]:
-    """Every pool, reconciler and projector that was heard of lately, as answers show it."""
+    """Every pool, reconciler and projector that is alive, as answers show it."""
     found = [row for kind in KINDS for row in heartbeats.live(tx, kind, tx.now - LIVE_MS)]
     drained = heartbeats.facts_under(tx, DRAINED)
     shown = sorted(found, key=lambda row: (row["kind"], row["instance"]))
@@ -72,9 +73,9 @@ def working(tx: Tx) -> list[dict[str, Any]]:
 
 
 def drain(world: AppContext, principal: Principal, name: str, reason: str | None = None) -> dict[str, object]:
-    """Let a pool take nothing new, from its next beat on; what it does ends. Done again it changes nothing.
+    """Let a pool take nothing new from its next heartbeat on; its running steps end. Idempotent.
 
-    Raises `NotFound` for a pool that is not heard of, and `Conflict` for what cannot be drained.
+    Raises `NotFound` for a pool that is not alive, and `Conflict` for one that cannot be drained.
     """
     return _wish(world, principal, name, reason, drained=True)
 
@@ -82,7 +83,7 @@ def drain(world: AppContext, principal: Principal, name: str, reason: str | None
 def resume(
     world: AppContext, principal: Principal, name: str, reason: str | None = None
 ) -> dict[str, object]:
-    """Let a pool take work again; also one that is not heard of, so that no wish is left behind."""
+    """Let a pool take work again; also one that is not alive, so that no stored drain is left behind."""
     return _wish(world, principal, name, reason, drained=False)
 
 
@@ -109,13 +110,13 @@ def _wish(
 
 
 def unserved(tx: Tx, needed: Collection[str] = (QUEUES[0],)) -> list[str]:
-    """Queues that nobody serves: of those in which something waits, and of those needed anyway."""
+    """Queues that no pool serves: of those in which work waits, and of those that are always needed."""
     served = {queue for row in working(tx) if not row["drained"] for queue in row["queues"]}
     return sorted({*needed, *lost_messages.queues_in_use(tx)} - served)
 
 
 def queues(world: AppContext) -> list[dict[str, Any]]:
-    """Each queue of the service, each in use and each served: its length, and how many serve it."""
+    """The queues of the service, those in use and those served: length, and how many pools serve each."""
     known, wanted = world.db.read(lambda tx: (working(tx), set(lost_messages.queues_in_use(tx))))
     found = [row for row in known if not row["drained"]]
     names = {*QUEUES, *wanted, *(queue for row in found for queue in row["queues"])}
