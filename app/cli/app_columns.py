@@ -8,7 +8,7 @@ APP: Columns = (
     ("Created", "createdAt"),
     ("Quotas", "quotas"),
     ("Encrypted", "encrypted"),
-    ("Spoken for by", "bindings"),
+    ("Bound to", "bindings"),
     ("Versions", "versions"),
 )
 APP_QUOTAS: Columns = (

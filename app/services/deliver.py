@@ -5,11 +5,11 @@
 3. Settle: delivered, pending until the next attempt of the schedule, or dead. A worker that counted as lost
    finds another fence and changes nothing; the row of its attempt stays.
 
-The first message comes from the transaction of the event; later ones come from the reconciler, which reads in
-SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a slow
-receiver does not occupy every worker. Further deliveries are put off; a worker that has settled one publishes messages
-for those that were put off longest. Claims and settlements of one endpoint lock its row, one after the other,
-so that no delivery is put off because of one that has just ended.
+The first message comes from the transaction of the event; later ones come from the reconciler, which reads
+in SQL what is due. An endpoint gets two deliveries at a time, and one while it is failing, so that a slow
+receiver does not occupy every worker. Further deliveries are put off; a worker that has settled one
+publishes messages for those that were put off longest. Claims and settlements of one endpoint lock its row,
+one after the other, so that no delivery is put off because of one that has just ended.
 """
 
 import random

@@ -94,7 +94,7 @@ def _wish(
         found = {row["name"]: row for row in working(tx)}.get(name)
         was = heartbeats.fact(tx, DRAINED + name) is not None
         if found is None and not was:
-            raise NotFound(f"No worker called {name} was heard of within the last half minute.")
+            raise NotFound(f"No worker called {name} has reported within the last half minute.")
         if drained and found is not None and not found["canDrain"]:
             raise Conflict(f"{name} cannot be drained by itself: end its host with `windlass worker drain`.")
         if was != drained:

@@ -36,7 +36,9 @@ def get(caller: Caller, account_id: str) -> None:
 
 @account.command()
 @click.argument("name")
-@click.option("--provider", required=True, type=click.Choice(sorted(SECRETS)), help="Who makes the servers.")
+@click.option(
+    "--provider", required=True, type=click.Choice(sorted(SECRETS)), help="Provider of the servers."
+)
 @click.option("--endpoint", help="Base URL. Leave it out for the provider's own.")
 @click.option("--region", help="Region.")
 @click.option("--image", help="Image of new servers. Debian 12 when left out.")
@@ -68,7 +70,7 @@ def set_credentials(caller: Caller, account_id: str) -> None:
 @click.argument("account_id", metavar="ACCOUNT")
 @pass_caller
 def check(caller: Caller, account_id: str) -> None:
-    """Ask the provider who you are, what it offers, and how far apart the clocks are."""
+    """Check an account: identity, plans and zones on offer, difference of the clocks."""
     caller.resource = f"account {account_id}"
     caller.show(caller.client.accounts.check(account_id).raw, columns.ACCOUNT_CHECK)
 

@@ -66,7 +66,7 @@ def create(caller: Caller, app_id: str) -> None:
 @an_app
 @pass_caller
 def show(caller: Caller, app_id: str) -> None:
-    """Show an application: quotas, who speaks for it, its versions."""
+    """Show an application: quotas, bindings and versions."""
     caller.resource = f"application {app_id}"
     caller.show(of_app(caller, app_id, "GET", ""), app_columns.APP)
 
@@ -93,8 +93,8 @@ def _speaker(undo: bool) -> Any:
     return pass_caller(an_app(change))
 
 
-app.command("bind", help="Let an API key or a service account speak for an application.")(_speaker(False))
-app.command("unbind", help="Let it no longer.")(_speaker(True))
+app.command("bind", help="Bind an API key or a service account to an application.")(_speaker(False))
+app.command("unbind", help="Remove such a binding.")(_speaker(True))
 
 
 @app.command()
@@ -151,7 +151,7 @@ def versions(caller: Caller, app_id: str) -> None:
 @click.argument("status", type=click.Choice(("active", "draining", "expired")))
 @pass_caller
 def notify(caller: Caller, app_id: str, deployment: str, status: str) -> None:
-    """Note where a version stands."""
+    """Set the status of a version."""
     note = {"applicationId": app_id, "deploymentVersion": deployment, "status": status}
     ask(caller, "POST", "/api/v1/versions/notify", note)
     output.say(f"Version {deployment} of {app_id} is {status}.")
@@ -162,7 +162,7 @@ def notify(caller: Caller, app_id: str, deployment: str, status: str) -> None:
 @click.argument("deployment", metavar="VERSION")
 @pass_caller
 def expire(caller: Caller, app_id: str, deployment: str) -> None:
-    """Cancel all runs of a version, forget its handlers and bury its messages."""
+    """Cancel all runs of a version, remove its handlers and stop its messages."""
     path = f"/versions/{quote(deployment, safe='')}"
     at_work = of_app(caller, app_id, "GET", f"{path}/status")
     caller.confirm(f"Version {deployment} of {app_id} has {at_work['activeRuns']} open runs. Cancel them?")

@@ -139,13 +139,15 @@ def rollback(caller: Caller, /, batch_id: str, wait: bool, dry_run: bool, **aske
 @BATCH
 @click.option("--from", "from_", default="failed", show_default=True, help="failed, or a checkpoint.")
 @click.option("--operation", "operations", multiple=True, help="Only this operation; repeatable.")
-@click.option("--all", "look_at_all", is_flag=True, help="Look at what stands too; make what is gone.")
+@click.option(
+    "--all", "look_at_all", is_flag=True, help="Check completed items, too; make removed ones again."
+)
 @click.option("--wait", is_flag=True, help="Follow the new batch to its end.")
 @pass_caller
 def retry(
     caller: Caller, batch_id: str, from_: str, operations: tuple[str, ...], look_at_all: bool, wait: bool
 ) -> None:
-    """Start a new batch that keeps what stands and does the rest again."""
+    """Start a new batch that keeps completed items and makes the others again."""
     caller.resource = f"batch {batch_id}"
     new = caller.client.batches.retry(
         batch_id, from_=from_, operations=operations, only_failed=not look_at_all

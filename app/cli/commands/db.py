@@ -75,7 +75,7 @@ def backup(file: Path) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--check", "only", is_flag=True, help="Look whether it could be; change nothing.")
+@click.option("--check", "only", is_flag=True, help="Check whether FILE can be restored; change nothing.")
 def restore(file: Path, only: bool) -> None:
     """Copy what `backup` wrote to FILE into the database in force, which must be empty."""
     dbcopies.check(file) if only else dbcopies.restore(file)

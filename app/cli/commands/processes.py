@@ -51,7 +51,7 @@ def authors(command: F) -> F:
 @click.option(
     "--batch-port",
     type=click.IntRange(1, 65_535),
-    help="Serve the API on this port too, where clients of batches look for it: 9090.",
+    help="Serve the API on this port, too; clients of batches expect 9090.",
 )
 @click.option(
     "--exit", "exit_when_done", is_flag=True, help="Stop after the demonstration, with status 0 or 1."
@@ -160,7 +160,7 @@ def announce(imports: tuple[str, ...], app_dir: Path | None, workflow: str | Non
 @worker.command("list", cls=Verb)
 @pass_caller
 def list_(caller: Caller) -> None:
-    """List worker pools, reconcilers and projectors of all hosts, and queues that nobody serves."""
+    """List worker pools, reconcilers and projectors of all hosts, and queues that no pool serves."""
     # Here and not above: every other command would pay for SQL at its start.
     from app.cli.direct import world
     from app.services import workers

@@ -1,4 +1,4 @@
-"""Who works: pools that beat, queues that nobody serves, and how people are told."""
+"""Heartbeats of pools, queues that no pool serves, and how people are told."""
 
 from collections.abc import Iterator
 from typing import Any
