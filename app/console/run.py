@@ -46,7 +46,7 @@ def run(run_id: str) -> str:
         step=_step(past),
         step_events=_of_step(seen),
         family=_family(shown),
-        letters=_letters(run_id, shown),
+        incoming=_signals_and_hooks(run_id, shown),
         actions=actions(shown),
         watch=ask.question(f"{PATH}/{run_id}", {}),
         truncated=len(log) >= MOST_EVENTS,
@@ -174,7 +174,7 @@ def _family(shown: Object) -> Object:
     }
 
 
-def _letters(run_id: str, shown: Object) -> Object | None:
+def _signals_and_hooks(run_id: str, shown: Object) -> Object | None:
     """The signals and hooks of a code workflow's run."""
     if not shown.get("version"):
         return None

@@ -25,7 +25,7 @@ from app.record.service import deliveries, webhooks
 from app.record.session import Tx
 from app.services import signing_secrets
 from app.services.context import AppContext
-from app.services.letter import body_of
+from app.services.webhook_payload import body_of
 from app.webhooks import send
 from app.webhooks.guard import Allow
 from app.webhooks.schedule import SCHEDULE_MS, next_delay

@@ -14,7 +14,7 @@ from app.record.service import webhooks as rows
 from app.record.session import Tx
 from app.services import audit, signing_secrets
 from app.services.context import AppContext
-from app.services.letter import TEST
+from app.services.webhook_payload import TEST
 from app.webhooks import filter as patterns
 from app.webhooks.guard import Allow, judge, resolve, within
 from chains.messages import DeliveryMessage

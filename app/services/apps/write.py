@@ -18,7 +18,7 @@ from app.domain.apps.words import AppEventType
 from app.record.apps import entities, fast, log
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
-from app.services.apps import told
+from app.services.apps import announcing
 
 Row = dict[str, Any]
 NO_QUOTA = 2**31 - 1
@@ -106,7 +106,7 @@ def write_in(
     assert after is not None
     if decided.ends:
         # In the transaction that ends the run, as all deliveries are (I12).
-        told.tell(tx, scope, after)
+        announcing.announce(tx, scope, after)
     return Written(
         run=after,
         event=answer,

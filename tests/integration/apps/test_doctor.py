@@ -12,7 +12,7 @@ from app.record.session import Database
 from app.record.tables import app_event, app_hook, app_message, app_run, app_step, app_wait
 from app.services.apps import actions
 from app.services.apps.write import write
-from tests.integration.apps.told import APP, RUN, begin, event
+from tests.integration.apps.events import APP, RUN, begin, event
 
 LONG = 1_000_000
 

@@ -13,7 +13,7 @@ from app.record.apps.scope import Scope
 from app.record.session import Database
 from app.record.tables import app_event
 from app.services.apps.write import write
-from tests.integration.apps.told import APP, START, answered, event, tables
+from tests.integration.apps.events import APP, START, answered, event, tables
 
 KINDS = [kind for kind in fast.USUAL if kind not in ("run_completed", "run_failed", "run_cancelled")]
 DATA: dict[str, dict[str, Any]] = {

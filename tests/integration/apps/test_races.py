@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.apps.incoming import Incoming
 from app.record.session import Database
-from tests.integration.apps.told import RUN, START, answered, begin, event, tables
+from tests.integration.apps.events import RUN, START, answered, begin, event, tables
 
 WRITERS = 8
 

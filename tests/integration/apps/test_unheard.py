@@ -11,7 +11,7 @@ from app.domain.apps.refusal import Refused
 from app.record.session import Database, Tx
 from app.record.tables import app_chunk, app_message
 from app.services.apps import actions, streams
-from tests.integration.apps.told import APP, RUN, begin, tables
+from tests.integration.apps.events import APP, RUN, begin, tables
 
 
 @pytest.fixture

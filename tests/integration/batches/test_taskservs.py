@@ -61,12 +61,16 @@ def test_the_order_is_asked_once_for_all_servers(rig: Rig) -> None:
     definition = definition_of(servers("web", "a", "b", "c"), installing(*THREE))
     asked: list[Sequence[str]] = []
 
+    def noted(names: Sequence[str]) -> Any:
+        asked.append(names)
+        return taskservs.in_order(SHIPPED, names)
+
     made = compose.compose(
         definition,
         definition.operations,
         "lineage",
         defaultdict(lambda: "default"),
-        lambda names: asked.append(names) or taskservs.in_order(SHIPPED, names),
+        noted,
     )
 
     assert asked == [tuple(THREE)]

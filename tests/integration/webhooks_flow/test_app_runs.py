@@ -6,7 +6,7 @@ from app.record.apps import fast
 from app.record.apps.scope import Scope
 from app.record.service import deliveries
 from app.services.apps.write import write
-from tests.integration.apps.told import APP, RUN, begin, event
+from tests.integration.apps.events import APP, RUN, begin, event
 from tests.integration.webhooks_flow.receiver import Inbox
 from tests.integration.webhooks_flow.rig import Rig
 

@@ -8,13 +8,13 @@ from standardwebhooks import WebhookVerificationError
 from app.auth.keys import LOCAL
 from app.domain.clock import rfc3339
 from app.record.runs import runs
-from app.services import letter, present, webhooks
+from app.services import present, webhook_payload, webhooks
 from app.webhooks.signing import new_secret
 from tests.integration.webhooks_flow.receiver import Inbox
 from tests.integration.webhooks_flow.rig import Rig, without
 from tests.support.probes import BEFORE, fails
 
-HELD_BACK = letter.PRIVATE
+HELD_BACK = webhook_payload.PRIVATE
 
 
 def test_the_reference_library_accepts_the_signature(rig: Rig, to: Inbox) -> None:

@@ -1,6 +1,7 @@
 """On which servers taskservs are installed, and the names of items."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,12 @@ def test_items_beyond_the_limit_of_a_batch_are_not_made_first(monkeypatch: pytes
     many = [replace(installs("local", "made"), id=f"install-{number}") for number in range(1_000)]
     asked: list[object] = []
     real = targets.Target
-    monkeypatch.setattr(targets, "Target", lambda *told: asked.append(told) or real(*told))
+
+    def noted(*given: Any) -> Any:
+        asked.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(targets, "Target", noted)
 
     with pytest.raises(InvalidDefinition) as refused:
         targets.check([made, *many])

@@ -21,12 +21,12 @@ PRIVATE = ("input", "output", "allowedActions", "refusedActions", "worker", "giv
 def body_of(tx: Tx, delivery: Row) -> str:
     """The body of a delivery; every attempt sends it as it is rendered the first time."""
     if delivery["run_id"] is None:
-        return said(delivery["event"], delivery["created_at"], {"webhookId": delivery["webhook_id"]})
+        return rendered(delivery["event"], delivery["created_at"], {"webhookId": delivery["webhook_id"]})
     state, last = folds.as_of(tx, delivery["run_id"], delivery["seq"])
-    return said(delivery["event"], last["at"], _run(tx, delivery["run_id"], state, last))
+    return rendered(delivery["event"], last["at"], _run(tx, delivery["run_id"], state, last))
 
 
-def said(type_: str, at: int, data: Mapping[str, object]) -> str:
+def rendered(type_: str, at: int, data: Mapping[str, object]) -> str:
     """The body of a delivery about something that happened at a time."""
     message = {"type": type_, "timestamp": rfc3339(at), "data": data}
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
