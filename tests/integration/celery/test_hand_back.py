@@ -143,7 +143,7 @@ def test_a_run_that_cannot_be_moved_keeps_no_other_from_moving(
         return lose(tx, run_id, *more, **how)
 
     monkeypatch.setattr(resume, "lose", losing)
-    monkeypatch.setattr(mover, "LOOK_S", 60.0)  # To print the traceback may take longer than a look.
+    monkeypatch.setattr(mover, "RULE_S", 60.0)  # To print the traceback may take longer than a rule.
     for _ in "ab":
         reconciler.orphans()
     assert [driver.step(run_id, "first")["status"] for run_id in (broken, sound)] == ["running", "pending"]
