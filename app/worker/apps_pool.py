@@ -1,7 +1,7 @@
-"""The worker main that delivers messages of apps: one process of threads, which never forks.
+"""The main process of a worker that delivers messages of apps: one process with threads, without forks.
 
-Celery shows it in Flower and stops it; between its start and its end the `Dispatcher` works, which hears by
-itself that something waits. A reconciler of an older release sends it looks.
+Celery starts and stops it, and shows it in Flower. In between the `Dispatcher` works, which subscribes to
+wake-ups itself. A reconciler of an older release sends it tasks that only make it poll.
 """
 
 import threading
@@ -13,7 +13,7 @@ from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from app.domain.apps.words import QUEUE
 from app.engine.messages.app_wake_up import AppWakeUp
 from app.services import workers
-from app.worker.celery_app import settings, told, world
+from app.worker.celery_app import pool_facts, settings, world
 from app.worker.dispatcher import Dispatcher
 
 __all__ = ["QUEUE", "dispatcher"]
@@ -25,7 +25,7 @@ _asked_at: list[float] = []  # When this process was asked to stop.
 
 
 def dispatcher() -> Dispatcher:
-    """The one of this process, started on first use."""
+    """The dispatcher of this process, started on first use."""
     with _lock:
         if not _made:
             wake_up = AppWakeUp(world().redis, settings.redis_prefix)
@@ -36,7 +36,7 @@ def dispatcher() -> Dispatcher:
 
 @worker_ready.connect
 def _ready(**_kw: object) -> None:
-    pool = told()
+    pool = pool_facts()
     if QUEUE in pool.get("queues", ()):
         dispatcher()
         workers.keep_beating(world().db, **pool)
@@ -51,7 +51,7 @@ def _shutting_down(**_kw: object) -> None:
 
 @worker_shutdown.connect
 def _shutdown(**_kw: object) -> None:
-    """Celery waits for looks alone, which take no time: here the deliveries get theirs."""
+    """Wait for deliveries in progress; Celery itself waits only for tasks, which here take no time."""
     if _made:
         since = time.monotonic() - _asked_at[0] if _asked_at else 0.0
         left = _made[0].drain(settings.soft_shutdown_s - since)

@@ -36,7 +36,7 @@ TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "app.worker.transpor
 app.conf.worker_consumer = "app.worker.transport:Consumer"
 app.conf.imports = ("app.worker.tasks",)
 log = structlog.get_logger(__name__)
-_POOL: dict[str, Any] = {}  # What is told of this worker main.
+_POOL: dict[str, Any] = {}  # The facts about this main process that heartbeats report.
 
 
 @setup_logging.connect
@@ -46,13 +46,13 @@ def _logging(**_kw: object) -> None:
 
 @celeryd_after_setup.connect
 def _named(sender: str, instance: Any, **_kw: object) -> None:
-    """The main knows its name and queues; its pool processes inherit them, and one of them beats."""
+    """Store the main's name and queues; its pool processes inherit them, and one of them sends heartbeats."""
     _POOL.update(name=sender, queues=list(instance.app.amqp.queues.consume_from))
     _POOL.update(processes=instance.concurrency)
 
 
-def told() -> dict[str, Any]:
-    """What others are told of this worker main: its name, its queues, how much it does at a time."""
+def pool_facts() -> dict[str, Any]:
+    """The facts about this main process that heartbeats report: its name, queues and number of processes."""
     return dict(_POOL)
 
 
@@ -63,10 +63,11 @@ def _forking(**_kw: object) -> None:
 
 @cache
 def _settle() -> None:
-    """Before the first fork: steps and drivers are known, and the collector never looks at what is there.
+    """Before the first fork, load steps and drivers, and exclude them from garbage collection.
 
-    Pool processes share the memory that nobody writes to, and the collector writes to whatever it looks at.
-    It also comes earlier and sees less: it waits until a quarter of what it saw last has come anew.
+    Pool processes share memory pages until one writes to them, and the collector writes to each object that
+    it examines. With fewer objects it also runs earlier: a full collection waits until the new objects are a
+    quarter of those that the last one examined.
     """
     catalogue.types()
     if "bmc" in _POOL.get("queues", ()):
@@ -78,7 +79,7 @@ def _settle() -> None:
 
 @worker_process_init.connect
 def _forked(**_kw: object) -> None:
-    """A pool process begins: its steps are known, its connections are its own."""
+    """A pool process begins: it loads the steps, and makes connections of its own."""
     world.cache_clear()
     runner.cache_clear()
     catalogue.types()
@@ -90,42 +91,42 @@ def _forked(**_kw: object) -> None:
 
 @task_postrun.connect
 def _ended(**_kw: Any) -> None:
-    """A message is done: this process takes the next one, if it can."""
+    """A task has ended: end this process if it cannot take another one."""
     end_if_unfit()
 
 
 def _serve(takes_work: bool) -> None:
-    """Tell the main of this pool to take messages from its queues, or to take none."""
-    say = app.control.add_consumer if takes_work else app.control.cancel_consumer
+    """Have the main process of this pool consume its queues, or stop consuming them."""
+    change = app.control.add_consumer if takes_work else app.control.cancel_consumer
     for queue in _POOL["queues"]:
-        say(queue, destination=[_POOL["name"]])
+        change(queue, destination=[_POOL["name"]])
 
 
 def _is_first() -> bool:
-    """Whether this is the one of its pool that tells; the one that replaces it does so, too."""
+    """Whether this is the pool process that reports for the pool; its replacement has the same index."""
     return getattr(current_process(), "index", 0) == 0
 
 
 def _serve_workflows() -> None:
-    """Import what authors wrote, here and not before the fork: what it opens must not be shared."""
+    """Import the authors' modules, after the fork: connections that they open must not be shared."""
     try:
         found = authored.load(settings)
     except authored.CannotImport as error:
         log.error("workflows.not_imported", error=error.message)
-        raise SystemExit(1) from error  # Its parent tries again, and gives up when that goes on.
+        raise SystemExit(1) from error  # The main starts another process, and gives up after several.
     if _is_first():
         presence.keep_telling(world(), found)
 
 
 @cache
 def world() -> AppContext:
-    """This process put together, on first use."""
+    """The context of this process, built on first use."""
     return wire(settings, role="worker")
 
 
 @cache
 def runner() -> Runner:
-    """What the links of this process share, made on first use."""
+    """The objects that the links of this process share, built on first use."""
     own = world()
     return Runner(
         db=own.db,

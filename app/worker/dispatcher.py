@@ -1,14 +1,14 @@
-"""The process that delivers messages of apps: it claims many at a time, and a thread waits for each handler.
+"""Delivers messages of apps: one process claims many at a time, and a thread waits for each handler.
 
-* Whoever hears that something waits looks, and whoever comes meanwhile leaves it to them: a look claims all
-  that there are places for, so one publication and one claim serve many messages. After a look that claimed
-  several, the next one waits a moment, so that it finds several as well.
-* Messages that were simply delivered are written down by one thread, those that came meanwhile by its next
-  statement. What writes more than that goes by itself.
-* One thread prolongs all leases. A message whose lease was lost is settled by nobody here.
-* Another looks when the next message is due, and at least once a second: what was said may have been lost.
-* A last one tells what the metrics say of this process.
-* Few connections to the database serve all threads.
+* A thread that receives a wake-up looks: it claims as many due messages as there are places. A thread that
+  comes meanwhile leaves the next look to the first one, so one wake-up and one claim serve many messages. A
+  look that claimed several messages delays the next one a moment, so that it finds several as well.
+* One thread settles messages that need nothing but the status "delivered", many in one statement. The other
+  results are settled by the thread of the delivery.
+* One thread renews all leases. This process does not settle a message whose lease it has lost.
+* One thread looks when the next message is due, and at least once a second, since wake-ups may be lost.
+* One thread reports the numbers of this process to the metrics.
+* A few connections to the database serve all threads.
 """
 
 import threading
@@ -36,16 +36,16 @@ from app.webhooks.handler import Names
 
 _log = structlog.get_logger("apps")
 POLL_S = 1.0
-TOGETHER_S = 0.01  # Between the looks of a busy process: each costs two statements, however little it finds.
-AWAY_S = 1.0  # After Redis went away, until it is asked again.
+TOGETHER_S = 0.01  # Between looks of a busy process: each costs two statements, whatever it finds.
+AWAY_S = 1.0  # Before the next subscription, after the connection to Redis was lost.
 MOST_SETTLING = 8
-MOST_AT_ONCE = 200  # Deliveries that one statement writes down.
-Job = tuple[Claimed, Verdict | Failure | None]  # And what came of it, when only that is to be written down.
-GIVE_BACK_S = 2.0  # Of the time that a stopping process has.
+MOST_AT_ONCE = 200  # Deliveries that one statement settles.
+Job = tuple[Claimed, Verdict | Failure | None]  # With a result: only to be settled; without: to be delivered.
+GIVE_BACK_S = 2.0  # The part of the time to stop that is kept for giving messages back.
 
 
 class Dispatcher:
-    """Deliveries of one process."""
+    """Claims, delivers and settles the messages that one process holds."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Dispatcher:
         self._db, self._settings, self._wake_up, self._sleep = db, settings, wake_up, sleep
         self._reach, self._names = reach(settings), Names()
         self._meter = Meter(db, meter.DELIVERIES)
-        self._next_say = 0.0
+        self._next_report = 0.0
         self._held: dict[Held, Claimed] = {}
-        self._guard = threading.Condition()  # Of what is held.
+        self._guard = threading.Condition()  # Protects `_held`; notified when a delivery ends.
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._delivered: SimpleQueue[Job] = SimpleQueue()
         self._threads = 0
@@ -71,22 +71,23 @@ class Dispatcher:
         self._clocks: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Begin to prolong leases and to look at what is due."""
+        """Start the threads that renew leases, look for due messages, settle and report."""
         self._clocks = [
             self._thread("leases", self._every(self._settings.heartbeat_ms / 1000, self._prolong)),
             self._thread("due", self._every(POLL_S / 20, self._look_in_time)),
             self._thread("delivered", self._every(0, self._settle_many)),
-            self._thread("numbers", self._every(POLL_S / 4, self._say_in_time)),
+            self._thread("numbers", self._every(POLL_S / 4, self._report_in_time)),
         ]
         if self._wake_up is not None:
             listening = self._every(AWAY_S, partial(self._listen, self._wake_up))
             self._clocks.append(self._thread("wake-up", listening))
 
     def look(self) -> int:
-        """Claim what is due and deliver it in other threads; how many messages were claimed."""
+        """Claim due messages and let other threads deliver them; returns how many were claimed."""
         claimed = 0
-        # Whoever looks already looks once more: a message that came after its claim would otherwise wait for
-        # the next look in time. Two looks at once would claim twice as much as there are places for.
+        # A thread that is looking looks once more: a message that came after its claim would otherwise wait
+        # for the next timed look. Two looks at the same time would claim twice as many messages as there are
+        # places.
         self._asked = True
         while self._asked and not self._stopped and self._looking.acquire(blocking=False):
             try:
@@ -100,23 +101,23 @@ class Dispatcher:
         return claimed
 
     def stop(self) -> None:
-        """Claim nothing more."""
+        """Claim no further messages."""
         self._stopped = True
 
     def drain(self, seconds: float) -> int:
-        """Let deliveries end, then give back the rest, so that others deliver it at once; how many."""
+        """Wait for deliveries to end, then give back the others for other processes; returns how many."""
         self.stop()
         with self._guard:
             self._guard.wait_for(lambda: not self._held, max(0.0, seconds - GIVE_BACK_S))
             left = list(self._held)
         if left:
-            # Their fences grow: should a handler still answer, this process settles nothing any more.
+            # Their fences grow: if a handler still answers, this process can no longer settle its message.
             self._db.write(lambda tx: messages.give_back(tx, left), patience_s=GIVE_BACK_S)
-        self._guarded(lambda: self._meter.say(0))
+        self._guarded(lambda: self._meter.report(0))
         return len(left)
 
     def close(self) -> None:
-        """Stop looking and prolonging; what has not ended comes back when its lease is over."""
+        """End the threads; messages that are still held become due again when their leases end."""
         self.stop()
         self._closed = True
         for thread in self._clocks:
@@ -124,11 +125,11 @@ class Dispatcher:
 
     @property
     def under_way(self) -> int:
-        """Deliveries that have not ended."""
+        """The number of deliveries in progress."""
         return len(self._held)
 
     def _rest(self) -> None:
-        """Let messages come together; one that comes alone is never waited for."""
+        """Wait until `TOGETHER_S` after a look that claimed several; after any other look do not wait."""
         left = self._rests_until - time.monotonic()
         if left > 0:
             self._sleep(left)
@@ -150,7 +151,7 @@ class Dispatcher:
             lease_ms=self._settings.lease_ms,
         )
         with self._guard:
-            # Before any thread may end one of them, and before the leases are prolonged the next time.
+            # Before any thread may end one of them, and before the next renewal of leases.
             self._held.update({one.held: one for one in claimed})
             more = len(self._held) - self._threads
         for _ in range(more):
@@ -171,7 +172,7 @@ class Dispatcher:
                         self._delivered.put((claimed, came))
                         continue
                 word = self._settle(claimed, came)
-            # The message comes again when its lease is over; the thread is for all that come after.
+            # The message becomes due again when its lease ends; the thread is needed for later messages.
             except Exception:
                 _log.exception("delivery.crashed", message=claimed.row["id"])
             self._ended([claimed])
@@ -202,7 +203,7 @@ class Dispatcher:
         return word
 
     def _settle_many(self) -> None:
-        """Write down all that was simply delivered by now."""
+        """Settle all plain deliveries that have ended by now, in one statement."""
         jobs: list[Job] = []
         try:
             jobs.append(self._delivered.get(timeout=POLL_S))
@@ -216,7 +217,7 @@ class Dispatcher:
         try:
             done = deliver.delivered(self._db, [claimed.held for claimed, _ in jobs])
             gone = [claimed for claimed, _ in jobs if claimed.row["id"] in done]
-            # Another has them, or their row is locked: whoever waits for that must not hold up all others.
+            # Another process has them, or their row is locked: a wait for that must not delay the others.
             for job in jobs:
                 if job[0].row["id"] not in done:
                     self._jobs.put(job)
@@ -252,10 +253,10 @@ class Dispatcher:
             self._next_look = time.monotonic() + POLL_S
             self.look()
 
-    def _say_in_time(self) -> None:
-        if time.monotonic() >= self._next_say:
-            self._next_say = time.monotonic() + meter.BEAT_S
-            self._meter.say(self.under_way)
+    def _report_in_time(self) -> None:
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + meter.BEAT_S
+            self._meter.report(self.under_way)
 
     def _every(self, seconds: float, work: Callable[[], object]) -> Callable[[], None]:
         def goes_on() -> None:
@@ -269,9 +270,9 @@ class Dispatcher:
     def _guarded(self, work: Callable[[], object]) -> None:
         try:
             work()
-        except WindlassError as error:  # The database is away: what is due is found when it is back.
+        except WindlassError as error:  # The database is away; due messages are found later.
             _log.warning("delivery.refused", error=error.message)
-        except Exception:  # One look that fails must not end all that follow.
+        except Exception:  # One failure must not end the thread, which repeats the work.
             _log.exception("delivery.failed")
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:

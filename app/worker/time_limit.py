@@ -11,12 +11,12 @@ from app.domain.errors import StepTimedOut
 
 
 def end_if_child_of(pid: int) -> None:
-    """End a process that a body has forked and that comes back from it: the worker is another one."""
+    """End a process that a body has forked and that returned from the body: it is not the worker."""
     if os.getpid() != pid:
         os._exit(0)
 
 
-def go_if_told() -> None:
+def end_if_asked() -> None:
     """End this process when Celery asked it to end: the `SystemExit` is no failure of the body.
 
     The step counts as lost, and another process does it again.
@@ -46,7 +46,7 @@ class TimeLimit:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
         if error is not None:
-            go_if_told()
+            end_if_asked()
         # An alarm while a lock is being taken makes its release fail, and that error hides the alarm's.
         if isinstance(error, RuntimeError) and isinstance(error.__context__, StepTimedOut):
             raise self._late() from error

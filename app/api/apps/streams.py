@@ -1,4 +1,4 @@
-"""Streams: written by the run, read by whoever knows the name."""
+"""Routes of streams: the run writes them, and a client that knows a stream's name reads it."""
 
 import re
 
@@ -11,7 +11,7 @@ from app.domain.apps.cursors import limit_of, offset_of
 from app.domain.apps.incoming import searchable
 from app.domain.apps.refusal import bad
 from app.services.apps import streams
-from app.services.apps.live import Reader, Readers
+from app.services.apps.stream_readers import Reader, Readers
 from app.serving.thread_pool import LIVE
 
 blueprint = Blueprint("streams", __name__)
@@ -33,20 +33,20 @@ def write(run_id: str, name: str) -> Response:
     else:
         chunk = raw if kind == TEXT else streams.chunk_of(json_value(raw))
         streams.append(db, app_id(), run_id, name, [chunk])
-    _readers().poke()
+    _readers().notify()
     return Response(status=204)
 
 
 @blueprint.get(f"{PREFIX}/streams/<rest:name>")
 def read(name: str) -> Response:
-    """The bytes of a stream from a chunk on; ``stream=true`` goes on until it is closed."""
+    """The bytes of a stream from a chunk on; with ``stream=true`` the response lasts until it is closed."""
     start = request.args.get("startIndex") or "0"
     if not _WHOLE.fullmatch(start):
         raise bad("startIndex must be an integer")
     searchable("the name of a stream", name)
     follows = request.args.get("stream") == "true"
     reader = Reader(app=app_id(), name=name, number=int(start), follows=follows, permit=permit())
-    # The server goes on with it when this view has returned.
+    # The HTTP server calls it when this view has returned (`app.serving.thread_pool`).
     request.environ[LIVE] = _readers().place(reader)
     return Response(content_type="application/octet-stream")
 
@@ -68,12 +68,12 @@ def chunks(run_id: str, name: str) -> Response:
 
 @blueprint.get(f"{PREFIX}/runs/<run_id>/streams/<rest:name>/info")
 def info(run_id: str, name: str) -> Response:
-    """How far a stream is."""
+    """The number of a stream's last chunk, and whether it is closed."""
     return answer(streams.info(world().db, app_id(), run_id, name))
 
 
 def _readers() -> Readers:
-    """Those of the world that this application serves."""
+    """The stream readers of this application."""
     db = world().db
     found: tuple[object, Readers] | None = current_app.extensions.get("apps.readers")
     if found is None or found[0] is not db:

@@ -1,4 +1,4 @@
-"""Streams of runs: chunks are appended, listed, and followed (see `app.services.apps.live`)."""
+"""Streams of runs: append and list chunks. `app.services.apps.stream_readers` follows streams."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 
 LONGEST_NAME = 1_000  # Bytes.
-MOST_CHUNKS = 100_000  # Of one request: each is a row, and takes a kibibyte of memory until it is written.
+MOST_CHUNKS = 100_000  # Of one request. Each chunk is a row, and takes 1 KiB of memory until it is written.
 
 
 def append(db: Database, app: str, run_id: str, name: str, chunks: list[bytes]) -> None:
-    """Append chunks, all or none; raises `Refused` when the stream is closed or its run is not there."""
+    """Append chunks, all or none; raises `Refused` when the stream is closed or its run does not exist."""
     if len(chunks) > MOST_CHUNKS:
         raise bad(f"a write has at most {MOST_CHUNKS} chunks")
 
@@ -23,7 +23,7 @@ def append(db: Database, app: str, run_id: str, name: str, chunks: list[bytes]) 
 
     def work(tx: Tx) -> bool:
         scope = _checked(tx, app, run_id, name)
-        # Done again when the answer to a commit was lost: what it wrote must not be written twice.
+        # The transaction is repeated when the answer to its commit was lost; the chunks are written once.
         if not chunks or any(streams.holds(tx, scope, run_id, name, first, chunks) for first in tried):
             return True
         first = streams.append(tx, scope, run_id, name, chunks)
@@ -36,7 +36,7 @@ def append(db: Database, app: str, run_id: str, name: str, chunks: list[bytes]) 
 
 
 def close(db: Database, app: str, run_id: str, name: str) -> None:
-    """Nothing more comes."""
+    """Close a stream."""
     db.write(lambda tx: streams.close(tx, _checked(tx, app, run_id, name), run_id, name))
 
 
@@ -47,14 +47,14 @@ def names(db: Database, app: str, run_id: str) -> list[str]:
 
 
 def info(db: Database, app: str, run_id: str, name: str) -> dict[str, object]:
-    """The number of the last chunk, -1 for none, and whether more may come."""
+    """The number of the last chunk, -1 for none, and whether the stream is closed."""
     _named(run_id, name)
     row = db.read(lambda tx: streams.one(tx, Scope.of(tx, app), run_id, name))
     return {"tailIndex": (row["chunks"] if row else 0) - 1, "done": bool(row and row["closed"])}
 
 
 def page(db: Database, app: str, run_id: str, name: str, first: int, limit: int) -> dict[str, object]:
-    """Chunks from this number on; fewer than the limit where they are long."""
+    """Chunks from this number on; fewer than the limit when they are large."""
     _named(run_id, name)
 
     def look(tx: Tx) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
@@ -71,7 +71,7 @@ def page(db: Database, app: str, run_id: str, name: str, first: int, limit: int)
 
 
 def chunk_of(item: object) -> bytes:
-    """The bytes of one chunk: text, or an object with base64, or with text where its type says so."""
+    """The bytes of one chunk: a text, or an object with base64, or with text if its type is "string"."""
     if isinstance(item, str):
         return _utf8(item)
     if not isinstance(item, dict) or not isinstance(item.get("data"), str):
@@ -79,7 +79,7 @@ def chunk_of(item: object) -> bytes:
     if item.get("type") == "string":
         return _utf8(item["data"])
     try:
-        # As Buffer takes it: both alphabets, with or without padding.
+        # As JavaScript's Buffer accepts it: both alphabets, with or without padding.
         plain = item["data"].translate({ord("-"): "+", ord("_"): "/"}).rstrip("=")
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (ValueError, binascii.Error):
@@ -87,7 +87,7 @@ def chunk_of(item: object) -> bytes:
 
 
 def _utf8(text: str) -> bytes:
-    """As JavaScript encodes it: half a surrogate pair becomes U+FFFD."""
+    """UTF-8 as JavaScript encodes it: a lone surrogate becomes U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 

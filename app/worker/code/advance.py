@@ -28,7 +28,7 @@ from app.engine.transitions.claim import Claim
 from app.engine.transitions.compensate import block
 from app.engine.transitions.journal import Journal
 from app.record.runs import timers
-from app.worker.code.failure import scrubbed, told_of
+from app.worker.code.failure import log_facts, scrubbed
 from app.worker.code.pending_writes import Fenced, TooManyEvents
 from app.worker.code.replay_host import Host
 from app.worker.execute import Heartbeat, Runner
@@ -114,7 +114,7 @@ def _returned(j: Journal, main: StepRow, value: object, **more: object) -> None:
 
 def _raised(j: Journal, main: StepRow, error: Mapping[str, object]) -> None:
     facts = scrubbed(error)
-    log.warning("run.raised", **told_of(facts))
+    log.warning("run.raised", **log_facts(facts))
     j.move(main, StepStatus.FAILED, **OVER, error=facts, completed_at=j.now)
     j.event(EventType.STEP_FAILED, main, error=facts)
     if j.run["error_code"] is None:

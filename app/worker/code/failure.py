@@ -16,7 +16,7 @@ def scrubbed(error: Mapping[str, Any]) -> dict[str, Any]:
     return {**error, "message": REDACTOR.scrub(str(error["message"])), "details": details}
 
 
-def told_of(error: Mapping[str, Any]) -> dict[str, object]:
-    """The same for the worker's log."""
+def log_facts(error: Mapping[str, Any]) -> dict[str, object]:
+    """The facts without secrets, as fields of a line in the worker's log."""
     stack = (error.get("details") or {}).get("stack")
     return {"code": error["code"], "error": error["message"], **({"exception": stack} if stack else {})}

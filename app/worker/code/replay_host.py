@@ -25,10 +25,10 @@ from app.engine.transitions.step_rows import plan_facts
 from app.record.fast_path.transition import RunSnapshot
 from app.record.runs import runs
 from app.record.session import Tx
-from app.worker.code.failure import scrubbed, told_of
+from app.worker.code.failure import log_facts, scrubbed
 from app.worker.code.pending_writes import Fenced, Note, TooManyEvents
 from app.worker.execute import Runner
-from app.worker.time_limit import TimeLimit, end_if_child_of, go_if_told
+from app.worker.time_limit import TimeLimit, end_if_asked, end_if_child_of
 from tasks.code import memo, timed_out
 from windlass.calls import Call, Memo, Suspend
 
@@ -134,7 +134,7 @@ class Host:
     def fail(self, call: Call, error: Mapping[str, object], retry_in_ms: int | None) -> None:
         """An attempt of a step has failed; None: for good."""
         error = scrubbed(error)
-        log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **told_of(error))
+        log.warning("step.failed", step=call.key, again_in_ms=retry_in_ms, **log_facts(error))
         # A call without intent has nothing to undo and is repeated anyhow, so its outcome decides nothing.
         outcome = StepOutcome.UNKNOWN if call.options.intent else StepOutcome.NONE
         changes: StepRow = {
@@ -186,7 +186,7 @@ class Host:
     ) -> T:
         """Write what has ended, and what ``after`` adds; decided from what is seen where that may do."""
         end_if_child_of(self._pid)  # The author's function may have forked anywhere,
-        go_if_told()  # and caught this anywhere.
+        end_if_asked()  # and caught this anywhere.
         messages: list[Message] = []
 
         def rules(j: Journal, known: Mapping[str, StepRow]) -> T:

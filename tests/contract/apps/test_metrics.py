@@ -49,9 +49,9 @@ def test_deliveries_of_all_processes_are_added_up(apps_door: Door) -> None:
         one.took(seconds)
     other.took(0.02)
 
-    one.say(0)
-    other.say(0)
-    other.say(0)  # Nothing is counted twice.
+    one.report(0)
+    other.report(0)
+    other.report(0)  # Nothing is counted twice.
 
     assert metric(apps_door, 'windlass_app_delivery_seconds_bucket{le="0.05"}') == 2
     assert metric(apps_door, 'windlass_app_delivery_seconds_bucket{le="900"}') == 3
@@ -65,9 +65,9 @@ def test_counts_that_the_database_did_not_take_are_told_later(apps_door: Door) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.record.apps.numbers.add", _fails)
         with pytest.raises(ZeroDivisionError):
-            counts.say(0)
+            counts.report(0)
 
-    counts.say(0)
+    counts.report(0)
 
     assert metric(apps_door, "windlass_app_delivery_seconds_count") == 1
 

@@ -1,8 +1,8 @@
-"""Those who follow streams: coroutines of the server's loop, which hold no thread and no connection.
+"""Readers that follow streams: coroutines on the server's event loop, without a thread or connection each.
 
-One thread a process looks ten times a second, with one question for all who wait, which streams have grown;
-only for those something is read, by a few threads. A writer in the same process is heard at once. Whether a
-reader may still read is asked every few seconds.
+One thread of a process polls ten times a second, with one query for all waiting readers, which streams have
+grown; a few threads then read the chunks of those. A writer in the same process is noticed at once. The
+permission of each reader is checked again every few seconds.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from app.services.permit import Permit
 
 _log = structlog.get_logger("apps")
 LOOK_S = 0.1
-AGAIN_S = 0.5  # Until the database is asked once more after it did not answer.
+AGAIN_S = 0.5  # Before the next query, when the database did not answer.
 MOST_READERS = 1_000
 READING = 4
 Send = Callable[[bytes], Awaitable[object]]
@@ -36,40 +36,40 @@ Send = Callable[[bytes], Awaitable[object]]
 
 @dataclass(eq=False, kw_only=True)
 class Reader:
-    """One who follows a stream, and how far."""
+    """One reader of a stream, and its position."""
 
     app: str
     name: str
-    number: int  # Of the next chunk; below zero: that far from the end.
-    follows: bool  # Whether to wait for what is not there yet.
-    permit: Permit  # Whether to go on at all.
-    run_id: str | None = None  # Known once the stream is there.
-    ends_at: int | None = None  # Where somebody who does not wait ends.
+    number: int  # Of the next chunk; negative: counted from the end.
+    follows: bool  # Whether to wait for further chunks.
+    permit: Permit  # Checked again while the reader waits.
+    run_id: str | None = None  # Set when the stream is found.
+    ends_at: int | None = None  # Number of chunks at which a reader that does not follow ends.
     loop: asyncio.AbstractEventLoop | None = None
     more: asyncio.Event = field(default_factory=asyncio.Event)
 
     def has_more(self, head: dict[str, Any]) -> bool:
-        """Whether this state of a stream is news."""
+        """Whether this state of the stream has a further chunk for the reader, or its end."""
         if (self.app, self.name) != (head["app"], head["name"]) or self.run_id not in (None, head["run_id"]):
             return False
         return bool(self.number < 0 or head["closed"] or head["chunks"] > self.number)
 
 
 class Readers:
-    """All who follow streams at this process."""
+    """All stream readers of this process."""
 
     def __init__(self, db: Database, most: int = MOST_READERS) -> None:
         self._db, self._most = db, most
         self._lock = threading.Lock()
-        self._meter, self._said, self._next_say = Meter(db, meter.READERS), 0, 0.0
+        self._meter, self._reported, self._next_report = Meter(db, meter.READERS), 0, 0.0
         self._taken = 0
         self._waiting: set[Reader] = set()
-        self._poked = threading.Event()
+        self._notified = threading.Event()
         self._pool = ThreadPoolExecutor(READING, thread_name_prefix="stream")
-        self._looks = False
+        self._polls = False
 
     def place(self, reader: Reader) -> Callable[[Send], Awaitable[None]]:
-        """What sends a stream to its reader; raises `Refused` when all places are taken."""
+        """A coroutine function that sends the stream; raises `Refused` (503) when all places are taken."""
         with self._lock:
             if self._taken >= self._most:
                 raise Refused(
@@ -88,30 +88,30 @@ class Readers:
 
     @property
     def taken(self) -> int:
-        """Places that are taken."""
+        """The number of readers."""
         return self._taken
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody reads, and nobody looks for them."""
-        return not self._taken and not self._looks
+        """Whether there are no readers, and the polling thread has ended."""
+        return not self._taken and not self._polls
 
-    def poke(self) -> None:
-        """Somebody wrote at this process."""
-        self._poked.set()
+    def notify(self) -> None:
+        """A stream was written in this process: let the polling thread query at once."""
+        self._notified.set()
 
     async def _send_all(self, reader: Reader, send: Send) -> None:
         reader.loop = asyncio.get_running_loop()
         while True:
-            # Before the look and not after it: what is written in between sets it again, and the wait ends at
+            # Before the query and not after it: a write in between sets the event again, and the wait ends at
             # once.
             reader.more.clear()
             try:
                 data, is_over = await reader.loop.run_in_executor(self._pool, self._read, reader)
-                if data is None and not is_over:  # And not only empty chunks.
+                if data is None and not is_over:  # No chunk at all; empty chunks give b"".
                     await self._wait(reader, reader.loop)
             except WindlassError as error:
-                # An end would look like the end of the stream: whoever reads waits for the database, too.
+                # Ending the response would look like the end of the stream: wait for the database instead.
                 _log.warning("stream.waits", error=error.message)
                 await asyncio.sleep(AGAIN_S)
                 continue
@@ -121,16 +121,16 @@ class Readers:
                 return
 
     async def _wait(self, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
-        """Until there is more, or the reader may not go on."""
+        """Wait until the stream has more, or the reader's permission has ended."""
         with self._lock:
             self._waiting.add(reader)
-            # Under the lock under which the thread leaves: nobody begins to wait for one that has just gone.
-            if not self._looks:
-                self._looks = True
-                threading.Thread(target=self._look_on, name="streams", daemon=True).start()
+            # The polling thread ends under the same lock: no reader waits for a thread that has just ended.
+            if not self._polls:
+                self._polls = True
+                threading.Thread(target=self._poll, name="streams", daemon=True).start()
         try:
-            # A reader may follow for hours. A key that is revoked, or a session that ends, ends the reading
-            # too.
+            # A reader may follow a stream for hours. It must end when its key is revoked or its session
+            # ends.
             while not reader.more.is_set() and await loop.run_in_executor(self._pool, reader.permit.holds):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(permit.CHECK_S):
@@ -140,7 +140,7 @@ class Readers:
                 self._waiting.discard(reader)
 
     def _read(self, reader: Reader) -> tuple[bytes | None, bool]:
-        """The next bytes, empty for empty chunks, None for no chunk; and whether that was the end."""
+        """The next bytes (empty for empty chunks, None for no chunk), and whether the stream has ended."""
         if not reader.permit.holds():
             return None, True
         data, is_over = self._db.read(lambda tx: _next(tx, reader))
@@ -149,21 +149,21 @@ class Readers:
             self._db.write(lambda tx: streams.delete(tx, Scope.of(tx, reader.app), run_id, reader.name))
         return data, is_over
 
-    def _look_on(self) -> None:
-        self._next_say = time.monotonic() + meter.BEAT_S
+    def _poll(self) -> None:
+        self._next_report = time.monotonic() + meter.BEAT_S
         while True:
-            self._poked.wait(LOOK_S)
-            self._poked.clear()
-            self._say_in_time()
+            self._notified.wait(LOOK_S)
+            self._notified.clear()
+            self._report_in_time()
             with self._lock:
                 waiting = list(self._waiting)
                 if not waiting:
-                    self._looks = False
+                    self._polls = False
                     return
             try:
                 names = sorted({(one.app, one.name) for one in waiting})
                 found = self._db.read(lambda tx, names=names: streams.heads(tx, names))  # type: ignore[misc]
-            except Exception as error:  # It is asked again; the thread is for all who wait.
+            except Exception as error:  # The query is repeated; all waiting readers need this thread.
                 _log.warning("stream.unseen", error=type(error).__name__)
                 time.sleep(AGAIN_S)
                 continue
@@ -174,14 +174,14 @@ class Readers:
                 if one.loop and any(one.has_more(head) for head in heads.get((one.app, one.name), ())):
                     one.loop.call_soon_threadsafe(one.more.set)
 
-    def _say_in_time(self) -> None:
-        """Tell the metrics how many read; those who left before the next time were never told of."""
-        left = self._said and not self._waiting
-        if left or time.monotonic() >= self._next_say:
-            self._next_say = time.monotonic() + meter.BEAT_S
+    def _report_in_time(self) -> None:
+        """Report the number of readers, every ten seconds and when the last one has left."""
+        left = self._reported and not self._waiting
+        if left or time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + meter.BEAT_S
             try:
-                self._meter.say(self._taken)
-                self._said = self._taken
+                self._meter.report(self._taken)
+                self._reported = self._taken
             except WindlassError as error:
                 _log.warning("stream.uncounted", error=error.message)
 
@@ -192,10 +192,10 @@ def _next(tx: Tx, reader: Reader) -> tuple[bytes | None, bool]:
         stream = streams.named(tx, scope, reader.name)
     else:
         stream = streams.one(tx, scope, reader.run_id, reader.name)
-    if stream is None:  # Not there yet, or, once it was, deleted with its run.
+    if stream is None:  # It does not exist yet, or has been deleted with its run.
         return None, not reader.follows or reader.run_id is not None
     if reader.run_id is None:
-        # Fixed at the first sight: a later run with a stream of the same name is another stream.
+        # Fixed when the stream is first found: one of the same name in a later run is another stream.
         reader.run_id = stream["run_id"]
         reader.ends_at = None if reader.follows else stream["chunks"]
     if reader.number < 0:
