@@ -31,7 +31,7 @@ def _api(settings: Settings, port: int) -> tuple[str, ...]:
 def apps(settings: Settings) -> tuple[str, ...]:
     """The apps API, which takes longer bodies and has its own shape of refusals."""
     return (
-        *served("app.api.apps.application:door", settings, settings.apps_host, settings.apps_port),
+        *served("app.api.apps.application:make", settings, settings.apps_host, settings.apps_port),
         *("--body-bytes", str(LARGEST_BODY), "--refusals", "app.api.apps.errors:of_server"),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.domain.apps.incoming import incoming
-from app.record.apps import fast
+from app.record.apps import event_statement
 from app.record.apps.scope import Scope
 from app.record.session import Database
 from tests.bench.apps_line import LINES, RUN, Event
@@ -43,7 +43,7 @@ def make() -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
 
 
 def _statement(scope: Scope, event: Event) -> tuple[str, tuple[str, ...], list[Any]]:
-    text, names, given = fast.statement(scope, incoming(RUN, event))
+    text, names, given = event_statement.statement(scope, incoming(RUN, event))
     return text, names, [given[name] for name in names]
 
 

@@ -89,7 +89,7 @@ class Apps:
         argv = programs.apps(settings)
         if floor:
             argv = tuple(
-                word.replace("app.api.apps.application:door", "tests.bench.apps_floor:make") for word in argv
+                word.replace("app.api.apps.application:make", "tests.bench.apps_floor:make") for word in argv
             )
         running = self._stage.launch(argv, environment(settings))
         with answering(running, settings.apps_port):

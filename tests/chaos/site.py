@@ -52,7 +52,7 @@ LAB_MACHINES = 8
 AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
 AUTHORED_HOSTS, AUTHORED_PROCESSES = ("code0", "code1"), 2
 LAB_PASSWORD = "windlass-lab"
-DOOR = "app.api.apps.application:door"
+DOOR = "app.api.apps.application:make"
 
 
 class Durable(Postgres):

@@ -18,7 +18,7 @@ from tests.support.servers import is_alive, until
 # What tells a process of the service from its siblings: words that stand in its command line.
 ROLES: dict[str, tuple[str, ...]] = {
     "api": ("app.serving", "app.api.application:guarded"),
-    "apps": ("app.serving", "app.api.apps.application:door"),
+    "apps": ("app.serving", "app.api.apps.application:make"),
     "valkey": ("valkey.conf",),
     "lab": ("app.lab",),
     "worker": ("app.cli", "worker"),

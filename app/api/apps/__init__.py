@@ -1,1 +1,1 @@
-"""The door of apps: what the Workflow DevKit's clients speak, in its own shapes of bodies and errors."""
+"""The apps API: HTTP for the clients of the Workflow DevKit, with the DevKit's own bodies and errors."""

@@ -1,4 +1,4 @@
-"""Applications, accounts, versions and quotas, for administrators; the key of payloads, for applications."""
+"""Routes for administrators (applications, bindings, versions, quotas) and the encryption key of a run."""
 
 from flask import Blueprint, Response, request
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("admin", __name__)
 @blueprint.post("/api/v1/apps")
 @admin_only
 def create() -> Response:
-    """Make an application; 200 when it was there."""
+    """Create an application: 201, or 200 when it exists already."""
     app = json_object().get("appId")
     made = service.create(world(), app)
     return answer({"appId": app}, 201 if made else 200)
@@ -38,7 +38,7 @@ def one() -> Response:
 @blueprint.post("/api/v1/apps/<app:of>/k8s-binding")
 @admin_only
 def bind(of: str) -> Response:
-    """Let a service account speak for an application."""
+    """Allow a service account to make requests for an application."""
     namespace, account = _account()
     service.bind(world(), of, namespace, account)
     return answer({"appId": of, "namespace": namespace, "serviceAccount": account}, 201)
@@ -47,7 +47,7 @@ def bind(of: str) -> Response:
 @blueprint.delete("/api/v1/apps/<app:of>/k8s-binding")
 @admin_only
 def unbind(of: str) -> Response:
-    """Let it no longer."""
+    """Remove such a binding."""
     service.bind(world(), of, *_account(), undo=True)
     return answer({"deleted": True})
 
@@ -55,7 +55,7 @@ def unbind(of: str) -> Response:
 @blueprint.post("/api/v1/apps/<app:of>/key-binding")
 @admin_only
 def bind_key(of: str) -> Response:
-    """Let an API key speak for an application."""
+    """Allow an API key to make requests for an application."""
     key = _key()
     service.bind_key(world(), of, key)
     return answer({"appId": of, "key": key}, 201)
@@ -64,7 +64,7 @@ def bind_key(of: str) -> Response:
 @blueprint.delete("/api/v1/apps/<app:of>/key-binding")
 @admin_only
 def unbind_key(of: str) -> Response:
-    """Let it no longer."""
+    """Remove such a binding."""
     service.bind_key(world(), of, _key(), undo=True)
     return answer({"deleted": True})
 
@@ -72,15 +72,15 @@ def unbind_key(of: str) -> Response:
 @blueprint.post(f"{PREFIX}/encryption")
 @admin_only
 def encrypt() -> Response:
-    """Give an application a new secret; what an older one encrypted can be read no more."""
+    """Generate a new secret for an application; payloads that an older one encrypted become unreadable."""
     encryption.generate(world(), app_id())
     return answer({"encrypted": True}, 201)
 
 
 @blueprint.delete(f"{PREFIX}/encryption")
 @admin_only
-def encrypt_no_more() -> Response:
-    """Take its secret away."""
+def stop_encrypting() -> Response:
+    """Delete the secret of an application: payloads of later runs are not encrypted."""
     encryption.remove(world(), app_id())
     return answer({"encrypted": False})
 
@@ -88,7 +88,7 @@ def encrypt_no_more() -> Response:
 @blueprint.post("/api/v1/versions/notify")
 @admin_only
 def notify() -> Response:
-    """Note where a version stands."""
+    """Store the status of a deployed version."""
     body = json_object()
     names = ("applicationId", "deploymentVersion", "status")
     service.notify(world(), *(body.get(name) for name in names))
@@ -98,14 +98,14 @@ def notify() -> Response:
 @blueprint.get(f"{PREFIX}/versions/<rest:version>/status")
 @admin_only
 def in_use(version: str) -> Response:
-    """What of a version is still at work."""
+    """How many runs, hooks, waits and messages of a version are still open."""
     return answer(service.in_use(world(), app_id(), version))
 
 
 @blueprint.post(f"{PREFIX}/versions/<rest:version>/expire")
 @admin_only
 def expire(version: str) -> Response:
-    """End a version with all that runs in it."""
+    """Expire a version and cancel its open runs."""
     return answer(service.expire(world(), app_id(), version))
 
 
@@ -119,13 +119,13 @@ def quotas() -> Response:
 @blueprint.put(f"{PREFIX}/quotas")
 @admin_only
 def set_quotas() -> Response:
-    """Set quotas; those that are not named go back to their defaults."""
+    """Set quotas; those that are missing from the body return to their defaults."""
     return answer(service.set_quotas(world(), app_id(), json_object()))
 
 
 @blueprint.get(f"{PREFIX}/encryption-key")
 def encryption_key() -> Response:
-    """The key of a run's payloads; null for an application that has no secret."""
+    """The key that encrypts a run's payloads, in base64; null for an application without a secret."""
     run_id = request.args.get("runId")
     if not run_id:
         raise bad("runId is required")

@@ -1,4 +1,4 @@
-"""The door's own small Flask application: no schemas, no log line a request, shapes of its own."""
+"""The Flask application of the apps API: without schemas, and without a log line for each request."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -8,7 +8,7 @@ from werkzeug.routing import PathConverter
 
 from app import logs
 from app.api.apps import errors, scope
-from app.api.apps.hot import Hot
+from app.api.apps.fast_routes import FastRoutes
 from app.api.http.context import LazyWorld
 from app.config import load
 from app.domain.apps.words import LARGEST_BODY
@@ -28,20 +28,20 @@ class App(PathConverter):
 
 
 class Rest(PathConverter):
-    """The rest of a path, or a name in its midst that holds slashes, also at its beginning or doubled."""
+    """The rest of a path, or a name within it that may contain slashes, also leading or doubled ones."""
 
     regex = ".+?"
-    part_isolating = False  # Else each part between slashes is matched by itself.
+    part_isolating = False  # Otherwise werkzeug would match each part between slashes by itself.
 
 
-def door() -> Flask:
-    """The door on the environment, for the server."""
+def make() -> Flask:
+    """The application with the settings of the environment; the HTTP server calls this function."""
     logs.configure(load().log_level)
     return create_apps()
 
 
 def create_apps(context: AppContext | None = None) -> Flask:
-    """The door on a world; without one it is wired from the environment at the first request."""
+    """The application on this context; without one it is built from the environment at the first request."""
     app = Flask("apps", static_folder=None, template_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY + 1, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = True
@@ -55,5 +55,5 @@ def create_apps(context: AppContext | None = None) -> Flask:
             app.register_blueprint(import_module(name).blueprint)
     errors.register(app)
     scope.register(app)
-    app.wsgi_app = Hot(app, app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = FastRoutes(app, app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app

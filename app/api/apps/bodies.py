@@ -1,7 +1,7 @@
-"""Bodies as the DevKit's clients send them: JSON as JavaScript takes it, CBOR for the queue alone.
+"""Reads request bodies as the DevKit's clients send them: JSON as JavaScript accepts it, CBOR for the queue.
 
-Payloads belong to users, so U+0000, repeated members and lone surrogates pass. What JSON does not have
-(NaN, Infinity) is refused, and so is what is nested so deep that a later reader of it would fail.
+Payloads belong to users, so U+0000, repeated members and lone surrogates are accepted. What JSON does not
+have (NaN, Infinity) is refused, and so is a body that is nested too deep for later readers.
 """
 
 import json
@@ -24,7 +24,7 @@ def raw_body(*allowed: str) -> tuple[str, bytes]:
 
 
 def body_in(environ: Mapping[str, Any], *allowed: str) -> tuple[str, bytes]:
-    """The same of a WSGI environment; the server has read the whole body before."""
+    """The same from a WSGI environment; the server has read the whole body already."""
     raw: bytes = environ["wsgi.input"].read(LARGEST_BODY + 1)
     if len(raw) > LARGEST_BODY:
         raise Refused(413, "Request body is too large")
@@ -40,13 +40,13 @@ def body_in(environ: Mapping[str, Any], *allowed: str) -> tuple[str, bytes]:
 
 
 def json_body(*, needed: bool = True) -> object:
-    """The value of a JSON body; None for an empty one where none is needed."""
+    """The value of a JSON body; None for an empty body, which ``needed`` refuses."""
     _, raw = raw_body(JSON)
     return json_of(raw, needed=needed)
 
 
 def json_of(raw: bytes, *, needed: bool = True) -> object:
-    """The value of the bytes of such a body."""
+    """The same for the bytes of a body."""
     if not raw.strip():
         if needed:
             raise bad("the body is empty; send a JSON object")
@@ -55,7 +55,7 @@ def json_of(raw: bytes, *, needed: bool = True) -> object:
 
 
 def json_object(*, needed: bool = True) -> dict[str, object]:
-    """The object of a JSON body; an empty one where nothing was sent and nothing is needed."""
+    """The object of a JSON body; an empty object for an empty body, which ``needed`` refuses."""
     value = json_body(needed=needed)
     if value is None and not needed:
         return {}
@@ -65,7 +65,7 @@ def json_object(*, needed: bool = True) -> dict[str, object]:
 
 
 def json_value(raw: bytes) -> object:
-    """The value of a JSON text; 400 when it is none."""
+    """The value of a JSON text; raises `Refused` (400) when it is not JSON."""
     text = json_text(raw)
     try:
         return json.loads(text, parse_constant=_no_constant, parse_float=_number)
@@ -74,8 +74,8 @@ def json_value(raw: bytes) -> object:
 
 
 def json_text(raw: bytes) -> str:
-    """The text of what may be JSON and is not nested too deep."""
-    # Most texts have fewer brackets than they may be deep, and need no closer look.
+    """The bytes as text; raises `Refused` (400) when they are nested too deep or not UTF-8."""
+    # Most texts have fewer brackets than the depth allowed: their depth need not be computed.
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and depth_of(raw, DEEPEST) > DEEPEST:
         raise bad(f"the body is nested more than {DEEPEST} deep")
     try:
@@ -85,7 +85,7 @@ def json_text(raw: bytes) -> str:
 
 
 def answer(value: object, status: int = 200) -> Response:
-    """A JSON answer; members keep their order."""
+    """A JSON response; members keep their order."""
     text = json.dumps(value, separators=(",", ":"))
     return Response(text, status, content_type="application/json; charset=utf-8")
 

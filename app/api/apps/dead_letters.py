@@ -1,4 +1,4 @@
-"""Messages: those that are still to be delivered, and those that could not be."""
+"""Routes of the queue: messages that are still to be delivered, and dead letters."""
 
 from flask import Blueprint, Response, request
 
@@ -16,7 +16,7 @@ blueprint = Blueprint("dead_letters", __name__)
 
 @blueprint.get(f"{PREFIX}/messages")
 def open_messages() -> Response:
-    """What is still to be delivered, to an application or about one of its runs, soonest due first."""
+    """Messages still to be delivered, of an application or one of its runs; the earliest due first."""
     limit = limit_of(request.args.get("limit"), queue.DEAD_LETTERS, queue.MOST_DEAD_LETTERS)
     offset = offset_of(request.args.get("cursor"))
     run_id = request.args.get("runId") or None
@@ -28,7 +28,7 @@ def open_messages() -> Response:
 
 @blueprint.get(f"{PREFIX}/dead-letters")
 def dead_letters() -> Response:
-    """Those that died last first."""
+    """Dead letters, the most recent first."""
     limit = limit_of(request.args.get("limit"), queue.DEAD_LETTERS, queue.MOST_DEAD_LETTERS)
     offset = offset_of(request.args.get("cursor"))
     named = request.args.get("queueName") or None
@@ -40,7 +40,7 @@ def dead_letters() -> Response:
 
 @blueprint.post(f"{PREFIX}/dead-letters/<rest:given>/retry")
 def retry(given: str) -> Response:
-    """Deliver one of them once more."""
+    """Make a dead letter due again; its id is ``msg_`` with a number, or the number alone."""
     number = int(given) if NUMBER.fullmatch(given) else message_number(given)
     if number is None:
         raise bad("invalid messageId")

@@ -1,4 +1,4 @@
-"""Refusals and failures in the DevKit's shape. Its clients read the status: a 4xx ends, a 5xx comes again."""
+"""Errors in the DevKit's shape. Its clients read the status: a 4xx is final, after a 5xx they try again."""
 
 import http
 import json
@@ -27,17 +27,17 @@ def register(app: Flask) -> None:
 
 
 def of(error: Exception) -> Response:
-    """The answer for whatever was raised, outside of a request as well."""
+    """The response to any exception; needs no request context of Flask."""
     if isinstance(error, Refused):
         return refused(error)
     if isinstance(error, WindlassError):
         return _ours(error)
-    # Whatever nobody expected must still leave in this shape, without its innards.
+    # An unexpected error must have this shape as well, and must not reveal internals.
     return _unexpected(error)
 
 
 def refused(error: Refused) -> Response:
-    """The answer for a refusal."""
+    """The response to a refusal."""
     shown = error.message if error.status < 500 else http.HTTPStatus(error.status).phrase
     body: dict[str, object] = {"statusCode": error.status}
     if error.code:
@@ -52,7 +52,7 @@ def refused(error: Refused) -> Response:
 
 
 def of_server(error: RefusedByServer) -> Answer:
-    """What the server refuses before this application is asked; the connection ends."""
+    """Status, headers and body for a request that the HTTP server itself refuses."""
     message = TOO_LARGE if error.status == 413 else error.message
     body = {"statusCode": error.status, "error": message, "message": message}
     headers = [("content-type", "application/json; charset=utf-8"), ("connection", "close")]
@@ -62,7 +62,7 @@ def of_server(error: RefusedByServer) -> Answer:
 
 
 def _ours(error: WindlassError) -> Response:
-    """What passes by itself is a 503, whatever status it has elsewhere."""
+    """Transient errors become 503, whatever their status is in the main API: clients then try again."""
     if error.status in (409, 429, 503):
         _log.warning("request.unavailable", error=error.message)
         return refused(Refused(503, "The service cannot answer just now; try again"))
@@ -88,6 +88,6 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(error, OSError) and error.errno in trouble.EXHAUSTED:
         _log.error("request.failed", error=str(error))
         return refused(Refused(503, "The service can open no further files or connections just now"))
-    # Never with the values of variables: payloads and tokens are among them.
+    # Without the values of variables, which include payloads and tokens.
     _log.error("request.crashed", trace="".join(traceback.format_exception(error)))
     return refused(Refused(500, "Internal Server Error"))

@@ -1,4 +1,4 @@
-"""Events as they are read; how they are written stands in `app.api.apps.hot`."""
+"""Routes that read events; `app.api.apps.fast_routes` has the one that writes them."""
 
 from flask import Blueprint, Response, request
 
@@ -35,7 +35,7 @@ def by_correlation() -> Response:
 
 
 def asked() -> read.Asked:
-    """Which page this request wants."""
+    """The page that the query of this request asks for."""
     args = request.args
     return read.Asked(
         limit=args.get("limit"), cursor=args.get("cursor"), newest_first=args.get("sortOrder") == "desc"

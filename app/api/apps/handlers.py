@@ -1,4 +1,4 @@
-"""Where the processes of an application take messages."""
+"""Routes for the handlers of an application: the URLs to which its messages are delivered."""
 
 from flask import Blueprint, Response
 
@@ -12,7 +12,7 @@ blueprint = Blueprint("handlers", __name__)
 
 @blueprint.post(f"{PREFIX}/handlers")
 def register() -> Response:
-    """Add or move one."""
+    """Add a handler, or change its URLs."""
     here = world()
     handlers.register(here.db, app_id(), json_object(), handlers.reach(here.settings))
     return answer({"registered": True}, 201)
@@ -20,6 +20,6 @@ def register() -> Response:
 
 @blueprint.delete(f"{PREFIX}/handlers/<rest:pod>")
 def deregister(pod: str) -> Response:
-    """Remove one; also when there is none."""
+    """Remove a handler; succeeds also when there is none."""
     handlers.deregister(world().db, app_id(), pod)
     return answer({"deregistered": True})

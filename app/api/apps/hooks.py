@@ -1,4 +1,4 @@
-"""Hooks: found by id, by token, and listed."""
+"""Routes that read hooks: by id, by token, or as a list."""
 
 from flask import Blueprint, Response, request
 
@@ -13,14 +13,14 @@ blueprint = Blueprint("hooks", __name__, url_prefix=PREFIX)
 
 @blueprint.get("/hooks")
 def listed() -> Response:
-    """All hooks of a run, or those that still listen."""
+    """All hooks of a run; without a run those of the application that are not disposed."""
     found = read.hook_page(world().db, app_id(), request.args.get("runId"), asked())
     return present.replied(present.page(found, map(present.hook, found.rows)))
 
 
 @blueprint.get("/hooks/by-token/<rest:token>")
 def of_token(token: str) -> Response:
-    """The hook of a token."""
+    """The hook with this token."""
     return present.replied(present.hook(read.hook_of(world().db, app_id(), token)))
 
 

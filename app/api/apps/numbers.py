@@ -1,4 +1,4 @@
-"""The metrics of apps for Prometheus, read from SQL at most every fifteen seconds."""
+"""The metrics of apps for Prometheus, read from SQL at most once in fifteen seconds."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from app.record.session import Tx
 from app.services.apps import meter
 from app.services.context import AppContext
 
-FRESH_S = 15.0  # To count all runs takes a while when there are many.
+FRESH_S = 15.0  # How long an answer is reused: counting all runs takes long when there are many.
 
 
 def exposition(world: AppContext, *, named: bool) -> bytes:
-    """The Prometheus text format; without names the numbers of all applications are added up."""
+    """The metrics in Prometheus' text format; ``named``: by application, else sums."""
     name = f"apps.metrics.{named}"
     families = world.db.remembered(name, lambda tx: list(_families(tx, named)), for_s=FRESH_S)
     registry = CollectorRegistry(auto_describe=False)

@@ -1,4 +1,4 @@
-"""Whether the door is there, and whether it can work."""
+"""Routes for liveness, readiness and metrics."""
 
 from flask import Blueprint, Response, request
 
@@ -16,19 +16,19 @@ blueprint = Blueprint("ops", __name__)
 
 @blueprint.get("/status")
 def status() -> Response:
-    """Alive."""
+    """Liveness."""
     return answer({"status": "ok"})
 
 
 @blueprint.get("/")
 def welcome() -> Response:
-    """What this is."""
+    """The name of the service."""
     return answer({"message": "Windlass keeps the runs of Workflow DevKit apps here", "api": "/api/v1/apps"})
 
 
 @blueprint.get("/ready")
 def ready() -> Response:
-    """Whether requests can be served: whether the database answers, within a second."""
+    """Readiness: whether the database answers within a second."""
     try:
         world().db.read(lambda tx: tx.now, patience_s=READY_S)
     except WindlassError as error:
@@ -40,7 +40,7 @@ def ready() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The numbers that Prometheus scrapes; only administrators see which application has which."""
+    """The metrics for Prometheus; only administrators get them by application."""
     try:
         named = guard().caller(request.environ).admin
     except (Refused, Unavailable):

@@ -1,7 +1,7 @@
-"""Rows as the DevKit's clients read them.
+"""Renders rows as the JSON that the DevKit's clients expect.
 
-What a user's payload is stands in its column as JSON text and goes into the answer as that very text: it is
-neither parsed nor written anew.
+A user's payload is stored as JSON text and is copied into the answer unchanged: it is neither parsed nor
+serialised again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,21 +18,21 @@ from app.services.apps.write import Written
 
 Row = Mapping[str, Any]
 JSON = "application/json; charset=utf-8"
-NONE = "none"  # Of `resolveData`: leave out what may be large.
+NONE = "none"  # Value of the query parameter `resolveData`: leave out payloads.
 
 
 def without_data() -> bool:
-    """Whether this request wants no payloads."""
+    """Whether the query of this request asks for no payloads."""
     return request.args.get("resolveData") == NONE
 
 
 def replied(text: str, status: int = 200) -> Response:
-    """An answer that is JSON text already."""
+    """A response whose body is JSON text already."""
     return Response(text, status, content_type=JSON)
 
 
 def run(row: Row, *, bare: bool) -> str:
-    """A run."""
+    """A run; ``bare`` leaves out payloads, here and below."""
     payloads = () if bare else (("input", row["input"]), ("output", row["output"]))
     return _object(
         ("runId", _text(row["id"])),
@@ -50,7 +50,7 @@ def run(row: Row, *, bare: bool) -> str:
 
 
 def step(row: Row, *, bare: bool) -> str:
-    """A step; its correlation id is not shown."""
+    """A step, without its correlation id."""
     payloads = () if bare else (("input", row["input"]), ("output", row["output"]))
     return _object(
         ("runId", _text(row["run_id"])),
@@ -67,7 +67,7 @@ def step(row: Row, *, bare: bool) -> str:
 
 
 def hook(row: Row) -> str:
-    """A hook; its id is the correlation id."""
+    """A hook; its id is its correlation id."""
     return _object(
         ("runId", _text(row["run_id"])),
         ("hookId", _text(row["correlation_id"])),
@@ -85,7 +85,7 @@ def hook(row: Row) -> str:
 
 
 def wait(row: Row) -> str:
-    """A wait; every member is there, null where there is no time."""
+    """A wait, with all members; times that are not known are null."""
     times = ("resume_at", "completed_at", "created_at", "updated_at")
     return _object(
         ("waitId", _text(row["id"])),
@@ -97,7 +97,7 @@ def wait(row: Row) -> str:
 
 
 def event(row: Row, version: int | None, *, bare: bool) -> str:
-    """An event of a run of this spec version."""
+    """An event; ``version`` is the spec version of its run, which decides the form of its id."""
     shown = row["event_type"] == AppEventType.ATTR_SET or not bare
     return _object(
         ("eventId", _text(event_id(version, row["seq"], row["number"]))),
@@ -111,7 +111,7 @@ def event(row: Row, version: int | None, *, bare: bool) -> str:
 
 
 def written(made: Written, *, bare: bool) -> str:
-    """The answer to an event that was written."""
+    """The response body for an event that was written."""
     version = made.run["spec_version"]
     parts: list[tuple[str, str | None]] = [
         ("event", event(made.event, version, bare=bare) if made.event else "null")
@@ -138,7 +138,7 @@ def page(found: Page, rows: Iterable[str]) -> str:
 
 
 def events(found: Page, *, bare: bool) -> str:
-    """A page of events that were read with the versions of their runs."""
+    """A page of events; each row has the spec version of its run."""
     return page(found, (event(row, row["run_version"], bare=bare) for row in found.rows))
 
 
@@ -159,11 +159,11 @@ _NAMES = {
     "retry_after": "retryAfter",
     "resume_at": "resumeAt",
 }
-_text = encode_basestring_ascii  # What json.dumps makes of a string, without its way there.
+_text = encode_basestring_ascii  # Gives what json.dumps gives for a string, at less cost.
 
 
 def _object(*members: tuple[str, str | None]) -> str:
-    """An object of members that are JSON text; one that is None is left out."""
+    """A JSON object from members whose values are JSON text; a value of None is left out."""
     return "{" + ",".join([f'"{name}":{text}' for name, text in members if text is not None]) + "}"
 
 

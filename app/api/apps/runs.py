@@ -1,4 +1,4 @@
-"""Runs: read, listed, and acted on from outside."""
+"""Routes that read and list runs, and the actions on them: replay, cancel, wake up."""
 
 from flask import Blueprint, Response, request
 
@@ -37,28 +37,28 @@ def listed() -> Response:
 
 @blueprint.post("/runs/<run_id>/replay")
 def replay(run_id: str) -> Response:
-    """Once more, as a new run."""
+    """Start a new run with the same workflow and input."""
     made = actions.replay(world().db, world().publish, app_id(), run_id)
     return present.replied(present.run(made, bare=False))
 
 
 @blueprint.post("/runs/<run_id>/cancel")
 def cancel(run_id: str) -> Response:
-    """Cancel it."""
+    """Cancel a run."""
     row = actions.cancel(world().db, app_id(), run_id)
     return present.replied(present.run(row, bare=False))
 
 
 @blueprint.post("/runs/<run_id>/wake-up")
 def wake_up(run_id: str) -> Response:
-    """End its sleeps."""
+    """End the waits of a run."""
     stopped = actions.wake_up(world().db, world().publish, app_id(), run_id)
     return answer({"stoppedCount": stopped})
 
 
 @blueprint.get("/workflows/<rest:name>/template")
 def template(name: str) -> Response:
-    """The steps of the newest completed run."""
+    """The steps of the newest completed run of a workflow."""
     found = read.template_of(world().db, app_id(), name, request.args.get("deploymentId"))
     if found is None:
         return answer({"error": "No completed run found for this workflow"}, 404)

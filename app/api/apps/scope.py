@@ -1,4 +1,4 @@
-"""Who asks, and the application that the request is about: views read it here, never from the path."""
+"""The caller of a request and the application it is about; views read both here, never from the path."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -12,12 +12,12 @@ from app.services.apps.identity import Caller, Guard, forbidden, unauthorized
 from app.services.permit import Permit
 
 V = TypeVar("V", bound=Callable[..., object])
-PREFIX = "/api/v1/apps/<app:app_id>"  # Of every path that is about one application.
-PUBLIC = frozenset({"ops.status", "ops.ready", "ops.metrics"})  # Probes and scrapers bring no token.
+PREFIX = "/api/v1/apps/<app:app_id>"  # All paths for one application begin so.
+PUBLIC = frozenset({"ops.status", "ops.ready", "ops.metrics"})  # Probes and scrapers send no token.
 
 
 def register(app: Flask) -> None:
-    """Know the caller before anything else, also where there is no route."""
+    """Identify the caller before anything else, also of a request without a route."""
     app.url_value_preprocessor(_take)
     app.before_request(_identify)
 
@@ -28,12 +28,12 @@ def app_id() -> str:
 
 
 def caller() -> Caller:
-    """Whoever makes this request."""
+    """The caller of this request."""
     return cast(Caller, g.caller)
 
 
 def permit() -> Permit:
-    """Whether the answer to this request, a stream, may go on: by the very rules that let it begin."""
+    """The permit of a stream: it repeats the checks of the request that began it, as long as it runs."""
     rules, environ, asked = guard(), request.environ, g.asked_app
 
     def check() -> None:
@@ -46,7 +46,7 @@ def permit() -> Permit:
 
 
 def admin_only(view: V) -> V:
-    """Refuse everybody but administrators."""
+    """Declare a view for administrators; others get 403."""
 
     @wraps(view)
     def checked(**values: object) -> object:
@@ -59,12 +59,12 @@ def admin_only(view: V) -> V:
 
 
 def guard() -> Guard:
-    """The guard of the world that this application serves."""
+    """The guard of this Flask application."""
     return guard_of(current_app)
 
 
 def guard_of(app: Flask) -> Guard:
-    """The same, where no request of Flask's is served."""
+    """The same for a given Flask application, outside of its requests."""
     serves = app.extensions["windlass"]()
     found: tuple[object, Guard] | None = app.extensions.get("apps.guard")
     if found is None or found[0] is not serves:
@@ -88,5 +88,5 @@ def _identify() -> None:
 
 
 def _is_for_admins() -> bool:
-    """Whether the view refuses everybody else by itself, and says why."""
+    """Whether the view is declared with `admin_only`, and so refuses others itself."""
     return hasattr(current_app.view_functions.get(request.endpoint or ""), "for_admins")

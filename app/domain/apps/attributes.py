@@ -1,4 +1,4 @@
-"""The attributes of a run: what may be set, by whom, and what comes out of it."""
+"""The attributes of a run: their limits, which of them a writer may set, and the result of a change."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ RESERVED = "$"
 
 
 def initial(given: object, *, reserved: bool) -> dict[str, str]:
-    """The attributes that a run begins with; refuses what `changed` would refuse."""
+    """The attributes that a run begins with; raises `Refused` as `changed` does."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
@@ -22,7 +22,7 @@ def initial(given: object, *, reserved: bool) -> dict[str, str]:
 
 
 def changed(before: Mapping[str, str], data: Mapping[str, object]) -> dict[str, str]:
-    """The attributes after an ``attr_set``; ``value: null`` deletes."""
+    """The attributes after an ``attr_set``; ``value: null`` deletes one."""
     changes = data.get("changes")
     if not isinstance(changes, list) or not changes:
         raise bad("changes must be a non-empty array of {key, value}")

@@ -1,7 +1,6 @@
-"""CBOR (RFC 8949) as far as the queue has to read it: where values end, and the few that it needs.
+"""A reader for the part of CBOR (RFC 8949) that the queue needs: where values end, and a few plain values.
 
-The bytes of a message are passed on as they came, so nothing is decoded that is not needed, and tags of which
-nothing is known here do no harm.
+The bytes of a message are passed on unchanged, so nothing else is decoded, and unknown tags do no harm.
 """
 
 import struct
@@ -15,11 +14,11 @@ Span = tuple[int, int]
 
 
 class Malformed(ValueError):
-    """The bytes are no CBOR."""
+    """The bytes are not CBOR."""
 
 
 class Budget:
-    """How many values may still be looked at: one for all that a request sends."""
+    """How many values may still be read; one budget serves the whole body of a request."""
 
     __slots__ = ("left",)
 
@@ -27,14 +26,14 @@ class Budget:
         self.left = MOST_ITEMS
 
     def spend(self) -> None:
-        """Count one; raises `Malformed` when there are too many."""
+        """Count one value; raises `Malformed` when there are too many."""
         self.left -= 1
         if self.left < 0:
             raise Malformed(TOO_MANY)
 
 
 def members(raw: bytes, start: int = 0) -> tuple[dict[str, Span], int]:
-    """Where the values of a map's members stand, by those of their names that are text; and where it ends."""
+    """The spans of a map's values, by names that are text (others are left out); and the end of the map."""
     major, count, at = _head(raw, start)
     if major != _MAP:
         raise Malformed("a map is needed")
@@ -51,7 +50,7 @@ def members(raw: bytes, start: int = 0) -> tuple[dict[str, Span], int]:
 
 
 def end_of(raw: bytes, start: int, budget: Budget | None = None) -> int:
-    """Where the value that starts here ends; raises `Malformed` when it does not, or has too many others."""
+    """The end of the value that starts here; raises `Malformed` when it is cut off, or has too many parts."""
     at, budget = start, budget or Budget()
     inside = [_Inside(1)]
     while inside:
@@ -73,7 +72,7 @@ def end_of(raw: bytes, start: int, budget: Budget | None = None) -> int:
 
 
 def text(raw: bytes, start: int) -> str | None:
-    """The text that starts here, None for any other value."""
+    """The text that starts here; None for any other value."""
     if start >= len(raw) or raw[start] >> 5 != _TEXT:
         return None
     major, length, at = _head(raw, start)
@@ -90,7 +89,7 @@ def text(raw: bytes, start: int) -> str | None:
 
 
 def plain(raw: bytes, start: int) -> object:
-    """A number, text, true, false or null that starts here; `...` for anything else, None for undefined."""
+    """The number, text, boolean or null that starts here; None for undefined, `...` for anything else."""
     major, value, at = _head(raw, start)
     if major == 0:
         return value
@@ -107,7 +106,7 @@ def plain(raw: bytes, start: int) -> object:
 
 
 def head_of(major: int, value: int) -> bytes:
-    """The first bytes of a value."""
+    """The head of a value: its major type and its length or number."""
     if value < 24:
         return bytes([major << 5 | value])
     size, code = next(
@@ -117,23 +116,23 @@ def head_of(major: int, value: int) -> bytes:
 
 
 def text_bytes(value: str) -> bytes:
-    """A text as CBOR."""
+    """CBOR for a text."""
     encoded = value.encode()
     return head_of(_TEXT, len(encoded)) + encoded
 
 
 def map_bytes(values: dict[str, bytes]) -> bytes:
-    """A map of members that are CBOR already."""
+    """CBOR for a map whose values are CBOR already."""
     return head_of(_MAP, len(values)) + b"".join(text_bytes(name) + value for name, value in values.items())
 
 
 def number_bytes(value: int) -> bytes:
-    """A number from zero on as CBOR."""
+    """CBOR for an integer that is not negative."""
     return head_of(0, value)
 
 
 class _Inside:
-    """What one array, map or tag still holds; ``left`` is None where only the end tells."""
+    """An array, map or tag that is being read; ``left`` is None for an indefinite length."""
 
     __slots__ = ("is_map", "left", "seen")
 
@@ -142,7 +141,7 @@ class _Inside:
 
 
 def _past(raw: bytes, start: int, inside: list[_Inside], budget: Budget) -> int:
-    """Past one head and what belongs to it; what holds further values is put on the list."""
+    """Skip one head and its bytes; a value with further values inside is added to ``inside``."""
     major, value, at = _head(raw, start)
     if major in (_BYTES, _TEXT):
         if value is None:
@@ -163,7 +162,7 @@ def _past(raw: bytes, start: int, inside: list[_Inside], budget: Budget) -> int:
 
 def _past_parts(raw: bytes, at: int, kind: int, budget: Budget) -> int:
     while not _is_break(raw, at):
-        budget.spend()  # A part may be empty, and takes no less time than a value.
+        budget.spend()  # Even an empty part takes as much time as a value.
         major, length, at = _head(raw, at)
         if major != kind or length is None:
             raise Malformed(f"a part of a text or of bytes is none at byte {at}")
@@ -175,7 +174,7 @@ def _past_parts(raw: bytes, at: int, kind: int, budget: Budget) -> int:
 
 
 def _head(raw: bytes, at: int) -> tuple[int, int | None, int]:
-    """Kind, number and end of a head; the number is None where only the end tells."""
+    """Major type, number and end of a head; the number is None for an indefinite length."""
     if at >= len(raw):
         raise Malformed("the value ends too early")
     major, short = raw[at] >> 5, raw[at] & 31

@@ -1,4 +1,4 @@
-"""Cursors and limits of pages, as a client sends them back; opaque to it."""
+"""Cursors and limits of pages; a client sends back cursors that it got and does not interpret them."""
 
 import re
 
@@ -12,7 +12,7 @@ _SAFE = 2**53 - 1
 
 
 def limit_of(given: str | None, default: int, most: int = MOST) -> int:
-    """How many rows are wanted; never more than ``most``."""
+    """The number of rows that a client asks for, ``most`` at the highest."""
     if not given:
         return default
     if not re.fullmatch(r"[0-9]{1,18}", given):
@@ -21,7 +21,7 @@ def limit_of(given: str | None, default: int, most: int = MOST) -> int:
 
 
 def offset_of(given: str | None) -> int:
-    """Where a page begins."""
+    """The number of rows before a page."""
     if not given:
         return 0
     if not _NUMBER.fullmatch(given):
@@ -30,7 +30,7 @@ def offset_of(given: str | None) -> int:
 
 
 def count_of(given: str | None) -> int | None:
-    """How many events a writer has read; None when it did not say."""
+    """How many events a writer has read; None when it does not say."""
     if not given:
         return None
     if not re.fullmatch(r"[0-9]{1,16}", given) or int(given) > _SAFE:
@@ -39,12 +39,12 @@ def count_of(given: str | None) -> int | None:
 
 
 def run_cursor(created_at: int, run_id: str) -> str:
-    """After this run goes the next page."""
+    """The cursor of the page that follows this run."""
     return f"{stamp(created_at)}_{run_id}"
 
 
 def run_place(given: str | None) -> tuple[int, str] | None:
-    """The time and id that a page of runs begins before; a time alone is taken as well."""
+    """The time and id before which a page of runs begins; a time alone is accepted as well."""
     if not given:
         return None
     time, _, run_id = given.partition("_")

@@ -1,13 +1,13 @@
-"""What an event does: decided from the rows that it meets, given back as what to write and what to answer.
+"""The rules for events: from the rows that were read to the rows to write and the event to answer.
 
-1. The run's row is locked and read, then the entity with the event's correlation id, then (for a hook) who
-   holds its token. `Known` is all that was found.
-2. `decide` says which rows are written, which events are appended, and which event is answered. It raises
+1. The caller locks and reads the run's row, then the entity with the event's correlation id, then (for a
+   hook) the hook that holds its token. `Known` has all of them.
+2. `decide` returns which rows to write, which events to append, and which event to answer. It raises
    `Refused` when nothing may be written.
 3. The caller writes all of it in the same transaction, each event at the next slot of the run.
 
-A log with the same event twice cannot be replayed by the DevKit, so everything that may be sent again finds
-its first event instead of a second one.
+The DevKit cannot replay a log that has the same event twice. So an event that a client sends again is
+answered with the first one, and nothing is appended.
 """
 
 import json
@@ -37,13 +37,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What there is before the event, read under the lock of the run's row."""
+    """The rows before the event, read under the lock of the run's row."""
 
     now: int  # The database's clock in milliseconds.
     run: Row | None
     entity: Row | None = None  # The step, hook or wait with the event's correlation id.
     holder: Row | None = None  # The hook that holds the token; for ``hook_created``.
-    logged: frozenset[AppEventType] = frozenset()  # What the log has already for this correlation id.
+    logged: frozenset[AppEventType] = frozenset()  # Types of events logged for this correlation id.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class NewEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """One row: inserted, or its columns changed. JSON columns hold text."""
+    """One row to insert, or columns to change. JSON columns hold text."""
 
     columns: dict[str, Any]
     insert: bool = False
@@ -82,14 +82,14 @@ Rule = Callable[[Incoming, Known], Decision]
 
 
 def decide(event: Incoming, known: Known) -> Decision:
-    """What an event does to what is known."""
+    """The decision for an event; raises `Refused` when nothing may be written."""
     if known.run is None and event.type not in (AppEventType.RUN_CREATED, AppEventType.RUN_STARTED):
         raise run_not_found(event.run_id)
     return RULES[event.type](event, known)
 
 
 def text_of(value: object) -> str | None:
-    """A JSON value as the text that is stored; escapes keep U+0000 and lone surrogates storable."""
+    """A JSON value as stored text; escapes make U+0000 and lone surrogates storable."""
     return None if value is None else json.dumps(value, separators=(",", ":"))
 
 
@@ -141,7 +141,7 @@ def _run_started(event: Incoming, known: Known) -> Decision:
             events=(_appended(event, AppEventType.RUN_CREATED), _appended(event)),
             run=new_run(event, known.now, AppRunStatus.RUNNING),
         )
-    if known.run["status"] != AppRunStatus.PENDING:  # Started before, or at its end: it does not begin again.
+    if known.run["status"] != AppRunStatus.PENDING:  # Started before, or ended: it does not start again.
         return Decision()
     columns = {"status": AppRunStatus.RUNNING, "started_at": known.now, "updated_at": known.now}
     return Decision(events=(_appended(event),), run=Write(columns=columns))
@@ -220,7 +220,7 @@ def _step_started(event: Incoming, known: Known) -> Decision:
 
 
 def _started_before_created(event: Incoming, known: Known) -> Decision:
-    """The DevKit creates a step by starting it with its input; without input the event stands alone."""
+    """The DevKit creates a step by starting it with its input; without input only the event is logged."""
     if event.facts.get("input") is None:
         return Decision(events=(_appended(event),), of="step")
     if not event.facts.get("stepName"):
@@ -230,7 +230,7 @@ def _started_before_created(event: Incoming, known: Known) -> Decision:
 
 
 def too_early(event: Incoming, retry_after: int) -> Refused:
-    """A step whose next attempt must wait; the client comes back at that time."""
+    """The refusal for a step whose next attempt must wait; the client tries again at that time."""
     return Refused(
         425, f"Step {event.correlation_id} retryAfter not reached", meta={"retryAfter": stamp(retry_after)}
     )
@@ -241,7 +241,7 @@ def stamp(at: int) -> str:
     return f"{_second(at // 1000)}.{at % 1000:03d}Z"
 
 
-@lru_cache(maxsize=1024)  # What is written now has few different seconds.
+@lru_cache(maxsize=1024)  # Events that are written now share few different seconds.
 def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat().removesuffix("+00:00")
 
@@ -269,7 +269,7 @@ def _step_ended(
 
 
 def _step_retrying(event: Incoming, known: Known) -> Decision:
-    # Else it would be done again, and the log had its end twice.
+    # Otherwise the step would be done again, and the log would have its end twice.
     if known.entity is not None and known.entity["status"] == AppStepStatus.COMPLETED:
         return Decision(of="step")
     columns = {
@@ -292,7 +292,7 @@ def _hook_created(event: Incoming, known: Known) -> Decision:
     facts, over = event.facts, _is_over(known)
     columns = {
         "token": facts["token"],
-        # A run that is over holds no token: nothing would ever free it again.
+        # A run that has ended gets no token: nothing would ever free it.
         "status": HookStatus.DISPOSED if over else HookStatus.PENDING,
         "disposed_at": known.now if over else None,
         "owner": facts.get("ownerId") or "",
@@ -307,7 +307,7 @@ def _hook_created(event: Incoming, known: Known) -> Decision:
 
 
 def _conflict(event: Incoming, known: Known) -> Decision:
-    """The token is somebody else's: the log says so once, and the DevKit raises it in the workflow."""
+    """Another hook holds the token: one event records it, and the DevKit raises the error in the workflow."""
     assert known.holder is not None
     told = NewEvent(
         type=AppEventType.HOOK_CONFLICT,
@@ -340,7 +340,7 @@ def _hook_disposed(event: Incoming, known: Known) -> Decision:
 def _wait_created(event: Incoming, known: Known) -> Decision:
     if AppEventType.WAIT_CREATED in known.logged:
         return Decision(earlier=AppEventType.WAIT_CREATED, of="wait")
-    # The log says once that a wait is over. Had it said so before, nothing would ever end this one.
+    # The log has the end of a wait once. If it is there already, nothing would ever end this wait.
     over = _is_over(known) or AppEventType.WAIT_COMPLETED in known.logged
     columns = {
         "id": str(uuid4()),

@@ -1,7 +1,8 @@
-"""What is posted to the queue: its envelope is read, and the message in it stays the bytes that were sent.
+"""Reads the envelope of a message that is posted to the queue; the message inside keeps its bytes.
 
-A message that was parsed and written again would have other bytes: numbers, repeated members, CBOR's lengths
-and tags have several spellings. So only the span of the message is found, and a little of its inside is read.
+A message that is parsed and serialised again would have other bytes: numbers, repeated members, and the
+lengths and tags of CBOR have several encodings. So only the span of the message is found, and a few of its
+members are read.
 """
 
 import json
@@ -15,7 +16,7 @@ from app.domain.apps.refusal import bad
 
 LONGEST_NAME, LONGEST_KEY, LONGEST_RUN = 2_000, 1_000, 256  # Bytes in UTF-8.
 MOST_DELAY_S = 10 * 366 * 86_400
-MOST_MEMBERS = 10_000  # Of an envelope in JSON; what a client knows are five.
+MOST_MEMBERS = 10_000  # Of an envelope in JSON; clients send at most five.
 NAMES = ("queueName", "deploymentId", "idempotencyKey", "delaySeconds")
 LINKS = ("runId", "workflowRunId")
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -23,7 +24,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 @dataclass(frozen=True, kw_only=True)
 class Envelope:
-    """One message to add, as it was asked for."""
+    """One message to add, as the client sent it."""
 
     queue: str
     message: bytes
@@ -35,7 +36,7 @@ class Envelope:
 
 
 def from_json(body: str) -> Envelope:
-    """Read an envelope that is JSON; its nesting was checked before."""
+    """Read an envelope in JSON, whose nesting was checked before."""
     values, spans = members_of(body)
     message = values.get("message")
     if "message" not in values or not _counts(message):
@@ -46,7 +47,7 @@ def from_json(body: str) -> Envelope:
 
 
 def from_cbor(raw: bytes) -> Envelope:
-    """Read an envelope that is CBOR."""
+    """Read an envelope in CBOR."""
     try:
         spans, end = cbor.members(raw)
         if end != len(raw):
@@ -62,7 +63,7 @@ def from_cbor(raw: bytes) -> Envelope:
 
 
 def facts(message: bytes, *, is_cbor: bool) -> Mapping[str, object]:
-    """What the members of a stored message are, where they are plain; nothing for one that is no object."""
+    """The members of a stored message that are plain values; empty for a message that is not an object."""
     if not is_cbor:
         value = json.loads(message)
         return value if isinstance(value, dict) else {}
@@ -73,7 +74,7 @@ def facts(message: bytes, *, is_cbor: bool) -> Mapping[str, object]:
 
 
 def members_of(body: str) -> tuple[dict[str, object], dict[str, tuple[int, int]]]:
-    """The members of a JSON object and where their values stand; of repeated ones the last counts."""
+    """The members of a JSON object, and the spans of their values; the last of repeated ones counts."""
     values: dict[str, object] = {}
     spans: dict[str, tuple[int, int]] = {}
     decoder, read = json.JSONDecoder(parse_constant=_no_constant, parse_float=_number), 0
@@ -81,7 +82,7 @@ def members_of(body: str) -> tuple[dict[str, object], dict[str, tuple[int, int]]
         at = _after(body, 0, "{")
         while body[at : at + 1] != "}" or values:
             read += 1
-            if read > MOST_MEMBERS:  # Each is read by itself, which millions of them would take minutes for.
+            if read > MOST_MEMBERS:  # Each is parsed by itself: millions of them would take minutes.
                 raise ValueError(f"it has more than {MOST_MEMBERS} members")
             if body[at : at + 1] != '"':
                 raise ValueError(f"a name is expected at character {at}")
@@ -101,7 +102,7 @@ def members_of(body: str) -> tuple[dict[str, object], dict[str, tuple[int, int]]
 
 
 def delivery(message: bytes, *, is_cbor: bool, queue: str, message_id: str, attempt: int) -> bytes:
-    """The body of a delivery: the message as it was sent, and what the service says of it."""
+    """The body of a delivery: the message as it was sent, and the queue, id and attempt."""
     if is_cbor:
         meta = {
             "queueName": cbor.text_bytes(queue),
@@ -123,7 +124,7 @@ def invocation(run_id: str, *, is_cbor: bool) -> bytes:
 
 
 def delay_ms(value: object, name: str) -> int:
-    """Seconds as milliseconds, never less than was asked for; 0 for none."""
+    """Seconds as milliseconds, rounded up; 0 for none."""
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN
@@ -134,7 +135,7 @@ def delay_ms(value: object, name: str) -> int:
 
 
 def stored_text(value: object, name: str, longest: int) -> str:
-    """A text that the database can keep and find again."""
+    """A text that the database can store and search for; raises `Refused` (400)."""
     if not isinstance(value, str):
         raise bad(f"{name} must be a string")
     try:
@@ -164,7 +165,7 @@ def _envelope(
 
 
 def _link(inside: Mapping[str, object]) -> str:
-    """The run that a message says it is about; nothing where it cannot be the id of one."""
+    """The id of the run that a message names; empty when it cannot be an id."""
     for name in LINKS:
         value = inside.get(name)
         if isinstance(value, str) and value.isprintable() and 0 < len(value.encode()) <= LONGEST_RUN:
@@ -173,7 +174,7 @@ def _link(inside: Mapping[str, object]) -> str:
 
 
 def _counts(message: object) -> bool:
-    """Whether JavaScript takes a value for something."""
+    """Whether a value is truthy in JavaScript."""
     empty = message is None or message is False or message == "" or message != message  # noqa: PLR0124 - NaN
     return not empty and not (
         isinstance(message, int | float) and not isinstance(message, bool) and message == 0

@@ -1,4 +1,4 @@
-"""What the log of a run says of its statuses: the rows must say the same."""
+"""Folds the log of a run into statuses, which must equal those of the rows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,20 +24,20 @@ STEPS = {
 
 @dataclass(kw_only=True)
 class Folded:
-    """The statuses of a run and of what it has, by correlation id."""
+    """The status of a run, and the statuses of its steps, hooks and waits by correlation id."""
 
     run: str | None = None
     step: dict[str, str] = field(default_factory=dict)
     hook: dict[str, str] = field(default_factory=dict)
     wait: dict[str, str] = field(default_factory=dict)
-    over: set[str] = field(default_factory=set)  # Waits that were over before they were created.
+    over: set[str] = field(default_factory=set)  # Waits that ended before they were created.
 
 
 def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded:
     """The statuses after these events, in the order of their slots.
 
-    ``born`` is the slot of the event that made each step: a step may be started before it is there, and what
-    was said of it until then changed nothing.
+    ``born`` is the slot of the event that created each step: events about a step may come before it exists,
+    and change nothing then.
     """
     made = Folded()
     for event in events:
@@ -50,7 +50,7 @@ def fold(events: Iterable[Mapping[str, Any]], born: Mapping[str, int]) -> Folded
             if event["seq"] >= born.get(name, event["seq"] + 1):
                 made.step[name] = STEPS[kind]
         else:
-            _listens(made, kind, name)
+            _hook_or_wait(made, kind, name)
     return made
 
 
@@ -65,8 +65,8 @@ def _run(made: Folded, kind: AppEventType) -> None:
         made.wait = dict.fromkeys(made.wait, WaitStatus.COMPLETED)
 
 
-def _listens(made: Folded, kind: AppEventType, name: str) -> None:
-    """Hooks and waits; those of a run that is over listen to nothing."""
+def _hook_or_wait(made: Folded, kind: AppEventType, name: str) -> None:
+    """Apply an event of a hook or wait; one that is created after the end of its run has ended at once."""
     over = made.run not in OPEN or (kind == AppEventType.WAIT_CREATED and name in made.over)
     if kind == AppEventType.HOOK_CREATED:
         made.hook[name] = HookStatus.DISPOSED if over else HookStatus.PENDING

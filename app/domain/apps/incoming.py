@@ -1,4 +1,4 @@
-"""One event as a client sends it, checked for its form before anything is read or written."""
+"""Checks the form of an event that a client sends, before anything is read or written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.domain.apps.words import FROM_CLIENTS, AppEventType
 OF_AN_ENTITY = ("step_", "hook_", "wait_")
 MOST_SPEC = 2**31 - 1
 MOST_ATTEMPTS = 2**31 - 2
-# Bytes in UTF-8, for what is searched by; an entry of PostgreSQL's indexes holds no more than 2,700 in all.
+# Bytes in UTF-8, for indexed texts; an entry of PostgreSQL's indexes has at most 2,700 bytes in all.
 LONGEST = {
     "runId": 256,
     "correlationId": 512,
@@ -24,7 +24,7 @@ LONGEST = {
     "projectId": 512,
     "environment": 512,
 }
-# What of an event's data becomes columns; all else is kept as it was sent.
+# The members of an event's data that become columns; all others are stored as sent.
 STORED = {
     AppEventType.RUN_CREATED: ("workflowName", "deploymentId"),
     AppEventType.RUN_STARTED: ("workflowName", "deploymentId"),
@@ -39,7 +39,7 @@ _MS = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Incoming:
-    """An event that is well formed; whether it has an effect is decided by what there is already."""
+    """A well-formed event; `app.domain.apps.decide` decides its effect."""
 
     run_id: str
     type: AppEventType
@@ -49,12 +49,12 @@ class Incoming:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The data, or nothing."""
+        """The data, or an empty object."""
         return self.data or {}
 
 
 def incoming(run_id: str, body: object) -> Incoming:
-    """The event of a request's body; refuses with 400 what could never be stored."""
+    """The event in a request's body; raises `Refused` (400) for what could never be stored."""
     if not isinstance(body, Mapping):
         raise bad("the body must be an object with eventType")
     kind, data = body.get("eventType"), body.get("eventData")
@@ -77,7 +77,7 @@ def incoming(run_id: str, body: object) -> Incoming:
 
 
 def searched(name: str, value: object, *, shown: str | None = None) -> None:
-    """Refuse what no database could store and search for; None is no value at all."""
+    """Refuse (400) a value that no database could store and search for; None is accepted."""
     if value is None:
         return
     shown = shown or name
@@ -87,9 +87,9 @@ def searched(name: str, value: object, *, shown: str | None = None) -> None:
 
 
 def searchable(name: str, value: str | None, *, longest: int | None = None) -> None:
-    """Refuse (400) what no database could search for, or what is longer than anything stored, in bytes.
+    """Refuse (400) a text that no database could search for, or that has more than ``longest`` bytes.
 
-    None is no value at all.
+    None is accepted.
     """
     if value is None:
         return
@@ -100,7 +100,7 @@ def searchable(name: str, value: str | None, *, longest: int | None = None) -> N
 
 
 def storable(text: str) -> bool:
-    """Whether every database can store a text as it is; what cannot be stored cannot be found either."""
+    """Whether every database can store a text unchanged; otherwise no row can have it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -109,14 +109,14 @@ def storable(text: str) -> bool:
 
 
 def instant(value: object, name: str) -> int | None:
-    """Milliseconds since 1970 of a date as JavaScript reads it; None when there is none."""
+    """Milliseconds since 1970 of a date that JavaScript can parse; None without a value."""
     if value is None:
         return None
     try:
         if isinstance(value, str):
             at = _date(value)
             at = at if at.tzinfo else at.replace(tzinfo=UTC)
-            # Here and not when it is shown: an offset may lead beyond the years that there are.
+            # Converted here and not later: with its offset the date may be outside of the supported years.
             return (at.astimezone(UTC) - _1970) // _MS
         if isinstance(value, int | float) and not isinstance(value, bool):
             return (_1970 + timedelta(milliseconds=int(value)) - _1970) // _MS

@@ -1,4 +1,4 @@
-"""What the answer of a handler means for the message that was delivered."""
+"""Interprets the response of a handler to a message."""
 
 import json
 import math
@@ -13,15 +13,17 @@ MOST_PAUSE_MS = 10 * 366 * 86_400_000
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The message is delivered; whether the handler wants it again, and when."""
+    """The message is delivered; ``again``: the handler wants another call, after a pause or at a time."""
 
     again: bool = False
     pause_ms: int = 0
-    until: int | None = None  # A time instead of a pause: at least a second from now, in whole seconds.
+    until: int | None = (
+        None  # A time (ms since 1970) instead of a pause; at least a second from now, in whole seconds.
+    )
 
 
 def verdict(status: int, body: bytes | None) -> Verdict | None:
-    """What an answer says, None when it is a failure; ``body`` is None when it is too long to look at."""
+    """The verdict of a response; None when it is a failure. ``body`` is None when it is too long to read."""
     if status == TOO_EARLY:
         return Verdict(again=True, pause_ms=1_000, until=_retry_after(_value(body)))
     if not 200 <= status < 300:

@@ -5,5 +5,5 @@ CAP_MS = 60_000
 
 
 def next_try_ms(attempts: int) -> int | None:
-    """The pause after this many failed attempts; None when the message is dead."""
+    """The pause in milliseconds after this many failed attempts; None when the message is dead."""
     return None if attempts >= TRIES else min(1000 * 2**attempts, CAP_MS)

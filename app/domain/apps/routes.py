@@ -1,4 +1,4 @@
-"""Which endpoint of a handler a queue leads to, and what its name says of the workflow."""
+"""From the name of a queue to the endpoint of a handler, and to the workflow."""
 
 import re
 

@@ -1,17 +1,17 @@
-"""Ids on the wire: slots of events, messages, and the cursors of their pages."""
+"""Public ids of events and messages, and the cursors of their pages."""
 
 import re
 
 from app.domain.apps.words import SLOTTED
 
 SLOT = re.compile(r"evnt_([0-9]{26})")
-LAST_SLOT = 2**31 - 1  # As far as a run counts; a cursor beyond it has every event before it.
+LAST_SLOT = 2**31 - 1  # The highest slot of a run; a cursor beyond it is after every event.
 NUMBER = re.compile(r"[0-9]{1,18}")
 MESSAGE = re.compile(r"msg_([0-9]{1,18})")
 
 
 def has_slots(spec_version: int | None) -> bool:
-    """Whether the events of a run are named by their slots; decided by the run's version alone."""
+    """Whether the ids of a run's events are their slots, which depends on its spec version alone."""
     return spec_version is not None and spec_version >= SLOTTED
 
 
@@ -21,7 +21,7 @@ def event_id(spec_version: int | None, seq: int, number: int) -> str:
 
 
 def fence(cursor: str) -> tuple[str, int] | None:
-    """What a cursor names: ("seq", slot) or ("number", n); None for anything else, which is ignored."""
+    """The place that a cursor means: ("seq", slot) or ("number", n); None for any other text."""
     if found := SLOT.fullmatch(cursor):
         return "seq", min(int(found[1]), LAST_SLOT)
     if NUMBER.fullmatch(cursor):
@@ -35,6 +35,6 @@ def message_id(number: int) -> str:
 
 
 def message_number(text: str) -> int | None:
-    """The number behind the id of a message; None when it is no such id."""
+    """The number in the id of a message; None for a text that is not such an id."""
     found = MESSAGE.fullmatch(text)
     return int(found[1]) if found else None

@@ -7,8 +7,8 @@ from typing import Any
 def template(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, object]]:
     """``stepName``, ``order`` and, for steps that ran beside others, ``parallelGroup``.
 
-    The steps come by ``created_at``. One that starts before the latest end so far belongs to the group of the
-    step before it.
+    The steps are ordered by ``created_at``. A step that starts before the latest end so far belongs to the
+    group of the step before it.
     """
     made: list[dict[str, object]] = []
     order = group = 0

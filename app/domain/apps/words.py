@@ -1,10 +1,10 @@
-"""The statuses of runs, steps, hooks and waits, and the types of events, as the wire spells them."""
+"""The statuses of runs, steps, hooks and waits, and the types of events, as the protocol names them."""
 
 from enum import StrEnum
 
 
 class AppRunStatus(StrEnum):
-    """Where a run of an app stands."""
+    """The status of a run of an app."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -15,7 +15,7 @@ class AppRunStatus(StrEnum):
 
 
 class AppStepStatus(StrEnum):
-    """Where a step stands; ``cancelled`` is read from older rows and never written."""
+    """The status of a step; ``cancelled`` is read from older rows and never written."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class AppStepStatus(StrEnum):
 
 
 class HookStatus(StrEnum):
-    """A hook claims its token until it is disposed."""
+    """The status of a hook, which holds its token until it is disposed."""
 
     PENDING = "pending"
     RECEIVED = "received"
@@ -33,14 +33,14 @@ class HookStatus(StrEnum):
 
 
 class WaitStatus(StrEnum):
-    """A sleep, and whether it is over."""
+    """The status of a wait (a sleep of the workflow)."""
 
     WAITING = "waiting"
     COMPLETED = "completed"
 
 
 class MessageState(StrEnum):
-    """Where a message stands; an open one is new, delayed, being delivered or failed."""
+    """The status of a message; an open one is new, delayed, being delivered, or due again after a failure."""
 
     OPEN = "open"
     DELIVERED = "delivered"
@@ -48,7 +48,7 @@ class MessageState(StrEnum):
 
 
 class AppEventType(StrEnum):
-    """What may stand in the log of an app's run; ``hook_conflict`` is written by the service alone."""
+    """The types of events in the log of an app's run; only the service writes ``hook_conflict``."""
 
     RUN_CREATED = "run_created"
     RUN_STARTED = "run_started"
@@ -77,13 +77,13 @@ ENDINGS = {
     AppEventType.RUN_CANCELLED: AppRunStatus.CANCELLED,
     AppEventType.RUN_EXPIRED: AppRunStatus.EXPIRED,
 }
-TOLD = {  # What webhooks are told when a run ends (app.domain.events).
+WEBHOOK_EVENTS = {  # The public event when a run ends (app.domain.events).
     AppEventType.RUN_COMPLETED: "app.run.completed",
     AppEventType.RUN_FAILED: "app.run.failed",
     AppEventType.RUN_CANCELLED: "app.run.cancelled",
 }
 FROM_CLIENTS = frozenset(AppEventType) - {AppEventType.HOOK_CONFLICT}
-SLOTTED = 6  # Runs from this spec version on have slots for the ids of their events.
+SLOTTED = 6  # From this spec version on, the ids of a run's events are their slots.
 WITH_ATTRIBUTES = 4
-QUEUE = "app"  # Of Celery: where those who deliver messages of apps hear that something waits.
+QUEUE = "app"  # The Celery queue of the workers that deliver messages of apps.
 LARGEST_BODY = 20 * 1_048_576  # Bytes of a request.

@@ -1,1 +1,1 @@
-"""What apps write and read: every question is asked within a scope, and finds nothing outside of it."""
+"""The tables of apps. Every query is restricted to a `Scope`: one application of one tenant."""

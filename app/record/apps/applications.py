@@ -1,4 +1,4 @@
-"""Applications, who may speak for them, what they may use, and the versions they are deployed in."""
+"""Applications, their bindings and quotas, and the versions they are deployed in."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -40,19 +40,19 @@ def one(tx: Tx, app: str) -> Row | None:
 
 
 def insert(tx: Tx, app: str) -> bool:
-    """Make an application; False when it was there."""
+    """Insert an application; False when it exists."""
     made = tx.insert(application).values(tenant_id=tx.tenant, id=app, created_at=tx.now)
     return tx.row(made.on_conflict_do_nothing().returning(application.c.id)) is not None
 
 
 def change(tx: Tx, app: str, columns: Mapping[str, Any]) -> bool:
-    """Set columns of an application; False when there is none."""
+    """Set columns of an application; False when it does not exist."""
     changed = update(application).where(_ours(tx, application), application.c.id == app)
     return tx.execute(changed.values(**columns)).rowcount == 1
 
 
 def all_bindings(tx: Tx) -> dict[Binding, frozenset[str]]:
-    """The applications that each account may speak for."""
+    """The applications that each account is bound to."""
     found: dict[Binding, set[str]] = {}
     for row in tx.rows(select(app_binding).where(_ours(tx, app_binding))):
         found.setdefault((row["namespace"], row["account"]), set()).add(row["app"])
@@ -60,13 +60,13 @@ def all_bindings(tx: Tx) -> dict[Binding, frozenset[str]]:
 
 
 def bindings_of(tx: Tx, app: str) -> list[Row]:
-    """The accounts that may speak for an application."""
+    """The accounts that are bound to an application."""
     found = select(app_binding).where(_ours(tx, app_binding), app_binding.c.app == app)
     return tx.rows(found.order_by(app_binding.c.namespace, app_binding.c.account))
 
 
 def bind(tx: Tx, app: str, who: Binding) -> None:
-    """Let an account speak for an application."""
+    """Bind an account to an application."""
     made = tx.insert(app_binding).values(
         tenant_id=tx.tenant, namespace=who[0], account=who[1], app=app, created_at=tx.now
     )
@@ -74,7 +74,7 @@ def bind(tx: Tx, app: str, who: Binding) -> None:
 
 
 def unbind(tx: Tx, app: str, who: Binding) -> bool:
-    """Let it no longer; False when it did not."""
+    """Remove a binding; False when it does not exist."""
     gone = delete(app_binding).where(_ours(tx, app_binding), app_binding.c.app == app)
     gone = gone.where(app_binding.c.namespace == who[0], app_binding.c.account == who[1])
     return tx.execute(gone).rowcount == 1
@@ -87,7 +87,7 @@ def versions(tx: Tx, scope: Scope) -> list[Row]:
 
 
 def announce(tx: Tx, scope: Scope, version: str, status: str) -> None:
-    """Store where a version stands."""
+    """Store the status of a version."""
     values = {**scope.key, "version": version, "status": status, "updated_at": tx.now}
     made = tx.insert(app_version).values(**values, created_at=tx.now)
     tx.execute(
@@ -99,7 +99,7 @@ def announce(tx: Tx, scope: Scope, version: str, status: str) -> None:
 
 
 def retire(tx: Tx, scope: Scope, version: str) -> None:
-    """Expire a version that was announced, and forget its handlers."""
+    """Set the status of a version to expired, and delete its handlers."""
     known = update(app_version).where(scope.owns(app_version), app_version.c.version == version)
     tx.execute(known.values(status="expired", updated_at=tx.now))
     handlers = delete(app_handler).where(scope.owns(app_handler), app_handler.c.version == version)
@@ -108,21 +108,20 @@ def retire(tx: Tx, scope: Scope, version: str) -> None:
 
 def open_runs_of(tx: Tx, scope: Scope, version: str, limit: int) -> list[str]:
     """Runs of a version that have not ended, in the order in which they are locked."""
-    # In the order of their ids: two that expire versions at once lock runs in the same order.
+    # In the order of their ids, so that two concurrent calls lock runs in the same order.
     found = select(app_run.c.id).where(scope.owns(app_run), app_run.c.deployment == version)
     return [row["id"] for row in tx.rows(found.where(_open()).order_by(app_run.c.id).limit(limit))]
 
 
 def open_runs(tx: Tx, scope: Scope, most: int) -> int:
     """How many runs of the application have not ended; counting stops at ``most``."""
-    # Counting stops at the quota: an application far beyond it costs no more than one that has just reached
-    # it.
+    # Counting stops at the quota: counting far more runs would cost more and change no decision.
     few = select(app_run.c.id).where(scope.owns(app_run), _open()).limit(most).subquery()
     return int(tx.value(select(func.count()).select_from(few)))
 
 
 def in_use(tx: Tx, scope: Scope, version: str) -> Row:
-    """What of a version is still at work: runs, hooks, waits and messages."""
+    """How many runs, hooks, waits and messages of a version are still open."""
 
     def of_runs(table: Any, at_work: Any) -> int:
         same = and_(scope.owns(app_run), app_run.c.deployment == version, app_run.c.id == table.c.run_id)
@@ -140,7 +139,7 @@ def in_use(tx: Tx, scope: Scope, version: str) -> Row:
 
 
 def count_by(tx: Tx, table: str) -> Iterable[Row]:
-    """How many rows there are of each application and status: of "run" or "message"."""
+    """Counts of rows by application and status; ``table`` is "run" or "message"."""
     found, column = {
         "run": (app_run, app_run.c.status),
         "message": (app_message, app_message.c.state),
@@ -150,7 +149,7 @@ def count_by(tx: Tx, table: str) -> Iterable[Row]:
 
 
 def oldest_due(tx: Tx) -> int | None:
-    """When the message that has been due for longest was due."""
+    """The due time of the message that has been due for longest, in milliseconds; None if none is due."""
     found = select(func.min(app_message.c.due_at)).where(_ours(tx, app_message))
     due = tx.value(found.where(app_message.c.state == "open", app_message.c.due_at <= tx.now))
     return None if due is None else int(due)

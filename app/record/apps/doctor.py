@@ -1,4 +1,4 @@
-"""What must always hold for apps: slots are dense, rows say what the log says, open messages have a time."""
+"""Checks the invariants of apps: dense slots, rows that agree with the log, a due time of open messages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ LOOK = "stop changing this run, keep its rows, and report it with the output of:
 
 
 def findings(tx: Tx, *, limit: int = LIMIT) -> list[Row]:
-    """What does not hold for the newest runs of apps and for all of their messages."""
+    """The violations found in the newest runs of apps and in all messages."""
     chosen = _chosen(tx, limit)
     found: list[Row] = []
     for at in range(0, len(chosen), BATCH):
@@ -43,7 +43,7 @@ def _of_runs(tx: Tx, runs: Sequence[Row]) -> list[Row]:
     found = []
     for run, key in zip(runs, keys, strict=True):
         log = sorted(logs.get(key, []), key=lambda one: one["seq"])
-        # A log with a hole cannot be folded, so nothing else is said of such a run.
+        # A log with a gap cannot be folded, so no other check is possible for this run.
         if [one["seq"] for one in log] != list(range(1, run["events"] + 1)):
             found.append(
                 _finding("I19", key, f"the run counts {run['events']} events, its log {_slots(log)}")

@@ -1,4 +1,4 @@
-"""Steps, hooks and waits of runs: read by the event's correlation id, inserted, changed."""
+"""Steps, hooks and waits of runs: read, inserted and changed by the event's correlation id."""
 
 from typing import Any
 
@@ -36,11 +36,11 @@ def write_entity(
 
 
 def write_run(tx: Tx, scope: Scope, run_id: str, write: Write) -> bool:
-    """Insert or change a run; False when one with this id was there before the insert."""
+    """Insert or change a run; False when a run with this id existed before the insert."""
     if write.insert:
         made = tx.insert(app_run).values(**scope.key, **write.columns).on_conflict_do_nothing()
-        # There was no row to lock, so two may make the same run. The second waits at the key, then inserts
-        # nothing, and its caller decides anew with the run that is there (`RunAppeared`).
+        # There is no row to lock yet, so two transactions may create the same run. The second waits at the
+        # key, inserts nothing, and its caller decides again with the existing run (`RunAppeared`).
         return tx.value(made.returning(app_run.c.id)) is not None
     changed = update(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
     return tx.execute(changed.values(**write.columns)).rowcount == 1
@@ -54,10 +54,10 @@ def holder(tx: Tx, scope: Scope, token: str) -> Row | None:
 
 
 def end_hooks_and_waits(tx: Tx, scope: Scope, run_id: str) -> None:
-    """Dispose of the hooks of a run that has ended and complete its waits: its tokens are free at once."""
+    """Dispose of the hooks of a run that has ended, which frees their tokens, and complete its waits."""
     open_hooks = update(app_hook).where(scope.owns(app_hook), app_hook.c.run_id == run_id)
-    # Also those that were heard: only a disposed hook gives up its token (chaos: "a token is freed too
-    # late").
+    # Also hooks that have received a payload: only a disposed hook frees its token (chaos: "a token is freed
+    # too late").
     open_hooks = open_hooks.where(app_hook.c.status != str(HookStatus.DISPOSED))
     tx.execute(open_hooks.values(status=str(HookStatus.DISPOSED), disposed_at=tx.now))
     open_waits = update(app_wait).where(scope.owns(app_wait), app_wait.c.run_id == run_id)

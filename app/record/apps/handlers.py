@@ -1,4 +1,4 @@
-"""Handlers: where the processes of an application take messages, by its version."""
+"""Handlers: the URLs at which the processes of an application's version accept messages."""
 
 from collections.abc import Collection
 from typing import Any
@@ -17,15 +17,15 @@ EXPIRED = "expired"
 def register(
     tx: Tx, scope: Scope, pod: str, version: str, urls: dict[str, str | None], *, alone: bool
 ) -> bool:
-    """Add a handler or move it; False when another one stands for the whole version already.
+    """Add a handler or change its URLs; False when another one serves the whole version already.
 
-    ``alone``: this one stands for the whole version, and all others of it go.
+    ``alone``: this handler serves the whole version, and all others of the version are removed.
     """
     of_version = and_(scope.owns(app_handler), app_handler.c.version == version)
     others = and_(of_version, app_handler.c.pod != pod)
     if alone:
         tx.execute(app_handler.delete().where(others))
-    # One address stands for all processes: with a second one messages would be divided between the two.
+    # One address serves all processes: with a second one, messages would be divided between the two.
     elif tx.row(select(app_handler.c.pod).where(of_version, app_handler.c.service_scoped).limit(1)):
         return False
     facts = {
@@ -54,7 +54,7 @@ def listed(tx: Tx, scope: Scope) -> list[Row]:
 
 
 def routes(tx: Tx, versions: Collection[Version]) -> dict[Version, list[Row]]:
-    """The handlers of these versions; none of one that has expired."""
+    """The handlers of these versions; none for a version that has expired."""
     here = and_(
         app_version.c.tenant_id == app_handler.c.tenant_id,
         app_version.c.app == app_handler.c.app,
@@ -63,7 +63,7 @@ def routes(tx: Tx, versions: Collection[Version]) -> dict[Version, list[Row]]:
     )
     found = select(app_handler).where(app_handler.c.tenant_id == tx.tenant)
     found = found.where(tuple_(app_handler.c.app, app_handler.c.version).in_(sorted(versions)))
-    # A handler may register once more after its version has expired; it gets nothing.
+    # A handler may register again after its version has expired; it gets no messages.
     found = found.where(~select(app_version.c.app).where(here).correlate(app_handler).exists())
     made: dict[Version, list[Row]] = {}
     for row in tx.rows(found):

@@ -1,4 +1,4 @@
-"""Hooks of an application, found by id or token; a hook that still listens comes first."""
+"""Hooks of an application, found by id or token; hooks that are not disposed come first."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ _NEWEST_FIRST = (app_hook.c.created_at.desc(), app_hook.c.run_id.desc())
 
 
 def by_id(tx: Tx, scope: Scope, hook_id: str) -> Row | None:
-    """The hook with a correlation id: one that is not disposed before others, newest first."""
+    """The hook with a correlation id: one that is not disposed if there is one, else the newest."""
     found = select(app_hook).where(scope.owns(app_hook), app_hook.c.correlation_id == hook_id)
     over = case((app_hook.c.status == str(HookStatus.DISPOSED), 1), else_=0)
     return tx.row(found.order_by(over, *_NEWEST_FIRST).limit(1))
 
 
 def by_token(tx: Tx, scope: Scope, token: str) -> Row | None:
-    """The hook of a token: the one that holds it, else the newest that did."""
+    """The hook that holds a token, else the last one that held it."""
     found = select(app_hook).where(scope.owns(app_hook), app_hook.c.token == token)
     held = case((app_hook.c.disposed_at.is_(None), 0), else_=1)
     return tx.row(found.order_by(held, _LISTENS_FIRST, *_NEWEST_FIRST).limit(1))
@@ -43,12 +43,12 @@ def page(tx: Tx, scope: Scope, run_id: str | None, *, offset: int, limit: int) -
 
 
 def has_hooks(tx: Tx, scope: Scope, run_id: str) -> bool:
-    """Whether a run has made any hook."""
+    """Whether a run has created any hook."""
     return bool(page(tx, scope, run_id, offset=0, limit=1))
 
 
 def waits(tx: Tx, scope: Scope, run_id: str, status: str | None = None) -> list[Row]:
-    """The waits of a run, of one status where one is given."""
+    """The waits of a run, of one status if it is given."""
     found = select(app_wait).where(scope.owns(app_wait), app_wait.c.run_id == run_id)
     if status is not None:
         found = found.where(app_wait.c.status == status)

@@ -1,7 +1,7 @@
-"""The log of a run: its events at dense slots, and what has been said in it already.
+"""The log of a run: its events at dense slots.
 
-The run's row is the lock of its log. A writer has it locked, raises ``events`` and writes each event at
-the slot that came out, all in one transaction: no reader sees slot n+1 before slot n.
+The run's row is the lock of its log. In one transaction a writer locks it, increases ``events`` and writes
+each event at the slot that this gives: no reader sees slot n+1 before slot n.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ MOST_REPORTED = 500
 def locked_run(tx: Tx, scope: Scope, run_id: str) -> Row | None:
     """The row of a run, locked until the transaction ends."""
     found = select(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
-    # The row that `fast` changes, too: whoever takes a slot comes through one of the two, and they wait for
-    # each other at this row. SQLite has one writer at a time.
+    # `event_statement` changes the same row: every writer that takes a slot locks it in one of the two ways.
+    # SQLite has one writer at a time.
     return tx.row(found.with_for_update() if tx.dialect == "postgresql" else found)
 
 
 def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> list[Row]:
-    """Write events at the next slots of a run whose row is locked; the rows as they stand in the log."""
+    """Write events at the next slots of a run whose row is locked; returns the rows of the log."""
     if not events:
         return []
     raised = update(app_run).where(scope.owns(app_run), app_run.c.id == run_id)
@@ -59,15 +59,15 @@ def append(tx: Tx, scope: Scope, run_id: str, events: Sequence[NewEvent]) -> lis
 
 
 def logged(tx: Tx, scope: Scope, run_id: str, correlation_id: str) -> frozenset[AppEventType]:
-    """The types of event that a correlation id has in the log of a run."""
-    # By the log and not by the entity's status: what is said once must be answered the same way for ever, and
-    # a status moves on.
+    """The types of events that the log of a run has for a correlation id."""
+    # From the log and not from the entity's status: a repeated event must always get the same answer, and a
+    # status changes.
     found = select(app_event.c.event_type).distinct().where(_of(scope, run_id, correlation_id))
     return frozenset(AppEventType(row["event_type"]) for row in tx.rows(found))
 
 
 def latest(tx: Tx, scope: Scope, run_id: str, kind: AppEventType, correlation_id: str | None) -> Row | None:
-    """The latest event of a type, of one correlation id where there is one."""
+    """The latest event of a type, for one correlation id if it is given."""
     found = select(app_event).where(scope.owns(app_event), app_event.c.run_id == run_id)
     found = found.where(app_event.c.event_type == str(kind))
     if correlation_id is not None:
@@ -76,7 +76,7 @@ def latest(tx: Tx, scope: Scope, run_id: str, kind: AppEventType, correlation_id
 
 
 def one(tx: Tx, scope: Scope, run_id: str, place: tuple[str, int]) -> Row | None:
-    """One event by its slot ("seq") or its number; with the run's version."""
+    """One event by its slot ("seq") or its number, with the spec version of its run."""
     name, value = place
     return tx.row(_read(scope).where(app_event.c.run_id == run_id, app_event.c[name] == value))
 
@@ -90,13 +90,13 @@ def page(
     limit: int,
     newest_first: bool = False,
 ) -> list[Row]:
-    """Events of a run strictly after (or, newest first, before) a place, at most ``limit``."""
+    """Events of a run strictly after (newest first: before) a place, at most ``limit``."""
     found = _read(scope).where(app_event.c.run_id == run_id)
     return tx.rows(_walked(found, after, "seq", newest_first).limit(limit))
 
 
 def between(tx: Tx, scope: Scope, run_id: str, first: int, last: int) -> list[Row]:
-    """The events at slots ``first`` to ``last``, at most 501 of them: one more tells that there are more."""
+    """The events at slots ``first`` to ``last``, at most 501: the last one shows that there are more."""
     found = select(app_event).where(
         scope.owns(app_event), app_event.c.run_id == run_id, app_event.c.seq.between(first, last)
     )
@@ -122,7 +122,7 @@ def by_correlation(
 
 
 def _read(scope: Scope) -> Any:
-    """Events with the version of their run, which their ids depend on."""
+    """Events with the spec version of their run, which decides the form of their ids."""
     joined = app_event.join(
         app_run,
         and_(

@@ -1,4 +1,4 @@
-"""Numbers that count through all runs and all messages of a tenant, and counters for its metrics."""
+"""Numbers of the events and messages of a tenant, unique over all runs, and the counters of its metrics."""
 
 from sqlalchemy import Sequence, select, text
 
@@ -18,7 +18,7 @@ def next_message(tx: Tx) -> int:
 
 
 def last_event(tx: Tx) -> int:
-    """The number of the newest event: so many were written, and a few of them taken back."""
+    """The number of the newest event: about as many were written, since a rollback leaves a gap."""
     if tx.dialect == "postgresql":
         last = text(f"SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {event_number.name}")
         return int(tx.value(last))
@@ -26,7 +26,7 @@ def last_event(tx: Tx) -> int:
 
 
 def add(tx: Tx, name: str, more: int) -> int:
-    """Raise a counter; its value from now on."""
+    """Increase a counter; returns its new value."""
     first = tx.insert(app_counter).values(tenant_id=tx.tenant, name=name, value=more)
     raised = first.on_conflict_do_update(
         index_elements=["tenant_id", "name"], set_={"value": app_counter.c.value + more}
@@ -43,6 +43,6 @@ def counters(tx: Tx) -> dict[str, int]:
 def _next(tx: Tx, sequence: Sequence) -> int:
     if tx.dialect == "postgresql":
         return int(tx.value(select(sequence.next_value())))
-    # SQLite has no sequences and one writer at a time. On PostgreSQL this row would put all writers of all
-    # runs in line.
+    # SQLite has no sequences, and one writer at a time. On PostgreSQL the writers of all runs would wait for
+    # each other at this row.
     return add(tx, sequence.name, 1)

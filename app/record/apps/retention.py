@@ -1,4 +1,4 @@
-"""Deletes what is older than the retention: ended runs with all they have, messages without a run."""
+"""Deletes ended runs with all their rows, and messages without a run, after the retention period."""
 
 from sqlalchemy import and_, delete, exists, select
 
@@ -15,7 +15,7 @@ from app.record.tables import (
 )
 
 OF_RUNS = (app_chunk, app_stream, app_message, app_wait, app_hook, app_step, app_event)
-OLDEST = 1_000  # Messages that are looked at in one pass.
+OLDEST = 1_000  # Messages that one pass reads.
 
 
 def ended_before(tx: Tx, moment: int, limit: int) -> list[tuple[str, str]]:
@@ -27,7 +27,7 @@ def ended_before(tx: Tx, moment: int, limit: int) -> list[tuple[str, str]]:
 
 
 def forget_run(tx: Tx, app: str, run_id: str) -> None:
-    """Delete a run and everything of it."""
+    """Delete a run and all its rows."""
     for table in OF_RUNS:
         mine = and_(table.c.tenant_id == tx.tenant, table.c.app == app, table.c.run_id == run_id)
         tx.execute(delete(table).where(mine))
@@ -37,14 +37,14 @@ def forget_run(tx: Tx, app: str, run_id: str) -> None:
 
 
 def forget_messages(tx: Tx, moment: int, after: int = 0) -> tuple[int, int]:
-    """Delete some messages that are over, were made before a moment, and have no run.
+    """Delete some messages that are settled, older than a moment, and without a run.
 
-    The oldest with a number beyond ``after`` are looked at. Returns how many were deleted, and beyond which
-    number the next pass goes on: 0 when it begins anew.
+    Reads the oldest ones with a number above ``after``. Returns how many were deleted, and the ``after`` of
+    the next pass: 0 when it begins from the oldest again.
     """
     mine = select(app_message).where(app_message.c.tenant_id == tx.tenant, app_message.c.id > after)
-    # Some by number, then those of them that are over: the other way round a pass would read the whole table.
-    # And not the same again: what is kept, for a run that is open for long, hides no younger ones.
+    # First a range of numbers, then the settled ones in it: the other way round a pass would read the whole
+    # table. Each pass reads another range, so that messages kept for long do not hide newer ones.
     old = mine.order_by(app_message.c.id).limit(OLDEST).subquery()
     seen = tx.rows(select(old.c.id, old.c.created_at).order_by(old.c.id))
     run = exists().where(

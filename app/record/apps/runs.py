@@ -1,4 +1,4 @@
-"""Runs of an application: one, a page of them newest first, and what its template is read from."""
+"""Runs of an application: one, a page of them, and the newest completed run of a workflow."""
 
 from collections.abc import Collection
 from typing import Any
@@ -28,7 +28,7 @@ def page(
     before: tuple[int, str] | None = None,
     limit: int,
 ) -> list[Row]:
-    """Runs newest first, strictly before a time and id; those that match what is given."""
+    """Runs that match the filters, newest first, strictly before a time and id."""
     found = select(app_run).where(scope.owns(app_run))
     if workflow is not None:
         found = found.where(app_run.c.workflow == workflow)
@@ -36,13 +36,13 @@ def page(
         found = found.where(app_run.c.deployment == deployment)
     if statuses:
         found = found.where(app_run.c.status.in_([str(status) for status in statuses]))
-        # Said as well, so that the index over the few open runs, or over the ended ones, answers.
+        # Redundant, but it lets the query use the partial index of open runs, or that of ended ones.
         if OPEN.issuperset(statuses):
             found = found.where(app_run.c.completed_at.is_(None))
         elif OPEN.isdisjoint(statuses):
             found = found.where(app_run.c.completed_at.is_not(None))
     if before is not None:
-        # The id as well: a page may end within a millisecond in which several runs were made.
+        # With the id: a page may end within a millisecond in which several runs were created.
         found = found.where(tuple_(app_run.c.created_at, app_run.c.id) < before)
     return tx.rows(found.order_by(app_run.c.created_at.desc(), app_run.c.id.desc()).limit(limit))
 

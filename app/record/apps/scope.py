@@ -1,4 +1,4 @@
-"""The scope of a question: one application of one tenant. No statement about apps is built without one."""
+"""The scope of a query: one application of one tenant. Every statement about apps has one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from app.record.session import Tx
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """One application; rows of another one are not found, whatever id is asked for."""
+    """One application; rows of others are not found, whatever id is given."""
 
     tenant: str
     app: str
@@ -22,11 +22,11 @@ class Scope:
 
     def owns(self, table: Table) -> ColumnElement[bool]:
         """The condition that a row belongs to this application."""
-        # The one place that keeps applications apart; ids are chosen by clients and may be the same (chaos:
-        # "runs of other applications are found").
+        # This alone separates applications: clients choose ids, which may be equal in two applications
+        # (chaos: "runs of other applications are found").
         return and_(table.c.tenant_id == self.tenant, table.c.app == self.app)
 
     @property
     def key(self) -> dict[str, Any]:
-        """The columns that a new row begins with."""
+        """The key columns that a new row needs."""
         return {"tenant_id": self.tenant, "app": self.app}

@@ -1,4 +1,4 @@
-"""Steps of a run, in the order in which they were made."""
+"""Steps of a run, in the order in which they were created."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def page(tx: Tx, scope: Scope, run_id: str, *, offset: int = 0, limit: int | Non
 
 
 def one(tx: Tx, scope: Scope, run_id: str | None, step_id: str) -> Row | None:
-    """A step by its id, or, within a known run, by its correlation id as well."""
+    """A step by its id, or, if the run is given, also by its correlation id."""
     found = select(app_step).where(scope.owns(app_step))
     if run_id is None:
         return tx.row(found.where(app_step.c.id == step_id))

@@ -1,1 +1,1 @@
-"""Apps: what the door of the Workflow DevKit offers, one module a use case."""
+"""The use cases of the apps API, one module for each."""

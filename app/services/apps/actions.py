@@ -1,4 +1,4 @@
-"""What somebody does to a run from outside of it: replay, cancel, wake up."""
+"""Actions of clients and operators on the run of an app: replay, cancel, wake up."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,16 +17,16 @@ from chains.messages import WakeUp
 
 Row = dict[str, Any]
 T = TypeVar("T")
-QUEUE = "app"  # Of the workers that deliver messages.
+QUEUE = "app"  # The Celery queue of the workers that deliver messages.
 
 
 def fresh_run_id() -> str:
-    """The id of a run that the service itself creates, in the DevKit's spelling."""
+    """An id for a run that the service itself creates, in the DevKit's format."""
     return "wrun_" + new_id("").removeprefix("_").upper()
 
 
 def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
-    """A new run of the same workflow with the same input, and a message that invokes it."""
+    """Create a run of the same workflow with the same input, and the message that invokes it; its row."""
     fresh = fresh_run_id()
 
     def act(tx: Tx, scope: Scope, run: Row) -> Row:
@@ -34,8 +34,8 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
         made = {name: run[name] for name in same}
         times = {"created_at": tx.now, "updated_at": tx.now}
         columns = {"id": fresh, "status": AppRunStatus.PENDING, "attributes": "{}", **made, **times}
-        # Run, event and message in one transaction: without the message the run would be there and never
-        # begin. It is there already when the answer to the first commit was lost.
+        # Run, event and message in one transaction: without its message the run would exist and never
+        # begin. The run exists already when the answer to the first commit was lost.
         if not entities.write_run(tx, scope, fresh, Write(insert=True, columns=columns)):
             return _read(tx, scope, fresh)
         data = {
@@ -43,7 +43,7 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
             "deploymentId": run["deployment"],
             "replayedFrom": run_id,
         }
-        log.append(tx, scope, fresh, [_said(AppEventType.RUN_CREATED, data, run["spec_version"])])
+        log.append(tx, scope, fresh, [_event(AppEventType.RUN_CREATED, data, run["spec_version"])])
         payload = (text_of({"runId": fresh}) or "").encode()
         queue = run_messages.origin(tx, scope, run)
         run_messages.invoke(tx, scope, queue=queue, run_id=fresh, version=run["deployment"], payload=payload)
@@ -55,7 +55,7 @@ def replay(db: Database, publish: Publisher, app: str, run_id: str) -> Row:
 
 
 def cancel(db: Database, app: str, run_id: str) -> Row:
-    """Cancel a run that is open; nothing of it is delivered any more."""
+    """Cancel an open run and end its messages, so that nothing more is delivered for it."""
     tried: list[str] = []
 
     def act(tx: Tx, scope: Scope, run: Row) -> Row:
@@ -63,9 +63,9 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
             return run  # The answer to the first commit was lost.
         if run["status"] not in OPEN:
             raise bad(f"run is already in terminal state: {run['status']}")
-        written = write_in(tx, scope, _of_ours(run, AppEventType.RUN_CANCELLED))
-        # After the run's row, as everywhere: run first, message second. Fences grow, so that a delivery that
-        # is under way settles nothing.
+        written = write_in(tx, scope, _incoming(run, AppEventType.RUN_CANCELLED))
+        # The run's row is locked first and the messages second, as everywhere. Their fences grow, so that a
+        # delivery in progress cannot settle.
         messages.kill(tx, scope, run_id=run_id)
         tried.append(run_id)
         return written.run
@@ -74,12 +74,12 @@ def cancel(db: Database, app: str, run_id: str) -> Row:
 
 
 def wake_up(db: Database, publish: Publisher, app: str, run_id: str) -> int:
-    """End the waits of a run, each with its event, and deliver at once what was to come later."""
+    """End the waits of a run, each with its event, and make its delayed messages due; how many waits."""
 
     def act(tx: Tx, scope: Scope, run: Row) -> int:
         waiting = hooks.waits(tx, scope, run_id, WaitStatus.WAITING)
         for one in waiting:
-            write_in(tx, scope, _of_ours(run, AppEventType.WAIT_COMPLETED, one["correlation_id"]))
+            write_in(tx, scope, _incoming(run, AppEventType.WAIT_COMPLETED, one["correlation_id"]))
         if waiting:
             run_messages.hasten(tx, scope, run_id)
         return len(waiting)
@@ -91,7 +91,7 @@ def wake_up(db: Database, publish: Publisher, app: str, run_id: str) -> int:
 
 
 def _acted(db: Database, app: str, run_id: str, act: Callable[[Tx, Scope, Row], T]) -> T:
-    """Do something to a run whose row is locked."""
+    """Call ``act`` in a transaction that has locked the run's row; raises `Refused` (404)."""
 
     def locked(tx: Tx) -> T:
         scope = Scope.of(tx, app)
@@ -111,9 +111,9 @@ def _read(tx: Tx, scope: Scope, run_id: str) -> Row:
     return found
 
 
-def _of_ours(run: Row, kind: AppEventType, correlation_id: str | None = None) -> Incoming:
+def _incoming(run: Row, kind: AppEventType, correlation_id: str | None = None) -> Incoming:
     return Incoming(run_id=run["id"], type=kind, correlation_id=correlation_id, spec_version=None, data=None)
 
 
-def _said(kind: AppEventType, data: dict[str, object], spec_version: int | None) -> NewEvent:
+def _event(kind: AppEventType, data: dict[str, object], spec_version: int | None) -> NewEvent:
     return NewEvent(type=kind, correlation_id=None, data=data, spec_version=spec_version)

@@ -1,4 +1,4 @@
-"""Quotas: how much of the service one application may use."""
+"""The quotas of an application, and the checks of them before a run or message is accepted."""
 
 import threading
 import time
@@ -11,12 +11,12 @@ from app.record.session import Database
 
 DEFAULTS = {"max_runs": 10_000, "max_events": 100_000, "max_queue": 100_000}
 FRESH_S = 2.0  # Other processes see a change within this time.
-COUNTED_S = 1.0  # So long a count of runs is good, with what was admitted here since.
-NEAR = 0.9  # From this part of the quota on every run is counted.
+COUNTED_S = 1.0  # How long a count of runs is reused, plus the runs that this process has admitted since.
+NEAR = 0.9  # From this share of the quota on, every new run is preceded by a count.
 WINDOW_S = 60.0
 
 _lock = threading.Lock()
-_runs: dict[tuple[int, str], tuple[float, int]] = {}  # Until when a count is good, and the count.
+_runs: dict[tuple[int, str], tuple[float, int]] = {}  # When a count expires, and the count.
 _posts: dict[tuple[int, str], tuple[float, int]] = {}  # When a window ends, and the posts in it.
 
 
@@ -26,13 +26,13 @@ def quotas(db: Database, app: str) -> dict[str, Any]:
 
 
 def in_force(row: dict[str, Any] | None) -> dict[str, int]:
-    """The quotas of a row, with defaults for what was not set."""
+    """The quotas of a row, with defaults where none is set."""
     given = row or {}
     return {name: default if given.get(name) is None else given[name] for name, default in DEFAULTS.items()}
 
 
 def forget(db: Database, app: str) -> None:
-    """Ask anew what the quotas of an application are."""
+    """Drop the cached quotas of an application."""
     db.forget(_name(app))
 
 
@@ -42,13 +42,13 @@ def admit_run(db: Database, app: str) -> None:
     key, now = (id(db), app), time.monotonic()
     with _lock:
         until, known = _runs.get(key, (0.0, 0))
-        # A count that is a second old, and runs that other processes have admitted, can be wrong by some: far
-        # from the quota that does not matter, near to it every request counts.
+        # The cached count may be a second old and lacks the runs that other processes have admitted. Far from
+        # the quota that does not matter; near to it every request counts anew.
         if now < until and known < most * NEAR:
             _runs[key] = until, known + 1
             return
         if until and known < most * NEAR:
-            # One counts, while the others go on with the last count and what came since.
+            # One thread counts; meanwhile the others use the last count plus the runs admitted since.
             _runs[key] = now + COUNTED_S, known + 1
     known = db.read(lambda tx: applications.open_runs(tx, Scope.of(tx, app), most))
     if known >= most:

@@ -1,20 +1,20 @@
-"""Deliveries of webhooks about the ends of runs of apps: which run and how it ended, never its payloads."""
+"""Webhook deliveries about runs of apps that have ended: the run and its status, without its payloads."""
 
 from typing import Any
 
 from app.domain.apps.decide import stamp
-from app.domain.apps.words import ENDINGS, TOLD
+from app.domain.apps.words import ENDINGS, WEBHOOK_EVENTS
 from app.record.apps.scope import Scope
 from app.record.service import deliveries
 from app.record.session import Tx
 from app.services import webhook_payload
 
-EVENTS = {ENDINGS[kind]: event for kind, event in TOLD.items()}
+EVENTS = {ENDINGS[kind]: event for kind, event in WEBHOOK_EVENTS.items()}
 Row = dict[str, Any]
 
 
 def announce(tx: Tx, scope: Scope, run: Row) -> None:
-    """Write the deliveries about a run that has just ended; the reconciler publishes for them in a second."""
+    """Write the deliveries for a run that has just ended; the reconciler publishes them within a second."""
     event = EVENTS.get(run["status"])
     if event is None:
         return

@@ -1,4 +1,4 @@
-"""Applications: made, bound to accounts, limited, and their versions announced and expired."""
+"""Applications: their creation, bindings, quotas and versions."""
 
 import re
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from app.services.apps import admission, write
 from app.services.context import AppContext
 
 Row = dict[str, Any]
-_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+"  # Clients take "." and ".." out of a path.
+_SEGMENT = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+"  # HTTP clients remove "." and ".." from paths.
 APP = re.compile(rf"(?:@[A-Za-z0-9._~-]+/)?{_SEGMENT}")
-LONGEST_APP = 214  # As long as names of packages may be, which the DevKit's client sends by default.
+LONGEST_APP = 214  # Of npm's package names, which the DevKit's client sends by default.
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 ACCOUNT = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 STATUSES = ("active", "draining", "expired")
@@ -38,22 +38,22 @@ KEYS = "@key"  # The namespace of API keys; no namespace of Kubernetes is called
 
 
 def not_found(app: str) -> Refused:
-    """An application that there is not."""
+    """The refusal for an application that does not exist."""
     return Refused(404, f"Application {app} not found", code="WF_APP_NOT_FOUND")
 
 
 def known(world: AppContext) -> frozenset[str]:
-    """The ids of all applications, as they were within the last seconds."""
+    """The ids of all applications; a cached answer, a few seconds old at most."""
     return world.db.remembered("apps.known", applications.names, for_s=admission.FRESH_S)
 
 
 def listed(world: AppContext) -> list[str]:
-    """The ids of all applications, as they are now."""
+    """The ids of all applications, read now."""
     return sorted(world.db.read(applications.names))
 
 
 def create(world: AppContext, app: object) -> bool:
-    """Make an application; False when it was there. Refuses an id that no path could name."""
+    """Create an application; False when it exists. Refuses an id that cannot stand in a path."""
     if not app:
         raise bad("appId is required")
     if not isinstance(app, str) or len(app) > LONGEST_APP or not APP.fullmatch(app):
@@ -67,7 +67,7 @@ def create(world: AppContext, app: object) -> bool:
 
 
 def show(world: AppContext, app: str) -> Row:
-    """One application whole: quotas, accounts, versions."""
+    """One application with its quotas, accounts and versions."""
 
     def work(tx: Tx) -> Row:
         row = applications.one(tx, app)
@@ -86,7 +86,7 @@ def show(world: AppContext, app: str) -> Row:
 
 
 def described(world: AppContext, app: str) -> Row:
-    """One application as the door shows it: quotas, accounts, versions, and where its messages go."""
+    """One application as the apps API shows it: quotas, accounts, versions and handlers."""
     shown = show(world, app)
     found = world.db.read(lambda tx: handlers.listed(tx, Scope.of(tx, app)))
     return {
@@ -98,7 +98,7 @@ def described(world: AppContext, app: str) -> Row:
 
 
 def bind(world: AppContext, app: str, namespace: object, account: object, *, undo: bool = False) -> bool:
-    """Let a service account speak for an application, or no longer; whether anything was undone."""
+    """Bind a service account to an application, or with ``undo`` remove the binding; whether it existed."""
     if not namespace or not account:
         raise bad("namespace and serviceAccount are required")
     if not isinstance(namespace, str) or not LABEL.fullmatch(namespace):
@@ -109,7 +109,7 @@ def bind(world: AppContext, app: str, namespace: object, account: object, *, und
 
 
 def bind_key(world: AppContext, app: str, key: str, *, undo: bool = False) -> bool:
-    """Let an API key, by its name, speak for an application, or no longer; whether anything was undone."""
+    """Bind an API key, by its name, to an application, or remove the binding; whether it existed."""
     searchable("key", key)
     if not undo and key not in {row["name"] for row in keys.list_(world)}:
         raise bad(f"there is no API key called {key}: make it with `windlass key create {key} --scope apps`")
@@ -139,7 +139,7 @@ def quotas(world: AppContext, app: str) -> Row:
 
 
 def set_quotas(world: AppContext, app: str, wanted: Mapping[str, object]) -> Row:
-    """Set quotas; what is not named goes back to its default."""
+    """Set quotas; those that are not named return to their defaults."""
     given = {name: wanted[name] for name in QUOTAS if wanted.get(name) is not None}
     if not given:
         raise bad(f"at least one quota field is required: {', '.join(QUOTAS)}")
@@ -160,7 +160,7 @@ def set_quotas(world: AppContext, app: str, wanted: Mapping[str, object]) -> Row
 
 
 def notify(world: AppContext, app: object, version: object, status: object) -> None:
-    """Note where a version of an application stands."""
+    """Store the status of a version of an application."""
     if not app or not version or not status:
         raise bad("applicationId, deploymentVersion, and status are required")
     if not isinstance(version, str) or not isinstance(app, str):
@@ -180,7 +180,7 @@ def notify(world: AppContext, app: object, version: object, status: object) -> N
 
 
 def in_use(world: AppContext, app: str, version: str) -> Row:
-    """What of a version is still at work."""
+    """How many runs, hooks, waits and messages of a version are still open."""
     searchable("deploymentId", version)
     found = world.db.read(lambda tx: applications.in_use(tx, Scope.of(tx, app), version))
     return {
@@ -192,11 +192,11 @@ def in_use(world: AppContext, app: str, version: str) -> Row:
 
 
 def expire(world: AppContext, app: str, version: str) -> Row:
-    """End a version: no handler, no message, then its runs in batches; done again it ends what was left."""
+    """Expire a version: remove its handlers and messages, then cancel its runs, `BATCH` in a transaction."""
     searchable("deploymentId", version)
 
     def work(tx: Tx) -> int:
-        # Handlers and messages before the runs: what is cancelled must not be delivered to on the way.
+        # Handlers and messages first: nothing must be delivered to a run that is about to be cancelled.
         applications.retire(tx, Scope.of(tx, app), version)
         return messages.kill(tx, Scope.of(tx, app), version=version)
 
@@ -210,7 +210,7 @@ def expire(world: AppContext, app: str, version: str) -> Row:
 
 
 def _cancel_some(tx: Tx, scope: Scope, version: str) -> tuple[int, int]:
-    """How many runs were open, and how many of them are cancelled now; others ended in between."""
+    """How many runs were open, and how many of them this call has cancelled; the others ended meanwhile."""
     runs = applications.open_runs_of(tx, scope, version, BATCH)
     cancel = {"eventType": str(AppEventType.RUN_CANCELLED)}
     done = [write.write_in(tx, scope, incoming(run_id, cancel)) for run_id in runs]

@@ -1,12 +1,13 @@
 """Deliver messages of apps: claim what is due, post it to a handler, settle it under the same fence.
 
-1. Claim: the fence grows, and the message is out of the others' sight until its lease ends.
-2. Post: outside any transaction; whoever holds the message prolongs its lease meanwhile.
-3. Settle: delivered, sent again after a pause, or dead. A process that was taken for lost finds another fence
-   and changes nothing. What a handler asks for (``timeoutSeconds``) is a new message in the same transaction.
+1. Claim: the fence grows, and other processes do not see the message until its lease ends.
+2. Post: outside any transaction; the process that holds the message renews its lease meanwhile.
+3. Settle: delivered, due again after a pause, or dead. A process whose lease has ended finds another fence
+   and changes nothing. When a handler asks for another call (``timeoutSeconds``), the same transaction adds
+   a message for it.
 
-A message that has failed ten times ends what it was about: its step, or else its run, in one transaction with
-its own end.
+A message that has failed ten times is dead. The same transaction fails the step that it was for, or else the
+run.
 """
 
 import base64
@@ -27,7 +28,7 @@ from app.domain.apps.routes import endpoint, workflow_of, workflow_queue
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import OPEN, AppEventType, AppRunStatus, AppStepStatus
 from app.domain.errors import ValidationFailed, WindlassError
-from app.record.apps import at_once, entities, handlers, log, messages
+from app.record.apps import entities, handlers, log, message_statements, messages
 from app.record.apps.messages import Held, NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
@@ -44,7 +45,7 @@ JSON, CBOR = "application/json", "application/cbor"
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """A message that this process alone may settle, and where it may be posted."""
+    """A message that only this process may settle, and the handlers that it may be posted to."""
 
     row: Row
     urls: tuple[str, ...]
@@ -56,13 +57,13 @@ class Claimed:
 
     @property
     def app(self) -> str:
-        """Whose it is."""
+        """The application of the message."""
         return str(self.row["app"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why one attempt has failed; nothing of the answer's body is kept."""
+    """Why one attempt has failed; the body of the response is not kept."""
 
     code: str
     message: str
@@ -72,16 +73,16 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Due:
-    """What is due, and in how many milliseconds the first of the others will be."""
+    """The applications with due messages, and in how many milliseconds the next message will be due."""
 
     apps: tuple[str, ...]
     next_ms: int | None
 
 
 def due(db: Database) -> Due:
-    """The applications that have something due, those that wait longest first."""
-    if at_once.works(db):
-        found, now = at_once.waiting(db)
+    """The applications with due messages, those that have waited longest first."""
+    if message_statements.works(db):
+        found, now = message_statements.waiting(db)
     else:
         found, now = db.read(lambda tx: (messages.waiting(tx), tx.now))
     later = [at - now for _, at in found if at > now]
@@ -91,30 +92,30 @@ def due(db: Database) -> Due:
 def claim(
     db: Database, apps: Iterable[str], *, places: int, held: Mapping[str, int], lease_ms: int
 ) -> tuple[list[Claimed], bool]:
-    """Take on what is due of these applications, and whether some of it found no place.
+    """Claim due messages of these applications; returns also whether places were too few for all of them.
 
-    Each may hold as many of the places as it leaves free. So one whose handlers all take long holds half of
-    them, the next one half of the rest, and there is always room for another.
+    An application may hold at most as many places as are left free. So an application whose handlers all take
+    long holds half of the places, the next one half of the rest, and there is always a place for another.
     """
-    if not at_once.works(db):
+    if not message_statements.works(db):
         return db.write(lambda tx: _shared([], apps, places, held, partial(_take, tx, lease_ms)))
     claimed: list[Claimed] = []
     try:
-        return _shared(claimed, apps, places, held, partial(_take_at_once, db, lease_ms))
+        return _shared(claimed, apps, places, held, partial(_take_in_one_statement, db, lease_ms))
     except WindlassError:
         if not claimed:
             raise
-        return claimed, True  # Each claim was committed by itself: these are delivered all the same.
+        return claimed, True  # Earlier claims are committed already: they are delivered all the same.
 
 
 def post(claimed: Claimed, reach: Reach, names: Names, answer_s: float) -> Verdict | Failure:
-    """One attempt; whatever a handler does is told, never raised."""
+    """Make one attempt; the response or failure of a handler is returned, never raised."""
     row = claimed.row
     if not claimed.urls:
         return Failure(
             code="ROUTE_NOT_FOUND", message="No registered target is available for this queue delivery"
         )
-    # By chance and not in turns: processes that dispatch know nothing of each other's turns.
+    # At random and not in turns: dispatching processes do not know of each other's turns.
     url = random.choice(claimed.urls)
     body = envelope.delivery(
         row["payload"],
@@ -138,25 +139,25 @@ def post(claimed: Claimed, reach: Reach, names: Names, answer_s: float) -> Verdi
 
 
 def settle(db: Database, claimed: Claimed, came: Verdict | Failure) -> str:
-    """Write down what became of an attempt; delivered, again, failed, dead, or late when another has it."""
+    """Store the result of an attempt; delivered, again, failed, dead, or late when another process has it."""
 
     def work(tx: Tx) -> str:
         return _delivered(tx, claimed, came) if isinstance(came, Verdict) else _failed(tx, claimed, came)
 
     try:
         return db.write(work, patience_s=SETTLE_PATIENCE_S)
-    except RunAppeared:  # Somebody made the run that was to be made as failed: now it is there.
+    except RunAppeared:  # A client has created the run that was about to be created as failed.
         return db.write(work, patience_s=SETTLE_PATIENCE_S)
 
 
 def is_plain(db: Database, came: Verdict | Failure) -> bool:
-    """Whether `delivered` may write it down: what becomes of nearly every message."""
-    return isinstance(came, Verdict) and not came.again and at_once.works(db)
+    """Whether `delivered` can settle this result, which nearly all messages have: delivered, nothing more."""
+    return isinstance(came, Verdict) and not came.again and message_statements.works(db)
 
 
 def delivered(db: Database, held: Sequence[Held]) -> set[int]:
-    """Settle many plain deliveries at once; which of them were, the others are for `settle`."""
-    return at_once.delivered(db, held, patience_s=SETTLE_PATIENCE_S)
+    """Settle many plain deliveries in one statement; the numbers of those settled, others need `settle`."""
+    return message_statements.delivered(db, held, patience_s=SETTLE_PATIENCE_S)
 
 
 def _shared(
@@ -168,8 +169,8 @@ def _shared(
 ) -> tuple[list[Claimed], bool]:
     free, full = places - sum(held.values()), False
     for app in apps:
-        # By halves, so that slow handlers of one application never hold all places: 200 of them that take
-        # minutes leave room for every other application.
+        # Half of the free places at most, so that slow handlers of one application never hold all of them:
+        # 200 calls that take minutes leave places for every other application.
         most = (free - held.get(app, 0) + 1) // 2
         taken = take(app, most) if most > 0 else []
         full = full or len(taken) >= most
@@ -184,8 +185,8 @@ def _take(tx: Tx, lease_ms: int, app: str, most: int) -> list[Claimed]:
     return [_routed(row, routes.get((row["app"], row["version"]), ())) for row in rows]
 
 
-def _take_at_once(db: Database, lease_ms: int, app: str, most: int) -> list[Claimed]:
-    return [_routed(row, found) for row, found in at_once.claim(db, app, most, lease_ms)]
+def _take_in_one_statement(db: Database, lease_ms: int, app: str, most: int) -> list[Claimed]:
+    return [_routed(row, found) for row, found in message_statements.claim(db, app, most, lease_ms)]
 
 
 def _routed(row: Row, found: Iterable[Row]) -> Claimed:
@@ -194,7 +195,7 @@ def _routed(row: Row, found: Iterable[Row]) -> Claimed:
 
 
 def _delivered(tx: Tx, claimed: Claimed, verdict: Verdict) -> str:
-    # First, and under the fence: whoever lost the message must not add a second one below.
+    # First, and under the fence: a process that has lost the message must not add another one below.
     row = messages.delivered(tx, claimed.held)
     if row is None:
         return "late"
@@ -202,7 +203,7 @@ def _delivered(tx: Tx, claimed: Claimed, verdict: Verdict) -> str:
         return "delivered"
     pause = verdict.pause_ms
     if verdict.until is not None:
-        # Rounded up: what comes too early finds its wait open, and asks for another message.
+        # Rounded up: a message that comes too early finds its wait open, and its handler asks again.
         pause = max(1_000, -(-(verdict.until - tx.now) // 1_000) * 1_000)
     again = NewMessage(
         queue=row["queue"],
@@ -219,11 +220,11 @@ def _delivered(tx: Tx, claimed: Claimed, verdict: Verdict) -> str:
 def _failed(tx: Tx, claimed: Claimed, failure: Failure) -> str:
     attempts = claimed.row["attempts"] + 1
     pause = retry.next_try_ms(attempts)
-    told = _told(tx, claimed, failure, attempts)
+    told = _failure_text(tx, claimed, failure, attempts)
     if pause is not None:
         return "failed" if messages.failed(tx, claimed.held, told, pause) else "late"
     scope, row = Scope.of(tx, claimed.app), claimed.row
-    # The run first and the message second, as whoever cancels a run does it.
+    # Locks the run first and the message second, in the order that cancelling a run has.
     run = log.locked_run(tx, scope, row["run_id"]) if row["run_id"] else None
     if messages.exhausted(tx, claimed.held, told) is None:
         return "late"
@@ -239,7 +240,7 @@ def _end_with(tx: Tx, scope: Scope, row: Row, run: Row | None, failure: Failure)
         return
     step_id = facts.get("stepId")
     if isinstance(step_id, str) and step_id:
-        # No step is called what cannot be stored. To look for it fails, and the message would never be dead.
+        # An id that cannot be stored names no step. The query for it would fail, and the message never end.
         if run is not None and storable(step_id):
             _fail_step(tx, scope, row, run, step_id, failure)
         return
@@ -253,7 +254,7 @@ def _end_with(tx: Tx, scope: Scope, row: Row, run: Row | None, failure: Failure)
 
 
 def _fail_step(tx: Tx, scope: Scope, row: Row, run: Row, step_id: str, failure: Failure) -> None:
-    # A handler may have done the step and died before it answered: a result that stands is not overwritten.
+    # A handler may have completed the step and died before it answered: a stored result is not overwritten.
     step = entities.entity(tx, scope, "step", row["run_id"], step_id)
     if step is None or step["status"] not in (AppStepStatus.PENDING, AppStepStatus.RUNNING):
         return
@@ -269,7 +270,7 @@ def _fail_step(tx: Tx, scope: Scope, row: Row, run: Row, step_id: str, failure: 
 
 
 def _make_run(tx: Tx, scope: Scope, row: Row, workflow: str) -> None:
-    """A run of which only its message ever came: it is there, so that whoever waits for it sees it fail."""
+    """Create a failed run of which only the message arrived, so that clients that wait for it see it fail."""
     columns = {
         "id": row["run_id"],
         "workflow": workflow,
@@ -279,7 +280,7 @@ def _make_run(tx: Tx, scope: Scope, row: Row, workflow: str) -> None:
         "created_at": tx.now,
         "updated_at": tx.now,
     }
-    # Its client may send `run_created` at this very moment; the whole settlement is then decided once more.
+    # The client may send `run_created` at the same moment; the whole settlement is then decided again.
     if not entities.write_run(tx, scope, row["run_id"], Write(insert=True, columns=columns)):
         raise RunAppeared
 
@@ -287,7 +288,7 @@ def _make_run(tx: Tx, scope: Scope, row: Row, workflow: str) -> None:
 def _write(
     tx: Tx, scope: Scope, kind: AppEventType, run_id: str, correlation_id: str | None, failure: Failure
 ) -> None:
-    """An event of the service itself."""
+    """Write an event on behalf of the service."""
     event = Incoming(
         run_id=run_id,
         type=kind,
@@ -299,12 +300,12 @@ def _write(
 
 
 def _payload(failure: Failure) -> str:
-    """The failure as the DevKit reads an error: its own text format, in base64."""
+    """The failure as the DevKit reads an error: in its own text format, as base64."""
     said = json.dumps(["QueueDeliveryError", failure.message[:FAILURE_CHARS], failure.code])
     return base64.b64encode(f'devl[{{"name":1,"message":2,"code":3}},{said[1:]}'.encode()).decode()
 
 
-def _told(tx: Tx, claimed: Claimed, failure: Failure, attempt: int) -> str:
+def _failure_text(tx: Tx, claimed: Claimed, failure: Failure, attempt: int) -> str:
     row = claimed.row
     target: dict[str, object] = {"queueName": row["queue"], "deploymentVersion": row["version"]}
     if failure.url is not None:

@@ -1,6 +1,7 @@
-"""The secret of an application, from which the DevKit's clients get a key for each run.
+"""The secret of an application, from which a key is derived for each run.
 
-It is sealed in the database. Who holds the door's own key opens it: the door and the command line, no worker.
+The secret is sealed in the database. The apps API and the command line have the key that opens it, workers do
+not.
 """
 
 import base64
@@ -23,14 +24,14 @@ BYTES = 32
 def generate(world: AppContext, app: str) -> None:
     """Give an application a secret; raises `Refused` (404).
 
-    One that it had is lost, and with it what was encrypted: callers ask before.
+    An earlier secret is overwritten, and payloads encrypted with it become unreadable: callers confirm first.
     """
     text = sealed(world.settings, world.db.tenant, app, secrets.token_bytes(BYTES))
     _store(world, app, text)
 
 
 def remove(world: AppContext, app: str) -> None:
-    """Take the secret of an application away: later runs are not encrypted."""
+    """Delete the secret of an application: payloads of later runs are not encrypted."""
     _store(world, app, None)
 
 

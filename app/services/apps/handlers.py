@@ -1,4 +1,4 @@
-"""Register where the processes of an application take messages."""
+"""Registration of handlers: the URLs at which an application's processes accept messages."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ ENDPOINTS = ("workflow", "step", "webhook")
 
 
 def reach(settings: Settings) -> Reach:
-    """Where handlers may be, as the settings say."""
+    """The addresses that the settings allow for handlers."""
     try:
         networks = handler.networks(settings.apps_handler_networks)
     except ValueError as error:
@@ -26,7 +26,7 @@ def reach(settings: Settings) -> Reach:
 
 
 def register(db: Database, app: str, body: Mapping[str, object], allowed: Reach) -> None:
-    """Add or move one handler; raises `Refused` for what could never be called."""
+    """Add a handler or change its URLs; raises `Refused` for a URL that could never be called."""
     pod, version, endpoints = _pod(body), body.get("deploymentVersion"), body.get("endpoints")
     if not pod or not version or not isinstance(endpoints, Mapping):
         raise bad("podId (or machineId), deploymentVersion, and endpoints are required")
@@ -38,7 +38,7 @@ def register(db: Database, app: str, body: Mapping[str, object], allowed: Reach)
 
 
 def deregister(db: Database, app: str, pod: str) -> None:
-    """Remove one handler, if it is there; raises `Refused` for a name that none can have."""
+    """Remove a handler, if it exists; raises `Refused` for an invalid name."""
     searchable("podId", pod)
     db.write(lambda tx: handlers.remove(tx, Scope.of(tx, app), pod=pod))
 

@@ -1,18 +1,18 @@
-"""Who asks at the door of apps, and which application the request is about.
+"""The callers of the apps API, and the application that a request is about.
 
-How callers are known is decided by the settings (`Settings.apps_mode`):
+A setting (`Settings.apps_mode`) decides how callers are identified:
 
 =============  ============================================  ==========================================
-Mode           A caller is                                   The application is
+Mode           Caller                                        Application
 =============  ============================================  ==========================================
-none           whoever reaches the port; an administrator    the one there is, whatever the path says
-ecs            whoever reaches the port; an administrator    the one of the path
+none           anyone who reaches the port, an administrator the only one, whatever the path says
+ecs            anyone who reaches the port, an administrator the one of the path
 keys           an API key with the scope ``apps``            one that the key is bound to
 kubernetes     a service account, by its token               one that the account is bound to
 =============  ============================================  ==========================================
 
-A key with the scope ``admin`` and the account of ``K8S_ADMIN_SERVICE_ACCOUNT`` are administrators. What an
-account may do is read again every two seconds, and before it is refused.
+A key with the scope ``admin`` and the account of ``K8S_ADMIN_SERVICE_ACCOUNT`` are administrators. Bindings
+are read again every two seconds, and before a caller is refused.
 """
 
 import hashlib
@@ -38,33 +38,33 @@ from app.services.context import AppContext
 
 LONGEST_HEADER = 32_768
 MOST_KEYS = 1_000
-OWN_SITES = frozenset({"same-origin", "none"})  # What a browser says of its own pages and of its user.
+OWN_SITES = frozenset({"same-origin", "none"})  # `Sec-Fetch-Site` of requests by our pages or by the user.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whoever makes a request."""
+    """The caller of a request."""
 
     admin: bool = False
-    apps: frozenset[str] = frozenset()  # What the caller is bound to.
-    who: Binding | None = None  # Who that is, where callers are told apart.
+    apps: frozenset[str] = frozenset()  # The applications that the caller is bound to.
+    who: Binding | None = None  # The caller's account or key, in the modes that have one.
 
 
 ADMIN = Caller(admin=True)
 
 
 def unauthorized(why: str) -> Refused:
-    """A caller who is not known."""
+    """The refusal for a caller who is not identified."""
     return Refused(401, f"Unauthorized: {why}", code="WF_UNAUTHORIZED")
 
 
 def forbidden(why: str) -> Refused:
-    """A caller who may not."""
+    """The refusal for a caller without permission."""
     return Refused(403, f"Forbidden: {why}", code="WF_FORBIDDEN")
 
 
 class Guard:
-    """Knows the callers of one door."""
+    """Identifies the callers of the apps API, and checks which applications they may use."""
 
     def __init__(self, world: AppContext) -> None:
         self._world = world
@@ -81,18 +81,18 @@ class Guard:
         self._reviewer = Reviewer(world.settings.kube_api_server, folder, world.settings.kube_ca_cert)
 
     def caller(self, environ: Mapping[str, object]) -> Caller:
-        """Who makes the request with this WSGI environment; raises `Refused` or `Unavailable`."""
+        """The caller of the request with this WSGI environment; raises `Refused` or `Unavailable`."""
         return self._who(environ)
 
     def application(self, caller: Caller, app: str) -> str:
-        """The application that a path with ``app`` is about for this caller; raises `Refused`."""
+        """The application that a path with ``app`` means for this caller; raises `Refused`."""
         if self.mode == "none":
             return self._implicit()
         try:
             return self._allowed(caller, app)
         except Refused:
-            # Another process may have made the application a moment ago, or bound the caller to it. A client
-            # takes a refusal as final, so none is given upon what was so before.
+            # Another process may just have created the application, or bound the caller to it. A client takes
+            # a refusal as final, so the cached bindings are read again before one is given.
             return self._allowed(self._seen_anew(caller), app)
 
     def _seen_anew(self, caller: Caller) -> Caller:
@@ -122,7 +122,7 @@ class Guard:
         return app
 
     def _anybody(self, environ: Mapping[str, Any]) -> Caller:
-        """Everybody but the pages of other origins, which a browser of this machine may show."""
+        """Any caller, except pages of other origins in a browser on this machine."""
         host = environ.get("HTTP_HOST", "")
         origin = environ.get("HTTP_ORIGIN")
         own = f"{environ.get('wsgi.url_scheme', 'http')}://{host}"
@@ -131,7 +131,7 @@ class Guard:
         if environ.get("HTTP_SEC_FETCH_SITE", "none").lower() not in OWN_SITES:
             raise forbidden("without tokens no page of another site is answered")
         if self._world.settings.apps_on_loopback:
-            # From behind a proxy the whole world would come from this machine.
+            # Behind a proxy, requests from anywhere would seem to come from this machine.
             headers = (name.removeprefix("HTTP_").replace("_", "-") for name in environ)
             if proxies.came_through_one(headers):
                 raise forbidden("without tokens nobody is answered through a proxy")
@@ -148,8 +148,8 @@ class Guard:
         return self._bound_caller((KEYS, principal.name), admin=admin)
 
     def _principal(self, token: str) -> Principal:
-        """Whose key it is; one that was revoked is good for two more seconds."""
-        # Only keys that were found good are kept, so a stranger who guesses fills nothing.
+        """The principal of a key; a key that was revoked is accepted for two more seconds."""
+        # Only valid keys are cached, so that guessed ones occupy no memory.
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         try:
             return self._keys.answer(digest, lambda: keys.principal_of(self._world, token), FRESH_S)

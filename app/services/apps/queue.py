@@ -1,4 +1,4 @@
-"""The queue of apps as clients and operators see it: add a message, list dead ones, retry one of them."""
+"""The queue of apps for clients and operators: add a message, list open and dead ones, retry a dead one."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from app.domain.apps.envelope import Envelope
 from app.domain.apps.refusal import Refused, bad
 from app.domain.apps.slots import message_id
 from app.domain.apps.words import QUEUE
-from app.record.apps import at_once, messages
+from app.record.apps import message_statements, messages
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
 from app.record.session import Database
@@ -22,14 +22,14 @@ DEAD_LETTERS, MOST_DEAD_LETTERS = 50, 200
 
 @dataclass(frozen=True, kw_only=True)
 class Enqueued:
-    """The message that was added, and when it is due if that is later."""
+    """The message that was added, and its due time if it is delayed."""
 
     number: int
     due_at: int | None
 
 
 def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
-    """Add a message and tell those who deliver; raises `Refused` over the quota, and for a used key."""
+    """Add a message and wake the dispatchers; raises `Refused` over the quota, and for a used key."""
     admission.admit_message(world.db, app)
     message = NewMessage(
         queue=asked.queue,
@@ -44,26 +44,26 @@ def enqueue(world: AppContext, app: str, asked: Envelope) -> Enqueued:
     if number is None:
         used = f"Idempotency key {asked.key} already processed"
         raise Refused(409, used, code="WF_DUPLICATE_IDEMPOTENCY_KEY")
-    # After the commit. Should it be lost, each dispatcher looks by itself once a second.
+    # After the commit. It may be lost: each dispatcher polls once a second as well.
     tell(world)
     return Enqueued(number=number, due_at=now + asked.delay_ms if asked.delay_ms else None)
 
 
 def _add(db: Database, app: str, message: NewMessage) -> tuple[int | None, int]:
-    if at_once.works(db):
-        return at_once.add(db, Scope(tenant=db.tenant, app=app), message)
+    if message_statements.works(db):
+        return message_statements.add(db, Scope(tenant=db.tenant, app=app), message)
     return db.write(lambda tx: (messages.add(tx, Scope.of(tx, app), message), tx.now))
 
 
 def tell(world: AppContext) -> None:
-    """Let those who deliver look at what is due, and at when the next one will be."""
+    """Wake the dispatchers, so that they claim what is due and learn the next due time."""
     world.publish([WakeUp(queue=QUEUE)])
 
 
 def dead_letters(
     db: Database, app: str, *, queue: str | None, limit: int, offset: int
 ) -> tuple[list[dict[str, object]], bool]:
-    """A page of dead messages as they are shown, and whether there are more."""
+    """A page of dead messages as the API shows them, and whether there are more."""
     rows = db.read(
         lambda tx: messages.dead_letters(tx, Scope.of(tx, app), queue, limit=limit + 1, offset=offset)
     )
@@ -73,7 +73,7 @@ def dead_letters(
 def open_messages(
     db: Database, app: str, *, run_id: str | None, limit: int, offset: int
 ) -> tuple[list[dict[str, object]], bool]:
-    """A page of messages that are to be delivered, without what is in them, and whether there are more."""
+    """A page of messages still to be delivered, without their payloads, and whether there are more."""
     rows = db.read(
         lambda tx: messages.open_messages(tx, Scope.of(tx, app), run_id, limit=limit + 1, offset=offset)
     )
@@ -81,7 +81,7 @@ def open_messages(
 
 
 def retry(world: AppContext, app: str, number: int) -> None:
-    """Deliver a dead message once more; raises `Refused` when there is none that may be."""
+    """Make a dead message due again; raises `Refused` (404) when there is none that may be retried."""
     if not world.db.write(lambda tx: messages.revive(tx, Scope.of(tx, app), number)):
         raise bad("message not found, not dead, or failure already finalized")
     tell(world)

@@ -1,4 +1,4 @@
-"""What clients read of runs, events, steps and hooks: one answer a question, pages with their cursors."""
+"""Reads of runs, events, steps and hooks for clients, and pages of them with cursors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +13,12 @@ from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 
 Row = dict[str, Any]
-ANY_RUN = "_"  # What the DevKit's client says where it knows no run.
+ANY_RUN = "_"  # The DevKit's client sends this as the run's id when it does not know the run.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Rows of a list, and where the next page begins."""
+    """Rows of a list, and the cursor of the next page."""
 
     rows: list[Row]
     cursor: str | None
@@ -27,7 +27,7 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which page is wanted, in the words of the client."""
+    """The page that a client asks for, as unchecked parameters of its query."""
 
     limit: str | None = None
     cursor: str | None = None
@@ -51,7 +51,7 @@ def run_page(
     status: str | None = None,
     deployment: str | None = None,
 ) -> Page:
-    """Runs, newest first; ``status`` may be several, with commas between."""
+    """Runs, newest first; ``status`` may be several, separated by commas."""
     limit, before = cursors.limit_of(asked.limit, 50), cursors.run_place(asked.cursor)
     statuses = [word for word in (status or "").split(",") if word]
     for word in statuses:
@@ -77,7 +77,7 @@ def run_page(
 
 
 def event_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
-    """The events of a run; the cursor is the last event's id even at the end, so that a reader goes on."""
+    """The events of a run; the last page has a cursor too, so that a client can read on later."""
     limit, after = cursors.limit_of(asked.limit, 100), slots.fence(asked.cursor or "")
     searchable("runId", run_id)
     rows = db.ask(
@@ -96,7 +96,7 @@ def event_page(db: Database, app: str, run_id: str, asked: Asked) -> Page:
 def correlated(
     db: Database, app: str, correlation_id: str | None, asked: Asked, *, run_id: str | None = None
 ) -> Page:
-    """The events with a correlation id in all runs; the cursor is a number that counts through all runs."""
+    """The events with a correlation id in all runs; the cursor is an event number, unique over all runs."""
     limit, place = cursors.limit_of(asked.limit, 100), slots.fence(asked.cursor or "")
     if not correlation_id:
         raise bad("correlationId is required")
@@ -128,7 +128,7 @@ def event(db: Database, app: str, run_id: str, event_id_: str) -> Row:
 
 
 def event_id(row: Row) -> str:
-    """The id of an event that was read with the version of its run."""
+    """The public id of an event row that was read with the spec version of its run."""
     return slots.event_id(row["run_version"], row["seq"], row["number"])
 
 
@@ -152,7 +152,7 @@ def step(db: Database, app: str, run_id: str, step_id: str) -> Row:
 
 
 def hook_page(db: Database, app: str, run_id: str | None, asked: Asked) -> Page:
-    """Hooks by id: all of a run, or those that still listen."""
+    """Hooks by id: all of a run, or those of the application that are not disposed."""
     limit, offset = cursors.limit_of(asked.limit, 100), cursors.offset_of(asked.cursor)
     searchable("runId", run_id)
     rows = db.ask(
@@ -174,7 +174,7 @@ def hook_of(db: Database, app: str, token: str) -> Row:
 
 
 def template_of(db: Database, app: str, workflow: str, deployment: str | None) -> dict[str, object] | None:
-    """What the newest completed run of a workflow was made of; None where none completed."""
+    """The steps of the newest completed run of a workflow, and whether it had hooks or waits, or None."""
 
     def look(tx: Tx) -> dict[str, object] | None:
         scope = Scope.of(tx, app)

@@ -1,10 +1,10 @@
-"""One event of an app: read what it meets, decide, write all of it in one transaction.
+"""Writes one event of an app: reads the rows it concerns, decides, and writes, all in one transaction.
 
-1. Lock the run's row. Every writer of a run comes through here, run first and entity second, so nothing
-   deadlocks and slots are dense.
-2. Read the entity, the holder of a token, and what the log has of the correlation id.
+1. Lock the run's row. Every writer locks the run first and the entity second, so nothing deadlocks and slots
+   are dense.
+2. Read the entity, the hook that holds the token, and the types of event logged for the correlation id.
 3. Decide (`app.domain.apps.decide`), write rows, append events at the next slots.
-4. Report what others wrote since the client last read, when it said how many events it knows.
+4. Report the events that others wrote since the client last read, if it sent how many events it knows.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.domain.apps.incoming import Incoming
 from app.domain.apps.refusal import Refused
 from app.domain.apps.slots import has_slots
 from app.domain.apps.words import AppEventType
-from app.record.apps import entities, fast, log
+from app.record.apps import entities, event_statement, log
 from app.record.apps.scope import Scope
 from app.record.session import Database, Tx
 from app.services.apps import announcing
@@ -26,19 +26,19 @@ ENTITY_OF = {"step_": "step", "hook_": "hook", "wait_": "wait", "attr_": "run", 
 
 
 class RunAppeared(Exception):
-    """Another writer made the run between our look and our insert: everything is decided once more."""
+    """Another writer created the run between our read and our insert: everything is decided again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What an event did: the rows that the answer shows, None where there is no such row."""
+    """The result of an event: the rows that the response shows, None where there is no such row."""
 
-    run: Row  # All of it where the answer shows it, else at least ``id``, ``events`` and ``spec_version``.
+    run: Row  # Complete if the response shows it, else at least ``id``, ``events`` and ``spec_version``.
     event: Row | None
-    kind: str  # Which entity the answer shows: run, step, hook, wait or none.
+    kind: str  # The entity that the response shows: run, step, hook, wait or none.
     entity: Row | None
-    # The events that the writer had not seen, one beyond `most_reported` telling of more; None where none
-    # were asked for.
+    # The events that the writer had not seen, at most one more than `most_reported`, which shows that there
+    # are more; None if the writer did not ask.
     reported: list[Row] | None = None
     most_reported: int = log.MOST_REPORTED
 
@@ -46,13 +46,13 @@ class Written:
 def write(
     db: Database, app: str, event: Incoming, *, known_events: int | None = None, quota: int | None = None
 ) -> Written:
-    """Write one event; raises `Refused` when nothing may be written.
+    """Write one event; raises `Refused` when it has no effect.
 
     ``known_events`` is how many events the writer has read; ``quota`` how many a run may have.
     """
-    # On PostgreSQL one statement serves nearly every event. It writes nothing where something is not as
-    # usual, so the slow path below decides everything from the rows, and both give the same answers.
-    usual = _at_once(db, app, event, known_events, quota)
+    # On PostgreSQL one statement writes nearly every event. It writes nothing when its assumptions do not
+    # hold; the slow path below then decides from the rows. Both give the same results.
+    usual = _in_one_statement(db, app, event, known_events, quota)
     if usual is not None:
         return usual
     for attempt in ("first", "again"):
@@ -66,20 +66,20 @@ def write(
     raise AssertionError("unreachable")
 
 
-def _at_once(
+def _in_one_statement(
     db: Database, app: str, event: Incoming, known_events: int | None, quota: int | None
 ) -> Written | None:
-    """The same by one statement, where the database can and everything is as usual."""
+    """The same by one statement on PostgreSQL; None when its assumptions do not hold."""
     if db.dialect != "postgresql":
         return None
     scope = Scope(tenant=db.tenant, app=app)
-    done = fast.write(db, scope, event, NO_QUOTA if quota is None else quota)
+    done = event_statement.write(db, scope, event, NO_QUOTA if quota is None else quota)
     if done is None:
         return None
     reported = None
     if _is_behind(done.run, done.event, known_events):
-        # A transaction of its own may see events that are newer still. Only slots below our own are asked
-        # for, and those never change any more.
+        # This transaction may see even newer events. It reads only slots below our own, which do not change
+        # any more.
         reported = db.read(lambda tx: _reported(tx, scope, done.run, done.event, known_events))
     return Written(run=done.run, event=done.event, kind=done.kind, entity=done.entity, reported=reported)
 
@@ -96,12 +96,12 @@ def write_in(
         and run["events"] >= quota
     ):
         raise Refused(429, "Event quota exceeded for this run")
-    tx.read_clock()  # As of now: whoever waited for the lock comes after the writer that held it.
+    tx.read_clock()  # Read after the wait for the lock, so that times grow in the order of the writers.
     decided = decide(event, _known(tx, scope, event, run))
     appended = _carry_out(tx, scope, event, decided)
     shown = _shown(tx, scope, event, decided)
     answer = appended[-1] if appended else _earlier(tx, scope, event, decided)
-    # As it is now: the answer shows how many events there are with this one.
+    # Read again: the response shows the number of events including this one.
     after = log.locked_run(tx, scope, event.run_id)
     assert after is not None
     if decided.ends:
@@ -173,7 +173,7 @@ def _earlier(tx: Tx, scope: Scope, event: Incoming, decided: Decision) -> Row | 
 def _reported(
     tx: Tx, scope: Scope, run: Row, answer: Row | None, known_events: int | None
 ) -> list[Row] | None:
-    """What stands between the events that the writer knew and the one that it is answered with."""
+    """The events between those that the writer knew and the one that the response shows."""
     if known_events is None or answer is None or not _is_behind(run, answer, known_events):
         return None
     return log.between(tx, scope, run["id"], known_events + 1, answer["seq"] - 1)

@@ -5,7 +5,7 @@ from tests.chaos.bugs.plant import Bug
 APPS: tuple[Bug, ...] = (
     Bug(
         name="a step is completed again",
-        file="app/record/apps/fast.py",
+        file="app/record/apps/event_statement.py",
         old='    AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"},'
         " holds=\"o.status <> 'completed'\"),",
         new='    AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="true"),',
@@ -15,7 +15,7 @@ APPS: tuple[Bug, ...] = (
     ),
     Bug(
         name="run_started is not deduplicated",
-        file="app/record/apps/fast.py",
+        file="app/record/apps/event_statement.py",
         old='    AppEventType.RUN_STARTED: Usual(run="app_run.status = \'pending\'", status="pending"),',
         new='    AppEventType.RUN_STARTED: Usual(run=OPEN, status="pending"),',
         breaks="every turn of a workflow starts its run anew",
@@ -24,7 +24,7 @@ APPS: tuple[Bug, ...] = (
     ),
     Bug(
         name="a slot is skipped",
-        file="app/record/apps/fast.py",
+        file="app/record/apps/event_statement.py",
         old='    sets = ["events = events + 1"]',
         new='    sets = ["events = events + 1 + (random() < 0.05)::int"]',
         breaks="a log has a hole, and the run can never be replayed",
@@ -33,7 +33,7 @@ APPS: tuple[Bug, ...] = (
     ),
     Bug(
         name="what a dead dispatcher held never comes back",
-        file="app/record/apps/at_once.py",
+        file="app/record/apps/message_statements.py",
         old='        " taken AS (UPDATE app_message AS m SET due_at = (SELECT at FROM clock) + $4::bigint,"',
         new='        " taken AS (UPDATE app_message AS m SET due_at = NULLIF($4::bigint, $4::bigint),"',
         breaks="a message whose delivery died is lost, and its run waits for ever",
@@ -51,7 +51,7 @@ APPS: tuple[Bug, ...] = (
     ),
     Bug(
         name="a token is freed too late",
-        file="app/record/apps/fast.py",
+        file="app/record/apps/event_statement.py",
         old="        f\" WHERE {_of_run(hook, given)} AND o.status <> 'disposed')\",",
         new="        f\" WHERE {_of_run(hook, given)} AND o.status = 'pending')\",",
         breaks="a run that has ended keeps the token of a hook that was heard",

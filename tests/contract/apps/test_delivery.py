@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.apps.retry import TRIES
-from app.record.apps import at_once, messages
+from app.record.apps import message_statements, messages
 from app.record.apps.scope import Scope
 from app.record.session import Tx
 from app.record.tables import app_event, app_message, app_run, app_step, app_version
@@ -305,7 +305,7 @@ def enqueue(
 
 
 def test_of_many_deliveries_only_those_still_held_are_settled(apps_door: Door, handler: Handler) -> None:
-    if not at_once.works(apps_door.world.db):
+    if not message_statements.works(apps_door.world.db):
         pytest.skip("each is settled by itself")
     kept, lost = enqueue(apps_door, b"{}"), enqueue(apps_door, b"{}")
     held = [one.held for one in claimed(apps_door)]

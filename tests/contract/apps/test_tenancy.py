@@ -97,7 +97,7 @@ def _all(name: str, tx: Tx) -> list[dict[str, object]]:
 
 def routes(door: Door) -> Iterator[tuple[str, str]]:
     """Method and path of every route but the public ones, about their application and what it has."""
-    # Flask does not know these two (app.api.apps.hot).
+    # Flask does not know these two (app.api.apps.fast_routes).
     yield "POST", f"/api/v1/apps/theirs/runs/{RUN}/events"
     yield "POST", "/api/v1/apps/theirs/queue"
     for rule in door.flask.url_map.iter_rules():

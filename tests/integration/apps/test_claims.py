@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Unavailable
-from app.record.apps import at_once, messages
+from app.record.apps import message_statements, messages
 from app.record.apps.applications import insert
 from app.record.apps.messages import NewMessage
 from app.record.apps.scope import Scope
@@ -51,11 +51,11 @@ def test_a_look_that_claims_nothing_fails(postgres_db: Database, monkeypatch: py
 
 def away(monkeypatch: pytest.MonkeyPatch, app: str) -> None:
     """The database gives no answer for one application."""
-    real = at_once.claim
+    real = message_statements.claim
 
     def claim(db: Database, asked: str, most: int, lease_ms: int) -> Any:
         if asked == app:
             raise Unavailable("away")
         return real(db, asked, most, lease_ms)
 
-    monkeypatch.setattr(at_once, "claim", claim)
+    monkeypatch.setattr(message_statements, "claim", claim)

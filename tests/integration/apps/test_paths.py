@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from app.domain.apps.incoming import Incoming
-from app.record.apps import doctor, fast
+from app.record.apps import doctor, event_statement
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.session import Database
@@ -15,7 +15,8 @@ from app.record.tables import app_event
 from app.services.apps.write import write
 from tests.integration.apps.events import APP, START, answered, event, tables
 
-KINDS = [kind for kind in fast.USUAL if kind not in ("run_completed", "run_failed", "run_cancelled")]
+ENDS = ("run_completed", "run_failed", "run_cancelled")
+KINDS = [kind for kind in event_statement.USUAL if kind not in ENDS]
 DATA: dict[str, dict[str, Any]] = {
     "run_started": START,
     "step_created": {"stepName": "s", "input": [1]},
@@ -85,7 +86,7 @@ def test_what_is_usual_takes_one_statement(postgres_db: Database) -> None:
     ]
     scope = Scope(tenant=postgres_db.tenant, app=APP)
 
-    assert [one.type for one in usual if fast.write(postgres_db, scope, one, 100) is None] == []
+    assert [one.type for one in usual if event_statement.write(postgres_db, scope, one, 100) is None] == []
 
 
 def test_a_quota_is_kept_by_every_path(db: Database) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.record.apps import fast
+from app.record.apps import event_statement
 from app.record.apps.scope import Scope
 from app.record.service import deliveries
 from app.services.apps.write import write
@@ -51,7 +51,7 @@ def test_only_an_end_that_is_heard_is_written_slowly(rig: Rig, to: Inbox) -> Non
     done = []
     for number, kind in enumerate(("run_failed", "run_completed")):
         begin(rig.world.db, f"wrun_{number}")
-        done.append(fast.write(rig.world.db, scope, event(kind, None, f"wrun_{number}"), 100))
+        done.append(event_statement.write(rig.world.db, scope, event(kind, None, f"wrun_{number}"), 100))
     assert [one is not None for one in done] == [False, True]
 
 

@@ -1,17 +1,18 @@
-"""One event as one statement on PostgreSQL, for what events mostly meet; anything else is decided slowly.
+"""Writes one event in one statement of PostgreSQL, under assumptions that nearly always hold.
 
-What an event mostly meets is assumed: a run that is open, a step that was created and not begun. The rules
-decide upon that, and the statement writes what came out on the condition that it is so. Where it is not, no
-row is written and the slow path decides upon what there is.
+`USUAL` assumes the rows that an event of each type usually finds: a run that is open, a step that was created
+and has not begun. The rules decide from these assumed rows, and the statement writes the decision on the
+condition that the real rows agree. If they do not, nothing is written, and the slow path
+(`app.services.apps.write`) decides from the real rows.
 
-    m   the run's row: locked, its slot taken      (first, as in every other writer: nothing deadlocks)
-    s   the step, hook or wait                     (inserted, or changed if it is as assumed)
-    e   the event at that slot
+        m   locks the run's row and takes a slot       (first, as in every other writer: nothing deadlocks)
+        s   inserts the step, hook or wait, or changes it if it is as assumed
+        e   inserts the event at that slot
 
-Every part sees the database as it was when the statement began, and the newest version of the rows that it
-changes. So whoever waited for the run may miss what the one before it has just written: an entity that is
-not found takes the whole statement back, and the end of a run, which changes rows that it does not know by
-name, is written only by a statement that did not wait.
+Each part sees the database as it was when the statement began, but the newest version of the rows that it
+changes. So a statement that has waited for the run's row may miss what the writer before it has just written.
+Therefore an entity that is not found rolls the whole statement back; and the end of a run, which changes all
+its hooks and waits, is written only by a statement that did not wait.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sqlalchemy import Table
 
 from app.domain.apps.decide import Decision, Known, decide, text_of
 from app.domain.apps.incoming import Incoming
-from app.domain.apps.words import TOLD, AppEventType
+from app.domain.apps.words import WEBHOOK_EVENTS, AppEventType
 from app.record.apps.entities import TABLES
 from app.record.apps.scope import Scope
 from app.record.fast_path.transition import numbered, typed
@@ -30,32 +31,32 @@ from app.record.session import NOW, Database, DuplicateKey, TakenBack
 from app.record.tables import app_event, app_run, subscription
 
 Row = dict[str, Any]
-Columns = tuple[tuple[str, bool], ...]  # Each with whether it is set to the time of writing.
-AT = -(2**62)  # Stands for the time of writing until the statement knows it.
+Columns = tuple[tuple[str, bool], ...]  # Name, and whether it is set to the time of writing.
+AT = -(2**62)  # Placeholder for the time of writing, which only the statement knows.
 CLOCK = NOW["postgresql"]
 EVENT = tuple(column.name for column in app_event.columns)
 RUN = tuple(column.name for column in app_run.columns)
 COLUMNS = {kind: tuple(table.columns.keys()) for kind, table in TABLES.items()}
 OPEN = "app_run.status IN ('pending', 'running')"
-QUICKER = ": nothing is wrong, somebody was quicker and this is taken back "  # Stands in the server's log.
+CONFLICT = ": nothing is wrong, somebody was quicker and this is taken back "  # Shown in PostgreSQL's log.
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Usual:
-    """What an event mostly meets, as rows and as the conditions that make sure of it."""
+    """The rows that an event of a type is assumed to find, and the SQL conditions that verify it."""
 
     run: str = "true"  # Condition on the run's row.
     status: str = "running"
     entity: Row | None = None
-    holds: str = ""  # Condition on the entity's row, ``o``; without one there must be no such row.
-    unawaited: bool = False  # Only when nobody else was writing to the run.
+    holds: str = ""  # Condition on the entity's row, ``o``; empty: there must be no such row.
+    without_waiting: bool = False  # Only if the statement did not wait for another writer.
 
 
 _PENDING = {"status": "pending", "attempt": 1, "started_at": None, "retry_after": None}
-_ENDS = Usual(run=OPEN, unawaited=True)
+_ENDS = Usual(run=OPEN, without_waiting=True)
 USUAL = {
-    # Every turn of a workflow sends this event; only the first one finds the run pending, and the slow path
-    # appends nothing for the others (chaos: "run_started is not deduplicated").
+    # Every invocation of a workflow sends this event. Only the first one finds the run pending; for the
+    # others the slow path appends nothing (chaos: "run_started is not deduplicated").
     AppEventType.RUN_STARTED: Usual(run="app_run.status = 'pending'", status="pending"),
     AppEventType.RUN_COMPLETED: _ENDS,
     AppEventType.RUN_FAILED: _ENDS,
@@ -65,8 +66,8 @@ USUAL = {
         entity=_PENDING,
         holds="o.status = 'pending' AND o.attempt = 1 AND o.started_at IS NULL AND o.retry_after IS NULL",
     ),
-    # Two workers may have done the step. The condition is asked twice: before the slot is taken, and of the
-    # newest row when it is written. Chaos plants it as "a step is completed again".
+    # Two workers may have done the step. The condition is checked twice: before the slot is taken, and on the
+    # newest row when it is written. A planted bug of the chaos tests: "a step is completed again".
     AppEventType.STEP_COMPLETED: Usual(entity={"status": "running"}, holds="o.status <> 'completed'"),
     AppEventType.STEP_FAILED: Usual(
         entity={"status": "running"}, holds="o.status NOT IN ('completed', 'failed')"
@@ -78,12 +79,12 @@ USUAL = {
     AppEventType.WAIT_CREATED: Usual(run=OPEN),
     AppEventType.WAIT_COMPLETED: Usual(entity={"status": "waiting"}, holds="o.status = 'waiting'"),
 }
-_BEGINS = Usual()  # A step that is started with its input, and is not there yet.
+_BEGINS = Usual()  # For an event that creates its entity, such as a step that is started with its input.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What was written; of the run only ``id``, ``events`` and ``spec_version`` where it is not shown."""
+    """What was written; the run has only ``id``, ``events`` and ``spec_version`` if it is not shown."""
 
     run: Row
     event: Row
@@ -92,7 +93,7 @@ class Done:
 
 
 def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | None:
-    """Write an event where everything is as usual; None where it is not, and nothing was written."""
+    """Write an event; None if the assumptions do not hold, and then nothing is written."""
     usual = _usual(event)
     if usual is None:
         return None
@@ -103,8 +104,8 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
     def at_once(cursor: Any) -> Any:
         try:
             cursor.execute(text, [values[name] for name in names])
-        # The second: two writers made the same entity, each without seeing the other's. The slow path sees
-        # what there is.
+        # DuplicateKey: two writers created the same entity, and neither saw the other's. The slow path reads
+        # the existing row.
         except (TakenBack, DuplicateKey):
             return None
         return cursor.fetchone()
@@ -114,7 +115,7 @@ def write(db: Database, scope: Scope, event: Incoming, quota: int) -> Done | Non
 
 
 def statement(scope: Scope, event: Incoming) -> tuple[str, tuple[str, ...], Row]:
-    """The statement of an event that has one, the names of its values in their order, and the values."""
+    """The statement for an event that has one, the names of its values in order, and the values by name."""
     usual = _usual(event)
     assert usual is not None
     decided = _decided(event, usual)
@@ -166,7 +167,7 @@ def _values(scope: Scope, event: Incoming, decided: Decision, quota: int) -> Row
         "data": text_of(said.data),
         "spec_version": said.spec_version,
         "quota": quota,
-        "told": TOLD.get(event.type),
+        "told": WEBHOOK_EVENTS.get(event.type),
     }
     for part, write in (("run", decided.run), ("entity", decided.entity)):
         if write is not None:
@@ -175,7 +176,7 @@ def _values(scope: Scope, event: Incoming, decided: Decision, quota: int) -> Row
 
 
 class _Given:
-    """Placeholders by the names of their values, each with its type."""
+    """Allocates the placeholders of a statement, one for each named value, with a cast to its type."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -186,7 +187,7 @@ class _Given:
         return typed(table, column, self._next, cast=True)
 
     def column(self, part: str, table: Table, column: str, now: bool, moment: str) -> str:
-        """The value of a column that is set."""
+        """The SQL expression that a column is set to."""
         return moment if now else self(f"{part}.{column}", table, column)
 
 
@@ -198,8 +199,8 @@ def _statement(kind: AppEventType, shape: _Shape, usual: Usual) -> tuple[str, tu
     if entity is not None:
         parts.append(_entity_part(entity, shape, usual, given))
         shown = ", " + ", ".join(f"s.{column.name}" for column in entity.columns)
-        # What was written has to be taken back when the entity was not found: an error does that at once.
-        shown += f", CASE WHEN s.tenant_id IS NULL THEN ('{QUICKER}' || m.events)::int END"
+        # When the entity is not found, the statement must be rolled back: a failing cast does that.
+        shown += f", CASE WHEN s.tenant_id IS NULL THEN ('{CONFLICT}' || m.events)::int END"
     if shape.ends:
         parts += _endings(given)
     parts.append(_event_part(given))
@@ -224,30 +225,30 @@ def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) ->
             f" FROM (SELECT {CLOCK} AS at) AS clock ON CONFLICT DO NOTHING"
             f" RETURNING {returned}, app_run.created_at AS moment)"
         )
-    # The slot is taken by changing the run's row, which stays locked until the commit. So slots have neither
-    # doubles nor holes: what is taken back gives its slot back (I19; chaos: "a slot is skipped").
+    # Changing the run's row takes the slot, and the row stays locked until the commit. So slots have neither
+    # duplicates nor gaps: a rollback gives the slot back (I19; chaos: "a slot is skipped").
     sets = ["events = events + 1"]
     sets += [f"{name} = {given.column('run', app_run, name, now, CLOCK)}" for name, now in shape.run]
     same = _key(app_run, "app_run", given)
     where = [same, f"app_run.events < {given('quota', app_run, 'events')}", usual.run]
-    # Whoever waited for the row sees its newest version and the old version of all others: the end of a run
-    # would miss a hook that the writer before it has just made, and leave its token taken for ever.
-    if usual.unawaited:
+    # A statement that has waited for the row sees the newest version of it and old versions of all others:
+    # the end of a run would miss a hook that the writer before has just created, and never free its token.
+    if usual.without_waiting:
         where.append(
             f"app_run.events = (SELECT seen.events FROM app_run AS seen WHERE {_key(app_run, 'seen', given)})"
         )
     if shape.kind in ("step", "hook", "wait"):
         table = TABLES[shape.kind]
         there = f"EXISTS (SELECT 1 FROM {table.name} AS o WHERE {_key(table, 'o', given)}{_and(usual.holds)})"
-        # Asked with the run's row, before the slot is taken: refused here, nothing was written. What is
-        # noticed only in the part of the entity has to be taken back by an error.
+        # Checked together with the run's row: if it fails here, nothing is written. A failure that only the
+        # part ``s`` detects needs the rollback.
         where.append(f"NOT {there}" if shape.inserts else there)
     if kind == AppEventType.HOOK_CREATED:
         where += _free(given)
     if kind == AppEventType.WAIT_CREATED:
-        where.append(_unsaid(AppEventType.WAIT_COMPLETED, given))
-    if kind in TOLD:
-        where.append(_unheard(given))
+        where.append(_not_logged(AppEventType.WAIT_COMPLETED, given))
+    if kind in WEBHOOK_EVENTS:
+        where.append(_unsubscribed(given))
     return (
         f"m AS (UPDATE app_run SET {', '.join(sets)} WHERE {' AND '.join(where)}"
         f" RETURNING {returned}, {CLOCK} AS moment)"
@@ -255,26 +256,26 @@ def _run_part(kind: AppEventType, shape: _Shape, usual: Usual, given: _Given) ->
 
 
 def _free(given: _Given) -> list[str]:
-    """Nobody holds the token, and the log has not said before that somebody did."""
+    """Conditions: no hook holds the token, and the log has no earlier conflict of this hook."""
     hook = TABLES["hook"]
     own = f"o.tenant_id = {given('tenant_id', hook, 'tenant_id')} AND o.app = {given('app', hook, 'app')}"
     held = f"o.token = {given('entity.token', hook, 'token')} AND o.disposed_at IS NULL"
-    # A hook that was refused once stays refused, also when the token is free by now: a replay has to see the
+    # A hook that once had a conflict keeps it, also when the token is free by now: a replay must see the
     # same.
     return [
         f"NOT EXISTS (SELECT 1 FROM app_hook AS o WHERE {own} AND {held})",
-        _unsaid(AppEventType.HOOK_CONFLICT, given),
+        _not_logged(AppEventType.HOOK_CONFLICT, given),
     ]
 
 
-def _unsaid(kind: AppEventType, given: _Given) -> str:
-    """The log has no event of this type with the correlation id."""
+def _not_logged(kind: AppEventType, given: _Given) -> str:
+    """Condition: the log has no event of this type with the correlation id."""
     said = f"{_key(app_event, 'o', given)} AND o.event_type = '{kind}'"
     return f"NOT EXISTS (SELECT 1 FROM app_event AS o WHERE {said})"
 
 
-def _unheard(given: _Given) -> str:
-    """No webhook is told of it: the slow path writes deliveries."""
+def _unsubscribed(given: _Given) -> str:
+    """Condition: no webhook subscribes to the event. If one does, the slow path writes its deliveries."""
     tenant = given("tenant_id", subscription, "tenant_id")
     event = given("told", subscription, "event")
     return (
@@ -306,7 +307,7 @@ def _entity_part(table: Table, shape: _Shape, usual: Usual, given: _Given) -> st
 
 
 def _endings(given: _Given) -> list[str]:
-    """What ends with a run: its hooks give up their tokens, its waits are over."""
+    """Statements that end the hooks of a run, which frees their tokens, and its waits."""
     hook, wait = TABLES["hook"], TABLES["wait"]
     return [
         f"h AS (UPDATE app_hook AS o SET status = 'disposed', disposed_at = m.moment FROM m"
@@ -317,8 +318,7 @@ def _endings(given: _Given) -> list[str]:
 
 
 def _event_part(given: _Given) -> str:
-    # The number counts through all runs and may have holes, as a sequence has. The slot is what replays
-    # depend on.
+    # The number is unique over all runs and may have gaps, as sequences do. Replays depend on the slot.
     said = {"seq": "m.events", "number": "nextval('app_event_number')", "at": "m.moment"}
     values = [said.get(name) or given(name, app_event, name) for name in EVENT]
     chosen = f"SELECT {', '.join(values)} FROM m RETURNING number"

@@ -1,7 +1,8 @@
-"""What is done to every message, each as one statement of PostgreSQL that is a transaction of its own.
+"""The frequent operations on messages, each as one statement of PostgreSQL in a transaction of its own.
 
-Adding messages, looking for due ones, claiming them and settling them as delivered take no round trips for a
-clock, a number and the two ends of a transaction. On other databases `app.record.apps.messages` does it.
+Adding messages, finding and claiming due ones, and settling them as delivered save the round trips for the
+clock, the number, and the begin and commit of a transaction. For other databases see
+`app.record.apps.messages`.
 """
 
 from collections.abc import Sequence
@@ -24,12 +25,12 @@ GIVEN = ("tenant_id", "app", "queue", "run_id", "version", "key", "cbor", "paylo
 
 
 def works(db: Database) -> bool:
-    """Whether the database can."""
+    """Whether the database can execute these statements."""
     return db.dialect == "postgresql"
 
 
 def add(db: Database, scope: Scope, message: NewMessage) -> tuple[int | None, int]:
-    """Add a message: its number, None when its key was used before; and the time of it."""
+    """Add a message; its number (None when its key was used before), and the database's clock."""
     values = [scope.tenant, scope.app, *(getattr(message, name) for name in GIVEN[2:]), message.delay_ms]
 
     def once(cursor: Any) -> Any:
@@ -40,13 +41,13 @@ def add(db: Database, scope: Scope, message: NewMessage) -> tuple[int | None, in
 
 
 def waiting(db: Database) -> tuple[list[tuple[str, int]], int]:
-    """Every application with an open message and when its first is due, earliest first; and the clock."""
+    """Each application with an open message and its first due time, earliest first; and the clock."""
     found = db.once(lambda cursor: cursor.execute(_waiting(), (db.tenant,)).fetchall(), patience_s=1.0)
     return [(app, due_at) for app, due_at, _ in found], found[0][2] if found else 0
 
 
 def claim(db: Database, app: str, most: int, lease_ms: int) -> list[tuple[Row, list[Row]]]:
-    """Take on the messages of an application that are due, each with the handlers of its version."""
+    """Claim due messages of an application, each with the handlers of its version."""
     values = (db.tenant, app, most, lease_ms)
     found = db.once(lambda cursor: cursor.execute(_claiming(), values).fetchall())
     return [
@@ -59,9 +60,9 @@ def claim(db: Database, app: str, most: int, lease_ms: int) -> list[tuple[Row, l
 
 
 def delivered(db: Database, held: Sequence[Held], *, patience_s: float) -> set[int]:
-    """Settle messages as delivered; which of them were.
+    """Settle messages as delivered; returns the numbers of those settled.
 
-    The others have another holder by now, or somebody has their row locked: for none of them is waited here.
+    The others have another holder by now, or their row is locked: the statement does not wait for locks.
     """
     ids, fences = zip(*held, strict=True)
     values = (db.tenant, list(ids), list(fences))
@@ -86,7 +87,7 @@ def _adding() -> str:
 def _waiting() -> str:
     open_ = "FROM app_message AS m WHERE m.tenant_id = $1 AND m.state = 'open'"
     return (
-        # One step in the index an application, however many messages wait.
+        # One lookup in the index for each application, however many messages it has.
         f"WITH RECURSIVE seen AS (SELECT (SELECT m.app {open_} AND m.app > '' ORDER BY m.app LIMIT 1) AS app"
         f" UNION ALL SELECT (SELECT m.app {open_} AND m.app > seen.app ORDER BY m.app LIMIT 1)"
         " FROM seen WHERE seen.app IS NOT NULL)"
@@ -105,14 +106,14 @@ def _claiming() -> str:
         " chosen AS MATERIALIZED (SELECT m.id FROM app_message AS m"
         " WHERE m.tenant_id = $1 AND m.state = 'open' AND m.app = $2"
         " AND m.due_at <= (SELECT at FROM clock) ORDER BY m.due_at, m.id LIMIT $3"
-        # Two dispatchers take different messages; what somebody is just settling is left to him.
+        # Two dispatchers take different messages; a row that is just being settled is skipped.
         " FOR UPDATE SKIP LOCKED),"
-        # Not NULL while it is held: nobody need notice the death of a dispatcher, the message is simply due
-        # again (chaos: "what a dead dispatcher held never comes back").
+        # Not NULL while the message is held: when its dispatcher dies, the message becomes due again by
+        # itself (chaos: "what a dead dispatcher held never comes back").
         " taken AS (UPDATE app_message AS m SET due_at = (SELECT at FROM clock) + $4::bigint,"
         " fence = m.fence + 1 FROM chosen WHERE m.tenant_id = $1 AND m.id = chosen.id"
         f" RETURNING {claimed}),"
-        # A handler may register once more after its version has expired; it gets nothing.
+        # A handler may register again after its version has expired; it gets no messages.
         f" routes AS (SELECT h.version, array_agg(ARRAY[{urls}]::text[]) AS urls FROM app_handler AS h"
         " WHERE h.tenant_id = $1 AND h.app = $2 AND h.version IN (SELECT version FROM taken)"
         " AND NOT EXISTS (SELECT 1 FROM app_version AS v WHERE v.tenant_id = h.tenant_id"

@@ -1,8 +1,8 @@
-"""``POST /runs/{runId}/events`` and ``POST /queue``, the most frequent requests: answered beside Flask.
+"""``POST /runs/{runId}/events`` and ``POST /queue``, the most frequent requests, without Flask.
 
-Flask's way to a view and back costs as much CPU as all that is done for an event or a message. So these two
-routes are bare WSGI functions in front of it, with the same checks in the same order as every other view: who
-asks, for which application, then what. All other requests go on to Flask.
+Flask's dispatch of a request costs as much CPU as all the work for an event or a message. So these two routes
+are plain WSGI functions in front of it, with the same checks in the same order as in every other view: the
+caller, the application, the request itself. All other requests go on to Flask.
 """
 
 import json
@@ -30,22 +30,22 @@ from app.services.apps.actions import fresh_run_id
 from app.services.apps.write import write
 from app.services.context import AppContext
 
-NO_ID = "null"  # As the run's id: the service gives it one.
+NO_ID = "null"  # In place of a run's id: the service chooses the id.
 APP = r"/api/v1/apps/((?:@[^/]+/)?[^/]+)"
-PATH = re.compile(rf"{APP}/(?:runs/([^/]+)/events|queue)")  # Without a run it is the queue.
+PATH = re.compile(rf"{APP}/(?:runs/([^/]+)/events|queue)")  # No match of the second group: the queue.
 Environ = dict[str, Any]
 Start = Callable[..., Any]
 Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 
 
-class Hot:
-    """The WSGI application in front of Flask's."""
+class FastRoutes:
+    """The WSGI application that serves the two routes and passes all other requests on."""
 
     def __init__(self, app: Flask, rest: Wsgi) -> None:
         self._app, self._rest = app, rest
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
-        """Write an event, add a message, or let Flask answer."""
+        """Write an event, add a message, or pass the request on to Flask."""
         found = PATH.fullmatch(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] == "POST" else None
         if found is None:
             return self._rest(environ, start)
@@ -56,13 +56,13 @@ class Hot:
             else:
                 status, text = "200 OK", _post(world, app, _decoded(found[2]), environ)
             raw = text.encode()
-        except Exception as error:  # Each has its answer.
+        except Exception as error:  # `errors.of` makes a response for each.
             return errors.of(error)(environ, start)
         start(status, [("Content-Type", present.JSON), ("Content-Length", str(len(raw)))])
         return (raw,)
 
     def _allowed(self, environ: Environ, asked_app: str) -> tuple[AppContext, str]:
-        """The world, and the application that the caller may write to."""
+        """The context, and the application that the caller may write to; raises `Refused`."""
         world: LazyWorld = self._app.extensions["windlass"]
         guard = guard_of(self._app)
         app = guard.application(guard.caller(environ), asked_app)
@@ -94,10 +94,10 @@ def _enqueue(world: AppContext, app: str, environ: Environ) -> str:
 
 
 def _args(query: str) -> Mapping[str, str]:
-    """The arguments of a query; of repeated ones the first counts."""
+    """The arguments of a query; the first of repeated ones counts."""
     return dict(reversed(parse_qsl(query, keep_blank_values=True))) if query else {}
 
 
 def _decoded(part: str) -> str:
-    """A part of a path as it was meant; WSGI gives its bytes as Latin-1."""
+    """A part of a path as text; WSGI passes its UTF-8 bytes as Latin-1."""
     return part if part.isascii() else part.encode("latin-1").decode("utf-8", "replace")
