@@ -1,4 +1,4 @@
-"""The family of batches: snake_case in ``{success, data}``, pagination beside it where there are pages."""
+"""The routes of batches: snake_case in ``{success, data}``, with ``pagination`` beside it for pages."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The body of a submit: a definition in Nickel or JSON, and what is asked about it."""
+"""Reads the body of a submit: a definition in Nickel or JSON, and the options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ MEMBERS = dict.fromkeys(
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOrder:
-    """What was asked for."""
+    """A definition and the options of its submit."""
 
     definition: BatchDefinition
-    source: str | None = None  # The text it was made from.
+    source: str | None = None  # The text of the definition.
     dry_run: bool = False
     key: str | None = None
     only: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class BatchOrder:
 
 
 def read(query: Mapping[str, object]) -> BatchOrder:
-    """The order in this request; raises `InvalidDefinition`, and what a body in no known form deserves."""
+    """The order in this request; raises `InvalidDefinition`, and errors for an unknown media type or form."""
     request.max_content_length = words.LARGEST_DOCUMENT + 1
     if bodies.is_encoded(request.headers.get("Content-Encoding", "")):
         raise UnsupportedMediaType(f"{bodies.ENCODED}.")
@@ -81,7 +81,7 @@ def _order(
 
 
 def _inner(value: object) -> object:
-    """What a program gives as batch_workflow."""
+    """The member ``batch_workflow`` of an evaluated Nickel program."""
     if not isinstance(value, dict) or "batch_workflow" not in value:
         raise _wrong("batch_workflow", "Is missing: the program must give a record with batch_workflow")
     if strange := [name for name in value if name != "batch_workflow"]:
@@ -90,7 +90,7 @@ def _inner(value: object) -> object:
 
 
 def _one_key(member: str | None, query: Mapping[str, Any]) -> str | None:
-    """The idempotency key: in the header, the query and the body it is one thing."""
+    """The idempotency key from the header, the query or the body; raises when two of them differ."""
     header = request.headers.get("Idempotency-Key")
     given = {key for key in (header, query.get("idempotency_key"), member) if key}
     if len(given) > 1:
@@ -110,7 +110,7 @@ def _text(raw: bytes) -> str:
         text = raw.decode()
     except UnicodeDecodeError:
         raise ValidationFailed.of("body", "Is not UTF-8") from None
-    if not bodies.storable(text):  # Also in a comment: the text is kept with its batch.
+    if not bodies.storable(text):  # Also within comments: the text is stored with the batch.
         raise ValidationFailed.of("body", f"Holds {bodies.NOT_TEXT}")
     return text
 

@@ -1,4 +1,4 @@
-"""The progress of a batch as server-sent events: a whole object at each change, until the batch ends."""
+"""The progress of a batch as server-sent events: the whole object at each change, until the batch ends."""
 
 import json
 import time
@@ -9,25 +9,25 @@ from app.domain.errors import Unavailable
 from app.domain.json import JsonObject
 from app.services.permit import Permit
 
-Look = Callable[[], tuple[int, JsonObject]]  # The number of the last event of the batch, and its progress.
-ESTIMATES = frozenset({"estimated_completion"})  # They move with the clock, and are no news.
+Read = Callable[[], tuple[int, JsonObject]]  # The number of the last event of the batch, and its progress.
+ESTIMATES = frozenset({"estimated_completion"})  # They change with the clock alone.
 OPEN = frozenset({"Pending", "Running", "RollingBack"})
 
 
-def frames(look: Look, after: int, permit: Permit, pause: Pause = time.sleep) -> Iterator[str]:
-    """The progress after an event, at most four times a second; it ends with the batch or the database."""
+def frames(read: Read, after: int, permit: Permit, pause: Pause = time.sleep) -> Iterator[str]:
+    """Progress after an event, at most four times a second, until the batch ends or the database is lost."""
     shown: JsonObject | None = None
     quiet_since = time.monotonic()
     try:
         yield "retry: 2000\n\n"
         while permit.holds():
-            number, progress = look()
+            number, progress = read()
             has_ended = progress["status"] not in OPEN
-            # What a client has seen before it came again is not told twice.
+            # A client that reconnects does not get again what it had received before.
             facts = {name: value for name, value in progress.items() if name not in ESTIMATES}
-            is_news = facts != shown if shown is not None else number > after or has_ended
+            has_changed = facts != shown if shown is not None else number > after or has_ended
             shown = facts
-            if is_news:
+            if has_changed:
                 quiet_since = time.monotonic()
                 yield _frame(number, progress)
             if has_ended:
@@ -37,7 +37,7 @@ def frames(look: Look, after: int, permit: Permit, pause: Pause = time.sleep) ->
                 yield ": beat\n\n"
             pause(TURN_S)
     except Unavailable:
-        return  # The client comes again with Last-Event-ID.
+        return  # The client reconnects with Last-Event-ID.
 
 
 def _frame(number: int, progress: JsonObject) -> str:

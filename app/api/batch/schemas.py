@@ -1,4 +1,4 @@
-"""What is asked and answered about batches; members are spelled in snake_case on the wire."""
+"""The schemas of requests and responses about batches; members of JSON are in snake_case."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ OPERATION_STATUSES = (
 )
 
 
-class Asked(Schema):
+class RequestSchema(Schema):
     """What a client sends; nothing unknown."""
 
     class Meta:
         unknown = RAISE
 
 
-class AskedQuery(Asked):
+class QuerySchema(RequestSchema):
     """The part of an address after the question mark."""
 
     error_messages = {"unknown": "Unknown query parameter."}  # noqa: RUF012
 
 
-class Told(Schema):
+class ResponseSchema(Schema):
     """What the service answers, as `app.services.batches` makes it: nothing is left to convert."""
 
     class Meta:
@@ -50,7 +50,7 @@ def ids(**kwargs: Any) -> fields.List[str]:
     )
 
 
-class SubmitQuery(AskedQuery):
+class SubmitQuery(QuerySchema):
     """Options of a submit beside the text of a definition."""
 
     dry_run = Flag(load_default=False, metadata={"description": "Show what would be done; store nothing."})
@@ -63,7 +63,7 @@ class SubmitQuery(AskedQuery):
     except_ = ids(load_default=list, data_key="except")
 
 
-class BatchQuery(AskedQuery):
+class BatchQuery(QuerySchema):
     """Which batches."""
 
     status = fields.String(
@@ -80,26 +80,26 @@ def _known_status(text: str) -> None:
         raise ValidationError(f"Must be one of: {', '.join(STATUSES)}.")
 
 
-class DetailQuery(AskedQuery):
+class DetailQuery(QuerySchema):
     """How much of a batch."""
 
     items = Flag(load_default=True)
 
 
-class ItemsQuery(AskedQuery):
+class ItemsQuery(QuerySchema):
     """Which items of an operation."""
 
     limit = number(1, 1000, load_default=50)
     offset = number(0, 10_000_000, load_default=0)
 
 
-class GraphQuery(AskedQuery):
+class GraphQuery(QuerySchema):
     """How a graph is drawn."""
 
     format = one_of(*FORMATS, load_default="json")
 
 
-class BatchRollbackBody(Asked):
+class BatchRollbackBody(RequestSchema):
     """What is undone; without members everything that stands."""
 
     checkpoint_id = word(64, metadata={"description": "Undo only what completed after this checkpoint."})
@@ -111,13 +111,13 @@ class BatchRollbackBody(Asked):
     dry_run = Flag(load_default=False)
 
 
-class BatchCancelBody(Asked):
+class BatchCancelBody(RequestSchema):
     """How a batch is stopped."""
 
     rollback = Flag(load_default=False)
 
 
-class BatchRetryBody(Asked):
+class BatchRetryBody(RequestSchema):
     """What is done again."""
 
     from_ = word(
@@ -127,17 +127,17 @@ class BatchRetryBody(Asked):
     only_failed = Flag(load_default=True)
 
 
-class BatchCheckpointBody(Asked):
+class BatchCheckpointBody(RequestSchema):
     """A checkpoint by hand."""
 
     name = word(128)
 
 
-class BatchEmptyBody(Asked):
+class BatchEmptyBody(RequestSchema):
     """An empty body."""
 
 
-class BatchSubmitted(Told):
+class BatchSubmitted(ResponseSchema):
     """A batch that was accepted, or would be."""
 
     workflow_id = fields.String(allow_none=True, required=True)
@@ -151,7 +151,7 @@ class BatchSubmitted(Told):
     plan = fields.Dict(metadata={"description": "Of a dry run: items, locks, duration, order of rollback."})
 
 
-class BatchSummary(Told):
+class BatchSummary(ResponseSchema):
     """A batch in a list."""
 
     workflow_id = fields.String(required=True)
@@ -166,7 +166,7 @@ class BatchSummary(Told):
     completed_at = fields.String(metadata={"format": "date-time"}, allow_none=True)
 
 
-class BatchOperation(Told):
+class BatchOperation(ResponseSchema):
     """An operation and how far it is."""
 
     id = fields.String(required=True)
@@ -194,7 +194,7 @@ class BatchDetail(BatchSummary):
     error = fields.Raw(allow_none=True)
 
 
-class BatchProgress(Told):
+class BatchProgress(ResponseSchema):
     """How far a batch is."""
 
     workflow_id = fields.String(required=True)
@@ -210,7 +210,7 @@ class BatchProgress(Told):
     last_checkpoint = fields.Raw(allow_none=True)
 
 
-class BatchRollback(Told):
+class BatchRollback(ResponseSchema):
     """A rollback that was started, or would be."""
 
     rollback_id = fields.String(allow_none=True, required=True)
@@ -219,14 +219,14 @@ class BatchRollback(Told):
     operations = fields.List(fields.Raw(), required=True)
 
 
-class BatchChanged(Told):
+class BatchChanged(ResponseSchema):
     """What became of a request about a batch."""
 
     workflow_id = fields.String(required=True)
     status = one_of(*STATUSES)
 
 
-class BatchStats(Told):
+class BatchStats(ResponseSchema):
     """Figures of all batches."""
 
     total = fields.Integer(required=True)
@@ -240,7 +240,7 @@ class BatchStats(Told):
     queued = fields.Integer(required=True)
 
 
-class BatchGraph(Told):
+class BatchGraph(ResponseSchema):
     """The graph of a batch."""
 
     levels = fields.List(fields.List(fields.String()), required=True)
@@ -248,7 +248,7 @@ class BatchGraph(Told):
     edges = fields.List(fields.Dict(), required=True)
 
 
-class BatchItem(Told):
+class BatchItem(ResponseSchema):
     """One item of an operation."""
 
     name = fields.String(required=True)

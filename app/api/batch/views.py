@@ -134,7 +134,7 @@ def get_batch_progress(batch_id: str) -> Answer:
     service.find(ctx, batch_id)
 
     def look() -> tuple[int, JsonObject]:
-        # The number first: what happens between the two reads is told again, none of it is missed.
+        # The number is read first: a change between the two reads is sent twice rather than missed.
         run = ctx.db.read(lambda tx: runs.read_run(tx, batch_id))
         return (run["event_seq"] if run else 0), service.progress(ctx, batch_id)
 
@@ -228,7 +228,7 @@ def get_batch_graph(query: Mapping[str, object], batch_id: str) -> Answer:
 
 
 def _acting() -> AppContext:
-    """The world, for whoever may have batches started and changed: they make servers."""
+    """The context, after a check of the permission to start and change batches, which create servers."""
     authority.check(principal(), TYPE)
     return world()
 
@@ -238,7 +238,7 @@ def _accepted(told: JsonObject) -> Answer:
 
 
 def _where(batch_id: str) -> dict[str, str]:
-    """Where to look for it, and when that is worth it."""
+    """The headers ``Location`` and ``Retry-After`` of an accepted batch."""
     return {"Location": f"{PATH}/{batch_id}", "Retry-After": "1"}
 
 

@@ -1,4 +1,4 @@
-"""Approvals: an operation that asks for one counts it among what it waits for."""
+"""Approvals: an operation that needs one counts it among the edges that it waits for."""
 
 from app.domain.errors import InvalidStateTransition, NotFound
 from app.domain.events import EventType
@@ -7,13 +7,14 @@ from app.engine.transitions import graph
 from app.engine.transitions.advance import MOVING
 from app.engine.transitions.journal import Journal, is_member
 
-BEGINS = MOVING | {RunStatus.PAUSED}  # Batches of which an operation may still begin.
+BEGINS = MOVING | {RunStatus.PAUSED}  # Statuses of a batch in which operations may still begin.
 
 
 def approve(j: Journal, operation: str, actor: str) -> None:
-    """Let an operation of a locked batch begin once all else that it waits for has ended; once is enough.
+    """Approve an operation of a locked batch: it begins when all else that it waits for has ended.
 
-    Raises `NotFound`, or `InvalidStateTransition` where the operation waits for no approval or never begins.
+    Approving twice is the same as once. Raises `NotFound`, or `InvalidStateTransition` when the operation
+    does not wait for an approval or will never begin.
     """
     member = j.one("forward", operation)
     if member is None or not is_member(member):
@@ -21,8 +22,8 @@ def approve(j: Journal, operation: str, actor: str) -> None:
     given = member["given"] or {}
     if given.get("approved"):
         return
-    # A row that never began stays pending when its batch is cancelled or held: its status alone does not say
-    # that an approval would come too late.
+    # A row that has not begun stays pending when its batch is cancelled or held, so its status alone does not
+    # show that an approval comes too late.
     if j.status not in BEGINS:
         raise InvalidStateTransition(
             f"{operation} cannot begin any more: its batch is {j.status}", current=j.status
@@ -32,8 +33,7 @@ def approve(j: Journal, operation: str, actor: str) -> None:
             f"{operation} waits for no approval: it is {member['status']}", current=member["status"]
         )
     approved = {**given, "approved": {"by": actor, "at": j.now}}
-    # An approval is one more edge to wait for (`members.rows_of`), so it needs no rule of its own in the
-    # graph.
+    # An approval counts as one more edge (`members.rows_of`), so the graph needs no rule for it.
     j.change(member, given=approved, pending=member["pending"] - 1)
     j.event(EventType.OPERATOR_ACTION, member, actor=actor, action="approve", target=operation)
     graph.turn(j)

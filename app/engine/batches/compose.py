@@ -1,4 +1,4 @@
-"""From a definition to a graph: for each operation the run that it is, with its items; edges and locks."""
+"""Composes the graph of a definition: a node for the run of each operation, with items, edges and locks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,21 +17,21 @@ Accounts = Mapping[tuple[str, str | None], str]  # By provider and the name that
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A member of a graph to be."""
+    """A member of a graph before it is stored."""
 
     key: str
-    type: str  # Of its run.
+    type: str  # The type of its run.
     input: Mapping[str, Any]
     on_failure: str
     rank: tuple[int, int]  # The smaller one begins first.
     approval: bool = False
-    soft: bool = False  # Whether it is told how those ended that it waits for in any case.
-    stands: StepRow | None = None  # What the batch that this one retries has done of it, and stands.
-    left_out: bool = False  # It is not to run at all.
+    soft: bool = False  # Whether its run gets the statuses of the members behind its soft edges.
+    stands: StepRow | None = None  # Its completed row in the batch that this one retries, if kept.
+    left_out: bool = False  # Excluded from this batch.
 
     @property
     def given(self) -> dict[str, Any]:
-        """What its step row keeps."""
+        """The data of its step row."""
         flags = {"soft": True} if self.soft else {}
         held = {"approval": True} if self.approval else {}
         return {
@@ -48,7 +48,7 @@ class Composed:
     """The graph of a batch, in the order of its definition."""
 
     nodes: Sequence[Node]
-    edges: Sequence[EdgeRow]  # Without the run.
+    edges: Sequence[EdgeRow]  # Without the id of the run.
     locks: Sequence[str]
     items: int
     warnings: Sequence[str] = field(default=())
@@ -71,8 +71,8 @@ def compose(
     locks: set[str] = set()
     for place, one in enumerate(operations):
         items = _items(one, works_on.get(one.id), accounts, in_order)
-        # By provider and name, which are known before anything is made: two batches that would make the same
-        # server, or work on it, exclude each other from the start.
+        # By provider and name, which are known before anything is created: two batches that would create or
+        # change the same server exclude each other from the start.
         locks.update(f"instance/{item['provider']}/{item.get('server', item['name'])}" for item in items)
         nodes.append(_node(definition, one, place, items, lineage))
     edges: list[EdgeRow] = [
@@ -87,7 +87,7 @@ def compose(
 
 
 def policy_of(retry: RetryPolicy) -> dict[str, Any]:
-    """How a step is tried again, as `app.domain.policy.Backoff` takes it."""
+    """The retry policy of a step, in the form of `app.domain.policy.Backoff`."""
     return {
         "first_ms": round(retry.initial_delay * 1000),
         "cap_ms": round(retry.max_delay * 1000),
@@ -128,7 +128,7 @@ def _items(
     if works_on is None:
         where = {"provider": one.provider, "account": accounts[one.provider, one.account]}
         return [{**server.document(), **where} for server in one.server_configs]
-    ordered = in_order(one.taskservs)  # Not for each server: it reads the files of the catalogue.
+    ordered = in_order(one.taskservs)  # Once and not for each server, since it reads files.
     return [
         {
             "name": f"{taskserv}@{target.server}",

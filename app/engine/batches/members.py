@@ -21,14 +21,14 @@ def rows_of(
 ) -> list[StepRow]:
     """The members in the order in which they may begin, with what each waits for, and the graph's counters.
 
-    What stands of a batch that is retried is skipped as done; what can never begin is skipped at once.
+    Operations kept from a retried batch are skipped as done; operations that can never begin are skipped at
+    once.
     """
     fates = _fates(nodes, edges)
     waits = {node.key: int(node.approval) for node in nodes}
     for one in edges:
         fate = fates.get(one["needs"])
-        # Only what is not met yet is counted: nothing will ever end an edge from an operation that stands
-        # already.
+        # Only unmet edges are counted: nothing will ever end an edge from an operation that is kept as done.
         if fate is None or not rules.is_met(one["condition"], fate.status, fate.reason):
             waits[one["key"]] += 1
     places = {node.key: place for place, node in enumerate(nodes)}
@@ -38,7 +38,7 @@ def rows_of(
         planned = member_row(node.key, group["key"], places[node.key], ordinal, node.given)
         row: StepRow = {**step_row(run_id, planned), "pending": waits[node.key]}
         made.append(_begun(row, node, fates.get(node.key), reused_from))
-    # The counters that `graph` goes on from: a graph whose counters do not fit its rows never ends (I10).
+    # `transitions.graph` continues from these counters: with wrong ones a graph never ends (I10).
     group["succeeded"] = sum(1 for node in nodes if node.stands is not None)
     group["pending"] = sum(1 for row in made if row["status"] == StepStatus.PENDING)
     return made
@@ -59,7 +59,7 @@ def _begun(row: StepRow, node: Node, fate: Fate | None, reused_from: str | None)
 
 
 def _fates(nodes: Sequence[Node], edges: Sequence[EdgeRow]) -> dict[str, Fate]:
-    """How those have ended already that are not to run: what stands, what is left out, what follows."""
+    """The results of nodes that will not run: kept and excluded ones, and those that depend on the latter."""
     needed_by: dict[str, list[EdgeRow]] = {}
     for one in edges:
         needed_by.setdefault(one["needs"], []).append(one)

@@ -1,11 +1,11 @@
-"""Retry a batch as a new one: what stands of the old one is kept, the rest looks before it makes anything.
+"""Retries a batch as a new one: completed operations are kept, the others observe before they create.
 
 1. Lock the first batch of the lineage, then the batch itself: one retry or rollback of a lineage at a time.
-2. Compose the graph again from its definition. An operation stands when it completed and nothing that it made
-   has been removed since: the rows of what was made decide, not what the step said of itself.
-3. A held batch ends and hands its locks over; of an ended one the locks are taken anew.
-4. Accept the new batch with the same lineage. What does not stand runs again and finds what an earlier
-   attempt has left behind by its name.
+2. Compose the graph again from its definition. An operation is kept when it completed and none of its effects
+   has been removed since: the rows of effects decide, not the output of the step.
+3. A held batch ends and hands its locks over; for an ended one the locks are acquired again.
+4. Accept the new batch with the same lineage. An operation that is not kept runs again, and finds the effects
+   of an earlier attempt by their names.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,11 +37,11 @@ Recompose = Callable[[BatchRow, BatchDefinition], Composed]
 
 @dataclass(frozen=True, kw_only=True)
 class Again:
-    """What of a batch is to run again."""
+    """Which part of a batch runs again."""
 
-    from_: str = "failed"  # Or the id of a checkpoint: what completed after it runs again too.
-    operations: Sequence[str] = ()  # These alone, with what they need; empty: all that does not stand.
-    only_failed: bool = True  # False looks at all of them again, and makes what is missing.
+    from_: str = "failed"  # Or the id of a checkpoint: operations completed after it run again, too.
+    operations: Sequence[str] = ()  # Only these and what they need; empty: all that are not kept.
+    only_failed: bool = True  # False runs all again; they create only what is missing.
 
 
 def retry(
@@ -53,13 +53,13 @@ def retry(
     recompose: Recompose,
     reason: str | None = None,
 ) -> Journal:
-    """Store a batch that repeats an ended or held one; raises what does not allow it."""
+    """Store a batch that retries an ended or held one; raises the error of what does not allow it."""
     old = batches.read_batch(tx, old_id)
     if old is None:
         raise NotFound(f"There is no batch {old_id}")
     runs.lock_run(tx, old["lineage"])  # One rollback or retry of a lineage is decided at a time.
     with journal(tx, old_id) as j:
-        # Again, now under the locks: a rollback that has just ended changed what stands.
+        # Read again under the locks: a rollback that has just ended may have removed effects.
         old = batches.read_batch(tx, old_id) or old
         held = _check(j, old)
         definition = parse(old["definition"])
@@ -119,7 +119,7 @@ def _nodes(
 
 
 def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) -> set[str]:
-    """The operations that are done, and whose effects nobody has undone."""
+    """The operations that completed and whose effects still exist."""
     if not again.only_failed:
         return set()
     done = {
@@ -135,19 +135,19 @@ def _standing(tx: Tx, old: BatchRow, rows: Mapping[str, StepRow], again: Again) 
 
 
 def _undone(tx: Tx, old: BatchRow, done: set[str], rows: Mapping[str, StepRow]) -> set[str]:
-    """Operations of which a rollback has removed something since."""
+    """Operations of which a rollback has removed effects since."""
     made: dict[str, int] = {}
     for one in [*instances.made_by(tx, old["lineage"]), *instances.installed_by(tx, old["lineage"])]:
         made[one["operation"]] = made.get(one["operation"], 0) + 1
-    # Fewer rows than it made: a rollback removed something, also one that stopped half-way. Running it again
-    # makes only what is missing.
+    # Fewer rows than servers created: a rollback, perhaps one that stopped half-way, has removed some.
+    # Running the operation again creates only what is missing.
     return {key for key in done if made.get(key, 0) < _created(rows[key])}
 
 
 def _unsure(tx: Tx, rows: Iterable[StepRow]) -> set[str]:
-    """Operations that kept a server of others which the inventory does not show, or not any more.
+    """Operations that kept a server not created by this batch, which the inventory does not (any more) have.
 
-    Others remove what they made without asking this batch. Running the operation again looks, and makes only
+    Its creator may remove such a server at any time. Running the operation again observes, and creates only
     what is missing.
     """
     kept = {row["key"]: _servers(row) for row in rows if (row["output"] or {}).get("kept")}
@@ -171,7 +171,7 @@ def _created(row: StepRow) -> int:
 
 
 def _chosen(definition: BatchDefinition, asked: Sequence[str], known: AbstractSet[str]) -> set[str] | None:
-    """What is asked for, with what it needs; only what the batch itself had to do can be done again."""
+    """The operations asked for and those that they need; raises for one that was not part of the batch."""
     if not asked:
         return None
     strange = [name for name in asked if name not in known]

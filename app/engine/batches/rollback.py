@@ -1,7 +1,7 @@
-"""Undo a batch by a linked run: a graph with the edges turned round, one removal for each operation (G6).
+"""Rolls a batch back by a linked run: a graph with reversed edges and a removal for each operation (G6).
 
-Automatic and by hand it is the same type of run. The automatic one belongs to the compensation of the batch,
-which holds the locks meanwhile; whoever asks for one by hand takes the locks anew.
+An automatic and a manual rollback have the same type. The automatic one is part of the compensation of the
+batch, which holds the locks meanwhile; a manual one acquires the locks itself.
 """
 
 from collections.abc import Sequence
@@ -37,10 +37,10 @@ class RollbackDisabled(Conflict):
 
 
 def automatic(tx: Tx, batch_id: str, actor: str) -> tuple[bool, list[Message]]:
-    """See to the rollback of a batch that is being compensated; whether it has ended, and what to publish."""
-    rollback_id = derived_id("run", batch_id, GRAPH, "undo")  # No operation has this name.
-    # The undo of the graph asks again and again until this run has ended. The id is the same each time, so
-    # the second question finds the run of the first, also when the answer of its commit was lost.
+    """Start or check the rollback of a compensating batch; whether it has ended, and what to publish."""
+    rollback_id = derived_id("run", batch_id, GRAPH, "undo")  # No operation can have this name.
+    # The undo of the graph calls this repeatedly until the run has ended. The id is the same each time, so a
+    # later call finds the run, also when the answer to the first commit was lost.
     known = runs.read_run(tx, rollback_id)
     if known is not None:
         return known["status"] in TERMINAL, []
@@ -59,7 +59,7 @@ def automatic(tx: Tx, batch_id: str, actor: str) -> tuple[bool, list[Message]]:
 def by_hand(
     tx: Tx, batch_id: str, rollback_id: str, actor: str, wanted: Wanted
 ) -> tuple[list[Undo], Journal | None]:
-    """Start a rollback that somebody asks for; what it undoes, and its run, None when nothing is left."""
+    """Start a manual rollback; returns the removals, and its run, None when nothing is left to undo."""
     batch = _known(tx, batch_id)
     with _locked(tx, batch) as j:
         check(tx, batch, j.status, wanted)
@@ -71,7 +71,7 @@ def by_hand(
 
 
 def preview(tx: Tx, batch_id: str, wanted: Wanted) -> list[Undo]:
-    """What a rollback would undo; refused where it would be."""
+    """The removals of a rollback, without starting it; raises what the rollback would raise."""
     batch = _known(tx, batch_id)
     status = (runs.read_run(tx, batch_id) or {}).get("status", "")
     check(tx, batch, status, wanted)
@@ -79,7 +79,7 @@ def preview(tx: Tx, batch_id: str, wanted: Wanted) -> list[Undo]:
 
 
 def check(tx: Tx, batch: BatchRow, status: str, wanted: Wanted) -> None:
-    """Raise what does not allow a rollback just now."""
+    """Raise the reason why a rollback is not possible now."""
     if not batch["rollback_enabled"] and not wanted.force:
         raise RollbackDisabled
     if status not in TERMINAL:
@@ -93,7 +93,7 @@ def check(tx: Tx, batch: BatchRow, status: str, wanted: Wanted) -> None:
 
 
 def check_quiet(tx: Tx, batch: BatchRow) -> None:
-    """Raise `Conflict` while another run works on what this batch or its retries made."""
+    """Raise `Conflict` while another run works on the effects of this batch or its retries."""
     line = batches.lineage(tx, batch["lineage"])
     busy = batches.open_of(tx, [one["run_id"] for one in line] + [one["rollback_run"] for one in line])
     if busy is not None:
@@ -136,11 +136,11 @@ def _store(
     edges = scope.edges_back(graphs.edges_of(tx, batch["run_id"]), {one.operation for one in found})
     rows = [group, *rows_of(rollback_id, group, nodes, edges)]
     graphs.insert_edges(tx, [{**one, "run_id": rollback_id} for one in edges])
-    # With it the end of this run wakes the undo that waits for it. A rollback by hand wakes nobody.
+    # It lets the end of this run wake the undo that waits for it. A manual rollback has no parent.
     columns: RunRow = {} if parent_step is None else {"parent_step": parent_step}
     new = accept.of_type(kind, rollback_id, order, given, rows, actor)
     j = accept.store(tx, replace(new, columns=columns))
-    # Before the first removal begins: from here on `check_quiet` refuses a second rollback and a retry.
+    # Before the first removal begins: from now on `check_quiet` refuses a second rollback and a retry.
     batches.change_batch(tx, batch["run_id"], {"rollback_run": rollback_id, "undone": None})
     graph.turn(j)
     j.flush()

@@ -1,4 +1,4 @@
-"""What a rollback undoes: for each operation the items that it made, or may have made, newest first."""
+"""The scope of a rollback: for each operation its effects, certain or possible, newest first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,42 +12,41 @@ from app.record.session import Tx
 
 
 class DependentsStand(Conflict):
-    """Operations that are not undone build on those that would be."""
+    """Operations that would not be undone depend on some that would."""
 
     code = "DEPENDENTS_STAND"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which part of a batch is to be undone; all of it, unless told."""
+    """Which part of a batch to undo; by default all of it."""
 
     operations: Sequence[str] = ()
-    checkpoint_id: str | None = None  # Only what completed after it.
+    checkpoint_id: str | None = None  # Only operations that completed after it.
     force: bool = False
 
 
 @dataclass
 class Undo:
-    """The removal of what one operation made."""
+    """The removal of one operation's effects."""
 
     operation: str
-    of: str  # servers, taskservs.
+    of: str  # "servers" or "taskservs".
     items: list[dict[str, Any]] = field(default_factory=list)
-    newest: int = 0  # When its newest item was begun.
+    newest: int = 0  # When its newest item began, in milliseconds.
 
 
 def undos(tx: Tx, batch: BatchRow, wanted: Wanted) -> list[Undo]:
-    """The removals, the operation that ended last first; raises what does not allow them."""
-    # From the rows that were written before each order was sent, not from the outputs of steps: what was
-    # ordered by an attempt whose answer was lost has a row and no output (chaos: "a removal that removes
-    # nothing").
+    """The removals, that of the operation that ended last first; raises `Conflict` and `ValidationFailed`."""
+    # From the rows that were written before each order was sent, not from the outputs of steps: an order
+    # whose answer was lost has a row and no output (chaos: "a removal that removes nothing").
     found = _standing(tx, batch["lineage"])
     chosen = _chosen(tx, batch, found, wanted)
     removed = {item["instance"] for key in chosen for item in found[key].items if found[key].of == "servers"}
     for key in chosen:
         if found[key].of == "taskservs":
             for item in found[key].items:
-                # What goes with its server is not uninstalled first: the server may be out of reach by now.
+                # Installations on a server that is removed are not uninstalled first: it may be unreachable.
                 item["with_server"] = item["server_id"] in removed
     ends = graphs.ended(tx, batch["run_id"])
     return sorted(
@@ -57,22 +56,22 @@ def undos(tx: Tx, batch: BatchRow, wanted: Wanted) -> list[Undo]:
 
 
 def edges_back(edges: Iterable[EdgeRow], included: set[str]) -> list[EdgeRow]:
-    """Who was needed waits for who needed it, also across operations of which nothing is left."""
+    """The reversed edges among ``included``, also across operations that are not included."""
     needs: dict[str, list[str]] = {}
     for one in edges:
         needs.setdefault(one["key"], []).append(one["needs"])
     made: list[EdgeRow] = []
     for key in sorted(included):
-        # Across what is not undone as well: with A needed by B needed by C and nothing left of B, C still
-        # goes before A.
+        # Across operations without a removal as well: if C needs B, B needs A and nothing is left of B, C is
+        # still removed before A.
         seen, frontier = set(), list(needs.get(key, ()))
         while frontier:
             other = frontier.pop()
             if other in seen:
                 continue
             seen.add(other)
-            # Soft: a removal that fails must not keep what stands below it from being tried. Turned round
-            # against the batch (chaos: "a rollback in the order of the batch").
+            # Soft: when a removal fails, those that wait for it must still be tried. Reversed against the
+            # batch (chaos: "a rollback in the order of the batch").
             if other in included:
                 made.append({"needs": key, "key": other, "kind": "soft", "condition": "finished"})
             else:

@@ -1,8 +1,8 @@
-"""Accept a batch: run, graph, edges and locks in one transaction, in which the first operations begin.
+"""Accepts a batch: run, graph, edges and locks in one transaction, in which the first operations begin.
 
-1. A batch of this id or idempotency key that is there already is the answer.
+1. If a batch with this id or idempotency key exists, return it.
 2. Store the edges, then the run with the graph and a row for each operation, which counts what it waits for.
-3. Take the locks of all servers that the batch names, or none and refuse (`ResourceLocked`).
+3. Acquire the locks of all servers that the batch names, or none and raise `ResourceLocked`.
 4. Begin the operations that wait for nothing, as many as ``parallel_limit`` allows (`transitions.graph`).
 """
 
@@ -28,19 +28,19 @@ TYPE = "batch.workflow"
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOrder:
-    """What somebody asks for."""
+    """A batch to accept."""
 
     definition: BatchDefinition
     composed: Composed
     lineage: str
     actor: str
     idempotency_key: str | None = None
-    identity: Any = None  # What makes two orders with one idempotency key the same.
+    identity: Any = None  # Compared when two orders have the same idempotency key.
     source: str | None = None
     nickel_version: str | None = None
     chosen: dict[str, Any] = field(default_factory=dict)
     retry_of: str | None = None
-    heir_of: str | None = None  # A held batch, whose locks this one takes over.
+    heir_of: str | None = None  # A held batch whose locks this one takes over.
     reason: str | None = None
 
 
@@ -69,14 +69,14 @@ def accept_batch(tx: Tx, batch_id: str, order: BatchOrder) -> Journal:
     group["given"] = {**(group["given"] or {}), "checkpoint_every": every, "usual": usual}
     edges = order.composed.edges
     members = rows_of(batch_id, group, order.composed.nodes, edges, reused_from=order.retry_of)
-    # Before `graph.turn` below, which reads them as soon as a member begins.
+    # Before `graph.turn` below, which reads the edges as soon as a member begins.
     graphs.insert_edges(tx, [{**one, "run_id": batch_id} for one in edges])
     columns: RunRow = {} if order.retry_of is None else {"retry_of": order.retry_of}
     new = accept.of_type(kind, batch_id, asked, given, [group, *members], order.actor)
     j = accept.store(tx, replace(new, columns=columns, reason=order.reason, heir_of=order.heir_of))
     batches.insert_batch(tx, _row(tx, batch_id, order))
-    # In this transaction and not by a message: an accepted batch whose host dies has its first operations
-    # expected.
+    # In this transaction and not by a message: if the host dies after the commit, the first operations have
+    # begun, and the reconciler publishes their messages.
     graph.turn(j)
     j.flush()
     return j

@@ -1,1 +1,1 @@
-"""Batches: their graphs, what they were asked for, their checkpoints, and what they made."""
+"""The tables of batches: definitions, graphs, checkpoints, and the effects to undo."""

@@ -1,4 +1,4 @@
-"""Batches: what was asked for, and what became of it beyond the run that each of them is."""
+"""The rows of batches and checkpoints. Each batch is also a run, with the same id."""
 
 from collections.abc import Iterable, Sequence
 from zlib import crc32
@@ -24,7 +24,7 @@ def read_batch(tx: Tx, run_id: str) -> BatchRow | None:
 
 
 def backend_of(tx: Tx, run_id: str) -> str | None:
-    """Where the checkpoints of a batch are copied to; None for a run that is no batch."""
+    """The storage backend for the copies of a batch's checkpoints; None for a run that is not a batch."""
     where = (batch.c.tenant_id == tx.tenant, batch.c.run_id == run_id)
     found: str | None = tx.value(select(batch.c.storage_backend).where(*where))
     return found
@@ -38,7 +38,7 @@ def change_batch(tx: Tx, run_id: str, changes: BatchRow) -> None:
 
 
 def lineage(tx: Tx, first: str) -> list[BatchRow]:
-    """The batches that retried one another, oldest first."""
+    """The batches of a lineage (a batch and its retries), oldest first."""
     where = (batch.c.tenant_id == tx.tenant, batch.c.lineage == first)
     return tx.rows(select(batch).where(*where).order_by(batch.c.created_at, batch.c.run_id), of=BatchRow)
 
@@ -78,7 +78,7 @@ def last_checkpoint(tx: Tx, run_id: str) -> CheckpointRow | None:
 
 
 def change_checkpoints(tx: Tx, run_id: str, sequences: Iterable[int], changes: CheckpointRow) -> None:
-    """Say what became of the copies of these checkpoints."""
+    """Store the results of copying these checkpoints."""
     where = (
         checkpoint.c.tenant_id == tx.tenant,
         checkpoint.c.run_id == run_id,
@@ -96,6 +96,6 @@ def is_queued(tx: Tx, run_ids: Sequence[str]) -> bool:
 
 
 def slot(run_id: str) -> int:
-    """The row among those of a total that counts for this batch."""
+    """Which of the sixteen rows of a total counts this batch."""
     # Sixteen rows for each total: batches that end together seldom wait for one another here.
     return crc32(run_id.encode()) % 16

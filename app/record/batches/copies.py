@@ -1,4 +1,4 @@
-"""What the copies of checkpoints hold, computed from the log of its batch."""
+"""The documents that the copies of checkpoints should have, computed from the log of the batch."""
 
 from collections import deque
 from typing import Any
@@ -24,7 +24,7 @@ def definition(tx: Tx, batch_id: str) -> dict[str, Any]:
 def checkpoints(tx: Tx, batch_id: str, first: int = 1) -> dict[int, dict[str, Any]]:
     """The copies of the checkpoints from this one on, by number.
 
-    Each tells what completed since the one before, and nothing older is read.
+    Each names what completed since the one before; older events are not read.
     """
     points = batches.checkpoints(tx, batch_id, first=first - 1)
     if not points:

@@ -1,4 +1,4 @@
-"""The doctor of batches: what must hold for graphs and for what batches made, asked in SQL."""
+"""The checks of the doctor for batches: invariants of graphs and of effects, as SQL queries."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ UNDO = "look at the server; windlass batch rollback removes what the batch still
 
 
 def findings(tx: Tx) -> list[Finding]:
-    """What does not hold, as `app.record.runs.doctor.findings` tells it."""
+    """The violations, in the form of `app.record.runs.doctor.findings`."""
     return [
-        *(_finding("I22", one, _crowded(one), LOOK) for one in tx.rows(_over_limit(tx))),
-        *(_finding("I23", one, _hasty(one), LOOK) for one in tx.rows(_too_early(tx))),
-        *(_finding("I24", one, _left(one), UNDO) for one in tx.rows(_not_undone(tx))),
-        *(_finding("I25", one, _stray(one), LOOK) for one in tx.rows(_nobody_s(tx))),
+        *(_finding("I22", one, _over_limit_text(one), LOOK) for one in tx.rows(_over_limit(tx))),
+        *(_finding("I23", one, _too_early_text(one), LOOK) for one in tx.rows(_too_early(tx))),
+        *(_finding("I24", one, _not_undone_text(one), UNDO) for one in tx.rows(_not_undone(tx))),
+        *(_finding("I25", one, _unowned_text(one), LOOK) for one in tx.rows(_unowned(tx))),
     ]
 
 
 def _over_limit(tx: Tx) -> Select[Any]:
-    """Batches of which more operations are at work than may be."""
+    """Batches with more operations in progress than their limit allows."""
     own = and_(step.c.tenant_id == batch.c.tenant_id, step.c.run_id == batch.c.run_id)
     working = and_(own, step.c.phase == "forward", step.c.kind == "child", step.c.status == "waiting")
     number = func.count().label("number")
@@ -40,7 +40,7 @@ def _over_limit(tx: Tx) -> Select[Any]:
 
 
 def _too_early(tx: Tx) -> Select[Any]:
-    """Operations that have begun although one that they need has not completed."""
+    """Operations that have begun although an operation that they need has not completed."""
     needed, begun = step.alias("needed"), step.alias("begun")
     return (
         select(edge.c.run_id, edge.c.key, edge.c.needs, needed.c.status)
@@ -51,7 +51,7 @@ def _too_early(tx: Tx) -> Select[Any]:
             edge.c.tenant_id == tx.tenant,
             edge.c.condition == "success",
             begun.c.attempt > 0,
-            needed.c.status.not_in(("completed", "skipped")),  # Skipped: it stands from a batch before.
+            needed.c.status.not_in(("completed", "skipped")),  # Skipped: kept from an earlier batch.
         )
         .limit(LIMIT)
     )
@@ -63,7 +63,7 @@ def _member(one: Any, key: Any) -> Any:
 
 
 def _not_undone(tx: Tx) -> Select[Any]:
-    """Servers that were there when a rollback began which is said to have undone everything."""
+    """Servers that existed when a rollback began, and still exist although it is recorded as complete."""
     owner = and_(batch.c.tenant_id == instance.c.tenant_id, batch.c.lineage == instance.c.lineage)
     undoing = and_(run.c.tenant_id == batch.c.tenant_id, run.c.id == batch.c.rollback_run)
     return (
@@ -80,8 +80,8 @@ def _not_undone(tx: Tx) -> Select[Any]:
     )
 
 
-def _nobody_s(tx: Tx) -> Select[Any]:
-    """Servers of pools that were taken for a server of a batch which is gone."""
+def _unowned(tx: Tx) -> Select[Any]:
+    """Servers of pools that are reserved for a server of a batch which does not exist any more."""
     owner = and_(instance.c.tenant_id == allocation.c.tenant_id, instance.c.id == allocation.c.owner_id)
     return (
         select(instance.c.run_id, instance.c.name, allocation.c.server_id)
@@ -95,19 +95,19 @@ def _nobody_s(tx: Tx) -> Select[Any]:
     )
 
 
-def _stray(one: Any) -> str:
+def _unowned_text(one: Any) -> str:
     return f"the server {one['server_id']} is still kept for {one['name']}, which is gone"
 
 
-def _crowded(one: Any) -> str:
+def _over_limit_text(one: Any) -> str:
     return f"{one['number']} operations are at work, and at most {one['parallel_limit']} may be"
 
 
-def _hasty(one: Any) -> str:
+def _too_early_text(one: Any) -> str:
     return f"{one['key']} has begun, and {one['needs']}, which it needs, is {one['status']}"
 
 
-def _left(one: Any) -> str:
+def _not_undone_text(one: Any) -> str:
     return f"the batch is rolled back, and its server {one['name']} at {one['provider']} is {one['state']}"
 
 

@@ -1,7 +1,7 @@
-"""What items of batches made and has to be undone: servers, and what was installed on them.
+"""The effects of items that a rollback has to undo: servers, and what was installed on them.
 
-A row is written before the order, so that an effect whose answer was lost is known too. Whoever changes a row
-holds the lock of the server's name, or works on an item whose run does.
+A row is written before the order is sent, so that an effect is known even if the answer is lost. A writer of
+a row holds the lock of the server's name, or works on an item whose run holds it.
 """
 
 from collections.abc import Mapping
@@ -29,32 +29,32 @@ class Effects(Generic[Row]):
     prefix: str  # Of their ids.
 
     def live(self, tx: Tx, **named: str) -> Row | None:
-        """The one of these names, unless it is gone."""
+        """The effect with these column values, unless it is gone."""
         where = (*_named(tx, self.table, named), self.table.c.state != GONE)
         return tx.row(select(self.table).where(*where), of=self.of)
 
     def read(self, tx: Tx, id_: str) -> Row | None:
-        """The one of this id."""
+        """The effect with this id."""
         return tx.row(select(self.table).where(*_named(tx, self.table, {"id": id_})), of=self.of)
 
     def begun(self, tx: Tx, lineage: str, operation: str, **named: str) -> int:
-        """How often an item was begun anew, after what it had made was gone."""
+        """How many effects an item has had, those that are gone included."""
         where = _named(tx, self.table, {"lineage": lineage, "operation": operation, **named})
-        # Rows that are gone count as well: their tokens must not be used again, since a late order may still
-        # bear one.
+        # Effects that are gone count as well: their tokens must not be used again, since a late order may
+        # still carry one.
         found: int | None = tx.value(select(func.max(self.table.c.incarnation)).where(*where))
         return found or 0
 
     def intend(self, tx: Tx, row: Row) -> Row:
-        """Note one that is about to be ordered."""
+        """Insert the row of an effect that is about to be ordered."""
         made = {"id": new_id(self.prefix), "created_at": tx.now, "updated_at": tx.now, **row}
         tx.execute(insert(self.table), {"tenant_id": tx.tenant, **made})
         return cast("Row", made)
 
     def intend_first(self, db: Database, row: Row, **named: str) -> Row | None:
-        """The same in one statement for an item of this name that was never begun.
+        """The same in one statement, for an item that never had an effect.
 
-        None when it was, or when a live one is there: nothing is written then.
+        None, and nothing is written, when it had one or another live effect has the name.
         """
         known: dict[str, Any] = cast("dict[str, Any]", row)
         made: dict[str, Any] = {"id": new_id(self.prefix), **known}
@@ -72,7 +72,7 @@ class Effects(Generic[Row]):
         return cast("Row", made) if wrote else None
 
     def note(self, db: Database, id_: str, changes: Row) -> None:
-        """Change what is known of one, in one statement that is a transaction of its own."""
+        """Change columns of an effect, in one statement that is a transaction of its own."""
         given = placeholders(db.dialect)
         known: dict[str, Any] = cast("dict[str, Any]", changes)
         statement = (
@@ -82,7 +82,7 @@ class Effects(Generic[Row]):
         db.change(statement, (*known.values(), db.tenant, id_))
 
     def change(self, tx: Tx, id_: str, changes: Row) -> None:
-        """Change what is known of one."""
+        """Change columns of an effect."""
         where = _named(tx, self.table, {"id": id_})
         tx.execute(update(self.table).where(*where).values(updated_at=tx.now, **changes))
 

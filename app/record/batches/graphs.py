@@ -1,4 +1,4 @@
-"""Graphs: the members of a run that are child runs, and the edges between them, asked under its lock."""
+"""Graphs: the members of a run that are child runs, and the edges between them; read under the run's lock."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ MOST_KEYS = 1_000  # Named in one statement.
 
 def insert_edges(tx: Tx, rows: Sequence[EdgeRow]) -> None:
     """Store the edges of a graph."""
-    # Not all 100,000 at once: while they are made ready, the server takes the transaction for idle.
+    # Not all 100,000 at once: while they are prepared, the server would see an idle transaction and end it.
     for at in range(0, len(rows), MOST_KEYS):
         tx.execute(insert(edge), [{"tenant_id": tx.tenant, **row} for row in rows[at : at + MOST_KEYS]])
 
@@ -32,7 +32,7 @@ def at_work(tx: Tx, run_id: str) -> int:
 
 
 def children_at_work(tx: Tx, run_id: str) -> list[str]:
-    """The runs of these children."""
+    """The child runs of members that have begun and not ended."""
     inside = step.c.branch.startswith("graph:")  # Calls of code workflows have children of their own.
     found = tx.rows(select(step.c.ref).where(*_of(tx, run_id), step.c.turn == BEGUN, inside))
     return [str(row["ref"]) for row in found]
@@ -50,7 +50,7 @@ def any_ready(tx: Tx, run_id: str) -> bool:
 
 
 def edges_from(tx: Tx, run_id: str, keys: Iterable[str]) -> list[EdgeRow]:
-    """The edges to those that need these members."""
+    """The edges from these members to those that need them."""
     found: list[EdgeRow] = []
     for part in _parts(keys):
         where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.needs.in_(part))
@@ -59,7 +59,7 @@ def edges_from(tx: Tx, run_id: str, keys: Iterable[str]) -> list[EdgeRow]:
 
 
 def edges_to(tx: Tx, run_id: str, key: str) -> list[EdgeRow]:
-    """The edges to what this member needs."""
+    """The edges between this member and those that it needs."""
     where = (edge.c.tenant_id == tx.tenant, edge.c.run_id == run_id, edge.c.key == key)
     return tx.rows(select(edge).where(*where).order_by(edge.c.needs), of=EdgeRow)
 
@@ -71,13 +71,13 @@ def edges_of(tx: Tx, run_id: str) -> list[EdgeRow]:
 
 
 def edges_below(tx: Tx, run_id: str, keys: Iterable[str]) -> list[EdgeRow]:
-    """The edges from all that need one of these members, or need what needs it, and so on."""
+    """The edges of all members that depend on these, directly or through others."""
     own = (edge.c.tenant_id == bindparam("tenant"), edge.c.run_id == bindparam("run"))
     start = select(edge.c.key).where(*own, edge.c.needs.in_(bindparam("starts", expanding=True)))
     below = start.cte("below", recursive=True)
     further = select(edge.c.key).where(*own, edge.c.needs == below.c.key)
     reached = below.union(further)
-    # UNION and not UNION ALL above: where two ways meet again, the members below are walked once.
+    # UNION and not UNION ALL above: members that two paths lead to are visited once.
     wanted = select(edge).where(*own, edge.c.needs.in_(select(reached.c.key)))
     found = {}
     for part in _parts(keys):
@@ -96,15 +96,15 @@ def statuses(tx: Tx, run_id: str, keys: Iterable[str]) -> dict[str, str]:
 
 
 def ended(tx: Tx, run_id: str) -> dict[str, int]:
-    """The number of the event with which each member ended that had begun."""
+    """For each member that had begun and has ended, the number of its last event."""
     types = (EventType.STEP_COMPLETED, EventType.STEP_FAILED, EventType.STEP_CANCELLED)
     rows = event_rows.of_types(tx, run_id, *types)
-    # By the number of the event and not by its time: two that end in the same millisecond have an order, too.
+    # The number of the event and not its time, which may be the same for two members.
     return {str(row["step"]): row["seq"] for row in rows if (row["attempt"] or 0) > 0}
 
 
 def completed(tx: Tx, run_id: str, upto: int | None = None, *, after: int = 0) -> dict[str, int]:
-    """The number of the event with which each member completed: after an event, up to another one."""
+    """For each member that completed after one event and up to another, the number of its last event."""
     rows = event_rows.of_types(tx, run_id, EventType.STEP_COMPLETED, after=after, until=upto)
     return {str(row["step"]): row["seq"] for row in rows if row["phase"] == "forward"}
 
@@ -122,7 +122,7 @@ def pending(tx: Tx, run_id: str) -> list[StepRow]:
 
 
 def need_less(tx: Tx, run_id: str, counts: Mapping[str, int]) -> None:
-    """Something that these members need has ended as it should: so many times each."""
+    """Reduce the number of edges that these members wait for, each by its count."""
     by: dict[int, list[str]] = {}
     for key, count in counts.items():
         by.setdefault(count, []).append(key)

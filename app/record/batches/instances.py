@@ -1,4 +1,4 @@
-"""Many effects at a time: what a batch made and installed, and the servers of some names (see `effects`)."""
+"""Queries for many effects: those of a batch, and the servers with given names (see `effects`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from app.record.tables import installation, instance
 
 
 def made_by(tx: Tx, lineage: str) -> list[InstanceRow]:
-    """What a batch and its retries made, or may have made, and that is not gone; newest first."""
+    """The servers that a batch and its retries created or may have created, if not gone; newest first."""
     where = (instance.c.tenant_id == tx.tenant, instance.c.lineage == lineage, instance.c.state != GONE)
     newest = (instance.c.created_at.desc(), instance.c.id.desc())
     return tx.rows(select(instance).where(*where).order_by(*newest), of=InstanceRow)
 
 
 def at(tx: Tx, provider: str, names: Sequence[str]) -> list[InstanceRow]:
-    """The servers of these names at a provider that are not gone."""
+    """The servers with these names at a provider, if not gone."""
     found: list[InstanceRow] = []
     for first in range(0, len(names), 1_000):
         where = (
@@ -33,13 +33,13 @@ def at(tx: Tx, provider: str, names: Sequence[str]) -> list[InstanceRow]:
 
 
 def forget_installations(tx: Tx, instance_id: str) -> None:
-    """What was installed on a server is gone with it."""
+    """Mark the installations of a server as gone, together with it."""
     where = (installation.c.tenant_id == tx.tenant, installation.c.instance == instance_id)
     tx.execute(update(installation).where(*where).values(state=GONE, updated_at=tx.now))
 
 
 def installed_by(tx: Tx, lineage: str) -> list[dict[str, Any]]:
-    """What a batch and its retries installed, or may have, newest first, with the server it is on."""
+    """The installations of a batch and its retries, certain or possible, newest first, with their servers."""
     where = (
         installation.c.tenant_id == tx.tenant,
         installation.c.lineage == lineage,

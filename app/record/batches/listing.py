@@ -1,4 +1,4 @@
-"""Batches for readers: with the states of their runs, their operations and items, and the figures of all."""
+"""Reads for the API: batches with the states of their runs, their operations and items, and totals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from app.record.tables import totals as ended_runs
 Row = dict[str, Any]
 PARTIAL = "PARTIALLY_COMPLETED"
 MOST_IDS = 1_000
-# The steps of a run of an operation that are its items; beside them are their fan-out and the verdict on it.
+# The steps of an operation's run that are items; the others are the fan-out and the step that evaluates it.
 ITEMS = ("instance.create", "instance.remove", "taskserv.install", "taskserv.remove")
 _undo = run.alias("undo")
 _ended = [str(one) for one in sorted(TERMINAL)]
@@ -68,7 +68,7 @@ def page(tx: Tx, *, status: str | None, name: str | None, limit: int, offset: in
 
 
 def counts_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many members of these graphs stand how; what is reused of a retried batch counts as completed."""
+    """Counts of the members of these graphs by status; those reused from a retried batch are completed."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id.in_(run_ids), step.c.kind == "child")
     found = select(step.c.run_id, _SHOWN_AS, func.count().label("number")).where(*where)
     counts: dict[str, dict[str, int]] = {one: {} for one in run_ids}
@@ -78,8 +78,8 @@ def counts_of(tx: Tx, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
 
 
 def standing(tx: Tx, run_id: str, keys: Sequence[str] | None = None) -> dict[str, list[str]]:
-    """The members of a graph by how they stand: all of them, or these, at most 1,000."""
-    # As one text a status: a row for each of 10,000 members would take longer than all the rest.
+    """The keys of a graph's members by status: of all members, or of ``keys``, at most 1,000."""
+    # One text for each status: a row for each of 10,000 members would take longer than all the rest.
     names = func.aggregate_strings(step.c.key, " ").label("keys")
     where = [step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.kind == "child"]
     if keys is not None:
@@ -89,7 +89,7 @@ def standing(tx: Tx, run_id: str, keys: Sequence[str] | None = None) -> dict[str
 
 
 def items_of(tx: Tx, run_ids: Sequence[str], most: int) -> dict[str, list[Row]]:
-    """The items of these runs of operations, in their order, at most so many in all."""
+    """The items of these operations' runs, in their order, at most ``most`` in all."""
     columns = (
         *(step.c.run_id, step.c.status, step.c.attempt, step.c.given, step.c.output, step.c.error),
         *(step.c.progress, step.c.retry_at, step.c.first_started_at, step.c.completed_at),
@@ -107,7 +107,7 @@ def items_of(tx: Tx, run_ids: Sequence[str], most: int) -> dict[str, list[Row]]:
 
 
 def item_page(tx: Tx, run_id: str, limit: int, offset: int) -> tuple[list[Row], int]:
-    """The items of one run of an operation, and how many there are."""
+    """A page of the items of an operation's run, and how many there are."""
     where = (step.c.tenant_id == tx.tenant, step.c.run_id == run_id, step.c.phase == "forward")
     found = select(step).where(*where, step.c.name.in_(ITEMS))
     total: int = tx.value(select(func.count()).select_from(found.subquery()))
@@ -135,14 +135,14 @@ def rollbacks(tx: Tx, batch_id: str) -> list[Row]:
 
 
 def by_status(tx: Tx) -> dict[str, int]:
-    """How many batches there are of each status."""
+    """Counts of batches by status."""
     found = _joined(tx, batch.c.run_id).subquery()
     counted = select(found.c.shown_status, func.count().label("number")).group_by(found.c.shown_status)
     return {row["shown_status"]: row["number"] for row in tx.rows(counted)}
 
 
 def totals(tx: Tx) -> list[Row]:
-    """What ended for good, by provider, type and status, however long ago."""
+    """Counts of ended operations by provider, type and status, those of deleted batches included."""
     columns = (batch_total.c.provider, batch_total.c.type, batch_total.c.status)
     sums = (
         func.sum(batch_total.c.operations).label("operations"),
@@ -156,12 +156,12 @@ def totals(tx: Tx) -> list[Row]:
 
 
 def durations(tx: Tx) -> tuple[int, int]:
-    """How many batches have ended, and how many milliseconds they took together."""
+    """How many batches have ended, and the sum of their durations in milliseconds."""
     return _of_type(tx, "batch.workflow")[1]
 
 
 def rollback_totals(tx: Tx) -> dict[str, int]:
-    """How many rollbacks ended how."""
+    """Counts of ended rollbacks by status."""
     return _of_type(tx, "batch.rollback")[0]
 
 

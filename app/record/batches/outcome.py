@@ -1,4 +1,4 @@
-"""What is written down of a batch when one of its runs ends."""
+"""What is stored of a batch when its run, or the run of a rollback, ends."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,25 +13,25 @@ from app.record.tables import batch_total, installation, instance
 
 WORKFLOW, ROLLBACK = "batch.workflow", "batch.rollback"
 GONE = "gone"
-ALL = ""  # Provider and type of what counts batches that retention has deleted.
+ALL = ""  # Provider and type of the rows that count batches that retention has deleted.
 
 
 def ended(tx: Tx, run: RunRow, status: str) -> None:
-    """A run of a batch ends with this status: its operations are counted, or what is left of it is noted."""
+    """The run of a batch or rollback ends: count its operations, or store whether effects are left."""
     batch = batches.read_batch(tx, str(run["resource_id"]))
     if batch is None:
         return
     if run["type"] == WORKFLOW:
         _count(tx, run, batch["definition"] or {})
     elif run["type"] == ROLLBACK:
-        # By the rows that are left, not by the result of the run: a rollback that was asked for a part leaves
-        # the others.
+        # From the rows that are left and not from the result of the run: a rollback of a part leaves the
+        # others.
         undone = "failed" if status == "failed" else "part" if stands(tx, batch["lineage"]) else "all"
         batches.change_batch(tx, batch["run_id"], {"undone": undone})
 
 
 def stands(tx: Tx, lineage: str) -> bool:
-    """Whether something is left of what a batch and its retries made."""
+    """Whether any effect of a batch and its retries is left."""
     for table in (instance, installation):
         where = (table.c.tenant_id == tx.tenant, table.c.lineage == lineage, table.c.state != GONE)
         if tx.value(select(func.count()).select_from(table).where(*where)):
@@ -44,7 +44,7 @@ def _count(tx: Tx, run: RunRow, definition: Mapping[str, Any]) -> None:
     counts: Counter[tuple[str, str, str]] = Counter()
     took: Counter[tuple[str, str, str]] = Counter()
     for row in graphs.members(tx, run["id"]):
-        # What a retry inherited was counted with the batch that did it.
+        # An operation that a retry reuses was counted with the batch that executed it.
         if row["reused_from"] is None and row["key"] in of:
             where = (*of[row["key"]], row["status"])
             counts[where] += 1
@@ -56,7 +56,7 @@ def _count(tx: Tx, run: RunRow, definition: Mapping[str, Any]) -> None:
 
 
 def add(tx: Tx, run_id: str, provider: str, type_: str, status: str, number: int, duration_ms: int) -> None:
-    """Count so many more of this kind that ended like this."""
+    """Add to the total of this provider, type and status."""
     slot = batches.slot(run_id)
     where = {"tenant_id": tx.tenant, "provider": provider, "type": type_, "status": status, "slot": slot}
     values = {**where, "operations": number, "duration_ms": duration_ms}

@@ -1,4 +1,4 @@
-"""What goes with the run of a batch when its time is over: its children, edges, checkpoints, and its row."""
+"""Deletes, with the run of a batch, its child runs, edges, checkpoints and its row."""
 
 from sqlalchemy import delete, select
 
@@ -9,7 +9,7 @@ from app.record.tables import batch, checkpoint, edge, run
 
 
 def forget(tx: Tx, run_id: str) -> None:
-    """Delete an ended run, and what belongs to it as a batch; how that ended stays counted."""
+    """Delete an ended run and its rows as a batch; the totals keep counting it."""
     found = listing.brief(tx, run_id)
     if found is not None:
         outcome.add(tx, run_id, outcome.ALL, outcome.ALL, found["shown_status"], 1, 0)
@@ -22,6 +22,6 @@ def forget(tx: Tx, run_id: str) -> None:
 
 
 def _children(tx: Tx, run_id: str) -> list[str]:
-    """The operations of a batch, which are runs that no list shows."""
+    """The runs of a batch's operations, which no list shows."""
     where = (run.c.tenant_id == tx.tenant, run.c.parent_run_id == run_id, run.c.type.in_(runs.OPERATIONS))
     return [row["id"] for row in tx.rows(select(run.c.id).where(*where, run.c.completed_at.is_not(None)))]

@@ -1,8 +1,8 @@
-"""Batches: submitted, watched, steered and undone. Every answer has the public shape of a batch."""
+"""Use cases of batches: submit, read, act, roll back. Results have the form of the public API."""
 
+from app.services.batches.actions import approve, cancel, checkpoint, pause, resume, retry, rollback
 from app.services.batches.copies import restore_check
 from app.services.batches.read import detail, find, operation_items, page, progress, stats
-from app.services.batches.steer import approve, cancel, checkpoint, pause, resume, retry, rollback
 from app.services.batches.submit import plan, submit
 
 __all__ = [

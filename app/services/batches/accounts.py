@@ -1,4 +1,4 @@
-"""Which account of a provider an operation works with, and in which order taskservs come."""
+"""The provider account of each operation, and the order of its taskservs."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,9 +18,9 @@ DEFAULT = "default"
 
 
 def accounts_of(ctx: AppContext, definition: BatchDefinition) -> Accounts:
-    """The account behind each name that a definition gives; without one, the only one of the provider.
+    """The account for each provider and account name of a definition; without a name the provider's only one.
 
-    Local accounts need not be known. Raises `InvalidDefinition` for an account that a cloud does not have.
+    Local accounts need not exist. Raises `InvalidDefinition` for an unknown account of a cloud.
     """
     named = {(one.provider, one.account) for one in definition.operations}
     asked = named | {(provider, None) for provider, _account in named}
@@ -28,7 +28,7 @@ def accounts_of(ctx: AppContext, definition: BatchDefinition) -> Accounts:
 
 
 def _meant(tx: Tx, where: tuple[str, str | None], required: bool) -> str:
-    """The name of the account; one that no operation asks for may be missing."""
+    """The name of the account; with ``required`` raises `InvalidDefinition` when it is unknown."""
     provider, wanted = where
     if provider == "local":
         return wanted or DEFAULT

@@ -1,4 +1,4 @@
-"""Compare the copies of a batch's checkpoints with SQL, which alone decides anything."""
+"""Compares the copies of a batch's checkpoints with SQL. The copies are never used to decide anything."""
 
 from app.domain.errors import NotFound, Unavailable
 from app.domain.json import JsonObject
@@ -9,7 +9,7 @@ from app.services.context import AppContext
 
 
 def restore_check(ctx: AppContext, batch_id: str) -> list[JsonObject]:
-    """For the definition and each checkpoint whether its copy is the same, differs, or is missing."""
+    """For the definition and each checkpoint: whether its copy is the same, differs, or is missing."""
     backend, wanted, told = ctx.db.read(lambda tx: _expected(tx, batch_id))
     try:
         seen = mirror_of(backend, ctx.settings.state).read(batch_id, list(wanted))

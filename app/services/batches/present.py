@@ -68,7 +68,7 @@ def operation(
     undo: Row | None,
     items: Sequence[JsonObject] | None,
 ) -> JsonObject:
-    """An operation; ``facts`` are those of its definition, ``undo`` its place in the last rollback of it."""
+    """An operation; ``facts`` are from its definition, ``undo`` is its row in its last rollback."""
     status = operation_status(member, ended=ended, retries=retries, undo=undo)
     error = member["error"]
     shown: JsonObject = {
@@ -89,7 +89,10 @@ def operation(
 
 
 def operation_status(member: Row, *, ended: bool, retries: bool, undo: Row | None) -> str:
-    """The public status of an operation; ``ended``: its batch has, ``retries``: one of its items waits to."""
+    """The public status of an operation.
+
+    ``ended``: its batch has ended; ``retries``: one of its items waits for another attempt.
+    """
     if undo is not None and undo["status"] in UNDOING:
         return UNDOING[undo["status"]]
     if member["reused_from"] is not None:
@@ -104,7 +107,7 @@ def operation_status(member: Row, *, ended: bool, retries: bool, undo: Row | Non
 
 
 def item(row: Row, *, ended: bool, undo: Row | None) -> JsonObject:
-    """An item of an operation that has begun; ``undo`` is its place in the last rollback of it."""
+    """An item of an operation that has begun; ``undo`` is its row in its last rollback."""
     output = row["output"] or {}
     status = "Cancelled" if row["status"] == "pending" and ended else WORDS.get(row["status"], "Pending")
     if undo is not None:
@@ -138,7 +141,7 @@ def item_name(row: Row) -> str:
 
 
 def checkpoint(row: Row, completed: Sequence[str] | None = None, count: int = 0) -> JsonObject:
-    """A checkpoint, with how many operations had completed until then, and which as far as they are given."""
+    """A checkpoint with the number of operations completed by then, and their names as far as given."""
     shown: JsonObject = {
         "id": f"cp-{row['sequence']:04}",
         "sequence": row["sequence"],
@@ -195,7 +198,7 @@ def _approval(member: Row) -> JsonObject | None:
 
 
 def _awaits(member: Row) -> int:
-    """One, while an approval is missing."""
+    """1 while an approval is missing, else 0."""
     given = member["given"] or {}
     return int(bool(given.get("approval")) and given.get("approved") is None)
 

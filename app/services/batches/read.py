@@ -1,4 +1,4 @@
-"""Batches as they are: one, its operations and items, how far it is, all of them in figures."""
+"""Reads batches: one with its operations and items, its progress, a list, and statistics of all."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -13,22 +13,22 @@ from app.domain.json import JsonObject
 from app.record.batches import batches, graphs, listing, outcome
 from app.record.runs import runs
 from app.record.session import Tx
-from app.services.batches import present, standing
-from app.services.batches.standing import PENDING, RUNNING, Place, Standing
+from app.services.batches import operation_states, present
+from app.services.batches.operation_states import PENDING, RUNNING, OperationStates, Place
 from app.services.context import AppContext
 from chains import catalogue
 
 Row = Mapping[str, Any]
-MOST_ITEMS = 2_000  # That a batch shows with its operations; of an operation alone there are pages.
-MOST_NAMES = 100  # Operations that progress names.
-# Operations that the checkpoints of a batch name in all, the newest first: each names all that had completed,
-# which is 10 million names for the 2,000 checkpoints of 10,000 operations.
+MOST_ITEMS = 2_000  # In the detail of a batch; the items of one operation have pages.
+MOST_NAMES = 100  # Names of operations in the progress.
+# Names of operations in all checkpoints of a batch, filled from the newest. Each checkpoint names all that
+# had completed: 10 million names for the 2,000 checkpoints of 10,000 operations.
 MOST_COMPLETED = 20_000
 OPEN = ("Pending", "Running", "RollingBack")
 
 
 def find(ctx: AppContext, batch_id: str) -> JsonObject:
-    """A batch in brief; raises `NotFound`."""
+    """The summary of a batch; raises `NotFound`."""
     return ctx.db.read(lambda tx: _summary(tx, batch_id))
 
 
@@ -77,8 +77,8 @@ def operation_items(
 
 
 def progress(ctx: AppContext, batch_id: str) -> JsonObject:
-    """How far a batch is; raises `NotFound`."""
-    kept = standing.known(batch_id) or _learnt(ctx, batch_id)
+    """The progress of a batch; raises `NotFound`."""
+    kept = operation_states.cached(batch_id) or _new_states(ctx, batch_id)
     if kept is None:
         return ctx.db.read(lambda tx: _progress(tx, batch_id, None))
     with kept.lock:
@@ -86,7 +86,7 @@ def progress(ctx: AppContext, batch_id: str) -> JsonObject:
 
 
 def stats(ctx: AppContext) -> JsonObject:
-    """Figures of all batches there ever were."""
+    """Statistics of all batches, deleted ones included."""
 
     def work(tx: Tx) -> JsonObject:
         states, totals = listing.by_status(tx), listing.totals(tx)
@@ -177,7 +177,7 @@ def _status_of(member: Row, row: Row) -> str:
 
 
 def _undos(tx: Tx, batch_id: str) -> dict[str, Row]:
-    """For each operation its place in the last rollback that had to do with it."""
+    """For each operation its row in the last rollback that included it."""
     found: dict[str, Row] = {}
     for one in listing.rollbacks(tx, batch_id):
         for member in graphs.members(tx, one["id"]):
@@ -186,9 +186,9 @@ def _undos(tx: Tx, batch_id: str) -> dict[str, Row]:
 
 
 def _undone_items(tx: Tx, undos: Sequence[Row], most: int) -> dict[str, dict[str, Row]]:
-    """For each of these operations how its items stand in its last rollback, by name; at most so many."""
+    """For each of these operations the rows of its items in its last rollback, by name; at most ``most``."""
     begun = [one for one in undos if isinstance(one["ref"], str)]
-    found = listing.items_of(tx, [one["ref"] for one in begun], most)  # In one look for all operations.
+    found = listing.items_of(tx, [one["ref"] for one in begun], most)  # In one query for all operations.
     shown = {one["key"]: dict.fromkeys(_names(one), one) for one in undos}
     for one in begun:
         shown[one["key"]] = {present.item_name(each): each for each in found.get(one["ref"], ())}
@@ -213,7 +213,7 @@ def _rollback(tx: Tx, batch_id: str) -> JsonObject | None:
     return present.rollback(found[0], graphs.members(tx, found[0]["id"])) if found else None
 
 
-def _progress(tx: Tx, batch_id: str, kept: Standing | None) -> JsonObject:
+def _progress(tx: Tx, batch_id: str, kept: OperationStates | None) -> JsonObject:
     row = listing.brief(tx, batch_id)
     if row is None:
         raise NotFound(f"There is no batch {batch_id}")
@@ -222,7 +222,7 @@ def _progress(tx: Tx, batch_id: str, kept: Standing | None) -> JsonObject:
         counts: Mapping[str, int] = listing.counts_of(tx, [batch_id])[batch_id]
         running, pending, level, end = list[str](), list[str](), None, None
     else:
-        kept.look(tx, batch_id, row["event_seq"])
+        kept.update(tx, batch_id, row["event_seq"])
         counts = kept.counts
         running, pending = kept.first(RUNNING, MOST_NAMES), kept.first(PENDING, MOST_NAMES)
         level, end = _ahead(tx, kept.ahead, row)
@@ -250,7 +250,7 @@ def _progress(tx: Tx, batch_id: str, kept: Standing | None) -> JsonObject:
 
 
 def _ahead(tx: Tx, places: Mapping[Place, int], row: Row) -> tuple[int | None, int | None]:
-    """The first level that has not ended, and when the last one will, by what operations usually take."""
+    """The first level that has not ended, and the estimated end, from the usual durations of operations."""
     sizes = {place: number for place, number in places.items() if number}
     types = {type_ for _level, type_ in sizes}
     usual = {one: runs.usual_duration(tx, one, catalogue.lookup(one).eta_ms) for one in types}
@@ -262,13 +262,13 @@ def _ahead(tx: Tx, places: Mapping[Place, int], row: Row) -> tuple[int | None, i
     return min(here, default=None), tx.now + left if here else None
 
 
-def _learnt(ctx: AppContext, batch_id: str) -> Standing | None:
-    """The order and the levels of a batch, None when it has ended; raises `NotFound`."""
+def _new_states(ctx: AppContext, batch_id: str) -> OperationStates | None:
+    """New cached states for a batch; None when it has ended. Raises `NotFound`."""
     row = ctx.db.read(lambda tx: _row(tx, batch_id))
     if present.has_ended(row):
         return None
-    # Not in a transaction: a large definition takes longer than one may be idle.
-    return standing.keep(batch_id, Standing(parse(row["definition"])))
+    # Outside of a transaction: parsing a large definition takes longer than a transaction may be idle.
+    return operation_states.keep(batch_id, OperationStates(parse(row["definition"])))
 
 
 def _stats(

@@ -1,4 +1,4 @@
-"""Submit a batch, or see what it would do."""
+"""Submit a batch, or plan it (dry run)."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from app.providers.mirror import surreal
 from app.record.batches import instances, listing
 from app.record.runs import locks, runs
 from app.record.session import Tx
-from app.services.batches import looks, pools
+from app.services.batches import pools, provider_state
 from app.services.batches.accounts import composed
 from app.services.context import AppContext
 from app.services.runs import published
@@ -38,7 +38,7 @@ def submit(
     except_: Sequence[str] = (),
     source: str | None = None,
 ) -> JsonObject:
-    """Accept a batch; its commit is the promise. Raises `InvalidDefinition`, `ResourceLocked`, `Conflict`."""
+    """Accept a batch; raises `InvalidDefinition`, `ResourceLocked`, `Conflict`."""
     _check_backend(definition)
     operations = graph.selected(definition.operations, tuple(only), tuple(except_))
     new = batch_id()
@@ -75,20 +75,20 @@ def plan(
     only: Sequence[str] = (),
     except_: Sequence[str] = (),
 ) -> JsonObject:
-    """What a submit would do; stores nothing. Clouds are asked what is there, as far as they answer."""
+    """The plan of a submit; stores nothing. Reads the state of the cloud accounts that answer."""
     _check_backend(definition)
     operations = graph.selected(definition.operations, tuple(only), tuple(except_))
     made = composed(ctx, definition, operations, "")
     levels = graph.levels(operations)
-    clouds, warnings = looks.look(ctx, _accounts(made))
+    clouds, warnings = provider_state.read(ctx, _accounts(made))
     planned = ctx.db.read(lambda tx: _planned(tx, definition, made, levels, clouds))
     told = _told(definition, operations, made)
     told["warnings"] += warnings
     return {**told, "workflow_id": None, "status": "Pending", "plan": planned}
 
 
-def _accounts(made: Composed) -> set[looks.Where]:
-    """The accounts in which servers are to be made."""
+def _accounts(made: Composed) -> set[provider_state.Where]:
+    """The accounts in which the batch creates servers."""
     return {
         (item["provider"], item["account"]) for item in _items(made) if "plan" in item and not _pooled(item)
     }
@@ -124,12 +124,12 @@ def _planned(
     definition: BatchDefinition,
     made: Composed,
     levels: list[list[str]],
-    clouds: Mapping[looks.Where, looks.Seen],
+    clouds: Mapping[provider_state.Where, provider_state.AccountState],
 ) -> JsonObject:
     level_of = {name: at for at, level in enumerate(levels) for name in level}
     there = _there(tx, made)
     held = locks.holders(tx, made.locks)
-    rooms = pools.Rooms(tx, _items(made))
+    free = pools.FreeServers(tx, _items(made))
     order = [one for level in levels for one in level]
     return {
         "operations": [
@@ -137,7 +137,7 @@ def _planned(
                 "id": node.key,
                 "level": level_of[node.key],
                 "items": [
-                    _action(item, there, clouds.get((item["provider"], item["account"])), rooms)
+                    _action(item, there, clouds.get((item["provider"], item["account"])), free)
                     for item in node.input["items"]
                 ],
             }
@@ -160,23 +160,23 @@ def _there(tx: Tx, made: Composed) -> dict[tuple[str, str, str], Mapping[str, ob
 def _action(
     item: Mapping[str, Any],
     there: Mapping[tuple[str, str, str], Mapping[str, Any]],
-    cloud: looks.Seen | None,
-    rooms: pools.Rooms,
+    cloud: provider_state.AccountState | None,
+    free: pools.FreeServers,
 ) -> JsonObject:
     name = item["name"]
     if "taskserv" in item:
         return {"name": name, "action": "create", "reason": f"{item['taskserv']} is looked for first"}
     row = there.get((item["provider"], item["account"], name))
     if _pooled(item):
-        cloud = None  # Nobody has to be asked: pools are in the inventory.
+        cloud = None  # Pools are in the inventory alone.
     machine = None if row is None or cloud is None else cloud.of(row)
     if cloud is not None and machine is None:
-        row, machine = None, cloud.named(name)  # Somebody has removed it, or it was never made.
+        row, machine = None, cloud.named(name)  # It was removed by others, or never created.
     if machine is not None and machine.state == "failed":
         return {"name": name, "action": "conflict", "reason": "it is there, and has failed"}
     found = _found(row, machine)
     if found is None and _pooled(item):
-        action, reason = rooms.action(item)
+        action, reason = free.action(item)
         return {"name": name, "action": action, "reason": reason}
     if found is None:
         missing = cloud.missing(item) if cloud is not None else None
@@ -191,14 +191,14 @@ def _action(
 
 
 def _found(row: Mapping[str, Any] | None, machine: Machine | None) -> tuple[str, str, str] | None:
-    """Plan, zone and maker of the server that has the name."""
+    """Plan, zone and creating batch of the server that has the name."""
     if row is not None:
         return row["plan"], row["zone"], f"the batch {row['lineage']}"
     return None if machine is None else (machine.plan, machine.zone, "no batch")
 
 
 def _estimate(tx: Tx, definition: BatchDefinition, made: Composed, level_of: Mapping[str, int]) -> int:
-    """Milliseconds: level after level, each in as many waves as the limit asks for."""
+    """The estimated milliseconds: level after level, each in waves of as many as the parallel limit."""
     usual: dict[str, int] = {}
     longest: dict[int, int] = {}
     for node in made.nodes:

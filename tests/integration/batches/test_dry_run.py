@@ -14,7 +14,7 @@ from app.lab.clouds.faults import Faults
 from app.providers.compute import Spec, connect
 from app.record.session import Database
 from app.services import accounts, batches
-from app.services.batches import looks
+from app.services.batches import provider_state
 from app.services.context import AppContext
 from app.wiring import wire
 from tests.integration.batches.rig import Rig, definition_of, failing, servers
@@ -102,13 +102,13 @@ def test_a_cloud_that_does_not_answer_is_told_and_the_inventory_speaks(
 def test_a_request_does_not_wait_for_any_number_of_slow_accounts(
     world: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "LOOK_S", -1)  # As when those before have taken all of it.
+    monkeypatch.setattr(provider_state, "READ_S", -1)  # As when those before have taken all of it.
     action, _, warnings = planned(world, wanted("upcloud", "1xCPU-2GB", "de-fra1"))
     assert action == "create" and warnings[0].endswith("the others took too long")
 
 
 def test_a_server_that_was_ordered_in_vain_is_made(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "compute_at", lambda _ctx, *where: rig.world.compute(*where))
+    monkeypatch.setattr(provider_state, "compute_at", lambda _ctx, *where: rig.world.compute(*where))
     rig.run(failing("web", on_failure="fail"))
 
     told = batches.plan(rig.ctx, definition_of(servers("web")))

@@ -8,7 +8,7 @@ from sqlalchemy import event
 from app.domain.batch.definition import parse
 from app.record.batches import listing
 from app.services import batches
-from app.services.batches import read, standing
+from app.services.batches import operation_states, read
 from tests.integration.batches.rig import Rig, failing, servers
 from tests.integration.batches.test_cost import counted
 
@@ -17,7 +17,7 @@ def test_a_definition_is_learnt_while_no_transaction_is_open(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = rig.submit(servers("web"))
-    standing.forget()
+    operation_states.forget()
     connections: list[str] = []
 
     def noted(document: Any) -> Any:
@@ -33,7 +33,7 @@ def test_a_definition_is_learnt_while_no_transaction_is_open(
 def looked(rig: Rig, batch: str) -> list[Any]:
     """Progress by what is kept and by everything read anew, which must be the same."""
     kept = batches.progress(rig.ctx, batch)
-    standing.forget()
+    operation_states.forget()
     anew = batches.progress(rig.ctx, batch)
     moments = {"estimated_completion": None}  # The clock goes on.
     assert kept | moments == anew | moments

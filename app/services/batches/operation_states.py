@@ -1,12 +1,12 @@
-"""How the operations of a batch stand, kept from one look to the next.
+"""A cache of the statuses of a batch's operations, so that progress need not read all of them each time.
 
-A look at 10,000 operations reads 10,000 rows. Whatever changes an operation is told by an event of the batch
-that names it (I2), so the next look reads the events since then, and the operations that they name.
+Reading 10,000 operations means 10,000 rows. Each change of an operation has an event of the batch that names
+it (I2), so an update reads the events since the last one, and the operations that they name.
 
-1. The number of the batch's last event is read before the operations are. What changes meanwhile is read
-   again.
-2. Later: the steps that events after that number name; how these stand now; only then the number moves on.
-3. After very many events, or when the number is smaller than it was, everything is read anew.
+1. The number of the batch's last event is read before the operations. Changes in between are read again.
+2. An update reads the steps that events after that number name, then their statuses, and only then increases
+   the number.
+3. After very many events, or when the number has become smaller, all operations are read again.
 """
 
 import threading
@@ -21,32 +21,34 @@ from app.record.runs import event_rows
 from app.record.session import Tx
 
 CHILD = {"server_batch": "batch.servers", "taskserv_batch": "batch.taskservs"}
-RUNNING, PENDING = "waiting", "pending"  # A member waits for its run, or to begin.
-MOST_EVENTS = 1_000  # From more of them on it takes less to read everything.
-MOST_KEPT = 200_000  # Operations of all batches that are kept.
+RUNNING, PENDING = "waiting", "pending"  # Statuses of a step that waits for its run, or has not begun.
+MOST_EVENTS = 1_000  # With more events it is cheaper to read all operations.
+MOST_CACHED = 200_000  # Operations of all batches together.
 Place = tuple[int, str]  # The level of an operation, and the type of its run.
 
 
-class Standing:
-    """The operations of one batch that has not ended: how they stand, in which order they begin."""
+class OperationStates:
+    """The operations of one batch that has not ended: their statuses, and the order in which they begin."""
 
     def __init__(self, definition: BatchDefinition) -> None:
         levels = {key: at for at, wave in enumerate(graph.levels(definition.operations)) for key in wave}
-        ranked = sorted(definition.operations, key=lambda one: -one.priority)  # Else as they are defined.
+        ranked = sorted(
+            definition.operations, key=lambda one: -one.priority
+        )  # Equal priorities in the order of the definition.
         self._places: Mapping[str, Place] = {one.id: (levels[one.id], CHILD[one.type]) for one in ranked}
         self._statuses: dict[str, str] = {}
         self._seq = 0
-        self.lock = threading.Lock()  # Held by whoever looks.
+        self.lock = threading.Lock()  # Held during an update and while its result is read.
         self.counts: Counter[str] = Counter()
-        self.ahead: Counter[Place] = Counter()  # What has not ended.
+        self.ahead: Counter[Place] = Counter()  # Operations that have not ended.
 
     @property
     def size(self) -> int:
-        """How many operations there are."""
+        """The number of operations."""
         return len(self._places)
 
-    def look(self, tx: Tx, batch_id: str, last: int) -> None:
-        """Learn what has changed; ``last`` is the number of the batch's last event, which was read before."""
+    def update(self, tx: Tx, batch_id: str, last: int) -> None:
+        """Read what has changed; ``last`` is the number of the batch's last event, read before this call."""
         if self._seq <= last <= self._seq + MOST_EVENTS and self._statuses:
             if last > self._seq:
                 last, named = event_rows.named_since(tx, batch_id, self._seq)
@@ -58,7 +60,7 @@ class Standing:
         self._seq = last
 
     def first(self, status: str, most: int) -> list[str]:
-        """The first operations that stand so, in the order in which they begin when all are ready."""
+        """The first operations with this status, in the order in which they begin when all are ready."""
         return list(islice((key for key in self._places if self._statuses.get(key) == status), most))
 
     def _learn(self, found: Mapping[str, Iterable[str]]) -> None:
@@ -77,29 +79,29 @@ class Standing:
             self.ahead[self._places[key]] += by
 
 
-_kept: OrderedDict[str, Standing] = OrderedDict()
+_cache: OrderedDict[str, OperationStates] = OrderedDict()
 _lock = threading.Lock()
 
 
-def known(batch_id: str) -> Standing | None:
-    """What this process knows of a batch."""
+def cached(batch_id: str) -> OperationStates | None:
+    """The cached states of a batch."""
     with _lock:
-        found = _kept.get(batch_id)
+        found = _cache.get(batch_id)
         if found is not None:
-            _kept.move_to_end(batch_id)
+            _cache.move_to_end(batch_id)
         return found
 
 
-def keep(batch_id: str, standing: Standing) -> Standing:
-    """Keep it for the next look; those that nobody has asked for longest are forgotten."""
+def keep(batch_id: str, states: OperationStates) -> OperationStates:
+    """Add states to the cache, and evict the least recently used ones; returns the states that are cached."""
     with _lock:
-        found = _kept.setdefault(batch_id, standing)
-        while len(_kept) > 1 and sum(one.size for one in _kept.values()) > MOST_KEPT:
-            _kept.popitem(last=False)
+        found = _cache.setdefault(batch_id, states)
+        while len(_cache) > 1 and sum(one.size for one in _cache.values()) > MOST_CACHED:
+            _cache.popitem(last=False)
     return found
 
 
 def forget() -> None:
-    """Read everything anew."""
+    """Empty the cache."""
     with _lock:
-        _kept.clear()
+        _cache.clear()

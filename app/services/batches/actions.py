@@ -1,4 +1,4 @@
-"""What people do to a batch: cancel, pause, resume, retry, approve, roll back, name a checkpoint."""
+"""Actions on a batch: cancel, pause, resume, retry, approve, roll back, make a checkpoint."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def rollback(
     dry_run: bool = False,
     principal: Principal | None = None,
 ) -> JsonObject:
-    """Undo what a batch made, or a part of it, newest first; ``rollback_id`` is None when nothing is left."""
+    """Undo the effects of a batch or a part of it, newest first; ``rollback_id`` is None without effects."""
     wanted = Wanted(operations=operations, checkpoint_id=checkpoint_id, force=force)
     if dry_run:
         found = ctx.db.read(lambda tx: rolling.preview(tx, batch_id, wanted))
@@ -53,7 +53,7 @@ def rollback(
 def cancel(
     ctx: AppContext, batch_id: str, *, rollback: bool = False, principal: Principal | None = None
 ) -> JsonObject:
-    """Start nothing more, and let the running items end; with ``rollback`` what was made is undone then."""
+    """Start no further items and let running ones end; with ``rollback`` the effects are undone then."""
 
     def do(j: Journal, batch: BatchRow) -> None:
         if rollback and not batch["rollback_enabled"]:
@@ -61,7 +61,7 @@ def cancel(
         if j.status in TERMINAL:
             raise InvalidStateTransition(f"The batch has ended: it is {j.status}", current=j.status)
         if j.status not in (RunStatus.COMPENSATING, RunStatus.COMPENSATION_FAILED):
-            # Who repeats a cancel says nothing new: the rollback that somebody was promised stays.
+            # A repeated cancel changes nothing: a rollback that the first one promised remains.
             promised = j.run["cancel_requested_at"] is not None and j.run["on_failure"] == "compensate"
             j.set(on_failure="compensate" if rollback or promised else "keep")
         operator_actions.cancel(j, _actor(principal))
@@ -70,7 +70,7 @@ def cancel(
 
 
 def pause(ctx: AppContext, batch_id: str, *, principal: Principal | None = None) -> JsonObject:
-    """Let no operation and no item begin until it is resumed."""
+    """Let no operation or item begin until the batch is resumed."""
 
     def do(j: Journal, batch: BatchRow) -> None:
         _act(j, "pause", "paused", _actor(principal))
@@ -93,7 +93,7 @@ def retry(
     only_failed: bool = True,
     principal: Principal | None = None,
 ) -> JsonObject:
-    """Start a batch that keeps what stands of this one, and does the rest."""
+    """Start a new batch that keeps the completed operations of this one and does the rest."""
     new = new_batch_id()
     again = Again(from_=from_, operations=operations, only_failed=only_failed)
 
@@ -110,7 +110,7 @@ def retry(
 def checkpoint(
     ctx: AppContext, batch_id: str, *, name: str | None = None, principal: Principal | None = None
 ) -> JsonObject:
-    """Name the place where a batch is."""
+    """Make a checkpoint now."""
     made: list[int] = []
 
     def do(j: Journal, batch: BatchRow) -> None:
@@ -125,7 +125,7 @@ def checkpoint(
 def approve(
     ctx: AppContext, batch_id: str, operation: str, *, principal: Principal | None = None
 ) -> JsonObject:
-    """Let an operation begin that waits for somebody's approval."""
+    """Approve an operation that waits for it."""
     return _changed(ctx, batch_id, lambda j, _batch: approval.approve(j, operation, _actor(principal)))
 
 
@@ -152,7 +152,7 @@ def _undone(ctx: AppContext, batch_id: str, rollback_id: str | None, found: Sequ
 
 
 def _act(j: Journal, action: str, participle: str, actor: str) -> None:
-    """Do an operator action to a batch, and refuse it in the words of batches."""
+    """Apply an operator action of runs to a batch; a refusal gets the wording of batches."""
     if action not in operator_actions.allowed_actions(j.status):
         raise InvalidStateTransition(f"A batch that is {j.status} cannot be {participle}", current=j.status)
     operator_actions.act(j, action, actor)
