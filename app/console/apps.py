@@ -1,6 +1,6 @@
-"""Applications of the Workflow DevKit: their runs, what waits to be delivered to them, and what could not be.
+"""Applications of the Workflow DevKit: their runs, queues and dead letters.
 
-An application may be called ``@scope/name``, so it is named in the query and not in the path.
+The name of an application may be ``@scope/name``, so it is a parameter of the query and not part of the path.
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 from flask import make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, looks, timeline
-from app.console.ask import Refused
+from app.console import api_client, appearance, timeline
+from app.console.api_client import Refused
 from app.console.family import ROOT, pages
 from app.console.render import now_ms, render
 from app.console.segments import Track
@@ -21,7 +21,7 @@ APPS = "/api/v1/apps"
 PAGE = 50
 MOST = 1_000  # Steps and events of a run on its page.
 STATUSES = ("pending", "running", "completed", "failed", "cancelled", "expired")
-# What may be asked of a run, with the sentence that says what happens.
+# The actions on a run, with a sentence that says what happens.
 VERBS = {
     "cancel": "It ends now. Steps that are at work in the application are told nothing.",
     "replay": "A new run begins with the same input.",
@@ -32,8 +32,8 @@ Object = dict[str, Any]
 
 @pages.page("GET", "/apps", scope="admin")
 def apps() -> str:
-    """Every application with how much of it is at work."""
-    names = [one["appId"] for one in ask.of_apps("GET", APPS).data["data"]]
+    """All applications with the numbers of their open runs and messages."""
+    names = [one["appId"] for one in api_client.of_apps("GET", APPS).data["data"]]
     return render("apps.html", title="Apps", rows=[_brief(name) for name in names[:PAGE]], total=len(names))
 
 
@@ -48,7 +48,7 @@ def app() -> str:
         title=name,
         app=name,
         short=_short,
-        one=ask.of_apps("GET", _path(name)).data,
+        one=api_client.of_apps("GET", _path(name)).data,
         rows=found["data"],
         older=found["cursor"] if found["hasMore"] else "",
         asked=asked,
@@ -61,7 +61,7 @@ def app() -> str:
 
 @pages.page("GET", "/apps/run", scope="admin")
 def app_run() -> str:
-    """One run of an application: its steps in time, its log, its hooks, and what is queued for it."""
+    """One run of an application: its timeline, log, hooks and queued messages."""
     name, run_id = _app(), _run_id()
     where = f"/runs/{quote(run_id, safe='')}"
     shown = _of(name, where)
@@ -81,14 +81,14 @@ def app_run() -> str:
         queue=_of(name, "/messages", runId=run_id, limit=PAGE)["data"],
         picture=timeline.of_tracks(_tracks(steps), parse(shown["createdAt"]) or now_ms()),
         open=shown["status"] in ("pending", "running"),
-        ended_look=looks.run_look(shown["status"]),
+        ended_look=appearance.run_look(shown["status"]),
         watch=f"{_path(name)}{where}",
     )
 
 
 @pages.page("GET", "/apps/run/<any(cancel,replay,'wake-up'):verb>", scope="admin")
 def ask_app_run(verb: str) -> str:
-    """Ask whether it is meant."""
+    """The form that asks for confirmation."""
     return _form(verb, None)
 
 
@@ -97,7 +97,7 @@ def do_app_run(verb: str) -> ResponseReturnValue:
     """Do it."""
     name, run_id = _app(), _run_id()
     try:
-        answer = ask.of_apps("POST", f"{_path(name)}/runs/{quote(run_id, safe='')}/{verb}")
+        answer = api_client.of_apps("POST", f"{_path(name)}/runs/{quote(run_id, safe='')}/{verb}")
     except Refused as error:
         return make_response(_form(verb, error), error.status)
     return redirect(_page(name, answer.data.get("runId") or run_id), 303)
@@ -105,9 +105,9 @@ def do_app_run(verb: str) -> ResponseReturnValue:
 
 @pages.page("POST", "/apps/dead-letters/retry", scope="admin")
 def retry_dead_letter() -> ResponseReturnValue:
-    """Deliver a message once more that could not be delivered."""
+    """Make a dead letter due again."""
     name, message = _app(), request.form.get("message", "")
-    ask.of_apps("POST", f"{_path(name)}/dead-letters/{quote(message, safe='')}/retry")
+    api_client.of_apps("POST", f"{_path(name)}/dead-letters/{quote(message, safe='')}/retry")
     return redirect(f"{ROOT}/apps/one?{urlencode({'app': name})}", 303)
 
 
@@ -144,7 +144,7 @@ def _step(name: str, where: str, key: str) -> Object:
 
 
 def _tracks(steps: list[Object]) -> list[Track]:
-    """The steps as they are drawn: in the queue until the first start, then at work."""
+    """The steps as tracks: in the queue until the first start, then at work."""
     return [_track(step) for step in steps]
 
 
@@ -175,7 +175,7 @@ def _detail(status: str) -> str:
 
 
 def _of(name: str, path: str, **query: Any) -> Object:
-    return dict(ask.of_apps("GET", f"{_path(name)}{path}", **query).data)
+    return dict(api_client.of_apps("GET", f"{_path(name)}{path}", **query).data)
 
 
 def _path(name: str) -> str:

@@ -1,8 +1,8 @@
-"""What does not move unless somebody does something: on the overview in short, here with all that waits."""
+"""Runs that need an operator, and other things that wait; the overview shows a part of them."""
 
 from typing import Any
 
-from app.console import ask, batches, runs
+from app.console import api_client, batches, runs
 from app.console.family import pages
 from app.console.render import may, render
 
@@ -12,9 +12,9 @@ Object = dict[str, Any]
 
 @pages.page("GET", "/attention", scope="runs:read")
 def attention() -> str:
-    """What needs somebody, and below it what goes on by itself when what it waits for is there."""
-    needs = ask.get(runs.PATH, needsOperator="true", limit=MOST)
-    stuck = ask.get(runs.PATH, waiting="true", limit=MOST_WAITING)
+    """Runs that need an operator, and below them runs that will go on without one."""
+    needs = api_client.get(runs.PATH, needsOperator="true", limit=MOST)
+    stuck = api_client.get(runs.PATH, waiting="true", limit=MOST_WAITING)
     known = {run["id"] for run in needs.data}
     return render(
         "attention.html",
@@ -25,17 +25,17 @@ def attention() -> str:
         more_waits=(stuck.pagination.get("total") or 0) > MOST_WAITING,
         **beside_runs(),
         webhooks=_switched_off(),
-        watch=ask.question(runs.PATH, {"needsOperator": "true"}, limit=20),
+        watch=api_client.question(runs.PATH, {"needsOperator": "true"}, limit=20),
     )
 
 
 def beside_runs() -> Object:
-    """What else needs somebody: operations that wait for an approval, and queues that nobody serves."""
+    """Other things that need an operator: missing approvals, and queues without workers."""
     return {"approvals": batches.awaiting(), "unserved": _unserved()}
 
 
 def attended(run: Object) -> Object:
-    """A run that needs somebody, with the verbs that move it."""
+    """A run that needs an operator, with the actions that let it continue."""
     allowed = run.get("allowedActions") or VERBS.get(str(run["detail"]), ())
     order = [verb for verb in ("resume", "resolve", "retry", "compensate", "skip") if verb in allowed]
     return {**runs.row(run), "verbs": order[:2]}
@@ -50,8 +50,8 @@ VERBS: dict[str, tuple[str, ...]] = {
 
 def _unserved() -> list[Object]:
     """Queues with work and without a worker, each with the pools that would serve it and are drained."""
-    bare = [one for one in ask.get("/v1/queues").data if one["expected"] and not one["workers"]]
-    pools = ask.get("/v1/workers").data if bare else []
+    bare = [one for one in api_client.get("/v1/queues").data if one["expected"] and not one["workers"]]
+    pools = api_client.get("/v1/workers").data if bare else []
     return [
         {**one, "drained": [each["name"] for each in pools if _would_serve(each, one["queue"])]}
         for one in bare
@@ -65,4 +65,4 @@ def _would_serve(pool: Object, queue: str) -> bool:
 def _switched_off() -> list[Object]:
     if not may("webhooks"):
         return []
-    return [one for one in ask.get("/v1/webhooks", limit=MOST).data if one["disabledReason"]]
+    return [one for one in api_client.get("/v1/webhooks", limit=MOST).data if one["disabledReason"]]

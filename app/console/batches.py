@@ -1,4 +1,4 @@
-"""Batches: the list, one as a graph of operations with their states, what may be done, and its rollback."""
+"""Pages: the list of batches, one batch with its graph and actions, its submit and its rollback."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,8 @@ from urllib.parse import quote
 from flask import make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, graph, looks
-from app.console.ask import Refused
+from app.console import api_client, appearance, graph
+from app.console.api_client import Refused
 from app.console.family import ROOT, pages
 from app.console.render import address, form_key, render
 from app.domain.errors import Rejected
@@ -17,15 +17,15 @@ from app.domain.errors import Rejected
 PATH = "/v1/workflows/batch"
 PAGE = 50
 MOST_LISTED = 500  # Operations in the table of a page; the API has all of them.
-MOST_AWAITING = 10  # Batches of a status that are looked at for missing approvals.
+MOST_AWAITING = 10  # Batches of a status that are checked for missing approvals.
 AWAITS = "awaits_approval"
 OPEN = ("Pending", "Running")
 STATUSES = (
     *("Running", "Pending", "Completed", "PartiallyCompleted", "Failed", "Cancelled"),
     *("RollingBack", "RolledBack", "RollbackFailed"),
 )
-# What may be asked for, by the status of a batch; a paused one may be resumed instead of paused.
-DEEDS: dict[str, tuple[str, ...]] = {
+# The possible actions by the status of a batch; a paused one may be resumed instead of paused.
+ACTIONS: dict[str, tuple[str, ...]] = {
     "Pending": ("pause", "checkpoint", "cancel"),
     "Running": ("pause", "checkpoint", "cancel"),
     "Completed": ("retry",),
@@ -43,7 +43,7 @@ def batches() -> str:
     """Batches, newest first."""
     asked = {name: request.args.get(name, "").strip() for name in ("status", "name")}
     offset = _whole(request.args.get("offset"))
-    found = ask.get(PATH, **asked, limit=PAGE, offset=offset)
+    found = api_client.get(PATH, **asked, limit=PAGE, offset=offset)
     total = int(found.pagination["total"])
     return render(
         "batches.html",
@@ -54,8 +54,8 @@ def batches() -> str:
         total=total,
         newer=address(offset=max(0, offset - PAGE) or None) if offset else "",
         older=address(offset=offset + PAGE) if offset + PAGE < total else "",
-        look=looks.batch_look,
-        watch=ask.question(PATH, asked, limit=PAGE, offset=offset),
+        look=appearance.batch_look,
+        watch=api_client.question(PATH, asked, limit=PAGE, offset=offset),
     )
 
 
@@ -72,9 +72,9 @@ def submit() -> ResponseReturnValue:
     body = {**_definition(given["definition"]), "only": given["only"].replace(",", " ").split()}
     try:
         if "plan" in request.form:
-            plan = ask.post(f"{PATH}/submit", {**body, "dry_run": True}).data
+            plan = api_client.post(f"{PATH}/submit", {**body, "dry_run": True}).data
             return make_response(_form(given, plan=plan))
-        answer = ask.post(f"{PATH}/submit", {**body, "idempotency_key": request.form.get("key")})
+        answer = api_client.post(f"{PATH}/submit", {**body, "idempotency_key": request.form.get("key")})
     except Refused as error:
         return make_response(_form(given, error=error), error.status)
     return redirect(f"{ROOT}/batches/{answer.data['workflow_id']}", 303)
@@ -84,9 +84,9 @@ def submit() -> ResponseReturnValue:
 def batch(batch_id: str) -> str:
     """One batch: its graph, operations, checkpoints and rollback."""
     where = _one(batch_id)
-    shown: Object = ask.get(where, items="false").data
+    shown: Object = api_client.get(where, items="false").data
     operations: list[Object] = shown["operations"]
-    drawn = ask.get(f"{where}/graph").data
+    drawn = api_client.get(f"{where}/graph").data
     chosen = _chosen(operations)
     return render(
         "batch.html",
@@ -97,19 +97,21 @@ def batch(batch_id: str) -> str:
         by={level: at for at, names in enumerate(drawn["levels"]) for level in names},
         chosen=chosen,
         items=_items(where, chosen) if chosen else [],
-        progress=ask.get(f"{where}/progress").data,
-        deeds=_deeds(shown),
+        progress=api_client.get(f"{where}/progress").data,
+        form_actions=_actions(shown),
         awaits=[op["id"] for op in operations if op["detail"] == AWAITS],
         answer=_answer(shown, operations),
-        look=looks.batch_look,
-        watch=ask.question(where, {"items": "false"}),
+        look=appearance.batch_look,
+        watch=api_client.question(where, {"items": "false"}),
     )
 
 
 @pages.page("POST", "/batches/<batch_id>/approve/<operation>", scope="runs:write")
 def approve(batch_id: str, operation: str) -> ResponseReturnValue:
     """Let an operation begin that waits for an approval."""
-    ask.post(f"{_one(batch_id)}/operations/{quote(operation, safe='')}/approve", key=request.form.get("key"))
+    api_client.post(
+        f"{_one(batch_id)}/operations/{quote(operation, safe='')}/approve", key=request.form.get("key")
+    )
     return redirect(f"{ROOT}/batches/{batch_id}", 303)
 
 
@@ -124,7 +126,7 @@ def rollback(batch_id: str) -> ResponseReturnValue:
     """Undo it."""
     body = {**_wanted(request.form), "dry_run": False}
     try:
-        ask.post(f"{_one(batch_id)}/rollback", body, key=request.form.get("key"))
+        api_client.post(f"{_one(batch_id)}/rollback", body, key=request.form.get("key"))
     except Refused as error:
         return _rollback(batch_id, request.form, error)
     return redirect(f"{ROOT}/batches/{batch_id}", 303)
@@ -133,18 +135,18 @@ def rollback(batch_id: str) -> ResponseReturnValue:
 def awaiting() -> list[tuple[Object, str]]:
     """Open batches, of the newest few, with each operation that waits for an approval."""
     found = [
-        ask.get(_one(one["workflow_id"]), items="false").data
+        api_client.get(_one(one["workflow_id"]), items="false").data
         for status in OPEN
-        for one in ask.get(PATH, status=status, limit=MOST_AWAITING).data
+        for one in api_client.get(PATH, status=status, limit=MOST_AWAITING).data
     ]
     return [(one, op["id"]) for one in found for op in one["operations"] if op["detail"] == AWAITS]
 
 
 def _rollback(batch_id: str, given: Mapping[str, str], error: Refused | None = None) -> ResponseReturnValue:
-    shown = ask.get(_one(batch_id), items="false").data
+    shown = api_client.get(_one(batch_id), items="false").data
     found, refused = None, error
     try:
-        found = ask.post(f"{_one(batch_id)}/rollback", {**_wanted(given), "dry_run": True}).data
+        found = api_client.post(f"{_one(batch_id)}/rollback", {**_wanted(given), "dry_run": True}).data
     except Refused as why:
         refused = refused or why
     text = render(
@@ -160,7 +162,7 @@ def _rollback(batch_id: str, given: Mapping[str, str], error: Refused | None = N
 
 
 def _wanted(given: Mapping[str, str]) -> Object:
-    """The part of a batch that is meant."""
+    """The part of a batch that the form selects."""
     operations = given.get("operations", "").replace(",", " ").split()
     checkpoint = given.get("checkpoint_id", "")
     return {
@@ -175,7 +177,7 @@ def _form(given: Mapping[str, str], *, plan: Object | None = None, error: Refuse
 
 
 def _definition(text: str) -> Object:
-    """The member of the request: a value where the text is JSON, else a program in Nickel."""
+    """The definition as a member of the request: a value if the text is JSON, else a program in Nickel."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -205,7 +207,7 @@ def _picture(drawn: Object, operations: list[Object]) -> graph.Drawing:
 
 
 def _chosen(operations: list[Object]) -> Object | None:
-    """The operation of the inspector: the chosen one, else the one that matters most."""
+    """The operation in the inspector: the chosen one, else the most important one."""
     wanted = request.args.get("operation")
     for states in ((), ("Failed", "RollbackFailed"), ("Running", "Retrying", "RollingBack")):
         for operation in operations:
@@ -217,14 +219,14 @@ def _chosen(operations: list[Object]) -> Object | None:
 def _items(where: str, operation: Object) -> list[Object]:
     try:
         name = quote(operation["id"], safe="")
-        return list(ask.get(f"{where}/operations/{name}", limit=PAGE).data)
+        return list(api_client.get(f"{where}/operations/{name}", limit=PAGE).data)
     except Rejected:
         return []  # It is not a part of this batch: it was left out with `only`.
 
 
-def _deeds(shown: Object) -> list[tuple[str, str]]:
-    """What may be asked for now: a page, and the word of its button."""
-    named = DEEDS.get(shown["status"], ())
+def _actions(shown: Object) -> list[tuple[str, str]]:
+    """The actions that are possible now: the page of each, and the label of its button."""
+    named = ACTIONS.get(shown["status"], ())
     if shown["detail"] == "paused":
         named = ("resume", *(name for name in named if name != "pause"))
     found = [(f"do/batch-{name}/{shown['workflow_id']}", f"{name.capitalize()}…") for name in named]
@@ -233,7 +235,7 @@ def _deeds(shown: Object) -> list[tuple[str, str]]:
 
 
 def _answer(shown: Object, operations: list[Object]) -> tuple[str, str]:
-    """What becomes of the batch, in a sentence, and the colour of it."""
+    """The state of the batch in a sentence, and the colour of it."""
     waits = [op["id"] for op in operations if op["detail"] == AWAITS]
     failed = [op["id"] for op in operations if op["status"] in ("Failed", "RollbackFailed")]
     if shown["detail"] == "paused":
@@ -242,7 +244,7 @@ def _answer(shown: Object, operations: list[Object]) -> tuple[str, str]:
         return "hold", f"Waits for an approval of {', '.join(waits[:3])}."
     if shown["error"]:
         of = f" at {shown['error']['operation']}" if shown["error"].get("operation") else ""
-        return "fail", f"{looks.batch_look(shown).word}{of}: {shown['error']['message']}"
+        return "fail", f"{appearance.batch_look(shown).word}{of}: {shown['error']['message']}"
     if failed:
         return "fail", f"Failed: {', '.join(failed[:3])}{' and more' if len(failed) > 3 else ''}."
     return "", ""

@@ -1,4 +1,4 @@
-"""The same for many runs, those that were selected or all that a list shows: counted first, then done."""
+"""One action on many runs, selected ones or all of a list: first a count, then the action."""
 
 from urllib.parse import urlencode
 
@@ -6,8 +6,8 @@ from flask import make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from app.console import ask
-from app.console.ask import Refused
+from app.console import api_client
+from app.console.api_client import Refused
 from app.console.chips import NAMES, SEVERAL, question
 from app.console.family import ROOT, pages
 from app.console.render import form_key, now_ms, render
@@ -21,7 +21,7 @@ Object = dict[str, object]
 
 @pages.page("POST", "/runs/bulk", scope="runs:write")
 def bulk() -> ResponseReturnValue:
-    """Say how many there are and which would be refused; with ``sure`` do it to each of them."""
+    """Show how many runs there are and which would be refused; with ``sure`` act on each of them."""
     action, chosen = request.form.get("action", ""), _chosen()
     if action not in ACTIONS or not chosen:
         raise ValidationFailed.of("id", f"Select runs or filter them, and one of {', '.join(ACTIONS)}")
@@ -32,7 +32,7 @@ def bulk() -> ResponseReturnValue:
     try:
         query = {} if sure else {"dryRun": "true"}
         key = request.form.get("key") if sure else None
-        found = ask.post(f"{PATH}:{action}", body, query=query, key=key).data
+        found = api_client.post(f"{PATH}:{action}", body, query=query, key=key).data
     except Refused as refused:
         error = refused
     text = render(
@@ -49,7 +49,7 @@ def bulk() -> ResponseReturnValue:
 
 
 def _chosen() -> Object:
-    """The runs that are meant: by their ids, or by the filters of the list."""
+    """The selection of runs: their ids, or the filters of the list."""
     ids = request.form.getlist("id")
     if ids:
         return {"ids": ids}
@@ -60,7 +60,7 @@ def _chosen() -> Object:
 
 
 def _back() -> str:
-    """The list that it came from."""
+    """The address of the list that the request came from."""
     filters: MultiDict[str, str] = MultiDict(
         [(name, value) for name, value in request.form.items(multi=True) if name in FILTERS]
     )

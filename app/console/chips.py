@@ -1,4 +1,4 @@
-"""The filters of the list of runs: what the address says, as a question to the API and as chips; pure."""
+"""The filters of the list of runs: from the query of the page to the query of the API and to chips; pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PERIODS = {
     "7d": ("last 7 days", 7 * DAY_MS),
     "30d": ("last 30 days", 30 * DAY_MS),
 }
-# What the address may say, and what the API calls it.
+# Parameters of the page, and their names in the API.
 NAMES = {
     "kind": "resourceType",
     "resource": "resourceId",
@@ -54,7 +54,7 @@ class Chip:
 
 
 def question(args: MultiDict[str, str], now: int) -> dict[str, object]:
-    """What the API is asked."""
+    """The query of the API."""
     asked: dict[str, object] = {
         api: args[name].strip() for name, api in NAMES.items() if args.get(name, "").strip()
     }
@@ -62,13 +62,13 @@ def question(args: MultiDict[str, str], now: int) -> dict[str, object]:
         if args.getlist(name):
             asked[name] = args.getlist(name)
     if args.get("since") in PERIODS:
-        minute = 60_000  # Rounded, so that a page that is read again asks the same.
+        minute = 60_000  # Rounded, so that a page that is reloaded makes the same query.
         asked["since"] = rfc3339((now - PERIODS[args["since"]][1]) // minute * minute)
     return asked
 
 
 def chips(args: MultiDict[str, str], types: Sequence[str]) -> list[Chip]:
-    """The filters as the page shows them."""
+    """The filters as chips of the page."""
     return [
         _several(args, "status", "Status", STATUSES),
         _several(args, "detail", "Detail", DETAILS),

@@ -2,7 +2,7 @@
 
 from flask import request
 
-from app.console import ask, runs
+from app.console import api_client, runs
 from app.console.family import pages
 from app.console.render import render
 
@@ -13,9 +13,9 @@ Object = dict[str, object]
 @pages.page("GET", "/code", scope="runs:read")
 def code() -> str:
     """Definitions, those that nobody serves first, with the runs of each."""
-    known = ask.get("/api/workflows/definitions").data
+    known = api_client.get("/api/workflows/definitions").data
     name = request.args.get("name", "")
-    found = ask.get("/v1/workflows/runs", type=name, limit=PAGE) if name else None
+    found = api_client.get("/v1/workflows/runs", type=name, limit=PAGE) if name else None
     return render(
         "code.html",
         title="Code workflows",

@@ -19,7 +19,7 @@ from app.domain.errors import Forbidden, Unauthorized, WindlassError
 View = TypeVar("View", bound=Callable[..., object])
 ROOT = "/console"
 HTML = ("text/html",)
-# With no referrer at all browsers say of a form that it comes from nowhere, and it would be refused.
+# Without any referrer, browsers send `Origin: null` with a form, and it would be refused.
 REFERRER = "same-origin"
 TEXTS = frozenset(
     ("text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "text/csv")
@@ -40,7 +40,7 @@ class Pages(Blueprint):
     def page(
         self, method: str, *paths: str, scope: str, offers: tuple[str, ...] = HTML
     ) -> Callable[[View], View]:
-        """Serve a page to whoever holds the scope."""
+        """Serve a page to visitors with the scope."""
 
         def declare(view: View) -> View:
             def serve(**named: object) -> Response:
@@ -62,7 +62,7 @@ class Pages(Blueprint):
 
 
 def compressed(response: Response) -> Response:
-    """The answer in gzip, where the browser takes it and it is worth it; streams go as they are."""
+    """Compress the response, if the browser accepts gzip and the body is long; streams are unchanged."""
     response.vary.add("Accept-Encoding")
     takes = request.accept_encodings.find("gzip") >= 0
     if (
@@ -83,7 +83,7 @@ pages = Pages("console", __name__, url_prefix=ROOT)
 
 
 def refused(error: WindlassError) -> Response:
-    """The page of a refusal; whoever is unknown is asked to log in."""
+    """The page of a refusal; unidentified visitors are redirected to the login."""
     from app.console.render import (
         render,
     )  # The templates know the pages, which are declared with this module.

@@ -1,4 +1,4 @@
-"""An address of the API that a person opens in a browser leads to the page of the same thing."""
+"""Redirects a browser that opens an address of the API to the page of the same resource."""
 
 import werkzeug.exceptions
 from flask import Response, redirect, request
@@ -30,7 +30,7 @@ PAGES = {
 
 
 def prefer_pages() -> Response | None:
-    """Send whoever wants HTML before anything else to the page; where there is none, say so in one."""
+    """Redirect a request that prefers HTML to its page; without such a page, answer with an error page."""
     if request.method != "GET" or request.accept_mimetypes.best != "text/html":
         return None
     if isinstance(request.routing_exception, werkzeug.exceptions.NotFound):

@@ -1,7 +1,8 @@
-"""Live pages: the question of a page is asked again once a second, and a change of its answer is told.
+"""Live pages: a page's query of the API is repeated once a second, and a change of its answer is reported.
 
-Whoever watches the same question in this process shares one answer. Nothing but a digest is compared, and the
-page itself is what is fetched then; so a page that is live shows nothing that it would not show anyway.
+Visitors with the same rights who watch the same query in this process share one answer. Only a digest is
+compared, and after a change the browser fetches the page itself; so a live page shows nothing more than an
+ordinary one.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from app.api.http import keys
 from app.api.http.context import principal
 from app.auth.keys import Principal
-from app.console import ask
+from app.console import api_client
 from app.console.family import pages
 from app.domain.errors import Rejected, ValidationFailed
 from app.services.permit import Permit
@@ -25,14 +26,14 @@ from app.services.permit import Permit
 STREAM = ("text/event-stream", "text/html")
 EVERY_S = 1.0
 BEAT_S = 15.0
-LONGEST_S = 600.0  # A stream ends then, and its page begins another.
+LONGEST_S = 600.0  # A stream ends after this, and its page opens another.
 KEPT = 200
 NEWEST = 50  # Runs, events and messages of an application that are looked at for a change.
-# What may be watched: questions that are cheap to ask.
+# The queries that may be watched: cheap ones.
 WATCHED = re.compile(
     r"/v1/(workflows/(runs|batch)(/[A-Za-z0-9_-]{1,128})?|locks|workers|queues|servers|schedules|clusters|vms|pools|webhooks)"
 )
-# An application, or one of its runs: what its page shows is asked as several questions.
+# An application, or one of its runs, whose page needs several queries.
 OF_APPS = re.compile(r"/api/v1/apps/[A-Za-z0-9%._~-]{1,400}(/runs/[A-Za-z0-9%._~-]{1,400})?")
 _seen: dict[object, tuple[float, str]] = {}
 _lock = Lock()
@@ -40,7 +41,7 @@ _lock = Lock()
 
 @pages.page("GET", "/live", scope="runs:read", offers=STREAM)
 def live() -> Response:
-    """`changed` whenever the answer to a question is another than before; 503 when all places are taken."""
+    """Send `changed` whenever the answer to a query has changed; 503 when all places are taken."""
     path, query = _question()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     leave = app.extensions["windlass.live"].take()
@@ -52,7 +53,7 @@ def live() -> Response:
 
 @pages.page("GET", "/digest", scope="runs:read", offers=("text/plain", "text/html"))
 def digest() -> Response:
-    """The same for those who poll: an ETag of the answer, 304 while it is what it was."""
+    """The same for polling: an ETag of the answer, 304 while it is unchanged."""
     path, query = _question()
     response = Response("", mimetype="text/plain")
     response.set_etag(_digest(current_app._get_current_object(), principal(), path, query))  # type: ignore[attr-defined]
@@ -65,7 +66,7 @@ def news() -> Response:
     """How many runs of a list are newer than the newest one that its page shows."""
     path, query = _question()
     since = request.args.get("since", "")
-    found = ask.get(path, **{**query, "limit": 50}).data
+    found = api_client.get(path, **{**query, "limit": 50}).data
     ids = [str(run.get("id")) for run in found]
     return jsonify({"count": ids.index(since) if since in ids else len(ids)})
 
@@ -89,7 +90,7 @@ def _frames(
                 return
             found = _digest(app, asker, path, query)
         except Rejected:
-            return  # It is gone, or the database is away: the page polls and comes again.
+            return  # The resource is gone, or the database is away: the page polls and reconnects.
         if known and found != known:
             yield "event: changed\ndata: \n\n"
         known = found
@@ -100,7 +101,7 @@ def _frames(
 
 
 def _digest(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]) -> str:
-    """One answer a second for all who watch the same question with the same rights."""
+    """The digest of the answer, computed once a second for all visitors with the same query and rights."""
     name = (id(app), asker.scopes, path, json.dumps(query, sort_keys=True))
     with _lock:
         at, known = _seen.get(name, (0.0, ""))
@@ -117,14 +118,14 @@ def _digest(app: Flask, asker: Principal, path: str, query: dict[str, list[str]]
 
 def _asked(asker: Principal, path: str, query: dict[str, list[str]]) -> object:
     if not OF_APPS.fullmatch(path):
-        return ask.request("GET", path, query=query, asker=asker).data
+        return api_client.request("GET", path, query=query, asker=asker).data
     parts = ("", "/events") if "/runs/" in path else ("", "/runs", "/messages", "/dead-letters")
     newest = {"limit": NEWEST, "resolveData": "none", "sortOrder": "desc"}
-    return [ask.of_apps("GET", f"{path}{part}", asker=asker, **newest).data for part in parts]
+    return [api_client.of_apps("GET", f"{path}{part}", asker=asker, **newest).data for part in parts]
 
 
 def _still(data: object) -> object:
-    """An answer without what changes by itself as time goes by."""
+    """An answer without the members that change with the clock alone (`MOVING`)."""
     if isinstance(data, list):
         return [_still(each) for each in data]
     if isinstance(data, dict):

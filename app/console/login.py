@@ -21,7 +21,7 @@ def login() -> str:
 
 @pages.page("POST", "/login", scope=PUBLIC)
 def log_in() -> Response:
-    """Begin a session for whoever presents a key; how often one address may fail is limited."""
+    """Begin a session with an API key; failures of one address are limited."""
     try:
         token = _entered(request.form.get("key", "").strip())
     except (Unauthorized, RateLimited) as error:
@@ -55,8 +55,8 @@ def choose_theme() -> Response:
 def _entered(key: str) -> str:
     """The token of a new session.
 
-    Attempts that fail are counted, and those alone: behind a proxy everybody has one address, and whoever has
-    a key must not be kept out by somebody who has none.
+    Only failed attempts are counted: behind a proxy all visitors have one address, and those with a key must
+    not be locked out by others.
     """
     try:
         return sessions.create(world(), key, request.headers.get("User-Agent", "")[:200])[1]

@@ -1,8 +1,8 @@
-"""Overview: what needs somebody, what goes on, how the last day went, and why runs failed."""
+"""The overview: runs that need an operator, current work, the last day, and reasons of failures."""
 
 from typing import Any
 
-from app.console import ask, attention, runs
+from app.console import api_client, attention, runs
 from app.console.family import pages
 from app.console.render import now_ms, render
 from app.domain.clock import rfc3339
@@ -15,11 +15,11 @@ Object = dict[str, Any]
 
 @pages.page("GET", "/", scope="runs:read")
 def overview() -> str:
-    """Four questions, in rows."""
-    needs = ask.get(RUNS, needsOperator="true", limit=MOST)
+    """The page, with a row for each of the four."""
+    needs = api_client.get(RUNS, needsOperator="true", limit=MOST)
     day = rfc3339(((now_ms() - DAY_MS) // 60_000 + 1) * 60_000)
-    measured = ask.get("/v1/workflows/metrics", since=day, interval="hour").data
-    recent = ask.get(RUNS, since=day, limit=MOST)
+    measured = api_client.get("/v1/workflows/metrics", since=day, interval="hour").data
+    recent = api_client.get(RUNS, since=day, limit=MOST)
     return render(
         "overview.html",
         title="Overview",
@@ -30,7 +30,7 @@ def overview() -> str:
         measured=measured,
         hours=hours(measured["buckets"]),
         newest=[runs.row(run) for run in recent.data],
-        watch=ask.question(RUNS, {"limit": 20}),
+        watch=api_client.question(RUNS, {"limit": 20}),
     )
 
 
@@ -40,7 +40,7 @@ def hours(buckets: list[Object]) -> list[Object]:
 
 
 def _now() -> list[tuple[str, int, bool, str]]:
-    """What goes on, in a few numbers that are links; those of many runs are guesses."""
+    """Current work as a few numbers with links; large numbers are estimates."""
     counts = [
         ("running", "running", {"detail": "running"}),
         ("waiting", "waiting", {"detail": "waiting"}),
@@ -49,12 +49,12 @@ def _now() -> list[tuple[str, int, bool, str]]:
         ("undoing", "compensating", {"detail": "compensating"}),
     ]
     asked = [(words, *_total(**query), f"/runs?detail={detail}") for words, detail, query in counts]
-    locks = ask.get("/v1/locks", limit=1).pagination.get("total") or 0
-    workers = [one for one in ask.get("/v1/workers").data if one["kind"] == "worker"]
+    locks = api_client.get("/v1/locks", limit=1).pagination.get("total") or 0
+    workers = [one for one in api_client.get("/v1/workers").data if one["kind"] == "worker"]
     return [*asked, ("locks held", locks, False, "/locks"), ("worker pools", len(workers), False, "/workers")]
 
 
 def _total(**query: str) -> tuple[int, bool]:
-    """How many runs match, and whether that is a guess."""
-    page = ask.get(RUNS, **query, limit=1).pagination
+    """How many runs match, and whether that is an estimate."""
+    page = api_client.get(RUNS, **query, limit=1).pagination
     return int(page.get("total") or 0), bool(page.get("totalIsEstimate"))

@@ -6,7 +6,7 @@ from app.console import attention as attention
 from app.console import batches as batches
 from app.console import bulk as bulk
 from app.console import code as code
-from app.console import doing as doing
+from app.console import form_pages as form_pages
 from app.console import live as live
 from app.console import login as login
 from app.console import operate as operate
@@ -15,8 +15,8 @@ from app.console import resources as resources
 from app.console import retry as retry
 from app.console import run as run
 from app.console import runs as runs
+from app.console import schedules_webhooks as schedules_webhooks
 from app.console import search as search
 from app.console import static_files as static_files
-from app.console import times as times
 from app.console import types as types
 from app.console.family import pages as pages

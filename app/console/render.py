@@ -1,4 +1,4 @@
-"""Templates and what they know: the shell around a page, filters, icons."""
+"""Renders templates, with the frame around each page, filters and icons."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from app.api.http.prose import with_code
-from app.console import looks, rail, session, spans
+from app.console import appearance, navigation, session, spans
 from app.console.family import ROOT
 from app.console.static_files import static
 from app.domain.ids import new_id
@@ -37,7 +37,7 @@ environment = Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """A page: the template in the shell that this visitor sees."""
+    """A page: the template within the frame for this visitor."""
     return environment.get_template(template).render(**_shell(), **values)
 
 
@@ -61,7 +61,7 @@ def may(scope: str) -> bool:
 
 
 def address(**changes: object) -> str:
-    """This page with other parameters: None takes one out, a list stands for several."""
+    """The address of this page with other parameters: None removes one, a list repeats it."""
     given = {name.removesuffix("_"): value for name, value in changes.items()}
     asked = [pair for name, pair in _asked() if name not in given]
     for name, value in given.items():
@@ -71,9 +71,9 @@ def address(**changes: object) -> str:
 
 
 def _asked() -> list[tuple[str, str]]:
-    """The parameters of this page but for its place in a list, each with its part of the address.
+    """The parameters of this page without its cursor, each with its part of the address.
 
-    Kept for the page: a list of runs has a hundred links to itself.
+    Cached for the page: a list of runs has a hundred links to itself.
     """
     if "asked" not in g:
         given = request.args.items(multi=True)
@@ -88,7 +88,7 @@ def _pair(name: str, value: str) -> str:
 
 @lru_cache(MOST_KEPT)
 def icon(name: str, label: str | None = None) -> Markup:
-    """An icon; with a label it is read aloud."""
+    """An icon; a label makes it accessible to screen readers."""
     told = Markup(' role="img" aria-label="{}"').format(label) if label else Markup(' aria-hidden="true"')
     return Markup('<svg class="icon"{}><use href="{}#{}"/></svg>').format(told, static("icons.svg"), name)
 
@@ -96,7 +96,7 @@ def icon(name: str, label: str | None = None) -> Markup:
 @lru_cache(MOST_KEPT)
 def state(detail: str | None, *, of: str = "run", word: str | None = None) -> Markup:
     """A state: icon, word, colour."""
-    seen = looks.run_look(detail) if of == "run" else looks.look(detail)
+    seen = appearance.run_look(detail) if of == "run" else appearance.look(detail)
     return Markup('<span class="st {}">{}{}</span>').format(seen.family, icon(seen.icon), word or seen.word)
 
 
@@ -128,14 +128,14 @@ def _coloured(text: str) -> Iterator[Markup]:
 
 
 def short(id_: str | None, keep: int = 6) -> str:
-    """The end of an id, which tells it from others."""
+    """The end of an id, in which ids differ most."""
     if not id_:
         return ""
     return id_ if len(id_) <= keep + 6 else id_[-keep:]
 
 
 def form_key() -> str:
-    """A key made with a form: sent twice it does its work once."""
+    """The idempotency key of a form: sent twice, it takes effect once."""
     return f"console-{secrets.token_urlsafe(18)}"
 
 
@@ -144,7 +144,7 @@ def _shell() -> Mapping[str, object]:
     return {
         "who": principal,
         "keyless": principal is not None and principal.key_id is None,
-        "rail": rail.items(request.path) if principal is not None else [],
+        "rail": navigation.items(request.path) if principal is not None else [],
         "theme": theme(),
         "here": request.full_path.rstrip("?"),
         "path": request.path,
@@ -164,7 +164,7 @@ environment.globals.update(
     form_key=form_key,
     new_id=new_id,
     root=ROOT,
-    run_look=looks.run_look,
+    run_look=appearance.run_look,
     state=state,
     static=static,
 )

@@ -1,4 +1,4 @@
-"""Servers, clusters, virtual machines and pools: lists, and one with what may be done with it now."""
+"""Pages of servers, clusters, virtual machines and pools: lists, and one with its actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import request
 
-from app.console import ask, runs
-from app.console.deeds import DEEDS
+from app.console import api_client, runs
 from app.console.family import pages
+from app.console.form_actions import FORM_ACTIONS
 from app.console.render import render
 from app.domain.errors import Rejected
 
@@ -21,7 +21,7 @@ Object = dict[str, object]
 class Kind:
     """One kind of resource."""
 
-    noun: str  # As the API and the deeds call it.
+    noun: str  # The name of the kind in the API and in `FORM_ACTIONS`.
     title: str
     one: str
     path: str
@@ -94,13 +94,13 @@ def vm(vm_id: str) -> str:
 @pages.page("GET", "/pools", scope="servers:read")
 def pools() -> str:
     """Pools with how many machines are free."""
-    found = ask.get("/v1/pools", limit=PAGE, cursor=request.args.get("cursor"))
+    found = api_client.get("/v1/pools", limit=PAGE, cursor=request.args.get("cursor"))
     return render("pools.html", title="Pools", rows=found.data, page=found.pagination)
 
 
 def _list(template: str, kind: Kind) -> str:
     asked = {name: request.args.get(name, "").strip() for name in kind.filters}
-    found = ask.get(kind.path, **asked, limit=PAGE, cursor=request.args.get("cursor"))
+    found = api_client.get(kind.path, **asked, limit=PAGE, cursor=request.args.get("cursor"))
     return render(
         template,
         title=kind.title,
@@ -108,14 +108,14 @@ def _list(template: str, kind: Kind) -> str:
         rows=found.data,
         page=found.pagination,
         asked=asked,
-        watch=ask.question(kind.path, asked, limit=PAGE),
+        watch=api_client.question(kind.path, asked, limit=PAGE),
     )
 
 
 def _one(template: str, kind: Kind, id_: str) -> str:
-    found = ask.get(f"{kind.path}/{id_}")
+    found = api_client.get(f"{kind.path}/{id_}")
     shown: Object = found.data
-    touched = ask.get("/v1/workflows/runs", resourceId=shown["id"], limit=TOUCHED)
+    touched = api_client.get("/v1/workflows/runs", resourceId=shown["id"], limit=TOUCHED)
     return render(
         template,
         title=shown.get("displayName") or shown.get("name") or shown["id"],
@@ -124,21 +124,25 @@ def _one(template: str, kind: Kind, id_: str) -> str:
         rows=[runs.row(run) for run in touched.data],
         total=touched.pagination.get("total"),
         lock=_lock(f"{kind.noun}/{shown['id']}"),
-        deeds=offered(kind.noun, shown.get("allowedActions") or ()),
-        watch=ask.question(f"{kind.path}", {"q": shown["id"]}) if kind is SERVERS else "",
+        form_actions=offered(kind.noun, shown.get("allowedActions") or ()),
+        watch=api_client.question(f"{kind.path}", {"q": shown["id"]}) if kind is SERVERS else "",
     )
 
 
 def offered(noun: str, allowed: Any) -> list[tuple[str, str, bool]]:
-    """The deeds that the state allows, with the word of the button; what destroys comes last."""
-    found = [(f"{noun}-{name}", DEEDS[f"{noun}-{name}"]) for name in allowed if f"{noun}-{name}" in DEEDS]
-    ordered = sorted(found, key=lambda pair: (pair[1].sure, list(DEEDS).index(pair[0])))
-    return [(name, deed.button, deed.sure) for name, deed in ordered]
+    """The actions that the state allows, with the labels of their buttons; destructive ones come last."""
+    found = [
+        (f"{noun}-{name}", FORM_ACTIONS[f"{noun}-{name}"])
+        for name in allowed
+        if f"{noun}-{name}" in FORM_ACTIONS
+    ]
+    ordered = sorted(found, key=lambda pair: (pair[1].sure, list(FORM_ACTIONS).index(pair[0])))
+    return [(name, form_action.button, form_action.sure) for name, form_action in ordered]
 
 
 def _lock(resource: str) -> Mapping[str, object] | None:
     try:
-        found = ask.get("/v1/locks", resource=resource, limit=1).data
+        found = api_client.get("/v1/locks", resource=resource, limit=1).data
     except Rejected:
         return None
     return found[0] if found else None

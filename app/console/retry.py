@@ -6,8 +6,8 @@ from typing import Any
 from flask import make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, forms
-from app.console.ask import Refused
+from app.console import api_client, forms
+from app.console.api_client import Refused
 from app.console.difference import differences
 from app.console.family import ROOT, pages
 from app.console.render import form_key, render
@@ -31,7 +31,7 @@ def retry(run_id: str) -> ResponseReturnValue:
     if wrong:
         return _form(run_id, request.form, None, wrong)
     try:
-        answer = ask.post(
+        answer = api_client.post(
             f"{RUN.format(run_id)}/retry",
             body,
             key=request.form.get("key"),
@@ -65,7 +65,7 @@ def _reason(key: str, keys: list[str], gone: set[str]) -> str:
 def _form(
     run_id: str, given: Mapping[str, str], error: Refused | None, wrong: Mapping[str, str] | None = None
 ) -> ResponseReturnValue:
-    found = ask.get(RUN.format(run_id))
+    found = api_client.get(RUN.format(run_id))
     run: Object = found.data
     schema = _schema(run["type"])
     value = forms.parse(schema, given)[0] if "reason" in given and schema else None
@@ -113,7 +113,7 @@ def _begin(run: Object, offered: list[tuple[Object, str]]) -> str:
 def _plan(run_id: str, begin: str) -> tuple[Object | None, Refused | None]:
     body = {"fromStep": begin} if begin else {}
     try:
-        return ask.post(f"{RUN.format(run_id)}/retry", body, query={"dryRun": "true"}).data, None
+        return api_client.post(f"{RUN.format(run_id)}/retry", body, query={"dryRun": "true"}).data, None
     except Refused as error:
         return None, error
 
@@ -133,13 +133,13 @@ def _said(key: str, begin: str, plan: Object | None) -> str:
 
 def _schema(type_: str) -> Object | None:
     try:
-        return dict(ask.get(f"/v1/workflows/types/{type_}").data["inputSchema"])
+        return dict(api_client.get(f"/v1/workflows/types/{type_}").data["inputSchema"])
     except Refused:
         return None  # A code workflow, or a type of another release.
 
 
 def _body(run_id: str, given: Mapping[str, str]) -> tuple[Object, dict[str, str]]:
-    run: Object = ask.get(RUN.format(run_id)).data
+    run: Object = api_client.get(RUN.format(run_id)).data
     schema = _schema(run["type"])
     value, wrong = forms.parse(schema, given) if schema else ({}, {})
     body: Object = {"reason": given.get("reason", "").strip() or None, "fromStep": given.get("from") or None}

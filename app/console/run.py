@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from app.console import ask, graph, looks, timeline, words
+from app.console import api_client, appearance, graph, timeline, words
 from app.console.family import pages
 from app.console.render import address, now_ms, render
 from app.console.spans import parse
@@ -21,7 +21,7 @@ Object = dict[str, Any]
 @pages.page("GET", "/runs/<run_id>", scope="runs:read")
 def run(run_id: str) -> str:
     """A run with its steps."""
-    found = ask.get(f"{PATH}/{run_id}")
+    found = api_client.get(f"{PATH}/{run_id}")
     shown: Object = found.data
     log = events(run_id)
     upto = _at(request.args.get("at"), log)
@@ -48,7 +48,7 @@ def run(run_id: str) -> str:
         family=_family(shown),
         incoming=_signals_and_hooks(run_id, shown),
         actions=actions(shown),
-        watch=ask.question(f"{PATH}/{run_id}", {}),
+        watch=api_client.question(f"{PATH}/{run_id}", {}),
         truncated=len(log) >= MOST_EVENTS,
     )
 
@@ -58,7 +58,7 @@ def events(run_id: str) -> list[Object]:
     found: list[Object] = []
     while len(found) < MOST_EVENTS:
         after = found[-1]["seq"] if found else 0
-        answer = ask.get(f"{PATH}/{run_id}/events", after=after, limit=100)
+        answer = api_client.get(f"{PATH}/{run_id}/events", after=after, limit=100)
         found += answer.data
         if not answer.data or not answer.pagination.get("hasMore", len(answer.data) == 100):
             break
@@ -120,10 +120,10 @@ def _picture(shown: Object, seen: list[Object], upto: int) -> timeline.Picture:
     )
 
 
-def step_look(step: Mapping[str, Any]) -> looks.Look:
+def step_look(step: Mapping[str, Any]) -> appearance.Appearance:
     """How a step looks in the graph; one that was undone says so."""
-    undone = looks.Look("Undone", "undo", "undo-2")
-    return undone if step.get("compensatedAt") else looks.run_look(step["detail"])
+    undone = appearance.Appearance("Undone", "undo", "undo-2")
+    return undone if step.get("compensatedAt") else appearance.run_look(step["detail"])
 
 
 def _graph(shown: Object) -> graph.Drawing:
@@ -170,7 +170,7 @@ def _family(shown: Object) -> Object:
         "before": shown.get("retryOf"),
         "after": shown.get("retriedBy") or [],
         "parent": shown.get("parentRunId"),
-        "children": ask.get(PATH, parentRunId=shown["id"], limit=20).data,
+        "children": api_client.get(PATH, parentRunId=shown["id"], limit=20).data,
     }
 
 
@@ -178,4 +178,4 @@ def _signals_and_hooks(run_id: str, shown: Object) -> Object | None:
     """The signals and hooks of a code workflow's run."""
     if not shown.get("version"):
         return None
-    return {name: ask.get(f"{PATH}/{run_id}/{name}").data for name in ("signals", "hooks")}
+    return {name: api_client.get(f"{PATH}/{run_id}/{name}").data for name in ("signals", "hooks")}

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, words
+from app.console import api_client, words
 from app.console.chips import SEVERAL, Chip, chips, question
 from app.console.family import ROOT, pages
 from app.console.render import now_ms, render
@@ -34,20 +34,20 @@ Object = dict[str, object]
 def runs() -> str:
     """Runs, newest first."""
     asked = question(request.args, now_ms())
-    found = ask.get(PATH, **asked, limit=PAGE, cursor=request.args.get("cursor"))
+    found = api_client.get(PATH, **asked, limit=PAGE, cursor=request.args.get("cursor"))
     return render(
         "runs.html",
         title="Runs",
         rows=[row(run) for run in found.data],
         page=found.pagination,
         chips=filters(),
-        watch=ask.question(PATH, asked, limit=1),
+        watch=api_client.question(PATH, asked, limit=1),
         asked=asked,
         asked_args=[(name, value) for name, value in request.args.items(multi=True) if name != "cursor"],
         several=SEVERAL,
         text=request.args.get("q", ""),
         seen=found.data[0]["id"] if found.data else "",
-        views=[{**view, "here": _same(view["query"])} for view in ask.get("/v1/views").data],
+        views=[{**view, "here": _same(view["query"])} for view in api_client.get("/v1/views").data],
         query=_query(),
     )
 
@@ -56,14 +56,14 @@ def runs() -> str:
 def save_view() -> ResponseReturnValue:
     """Keep the filters of a list under a name."""
     query, name = request.form.get("query", ""), request.form.get("name", "").strip()
-    ask.post("/v1/views", {"name": name, "query": query})
+    api_client.post("/v1/views", {"name": name, "query": query})
     return redirect(f"{ROOT}/runs?{query}", 303)
 
 
 @pages.page("POST", "/views/<view_id>/delete", scope="runs:read")
 def delete_view(view_id: str) -> ResponseReturnValue:
     """Forget a view."""
-    ask.request("DELETE", f"/v1/views/{view_id}")
+    api_client.request("DELETE", f"/v1/views/{view_id}")
     return redirect(f"{ROOT}/runs", 303)
 
 
@@ -88,7 +88,7 @@ def export_json() -> Response:
 @pages.page("GET", "/runs/<run_id>/export", scope="runs:read", offers=JSON)
 def export_run(run_id: str) -> Response:
     """A run, its steps and its log as one document."""
-    found = ask.get(f"{PATH}/{run_id}/export").data
+    found = api_client.get(f"{PATH}/{run_id}/export").data
     return _file(f"{found['run']['id']}.json", found)
 
 
@@ -127,7 +127,7 @@ def _same(query: str) -> bool:
 
 def filters() -> list[Chip]:
     """The filters of the list."""
-    return chips(request.args, [kind["type"] for kind in ask.get("/v1/workflows/types").data])
+    return chips(request.args, [kind["type"] for kind in api_client.get("/v1/workflows/types").data])
 
 
 def _cell_look(step: Mapping[str, Any]) -> tuple[str, str]:
@@ -138,7 +138,7 @@ def _cell_look(step: Mapping[str, Any]) -> tuple[str, str]:
 def _every(asked: Mapping[str, object]) -> Iterator[Object]:
     cursor, left = None, MOST_EXPORTED
     while left > 0:
-        found = ask.get(PATH, **asked, limit=100, cursor=cursor)
+        found = api_client.get(PATH, **asked, limit=100, cursor=cursor)
         yield from found.data[:left]
         left -= len(found.data)
         cursor = found.pagination.get("nextCursor")

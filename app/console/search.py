@@ -5,7 +5,7 @@ from typing import Any
 from flask import jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask
+from app.console import api_client
 from app.console.family import ROOT, pages
 from app.console.render import render
 from app.domain.errors import Rejected
@@ -41,7 +41,7 @@ def search() -> ResponseReturnValue:
 def find(text: str) -> list[Found]:
     """Runs, resources, schedules and types that may be meant, the most likely first."""
     try:
-        hits = ask.get("/v1/search", q=text).data
+        hits = api_client.get("/v1/search", q=text).data
     except Rejected:
         return []  # What no database can hold is the name of nothing.
     return [_found(hit) for hit in hits if hit["kind"] in PAGES]

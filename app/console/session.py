@@ -1,9 +1,9 @@
-"""Who looks at a page, and whether a form is one of ours.
+"""The visitor of a page, and the protection of forms against requests of other sites.
 
-1. A session cookie names whoever logged in with an API key; without one that is good the API's own rule about
-   keyless requests of this machine holds (see `app.api.http.keyless`).
-2. Every form carries a token that only pages of this visitor know, made from a cookie that no script reads.
-3. A browser says where a form comes from; one of another site is refused whatever its token.
+1. A session cookie identifies a visitor who logged in with an API key; without a valid one the rule of the
+   API for keyless requests from this machine applies (see `app.api.http.keyless`).
+2. Every form has a token that only pages for this visitor have, made from a cookie that scripts cannot read.
+3. Browsers send the origin of a form; one from another site is refused, whatever its token.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ FIELD, HEADER = "csrf", "X-CSRF-Token"
 
 
 def visitor() -> Principal:
-    """Whoever asks for this page; raises `Unauthorized` or `Forbidden`."""
+    """The visitor of this page; raises `Unauthorized` or `Forbidden`."""
     token = request.cookies.get(cookie("session"))
     who = _logged_in(token) if token else local_user()
     return replace(who, door=DOOR, request_id=g.request_id)
 
 
 def cookie(name: str) -> str:
-    """What a cookie of ours is called: where the way is encrypted its name binds it to this host."""
+    """The name of a cookie; over HTTPS it has the prefix that binds the cookie to this host."""
     return f"__Host-windlass-{name}" if is_secure() else f"windlass-{name}"
 
 
 def is_secure() -> bool:
-    """Whether cookies may travel encrypted only; on this very machine there may be no TLS."""
+    """Whether cookies need HTTPS; on localhost there may be no TLS."""
     settings = world().settings
     return settings.url.startswith("https:") or not settings.loopback_only
 
@@ -83,18 +83,18 @@ def here() -> str:
 
 
 def local_only(path: str | None) -> str:
-    """A path of this console, or its first page: nobody is sent elsewhere."""
+    """The path if it is one of this console, else the first page, so that no redirect leads elsewhere."""
     is_ours = path is not None and path.startswith("/console") and path.isprintable() and "\\" not in path
     return str(path) if is_ours else "/console/"
 
 
 def _logged_in(token: str) -> Principal:
-    """Who this session belongs to."""
+    """The principal of a session."""
     try:
         return sessions.find(world(), token)[1]
     except Unauthorized:
-        # Cookies know no ports: it may be of another installation on this machine, or of one before. Where
-        # nobody needs a key nobody has one to log in with.
+        # Cookies do not depend on the port: this one may be of another or earlier installation on this
+        # machine. In an installation without keys, no visitor could log in again.
         with suppress(Unauthorized, Forbidden):
             return local_user()
         raise

@@ -6,10 +6,10 @@ from typing import Any
 from flask import make_response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from app.console import ask, forms, runs
-from app.console.ask import Refused
-from app.console.deeds import DEEDS
+from app.console import api_client, forms, runs
+from app.console.api_client import Refused
 from app.console.family import ROOT, pages
+from app.console.form_actions import FORM_ACTIONS
 from app.console.render import form_key, now_ms, render
 from app.domain.clock import rfc3339
 
@@ -38,9 +38,9 @@ Object = dict[str, Any]
 @pages.page("GET", "/types", scope="runs:read")
 def types() -> str:
     """Every type by resource, with how the last runs went."""
-    known = ask.get(TYPES).data
+    known = api_client.get(TYPES).data
     measured = {
-        one["type"]: one for one in ask.get("/v1/workflows/metrics", since=_week_ago()).data["byType"]
+        one["type"]: one for one in api_client.get("/v1/workflows/metrics", since=_week_ago()).data["byType"]
     }
     by: dict[str, list[Object]] = {heading: [] for heading in (*HEADINGS.values(), REST)}
     for kind in known:
@@ -50,21 +50,21 @@ def types() -> str:
         title="Catalogue",
         by={heading: kinds for heading, kinds in by.items() if kinds},
         otherwise=OTHERWISE,
-        deeds=DEEDS,
+        form_actions=FORM_ACTIONS,
     )
 
 
 @pages.page("GET", "/types/<type_name>", scope="runs:read")
 def type_(type_name: str) -> str:
     """One type: its steps, its last runs, why it failed."""
-    kind = ask.get(f"{TYPES}/{type_name}").data
-    recent = ask.get(RUNS, type=type_name, limit=RECENT)
+    kind = api_client.get(f"{TYPES}/{type_name}").data
+    recent = api_client.get(RUNS, type=type_name, limit=RECENT)
     return render(
         "type.html",
         title=kind["type"],
         kind=kind,
         rows=[runs.row(run) for run in recent.data],
-        measured=ask.get(f"/v1/workflows/metrics/{type_name}", since=_week_ago()).data,
+        measured=api_client.get(f"/v1/workflows/metrics/{type_name}", since=_week_ago()).data,
         otherwise=OTHERWISE,
         longest=max([run["durationMs"] or 0 for run in recent.data], default=0) or 1,
     )
@@ -93,9 +93,9 @@ def start(type_name: str) -> ResponseReturnValue:
     body = _body(kind, value, about)
     try:
         if "plan" in request.form:
-            plan = ask.post(RUNS, body, query={"dryRun": "true"}).data
+            plan = api_client.post(RUNS, body, query={"dryRun": "true"}).data
             return make_response(_form(kind, value, about, plan=plan))
-        answer = ask.post(RUNS, body, key=request.form.get("key"))
+        answer = api_client.post(RUNS, body, key=request.form.get("key"))
     except Refused as error:
         told = {name.removeprefix("input."): problem for name, problem in error.fields.items()}
         return make_response(_form(kind, value, about, wrong=told, error=error), error.status)
@@ -158,18 +158,18 @@ def _options(resource: str | None) -> list[tuple[str, str]]:
     if resource not in paths:
         return []
     try:
-        found = ask.get(f"/v1/{paths[resource]}", limit=100).data
+        found = api_client.get(f"/v1/{paths[resource]}", limit=100).data
     except Refused:
         return []
     return [(one["id"], one.get("displayName") or one.get("name") or one["id"]) for one in found]
 
 
 def _kind(name: str) -> Object:
-    return dict(ask.get(f"{TYPES}/{name}").data)
+    return dict(api_client.get(f"{TYPES}/{name}").data)
 
 
 def _before(run_id: str | None) -> Object | None:
-    return dict(ask.get(f"{RUNS}/{run_id}").data) if run_id else None
+    return dict(api_client.get(f"{RUNS}/{run_id}").data) if run_id else None
 
 
 def _week_ago() -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.console import looks
+from app.console import appearance
 from app.console.spans import about, clock, parse
 
 Object = Mapping[str, Any]
@@ -32,7 +32,7 @@ TODO = {
 class Answer:
     """One line, and what to do about it."""
 
-    look: looks.Look
+    look: appearance.Appearance
     parts: tuple[Part, ...]
     todo: str = ""
 
@@ -55,7 +55,7 @@ def answer(run: Object, now: int) -> Answer:
     ended = {"failed": _failed, "cancelled": _cancelled, "completed": _completed}.get(str(run["detail"]))
     if ended:
         return ended(run)
-    return Answer(look=looks.run_look(run["detail"]), parts=tuple(_at_work(run, now)))
+    return Answer(look=appearance.run_look(run["detail"]), parts=tuple(_at_work(run, now)))
 
 
 def brief(run: Object, now: int) -> str:
@@ -76,9 +76,9 @@ def brief(run: Object, now: int) -> str:
 def _waiting(run: Object, waits: Object, now: int) -> Answer:
     kind = str(waits["kind"])
     parts = KINDS.get(kind, _other)(run, waits, now)
-    seen = looks.run_look(run["detail"])
+    seen = appearance.run_look(run["detail"])
     if kind == "worker":
-        seen = looks.Look("No worker", "hold", "triangle-alert")
+        seen = appearance.Appearance("No worker", "hold", "triangle-alert")
     todo = TODO.get(str(run["detail"])) or TODO.get(kind, "")
     return Answer(look=seen, parts=tuple(part for part in parts if part[1]), todo=todo)
 
@@ -205,7 +205,7 @@ def _failed(run: Object) -> Answer:
     dot = "" if message.endswith((".", "…", "!", "?")) else "."
     undone = _undone(run)
     parts = [("text", "Failed"), *step, ("text", f"{message}{dot}{undone}")]
-    return Answer(look=looks.run_look("failed"), parts=tuple(parts), todo=str(error.get("code") or ""))
+    return Answer(look=appearance.run_look("failed"), parts=tuple(parts), todo=str(error.get("code") or ""))
 
 
 def _undone(run: Object) -> str:
@@ -224,11 +224,11 @@ def _undone(run: Object) -> str:
 def _cancelled(run: Object) -> Answer:
     done = len([step for step in run.get("compensation") or () if step.get("detail") == "completed"])
     undone = f"; {done} steps were undone" if done > 1 else "; one step was undone" if done else ""
-    return Answer(look=looks.run_look("cancelled"), parts=(("text", f"Cancelled{undone}."),))
+    return Answer(look=appearance.run_look("cancelled"), parts=(("text", f"Cancelled{undone}."),))
 
 
 def _completed(run: Object) -> Answer:
-    return Answer(look=looks.run_look("completed"), parts=(("text", "Completed."),))
+    return Answer(look=appearance.run_look("completed"), parts=(("text", "Completed."),))
 
 
 def _at_work(run: Object, now: int) -> list[Part]:

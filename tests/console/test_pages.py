@@ -14,7 +14,7 @@ from app import create_app
 from app.api.application import LOGINS_A_MINUTE
 from app.config import load
 from app.console import static_files
-from app.console.deeds import DEEDS
+from app.console.form_actions import FORM_ACTIONS
 from app.console.types import HEADINGS, REST
 from app.services import keys
 from app.wiring import wire
@@ -48,9 +48,9 @@ PAGES = (
     *("/health", "/help", "/search?q=m", "/batches", "/batches/new", "/apps"),
 )
 OPENED = tuple(
-    f"/do/{name}/one" if "{id}" in deed.path else f"/do/{name}"
-    for name, deed in DEEDS.items()
-    if not deed.reads
+    f"/do/{name}/one" if "{id}" in action.path else f"/do/{name}"
+    for name, action in FORM_ACTIONS.items()
+    if not action.reads
 )
 ONE = (
     "/runs/{held}",

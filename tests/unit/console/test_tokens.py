@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.console import looks, static_files
+from app.console import appearance, static_files
 
 CSS = (Path(static_files.__file__).parent / "static" / "console.css").read_text()
 TOKEN = re.compile(r"--([\w-]+):light-dark\(oklch\(([^)]*)\),oklch\(([^)]*)\)\)")
@@ -101,6 +101,6 @@ def test_no_two_fills_look_alike(theme: int, sight: str) -> None:
 
 def test_every_state_has_a_word_a_colour_and_an_icon() -> None:
     icons = (Path(static_files.__file__).parent / "static" / "icons.svg").read_text()
-    for look in {*looks.RUNS.values(), *looks.RESOURCES.values()}:
+    for look in {*appearance.RUNS.values(), *appearance.RESOURCES.values()}:
         assert look.word and look.family in FAMILIES
         assert f'id="{look.icon}"' in icons

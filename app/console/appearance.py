@@ -1,4 +1,4 @@
-"""What people see of a state: a word, a colour and an icon, so that no state is told by colour alone."""
+"""The appearance of states: a word, a colour and an icon, so that no state depends on colour alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Look:
-    """One state."""
+class Appearance:
+    """The appearance of one state."""
 
     word: str
     family: str  # idle, run, ok, fail, hold or undo: the names of the colours.
     icon: str
 
 
-def _looks(family: str, icon: str, **words: str) -> dict[str, Look]:
-    return {state: Look(word, family, icon) for state, word in words.items()}
+def _looks(family: str, icon: str, **words: str) -> dict[str, Appearance]:
+    return {state: Appearance(word, family, icon) for state, word in words.items()}
 
 
 RUNS = {
@@ -55,31 +55,33 @@ BATCHES = {
     **_looks("idle", "ban", Cancelled="Cancelled"),
     **_looks("idle", "skip-forward", Skipped="Skipped"),
 }
-# What is said more precisely than by the status.
+# Details that are more precise than the status.
 BATCH_DETAILS = {
     **_looks("hold", "pause", paused="Paused"),
     **_looks("hold", "triangle-alert", awaits_approval="Waits for approval", failed_held="Held"),
 }
 
 
-def batch_look(one: Mapping[str, Any]) -> Look:
-    """How a batch or one of its operations or items looks; it has a `status`, and may have a `detail`."""
+def batch_look(one: Mapping[str, Any]) -> Appearance:
+    """The appearance of a batch, operation or item, which has a `status` and may have a `detail`."""
     precise = BATCH_DETAILS.get(str(one.get("detail") or ""))
-    return precise or BATCHES.get(one["status"]) or Look(str(one["status"]), "idle", "circle-dashed")
+    return precise or BATCHES.get(one["status"]) or Appearance(str(one["status"]), "idle", "circle-dashed")
 
 
-def run_look(detail: str | None) -> Look:
-    """How a run or a step in this state looks."""
-    return RUNS.get(detail or "") or Look(_word(detail), "idle", "circle-dashed")
+def run_look(detail: str | None) -> Appearance:
+    """The appearance of a run or step in this state."""
+    return RUNS.get(detail or "") or Appearance(_word(detail), "idle", "circle-dashed")
 
 
-def look(state: str | None) -> Look:
-    """How a resource or anything else in this state looks; one that is on its way elsewhere is at work."""
+def look(state: str | None) -> Appearance:
+    """The appearance of a resource or anything else in this state; transitional states are at work."""
     known = RESOURCES.get(state or "") or RUNS.get(state or "")
     if known:
         return known
     moving = (state or "").endswith("ing")
-    return Look(_word(state), "run" if moving else "idle", "loader-circle" if moving else "circle-dashed")
+    return Appearance(
+        _word(state), "run" if moving else "idle", "loader-circle" if moving else "circle-dashed"
+    )
 
 
 def _word(state: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The rail: where one can go, and how much of what is there calls for work."""
+"""The navigation at the side: links to pages, with counts of things that need an operator."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from flask import g
 
 from app.api.http.context import principal
-from app.console import ask
+from app.console import api_client
 from app.console.family import ROOT
 from app.domain.errors import Rejected
 
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the rail, or the title of a group."""
+    """One link, or the title of a group."""
 
     title: str
     path: str = ""
@@ -49,7 +49,7 @@ ITEMS = (
 
 
 def items(path: str) -> list[Item]:
-    """The lines that this visitor may follow; counts only where they call for work."""
+    """The links that this visitor may use; a count only where something needs an operator."""
     who, counts = principal(), {"/attention": _attention()}
     inner = path.removeprefix(ROOT) or "/"
     return [_shown(item, counts, inner) for item in ITEMS if not item.path or who.allows(item.scope)]
@@ -62,7 +62,7 @@ def _shown(item: Item, counts: dict[str, int], path: str) -> Item:
 
 
 def _attention() -> int:
-    """How many runs wait for an operator; asked once a page."""
+    """How many runs wait for an operator; queried once for each page."""
     if "attention" not in g:
         g.attention = _asked()
     return int(g.attention)
@@ -70,7 +70,7 @@ def _attention() -> int:
 
 def _asked() -> int:
     try:
-        found: Any = ask.get("/v1/workflows/runs", needsOperator="true", limit=1)
+        found: Any = api_client.get("/v1/workflows/runs", needsOperator="true", limit=1)
     except Rejected:
         return 0
     return int(found.pagination.get("total") or 0)

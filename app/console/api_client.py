@@ -1,7 +1,7 @@
-"""The console as a client of the API: the same requests, the same rules, without a network between them.
+"""Calls the API within the process: the same requests and rules as for any client, without a network.
 
-    runs = ask.get("/v1/workflows/runs", status="failed").data
-    ask.post(f"/v1/workflows/runs/{run}/cancel", {"reason": why}, key=form_key, version=etag)
+    runs = api_client.get("/v1/workflows/runs", status="failed").data
+    api_client.post(f"/v1/workflows/runs/{run}/cancel", {"reason": why}, key=form_key, version=etag)
 
 A refusal of the API is raised as `Refused`.
 """
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Refused(Rejected):
-    """The API refused; status, code, message and details are its own."""
+    """A refusal of the API, with its status, code, message and details."""
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
         super().__init__(str(error.get("message", "")), **error.get("details", {}))
@@ -45,12 +45,12 @@ class Refused(Rejected):
 
     @property
     def fields(self) -> dict[str, str]:
-        """What is wrong with which field."""
+        """The problems by field."""
         return dict(self.details.get("fields") or {})
 
 
 def get(path: str, /, **query: object) -> Answer:
-    """What the API answers to a question; a list gives a parameter several times, None leaves it out."""
+    """GET a path; a list repeats a query parameter, None leaves it out. Raises `Refused`."""
     return request("GET", path, query=query)
 
 
@@ -63,7 +63,7 @@ def post(
     version: str | None = None,
     query: Mapping[str, object] | None = None,
 ) -> Answer:
-    """Change something; the same key does it once, and only in the version that was seen."""
+    """POST to a path; ``key`` makes it idempotent, ``version`` is the ETag to match. Raises `Refused`."""
     return request("POST", path, body={} if body is None else body, key=key, version=version, query=query)
 
 
@@ -77,7 +77,7 @@ def request(
     version: str | None = None,
     asker: Principal | None = None,
 ) -> Answer:
-    """One request to the API as whoever asks for this page; raises `Refused`."""
+    """One request to the API with the identity of this page's visitor; raises `Refused`."""
     given = {"Idempotency-Key": key, "If-Match": version, "Accept": "application/json"}
     extra: Object = {} if body is None else {"json": body}
     builder = EnvironBuilder(
@@ -113,7 +113,7 @@ def _door() -> Flask:
     known: dict[str, Flask] = current_app.extensions.setdefault("windlass.console.apps", {})
     if "door" not in known:
         here = world()
-        # Applications are named by their paths, and whoever gets here administers.
+        # In this mode paths name the application, and every caller is an administrator (checked before).
         known["door"] = create_apps(replace(here, settings=replace(here.settings, apps_identity="ecs")))
     return known["door"]
 
@@ -133,7 +133,7 @@ def _answer(response: Any, body: Any) -> Answer:
 
 
 def _error(body: Any) -> Object:
-    """Code, message and details of a refusal, in whichever shape its family has."""
+    """Code, message and details of a refusal, in any of the shapes that the API has."""
     found = body.get("error")
     if isinstance(found, dict):
         return found
@@ -146,6 +146,6 @@ def _error(body: Any) -> Object:
 
 
 def question(path: str, query: Mapping[str, object], **more: object) -> str:
-    """A question as an address, for a page that wants to hear when its answer is another."""
+    """A path with its query, for a page that subscribes to changes of its answer (`app.console.live`)."""
     asked = {name: value for name, value in {**query, **more}.items() if value not in (None, "", [])}
     return f"{path}?{urlencode(asked, doseq=True)}" if asked else path

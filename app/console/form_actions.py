@@ -1,7 +1,7 @@
-"""What can be done with a form: which request of the API it makes, and which fields it asks for.
+"""The actions that a form can do: the request of the API that each makes, and the fields of its form.
 
-A deed is data; `app.console.doing` shows its form and does it. The fields are those of the request's body in
-the API's own document, so a form asks for what the API takes and nothing else.
+A form_action is data; `app.console.form_pages` shows its form and does it. The fields are those of the
+request's body in the API's own document, so a form asks for what the API takes and nothing else.
 """
 
 from collections.abc import Mapping
@@ -10,24 +10,26 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deed:
-    """One thing to do."""
+class FormAction:
+    """One action with a form; a request of the API as data."""
 
-    title: str  # {name} stands for what people call the resource.
+    title: str  # {name} is replaced by the display name of the resource.
     button: str
-    path: str  # Of the request; {id} stands for the resource.
+    path: str  # Of the request; {id} is replaced by the id of the resource.
     scope: str
-    after: str  # The page that is shown then; {id} and {run} stand for the resource and the run.
+    after: str  # The page shown afterwards; {id} and {run} are replaced by the ids of resource and run.
     method: str = "POST"
-    body: str = ""  # The name of its schema.
-    asks: tuple[str, ...] = ()  # Fields of the body, in this order; empty asks for all but `FIXED`.
-    says: Mapping[str, object] = field(default_factory=dict)  # What the body says anyway.
-    reads: str = ""  # Where the resource is read, for its name and its version.
-    about: str = ""  # What happens, in a sentence.
-    sure: bool = False  # Whether the name has to be typed.
-    plans: bool = False  # Whether it can be tried without doing it.
-    once: bool = False  # Whether the answer holds something that is shown this once.
-    query: tuple[str, ...] = ()  # Flags that are said in the query.
+    body: str = ""  # The name of the body's schema.
+    asks: tuple[str, ...] = ()  # Fields of the form, in this order; empty: all but `FIXED`.
+    says: Mapping[str, object] = field(
+        default_factory=dict
+    )  # Members of the body that are not fields of the form.
+    reads: str = ""  # The path from which the resource is read, for its name and version.
+    about: str = ""  # What the action does, in a sentence.
+    sure: bool = False  # Whether the name must be typed as a confirmation.
+    plans: bool = False  # Whether it has a dry run.
+    once: bool = False  # Whether the answer has a secret that is shown only once.
+    query: tuple[str, ...] = ()  # Flags of the query.
 
 
 FIXED = frozenset(("idempotencyKey", "callbackUrl", "action"))
@@ -35,8 +37,8 @@ RUNS = "/v1/workflows/runs/{id}"
 RUN_ABOUT = ("onFailure", "tags")
 
 
-def _run(verb: str, title: str, button: str, about: str, *asks: str) -> Deed:
-    return Deed(
+def _run(verb: str, title: str, button: str, about: str, *asks: str) -> FormAction:
+    return FormAction(
         title=title,
         button=button,
         path=f"{RUNS}/actions",
@@ -50,8 +52,10 @@ def _run(verb: str, title: str, button: str, about: str, *asks: str) -> Deed:
     )
 
 
-def _server(verb: str, title: str, button: str, *asks: str, about: str = "", sure: bool = False) -> Deed:
-    return Deed(
+def _server(
+    verb: str, title: str, button: str, *asks: str, about: str = "", sure: bool = False
+) -> FormAction:
+    return FormAction(
         title=title,
         button=button,
         path="/v1/servers/{id}/actions",
@@ -67,8 +71,8 @@ def _server(verb: str, title: str, button: str, *asks: str, about: str = "", sur
     )
 
 
-def _vm(verb: str, button: str, *asks: str) -> Deed:
-    return Deed(
+def _vm(verb: str, button: str, *asks: str) -> FormAction:
+    return FormAction(
         title=f"{button} {{name}}",
         button=button,
         path="/v1/vms/{id}/actions",
@@ -82,17 +86,19 @@ def _vm(verb: str, button: str, *asks: str) -> Deed:
     )
 
 
-def _simple(kind: str, path: str, title: str, button: str, **more: Any) -> Deed:
+def _simple(kind: str, path: str, title: str, button: str, **more: Any) -> FormAction:
     scope = "webhooks" if kind == "webhooks" else "runs:write"
     given = {"scope": scope, "after": f"/{kind}/{{id}}", "reads": f"/v1/{kind}/{{id}}", **more}
-    return Deed(title=title, button=button, path=f"/v1/{kind}/{{id}}{path}", **given)
+    return FormAction(title=title, button=button, path=f"/v1/{kind}/{{id}}{path}", **given)
 
 
 BATCH = "/v1/workflows/batch/{id}"
 
 
-def _batch(verb: str, about: str, *asks: str, body: str = "", path: str = "", after: str = "{id}") -> Deed:
-    return Deed(
+def _batch(
+    verb: str, about: str, *asks: str, body: str = "", path: str = "", after: str = "{id}"
+) -> FormAction:
+    return FormAction(
         title=f"{verb.capitalize()} {{name}}",
         button=verb.capitalize(),
         path=f"{BATCH}/{path or verb}",
@@ -105,7 +111,7 @@ def _batch(verb: str, about: str, *asks: str, body: str = "", path: str = "", af
     )
 
 
-DEEDS: dict[str, Deed] = {
+FORM_ACTIONS: dict[str, FormAction] = {
     "batch-pause": _batch("pause", "No operation and no item begins; what runs ends."),
     "batch-resume": _batch("resume", "It goes on where it was."),
     "batch-cancel": _batch(
@@ -154,7 +160,7 @@ DEEDS: dict[str, Deed] = {
         "Acknowledge",
         "You say that its failure is dealt with; nothing else changes.",
     ),
-    "run-cancel": Deed(
+    "run-cancel": FormAction(
         title="Cancel {name}",
         button="Cancel the run",
         path=f"{RUNS}/cancel",
@@ -165,7 +171,7 @@ DEEDS: dict[str, Deed] = {
         after="/runs/{id}",
         about="It stops, and what it did is undone. Graceful lets a step that is at work end first.",
     ),
-    "server-register": Deed(
+    "server-register": FormAction(
         title="Register a server",
         button="Register",
         path="/v1/servers",
@@ -195,7 +201,7 @@ DEEDS: dict[str, Deed] = {
         "reason",
         about="A server in maintenance gets no new work.",
     ),
-    "server-decommission": Deed(
+    "server-decommission": FormAction(
         title="Decommission {name}",
         button="Decommission",
         method="DELETE",
@@ -207,7 +213,7 @@ DEEDS: dict[str, Deed] = {
         sure=True,
         query=("force",),
     ),
-    "cluster-create": Deed(
+    "cluster-create": FormAction(
         title="Create a cluster",
         button="Create",
         path="/v1/clusters",
@@ -216,7 +222,7 @@ DEEDS: dict[str, Deed] = {
         after="/runs/{run}",
         plans=True,
     ),
-    "cluster-scale": Deed(
+    "cluster-scale": FormAction(
         title="Scale {name}",
         button="Scale",
         path="/v1/clusters/{id}/scale",
@@ -227,7 +233,7 @@ DEEDS: dict[str, Deed] = {
         after="/runs/{run}",
         plans=True,
     ),
-    "cluster-upgrade": Deed(
+    "cluster-upgrade": FormAction(
         title="Upgrade {name}",
         button="Upgrade",
         path="/v1/clusters/{id}/upgrade",
@@ -238,7 +244,7 @@ DEEDS: dict[str, Deed] = {
         after="/runs/{run}",
         plans=True,
     ),
-    "cluster-delete": Deed(
+    "cluster-delete": FormAction(
         title="Delete {name}",
         button="Delete",
         method="DELETE",
@@ -249,7 +255,7 @@ DEEDS: dict[str, Deed] = {
         about="The cluster is deleted; its servers are given back once it is gone.",
         sure=True,
     ),
-    "vm-create": Deed(
+    "vm-create": FormAction(
         title="Create a virtual machine",
         button="Create",
         path="/v1/vms",
@@ -263,7 +269,7 @@ DEEDS: dict[str, Deed] = {
     "vm-restart": _vm("restart", "Restart", "gracePeriodSeconds", "force"),
     "vm-pause": _vm("pause", "Pause"),
     "vm-unpause": _vm("unpause", "Unpause"),
-    "vm-delete": Deed(
+    "vm-delete": FormAction(
         title="Delete {name}",
         button="Delete",
         method="DELETE",
@@ -274,7 +280,7 @@ DEEDS: dict[str, Deed] = {
         sure=True,
         query=("force",),
     ),
-    "pool-create": Deed(
+    "pool-create": FormAction(
         title="Create a pool",
         button="Create",
         path="/v1/pools",
@@ -282,7 +288,7 @@ DEEDS: dict[str, Deed] = {
         scope="servers:write",
         after="/pools",
     ),
-    "worker-drain": Deed(
+    "worker-drain": FormAction(
         title="Drain {name}",
         button="Drain",
         path="/v1/workers/{id}/drain",
@@ -291,7 +297,7 @@ DEEDS: dict[str, Deed] = {
         after="/workers",
         about="Within ten seconds it takes nothing new; what it does ends. It stays so until it is resumed.",
     ),
-    "worker-resume": Deed(
+    "worker-resume": FormAction(
         title="Let {name} take work again",
         button="Resume",
         path="/v1/workers/{id}/resume",
@@ -299,7 +305,7 @@ DEEDS: dict[str, Deed] = {
         scope="admin",
         after="/workers",
     ),
-    "lock-release": Deed(
+    "lock-release": FormAction(
         title="Release the lock of {name}",
         button="Release",
         method="DELETE",
@@ -310,7 +316,7 @@ DEEDS: dict[str, Deed] = {
         about="The run that holds it goes on without it: two runs may then work on the machine at once.",
         sure=True,
     ),
-    "type-pause": Deed(
+    "type-pause": FormAction(
         title="Pause {name}",
         button="Pause",
         path="/v1/workflows/types/{id}/actions",
@@ -321,7 +327,7 @@ DEEDS: dict[str, Deed] = {
         after="/types/{id}",
         about="No new run of this type is accepted; those that are open go on.",
     ),
-    "type-resume": Deed(
+    "type-resume": FormAction(
         title="Accept runs of {name} again",
         button="Resume",
         path="/v1/workflows/types/{id}/actions",
@@ -331,7 +337,7 @@ DEEDS: dict[str, Deed] = {
         scope="admin",
         after="/types/{id}",
     ),
-    "schedule-create": Deed(
+    "schedule-create": FormAction(
         title="Create a schedule",
         button="Create",
         path="/v1/schedules",
@@ -345,7 +351,7 @@ DEEDS: dict[str, Deed] = {
     "schedule-delete": _simple(
         "schedules", "", "Delete {name}", "Delete", method="DELETE", after="/schedules", sure=True
     ),
-    "webhook-create": Deed(
+    "webhook-create": FormAction(
         title="Create a webhook",
         button="Create",
         path="/v1/webhooks",
@@ -366,7 +372,7 @@ DEEDS: dict[str, Deed] = {
     "webhook-delete": _simple(
         "webhooks", "", "Delete {name}", "Delete", method="DELETE", after="/webhooks", sure=True
     ),
-    "key-create": Deed(
+    "key-create": FormAction(
         title="Make an API key",
         button="Make",
         path="/v1/keys",
@@ -376,7 +382,7 @@ DEEDS: dict[str, Deed] = {
         about="Its token is shown this once.",
         once=True,
     ),
-    "key-revoke": Deed(
+    "key-revoke": FormAction(
         title="Revoke {name}",
         button="Revoke",
         method="DELETE",
@@ -387,7 +393,7 @@ DEEDS: dict[str, Deed] = {
         about="The key is useless at once, and its sessions end.",
         sure=True,
     ),
-    "session-end": Deed(
+    "session-end": FormAction(
         title="End this session",
         button="End",
         method="DELETE",
@@ -396,7 +402,7 @@ DEEDS: dict[str, Deed] = {
         after="/keys",
         about="Whoever uses it has to log in again.",
     ),
-    "run-signal": Deed(
+    "run-signal": FormAction(
         title="Send a signal to {name}",
         button="Send",
         path="/api/workflows/runs/{id}/signals",
