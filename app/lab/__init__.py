@@ -6,7 +6,7 @@ shows the ledger, the list of effects that were really applied. An installer tak
 from the network.
 
     with Lab(count=3) as lab:
-        lab.machines[0].ailment.current = Faults(refuse=True)
+        lab.machines[0].active_faults.current = Faults(refuse=True)
         ...
         assert lab.ledger.read("m1", effect="power") == []
 

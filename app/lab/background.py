@@ -1,4 +1,4 @@
-"""Simulations in an event loop: in a background thread for tests, in the foreground for programs."""
+"""Runs simulations in an event loop: in a background thread for tests, in the foreground for programs."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The control API: how tests, demos and operators look at the machines and break them.
+"""The control API, by which tests, demos and operators read the state of machines and set faults.
 
     GET    /machines                  all machines
     GET    /machines/<id>             one
@@ -122,7 +122,7 @@ class Control:
             "bootOnce": machine.boot.once,
             "installed": machine.installed,
             "serial": machine.hardware.serial,
-            "faults": machine.ailment.current.to_json(),
+            "faults": machine.active_faults.current.to_json(),
             "installer": installer.behaviour.to_json(),
             "order": installer.order.to_json() if installer.order else None,
             "powerDelayMs": round(machine.power_delay * 1000),
@@ -134,7 +134,7 @@ class Control:
         checks: dict[str, Callable[[object], Callable[[], None]]] = {
             "power": lambda value: _power_change(machine, value),
             "bootDevice": lambda value: _boot_change(machine, value),
-            "faults": lambda value: _setting(machine.ailment, "current", Faults.from_json(value)),
+            "faults": lambda value: _setting(machine.active_faults, "current", Faults.from_json(value)),
             "installer": lambda value: _setting(installer, "behaviour", installer.behaviour.changed(value)),
             "installed": lambda value: _installed_change(machine, _text_or_none("installed", value)),
             "powerDelayMs": lambda value: _setting(machine, "power_delay", _seconds("powerDelayMs", value)),

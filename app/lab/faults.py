@@ -1,10 +1,10 @@
-"""The ways in which a BMC can be broken on purpose, and what is broken now.
+"""The faults of a BMC, and those that are active.
 
 dead           no answer at all
 slow           seconds before each answer (the command itself is carried out at once)
 drop           share (0 to 1) of datagrams lost in either direction; over HTTPS, of requests and answers
 wrongPassword  every login is refused
-whenOff        wrongPassword bites only while the machine is off
+whenOff        wrongPassword applies only while the machine is off
 lies           power, reset and boot commands are answered with success and do nothing
 stalePower     the power reported is the one from before the last change
 sessionLimit   at most that many sessions at a time
@@ -18,19 +18,19 @@ systems        a second system beside the host's: baseboard, or silent (503 whil
 padded         the serial number is padded with NUL
 thermal        where Redfish has temperatures and fans: subsystem (as newer controllers) instead of Thermal
 names          how IPMI packs the first sensor's name: six-bit, bcd or unicode
-failTimes      with any of them: after biting that many times, everything is mended
+failTimes      with any of them: after they have applied that many times, all faults end
 seed           makes the losses of ``drop`` repeatable
 """
 
 from dataclasses import dataclass
 
-from app.lab import ailment
-from app.lab.ailment import one_of, seconds, share, switch, whole
+from app.lab import active_faults
+from app.lab.active_faults import one_of, seconds, share, switch, whole
 
 
 @dataclass(frozen=True, kw_only=True)
-class Faults(ailment.Faults):
-    """What is wrong with one BMC; nothing by default."""
+class Faults(active_faults.Faults):
+    """The faults of one BMC; none by default."""
 
     dead: bool = switch()
     slow: float = seconds()
@@ -52,25 +52,25 @@ class Faults(ailment.Faults):
     names: str = one_of("", "six-bit", "bcd", "unicode")
 
 
-class Ailment(ailment.Ailment[Faults]):
-    """What is wrong with one BMC right now."""
+class ActiveFaults(active_faults.ActiveFaults[Faults]):
+    """The active faults of one BMC."""
 
     def __init__(self, current: Faults | None = None) -> None:
         super().__init__(current or Faults())
 
     def delay(self) -> float:
-        """Seconds that the next answer is held back."""
+        """Seconds by which the next answer is delayed."""
         slow = self.current.slow
-        return slow if self.bites("slow") else 0.0
+        return slow if self.applies("slow") else 0.0
 
     def delay_of_power(self) -> float:
-        """Seconds that the next change of power takes on top."""
+        """Additional seconds of the next change of power."""
         slow = self.current.slow_power
-        return slow if self.bites("slow_power") else 0.0
+        return slow if self.applies("slow_power") else 0.0
 
     def loses(self) -> bool:
         """Whether the next datagram is lost."""
-        return self.bites("drop")
+        return self.applies("drop")
 
     def full(self, sessions: int) -> bool:
         """Whether there is no room for one more session."""

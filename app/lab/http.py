@@ -137,7 +137,7 @@ class HttpServer:
             while await self._exchange(reader, writer, connection):
                 pass
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError):
-            pass  # The client hung up, fell silent or does not speak HTTP: there is nobody to tell.
+            pass  # The client has disconnected, is silent or does not speak HTTP: no answer is possible.
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
@@ -161,7 +161,7 @@ class HttpServer:
             await answer.send(writer)
             return True
         last = request.headers.get("connection", "").lower() == "close"
-        # A client that is not told would send its next request into a connection that is going away.
+        # Without this header a client would send its next request on a connection that is being closed.
         told = {**answer.headers, "Connection": "close"} if last else answer.headers
         writer.write(replace(answer, headers=told).encode())
         await writer.drain()
@@ -193,7 +193,7 @@ async def _read(reader: asyncio.StreamReader, port: int, connection: dict[str, o
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:
-    """Say goodbye as TLS demands it, unless the client does not care or the server stops."""
+    """Close the connection as TLS requires, unless the client has gone or the server stops."""
     writer.close()
     try:
         await writer.wait_closed()

@@ -1,8 +1,8 @@
 """The installer: what a machine does when it starts from the network. It erases disks, too.
 
-Somebody, the boot service's client, orders an image for the machine and says where to call when it is
-installed. At the next start from the network the image is installed after a delay and the hook is called.
-How the installer behaves is a property of the machine, so that tests can break it beforehand.
+A client of the boot service orders an image for the machine and gives the URL of a hook. At the next start
+from the network the image is installed after a delay, and the hook is called. The behaviour of the installer
+is a property of the machine, so that tests can set faults beforehand.
 """
 
 import asyncio

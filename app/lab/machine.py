@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from app.lab.faults import Ailment
+from app.lab.faults import ActiveFaults
 from app.lab.hardware import Hardware
 from app.lab.ledger import Effect, Ledger, Origin
 
@@ -53,7 +53,7 @@ class Machine:
     def __init__(self, machine_id: str, ledger: Ledger, *, power_delay: float = 0.2) -> None:
         self.id = machine_id
         self.hardware = Hardware.of(machine_id)
-        self.ailment = Ailment()
+        self.active_faults = ActiveFaults()
         self.boot = Boot()
         self.installed: str | None = None  # image
         self.ipmi_port = 0
@@ -63,7 +63,7 @@ class Machine:
         self.stopped: Callable[[], None] = lambda: None  # called when power goes, and at a reset
         self.forgetful: list[Callable[[], None]] = []  # called when the BMC restarts and loses its sessions
         self.renew_certificate: Callable[[], None] = lambda: None
-        self.bmc_restart = 1.0  # seconds that the BMC is deaf while it restarts
+        self.bmc_restart = 1.0  # seconds for which the BMC does not answer while it restarts
         self._ledger = ledger
         self._on = self._on_before = False
         self._busy_until = 0.0
@@ -82,13 +82,13 @@ class Machine:
 
     @property
     def on(self) -> bool:
-        """The truth about the power."""
+        """Whether the power is really on, whatever the BMC reports."""
         return self._on
 
     def refuses_login(self) -> bool:
         """Whether the next login is refused, whatever its password."""
-        waits = self.ailment.current.when_off and self.power != "off"
-        return not waits and self.ailment.bites("wrong_password")
+        waits = self.active_faults.current.when_off and self.power != "off"
+        return not waits and self.active_faults.applies("wrong_password")
 
     @property
     def power(self) -> str:
@@ -106,20 +106,20 @@ class Machine:
 
     def reports_on(self) -> bool:
         """What the BMC says about the power, which may be stale."""
-        return self._on_before if self.ailment.bites("stale_power") else self._on
+        return self._on_before if self.active_faults.applies("stale_power") else self._on
 
     def ask(self, command: str, origin: Origin) -> Outcome:
         """Take a power command, one of `COMMANDS`; it takes effect after the power delay, if there is one."""
-        if self.ailment.bites("refuse"):
+        if self.active_faults.applies("refuse"):
             return Outcome.REFUSED
         if command in _NEED_POWER and not self._on:
             return Outcome.NOT_NOW
         wanted = _ENDS.get(command)
         if wanted is not None and wanted == self.becoming:
             return Outcome.NOT_NOW
-        if wanted is not None and wanted == self._on and self.ailment.bites("already"):
+        if wanted is not None and wanted == self._on and self.active_faults.applies("already"):
             return Outcome.NOT_NOW
-        if self.ailment.bites("lies"):
+        if self.active_faults.applies("lies"):
             return Outcome.ACCEPTED
         how = command if command in ("soft", "cycle") else "command"
         for step in COMMANDS[command]:
@@ -128,17 +128,17 @@ class Machine:
 
     def set_boot(self, boot: Boot, origin: Origin) -> None:
         """Choose where the machine starts from next."""
-        if self.ailment.bites("lies"):
+        if self.active_faults.applies("lies"):
             return
         self.boot = boot
         self.note("boot", boot.device, origin)
 
     def set_power(self, on: bool, origin: Origin) -> None:
-        """Change the power here and now, whatever is broken: somebody pulled the plug."""
+        """Change the power at once, whatever the faults, as when the power cable is pulled."""
         self._apply("on" if on else "off", "command", origin)
 
     def restart_bmc(self, origin: Origin) -> None:
-        """The BMC forgets its sessions and is deaf for a moment; the machine itself runs on."""
+        """Restart the BMC: it loses its sessions and does not answer for a moment; the machine runs on."""
         self.note("bmc.reset", None, origin)
         self._deaf_until = asyncio.get_running_loop().time() + self.bmc_restart
         for forget in self.forgetful:
@@ -146,11 +146,11 @@ class Machine:
 
     def deaf(self) -> bool:
         """Whether the BMC leaves this request unanswered: it restarts, or is dead."""
-        return self._restarting() or self.ailment.bites("dead")
+        return self._restarting() or self.active_faults.applies("dead")
 
     def still_deaf(self) -> bool:
         """The same for a request that is already waiting, without counting it again."""
-        return self._restarting() or self.ailment.current.dead
+        return self._restarting() or self.active_faults.current.dead
 
     def _restarting(self) -> bool:
         return asyncio.get_running_loop().time() < self._deaf_until
@@ -174,12 +174,12 @@ class Machine:
                 self.installed = None
 
     def _schedule(self, step: str, how: str, origin: Origin) -> None:
-        quick = not self.power_delay and not self.ailment.current.slow_power
+        quick = not self.power_delay and not self.active_faults.current.slow_power
         if quick and not self._pending:  # It has happened before it is answered.
             self._apply(step, how, origin)
             return
         loop = asyncio.get_running_loop()
-        slow = self.ailment.delay_of_power() if step != "reset" else 0.0
+        slow = self.active_faults.delay_of_power() if step != "reset" else 0.0
         if slow:
             self._becoming = step == "on"
         self._busy_until = max(loop.time(), self._busy_until) + self.power_delay + slow

@@ -1,1 +1,1 @@
-"""Capabilities: what steps may do to the outside world, one Protocol a folder, one driver a module."""
+"""Capabilities: the access of steps to external systems. Each folder has a Protocol and its drivers."""

@@ -1,7 +1,7 @@
-"""What an answer of an API server says, and of what: machines are switched off by what follows from it.
+"""Interprets the answers of an API server, strictly, since machines are switched off because of them.
 
-Whatever does not speak of the very object that was asked for is as good as no answer: a version that is not
-served, a definition that is being replaced, a proxy's own page, an object or a list of another kind.
+An answer that is not about exactly the requested object counts as no answer: a version that is not served, a
+definition that is being replaced, the page of a proxy, an object or list of another kind.
 """
 
 import json
@@ -27,7 +27,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a path leads: a collection, or with a name one object of it."""
+    """The target of a path: a collection, or with a name one object of it."""
 
     api_version: str
     plural: str
@@ -40,7 +40,7 @@ class Place:
 
     @property
     def told(self) -> str:
-        """For people."""
+        """The place in a text for people."""
         return f"{self.plural}{'.' if self.group else ''}{self.group} {self.name}".strip()
 
 

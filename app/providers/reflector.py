@@ -1,7 +1,7 @@
-"""All objects of a collection, and whatever happens to them: list, then watch, for ever.
+"""Follows a collection: lists all objects, then watches their changes, without end.
 
-The client's own informer breaks on custom objects, asks for no bookmarks and does not pause between watches
-that fail; what is needed of it is less than its repair.
+The informer of the official client fails with custom objects, requests no bookmarks and does not pause
+between failing watches; this code is smaller than its repair would be.
 """
 
 import json
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Bookmark:
-    """Nothing else has happened so far."""
+    """The stream is complete up to now."""
 
 
 Item = Page | Event | Bookmark
@@ -64,14 +64,14 @@ class Reflector:
     _list_at: float = 0.0
 
     def follow(self, kube: Kube) -> Iterator[Item]:
-        """What is there, then what happens, without end; raises `KubeError`, and may be called again."""
+        """The objects, then their changes, without end; raises `KubeError`, and may be called again."""
         while True:
             if self._version is None or time.monotonic() > self._list_at:
                 yield from self.pages(kube)
             yield from self._watch(kube)
 
     def pages(self, kube: Kube) -> Iterator[Page]:
-        """What is there, once, as it was at one version."""
+        """All objects once, consistent at one version."""
         self._version, token = None, ""
         while True:
             more = {"continue": token} if token else {}

@@ -18,7 +18,7 @@ FOLDER = "WINDLASS_TASKSERV_DIR"
 
 
 class UnknownTaskserv(Permanent):
-    """There is no such taskserv."""
+    """The taskserv does not exist."""
 
     code = "UNKNOWN_TASKSERV"
     nothing_happened = True
@@ -26,7 +26,7 @@ class UnknownTaskserv(Permanent):
 
 @dataclass(frozen=True, kw_only=True)
 class Taskserv:
-    """One of them."""
+    """One taskserv."""
 
     name: str
     requires: tuple[str, ...]
@@ -55,7 +55,7 @@ def read(folder: Path, name: str) -> Taskserv:
 
 
 def names(folder: Path) -> list[str]:
-    """All that there are."""
+    """The names of all taskservs."""
     return sorted(found.parent.name for found in folder.glob("*/taskserv.yaml"))
 
 

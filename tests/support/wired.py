@@ -69,7 +69,7 @@ class Wired(Scene):
 
     def suffers(self, **faults: Any) -> None:
         """Break the API server; without faults it is mended."""
-        self.lab.server().ailment.current = Faults(**faults)
+        self.lab.server().active_faults.current = Faults(**faults)
 
     def name_of(self, resource_id: str) -> str:
         """What the object of a cluster or a machine is called."""

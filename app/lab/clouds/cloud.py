@@ -1,4 +1,4 @@
-"""The servers of one doubled cloud: made, seen, stopped and removed, with their time and their faults."""
+"""The servers of one simulated cloud: created, listed, stopped and removed, with delays and faults."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from app.lab.ailment import Ailment
+from app.lab.active_faults import ActiveFaults
 from app.lab.clouds.faults import Faults
 from app.lab.ledger import Ledger, Origin
 
@@ -16,7 +16,7 @@ FIRST_HOST = 2  # 127.44.0.2 and so on: loopback addresses, which the doubles of
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One server, in words of neither cloud."""
+    """One server, independent of the API that shows it."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class Server:
     state: str = "pending"  # running, stopping, stopped, removing, gone.
     since: float = 0.0  # When the state began.
     token: str = ""  # ClientToken, where a cloud has one.
-    asked: str = ""  # What was ordered, to tell a repetition from another order.
+    asked: str = ""  # The parameters of the order, to distinguish a repetition from another order.
     user_data: str = ""
     keys: list[str] = field(default_factory=list)
     image: str = ""
@@ -42,7 +42,7 @@ NEXT: dict[str, tuple[str, float]] = {
 
 
 class Cloud:
-    """The servers of one cloud; states move on when somebody looks. Kept in a file when a path is given."""
+    """The servers of one cloud; states advance when they are read. Stored in a file when a path is given."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Cloud:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name, self.ledger, self.clock = name, ledger, clock
-        self.ailment: Ailment[Faults] = Ailment(Faults())
+        self.active_faults: ActiveFaults[Faults] = ActiveFaults(Faults())
         self._first, self._kept = first, kept
         self._servers: dict[str, Server] = {}
         if kept is not None and kept.exists():
@@ -62,36 +62,36 @@ class Cloud:
 
     @property
     def faults(self) -> Faults:
-        """What is wrong now."""
-        return self.ailment.current
+        """The active faults."""
+        return self.active_faults.current
 
     def known(self) -> list[Server]:
-        """Every server, gone ones included, oldest first."""
+        """All servers, removed ones included, oldest first."""
         for one in list(self._servers.values()):
             self._move(one)
         return sorted(self._servers.values(), key=lambda one: (one.created, one.id))
 
     def living(self) -> list[Server]:
-        """Every server that somebody pays for."""
+        """All servers that are not removed."""
         return [one for one in self.known() if one.state != "gone"]
 
     def listed(self) -> list[Server]:
-        """What a list shows: new servers late, by fault."""
+        """The servers that a list shows; new ones are late with the fault ``late``."""
         until = self.clock() - self.faults.late
         return [one for one in self.living() if one.created <= until or not self.faults.late]
 
     def one(self, id_: str) -> Server | None:
-        """A server as it is now, also one that is gone."""
+        """A server in its current state, also a removed one."""
         found = self._servers.get(id_)
         return None if found is None else self._move(found)
 
     def make(self, ids: Iterable[str], wanted: Server, port: int) -> Server:
-        """Make a server, or by fault a second one, or none that would stay."""
+        """Create a server; faults may create a second one, or none."""
         now = self.clock()
         made = [replace(wanted, id=id_, created=now, since=now, address=self._address()) for id_ in ids]
-        if self.ailment.bites("lies"):
+        if self.active_faults.applies("lies"):
             return made[0]
-        for one in made if self.ailment.bites("twins") else made[:1]:
+        for one in made if self.active_faults.applies("twins") else made[:1]:
             self._keep(replace(one, address=self._address()), "instance.created", port)
         return self._servers[made[0].id]
 
@@ -101,15 +101,15 @@ class Cloud:
         self._keep(replace(server, state=state, since=self.clock()), effect, port)
 
     def full(self, zone: str, plan: str) -> bool:
-        """Whether there is no room."""
-        return bool({zone, plan} & set(self.faults.no_capacity)) and self.ailment.bites("no_capacity")
+        """Whether the zone or plan has no capacity."""
+        return bool({zone, plan} & set(self.faults.no_capacity)) and self.active_faults.applies("no_capacity")
 
     def over_quota(self) -> bool:
         """Whether the account has as many servers as it may."""
         quota = self.faults.quota
         if quota is None or len(self.living()) < quota:
             return False
-        self.ailment.count()
+        self.active_faults.count()
         return True
 
     def _move(self, server: Server) -> Server:

@@ -115,7 +115,7 @@ class Clouds(Background):
         unknown = sorted(set(body) - {"faults"})
         if unknown:
             raise ValidationFailed.of(unknown[0], "unknown; only faults")
-        cloud.ailment.current = Faults.from_json(body.get("faults", {}))
+        cloud.active_faults.current = Faults.from_json(body.get("faults", {}))
 
     def _remove(self, cloud: Cloud, id_: str, port: int) -> Response:
         found = cloud.one(id_)

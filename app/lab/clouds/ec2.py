@@ -1,4 +1,4 @@
-"""A double of Amazon's EC2 query API: signatures are verified, and tokens are kept as EC2 keeps them."""
+"""A simulation of Amazon's EC2 query API, which verifies signatures and honours client tokens as EC2 does."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from app.domain.errors import WindlassError
 from app.lab.clouds import signature
 from app.lab.clouds.cloud import Cloud, Server
-from app.lab.clouds.door import answered
+from app.lab.clouds.network_faults import answered
 from app.lab.http import HttpServer, Request, Response
 
 ACCESS_KEY, SECRET_KEY = "AKIAWINDLASSLAB00001", "windlass-lab-secret"
@@ -61,7 +61,7 @@ class Ec2Double:
 
     def _answer(self, request: Request, action: str, query: Query) -> Response:
         wrong = signature.refused(request, ACCESS_KEY, SECRET_KEY)
-        if self.cloud.ailment.bites("bad_auth"):
+        if self.cloud.active_faults.applies("bad_auth"):
             wrong = "AuthFailure", "AWS was not able to validate the provided access credentials"
         if wrong is not None:
             return _error(*wrong, 403 if wrong[0] == "SignatureDoesNotMatch" else 401)

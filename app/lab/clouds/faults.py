@@ -1,4 +1,4 @@
-"""The ways in which a cloud can be broken on purpose.
+"""The faults of a simulated cloud.
 
 dead        no answer at all
 slow        seconds before each answer (the order itself is carried out at once)
@@ -10,23 +10,23 @@ quota       at most that many servers
 late        seconds until a new server is listed
 stuck       servers stay pending, or in maintenance, and never go
 dies        seconds after which a running server stops by itself
-twins       an order makes a second server beside the first; tokens count for nothing
+twins       an order makes a second server beside the first; idempotency tokens are ignored
 lies        orders for servers are accepted, and nothing is made
 badAuth     every login is refused
 html        every answer is a page of a proxy
-failTimes   with any of them: after biting that many times, everything is mended
+failTimes   with any of them: after they have applied that many times, all faults end
 seed        makes the share of ``throttle`` repeatable
 """
 
 from dataclasses import dataclass
 
-from app.lab import ailment
-from app.lab.ailment import names, one_of, seconds, share, switch, whole
+from app.lab import active_faults
+from app.lab.active_faults import names, one_of, seconds, share, switch, whole
 
 
 @dataclass(frozen=True, kw_only=True)
-class Faults(ailment.Faults):
-    """What is wrong with one cloud; nothing by default."""
+class Faults(active_faults.Faults):
+    """The faults of one cloud; none by default."""
 
     dead: bool = switch()
     slow: float = seconds()

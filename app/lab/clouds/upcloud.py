@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from app.domain.errors import WindlassError
 from app.lab.clouds.cloud import Cloud, Server
-from app.lab.clouds.door import answered
+from app.lab.clouds.network_faults import answered
 from app.lab.http import HttpServer, Request, Response
 
 USERNAME, PASSWORD = "windlass", "windlass-lab"
@@ -52,7 +52,7 @@ class UpcloudDouble:
         )
 
     def _answer(self, request: Request) -> Response:
-        if not self._knows(request) or self.cloud.ailment.bites("bad_auth"):
+        if not self._knows(request) or self.cloud.active_faults.applies("bad_auth"):
             return _refused(
                 401, "AUTHENTICATION_FAILED", "Authentication failed using the given username and password."
             )

@@ -57,12 +57,12 @@ class IpmiBmc(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Peer) -> None:
         """Called for each datagram; those that make no sense get no answer."""
-        if self._machine.deaf() or self._machine.ailment.loses():
+        if self._machine.deaf() or self._machine.active_faults.loses():
             return
         answer = ping_answer(data) or self._answer(data, addr)
         if answer is None:
             return
-        delay = self._machine.ailment.delay()
+        delay = self._machine.active_faults.delay()
         if delay:
             asyncio.get_running_loop().call_later(delay, self._send, answer, addr)
         else:
@@ -70,7 +70,7 @@ class IpmiBmc(asyncio.DatagramProtocol):
 
     def _send(self, answer: bytes, addr: Peer) -> None:
         gone = self._transport is None or self._transport.is_closing()
-        if self._transport and not gone and not self._machine.ailment.loses():
+        if self._transport and not gone and not self._machine.active_faults.loses():
             self._transport.sendto(answer, addr)
 
     def _answer(self, data: bytes, addr: Peer) -> bytes | None:

@@ -51,7 +51,7 @@ class Handshake:
         status = suite if isinstance(suite, int) else OK
         if role > _ADMINISTRATOR:
             status = INVALID_ROLE
-        if not status and self.machine.ailment.full(self.sessions.busy(but=peer)):
+        if not status and self.machine.active_faults.full(self.sessions.busy(but=peer)):
             status = NO_RESOURCES
             self.machine.note("login.refused", "sessions", Origin(protocol="ipmi", port=peer[1]))
         if status or isinstance(suite, int):

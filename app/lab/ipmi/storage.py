@@ -52,7 +52,7 @@ def _sdr_read(call: Call) -> bytes:
     reservation, number, offset, count = struct.unpack_from("<HHBB", call.data)
     if offset and reservation != _RESERVATION:
         return WRONG_RESERVATION
-    found = sdr.repository(call.machine.ailment.current.names).read(number)
+    found = sdr.repository(call.machine.active_faults.current.names).read(number)
     if not found:
         return ABSENT
     following, record = found

@@ -2,7 +2,7 @@
 
     with Kube() as kube:
         client = ...(kube.kubeconfig())
-        kube.server().ailment.current = Faults(throttle=0.5)
+        kube.server().active_faults.current = Faults(throttle=0.5)
         kube.server().clusters.behave(Behaviour(stuck=True), "my-cluster")
         ...
         assert kube.ledger.read("mgmt/virtualmachines.kubevirt.io/default/vm-1", effect="create") == []

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from app.lab.http import Request, Response
 from app.lab.http import Stream as Streamed
-from app.lab.kube import asked, patches, tables
+from app.lab.kube import patches, request_fields, tables
 from app.lab.kube.errors import bad_request, no_such_path, not_allowed, unsupported
-from app.lab.kube.faults import Ailment
+from app.lab.kube.faults import ActiveFaults
 from app.lab.kube.kinds import ACCESS_REVIEWS, TOKEN_REVIEWS, Kind, Kinds
 from app.lab.kube.lists import Lists
 from app.lab.kube.objects import Objects
@@ -71,10 +71,10 @@ def _split(path: str) -> tuple[str, str, list[str]]:
 class Api:
     """The verbs of one server."""
 
-    def __init__(self, objects: Objects, tokens: Tokens, ailment: Ailment) -> None:
+    def __init__(self, objects: Objects, tokens: Tokens, active_faults: ActiveFaults) -> None:
         self._objects = objects
         self._tokens = tokens
-        self._ailment = ailment
+        self._active_faults = active_faults
         self.bookmark_seconds = 5.0
         self.lists = Lists(objects.store)
 
@@ -97,10 +97,10 @@ class Api:
             "delete": self._delete,
             "deletecollection": self._delete_all,
         }
-        return verbs[verb](at, request, asked.write(request, user, at.subresource))
+        return verbs[verb](at, request, request_fields.write(request, user, at.subresource))
 
     def _review(self, kind: Kind, request: Request, user: User) -> Response:
-        body = asked.whole(asked.body(request))
+        body = request_fields.whole(request_fields.body(request))
         made = self._tokens.review(body) if kind.id == TOKEN_REVIEWS.id else access_review(body, user)
         return Response(status=201, body=made)
 
@@ -108,10 +108,11 @@ class Api:
         return _one(at.kind, self._objects.get(at.kind, at.key), request)
 
     def _list(self, at: Target, request: Request, write: Write) -> Response:
-        chosen = selector(at.kind, *asked.selectors(request))
-        limit, token = asked.number(request, "limit") or 0, request.query.get("continue", "")
-        faults = self._ailment.current
-        if token and faults.gone and faults.concern("list", at.kind.plural) and self._ailment.bites("gone"):
+        chosen = selector(at.kind, *request_fields.selectors(request))
+        limit, token = request_fields.number(request, "limit") or 0, request.query.get("continue", "")
+        faults = self._active_faults.current
+        is_concerned = token and faults.gone and faults.concern("list", at.kind.plural)
+        if is_concerned and self._active_faults.applies("gone"):
             self.lists.forget()
         page = self.lists.page(at.kind, at.namespace, chosen, int(limit), token)
         metadata: dict[str, object] = {"resourceVersion": str(page.version)}
@@ -119,14 +120,14 @@ class Api:
         metadata |= {"remainingItemCount": page.remaining} if page.remaining else {}
         if tables.wanted(request.headers.get("accept", "")):
             objects = [record.object() for record in page.records]
-            return Response(body=tables.table(at.kind, objects, metadata, asked.include(request)))
+            return Response(body=tables.table(at.kind, objects, metadata, request_fields.include(request)))
         head = {"kind": f"{at.kind.kind}List", "apiVersion": at.kind.api_version, "metadata": metadata}
         items = b",".join(record.raw for record in page.records)
         raw = b'%b,"items":[%b]}' % (json.dumps(head).encode()[:-1], items)
         return Response(body=raw, headers={"Content-Type": "application/json"})
 
     def _watch(self, at: Target, request: Request, write: Write) -> Streamed:
-        labels, fields = asked.selectors(request)
+        labels, fields = request_fields.selectors(request)
         if at.name:
             fields = f"metadata.name={at.name}"
         version = request.query.get("resourceVersion", "")
@@ -138,37 +139,41 @@ class Api:
             namespace=at.namespace,
             chosen=selector(at.kind, labels, fields),
             version=None if version in ("", "0") or initial else int(version),
-            bookmarks=self.bookmark_seconds if asked.flag(request, "allowWatchBookmarks") else None,
-            seconds=asked.number(request, "timeoutSeconds"),
+            bookmarks=self.bookmark_seconds if request_fields.flag(request, "allowWatchBookmarks") else None,
+            seconds=request_fields.number(request, "timeoutSeconds"),
             initial_end=initial,
         )
         encode = _row_line(at.kind, request) if tables.wanted(request.headers.get("accept", "")) else line
-        stream = Stream(self._objects.store, watch, self._ailment, request.gone, encode)
+        stream = Stream(self._objects.store, watch, self._active_faults, request.gone, encode)
         return Streamed(pieces=stream.pieces(), headers={"Content-Type": "application/json"})
 
     def _create(self, at: Target, request: Request, write: Write) -> Response:
-        made = self._objects.create(at.kind, at.namespace or "", asked.whole(asked.body(request)), write)
+        made = self._objects.create(
+            at.kind, at.namespace or "", request_fields.whole(request_fields.body(request)), write
+        )
         return _one(at.kind, made, request, 201, write)
 
     def _update(self, at: Target, request: Request, write: Write) -> Response:
-        body = asked.whole(asked.body(request))
+        body = request_fields.whole(request_fields.body(request))
         return _one(at.kind, self._objects.replace(at.kind, at.key, body, write), request, 200, write)
 
     def _patch(self, at: Target, request: Request, write: Write) -> Response:
-        how, body = asked.media_type(request), asked.body(request)
+        how, body = request_fields.media_type(request), request_fields.body(request)
         if how == _APPLY:
             if not request.query.get("fieldManager"):
                 raise bad_request("fieldManager: Required value: is required for apply patch")
-            found, new = self._objects.apply(at.kind, at.key, asked.whole(body), write)
+            found, new = self._objects.apply(at.kind, at.key, request_fields.whole(body), write)
             return _one(at.kind, found, request, 201 if new else 200, write)
         patch = _PATCHES.get(how)
         if patch is None or (patch is patches.strategic and at.kind.custom):
             raise unsupported(", ".join([*_PATCHES, _APPLY]))
-        found = self._objects.patch(at.kind, at.key, lambda before: asked.whole(patch(before, body)), write)
+        found = self._objects.patch(
+            at.kind, at.key, lambda before: request_fields.whole(patch(before, body)), write
+        )
         return _one(at.kind, found, request, 200, write)
 
     def _delete(self, at: Target, request: Request, write: Write) -> Response:
-        found, gone = self._objects.delete(at.kind, at.key, asked.deletion(request), write)
+        found, gone = self._objects.delete(at.kind, at.key, request_fields.deletion(request), write)
         if not gone:
             return _one(at.kind, found, request)
         details = {
@@ -187,7 +192,7 @@ class Api:
         return Response(body=status)
 
     def _delete_all(self, at: Target, request: Request, write: Write) -> Response:
-        chosen, how = selector(at.kind, *asked.selectors(request)), asked.deletion(request)
+        chosen, how = selector(at.kind, *request_fields.selectors(request)), request_fields.deletion(request)
         records = [one for one in self._objects.store.records(at.kind, at.namespace) if chosen.takes(one)]
         left = [self._objects.delete(at.kind, record.key, how, write)[0] for record in records]
         head = {"kind": f"{at.kind.kind}List", "apiVersion": at.kind.api_version}
@@ -198,7 +203,7 @@ class Api:
 
 def verb_of(request: Request, at: Target) -> str:
     """The verb as rules and discovery name it."""
-    if request.method == "GET" and (asked.flag(request, "watch") and not at.subresource):
+    if request.method == "GET" and (request_fields.flag(request, "watch") and not at.subresource):
         return "watch"
     one = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
     many = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
@@ -215,13 +220,13 @@ def _one(
     )
     if tables.wanted(request.headers.get("accept", "")):
         metadata = {"resourceVersion": content["metadata"]["resourceVersion"]}
-        content = tables.table(kind, [content], metadata, asked.include(request))
+        content = tables.table(kind, [content], metadata, request_fields.include(request))
     return Response(status=status, body=content, headers=headers)
 
 
 def _row_line(kind: Kind, request: Request) -> Callable[[str, bytes], bytes]:
     def encode(type_: str, raw: bytes) -> bytes:
-        row = tables.table(kind, [json.loads(raw)], {}, asked.include(request))
+        row = tables.table(kind, [json.loads(raw)], {}, request_fields.include(request))
         return line(type_, json.dumps(row).encode())
 
     return encode

@@ -1,4 +1,4 @@
-"""How a controller treats its objects, and the ways in which it can be bad at it.
+"""The behaviour of a controller towards its objects, with faults.
 
 delayMs     milliseconds of each stage on the way to what is wanted
 deleteMs    milliseconds of each stage of a deletion

@@ -1,4 +1,4 @@
-"""The garbage collector: what is owned dies with its owner, and what is in a namespace with the namespace."""
+"""The garbage collector: deletes dependents with their owner, and the objects of a namespace with it."""
 
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ Dependent = tuple[Kind, Key]
 
 
 class Collector(Controller):
-    """Knows who is owned by whom; what it takes care of is told by uid, not by name."""
+    """Tracks the dependents of each owner, by the owner's uid and not its name."""
 
     name: ClassVar[str] = "generic-garbage-collector"
     plural: ClassVar[str] = "namespaces"
@@ -33,7 +33,7 @@ class Collector(Controller):
                 self.concerns(kind, Event(ADDED, record, None))
 
     def concerns(self, kind: Kind, event: Event) -> Key | None:
-        """Keep the books, and begin what an event makes necessary."""
+        """Update the dependents after an event, and start the deletions that it requires."""
         self._book(kind, event)
         if event.type == DELETED:
             self._orphaned(event.record.object()["metadata"]["uid"])
@@ -42,7 +42,7 @@ class Collector(Controller):
         return event.record.key if kind.id == NAMESPACES.id else None
 
     def reconcile(self, key: Key) -> float | None:
-        """A namespace that is being deleted: empty it, then remove it."""
+        """Delete the objects of a namespace that is being deleted, then the namespace."""
         content = self.find(NAMESPACES, key)
         if content is None or not content["metadata"].get("deletionTimestamp"):
             return None
@@ -81,12 +81,12 @@ class Collector(Controller):
         return False
 
     def _orphaned(self, uid: str) -> None:
-        """An owner is gone: its dependents follow it."""
+        """Delete the dependents of an owner that is gone."""
         for kind, key in sorted(self._dependents.get(uid, ()), key=lambda one: one[1]):
             self._later(self._delete, kind, key, uid)
 
     def _finish(self, kind: Kind, key: Key) -> None:
-        """An owner that waits in the foreground, or that leaves its dependents behind."""
+        """Continue the deletion of an owner: in the foreground, or with orphaned dependents."""
         finalizers = self.objects.get(kind, key)["metadata"].get("finalizers", ())
         if "foregroundDeletion" in finalizers:
             self._later(self._foreground, kind, key)

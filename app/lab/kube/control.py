@@ -1,4 +1,4 @@
-"""The control API of the simulated management clusters, to look at them and to break them.
+"""The control API of the simulated management clusters: their state and faults.
 
     GET    /kube                      all clusters
     GET    /kube/kubeconfig           one kubeconfig for all of them, as YAML
@@ -87,7 +87,7 @@ class KubeControl:
             "name": server.name,
             "url": server.url,
             "objects": {kind: count for kind, count in counts.items() if count},
-            "faults": server.ailment.current.to_json(),
+            "faults": server.active_faults.current.to_json(),
             **{name: controller.behaviours.general.to_json() for name, controller in controllers.items()},
             "special": {
                 name: {one: found.to_json() for one, found in controller.behaviours.special.items()}
@@ -190,7 +190,7 @@ def _controllers(server: ApiServer) -> dict[str, Controller]:
 
 def _afflict(server: ApiServer, value: object) -> Change:
     faults = Faults.from_json(value)
-    return lambda: setattr(server.ailment, "current", faults)
+    return lambda: setattr(server.active_faults, "current", faults)
 
 
 def _bookmarks(server: ApiServer, value: object) -> Change:

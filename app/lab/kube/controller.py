@@ -1,4 +1,4 @@
-"""What all controllers share: they look at one object at a time and bring it a step nearer to its wish."""
+"""The base of all controllers: they reconcile one object at a time with its spec, step by step."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Controller(ABC):
-    """Woken by every change of its objects; each look says when it wants to look again."""
+    """Reconciles an object after each change; every call returns when to reconcile it again."""
 
     name: ClassVar[str]  # As a user and as a field manager.
     plural: ClassVar[str]  # Of the kind that it takes care of.
@@ -35,11 +35,11 @@ class Controller(ABC):
 
     @abstractmethod
     def concerns(self, kind: Kind, event: Event) -> Key | None:
-        """Which object of this controller to look at after an event."""
+        """The object of this controller to reconcile after an event; None for none."""
 
     @abstractmethod
     def reconcile(self, key: Key) -> float | None:
-        """Look at one object; seconds until the next look, None to wait for an event."""
+        """Reconcile one object; returns the seconds until the next call, None to wait for an event."""
 
     def start(self) -> None:
         """Begin to work, in the running loop."""
@@ -56,7 +56,7 @@ class Controller(ABC):
         self._loop = None
 
     def wake(self, key: Key, seconds: float = 0.0) -> None:
-        """Look at an object soon; an earlier plan for it stands."""
+        """Reconcile an object after so many seconds, unless it is due earlier anyway."""
         if self._loop is None:
             return
         due, planned = self._loop.time() + seconds, self._timers.get(key)
@@ -76,7 +76,7 @@ class Controller(ABC):
             self._loop.call_soon_threadsafe(self.wake_all)
 
     def wake_all(self) -> None:
-        """Look at everything."""
+        """Reconcile all objects."""
         for record in self.objects.store.records(self.kind(self.plural)):
             self.wake(record.key)
 
@@ -91,7 +91,7 @@ class Controller(ABC):
             self._loop.call_soon(self._work)
 
     def _work(self) -> None:
-        """Look at what is due, for a moment only: clients want their answers, too."""
+        """Reconcile what is due, for `_BUDGET` at most, since requests need the event loop as well."""
         pause = time.monotonic() + _BUDGET
         while self._due and time.monotonic() < pause:
             self._look(self._due.popleft())
@@ -143,7 +143,7 @@ class Controller(ABC):
         self.change(kind, content)
 
     def tell(self, kind: Kind, content: Object, reason: str, message: str) -> None:
-        """Write an Event about an object."""
+        """Create an Event about an object."""
         metadata = content["metadata"]
         about = {"apiVersion": kind.api_version, "kind": kind.kind}
         about |= {name: metadata[name] for name in ("namespace", "name", "uid", "resourceVersion")}
@@ -175,7 +175,7 @@ def status_of(content: Object) -> Object:
 
 
 def owner(kind: Kind, content: Object) -> dict[str, object]:
-    """The reference that makes an object die with its owner."""
+    """The owner reference by which an object is deleted with its owner."""
     metadata = content["metadata"]
     return {
         "apiVersion": kind.api_version,

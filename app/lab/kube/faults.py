@@ -1,4 +1,4 @@
-"""The ways in which an API server can be broken on purpose, and what is broken now.
+"""The faults of an API server, and those that are active.
 
 dead          no answer at all
 drop          share (0 to 1) of requests that are lost and never carried out
@@ -17,20 +17,20 @@ unserved      these group versions are not served, as while a definition is repl
 gone          watches and lists that want to go on get 410, as the ``answer`` or as an ``event``
 verbs         only these verbs suffer (get, list, watch, create, update, patch, delete, deletecollection)
 resources     only these resources suffer, by their plural
-failTimes     with any of them: after biting that many times, everything is mended
+failTimes     with any of them: after they have applied that many times, all faults end
 seed          makes the shares repeatable
 """
 
 from dataclasses import dataclass
 
-from app.lab import ailment
-from app.lab.ailment import names, one_of, seconds, share, switch, whole
+from app.lab import active_faults
+from app.lab.active_faults import names, one_of, seconds, share, switch, whole
 from app.lab.kube.kinds import VERBS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Faults(ailment.Faults):
-    """What is wrong with one API server; nothing by default."""
+class Faults(active_faults.Faults):
+    """The faults of one API server; none by default."""
 
     dead: bool = switch()
     drop: float = share()
@@ -53,8 +53,8 @@ class Faults(ailment.Faults):
     resources: tuple[str, ...] = names("plurals")
 
     def concern(self, verb: str, resource: str) -> bool:
-        """Whether a request is one of those that suffer."""
+        """Whether the faults concern this request."""
         return (not self.verbs or verb in self.verbs) and (not self.resources or resource in self.resources)
 
 
-Ailment = ailment.Ailment[Faults]
+ActiveFaults = active_faults.ActiveFaults[Faults]

@@ -1,4 +1,4 @@
-"""The file that outlives a server: a line of JSON for every write, and the next begins where it ends."""
+"""The file by which a server survives a restart: a line of JSON for each write."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from app.lab.kube.store import DELETED, Event, Key, Store
 
 
 class Journal:
-    """Fills a store with what an earlier one had, then follows it.
+    """Restores a store from the file, then appends each write to it.
 
     Each line is handed to the operating system before anybody is told of the write, so a killed server loses
     nothing. What happened before is not kept, only what is left of it.

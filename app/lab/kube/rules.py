@@ -1,4 +1,4 @@
-"""What the server itself says about a write: schemas, secrets, finalizers, generations."""
+"""The checks of a write by the server itself: schemas, secrets, finalizers, generations."""
 
 import base64
 

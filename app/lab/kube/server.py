@@ -24,7 +24,7 @@ from app.lab.kube.errors import (
     too_many,
     unauthorized,
 )
-from app.lab.kube.faults import Ailment, Faults
+from app.lab.kube.faults import ActiveFaults, Faults
 from app.lab.kube.journal import Journal
 from app.lab.kube.kinds import CRDS, EVENTS, NAMESPACES, Kind, Kinds, shipped
 from app.lab.kube.objects import Objects
@@ -46,12 +46,12 @@ class ApiServer:
 
     def __init__(self, name: str, token: str, ledger: Ledger, state: Path | None = None) -> None:
         self.name = name
-        self.ailment = Ailment(Faults())
+        self.active_faults = ActiveFaults(Faults())
         self.tokens = Tokens(token)
         self.kinds = Kinds()
         self.store = Store()
         self.objects = Objects(self.store, self._note)
-        self.api = Api(self.objects, self.tokens, self.ailment)
+        self.api = Api(self.objects, self.tokens, self.active_faults)
         self.clusters = Clusters(self.objects, self.kinds)
         self.vms = Machines(self.objects, self.kinds)
         self._controllers: list[Controller] = [
@@ -98,12 +98,12 @@ class ApiServer:
 
     async def _handle(self, request: Request) -> Response | Stream | None:
         at = target(request.path, self.kinds)
-        faults, bites = self.ailment.current, self.ailment.bites
+        faults, applies = self.active_faults.current, self.active_faults.applies
         ill = faults.concern(verb_of(request, at) if at else "", at.kind.plural if at else "")
-        if ill and (bites("dead") or bites("drop")):
+        if ill and (applies("dead") or applies("drop")):
             await _silence(request, hang=faults.dead or faults.hang)
             return None
-        if ill and bites("slow"):
+        if ill and applies("slow"):
             await asyncio.sleep(faults.slow)
         try:
             if ill:
@@ -111,25 +111,25 @@ class ApiServer:
             answer = self._answer(request, at)
         except Refused as error:
             answer = error.response()
-        if ill and request.method in _WRITES and bites("lose"):
+        if ill and request.method in _WRITES and applies("lose"):
             await _silence(request, hang=faults.hang)
             return None
         return answer
 
     def _fail(self, request: Request, at: Target | None) -> None:
         """Raise `Refused` when a fault has it so."""
-        faults, bites = self.ailment.current, self.ailment.bites
-        if bites("expired"):
+        faults, applies = self.active_faults.current, self.active_faults.applies
+        if applies("expired"):
             raise unauthorized()
-        if bites("throttle"):
+        if applies("throttle"):
             raise too_many(faults.retry_after)
-        if bites("errors"):
+        if applies("errors"):
             raise broken(faults.error_status)
-        if at and at.kind.api_version in faults.unserved and bites("unserved"):
+        if at and at.kind.api_version in faults.unserved and applies("unserved"):
             raise no_such_path()
-        if at and bites("forbidden"):
+        if at and applies("forbidden"):
             raise forbidden(at.kind, at.name, "somebody took the rights away")
-        if at and request.method in ("PUT", "PATCH") and bites("conflicts"):
+        if at and request.method in ("PUT", "PATCH") and applies("conflicts"):
             raise stale(at.kind, at.name)
 
     def _answer(self, request: Request, at: Target | None) -> Response | Stream:

@@ -1,4 +1,4 @@
-"""Who may speak to a server: bearer tokens, what they are worth, and the reviews of them."""
+"""The authentication of a server: bearer tokens, their users and permissions, and token reviews."""
 
 import time
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class Tokens:
         self._users: dict[str, User] = {token: ADMIN}
 
     def add(self, token: str, user: User) -> None:
-        """Know one more token, or something else about one."""
+        """Add a token, or change its user."""
         self._users[token] = user
 
     def revoke(self, token: str) -> None:
-        """Know a token no longer."""
+        """Revoke a token."""
         self._users.pop(token, None)
 
     def user(self, authorization: str) -> User:
-        """Who speaks, by the header; raises `Refused` (401) when the token is worth nothing."""
+        """The user of an Authorization header; raises `Refused` (401) when the token is not valid."""
         scheme, _, token = authorization.partition(" ")
         if not authorization:
             return ANONYMOUS
@@ -50,7 +50,7 @@ class Tokens:
         return found
 
     def find(self, token: str) -> User | None:
-        """Whom a token stands for, while it lives."""
+        """The user of a token that has not expired."""
         user = self._users.get(token)
         alive = user is not None and (user.expires is None or time.time() < user.expires)
         return user if alive else None

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.lab.kube.errors import Refused, expired
-from app.lab.kube.faults import Ailment, Faults
+from app.lab.kube.faults import ActiveFaults, Faults
 from app.lab.kube.kinds import Kind
 from app.lab.kube.selectors import Selector
 from app.lab.kube.store import ADDED, DELETED, Compacted, Event, Record, Store
@@ -41,11 +41,16 @@ class Stream:
     """One watch as it runs; raises `Refused` (410) at once when the server is told to answer so."""
 
     def __init__(
-        self, store: Store, watch: Watch, ailment: Ailment, gone: Callable[[], bool], encode: Encode = line
+        self,
+        store: Store,
+        watch: Watch,
+        active_faults: ActiveFaults,
+        gone: Callable[[], bool],
+        encode: Encode = line,
     ) -> None:
         self._store = store
         self._watch = watch
-        self._ailment = ailment
+        self._active_faults = active_faults
         self._gone = gone
         self._encode = encode
         self._seen = store.version if watch.version is None else watch.version
@@ -89,11 +94,11 @@ class Stream:
     @property
     def _faults(self) -> Faults:
         """What is wrong with this watch now."""
-        faults = self._ailment.current
+        faults = self._active_faults.current
         return faults if faults.concern("watch", self._watch.kind.plural) else Faults()
 
     def _is_told_gone(self, how: str) -> bool:
-        return self._faults.gone == how and self._ailment.bites("gone")
+        return self._faults.gone == how and self._active_faults.applies("gone")
 
     def _too_old(self) -> Refused:
         return expired(f"too old resource version: {self._seen} ({self._store.version})")

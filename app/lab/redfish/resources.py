@@ -82,7 +82,7 @@ def _system(machine: Machine) -> Resource:
         Model=parts.model,
         PartNumber=parts.part_number,
         SKU=parts.part_number,
-        SerialNumber=parts.serial + ("\0" * 3 if machine.ailment.current.padded else ""),
+        SerialNumber=parts.serial + ("\0" * 3 if machine.active_faults.current.padded else ""),
         UUID=str(parts.uuid),
         BiosVersion=parts.bios_version,
         PowerState=_power_word(machine),
@@ -98,8 +98,8 @@ def _system(machine: Machine) -> Resource:
 
 
 def _power_word(machine: Machine) -> str:
-    if machine.ailment.current.power_word:
-        return machine.ailment.current.power_word
+    if machine.active_faults.current.power_word:
+        return machine.active_faults.current.power_word
     if machine.becoming is not None:
         return "PoweringOn" if machine.becoming else "PoweringOff"
     return "On" if machine.reports_on() else "Off"
@@ -120,7 +120,7 @@ def _baseboard(machine: Machine) -> Resource:
 
 
 def _systems(machine: Machine) -> Resource:
-    more = [BASEBOARD] if machine.ailment.current.systems else []
+    more = [BASEBOARD] if machine.active_faults.current.systems else []
     return collection(f"{ROOT}/Systems", "ComputerSystem", [*more, SYSTEM])
 
 
@@ -152,7 +152,7 @@ def _ethernet(machine: Machine) -> Resource:
 
 
 def _chassis(machine: Machine) -> Resource:
-    parts, thermal_link = machine.hardware, THERMAL[machine.ailment.current.thermal]
+    parts, thermal_link = machine.hardware, THERMAL[machine.active_faults.current.thermal]
     return resource(
         CHASSIS,
         "Chassis.v1_21_0.Chassis",

@@ -61,23 +61,23 @@ class RedfishBmc:
 
     async def _handle(self, request: Request) -> Response | None:
         """Faults first and last; nothing means that the connection is cut."""
-        ailment = self._machine.ailment
+        active_faults = self._machine.active_faults
         if self._machine.deaf():
             while self._machine.still_deaf() and not request.gone():
                 await asyncio.sleep(_MENDED)
             return None
-        if ailment.loses():
+        if active_faults.loses():
             return None
         try:
             answer = self._answer(request)
         except WindlassError as error:
             answer = as_error(error)
-        await asyncio.sleep(ailment.delay())
-        if self._machine.still_deaf() or ailment.loses():
+        await asyncio.sleep(active_faults.delay())
+        if self._machine.still_deaf() or active_faults.loses():
             return None
         cut = ""
-        if request.method == "GET" and request.path == SYSTEM and ailment.bites("cut_body"):
-            cut = ailment.current.cut_body
+        if request.method == "GET" and request.path == SYSTEM and active_faults.applies("cut_body"):
+            cut = active_faults.current.cut_body
         return Response(
             status=answer.status,
             body=answer.body,
@@ -98,8 +98,8 @@ class RedfishBmc:
             return self._on_sessions(request, origin)
         there = request.path in RESOURCES
         if request.path == BASEBOARD:
-            there = bool(self._machine.ailment.current.systems)
-            if self._machine.ailment.current.systems == "silent" and not self._machine.on:
+            there = bool(self._machine.active_faults.current.systems)
+            if self._machine.active_faults.current.systems == "silent" and not self._machine.on:
                 raise Unavailable("The baseboard cannot be reached while the host is off.")
         if not there:
             raise NotFound(f"There is no {request.path}.")
@@ -115,7 +115,7 @@ class RedfishBmc:
             self._machine.note("login.refused", "password", origin)
             raise Unauthorized("The user name or the password is wrong.")
         self._expire(now)
-        if self._machine.ailment.full(len(self._sessions)):
+        if self._machine.active_faults.full(len(self._sessions)):
             self._machine.note("login.refused", "sessions", origin)
             raise Unavailable("The session limit is reached.")
         token, number = secrets.token_hex(16), secrets.token_hex(4)
@@ -126,7 +126,7 @@ class RedfishBmc:
 
     def _location(self, request: Request, path: str) -> dict[str, str]:
         """Where a new session is, in the form that this controller prefers."""
-        form = self._machine.ailment.current.location
+        form = self._machine.active_faults.current.location
         if form == "none":
             return {}
         hosts = {"absolute": request.headers.get("host", ""), "named": "bmc.lab.example"}

@@ -1,4 +1,4 @@
-"""What an IPMI controller's refusals mean: tables from its codes and pyghmi's texts to our errors.
+"""Tables from an IPMI controller's codes and pyghmi's texts to our errors.
 
 Sources: IPMI 2.0, table 5-2 (completion codes) and table 13-15 (RMCP+ status codes).
 """

@@ -1,4 +1,4 @@
-"""Reading back until the machine is as wished, without hammering its controller."""
+"""Polls a controller until the machine is in the wanted state, with growing pauses."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def becomes(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Whether `true` comes to hold within so many seconds; it is asked at least once, and once at the end."""
+    """Whether `true` becomes true within so many seconds; it is called at least once, and at the end."""
     deadline = clock() + within
     pause = FIRST_PAUSE
     while not true():

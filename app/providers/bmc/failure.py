@@ -3,8 +3,8 @@
 from typing import TypeVar
 
 from app.domain.errors import BmcError
+from app.providers.bmc.plain_values import values
 from app.providers.bmc.target import Target
-from app.providers.bmc.told import values
 
 E = TypeVar("E", bound=BmcError)
 

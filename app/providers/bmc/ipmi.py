@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from app.domain.errors import BmcRefused, BmcUnconfirmed
-from app.providers.bmc import ipmi_parts, power, told
+from app.providers.bmc import ipmi_parts, plain_values, power
 from app.providers.bmc.conversation import Conversation, conversation
 from app.providers.bmc.failure import fail
 from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target, took
@@ -101,7 +101,7 @@ class IpmiBMC:
             who = identity(talk)
             firmware = [{"name": "BMC", "version": who.firmware}]
             found = {"identity": asdict(who), "firmware": firmware, **ipmi_parts.read(talk)}
-            return dict(told.values(found))
+            return dict(plain_values.values(found))
 
 
 def identity(talk: Conversation) -> Identity:

@@ -15,7 +15,7 @@ from sushy.resources.constants import ResetType
 from sushy.resources.system.constants import BootSource, BootSourceOverrideEnabled
 
 from app.domain.errors import BmcRefused, BmcUnconfirmed
-from app.providers.bmc import power, redfish_parts, told
+from app.providers.bmc import plain_values, power, redfish_parts
 from app.providers.bmc.failure import fail
 from app.providers.bmc.redfish_session import Visit, visit
 from app.providers.bmc.target import BOOT_DEVICES, Identity, PowerState, Target, took
@@ -102,7 +102,7 @@ class RedfishBMC:
     def hardware(self) -> dict[str, object]:
         with visit(self.target, "read the hardware", self.patience * 2) as here:
             who = asdict(redfish_parts.identity(here))
-            return dict(told.values({"identity": who, **redfish_parts.read(here)}))
+            return dict(plain_values.values({"identity": who, **redfish_parts.read(here)}))
 
 
 def _reading(here: Visit, *, fresh: bool = False) -> power.Reading:

@@ -9,7 +9,7 @@ from typing import Any
 from sushy.exceptions import ConnectionError as LostConnection
 from sushy.exceptions import HTTPError, SushyError
 
-from app.providers.bmc import told
+from app.providers.bmc import plain_values
 from app.providers.bmc.redfish_session import NONSENSE, Visit
 from app.providers.bmc.target import Identity
 
@@ -33,7 +33,7 @@ def identity(here: Visit) -> Identity:
         guid=str(system.uuid).upper() if system.uuid else None,
         serial=system.serial_number,
     )
-    return told.identity(found)
+    return plain_values.identity(found)
 
 
 def read(here: Visit) -> dict[str, object]:

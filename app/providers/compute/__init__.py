@@ -1,6 +1,6 @@
-"""The compute capability: servers of one cloud account, made and removed by whoever asks.
+"""The compute capability: create, find and remove the servers of one cloud account.
 
-Drivers: Amazon EC2 (`aws`), UpCloud (`upcloud`), sandboxes on this host (`local`), and a complete twin in
+Drivers: Amazon EC2 (`aws`), UpCloud (`upcloud`), sandboxes on this host (`local`), and a simulation in
 memory (`memory`). One behaviour suite runs on all of them (tests/integration/compute). Every failure is a
 `CloudError` of `app.domain.errors`; its ``nothing_happened`` is true only when it is certain that the order
 had no effect. After any other failure the machine may be there, and the caller has to look.
@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Compute(Protocol):
-    """The servers of one account; every call is one short conversation and never waits for a state.
+    """The servers of one account; every call sends few requests and never waits for a state.
 
     Every call may raise `CloudUnreachable` (no answer, or one that makes no sense), `CloudAuthFailed`,
     `CloudThrottled` (left alone for ``retry_after_ms``) or `CloudRefused`.
@@ -50,20 +50,20 @@ class Compute(Protocol):
 
     @property
     def access(self) -> Access:
-        """Whose servers they are, and what the account's own words mean."""
+        """The account, and its own names for plans and zones."""
 
     @property
     def lists_late(self) -> bool:
-        """Whether a new machine may be missing from `find` for a while: one look is not enough then."""
+        """Whether `find` may miss a new machine for a while, so that it must be called repeatedly."""
 
     def whoami(self) -> Whoami:
-        """Who we are there, and how far our clock is from theirs."""
+        """The identity that the credentials have, and the difference of the clocks."""
 
     def plans(self) -> list[Plan]:
-        """The sizes on offer, by name."""
+        """The available plans, by name."""
 
     def zones(self) -> list[str]:
-        """The places on offer, by name."""
+        """The available zones, by name."""
 
     def prices(self) -> list[Price]:
         """What a plan costs an hour; empty where the provider does not say."""
@@ -71,13 +71,13 @@ class Compute(Protocol):
     def find(
         self, *, token: str | None = None, name: str | None = None, batch: str | None = None
     ) -> list[Machine]:
-        """The machines that bear all that is given, oldest first; machines that are gone are left out.
+        """The machines that match all arguments given, oldest first, without removed ones.
 
-        More than one for a token are twins. Names are not unique in a cloud.
+        A token may have several machines, after a repeated order. Names are not unique in a cloud.
         """
 
     def create(self, spec: Spec, token: str) -> Machine:
-        """Order a machine that bears the token; it is on its way when this returns.
+        """Order a machine with this token; it is still being created when this returns.
 
         Raises `CloudNoCapacity`, `CloudQuotaExceeded`, or `CloudRefused` for what the cloud will never make.
         A repetition with the same token may make a second machine: `find` comes first. Where the provider
@@ -88,7 +88,7 @@ class Compute(Protocol):
         """The machine as it is now; None when it is gone, or was never there."""
 
     def remove(self, id_: str) -> bool:
-        """Bring a machine nearer to its end, with its disks; True once it is gone. Call it until then."""
+        """Advance the removal of a machine with its disks; True once it is gone. Call it until then."""
 
 
 class Driver(Protocol):

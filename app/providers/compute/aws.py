@@ -18,8 +18,8 @@ from app.domain.errors import (
     CloudQuotaExceeded,
     CloudRefused,
 )
+from app.providers.compute.http_client import HttpClient, sensible
 from app.providers.compute.sigv4 import Signer
-from app.providers.compute.talk import Talk, sensible
 from app.providers.compute.values import (
     BATCH_LABEL,
     ITEM_LABEL,
@@ -71,14 +71,14 @@ class AwsCompute:
     def __init__(self, access: Access) -> None:
         self.access = access
         self.region = access.region or "us-east-1"
-        self._talk = Talk(access.endpoint or f"https://ec2.{self.region}.amazonaws.com")
+        self._http = HttpClient(access.endpoint or f"https://ec2.{self.region}.amazonaws.com")
 
     @sensible()
     def whoami(self) -> Whoami:
         base = self.access.endpoint or f"https://sts.{self.region}.amazonaws.com"
-        talk = Talk(base)
-        told = self._call("GetCallerIdentity", {}, service="sts", version=STS, talk=talk)
-        return Whoami(name=_text(told, "GetCallerIdentityResult/Arn"), clock_skew_ms=talk.skew_ms)
+        http = HttpClient(base)
+        told = self._call("GetCallerIdentity", {}, service="sts", version=STS, http=http)
+        return Whoami(name=_text(told, "GetCallerIdentityResult/Arn"), clock_skew_ms=http.skew_ms)
 
     @sensible()
     def plans(self) -> list[Plan]:
@@ -112,7 +112,7 @@ class AwsCompute:
     @sensible(orders=True)
     def create(self, spec: Spec, token: str) -> Machine:
         told = self._call("RunInstances", self._order(spec, token), orders=True, about=spec.name)
-        return _machine(_one(told.findall("instancesSet/item"), self._talk, spec.name))
+        return _machine(_one(told.findall("instancesSet/item"), self._http, spec.name))
 
     @sensible()
     def look(self, id_: str) -> Machine | None:
@@ -172,7 +172,7 @@ class AwsCompute:
             if not token:
                 return
             more = {"NextToken": token}
-        raise self._talk.lost(action, f"its list has more than {MOST_PAGES} pages", orders=False)
+        raise self._http.lost(action, f"its list has more than {MOST_PAGES} pages", orders=False)
 
     def _call(
         self,
@@ -183,21 +183,21 @@ class AwsCompute:
         about: str = "",
         service: str = "ec2",
         version: str = EC2,
-        talk: Talk | None = None,
+        http: HttpClient | None = None,
     ) -> Element:
-        talk, attempt = talk or self._talk, f"{action}{f' of {about}' if about else ''}"
+        http, attempt = http or self._http, f"{action}{f' of {about}' if about else ''}"
         body = urlencode({"Action": action, "Version": version, **query}).encode()
-        headers = self._signer(service).headers(urlsplit(talk.base).netloc, body)
-        answer = talk.send("POST", "/", attempt=attempt, orders=orders, content=body, headers=headers)
+        headers = self._signer(service).headers(urlsplit(http.base).netloc, body)
+        answer = http.send("POST", "/", attempt=attempt, orders=orders, content=body, headers=headers)
         content = _content(answer.content)
         if content is None:
             why = f"status {answer.status_code}, and the answer makes no sense"
-            raise talk.lost(attempt, why, orders=orders)
+            raise http.lost(attempt, why, orders=orders)
         if answer.status_code >= 300:
-            raise _refusal(content, answer.status_code, attempt, talk, orders)
+            raise _refusal(content, answer.status_code, attempt, http, orders)
         if content.tag != f"{action}Response":
             # An empty list of another answer would say that a machine is gone which somebody pays for.
-            raise talk.lost(attempt, f"the answer makes no sense: it is a {content.tag[:64]}", orders=orders)
+            raise http.lost(attempt, f"the answer makes no sense: it is a {content.tag[:64]}", orders=orders)
         return content
 
     def _signer(self, service: str) -> Signer:
@@ -222,13 +222,13 @@ def _content(raw: bytes) -> Element | None:
     return None if root.tag == "html" else root
 
 
-def _refusal(told: Element, status: int, attempt: str, talk: Talk, orders: bool) -> CloudError:
+def _refusal(told: Element, status: int, attempt: str, http: HttpClient, orders: bool) -> CloudError:
     code = _text(told, ".//Error/Code")
     message = _text(told, ".//Error/Message")
     if code in THROTTLED:
-        return talk.throttled(attempt)
+        return http.throttled(attempt)
     if not code or code in FAILED or (status >= 500 and code not in CAPACITY):
-        return talk.lost(attempt, f"status {status} {code}: {message}", orders=orders)
+        return http.lost(attempt, f"status {status} {code}: {message}", orders=orders)
     kind: type[CloudError] = CloudRefused
     if code in AUTH:
         kind = CloudAuthFailed
@@ -247,9 +247,9 @@ def _filters(filters: list[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
     return query
 
 
-def _one(found: list[Element], talk: Talk, name: str) -> Element:
+def _one(found: list[Element], http: HttpClient, name: str) -> Element:
     if not found:
-        raise talk.lost(f"RunInstances of {name}", "the answer names no instance", orders=True)
+        raise http.lost(f"RunInstances of {name}", "the answer names no instance", orders=True)
     return found[0]
 
 

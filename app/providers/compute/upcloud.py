@@ -13,7 +13,7 @@ from app.domain.errors import (
     CloudQuotaExceeded,
     CloudRefused,
 )
-from app.providers.compute.talk import Talk, sensible
+from app.providers.compute.http_client import HttpClient, sensible
 from app.providers.compute.values import (
     BATCH_LABEL,
     ITEM_LABEL,
@@ -49,12 +49,12 @@ class UpcloudCompute:
         else:
             auth = httpx.BasicAuth(given.get("username", ""), given.get("password", ""))
         self.access = access
-        self._talk = Talk(access.endpoint or PUBLIC, auth)
+        self._http = HttpClient(access.endpoint or PUBLIC, auth)
 
     @sensible()
     def whoami(self) -> Whoami:
         account = self._get("/1.3/account")["account"]
-        return Whoami(name=str(account["username"]), clock_skew_ms=self._talk.skew_ms)
+        return Whoami(name=str(account["username"]), clock_skew_ms=self._http.skew_ms)
 
     @sensible()
     def plans(self) -> list[Plan]:
@@ -159,11 +159,11 @@ class UpcloudCompute:
     ) -> Row:
         attempt = f"{method} {path.partition('?')[0]}{f' of {about}' if about else ''}"
         orders = method != "GET"
-        answer = self._talk.send(method, path, attempt=attempt, orders=orders, json=body, params=params)
+        answer = self._http.send(method, path, attempt=attempt, orders=orders, json=body, params=params)
         content = _content(answer)
         if content is None or answer.status_code >= 500:
             why = f"status {answer.status_code}, and the answer makes no sense"
-            raise self._talk.lost(attempt, why, orders=orders)
+            raise self._http.lost(attempt, why, orders=orders)
         if answer.status_code >= 400:
             raise _refusal(answer.status_code, content.get("error") or {}, attempt)
         return content

@@ -1,4 +1,4 @@
-"""The values of the compute capability: whom to ask, what to make, what was seen."""
+"""The values of the compute capability: accounts, machines to create, machines as read, plans and prices."""
 
 import re
 from collections.abc import Mapping
@@ -6,40 +6,40 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 ITEM_LABEL, BATCH_LABEL = "windlass-item", "windlass-batch"  # Labels, or tags, of every machine we make.
-# creating and removing are on the way; failed needs a person; a machine that is gone is not seen at all.
+# creating and removing are transitional; failed needs an operator; a removed machine is not returned at all.
 State = Literal["creating", "running", "stopped", "removing", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """An account of a provider: where it is asked, as whom, and what its words mean there."""
+    """An account of a provider: endpoint, credentials, and its names for zones and plans."""
 
     provider: str
     account: str = ""  # Id of the account here.
     endpoint: str = ""  # Base URL; empty means the provider's own.
     region: str = ""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    zones: Mapping[str, str] = field(default_factory=dict)  # Our word for a zone, and the provider's.
-    plans: Mapping[str, str] = field(default_factory=dict)  # Our word for a plan, and the provider's.
+    zones: Mapping[str, str] = field(default_factory=dict)  # Our name of a zone, and the provider's.
+    plans: Mapping[str, str] = field(default_factory=dict)  # Our name of a plan, and the provider's.
     image: str = ""
 
     def zone(self, name: str) -> str:
-        """The provider's word for a zone."""
+        """The provider's name of a zone."""
         return self.zones.get(name, name)
 
     def plan(self, name: str) -> str:
-        """The provider's word for a plan; blanks do not count."""
+        """The provider's name of a plan; blanks are ignored."""
         table = {plan_name(ours): theirs for ours, theirs in self.plans.items()}
         return plan_name(table.get(plan_name(name), name))
 
     def same(self, there: tuple[str, str], wanted: tuple[str, str]) -> bool:
-        """Whether a plan and a zone are what is wanted, in whichever words; a region holds its zones."""
+        """Whether a plan and a zone equal the wanted ones, in either naming; a region contains its zones."""
         zone, asked = self.zone(there[1]), self.zone(wanted[1])
         in_region = bool(self.region) and asked == self.region and zone.startswith(self.region)
         return self.plan(there[0]) == self.plan(wanted[0]) and (zone == asked or in_region)
 
     def ours(self, machine: "Machine") -> "Machine":
-        """A machine in our words for its plan and zone, where there are any."""
+        """A machine with our names of its plan and zone, where there are any."""
         plans = {plan_name(theirs): plan_name(ours) for ours, theirs in self.plans.items()}
         zones = {theirs: ours for ours, theirs in self.zones.items()}
         plan, zone = plans.get(machine.plan, machine.plan), zones.get(machine.zone, machine.zone)
@@ -48,7 +48,7 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """A machine as it shall be."""
+    """A machine to create."""
 
     name: str
     plan: str
@@ -63,11 +63,11 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A machine as it was seen."""
+    """A machine as the provider described it."""
 
     id: str
     name: str
-    plan: str  # In the provider's words, as is the zone.
+    plan: str  # The provider's name, as for the zone.
     zone: str
     state: State
     token: str = ""  # Empty on machines that we did not make.
@@ -79,7 +79,7 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A size on offer."""
+    """An available plan."""
 
     name: str
     cpus: int
@@ -97,10 +97,10 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Whoami:
-    """Who a provider takes us for."""
+    """The identity of the credentials at a provider."""
 
     name: str
-    clock_skew_ms: int | None = None  # Their clock less ours; None where the answer tells no time.
+    clock_skew_ms: int | None = None  # The provider's clock minus ours; None if the answer has no date.
 
 
 def plan_name(name: str) -> str:
@@ -109,5 +109,5 @@ def plan_name(name: str) -> str:
 
 
 def oldest_first(machines: list[Machine]) -> list[Machine]:
-    """By age; of the same age by id, so that everybody chooses the same one of twins."""
+    """By age, and by id within the same age, so that every process chooses the same of several machines."""
     return sorted(machines, key=lambda one: (one.created_at, one.id))

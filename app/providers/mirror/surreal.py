@@ -19,7 +19,7 @@ from app.domain.json import JsonObject
 CHILD = Path(__file__).with_name("surreal_child.py")
 PYTHON = sys.executable
 PATIENCE_S = 30.0
-TOLD = 500  # Characters of an error that are kept.
+ERROR_CHARS = 500  # Characters of an error that are kept.
 
 
 def installed() -> bool:
@@ -58,5 +58,6 @@ class SurrealMirror:
                 raise OSError(0, f"SurrealDB did not answer within {PATIENCE_S:g} s") from None
         if ran.returncode:
             said = ran.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise OSError(0, f"SurrealDB: {said[-TOLD:] or f'its process ended with {ran.returncode}'}")
+            said = said[-ERROR_CHARS:] or f"its process ended with {ran.returncode}"
+            raise OSError(0, f"SurrealDB: {said}")
         return cast("dict[str, JsonObject]", json.loads(ran.stdout))

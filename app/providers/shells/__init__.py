@@ -1,4 +1,4 @@
-"""The shell capability: scripts on a server, each begun once under its token, whoever asks again."""
+"""The shell capability: scripts on a server, each started only once for its token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Shell(Protocol):
     """One server; every call is short."""
 
     def run(self, script: str, env: Mapping[str, str], *, within_s: float) -> Ran:
-        """Run a script that only looks, to its end."""
+        """Run a script that changes nothing, and wait for its end."""
 
     def start(self, token: str, script: str, env: Mapping[str, str]) -> None:
         """Begin a script, unless one was begun under this token before."""

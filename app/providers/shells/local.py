@@ -24,7 +24,7 @@ from typing import IO
 from app.domain.errors import CloudUnreachable, StepTimedOut
 from app.providers.shells import Ran
 
-TOLD = 8_192  # Bytes of the end of an output that are kept.
+OUTPUT_BYTES = 8_192  # Bytes of the end of an output that are kept.
 SEALED = Path(__file__).with_name("sealed.py")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Standard input is the lock: it is the wrapper's alone, what the script leaves behind does not hold it.
@@ -147,5 +147,5 @@ def _kill(group: int) -> None:
 def _end(output: IO[bytes]) -> str:
     """The end of what was written; the file is read from where it fits."""
     size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - TOLD))
+    output.seek(max(0, size - OUTPUT_BYTES))
     return output.read().decode(errors="replace").strip()

@@ -1,4 +1,4 @@
-"""The door of a sandbox: limits, then Landlock, then the program.
+"""Starts a program in a sandbox: sets limits, then Landlock, then executes the program.
 
     python -I -S sealed.py [--detached] ROOT PROGRAM ARGUMENT...
 
@@ -28,7 +28,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Become the program."""
+    """Replace this process with the program."""
     given = sys.argv[1:]
     if given[0] == "--detached":
         given = given[1:]

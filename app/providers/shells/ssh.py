@@ -18,7 +18,7 @@ from app.domain.errors import CloudAuthFailed, CloudUnreachable, Permanent, Step
 from app.providers.shells import Ran
 
 CONNECT_S, COMMAND_S = 10.0, 30.0
-TOLD = 8_192  # Characters of the end of an output that are kept.
+OUTPUT_CHARS = 8_192  # Characters of the end of an output that are kept.
 RUNNING, TORN = 3, 71  # What our own commands exit with.
 
 # A script that came only in part must never run, so its length is compared first. A token whose script died
@@ -116,7 +116,7 @@ class SshShell:
             done = await connection.run(command, **stdin, stderr=ssh.STDOUT, errors="replace")
             if done.exit_status is None or done.exit_status < 0:
                 raise ssh.ConnectionLost("the connection was cut")
-            return Ran(int(done.exit_status), str(done.stdout or "")[-TOLD:].strip())
+            return Ran(int(done.exit_status), str(done.stdout or "")[-OUTPUT_CHARS:].strip())
 
     def _check_host(self, seen: str) -> None:
         if self.pinned is None:

@@ -65,19 +65,19 @@ def test_who_is_bound_to_nothing_is_told_that_he_does_not_administer(door: Door)
 def test_an_api_server_that_is_away_says_nothing_about_a_token(
     door: Door, lab: Kube, faults: dict[str, object]
 ) -> None:
-    lab.server().ailment.current = Faults(**faults)  # type: ignore[arg-type]
+    lab.server().active_faults.current = Faults(**faults)  # type: ignore[arg-type]
 
     reply = door.of("shop", "worker").get("/runs")
 
     assert (reply.status, "retry-after" in reply.headers) == (503, True)
-    lab.server().ailment.current = Faults()
+    lab.server().active_faults.current = Faults()
     assert door.of("shop", "worker").get("/runs").status == 200
 
 
 def test_a_token_that_was_reviewed_is_known_while_the_api_server_is_away(door: Door, lab: Kube) -> None:
     assert door.of("shop", "worker").get("/runs").status == 200
 
-    lab.server().ailment.current = Faults(dead=True)
+    lab.server().active_faults.current = Faults(dead=True)
 
     assert door.of("shop", "worker").get("/runs").status == 200
     assert door.of("shop", "boss").get("/runs").status == 503

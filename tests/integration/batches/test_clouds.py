@@ -52,7 +52,7 @@ def there(lab: Clouds, provider: str) -> list[str]:
 
 def broken(lab: Clouds, provider: str, **faults: Any) -> None:
     """Break one of the clouds."""
-    lab.clouds[provider].ailment.current = Faults(**faults)
+    lab.clouds[provider].active_faults.current = Faults(**faults)
 
 
 def test_a_batch_over_both_clouds_completes_and_its_rollback_leaves_nothing(rig: Rig, lab: Clouds) -> None:
@@ -74,7 +74,7 @@ def test_an_order_whose_answer_was_lost_is_not_given_twice(rig: Rig, lab: Clouds
 
 def test_a_late_list_after_a_lost_answer_makes_no_second_instance(rig: Rig, lab: Clouds) -> None:
     broken(lab, "aws", drop="answer", fail_times=1)
-    lab.clouds["aws"].ailment._healthy = Faults(late=3600)  # What it is mended to.
+    lab.clouds["aws"].active_faults._healthy = Faults(late=3600)  # What it is mended to.
     batch = rig.run(at("aws", "db-1"))
     assert (rig.driver.status(batch), there(lab, "aws")) == ("completed", ["db-1"])
 

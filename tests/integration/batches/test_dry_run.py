@@ -93,7 +93,7 @@ def test_what_the_account_does_not_offer_is_a_conflict(world: AppContext, plan: 
 def test_a_cloud_that_does_not_answer_is_told_and_the_inventory_speaks(
     world: AppContext, lab: Clouds
 ) -> None:
-    lab.clouds["upcloud"].ailment.current = Faults(html=True)
+    lab.clouds["upcloud"].active_faults.current = Faults(html=True)
     action, reason, warnings = planned(world, wanted("upcloud", "1xCPU-2GB", "de-fra1"))
     assert (action, reason) == ("create", "the inventory has no server of this name")
     assert len(warnings) == 1 and warnings[0].startswith("upcloud: the account upcloud was not asked")

@@ -191,7 +191,7 @@ class LabRig:
         return [line.effect for line in lines if line.effect.startswith(("login", "logout"))]
 
     def break_(self, **faults: Any) -> None:
-        self.machine.ailment.current = Faults.from_json(faults)
+        self.machine.active_faults.current = Faults.from_json(faults)
 
     def lie(self) -> None:
         self.break_(lies=True)
@@ -207,7 +207,7 @@ class LabRig:
 
     def mend_faults(self) -> None:
         """Be healthy, and keep the ledger."""
-        self.machine.ailment.current = Faults()
+        self.machine.active_faults.current = Faults()
 
     def mend(self) -> None:
         self.mend_faults()

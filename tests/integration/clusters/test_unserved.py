@@ -45,10 +45,10 @@ def test_a_cluster_whose_kind_is_not_served_is_not_gone(
     if asked:
         lab.server().clusters.behave(Behaviour(stuck=True))
         scene.reach(run_id, "wait-deleted")
-    lab.server().ailment.current = UNSERVED
+    lab.server().active_faults.current = UNSERVED
     assert scene.finish(run_id, most=6) == "waiting"
     assert (scene.cluster(cluster_id)["state"], "gone" in effects(lab, name)) == ("deleting", False)
-    lab.server().ailment.current = Faults()
+    lab.server().active_faults.current = Faults()
     lab.server().clusters.behave(Behaviour())
     until(lambda: scene.finish(run_id) == "completed", why="the cluster is deleted")
     assert effects(lab, name)[-1] == "gone"

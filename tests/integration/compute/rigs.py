@@ -65,7 +65,7 @@ def doubled(name: str, access: Callable[[Clouds], Access]) -> Iterator[Rig]:
         cloud = lab.clouds[name]
 
         def break_(fault: str) -> None:
-            cloud.ailment.current = Faults.from_json(FAULTS.get(fault, {}))
+            cloud.active_faults.current = Faults.from_json(FAULTS.get(fault, {}))
 
         yield Rig(compute=connect(access(lab)), break_=break_, there=lambda: len(cloud.living()))
 

@@ -34,7 +34,7 @@ def asked(method: str, path: str, body: bytes = b"") -> Request:
 
 def broken(lab: Clouds, name: str, **faults: Any) -> None:
     """Break one of the clouds."""
-    lab.clouds[name].ailment.current = Faults(**faults)
+    lab.clouds[name].active_faults.current = Faults(**faults)
 
 
 def test_ec2_answers_a_repeated_token_with_the_same_instance(lab: Clouds) -> None:

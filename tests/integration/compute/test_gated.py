@@ -85,7 +85,7 @@ def test_no_more_calls_at_once_than_the_account_allows(world: AppContext, lab: C
 
 def test_a_call_gives_back_its_slot_however_it_ends(world: AppContext, lab: Clouds) -> None:
     compute = known(world, lab, calls_at_once=1)
-    lab.clouds["upcloud"].ailment.current = Faults(dead=True, fail_times=1)
+    lab.clouds["upcloud"].active_faults.current = Faults(dead=True, fail_times=1)
     with pytest.raises(CloudUnreachable):
         compute.zones()
     assert compute.zones()
@@ -93,7 +93,7 @@ def test_a_call_gives_back_its_slot_however_it_ends(world: AppContext, lab: Clou
 
 def test_after_one_complaint_no_worker_asks_the_cloud(world: AppContext, lab: Clouds) -> None:
     compute = known(world, lab)
-    lab.clouds["upcloud"].ailment.current = Faults(throttle=1.0, retry_after=30, fail_times=1)
+    lab.clouds["upcloud"].active_faults.current = Faults(throttle=1.0, retry_after=30, fail_times=1)
     with pytest.raises(CloudThrottled):
         compute.zones()
     other = compute_of(world.db, opener(world.settings), "upcloud", "upcloud")

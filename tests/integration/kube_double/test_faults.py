@@ -22,10 +22,10 @@ def suffers(kube: Kube, widgets: Widgets) -> Iterator[Callable[..., None]]:
     """Break the server, but only for widgets, and only for the test."""
 
     def set_(**faults: Any) -> None:
-        kube.server().ailment.current = Faults(resources=("widgets",), **faults)
+        kube.server().active_faults.current = Faults(resources=("widgets",), **faults)
 
     yield set_
-    kube.server().ailment.current = Faults()
+    kube.server().active_faults.current = Faults()
 
 
 def created(kube: Kube) -> int:

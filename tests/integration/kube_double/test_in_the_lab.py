@@ -10,7 +10,7 @@ def test_the_labs_control_speaks_for_its_clusters() -> None:
         assert [one["url"] for one in shown] == [one["url"] for one in lab.summary()["clusters"]]
         change = {"faults": {"slow": 0.5}}
         http.patch(f"{lab.control_url}/kube/west", json=change).raise_for_status()
-        assert [server.ailment.current.slow for server in lab.kube.servers] == [0.0, 0.5]
+        assert [server.active_faults.current.slow for server in lab.kube.servers] == [0.0, 0.5]
 
 
 def test_both_write_into_one_ledger() -> None:

@@ -19,7 +19,7 @@ def test_it_lists_the_machines(lab: Lab, control: Any) -> None:
 def test_faults_are_switched_at_run_time(machine: Machine, control: Any) -> None:
     changed = control("PATCH", "/machines/m1", {"faults": {"lies": True, "slow": 1.5, "failTimes": 3}})
     assert changed.body["faults"] == {"lies": True, "slow": 1.5, "failTimes": 3}
-    assert machine.ailment.current == Faults(lies=True, slow=1.5, fail_times=3)
+    assert machine.active_faults.current == Faults(lies=True, slow=1.5, fail_times=3)
     assert control("PATCH", "/machines/m1", {"faults": {}}).body["faults"] == {}
 
 

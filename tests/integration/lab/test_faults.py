@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from app.lab import Faults, Lab, Machine
-from app.lab.faults import Ailment
+from app.lab.faults import ActiveFaults
 
 RESET = "/Systems/1/Actions/ComputerSystem.Reset"
 ON = {"ResetType": "On"}
 
 
 def broken(machine: Machine, **faults: Any) -> None:
-    machine.ailment.current = Faults(**faults)
+    machine.active_faults.current = Faults(**faults)
 
 
 def test_a_dead_bmc_does_not_answer_ipmi(machine: Machine, ipmitool: Any, effects: Any) -> None:
@@ -56,7 +56,7 @@ def test_all_datagrams_lost_is_silence(machine: Machine, ipmitool: Any) -> None:
 
 
 def test_the_same_seed_loses_the_same_datagrams() -> None:
-    first, second, third = (Ailment(Faults(drop=0.3, seed=seed)) for seed in (7, 7, 8))
+    first, second, third = (ActiveFaults(Faults(drop=0.3, seed=seed)) for seed in (7, 7, 8))
     lost = [first.loses() for _ in range(1000)]
     assert lost == [second.loses() for _ in range(1000)]
     assert lost != [third.loses() for _ in range(1000)]
@@ -141,7 +141,7 @@ def test_power_commands_are_refused(machine: Machine, ipmitool: Any, redfish: An
 def test_a_fault_ends_after_biting_so_many_times(machine: Machine, redfish: Any, effects: Any) -> None:
     broken(machine, refuse=True, fail_times=2)
     assert [redfish(machine, "POST", RESET, ON).status for _ in range(3)] == [400, 400, 204]
-    assert machine.ailment.current == Faults()
+    assert machine.active_faults.current == Faults()
 
 
 def test_one_broken_machine_leaves_the_others_alone(lab: Lab, redfish: Any, eventually: Any) -> None:

@@ -104,7 +104,7 @@ class Watched:
 
     def suffers(self, **faults: Any) -> None:
         """Break the API server; without faults it is mended."""
-        self.lab.server().ailment.current = Faults(**faults)
+        self.lab.server().active_faults.current = Faults(**faults)
 
     def object(self, vm_id: str) -> Row:
         """A machine's object as it is; empty when there is none."""

@@ -1,4 +1,4 @@
-"""What a controller told, as values that can be stored and shown: they come from outside, padded and odd.
+"""Cleans values from a controller, so that they can be stored and shown.
 
 Fields of fixed width are padded with NUL, blanks or the 0xFF of erased memory; some firmware sends half a
 surrogate pair, control characters that would act on a terminal, or numbers that JSON does not have.
@@ -17,14 +17,14 @@ UNWRITABLE = {"Cc", "Cs"}  # Control characters, halves of surrogate pairs.
 
 
 def text(value: object) -> str | None:
-    """A text without its padding, or nothing; a number is taken for a text, anything else is not."""
+    """A text without its padding, None for an empty one; numbers become text, any other type None."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return _tidy(str(value)) or None
 
 
 def values(value: object, depth: int = DEEPEST) -> Any:
-    """The same for all texts and numbers in a structure."""
+    """A nested structure with all its texts and numbers cleaned; levels below ``depth`` become None."""
     if isinstance(value, str):
         return _tidy(value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -37,7 +37,7 @@ def values(value: object, depth: int = DEEPEST) -> Any:
 
 
 def identity(told: Identity) -> Identity:
-    """Who answered, in plain texts."""
+    """An identity with all its texts cleaned."""
     return replace(told, **{name: text(value) for name, value in vars(told).items()})
 
 

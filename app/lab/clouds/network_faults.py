@@ -1,4 +1,4 @@
-"""What every doubled cloud does with a request before and after it looks at it: the faults of the network."""
+"""Applies the network faults of a simulated cloud before and after it handles a request."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,20 +19,20 @@ async def answered(
     throttled: Callable[[int], Response],
     work: Callable[[], Response],
 ) -> Response | None:
-    """The answer to a request, or None when the connection is cut."""
-    ailment, lost = cloud.ailment, cloud.faults.drop if orders else ""
-    if ailment.bites("dead"):
+    """The response of ``work``, or of a fault; None when the connection is cut."""
+    active_faults, lost = cloud.active_faults, cloud.faults.drop if orders else ""
+    if active_faults.applies("dead"):
         return None
-    if cloud.faults.slow and ailment.bites("slow"):
+    if cloud.faults.slow and active_faults.applies("slow"):
         await asyncio.sleep(cloud.faults.slow)
-    if ailment.bites("html"):
+    if active_faults.applies("html"):
         return Response(status=502, body=PAGE, headers={"Content-Type": "text/html"})
     retry_after = cloud.faults.retry_after or 0
-    if ailment.bites("throttle"):
+    if active_faults.applies("throttle"):
         return throttled(retry_after)
-    if lost == "request" and ailment.bites("drop"):
+    if lost == "request" and active_faults.applies("drop"):
         return None
     answer = work()
-    if lost == "answer" and ailment.bites("drop"):
+    if lost == "answer" and active_faults.applies("drop"):
         return None
     return replace(answer, headers={"Date": formatdate(usegmt=True), **answer.headers})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.providers.bmc import told
+from app.providers.bmc import plain_values
 from app.providers.bmc.target import Identity
 
 
@@ -24,16 +24,16 @@ from app.providers.bmc.target import Identity
     ],
 )
 def test_a_text_is_plain(given: object, kept: str | None) -> None:
-    assert told.text(given) == kept
+    assert plain_values.text(given) == kept
 
 
 def test_all_values_of_a_structure_are_plain() -> None:
     given = {"a\0": ["x\0", float("nan"), 1, None], "b": ({"c": " d "},)}
 
-    assert told.values(given) == {"a": ["x", None, 1, None], "b": [{"c": "d"}]}
+    assert plain_values.values(given) == {"a": ["x", None, 1, None], "b": [{"c": "d"}]}
 
 
 def test_an_identity_is_plain() -> None:
     given = Identity(serial="SN\0", vendor=" Dell ", product=7)  # type: ignore[arg-type]
 
-    assert told.identity(given) == Identity(serial="SN", vendor="Dell", product="7")
+    assert plain_values.identity(given) == Identity(serial="SN", vendor="Dell", product="7")

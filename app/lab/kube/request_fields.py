@@ -1,4 +1,4 @@
-"""What a request asks for: parameters, media types and bodies."""
+"""Reads the parameters, media type and body of a request."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from app.lab.kube.writes import Deletion, Write
 
 
 def write(request: Request, user: User, subresource: str) -> Write:
-    """Who writes and how."""
+    """The writer and the options of a write."""
     query = request.query
     agent = request.headers.get("user-agent", "unknown").partition("/")[0]
     return Write(
@@ -27,7 +27,7 @@ def write(request: Request, user: User, subresource: str) -> Write:
 
 
 def dry_run(request: Request) -> bool:
-    """Whether nothing shall really be done; raises `Refused` (400)."""
+    """Whether the request is a dry run; raises `Refused` (400)."""
     told = request.query.get("dryRun")
     if told not in (None, "", "All"):
         raise bad_request(f'dryRun: Unsupported value: "{told}": supported values: "All"')
@@ -35,7 +35,7 @@ def dry_run(request: Request) -> bool:
 
 
 def deletion(request: Request) -> Deletion:
-    """What is asked about a deletion."""
+    """The options of a deletion."""
     told = body(request) if request.body else {}
     conditions = told.get("preconditions") or {}
     policy = told.get("propagationPolicy") or request.query.get("propagationPolicy") or "Background"
@@ -55,7 +55,7 @@ def body(request: Request) -> Any:
 
 
 def whole(content: object) -> Object:
-    """What must be an object with metadata, if any, that are one, too; raises `Refused` (400)."""
+    """The content as an object, whose metadata, if any, must be an object too; raises `Refused` (400)."""
     if not isinstance(content, dict) or not isinstance(content.get("metadata", {}), dict):
         raise bad_request("the body of the request is not a Kubernetes object")
     return content
@@ -77,12 +77,12 @@ def flag(request: Request, name: str) -> bool:
 
 
 def include(request: Request) -> str:
-    """What of each object a table shall carry."""
+    """Which part of each object a table includes."""
     return request.query.get("includeObject") or "Metadata"
 
 
 def number(request: Request, name: str) -> float | None:
-    """A parameter that is a number, None when it is not there; raises `Refused` (400)."""
+    """A numeric parameter, None when it is missing; raises `Refused` (400)."""
     text = request.query.get(name, "")
     if text and not text.isdecimal():
         raise bad_request(f"{name}: Invalid value: {text!r}")

@@ -1,4 +1,4 @@
-"""What can be broken on purpose: faults as data, their JSON form, and how often they still bite."""
+"""Faults of the lab: their JSON form, and which faults are active and how often they still apply."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -27,34 +27,34 @@ def _number(most: float) -> Callable[[Any], bool]:
 
 
 def switch() -> Any:
-    """A fault that is there or not."""
+    """A fault that is on or off."""
     return _fault(False, "must be true or false", lambda value: type(value) is bool)
 
 
 def share() -> Any:
-    """Which part of what could suffer does, from 0 to 1, by the seeded coin."""
+    """The share of requests that a fault affects, from 0 to 1, chosen by the seeded generator."""
     return _fault(0.0, "must be a number from 0 to 1", _number(1.0), float, coin=True)
 
 
 def seconds() -> Any:
-    """How long something takes."""
+    """A duration in seconds."""
     return _fault(0.0, f"must be a number from 0 to {LONGEST_S:g}", _number(LONGEST_S), float)
 
 
 def whole(default: int | None) -> Any:
-    """How often, or how many."""
+    """A whole number."""
     problem = "must be a whole number that is not negative"
     return _fault(default, problem, lambda value: type(value) is int and value >= 0)
 
 
 def one_of(default: int | str, *others: int | str) -> Any:
-    """One of some values; an empty default is none of them."""
+    """One of some values; an empty default means none."""
     known = [value for value in (default, *others) if value]
     return _fault(default, f"must be one of {', '.join(map(str, known))}", (default, *others).__contains__)
 
 
 def names(what: str, known: tuple[str, ...] = ()) -> Any:
-    """Some names, of those that are known when any are."""
+    """A set of names, restricted to ``known`` unless that is empty."""
 
     def fits(value: Any) -> bool:
         texts = isinstance(value, list) and all(isinstance(one, str) for one in value)
@@ -65,7 +65,7 @@ def names(what: str, known: tuple[str, ...] = ()) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Faults:
-    """What is wrong with one part of the lab: nothing by default. Parts add fields made as above."""
+    """The faults of one part of the lab, none by default. Subclasses add fields by the functions above."""
 
     fail_times: int | None = whole(None)
     seed: int = whole(0)
@@ -86,7 +86,7 @@ class Faults:
         return cls(**values)
 
     def to_json(self) -> dict[str, object]:
-        """Only what is wrong."""
+        """The faults that are set."""
         found = {one: getattr(self, one.name) for one in fields(self)}
         return {camel(one.name): value for one, value in found.items() if value != one.default}
 
@@ -94,8 +94,8 @@ class Faults:
 F = TypeVar("F", bound=Faults)
 
 
-class Ailment(Generic[F]):
-    """What is wrong with one part right now, counting how often it has bitten.
+class ActiveFaults(Generic[F]):
+    """The active faults of one part, with a count of how often they still apply.
 
     ``current`` is replaced as a whole, so it may be set from any thread.
     """
@@ -116,8 +116,8 @@ class Ailment(Generic[F]):
         self._left = faults.fail_times
         self._random.seed(faults.seed)
 
-    def bites(self, fault: str) -> bool:
-        """Whether this fault shows now, a share by the coin; showing uses up one of ``failTimes``."""
+    def applies(self, fault: str) -> bool:
+        """Whether this fault applies now (a share by chance); if so, uses up one of ``failTimes``."""
         value = getattr(self._current, fault)
         if not value or (fault in self._by_coin and self._random.random() >= value):
             return False
@@ -125,7 +125,7 @@ class Ailment(Generic[F]):
         return True
 
     def count(self) -> None:
-        """It has bitten: one of ``failTimes`` is used up, and after the last everything is mended."""
+        """Use up one of ``failTimes``; after the last one all faults end."""
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:

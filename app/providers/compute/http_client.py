@@ -1,9 +1,9 @@
-"""One HTTP conversation with a cloud: short timeouts, no repetition by itself, failures told apart.
+"""An HTTP client for clouds: short timeouts, no automatic retries, and an exact error for each failure.
 
-Each request has a connection of its own: on one that was kept, and that the other side has closed meanwhile,
-an order that was never read could not be told from one whose answer was lost.
+Each request has a connection of its own: on a kept connection that the other side has closed meanwhile, an
+order that was never read cannot be distinguished from one whose answer was lost.
 
-An answer that was lost leaves the outcome of an order unknown; one that was refused, or never sent, does not.
+A lost answer leaves the outcome of an order unknown; an order that was refused or never sent has no effect.
 """
 
 import ssl
@@ -22,17 +22,17 @@ from app.domain.errors import CloudThrottled, CloudUnreachable
 Method = TypeVar("Method", bound=Callable[..., Any])
 TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-WHOLE_S = 60.0  # That an answer may take, however steadily it drips.
+WHOLE_S = 60.0  # The longest time for a whole answer, even if bytes keep coming.
 LARGEST = 33_554_432  # Bytes of an answer.
-LEFT_ALONE_MS = 1_000  # What a throttled answer asks for that does not say how long.
+LEFT_ALONE_MS = 1_000  # The pause after a throttled answer without Retry-After.
 
 
-class Talk:
-    """A base URL and who asks there."""
+class HttpClient:
+    """A client for one base URL, with its authentication."""
 
     def __init__(self, base: str, auth: httpx.Auth | None = None) -> None:
         self.base, self._auth = base.rstrip("/"), auth
-        self.skew_ms: int | None = None  # Their clock less ours, by the last answer.
+        self.skew_ms: int | None = None  # The cloud's clock minus ours, from the last answer.
 
     def send(
         self,
@@ -46,7 +46,7 @@ class Talk:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Any answer below 500 but a throttled one; ``orders`` says whether the request changes something."""
+        """Send a request; any answer that is not throttled is returned. ``orders``: it changes something."""
         try:
             with (
                 self._client() as client,
@@ -66,11 +66,11 @@ class Talk:
         return answer
 
     def lost(self, attempt: str, why: str, *, orders: bool) -> CloudUnreachable:
-        """The error for an answer that says nothing about what was asked."""
+        """The error for an answer from which the outcome is not known."""
         return CloudUnreachable(f"{attempt} at {self.base}: {why}", nothing_happened=not orders)
 
     def throttled(self, attempt: str, asked: str | None = None) -> CloudThrottled:
-        """The error for a cloud that wants to be left alone."""
+        """The error for a throttled request."""
         wait = retry_after_ms(asked, datetime.now(UTC))
         error = CloudThrottled(f"{attempt} at {self.base}: asked too often")
         error.retry_after_ms = wait or LEFT_ALONE_MS
@@ -84,9 +84,9 @@ class Talk:
 
 
 def sensible(*, orders: bool = False) -> Callable[[Method], Method]:
-    """Declare a method of a driver that reads an answer: one in which it misses something says nothing.
+    """Declare a method of a driver that parses an answer: a parsing error becomes `CloudUnreachable`.
 
-    Such as the JSON of a proxy. What it raises then is `CloudUnreachable`, and not the slip of the reader.
+    An answer without the expected members may be that of a proxy.
     """
 
     def declared(method: Method) -> Method:
@@ -96,7 +96,7 @@ def sensible(*, orders: bool = False) -> Callable[[Method], Method]:
                 return method(self, *given, **named)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
                 why = f"the answer makes no sense: {type(error).__name__} {error}"
-                raise self._talk.lost(method.__name__, why, orders=orders) from error
+                raise self._http.lost(method.__name__, why, orders=orders) from error
 
         return cast("Method", asked)
 
@@ -104,7 +104,7 @@ def sensible(*, orders: bool = False) -> Callable[[Method], Method]:
 
 
 def _whole(coming: httpx.Response) -> httpx.Response:
-    """The answer with its body; raises `httpx.ReadError` for one that is too long, in bytes or in time."""
+    """The answer with its body; raises `httpx.ReadError` for a body that is too large or takes too long."""
     until, content = time.monotonic() + WHOLE_S, bytearray()
     for some in coming.iter_bytes():
         content += some

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from app.domain.errors import CloudUnreachable
-from app.providers.compute import Access, Compute, Spec, connect, talk
-from app.providers.compute.talk import Talk
+from app.providers.compute import Access, Compute, Spec, connect, http_client
+from app.providers.compute.http_client import HttpClient
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
 
@@ -40,9 +40,9 @@ def dripping() -> Iterator[str]:
 def test_an_answer_that_never_ends_is_lost(
     dripping: str, monkeypatch: pytest.MonkeyPatch, limit: str, most: float
 ) -> None:
-    monkeypatch.setattr(talk, limit, most)
+    monkeypatch.setattr(http_client, limit, most)
     with pytest.raises(CloudUnreachable) as lost:
-        Talk(dripping).send("GET", "/", attempt="List", orders=False)
+        HttpClient(dripping).send("GET", "/", attempt="List", orders=False)
     assert lost.value.nothing_happened and "the answer" in lost.value.message
 
 
@@ -65,7 +65,7 @@ CALLS: dict[str, Callable[[Compute], object]] = {
 def test_an_answer_of_somebody_else_says_nothing(
     monkeypatch: pytest.MonkeyPatch, provider: str, content: bytes, call: str
 ) -> None:
-    monkeypatch.setattr(Talk, "send", lambda *_asked, **_how: httpx.Response(200, content=content))
+    monkeypatch.setattr(HttpClient, "send", lambda *_asked, **_how: httpx.Response(200, content=content))
     cloud = connect(Access(provider=provider, endpoint="http://127.0.0.1:1"))
 
     with pytest.raises(CloudUnreachable, match="makes no sense") as lost:
