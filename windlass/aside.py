@@ -1,11 +1,10 @@
-"""The nouns of the client for coroutines: each call runs beside the event loop and is awaited there.
+"""The base of the async client's nouns: each call runs in a thread and is awaited in the event loop.
 
     run = await client.runs.get("run_…")
     async for event in client.runs.stream(run.id): ...
 
-The code of a call is that of `Client`, in a thread; its requests go through the transport of the event loop.
-So both clients can say the same, and none of it is written twice. A call whose task is cancelled ends with
-the request that it was sending.
+The thread executes the code of `Client`; its requests go through the transport of the event loop. So both
+clients share one implementation. A call whose task is cancelled ends with the request that it was sending.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ _END = object()
 
 
 class LoopTransport:
-    """Lets a thread send requests through the transport of an event loop; endless answers it reads itself."""
+    """Sends requests of a thread through the transport of an event loop; streams are read in the thread."""
 
     def __init__(self, base_url: str, transport: AsyncTransport) -> None:
         self._base_url, self._transport = base_url, transport
@@ -34,7 +33,7 @@ class LoopTransport:
         self._streams: HttpxTransport | None = None
 
     def begin(self) -> None:
-        """Note the event loop whose transport this is; called in it."""
+        """Store the running event loop, whose transport this is."""
         self._loop = asyncio.get_running_loop()
 
     def send(self, request: Request) -> Response:
@@ -48,13 +47,13 @@ class LoopTransport:
         return self._streams.open(request)
 
     def close(self) -> None:
-        """Give back the connections of endless answers."""
+        """Close the connections of streams."""
         if self._streams is not None:
             self._streams.close()
 
 
 class Aside(Generic[N]):
-    """A noun of the client whose calls are made in a thread."""
+    """A noun of the client whose calls run in a thread."""
 
     _made_of: ClassVar[Callable[..., Any]]
 
@@ -63,7 +62,7 @@ class Aside(Generic[N]):
         self._begin = transport.begin
 
     async def _beside(self, call: Callable[Concatenate[N, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What a call of the noun answers; the event loop goes on meanwhile."""
+        """Run a call in a thread and return its result; the event loop goes on meanwhile."""
         self._begin()
         return await asyncio.to_thread(call, self._noun, *args, **kwargs)
 
@@ -71,7 +70,7 @@ class Aside(Generic[N]):
 def awaited(
     call: Callable[Concatenate[N, P], T],
 ) -> Callable[Concatenate[Aside[N], P], Coroutine[Any, Any, T]]:
-    """The same call, to be awaited."""
+    """The call as a coroutine function."""
 
     @wraps(call)
     async def method(self: Aside[N], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -83,7 +82,7 @@ def awaited(
 def walked(
     call: Callable[Concatenate[N, P], Iterator[T]],
 ) -> Callable[Concatenate[Aside[N], P], AsyncIterator[T]]:
-    """The same call, to be walked by ``async for``."""
+    """The call as an asynchronous generator function."""
 
     @wraps(call)
     async def method(self: Aside[N], /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:

@@ -1,4 +1,4 @@
-"""The attempts of one step, in line or as a member of ctx.parallel, and its undo."""
+"""The attempts of one step, a direct call or a member of ctx.parallel, and its undo."""
 
 import inspect
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger("windlass")
 def perform(call: Call, memo: Memo | None, host: Host) -> Memo:
     """Attempt a step until it has ended: the memo of its outcome; Suspend when the host wants to wait.
 
-    `memo` is what history knows of it. The same for a step in line and a member of ctx.parallel.
+    `memo` is the record of earlier attempts. Serves direct calls and members of ctx.parallel alike.
     """
     if memo is not None and memo.unsure and call.options.at_most_once:
         return _failed(call, _unknown(call), host, memo.attempt)
@@ -46,7 +46,7 @@ def undo(target: str, given: Mapping[str, object], result: object, unseal: Calla
 
 
 def _failed(call: Call, facts: Mapping[str, object], host: Host, attempt: int) -> Memo:
-    """The step has failed for good; its callback comes first: a crash in between may tell it twice."""
+    """The step has failed for good. Its callback is called first: after a crash it may be called again."""
     if call.options.on_error is not None:
         try:
             call.options.on_error(rebuilt(call, facts))

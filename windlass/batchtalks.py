@@ -1,4 +1,4 @@
-"""Every call of `client.batches`, as talks: said once, for threads and for coroutines."""
+"""The calls of `client.batches` as talks (`windlass.exchange`), for both the sync and the async client."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ from windlass.exchange import Answer, Exchange, Talk
 from windlass.live import OUTAGE_S
 
 BASE = "/v1/workflows/batch"
-SOON_S, SELDOM_S = 0.2, 2.0  # Between two looks.
+SOON_S, SELDOM_S = 0.2, 2.0  # The shortest and longest pause between two polls.
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTalks:
-    """What can be said about batches."""
+    """The calls about batches."""
 
     exchange: Exchange
     clock: Callable[[], float] = time.monotonic
@@ -188,7 +188,7 @@ def _order(
 
 
 def _given(**values: object) -> dict[str, object]:
-    """What says something: neither None, nor false, nor empty."""
+    """The values that are set: neither None, nor false, nor empty."""
     return {name: value for name, value in values.items() if value}
 
 

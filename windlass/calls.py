@@ -1,8 +1,8 @@
-"""What passes between a workflow function and whoever keeps its history: calls, memos, outcomes, the host.
+"""The interface between a workflow function and the host of its history: calls, memos, outcomes.
 
-A function is called from the top on every advance. Each of its ctx calls has an ordinal (1, 2, 3 … in call
-order) and a key (its name, from its second use on ``name#2``); the memo with that ordinal, if history has
-one, answers it.
+Every advance calls the function from its first line. Each of its ctx calls has an ordinal (1, 2, 3 … in call
+order) and a key (its name, from its second use on ``name#2``). If the history has a memo with the ordinal,
+the call returns its result.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ TITLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Memo:
-    """A call that history knows."""
+    """A recorded call."""
 
     ordinal: int
     key: str
@@ -36,7 +36,7 @@ class Memo:
 
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
-    """How a step is done."""
+    """The options of a step."""
 
     retries: int = 0  # Attempts after the first.
     retry_delay_ms: int = 1_000
@@ -47,7 +47,7 @@ class StepOptions:
 
     @property
     def intent(self) -> bool:
-        """Whether the step must be known to history before its body begins."""
+        """Whether the step must be recorded before its body begins."""
         return bool(self.retries or self.undo or self.at_most_once)
 
 
@@ -72,7 +72,7 @@ class Call:
     wait: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, ordinal: int, key: str) -> "Call":
-        """This call in its place; made for replay, where `dataclasses.replace` would be most of the work."""
+        """This call with its ordinal and key; `dataclasses.replace` would dominate the time of a replay."""
         placed = object.__new__(Call)
         placed.__dict__.update(self.__dict__, ordinal=ordinal, key=key)
         return placed
@@ -89,7 +89,7 @@ def titled(kind: str, key: str) -> str:
 
 
 class Gone(BaseException):
-    """The process that runs this ends: what it does has neither succeeded nor failed, and is lost with it."""
+    """The process ends: the current attempt has neither succeeded nor failed, and counts as lost."""
 
 
 class Suspend(BaseException):
@@ -97,7 +97,7 @@ class Suspend(BaseException):
 
 
 class Host(Protocol):
-    """Who keeps the history of a run. What it raises ends the pass, and is raised again by replay().
+    """Keeps the history of a run. An exception that it raises ends the pass, and replay() raises it again.
 
     Any method may raise Suspend: the pass ends as Suspended.
     """
@@ -142,7 +142,7 @@ class Host(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Info:
-    """Which run a function works for."""
+    """The run that a function executes."""
 
     run_id: str
     parent_run_id: str | None = None
@@ -167,12 +167,12 @@ class Raised:
 
 @dataclass(frozen=True)
 class Suspended:
-    """The function waits for something; its result, if it gave one all the same, does not count."""
+    """The function waits; if it returned a result nevertheless, that is ignored."""
 
 
 @dataclass(frozen=True)
 class Restarted:
-    """The run is to go on as a fresh one, with these arguments (JSON)."""
+    """The workflow is to continue as a new run with these arguments (JSON)."""
 
     args: Sequence[Any]
     kwargs: Mapping[str, Any]

@@ -26,7 +26,7 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The two halves of a successful envelope; of a bare answer the data alone."""
+    """Data and meta of a successful answer; an answer without an envelope has only data."""
 
     data: Any = None
     meta: Mapping[str, Any]
@@ -37,14 +37,14 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """Makes talks of one request each; a POST carries one Idempotency-Key through all its attempts."""
+    """Makes talks of one request each; all attempts of a POST have the same Idempotency-Key."""
 
     api_key: str | None = None
     timeout_s: float = 30.0
     retries: Retries = field(default_factory=Retries)
 
     def get(self, path: str, query: Query | None = None, *, longer_s: float = 0.0) -> Talk[Answer]:
-        """Read; `longer_s` is how much longer than usual the service may keep the answer back."""
+        """GET; `longer_s` is added to the timeout, for a service that delays its answer (long poll)."""
         return self._ask("GET", path, query, None, timeout_s=self.timeout_s + longer_s)
 
     def post(
@@ -55,30 +55,30 @@ class Exchange:
         *,
         key: str | None = None,
     ) -> Talk[Answer]:
-        """Do; `key` replaces the Idempotency-Key that would be made up."""
+        """POST; `key` replaces the generated Idempotency-Key."""
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
         return self._ask("POST", path, query, {} if content is None else content, headers)
 
     def post_anew(self, path: str, content: object) -> Talk[Answer]:
-        """Do, and do it anew when the answer was lost: for what is harmless when nobody knows of it."""
+        """POST without a key, repeated when the answer was lost: only for what may be done twice."""
         return self._ask("POST", path, None, content, harmless=True)
 
     def put(self, path: str, content: Mapping[str, object]) -> Talk[Answer]:
-        """Replace."""
+        """PUT."""
         return self._ask("PUT", path, None, content)
 
     def patch(self, path: str, content: Mapping[str, object], if_match: str | None = None) -> Talk[Answer]:
-        """Change; `if_match` is the tag of the version that the change was made from."""
+        """PATCH; `if_match` is the ETag of the version that the change is based on."""
         return self._ask("PATCH", path, None, content, {"If-Match": if_match} if if_match else None)
 
     def delete(
         self, path: str, query: Query | None = None, content: Mapping[str, object] | None = None
     ) -> Talk[Answer]:
-        """Remove."""
+        """DELETE."""
         return self._ask("DELETE", path, query, content)
 
     def headers(self) -> dict[str, str]:
-        """What every request says."""
+        """The headers of every request."""
         headers = {"Accept": "application/json, application/problem+json"}
         if self.api_key:
             headers["Authorization"] = f"Bearer {self.api_key}"
@@ -117,7 +117,7 @@ class Exchange:
 
 
 def json_of(content: bytes) -> Any:
-    """The JSON value, or None when the body is empty or comes from somebody who speaks no JSON."""
+    """The JSON value; None when the body is empty or not JSON, such as the page of a proxy."""
     try:
         return json.loads(content)
     except ValueError:
@@ -125,7 +125,7 @@ def json_of(content: bytes) -> Any:
 
 
 def _written(content: object) -> bytes:
-    """The body of a request; ValidationError when JSON cannot hold what it is made of."""
+    """The body of a request; raises ValidationError for a value that is not JSON."""
     try:
         return json.dumps(content, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -147,11 +147,11 @@ def _understood(came: Came) -> Answer | tuple[WindlassError, float | None]:
 
 
 def _temporary(error: WindlassError, repeatable: bool, attempt: int) -> bool:
-    """Whether the same request may go well a moment later, and may be sent again at all."""
+    """Whether the error may be temporary and the request may be sent again."""
     if isinstance(error, ConnectionFailed):
         return repeatable or not error.sent
     if isinstance(error, Conflict):
-        # Our own first attempt, whose answer was lost, is still being worked on.
+        # The service is still working on our first attempt, whose answer was lost.
         return attempt > 0 and error.details.get("reason") == "in_flight"
     return error.status in retries.REFUSED_FOR_NOW or (
         repeatable and error.status in retries.BROKEN_ON_THE_WAY

@@ -1,4 +1,4 @@
-"""A run's events while they happen, over connections that may break."""
+"""A stream of a run's events, which continues when a connection breaks."""
 
 import json
 import time
@@ -57,7 +57,7 @@ def _connection(session: Session, path: str, after: int) -> Iterator[Event]:
 
 
 def _facts(data: str) -> Mapping[str, object]:
-    """The event as an object; anything else is no event of ours and counts as empty."""
+    """The JSON object of an event; empty for anything else, which the service does not send."""
     try:
         facts = json.loads(data)
     except ValueError:

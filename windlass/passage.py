@@ -1,4 +1,4 @@
-"""One pass through a workflow function: what it calls now is held against what history knows."""
+"""One pass of replay through a workflow function: compares its calls with the recorded history."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,9 +28,9 @@ MAIN = "main"  # The key of the function itself: no call has it.
 
 
 class Pass:
-    """The calls of one pass; once it has ended, every further call raises Suspend again.
+    """One pass, with the calls that it has made; once it has ended, every further call raises Suspend again.
 
-    So a suspension that an author's code swallows does no harm: how the function is left then does not count.
+    So an author's code may catch a suspension without harm: the outcome of the pass does not change any more.
     """
 
     def __init__(self, definition: Definition, history: Sequence[Memo], host: Host, info: Info) -> None:
@@ -42,19 +42,19 @@ class Pass:
         self._made = 0  # Calls made so far.
         self._uses: dict[str, int] = {}
         self._keys = {MAIN}
-        self._end: Outcome | None = None  # How the pass has ended, before the function was left.
+        self._end: Outcome | None = None  # The outcome of the pass, once it has ended.
         self._fault: BaseException | None = None  # What the host has raised.
-        self._body = ""  # The step whose body runs just now.
+        self._body = ""  # The step whose body is running.
         self._left = False
         self._thread = threading.get_ident()
 
     @property
     def ended(self) -> bool:
-        """Whether the pass has ended, though the function may not have been left."""
+        """Whether the pass has ended; the function may still be running."""
         return self._end is not None
 
     def left(self, outcome: Outcome) -> Outcome:
-        """The function was left with this outcome: how the pass ended; raises what the host has raised."""
+        """The outcome of the pass, given that of the function; raises what the host has raised."""
         self._left = True
         if self._fault is not None:
             raise self._fault
@@ -62,15 +62,15 @@ class Pass:
 
     @property
     def replaying(self) -> bool:
-        """Whether the function has been at this place before."""
+        """Whether the history has a call at this place."""
         return self.sought is not None or self._made + 1 in self._known
 
     def passes_by(self, name: str) -> bool:
-        """Whether find() looks for a call of another name than this."""
+        """Whether find() searches for a call with another name."""
         return self.sought is not None and not self.sought.startswith(name)
 
     def enter(self, call: Call) -> Call:
-        """The call in its place: with its ordinal and key, the same as in history."""
+        """The call with its ordinal and key, checked against the history."""
         self.check()
         self._made += 1
         call = call.at(self._made, self._key(call.name))
@@ -83,7 +83,7 @@ class Pass:
         return call
 
     def step(self, call: Call) -> Any:
-        """Do a step now, unless history knows its outcome."""
+        """Execute a step, unless the history has its outcome."""
         call = self.enter(call)
         memo = self._known.get(call.ordinal)
         if memo is None or memo.status == "pending":
@@ -94,7 +94,7 @@ class Pass:
         return self.answer(call, memo)
 
     def wait(self, calls: Sequence[Call], limit: int | None = None) -> list[Memo]:
-        """The memos of calls that others end, in their order; suspends the run until all have ended.
+        """The memos of calls that end outside of this pass, in order; suspends the run until all have ended.
 
         At most `limit` of them are open at a time: the next one begins when one has ended.
         """
@@ -106,7 +106,7 @@ class Pass:
         return [ended.get(call.ordinal) or self._known[call.ordinal] for call in calls]
 
     def value(self, call: Call, make: Callable[[], object]) -> Any:
-        """A value that is made once and the same ever after."""
+        """A value that is computed once and recorded."""
         call = self.enter(call)
         if not self._pending(call):
             return self._known[call.ordinal].value
@@ -116,7 +116,7 @@ class Pass:
         return made
 
     def answer(self, call: Call, memo: Memo) -> Any:
-        """What the author gets for a call that has ended: its value, or its error raised."""
+        """The value of a call that has ended; raises its error if it has failed."""
         if memo.status == "failed":
             raise rebuilt(call, memo.error or {})
         return self.decoded(memo.value)
@@ -126,21 +126,21 @@ class Pass:
         return self._host.clock_ms()
 
     def encoded(self, value: object, what: str) -> Any:
-        """A value as history keeps it; NotStorable when it cannot."""
+        """A value in its stored form; raises NotStorable."""
         return encode(value, what, self._seal)
 
     def decoded(self, value: object) -> Any:
-        """A value of history as the author sees it."""
+        """A stored value as a Python object."""
         return decode(value, self._unseal)
 
     def restart(self, args: Sequence[object], kwargs: Mapping[str, object]) -> NoReturn:
-        """End this pass: the run goes on as a fresh one."""
+        """End this pass; the workflow continues as a new run."""
         self.check()
         restarted = Restarted(args, kwargs)
         self.stop(self._missing(restarted) or restarted)
 
     def check(self) -> None:
-        """Refuse a use of ctx where it has none; once the pass has ended, leave the function again."""
+        """Raise Misuse where ctx must not be used; once the pass has ended, raise Suspend again."""
         if threading.get_ident() != self._thread:
             raise Misuse(
                 "ctx was used from another thread: it belongs to the thread of its workflow function alone"
@@ -178,7 +178,7 @@ class Pass:
         return key
 
     def _missing(self, outcome: Outcome) -> Diverged | None:
-        """The call that history knows next, when the function has come to its end without it."""
+        """The divergence of a function that has ended before the next recorded call; None if it made all."""
         memo = self._known.get(self._made + 1)
         if memo is None:
             return None
@@ -188,12 +188,12 @@ class Pass:
 
     @contextmanager
     def _hosted(self) -> Iterator[None]:
-        """What the host raises ends the pass: no `except` may take it for an error of a step."""
+        """An exception of the host ends the pass: an author's `except` must not handle it."""
         try:
             yield
         except Suspend:
             self._end = Suspended()
             raise
-        except BaseException as fault:  # It is kept, and raised again when the function has been left.
+        except BaseException as fault:  # Stored, and raised again when the function has ended.
             self._end, self._fault = Suspended(), fault
             raise Suspend from fault

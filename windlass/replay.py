@@ -1,11 +1,13 @@
-"""Replay: call a workflow function from the top, answer from history what it knows, do the first new thing.
+"""Replay: calls a workflow function from its first line; recorded calls return their recorded results.
 
-Pure: whatever touches the world or the record is the host's. One pass goes like this:
+Pure: only the host has side effects and accesses the record. One pass goes like this:
 
 1. The function makes a call; the pass gives it the next ordinal and its key.
-2. History has another call at this ordinal: the pass ends as `Diverged`.
-3. History knows its outcome: that is the answer. Else the host does it, or suspends the run.
-4. The function returns or raises: the outcome, unless the pass has ended before or history knows more.
+2. If the history has another call at this ordinal, the pass ends as `Diverged`.
+3. If the history has its outcome, the call returns or raises it. Else the host executes it or suspends the
+   run.
+4. The function returns or raises: the outcome, unless the pass ended earlier or the history has further
+   calls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +77,7 @@ def find(
     info: Info,
     key: str,
 ) -> Call:
-    """The call with this key, found by replaying up to it; nothing is done.
+    """The call with this key, found by a replay up to it without side effects.
 
     Nondeterminism when the function does not make it.
     """
@@ -103,7 +105,7 @@ def _run(one: Pass, args: Sequence[object], kwargs: Mapping[str, object]) -> Out
 
 
 class _Still:
-    """A host that does nothing: whatever is not known to history ends the pass."""
+    """A host without side effects: a call that the history does not have ends the pass."""
 
     def __init__(self, host: Host) -> None:
         self.seal, self.unseal, self.clock_ms = host.seal, host.unseal, host.clock_ms

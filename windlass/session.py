@@ -1,4 +1,4 @@
-"""One conversation with the service for threads: carries talks out over a transport (`windlass.exchange`)."""
+"""The synchronous session: executes talks (`windlass.exchange`) over a transport."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def _carried(talk: Callable[Concatenate[Exchange, P], Talk[T]]) -> "Callable[Concatenate[Session, P], T]":
-    """A talk of the exchange as a method that carries it out."""
+    """A method that executes a talk of the exchange."""
 
     @wraps(talk)
     def method(self: "Session", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -30,7 +30,7 @@ def _carried(talk: Callable[Concatenate[Exchange, P], Talk[T]]) -> "Callable[Con
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """Sends requests until they are answered."""
+    """Sends requests, and repeats them after temporary failures."""
 
     transport: Transport
     exchange: Exchange = field(default_factory=Exchange)
@@ -44,11 +44,11 @@ class Session:
 
     @property
     def retries(self) -> Retries:
-        """How patiently a request is repeated."""
+        """How often and how long a request is repeated."""
         return self.exchange.retries
 
     def carry(self, talk: Talk[T]) -> T:
-        """Do what a talk wants done, to its end."""
+        """Execute a talk and return its result."""
         try:
             wish = next(talk)
             while True:
@@ -59,7 +59,7 @@ class Session:
 
     @contextmanager
     def open(self, path: str, headers: Mapping[str, str], silence_s: float) -> Iterator[Lines]:
-        """Read an endless answer; `silence_s` is the longest silence. One attempt: the caller goes on."""
+        """Read a stream; `silence_s` is the longest silence. Makes one attempt; the caller reconnects."""
         request = Request(
             method="GET",
             path=path,

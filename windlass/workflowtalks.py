@@ -1,4 +1,4 @@
-"""Every call of `client.workflow`, as talks: said once, for threads and for coroutines."""
+"""The calls of `client.workflow` as talks (`windlass.exchange`), for both the sync and the async client."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ BASE = "/api/workflows"
 RUNS, EVENTS, HOOKS = f"{BASE}/runs", f"{BASE}/events", f"{BASE}/hooks"
 EVENTS_A_PAGE = 1_000
 RUNS_A_PAGE = 100
-LONG_POLL_S = 20  # How long the service may keep an answer back while nothing happens.
-SOON_S = 0.2  # Between two looks at least,
-SELDOM_S = 5.0  # and at most, where the service keeps no answer back.
+LONG_POLL_S = 20  # How long the service may delay an answer until something happens.
+SOON_S = 0.2  # The shortest pause between two polls,
+SELDOM_S = 5.0  # and the longest, when the service does not delay its answer.
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowTalks:
-    """What can be said about code workflows."""
+    """The calls about code workflows."""
 
     exchange: Exchange
     clock: Callable[[], float] = time.monotonic
@@ -109,7 +109,7 @@ class WorkflowTalks:
             query = {"after": after, "limit": EVENTS_A_PAGE}
             page = _all(WorkflowEvent, (yield from self.exchange.get(f"{_path(run_id)}/events", query)))
             found += page
-            if not page:  # A page may hold fewer than were asked for: it ends after a mebibyte.
+            if not page:  # A page may have fewer events than the limit: it ends after 1 MiB.
                 return found
             after = page[-1].seq
 
@@ -138,7 +138,7 @@ class WorkflowTalks:
     ) -> Talk[WorkflowHook]:
         """Make a hook, whose token is told this once; whoever calls it sends the signal `name` to the run."""
         wanted = body(run_id=run_id, name=name, action=action, metadata=metadata)
-        # A hook whose token got lost on the way opens nothing for anybody, and dies with its run.
+        # A hook whose token was lost with the answer cannot be called by anyone, and ends with its run.
         return WorkflowHook.of((yield from self.exchange.post_anew(HOOKS, wanted)).data)
 
     def execute_hook(self, token: str, payload: object = None) -> Talk[None]:
@@ -172,11 +172,11 @@ class WorkflowTalks:
             if left <= 0:
                 raise WaitTimeout(f"The run {run_id} is still {run.detail or run.status}.", run)
             run = yield from self._look_again(run_id, left, pause)
-            pause = min(pause * 2, SELDOM_S)  # A run that needs an operator may need him for long.
+            pause = min(pause * 2, SELDOM_S)  # A run that needs an operator may wait for long.
         return run
 
     def _look_again(self, run_id: str, left_s: float, pause_s: float) -> Talk[WorkflowRun]:
-        """The next look; the run goes on while the service is away, and so does the waiting."""
+        """The next poll; continues while the service is away, since the run goes on as well."""
         began = self.clock()
         while True:
             try:
@@ -186,7 +186,9 @@ class WorkflowTalks:
                     raise
                 yield SOON_S
                 continue
-            if not run.ended and self.clock() - began < SOON_S:  # It may have no room to keep it back.
+            if (
+                not run.ended and self.clock() - began < SOON_S
+            ):  # The service may have no place for a long poll.
                 yield min(pause_s, left_s)
             return run
 
