@@ -104,18 +104,18 @@ def of_apps(
     """
     require(asker or principal(), "admin")
     asked = {name: value for name, value in query.items() if value not in (None, "")}
-    response = _door().test_client().open(path, method=method, json=body, query_string=asked)
+    response = _apps_api().test_client().open(path, method=method, json=body, query_string=asked)
     return _answer(response, json.loads(response.get_data(as_text=True) or "{}"))
 
 
-def _door() -> Flask:
+def _apps_api() -> Flask:
     """The apps API on the context of this application, made once."""
     known: dict[str, Flask] = current_app.extensions.setdefault("windlass.console.apps", {})
-    if "door" not in known:
+    if "apps" not in known:
         here = world()
         # In this mode paths name the application, and every caller is an administrator (checked before).
-        known["door"] = create_apps(replace(here, settings=replace(here.settings, apps_identity="ecs")))
-    return known["door"]
+        known["apps"] = create_apps(replace(here, settings=replace(here.settings, apps_identity="ecs")))
+    return known["apps"]
 
 
 def _answer(response: Any, body: Any) -> Answer:
