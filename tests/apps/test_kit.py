@@ -13,10 +13,10 @@ pytestmark = [pytest.mark.sdk, pytest.mark.sqlite]
 TESTS, SUITE_S = 12, 500.0
 
 
-def test_the_kit_for_worlds_passes_whole(door: str, tmp_path: Path) -> None:
+def test_the_kit_for_worlds_passes_whole(apps_api: str, tmp_path: Path) -> None:
     modules = installed("kit", tmp_path)
     node, vitest = modules / "node" / "bin", modules / "vitest" / "vitest.mjs"
-    env = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PLT_WORLD_SERVICE_URL": door}
+    env = {**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PLT_WORLD_SERVICE_URL": apps_api}
 
     subprocess.run(
         [node / "node", vitest, "run", "--reporter=json", "--outputFile=said.json"],

@@ -40,7 +40,7 @@ LINES = {"bare": BARE, "busy": BUSY}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class AppsApi:
     """Where events go; ``path`` has places for the line, the event's place in it and the run."""
 
     port: int
@@ -55,16 +55,16 @@ class Door:
             yield request(self, path, json.dumps(event).replace(RUN, run_id).encode())
 
 
-def request(door: Door, path: str, body: bytes) -> bytes:
+def request(api: AppsApi, path: str, body: bytes) -> bytes:
     """A POST of JSON as bytes."""
-    heads = {"Host": f"{HOST}:{door.port}", "Content-Type": "application/json", **door.headers}
+    heads = {"Host": f"{HOST}:{api.port}", "Content-Type": "application/json", **api.headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in heads.items())
     return f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def send(door: Door, line: str, *, clients: int, runs: int) -> list[float]:
+def send(api: AppsApi, line: str, *, clients: int, runs: int) -> list[float]:
     """Milliseconds of each event of so many runs, by that many clients at once."""
-    return ask(door.port, (door.requests(line) for _ in range(runs)), clients=clients)
+    return ask(api.port, (api.requests(line) for _ in range(runs)), clients=clients)
 
 
 def ask(port: int, sequences: Iterator[Iterator[bytes]], *, clients: int) -> list[float]:

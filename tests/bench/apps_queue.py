@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from tests.bench.apps_line import HOST, Door, ask, request
+from tests.bench.apps_line import HOST, AppsApi, ask, request
 from tests.bench.asking import percentiles
 from tests.bench.workload import Figure
 from tests.support.ports import free_port
@@ -54,12 +54,12 @@ class Handler:
         writer.close()
 
 
-def register(door: Door, app: str, handler: Handler) -> None:
-    """Tell the door where messages go."""
+def register(api: AppsApi, app: str, handler: Handler) -> None:
+    """Register with the apps API where messages go."""
     url = f"http://{HOST}:{handler.port}/flow"
     body = {"podId": "bench", "deploymentVersion": "v1", "endpoints": {"workflow": url}}
-    connection = http.client.HTTPConnection(HOST, door.port, timeout=30)
-    heads = {"Content-Type": "application/json", **door.headers}
+    connection = http.client.HTTPConnection(HOST, api.port, timeout=30)
+    heads = {"Content-Type": "application/json", **api.headers}
     connection.request("POST", f"/api/v1/apps/{app}/handlers", json.dumps(body), heads)
     answered = connection.getresponse()
     assert answered.status < 300, answered.read()
@@ -67,11 +67,11 @@ def register(door: Door, app: str, handler: Handler) -> None:
 
 
 def measured(
-    door: Door, app: str, handler: Handler, *, alone: int, many: int, cpu: Mapping[str, Callable[[], float]]
+    api: AppsApi, app: str, handler: Handler, *, alone: int, many: int, cpu: Mapping[str, Callable[[], float]]
 ) -> list[Figure]:
     """Latency of messages that come alone, then throughput and CPU of many, by who takes it."""
     body = json.dumps({"queueName": QUEUE, "deploymentId": "v1", "message": {"runId": "wrun_1"}}).encode()
-    post, took = request(door, f"/api/v1/apps/{app}/queue", body), list[float]()
+    post, took = request(api, f"/api/v1/apps/{app}/queue", body), list[float]()
 
     def one_by_one() -> Iterator[bytes]:
         for number in range(len(handler.came), len(handler.came) + alone):
@@ -82,12 +82,12 @@ def measured(
 
     def all_at_once(count: int) -> float:
         expected, begun = len(handler.came) + count, time.perf_counter()
-        ask(door.port, (iter((post,)) for _ in range(count)), clients=CLIENTS)
+        ask(api.port, (iter((post,)) for _ in range(count)), clients=CLIENTS)
         _await(handler, expected)
         return handler.came[-1] - begun
 
     all_at_once(many // 10)
-    ask(door.port, iter((one_by_one(),)), clients=1)
+    ask(api.port, iter((one_by_one(),)), clients=1)
     before = {name: taken() for name, taken in cpu.items()}
     seconds = all_at_once(many)
     spent = {name: (taken() - before[name]) / many * 1000 for name, taken in cpu.items()}

@@ -1,6 +1,6 @@
 """W11: events of apps at 1, 8 and 32 clients, messages of apps, and reads among a million runs.
 
-The door asks for API keys and keeps quotas. Beside it stand two floors behind the same server: an empty
+The apps API asks for API keys and keeps quotas. Beside it stand two floors behind the same server: an empty
 answer, and one that does nothing but the one statement of each event. The CPU of an event is that of the
 server and of PostgreSQL; that of a message adds the worker that delivers it and Redis.
 """
@@ -20,7 +20,7 @@ from app.services.apps import applications
 from app.wiring import wire
 from tests.bench import apps_line, apps_queue
 from tests.bench.apps_floor import EMPTY, STATEMENT
-from tests.bench.apps_line import Door
+from tests.bench.apps_line import AppsApi
 from tests.bench.asking import Asker, answering, percentiles
 from tests.bench.processes import Running, cpu_seconds
 from tests.bench.stage import Stage
@@ -46,7 +46,7 @@ Cpu = Callable[[], float]
 
 
 class Apps:
-    """The door of apps with those who deliver, and what stands below it."""
+    """The apps API with the processes that deliver, and the floors below it."""
 
     name = "W11"
     rounds = FEW
@@ -60,32 +60,32 @@ class Apps:
         """Nothing is shared."""
 
     def measure(self, candidate: str, round_: int) -> list[Figure]:
-        """Events at 1, 8 and 32 clients; for the door, then, messages, and reads among many runs."""
+        """Events at 1, 8 and 32 clients; for the apps API, then, messages, and reads among many runs."""
         self._stage.close_session()
         settings = self._stage.settings(apps_port=free_port(), apps_identity="keys")
         if candidate in FLOORS:
-            door = Door(port=settings.apps_port, path=FLOORS[candidate], headers={})
+            api = AppsApi(port=settings.apps_port, path=FLOORS[candidate], headers={})
             with self._serving(settings, floor=True) as server:
-                return self._events(door, self._cpu(server))
+                return self._events(api, self._cpu(server))
         path = f"/api/v1/apps/{APP}/runs/{{run}}/events"
-        door = Door(port=settings.apps_port, path=path, headers=_known(settings))
+        api = AppsApi(port=settings.apps_port, path=path, headers=_known(settings))
         with self._serving(settings) as server:
             return [
-                *self._events(door, self._cpu(server)),
-                *self._messages(settings, door, server),
-                *self._reads(settings, door),
+                *self._events(api, self._cpu(server)),
+                *self._messages(settings, api, server),
+                *self._reads(settings, api),
             ]
 
     def teardown(self) -> None:
         """Nothing is shared."""
 
     def _cpu(self, server: Running) -> Cpu:
-        """The CPU seconds of a door and of PostgreSQL so far."""
+        """The CPU seconds of a server and of PostgreSQL so far."""
         return partial(cpu_seconds, (server.pid, self._stage.postgres.pid or 0))
 
     @contextmanager
     def _serving(self, settings: Settings, *, floor: bool = False) -> Iterator[Running]:
-        """The door, while it answers."""
+        """The apps API, while it answers."""
         argv = programs.apps(settings)
         if floor:
             argv = tuple(
@@ -95,19 +95,19 @@ class Apps:
         with answering(running, settings.apps_port):
             yield running
 
-    def _events(self, door: Door, cpu: Cpu) -> list[Figure]:
+    def _events(self, api: AppsApi, cpu: Cpu) -> list[Figure]:
         """Runs of three events and of nine, after as many that warm up."""
         for line in apps_line.LINES:
-            apps_line.send(door, line, clients=MIXED, runs=self._runs // 4)
-        figures = [figure for clients in CLIENTS for figure in _spent(door, cpu, "bare", clients, self._runs)]
-        mixed = _spent(door, cpu, "busy", MIXED, self._runs // 3)
+            apps_line.send(api, line, clients=MIXED, runs=self._runs // 4)
+        figures = [figure for clients in CLIENTS for figure in _spent(api, cpu, "bare", clients, self._runs)]
+        mixed = _spent(api, cpu, "busy", MIXED, self._runs // 3)
         return [*figures, *mixed]
 
-    def _messages(self, settings: Settings, door: Door, server: Running) -> list[Figure]:
+    def _messages(self, settings: Settings, api: AppsApi, server: Running) -> list[Figure]:
         quick = self._stage.quick
         with ExitStack() as stack:
             handler = stack.enter_context(apps_queue.Handler().listening())
-            apps_queue.register(door, APP, handler)
+            apps_queue.register(api, APP, handler)
             deliverer = self._deliverer(settings)
             stack.callback(deliverer.stop)
             servers = {
@@ -117,7 +117,7 @@ class Apps:
                 "worker": deliverer.pid,
             }
             return apps_queue.measured(
-                door,
+                api,
                 APP,
                 handler,
                 alone=FEW_ALONE if quick else ALONE,
@@ -130,11 +130,11 @@ class Apps:
         (main,) = worker.children(settings, queues=(QUEUE,), reconcile=False)
         return self._stage.launch(main.argv, main.env or environment(settings))
 
-    def _reads(self, settings: Settings, door: Door) -> list[Figure]:
+    def _reads(self, settings: Settings, api: AppsApi) -> list[Figure]:
         with psycopg.connect(settings.database_url, autocommit=True) as connection:
             connection.execute(FILL, (APP, FEW_RUNS if self._stage.quick else RUNS))
             connection.execute("VACUUM ANALYZE app_run")
-        asker, prefix = Asker(door.port, door.headers), f"/api/v1/apps/{APP}/runs"
+        asker, prefix = Asker(api.port, api.headers), f"/api/v1/apps/{APP}/runs"
         try:
             return [
                 figure
@@ -161,9 +161,9 @@ def _known(settings: Settings) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def _spent(door: Door, cpu: Cpu, line: str, clients: int, runs: int) -> list[Figure]:
+def _spent(api: AppsApi, cpu: Cpu, line: str, clients: int, runs: int) -> list[Figure]:
     before, begun = cpu(), time.monotonic()
-    took = apps_line.send(door, line, clients=clients, runs=runs)
+    took = apps_line.send(api, line, clients=clients, runs=runs)
     seconds, spent = time.monotonic() - begun, cpu() - before
     which = str(clients) if line == "bare" else line
     return [

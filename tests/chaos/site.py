@@ -52,7 +52,7 @@ LAB_MACHINES = 8
 AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
 AUTHORED_HOSTS, AUTHORED_PROCESSES = ("code0", "code1"), 2
 LAB_PASSWORD = "windlass-lab"
-DOOR = "app.api.apps.application:make"
+APPS_API = "app.api.apps.application:make"
 
 
 class Durable(Postgres):
@@ -337,8 +337,8 @@ def _follows(*words: str) -> Callable[[psutil.Process], bool]:
 
 
 ROLES: dict[str, Callable[[psutil.Process], bool]] = {
-    "door": _leads("app.serving", DOOR),  # Of apps.
-    "door-worker": _follows("app.serving", DOOR),
+    "apps-api": _leads("app.serving", APPS_API),
+    "apps-api-worker": _follows("app.serving", APPS_API),
     "dispatcher": _leads("tasks", "worker", "threads"),  # What delivers messages of apps.
     "api": _leads("app.serving"),  # What starts the processes that answer.
     "api-worker": _follows("app.serving"),  # What answers requests.

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.apps import judge
 from tests.chaos.apps.crowd import Crowd
-from tests.chaos.apps.program import Door, Program
+from tests.chaos.apps.program import AppsApi, Program
 
 RUN, STEP = "wrun_1", "step_wrun_1_0"
 CROWD = cast("Crowd", SimpleNamespace(started={RUN: "chain"}))
@@ -20,7 +20,7 @@ def log(*told: tuple[str, str | None]) -> list[dict[str, Any]]:
 
 def program(*made: str, again: tuple[str, ...] = ()) -> Program:
     """An app in which the step was done with these results, and that asked for these messages again."""
-    played = Program(Door("http://127.0.0.1:1"))
+    played = Program(AppsApi("http://127.0.0.1:1"))
     played.effects[STEP].extend(made)
     played.again[RUN].update(again)
     return played

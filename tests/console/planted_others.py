@@ -41,25 +41,25 @@ def plant_batches(world: AppContext, folder: Path) -> Batches:
 
 def plant_app(world: AppContext) -> None:
     """An application with an open run, a message that waits and one that could not be delivered."""
-    door = _door(world)
-    assert door.post("/api/v1/apps", json={"appId": APP}).status_code == 201
+    api = _apps_api(world)
+    assert api.post("/api/v1/apps", json={"appId": APP}).status_code == 201
     tell(world, RUN, "run_created", FACTS)
     tell(world, RUN, "run_started", {})
     tell(world, RUN, "step_created", STEP_FACTS, "step_a")
     tell(world, RUN, "step_started", {}, "step_a")
     for version in ("v0", "v1"):
         order = {"queueName": f"__wkf_{WORKFLOW}", "deploymentId": version, "message": {"runId": RUN}}
-        assert door.post(f"/api/v1/apps/{APP}/queue", json=order).status_code == 201
+        assert api.post(f"/api/v1/apps/{APP}/queue", json=order).status_code == 201
     world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, APP), version="v0"))
 
 
 def tell(world: AppContext, run_id: str, kind: str, data: Row, about: str | None = None) -> None:
     """The application says that something has happened."""
     body = {"eventType": kind, "eventData": data, **({"correlationId": about} if about else {})}
-    answer = _door(world).post(f"/api/v1/apps/{APP}/runs/{run_id}/events", json=body)
+    answer = _apps_api(world).post(f"/api/v1/apps/{APP}/runs/{run_id}/events", json=body)
     assert answer.status_code < 300, answer.get_data(as_text=True)
 
 
-def _door(world: AppContext) -> FlaskClient:
-    """The door of applications."""
+def _apps_api(world: AppContext) -> FlaskClient:
+    """The apps API."""
     return create_apps(replace(world, settings=replace(world.settings, apps_identity="ecs"))).test_client()

@@ -55,10 +55,10 @@ def _written(site: Site) -> dict[str, dict[str, Any]]:
 def _app(site: Site) -> None:
     """A run of an application whose workflow, version and input are no better."""
     settings = replace(site.world.settings, apps_identity="ecs")
-    door = create_apps(replace(site.world, settings=settings)).test_client()
+    api = create_apps(replace(site.world, settings=settings)).test_client()
     facts = {"workflowName": HOSTILE, "deploymentId": SHORT, "input": [HOSTILE]}
     event = {"eventType": "run_created", "eventData": facts}
-    answer = door.post(f"/api/v1/apps/{quote(APP, safe='')}/runs/{STRANGE_RUN}/events", json=event)
+    answer = api.post(f"/api/v1/apps/{quote(APP, safe='')}/runs/{STRANGE_RUN}/events", json=event)
     assert answer.status_code < 300, answer.get_data(as_text=True)
 
 

@@ -1,4 +1,4 @@
-"""The door of apps over a real socket: the server that serves it in production, inside of this process."""
+"""The apps API over a real socket: the server that serves it in production, inside of this process."""
 
 import asyncio
 import json
@@ -46,8 +46,8 @@ class Reply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
-    """The door on a port, and the world behind it."""
+class AppsApi:
+    """The apps API on a port, and the world behind it."""
 
     world: AppContext
     port: int
@@ -58,17 +58,17 @@ class Door:
 
     @property
     def url(self) -> str:
-        """Where the door is."""
+        """The base URL."""
         return f"http://{HOST}:{self.port}"
 
-    def known_by(self, **settings: Any) -> "Door":
-        """The same door under other settings of identity, from now on."""
+    def known_by(self, **settings: Any) -> "AppsApi":
+        """The same API under other settings of identity, from now on."""
         world = replace(self.world, settings=replace(self.world.settings, **settings))
         self.flask.extensions["windlass"] = LazyWorld(lambda: world)
         return replace(self, world=world)
 
-    def of(self, app: str, token: str | None = None) -> "Door":
-        """The same door as somebody with a token asks it about an application."""
+    def of(self, app: str, token: str | None = None) -> "AppsApi":
+        """The same API, asked about an application by a client with a token."""
         return replace(self, app=app, headers={"authorization": f"Bearer {token}"} if token else {})
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
@@ -105,7 +105,7 @@ class Door:
 
 @pytest.fixture(scope="session")
 def apps_server() -> Iterator[tuple[Flask, int]]:
-    """The door's application and the port it is served on; each test gives it a world of its own."""
+    """The Flask application and the port it is served on; each test gives it a world of its own."""
     app, port = create_apps(), free_port()
     bridge = Bridge(lambda: app, THREADS, holding(LARGEST_BODY), refusals=of_server)
     bridge.begin()
@@ -125,23 +125,23 @@ def apps_server() -> Iterator[tuple[Flask, int]]:
         made.append(server)
         loop.run_until_complete(server.serve())
 
-    thread = threading.Thread(target=serve, name="apps-door", daemon=True)
+    thread = threading.Thread(target=serve, name="apps-api", daemon=True)
     thread.start()
-    until(lambda: _answers(port), PATIENCE_S, "the door answers")
+    until(lambda: _answers(port), PATIENCE_S, "the apps API answers")
     yield app, port
     loop.call_soon_threadsafe(made[0].stop)
     thread.join(PATIENCE_S)
 
 
 @pytest.fixture
-def apps_door(apps_server: tuple[Flask, int], backend: Any, state: Any) -> Iterator[Door]:
-    """The door on a fresh database of each kind; what would be published is only noted."""
+def apps_api(apps_server: tuple[Flask, int], backend: Any, state: Any) -> Iterator[AppsApi]:
+    """The apps API on a fresh database of each kind; what would be published is only noted."""
     app, port = apps_server
     settings = load({}, database_url=backend.database_url, redis_url=backend.redis_url, state_dir=str(state))
     published: list[Any] = []
     world = replace(wire(settings), publish=published.extend)
     app.extensions["windlass"] = LazyWorld(lambda: world)
-    yield Door(world=world, port=port, published=published, flask=app)
+    yield AppsApi(world=world, port=port, published=published, flask=app)
     world.db.dispose()
 
 

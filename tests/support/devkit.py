@@ -33,7 +33,7 @@ class App:
 
     sdk: str
     port: int
-    door: str  # Base URL of Windlass.
+    url: str  # Base URL of Windlass.
 
     def act(self, act: str, **asked: Any) -> Any:
         """Have the app do something; raises `AssertionError` with what went wrong there."""
@@ -44,7 +44,7 @@ class App:
         return str(self.act("start", workflow=workflow, args=args))
 
     def result(self, run_id: str) -> Any:
-        """How a run ended, as the SDK tells it: ``{"value": …}`` or ``{"error": …}``."""
+        """How a run ended, as the SDK reports it: ``{"value": …}`` or ``{"error": …}``."""
         return self.act("result", runId=run_id)
 
     def run(self, workflow: str, *args: Any) -> Any:
@@ -67,7 +67,7 @@ class App:
         return list(self.ask("GET", f"/hooks?runId={run_id}")["data"])
 
     def call(self, token: str, text: str) -> int:
-        """Call a webhook of the app, as a stranger does who was given its address; the status."""
+        """Call a webhook of the app, as an outside client does that was given its URL; the status."""
         url = f"http://127.0.0.1:{self.port}/.well-known/workflow/v1/webhook/{token}"
         with urllib.request.urlopen(urllib.request.Request(url, text.encode()), timeout=STORY_S) as answer:
             return int(answer.status)
@@ -78,13 +78,13 @@ class App:
 
     def ask(self, method: str, path: str) -> Any:
         """Ask Windlass itself."""
-        request = urllib.request.Request(f"{self.door}/api/v1/apps/default{path}", method=method)
+        request = urllib.request.Request(f"{self.url}/api/v1/apps/default{path}", method=method)
         with urllib.request.urlopen(request, timeout=STORY_S) as answer:
             return json.load(answer)
 
 
 @pytest.fixture(scope="session")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def apps_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`windlass world` on SQLite and a Valkey of its own; its base URL."""
     folder = tmp_path_factory.mktemp("world")
     port = free_port()
@@ -93,17 +93,23 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ExitStack() as ended, (folder / "world.log").open("wb") as log:
         _started(ended, argv, folder, environment(settings), log)
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _answers(f"{url}/ready"), START_S, "the door is ready")
+        until(lambda: _answers(f"{url}/ready"), START_S, "the apps API is ready")
         yield url
 
 
 @pytest.fixture(scope="session", params=["5", "4"])
-def app(request: pytest.FixtureRequest, door: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def app(
+    request: pytest.FixtureRequest, apps_api: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
     """The same workflows built with each SDK, as a version of its own."""
     folder = tmp_path_factory.mktemp(f"sdk{request.param}")
     modules = installed(request.param, folder)
     port, node = free_ports(1), str(modules / "node" / "bin" / "node")
-    env = {**os.environ, "WORKFLOW_TARGET_WORLD": str(folder / "world.mjs"), "PLT_WORLD_SERVICE_URL": door}
+    env = {
+        **os.environ,
+        "WORKFLOW_TARGET_WORLD": str(folder / "world.mjs"),
+        "PLT_WORLD_SERVICE_URL": apps_api,
+    }
     env |= {"PORT": str(port), "PLT_WORLD_DEPLOYMENT_VERSION": f"sdk{request.param}"}
     built = subprocess.run(
         [node, str(modules / "workflow" / "bin" / "run.js"), "build"],
@@ -119,7 +125,7 @@ def app(request: pytest.FixtureRequest, door: str, tmp_path_factory: pytest.Temp
     with ExitStack() as ended, (folder / "app.log").open("wb") as log:
         _started(ended, (node, "app.mjs"), folder, env, log)
         until(lambda: b"ready" in (folder / "app.log").read_bytes(), START_S, "the app is ready")
-        yield App(sdk=request.param, port=port, door=door)
+        yield App(sdk=request.param, port=port, url=apps_api)
 
 
 def installed(kind: str, folder: Path) -> Path:

@@ -47,7 +47,7 @@ class Stack:
         """`environ` holds DATABASE_URL and REDIS_URL, or nothing for SQLite and the embedded Valkey.
 
         `only` names the classes of queues that are served beside the default one. There is then no lab, no
-        door of apps, one API worker and few pool processes: every start of one costs processor time.
+        apps API, one API worker and few pool processes: every start of one costs processor time.
         """
         self._whole = only is None
         self._classes = CLASSES if only is None else tuple(only)

@@ -1,4 +1,4 @@
-"""A running service with its door for batches, on both stacks; every test has names of its own."""
+"""A running service with its batch API, on both stacks; every test has names of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -27,7 +27,7 @@ class Site:
     prefix: str = field(default_factory=lambda: f"t{next(_NAMES)}")
 
     @property
-    def door(self) -> str:
+    def api(self) -> str:
         """The base URL of the second port."""
         return f"http://127.0.0.1:{self.stack.settings.batch_port}"
 
@@ -50,8 +50,8 @@ class Site:
 def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> tuple[Stack, Client]:
     """The whole service on a backend."""
     (state := folder / "state").mkdir(mode=0o700)
-    door = {"WINDLASS_BATCH_PORT": str(free_port()), "WINDLASS_WORKER_PROCESSES": MANY}
-    stack = open_.enter_context(closing(Stack(state, {**environ, **door}, folder / "up.log", only=())))
+    batches = {"WINDLASS_BATCH_PORT": str(free_port()), "WINDLASS_WORKER_PROCESSES": MANY}
+    stack = open_.enter_context(closing(Stack(state, {**environ, **batches}, folder / "up.log", only=())))
     stack.start()
     return stack, open_.enter_context(Client(stack.url))
 

@@ -53,7 +53,7 @@ def test_ten_submits_with_one_key_are_one_batch(site: Site) -> None:
     with_member = {**body, "idempotency_key": site.prefix}
     header = {"Idempotency-Key": site.prefix}
 
-    with ThreadPoolExecutor(10) as pool, httpx.Client(base_url=site.door, timeout=60) as http:
+    with ThreadPoolExecutor(10) as pool, httpx.Client(base_url=site.api, timeout=60) as http:
         asked = [
             pool.submit(http.post, f"{BASE}/submit", json=with_member)
             if number % 2
@@ -87,7 +87,7 @@ def test_a_stream_is_taken_up_where_it_broke_off_and_progress_never_falls(site: 
     headers = {"Accept": "text/event-stream"}
     told: list[tuple[str, float]] = []
 
-    with httpx.Client(base_url=site.door, timeout=LONG_S) as http:
+    with httpx.Client(base_url=site.api, timeout=LONG_S) as http:
         while not told or told[-1][1] < 100:
             last = {"Last-Event-ID": told[-1][0]} if told else {}
             with http.stream("GET", f"{BASE}/{batch_id}/progress", headers={**headers, **last}) as answer:
@@ -101,7 +101,7 @@ def test_a_stream_is_taken_up_where_it_broke_off_and_progress_never_falls(site: 
 def test_what_was_refused_left_nothing(site: Site) -> None:
     cyclic = site.batch(site.operation("a", dependencies=["b"]), site.operation("b", dependencies=["a"]))
 
-    with httpx.Client(base_url=site.door) as http:
+    with httpx.Client(base_url=site.api) as http:
         refused = http.post(f"{BASE}/submit", json={"batch_workflow": cyclic})
         too_long = http.post(
             f"{BASE}/submit", content=b" " * 5_000_000, headers={"Content-Type": "application/json"}

@@ -1,12 +1,12 @@
-// A world of the Workflow DevKit over HTTP: what its runtime asks for, asked at Windlass's door of apps.
+// A world of the Workflow DevKit over HTTP: what its runtime asks for, asked of Windlass's apps API.
 import { Encoder, decode } from 'cbor-x';
 
 const BYTES = ['input', 'output', 'result', 'payload', 'metadata', 'error'];
 const DATES = ['createdAt', 'updatedAt', 'startedAt', 'completedAt', 'expiredAt', 'resumeAt', 'retryAfter'];
 const cbor = new Encoder({ useRecords: false });
-const door = process.env.PLT_WORLD_SERVICE_URL;
+const url = process.env.PLT_WORLD_SERVICE_URL;
 const deployment = process.env.PLT_WORLD_DEPLOYMENT_VERSION ?? 'local';
-const base = `${door}/api/v1/apps/${process.env.PLT_WORLD_APP_ID ?? 'default'}`;
+const base = `${url}/api/v1/apps/${process.env.PLT_WORLD_APP_ID ?? 'default'}`;
 const token = process.env.WORLD_TOKEN;
 
 const packed = (data) => data && Object.fromEntries(Object.entries(data).map(([name, value]) =>

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from app.record.tables import app_message, app_run
 from tests.chaos.apps.crowd import Crowd
 from tests.chaos.apps.judge import judge
-from tests.chaos.apps.program import VERSION, Door, Program
+from tests.chaos.apps.program import VERSION, AppsApi, Program
 from tests.chaos.apps.site import AppsSite
 from tests.chaos.campaign import TICK_S, Plan, Result
 from tests.chaos.checks.evidence import Finding
@@ -32,10 +32,10 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
         AppsSite(plan.backend, folder, tree=plan.tree, setting=plan.setting) as site,
         handling() as handler,
     ):
-        program = Program(Door(site.url))
+        program = Program(AppsApi(site.url))
         handler.answer = program.answer
         pod = {"podId": "pod", "deploymentVersion": VERSION, "endpoints": handler.endpoints()}
-        program.door.ask("POST", "/handlers", pod)
+        program.api.ask("POST", "/handlers", pod)
         crowd = Crowd(site.url, program, plan.seed)
         site.crowd = crowd
         try:

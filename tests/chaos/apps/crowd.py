@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from tests.chaos.apps.program import ENDED, PLANS, VERSION, Door, Program, Refused
+from tests.chaos.apps.program import ENDED, PLANS, VERSION, AppsApi, Program, Refused
 from tests.chaos.apps.site import RIVAL
 
 ASK_S, LOOK_S = 0.3, 0.25
@@ -36,11 +36,11 @@ class Crowd:
     """Everybody, in threads; `submit` lets clients begin, `enough` lets none begin any more."""
 
     def __init__(self, url: str, program: Program, seed: int) -> None:
-        self.program, self.door = program, program.door
+        self.program, self.api = program, program.api
         self.started: dict[str, str] = {}  # Runs that were accepted, and their workflows.
         self.raced: list[str] = []
         self.leaks: list[str] = []
-        self._rival = Door(url, RIVAL)
+        self._rival = AppsApi(url, RIVAL)
         self._rng = Random(f"{seed}/apps")
         self._numbers = count(1)
         self._enough, self._done = threading.Event(), threading.Event()
@@ -78,17 +78,17 @@ class Crowd:
         self.raced.append(run_id)
         for kind, name, data in RACES:
             given = {key: run_id if value == "{run}" else value for key, value in data.items()}
-            post = partial(self.door.event, run_id, kind, name, **given)
+            post = partial(self.api.event, run_id, kind, name, **given)
             self._at_once([post] * RACERS)
             self._patiently(post)
-        ends = [partial(self.door.event, run_id, kind) for kind in ENDS]
+        ends = [partial(self.api.event, run_id, kind) for kind in ENDS]
         self._at_once(ends * (RACERS // len(ENDS)))
         self._patiently(ends[0])
         return run_id
 
     def _create(self, run_id: str, workflow: str) -> Any:
         data = {"workflowName": workflow, "deploymentId": VERSION}
-        return self.door.event(run_id, "run_created", **data)
+        return self.api.event(run_id, "run_created", **data)
 
     def _use(self, runs: int) -> None:
         for _ in range(runs):
@@ -107,12 +107,12 @@ class Crowd:
         give_up = time.monotonic() + MOST_S
         while time.monotonic() < give_up:
             with suppress(Refused):
-                if self.door.ask("GET", f"/runs/{run_id}?resolveData=none")["status"] in ENDED:
+                if self.api.ask("GET", f"/runs/{run_id}?resolveData=none")["status"] in ENDED:
                     return
             self._done.wait(LOOK_S)
 
     def _send(self, run_id: str, workflow: str, message: dict[str, Any], key: str) -> None:
-        self._patiently(partial(self.door.enqueue, workflow, message, key))
+        self._patiently(partial(self.api.enqueue, workflow, message, key))
 
     def _resume(self) -> None:
         """Answer hooks as soon as they are there."""
@@ -123,8 +123,8 @@ class Crowd:
                 if name in heard:
                     continue
                 heard.add(name)
-                self._patiently(partial(self.door.ask, "GET", f"/hooks/by-token/{token}"))
-                self._patiently(partial(self.door.event, run_id, "hook_received", name, payload=1))
+                self._patiently(partial(self.api.ask, "GET", f"/hooks/by-token/{token}"))
+                self._patiently(partial(self.api.event, run_id, "hook_received", name, payload=1))
                 self._send(run_id, self.started[run_id], {"runId": run_id}, f"resume:{name}")
 
     def _intrude(self) -> None:
@@ -149,7 +149,7 @@ class Crowd:
 
         def ask(one: Callable[[], Any]) -> None:
             gate.wait()
-            with suppress(Refused):  # A conflict, or the door was away.
+            with suppress(Refused):  # A conflict, or the apps API was away.
                 one()
 
         threads = [threading.Thread(target=ask, args=(one,), daemon=True) for one in asks]
@@ -159,7 +159,7 @@ class Crowd:
             thread.join()
 
     def _patiently(self, ask: Callable[[], Any]) -> bool:
-        """Ask until it is answered; what the door calls wrong for good is as good as an answer."""
+        """Ask until it is answered; what the apps API refuses for good counts as an answer."""
         while not self._done.is_set():
             try:
                 ask()

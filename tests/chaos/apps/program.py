@@ -1,7 +1,7 @@
 """An app as the Workflow DevKit makes one, in this process: it replays a run's log and does what is next.
 
 Every delivery is one turn: start the run, read its log, go through its plan, do what the log does not have
-yet, and post it. Whatever the door refuses, or does not answer, ends the turn with status 500, and the
+yet, and post it. Whatever the apps API refuses, or does not answer, ends the turn with status 500, and the
 message comes again. What bodies of steps did is kept here, for the judge.
 """
 
@@ -58,11 +58,11 @@ AFTER: Mapping[str, Callable[..., Answer | None]] = {
 
 
 class Refused(Exception):
-    """The door said no, or nothing."""
+    """The apps API refused, or did not answer."""
 
 
 @dataclass
-class Door:
+class AppsApi:
     """What a client of the DevKit asks; it never asks twice."""
 
     url: str
@@ -117,7 +117,7 @@ class Door:
 class Program:
     """The app; ``mood`` is how its handler misbehaves just now."""
 
-    door: Door
+    api: AppsApi
     mood: str = ""
     effects: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     again: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # Message ids by run.
@@ -147,13 +147,13 @@ class Program:
         if time.time() < due - EARLY_S:
             self.early.append(f"{run_id}: a message came {due - time.time():.3f} s too early")
         if "waits" in message:
-            self.door.event(run_id, "wait_completed", message["waits"])
+            self.api.event(run_id, "wait_completed", message["waits"])
         if "stepId" in message:
-            self._step(run_id, message["stepId"], 0.02, self.door.log(run_id), lazy=False)
-        run = self.door.event(run_id, "run_started")["run"]
+            self._step(run_id, message["stepId"], 0.02, self.api.log(run_id), lazy=False)
+        run = self.api.event(run_id, "run_started")["run"]
         if run["status"] in ENDED:
             return {}
-        log, workflow = self.door.log(run_id), run["workflowName"]
+        log, workflow = self.api.log(run_id), run["workflowName"]
         for number, (word, value) in enumerate(PLANS[workflow]):
             name = f"{word}_{run_id}_{number}"
             said: Body | None = getattr(self, f"_{word}")(run_id, name, value, log, workflow=workflow)
@@ -161,7 +161,7 @@ class Program:
                 if said:
                     self.again[run_id].add(message_id)
                 return said
-        self.door.event(run_id, "run_completed", output="done")
+        self.api.event(run_id, "run_completed", output="done")
         return {}
 
     def _step(
@@ -170,11 +170,11 @@ class Program:
         if ("step_completed", name) in log:
             return None
         data = {"stepName": "step", **({"input": 1} if lazy else {})}
-        self.door.event(run_id, "step_started", name, **data)
+        self.api.event(run_id, "step_started", name, **data)
         threading.Event().wait(value)
         with self._lock:
             self.effects[name].append(result := uuid.uuid4().hex)
-        self.door.event(run_id, "step_completed", name, result=result)
+        self.api.event(run_id, "step_completed", name, result=result)
         return None
 
     def _fan(self, run_id: str, name: str, value: float, log: Any, *, workflow: str) -> Body | None:
@@ -183,10 +183,10 @@ class Program:
             return None
         for one in members:
             if ("step_created", one) not in log:
-                self.door.event(run_id, "step_created", one, stepName="step")
+                self.api.event(run_id, "step_created", one, stepName="step")
                 self.effects.setdefault(one, [])
             if ("step_completed", one) not in log:
-                self.door.enqueue(workflow, {"runId": run_id, "stepId": one}, one)
+                self.api.enqueue(workflow, {"runId": run_id, "stepId": one}, one)
         return {}
 
     def _nap(self, run_id: str, name: str, value: float, log: Any, **_: Any) -> Body | None:
@@ -194,26 +194,26 @@ class Program:
             return None
         until = time.time() + value
         moment = datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")
-        wait = self.door.event(run_id, "wait_created", name, resumeAt=moment)["wait"]
+        wait = self.api.event(run_id, "wait_created", name, resumeAt=moment)["wait"]
         left = datetime.fromisoformat(wait["resumeAt"]).timestamp() - time.time()
         if left > 0:
             return {"timeoutSeconds": left + 0.002}
-        self.door.event(run_id, "wait_completed", name)
+        self.api.event(run_id, "wait_completed", name)
         return None
 
     def _late(self, run_id: str, name: str, value: float, log: Any, *, workflow: str) -> Body | None:
         if ("wait_completed", name) in log:
             return None
         if ("wait_created", name) not in log:
-            self.door.event(run_id, "wait_created", name, resumeAt="2099-01-01T00:00:00.000Z")
+            self.api.event(run_id, "wait_created", name, resumeAt="2099-01-01T00:00:00.000Z")
         message = {"runId": run_id, "waits": name, "notBefore": time.time() + value}
-        self.door.enqueue(workflow, message, name, value)
+        self.api.enqueue(workflow, message, name, value)
         return {}
 
     def _hook(self, run_id: str, name: str, _value: float, log: Any, **_: Any) -> Body | None:
         if ("hook_received", name) in log:
             return None
         token = f"token/{run_id}"
-        self.door.event(run_id, "hook_created", name, token=token)
+        self.api.event(run_id, "hook_created", name, token=token)
         self.parked.append((run_id, name, token))
         return {}

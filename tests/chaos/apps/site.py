@@ -1,4 +1,4 @@
-"""A site of apps: the door, two hosts that deliver messages, reconcilers; nothing else of the service.
+"""A site of apps: the apps API, two hosts that deliver messages, reconcilers; nothing else of the service.
 
 It has two applications: one whose runs are judged, and a rival that tries to reach them.
 """
@@ -25,11 +25,11 @@ class AppsSite(Site):
 
     @property
     def url(self) -> str:
-        """The base URL of the door."""
+        """The base URL of the apps API."""
         return up.apps_url(self.settings)
 
     def is_ready(self) -> bool:
-        """Whether the door says that it is ready."""
+        """Whether the apps API reports that it is ready."""
         with suppress(OSError), urllib.request.urlopen(f"{self.url}/ready", timeout=LOOK_S) as answer:
             return bool(answer.status == 200)
         return False
@@ -43,7 +43,7 @@ class AppsSite(Site):
         windlass = list(programs.windlass())
         delivers = [*windlass, "worker", "--queue", "app", "--name"]
         return {
-            "door": list(programs.apps(self.settings)),
+            "apps-api": list(programs.apps(self.settings)),
             **{f"host-{n}": [*delivers, f"h{n}"] for n in range(self._hosts)},
             **{f"reconciler-{n}": [*windlass, "reconciler"] for n in range(self._reconcilers)},
         }

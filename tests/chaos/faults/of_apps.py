@@ -1,4 +1,4 @@
-"""What befalls apps: their door, who delivers their messages, their handlers, and writers of one run."""
+"""What befalls apps: the apps API, the processes that deliver messages, handlers, and writers of one run."""
 
 from random import Random
 from typing import ClassVar
@@ -13,17 +13,17 @@ APPS = Setting(apps=True)
 
 @register
 class DoorWorkerKilled(Killed):
-    """A process of the door dies with whatever it was writing."""
+    """A process of the apps API dies with whatever it was writing."""
 
-    name, rows, role, needs = "door-worker-killed", ("AF1",), "door-worker", APPS
+    name, rows, role, needs = "apps-api-worker-killed", ("AF1",), "apps-api-worker", APPS
     weight = 3.0
 
 
 @register
 class DoorLost(Killed):
-    """The whole door dies."""
+    """The whole apps API dies."""
 
-    name, rows, role, needs, whole = "door-lost", ("AF1",), "door", APPS, True
+    name, rows, role, needs, whole = "apps-api-lost", ("AF1",), "apps-api", APPS, True
 
 
 @register

@@ -1,5 +1,5 @@
-"""The door of apps, on both databases."""
+"""The apps API, on both databases."""
 
-from tests.support.apps import apps_door, apps_server
+from tests.support.apps import apps_api, apps_server
 
-__all__ = ["apps_door", "apps_server"]
+__all__ = ["apps_api", "apps_server"]

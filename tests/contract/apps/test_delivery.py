@@ -16,7 +16,7 @@ from app.services.apps import deliver
 from app.services.apps.deliver import Claimed, Failure
 from app.services.apps.handlers import reach
 from app.webhooks.handler import Names
-from tests.support.apps import Door
+from tests.support.apps import AppsApi
 from tests.support.cbor import encoded
 from tests.support.handlers import Handler, cuts, handling, hangs, resets, says
 
@@ -26,17 +26,17 @@ STAMP, AT = "2030-01-01T00:00:00.000Z", 1_893_456_000_000
 
 
 @pytest.fixture
-def handler(apps_door: Door) -> Iterator[Handler]:
+def handler(apps_api: AppsApi) -> Iterator[Handler]:
     with handling() as made:
-        apps_door.post("/handlers", {"podId": "a", "deploymentVersion": "v1", "endpoints": made.endpoints()})
+        apps_api.post("/handlers", {"podId": "a", "deploymentVersion": "v1", "endpoints": made.endpoints()})
         yield made
 
 
-def test_a_message_in_json_arrives_with_its_text(apps_door: Door, handler: Handler) -> None:
+def test_a_message_in_json_arrives_with_its_text(apps_api: AppsApi, handler: Handler) -> None:
     text = b'{"runId" : "wrun_1","n":1.0e3}'
-    number = enqueue(apps_door, text)
+    number = enqueue(apps_api, text)
 
-    assert deliver_all(apps_door) == ["delivered"]
+    assert deliver_all(apps_api) == ["delivered"]
 
     (came,) = handler.came
     meta = {"queueName": QUEUE, "messageId": f"msg_{number}", "attempt": 0}
@@ -45,16 +45,16 @@ def test_a_message_in_json_arrives_with_its_text(apps_door: Door, handler: Handl
         == b'{"message":' + text + b',"meta":' + json.dumps(meta, separators=(",", ":")).encode() + b"}"
     )
     assert (came.path, came.headers["content-type"]) == ("/.well-known/workflow?query=1", "application/json")
-    assert message(apps_door, number)["state"] == "delivered"
+    assert message(apps_api, number)["state"] == "delivered"
 
 
-def test_a_message_in_cbor_arrives_with_its_bytes(apps_door: Door, handler: Handler) -> None:
+def test_a_message_in_cbor_arrives_with_its_bytes(apps_api: AppsApi, handler: Handler) -> None:
     inside = encoded({"runId": "wrun_1", "input": b"devl"})
     body = encoded({"queueName": STEP_QUEUE, "deploymentId": "v1", "message": 0})
     body = body.replace(encoded("message") + encoded(0), encoded("message") + inside)
-    apps_door.ask("POST", "/queue", body, content_type="application/cbor")
+    apps_api.ask("POST", "/queue", body, content_type="application/cbor")
 
-    assert deliver_all(apps_door) == ["delivered"]
+    assert deliver_all(apps_api) == ["delivered"]
 
     (came,) = handler.came
     assert inside in came.body and came.headers["content-type"] == "application/cbor"
@@ -87,41 +87,41 @@ ANSWERS: list[tuple[Any, str, int | None]] = [
 ]
 
 
-def test_what_an_answer_does(apps_door: Door, handler: Handler) -> None:
+def test_what_an_answer_does(apps_api: AppsApi, handler: Handler) -> None:
     for answer, word, pause in ANSWERS:
         handler.answer = answer
-        number = enqueue(apps_door, b'{"runId":"r"}')
+        number = enqueue(apps_api, b'{"runId":"r"}')
 
-        assert deliver_all(apps_door, rounds=1) == [word], answer
+        assert deliver_all(apps_api, rounds=1) == [word], answer
 
-        newest = rows(apps_door)[-1]
+        newest = rows(apps_api)[-1]
         assert (newest["id"] != number) == (word == "again")
         assert newest["attempts"] == (1 if word == "failed" else 0)
         if pause is not None:
-            since = newest["due_at"] - (newest["created_at"] if word == "again" else apps_now(apps_door))
+            since = newest["due_at"] - (newest["created_at"] if word == "again" else apps_now(apps_api))
             assert since == pause if word == "again" else since <= pause
-        apps_door.world.db.write(lambda tx: tx.execute(app_message.delete()))
+        apps_api.world.db.write(lambda tx: tx.execute(app_message.delete()))
 
 
-def test_too_early_waits_until_then(apps_door: Door, handler: Handler) -> None:
+def test_too_early_waits_until_then(apps_api: AppsApi, handler: Handler) -> None:
     handler.answer = says(425, {"meta": {"retryAfter": STAMP}})
-    enqueue(apps_door, b"{}")
+    enqueue(apps_api, b"{}")
 
-    deliver_all(apps_door, rounds=1)
+    deliver_all(apps_api, rounds=1)
 
-    assert rows(apps_door)[-1]["due_at"] >= AT
+    assert rows(apps_api)[-1]["due_at"] >= AT
 
 
 @pytest.mark.parametrize(
     ("answer", "code"), [(says(500), "HTTP_500"), (resets, "ECONNRESET"), (hangs, "UND_ERR_HEADERS_TIMEOUT")]
 )
-def test_a_failure_is_named(apps_door: Door, handler: Handler, answer: Any, code: str) -> None:
+def test_a_failure_is_named(apps_api: AppsApi, handler: Handler, answer: Any, code: str) -> None:
     handler.answer = answer
-    number = enqueue(apps_door, b"{}")
+    number = enqueue(apps_api, b"{}")
 
-    deliver_all(apps_door, rounds=1, answer_s=0.3 if answer is hangs else 60)
+    deliver_all(apps_api, rounds=1, answer_s=0.3 if answer is hangs else 60)
 
-    told = json.loads(message(apps_door, number)["failure"])
+    told = json.loads(message(apps_api, number)["failure"])
     assert (told["code"], told["attempt"], told.get("statusCode")) == (
         code,
         1,
@@ -134,69 +134,69 @@ def test_a_failure_is_named(apps_door: Door, handler: Handler, answer: Any, code
     }
 
 
-def test_without_a_route_it_waits(apps_door: Door, handler: Handler) -> None:
+def test_without_a_route_it_waits(apps_api: AppsApi, handler: Handler) -> None:
     key = {"tenant_id": "default", "app": "default", "version": "v1"}
-    apps_door.world.db.write(lambda tx: tx.execute(app_version.insert().values(**key, status="expired")))
-    expired, unknown = enqueue(apps_door, b"{}"), enqueue(apps_door, b"{}", version="v2")
+    apps_api.world.db.write(lambda tx: tx.execute(app_version.insert().values(**key, status="expired")))
+    expired, unknown = enqueue(apps_api, b"{}"), enqueue(apps_api, b"{}", version="v2")
 
-    assert deliver_all(apps_door, rounds=1) == ["failed", "failed"]
+    assert deliver_all(apps_api, rounds=1) == ["failed", "failed"]
 
     for number in (expired, unknown):
-        assert json.loads(message(apps_door, number)["failure"])["code"] == "ROUTE_NOT_FOUND"
+        assert json.loads(message(apps_api, number)["failure"])["code"] == "ROUTE_NOT_FOUND"
     assert handler.came == []
 
 
-def test_a_delayed_message_is_not_early(apps_door: Door, handler: Handler) -> None:
-    number = enqueue(apps_door, b"{}", delay_s=3_600)
-    assert deliver_all(apps_door) == []
+def test_a_delayed_message_is_not_early(apps_api: AppsApi, handler: Handler) -> None:
+    number = enqueue(apps_api, b"{}", delay_s=3_600)
+    assert deliver_all(apps_api) == []
 
-    make_due(apps_door, number)
+    make_due(apps_api, number)
 
-    assert deliver_all(apps_door) == ["delivered"]
+    assert deliver_all(apps_api) == ["delivered"]
 
 
-def test_who_lost_its_lease_settles_nothing(apps_door: Door, handler: Handler) -> None:
-    number = enqueue(apps_door, b"{}")
-    (slow,) = claimed(apps_door)
-    make_due(apps_door, number)
-    (quick,) = claimed(apps_door)
+def test_who_lost_its_lease_settles_nothing(apps_api: AppsApi, handler: Handler) -> None:
+    number = enqueue(apps_api, b"{}")
+    (slow,) = claimed(apps_api)
+    make_due(apps_api, number)
+    (quick,) = claimed(apps_api)
 
-    late = deliver.settle(apps_door.world.db, slow, Failure(code="HTTP_500", message="late"))
-    word = settled(apps_door, quick)
+    late = deliver.settle(apps_api.world.db, slow, Failure(code="HTTP_500", message="late"))
+    word = settled(apps_api, quick)
 
     assert (late, word) == ("late", "delivered")
-    assert (message(apps_door, number)["attempts"], message(apps_door, number)["failure"]) == (0, None)
+    assert (message(apps_api, number)["attempts"], message(apps_api, number)["failure"]) == (0, None)
 
 
 @pytest.mark.parametrize("cbor", [False, True])
-def test_the_last_failure_of_a_workflow_ends_its_run(apps_door: Door, handler: Handler, cbor: bool) -> None:
+def test_the_last_failure_of_a_workflow_ends_its_run(apps_api: AppsApi, handler: Handler, cbor: bool) -> None:
     started = {"workflowName": "greet", "deploymentId": "v1"}
-    apps_door.event("wrun_1", "run_created", specVersion=6, eventData=started)
+    apps_api.event("wrun_1", "run_created", specVersion=6, eventData=started)
     handler.answer = says(500)
-    number = enqueue(apps_door, encoded({"runId": "wrun_1"}) if cbor else b'{"runId":"wrun_1"}', cbor=cbor)
+    number = enqueue(apps_api, encoded({"runId": "wrun_1"}) if cbor else b'{"runId":"wrun_1"}', cbor=cbor)
 
-    words = deliver_until_dead(apps_door, number)
+    words = deliver_until_dead(apps_api, number)
 
     assert words == ["failed"] * (TRIES - 1) + ["dead"]
-    (run,) = table(apps_door, app_run)
-    last = table(apps_door, app_event)[-1]
+    (run,) = table(apps_api, app_run)
+    last = table(apps_api, app_event)[-1]
     assert (run["status"], run["events"], last["event_type"], last["seq"]) == ("failed", 2, "run_failed", 2)
     assert error_of(run["error"]) == ["QueueDeliveryError", "Target returned HTTP 500", "HTTP_500"]
-    assert message(apps_door, number)["finalized_at"] is not None
-    refused = apps_door.post(f"/dead-letters/msg_{number}/retry")
+    assert message(apps_api, number)["finalized_at"] is not None
+    refused = apps_api.post(f"/dead-letters/msg_{number}/retry")
     assert (refused.status, refused.json["message"]) == (
         400,
         "message not found, not dead, or failure already finalized",
     )
 
 
-def test_a_run_of_which_only_the_message_came_is_there_as_failed(apps_door: Door, handler: Handler) -> None:
+def test_a_run_of_which_only_the_message_came_is_there_as_failed(apps_api: AppsApi, handler: Handler) -> None:
     handler.answer = says(500)
-    number = enqueue(apps_door, b'{"runId":"wrun_never"}')
+    number = enqueue(apps_api, b'{"runId":"wrun_never"}')
 
-    deliver_until_dead(apps_door, number)
+    deliver_until_dead(apps_api, number)
 
-    (run,) = table(apps_door, app_run)
+    (run,) = table(apps_api, app_run)
     name = QUEUE.removeprefix("__wkf_workflow_")
     assert (run["id"], run["workflow"], run["status"], run["spec_version"]) == (
         "wrun_never",
@@ -204,75 +204,75 @@ def test_a_run_of_which_only_the_message_came_is_there_as_failed(apps_door: Door
         "failed",
         None,
     )
-    assert [one["event_type"] for one in table(apps_door, app_event)] == ["run_failed"]
+    assert [one["event_type"] for one in table(apps_api, app_event)] == ["run_failed"]
 
 
 def test_the_last_failure_of_a_step_ends_the_step_and_wakes_the_workflow(
-    apps_door: Door, handler: Handler
+    apps_api: AppsApi, handler: Handler
 ) -> None:
-    start_step(apps_door, "wrun_1", "step_1")
+    start_step(apps_api, "wrun_1", "step_1")
     handler.answer = says(500)
-    number = enqueue(apps_door, b'{"runId":"wrun_1","stepId":"step_1"}')
+    number = enqueue(apps_api, b'{"runId":"wrun_1","stepId":"step_1"}')
 
-    deliver_until_dead(apps_door, number)
+    deliver_until_dead(apps_api, number)
 
-    (step,), (run,) = table(apps_door, app_step), table(apps_door, app_run)
+    (step,), (run,) = table(apps_api, app_step), table(apps_api, app_run)
     assert (step["status"], run["status"]) == ("failed", "running")
     assert error_of(step["error"])[2] == "HTTP_500"
-    woken = rows(apps_door)[-1]
+    woken = rows(apps_api)[-1]
     assert (woken["queue"], woken["payload"]) == ("__wkf_workflow_greet", b'{"runId":"wrun_1"}')
 
 
 @pytest.mark.parametrize("step", ["never", "a\0b", "\ud800"])
-def test_a_message_about_no_step_dies_alone(apps_door: Door, handler: Handler, step: str) -> None:
-    start_step(apps_door, "wrun_1", "step_1")
+def test_a_message_about_no_step_dies_alone(apps_api: AppsApi, handler: Handler, step: str) -> None:
+    start_step(apps_api, "wrun_1", "step_1")
     handler.answer = says(500)
-    number = enqueue(apps_door, json.dumps({"runId": "wrun_1", "stepId": step}).encode())
+    number = enqueue(apps_api, json.dumps({"runId": "wrun_1", "stepId": step}).encode())
 
-    assert deliver_until_dead(apps_door, number)[-1] == "dead"
+    assert deliver_until_dead(apps_api, number)[-1] == "dead"
 
-    assert message(apps_door, number)["state"] == "dead"
-    assert [one["status"] for one in table(apps_door, app_step)] == ["running"]
+    assert message(apps_api, number)["state"] == "dead"
+    assert [one["status"] for one in table(apps_api, app_step)] == ["running"]
 
 
-def test_a_health_check_that_nobody_answers_ends_nothing(apps_door: Door, handler: Handler) -> None:
-    start_step(apps_door, "wrun_1", "step_1")
+def test_a_health_check_that_nobody_answers_ends_nothing(apps_api: AppsApi, handler: Handler) -> None:
+    start_step(apps_api, "wrun_1", "step_1")
     handler.answer = says(500)
-    number = enqueue(apps_door, b'{"__healthCheck":true,"correlationId":"c","runId":"wrun_1"}')
+    number = enqueue(apps_api, b'{"__healthCheck":true,"correlationId":"c","runId":"wrun_1"}')
 
-    deliver_until_dead(apps_door, number)
+    deliver_until_dead(apps_api, number)
 
-    assert [one["status"] for one in table(apps_door, app_run)] == ["running"]
+    assert [one["status"] for one in table(apps_api, app_run)] == ["running"]
 
 
-def test_what_is_to_be_delivered_is_listed_soonest_due_first(apps_door: Door) -> None:
-    later = enqueue(apps_door, b'{"runId":"a"}', delay_s=60)
-    soon = enqueue(apps_door, b'{"runId":"b"}')
+def test_what_is_to_be_delivered_is_listed_soonest_due_first(apps_api: AppsApi) -> None:
+    later = enqueue(apps_api, b'{"runId":"a"}', delay_s=60)
+    soon = enqueue(apps_api, b'{"runId":"b"}')
 
-    page = apps_door.get("/messages?limit=1").json
-    rest = apps_door.get(f"/messages?limit=1&cursor={page['cursor']}").json
+    page = apps_api.get("/messages?limit=1").json
+    rest = apps_api.get(f"/messages?limit=1&cursor={page['cursor']}").json
 
     names = [one["messageId"] for one in (*page["data"], *rest["data"])]
     assert (names, page["hasMore"], rest["hasMore"]) == ([f"msg_{soon}", f"msg_{later}"], True, False)
     assert "payload" not in page["data"][0] and page["data"][0]["dueAt"] is not None
-    assert [one["messageId"] for one in apps_door.get("/messages?runId=a").json["data"]] == [f"msg_{later}"]
-    assert apps_door.get("/messages?runId=%00").status == 400
+    assert [one["messageId"] for one in apps_api.get("/messages?runId=a").json["data"]] == [f"msg_{later}"]
+    assert apps_api.get("/messages?runId=%00").status == 400
 
 
-def test_what_is_to_be_delivered_is_listed_without_being_read(apps_door: Door) -> None:
-    number = enqueue(apps_door, b'{"runId":"a"}')
+def test_what_is_to_be_delivered_is_listed_without_being_read(apps_api: AppsApi) -> None:
+    number = enqueue(apps_api, b'{"runId":"a"}')
     no_json = app_message.update().values(payload=b"\xff")
-    apps_door.world.db.write(lambda tx: tx.execute(no_json))
+    apps_api.world.db.write(lambda tx: tx.execute(no_json))
 
-    assert [one["messageId"] for one in apps_door.get("/messages").json["data"]] == [f"msg_{number}"]
+    assert [one["messageId"] for one in apps_api.get("/messages").json["data"]] == [f"msg_{number}"]
 
 
-def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) -> None:
-    first, second = enqueue(apps_door, b'{"n":1}'), enqueue(apps_door, encoded({"n": 2}), cbor=True)
-    apps_door.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), version="v1"))
+def test_dead_letters_are_listed_and_retried(apps_api: AppsApi, handler: Handler) -> None:
+    first, second = enqueue(apps_api, b'{"n":1}'), enqueue(apps_api, encoded({"n": 2}), cbor=True)
+    apps_api.world.db.write(lambda tx: messages.kill(tx, Scope.of(tx, "default"), version="v1"))
 
-    page = apps_door.get("/dead-letters?limit=1").json
-    rest = apps_door.get(f"/dead-letters?limit=1&cursor={page['cursor']}").json
+    page = apps_api.get("/dead-letters?limit=1").json
+    rest = apps_api.get(f"/dead-letters?limit=1&cursor={page['cursor']}").json
 
     assert (page["hasMore"], rest["hasMore"], rest["cursor"]) == (True, False, None)
     (cbor,), (plain,) = page["data"], rest["data"]
@@ -283,93 +283,93 @@ def test_dead_letters_are_listed_and_retried(apps_door: Door, handler: Handler) 
         None,
     )
     for name in (f"msg_{first}", str(second)):
-        assert apps_door.post(f"/dead-letters/{name}/retry").json["retried"] is True
-    assert apps_door.get("/dead-letters").json == {"data": [], "cursor": None, "hasMore": False}
-    assert deliver_all(apps_door) == ["delivered", "delivered"]
-    assert apps_door.post("/dead-letters/first/retry").json["message"] == "invalid messageId"
+        assert apps_api.post(f"/dead-letters/{name}/retry").json["retried"] is True
+    assert apps_api.get("/dead-letters").json == {"data": [], "cursor": None, "hasMore": False}
+    assert deliver_all(apps_api) == ["delivered", "delivered"]
+    assert apps_api.post("/dead-letters/first/retry").json["message"] == "invalid messageId"
 
 
 def enqueue(
-    door: Door, payload: bytes, *, version: str = "v1", cbor: bool = False, delay_s: float = 0
+    api: AppsApi, payload: bytes, *, version: str = "v1", cbor: bool = False, delay_s: float = 0
 ) -> int:
     if cbor:
         body = encoded({"queueName": QUEUE, "deploymentId": version, "message": 0})
         body = body.replace(encoded("message") + encoded(0), encoded("message") + payload)
-        reply = door.ask("POST", "/queue", body, content_type="application/cbor")
+        reply = api.ask("POST", "/queue", body, content_type="application/cbor")
     else:
         named = json.dumps({"queueName": QUEUE, "deploymentId": version, "delaySeconds": delay_s})
         body = named[:-1].encode() + b',"message":' + payload + b"}"
-        reply = door.ask("POST", "/queue", body, content_type="application/json")
+        reply = api.ask("POST", "/queue", body, content_type="application/json")
     assert reply.status == 201, reply.body
     return int(reply.json["messageId"].removeprefix("msg_"))
 
 
-def test_of_many_deliveries_only_those_still_held_are_settled(apps_door: Door, handler: Handler) -> None:
-    if not message_statements.works(apps_door.world.db):
+def test_of_many_deliveries_only_those_still_held_are_settled(apps_api: AppsApi, handler: Handler) -> None:
+    if not message_statements.works(apps_api.world.db):
         pytest.skip("each is settled by itself")
-    kept, lost = enqueue(apps_door, b"{}"), enqueue(apps_door, b"{}")
-    held = [one.held for one in claimed(apps_door)]
-    apps_door.world.db.write(lambda tx: messages.give_back(tx, held[1:]))
+    kept, lost = enqueue(apps_api, b"{}"), enqueue(apps_api, b"{}")
+    held = [one.held for one in claimed(apps_api)]
+    apps_api.world.db.write(lambda tx: messages.give_back(tx, held[1:]))
 
-    assert deliver.delivered(apps_door.world.db, held) == {kept}
+    assert deliver.delivered(apps_api.world.db, held) == {kept}
 
-    assert message(apps_door, kept)["state"] == "delivered"
-    assert (message(apps_door, lost)["state"], message(apps_door, lost)["delivered_at"]) == ("open", None)
+    assert message(apps_api, kept)["state"] == "delivered"
+    assert (message(apps_api, lost)["state"], message(apps_api, lost)["delivered_at"]) == ("open", None)
 
 
-def start_step(door: Door, run_id: str, step_id: str) -> None:
+def start_step(api: AppsApi, run_id: str, step_id: str) -> None:
     started = {"workflowName": "greet", "deploymentId": "v1"}
-    door.event(run_id, "run_started", specVersion=6, eventData=started)
+    api.event(run_id, "run_started", specVersion=6, eventData=started)
     named = {"stepName": "say", "input": "aGk="}
-    door.event(run_id, "step_started", specVersion=6, correlationId=step_id, eventData=named)
+    api.event(run_id, "step_started", specVersion=6, correlationId=step_id, eventData=named)
 
 
-def claimed(door: Door) -> list[Claimed]:
-    db = door.world.db
+def claimed(api: AppsApi) -> list[Claimed]:
+    db = api.world.db
     found, _ = deliver.claim(db, deliver.due(db).apps, places=100, held={}, lease_ms=10_000)
     return found
 
 
-def settled(door: Door, one: Claimed, answer_s: float = 60) -> str:
-    came = deliver.post(one, reach(door.world.settings), Names(), answer_s)
-    return deliver.settle(door.world.db, one, came)
+def settled(api: AppsApi, one: Claimed, answer_s: float = 60) -> str:
+    came = deliver.post(one, reach(api.world.settings), Names(), answer_s)
+    return deliver.settle(api.world.db, one, came)
 
 
-def deliver_all(door: Door, rounds: int = 3, answer_s: float = 60) -> list[str]:
-    return [settled(door, one, answer_s) for _ in range(rounds) for one in claimed(door)]
+def deliver_all(api: AppsApi, rounds: int = 3, answer_s: float = 60) -> list[str]:
+    return [settled(api, one, answer_s) for _ in range(rounds) for one in claimed(api)]
 
 
-def deliver_until_dead(door: Door, number: int) -> list[str]:
+def deliver_until_dead(api: AppsApi, number: int) -> list[str]:
     words = []
-    while message(door, number)["state"] == "open":
-        make_due(door, number)
-        words += [settled(door, one) for one in claimed(door) if one.row["id"] == number]
+    while message(api, number)["state"] == "open":
+        make_due(api, number)
+        words += [settled(api, one) for one in claimed(api) if one.row["id"] == number]
     return words
 
 
-def make_due(door: Door, number: int) -> None:
+def make_due(api: AppsApi, number: int) -> None:
     """As if the time of its delay, or of its lease, were over."""
     which = app_message.update().where(app_message.c.id == number)
-    door.world.db.write(lambda tx: tx.execute(which.values(due_at=tx.now)))
+    api.world.db.write(lambda tx: tx.execute(which.values(due_at=tx.now)))
 
 
-def message(door: Door, number: int) -> dict[str, Any]:
-    return next(row for row in rows(door) if row["id"] == number)
+def message(api: AppsApi, number: int) -> dict[str, Any]:
+    return next(row for row in rows(api) if row["id"] == number)
 
 
-def rows(door: Door) -> list[dict[str, Any]]:
-    return door.world.db.read(lambda tx: tx.rows(app_message.select().order_by(app_message.c.id)))
+def rows(api: AppsApi) -> list[dict[str, Any]]:
+    return api.world.db.read(lambda tx: tx.rows(app_message.select().order_by(app_message.c.id)))
 
 
-def table(door: Door, of: Any) -> list[dict[str, Any]]:
+def table(api: AppsApi, of: Any) -> list[dict[str, Any]]:
     def read(tx: Tx) -> list[dict[str, Any]]:
         return tx.rows(of.select().order_by(of.c.seq if of is app_event else of.c.created_at))
 
-    return door.world.db.read(read)
+    return api.world.db.read(read)
 
 
-def apps_now(door: Door) -> int:
-    return door.world.db.read(lambda tx: tx.now)
+def apps_now(api: AppsApi) -> int:
+    return api.world.db.read(lambda tx: tx.now)
 
 
 def error_of(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Service accounts at the door: the lab's API server reviews their tokens."""
+"""Service accounts at the apps API: the lab's API server reviews their tokens."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from app.lab.kube import TOKEN, Faults, Kube
 from app.lab.kube.tokens import User
 from app.services.apps import applications
-from tests.support.apps import Door
+from tests.support.apps import AppsApi
 
 ACCOUNTS = {"worker": "shop:worker", "nobody": "shop:nobody", "boss": "ops:boss"}
 
@@ -25,21 +25,21 @@ def lab() -> Iterator[Kube]:
 
 
 @pytest.fixture
-def door(apps_door: Door, lab: Kube, tmp_path: Path) -> Door:
-    """A door that asks this API server, and an application that one account is bound to."""
+def api(apps_api: AppsApi, lab: Kube, tmp_path: Path) -> AppsApi:
+    """An apps API that asks this API server, and an application that one account is bound to."""
     (tmp_path / "token").write_text(f"{TOKEN}\n")
     (tmp_path / "ca.crt").write_bytes(lab.certificate)
     for app in ("shop", "other"):
-        applications.create(apps_door.world, app)
-    applications.bind(apps_door.world, "shop", "shop", "worker")
-    return apps_door.known_by(
+        applications.create(apps_api.world, app)
+    applications.bind(apps_api.world, "shop", "shop", "worker")
+    return apps_api.known_by(
         kube_api_server=lab.server().url, kube_account_dir=str(tmp_path), kube_admin="ops:boss"
     )
 
 
-def test_each_account_sees_what_it_is_bound_to(door: Door) -> None:
+def test_each_account_sees_what_it_is_bound_to(api: AppsApi) -> None:
     def asked(token: str | None, app: str, path: str = "/runs") -> tuple[int, str | None]:
-        reply = door.of(app, token).get(path)
+        reply = api.of(app, token).get(path)
         return reply.status, reply.json.get("message")
 
     assert asked("worker", "shop")[0] == 200
@@ -52,32 +52,32 @@ def test_each_account_sees_what_it_is_bound_to(door: Door) -> None:
     assert asked(None, "shop") == (401, "Unauthorized: missing or invalid Authorization header")
 
 
-def test_who_is_bound_to_nothing_is_told_that_he_does_not_administer(door: Door) -> None:
-    replies = [door.of("shop", "nobody").send("POST", "/api/v1/apps", {"appId": "x"})]
-    replies.append(door.of("shop", "nobody").send("POST", "/api/v1/versions/notify", {}))
+def test_who_is_bound_to_nothing_is_told_that_he_does_not_administer(api: AppsApi) -> None:
+    replies = [api.of("shop", "nobody").send("POST", "/api/v1/apps", {"appId": "x"})]
+    replies.append(api.of("shop", "nobody").send("POST", "/api/v1/versions/notify", {}))
 
     assert [reply.status for reply in replies] == [403, 403]
-    assert door.of("shop", "nobody").send("GET", "/nothing").status == 401
-    assert door.send("GET", "/status").status == 200
+    assert api.of("shop", "nobody").send("GET", "/nothing").status == 401
+    assert api.send("GET", "/status").status == 200
 
 
 @pytest.mark.parametrize("faults", [{"errors": 1.0}, {"throttle": 1.0}, {"dead": True}, {"forbidden": True}])
 def test_an_api_server_that_is_away_says_nothing_about_a_token(
-    door: Door, lab: Kube, faults: dict[str, object]
+    api: AppsApi, lab: Kube, faults: dict[str, object]
 ) -> None:
     lab.server().active_faults.current = Faults(**faults)  # type: ignore[arg-type]
 
-    reply = door.of("shop", "worker").get("/runs")
+    reply = api.of("shop", "worker").get("/runs")
 
     assert (reply.status, "retry-after" in reply.headers) == (503, True)
     lab.server().active_faults.current = Faults()
-    assert door.of("shop", "worker").get("/runs").status == 200
+    assert api.of("shop", "worker").get("/runs").status == 200
 
 
-def test_a_token_that_was_reviewed_is_known_while_the_api_server_is_away(door: Door, lab: Kube) -> None:
-    assert door.of("shop", "worker").get("/runs").status == 200
+def test_a_token_that_was_reviewed_is_known_while_the_api_server_is_away(api: AppsApi, lab: Kube) -> None:
+    assert api.of("shop", "worker").get("/runs").status == 200
 
     lab.server().active_faults.current = Faults(dead=True)
 
-    assert door.of("shop", "worker").get("/runs").status == 200
-    assert door.of("shop", "boss").get("/runs").status == 503
+    assert api.of("shop", "worker").get("/runs").status == 200
+    assert api.of("shop", "boss").get("/runs").status == 503

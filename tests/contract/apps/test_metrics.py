@@ -1,4 +1,4 @@
-"""What Prometheus reads at the door: what is under way in every process, and what was counted so far."""
+"""What Prometheus reads from the apps API: what is under way in every process, and counters."""
 
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -9,7 +9,7 @@ from app.domain.apps.envelope import Envelope
 from app.services.apps import handlers, meter, queue
 from app.services.apps.meter import Meter
 from app.worker.dispatcher import Dispatcher
-from tests.support.apps import HOST, PATIENCE_S, Door
+from tests.support.apps import HOST, PATIENCE_S, AppsApi
 from tests.support.handlers import Handler, handling, hangs
 from tests.support.servers import until
 
@@ -22,29 +22,29 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.apps.numbers.FRESH_S", 0.0)
 
 
-def test_events_are_counted_and_duplicates_are_not(apps_door: Door) -> None:
+def test_events_are_counted_and_duplicates_are_not(apps_api: AppsApi) -> None:
     for kind in ("run_created", "run_created", "run_started", "run_started", "run_completed"):
-        assert apps_door.event("wrun_1", kind, specVersion=6, eventData=START).status == 200
+        assert apps_api.event("wrun_1", kind, specVersion=6, eventData=START).status == 200
 
-    assert metric(apps_door, "windlass_app_events_total") == 3
+    assert metric(apps_api, "windlass_app_events_total") == 3
 
 
 def test_a_delivery_is_in_flight_until_its_handler_has_answered(
-    apps_door: Door, dispatcher: Dispatcher
+    apps_api: AppsApi, dispatcher: Dispatcher
 ) -> None:
     with handling() as handler:
         handler.answer = hangs
-        enqueue(apps_door, handler)
+        enqueue(apps_api, handler)
 
-        until(lambda: metric(apps_door, "windlass_app_deliveries_in_flight") == 1, 10)
-        assert metric(apps_door, "windlass_app_delivery_seconds_count") == 0
+        until(lambda: metric(apps_api, "windlass_app_deliveries_in_flight") == 1, 10)
+        assert metric(apps_api, "windlass_app_delivery_seconds_count") == 0
         handler.held.set()
-        until(lambda: metric(apps_door, "windlass_app_delivery_seconds_count") == 1, 10)
-        until(lambda: metric(apps_door, "windlass_app_deliveries_in_flight") == 0, 10)
+        until(lambda: metric(apps_api, "windlass_app_delivery_seconds_count") == 1, 10)
+        until(lambda: metric(apps_api, "windlass_app_deliveries_in_flight") == 0, 10)
 
 
-def test_deliveries_of_all_processes_are_added_up(apps_door: Door) -> None:
-    one, other = (Meter(apps_door.world.db, meter.DELIVERIES) for _ in range(2))
+def test_deliveries_of_all_processes_are_added_up(apps_api: AppsApi) -> None:
+    one, other = (Meter(apps_api.world.db, meter.DELIVERIES) for _ in range(2))
     for seconds in (0.02, 0.3, 10_000.0):
         one.took(seconds)
     other.took(0.02)
@@ -53,14 +53,14 @@ def test_deliveries_of_all_processes_are_added_up(apps_door: Door) -> None:
     other.report(0)
     other.report(0)  # Nothing is counted twice.
 
-    assert metric(apps_door, 'windlass_app_delivery_seconds_bucket{le="0.05"}') == 2
-    assert metric(apps_door, 'windlass_app_delivery_seconds_bucket{le="900"}') == 3
-    assert metric(apps_door, "windlass_app_delivery_seconds_count") == 4
-    assert metric(apps_door, "windlass_app_delivery_seconds_sum") == pytest.approx(10_000.34)
+    assert metric(apps_api, 'windlass_app_delivery_seconds_bucket{le="0.05"}') == 2
+    assert metric(apps_api, 'windlass_app_delivery_seconds_bucket{le="900"}') == 3
+    assert metric(apps_api, "windlass_app_delivery_seconds_count") == 4
+    assert metric(apps_api, "windlass_app_delivery_seconds_sum") == pytest.approx(10_000.34)
 
 
-def test_counts_that_the_database_did_not_take_are_told_later(apps_door: Door) -> None:
-    counts = Meter(apps_door.world.db, meter.DELIVERIES)
+def test_counts_that_the_database_did_not_take_are_told_later(apps_api: AppsApi) -> None:
+    counts = Meter(apps_api.world.db, meter.DELIVERIES)
     counts.took(0.02)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.record.apps.numbers.add", _fails)
@@ -69,39 +69,39 @@ def test_counts_that_the_database_did_not_take_are_told_later(apps_door: Door) -
 
     counts.report(0)
 
-    assert metric(apps_door, "windlass_app_delivery_seconds_count") == 1
+    assert metric(apps_api, "windlass_app_delivery_seconds_count") == 1
 
 
-def test_readers_of_streams_are_told_while_they_read(apps_door: Door) -> None:
-    apps_door.event("wrun_1", "run_created", specVersion=6, eventData=START)
-    apps_door.ask("PUT", "/runs/wrun_1/streams/lines", "first")
-    reading = HTTPConnection(HOST, apps_door.port, timeout=PATIENCE_S)
-    reading.request("GET", f"/api/v1/apps/{apps_door.app}/streams/lines?stream=true")
+def test_readers_of_streams_are_told_while_they_read(apps_api: AppsApi) -> None:
+    apps_api.event("wrun_1", "run_created", specVersion=6, eventData=START)
+    apps_api.ask("PUT", "/runs/wrun_1/streams/lines", "first")
+    reading = HTTPConnection(HOST, apps_api.port, timeout=PATIENCE_S)
+    reading.request("GET", f"/api/v1/apps/{apps_api.app}/streams/lines?stream=true")
     assert reading.getresponse().read(5) == b"first"
 
-    until(lambda: metric(apps_door, "windlass_app_stream_readers") == 1, 10)
+    until(lambda: metric(apps_api, "windlass_app_stream_readers") == 1, 10)
     reading.close()
-    until(lambda: metric(apps_door, "windlass_app_stream_readers") == 0, 10)
+    until(lambda: metric(apps_api, "windlass_app_stream_readers") == 0, 10)
 
 
 @pytest.fixture
-def dispatcher(apps_door: Door) -> Iterator[Dispatcher]:
-    made = Dispatcher(apps_door.world.db, apps_door.world.settings)
+def dispatcher(apps_api: AppsApi) -> Iterator[Dispatcher]:
+    made = Dispatcher(apps_api.world.db, apps_api.world.settings)
     made.start()
     yield made
     made.close()
 
 
-def metric(door: Door, name: str) -> float:
+def metric(api: AppsApi, name: str) -> float:
     """The value of one line of the metrics."""
-    lines = door.send("GET", "/metrics").body.decode().splitlines()
+    lines = api.send("GET", "/metrics").body.decode().splitlines()
     return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} ")))
 
 
-def enqueue(door: Door, handler: Handler) -> None:
+def enqueue(api: AppsApi, handler: Handler) -> None:
     """A message for a handler."""
     body = {"podId": "one", "deploymentVersion": "v1", "endpoints": handler.endpoints()}
-    handlers.register(door.world.db, "default", body, handlers.reach(door.world.settings))
+    handlers.register(api.world.db, "default", body, handlers.reach(api.world.settings))
     asked = Envelope(
         queue="__wkf_workflow_greet",
         message=b'{"runId":"wrun_1"}',
@@ -111,7 +111,7 @@ def enqueue(door: Door, handler: Handler) -> None:
         key=None,
         delay_ms=0,
     )
-    queue.enqueue(door.world, "default", asked)
+    queue.enqueue(api.world, "default", asked)
 
 
 def _fails(*_given: object) -> None:

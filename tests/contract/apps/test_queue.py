@@ -5,21 +5,21 @@ from typing import Any
 from app.record.session import Tx
 from app.record.tables import app_handler, app_message
 from chains.messages import WakeUp
-from tests.support.apps import Door
+from tests.support.apps import AppsApi
 from tests.support.cbor import UNDEFINED, encoded
 
 QUEUE = "__wkf_workflow_workflow//./workflows/greet//greet"
 CBOR = "application/cbor"
 
 
-def test_a_message_in_json_keeps_its_text(apps_door: Door) -> None:
+def test_a_message_in_json_keeps_its_text(apps_api: AppsApi) -> None:
     text = '{"runId" : "wrun_1", "n":1.0e3,"twice":1,"twice":2, "zero":"\\u0000"}'
     body = b'{"queueName":"%s","message":%s,"deploymentId":"v1"}' % (QUEUE.encode(), text.encode())
 
-    reply = apps_door.send("POST", "/api/v1/apps/any/queue", body, content_type="application/json")
+    reply = apps_api.send("POST", "/api/v1/apps/any/queue", body, content_type="application/json")
 
     assert (reply.status, set(reply.json)) == (201, {"messageId"})
-    (row,) = rows(apps_door)
+    (row,) = rows(apps_api)
     assert reply.json["messageId"] == f"msg_{row['id']}"
     assert (row["payload"], row["cbor"], row["run_id"], row["version"]) == (
         text.encode(),
@@ -27,45 +27,45 @@ def test_a_message_in_json_keeps_its_text(apps_door: Door) -> None:
         "wrun_1",
         "v1",
     )
-    assert apps_door.published == [WakeUp(queue="app")]
+    assert apps_api.published == [WakeUp(queue="app")]
 
 
-def test_a_message_in_cbor_keeps_its_bytes(apps_door: Door) -> None:
+def test_a_message_in_cbor_keeps_its_bytes(apps_api: AppsApi) -> None:
     message = encoded({"runId": "wrun_1", "runInput": {"input": b"devl[1]"}, "at": 1.5, "gone": UNDEFINED})
     unset = {"idempotencyKey": UNDEFINED, "delaySeconds": UNDEFINED}
     head = encoded({"queueName": QUEUE, "message": 0, **unset})
     body = head.replace(encoded("message") + encoded(0), encoded("message") + message)
 
-    reply = apps_door.ask("POST", "/queue", body, content_type=CBOR)
+    reply = apps_api.ask("POST", "/queue", body, content_type=CBOR)
 
     assert reply.status == 201
-    (row,) = rows(apps_door)
+    (row,) = rows(apps_api)
     assert (row["payload"], row["cbor"], row["run_id"], row["key"]) == (message, True, "wrun_1", None)
 
 
-def test_a_delayed_message_says_when(apps_door: Door) -> None:
-    reply = apps_door.post("/queue", {"queueName": QUEUE, "message": {}, "delaySeconds": 1.5})
+def test_a_delayed_message_says_when(apps_api: AppsApi) -> None:
+    reply = apps_api.post("/queue", {"queueName": QUEUE, "message": {}, "delaySeconds": 1.5})
 
-    (row,) = rows(apps_door)
+    (row,) = rows(apps_api)
     assert (reply.status, reply.json["scheduled"]) == (201, True)
     assert row["due_at"] == row["created_at"] + 1_500
     assert reply.json["deliverAt"].endswith(f"{row['due_at'] % 1000:03d}Z")
 
 
-def test_a_key_is_used_once_in_both_encodings(apps_door: Door) -> None:
+def test_a_key_is_used_once_in_both_encodings(apps_api: AppsApi) -> None:
     asked = {"queueName": QUEUE, "message": {"a": 1}, "idempotencyKey": "step_1"}
-    apps_door.post("/queue", asked)
+    apps_api.post("/queue", asked)
 
     replies = [
-        apps_door.post("/queue", asked),
-        apps_door.ask("POST", "/queue", encoded(asked), content_type=CBOR),
+        apps_api.post("/queue", asked),
+        apps_api.ask("POST", "/queue", encoded(asked), content_type=CBOR),
     ]
 
     for reply in replies:
         assert reply.status == 409
         assert reply.json["message"] == "Idempotency key step_1 already processed"
         assert reply.json["code"] == "WF_DUPLICATE_IDEMPOTENCY_KEY"
-    assert len(rows(apps_door)) == 1
+    assert len(rows(apps_api)) == 1
 
 
 REFUSED: list[tuple[str, bytes, str]] = [
@@ -88,35 +88,35 @@ REFUSED: list[tuple[str, bytes, str]] = [
 ]
 
 
-def test_what_cannot_be_a_message_is_refused(apps_door: Door) -> None:
+def test_what_cannot_be_a_message_is_refused(apps_api: AppsApi) -> None:
     for kind, body, said in REFUSED:
-        reply = apps_door.ask("POST", "/queue", body, content_type=kind)
+        reply = apps_api.ask("POST", "/queue", body, content_type=kind)
 
         assert reply.status == 400, reply.body
         assert said in reply.json["message"]
-    assert rows(apps_door) == [] and apps_door.published == []
+    assert rows(apps_api) == [] and apps_api.published == []
 
 
-def test_handlers_move_and_one_may_stand_for_all(apps_door: Door) -> None:
-    apps_door.post("/handlers", handler("a", "v1"))
-    apps_door.post("/handlers", handler("b", "v1"))
-    apps_door.post("/handlers", handler("a", "v2"))
-    assert pods(apps_door) == {"a": "v2", "b": "v1"}
+def test_handlers_move_and_one_may_stand_for_all(apps_api: AppsApi) -> None:
+    apps_api.post("/handlers", handler("a", "v1"))
+    apps_api.post("/handlers", handler("b", "v1"))
+    apps_api.post("/handlers", handler("a", "v2"))
+    assert pods(apps_api) == {"a": "v2", "b": "v1"}
 
-    alone = apps_door.post("/handlers", {**handler("all", "v1"), "serviceScoped": True})
-    ignored = apps_door.post("/handlers", handler("c", "v1"))
+    alone = apps_api.post("/handlers", {**handler("all", "v1"), "serviceScoped": True})
+    ignored = apps_api.post("/handlers", handler("c", "v1"))
 
     assert (alone.status, alone.json) == (ignored.status, ignored.json) == (201, {"registered": True})
-    assert pods(apps_door) == {"a": "v2", "all": "v1"}
+    assert pods(apps_api) == {"a": "v2", "all": "v1"}
 
 
-def test_a_handler_is_removed_also_when_it_is_not_there(apps_door: Door) -> None:
-    apps_door.post("/handlers", handler("a", "v1"))
+def test_a_handler_is_removed_also_when_it_is_not_there(apps_api: AppsApi) -> None:
+    apps_api.post("/handlers", handler("a", "v1"))
 
-    replies = [apps_door.ask("DELETE", f"/handlers/{pod}") for pod in ("a", "a", "un/known")]
+    replies = [apps_api.ask("DELETE", f"/handlers/{pod}") for pod in ("a", "a", "un/known")]
 
     assert {(reply.status, str(reply.json)) for reply in replies} == {(200, "{'deregistered': True}")}
-    assert pods(apps_door) == {}
+    assert pods(apps_api) == {}
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -131,13 +131,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_a_handler_that_cannot_be_called_is_refused(apps_door: Door) -> None:
+def test_a_handler_that_cannot_be_called_is_refused(apps_api: AppsApi) -> None:
     for changed, said in WRONG:
-        reply = apps_door.post("/handlers", {**handler("a", "v1"), **changed})
+        reply = apps_api.post("/handlers", {**handler("a", "v1"), **changed})
 
         assert reply.status == 400
         assert said in reply.json["message"]
-    assert pods(apps_door) == {}
+    assert pods(apps_api) == {}
 
 
 def handler(pod: str, version: str) -> dict[str, Any]:
@@ -145,12 +145,12 @@ def handler(pod: str, version: str) -> dict[str, Any]:
     return {"podId": pod, "deploymentVersion": version, "endpoints": endpoints}
 
 
-def rows(door: Door) -> list[dict[str, Any]]:
-    return door.world.db.read(lambda tx: tx.rows(app_message.select().order_by(app_message.c.id)))
+def rows(api: AppsApi) -> list[dict[str, Any]]:
+    return api.world.db.read(lambda tx: tx.rows(app_message.select().order_by(app_message.c.id)))
 
 
-def pods(door: Door) -> dict[str, str]:
+def pods(api: AppsApi) -> dict[str, str]:
     def read(tx: Tx) -> list[dict[str, Any]]:
         return tx.rows(app_handler.select())
 
-    return {row["pod"]: row["version"] for row in door.world.db.read(read)}
+    return {row["pod"]: row["version"] for row in api.world.db.read(read)}

@@ -14,7 +14,7 @@ from app.record.session import Database, Tx
 from app.services import keys, permit
 from app.services.apps import applications
 from tests.contract.apps.test_streams import following
-from tests.support.apps import Door
+from tests.support.apps import AppsApi
 
 SECRET = "theirs-alone"
 RUN, STEP, HOOK, WAIT = "wrun_theirs", "step_theirs", "hook_theirs", "wait_theirs"
@@ -48,23 +48,23 @@ TABLES = (
 
 
 @pytest.fixture
-def tokens(apps_door: Door) -> dict[str, str | None]:
+def tokens(apps_api: AppsApi) -> dict[str, str | None]:
     """No token, one of nobody, of another application, of nobody's application, and of an administrator."""
     made: dict[str, str | None] = {"none": None, "unknown": f"wlk_aaaaaaaa_{'x' * 43}"}
     for name, scope in (("mine", "apps"), ("theirs", "apps"), ("unbound", "apps"), ("admin", "admin")):
-        made[name] = keys.create(apps_door.world, name, [scope])[1]
-    made["other"] = keys.create(apps_door.world, "other", ["runs:read"])[1]
+        made[name] = keys.create(apps_api.world, name, [scope])[1]
+    made["other"] = keys.create(apps_api.world, "other", ["runs:read"])[1]
     for app in ("mine", "theirs"):
-        applications.create(apps_door.world, app)
-        applications.bind_key(apps_door.world, app, app)
+        applications.create(apps_api.world, app)
+        applications.bind_key(apps_api.world, app, app)
     return made
 
 
 @pytest.fixture
-def door(apps_door: Door, tokens: dict[str, str | None]) -> Door:
-    """A door that asks for keys, behind which an application has one of everything."""
-    door = apps_door.known_by(apps_identity="keys")
-    theirs = door.of("theirs", tokens["theirs"])
+def api(apps_api: AppsApi, tokens: dict[str, str | None]) -> AppsApi:
+    """An apps API that asks for keys, in which an application has one of everything."""
+    api = apps_api.known_by(apps_identity="keys")
+    theirs = api.of("theirs", tokens["theirs"])
     entities = (
         ("step_created", STEP, {"stepName": SECRET, "input": SECRET}),
         ("hook_created", HOOK, {"token": SECRET}),
@@ -76,15 +76,15 @@ def door(apps_door: Door, tokens: dict[str, str | None]) -> Door:
         assert made.status == 200
     theirs.post("/queue", {"queueName": f"__wkf_workflow_{SECRET}", "message": {"runId": RUN}})
     theirs.ask("PUT", f"/runs/{RUN}/streams/{SECRET}", {"data": "dGhlaXJzLWFsb25l"})
-    return door
+    return api
 
 
-def rows(door: Door) -> dict[str, list[str]]:
+def rows(api: AppsApi) -> dict[str, list[str]]:
     """Everything that is stored of their application."""
     return {
         name: sorted(
             json.dumps(row, default=str)
-            for row in door.world.db.read(partial(_all, name))
+            for row in api.world.db.read(partial(_all, name))
             if row["app"] == "theirs"
         )
         for name in TABLES
@@ -95,12 +95,12 @@ def _all(name: str, tx: Tx) -> list[dict[str, object]]:
     return tx.rows(getattr(tables, name).select())
 
 
-def routes(door: Door) -> Iterator[tuple[str, str]]:
+def routes(api: AppsApi) -> Iterator[tuple[str, str]]:
     """Method and path of every route but the public ones, about their application and what it has."""
     # Flask does not know these two (app.api.apps.fast_routes).
     yield "POST", f"/api/v1/apps/theirs/runs/{RUN}/events"
     yield "POST", "/api/v1/apps/theirs/queue"
-    for rule in door.flask.url_map.iter_rules():
+    for rule in api.flask.url_map.iter_rules():
         if rule.endpoint.startswith("ops."):
             continue
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: NAMES[found[1]], rule.rule)
@@ -109,58 +109,58 @@ def routes(door: Door) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("who", ["none", "unknown", "mine", "unbound", "other"])
-def test_no_route_about_theirs_answers(door: Door, tokens: dict[str, str | None], who: str) -> None:
-    before, asked = rows(door), list(routes(door))
+def test_no_route_about_theirs_answers(api: AppsApi, tokens: dict[str, str | None], who: str) -> None:
+    before, asked = rows(api), list(routes(api))
 
-    them = door.of("theirs", tokens[who])
+    them = api.of("theirs", tokens[who])
     answers = {(method, path): them.send(method, f"{path}?{QUERY}", {}).status for method, path in asked}
     open_ = {route: status for route, status in answers.items() if status not in (401, 403)}
 
-    assert (open_, rows(door)) == ({}, before)
+    assert (open_, rows(api)) == ({}, before)
     assert len(asked) >= 25
 
 
-def test_their_things_are_not_found_in_mine(door: Door, tokens: dict[str, str | None]) -> None:
-    before, mine = rows(door), door.of("mine", tokens["mine"])
+def test_their_things_are_not_found_in_mine(api: AppsApi, tokens: dict[str, str | None]) -> None:
+    before, mine = rows(api), api.of("mine", tokens["mine"])
     told = []
-    for method, path in routes(door):
+    for method, path in routes(api):
         if "/theirs/" not in path or path.endswith("-binding"):
             continue
         reply = mine.send(method, path.replace("/apps/theirs/", "/apps/mine/") + f"?{QUERY}", {})
         if reply.status < 400 and (SECRET.encode() in reply.body or b"dGhlaXJzLWFsb25l" in reply.body):
             told.append((method, path, reply.body))
 
-    assert (told, rows(door)) == ([], before)
+    assert (told, rows(api)) == ([], before)
 
 
 @pytest.mark.parametrize("kind", sorted(AppEventType))
-def test_no_event_reaches_their_run(door: Door, tokens: dict[str, str | None], kind: AppEventType) -> None:
-    before, mine = rows(door), door.of("mine", tokens["mine"])
+def test_no_event_reaches_their_run(api: AppsApi, tokens: dict[str, str | None], kind: AppEventType) -> None:
+    before, mine = rows(api), api.of("mine", tokens["mine"])
     data = {"token": SECRET, "stepName": "s", "resumeAt": "2030-01-01T00:00:00Z", "changes": []}
 
     for correlation in (STEP, HOOK, WAIT):
         reply = mine.event(RUN, str(kind), specVersion=6, correlationId=correlation, eventData=data)
         assert reply.status in (400, 404), reply.body
 
-    assert rows(door) == before
+    assert rows(api) == before
 
 
-def test_an_id_of_theirs_may_be_mine_as_well(door: Door, tokens: dict[str, str | None]) -> None:
-    before, mine = rows(door), door.of("mine", tokens["mine"])
+def test_an_id_of_theirs_may_be_mine_as_well(api: AppsApi, tokens: dict[str, str | None]) -> None:
+    before, mine = rows(api), api.of("mine", tokens["mine"])
     data = {"deploymentId": "v1", "workflowName": "workflow//mine"}
 
     made = mine.event(RUN, "run_created", specVersion=6, eventData=data)
     hook = mine.event(RUN, "hook_created", specVersion=6, correlationId="hook_1", eventData={"token": SECRET})
 
     assert (made.json["run"]["workflowName"], hook.json["hook"]["status"]) == ("workflow//mine", "pending")
-    assert rows(door) == before
+    assert rows(api) == before
 
 
-def test_the_owner_and_an_administrator_are_answered(door: Door, tokens: dict[str, str | None]) -> None:
+def test_the_owner_and_an_administrator_are_answered(api: AppsApi, tokens: dict[str, str | None]) -> None:
     for who in ("theirs", "admin"):
-        assert door.of("theirs", tokens[who]).get(f"/runs/{RUN}").json["runId"] == RUN
-    assert door.of("nobodys", tokens["admin"]).get("/runs").json["code"] == "WF_APP_NOT_FOUND"
-    assert door.of("theirs", tokens["theirs"]).get("/quotas").status == 403
+        assert api.of("theirs", tokens[who]).get(f"/runs/{RUN}").json["runId"] == RUN
+    assert api.of("nobodys", tokens["admin"]).get("/runs").json["code"] == "WF_APP_NOT_FOUND"
+    assert api.of("theirs", tokens["theirs"]).get("/quotas").status == 403
 
 
 ADMINISTRATION = re.compile(
@@ -168,32 +168,36 @@ ADMINISTRATION = re.compile(
 )
 
 
-def test_every_route_answers_its_owner_and_administrators(door: Door, tokens: dict[str, str | None]) -> None:
+def test_every_route_answers_its_owner_and_administrators(
+    api: AppsApi, tokens: dict[str, str | None]
+) -> None:
     told = {}
     for who in ("theirs", "admin"):
-        them = door.of("theirs", tokens[who])
-        for method, path in routes(door):
+        them = api.of("theirs", tokens[who])
+        for method, path in routes(api):
             told[who, method, path] = them.send(method, f"{path}?{QUERY}", {}).status
 
     assert {status for status in told.values() if status >= 500} == set()
     shut = {(who, path) for (who, _, path), status in told.items() if status in (401, 403)}
-    assert shut == {("theirs", path) for _, path in routes(door) if ADMINISTRATION.fullmatch(path)}
+    assert shut == {("theirs", path) for _, path in routes(api) if ADMINISTRATION.fullmatch(path)}
 
 
 def test_who_speaks_for_two_applications_sees_each_by_its_path(
-    door: Door, tokens: dict[str, str | None]
+    api: AppsApi, tokens: dict[str, str | None]
 ) -> None:
-    applications.bind_key(door.world, "mine", "theirs")
+    applications.bind_key(api.world, "mine", "theirs")
     both = tokens["theirs"]
 
-    assert door.of("theirs", both).get(f"/runs/{RUN}").status == 200
-    assert door.of("mine", both).get(f"/runs/{RUN}").status == 404
-    assert door.of("nobodys", both).get("/runs").status == 403
-    assert door.of("mine", both).event(RUN, "run_completed", specVersion=6).status == 404
+    assert api.of("theirs", both).get(f"/runs/{RUN}").status == 200
+    assert api.of("mine", both).get(f"/runs/{RUN}").status == 404
+    assert api.of("nobodys", both).get("/runs").status == 403
+    assert api.of("mine", both).event(RUN, "run_completed", specVersion=6).status == 404
 
 
-def test_numbers_name_applications_to_administrators_alone(door: Door, tokens: dict[str, str | None]) -> None:
-    told = {who: door.of("", tokens[who]).send("GET", "/metrics") for who in ("none", "mine", "admin")}
+def test_numbers_name_applications_to_administrators_alone(
+    api: AppsApi, tokens: dict[str, str | None]
+) -> None:
+    told = {who: api.of("", tokens[who]).send("GET", "/metrics") for who in ("none", "mine", "admin")}
 
     assert {who: b"theirs" in reply.body for who, reply in told.items()} == {
         "none": False,
@@ -203,22 +207,22 @@ def test_numbers_name_applications_to_administrators_alone(door: Door, tokens: d
     assert b'windlass_app_runs{status="pending"} 1.0' in told["none"].body
 
 
-def test_who_is_unbound_is_out_within_seconds(door: Door, tokens: dict[str, str | None]) -> None:
-    theirs = door.of("theirs", tokens["theirs"])
+def test_who_is_unbound_is_out_within_seconds(api: AppsApi, tokens: dict[str, str | None]) -> None:
+    theirs = api.of("theirs", tokens["theirs"])
     assert theirs.get("/runs").status == 200
 
-    applications.bind_key(door.world, "theirs", "theirs", undo=True)
+    applications.bind_key(api.world, "theirs", "theirs", undo=True)
 
     assert theirs.get("/runs").status == 401
 
 
 def test_what_another_process_has_just_allowed_is_not_refused(
-    door: Door, tokens: dict[str, str | None]
+    api: AppsApi, tokens: dict[str, str | None]
 ) -> None:
-    unbound, admin = (door.of("new", tokens[who]) for who in ("unbound", "admin"))
+    unbound, admin = (api.of("new", tokens[who]) for who in ("unbound", "admin"))
     assert (unbound.get("/runs").status, admin.get("/runs").status) == (401, 404)
-    elsewhere = Database(door.world.settings.database_url)
-    other = replace(door.world, db=elsewhere)
+    elsewhere = Database(api.world.settings.database_url)
+    other = replace(api.world, db=elsewhere)
 
     applications.create(other, "new")
     assert admin.get("/runs").status == 200
@@ -230,12 +234,12 @@ def test_what_another_process_has_just_allowed_is_not_refused(
 
 
 def test_a_stream_ends_when_its_reader_may_not_read_it_any_more(
-    door: Door, tokens: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
+    api: AppsApi, tokens: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(permit, "CHECK_S", 0.1)
-    theirs = door.of("theirs", tokens["theirs"])
+    theirs = api.of("theirs", tokens["theirs"])
     with following(theirs, f"/streams/{SECRET}?stream=true") as reader:
         assert reader.read(12) == b"theirs-alone"
-        keys.revoke(door.world, "theirs")
+        keys.revoke(api.world, "theirs")
 
         assert reader.read() == b""

@@ -1,4 +1,4 @@
-"""A database of each kind for what is written and read below the door."""
+"""A database of each kind for what the services of the apps API write and read."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
