@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Message:
-    """A hint: look at this step."""
+    """A message: examine this step."""
 
     gen: int
     phase: str

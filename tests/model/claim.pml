@@ -2,16 +2,16 @@
 
    One run has two steps, 0 and 1, and their undos, 2 and 3. Workers, the reconciler, Celery's error callback
    and a client act on committed rows; each transaction is one atomic block, as the lock of the run's row
-   makes it. The broker is a bag: messages come in any order, late, twice or not at all. A message in a hand
-   is a message in the bag still, so that taking and claiming are one block, as are committing and publishing.
+   makes it. The broker is a bag: messages come in any order, late, twice or not at all. A message that a worker holds
+   is still in the bag, so that taking and claiming are one block, as are committing and publishing.
    Between two blocks a worker may have died or freeze; docs/engine.rst says what this shows and what not.
 
    Switches (-D) that take one safeguard away each: NO_FENCE, NO_VERSION, VERSION_IS_FENCE, NO_GENERATION,
-   NO_OBSERVATION, NO_BUDGET, NO_RERING, NO_RECONCILER, PUBLISH_FIRST, CALLBACK_DECIDES, UNDO_ALL and
-   UNDO_DONE_ONLY. NO_FAULTS leaves out all trouble. ENDS asks whether every run ends, NEVER=status whether
+   NO_OBSERVATION, NO_BUDGET, NO_REPUBLISH, NO_RECONCILER, PUBLISH_FIRST, CALLBACK_DECIDES, UNDO_ALL
+   and UNDO_DONE_ONLY. NO_FAULTS leaves out all trouble. ENDS asks whether every run ends, NEVER=status whether
    none is ever so; ONCE claims that no effect happens twice; STALE_IS_WELL is silent about stale results. */
 
-#define NOBODY 255
+#define NONE 255
 #define KEYS 4
 #ifndef WORKERS
 #define WORKERS 2
@@ -34,7 +34,7 @@ typedef Step {
   mtype:step status;
   bit maybe;                       /* Its outcome is "done" or "unknown": it may have happened. */
   bit unsure;                      /* And so may an earlier attempt. */
-  byte fence;                      /* Who holds it: all that the numbers of claims are there to tell. */
+  byte fence;                      /* Who holds it: all that the numbers of claims are for. */
   byte tries;
   byte lost
 }
@@ -46,7 +46,7 @@ bit cancel_wanted;
 /* -------------------------------------------------------------------------- the workers and the broker */
 
 typedef Worker {
-  bit beating;                     /* It renews the lease of the step that it holds. */
+  bit renewing;                     /* It renews the lease of the step that it holds. */
   bit fresh;                       /* The run's version is that of the claim: nothing else has happened. */
   bit current;                     /* The chain that it carries on is of the newest generation. */
   bit seen;                        /* Observation says that an earlier attempt took effect. */
@@ -56,7 +56,7 @@ typedef Worker {
 Worker worker[WORKERS];
 
 byte newest[KEYS];                 /* Messages of the newest generation, by step. */
-byte older = NOBODY;               /* The step that a message of an older generation names. */
+byte older = NONE;               /* The step that a message of an older generation names. */
 byte mishaps = MISHAPS;
 
 /* -------------------------------------------------- what really happened, whatever the rows say about it */
@@ -68,14 +68,14 @@ bit begun[KEYS];                   /* A body was started. */
 bit recorded[KEYS];                /* A result was stored. */
 bit carried[KEYS];                 /* A chain has sent the link of this step. */
 bit doubled;                       /* A message was doubled. */
-bit turned_back;                   /* The way back was decided. */
+bit turned_back;                   /* Compensation was decided. */
 
 hidden byte i;                     /* These are of use within one block only. */
 hidden byte next;
-hidden byte rung;
+hidden byte raised;
 hidden byte named;
 
-/* Whether a run ends does not depend on what nobody reads: ENDS does without. */
+/* Whether a run ends does not depend on what is never read: ENDS does without. */
 #ifdef ENDS
 #define WITNESS(what) skip
 #define CHECK(what) skip
@@ -89,7 +89,7 @@ hidden byte named;
 #define over (status == completed || status == failed || status == cancelled)
 #define forward(k) (k < 2)
 #define holds(w, k) (worker[w].key == k && step[k].fence == w && step[k].status == busy)
-#define no_message (newest[0] + newest[1] + newest[2] + newest[3] == 0 && older == NOBODY)
+#define no_message (newest[0] + newest[1] + newest[2] + newest[3] == 0 && older == NONE)
 #define found(state) (step[0].status == state || step[1].status == state || step[2].status == state \
   || step[3].status == state)
 #define one(state) (step[0].status == state -> 0 : (step[1].status == state -> 1 : \
@@ -140,9 +140,9 @@ inline event() {
 }
 
 /* Expect a message under a new generation: all others are old from now on. */
-inline ring() {
+inline raise_generation() {
   expected = 1;
-  rung = 1;
+  raised = 1;
   for (i : 0 .. KEYS - 1) {
     older = (newest[i] -> i : older);
     newest[i] = 0
@@ -153,10 +153,10 @@ inline ring() {
 /* Publish after the commit; or die in between, or be published in vain. */
 inline publish(n, is_current) {
   if
-  :: n == NOBODY
-  :: n != NOBODY && is_current -> newest[n] = (newest[n] < 2 -> newest[n] + 1 : 2)
-  :: n != NOBODY && !is_current -> older = n
-  :: n != NOBODY && mishaps > 0 -> mishaps--
+  :: n == NONE
+  :: n != NONE && is_current -> newest[n] = (newest[n] < 2 -> newest[n] + 1 : 2)
+  :: n != NONE && !is_current -> older = n
+  :: n != NONE && mishaps > 0 -> mishaps--
   fi
 }
 
@@ -175,12 +175,12 @@ inline finish_stopped() {
   fi
 }
 
-/* The way back: an undo for each step that may have happened; the newest one's is next. */
+/* Compensation begins: an undo for each step that may have happened; the newest one's is next. */
 inline stop() {
   CHECK(cancel_wanted || step[0].status == broken || step[1].status == broken);
   CHECK(!found(busy));
   WITNESS(turned_back = 1);
-  next = NOBODY;
+  next = NONE;
   for (i : 0 .. 1) {
     step[i].status = (step[i].status == retry_wait -> given_up : step[i].status);
     if
@@ -192,7 +192,7 @@ inline stop() {
     fi
   }
   if
-  :: next != NOBODY -> status = compensating; ring()
+  :: next != NONE -> status = compensating; raise_generation()
   :: else -> finish_stopped()
   fi
 }
@@ -200,16 +200,16 @@ inline stop() {
 inline give_up(n) {
   step[n].status = broken;
   close(n);
-  next = NOBODY;
+  next = NONE;
   if
   :: forward(n) -> stop()
   :: else -> status = needs_operator; expected = 0
   fi
 }
 
-/* T2: attempt, fence and lease are committed before the body starts; a second attempt looks first. */
+/* T2: attempt, fence and lease are committed before the body starts; a second attempt observes first. */
 inline claim(n) {
-  CHECK(!forward(n) || (!turned_back && !cancel_wanted));  /* Nothing starts once a run turns back. */
+  CHECK(!forward(n) || (!turned_back && !cancel_wanted));  /* Nothing starts once a run compensates. */
   CHECK(n != 1 || recorded[0]);  /* In order, */
   CHECK(n != 2 || step[3].status == absent || recorded[3]);  /* and back in reverse. */
   my.seen = OBSERVED(n);
@@ -221,12 +221,12 @@ inline claim(n) {
   WITNESS(begun[n] = 1);
   expected = 0;
   event();
-  my.beating = 1;
+  my.renewing = 1;
   my.fresh = 1;
   my.key = n
 }
 
-/* What nobody will ask for again is forgotten, which keeps the number of states small. */
+/* What is never asked for again is forgotten, which keeps the number of states small. */
 inline close(n) {
   step[n].tries = 0;
   step[n].lost = 0;
@@ -235,13 +235,13 @@ inline close(n) {
   WITNESS(carried[n] = 0)
 }
 
-/* T3: a result is stored; then comes what follows in its line. */
+/* T3: a result is stored; then comes the next step of its branch. */
 inline store(n) {
   CHECK(!recorded[n]);  /* An outcome is recorded once. */
   WITNESS(recorded[n] = 1);
   step[n].status = done;
   close(n);
-  next = NOBODY;
+  next = NONE;
   if
   :: status == cancelling -> stop()
   :: status == running && n == 0 -> next = 1
@@ -251,9 +251,9 @@ inline store(n) {
   fi
 }
 
-/* T3: a body has failed; it is tried again, or its run turns back. */
+/* T3: a body has failed; it is tried again, or its run compensates. */
 inline fail(n) {
-  next = NOBODY;
+  next = NONE;
   if
   :: my.how == again && step[n].tries < TRIES && status != cancelling ->
     step[n].status = retry_wait;
@@ -264,9 +264,9 @@ inline fail(n) {
   fi
 }
 
-/* A worker died or fell silent: the outcome is unknown; ring again, or give up. */
+/* A worker died or fell silent: the outcome is unknown; publish again, or give up. */
 inline lose(n) {
-  worker[step[n].fence].beating = 0;
+  worker[step[n].fence].renewing = 0;
   worker[step[n].fence].current = 0;
   worker[step[n].fence].how = well;
   step[n].unsure = 1;
@@ -277,7 +277,7 @@ inline lose(n) {
   event();
   if
   :: step[n].lost >= DEATHS || status == cancelling -> give_up(n)
-  :: else -> step[n].status = pending; next = n; ring()
+  :: else -> step[n].status = pending; next = n; raise_generation()
   fi;
   publish(next, 1)
 }
@@ -292,7 +292,7 @@ inline effect(n) {
     WITNESS(applied[n] = 1);
     if
     :: holds(me, n) ->
-      CHECK(!proper[n]);  /* Whoever holds a step never repeats its effect. */
+      CHECK(!proper[n]);  /* The holder of a step never repeats its effect. */
       WITNESS(proper[n] = 1);
       WITNESS(standing[n] = 1)
     :: else
@@ -304,7 +304,7 @@ inline effect(n) {
 /* ----------------------------------------------------------------------------------------- the workers */
 
 inline forget() {
-  my.beating = 0;
+  my.renewing = 0;
   my.fresh = 0;
   my.current = 0;
   my.key = 0;
@@ -316,7 +316,7 @@ inline forget() {
 inline carry_on() {
 #ifndef PUBLISH_FIRST
   if
-  :: next != NOBODY ->
+  :: next != NONE ->
     CHECK(!carried[next] || doubled);  /* No second chain is alive. */
     WITNESS(carried[next] = 1)
   :: else
@@ -336,7 +336,7 @@ inline carry_on() {
 #define TROUBLE \
   if \
   :: true \
-  :: my.beating = 0  /* It goes on at some time, perhaps when its lease is over, */ \
+  :: my.renewing = 0  /* It goes on at some time, perhaps when its lease is over, */ \
   :: forget(); goto idle  /* or it has died. */ \
   fi
 #endif
@@ -359,12 +359,12 @@ end:
     MESSAGE(1)
     MESSAGE(2)
     MESSAGE(3)
-    :: older != NOBODY -> named = older; older = NOBODY
+    :: older != NONE -> named = older; older = NONE
     fi;
     if
     :: ready(named) && GENERATION -> claim(named)
     :: step[named].status == done && GENERATION ->  /* Passed: the chain goes on. */
-      next = (named == 0 -> 1 : (named == 3 && step[2].status != absent -> 2 : NOBODY));
+      next = (named == 0 -> 1 : (named == 3 && step[2].status != absent -> 2 : NONE));
       carry_on();
       goto idle
     :: else -> forget(); goto idle  /* Dropped. */
@@ -374,7 +374,7 @@ end:
 
 body:
   atomic {
-    my.beating = holds(me, my.key);
+    my.renewing = holds(me, my.key);
     if
     :: my.seen -> my.seen = 0
     :: !my.seen -> effect(my.key)
@@ -397,50 +397,50 @@ body:
     if
     :: my.how == well && VERSION ->  /* One guarded write on what was claimed, */
       status = (forward(my.key) -> running : compensating)
-    :: !(my.how == well && VERSION) && FENCE  /* or a look under the run's lock. */
+    :: !(my.how == well && VERSION) && FENCE  /* or a decision under the run's lock. */
     :: else -> RETURN  /* Fenced: it comes too late. */
     fi;
 #ifndef STALE_IS_WELL
     CHECK(holds(me, my.key));  /* No stale holder's result is stored. */
 #endif
     event();
-    rung = 0;
+    raised = 0;
     if
     :: my.how == well -> store(my.key)
     :: else -> fail(my.key)
     fi;
     if
-    :: next == NOBODY || rung -> publish(next, 1); RETURN
-    :: next != NOBODY && !rung && my.current -> expected = 1; carry_on(); RETURN  /* The next link. */
-    :: next != NOBODY && !rung && !my.current -> ring(); publish(next, 1); RETURN
-    :: next != NOBODY && !rung -> claim(next); TROUBLE; goto body  /* T23: same segment. */
+    :: next == NONE || raised -> publish(next, 1); RETURN
+    :: next != NONE && !raised && my.current -> expected = 1; carry_on(); RETURN  /* The next link. */
+    :: next != NONE && !raised && !my.current -> raise_generation(); publish(next, 1); RETURN
+    :: next != NONE && !raised -> claim(next); TROUBLE; goto body  /* T23: same segment. */
     fi
   }
 }
 
-/* ------------------------------------------------------------------------------------- everybody else */
+/* ---------------------------------------------------------------------------------- all other processes */
 
 inline wake(n) {
   step[n].status = pending;
   event();
-  ring();
+  raise_generation();
   publish(n, 1)
 }
 
-/* T10: look again at a run for which a message is expected. */
+/* T10: publish again for a run for which a message is expected. */
 inline redispatch() {
   next = awaited;
   CHECK(ready(next));
-  ring();
+  raise_generation();
   publish(next, 1)
 }
 
 proctype Reconcile() {
 end:
   do
-  :: atomic { found(busy) && !worker[step[one(busy)].fence].beating -> named = one(busy); lose(named) }
+  :: atomic { found(busy) && !worker[step[one(busy)].fence].renewing -> named = one(busy); lose(named) }
   :: atomic { found(retry_wait) -> named = one(retry_wait); wake(named) }
-#ifndef NO_RERING
+#ifndef NO_REPUBLISH
   :: atomic { expected && no_message -> redispatch() }
   :: atomic { expected && mishaps > 0 -> mishaps--; redispatch() }  /* The queue is only long. */
 #endif

@@ -9,7 +9,7 @@ from tests.model.reference import Claim, Reference
 
 
 class NoFence(Reference):
-    """Takes the result of whoever comes first."""
+    """Takes the first result that comes."""
 
     def holds(self, claim: Claim, step: Row) -> bool:
         """Any running step will do."""
@@ -53,7 +53,7 @@ class UndoesWhileAStepRuns(Reference):
     """Does not wait for the last step when a run turns back."""
 
     def busy(self) -> bool:
-        """Nobody looks."""
+        """Never observes."""
         return False
 
 
@@ -70,12 +70,12 @@ class ForgetsEarlierAttempts(Reference):
     """Believes an attempt that did nothing that no earlier one did anything."""
 
     def raised(self, step: Row, how: str, claim: Claim, *, cleared: bool) -> None:
-        """Nobody has to look."""
+        """Need not observe."""
         super().raised(step, how, claim, cleared=True)
 
 
 class RepeatsAnOrderThatFailed(Reference):
-    """Sends an order again that may have been sent, without a look."""
+    """Sends an order again that may have been sent, without observing."""
 
     def raised(self, step: Row, how: str, claim: Claim, *, cleared: bool) -> None:
         """Every failure did nothing."""
@@ -95,7 +95,7 @@ class PoisonIsHarmless(Reference):
 
 
 class FiresTooEarly(Reference):
-    """Does not look at the clock."""
+    """Ignores the clock."""
 
     def due(self, timer: Row) -> bool:
         """Always."""

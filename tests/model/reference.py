@@ -1,7 +1,7 @@
 """A reference engine: one run in memory, moved by the domain's tables alone.
 
 It has the transactions of the real engine, for runs without fan-outs and operations. Its rows are those that
-`app.domain.invariants` looks at.
+`app.domain.invariants` examines.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LEASE_MS, HOLD_MS = 10_000, 60_000
 ONCE = "once"  # The step that must not be repeated.
 RESOURCE = "server/srv_1"
 MAY_HAVE_HAPPENED = ("done", "unknown")
-HARMLESS = ("nothing", "refused", "away")  # A body failed in this way before it did anything, or looked.
+HARMLESS = ("nothing", "refused", "away")  # A body failed in this way before it did anything, or observed.
 REPEATABLE = ("failed", "refused", "away")
 RESUMABLE = frozenset({RunStatus.FAILED_HELD, RunStatus.BLOCKED, RunStatus.COMPENSATION_FAILED})
 ENDINGS = {
@@ -56,7 +56,7 @@ class Reference(Book):
         self._accept(ordered)
 
     def case(self) -> Case:
-        """What the invariants look at."""
+        """What the invariants examine."""
         return Case(
             now=self.now,
             run=self.run,
@@ -92,7 +92,7 @@ class Reference(Book):
     def settle(self, claim: Claim, how: str, *, cleared: bool = False) -> Claim | None:
         """T3 and T23: done, failed, failed for good, or nothing happened; perhaps the next step's claim.
 
-        ``cleared`` says that a look has shown that no earlier attempt took effect.
+        ``cleared`` says that observing has shown that no earlier attempt took effect.
         """
         step = self.step(claim.phase, claim.key)
         if not self.holds(claim, step):
@@ -128,7 +128,7 @@ class Reference(Book):
             self.runnable(self.step(timer["phase"], timer["step"]))
 
     def redispatch(self) -> None:
-        """T10: look again at a run for which a message is expected."""
+        """T10: publish again for a run for which a message is expected."""
         if self.run["expect_since"] is not None:
             following = self.following("comp" if self.status == RunStatus.COMPENSATING else "forward")
             assert following is not None
@@ -335,7 +335,7 @@ class Reference(Book):
         self.disarm()
 
     def finish(self, status: RunStatus) -> None:
-        """The end: the lock is free, no timer is left, and the last word is said."""
+        """The end: the lock is free, no timer is left, and the last event is written."""
         for lock in self.locks:
             self.event("lock.released", resource=lock["resource"])
         self.locks.clear()

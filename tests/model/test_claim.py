@@ -16,7 +16,7 @@ from tests.support.servers import needs
 MODEL = Path(__file__).with_name("claim.pml")
 MISSING = [name for name in ("spin", "gcc") if shutil.which(name) is None]
 MISSING += [] if Path("/usr/include/stdio.h").exists() else ["libc6-dev"]
-DEEPEST = 100_000  # Steps of the longest story that is followed.
+DEEPEST = 100_000  # Steps of the longest trail that is followed.
 
 pytestmark = [
     pytest.mark.spin,
@@ -27,25 +27,25 @@ pytestmark = [
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What Spin says about a model."""
+    """What Spin reports of a model."""
 
     states: int
     broken: str | None  # The property that does not hold.
-    complete: bool  # Every reachable state was looked at.
+    complete: bool  # Every reachable state was examined.
 
 
 def verify(folder: Path, *switches: str) -> Verdict:
-    """Build the model with these switches and look at all its states, or at those until a property breaks."""
+    """Build the model with these switches and examine all its states, or those until a property breaks."""
     temporal = any(switch.startswith(("ENDS", "NEVER")) for switch in switches)
     spin = ["spin", "-a", *(f"-D{switch}" for switch in switches), str(MODEL)]
     compile_ = ["gcc", "-w", "-O0", "-DVECTORSZ=512", "-DNFAIR=3", *([] if temporal else ["-DSAFETY"])]
     run(folder, *spin)
     run(folder, *compile_, "-o", "pan", "pan.c")
-    said = run(folder, "./pan", f"-m{DEEPEST}", *(["-a", "-f"] if temporal else []))
-    errors, states = (int(found(pattern, said)) for pattern in (r"errors: (\d+)", r"(\d+) states, stored"))
-    assert "max search depth too small" not in said
-    broken = found(r"pan:1: (.*) \(at depth", said) if errors else None
-    return Verdict(states=states, broken=broken, complete="Search not completed" not in said)
+    report = run(folder, "./pan", f"-m{DEEPEST}", *(["-a", "-f"] if temporal else []))
+    errors, states = (int(found(pattern, report)) for pattern in (r"errors: (\d+)", r"(\d+) states, stored"))
+    assert "max search depth too small" not in report
+    broken = found(r"pan:1: (.*) \(at depth", report) if errors else None
+    return Verdict(states=states, broken=broken, complete="Search not completed" not in report)
 
 
 def run(folder: Path, *command: str) -> str:
@@ -92,11 +92,11 @@ def test_every_end_is_reached(tmp_path: Path, status: str) -> None:
 
 
 def test_an_effect_can_happen_twice_although_its_outcome_is_recorded_once(tmp_path: Path) -> None:
-    """The honest limit: a worker that froze past its lease may still do what somebody else has done."""
+    """The honest limit: a worker that froze past its lease may still do what another worker has done."""
     assert "applied" in str(verify(tmp_path, "ONCE").broken)
 
 
-# What is taken away, and the property that then breaks, as a word of what Spin says about it.
+# What is taken away, and the property that then breaks, as a word of what Spin reports.
 DEFECTS = {
     "NO_FENCE": "fence==me",
     "NO_FENCE STALE_IS_WELL": "recorded",
@@ -108,7 +108,7 @@ DEFECTS = {
     "UNDO_ALL": "begun",
     "UNDO_DONE_ONLY": "standing",
     "NO_BUDGET ENDS": "acceptance cycle",
-    "NO_RERING ENDS": "acceptance cycle",
+    "NO_REPUBLISH ENDS": "acceptance cycle",
     "NO_RECONCILER ENDS": "acceptance cycle",
     "PUBLISH_FIRST NO_FAULTS NO_RECONCILER ENDS": "acceptance cycle",
 }

@@ -41,10 +41,10 @@ PLACES = st.integers(0, 5)
 
 @dataclass
 class Body:
-    """A step that is being worked at, by somebody who may no longer hold it."""
+    """A step that a worker executes; the worker may no longer hold it."""
 
     claim: Claim
-    beats: bool = True  # The worker lives and renews its lease.
+    renews: bool = True  # The worker lives and renews its lease.
 
 
 class Everything(RuleBasedStateMachine):
@@ -59,7 +59,7 @@ class Everything(RuleBasedStateMachine):
         ends=MORE_ENDS,
     )
     def begin(self, names: tuple[str, ...], on_failure: str, calm: int, ends: list[str]) -> None:
-        """Somebody asks for a run and leaves it alone for some time."""
+        """A client starts a run, and nothing disturbs it for some time."""
         self.calm = calm
         self.engine = self.made(plan(*names), on_failure=on_failure)
         self.bodies: list[Body] = []
@@ -92,19 +92,19 @@ class Everything(RuleBasedStateMachine):
     @precondition(lambda self: self.engine.messages)
     @rule(place=PLACES)
     def lose_a_message(self, place: int) -> None:
-        """The broker forgets a message, or nobody has published it."""
+        """The broker loses a message, or none was published."""
         self.engine.messages.pop(place % len(self.engine.messages))
 
     @precondition(lambda self: self.bodies)
-    @rule(place=PLACES, how=st.sampled_from(ENDS), can_tell=st.booleans())
-    def end(self, place: int, how: str, can_tell: bool = True) -> None:
-        """A body ends, in time or too late; an attempt that is not the first looks before it leaps."""
+    @rule(place=PLACES, how=st.sampled_from(ENDS), observable=st.booleans())
+    def end(self, place: int, how: str, observable: bool = True) -> None:
+        """A body ends, in time or too late; an attempt that is not the first observes before it acts."""
         claim = self.bodies.pop(place % len(self.bodies)).claim
-        looks = claim.key == ONCE and claim.phase == "forward" and claim.unsure and how != "away"
-        if looks:
-            how = "for good" if not can_tell else "done" if self.sent[ONCE] else how
-        cleared = looks and can_tell and not self.sent[ONCE]
-        if how not in HARMLESS and (cleared or not looks):
+        observes = claim.key == ONCE and claim.phase == "forward" and claim.unsure and how != "away"
+        if observes:
+            how = "for good" if not observable else "done" if self.sent[ONCE] else how
+        cleared = observes and observable and not self.sent[ONCE]
+        if how not in HARMLESS and (cleared or not observes):
             self.affect(claim)
         held = self.holds(claim)
         self.work(self.engine.settle(claim, how, cleared=cleared))
@@ -122,14 +122,14 @@ class Everything(RuleBasedStateMachine):
     @rule(place=PLACES)
     def freeze(self, place: int) -> None:
         """A worker stands still; its lease will run out, and it will end its body all the same."""
-        self.bodies[place % len(self.bodies)].beats = False
+        self.bodies[place % len(self.bodies)].renews = False
 
     @rule(ms=st.sampled_from([1, 1_000, LEASE_MS + 1, 70_000]))
     def wait(self, ms: int) -> None:
-        """Time passes, and the reconciler looks at leases and timers."""
+        """Time passes, and the reconciler checks leases and timers."""
         self.engine.now += ms
         for row in [row for row in self.engine.steps if row["status"] == StepStatus.RUNNING]:
-            if any(body.beats and self.holds(body.claim) for body in self.bodies):
+            if any(body.renews and self.holds(body.claim) for body in self.bodies):
                 row["lease_until"] = self.engine.now + LEASE_MS
             elif row["lease_until"] < self.engine.now:
                 self.engine.lose(row["phase"], row["key"], row["fence"])
@@ -140,7 +140,7 @@ class Everything(RuleBasedStateMachine):
     @precondition(lambda self: self.engine.busy())
     @rule()
     def take_away(self) -> None:
-        """Somebody says that a worker is lost: the error callback, or a clock that ran ahead."""
+        """A worker is reported as lost: the error callback, or a clock that ran ahead."""
         row = next(row for row in self.engine.steps if row["status"] == StepStatus.RUNNING)
         self.engine.lose(row["phase"], row["key"], row["fence"])
 
@@ -152,14 +152,14 @@ class Everything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.engine.run["expect_since"] is not None)
     @rule()
-    def ring_again(self) -> None:
+    def publish_again(self) -> None:
         """The reconciler looks for lost messages, and may be wrong."""
         self.engine.redispatch()
 
     @precondition(lambda self: self.disturbed())
     @rule(mode=st.sampled_from(["graceful", "kill", "abandon"]))
     def cancel(self, mode: str) -> None:
-        """Somebody cancels the run."""
+        """A client cancels the run."""
         self.engine.cancel(mode)
 
     @precondition(lambda self: self.engine.status in NEEDS_OPERATOR | {RunStatus.PAUSED} or self.disturbed())
@@ -176,7 +176,7 @@ class Everything(RuleBasedStateMachine):
         assert not broken(self.engine.case())
 
     @invariant()
-    def told(self) -> None:
+    def logged(self) -> None:
         """The fold of the log is the state."""
         state, engine = fold(self.engine.events), self.engine
         assert state["status"] == engine.status
@@ -191,7 +191,7 @@ class Everything(RuleBasedStateMachine):
     def teardown(self) -> None:
         """When nothing goes wrong any more, the run ends, or needs an operator, or is paused by one."""
         for _ in range(60):
-            told = len(self.engine.events)
+            before = len(self.engine.events)
             while self.bodies:
                 self.end(0, "done")
             self.engine.messages.clear()
@@ -201,12 +201,12 @@ class Everything(RuleBasedStateMachine):
                 self.deliver(0)
             self.healthy()
             awaited = self.bodies or any(is_open(one) for one in self.engine.timers)
-            if self.engine.status in FINAL and not awaited and told == len(self.engine.events):
+            if self.engine.status in FINAL and not awaited and before == len(self.engine.events):
                 break  # Nothing is on its way, and nothing was found to do.
         assert self.engine.status in FINAL
 
     def disturbed(self) -> bool:
-        """Whether people may want something by now."""
+        """Whether clients and operators may act by now."""
         return len(self.engine.events) > self.calm
 
     def work(self, claim: Claim | None) -> None:
@@ -220,7 +220,7 @@ class Everything(RuleBasedStateMachine):
         return bool(row["status"] == StepStatus.RUNNING and row["fence"] == claim.fence)
 
     def affect(self, claim: Claim) -> None:
-        """A body does what it is for; what must not be repeated is not, by whoever holds it."""
+        """A body does what it is for; what must not be repeated is not, by its holder."""
         if claim.key == ONCE and claim.phase == "forward" and self.holds(claim):
             self.sent[ONCE] += 1
             assert self.sent[ONCE] == 1, "what must not be repeated was repeated"

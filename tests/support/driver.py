@@ -1,6 +1,6 @@
-"""Drives the engine in this process, hint by hint, on a real database: no broker, no worker, no waiting.
+"""Drives the engine in this process, message by message, on a real database, without broker and workers.
 
-Links run in the order they were rung, with the chain's own rule for the next link. Hints can be lost,
+Links run in the order of publication, with the chain's own rule for the next link. Messages can be lost,
 doubled or kept back on purpose; timers are fired by asking for the next one that is armed.
 """
 
@@ -62,21 +62,21 @@ class Driver:
     db: Database
     capabilities: Any = field(default_factory=NoWorld)
     waiting: deque[tuple[RunMessage, int]] = field(default_factory=deque)
-    looks: list[WakeUp] = field(default_factory=list)
+    wake_ups: list[WakeUp] = field(default_factory=list)
     published: int = 0
     instance: str = "driver:1"
-    judged: bool = True  # Whether the doctor looks at everything when the test has ended.
+    judged: bool = True  # Whether the doctor checks everything when the test has ended.
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Keep messages for `deliver`, fire what is due; other timers and deliveries are in SQL anyway."""
-        for hint in messages:
-            if isinstance(hint, RunMessage):
+        for message in messages:
+            if isinstance(message, RunMessage):
                 self.published += 1
-                self.waiting.append((hint, 0))
-            elif isinstance(hint, WakeUp):
-                self.looks.append(hint)
-            elif isinstance(hint, TimerMessage) and hint.at_once:
-                self._fire(hint.timer_id)
+                self.waiting.append((message, 0))
+            elif isinstance(message, WakeUp):
+                self.wake_ups.append(message)
+            elif isinstance(message, TimerMessage) and message.at_once:
+                self._fire(message.timer_id)
 
     def _fire(self, timer_id: str) -> None:
         messages = self.db.write(lambda tx: resume.fire_timer(tx, timer_id))
@@ -95,7 +95,7 @@ class Driver:
         )
 
     def start(self, type_: str, given: Mapping[str, Any] | None = None, **order: Any) -> str:
-        """Accept a run and ring for it."""
+        """Accept a run and publish its message."""
         run_id = new_id("run")
         asked = Order(type=type_, input=given or {}, **order)
         made = accept.at_once(self.db, run_id, asked, "usr_test")
@@ -104,7 +104,7 @@ class Driver:
         return run_id
 
     def trigger(self, workflow: Definition, *args: Any, **options: Any) -> str:
-        """Start a code workflow of this process and ring for it."""
+        """Start a code workflow of this process and publish its message."""
         self.announce(workflow)
         order = CodeOrder(workflow=workflow.name, version=workflow.version, args=args, **options)
         made, _new = start(self.db, order, "usr_test")
@@ -112,7 +112,7 @@ class Driver:
         return made.id
 
     def announce(self, *workflows: Definition) -> None:
-        """Say that there are these code workflows, as a worker does."""
+        """Announce these code workflows, as a worker does."""
         for one in workflows:
             self.db.write(partial(_announce, one))
 
@@ -129,7 +129,7 @@ class Driver:
         return (self.run(run_id)["output"] or {})["value"]
 
     def deliver(self) -> Ended | None:
-        """Run the oldest link that was rung; None when there is none."""
+        """Run the link whose message was published first; None when there is none."""
         if not self.waiting:
             return None
         run_message, place = self.waiting.popleft()
@@ -147,10 +147,10 @@ class Driver:
             self.waiting.append((run_message, place + 1))
         return ended
 
-    def look(self) -> None:
-        """Let somebody look where something was said to wait, as long as that is said."""
-        while self.looks:
-            go_on(self.runner, self.looks.pop(0).queue, task_id="look", limit_s=900)
+    def follow_wake_ups(self) -> None:
+        """Let a worker go on with what waits in the queue of each wake-up, until none is left."""
+        while self.wake_ups:
+            go_on(self.runner, self.wake_ups.pop(0).queue, task_id="wake-up", limit_s=900)
 
     def drain(self) -> None:
         """Run links until none is left."""
@@ -200,13 +200,13 @@ class Driver:
         lost = self.db.write(lambda tx: resume.lose(tx, run_id, phase, key, row["fence"], poison_limit=3))
         self.publish(lost)
 
-    def ring_again(self, run_id: str) -> None:
+    def publish_again(self, run_id: str) -> None:
         """What the reconciler does for a lost message."""
         self.publish(self.db.write(lambda tx: redispatch(tx, run_id)))
 
     def find_lost(self) -> int:
-        """Ring for everything that is expected, as after a broker that lost its data; returns how much."""
-        after = waiting.RESERVED_MS + 1  # By then, what somebody reserved is expected again.
+        """Publish again whatever is expected, as after a broker that lost its data; returns how much."""
+        after = waiting.RESERVED_MS + 1  # By then, what a worker reserved is expected again.
         lost = self.db.read(lambda tx: lost_messages.expected_since_before(tx, tx.now + after, 10_000))
         for one in lost:
             where = (one["run_id"], one.get("phase"), one.get("key"))
@@ -283,7 +283,7 @@ class Driver:
         return cast("list[JsonObject]", self.db.read(lambda tx: runs.events_of(tx, run_id)))
 
     def under_lock(self, run_id: str, do: Callable[[Journal], Any]) -> None:
-        """Do something with a run, and ring for what follows."""
+        """Do something with a run, and publish what follows."""
 
         def work(tx: Any) -> Journal:
             with journal(tx, run_id) as j:
@@ -298,7 +298,7 @@ def _announce(one: Definition, tx: Tx) -> None:
 
 
 def announced(workflow: Definition) -> tuple[dict[str, Any], str]:
-    """What a worker tells of a workflow: facts and fingerprint."""
+    """What a worker announces of a workflow: facts and fingerprint."""
     facts = {
         "maxEvents": workflow.max_events,
         "executionTimeoutMs": workflow.execution_timeout_ms,

@@ -16,7 +16,7 @@ __all__ = ["database_of", "tenant"]
 
 @pytest.fixture(params=KINDS)
 def db(request: pytest.FixtureRequest, database_of: Callable[[str], str], tenant: str) -> Database:
-    """A database that holds nothing of anybody else."""
+    """A database of its own, without rows of other tests."""
     return seen_by(tenant, database_of(request.param))
 
 

@@ -49,7 +49,7 @@ class Sandboxes(NoWorld):
         return self.metal.bmc(server_id, holder)
 
     def open_hook(self, run_id: str, step: str) -> str:
-        """Nobody calls hooks here."""
+        """No hooks are called here."""
         return "http://hook.example"
 
     def mirror(self, backend: str) -> Mirror:
@@ -161,8 +161,8 @@ class Rig:
         """The names of the sandboxes that there are."""
         return {path.parent.name for path in self.folder.glob("*/*/server.json")}
 
-    def card(self, name: str) -> Row:
-        """What a sandbox says of itself."""
+    def facts(self, name: str) -> Row:
+        """What a sandbox has stored of itself."""
         (path,) = self.folder.glob(f"*/{name}/server.json")
         found: Row = json.loads(path.read_text())
         return found
@@ -175,7 +175,7 @@ class Rig:
     def strays(self) -> list[str]:
         """Sandboxes that no row of the inventory owns."""
         owned = {row["token"] for row in self.inventory() if row["state"] != "gone"}
-        return sorted(name for name in self.servers() if self.card(name)["token"] not in owned)
+        return sorted(name for name in self.servers() if self.facts(name)["token"] not in owned)
 
 
 class _Accounts(dict[tuple[str, str | None], str]):
@@ -194,8 +194,12 @@ def servers(
     id_: str, *names: str, needs: Iterable[Any] = (), rehearsal: Mapping[str, Any] | None = None, **more: Any
 ) -> Row:
     """An operation that makes servers, by default one of its own name; with a rehearsal for all of them."""
-    card: Row = {"plan": "1xCPU-2GB", "zone": "here", **({"rehearsal": dict(rehearsal)} if rehearsal else {})}
-    configs = [{"name": name, **card} for name in names or (f"{id_}-1",)]
+    one: Row = {
+        "plan": "1xCPU-2GB",
+        "zone": "here",
+        **({"rehearsal": dict(rehearsal)} if rehearsal else {}),
+    }
+    configs = [{"name": name, **one} for name in names or (f"{id_}-1",)]
     known = {"id": id_, "type": "server_batch", "provider": "local", "dependencies": list(needs)}
     return {**known, "server_configs": configs, **more}
 

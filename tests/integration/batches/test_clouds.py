@@ -46,7 +46,7 @@ def at(provider: str, *names: str, **more: Any) -> dict[str, Any]:
 
 
 def there(lab: Clouds, provider: str) -> list[str]:
-    """The names of the servers that somebody pays for."""
+    """The names of the servers that are paid for."""
     return sorted(one.name for one in lab.clouds[provider].living())
 
 
@@ -127,7 +127,7 @@ def test_what_a_failed_batch_has_made_is_removed_again(rig: Rig, lab: Clouds, pr
     assert there(lab, provider) == []
 
 
-def test_a_server_that_was_never_made_though_the_cloud_said_so_fails(
+def test_a_server_that_was_never_made_though_the_cloud_reported_it_fails(
     rig: Rig, lab: Clouds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(instance, "LATE_MS", 0)
@@ -179,9 +179,9 @@ def test_a_server_of_others_that_has_failed_is_not_kept(
     assert there(lab, "upcloud") == ["web-1"]
 
 
-def unknown_at_first(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
-    """EC2 does not know the id of a new instance, nor list it, for so many looks."""
-    left = iter(range(looks))
+def unknown_at_first(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """EC2 does not know the id of a new instance, nor list it, for so many requests."""
+    left = iter(range(times))
     real = AwsCompute._machines
 
     def machines(cloud: AwsCompute, query: Mapping[str, str]) -> Iterator[Machine]:
@@ -221,8 +221,8 @@ def test_a_worker_that_died_before_the_id_was_known_makes_no_second_instance(
     failures = iter([RuntimeError("the worker is gone")])
     real = instance._note
 
-    def note(*told: Any) -> None:
-        real(*told)
+    def note(*values: Any) -> None:
+        real(*values)
         for failure in failures:
             raise failure
 

@@ -1,4 +1,4 @@
-"""Copies of checkpoints: in both backends what the database says, and what tells that one is not."""
+"""Copies of checkpoints: the same as the database in both backends, and how one that is not is noticed."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def finished(rig: Rig, backend: str) -> str:
 
 
 def states(rig: Rig, batch: str) -> dict[str, Any]:
-    """What the comparison says of each copy."""
+    """What the comparison finds for each copy."""
     return {one["name"]: one["copy"] for one in batches.restore_check(rig.ctx, batch)}
 
 
@@ -49,7 +49,7 @@ def test_every_copy_is_what_the_database_says(rig: Rig, backend: str) -> None:
     assert all(point["mirrored_at"] and not point["mirror_error"] for point in points)
 
 
-def test_a_copy_that_somebody_changed_or_removed_is_told(rig: Rig) -> None:
+def test_a_copy_that_was_changed_or_removed_by_hand_is_reported(rig: Rig) -> None:
     batch = finished(rig, "filesystem")
     folder = rig.folder / "batches" / batch
     (folder / "cp-0001.json").write_text('{"batch": "another"}')
@@ -60,7 +60,7 @@ def test_a_copy_that_somebody_changed_or_removed_is_told(rig: Rig) -> None:
     assert {name: found[name] for name in wanted} == wanted
 
 
-def test_a_copy_that_cannot_be_written_fails_no_batch_and_is_told(rig: Rig) -> None:
+def test_a_copy_that_cannot_be_written_fails_no_batch_and_is_reported(rig: Rig) -> None:
     (rig.folder / "batches").write_text("in the way")
     batch = finished(rig, "filesystem")
     assert rig.driver.status(batch) == "completed"
@@ -68,7 +68,7 @@ def test_a_copy_that_cannot_be_written_fails_no_batch_and_is_told(rig: Rig) -> N
     assert errors and all("NotADirectoryError" in error or "FileExistsError" in error for error in errors)
 
 
-def test_a_failure_of_surrealdb_is_told_in_its_words(
+def test_a_failure_of_surrealdb_is_reported_in_its_words(
     rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in = tmp_path / "python"

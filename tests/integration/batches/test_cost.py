@@ -81,11 +81,11 @@ def test_one_turn_settles_all_children_that_have_ended(rig: Rig, monkeypatch: py
 def test_operations_that_wait_together_are_settled_together(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[str] = []
+    informed: list[str] = []
     real = resume.hear_children
 
     def noted(tx: Tx, run_id: str) -> list[Message]:
-        heard.append(run_id)
+        informed.append(run_id)
         return real(tx, run_id)
 
     monkeypatch.setattr(publish, "hear_children", noted)
@@ -96,13 +96,13 @@ def test_operations_that_wait_together_are_settled_together(
 
     go_on(rig.driver.runner, "default", task_id="t", limit_s=3600)
     assert rig.driver.status(batch) == "completed"
-    assert len(heard) == 5  # One, two, four, eight and sixteen of them.
+    assert len(informed) == 5  # One, two, four, eight and sixteen of them.
 
 
-def test_a_child_ends_while_its_batch_was_told_already(rig: Rig) -> None:
+def test_a_child_ends_while_its_batch_was_informed_already(rig: Rig) -> None:
     batch = rig.submit(servers("op"))
-    told = {"purpose": "child", "phase": "forward", "step": "op"}
-    rig.db.write(lambda tx: timers.arm(tx, batch, due_at=FAR_MS, **told))
+    purpose = {"purpose": "child", "phase": "forward", "step": "op"}
+    rig.db.write(lambda tx: timers.arm(tx, batch, due_at=FAR_MS, **purpose))
 
     assert rig.finish(batch) == "completed"
 

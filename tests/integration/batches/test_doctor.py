@@ -1,4 +1,4 @@
-"""The doctor of batches finds what must never be, when somebody has made it so."""
+"""The doctor of batches finds what must never be, when it was made so."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A dry run over clouds tells what a submit would find there, and stores nothing."""
+"""A dry run over clouds shows what a submit would find there, and stores nothing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,14 +50,14 @@ def wanted(provider: str, plan: str, zone: str) -> dict[str, Any]:
 
 
 def planned(world: AppContext, operation: dict[str, Any]) -> tuple[str, str, list[str]]:
-    """What the dry run says of the server: action, reason, warnings."""
-    told = batches.plan(world, definition_of(operation))
-    (item,) = told["plan"]["operations"][0]["items"]
-    return item["action"], item["reason"], told["warnings"]
+    """What the dry run shows of the server: action, reason, warnings."""
+    planned = batches.plan(world, definition_of(operation))
+    (item,) = planned["plan"]["operations"][0]["items"]
+    return item["action"], item["reason"], planned["warnings"]
 
 
 def made(lab: Clouds, provider: str, plan: str, zone: str) -> None:
-    """Somebody makes a server web-1 by hand."""
+    """An operator makes a server web-1 by hand."""
     access = {"upcloud": upcloud_access, "aws": aws_access}[provider](lab)
     connect(access).create(Spec(name="web-1", plan=plan, zone=zone, batch=""), "t" * 32)
 
@@ -90,7 +90,7 @@ def test_what_the_account_does_not_offer_is_a_conflict(world: AppContext, plan: 
     assert action == "conflict" and reason.startswith("the account offers no")
 
 
-def test_a_cloud_that_does_not_answer_is_told_and_the_inventory_speaks(
+def test_a_cloud_that_does_not_answer_is_reported_and_the_inventory_is_used(
     world: AppContext, lab: Clouds
 ) -> None:
     lab.clouds["upcloud"].active_faults.current = Faults(html=True)
@@ -111,10 +111,10 @@ def test_a_server_that_was_ordered_in_vain_is_made(rig: Rig, monkeypatch: pytest
     monkeypatch.setattr(provider_state, "compute_at", lambda _ctx, *where: rig.world.compute(*where))
     rig.run(failing("web", on_failure="fail"))
 
-    told = batches.plan(rig.ctx, definition_of(servers("web")))
+    planned = batches.plan(rig.ctx, definition_of(servers("web")))
     batch = rig.run(servers("web"))
 
-    (item,) = told["plan"]["operations"][0]["items"]
+    (item,) = planned["plan"]["operations"][0]["items"]
     (really,) = batches.detail(rig.ctx, batch)["operations"][0]["items"]
     assert (item["action"], really["effect"]) == ("create", "created")
 
@@ -123,9 +123,9 @@ def test_the_holders_of_all_locks_are_read_together(rig: Rig) -> None:
     held = rig.submit(servers("held", "s7"))
 
     with counted(rig) as asked:
-        told = batches.plan(rig.ctx, definition_of(servers("web", *(f"s{n}" for n in range(60)))))
+        planned = batches.plan(rig.ctx, definition_of(servers("web", *(f"s{n}" for n in range(60)))))
 
     assert len(asked) < 30
-    locks = {one["resource"]: one["holder"] for one in told["plan"]["locks"]}
+    locks = {one["resource"]: one["holder"] for one in planned["plan"]["locks"]}
     assert (locks["instance/local/s7"], locks["instance/local/s8"]) == (held, None)
     rig.finish(held)

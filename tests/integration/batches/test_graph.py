@@ -1,4 +1,4 @@
-"""A batch runs by readiness under its limit, and its failures do what their policies say."""
+"""A batch runs by readiness under its limit, and its failures do what their policies demand."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_nothing_completed_is_no_part(rig: Rig) -> None:
     assert rig.driver.run(batch)["error_code"] == "REHEARSED_FAILURE"
 
 
-def test_a_soft_dependency_waits_and_is_told_how_the_other_ended(rig: Rig) -> None:
+def test_a_soft_dependency_waits_and_is_given_how_the_other_ended(rig: Rig) -> None:
     batch = rig.run(failing("bad", on_failure="continue"), servers("next", needs=[soft("bad")]))
 
     assert rig.statuses(batch) == {"bad": "failed", "next": "completed"}
@@ -105,7 +105,7 @@ def test_rollback_undoes_all_that_was_made(rig: Rig) -> None:
     assert rig.servers() == set()
 
 
-def test_hold_keeps_effects_and_locks_until_somebody_decides(rig: Rig) -> None:
+def test_hold_keeps_effects_and_locks_until_an_operator_decides(rig: Rig) -> None:
     batch = rig.run(servers("good"), failing("bad", on_failure="hold", needs=["good"]))
 
     assert rig.driver.status(batch) == "failed_held"

@@ -30,7 +30,7 @@ def test_a_definition_is_learnt_while_no_transaction_is_open(
     assert connections == [idle]
 
 
-def looked(rig: Rig, batch: str) -> list[Any]:
+def progress(rig: Rig, batch: str) -> list[Any]:
     """Progress by what is kept and by everything read anew, which must be the same."""
     kept = batches.progress(rig.ctx, batch)
     operation_states.forget()
@@ -40,20 +40,20 @@ def looked(rig: Rig, batch: str) -> list[Any]:
     return [kept["percent"], kept["running_operations"], kept["pending_operations"]]
 
 
-def test_what_is_kept_from_look_to_look_is_what_stands_in_the_tables(rig: Rig) -> None:
+def test_what_is_kept_from_reading_to_reading_is_what_stands_in_the_tables(rig: Rig) -> None:
     bad = failing("bad", needs=["first"], on_failure="continue")
     line = [servers("beside", needs=["first"]), servers("last", needs=["beside"])]
     batch = rig.submit(servers("first"), bad, servers("after", needs=["bad"]), *line)
 
-    seen = [looked(rig, batch)]
+    seen = [progress(rig, batch)]
     while rig.driver.deliver() is not None or any(rig.driver.fire(one) for one in rig.open_runs()):
-        seen.append(looked(rig, batch))
+        seen.append(progress(rig, batch))
     assert seen[0] == [0.0, ["first"], ["bad", "after", "beside", "last"]]
     assert seen[-1] == [100.0, [], []]
     assert len({str(one) for one in seen}) > 4
 
 
-def test_a_second_look_reads_only_what_has_changed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_reading_reads_only_what_has_changed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = rig.submit(*(servers(f"op{n}", needs=["op0"] if n else []) for n in range(50)))
     read_whole, asked = listing.standing, list[Any]()
 
@@ -95,17 +95,17 @@ def test_the_items_of_a_large_operation_are_all_shown_as_undone(
     assert [(one["name"], one["status"]) for one in shown] == [("a", "RolledBack"), ("b", "RolledBack")]
 
 
-def test_the_items_of_all_that_was_undone_are_read_in_one_look(rig: Rig) -> None:
-    looks = []
+def test_the_items_of_all_that_was_undone_are_read_in_one_query(rig: Rig) -> None:
+    counts = []
     for number in (2, 12):
         batch = rig.run(*(servers(f"op{number}-{n}", f"s{number}-{n}") for n in range(number)))
         rig.roll_back(batch)
         with counted(rig) as asked:
             shown = batches.detail(rig.ctx, batch)
         assert {item["status"] for one in shown["operations"] for item in one["items"]} == {"RolledBack"}
-        looks.append(len(asked))
+        counts.append(len(asked))
 
-    assert looks[0] == looks[1]
+    assert counts[0] == counts[1]
 
 
 def test_checkpoints_name_so_many_operations_in_all_the_newest_first(

@@ -46,6 +46,6 @@ def test_a_batch_is_forgotten_with_its_operations_and_stays_counted(rig: Rig) ->
 
     assert rig.db.read(lambda tx: runs.read_run(tx, child)) is None
     assert rig.db.read(lambda tx: rows.read_batch(tx, batch)) is None
-    told = batches.stats(rig.ctx)
-    assert told["by_status"] == {"Completed": 1}
-    assert told["by_provider"] == {"local": {"completed": 1}}
+    counted = batches.stats(rig.ctx)
+    assert counted["by_status"] == {"Completed": 1}
+    assert counted["by_provider"] == {"local": {"completed": 1}}

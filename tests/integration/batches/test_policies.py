@@ -83,7 +83,7 @@ def ended(rig: Rig, batch: str) -> str:
 
 
 def judge(rig: Rig, batch: str, operations: list[Row]) -> None:
-    """What the strongest policy among the failures says, and the rules that hold in any case."""
+    """What the strongest policy among the failures demands, and the rules that hold in any case."""
     status, statuses = ended(rig, batch), rig.statuses(batch)
     failed = [one for one in operations if statuses[one["id"]] == "failed"]
     strongest = max((one["on_failure"] for one in failed), key=STRENGTH.index, default=None)

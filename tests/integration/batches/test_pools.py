@@ -48,8 +48,8 @@ def test_it_is_taken_from_the_pool_and_installed(rig: Rig, scene: Scene) -> None
     (item,) = items(rig, batch)
     assert (item["status"], item["effect"], item["resource_id"][:4]) == ("Completed", "created", "srv_")
     (child,) = rig.children(rig.children(batch)[0]["id"])
-    told = {"url": IMAGE["url"], "checksumType": "sha256", "checksum": "ab"}
-    assert (child["type"], child["input"]["image"]) == ("server.provision", told)
+    image = {"url": IMAGE["url"], "checksumType": "sha256", "checksum": "ab"}
+    assert (child["type"], child["input"]["image"]) == ("server.provision", image)
 
 
 def test_a_rollback_wipes_it_and_gives_it_back(rig: Rig, scene: Scene) -> None:
@@ -155,7 +155,7 @@ def test_the_name_of_a_sandbox_is_in_its_way(rig: Rig, scene: Scene) -> None:
     assert scene.servers() == [("available", False)] and rig.servers() == {"db-01"}
 
 
-def test_nobody_takes_it_away_by_hand(rig: Rig, scene: Scene) -> None:
+def test_no_operator_takes_it_away_by_hand(rig: Rig, scene: Scene) -> None:
     scene.plant_pool(1)
     batch = rig.run(metal("db", "db-01"))
     (server_id,) = scene.bmcs
@@ -172,9 +172,9 @@ def test_a_dry_run_says_for_which_a_machine_is_free(rig: Rig, scene: Scene) -> N
     scene.plant_pool(2)
     rig.run(metal("db", "db-01"))
 
-    told = batches.plan(rig.ctx, definition_of(metal("db", "db-01", "db-02", "db-03")))
+    planned = batches.plan(rig.ctx, definition_of(metal("db", "db-01", "db-02", "db-03")))
 
-    (operation,) = told["plan"]["operations"]
+    (operation,) = planned["plan"]["operations"]
     assert [one["action"] for one in operation["items"]] == ["keep", "create", "conflict"]
     assert operation["items"][2]["reason"] == "1 of 2 servers of the pool rack are free"
     assert scene.servers() == [("available", False), ("provisioned", True)]

@@ -1,4 +1,4 @@
-"""Random graphs end as a reference of few lines says, and no transaction breaks a rule on the way."""
+"""Random graphs end as a reference of few lines computes, and no transaction breaks a rule on the way."""
 
 from collections.abc import Callable
 from random import Random
@@ -64,10 +64,10 @@ def _failed_before(unmet: list[tuple[str, tuple[str, bool]]]) -> bool:
 
 
 def watch(rig: Rig, batch: str, operations: list[Row], limit: int) -> Callable[[], None]:
-    """A look at what holds after each commit: the limit, and that nothing began before what it needs."""
+    """A check of what holds after each commit: the limit, and that nothing began before what it needs."""
     needs = {one["id"]: [_condition(needed) for needed in one["dependencies"]] for one in operations}
 
-    def look() -> None:
+    def check() -> None:
         rows = rig.db.read(
             lambda tx: tx.rows(
                 select(step.c.key, step.c.status, step.c.attempt, step.c.output).where(
@@ -82,7 +82,7 @@ def watch(rig: Rig, batch: str, operations: list[Row], limit: int) -> Callable[[
                 allowed = {"success": DONE, "failure": {"failed", "skipped"}}
                 assert status[needed] in allowed.get(condition, {"completed", "failed", "skipped"})
 
-    return look
+    return check
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,11 +90,11 @@ def test_a_graph_ends_as_the_reference_says(rig: Rig, seed: int) -> None:
     dice = Random(seed)
     operations, limit = random_batch(dice), dice.randint(1, 6)
     batch = rig.submit(*operations, parallel_limit=limit)
-    look = watch(rig, batch, operations, limit)
+    check = watch(rig, batch, operations, limit)
 
-    look()
+    check()
     while rig.driver.deliver() is not None:
-        look()
+        check()
 
     expected = reference(operations)
     assert rig.statuses(batch) == expected

@@ -35,13 +35,13 @@ def test_a_retry_does_what_failed_and_keeps_the_rest(rig: Rig) -> None:
     bad = flaky("bad", 3, on_failure="fail", needs=["good"])
     first = rig.run(servers("good"), bad, servers("late", needs=["bad"]))
     assert batches.find(rig.ctx, first)["status"] == "Failed"
-    card = rig.card("good-1")
+    facts = rig.facts("good-1")
 
     second = retried(rig, first)
 
     assert rig.statuses(second) == {"good": "skipped", "bad": "completed", "late": "completed"}
     assert batches.detail(rig.ctx, second)["operations"][0]["reused_from"] == first
-    assert rig.card("good-1") == card
+    assert rig.facts("good-1") == facts
     rig.roll_back(second)
     assert rig.servers() == set()
 
@@ -50,16 +50,16 @@ def test_the_half_of_an_operation_that_stands_is_found_again(rig: Rig) -> None:
     half = servers("half", "a", on_failure="fail")
     half["server_configs"] += flaky("x", 3)["server_configs"]
     first = rig.run(half)
-    card = rig.card("a")
+    facts = rig.facts("a")
 
     second = retried(rig, first)
 
     assert rig.driver.status(second) == "completed"
-    assert rig.card("a") == card
+    assert rig.facts("a") == facts
     assert rig.servers() == {"a", "x-1"}
 
 
-def test_a_server_that_somebody_removed_is_made_again_by_a_retry_of_all(rig: Rig) -> None:
+def test_a_server_that_was_removed_by_hand_is_made_again_by_a_retry_of_all(rig: Rig) -> None:
     first = rig.run(servers("good"), flaky("bad", 3, on_failure="fail"))
     rmtree(next(rig.folder.glob("*/good-1")))
 
@@ -83,7 +83,7 @@ def test_a_server_that_was_kept_and_is_gone_since_is_made_by_a_retry(rig: Rig) -
     assert rig.servers() == {"shared", "bad-1"}
 
 
-def test_a_server_that_was_kept_and_is_there_is_not_looked_at_again(rig: Rig) -> None:
+def test_a_server_that_was_kept_and_is_there_is_not_observed_again(rig: Rig) -> None:
     rig.run(servers("mine", "shared"))
     first = rig.run(servers("theirs", "shared"), flaky("bad", 3, on_failure="fail", needs=["theirs"]))
 
@@ -113,7 +113,7 @@ def test_a_retry_of_an_operation_that_the_batch_left_out_is_refused(rig: Rig) ->
         batches.retry(rig.ctx, first, operations=["other"])
 
 
-def test_a_checkpoint_that_there_is_not_is_told_by_the_member_that_names_it(rig: Rig) -> None:
+def test_a_checkpoint_that_there_is_not_is_reported_with_the_member_that_names_it(rig: Rig) -> None:
     batch = rig.run(flaky("bad", 3, on_failure="fail"))
 
     with pytest.raises(ValidationFailed, match="from: The batch has no checkpoint cp-0009"):
@@ -269,7 +269,7 @@ def test_a_part_of_a_batch_brings_what_it_needs(rig: Rig) -> None:
     assert rig.statuses(batch) == {"web": "completed", "db": "completed"}
 
 
-def test_a_copy_that_cannot_be_written_is_told_and_stops_nothing(rig: Rig) -> None:
+def test_a_copy_that_cannot_be_written_is_reported_and_stops_nothing(rig: Rig) -> None:
     (rig.folder / "batches").write_text("no folder")
 
     batch = rig.run(servers("web"), rollback_strategy={"checkpoint_interval": 1})

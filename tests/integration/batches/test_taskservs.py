@@ -1,4 +1,4 @@
-"""Taskservs in local sandboxes: in order, looked for first, installed once, undone with their server."""
+"""Taskservs in local sandboxes: in order, checked for first, installed once, undone with their server."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def root(rig: Rig, server: str) -> Path:
 
 
 def taskserv(rig: Rig, name: str, **scripts: str) -> None:
-    """A taskserv of the test: a file of its name, unless a script says otherwise."""
+    """A taskserv of the test: a file of its name, unless a script does otherwise."""
     home = rig.folder / "taskservs" / name
     home.mkdir()
     (home / "taskserv.yaml").write_text("version: '1'\n")
@@ -120,7 +120,7 @@ def test_a_taskserv_goes_with_its_server(rig: Rig) -> None:
     assert rig.servers() == set()
 
 
-def test_a_script_that_fails_is_begun_anew_and_told_with_its_words(rig: Rig) -> None:
+def test_a_script_that_fails_is_begun_anew_and_reported_with_its_words(rig: Rig) -> None:
     counts = 'echo once >>"$HOME/tries"; echo "no such package" >&2; exit 9'
     taskserv(rig, "broken", install=counts)
     batch = rig.run(servers("web"), installing("broken", on_failure="fail"))
@@ -170,6 +170,6 @@ def test_a_retry_begins_anew_what_was_tried_in_vain(rig: Rig) -> None:
     assert len((root(rig, "web-1") / "tries").read_text().split()) == 4
 
 
-def test_a_folder_without_taskservs_is_told_from_one_without_this_one(tmp_path: Path) -> None:
+def test_a_folder_without_taskservs_is_distinguished_from_one_without_this_one(tmp_path: Path) -> None:
     with pytest.raises(taskservs.UnknownTaskserv, match="WINDLASS_TASKSERV_DIR names a folder without any"):
         taskservs.read(tmp_path, "containerd")

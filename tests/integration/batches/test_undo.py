@@ -148,9 +148,9 @@ def test_rollback_that_is_switched_off_needs_force(rig: Rig) -> None:
 def test_a_preview_names_what_would_be_undone_and_stores_nothing(rig: Rig) -> None:
     batch = rig.run(*chain(2))
 
-    told = batches.rollback(rig.ctx, batch, dry_run=True)
+    planned = batches.rollback(rig.ctx, batch, dry_run=True)
 
-    assert told["operations"] == [{"id": "op1", "items": ["op1-1"]}, {"id": "op0", "items": ["op0-1"]}]
+    assert planned["operations"] == [{"id": "op1", "items": ["op1-1"]}, {"id": "op0", "items": ["op0-1"]}]
     assert len(rig.servers()) == 2
 
 

@@ -43,7 +43,7 @@ def seen_by(tenant: str, url: str) -> Database:
 
 @pytest.fixture(params=KINDS)
 def db(request: pytest.FixtureRequest, database_of: Callable[[str], str], tenant: str) -> Database:
-    """A database that holds nothing of anybody else."""
+    """A database of its own, without rows of other tests."""
     return seen_by(tenant, database_of(request.param))
 
 

@@ -21,7 +21,7 @@ def waiting_to_retry(driver: Driver) -> str:
     return run_id
 
 
-def parked(driver: Driver) -> str:
+def suspended(driver: Driver) -> str:
     POLLS.append(Again("installing"))
     run_id = driver.start("probe.job")
     driver.drain()
@@ -65,7 +65,7 @@ BACK = ["undo second", "undo first"]
 STATES: list[tuple[str, Callable[[Driver], str], list[str]]] = [
     ("queued", queued, []),
     ("waiting", waiting_to_retry, BACK),
-    ("waiting", parked, ["abort job", "undo first"]),
+    ("waiting", suspended, ["abort job", "undo first"]),
     ("running", between_steps, BACK),
     ("paused", paused, BACK),
     ("failed_held", held, ["undo third", *BACK]),
@@ -129,16 +129,16 @@ def test_a_running_step_ends_before_the_run_turns_back(driver: Driver) -> None:
 
 def test_a_step_hears_of_the_cancel(driver: Driver) -> None:
     run_id = driver.start("probe.line")
-    heard: list[bool] = []
+    answers: list[bool] = []
 
     def cancel(ctx: object) -> None:
-        heard.append(ctx.cancelled())  # type: ignore[attr-defined]
+        answers.append(ctx.cancelled())  # type: ignore[attr-defined]
         driver.cancel(run_id)
-        heard.append(ctx.cancelled())  # type: ignore[attr-defined]
+        answers.append(ctx.cancelled())  # type: ignore[attr-defined]
 
     BEFORE["first"] = cancel
     driver.finish(run_id)
-    assert heard == [False, True]
+    assert answers == [False, True]
 
 
 def test_a_step_that_fails_while_its_run_stops_is_not_tried_again(driver: Driver) -> None:

@@ -64,7 +64,7 @@ def change(table: Any, key: str | None = None, *where: Any, **values: Any) -> Pl
 STEP_COLUMN = {"step": "key", "event": "step", "timer": "step", "hook": "step"}
 
 
-def said(tx: Tx, run_id: str, type_: str, key: str | None = None, **payload: Any) -> None:
+def logged(tx: Tx, run_id: str, type_: str, key: str | None = None, **payload: Any) -> None:
     """Append an event to a run's log."""
     mine = (run.c.tenant_id == tx.tenant, run.c.id == run_id)
     number = tx.value(
@@ -99,7 +99,7 @@ def waiting(driver: Driver) -> str:
     return run_id
 
 
-def parked(driver: Driver) -> str:
+def suspended(driver: Driver) -> str:
     POLLS.extend([Again()] * 9)
     run_id = driver.start("probe.job")
     driver.drain()
@@ -156,7 +156,7 @@ def without_lock(tx: Tx, run_id: str) -> None:
 
 
 def with_lock(tx: Tx, run_id: str) -> None:
-    """A lock is there that nobody gave."""
+    """A lock is there that was never granted."""
     tx.execute(insert(lock_fence), {"tenant_id": tx.tenant, "resource": "probe/p9", "fence": 1})
     row = {"resource": "probe/p9", "run_id": run_id, "fence": 1, "granted_at": 1}
     tx.execute(insert(lock), {"tenant_id": tx.tenant, **row})
@@ -195,7 +195,7 @@ def without_delivery(tx: Tx, run_id: str) -> None:
 
 
 def with_strange_delivery(tx: Tx, run_id: str) -> None:
-    """A delivery tells of something else than what happened."""
+    """A delivery reports something else than what happened."""
     deliveries(tx, run_id, seq=1, event="run.failed")
 
 
@@ -208,16 +208,16 @@ PLANTED: list[tuple[str, Callable[[Driver], str], Plant]] = [
     ("I2", completed, change(step, "second", attempt=2)),
     ("I2", completed, change(step, "second", outcome="unknown")),
     ("I2", completed, change(event, "second", event.c.type == "step.completed", type="step.log")),
-    ("I3", completed, lambda tx, run_id: said(tx, run_id, "step.completed", "second")),
-    ("I3", completed, lambda tx, run_id: said(tx, run_id, "run.completed")),
+    ("I3", completed, lambda tx, run_id: logged(tx, run_id, "step.completed", "second")),
+    ("I3", completed, lambda tx, run_id: logged(tx, run_id, "run.completed")),
     (
         "I3",
         completed,
-        lambda tx, run_id: said(tx, run_id, "step.retrying", "second", error=None, outcome="x", dueAt=1),
+        lambda tx, run_id: logged(tx, run_id, "step.retrying", "second", error=None, outcome="x", dueAt=1),
     ),
-    ("I3", queued, lambda tx, run_id: said(tx, run_id, "run.failed")),
+    ("I3", queued, lambda tx, run_id: logged(tx, run_id, "run.failed")),
     ("I4", completed, change(step, "second", fence=9)),
-    ("I4", completed, lambda tx, run_id: said(tx, run_id, "step.started", "second", fence=1)),
+    ("I4", completed, lambda tx, run_id: logged(tx, run_id, "step.started", "second", fence=1)),
     ("I5", completed, change(step, "first", status="failed")),
     ("I6", failed, change(step, "second", step.c.phase == "forward", outcome="none")),
     ("I6", completed, change(run, status="failed")),
@@ -226,7 +226,7 @@ PLANTED: list[tuple[str, Callable[[Driver], str], Plant]] = [
     ("I7", queued, change(run, expect_since=None)),
     ("I7", queued, change(run, expect_from=None)),
     ("I7", waiting, change(timer, "first", cancelled_at=1)),
-    ("I7", parked, change(timer, "job", cancelled_at=1)),
+    ("I7", suspended, change(timer, "job", cancelled_at=1)),
     ("I7", held, change(timer, None, timer.c.purpose == "hold", cancelled_at=1)),
     ("I7", queued, change(step, "first", status="running", lease_until=None)),
     ("I7", queued, change(step, "first", status="running", lease_until=1)),
@@ -245,8 +245,8 @@ PLANTED: list[tuple[str, Callable[[Driver], str], Plant]] = [
     ("I8", completed, with_lock),
     ("I8", completed, with_line),
     ("I8", locked, with_great_fence),
-    ("I9", parked, with_hook),
-    ("I9", parked, lambda tx, run_id: said(tx, run_id, "hook.executed", "job")),
+    ("I9", suspended, with_hook),
+    ("I9", suspended, lambda tx, run_id: logged(tx, run_id, "hook.executed", "job")),
     ("I10", mapped, change(step, "each-item", pending=1)),
     ("I11", waiting, change(timer, "first", fired_at=1)),
     ("I11", waiting, change(timer, "first", fired_at=10**14, cancelled_at=1)),
@@ -282,7 +282,7 @@ def test_a_lock_of_a_run_that_is_not_there_is_found(sick: Driver) -> None:
 
 
 def free(tx: Tx, run_id: str, since: int = 1) -> None:
-    """The lock that a run waits for is free, and was given to nobody."""
+    """The lock that a run waits for is free, and was not granted."""
     where = (lock.c.tenant_id == tx.tenant, lock.c.resource == "probe/p1")
     assert tx.execute(delete(lock).where(*where)).rowcount == 1
     own = (lock_waiter.c.tenant_id == tx.tenant, lock_waiter.c.run_id == run_id)
@@ -290,11 +290,11 @@ def free(tx: Tx, run_id: str, since: int = 1) -> None:
 
 
 def named(driver: Driver, run_id: str) -> list[str]:
-    """What the doctor says about a run."""
+    """What the doctor reports of a run."""
     return [one["what"] for one in driver.db.read(doctor.findings) if one["run"] == run_id]
 
 
-def test_a_free_lock_that_nobody_gives_to_who_waits_for_it_is_found(sick: Driver) -> None:
+def test_a_free_lock_that_is_not_granted_to_the_run_that_waits_for_it_is_found(sick: Driver) -> None:
     run_id = in_line(sick)
     assert named(sick, run_id) == []
 
@@ -318,7 +318,7 @@ def test_a_lock_that_was_held_until_just_now_is_no_finding(sick: Driver) -> None
     assert named(sick, run_id) == []
 
 
-def test_somebody_in_line_who_is_not_there_is_found(sick: Driver) -> None:
+def test_a_waiter_for_a_lock_without_a_run_is_found(sick: Driver) -> None:
     sick.db.write(lambda tx: with_line(tx, "run_gone"))
 
     assert named(sick, "run_gone") == ["a run that is not there waits for probe/p9"]

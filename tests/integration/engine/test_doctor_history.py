@@ -82,7 +82,7 @@ def lost(seq: int) -> Plant:
     return plant
 
 
-def said(type_: str, *, of_a_step: bool = False) -> Plant:
+def logged(type_: str, *, of_a_step: bool = False) -> Plant:
     """The log gains an event; one about a step is a second one of its kind."""
 
     def plant(tx: Tx, run_id: str) -> bool:
@@ -101,7 +101,7 @@ def said(type_: str, *, of_a_step: bool = False) -> Plant:
 
 
 def added(table: Table, **values: Any) -> Plant:
-    """A row that nobody wrote."""
+    """A row that the service never wrote."""
 
     def plant(tx: Tx, run_id: str) -> bool:
         own = {name: f"planted_{run_id}" for name in ("id", "token_hash") if name in table.c}
@@ -111,8 +111,8 @@ def added(table: Table, **values: Any) -> Plant:
     return plant
 
 
-def told_wrongly(tx: Tx, run_id: str) -> bool:
-    """A delivery tells of what has not happened."""
+def wrong_delivery(tx: Tx, run_id: str) -> bool:
+    """A delivery reports what has not happened."""
     endpoint = f"wh_{run_id}"
     tx.execute(insert(webhook), {"tenant_id": tx.tenant, "id": endpoint, "url": "x", "active": True})
     return added(delivery, webhook_id=endpoint, event="run.failed", seq=1, status="pending")(tx, run_id)
@@ -140,10 +140,10 @@ CORRUPTIONS: list[tuple[str, Plant]] = [
     ("I2", changed(run, event_seq=99)),
     ("I2", changed(step, status="skipped")),
     ("I2", changed(step, attempt=77)),
-    ("I3", said("run.completed")),
-    ("I3", said("step.completed", of_a_step=True)),
+    ("I3", logged("run.completed")),
+    ("I3", logged("step.completed", of_a_step=True)),
     ("I4", changed(step, step.c.kind.in_(["task", "operation"]), fence=77)),
-    ("I4", said("step.started", of_a_step=True)),
+    ("I4", logged("step.started", of_a_step=True)),
     ("I5", if_(SECOND_BEGAN, changed(step, *FIRST, status="retry_wait"))),
     ("I6", changed(run, run.c.status == "completed", status="failed")),
     ("I6", changed(step, step.c.phase == "comp", undoes="nothing")),
@@ -159,7 +159,7 @@ CORRUPTIONS: list[tuple[str, Plant]] = [
     ("I10", if_(COUNTING, changed(step, step.c.kind == "group", step.c.status == "waiting", pending=9))),
     ("I11", added(timer, purpose="retry", phase="forward", step="gone", due_at=1)),
     ("I11", added(timer, purpose="retry", phase="forward", step="gone", due_at=10**14, fired_at=9)),
-    ("I12", told_wrongly),
+    ("I12", wrong_delivery),
     ("I13", changed(step, lost=77)),
 ]
 

@@ -1,4 +1,4 @@
-"""Transitions decided from memory: they tell the same story as those under the lock, or are refused."""
+"""Transitions decided from memory: they store the same as those under the lock, or are refused."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ HOLDER = Holder(nonce="driver:1/a", task_id="t", lease_ms=10_000)
 PASSING = {"holder", "task_id", "id", "run_id", "eta_ms"}
 
 
-def story(driver: Driver, run_id: str) -> list[Any]:
+def stored(driver: Driver, run_id: str) -> list[Any]:
     """All that is stored of a run, without ids and moments."""
     steps = [*driver.steps(run_id).values(), *driver.steps(run_id, "comp").values()]
     kept = [driver.run(run_id), *steps, *driver.log(run_id)]
@@ -58,7 +58,7 @@ TROUBLES: dict[str, Callable[[], None]] = {
 def test_the_story_is_that_of_the_lock(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str, trouble: str
 ) -> None:
-    stories = []
+    found = []
     for under_lock in (False, True):
         if under_lock:
             monkeypatch.setattr(transition, "see", lambda *_: None)
@@ -67,8 +67,8 @@ def test_the_story_is_that_of_the_lock(
         TROUBLES[trouble]()
         run_id = driver.start(type_)
         driver.finish(run_id)
-        stories.append((list(DONE), story(driver, run_id)))
-    (bodies, rows), (bodies_locked, rows_locked) = stories
+        found.append((list(DONE), stored(driver, run_id)))
+    (bodies, rows), (bodies_locked, rows_locked) = found
     assert bodies == bodies_locked
     for row, row_locked in zip(rows, rows_locked, strict=True):
         assert row == row_locked
@@ -99,13 +99,13 @@ def locks_taken(driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str) -> 
 
 
 def subscribe(driver: Driver, webhook_id: str, *events: str, run_id: str | None = None) -> None:
-    """Somebody is told of these events, of one run or of all."""
+    """An endpoint subscribes to these events, of one run or of all."""
     row = {"id": webhook_id, "url": "https://example.test/", "events": [], "active": True, "secret": "sealed"}
     driver.db.write(lambda tx: rows.insert_webhook(tx, {**row, "run_id": run_id}, events))
 
 
 @pytest.mark.parametrize("type_", ["probe.line", "probe.group"])
-def test_what_others_are_told_of_costs_a_run_nothing(
+def test_subscriptions_to_other_events_cost_a_run_nothing(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, type_: str
 ) -> None:
     alone = locks_taken(driver, monkeypatch, type_)
@@ -156,7 +156,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(driver: Driver) -> None:
     assert driver.events(run_id).count("step.completed:first") == 1
 
 
-def test_a_claim_of_a_message_that_was_rung_anew_is_refused(driver: Driver) -> None:
+def test_a_claim_of_a_message_that_was_published_anew_is_refused(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     seen = transition.see(driver.db, run_id)
     assert seen is not None
@@ -175,7 +175,7 @@ def test_two_that_saw_the_same_do_not_both_write(driver: Driver) -> None:
     assert [one is None for one in answers] == [False, True]
 
 
-def test_somebody_who_subscribed_during_a_step_is_told_of_its_end(driver: Driver) -> None:
+def test_an_endpoint_that_subscribed_during_a_step_is_sent_its_end(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     held = first_claim(driver, run_id)
     values = {"id": "whk_1", "url": "https://x.example/", "events": ["step.completed"], "active": True}

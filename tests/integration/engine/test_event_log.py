@@ -1,4 +1,4 @@
-"""A log is read by pages of bytes, and folded without the payloads that say nothing of the state."""
+"""A log is read by pages of bytes, and folded without the payloads that do not concern the state."""
 
 import json
 
@@ -13,20 +13,20 @@ from tests.support.driver import Driver
 LARGE = "x" * 250_000
 
 
-def told(driver: Driver, times: int, text: str = LARGE) -> str:
+def with_events(driver: Driver, times: int, text: str = LARGE) -> str:
     """A run with so many events of its own that bear a number and this text."""
     run_id = driver.start("probe.line")
 
-    def tell(j: Journal) -> None:
+    def append(j: Journal) -> None:
         for number in range(times):
             j.event(EventType.USER_EVENT, eventType="big", payload=[number, text])
 
-    driver.under_lock(run_id, tell)
+    driver.under_lock(run_id, append)
     return run_id
 
 
 def test_a_page_ends_after_a_mebibyte_and_the_next_one_goes_on(driver: Driver) -> None:
-    run_id = told(driver, 12)
+    run_id = with_events(driver, 12)
     pages: list[list[int]] = []
     while not pages or pages[-1]:
         after = pages[-1][-1] if pages else 0
@@ -38,7 +38,7 @@ def test_a_page_ends_after_a_mebibyte_and_the_next_one_goes_on(driver: Driver) -
 
 
 def test_what_was_asked_for_comes_at_once_where_it_fits(driver: Driver) -> None:
-    run_id = told(driver, 300, "small")
+    run_id = with_events(driver, 300, "small")
     found = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1, limit=280, until=290))
     assert [row["payload"]["payload"][0] for row in found] == list(range(280))
     last = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1, limit=280, until=100))
@@ -47,13 +47,13 @@ def test_what_was_asked_for_comes_at_once_where_it_fits(driver: Driver) -> None:
 
 def test_an_event_larger_than_a_page_is_a_page(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_log, "PAGE_BYTES", 1_000)
-    run_id = told(driver, 2)
+    run_id = with_events(driver, 2)
     found = driver.db.read(lambda tx: event_log.page(tx, run_id, after=1))
     assert [row["seq"] for row in found] == [2]
 
 
 def test_the_fold_is_the_same_without_what_it_does_not_need(driver: Driver) -> None:
-    run_id = told(driver, 3)
+    run_id = with_events(driver, 3)
     driver.act(run_id, "pause")
     driver.under_lock(run_id, lambda j: j.event(EventType.USER_EVENT, payload=LARGE, runStatus="paused"))
     driver.act(run_id, "unpause")

@@ -1,4 +1,4 @@
-"""What a transition tells is one row; whoever reads a log finds its events, each under its own number."""
+"""The events of a transition are one row; a reader of the log finds each event under its own number."""
 
 from functools import partial
 from itertools import combinations_with_replacement
@@ -39,24 +39,24 @@ def finished(driver: Driver) -> str:
 
 def test_a_transition_is_a_row(driver: Driver) -> None:
     run_id = finished(driver)
-    told = driver.log(run_id)
-    assert [row["seq"] for row in told] == list(range(1, 10))
+    log = driver.log(run_id)
+    assert [row["seq"] for row in log] == list(range(1, 10))
     assert rows_of(driver, run_id) == [1, 3, 5, 6, 7, 9]  # The third step has a message of its own.
     assert driver.run(run_id)["event_seq"] == 9
 
 
 def test_every_page_of_a_log_has_what_was_asked_for(driver: Driver) -> None:
     run_id = finished(driver)
-    told = driver.log(run_id)
+    log = driver.log(run_id)
 
     def read(tx: Tx, after: int, until: int) -> tuple[list[Row], list[Row], list[Row]]:
         page = event_log.page(tx, run_id, after=after, limit=3, until=until)
         return page, list(event_log.walk(tx, run_id, after=after, until=until)), _until(tx, run_id, until)
 
     for after, until in combinations_with_replacement(range(11), 2):
-        some = [row for row in told if after < row["seq"] <= until]
+        some = [row for row in log if after < row["seq"] <= until]
         found = driver.db.read(partial(read, after=after, until=until))
-        assert found == (some[:3], some, told[:until])
+        assert found == (some[:3], some, log[:until])
 
 
 def _until(tx: Tx, run_id: str, until: int) -> list[Row]:
@@ -66,14 +66,14 @@ def _until(tx: Tx, run_id: str, until: int) -> list[Row]:
 def test_a_log_with_an_event_a_row_is_read_as_before_and_goes_on(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     driver.act(run_id, "pause")
-    told = driver.log(run_id)
+    before = driver.log(run_id)
     driver.db.write(lambda tx: open_log(tx, run_id))
-    assert rows_of(driver, run_id) == [row["seq"] for row in told]
-    assert driver.log(run_id) == told
+    assert rows_of(driver, run_id) == [row["seq"] for row in before]
+    assert driver.log(run_id) == before
     driver.act(run_id, "unpause")
     assert driver.finish(run_id) == "completed"
     log = driver.log(run_id)
-    assert log[: len(told)] == told
+    assert log[: len(before)] == before
     assert [row["seq"] for row in log] == list(range(1, len(log) + 1))
 
 
@@ -95,16 +95,16 @@ def test_an_event_inside_of_a_row_is_found_by_its_type(driver: Driver) -> None:
 def test_a_row_is_bounded(driver: Driver, sizes: list[int], rows: list[int]) -> None:
     run_id = driver.start("probe.line")
 
-    def tell(j: Journal) -> None:
+    def append(j: Journal) -> None:
         for size in sizes:
             j.event(EventType.USER_EVENT, payload="x" * size)
 
-    driver.under_lock(run_id, tell)
+    driver.under_lock(run_id, append)
     assert rows_of(driver, run_id) == [1, *rows]
-    told = driver.log(run_id)
-    assert [len(row["payload"]["payload"]) for row in told[1:]] == sizes
+    log = driver.log(run_id)
+    assert [len(row["payload"]["payload"]) for row in log[1:]] == sizes
     slim = driver.db.read(lambda tx: list(event_log.walk(tx, run_id)))
-    assert fold(slim) == fold(told)
+    assert fold(slim) == fold(log)
 
 
 def test_events_of_runs_that_are_written_together_share_no_row() -> None:

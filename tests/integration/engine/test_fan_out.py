@@ -50,7 +50,7 @@ def test_too_long_a_list_fails_the_run(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
-def test_no_more_members_than_the_limit_are_rung_at_once(driver: Driver, limit: int) -> None:
+def test_no_more_members_than_the_limit_are_published_at_once(driver: Driver, limit: int) -> None:
     run_id = driver.start("probe.map", {"items": [1, 2, 3, 4], "limit": limit})
     driver.deliver()
 
@@ -199,7 +199,7 @@ def test_a_doubled_message_of_a_member_is_dropped(driver: Driver) -> None:
     assert visits() == ["visit a", "visit b"]
 
 
-def test_a_lost_message_of_a_member_is_rung_again(driver: Driver) -> None:
+def test_a_lost_message_of_a_member_is_published_again(driver: Driver) -> None:
     run_id = driver.start("probe.map", {"items": ["a", "b", "c"]})
     driver.deliver()
     driver.waiting.clear()

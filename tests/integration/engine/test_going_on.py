@@ -159,7 +159,7 @@ def test_a_link_that_had_enough_tells_of_what_is_left(
     assert published == [WakeUp(queue="default")]
 
 
-def test_a_look_tells_the_others_of_more_before_its_body_runs(
+def test_a_worker_that_goes_on_wakes_the_others_for_more_before_its_body_runs(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[Message] = []
@@ -173,7 +173,7 @@ def test_a_look_tells_the_others_of_more_before_its_body_runs(
     assert seen[0] == 1
 
 
-def test_before_a_body_runs_the_others_are_told_that_more_waits(
+def test_before_a_body_runs_a_wake_up_says_that_more_waits(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[Message] = []
@@ -220,7 +220,7 @@ def test_a_long_way_back_is_found_step_by_step(driver: Driver) -> None:
 
 
 class Wire:
-    """A broker that notes what is published and says how long its queues are."""
+    """A broker that notes what is published and reports how long its queues are."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.published: list[str] = []
@@ -276,7 +276,7 @@ def test_what_takes_long_and_letters_are_always_published(wire: Wire) -> None:
     assert wire.published == ["long", "dlv"]
 
 
-def test_while_a_broker_that_refused_is_left_alone_nobody_looks_for_what_waits(
+def test_while_a_broker_that_refused_is_left_alone_no_query_looks_for_what_waits(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(canvas, "publish", refuse)
@@ -312,7 +312,7 @@ def test_a_message_that_comes_at_the_end_of_the_gathering_is_not_lost() -> None:
         until(lambda began=put, pause=pause: time.monotonic() - began > pause, 1, pause=0.0001)  # type: ignore[misc]
         put = time.monotonic()
         later([run_message(name)])
-    until(lambda: "last" in published or "taken" in published, 1, "it is rung for what came last")
+    until(lambda: "last" in published or "taken" in published, 1, "a message is published for what came last")
 
 
 def test_messages_far_from_each_other_are_published_at_once() -> None:

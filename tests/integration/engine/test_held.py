@@ -1,4 +1,4 @@
-"""Somebody holds rows, or the right to write, and does not let go: only those whom it concerns wait."""
+"""A client holds row locks, or the right to write, and does not release them: only what needs them waits."""
 
 import sqlite3
 import threading
@@ -19,8 +19,7 @@ from app.engine.reconciler import mover
 from app.engine.reconciler.reconciler import Reconciler, Stop
 from app.engine.transitions.claim import Holder, locked_claim
 from app.record.runs import locks, runs, timers
-from app.record.service import heartbeats as beats
-from app.record.service import webhooks
+from app.record.service import heartbeats, webhooks
 from app.record.session import Database, Tx
 from app.record.tables import api_key, delivery, step, totals
 from app.record.tables.runs import TOTAL_SLOTS
@@ -63,10 +62,10 @@ def reconciler(driver: Driver, backend: Backend) -> Iterator[Reconciler]:
 
 @contextmanager
 def held(driver: Driver, statement: str, *values: Any) -> Iterator[None]:
-    """A transaction of a stranger who has locked something and does nothing more."""
+    """Another client's transaction that has locked something and does nothing more."""
     url = driver.db.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url) as stranger:
-        stranger.execute(statement.encode(), values)
+    with psycopg.connect(url) as other:
+        other.execute(statement.encode(), values)
         yield
 
 
@@ -86,13 +85,13 @@ def waits(driver: Driver, run_id: str) -> bool:
 
 
 def passes_until(reconciler: Reconciler, condition: Callable[[], bool], why: str) -> None:
-    """Let pass after pass look until it is so."""
+    """Run pass after pass until it is so."""
 
-    def look() -> bool:
+    def holds() -> bool:
         reconciler.one_pass()
         return condition()
 
-    until(look, 20, why)
+    until(holds, 20, why)
 
 
 HELD_RUN = "SELECT id FROM run WHERE id = %s FOR UPDATE"
@@ -101,7 +100,7 @@ HELD_RUN = "SELECT id FROM run WHERE id = %s FOR UPDATE"
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
 @pytest.mark.parametrize("statement", [HELD_RUN, "SELECT id FROM timer WHERE run_id = %s FOR UPDATE"])
-def test_a_run_that_somebody_holds_does_not_keep_the_others(
+def test_a_run_that_another_client_locks_does_not_keep_the_others(
     driver: Driver, reconciler: Reconciler, statement: str
 ) -> None:
     stuck, free = sleeping(driver), sleeping(driver)
@@ -130,7 +129,7 @@ def test_however_many_are_held_the_others_have_their_turn(
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_a_step_that_somebody_holds_does_not_keep_the_leases_of_others(
+def test_a_step_that_another_client_locks_does_not_keep_the_leases_of_others(
     driver: Driver, reconciler: Reconciler
 ) -> None:
     lost = [silent(driver), silent(driver)]
@@ -153,7 +152,7 @@ def silent(driver: Driver) -> str:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_a_lock_that_somebody_has_entered_does_not_keep_the_lines_of_others(
+def test_a_lock_whose_row_another_client_locks_does_not_keep_the_lines_of_others(
     driver: Driver, reconciler: Reconciler
 ) -> None:
     mine, others = ["probe/a", "probe/b"], {}
@@ -166,7 +165,7 @@ def test_a_lock_that_somebody_has_entered_does_not_keep_the_lines_of_others(
 
 
 def left_to_the_reconciler(driver: Driver, resource: str) -> str:
-    """A run that stands in line for a resource that nobody holds any more."""
+    """A run that stands in line for a resource that no run holds any more."""
     name = resource.partition("/")[2]
     how: dict[str, Any] = {"resource_id": name, "on_conflict": "queue"}
     driver.start("probe.locked", **how)
@@ -183,7 +182,7 @@ def test_everybody_has_limits(role: Role) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_whoever_waits_too_long_is_told_that_somebody_holds_it(driver: Driver) -> None:
+def test_a_transaction_that_waits_too_long_for_a_row_is_refused(driver: Driver) -> None:
     run_id = driver.start("probe.line")
 
     with held(driver, HELD_RUN, run_id), pytest.raises(Contended, match="nothing was changed"):
@@ -192,12 +191,12 @@ def test_whoever_waits_too_long_is_told_that_somebody_holds_it(driver: Driver) -
 
 @pytest.mark.sqlite
 @pytest.mark.parametrize("backend", ["sqlite+valkey"], indirect=True)
-def test_a_pass_ends_while_somebody_keeps_the_right_to_write(driver: Driver, reconciler: Reconciler) -> None:
+def test_a_pass_ends_while_another_keeps_the_right_to_write(driver: Driver, reconciler: Reconciler) -> None:
     stuck = [sleeping(driver) for _ in range(3)]
     path = str(make_url(driver.db.url).database)
 
-    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
-        stranger.execute("BEGIN IMMEDIATE")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
         reconciler.one_pass()
         assert all(waits(driver, one) for one in stuck)
 
@@ -205,7 +204,7 @@ def test_a_pass_ends_while_somebody_keeps_the_right_to_write(driver: Driver, rec
     assert not any(waits(driver, one) for one in stuck)
 
 
-def test_timers_do_not_wait_for_a_look_that_never_ends(driver: Driver, reconciler: Reconciler) -> None:
+def test_timers_do_not_wait_for_a_rule_that_never_ends(driver: Driver, reconciler: Reconciler) -> None:
     run_id, entered, go = sleeping(driver), threading.Event(), threading.Event()
 
     def endless(_self: Reconciler) -> None:
@@ -218,8 +217,8 @@ def test_timers_do_not_wait_for_a_look_that_never_ends(driver: Driver, reconcile
     thread = threading.Thread(target=one.run_forever, args=(stop,), daemon=True)
     thread.start()
     assert entered.wait(20)
-    until(lambda: not waits(driver, run_id), 20, "the retry is rung for")
-    until(lambda: driver.db.read(beats.all_beats), 20, "it says that it lives")
+    until(lambda: not waits(driver, run_id), 20, "the message of the retry is published")
+    until(lambda: driver.db.read(heartbeats.all_beats), 20, "it stores its heartbeat")
     go.set()
     stop.set()
     thread.join()
@@ -230,7 +229,7 @@ KEPT = ("settings", "db", "redis", "publish", "timers", "instance")
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_deleted(
+def test_an_old_run_that_another_client_locks_does_not_keep_the_others_from_being_deleted(
     driver: Driver, reconciler: Reconciler
 ) -> None:
     old = [driver.start("probe.line") for _ in range(3)]
@@ -245,7 +244,7 @@ def test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_dele
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_totals_that_somebody_holds_keep_no_run_from_ending(driver: Driver) -> None:
+def test_totals_that_another_client_locks_keep_no_run_from_ending(driver: Driver) -> None:
     row = {"tenant_id": driver.db.tenant, "type": "probe.short", "status": "completed"}
     rows = [{**row, "slot": slot, "runs": 0, "duration_ms": 0} for slot in range(TOTAL_SLOTS)]
     driver.db.write(lambda tx: tx.execute(insert(totals), rows))
@@ -256,14 +255,14 @@ def test_totals_that_somebody_holds_keep_no_run_from_ending(driver: Driver) -> N
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_an_endpoint_that_somebody_holds_keeps_no_run_that_it_is_told_of(driver: Driver) -> None:
+def test_an_endpoint_that_another_client_locks_keeps_no_run_that_it_subscribes_to(driver: Driver) -> None:
     hook = {"id": "whk_held", "url": "https://receiver.invalid/", "active": True, "events": ["run.*"]}
     driver.db.write(lambda tx: webhooks.insert_webhook(tx, hook, ["run.started", "run.completed"]))
     with held(driver, "SELECT id FROM webhook FOR UPDATE"):
         run_id = driver.start("probe.line")
         assert driver.finish(run_id) == "completed"
-    told = driver.db.read(lambda tx: tx.rows(select(delivery).order_by(delivery.c.seq)))
-    assert [(one["run_id"], one["event"]) for one in told] == [
+    stored = driver.db.read(lambda tx: tx.rows(select(delivery).order_by(delivery.c.seq)))
+    assert [(one["run_id"], one["event"]) for one in stored] == [
         (run_id, "run.started"),
         (run_id, "run.completed"),
     ]
@@ -271,7 +270,7 @@ def test_an_endpoint_that_somebody_holds_keeps_no_run_that_it_is_told_of(driver:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("backend", ["postgres+redis"], indirect=True)
-def test_a_key_that_somebody_holds_opens_all_the_same(driver: Driver, backend: Backend) -> None:
+def test_a_key_that_another_client_locks_opens_all_the_same(driver: Driver, backend: Backend) -> None:
     world = wire(load({**backend.environ}))
     _, token, _ = keys.create(world, "held", ["runs:read"])
     with held(driver, "SELECT id FROM api_key FOR UPDATE"):

@@ -1,4 +1,4 @@
-"""Leases: a row for every step that runs, and no other index that says so."""
+"""Leases: a row for every step that runs, and no other index for that."""
 
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ def noted(driver: Driver) -> list[tuple[str, str]]:
 
 
 def begun(driver: Driver, holder: Holder = GONE) -> str:
-    """A run whose first step somebody has claimed."""
+    """A run whose first step a worker has claimed."""
     run_id = driver.start("probe.line")
     gen = driver.run(run_id)["dispatch_gen"]
     made = driver.db.write(lambda tx: locked_claim(tx, run_id, "forward", "first", gen, holder))
@@ -116,7 +116,7 @@ def test_leases_of_what_was_taken_away_are_forgotten_and_others_kept(driver: Dri
     driver.lose(run_id, "first")
 
 
-def test_no_index_of_steps_looks_at_what_every_transition_changes() -> None:
+def test_no_index_of_steps_holds_what_every_transition_changes() -> None:
     conditions = [str(one.dialect_options["postgresql"]["where"]) for one in step.indexes]
     keys = {column.name for one in step.indexes for column in one.columns}
 

@@ -180,14 +180,14 @@ def test_an_exhausted_undo_holds_back_the_others_and_keeps_its_lock(driver: Driv
     assert driver.run(waiter)["status"] == "lock_waiting"
 
 
-def test_an_unknown_outcome_is_told_to_the_undo(driver: Driver) -> None:
-    told = []
+def test_an_unknown_outcome_is_passed_to_the_undo(driver: Driver) -> None:
+    seen = []
     BEFORE["third"] = fails(error=OutcomeUnknown)
-    BEFORE["undo third"] = lambda ctx: told.append(ctx.step)
+    BEFORE["undo third"] = lambda ctx: seen.append(ctx.step)
     run_id = driver.start("probe.line")
 
     assert driver.finish(run_id) == "failed"
-    assert told == ["third"]
+    assert seen == ["third"]
     assert driver.step(run_id, "third")["outcome"] == "unknown"
 
 

@@ -59,7 +59,7 @@ def test_a_plain_step_says_how_far_it_is_until_it_has_ended(driver: Driver) -> N
     assert "progress" not in present.step_object(driver.step(run_id, "first"))
 
 
-def test_a_step_that_somebody_else_has_by_now_logs_nothing_more(driver: Driver) -> None:
+def test_a_step_that_another_worker_has_by_now_logs_nothing_more(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     lines = [{"message": "late"}]
     live = LiveLog(driver.db, claimed(driver, run_id), lines)

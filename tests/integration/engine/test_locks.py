@@ -15,7 +15,7 @@ from tests.support.servers import until
 
 
 def ask(driver: Driver, **order: Any) -> str:
-    """A run on the resource p1, in line when somebody has it."""
+    """A run on the resource p1, in line when another run has it."""
     return driver.start("probe.locked", resource_id="p1", on_conflict="queue", **order)
 
 

@@ -30,7 +30,7 @@ class Refused(StepError):
 
 
 def claimed(driver: Driver, run_id: str, key: str, holder: Holder = HOLDER, phase: str = "forward") -> Any:
-    """Claim a step for the message that was rung last."""
+    """Claim a step for the message that was published last."""
     gen = driver.run(run_id)["dispatch_gen"]
     return driver.db.write(lambda tx: locked_claim(tx, run_id, phase, key, gen, holder))
 
@@ -61,7 +61,7 @@ def test_a_doubled_message_of_a_step_that_runs_is_dropped(driver: Driver) -> Non
 def test_a_message_of_an_older_generation_is_dropped(driver: Driver) -> None:
     run_id = driver.start("probe.line")
     old = driver.waiting.pop()
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     driver.waiting.append(old)
     driver.waiting.rotate(1)
 
@@ -86,7 +86,7 @@ def test_a_message_of_an_unknown_run_is_dropped(driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1])
-def test_a_lost_message_is_rung_again(driver: Driver, after: int) -> None:
+def test_a_lost_message_is_published_again(driver: Driver, after: int) -> None:
     run_id = driver.start("probe.line")
     for _ in range(after):
         driver.deliver()
@@ -98,7 +98,7 @@ def test_a_lost_message_is_rung_again(driver: Driver, after: int) -> None:
     assert DONE == ["first", "second", "third"]
 
 
-def test_a_lost_message_of_an_undo_is_rung_again(driver: Driver) -> None:
+def test_a_lost_message_of_an_undo_is_published_again(driver: Driver) -> None:
     BEFORE["third"] = fails()
     run_id = driver.start("probe.line")
     driver.deliver()
@@ -115,10 +115,10 @@ def test_ringing_for_a_run_that_expects_nothing_rings_nothing(driver: Driver) ->
     run_id = driver.start("probe.job")
     driver.drain()
 
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     assert not driver.waiting
     driver.finish(run_id)
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     assert not driver.waiting
 
 
@@ -231,14 +231,14 @@ class TestAStepThatMustNotBeRepeated:
         assert driver.finish(self.lost(driver)) == "completed"
         assert DONE.count("once") == 2
 
-    def test_it_stops_the_run_when_nobody_can_tell(self, driver: Driver) -> None:
+    def test_it_stops_the_run_when_its_outcome_cannot_be_observed(self, driver: Driver) -> None:
         run_id = self.lost(driver)
 
         assert driver.finish(run_id) == "blocked"
         assert DONE == ["first", "once"]
         assert driver.run(run_id)["waiting_on"]["kind"] == "operator"
 
-    def test_it_stops_the_run_when_every_look_at_it_loses_its_worker(self, driver: Driver) -> None:
+    def test_it_stops_the_run_when_every_observation_loses_its_worker(self, driver: Driver) -> None:
         run_id = driver.start("probe.once")
         driver.deliver()
         for _ in range(3):
@@ -285,7 +285,7 @@ class TestAStepThatMustNotBeRepeated:
         assert driver.finish(driver.start("probe.once")) == "failed"
         assert DONE == ["first", "once", "once", "once", "undo first"]
 
-    def test_a_look_that_saw_nothing_holds_for_later_attempts(self, driver: Driver) -> None:
+    def test_an_observation_that_saw_nothing_holds_for_later_attempts(self, driver: Driver) -> None:
         run_id = driver.start("probe.once")
         BEFORE["once"] = lambda _ctx: driver.lose(run_id, "once")
         driver.drain_until(run_id, "once")
@@ -294,10 +294,10 @@ class TestAStepThatMustNotBeRepeated:
         BEFORE["once"] = fails(1, Refused)
         driver.deliver()
 
-        SEEN.clear()  # Nobody could tell any more.
+        SEEN.clear()  # It could not be observed any more.
         assert driver.finish(run_id) == "completed"
 
-    def test_what_an_operator_said_holds_for_later_attempts(self, driver: Driver) -> None:
+    def test_what_an_operator_reported_holds_for_later_attempts(self, driver: Driver) -> None:
         run_id = self.lost(driver)
         driver.finish(run_id)
         BEFORE["once"] = fails(1, Refused)
@@ -305,7 +305,7 @@ class TestAStepThatMustNotBeRepeated:
         driver.act(run_id, "resume", reason="looked at the machine")
         assert driver.finish(run_id) == "completed"
 
-    def test_a_look_that_fails_is_repeated(self, driver: Driver) -> None:
+    def test_an_observation_that_fails_is_repeated(self, driver: Driver) -> None:
         run_id = self.lost(driver)
         SEEN.append(Unavailable("the database is away"))
         driver.drain()

@@ -1,4 +1,4 @@
-"""Everything at any time: requests, losses, doubles, deaths, operators; the doctor looks after each."""
+"""Everything at any time: requests, losses, doubles, deaths, operators; the doctor checks after each."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -56,7 +56,7 @@ ORDERS = st.fixed_dictionaries(
         "limit": st.sampled_from([None, 1, 2]),
     }
 )
-GIVEN = {"first_done": 0, "second_done": 0, "report": "seen by somebody who was frozen"}
+GIVEN = {"first_done": 0, "second_done": 0, "report": "seen by a worker that was frozen"}
 ACTIONS = ("resume", "compensate", "skip", "resolve", "pause", "unpause")
 FINAL = TERMINAL | NEEDS_OPERATOR | {"paused"}
 
@@ -86,7 +86,7 @@ class Engine(RuleBasedStateMachine):
         self.runs: list[str] = []
         self.tokens: list[str] = []
         self.frozen: list[Claim] = []  # Of workers that stand still in a body.
-        self.robbed: list[bool] = []  # For each link under way, whether somebody has taken its step over.
+        self.robbed: list[bool] = []  # For each link under way, whether its step was taken over.
 
     @initialize(given=ORDERS, troubles=TROUBLES)
     def begin(self, given: dict[str, Any], troubles: list[tuple[str, str]]) -> None:
@@ -95,7 +95,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(given=ORDERS, troubles=TROUBLES)
     def start(self, given: dict[str, Any], troubles: list[tuple[str, str]]) -> None:
-        """Somebody asks for a run, and things will go wrong."""
+        """A client starts a run, and things will go wrong."""
         self.plan(troubles)
         own = {"resource_id": given["resource"], "on_conflict": "queue"}
         more = own if given["type"] == "probe.locked" else {}
@@ -113,11 +113,11 @@ class Engine(RuleBasedStateMachine):
             most -= 1
 
     @rule(queue=st.sampled_from(["default", "default", "bmc"]), troubles=TROUBLES)
-    def look(self, queue: str, troubles: list[tuple[str, str]]) -> None:
+    def idle_worker(self, queue: str, troubles: list[tuple[str, str]]) -> None:
         """A worker runs whatever waits in its queue, and things go wrong."""
         self.plan(troubles)
         self.robbed.append(False)
-        self.alive(lambda: go_on(self.driver.runner, queue, task_id="look", limit_s=3600))
+        self.alive(lambda: go_on(self.driver.runner, queue, task_id="wake-up", limit_s=3600))
         self.robbed.pop()
 
     @rule()
@@ -199,7 +199,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(polls=st.integers(1, 2), seen=st.sampled_from([None, Happened(), NothingHappened()]))
     def world(self, polls: int, seen: Any) -> None:
-        """What polls and observations will say."""
+        """What polls and observations will return."""
         probes.POLLS[:] = [Again("on it")] * polls
         probes.SEEN[:] = [] if seen is None else [seen]
 
@@ -215,7 +215,7 @@ class Engine(RuleBasedStateMachine):
     @precondition(lambda self: self.runs)
     @rule(place=st.integers(0, 9), mode=st.sampled_from(["graceful", "kill", "abandon"]))
     def cancel(self, place: int, mode: str) -> None:
-        """Somebody cancels a run."""
+        """A client cancels a run."""
         self.allowed(lambda: self.driver.cancel(self.chosen(place), mode=mode))
 
     @precondition(lambda self: self.runs)
@@ -237,7 +237,7 @@ class Engine(RuleBasedStateMachine):
         start=st.sampled_from([None, "second", "third", "each-item", "parallel", "earliest"]),
     )
     def retry(self, place: int, start: str | None) -> None:
-        """Somebody retries a run."""
+        """A client retries a run."""
         how: dict[str, Any] = {"earliest": True} if start == "earliest" else {"from_step": start}
         fresh = self.allowed(lambda: self.driver.retry(self.chosen(place), **how))
         if fresh is not None:
@@ -256,7 +256,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        """A reconciler looks at everything, long after."""
+        """A reconciler applies its rules to everything, long after."""
         self.driver.reconcile(self.runs)
 
     @invariant()
@@ -304,7 +304,7 @@ class Engine(RuleBasedStateMachine):
         return [Wanted(one, self.holder()) for one in found]
 
     def holder(self) -> Holder:
-        """Somebody who will stand still."""
+        """A worker that will stand still."""
         return Holder(nonce=f"machine:1/{next(self.names)}", task_id="frozen", lease_ms=10_000)
 
     def holds(self, held: Claim) -> bool:
@@ -318,7 +318,7 @@ class Engine(RuleBasedStateMachine):
         return int(step["gen"] if step["branch"] else self.driver.run(run_message.run_id)["dispatch_gen"])
 
     def claim(self, run_id: str, phase: str, key: str, gen: int) -> Claim | Passed | Dropped:
-        """Somebody claims a step and then stands still."""
+        """A worker claims a step and then stands still."""
         got = claim(self.db, run_id, phase, key, gen, self.holder())
         if isinstance(got, Claim):
             self.driver.publish(got.messages)
@@ -372,7 +372,7 @@ class Engine(RuleBasedStateMachine):
             return
 
     def allowed(self, work: Callable[[], Any]) -> Any:
-        """Do what somebody asks for; a refusal is an answer."""
+        """Do what a client asks for; a refusal is an answer."""
         try:
             return work()
         except Rejected:

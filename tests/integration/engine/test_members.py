@@ -1,4 +1,4 @@
-"""Members of fan-outs that are claimed and settled without the run's lock: the same story, or refused."""
+"""Members of fan-outs that are claimed and settled without the run's lock: the same rows, or refused."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,7 +31,7 @@ RESULT = Done({"report": "seen"})
 
 
 def opened(driver: Driver, members: int = 4, **given: object) -> str:
-    """A run whose fan-out has opened; nobody has begun a member."""
+    """A run whose fan-out has opened; no member has begun."""
     run_id = driver.start("probe.map", {"items": list(range(members)), **given})
     driver.deliver()
     driver.waiting.clear()
@@ -76,10 +76,10 @@ def gone_on(driver: Driver, run_id: str) -> str:
     return driver.status(run_id)
 
 
-def story(driver: Driver, run_id: str) -> Any:
-    """What is stored of each step and told of it, whatever came between; without ids and moments."""
-    told = sorted(driver.log(run_id), key=lambda row: (row["phase"] or "", row["step"] or ""))
-    rows = map(timeless, [*driver.steps(run_id).values(), *driver.steps(run_id, "comp").values(), *told])
+def stored(driver: Driver, run_id: str) -> Any:
+    """What is stored of each step and logged of it, whatever came between; without ids and moments."""
+    log = sorted(driver.log(run_id), key=lambda row: (row["phase"] or "", row["step"] or ""))
+    rows = map(timeless, [*driver.steps(run_id).values(), *driver.steps(run_id, "comp").values(), *log])
     return [{name: value for name, value in row.items() if name not in PASSING} for row in rows]
 
 
@@ -112,15 +112,15 @@ TROUBLES: dict[str, Callable[[], None]] = {
 def test_the_story_is_that_of_the_lock(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, plan: str, trouble: str
 ) -> None:
-    stories = []
+    found = []
     for under_lock in (False, True):
         if under_lock:
             monkeypatch.setattr(optimistic, "decide_member", lambda *_, **__: None)
         reset()
         TROUBLES[trouble]()
         run_id = driver.start(*PLANS[plan])
-        stories.append((gone_on(driver, run_id), sorted(DONE), story(driver, run_id)))
-    assert stories[0] == stories[1]
+        found.append((gone_on(driver, run_id), sorted(DONE), stored(driver, run_id)))
+    assert found[0] == found[1]
 
 
 def test_members_need_no_lock_but_for_the_last(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(driver: Driver) -> None:
     assert driver.events(run_id).count(f"step.completed:{one.member.key}") == 1
 
 
-def test_a_member_that_was_rung_anew_is_left_to_the_newer_message(driver: Driver) -> None:
+def test_a_member_that_was_published_anew_is_left_to_the_newer_message(driver: Driver) -> None:
     run_id = opened(driver)
     one, *_ = wanted(driver)
     driver.db.write(lambda tx: redispatch(tx, run_id, "forward", one.member.key))
@@ -236,7 +236,7 @@ def test_a_successor_s_step_is_not_settled_by_who_lost_it(driver: Driver) -> Non
     assert settle(driver.db, claimed, RESULT).status == "fenced"
 
 
-def test_what_somebody_reserved_is_out_of_sight_for_a_second(driver: Driver) -> None:
+def test_what_a_worker_reserved_is_out_of_sight_for_a_second(driver: Driver) -> None:
     opened(driver, 3)
     assert [len(wanted(driver, 2)), len(wanted(driver, 2)), len(wanted(driver, 2))] == [2, 1, 0]
     for _ in range(3):
@@ -252,19 +252,19 @@ def test_a_member_that_does_not_fit_into_the_time_left_is_left(driver: Driver) -
 
 def test_a_run_that_is_watched_is_under_the_lock(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = opened(driver, 3)
-    monkeypatch.setattr(branch, "write", partial(unheard, branch.write))
+    monkeypatch.setattr(branch, "write", partial(unsubscribed, branch.write))
     monkeypatch.setattr(branch, "reserve", partial(watched, branch.reserve))
     assert gone_on(driver, run_id) == "completed"
 
 
-def unheard(write: Callable[..., int | None], db: Database, wanted: Any, **options: Any) -> int | None:
-    """Write without the lock what nobody can have subscribed to, and nothing else."""
+def unsubscribed(write: Callable[..., int | None], db: Database, wanted: Any, **options: Any) -> int | None:
+    """Write without the lock what no endpoint can have subscribed to, and nothing else."""
     assert not subscriptions.public_types(wanted.events)
     return write(db, wanted, **options)
 
 
 def watched(reserve: Callable[..., list[branch.Reserved]], *args: Any) -> list[branch.Reserved]:
-    """What is reserved, as if somebody had subscribed."""
+    """What is reserved, as if an endpoint had subscribed."""
     found = reserve(*args)
     for one in found:
         object.__setattr__(one.seen, "watched", frozenset(EventType))

@@ -1,4 +1,4 @@
-"""Long operations: parked between polls, woken by timers and hooks, limited, aborted."""
+"""Long operations: suspended between polls, woken by timers and hooks, limited, aborted."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.support.driver import Driver
 from tests.support.probes import BEFORE, DONE, POLLS, fails
 
 
-def parked(driver: Driver, *polls: Again, **order: Any) -> str:
+def suspended(driver: Driver, *polls: Again, **order: Any) -> str:
     """A run whose operation is under way."""
     POLLS.extend(polls or [Again("installing")] * 3)
     run_id = driver.start("probe.job", **order)
@@ -20,7 +20,7 @@ def parked(driver: Driver, *polls: Again, **order: Any) -> str:
 
 
 def test_an_operation_holds_no_worker_between_polls(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
 
     assert driver.step(run_id, "job")["lease_until"] is None
     assert driver.run(run_id)["waiting_on"]["kind"] == "poll"
@@ -29,7 +29,7 @@ def test_an_operation_holds_no_worker_between_polls(driver: Driver) -> None:
 
 
 def test_the_body_runs_once_and_polls_are_no_attempts(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
 
     driver.finish(run_id)
     step = driver.step(run_id, "job")
@@ -37,7 +37,7 @@ def test_the_body_runs_once_and_polls_are_no_attempts(driver: Driver) -> None:
 
 
 def test_what_a_poll_says_can_be_read(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
 
     driver.fire(run_id)
     driver.drain()
@@ -46,7 +46,7 @@ def test_what_a_poll_says_can_be_read(driver: Driver) -> None:
 
 
 def test_a_hook_ends_the_wait(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     token = driver.open_hook(run_id, "job")
 
     driver.call_hook(token, {"ok": True})
@@ -55,7 +55,7 @@ def test_a_hook_ends_the_wait(driver: Driver) -> None:
     assert driver.run(run_id)["output"]["job_done"] == {"ok": True}
 
 
-def test_a_hook_that_is_called_before_the_operation_has_parked_is_not_lost(driver: Driver) -> None:
+def test_a_hook_that_is_called_before_the_operation_has_suspended_is_not_lost(driver: Driver) -> None:
     token: list[str] = []
 
     def open_and_call(ctx: object) -> None:
@@ -80,7 +80,7 @@ def test_a_hook_that_is_called_before_its_step_began_is_kept_for_it(driver: Driv
 
 
 def test_a_hook_that_is_called_while_a_poll_runs_is_not_lost(driver: Driver) -> None:
-    run_id = parked(driver, Again(), Again())
+    run_id = suspended(driver, Again(), Again())
     token = driver.open_hook(run_id, "job")
     BEFORE["poll"] = lambda _ctx: driver.call_hook(token, {"now": 1})
 
@@ -90,7 +90,7 @@ def test_a_hook_that_is_called_while_a_poll_runs_is_not_lost(driver: Driver) -> 
 
 
 def test_the_same_call_of_a_hook_gets_the_same_answer(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     token = driver.open_hook(run_id, "job")
 
     assert driver.call_hook(token, {"a": 1, "b": 2}) == driver.call_hook(token, {"b": 2, "a": 1})
@@ -100,7 +100,7 @@ def test_the_same_call_of_a_hook_gets_the_same_answer(driver: Driver) -> None:
 
 
 def test_another_call_of_a_used_hook_is_refused(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     token = driver.open_hook(run_id, "job")
     driver.call_hook(token, {"a": 1})
 
@@ -110,7 +110,7 @@ def test_another_call_of_a_used_hook_is_refused(driver: Driver) -> None:
 
 
 def test_a_hook_of_a_run_that_ended_is_gone(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     token = driver.open_hook(run_id, "job")
     driver.finish(run_id)
 
@@ -124,7 +124,7 @@ def test_an_unknown_hook_is_not_found(driver: Driver) -> None:
 
 
 def test_an_operation_that_misses_its_deadline_fails_and_is_aborted(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
 
     assert driver.fire(run_id, "deadline")
     assert driver.finish(run_id) == "failed"
@@ -133,7 +133,7 @@ def test_an_operation_that_misses_its_deadline_fails_and_is_aborted(driver: Driv
 
 
 def test_a_deadline_that_passes_while_a_poll_runs_waits_for_its_word(driver: Driver) -> None:
-    run_id = parked(driver, Again(), Again(), Again())
+    run_id = suspended(driver, Again(), Again(), Again())
     BEFORE["poll"] = lambda _ctx: driver.fire(run_id, "deadline") and None
 
     driver.fire(run_id)
@@ -143,7 +143,7 @@ def test_a_deadline_that_passes_while_a_poll_runs_waits_for_its_word(driver: Dri
 
 
 def test_a_poll_that_fails_is_tried_again_without_starting_anew(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     BEFORE["poll"] = fails(1, StepError)
 
     driver.fire(run_id)
@@ -154,7 +154,7 @@ def test_a_poll_that_fails_is_tried_again_without_starting_anew(driver: Driver) 
 
 
 def test_polls_that_fail_now_and_then_never_exhaust_the_policy(driver: Driver) -> None:
-    run_id = parked(driver, *[Again()] * 6)
+    run_id = suspended(driver, *[Again()] * 6)
     for _ in range(3):
         BEFORE["poll"] = fails(2, StepError)
         for _ in range(3):
@@ -165,7 +165,7 @@ def test_polls_that_fail_now_and_then_never_exhaust_the_policy(driver: Driver) -
 
 
 def test_an_operation_that_failed_is_aborted(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     BEFORE["poll"] = fails(error=Permanent)
 
     assert driver.finish(run_id) == "failed"
@@ -181,7 +181,7 @@ def test_an_operation_that_ended_is_not_aborted(driver: Driver) -> None:
 
 
 def test_a_held_operation_that_is_resumed_is_asked_again_under_a_new_deadline(driver: Driver) -> None:
-    run_id = parked(driver, on_failure="hold")
+    run_id = suspended(driver, on_failure="hold")
     driver.fire(run_id, "deadline")
     assert driver.status(run_id) == "failed_held"
 
@@ -191,7 +191,7 @@ def test_a_held_operation_that_is_resumed_is_asked_again_under_a_new_deadline(dr
 
 
 def test_a_cancel_while_a_poll_runs_aborts_the_operation(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     BEFORE["poll"] = lambda _ctx: driver.cancel(run_id) if driver.status(run_id) == "running" else None
 
     driver.fire(run_id)
@@ -200,7 +200,7 @@ def test_a_cancel_while_a_poll_runs_aborts_the_operation(driver: Driver) -> None
 
 
 def test_a_lost_worker_costs_an_operation_one_poll(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     left = [1]
     BEFORE["poll"] = lambda _ctx: driver.lose(run_id, "job") if left and left.pop() else None
 

@@ -27,7 +27,7 @@ def waiting_to_retry(driver: Driver) -> str:
     return run_id
 
 
-def parked(driver: Driver) -> str:
+def suspended(driver: Driver) -> str:
     POLLS.append(Again())
     run_id = driver.start("probe.job")
     driver.drain()
@@ -48,7 +48,7 @@ def in_a_limited_map(driver: Driver) -> str:
     return run_id
 
 
-REACH = [queued, between_steps, waiting_to_retry, parked, in_a_group, in_a_limited_map]
+REACH = [queued, between_steps, waiting_to_retry, suspended, in_a_group, in_a_limited_map]
 
 
 @pytest.mark.parametrize("reach", REACH)
@@ -63,7 +63,7 @@ def test_a_paused_run_stands_still_and_goes_on_later(driver: Driver, reach: Call
     assert driver.finish(run_id) == "completed"
 
 
-@pytest.mark.parametrize("reach", [waiting_to_retry, parked])
+@pytest.mark.parametrize("reach", [waiting_to_retry, suspended])
 def test_a_timer_that_fires_meanwhile_is_not_forgotten(
     driver: Driver, reach: Callable[[Driver], str]
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_timer_that_fires_meanwhile_is_not_forgotten(
     assert driver.finish(run_id) == "completed"
 
 
-@pytest.mark.parametrize("reach", [waiting_to_retry, parked])
+@pytest.mark.parametrize("reach", [waiting_to_retry, suspended])
 def test_a_run_that_goes_on_waiting_says_for_what(driver: Driver, reach: Callable[[Driver], str]) -> None:
     run_id = reach(driver)
     before = driver.run(run_id)["waiting_on"]
@@ -180,7 +180,7 @@ def test_a_paused_run_is_compensated_when_an_operator_says_so(driver: Driver) ->
 
 
 def test_a_hook_that_is_called_meanwhile_is_not_forgotten(driver: Driver) -> None:
-    run_id = parked(driver)
+    run_id = suspended(driver)
     token = driver.open_hook(run_id, "job")
     driver.act(run_id, "pause")
 

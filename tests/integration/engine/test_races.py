@@ -34,7 +34,7 @@ def at_once(driver: Driver, *works: Work) -> list[Any]:
         start.wait()
         try:
             answers[place] = driver.db.write(works[place])
-        except Exception as error:  # Whatever it is, the test looks at it.
+        except Exception as error:  # Whatever it is, the test examines it.
             answers[place] = error  # type: ignore[call-overload]
 
     threads = [Thread(target=one, args=(place,)) for place in range(len(works))]
@@ -46,7 +46,7 @@ def at_once(driver: Driver, *works: Work) -> list[Any]:
 
 
 def held(driver: Driver, run_id: str, key: str, who: str) -> Claim:
-    """Claim a step, or a member, for somebody."""
+    """Claim a step, or a member, for a worker."""
     row = driver.step(run_id, key)
     gen = row["gen"] if row["branch"] else driver.run(run_id)["dispatch_gen"]
     holder = Holder(nonce=f"driver:1/{who}", task_id=who, lease_ms=10_000)
@@ -100,7 +100,7 @@ def test_one_of_two_messages_gets_the_step(driver: Driver) -> None:
         assert driver.finish(run_id) == "completed"
 
 
-def test_a_late_result_and_its_successor_are_told_apart(driver: Driver) -> None:
+def test_a_late_result_and_its_successor_are_distinguished(driver: Driver) -> None:
     for _ in range(ROUNDS):
         run_id = driver.start("probe.line")
         driver.waiting.clear()
@@ -175,7 +175,7 @@ def test_one_of_two_different_calls_of_a_hook_is_taken(driver: Driver) -> None:
         driver.finish(run_id)
 
 
-def test_one_timer_fires_once_whoever_fires_it(driver: Driver) -> None:
+def test_one_timer_fires_once_although_two_fire_it(driver: Driver) -> None:
     for _ in range(ROUNDS):
         POLLS[:] = [Again()]
         run_id = driver.start("probe.job")

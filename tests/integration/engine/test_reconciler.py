@@ -1,4 +1,4 @@
-"""The reconciler on both stacks: it makes move whatever SQL expects and nobody carries."""
+"""The reconciler on both stacks: it lets runs proceed that SQL expects to and no message carries."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -29,8 +29,8 @@ PREFIX = "wl:"
 class Strict(Reconciler):
     """A reconciler whose every failure is the test's."""
 
-    def _guarded(self, name: str, look: Callable[[], Any]) -> Any:
-        return look()
+    def _guarded(self, name: str, rule: Callable[[], Any]) -> Any:
+        return rule()
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def reconcile(driver: Driver, redis: Redis) -> Callable[..., None]:
 
 
 def lose_messages(driver: Driver) -> None:
-    """Whatever was rung never arrives."""
+    """Published messages never arrive."""
     driver.waiting.clear()
-    driver.looks.clear()
+    driver.wake_ups.clear()
 
 
-def test_a_message_that_an_empty_queue_does_not_hold_is_rung_for_again(
+def test_a_message_that_an_empty_queue_does_not_hold_is_published_again(
     driver: Driver, reconcile: Callable[..., None]
 ) -> None:
     run_id = driver.start("probe.line")
@@ -94,7 +94,7 @@ def test_a_long_queue_is_not_taken_for_a_loss(
 ) -> None:
     driver.start("probe.line")
     lose_messages(driver)
-    redis.lpush(f"{PREFIX}default", "somebody else's message")
+    redis.lpush(f"{PREFIX}default", "another client's message")
 
     reconcile(lost_after_ms=-1)
 
@@ -106,7 +106,7 @@ def test_however_long_the_queue_there_is_a_cap(
 ) -> None:
     run_id = driver.start("probe.line")
     lose_messages(driver)
-    redis.lpush(f"{PREFIX}default", "somebody else's message")
+    redis.lpush(f"{PREFIX}default", "another client's message")
 
     reconcile(lost_cap_ms=-1)
 
@@ -114,7 +114,7 @@ def test_however_long_the_queue_there_is_a_cap(
 
 
 @pytest.mark.parametrize("type_", ["probe.line", "probe.map"])
-def test_two_that_saw_the_same_loss_ring_once(driver: Driver, type_: str) -> None:
+def test_two_that_saw_the_same_loss_publish_once(driver: Driver, type_: str) -> None:
     driver.start(type_, {"items": [1]} if type_ == "probe.map" else None)
     driver.deliver()
     lost = driver.db.read(lambda tx: lost_messages.expected_since_before(tx, tx.now + 60_000, 9))
@@ -142,7 +142,7 @@ def _expected_for_3_s(tx: Tx, run_id: str, attempts: int) -> None:
 
 
 @pytest.mark.parametrize(("attempts", "lost"), [(0, True), (1, False)])
-def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int, lost: bool) -> None:
+def test_each_further_message_for_a_run_waits_longer(driver: Driver, attempts: int, lost: bool) -> None:
     run_id = driver.start("probe.line")
     driver.db.write(lambda tx: _expected_for_3_s(tx, run_id, attempts))
     found = driver.db.read(
@@ -151,7 +151,7 @@ def test_each_further_ring_for_a_run_waits_longer(driver: Driver, attempts: int,
     assert bool(found) == lost
 
 
-def test_the_lost_message_of_a_member_is_rung_for_again(
+def test_the_lost_message_of_a_member_is_published_again(
     driver: Driver, reconcile: Callable[..., None]
 ) -> None:
     run_id = driver.start("probe.map", {"items": [1, 2, 3]})
@@ -173,8 +173,8 @@ def test_an_emptied_broker_costs_one_message_a_queue_whatever_waits_there(
 
     reconcile()
 
-    assert (driver.looks, driver.waiting) == ([WakeUp(queue="default")], deque())
-    driver.look()
+    assert (driver.wake_ups, driver.waiting) == ([WakeUp(queue="default")], deque())
+    driver.follow_wake_ups()
     assert [driver.finish(run_id) for run_id in runs] == ["completed"] * 3
 
 
@@ -191,8 +191,8 @@ def test_a_key_of_ours_that_holds_something_else_is_put_right(
     reconcile()
 
     assert redis.type(f"{PREFIX}{key}") != "hash"
-    assert WakeUp(queue="default") in driver.looks
-    driver.look()
+    assert WakeUp(queue="default") in driver.wake_ups
+    driver.follow_wake_ups()
     assert driver.finish(run_id) == "completed"
 
 

@@ -49,7 +49,7 @@ def test_what_a_worker_does_not_know_waits_for_another_one(
             False,
         )
 
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     assert (driver.finish(run_id), driver.run(run_id)["waiting_on"]) == ("completed", None)
 
 
@@ -64,7 +64,7 @@ def test_a_segment_ends_before_a_step_that_its_worker_does_not_know(
         assert [driver.step(run_id, one)["status"] for one in ("first", "second")] == ["completed", "pending"]
         assert driver.run(run_id)["waiting_on"]["step"] == "second"
 
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     assert (driver.finish(run_id), probes.DONE) == ("completed", ["first", "second", "third"])
 
 
@@ -80,12 +80,12 @@ def test_an_undo_that_a_worker_does_not_know_waits_for_another_one(
         driver.drain()
         assert (driver.status(run_id), driver.run(run_id)["waiting_on"]["step"]) == ("compensating", "first")
 
-    driver.ring_again(run_id)
+    driver.publish_again(run_id)
     assert driver.finish(run_id) == "failed"
     assert probes.DONE[-2:] == ["undo second", "undo first"]
 
 
-def test_whoever_looks_for_what_waits_leaves_it_and_goes_on(
+def test_a_worker_that_looks_for_what_waits_leaves_it_and_goes_on(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [driver.start("probe.job") for _ in range(6)]
@@ -96,8 +96,8 @@ def test_whoever_looks_for_what_waits_leaves_it_and_goes_on(
 
     with monkeypatch.context() as patched:
         older(patched, types=("probe.job",))
-        driver.looks.append(WakeUp(queue="default"))
-        driver.look()
+        driver.wake_ups.append(WakeUp(queue="default"))
+        driver.follow_wake_ups()
         assert probes.DONE == ["first", "second"]
         assert {driver.run(one)["waiting_on"]["kind"] for one in left} == {"worker"}
 
@@ -124,7 +124,7 @@ def test_a_member_that_a_worker_does_not_know_waits_for_another_one(
     assert driver.finish(run_id) == "completed"
 
 
-def test_a_loss_that_nobody_here_can_judge_is_no_failure(
+def test_a_loss_that_this_release_cannot_judge_is_no_failure(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = driver.start("probe.line")
@@ -144,7 +144,7 @@ def test_a_loss_that_nobody_here_can_judge_is_no_failure(
         driver.lose(run_id, "first")
 
     assert (driver.status(run_id), driver.step(run_id, "first")["status"]) == ("running", "pending")
-    driver.judged = False  # Its log does not tell of the first attempt.
+    driver.judged = False  # Its log has no event of the first attempt.
 
 
 def test_a_deadline_is_left_to_a_release_that_knows_what_follows(
@@ -163,7 +163,7 @@ def test_a_deadline_is_left_to_a_release_that_knows_what_follows(
     assert driver.finish(run_id) != "waiting"
 
 
-def test_what_cannot_be_moved_is_said_once(driver: Driver) -> None:
+def test_what_cannot_be_moved_is_logged_once(driver: Driver) -> None:
     def refuses(_tx: object, run_id: str) -> None:
         raise OtherRelease(f"{run_id} is of another release")
 

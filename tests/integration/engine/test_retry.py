@@ -209,7 +209,7 @@ def test_why_it_was_retried_stands_in_both_logs(driver: Driver, on_failure: str)
     old = driver.start("probe.line", on_failure=on_failure)
     driver.finish(old)
     new = driver.retry(old, reason="the switch was replaced")
-    told = [one["payload"] for one in driver.log(old) if one["type"] == "operator.action"]
-    assert [(one["reason"], one["retriedBy"]) for one in told] == [("the switch was replaced", new)]
+    actions = [one["payload"] for one in driver.log(old) if one["type"] == "operator.action"]
+    assert [(one["reason"], one["retriedBy"]) for one in actions] == [("the switch was replaced", new)]
     assert driver.log(new)[0]["payload"]["reason"] == "the switch was replaced"
     assert driver.finish(new) == "completed"

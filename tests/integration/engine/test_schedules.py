@@ -1,4 +1,4 @@
-"""Schedules on both databases: each due time has one run, whoever looks, or a reason why it has none."""
+"""Schedules on both databases: each due time has one run, or a reason why it has none."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def row_of(driver: Driver, schedule_id: str) -> Row:
     return driver.db.read(lambda tx: schedules.read_schedule(tx, schedule_id)) or {}
 
 
-def told(driver: Driver, schedule_id: str) -> list[tuple[float, str]]:
+def outcomes(driver: Driver, schedule_id: str) -> list[tuple[float, str]]:
     """What became of its due times, oldest first: minutes after T0, and the outcome."""
     found = driver.db.read(lambda tx: schedules.list_occurrences(tx, schedule_id, None, Window(limit=100)))
     return [((row["due_at"] - T0) / MINUTE, row["outcome"]) for row in reversed(found.rows)]
@@ -106,7 +106,7 @@ def test_a_run_whose_schedule_did_not_move_on_is_not_started_again(driver: Drive
     assert len(runs_of(driver, minutely)) == 1
 
 
-def test_whoever_dies_before_the_commit_has_started_nothing(driver: Driver) -> None:
+def test_a_process_that_dies_before_the_commit_has_started_nothing(driver: Driver) -> None:
     minutely = plant(driver)
 
     def dies(tx: Tx) -> None:
@@ -115,7 +115,7 @@ def test_whoever_dies_before_the_commit_has_started_nothing(driver: Driver) -> N
 
     with pytest.raises(KeyboardInterrupt):
         driver.db.write(dies)
-    assert (runs_of(driver, minutely), told(driver, minutely)) == ([], [])
+    assert (runs_of(driver, minutely), outcomes(driver, minutely)) == ([], [])
     fire(driver, minutely, 1)
     assert len(runs_of(driver, minutely)) == 1
 
@@ -132,19 +132,19 @@ def test_after_an_outage(driver: Driver, catch_up: str, wanted: list[tuple[int, 
     minutely = plant(driver, catch_up=catch_up, catch_up_limit=3)
     fire(driver, minutely, 9.5)
     row, started = row_of(driver, minutely), len(wanted) - 1
-    assert told(driver, minutely) == wanted
+    assert outcomes(driver, minutely) == wanted
     assert (row["started"], row["missed"], row["next_due_at"]) == (started, 9 - started, T0 + 10 * MINUTE)
     assert {driver.finish(run_id) for run_id in runs_of(driver, minutely)} == {"completed"}
 
 
-def test_much_that_is_made_up_for_takes_several_looks(driver: Driver) -> None:
+def test_much_that_is_made_up_for_takes_several_passes(driver: Driver) -> None:
     minutely = plant(driver, catch_up="all", catch_up_limit=25)
     counts = []
     for minutes in (30.5, 30.6, 30.7, 30.8):
         fire(driver, minutely, minutes)
         counts.append(len(runs_of(driver, minutely)))
     assert counts == [10, 20, 25, 25]
-    assert told(driver, minutely) == [(1, "missed"), *((minute, "started") for minute in range(6, 31))]
+    assert outcomes(driver, minutely) == [(1, "missed"), *((minute, "started") for minute in range(6, 31))]
     row = row_of(driver, minutely)
     assert (row["started"], row["missed"], row["next_due_at"]) == (25, 5, T0 + 31 * MINUTE)
 
@@ -165,7 +165,7 @@ def test_skip_starts_nothing_while_a_run_is_open(driver: Driver) -> None:
     assert row_of(driver, minutely)["last"]["reason"] == f"{run_id} has not ended"
     driver.finish(run_id)
     fire(driver, minutely, 3)
-    assert told(driver, minutely) == [(1, "started"), (2, "skipped"), (3, "started")]
+    assert outcomes(driver, minutely) == [(1, "started"), (2, "skipped"), (3, "started")]
     driver.finish(runs_of(driver, minutely)[-1])
 
 
@@ -173,14 +173,14 @@ def test_queue_lets_one_wait_until_the_run_before_has_ended(driver: Driver) -> N
     minutely = plant(driver, overlap="queue")
     for minute in (1, 2, 3):
         fire(driver, minutely, minute)
-    assert told(driver, minutely) == [(1, "started"), (2, "queued"), (3, "skipped")]
+    assert outcomes(driver, minutely) == [(1, "started"), (2, "queued"), (3, "skipped")]
     (first,) = runs_of(driver, minutely)
     driver.db.write(lambda tx: schedules.note_turn(tx, minutely, {"next_due_at": None}))
     assert driver.db.read(lambda tx: schedules.due(tx, 9)) == []
     driver.finish(first)
     assert driver.db.read(lambda tx: schedules.due(tx, 9)) == [minutely]
     fire(driver, minutely, 3.5)
-    assert told(driver, minutely) == [(1, "started"), (2, "started"), (3, "skipped")]
+    assert outcomes(driver, minutely) == [(1, "started"), (2, "started"), (3, "skipped")]
     assert driver.finish(runs_of(driver, minutely)[1]) == "completed"
 
 
@@ -197,7 +197,7 @@ def test_replace_makes_up_for_several_due_times_and_the_last_one_stays(driver: D
     fire(driver, minutely, 1)
     fire(driver, minutely, 4.5)
     ended = [driver.finish(run_id) for run_id in runs_of(driver, minutely)]
-    assert told(driver, minutely) == [(minute, "started") for minute in (1, 2, 3, 4)]
+    assert outcomes(driver, minutely) == [(minute, "started") for minute in (1, 2, 3, 4)]
     assert ended == ["cancelled", "cancelled", "cancelled", "completed"]
 
 
@@ -242,7 +242,7 @@ def test_a_run_that_goes_on_in_another_one_is_open_as_long_as_that_one(driver: D
     driver.signal(following, "enough", None)
     assert driver.finish(following) == "completed"
     fire(driver, minutely, 3)
-    assert told(driver, minutely) == [(1, "started"), (2, "skipped"), (3, "started")]
+    assert outcomes(driver, minutely) == [(1, "started"), (2, "skipped"), (3, "started")]
 
 
 @pytest.mark.parametrize(
@@ -253,13 +253,13 @@ def test_a_run_that_goes_on_in_another_one_is_open_as_long_as_that_one(driver: D
         ({"type": "server.inspect", "resource_id": "srv_1"}, "NOT_FOUND: There is no server srv_1"),
     ],
 )
-def test_a_refusal_is_told_counted_and_gone_on_from(driver: Driver, values: Row, reason: str) -> None:
+def test_a_refusal_is_stored_counted_and_gone_on_from(driver: Driver, values: Row, reason: str) -> None:
     minutely = plant(driver, **values)
     for minute in (1, 2):
         fire(driver, minutely, minute)
     row = row_of(driver, minutely)
     assert row["last"]["reason"].startswith(reason)
-    assert told(driver, minutely) == [(1, "refused"), (2, "refused")]
+    assert outcomes(driver, minutely) == [(1, "refused"), (2, "refused")]
     assert (row["started"], row["missed"], row["next_due_at"]) == (0, 2, T0 + 3 * MINUTE)
 
 
@@ -268,7 +268,7 @@ def test_a_type_that_is_paused_is_refused_until_it_is_let_go(driver: Driver) -> 
     for minute, paused in ((1, True), (2, False)):
         driver.db.write(lambda tx, p=paused: paused_types.change(tx, "probe.line", p, "usr_test", "rain"))  # type: ignore[misc]
         fire(driver, minutely, minute)
-    assert told(driver, minutely) == [(1, "refused"), (2, "started")]
+    assert outcomes(driver, minutely) == [(1, "refused"), (2, "started")]
     driver.finish(runs_of(driver, minutely)[0])
 
 
@@ -276,7 +276,7 @@ def test_a_paused_schedule_is_due_for_nothing(driver: Driver) -> None:
     minutely = plant(driver, paused_at=T0)
     assert driver.db.read(lambda tx: schedules.due(tx, 9)) == []
     fire(driver, minutely, 1)
-    assert told(driver, minutely) == []
+    assert outcomes(driver, minutely) == []
 
 
 def test_the_same_key_runs_now_once_and_another_one_again(driver: Driver) -> None:
@@ -288,16 +288,16 @@ def test_the_same_key_runs_now_once_and_another_one_again(driver: Driver) -> Non
     assert row_of(driver, minutely)["started"] == 2
 
 
-def test_a_run_that_somebody_asked_for_is_refused_to_his_face(driver: Driver) -> None:
+def test_a_run_that_a_client_asked_for_is_refused_in_the_answer(driver: Driver) -> None:
     minutely = plant(driver)
     driver.db.write(lambda tx: paused_types.change(tx, "probe.line", True, "usr_test", None))
     with pytest.raises(Conflict):
         driver.db.write(lambda tx: run_now(tx, minutely, "a"))
-    assert told(driver, minutely) == []
+    assert outcomes(driver, minutely) == []
 
 
 def run_now(tx: Tx, schedule_id: str, key: str) -> str:
-    """Somebody asks for a run."""
+    """A client asks for a run."""
     row = schedules.read_schedule(tx, schedule_id, lock=True) or {}
     return schedule.run_now(tx, row, key, "usr_test").id
 
@@ -318,11 +318,11 @@ def test_occurrences_are_forgotten_with_age_unless_something_is_to_come_of_them(
     for minute in (1, 2):
         fire(driver, minutely, minute)
     driver.db.write(lambda tx: schedules.forget_before(tx, T0 + 5 * MINUTE))
-    assert told(driver, minutely) == [(1, "started")]
+    assert outcomes(driver, minutely) == [(1, "started")]
     driver.finish(runs_of(driver, minutely)[0])
 
 
-def test_a_look_at_a_busy_schedule_reads_its_open_runs_alone(driver: Driver) -> None:
+def test_a_pass_over_a_busy_schedule_reads_its_open_runs_alone(driver: Driver) -> None:
     minutely = plant(driver)
     for minute in range(1, 6):
         fire(driver, minutely, minute)

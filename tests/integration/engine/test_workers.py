@@ -1,4 +1,4 @@
-"""Heartbeats of pools, queues that no pool serves, and how people are told."""
+"""Heartbeats of pools, queues that no pool serves, and how operators are warned."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,14 +31,14 @@ def world(settings: Settings) -> Iterator[AppContext]:
     made.db.dispose()
 
 
-def beats(world: AppContext, name: str, *queues: str, processes: int = 2) -> None:
-    """A pool of this name says once that it serves these queues."""
+def heartbeat(world: AppContext, name: str, *queues: str, processes: int = 2) -> None:
+    """A pool of this name reports once that it serves these queues."""
     workers.beat(world.db, name, queues, processes)
 
 
 def test_a_pool_is_known_by_its_name_with_its_release(world: AppContext) -> None:
     for processes in (2, 3):
-        beats(world, "bmc@here", "bmc", processes=processes)
+        heartbeat(world, "bmc@here", "bmc", processes=processes)
 
     (one,) = world.db.read(workers.working)
 
@@ -47,13 +47,13 @@ def test_a_pool_is_known_by_its_name_with_its_release(world: AppContext) -> None
 
 
 def test_who_was_silent_for_long_does_not_work(world: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    beats(world, "default@here", "default")
+    heartbeat(world, "default@here", "default")
     monkeypatch.setattr(workers, "LIVE_MS", -1)
     assert world.db.read(workers.working) == []
 
 
 def test_a_queue_in_which_something_waits_is_missed(world: AppContext) -> None:
-    beats(world, "bmc@here", "bmc")
+    heartbeat(world, "bmc@here", "bmc")
     assert world.db.read(workers.unserved) == ["default"]
     assert world.db.read(lambda tx: workers.unserved(tx, needed=())) == []
 
@@ -64,8 +64,8 @@ def test_a_queue_in_which_something_waits_is_missed(world: AppContext) -> None:
 
 
 def test_queues_tell_their_length_and_who_serves_them(world: AppContext) -> None:
-    beats(world, "default@a", "default", processes=8)
-    beats(world, "default@b", "default", "wf.mine", processes=2)
+    heartbeat(world, "default@a", "default", processes=8)
+    heartbeat(world, "default@b", "default", "wf.mine", processes=2)
     world.redis.lpush(f"{world.settings.redis_prefix}bmc", "a message")
 
     found = {row["queue"]: row for row in workers.queues(world)}
@@ -90,7 +90,7 @@ def test_each_queue_in_which_work_is_expected_is_found_once(world: AppContext) -
 
 @pytest.fixture
 def lone(sqlite_url: str) -> Iterator[AppContext]:
-    """A service in which nobody works."""
+    """A service without workers."""
     made = wire(load({"DATABASE_URL": sqlite_url}), role="cli")
     yield made
     made.db.dispose()
@@ -103,14 +103,14 @@ def call(lone: AppContext, *words: str) -> Any:
 
 @pytest.mark.sqlite
 def test_the_command_line_lists_workers_and_names_what_is_missed(lone: AppContext) -> None:
-    beats(lone, "bmc@here", "bmc")
+    heartbeat(lone, "bmc@here", "bmc")
     result = call(lone, "worker", "list", "-o", "json")
     assert (result.exit_code, "bmc@here" in result.stdout) == (0, True)
     assert "Nobody serves the queue default" in result.stderr
 
 
 @pytest.mark.sqlite
-def test_the_doctor_finds_what_waits_for_nobody(lone: AppContext) -> None:
+def test_the_doctor_finds_what_waits_for_no_worker(lone: AppContext) -> None:
     order = accept.Order(type=probes.line.name, input={})
     lone.db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test"))
 

@@ -1,4 +1,4 @@
-"""Who tells a batch that operations ended: once for many, and nothing is left untold."""
+"""How a batch is informed of ended operations: once for many, and none is left out."""
 
 from collections.abc import Iterable
 
@@ -26,8 +26,8 @@ class Kept:
         return [one.timer_id for one in taken if isinstance(one, TimerMessage)]
 
 
-def untold(rig: Rig, monkeypatch: pytest.MonkeyPatch, *operations: str) -> tuple[str, list[TimerMessage]]:
-    """A batch whose operations have ended, of which it has not heard; and the messages about their ends."""
+def uninformed(rig: Rig, monkeypatch: pytest.MonkeyPatch, *operations: str) -> tuple[str, list[TimerMessage]]:
+    """A batch whose operations have ended, and was not informed; the messages about their ends."""
     monkeypatch.setattr(publish, "hear_children", lambda _tx, run_id: [])
     batch = rig.submit(*(servers(one) for one in operations))
     rig.driver.drain()
@@ -39,8 +39,8 @@ def untold(rig: Rig, monkeypatch: pytest.MonkeyPatch, *operations: str) -> tuple
     ]
 
 
-def test_one_message_tells_of_all_that_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    batch, ends = untold(rig, monkeypatch, "a", "b", "c")
+def test_one_message_informs_of_all_that_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch, ends = uninformed(rig, monkeypatch, "a", "b", "c")
 
     publish_and_fire(rig.db, rig.driver.publish, [ends[0]])
 
@@ -52,7 +52,7 @@ def test_a_reconciler_knows_of_each_end_before_another_run_may_take_long(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Kept()
-    batch, ends = untold(rig, monkeypatch, "a", "b")
+    batch, ends = uninformed(rig, monkeypatch, "a", "b")
     parents = ParentTimers(rig.db, kept)
 
     noted = []
