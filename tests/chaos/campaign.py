@@ -1,4 +1,4 @@
-"""One campaign: a site, a crowd that uses it, a storm over it, and the verdict of the checker afterwards.
+"""One campaign: a site, its users, a storm of faults, and the verdict of the checker afterwards.
 
 1. Calm: some runs without any fault, which the costs under chaos are compared with.
 2. Storm: runs without pause while faults strike by the schedule of the seed.
@@ -30,9 +30,9 @@ from tests.chaos.shares import Share, Shares
 from tests.chaos.site import LAB_PASSWORD, ROOT, Site
 from tests.chaos.stalls import Stall, Stalls
 from tests.chaos.storm import Storm
-from tests.chaos.workload.crowd import Crowd
 from tests.chaos.workload.machines import Machines
 from tests.chaos.workload.mix import Mix
+from tests.chaos.workload.users import Users
 
 CALM_S, REST_S = 120.0, 120.0
 COLLECTIONS = 3
@@ -108,17 +108,17 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
     known = faults(plan.backend)
     result = Result(plan=plan, folder=folder)
     with Site(plan.backend, folder, tree=plan.tree, setting=plan.setting) as site:
-        crowd = Crowd(site, Mix(plan.seed), window=plan.window)
-        site.crowd = crowd
+        users = Users(site, Mix(plan.seed), window=plan.window)
+        site.users = users
         if "hard-reboots" in {name for beat in plan.beats for name in beat.faults}:
             site.machines = Machines(site, LAB_PASSWORD)
         stalls, shares = Stalls(folder), Shares(folder)
         try:
-            return _Campaign(plan, site, crowd, known, stalls, shares, result, say).run()
+            return _Campaign(plan, site, users, known, stalls, shares, result, say).run()
         finally:
             shares.close()
             stalls.close()
-            crowd.close()
+            users.close()
 
 
 class _Campaign:
@@ -128,14 +128,14 @@ class _Campaign:
         self,
         plan: Plan,
         site: Site,
-        crowd: Crowd,
+        users: Users,
         known: Mapping[str, Fault],
         stalls: Stalls,
         shares: Shares,
         result: Result,
         say: Callable[[str], None],
     ) -> None:
-        self._plan, self._site, self._crowd, self._known = plan, site, crowd, known
+        self._plan, self._site, self._users, self._known = plan, site, users, known
         self._stalls, self._shares, self._result, self._say = stalls, shares, result, say
         self._pause = threading.Event()
         self._sampler = Sampler(site) if plan.soak else None
@@ -144,7 +144,7 @@ class _Campaign:
         self._strikes = schedule(plan.seed, plan.beats, known, seconds)
 
     def run(self) -> Result:
-        self._crowd.start()
+        self._users.start()
         self._calm()
         storm = self._storm()
         self._rest()
@@ -152,15 +152,15 @@ class _Campaign:
         return self._result
 
     def _calm(self) -> None:
-        self._crowd.submit(self._plan.calm)
+        self._users.submit(self._plan.calm)
         if not self._wait_for_all(CALM_S):
-            self._find("calm", f"{self._crowd.open} runs did not end without any fault")
+            self._find("calm", f"{self._users.open} runs did not end without any fault")
         self._calm_until = self._site.db.read(lambda tx: tx.now)
         self._say(f"calm: {self._plan.calm} runs have ended")
 
     def _storm(self) -> Storm:
-        plan, began, told = self._plan, time.monotonic(), time.monotonic()
-        self._crowd.submit(sys.maxsize)
+        plan, began, reported = self._plan, time.monotonic(), time.monotonic()
+        self._users.submit(sys.maxsize)
         wanted = self._wanted()
         storm = Storm(self._site, self._known, self._strikes, seed=plan.seed, say=self._say, rows=wanted)
         try:
@@ -169,13 +169,13 @@ class _Campaign:
                 self._pause.wait(TICK_S)
                 if self._sampler is not None:
                     self._sampler.look()
-                if time.monotonic() - told > SAY_EVERY_S:
-                    told = time.monotonic()
+                if time.monotonic() - reported > SAY_EVERY_S:
+                    reported = time.monotonic()
                     self._say(
-                        f"{told - began:7.1f} s  {self._crowd.asked} asked for, {self._crowd.open} open"
+                        f"{reported - began:7.1f} s  {self._users.asked} asked for, {self._users.open} open"
                     )
         finally:
-            self._crowd.enough()
+            self._users.enough()
             storm.calm()
         self._result.storm_s = time.monotonic() - began
         return storm
@@ -183,7 +183,7 @@ class _Campaign:
     def _goes_on(self, storm: Storm, began: float) -> bool:
         """Until it had its time or its runs, and then until every row was struck."""
         now, plan = time.monotonic(), self._plan
-        enough = self._crowd.asked >= plan.calm + plan.runs
+        enough = self._users.asked >= plan.calm + plan.runs
         if now - began < plan.seconds or not (plan.seconds or enough):
             self._enough_at = now
             return True
@@ -192,7 +192,7 @@ class _Campaign:
     def _rest(self) -> None:
         self._healed = self._site.db.read(lambda tx: tx.now, patience_s=30)
         if not self._wait_for_all(REST_S):
-            self._find("lost", f"{self._crowd.open} runs did not end; no other did for {REST_S:.0f} s")
+            self._find("lost", f"{self._users.open} runs did not end; no other did for {REST_S:.0f} s")
         give_up = time.monotonic() + 10
         while any(self._messages().values()) and time.monotonic() < give_up:
             self._pause.wait(0.2)
@@ -202,13 +202,13 @@ class _Campaign:
         give_up, most, asked = time.monotonic() + seconds, 0, 0
         while time.monotonic() < give_up:
             with suppress(WindlassError, SQLAlchemyError):
-                left = self._crowd.busy + self._crowd.still_open()
+                left = self._users.busy + self._users.still_open()
                 if not left:
                     return True
-                ended = self._crowd.ended()  # Not how few are open: a run that ends may begin others.
-                if ended > most or self._crowd.asked > asked:
+                ended = self._users.ended()  # Not how few are open: a run that ends may begin others.
+                if ended > most or self._users.asked > asked:
                     give_up = time.monotonic() + seconds
-                most, asked = ended, self._crowd.asked
+                most, asked = ended, self._users.asked
             self._pause.wait(0.1)
         return False
 
@@ -218,21 +218,21 @@ class _Campaign:
         A server under load may accept a retry whose client has long had an answer to its second attempt.
         """
         for _ in range(COLLECTIONS):
-            before = self._crowd.accepted()
+            before = self._users.accepted()
             evidence = self._collected(storm)
-            if self._crowd.accepted() == before == len(evidence.runs) and not self._crowd.still_open():
+            if self._users.accepted() == before == len(evidence.runs) and not self._users.still_open():
                 break
             self._wait_for_all(REST_S)
         return evidence
 
     def _collected(self, storm: Storm) -> Evidence:
         site = self._site
-        heard_until = site.db.read(lambda tx: tx.now, patience_s=30)
+        read_at = site.db.read(lambda tx: tx.now, patience_s=30)
         return collect(
             site.db,
-            heard_until=heard_until,
+            read_at=read_at,
             effects=list(site.ledger.read()),
-            requests=list(self._crowd.client.log),
+            requests=list(self._users.client.log),
             injections=storm.injections,
             machines=site.machines.servers if site.machines else {},
             resets=site.machines.resets() if site.machines else (),

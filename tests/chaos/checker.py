@@ -1,7 +1,7 @@
-"""The checker: reads what four witnesses know, and says what must not be.
+"""The checker: reads what four witnesses know, and reports what must not be.
 
 The record is judged by the doctor (`app.record.runs.doctor`), whose invariants are those of the product;
-the modules of `tests.chaos.checks` add what only the ledger, the client and the faults can tell.
+the modules of `tests.chaos.checks` add what only the ledger, the client and the faults can show.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     promises.answered,
     promises.served,
     promises.ended,
-    promises.as_told,
+    promises.as_ordered,
     effects.intended,
     effects.settled,
     effects.happened,
@@ -42,9 +42,9 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
     publications.timely,
     recovery.away,
     schedules.once,
-    code.told,
+    code.replayed,
     code.kept,
-    code.heard,
+    code.signalled,
     code.fared,
     batches.limited,
     batches.ordered,
@@ -55,17 +55,17 @@ CHECKS: tuple[Callable[[Evidence], Iterator[Finding]], ...] = (
 
 def check(evidence: Evidence) -> list[Finding]:
     """Everything that the witnesses together hold against the engine."""
-    found = [one for look in CHECKS for one in look(evidence)]
+    found = [one for check in CHECKS for one in check(evidence)]
     return found + list(recovery.slow(evidence, recovery.recoveries(evidence)))
 
 
 def doctor(db: Database, settings: Settings) -> list[Finding]:
-    """What the product's own doctor says of every run, and the database of itself."""
+    """What the product's own doctor reports of every run, and the database of itself."""
     limit = settings.poison_limit
-    said = db.read(
+    reported = db.read(
         lambda tx: findings(tx, limit=EVERY_RUN, poison_limit=limit) + of_batches.findings(tx), patience_s=30
     )
-    found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in said]
+    found = [Finding(number=one["invariant"], run_id=one["run"], what=one["what"]) for one in reported]
     if db.dialect == "sqlite":
         with closing(sqlite3.connect(str(db.url.database))) as connection:
             (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()

@@ -1,4 +1,4 @@
-"""What a campaign says in the end: to people, as a table for the docs, as JSON."""
+"""What a campaign reports in the end: as text, as a table for the docs, as JSON."""
 
 import json
 import platform
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def verdict(result: Result) -> str:
-    """What is said right after a campaign."""
+    """What is printed right after a campaign."""
     times, publications = result.times, result.publications
     lines = [
         f"{result.plan.name} on {result.plan.backend}, seed {result.plan.seed}: "
@@ -114,8 +114,8 @@ def versions() -> dict[str, str]:
     servers = {"postgresql": "/usr/lib/postgresql/*/bin/postgres", "redis-server": "/usr/bin/redis-server"}
     for name, pattern in servers.items():
         for path in sorted(Path("/").glob(pattern.lstrip("/")))[-1:]:
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-            found[name] = said.strip()
+            version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+            found[name] = version.strip()
     return found
 
 

@@ -47,7 +47,7 @@ IDLE = {
     "WF_ENABLE_POLLER": "false",
 }
 START_S = 120.0
-WRITABLE_S = 3.0  # Nobody who is alive writes for so long.
+WRITABLE_S = 3.0  # No living process writes for so long.
 LAB_MACHINES = 8
 AUTHORED = Path(__file__).with_name("authored")  # What an author of code workflows has written.
 AUTHORED_HOSTS, AUTHORED_PROCESSES = ("code0", "code1"), 2
@@ -85,7 +85,7 @@ class Site:
         self.machines: Any = (
             None  # The lab's machines, a `tests.chaos.workload.machines.Machines`, if wanted.
         )
-        self.crowd: Any = None  # Who uses the site, a `tests.chaos.workload.crowd.Crowd`, once there is one.
+        self.users: Any = None  # Who uses the site, a `tests.chaos.workload.users.Users`, once there is one.
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(folder / LEDGER)
 
@@ -100,11 +100,11 @@ class Site:
         return up.lab_url(self.settings)
 
     def is_ready(self) -> bool:
-        """Whether the API says that it is ready."""
+        """Whether the API reports that it is ready."""
         return up.is_ready(self.settings)
 
     def is_writable(self) -> bool:
-        """Whether anybody can write to SQLite; PostgreSQL locks rows, not files."""
+        """Whether any process can write to SQLite; PostgreSQL locks rows, not files."""
         if self.db.dialect == "postgresql":
             return True
         with closing(sqlite3.connect(str(self.db.url.database), timeout=WRITABLE_S)) as connection:
@@ -182,7 +182,7 @@ class Site:
         return []
 
     def processes(self, role: str) -> list[psutil.Process]:
-        """The living processes of a role: `ROLES` says what there is."""
+        """The living processes of a role: see `ROLES`."""
         found = []
         for process in self.family():
             with suppress(psutil.Error):
@@ -198,8 +198,8 @@ class Site:
 
     def sandboxes(self) -> dict[str, str]:
         """The names of the local servers that there are, by the tokens that they were made with."""
-        cards = (json.loads(path.read_text()) for path in self.settings.state.glob("local/*/*/server.json"))
-        return {card["token"]: card["name"] for card in cards}
+        records = (json.loads(path.read_text()) for path in self.settings.state.glob("local/*/*/server.json"))
+        return {record["token"]: record["name"] for record in records}
 
     def author(self, rewritten: Callable[[str], str] = lambda source: source) -> None:
         """Write down the code workflows, as they are or rewritten, for hosts that start from now on."""
@@ -302,11 +302,11 @@ class Site:
         return environment(replace(self.settings, keyless=True), **{**mine, **self.setting.env})
 
     def _reconciling(self) -> int:
-        """How many reconcilers were heard of in the last seconds."""
-        told = self.db.read(
+        """How many reconcilers have stored a heartbeat in the last seconds."""
+        rows = self.db.read(
             lambda tx: [one for one in heartbeats.all_beats(tx) if one["at"] > tx.now - 5_000]
         )
-        return sum(one["kind"] == "reconciler" for one in told)
+        return sum(one["kind"] == "reconciler" for one in rows)
 
     def _keep_log(self, server: KeyValue | Postgres) -> None:
         log = server.folder.with_suffix(".log")

@@ -1,4 +1,4 @@
-"""Does what a schedule says to a site: strikes, keeps the evidence, heals."""
+"""Applies a schedule of faults to a site: strikes, keeps the evidence, heals."""
 
 import json
 import threading
@@ -18,7 +18,7 @@ TOO_LATE_S = 15.0  # A strike that others kept waiting for longer is dropped, un
 ALONE_S = 45.0  # One that has to wait until all others are over gets more time.
 AGAIN_S = 2.0  # A strike that a row still needs, and that could not be done, is tried again so much later.
 HEALED_S = 600.0
-MOST_OF_A_KIND = 3  # Under way at a time: somebody has to be left to work.
+MOST_OF_A_KIND = 3  # Under way at a time: a worker has to be left.
 WIDE = frozenset({"host-frozen", "main-frozen", "host-clock-shifted"})  # One at a time: there are two hosts.
 # Strikes and heals take a while; their threads live as long as this process, since what they start ends
 # with them.
@@ -100,7 +100,7 @@ class Storm:
     def _may(self, fault: Fault) -> bool:
         others = [one.fault for one in self._under_way]
         if not fault.alone and any(self._known[one.fault].alone for one in self._overdue()):
-            return False  # It waits for those that are under way, and nobody else begins.
+            return False  # It waits for those that are under way, and no other begins.
         scopes = {(one.injection or one.fault).scope for one in self._under_way}
         if any(one.alone for one in others) or (fault.alone and others):
             return False
@@ -159,7 +159,7 @@ class Storm:
 
 
 def _struck_with(fault: Fault, site: Site, rng: Random) -> Injection | None:
-    """Strike; who stands still while it writes to SQLite keeps everybody else from writing.
+    """Strike; who stands still while it writes to SQLite keeps all others from writing.
 
     What makes a fault of the database ready, such as a move to a small disk, is an outage already.
     """

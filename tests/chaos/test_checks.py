@@ -78,21 +78,21 @@ def test_a_crash_that_was_answered_is_seen_though_the_client_tried_again() -> No
     assert numbers(list(promises.answered(evidence(requests=[request])))) == ["500"]
 
 
-def test_a_run_that_did_not_end_and_one_that_ended_otherwise_than_told_are_seen() -> None:
+def test_a_run_that_did_not_end_and_one_that_ended_otherwise_than_expected_are_seen() -> None:
     assert numbers(list(promises.ended(evidence(run("running"))))) == ["lost"]
-    assert numbers(list(promises.as_told(evidence(run("failed"))))) == ["fate"]
+    assert numbers(list(promises.as_ordered(evidence(run("failed"))))) == ["fate"]
 
 
 def test_a_reboot_that_failed_is_seen() -> None:
     reboot = {"type": "server.lifecycle", "input": {"action": "reboot", "mode": "hard"}}
-    assert not list(promises.as_told(evidence(run("completed", **reboot))))
-    assert numbers(list(promises.as_told(evidence(run("failed", **reboot))))) == ["fate"]
+    assert not list(promises.as_ordered(evidence(run("completed", **reboot))))
+    assert numbers(list(promises.as_ordered(evidence(run("failed", **reboot))))) == ["fate"]
 
 
 def test_a_run_may_fail_after_three_lost_workers_and_not_after_two() -> None:
     losses = [event("step.lost", number, fence=number) for number in (1, 2, 3)]
-    assert not list(promises.as_told(evidence(run("failed"), events=losses)))
-    assert numbers(list(promises.as_told(evidence(run("failed"), events=losses[1:])))) == ["fate"]
+    assert not list(promises.as_ordered(evidence(run("failed"), events=losses)))
+    assert numbers(list(promises.as_ordered(evidence(run("failed"), events=losses[1:])))) == ["fate"]
 
 
 def test_an_undo_may_need_an_operator_after_three_lost_workers_and_not_after_two() -> None:
@@ -102,7 +102,7 @@ def test_an_undo_may_need_an_operator_after_three_lost_workers_and_not_after_two
     assert numbers(list(promises.ended(evidence(run("failed"), events=[*losses[1:], asked])))) == ["I6"]
 
 
-def test_nobody_is_late_while_the_database_is_away_or_a_lock_is_waited_for() -> None:
+def test_no_run_is_late_while_the_database_is_away_or_a_lock_is_waited_for() -> None:
     late = run(dispatch_gen=2)
     for_a_step = [event("step.completed", 5_000), event("step.started", 12_000, "two")]
     for_a_lock = [event("run.created", 5_000, None), event("lock.granted", 12_000, None)]
@@ -126,7 +126,7 @@ def test_a_worker_that_was_taken_for_lost_is_seen_unless_its_claim_met_the_cut()
     assert not list(publications.kept(evidence(events=events, injections=[just_then])))
 
 
-def test_an_effect_that_nobody_claimed_is_seen() -> None:
+def test_an_effect_without_a_claim_is_seen() -> None:
     events = [event("step.started", 1, fence=1)]
     assert not list(effects.intended(evidence(events=events, effects=[effect("one")])))
     assert numbers(list(effects.intended(evidence(events=events, effects=[effect("one", fence=2)])))) == [
@@ -148,13 +148,13 @@ def test_a_step_that_completed_without_any_effect_is_seen() -> None:
 
 def test_undos_in_the_order_of_the_plan_are_seen() -> None:
     steps = [step("two", "comp", undoes="two"), step("one", "comp", undoes="one")]
-    told = [effect("one", "undid", "comp"), effect("two", "undid", "comp")]
-    assert numbers(list(effects.ordered(evidence(run("failed"), steps, effects=told)))) == ["I6"]
-    assert not list(effects.ordered(evidence(run("failed"), steps, effects=told[::-1])))
+    logged = [effect("one", "undid", "comp"), effect("two", "undid", "comp")]
+    assert numbers(list(effects.ordered(evidence(run("failed"), steps, effects=logged)))) == ["I6"]
+    assert not list(effects.ordered(evidence(run("failed"), steps, effects=logged[::-1])))
 
 
-def test_a_step_that_ended_after_the_ledger_was_read_is_not_looked_for_in_it() -> None:
-    late = evidence(steps=[step("one", completed_at=50), step("two", completed_at=49)], heard_until=50)
+def test_a_step_that_ended_after_the_ledger_was_read_is_not_expected_in_it() -> None:
+    late = evidence(steps=[step("one", completed_at=50), step("two", completed_at=49)], read_at=50)
     assert [one.step for one in effects.happened(late)] == ["two"]
 
 
@@ -170,33 +170,33 @@ def test_an_order_that_was_sent_twice_is_seen() -> None:
 
 
 def blocked(*ledger: str) -> list[Finding]:
-    """What is said of a run that was blocked by its order, given what the ledger says of that."""
+    """What is found of a run that was blocked by its order, given the ledger's lines of that."""
     error = {"code": "OUTCOME_UNKNOWN"}
-    told = {**event("run.blocked", 1, "once", error=error), "attempt": 1}
+    logged = {**event("run.blocked", 1, "once", error=error), "attempt": 1}
     lines = [effect("once", what) for what in ledger]
-    return list(promises.ended(evidence(run(type="chaos.once"), events=[told], effects=lines)))
+    return list(promises.ended(evidence(run(type="chaos.once"), events=[logged], effects=lines)))
 
 
 def test_an_order_whose_outcome_was_to_be_seen_needs_no_operator() -> None:
-    assert numbers(blocked("did", "looked")) == ["operator"]
+    assert numbers(blocked("did", "observed")) == ["operator"]
 
 
 def test_an_order_that_may_still_be_sent_may_need_an_operator() -> None:
-    assert blocked("looked") == []
-    assert blocked("looked", "did") == []
+    assert blocked("observed") == []
+    assert blocked("observed", "did") == []
 
 
 def test_an_older_attempt_that_acts_late_is_excused_by_a_freeze_alone() -> None:
-    told = [effect("one", fence=2), effect("one", fence=1)]
+    logged = [effect("one", fence=2), effect("one", fence=1)]
     frozen = Injection(fault="f", rows=("RF5",), what="", scope="process", at=1, until=2)
-    assert numbers(list(effects.zombies(evidence(effects=told)))) == ["I14"]
-    assert not list(effects.zombies(evidence(effects=told, injections=[frozen])))
+    assert numbers(list(effects.zombies(evidence(effects=logged)))) == ["I14"]
+    assert not list(effects.zombies(evidence(effects=logged, injections=[frozen])))
 
 
 def test_a_lock_that_was_granted_before_it_was_released_is_seen() -> None:
     def held(run_id: str, fence: int, since: int, until: int) -> list[dict[str, Any]]:
-        told = {"resource": "site/a"}
-        return [event("lock.granted", since, fence=fence, **told), event("lock.released", until, **told)]
+        logged = {"resource": "site/a"}
+        return [event("lock.granted", since, fence=fence, **logged), event("lock.released", until, **logged)]
 
     known = evidence()
     known.events = {"run_1": held("run_1", 1, 10, 20), "run_2": held("run_2", 2, 15, 30)}
@@ -216,7 +216,7 @@ def test_recovery_counts_from_the_claim_that_was_lost_or_from_the_end_of_an_outa
     assert [one.took_ms for one in recovery.recoveries(known)] == [2_500]
 
 
-def test_a_body_that_hears_no_alarm_is_lost_when_the_last_resort_has_ended_it() -> None:
+def test_a_body_that_no_time_limit_reaches_is_lost_when_the_last_resort_has_ended_it() -> None:
     def events(lost_at: int) -> list[dict[str, Any]]:
         again = event("step.started", lost_at)
         return [event("step.started", 0, fence=1), event("step.lost", lost_at), again]

@@ -6,11 +6,11 @@ from typing import Any, cast
 import pytest
 
 from tests.chaos.apps import judge
-from tests.chaos.apps.crowd import Crowd
 from tests.chaos.apps.program import AppsApi, Program
+from tests.chaos.apps.users import Users
 
 RUN, STEP = "wrun_1", "step_wrun_1_0"
-CROWD = cast("Crowd", SimpleNamespace(started={RUN: "chain"}))
+CROWD = cast("Users", SimpleNamespace(started={RUN: "chain"}))
 
 
 def log(*told: tuple[str, str | None]) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def evidence(steps: Sequence[Any], marks: Sequence[Any], status: str = "complete
 def found(known: Evidence) -> list[str]:
     """What all checks of code workflows find."""
     every: list[Finding] = [
-        one for look in (code.told, code.kept, code.heard, code.fared) for one in look(known)
+        one for check in (code.replayed, code.kept, code.signalled, code.fared) for one in check(known)
     ]
     return [one.number for one in every]
 
@@ -54,26 +54,26 @@ def test_a_sound_run_is_left_alone() -> None:
 
 def test_a_body_that_saw_a_result_which_was_not_kept_is_noticed() -> None:
     marks = [mark("one", "lost"), mark("two", "x", after="lost"), *MARKS]
-    assert "told" in found(evidence(STEPS, marks))
+    assert "replay" in found(evidence(STEPS, marks))
 
 
 def test_a_result_that_no_body_gave_is_noticed() -> None:
-    assert "told" in found(evidence([call("one", 1, "other")], MARKS[:1]))
+    assert "replay" in found(evidence([call("one", 1, "other")], MARKS[:1]))
 
 
 def test_a_completed_step_that_began_again_without_a_reason_is_noticed() -> None:
     assert found(evidence(STEPS, [*MARKS, mark("one", "a")])) == ["again"]
 
 
-def test_a_signal_that_is_heard_twice_is_noticed() -> None:
+def test_a_signal_that_is_received_twice_is_noticed() -> None:
     steps = [call("word", 1, 0, "signal"), call("word#2", 2, 0, "signal")]
-    assert "heard" in found(evidence(steps, [], words=2))
+    assert "signals" in found(evidence(steps, [], words=2))
 
 
 def test_a_signal_that_was_swallowed_is_noticed() -> None:
-    assert "heard" in found(evidence([call("word", 1, "swallowed", "signal")], [], words=1))
+    assert "signals" in found(evidence([call("word", 1, "swallowed", "signal")], [], words=1))
     steps = [call("word", 1, 0, "signal"), call("three", 2, "c")]
-    assert "told" in found(evidence(steps, [mark("three", "c", words=["swallowed"])], words=1))
+    assert "replay" in found(evidence(steps, [mark("three", "c", words=["swallowed"])], words=1))
 
 
 def test_what_happened_and_was_not_undone_is_noticed() -> None:
@@ -84,5 +84,5 @@ def test_what_happened_and_was_not_undone_is_noticed() -> None:
     assert found(evidence(steps, undone)) == ["I6"]
 
 
-def test_a_run_that_ends_otherwise_than_told_is_noticed() -> None:
+def test_a_run_that_ends_otherwise_than_expected_is_noticed() -> None:
     assert found(evidence(STEPS, MARKS, "failed")) == ["fate"]

@@ -63,14 +63,14 @@ def accepted(site: Site, body: dict[str, object]) -> str | None:
 def ended(site: Site, run_id: str) -> str:
     """How the run ended."""
 
-    def look() -> str | None:
+    def check() -> str | None:
         try:
             run = http.get(f"{site.url}{RUNS}/{run_id}", timeout=5).json().get("data") or {}
         except httpx.HTTPError:
             return None
         return str(run["status"]) if run.get("completedAt") else None
 
-    return str(until(look, BACK_S, f"the end of {run_id}"))
+    return str(until(check, BACK_S, f"the end of {run_id}"))
 
 
 @contextmanager

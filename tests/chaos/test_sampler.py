@@ -17,7 +17,7 @@ def life(
     return [Sample(series, f"born at {since}", since + age, value(age)) for age in ages]
 
 
-def said(samples: list[Sample]) -> list[str]:
+def findings(samples: list[Sample]) -> list[str]:
     return [one.what for one in judge([*samples, Sample(BYTES_A_RUN, "", 0, 9_000)])]
 
 
@@ -31,7 +31,7 @@ def test_processes_that_grow_while_they_are_young_are_flat() -> None:
         for since in range(0, 90, 45)
         for one in life("child MiB", settling, since=since, until=since + 45)
     ]
-    assert said(samples) == []
+    assert findings(samples) == []
     assert growths(samples)["child MiB"].level == 92
 
 
@@ -45,20 +45,20 @@ def test_a_leak_is_seen_however_often_its_processes_are_replaced(minutes: int) -
         for since in range(0, 90, minutes)
         for one in life("child MiB", leaking, since=since, until=since + minutes)
     ]
-    assert said(samples) == ["child MiB grow by 0.300 a minute, more than 0.1"]
+    assert findings(samples) == ["child MiB grow by 0.300 a minute, more than 0.1"]
 
 
 def test_files_that_stay_open_are_seen() -> None:
-    assert said(life("api-worker files", lambda age: 30 + age // 10)) == [
+    assert findings(life("api-worker files", lambda age: 30 + age // 10)) == [
         "api-worker files grow by 0.097 a minute, more than 0.05"
     ]
 
 
-def test_a_role_whose_processes_all_died_young_was_not_judged_and_that_is_said() -> None:
+def test_a_role_whose_processes_all_died_young_was_not_judged_and_that_is_reported() -> None:
     samples = [
         one for since in range(0, 90, 5) for one in life("child MiB", settling, since=since, until=since + 5)
     ]
-    assert said(samples) == ["child MiB: no process lived for more than 30 minutes"]
+    assert findings(samples) == ["child MiB: no process lived for more than 30 minutes"]
 
 
 def test_a_database_that_grows_faster_than_its_runs_is_seen() -> None:

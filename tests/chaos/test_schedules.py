@@ -1,4 +1,4 @@
-"""Schedules under chaos: what the check sees, and that nobody overlooks one that fires twice."""
+"""Schedules under chaos: what the check sees, and that one that fires twice is noticed."""
 
 import os
 import subprocess
@@ -23,10 +23,10 @@ def occurrence(outcome: str = "started", run_id: str | None = None, **more: Any)
     return {**row, **more}
 
 
-def found(*told: dict[str, Any], runs: tuple[str, ...] = ("a", "b")) -> list[str]:
-    """What the check says, when these runs were started by the schedule."""
+def found(*occurrences: dict[str, Any], runs: tuple[str, ...] = ("a", "b")) -> list[str]:
+    """What the check reports, when these runs were started by the schedule."""
     rows = {run_id: {"triggered_by": "schedule/sch_1"} for run_id in runs}
-    known = Evidence(runs=rows, steps={}, events={}, schedules=[DUE], occurrences=told)
+    known = Evidence(runs=rows, steps={}, events={}, schedules=[DUE], occurrences=occurrences)
     return [one.what for one in schedules.once(known)]
 
 
@@ -39,7 +39,7 @@ def test_each_due_time_has_its_run_or_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("outcomes", "starts"),
     [
         ([("started", "a"), ("missed", None), ("missed", None)], "1 times a run, 0 times a due time"),
         ([("started", "a"), ("started", "a"), ("started", "b")], "1 times a run, 2 times a due time"),
@@ -47,9 +47,11 @@ def test_each_due_time_has_its_run_or_its_reason() -> None:
         ([("started", "a"), ("started", "b")], "minutely was due 3 times and knows of 2"),
     ],
 )
-def test_what_is_double_left_out_or_made_up_is_seen(told: list[tuple[str, str | None]], says: str) -> None:
-    (what,) = found(*(occurrence(outcome, run_id) for outcome, run_id in told))
-    assert what.startswith(says)
+def test_what_is_double_left_out_or_made_up_is_seen(
+    outcomes: list[tuple[str, str | None]], starts: str
+) -> None:
+    (what,) = found(*(occurrence(outcome, run_id) for outcome, run_id in outcomes))
+    assert what.startswith(starts)
 
 
 @pytest.mark.nightly  # The self-test plays it, too.

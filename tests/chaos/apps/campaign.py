@@ -9,10 +9,10 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from app.record.tables import app_message, app_run
-from tests.chaos.apps.crowd import Crowd
 from tests.chaos.apps.judge import judge
 from tests.chaos.apps.program import VERSION, AppsApi, Program
 from tests.chaos.apps.site import AppsSite
+from tests.chaos.apps.users import Users
 from tests.chaos.campaign import TICK_S, Plan, Result
 from tests.chaos.checks.evidence import Finding
 from tests.chaos.fault import faults
@@ -36,25 +36,25 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
         handler.answer = program.answer
         pod = {"podId": "pod", "deploymentVersion": VERSION, "endpoints": handler.endpoints()}
         program.api.ask("POST", "/handlers", pod)
-        crowd = Crowd(site.url, program, plan.seed)
-        site.crowd = crowd
+        users = Users(site.url, program, plan.seed)
+        site.users = users
         try:
-            crowd.submit(CLIENTS, CALM)
-            crowd.wait()
-            say(f"calm: {len(crowd.started)} runs have ended")
-            storm = _storm(plan, site, crowd, result, say)
-            _rest(site, crowd, result)
+            users.submit(CLIENTS, CALM)
+            users.wait()
+            say(f"calm: {len(users.started)} runs have ended")
+            storm = _storm(plan, site, users, result, say)
+            _rest(site, users, result)
         finally:
-            crowd.close()
-        result.findings += judge(site.db, crowd, program)
+            users.close()
+        result.findings += judge(site.db, users, program)
         _count(plan, site, storm, program, result)
     return result
 
 
-def _storm(plan: Plan, site: AppsSite, crowd: Crowd, result: Result, say: Callable[[str], None]) -> Storm:
+def _storm(plan: Plan, site: AppsSite, users: Users, result: Result, say: Callable[[str], None]) -> Storm:
     known, began, pause = faults(plan.backend), time.monotonic(), threading.Event()
     strikes = schedule(plan.seed, plan.beats, known, plan.seconds + MORE_S)
-    crowd.submit(CLIENTS)
+    users.submit(CLIENTS)
     storm = Storm(site, known, strikes, seed=plan.seed, say=say, rows=plan.rows)
     try:
         while (past := time.monotonic() - began) < plan.seconds or (
@@ -63,16 +63,16 @@ def _storm(plan: Plan, site: AppsSite, crowd: Crowd, result: Result, say: Callab
             storm.tend()
             pause.wait(TICK_S)
     finally:
-        crowd.enough()
+        users.enough()
         storm.calm()
     result.storm_s = time.monotonic() - began
     return storm
 
 
-def _rest(site: AppsSite, crowd: Crowd, result: Result) -> None:
+def _rest(site: AppsSite, users: Users, result: Result) -> None:
     """Every fault is healed: the clients get what they wait for, and no message stays."""
     began, pause = time.monotonic(), threading.Event()
-    crowd.wait()
+    users.wait()
     wanted = select(func.count()).select_from(app_message).where(app_message.c.state == "open")
     while time.monotonic() - began < REST_S and site.db.read(lambda tx: tx.value(wanted), patience_s=30):
         pause.wait(0.2)

@@ -122,7 +122,7 @@ class Program:
     effects: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     again: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # Message ids by run.
     early: list[str] = field(default_factory=list)
-    parked: deque[tuple[str, str, str]] = field(default_factory=deque)
+    open_hooks: deque[tuple[str, str, str]] = field(default_factory=deque)
     turns: Counter[str] = field(default_factory=Counter)  # By how they ended.
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,14 +133,14 @@ class Program:
             return BEFORE[mood](handler, delivery, request)
         sent = delivery.json
         try:
-            said = self._turn(sent["message"], sent["meta"]["messageId"])
+            reply = self._turn(sent["message"], sent["meta"]["messageId"])
         except Refused as refused:
             self.turns[f"refused {refused.args[0] if isinstance(refused.args[0], int) else 'nothing'}"] += 1
             return says(500)()
-        self.turns["again" if said else "done"] += 1
-        if mood in AFTER and not said:
+        self.turns["again" if reply else "done"] += 1
+        if mood in AFTER and not reply:
             return AFTER[mood](handler, delivery, request)
-        return 200, {"content-type": "application/json"}, json.dumps(said).encode()
+        return 200, {"content-type": "application/json"}, json.dumps(reply).encode()
 
     def _turn(self, message: Body, message_id: str) -> Body:
         run_id, due = message["runId"], message.get("notBefore", 0.0)
@@ -156,11 +156,11 @@ class Program:
         log, workflow = self.api.log(run_id), run["workflowName"]
         for number, (word, value) in enumerate(PLANS[workflow]):
             name = f"{word}_{run_id}_{number}"
-            said: Body | None = getattr(self, f"_{word}")(run_id, name, value, log, workflow=workflow)
-            if said is not None:
-                if said:
+            reply: Body | None = getattr(self, f"_{word}")(run_id, name, value, log, workflow=workflow)
+            if reply is not None:
+                if reply:
                     self.again[run_id].add(message_id)
-                return said
+                return reply
         self.api.event(run_id, "run_completed", output="done")
         return {}
 
@@ -215,5 +215,5 @@ class Program:
             return None
         token = f"token/{run_id}"
         self.api.event(run_id, "hook_created", name, token=token)
-        self.parked.append((run_id, name, token))
+        self.open_hooks.append((run_id, name, token))
         return {}

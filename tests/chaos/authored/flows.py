@@ -80,9 +80,9 @@ def race(ctx: Context, given: dict[str, Any]) -> Any:
         ctx.wait_for_signal("word", timeout=f"{given['timeout']}ms", default=None)
         for _ in range(given["words"])
     ]
-    heard = [one for one in words if one is not None]
-    ctx.step("one", act, ctx.run_id, "one", None, heard, given["pace"])
-    return {"words": heard}
+    received = [one for one in words if one is not None]
+    ctx.step("one", act, ctx.run_id, "one", None, received, given["pace"])
+    return {"words": received}
 
 
 def _word(ctx: Context) -> Any:

@@ -10,5 +10,5 @@ settings.load_profile("hasty")
 
 
 def pytest_timeout_set_timer() -> bool:
-    """No timer is set; whoever asked for the verdict may stop it."""
+    """No timer is set; the process that asked for the verdict may stop it."""
     return True

@@ -54,7 +54,7 @@ APPS: tuple[Bug, ...] = (
         file="app/record/apps/event_statement.py",
         old="        f\" WHERE {_of_run(hook, given)} AND o.status <> 'disposed')\",",
         new="        f\" WHERE {_of_run(hook, given)} AND o.status = 'pending')\",",
-        breaks="a run that has ended keeps the token of a hook that was heard",
+        breaks="a run that has ended keeps the token of a hook that was received",
         scenario="AF2",
         caught_by="token",
     ),

@@ -28,7 +28,7 @@ BATCHES: tuple[Bug, ...] = (
         file="tasks/instance.py",
         old="    gone = [compute.remove(one) for one in dict.fromkeys([*ids, *found])]",
         new="    gone = [True for one in dict.fromkeys([*ids, *found])]",
-        breaks="servers of a batch that is rolled back stay, and nobody knows of them",
+        breaks="servers of a batch that is rolled back stay, and nothing records them",
         scenario="BF1",
         caught_by="stray",
     ),

@@ -41,7 +41,7 @@ def line_of(bug: Bug, root: Path = ROOT) -> int:
 
 
 def _within(bug: Bug, lines: list[str]) -> Iterator[tuple[int, str]]:
-    """The numbered lines among which the bug's line is looked for."""
+    """The numbered lines among which the bug's line is searched."""
     deepest = -1 if bug.within else 0  # Indentation of the definition that we are in.
     for number, line in enumerate(lines, 1):
         text = line.lstrip()

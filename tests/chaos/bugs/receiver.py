@@ -1,4 +1,4 @@
-"""A receiver of webhooks that first sends everybody elsewhere, and remembers what it answered."""
+"""A receiver of webhooks that first redirects every delivery, and remembers what it answered."""
 
 import threading
 from collections import defaultdict
@@ -19,9 +19,9 @@ class Receiver:
             def do_POST(handler: Any) -> None:
                 handler.rfile.read(int(handler.headers.get("content-length", 0)))
                 with lock:
-                    said = self.answers[handler.headers["webhook-id"]]
-                    said.append(TAKEN if said else ELSEWHERE)
-                handler.send_response(said[-1])
+                    answers = self.answers[handler.headers["webhook-id"]]
+                    answers.append(TAKEN if answers else ELSEWHERE)
+                handler.send_response(answers[-1])
                 handler.send_header("location", "/elsewhere")
                 handler.send_header("content-length", "0")
                 handler.end_headers()

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.plan import Segment
 from app.wiring import celery_app, message_key_of
 from chains import canvas
-from tests.chaos.bugs import strangers, takers
+from tests.chaos.bugs import interference, takers
 from tests.chaos.bugs.authored import code_workflows
 from tests.chaos.bugs.receiver import Receiver
 from tests.chaos.bugs.stage import Missed, Stage
@@ -159,11 +159,11 @@ def replayed(stage: Stage) -> None:
     asleep = stage.arm("settle.after-commit", "freeze", seconds=2.0, role="worker")
     stage.struck(asleep, "froze the worker that had settled, before its chain went on")
     stage.until(lambda: stage.step(run_id, "two")["status"] == "completed", "two is settled")
-    _ring(stage, run_id, "three", gen=1)
+    _publish(stage, run_id, "three", gen=1)
     stage.ends()
 
 
-def _ring(stage: Stage, run_id: str, key: str, *, gen: int) -> None:
+def _publish(stage: Stage, run_id: str, key: str, *, gen: int) -> None:
     """Publish a message as it was published for an earlier generation."""
     segment = Segment(first=key, last=key, queue=stage.step(run_id, key)["queue"], limit_ms=60_000)
     app = celery_app(stage.site.settings, worker=False)
@@ -172,7 +172,7 @@ def _ring(stage: Stage, run_id: str, key: str, *, gen: int) -> None:
 
 
 def api_dies(stage: Stage) -> None:
-    """The API dies after it has stored a run and before it says so; clients ask again."""
+    """The API dies after it has stored a run and before it answers; clients ask again."""
     for _ in range(4):
         died = stage.arm("accept.after-commit", "kill", role="api")
         stage.start("line", pace=20)
@@ -196,7 +196,7 @@ def slow_commits(stage: Stage) -> None:
     _set(server, commit_siblings="0", commit_delay="100000")
     stage.hit("every commit takes 100 ms longer", scope="database")
     try:
-        for number in range(4):  # One after the other: nobody comes by who would find the next.
+        for number in range(4):  # One after the other: no reconciler comes by that would find the next.
             stage.start("locked", resource=f"slow-{number}")
             stage.ends()
     finally:
@@ -226,8 +226,8 @@ def hooks(stage: Stage) -> None:
 
 
 def _hook_of(stage: Stage, run_id: str) -> str | None:
-    told = stage.told("began", run_id)
-    return None if told is None else "/v1/hooks/" + str(told.value).rpartition("/")[2]
+    began = stage.noted("began", run_id)
+    return None if began is None else "/v1/hooks/" + str(began.value).rpartition("/")[2]
 
 
 def locks(stage: Stage) -> None:
@@ -248,7 +248,7 @@ def deliveries(stage: Stage) -> None:
         stage.ends()
         within(30, lambda: all(one["status"] == "delivered" for one in stage.deliveries()))
         stage.findings += taken(stage.deliveries(), receiver.answers)
-        stage.heard()
+        stage.judge_now()
 
 
 def schedules(stage: Stage) -> None:
@@ -284,15 +284,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario(name="deliveries", play=deliveries, setting=LISTENING),
         Scenario(name="schedules", play=schedules),
         Scenario(name="code workflows", play=code_workflows, setting=AUTHORED),
-        Scenario(name="a row is held", play=strangers.row_is_held),
-        Scenario(name="callbacks lie", play=strangers.callbacks_lie),
-        Scenario(name="two releases", play=strangers.two_releases, setting=TWO_RELEASES, alone=True),
-        Scenario(name="emptied with a backlog", play=strangers.emptied_with_a_backlog),
+        Scenario(name="a row is held", play=interference.row_is_held),
+        Scenario(name="callbacks lie", play=interference.callbacks_lie),
+        Scenario(name="two releases", play=interference.two_releases, setting=TWO_RELEASES, alone=True),
+        Scenario(name="emptied with a backlog", play=interference.emptied_with_a_backlog),
         Scenario(name="one byte", play=takers.one_byte),
         Scenario(name="idle sessions end", play=takers.idle_sessions_end),
         Scenario(name="few descriptors", play=takers.few_descriptors),
         Scenario(name="slow receivers", play=takers.slow_receivers, setting=LISTENING),
         Scenario(name="doubled and away", play=takers.doubled_and_away, setting=AWAY, alone=True),
-        Scenario(name="runs behind members", play=strangers.runs_behind_members, setting=FEW, alone=True),
+        Scenario(name="runs behind members", play=interference.runs_behind_members, setting=FEW, alone=True),
     )
 }

@@ -68,7 +68,7 @@ class Verdict:
 
 
 def play(site: Site, scenario: Scenario, seed: int, bug: Bug | None = None) -> Verdict:
-    """Play a scenario on a running site, and hear the checker."""
+    """Play a scenario on a running site, and run the checker."""
     began, missed = time.monotonic(), ""
     stage = Stage(site, scenario.name, seed)
     try:
@@ -128,7 +128,7 @@ def healthy(names: Sequence[str], folder: Path, seed: int) -> list[Verdict]:
 
 
 def by_machine(bug: Bug, folder: Path) -> list[Verdict]:
-    """Let the random machine of the engine's tests look at the bug."""
+    """Let the random machine of the engine's tests meet the bug."""
     tree, began = planted(bug, folder / "machine", *TESTED), time.monotonic()
     words = ["-m", "pytest", "-q", "-x", "-p", "tests.chaos.bugs.hasty", MACHINE]
     done = subprocess.run(
@@ -139,14 +139,14 @@ def by_machine(bug: Bug, folder: Path) -> list[Verdict]:
         text=True,
         check=False,
     )
-    said = [line.strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
+    errors = [line.strip() for line in done.stdout.splitlines() if line.startswith("E  ")]
     return [
         Verdict(
             scenario="the random machine",
             bug=bug.name,
             expected="machine",
-            numbers=["machine"] if done.returncode == BROKEN and said else [],
-            findings=said[:MOST_SHOWN],
+            numbers=["machine"] if done.returncode == BROKEN and errors else [],
+            findings=errors[:MOST_SHOWN],
             seconds=time.monotonic() - began,
         )
     ]
@@ -201,17 +201,17 @@ def _alone() -> None:
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """The bugs and what caught them, for the docs."""
-    told = {bug.name: bug for bug in (*BUGS, *RULES, *APPS, *BATCHES)}
+    bugs = {bug.name: bug for bug in (*BUGS, *RULES, *APPS, *BATCHES)}
     lines = [
         "| Planted bug | What it breaks | Scenario | Caught by | Seconds |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for one in sorted((one for one in verdicts if one.bug), key=lambda one: list(told).index(one.bug)):
+    for one in sorted((one for one in verdicts if one.bug), key=lambda one: list(bugs).index(one.bug)):
         about = SCENARIOS[one.scenario].about if one.scenario in SCENARIOS else one.scenario
         caught = ", ".join(f"`{number}`" for number in dict.fromkeys(one.numbers))
         words = (
             one.bug,
-            told[one.bug].breaks,
+            bugs[one.bug].breaks,
             about,
             caught if one.passed else "NOT CAUGHT",
             f"{one.seconds:.0f}",

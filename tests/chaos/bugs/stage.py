@@ -87,7 +87,7 @@ class Stage:
         return asked.run_id
 
     def demand(self, orders: Sequence[Order]) -> None:
-        """What a fault asks for, as `tests.chaos.workload.crowd.Crowd` does."""
+        """What a fault asks for, as `tests.chaos.workload.users.Users` does."""
         for one in orders:
             self.start(one.type.removeprefix("chaos."), one.resource, **one.given)
 
@@ -107,7 +107,7 @@ class Stage:
 
     @contextmanager
     def subscribed(self, url: str) -> Iterator[None]:
-        """An endpoint that is told of what happens to runs."""
+        """An endpoint that is sent the events of runs."""
         with httpx.Client(base_url=self.site.url, trust_env=False) as http:
             made = http.post("/v1/webhooks", json={"url": url, "events": ["run.*"]})
             made.raise_for_status()
@@ -122,11 +122,11 @@ class Stage:
         """The first true value of the condition; `Missed` when there is none in time."""
         found: list[T] = []
 
-        def look() -> bool:
+        def check() -> bool:
             found[:] = [condition()]
             return bool(found[0])
 
-        if not within(seconds, look):
+        if not within(seconds, check):
             raise Missed(f"{self.name}: not within {seconds:.0f} s: {why}")
         return found[0]
 
@@ -149,16 +149,16 @@ class Stage:
     def runs_step(self, run_id: str, key: str, phase: str = "forward", *, fence: int = 1) -> dict[str, Any]:
         """The step's row once it runs under this fence or a later one."""
 
-        def look() -> dict[str, Any] | None:
+        def check() -> dict[str, Any] | None:
             row = self.step(run_id, key, phase)
             return row if row.get("status") == "running" and row["fence"] >= fence else None
 
-        row = self.until(look, f"{key} of {run_id} runs")
+        row = self.until(check, f"{key} of {run_id} runs")
         assert row is not None
         return row
 
     def started_by(self, actor: str) -> list[str]:
-        """The runs that somebody started."""
+        """The runs that a client started."""
         wanted = select(runs_table.c.id).where(runs_table.c.triggered_by == actor)
         return self.site.db.read(lambda tx: [row["id"] for row in tx.rows(wanted)])
 
@@ -167,7 +167,7 @@ class Stage:
         found = self.site.ledger.of(f"{run_id}/forward/{key}")
         return any(one.effect == "did" for one in found)
 
-    def told(self, effect: str, run_id: str) -> Effect | None:
+    def noted(self, effect: str, run_id: str) -> Effect | None:
         """The first effect of this kind of a run."""
         return next((one for one in self.site.ledger.of_run(run_id) if one.effect == effect), None)
 
@@ -199,7 +199,7 @@ class Stage:
         self.hit(f"killed {pid}, which ran {row['key']}", pid)
 
     def freeze_holder(self, row: Mapping[str, Any]) -> psutil.Process:
-        """Stop the pool process that runs a step; whoever calls this wakes it with `wake`."""
+        """Stop the pool process that runs a step; the caller wakes it with `wake`."""
         process = psutil.Process(_pid(row))
         process.suspend()
         self.hit(f"froze {process.pid}, which ran {row['key']}", process.pid)
@@ -224,7 +224,7 @@ class Stage:
     def arm(
         self, point: str, action: str, *, times: int = 1, role: str = "", where: str = "", seconds: float = 0
     ) -> Callable[[], bool]:
-        """Arm a failpoint; the answer tells whether it has struck as often as it shall."""
+        """Arm a failpoint; the answer shows whether it has struck as often as it shall."""
         before = len(self.points.hits())
         self.points.arm(Arm(point=point, action=action, times=times, role=role, where=where, seconds=seconds))
         return lambda: len(self.points.hits()) - before >= times
@@ -236,16 +236,16 @@ class Stage:
 
     # ------------------------------------------------------------------------------------ the verdict
 
-    def heard(self) -> None:
-        """Hear the doctor now, while everything that he looks at is there."""
-        told = checker.doctor(self.site.db, self.site.settings)
-        self.findings += [one for one in told if one.run_id is None or one.run_id in self.runs]
+    def judge_now(self) -> None:
+        """Run the doctor now, while everything that it reads is there."""
+        found = checker.doctor(self.site.db, self.site.settings)
+        self.findings += [one for one in found if one.run_id is None or one.run_id in self.runs]
 
     def verdict(self) -> list[Finding]:
         """What the checker, and the product's own doctor, find wrong with the runs of this scenario."""
-        told = checker.doctor(self.site.db, self.site.settings)
+        found = checker.doctor(self.site.db, self.site.settings)
         evidence = self._evidence()
-        mine = [one for one in told if one.run_id is None or one.run_id in evidence.runs]
+        mine = [one for one in found if one.run_id is None or one.run_id in evidence.runs]
         seen = [one for one in links(self.site.folder / FILE) if one.run in evidence.runs]
         return [*mine, *checker.check(evidence), *newest(seen), *self.findings]
 

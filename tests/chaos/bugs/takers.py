@@ -1,4 +1,4 @@
-"""Scenarios in which somebody takes what others need; the faults are those of the campaigns."""
+"""Scenarios in which a client takes what others need; the faults are those of the campaigns."""
 
 import time
 from collections.abc import Iterator
@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from tests.chaos.bugs.stage import RUNS, Missed, Stage
 from tests.chaos.checks.evidence import Finding
 from tests.chaos.fault import Fault
-from tests.chaos.faults import strangers
+from tests.chaos.faults import interference
 from tests.chaos.faults.database import SESSIONS, session
 from tests.chaos.faults.messages import courier
 from tests.chaos.faults.outlasting import LongStepsDoubled, callbacks, running
 from tests.chaos.faults.waiting import within
 
-LETTERS_S = 6.0  # In which a quick receiver hears of a run, while a slow one takes 8 s for each delivery.
+EVENTS_S = 6.0  # In which a quick receiver gets its events, while a slow one takes 8 s for each delivery.
 TOLD_S = 60.0  # A copy is patient for 5 s before it ends badly.
 HEARD_S = 10.0  # What a callback leads to, if anything.
-LONG_MS, LEASE_MS = 50_000, 90_000  # No step and no lease ends while the callbacks are heard.
+LONG_MS, LEASE_MS = 50_000, 90_000  # No step and no lease ends while the callbacks are handled.
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def struck(stage: Stage, fault: Fault) -> Iterator[None]:
 
 def one_byte(stage: Stage) -> None:
     """Hundreds of connections send one byte to the API while others want to be served."""
-    with struck(stage, strangers.OneByteConnections()):
+    with struck(stage, interference.OneByteConnections()):
         for _ in range(4):
             stage.start("fused")
     stage.ends()
@@ -43,7 +43,7 @@ def one_byte(stage: Stage) -> None:
 
 def idle_sessions_end(stage: Stage) -> None:
     """PostgreSQL ends every session that idles for a moment, between the requests and steps of all."""
-    fault = strangers.IdleSessionsEnded()
+    fault = interference.IdleSessionsEnded()
     fault.times_ms = (100,)  # type: ignore[misc]
     with struck(stage, fault):
         for number in range(8):
@@ -54,7 +54,7 @@ def idle_sessions_end(stage: Stage) -> None:
 
 def few_descriptors(stage: Stage) -> None:
     """The API has lost its sessions, and cannot open another file or connection."""
-    fault = strangers.FewDescriptors()
+    fault = interference.FewDescriptors()
     fault.roles = ("api-worker",)  # type: ignore[misc]
     path, nothing = f"{RUNS}/{stage.start('fused')}/actions", {"action": "resume", "reason": "selftest"}
     for _ in range(6):
@@ -68,17 +68,17 @@ def few_descriptors(stage: Stage) -> None:
 
 def slow_receivers(stage: Stage) -> None:
     """A receiver takes its time for every webhook while a quick one waits for its own."""
-    quick = strangers.SlowReceiver(0)
-    stage.site.crowd = stage
+    quick = interference.SlowReceiver(0)
+    stage.site.users = stage
     try:
-        with struck(stage, strangers.SlowReceivers()):
+        with struck(stage, interference.SlowReceivers()):
             for _ in range(6):
                 stage.start("line")
             stage.ends()
             with stage.subscribed(quick.url):
                 stage.start("fused")
-                if not within(LETTERS_S, lambda: quick.taken >= 2):
-                    what = f"a quick receiver heard {quick.taken} of 2 events in {LETTERS_S:.0f} s"
+                if not within(EVENTS_S, lambda: quick.taken >= 2):
+                    what = f"a quick receiver got {quick.taken} of 2 events in {EVENTS_S:.0f} s"
                     stage.findings.append(Finding(number="delivery", what=what))
     finally:
         quick.close()
@@ -86,17 +86,17 @@ def slow_receivers(stage: Stage) -> None:
 
 def doubled_and_away(stage: Stage) -> None:
     """Messages of long steps come twice while the database is away for less than a lease."""
-    stage.site.crowd, carrier = stage, courier(stage.site)
+    stage.site.users, carrier = stage, courier(stage.site)
     assert carrier is not None, "this scenario needs the proxies"
     fault = LongStepsDoubled()
     fault.long_ms = LONG_MS  # type: ignore[misc]
     with struck(stage, fault):
         stage.until(lambda: callbacks(carrier), "a copy ended badly", TOLD_S)
     held = running(stage.site)
-    for queue, text in callbacks(carrier):  # One that came before the database was back told nobody.
+    for queue, text in callbacks(carrier):  # One that came before the database was back had no effect.
         stage.site.redis.lpush(queue.decode(), text.decode())
     queue_name = f"{stage.site.settings.redis_prefix}default"
-    stage.until(lambda: stage.site.redis.llen(queue_name) == 0, "somebody takes the callbacks")
+    stage.until(lambda: stage.site.redis.llen(queue_name) == 0, "a worker takes the callbacks")
     within(HEARD_S, lambda: running(stage.site) != held)
     for run_id in stage.runs:
         stage.cancel(run_id, mode="abandon")

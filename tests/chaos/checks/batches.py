@@ -1,4 +1,4 @@
-"""What batches promise: limits and order at every moment, servers that somebody owns, undos in reverse."""
+"""What batches promise: limits and order at every moment, no server without an owner, undos in reverse."""
 
 from collections.abc import Iterator
 
@@ -64,7 +64,7 @@ def owned(evidence: Evidence) -> Iterator[Finding]:
     live = {one["token"]: one for one in evidence.instances if one["state"] != "gone"}
     for token, name in evidence.sandboxes.items():
         if token not in live:
-            yield Finding(number="stray", what=f"the server {name} is nobody's")
+            yield Finding(number="stray", what=f"the server {name} has no owner")
     for token, one in live.items():
         if one["state"] == "running" and token not in evidence.sandboxes:
             yield Finding(number="stray", run_id=one["run_id"], what=f"the server {one['name']} is not there")

@@ -1,4 +1,4 @@
-"""What the marks of code workflows must say, given the record: nothing is forgotten, nothing heard twice."""
+"""What the marks of code workflows must show, given the record: no result lost, no signal received twice."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ WALK = "code.walk"
 UNDOABLE = ("three", "four")
 
 
-def told(evidence: Evidence) -> Iterator[Finding]:
+def replayed(evidence: Evidence) -> Iterator[Finding]:
     """A body was given the very results that the record has of the calls before it."""
     for mark in evidence.marks:
         calls = _calls(evidence, mark["run"])
@@ -24,7 +24,7 @@ def told(evidence: Evidence) -> Iterator[Finding]:
         known = ([None, *values][-1], words)
         if (mark["after"], mark["words"]) != known:
             what = f"its body was given {(mark['after'], mark['words'])}, the record has {known}"
-            yield Finding(number="told", run_id=mark["run"], step=mark["step"], what=what)
+            yield Finding(number="replay", run_id=mark["run"], step=mark["step"], what=what)
 
 
 def kept(evidence: Evidence) -> Iterator[Finding]:
@@ -41,28 +41,28 @@ def kept(evidence: Evidence) -> Iterator[Finding]:
             if row["kind"] != "task" or row["status"] != "completed" or row["reused_from"]:
                 continue
             if _value(row) not in values:
-                yield Finding(number="told", run_id=run_id, step=row["key"], what="no body gave its result")
+                yield Finding(number="replay", run_id=run_id, step=row["key"], what="no body gave its result")
             most = max(1, row["attempt"]) + lost["main"] + lost[row["key"]]
             if len(values) > most and not evidence.frozen:
                 what = f"its body began {len(values)} times, for which there were {most} reasons"
                 yield Finding(number="again", run_id=run_id, step=row["key"], what=what)
 
 
-def heard(evidence: Evidence) -> Iterator[Finding]:
-    """Signals are heard in the order they were sent, each once; a run that completed has heard them all."""
+def signalled(evidence: Evidence) -> Iterator[Finding]:
+    """Signals are received in the order they were sent, each once; a completed run has received them all."""
     for row in _runs(evidence):
         words = [
             _value(one) for one in _calls(evidence, row["id"]) if one["kind"] == "signal" and one["output"]
         ]
         if any(not isinstance(one, int) for one in words) or words != sorted(set(words)):
-            yield Finding(number="heard", run_id=row["id"], what=f"it heard {words}")
+            yield Finding(number="signals", run_id=row["id"], what=f"it received {words}")
         wanted = list(range(_given(row).get("words", 0)))
         if row["type"] == WALK and row["status"] == "completed" and words != wanted:
-            yield Finding(number="heard", run_id=row["id"], what=f"it heard {words} of {wanted}")
+            yield Finding(number="signals", run_id=row["id"], what=f"it received {words} of {wanted}")
 
 
 def fared(evidence: Evidence) -> Iterator[Finding]:
-    """A run ends as it was told to; what had happened is undone exactly in those that did not complete."""
+    """A run ends as its input demands; what had happened is undone exactly in those that did not complete."""
     undone = Counter((mark["run"], mark["step"]) for mark in evidence.marks if mark["effect"] == "undid")
     for row in _runs(evidence):
         fate = {"failed" if row["type"] == WALK and _given(row)["fails"] else "completed"}
@@ -70,7 +70,7 @@ def fared(evidence: Evidence) -> Iterator[Finding]:
             fate |= {"cancelled"}
         if row["status"] in TERMINAL and row["status"] not in fate:
             why = f"{row['error_code']} {row['error_message']}"
-            what = f"{row['type']} is {row['status']}, told {sorted(fate)}: {why}"
+            what = f"{row['type']} is {row['status']}, expected {sorted(fate)}: {why}"
             yield Finding(number="fate", run_id=row["id"], what=what)
         yield from _undone(evidence, row, undone)
 

@@ -1,4 +1,4 @@
-"""What the ledger must say, given the record: effects have intents, undos come in reverse, once is once."""
+"""What the ledger must hold, given the record: effects have intents, undos come in reverse, once is once."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def intended(evidence: Evidence) -> Iterator[Finding]:
 
 
 def settled(evidence: Evidence) -> Iterator[Finding]:
-    """I3, I4: a result is that of the highest claim before it, and what it says has really happened."""
+    """I3, I4: a result is that of the highest claim before it, and what it reports has really happened."""
     for run_id, events in evidence.events.items():
         if not str(evidence.runs[run_id]["type"]).startswith("chaos."):
             continue
@@ -42,11 +42,11 @@ def settled(evidence: Evidence) -> Iterator[Finding]:
 
 
 def happened(evidence: Evidence) -> Iterator[Finding]:
-    """I8: a step that completed did what it says; an undo that completed undid."""
+    """I8: a step that completed did what it reports; an undo that completed undid."""
     for row in _steps(evidence):
         if row["status"] != StepStatus.COMPLETED or row["kind"] in ("group", "map") or row["reused_from"]:
             continue
-        if (row["completed_at"] or 0) >= evidence.heard_until:
+        if (row["completed_at"] or 0) >= evidence.read_at:
             continue
         effect = "did" if row["phase"] == "forward" else "undid"
         if not evidence.effects_of(row, effect):
@@ -114,8 +114,8 @@ def at_most_once(evidence: Evidence) -> Iterator[Finding]:
 
 def rebooted(evidence: Evidence) -> Iterator[Finding]:
     """A hard reboot that completed reset its machine once, any other at most once."""
-    told = resets_of(list(evidence.runs.values()), evidence.events, evidence.machines, evidence.resets)
-    for row, times in told:
+    known = resets_of(list(evidence.runs.values()), evidence.events, evidence.machines, evidence.resets)
+    for row, times in known:
         if times > 1 or (times == 0 and row["status"] == "completed"):
             what = f"its machine was reset {times} times, and it is {row['status']}"
             yield Finding(number="once", run_id=row["id"], step=STEP, what=what)

@@ -55,7 +55,7 @@ class Evidence:
     schedules: Sequence[Row] = ()
     occurrences: Sequence[Row] = ()
     effects: Sequence[Effect] = ()  # In the order they happened.
-    heard_until: int = sys.maxsize  # When they were read; schedules may start runs until the record is.
+    read_at: int = sys.maxsize  # When they were read; schedules may start runs until the record is.
     requests: Sequence[Request] = ()
     injections: Sequence[Injection] = ()
     machines: Mapping[str, str] = field(default_factory=dict)  # Server id to machine of the lab.
@@ -86,12 +86,12 @@ class Evidence:
 
     @cached_property
     def outages(self) -> list[tuple[int, int]]:
-        """When nobody could recover: faults of the broker, the database or all, and stalls of the machine."""
+        """When no recovery was possible: faults of broker, database or all, and stalls of the machine."""
         faults = [(one.at, one.until or one.at) for one in self.injections if one.scope != "process"]
         return sorted([*faults, *((one.at, one.until) for one in self.stalls)])
 
     def given(self, began: int, ended: int) -> int:
-        """The milliseconds in between as a machine counts them that nobody else uses."""
+        """The milliseconds in between as a machine of one's own would count them."""
         return given(self.shares, began, ended)
 
     def effects_of(self, row: Row, effect: str) -> list[tuple[int, Effect]]:
@@ -100,15 +100,15 @@ class Evidence:
         return [(place, one) for place, one in self.operations.get(operation, ()) if one.effect == effect]
 
     def save(self, path: Path) -> None:
-        """Write the record down, a run a line, for whoever looks for the cause of a finding."""
+        """Write the record down, a run a line, for the search for the cause of a finding."""
         with path.open("w") as file:
             for run_id, row in self.runs.items():
-                told = {
+                line = {
                     "run": row,
                     "steps": self.steps.get(run_id, ()),
                     "events": self.events.get(run_id, ()),
                 }
-                file.write(json.dumps(told, default=str) + "\n")
+                file.write(json.dumps(line, default=str) + "\n")
 
     def ours(self) -> Iterator[Row]:
         """The runs of the chaos workload."""

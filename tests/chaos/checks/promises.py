@@ -1,4 +1,4 @@
-"""What the client was promised: accepted runs exist once, every run ends, and as it was told to."""
+"""What the client was promised: accepted runs exist once, every run ends, and as its input demands."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -31,7 +31,7 @@ ANSWERS: dict[str, set[int]] = {
 STEPS = {"line": {1, 2, 3, 4, 5}, "locked": {1, 2, 3, 4, 5}, "group": {1, 5}}
 OTHERS = {1, 2, 4, 5}  # The numbered steps of every other type.
 BLIND = "OUTCOME_UNKNOWN"
-HARMLESS = frozenset({"one-byte-connections"})  # Faults that nobody else may notice.
+HARMLESS = frozenset({"one-byte-connections"})  # Faults that no other client may notice.
 
 
 def accepted(evidence: Evidence) -> Iterator[Finding]:
@@ -57,17 +57,17 @@ def answered(evidence: Evidence) -> Iterator[Finding]:
     for one in evidence.requests:
         crashes = [reply for reply in one.replies if reply.status == 500]
         if crashes:
-            said = crashes[0].said
-            yield Finding(number="500", run_id=one.run_id, what=f"{one.kind} {one.path}: {said}")
+            detail = crashes[0].detail
+            yield Finding(number="500", run_id=one.run_id, what=f"{one.kind} {one.path}: {detail}")
         wanted = ANSWERS[one.kind] | ({0, 503} if one.kind == "act" else set())  # The operator comes again.
         if one.replies and one.status not in wanted:
             last, tries = one.replies[-1], len(one.replies)
-            what = f"{one.kind} {one.path} ended with {last.status} {last.said} after {tries} tries"
+            what = f"{one.kind} {one.path} ended with {last.status} {last.detail} after {tries} tries"
             yield Finding(number="I1", run_id=one.run_id, what=what)
 
 
 def served(evidence: Evidence) -> Iterator[Finding]:
-    """What strangers do on connections of their own keeps nobody's request from being answered."""
+    """What other clients do on connections of their own keeps no request from being answered."""
     windows = [(one.at, one.until or one.at) for one in evidence.injections if one.fault in HARMLESS]
     others = [(one.at, one.until or one.at) for one in evidence.injections if one.fault not in HARMLESS]
     others += [(one.at, one.until) for one in evidence.stalls]
@@ -75,7 +75,7 @@ def served(evidence: Evidence) -> Iterator[Finding]:
         for reply in one.replies:
             asked = (reply.at - reply.took_ms, reply.at)
             if reply.status == 0 and _meets(asked, windows) and not _meets(asked, others):
-                what = f"{one.kind} {one.path} was not answered for {reply.took_ms} ms: {reply.said}"
+                what = f"{one.kind} {one.path} was not answered for {reply.took_ms} ms: {reply.detail}"
                 yield Finding(number="served", run_id=one.run_id, what=what)
 
 
@@ -86,7 +86,7 @@ def _meets(asked: tuple[int, int], windows: Iterable[tuple[int, int]]) -> bool:
 def ended(evidence: Evidence) -> Iterator[Finding]:
     """Every run has ended, and only two kinds of them have waited for an operator.
 
-    An order whose outcome nobody could tell, and an undo that lost as many workers as a poisoned one may.
+    An order whose outcome could not be observed, and an undo that lost as many workers as a poisoned one may.
     """
     for row in evidence.runs.values():
         if row["status"] not in TERMINAL:
@@ -103,19 +103,19 @@ def ended(evidence: Evidence) -> Iterator[Finding]:
                 )
 
 
-def as_told(evidence: Evidence) -> Iterator[Finding]:
-    """A run that was told to fail has failed, one that was cancelled may have been, every other completed."""
+def as_ordered(evidence: Evidence) -> Iterator[Finding]:
+    """A run that has to fail has failed, one that was cancelled may have been, every other completed."""
     for row in (*evidence.ours(), *evidence.reboots()):
         may = fates(row) | ({"failed"} if _worn_out(evidence, row) else set())
         if row["status"] in TERMINAL and row["status"] not in may:
             why = f"{row['error_code']} {row['error_message']} at {row['error_step']}"
-            what = f"{row['type']} is {row['status']}, told {sorted(fates(row))}: {why}"
+            what = f"{row['type']} is {row['status']}, expected {sorted(fates(row))}: {why}"
             yield Finding(number="fate", run_id=row["id"], what=what)
 
 
 def fates(row: Row) -> set[str]:
     """How a run may end, by its input."""
-    fate = {"failed"} if told_to_fail(row) else {"completed"}
+    fate = {"failed"} if must_fail(row) else {"completed"}
     if row["cancel_requested_at"] is not None:
         fate |= {"cancelled", "completed"} if fate == {"completed"} else {"cancelled"}
     return fate
@@ -130,7 +130,7 @@ def _worn_out(evidence: Evidence, row: Row) -> set[tuple[str, str]]:
     return {where for where, fences in lost.items() if len(fences) >= evidence.poison_limit}
 
 
-def told_to_fail(row: Row) -> bool:
+def must_fail(row: Row) -> bool:
     """Whether the input makes the run fail."""
     kind, given = str(row["type"]).removeprefix("chaos."), row["input"]
     if kind == REBOOTS:
@@ -155,20 +155,20 @@ def _fan_out_fails(kind: str, given: Row) -> bool:
 def _may_be_blind(evidence: Evidence, row: Row, one: Row) -> bool:
     error = (one["payload"] or {}).get("error", {})
     unknown = bool(error.get("code") == BLIND)
-    if row["type"] == "chaos.once":  # Nobody looks, or whoever looked was lost, or there was nothing to see.
+    if row["type"] == "chaos.once":  # Not observed, or the observer was lost, or nothing could be seen.
         lost = (error.get("details") or {}).get("lost")
         return unknown and bool(row["input"]["blind"] or lost or not _was_to_be_seen(evidence, one))
     return unknown and (row["type"], one["step"]) == ("server.lifecycle", "hard-reset")
 
 
 def _was_to_be_seen(evidence: Evidence, one: Row) -> bool:
-    """Whether the order had been sent when the attempt that this event tells of looked."""
+    """Whether the order had been sent when the attempt of this event observed."""
     effects = evidence.operations.get(f"{one['run_id']}/{one['phase']}/{one['step']}", ())
     sent = min((place for place, effect in effects if effect.effect == "did"), default=None)
-    looks = [
-        place for place, effect in effects if effect.effect == "looked" and effect.attempt == one["attempt"]
+    observations = [
+        place for place, effect in effects if effect.effect == "observed" and effect.attempt == one["attempt"]
     ]
-    return sent is not None and any(sent < place for place in looks)
+    return sent is not None and any(sent < place for place in observations)
 
 
 def _drifted(evidence: Evidence, one: Row) -> bool:

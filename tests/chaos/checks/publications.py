@@ -47,11 +47,11 @@ def prompt(evidence: Evidence) -> Iterator[Finding]:
     for run_id, events in evidence.events.items():
         for one, after in itertools.pairwise(events):
             waited = after["at"] - one["at"]
-            rung_again = evidence.runs[run_id]["dispatch_gen"] > 1
+            republished = evidence.runs[run_id]["dispatch_gen"] > 1
             if not is_about_messages(one, after) or was_away(evidence, one["at"], after["at"]):
                 continue
-            if waited > LOST_MS and rung_again:
-                what = f"nobody came for {waited} ms, though no fault had lost a message"
+            if waited > LOST_MS and republished:
+                what = f"no message came for {waited} ms, though no fault had lost a message"
                 yield Finding(number="publication", run_id=run_id, step=after["step"], what=what)
 
 
@@ -69,7 +69,7 @@ def was_away(evidence: Evidence, began: int, ended: int) -> bool:
 def kept(evidence: Evidence) -> Iterator[Finding]:
     """Where nothing happens to a worker, it keeps its lease, however long its step takes.
 
-    A claim made just before connections were cut may be one that its worker never heard of.
+    A claim made just before connections were cut may be one that its worker never learned of.
     """
     if evidence.stalls or any(one.scope in HOLDS_UP for one in evidence.injections):
         return

@@ -2,11 +2,11 @@
 
 A run is hit when an attempt is lost, or when a message is: then it stands still though nothing keeps it.
 Time counts from the claim of the lost attempt or from the event that expected the message; and, since
-nobody can recover while the database or the broker is away, from the end of such a fault at the earliest. A
-body that hears no alarm is lost when the last resort has ended it, and not before.
+no run recovers while the database or the broker is away, from the end of such a fault at the earliest. A
+body that no time limit reaches is lost when the last resort has ended it, and not before.
 
-The times that are told are those of a clock. What is judged is what lies beyond the lease, as a machine
-counts it that nobody else uses (`tests.chaos.shares`).
+The times in the report are those of a clock. What is judged is what lies beyond the lease, as a machine
+of one's own would count it (`tests.chaos.shares`).
 """
 
 import itertools
@@ -18,7 +18,7 @@ from app.worker.execute import DEAF_S
 from tests.chaos.checks.evidence import Evidence, Finding, Row
 from tests.chaos.workload.client import IN_FLIGHT
 
-# After these events somebody is expected to go on at once.
+# After these events a worker is expected to go on at once.
 EXPECTING = frozenset(
     {"step.ready", "step.completed", "step.compensated", "lock.granted", "run.compensating", "run.created"}
 )
@@ -77,12 +77,12 @@ def times(found: Sequence[Recovery]) -> Times:
 def service(evidence: Evidence) -> list[tuple[int, int]]:
     """For every fault of the database: from when to when a request for a run waited for its 202 after it.
 
-    A request whose own first attempt still counts as in flight is told to wait; that is no outage.
+    A request whose own first attempt still counts as in flight is asked to wait; that is no outage.
     """
     answered = sorted(
         (reply.at, one.at)
         for one in evidence.requests
-        if one.kind == "start" and not any(IN_FLIGHT in reply.said for reply in one.replies)
+        if one.kind == "start" and not any(IN_FLIGHT in reply.detail for reply in one.replies)
         for reply in one.replies
         if reply.status == 202
     )
@@ -117,7 +117,7 @@ def slow(evidence: Evidence, found: Sequence[Recovery]) -> Iterator[Finding]:
 
 
 def _beyond(evidence: Evidence, one: Recovery) -> int:
-    """What a recovery took beyond the lease, on a machine that nobody else uses."""
+    """What a recovery took beyond the lease, on a machine of one's own."""
     over = max(0, one.took_ms - evidence.lease_ms)
     return evidence.given(one.until - over, one.until)
 
@@ -187,5 +187,5 @@ def _struck(began: int, ended: int, faults: Sequence[tuple[int, int]]) -> bool:
 
 
 def _since(began: int, ended: int, outages: Sequence[tuple[int, int]]) -> int:
-    """The moment from which somebody could have gone on."""
+    """The moment from which a worker could have gone on."""
     return max([began, *(min(until, ended) for at, until in outages if at < ended and until > began)])

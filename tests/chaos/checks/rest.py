@@ -12,7 +12,7 @@ MOST_PUBLICATIONS = 2.0  # Publications per run under chaos, compared with those
 
 
 def quiet(evidence: Evidence) -> Iterator[Finding]:
-    """I8: when everything has ended, nothing is held, nobody waits and no queue holds a message."""
+    """I8: when everything has ended, nothing is held, no run waits and no queue holds a message."""
     if any(row["status"] not in TERMINAL for row in evidence.runs.values()):
         return
     for one in evidence.locks:
@@ -26,12 +26,12 @@ def quiet(evidence: Evidence) -> Iterator[Finding]:
 
 def counted(evidence: Evidence) -> Iterator[Finding]:
     """I16: the totals that the metrics show are those of the runs that ended, each counted once."""
-    told = {(one["type"], one["status"]): one["runs"] for one in evidence.totals}
+    stored = {(one["type"], one["status"]): one["runs"] for one in evidence.totals}
     ended = (row for row in evidence.runs.values() if row["status"] in TERMINAL)
     are = Counter((row["type"], row["status"]) for row in ended)
-    for which in sorted({*told, *are}):
-        if told.get(which, 0) != are[which]:
-            what = f"{' '.join(which)}: {told.get(which, 0)} in the totals, {are[which]} runs"
+    for which in sorted({*stored, *are}):
+        if stored.get(which, 0) != are[which]:
+            what = f"{' '.join(which)}: {stored.get(which, 0)} in the totals, {are[which]} runs"
             yield Finding(number="I16", what=what)
 
 
@@ -44,9 +44,9 @@ def exclusive(evidence: Evidence) -> Iterator[Finding]:
             if one["type"] == "lock.granted":
                 resource, fence = one["payload"]["resource"], one["payload"]["fence"]
                 grants[resource].append((fence, one["at"], released.get(resource), run_id))
-    for resource, told in grants.items():
-        told.sort()
-        for (fence, _, until, first), (following, since, _, second) in itertools.pairwise(told):
+    for resource, stored in grants.items():
+        stored.sort()
+        for (fence, _, until, first), (following, since, _, second) in itertools.pairwise(stored):
             if following <= fence or until is None or since < until:
                 what = f"{resource} was granted to {second} (fence {following}) before {first} released it"
                 yield Finding(number="I8", run_id=second, what=what)

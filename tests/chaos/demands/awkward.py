@@ -28,14 +28,14 @@ class Demand(Fault):
 
     def are_open(self, site: Site) -> float:
         """How many of those are open that count against `most_open`."""
-        return float(site.crowd.open)
+        return float(site.users.open)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Ask for it, unless nobody gets anything done as it is."""
         if self.are_open(site) > self.most_open:
             return None
         orders = self.orders(rng)
-        site.crowd.demand(orders)
+        site.users.demand(orders)
         return self.injection(f"{len(orders)} runs of {', '.join(sorted({one.type for one in orders}))}")
 
 
@@ -133,10 +133,10 @@ class Wide(Demand):
 
 
 @register
-class WideInACrowd(Demand):
+class WideAmongMany(Demand):
     """Members of wide fan-outs that wait for workers while new runs come in great number."""
 
-    name, rows = "fan-outs-in-a-crowd", ("RF28",)
+    name, rows = "fan-outs-among-many-runs", ("RF28",)
     most_open = 24  # Each of these runs is several turns, and a member waits for its own, not for a backlog.
 
     def orders(self, rng: Random) -> list[Order]:
@@ -173,8 +173,8 @@ class Rebooted(Demand):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Two of them, when the site has machines."""
-        if site.machines is None or site.crowd.open > MOST_OPEN:
+        if site.machines is None or site.users.open > MOST_OPEN:
             return None
         orders = site.machines.reboots(rng)
-        site.crowd.demand(orders)
+        site.users.demand(orders)
         return self.injection(f"{len(orders)} hard reboots")

@@ -28,7 +28,7 @@ class BatchDemand(Demand):
 
     def are_open(self, site: Site) -> float:
         """Batches alone."""
-        return float(site.crowd.open_batches)
+        return float(site.users.open_batches)
 
 
 @register

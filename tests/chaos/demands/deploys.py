@@ -35,7 +35,7 @@ class Deployed(Fault):
         hosts = site.processes("code-host")
         if not _all_serve(site):
             return None  # One host after the other: the next is stopped when the last one serves again.
-        site.crowd.demand(Walks().orders(rng))
+        site.users.demand(Walks().orders(rng))
         try:
             hosts[0].terminate()
         except psutil.NoSuchProcess:
@@ -54,7 +54,7 @@ class Drifted(Fault):
         """Let runs park and deploy the drift; it counts once a run is blocked."""
         if not _all_serve(site):
             return None
-        site.crowd.demand([_napping(rng) for _ in range(4)])
+        site.users.demand([_napping(rng) for _ in range(4)])
         if not _seen(site, runs.c.status == RunStatus.WAITING):
             return None
         killed = site.deploy(lambda source: with_second(source.replace(*DRIFT)))
@@ -82,7 +82,7 @@ class RolledBack(Fault):
             return None
         site.deploy(with_second)
         until(lambda: _all_serve(site), SERVED_S, "the new version is served")
-        site.crowd.demand([_napping(rng) for _ in range(4)])
+        site.users.demand([_napping(rng) for _ in range(4)])
         if not _seen(site, runs.c.version == "2", runs.c.status == RunStatus.WAITING):
             return None
         return self.injection("took the second version back", site.deploy())

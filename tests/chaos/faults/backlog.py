@@ -45,7 +45,7 @@ class Backlog(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Queue them, empty Redis, and ask for runs whose retries somebody has to see to meanwhile."""
-        site.crowd.demand([order("unserved", cancel_after_ms=round(self.lasts_s[1] * 1000))])
+        site.users.demand([order("unserved", cancel_after_ms=round(self.lasts_s[1] * 1000))])
         if not within(ACCEPTED_S, lambda: _template(site)):
             return None
         with session(site) as direct:
@@ -55,7 +55,7 @@ class Backlog(Fault):
         site.redis.flushall()
         made = self.injection(f"emptied Redis while {QUEUED} runs waited")
         made.until = round(time.time() * 1000)  # It is back at once: everything else counts from here.
-        site.crowd.demand([order("line", shaky=1, times=3) for _ in range(5)])
+        site.users.demand([order("line", shaky=1, times=3) for _ in range(5)])
         return made
 
     def heal(self, site: Site) -> None:

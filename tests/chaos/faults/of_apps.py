@@ -60,12 +60,12 @@ class HandlerMisbehaves(Fault):
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Let it."""
         mood = rng.choice([*BEFORE, *AFTER])
-        site.crowd.program.mood = mood
+        site.users.program.mood = mood
         return self.injection(f"the handler {mood}")
 
     def heal(self, site: Site) -> None:
         """It behaves again."""
-        site.crowd.program.mood = ""
+        site.users.program.mood = ""
 
 
 @register
@@ -77,5 +77,5 @@ class WritersRace(Fault):
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Let them."""
-        run_id = site.crowd.race()
+        run_id = site.users.race()
         return self.injection(f"writers raced on {run_id}") if run_id else None

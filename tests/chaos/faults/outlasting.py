@@ -45,7 +45,7 @@ class LongStepsDoubled(Fault):
         carrier, proxy = courier(site), database_proxy(site)
         if carrier is None or proxy is None:
             return None
-        site.crowd.demand([order("long", pace=self.long_ms) for _ in range(3)])
+        site.users.demand([order("long", pace=self.long_ms) for _ in range(3)])
         if not within(BEGUN_S, lambda: len(running(site)) >= 3):
             return None
         tasks = running(site)
@@ -82,11 +82,11 @@ def _all_at_work(site: Site) -> bool:
     ends = select(func.min(step.c.lease_until)).where(step.c.status == "running")
     newest = select(func.max(step.c.started_at)).where(step.c.status == "running", step.c.key == LONG)
 
-    def look(tx: Tx) -> bool:
+    def check(tx: Tx) -> bool:
         left, past = (tx.value(ends) or 0) - tx.now, tx.now - (tx.value(newest) or tx.now)
         return left >= LEFT_MS and past > 2 * UNHEARD_MS
 
-    return site.db.read(look)
+    return site.db.read(check)
 
 
 def callbacks(carrier: Courier) -> list[tuple[bytes, bytes]]:

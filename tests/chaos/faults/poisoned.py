@@ -15,7 +15,7 @@ def swallow(site: Site, how: str) -> str | None:
     """Start a run with this poison; its id, once it is accepted."""
     given = {"type": "chaos.venom", "input": {"how": how, "fails": 5}}
     request = Request(kind="start", path=RUNS, body=given, key=f"venom-{uuid4().hex}")
-    client: Client = site.crowd.client if site.crowd is not None else Client(site.url, site.folder)
+    client: Client = site.users.client if site.users is not None else Client(site.url, site.folder)
     return client.ask(request, patience_s=30).run_id
 
 

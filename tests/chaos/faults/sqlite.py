@@ -62,7 +62,7 @@ class DatabaseLocked(OnSqlite):
         """Start some that want the lock as much as the service does."""
         holds = rng.choice(("0.2", "1.0", "3.0"))
         self._storm = [_started(STORM, path(site), holds)]
-        if not _says(self._storm[0], "locked"):
+        if not _prints(self._storm[0], "locked"):
             self.heal(site)
             return None
         self._storm += [_started(STORM, path(site), holds) for _ in range(WRITERS - 1)]
@@ -85,7 +85,7 @@ class DatabaseHeld(DatabaseLocked):
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Start one that does not let go."""
         self._storm = [_started(STORM, path(site), "3600")]
-        if not _says(self._storm[0], "locked"):
+        if not _prints(self._storm[0], "locked"):
             self.heal(site)
             return None
         return self.injection("somebody holds the write lock")
@@ -101,7 +101,7 @@ class WriterKilled(OnSqlite):
     def strike(self, site: Site, rng: Random) -> Injection | None:
         """Write, then kill -9."""
         writer = _started(WRITER, path(site))
-        written = _says(writer, "written")
+        written = _prints(writer, "written")
         _ended(writer)
         return self.injection(f"killed writer {writer.pid} in a transaction") if written else None
 
@@ -110,15 +110,15 @@ def _started(program: str, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
 
 
-def _says(process: "subprocess.Popen[str]", word: str) -> bool:
+def _prints(process: "subprocess.Popen[str]", word: str) -> bool:
     """Whether it says the word within half a minute."""
     assert process.stdout is not None
     late = threading.Timer(30, process.kill)
     late.start()
     with suppress(ValueError):
-        said = process.stdout.readline().strip()
+        line = process.stdout.readline().strip()
     late.cancel()
-    return said == word
+    return line == word
 
 
 def _ended(process: "subprocess.Popen[str]") -> None:

@@ -136,7 +136,7 @@ class OrderKilled(AtPoint):
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
         """Somebody asks for one."""
-        site.crowd.demand([Order(number=UNNUMBERED, type="chaos.once", given={})])
+        site.users.demand([Order(number=UNNUMBERED, type="chaos.once", given={})])
         return []
 
 
@@ -151,7 +151,7 @@ class MachineOrderKilled(AtPoint):
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
         """Somebody asks for two of them, where there are machines."""
         if site.machines is not None:
-            site.crowd.demand(site.machines.reboots(rng))
+            site.users.demand(site.machines.reboots(rng))
         return []
 
 

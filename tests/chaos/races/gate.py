@@ -45,7 +45,7 @@ class Gate:
         return run_id
 
     def enters(self, work: Work, times: int = 1) -> None:
-        """Somebody takes part, or several who do the same."""
+        """One participant, or several that do the same."""
         self._works += [work] * times
 
     def workers(self, times: int = 2) -> None:
@@ -61,7 +61,7 @@ class Gate:
                 self.enters(lambda own=own: self._alone(own))  # type: ignore[misc]
 
     def open(self) -> list[Any]:
-        """Let everybody go; what each of them was answered, in the order in which they entered."""
+        """Let all participants go; what each of them was answered, in the order in which they entered."""
         works, self._works = self._works, []
         gate, answers = Barrier(len(works)), [None] * len(works)
         waits = [self.rng.random() * self.spread_ms / 1000 for _ in works]
@@ -82,7 +82,7 @@ class Gate:
         for thread in threads:
             thread.join(JOIN_S)
         if any(thread.is_alive() for thread in threads):
-            self.problems.append("somebody waits for ever")
+            self.problems.append("a participant waits for ever")
         return answers
 
     def lose(self, run_id: str, key: str, phase: str = "forward") -> None:
@@ -121,7 +121,7 @@ class Gate:
         return cast("JsonObject | None", chosen)
 
     def come_to_rest(self) -> None:
-        """Nothing goes wrong any more: whoever is lost is found, until nothing moves."""
+        """Nothing goes wrong any more: every lost worker is found, until nothing moves."""
         probes.BEFORE.clear()
         probes.POLLS.clear()
         for _ in range(PATIENCE):

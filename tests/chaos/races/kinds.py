@@ -1,4 +1,4 @@
-"""The races: who meets whom. Whoever comes first, one history follows, and the doctor finds nothing."""
+"""The races: which transactions meet. One history follows in any order, and the doctor finds nothing."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -45,7 +45,7 @@ def cancels_meet_the_last_step(gate: Gate) -> None:
 
 
 def the_lost_meet_their_successors(gate: Gate) -> None:
-    """A worker that was taken for lost settles, while others take its step over and somebody cancels."""
+    """A worker that was taken for lost settles, while others take its step over and a client cancels."""
     run_id = gate.start("probe.line")
     probes.BEFORE["second"] = _pause(gate.rng)
     gate.workers(2)
@@ -105,7 +105,7 @@ def retries_meet_the_way_back(gate: Gate) -> None:
 
 
 def a_hook_meets_its_time(gate: Gate) -> None:
-    """A hook is called twice with different words; its poll and its limit are due, and somebody cancels."""
+    """A hook is called twice with different payloads; poll and limit are due, and a client cancels."""
     probes.POLLS[:] = [Again()] * 2
     run_id = gate.start("probe.job")
     gate.driver.drain()
@@ -120,8 +120,8 @@ def a_hook_meets_its_time(gate: Gate) -> None:
         gate.enters(partial(gate.driver.cancel, run_id, mode=gate.rng.choice(MODES)))
     gate.workers(1)
     answers = gate.open()[:2]
-    heard = [one for one in answers if isinstance(one, dict)]
-    gate.expect(len(heard) <= 1, "both callers of a hook were heard")
+    accepted = [one for one in answers if isinstance(one, dict)]
+    gate.expect(len(accepted) <= 1, "both callers of a hook were accepted")
 
 
 def the_last_members_meet(gate: Gate) -> None:

@@ -54,8 +54,8 @@ def _judge(gate: Gate) -> None:
         status = gate.driver.status(run_id)
         gate.expect(status in TERMINAL | NEEDS_OPERATOR, f"{run_id} is {status} in the end")
     for one in gate.db.read(doctor.findings):
-        told = [row["type"] for row in gate.db.read(lambda tx, one=one: runs.events_of(tx, one["run"]))]  # type: ignore[misc]
-        gate.problems.append(f"{one['invariant']} {one['what']}; {told}")
+        events = [row["type"] for row in gate.db.read(lambda tx, one=one: runs.events_of(tx, one["run"]))]  # type: ignore[misc]
+        gate.problems.append(f"{one['invariant']} {one['what']}; {events}")
 
 
 def run(

@@ -35,7 +35,7 @@ def parent(ctx: Context) -> Any:
 
 
 def a_signal_meets_its_time(gate: Gate) -> None:
-    """Two signals, one of them told twice, the timeout of the wait, a cancel: each is heard at most once."""
+    """Two signals, one of them sent twice, the timeout of the wait, a cancel: each is taken at most once."""
     run_id = started(gate, waits)
     gate.driver.drain()
     for word in "ab":
@@ -48,15 +48,15 @@ def a_signal_meets_its_time(gate: Gate) -> None:
     gate.workers(2)
     gate.open()
     ends(gate)
-    heard = told(gate, run_id)
-    gate.expect(len(set(heard)) == len(heard), f"a signal was heard twice: {heard}")
+    received = received_by(gate, run_id)
+    gate.expect(len(set(received)) == len(received), f"a signal was received twice: {received}")
     if gate.driver.status(run_id) == "completed":
         given = [one for one in gate.driver.result(run_id) if one != "late"]
-        gate.expect(given == heard, f"the function was given {given}, the record has {heard}")
+        gate.expect(given == received, f"the function was given {given}, the record has {received}")
 
 
 def children_meet_their_parent(gate: Gate) -> None:
-    """Two children and a step of one parent end at once; one child is signalled twice, somebody cancels."""
+    """Two children and a step of one parent end at once; one child is signalled twice, a client cancels."""
     run_id = started(gate, parent)
     gate.driver.deliver()
     gate.driver.drain()
@@ -85,7 +85,7 @@ def workers_meet_in_an_advance(gate: Gate) -> None:
 
 
 def ends(gate: Gate) -> None:
-    """Everybody who is lost is found, and no wait lasts for ever."""
+    """Every lost worker is found, and no wait lasts for ever."""
     for _ in range(MOST_WAITS):
         gate.come_to_rest()
         armed = [one for one in (gate.armed(run_id, "deadline") for run_id in gate.runs) if one is not None]
@@ -108,7 +108,7 @@ def _announce(tx: Tx) -> None:
         definitions.announce(tx, one.name, one.version, *announced(one))
 
 
-def told(gate: Gate, run_id: str) -> list[Any]:
+def received_by(gate: Gate, run_id: str) -> list[Any]:
     """What the waits of a run gave."""
     rows = gate.driver.steps(run_id).values()
     return [row["output"]["value"] for row in rows if row["kind"] == "signal" and row["output"]]

@@ -12,14 +12,14 @@ RUNS = "/api/workflows/runs"
 
 @dataclass(frozen=True, kw_only=True)
 class Author:
-    """One client; ``rest`` waits for so many seconds, or until everybody goes home."""
+    """One client; ``rest`` waits for so many seconds, or until the workload ends."""
 
     client: Client
     seed: int
     rest: Callable[[float], object]
 
     def start(self, order: Order) -> Request:
-        """Start the run and do what its order says."""
+        """Start the run and do what its order demands."""
         rng = Random(f"{self.seed}/code/{order.number}")
         body = {"workflowName": order.type, "input": [order.given]}
         key = f"chaos-{self.seed}-{order.number}"

@@ -23,11 +23,11 @@ CHAIN = 4  # Operations of a batch that is rolled back as a whole.
 
 @dataclass(frozen=True)
 class Batcher:
-    """Whoever submits a batch, and does what its order says."""
+    """A client that submits a batch and does what its order demands."""
 
     client: Client
     seed: int
-    rest: Callable[[float], Any]  # Waits; true once everybody goes home.
+    rest: Callable[[float], Any]  # Waits; true once the workload ends.
 
     def start(self, order: Order) -> Request:
         """Submit a batch as a client would; the request that did it."""

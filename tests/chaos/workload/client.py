@@ -1,4 +1,4 @@
-"""A client that never gives up and never forgets: what it was told is the evidence for what was promised.
+"""A client that never gives up and never forgets: the answers to it are the evidence for what was promised.
 
 It repeats a request under the same key until it is answered, as the documentation asks, and keeps every
 answer.
@@ -29,12 +29,12 @@ class Reply:
     at: int  # Milliseconds since 1970, when it came.
     took_ms: int
     status: int  # 0: none came.
-    said: str = ""  # The error's code and message, or why no answer came.
+    detail: str = ""  # The error's code and message, or why no answer came.
 
 
 @dataclass(kw_only=True)
 class Request:
-    """One thing that the client wanted, with everything it was told about it."""
+    """One thing that the client wanted, with every answer to it."""
 
     kind: str  # start, again, other-body, trigger, signal, cancel, retry, act, hook, batch…
     path: str
@@ -86,10 +86,10 @@ class Client:
         request.at = round(time.time() * 1000)
         give_up, pause = time.monotonic() + patience_s, FIRST_PAUSE_S
         while not self.stopped.is_set():
-            reply, told = self._once(request.path, body, headers)
+            reply, answer = self._once(request.path, body, headers)
             request.replies.append(reply)
-            if reply.status not in AGAIN and IN_FLIGHT not in reply.said:
-                request.run_id = told.get("id") or told.get("runId") or told.get("workflow_id")
+            if reply.status not in AGAIN and IN_FLIGHT not in reply.detail:
+                request.run_id = answer.get("id") or answer.get("runId") or answer.get("workflow_id")
                 break
             if time.monotonic() > give_up:
                 break
@@ -101,10 +101,10 @@ class Client:
     def get(self, path: str, **params: Any) -> dict[str, Any] | None:
         """What the API shows; None when it does not answer now."""
         try:
-            answer = self._http.get(path, params=params)
+            response = self._http.get(path, params=params)
         except httpx.HTTPError:
             return None
-        return dict(answer.json()["data"]) if answer.status_code == 200 else None
+        return dict(response.json()["data"]) if response.status_code == 200 else None
 
     def statuses(self) -> Counter[int]:
         """How often each status was answered; 0 for no answer."""
@@ -116,20 +116,20 @@ class Client:
     ) -> tuple[Reply, dict[str, Any]]:
         began = time.time()
         try:
-            answer = self._http.post(path, json=body, headers=headers)
-            status, said, told = answer.status_code, "", _json(answer)
+            response = self._http.post(path, json=body, headers=headers)
+            status, detail, answer = response.status_code, "", _json(response)
         except httpx.HTTPError as error:
-            status, said, told = 0, type(error).__name__, {}
+            status, detail, answer = 0, type(error).__name__, {}
         now = time.time()
-        data = told.get("data")
+        data = answer.get("data")
         if status >= 400:
-            error_ = told.get("error", {})
+            error_ = answer.get("error", {})
             if isinstance(error_, str):  # As batches refuse.
-                error_ = {"code": told.get("code"), "message": error_, "details": told.get("details")}
-            said = json.dumps({name: error_.get(name) for name in ("code", "message", "details")})
+                error_ = {"code": answer.get("code"), "message": error_, "details": answer.get("details")}
+            detail = json.dumps({name: error_.get(name) for name in ("code", "message", "details")})
         took = round((now - began) * 1000)
         # Code workflows are answered without an envelope.
-        return Reply(at=round(now * 1000), took_ms=took, status=status, said=said), data or told
+        return Reply(at=round(now * 1000), took_ms=took, status=status, detail=detail), data or answer
 
     def _keep(self, request: Request) -> None:
         with self._lock:
@@ -139,12 +139,12 @@ class Client:
                 self._file.flush()
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _json(response: httpx.Response) -> dict[str, Any]:
     try:
-        told = answer.json()
+        answer = response.json()
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def together(asks: Iterable[Callable[[], object]]) -> None:

@@ -55,11 +55,11 @@ class Machines:
 
     def resets(self) -> list[Reset]:
         """Every reset so far, oldest first."""
-        told = http.get(f"{self._url}/ledger", params={"effect": "reset"}).json()
-        return [Reset(machine=one["machine"], at=one["at"]) for one in told]
+        resets = http.get(f"{self._url}/ledger", params={"effect": "reset"}).json()
+        return [Reset(machine=one["machine"], at=one["at"]) for one in resets]
 
     def sent(self, server_id: str, since: int) -> bool:
-        """Whether the machine of a server was reset since then: what an operator sees who looks at it."""
+        """Whether the machine of a server was reset since then: what an operator sees there."""
         machine = self.servers[server_id]
         return any(one.machine == machine and one.at >= since for one in self.resets())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 PACES = (0, 0, 1, 5, 10, 20, 50)
 RESOURCES = 6
-UNNUMBERED = 0  # The crowd gives the number.
+UNNUMBERED = 0  # `Users` gives the number.
 FIRST_DEMAND = 1_000_000  # Orders from this number on were demanded by a fault, not by the mix.
 WEIGHTS = {"line": 30, "fused": 15, "group": 10, "map": 10, "job": 8, "locked": 12, "once": 10}
 AGAIN = {kind: "parallel" if kind == "group" else "two" for kind in WEIGHTS}  # Where a retry may begin.

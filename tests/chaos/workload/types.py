@@ -1,7 +1,7 @@
 """The workflow types of the chaos workload: five steps of 0 to 50 ms whose every effect the ledger has seen.
 
 What a run does is in its input: which step fails, how often, how; so a checker that knows the input knows
-what the ledger must say. `by` in a result is the fence that the step really had. `trail` hands the numbers
+what the ledger must hold. `by` in a result is the fence that the step really had. `trail` hands the numbers
 of the steps from one to the next: its end shows that all came in order.
 """
 
@@ -28,12 +28,12 @@ JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}
 
 
 class Given(Schema):
-    """What a run is told to do; without anything said it completes."""
+    """What a run has to do; by default it completes."""
 
     order = fields.Integer(load_default=0)  # The number that the client gave it.
     pace = fields.Integer(load_default=0)  # Milliseconds that a step takes.
     fails = fields.Integer(load_default=0)  # The step that fails for good, after its effect; 0 for none.
-    clean = fields.Boolean(load_default=False)  # It fails before it had an effect, and says so.
+    clean = fields.Boolean(load_default=False)  # It fails before it had an effect, and reports that.
     shaky = fields.Integer(load_default=0)  # The step whose first attempts fail, after their effect.
     times = fields.Integer(load_default=1)  # How many attempts, of that step and of every undo, fail.
     stiff = fields.Boolean(load_default=False)  # Whether the undos fail as often.
@@ -44,7 +44,7 @@ class Given(Schema):
     polls = fields.Integer(load_default=1)  # How often an operation is asked before it is done.
     hook = fields.Boolean(load_default=False)  # Whether the operation waits for its hook to be called.
     how = fields.String(load_default="kill")  # How a poisoned step ends its process, or spoils its result.
-    blind = fields.Boolean(load_default=False)  # Whether nobody can tell what a lost attempt did.
+    blind = fields.Boolean(load_default=False)  # Whether it cannot be observed what a lost attempt did.
     trail = fields.List(fields.Integer(), load_default=list)
 
 
@@ -105,7 +105,7 @@ def numbered(name: str, number: int, *, queue: str = "default", observed: bool =
         work(ctx, pace, "undid", number)
 
     def observe(ctx: Any, trail: Any, fails: Any, shaky: Any) -> Happened | NothingHappened:
-        expected = number not in (fails, shaky)  # What was told to fail must be done again to fail.
+        expected = number not in (fails, shaky)  # What has to fail must be done again to fail.
         return Happened({"trail": [*trail, number]}) if expected and seen(ctx, "did") else NothingHappened()
 
     body.__name__, body.__doc__ = name, f"Step {number} of a line."
@@ -180,7 +180,7 @@ def once(ctx: Any, pace: Any) -> None:
 @once.observe
 def once_seen(ctx: Any, blind: Any) -> Happened | NothingHappened | None:
     """Whether it was sent, which a blind one cannot see; what was about to be sent may come yet."""
-    note(ctx, "looked")
+    note(ctx, "observed")
     if not blind and seen(ctx, "did"):
         return Happened()
     return None if ctx.may_have_ordered() else NothingHappened()

@@ -1,6 +1,6 @@
-"""Those who use the site: clients that start, cancel and retry runs, somebody who calls hooks, an operator.
+"""Those who use the site: clients that start, cancel and retry runs, a caller of hooks, an operator.
 
-They know nothing of faults: they do what the documentation tells a user to do, and keep asking.
+They know nothing of faults: they do what the documentation advises, and keep asking.
 """
 
 import math
@@ -31,20 +31,20 @@ from tests.chaos.workload.mix import FIRST_DEMAND, Mix, Order
 
 RUNS = "/v1/workflows/runs"
 LOOK_S = 0.25
-STALE_S = 2.0  # A look that is older tells nothing.
+STALE_S = 2.0  # A count that is older is of no use.
 SURE_S = (
     25.0  # An operator waits this long before believing that an order was not sent: a frozen worker may wake.
 )
 
 
-class Crowd:
+class Users:
     """Clients in threads of their own; at most `window` runs are open at a time."""
 
     def __init__(self, site: Site, mix: Mix, *, window: int = 48, threads: int = 8) -> None:
         self.site, self.mix, self.window = site, mix, window
         self.client = Client(site.url, site.folder)
-        self.open = 0  # Open runs, at the last look.
-        self._batches, self._looked = 0, 0.0  # Open batches at the last look, and when that was.
+        self.open = 0  # Open runs, at the last count.
+        self._batches, self._counted_at = 0, 0.0  # Open batches at the last count, and when that was.
         self._threads = threads
         self._numbers, self._demanded = count(1), count(FIRST_DEMAND)
         self._lock = threading.Lock()
@@ -84,12 +84,12 @@ class Crowd:
 
     @property
     def open_batches(self) -> float:
-        """Open batches; without end while nobody can tell, as when the database is away."""
-        return self._batches if time.monotonic() - self._looked < STALE_S else math.inf
+        """Open batches; infinite while they cannot be counted, as when the database is away."""
+        return self._batches if time.monotonic() - self._counted_at < STALE_S else math.inf
 
     @property
     def busy(self) -> bool:
-        """Whether somebody still asks for something."""
+        """Whether a client still asks for something."""
         return any(one.is_alive() for one in self._workers)
 
     def close(self) -> None:
@@ -194,10 +194,10 @@ class Crowd:
             with suppress(WindlassError, SQLAlchemyError):
                 self.open = self.still_open()
                 self._batches = self._number(runs.c.completed_at.is_(None), runs.c.type == WORKFLOW)
-                self._looked = time.monotonic()
+                self._counted_at = time.monotonic()
 
     def _operate(self) -> None:
-        """What an operator does: looks at the machine, and says what happened."""
+        """What an operator does: checks the machine, and reports what happened."""
         wanted = select(runs.c.id, runs.c.status).where(runs.c.status.in_(NEEDS_OPERATOR))
         due: dict[str, float] = {}
         while not self._done.wait(LOOK_S * 2):
@@ -222,31 +222,31 @@ class Crowd:
         self.client.ask(Request(kind="act", path=f"{RUNS}/{run_id}/actions", body=body), patience_s=5)
 
     def _sent(self, run_id: str) -> bool:
-        """Whether the order that must not be repeated was sent: a look at the ledger, or at the machine."""
+        """Whether the order that must not be repeated was sent: read from the ledger, or from the machine."""
         row = self.site.db.read(lambda tx: read_run(tx, run_id)) or {}
         if row.get("type") == machines.TYPE:
             return bool(self.site.machines.sent(row["resource_id"], row["started_at"]))
         return any(one.effect == "did" and one.step == "once" for one in self.site.ledger.of_run(run_id))
 
     def _call_hooks(self) -> None:
-        """Whoever is told of a hook calls it, sometimes twice."""
+        """Call each hook that a step has noted, sometimes twice."""
         place = 0
         while not self._done.wait(LOOK_S):
-            told, place = self.site.ledger.since(place)
-            for one in told:
+            notes, place = self.site.ledger.since(place)
+            for one in notes:
                 if one.effect == "began" and one.value:
                     self._call(one)
 
-    def _call(self, told: Effect) -> None:
-        path = "/v1/hooks/" + str(told.value).rpartition("/")[2]
-        for _ in range(1 + told.pid % 2):
-            self.client.ask(Request(kind="hook", path=path, body={"called": told.operation}))
+    def _call(self, began: Effect) -> None:
+        path = "/v1/hooks/" + str(began.value).rpartition("/")[2]
+        for _ in range(1 + began.pid % 2):
+            self.client.ask(Request(kind="hook", path=path, body={"called": began.operation}))
 
     def _number(self, *which: ColumnElement[bool]) -> int:
         where = select(func.count()).select_from(runs).where(*which)
         return int(self.site.db.read(lambda tx: tx.value(where)))
 
     def _thread(self, work: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=work, name="crowd", daemon=True)
+        thread = threading.Thread(target=work, name="users", daemon=True)
         thread.start()
         return thread

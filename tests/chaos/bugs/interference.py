@@ -1,4 +1,4 @@
-"""Scenarios in which somebody else is in the way: a held row, a lying message, another release, a backlog."""
+"""Scenarios of interference: a held row, a wrong message, another release, a backlog."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -27,28 +27,28 @@ FAIR = 20  # A worker that takes turns begins so many of them at most before it 
 
 
 def row_is_held(stage: Stage) -> None:
-    """Somebody locks the row of a run whose retry is due, and nothing else."""
+    """Another client locks the row of a run whose retry is due, and nothing else."""
     assert stage.site.postgres is not None
     stuck = stage.start("line", shaky=1, times=5)
     reconcilers = len(stage.site.processes("reconciler"))
-    with closing(psycopg.connect(stage.site.postgres.database("windlass"))) as stranger:
-        stage.until(lambda: _holds(stage, stranger, stuck), "its row is held while a retry is waited for")
+    with closing(psycopg.connect(stage.site.postgres.database("windlass"))) as other:
+        stage.until(lambda: _holds(stage, other, stuck), "its row is held while a retry is waited for")
         within(BLOCKED_S, lambda: _waiting(stage) >= reconcilers)  # As those do that wait without a limit.
         held = stage.hit(f"held the row of {stuck}", scope="database")
         others = [stage.start("line", shaky=1, times=3) for _ in range(3)]
         if not within(HELD_S, lambda: all(stage.row(one)["completed_at"] for one in others)):
-            what = f"a run that somebody held for {HELD_S:.0f} s kept others from moving"
+            what = f"a run whose row was held for {HELD_S:.0f} s kept others from moving"
             stage.findings.append(Finding(number="held", what=what))
     held.until = round(time.time() * 1000)
     stage.ends(45)
 
 
-def _holds(stage: Stage, stranger: psycopg.Connection[Any], run_id: str) -> bool:
-    """Whether the stranger holds the row, and the retry is still waited for, which no longer can change."""
-    stranger.execute("SELECT id FROM run WHERE id = %s FOR UPDATE", [run_id])
+def _holds(stage: Stage, other: psycopg.Connection[Any], run_id: str) -> bool:
+    """Whether this client holds the row, and the retry is still waited for, which can no longer change."""
+    other.execute("SELECT id FROM run WHERE id = %s FOR UPDATE", [run_id])
     if stage.step(run_id, "one")["status"] == "retry_wait":
         return True
-    stranger.rollback()
+    other.rollback()
     return False
 
 
@@ -60,7 +60,7 @@ def _waiting(stage: Stage) -> int:
 
 
 def callbacks_lie(stage: Stage) -> None:
-    """Callbacks say that a step has died whose worker is at work."""
+    """Callbacks report as dead a step whose worker is at work."""
     run_id = stage.start("fused", pace=LONG_MS)
     for _ in range(3):
         _lie(stage, run_id)
@@ -70,13 +70,13 @@ def callbacks_lie(stage: Stage) -> None:
 
 
 def _lie(stage: Stage, run_id: str) -> None:
-    """One callback says so; wait until somebody has heard it, and what it leads to, if anything."""
+    """One such callback; wait until a worker has handled it, and for what it leads to, if anything."""
     row, queue = stage.runs_step(run_id, "one"), f"{stage.site.settings.redis_prefix}default"
     stage.site.redis.lpush(
         queue, envelope("default", "windlass.on_error", [row["task_id"]], {"run_id": run_id})
     )
-    stage.hit(f"told that {row['task_id']} has died", scope="broker")
-    stage.until(lambda: stage.site.redis.llen(queue) == 0, "somebody takes the message")
+    stage.hit(f"reported that {row['task_id']} has died", scope="broker")
+    stage.until(lambda: stage.site.redis.llen(queue) == 0, "a worker takes the message")
     within(2, lambda: stage.step(run_id, "one")["fence"] > row["fence"])
 
 

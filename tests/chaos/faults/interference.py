@@ -170,7 +170,7 @@ class SlowReceivers(Fault):
             self._id = answer.raise_for_status().json()["data"]["id"]
         except httpx.HTTPError:
             return None
-        site.crowd.demand([order("fused")])
+        site.users.demand([order("fused")])
         return self.injection("a slow receiver") if within(SEEN_S, lambda: made.asked) else None
 
     def heal(self, site: Site) -> None:

@@ -32,7 +32,7 @@ ENDS = ("run_completed", "run_failed", "run_cancelled")
 FOREIGN = ("run_started", "step_completed", "hook_received", "wait_completed", "attr_set", *ENDS)
 
 
-class Crowd:
+class Users:
     """Everybody, in threads; `submit` lets clients begin, `enough` lets none begin any more."""
 
     def __init__(self, url: str, program: Program, seed: int) -> None:
@@ -116,13 +116,13 @@ class Crowd:
 
     def _resume(self) -> None:
         """Answer hooks as soon as they are there."""
-        heard: set[str] = set()
+        received: set[str] = set()
         while not self._done.wait(0.02):
-            while self.program.parked:
-                run_id, name, token = self.program.parked.popleft()
-                if name in heard:
+            while self.program.open_hooks:
+                run_id, name, token = self.program.open_hooks.popleft()
+                if name in received:
                     continue
-                heard.add(name)
+                received.add(name)
                 self._patiently(partial(self.api.ask, "GET", f"/hooks/by-token/{token}"))
                 self._patiently(partial(self.api.event, run_id, "hook_received", name, payload=1))
                 self._send(run_id, self.started[run_id], {"runId": run_id}, f"resume:{name}")
