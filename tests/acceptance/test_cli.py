@@ -246,7 +246,7 @@ def test_each_failure_has_its_status(windlass: Windlass, args: tuple[str, ...], 
     assert failed.stdout == "" and "Traceback" not in failed.stderr
 
 
-# The last one: from the first key on, nobody is answered without one.
+# The last one: from the first key on, no client is answered without one.
 def test_keys_are_made_and_revoked_without_the_api(windlass: Windlass) -> None:
     made = said(windlass("key", "create", "reader", "--scope", "runs:read", "-o", "json"))
     key = {"WINDLASS_API_KEY": made["token"]}

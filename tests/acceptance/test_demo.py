@@ -58,7 +58,7 @@ def test_every_act_can_be_repeated_on_the_same_state(
 
 
 def repeated(stack: Stack, capsys: pytest.CaptureFixture[str]) -> str:
-    """What is told when it is played once more beside a machine that was left behind; nothing is left."""
+    """What is printed when it is played once more beside a machine that was left behind; nothing is left."""
     with Client(stack.url) as client:
         client.vms.create(name="left-behind", cpus=1, memory_mb=256, tags=["demo"])
         assert run_demo(stack.url, stack.lab_url) == 0, capsys.readouterr()

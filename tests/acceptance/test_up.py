@@ -25,7 +25,7 @@ KILLED = ("api", "valkey", "lab", "worker", *WORKING)
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the service says."""
+    """What the service prints."""
     return tmp_path_factory.mktemp("up") / "up.log"
 
 
@@ -47,7 +47,7 @@ def running(embedded: Stack) -> Stack:
 
 
 def refused(settings: Settings) -> str:
-    """What `windlass up` says when it cannot start."""
+    """What `windlass up` prints when it cannot start."""
     said = subprocess.run(
         [sys.executable, "-m", "app.cli", "up", "--no-flower"],
         env=environment(settings),

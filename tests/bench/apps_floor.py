@@ -19,7 +19,7 @@ Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
 def make() -> Callable[[dict[str, Any], Start], Iterable[bytes]]:
-    """``/empty`` says nothing; a path of `STATEMENT` runs what the event at that place is written by."""
+    """``/empty`` answers nothing; a path of `STATEMENT` runs what the event at that place is written by."""
     db = Database(os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:", 1))
     scope = Scope(tenant=db.tenant, app="floor")
     known = {

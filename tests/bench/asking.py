@@ -53,7 +53,7 @@ def answering(server: Running, port: int) -> Iterator[Running]:
 
 
 def _listens(port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether a server accepts connections there."""
     with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
         return True
     return False

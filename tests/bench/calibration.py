@@ -87,7 +87,7 @@ def _apart(other: int) -> Iterator[None]:
 
 
 def _busy() -> float:
-    """CPU seconds of the whole machine that somebody used, the hypervisor's theft among them."""
+    """CPU seconds of the whole machine that were used, the hypervisor's theft among them."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 

@@ -1,4 +1,4 @@
-"""Who is measured: what it is, with which settings, and what it must have done when it says that it is done.
+"""Who is measured: what it is, with which settings, and what it must have done when it reports the end.
 
 Counts are asked in SQL after every measurement. ``commits`` is the least number of writing transactions that
 a run of five steps has when every outcome is durable before the next step begins; a candidate that needs

@@ -10,7 +10,7 @@ INSERT = "INSERT INTO calibration_post (type, input) VALUES (%s, %s)"
 
 
 def create_app() -> Flask:
-    """``/`` says nothing; ``/commit`` makes one durable row of a JSON body, on a connection of its thread."""
+    """``/`` answers nothing; ``/commit`` makes one durable row of a JSON body, on its thread's connection."""
     app = Flask("empty")
     mine = threading.local()
 

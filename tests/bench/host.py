@@ -9,7 +9,7 @@ from tests.bench.knowing import knowing
 
 
 def main(name: str = "") -> None:
-    """Keep the host's processes alive until SIGTERM; ``name`` tells two hosts apart."""
+    """Keep the host's processes alive until SIGTERM; ``name`` distinguishes two hosts."""
     settings = load()
     hosted = [replace(child, argv=knowing(child.argv)) for child in worker.children(settings, name=name)]
     worker.run(settings, hosted, name=name)

@@ -17,7 +17,7 @@ class Look(Protocol):
         """The number; 0 when there is none."""
 
     def written(self) -> int | None:
-        """How many transactions changed something so far; None when it cannot be told."""
+        """How many transactions changed something so far; None when it is unknown."""
 
     def close(self) -> None:
         """Look no more."""

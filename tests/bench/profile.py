@@ -1,4 +1,4 @@
-"""Where the time goes: py-spy looks at a pool process, the worker main, the driver and the API under load."""
+"""Where the time goes: py-spy samples a pool process, the worker main, the driver and the API under load."""
 
 import subprocess
 from collections import Counter
@@ -89,7 +89,7 @@ class Profile:
 
 
 def profile(stage: Stage, wanted: Collection[str] = ()) -> list[Profile]:
-    """Profiles of each of ours that is wanted; of declared and of code workflows when nobody is named."""
+    """Profiles of each of ours that is wanted; of declared and of code workflows when none is named."""
     chosen = [name for name in MAINS if name in (wanted or DEFAULT)]
     found = [one for name in chosen for one in _profiles(stage, name)]
     return [*found, _api(stage)] if "windlass" in chosen else found

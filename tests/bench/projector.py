@@ -113,7 +113,7 @@ class Bench:
         return found
 
     def told(self) -> dict[str, int]:
-        """How many runs were started, and how many changes they tell, with those that still wait."""
+        """How many runs were started, and how many changes they report, with those that still wait."""
         where = run.c.type == "sync.cluster-state"
         runs = self.db.read(lambda tx: [row["input"] for row in tx.rows(select(run.c.input).where(where))])
         wait = [row["tally"] for row in self.db.read(sources.all_sources) if row["tally"]]
@@ -197,7 +197,7 @@ def main() -> None:
     kind = parser.parse_args().database
     with tempfile.TemporaryDirectory() as name, database(kind, Path(name)) as url:
         folder = Path(name)
-        redis = "redis://127.0.0.1:1/0"  # Nobody rings here: no worker takes the runs.
+        redis = "redis://127.0.0.1:1/0"  # Nothing is published here: no worker takes the runs.
         settings = load(
             {}, database_url=url, redis_url=redis, state_dir=name, port=free_port(), api_workers=1
         )

@@ -96,7 +96,7 @@ class Runs:
         self._redis = redis.Redis.from_url(settings.redis)
 
     def trigger(self, ms: int) -> None:
-        """Commit a run and say so."""
+        """Commit a run and report that."""
         run_id = new_id("run")
         self._writes.accept(self._db, run_id, ms)
         self._redis.lpush(LIST, json.dumps([run_id, ms]))

@@ -83,7 +83,7 @@ def _ratios(rounds: Rounds) -> dict[str, float]:
 
 
 def _compare(ours: str, peer: str) -> bool:
-    """Whether the ratio says something: ours to a peer, or ours in another state to ours as it is."""
+    """Whether the ratio is meaningful: ours to a peer, or ours in another state to ours as it is."""
     return peer == OURS != ours or peer == f"{ours}-alone" or not peer.startswith(OURS)
 
 

@@ -35,7 +35,7 @@ class Burst:
     seconds: float  # From before the first trigger until the last run is recorded as completed.
     triggering: float  # Seconds until the last trigger was accepted.
     cpu: Mapping[str, float]  # CPU seconds of drivers, workers, redis and postgres.
-    commits: int | None  # Writing transactions meanwhile, of everybody; None where they are not counted.
+    commits: int | None  # Writing transactions meanwhile, of all processes; None where they are not counted.
 
     @property
     def steps_per_second(self) -> float:
@@ -187,7 +187,7 @@ class Session:
         return self._look.ask(question)
 
     def transactions(self) -> int:
-        """Writing transactions of everybody so far."""
+        """Writing transactions of all processes so far."""
         written = self._written()
         assert written is not None
         return written

@@ -92,7 +92,7 @@ class Stage:
         return self.open(CANDIDATES[candidate], slots)
 
     def open(self, candidate: Candidate, slots: int | None = None) -> Session:
-        """A new session, whoever the candidate is."""
+        """A new session, whichever the candidate is."""
         self.close_session()
         self._session = Session(self, candidate, slots)
         self._session.start()
@@ -157,7 +157,7 @@ class Stage:
         return _store(f"sqlite:///{file}", server, {}, lambda: SqliteLook(file))
 
     def scratch(self) -> Path:
-        """A new folder for whoever asks."""
+        """A new folder for the caller."""
         folder = self.folder / f"scratch{next(_NUMBERS)}"
         folder.mkdir()
         return folder

@@ -1,4 +1,4 @@
-"""Somebody is told of what a burst does not do: a webhook of failures, the old callback of an ended run."""
+"""Subscriptions to events that a burst does not have: a webhook of failures, the callback of an ended run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -34,7 +34,7 @@ class Throughput:
         figures += [_figure(metric, burst), *_commits(burst), *_parts(burst)]
         if not session.candidate.ours:
             return figures
-        with subscribed(session.env):  # What others are told of shall cost these runs nothing.
+        with subscribed(session.env):  # Subscriptions to other events shall cost these runs nothing.
             return [*figures, _figure(f"{metric}-subscribed", session.burst(runs))]
 
     def teardown(self) -> None:
@@ -55,7 +55,7 @@ def _commits(burst: Burst) -> list[Figure]:
 
 
 def _parts(burst: Burst) -> list[Figure]:
-    """Whose CPU it was, where everybody has the same parts."""
+    """Whose CPU it was, where all have the same parts."""
     if "postgres" not in burst.cpu:
         return []
     return [Figure(f"cpu-{part}", used, "s/1,000 steps") for part, used in burst.cpu_by_part.items()]

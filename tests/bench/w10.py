@@ -15,11 +15,11 @@ from tests.bench.stage import Stage
 from tests.bench.workload import FEW, Figure
 
 FULL, QUICK = 2000, 300  # Runs whose cost is counted.
-TOLD_S = 11.0  # PostgreSQL's backends tell what they have counted after 10 s without work.
+REPORTED_S = 11.0  # PostgreSQL's backends report what they have counted after 10 s without work.
 TABLES = ("run", "step")  # Of ours, each with figures of its own.
 KEPT = "SELECT pg_database_size(current_database())"
 PLACE = "SELECT pg_current_wal_insert_lsn() - '0/0'"  # Of the log's end, as a number.
-# What the log says between two places. Whole pages, which it has once after each checkpoint, are left out.
+# What the log holds between two places. Whole pages, which it has once after each checkpoint, are left out.
 LOG = (
     'SELECT "resource_manager/record_type", sum(count), sum(record_size) FROM pg_get_wal_stats(%s, %s)'
     " WHERE count > 0 GROUP BY 1"
@@ -83,7 +83,7 @@ def _lsn(place: int) -> str:
 
 
 def _read(session: Session, tables: tuple[str, ...]) -> _Counters:
-    Event().wait(TOLD_S)
+    Event().wait(REPORTED_S)
     place, kept = session.recorded(PLACE), session.recorded(KEPT)
     rows = {
         table: {name: session.recorded(_sum(column, table)) for name, column in ROWS.items()}

@@ -83,7 +83,7 @@ class Recovery:
         return self._recovery("recovery", session, mark, lambda: os.kill(mark.pid, signal.SIGKILL))
 
     def _dbos(self) -> Figure:
-        """A process is gone and starts again at once as the same executor: nobody else may take over."""
+        """A process is gone and starts again at once as the same executor: no other may take over."""
         session = self._stage.session("dbos-direct")
         mark = session.begin(STEP_MS)
 

@@ -1,6 +1,6 @@
-"""W9: what code workflows cost that wait, and how quickly they go on: parked runs, signals, replays.
+"""W9: what code workflows cost that wait, and how quickly they go on: suspended runs, signals, replays.
 
-The runs are parked by the workers as they are shipped, half of them asleep, half waiting for a signal.
+The runs are suspended by the workers as they are shipped, half of them asleep, half waiting for a signal.
 """
 
 import threading
@@ -29,7 +29,7 @@ from tests.support.servers import until
 from windlass.calls import Call, Info, Suspend, Suspended
 from windlass.replay import replay
 
-PARKED = 10_000
+SUSPENDED = 10_000
 FULL, QUICK = 200, 60  # Signals that are measured.
 STEPS, REPLAYS = 1_000, 15  # Completed steps of the run that is replayed, and how often it is.
 SETTLE_S, IDLE_S = 2.0, 10.0
@@ -37,7 +37,7 @@ WAITING = "SELECT count(*) FROM run WHERE status = 'waiting'"
 
 
 class Waits:
-    """Code workflows alone; `windlass-code-alone` is the same without anything parked."""
+    """Code workflows alone; `windlass-code-alone` is the same without anything suspended."""
 
     name = "W9"
     rounds = FEW
@@ -56,7 +56,7 @@ class Waits:
         session = self._stage.session("windlass-code")
         with _client(session) as client:
             if candidate == "windlass-code":
-                client.park(PARKED)
+                client.suspend(SUSPENDED)
             idle = _idle(session)
             signals = [client.signalled() * 1000 for _ in range(self._signals)]
             return [*idle, *percentiles("signal", signals), *client.replays()]
@@ -66,7 +66,7 @@ class Waits:
 
 
 class _Client:
-    """Somebody who starts runs and sends signals, in this process."""
+    """A client that starts runs and sends signals, in this process."""
 
     def __init__(self, session: Session, world: AppContext) -> None:
         self._session, self._world = session, world
@@ -75,18 +75,18 @@ class _Client:
         run, _new = workflows.trigger(self._world, LOCAL, CodeOrder(workflow=name, args=args))
         return str(run["id"])
 
-    def park(self, count: int) -> None:
+    def suspend(self, count: int) -> None:
         """Start so many runs, and wait until all of them wait."""
         names = [authored.sleeper.name, authored.waiter.name] * (count // 2)
         with ThreadPoolExecutor(CLIENTS) as pool:
             list(pool.map(self.start, names))
-        until(lambda: self._session.recorded(WAITING) >= count, 600, "all runs are parked", pause=0.2)
+        until(lambda: self._session.recorded(WAITING) >= count, 600, "all runs are suspended", pause=0.2)
 
     def signalled(self) -> float:
         """Seconds from a signal until the step after it begins."""
         waiting, begun = self._session.recorded(WAITING), self._session.witness.count()
         run_id = self.start(authored.waiter.name)
-        until(lambda: self._session.recorded(WAITING) > waiting, 30, "the run is parked", pause=0.005)
+        until(lambda: self._session.recorded(WAITING) > waiting, 30, "the run is suspended", pause=0.005)
         sent = time.monotonic()
         workflows.signal(self._world, LOCAL, run_id, "go", None)
         until(lambda: self._session.witness.count() > begun, 30, "the run goes on", pause=0.001)

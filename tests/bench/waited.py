@@ -1,4 +1,4 @@
-"""Counts the commits that waited for the disk, by what PostgreSQL says and not by how long they took.
+"""Counts the commits that waited for the disk, by what PostgreSQL reports and not by how long they took.
 
 1. The server is told that a standby has to confirm every commit, and no standby is there. Whoever commits
    with ``synchronous_commit = on`` has flushed the log and now waits; nobody sees what it wrote. Whoever
@@ -54,14 +54,14 @@ class Waited:
         assert not self._failure, self._failure
 
     def _is_held(self, probe: "psycopg.Connection[Any]") -> bool:
-        """Whether a commit waits by now; the server reads its new setting a moment after it was told."""
+        """Whether a commit waits by now; the server reads its new setting a moment after it was set."""
         probe.execute(WRITE)
         return bool(self.xids)
 
     def _release(self) -> None:
         self._server.execute(RELEASE)
         self._server.execute(RELOAD)
-        # Who began to wait a moment ago is let go by the thread or by the server, whoever is first.
+        # Who began to wait a moment ago is let go by the thread or by the server, whichever is first.
         self._over.set()
         self._thread.join(START_S)
         self._server.close()

@@ -198,7 +198,7 @@ class _Campaign:
             self._pause.wait(0.2)
 
     def _wait_for_all(self, seconds: float) -> bool:
-        """Wait until nobody asks any more and every run has ended; give up after so long without progress."""
+        """Wait until no client asks any more and every run has ended; give up after long without progress."""
         give_up, most, asked = time.monotonic() + seconds, 0, 0
         while time.monotonic() < give_up:
             with suppress(WindlassError, SQLAlchemyError):

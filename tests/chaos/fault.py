@@ -39,7 +39,7 @@ BOTH = (POSTGRES, SQLITE)
 Scope = Literal["process", "broker", "database", "site"]
 
 # How often a fault strikes: kills every 2 s, freezes every 5 s, demands (poison, races, …) every 3 s, what
-# concerns everybody every 8 s.
+# concerns all every 8 s.
 Rhythm = Literal["kill", "freeze", "demand", "weather"]
 
 

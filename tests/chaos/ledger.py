@@ -3,7 +3,7 @@
 Each is one line.
 
 An effect is one `write` to a file that was opened for appending: the operating system keeps the order,
-nothing is torn when the writer is killed, and nobody has to be reachable. The machines of the lab keep a
+nothing is torn when the writer is killed, and no server has to be reachable. The machines of the lab keep a
 ledger of their own (`app.lab.ledger`), which is read beside this one.
 """
 

@@ -51,7 +51,7 @@ SOAK_RHYTHMS: Mapping[Rhythm, float] = {"kill": 300.0, "freeze": 300.0, "demand"
 def beats(
     chosen: Iterable[Fault], rhythms: Mapping[Rhythm, float] = RHYTHMS, *, fair: bool = False
 ) -> tuple[Beat, ...]:
-    """The faults by rhythm; with ``fair``, those that concern everybody take turns whatever they weigh."""
+    """The faults by rhythm; with ``fair``, those that concern all take turns whatever they weigh."""
     found = list(chosen)
     made = []
     for rhythm, every_s in rhythms.items():

@@ -68,7 +68,7 @@ def given(shares: Sequence[Share], began: int, ended: int) -> int:
 
 
 def main(path: str) -> None:
-    """Compute, and write down how long it took, as long as whoever has asked for it lives."""
+    """Compute, and write down how long it took, as long as the process that asked for it lives."""
     parent, pause = os.getppid(), threading.Event()
     with Path(path).open("a", buffering=1) as file:
         while os.getppid() == parent:

@@ -1,8 +1,8 @@
 """Tells a machine that stands still from a service that does: a thread that only writes to the disk.
 
 A machine that others use as well may keep a write to the disk, or a process that is ready to run, waiting for
-seconds. Nobody recovers from anything meanwhile, so recovery times count from the end of such a stall, and
-every report says how many there were and how long they took.
+seconds. Nothing recovers meanwhile, so recovery times count from the end of such a stall, and
+every report has how many there were and how long they took.
 """
 
 import os
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EVERY_S = 0.25
-LONG_MS = 1_000  # What a write of one byte and a look at the clock never take on a machine that works.
+LONG_MS = 1_000  # What a write of one byte and a read of the clock never take on a machine that works.
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ def answers(port: int) -> bool:
 
 
 @pytest.mark.parametrize("name", [*AWAY, "redis-full", "redis-locked"])
-def test_redis_serves_nobody_until_it_is_healed(site: Site, name: str) -> None:
+def test_redis_serves_no_client_until_it_is_healed(site: Site, name: str) -> None:
     fault = faults()[name]
     assert fault.strike(site, Random(1)) is not None
     assert not answers(site.store.port)
@@ -80,4 +80,4 @@ def test_every_connection_is_closed(site: Site) -> None:
         other.ping()
         before = {one["id"] for one in site.redis.client_list()}
         assert faults()["redis-clients-killed"].strike(site, Random(1)) is not None
-        assert len({one["id"] for one in site.redis.client_list()} & before) == 1  # Whoever closed them.
+        assert len({one["id"] for one in site.redis.client_list()} & before) == 1

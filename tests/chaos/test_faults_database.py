@@ -76,7 +76,7 @@ def root_alone(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", AWAY)
-def test_postgres_serves_nobody_until_it_is_healed(site: Site, tmp_path: Path, name: str) -> None:
+def test_postgres_serves_no_client_until_it_is_healed(site: Site, tmp_path: Path, name: str) -> None:
     root_alone(name, tmp_path)
     fault = faults()[name]
     assert fault.strike(site, Random(1)) is not None

@@ -33,7 +33,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def publisher(site: Site) -> Iterator["Publisher"]:
-    """Somebody who pushes numbered messages all the time."""
+    """A client that pushes numbered messages all the time."""
     made = Publisher(site)
     made.thread.start()
     yield made

@@ -37,7 +37,7 @@ def noted(postgres: Postgres) -> int:
     return int(found[0])
 
 
-def test_nothing_is_cut_that_nobody_waits_for(link: psycopg.Connection, postgres: Postgres) -> None:
+def test_nothing_is_cut_that_is_not_waited_for(link: psycopg.Connection, postgres: Postgres) -> None:
     for number in range(20):  # Beyond psycopg's threshold for prepared statements.
         link.execute(WRITE, [number])
         link.commit()

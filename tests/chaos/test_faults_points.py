@@ -95,7 +95,7 @@ def test_nothing_happens_that_is_not_armed(sqlite_url: str, tmp_path: Path, cont
     assert control.hits() == []
 
 
-def test_an_arm_acts_as_often_as_it_says(sqlite_url: str, tmp_path: Path, control: Control) -> None:
+def test_an_arm_acts_as_often_as_it_is_set_to(sqlite_url: str, tmp_path: Path, control: Control) -> None:
     control.arm(Arm(point="claim.before-commit", action="kill", times=2))
     assert [run(sqlite_url, tmp_path).returncode for _ in range(3)] == [-9, -9, 0]
 
@@ -106,7 +106,7 @@ def test_a_frozen_process_goes_on_by_itself(sqlite_url: str, tmp_path: Path, con
     assert [hit.action for hit in control.hits()] == ["freeze"]
 
 
-def test_a_schedule_that_nobody_died_of_is_paused(
+def test_a_schedule_that_no_process_died_of_is_paused(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(struck, "HIT_S", 0.0)

@@ -63,7 +63,7 @@ def test_a_cut_resets_every_connection(proxy: Proxy, client: redis.Redis) -> Non
     assert client.ping()
 
 
-def test_nobody_listens_while_connections_are_refused(proxy: Proxy, client: redis.Redis) -> None:
+def test_no_server_listens_while_connections_are_refused(proxy: Proxy, client: redis.Redis) -> None:
     proxy.set(Weather(refuse=True))
     with pytest.raises(redis.ConnectionError, match="refused"):
         client.ping()
@@ -105,7 +105,7 @@ def test_new_connections_work_once_the_half_open_time_is_over(proxy: Proxy, clie
     assert client.ping()
 
 
-def test_a_server_hears_of_a_client_that_left_a_half_open_connection(
+def test_a_server_learns_of_a_client_that_left_a_half_open_connection(
     proxy: Proxy, client: redis.Redis, redis_server: KeyValue
 ) -> None:
     with redis.Redis.from_url(redis_server.url) as direct:

@@ -46,7 +46,7 @@ def _still_works(site: Site) -> Iterator[None]:
 
 
 def start(site: Site) -> str:
-    """Start a run of five steps, asking until somebody answers."""
+    """Start a run of five steps, asking until the API answers."""
     body: dict[str, object] = {"type": "chaos.line", "input": {}, "idempotencyKey": uuid4().hex}
     return str(until(lambda: accepted(site, body), BACK_S, "a run is accepted"))
 

@@ -32,7 +32,7 @@ def test_a_seed_gives_the_same_strikes_again_and_another_seed_others() -> None:
     assert schedule(7, BEATS, KNOWN, 100) != schedule(8, BEATS, KNOWN, 100)
 
 
-def test_a_beat_strikes_about_as_often_as_it_says() -> None:
+def test_a_beat_strikes_about_as_often_as_it_is_set_to() -> None:
     strikes = schedule(7, BEATS[:1], KNOWN, 200)
     assert 80 <= len(strikes) <= 120
     assert all(one.at_s < two.at_s for one, two in pairwise(strikes))

@@ -77,5 +77,5 @@ def test_a_fault_that_others_keep_waiting_is_not_dropped_while_its_row_needs_it(
     assert {one.fault for one in weather.injections} == {"long", "rare"}
 
 
-def test_a_row_that_no_fault_of_the_schedule_covers_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_row_that_no_fault_of_the_schedule_covers_keeps_no_campaign_waiting(tmp_path: Path) -> None:
     assert storm(tmp_path, [strike("rare")], ["RF1", "RF99"]).missing == {"RF1"}

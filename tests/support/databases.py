@@ -12,7 +12,7 @@ import psycopg
 from app.record import migrate, turns
 from tests.support.servers import Postgres
 
-MANY = 2_000  # Rows of a table whose traces would be felt by whoever comes next.
+MANY = 2_000  # Rows of a table whose traces would be felt by the next test.
 _NUMBERS = count(1)
 _SESSIONS = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname"
 
@@ -47,7 +47,7 @@ class SqliteDatabases:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-# Deletes all rows, and tells what of the database could still differ from the template: -1 after many rows.
+# Deletes all rows, and returns what of the database could still differ from the template: -1 after many rows.
 EMPTIED = f"""
 CREATE FUNCTION pg_temp.emptied() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE name text; rows bigint; many bool := false;
@@ -81,7 +81,7 @@ class PostgresDatabases:
 
     One that a test has used is emptied and given to the next test under a new name, which takes a tenth of
     the time of a new one. It is deleted instead when the test changed more than a few rows, the schema or
-    the statistics. Whoever was connected is thrown out, and finds nothing under the name it knows.
+    the statistics. Clients that were connected are disconnected, and find nothing under the name they know.
     """
 
     def __init__(self, server: Postgres) -> None:
@@ -102,7 +102,7 @@ class PostgresDatabases:
         return _with_driver(self._server.database(name))
 
     def drop(self, url: str) -> None:
-        """Take a database back, whoever is still connected."""
+        """Take a database back, also from clients that are still connected."""
         name = url.rpartition("/")[2]
         self._server.execute(f"SELECT pg_terminate_backend(pid, 5000) {_SESSIONS} = '{name}'")
         try:

@@ -1,4 +1,4 @@
-"""A handler of an app: a real HTTP server that notes what it is sent and answers, or fails, as it is told."""
+"""A handler of an app: a real HTTP server that notes requests and answers, or fails, as the test demands."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ class Delivery:
 
 @dataclass
 class Handler:
-    """The server; ``answer`` says what is answered, or None after it has done something else."""
+    """The server; ``answer`` gives the answer, or None after it has done something else."""
 
     port: int
     came: list[Delivery] = field(default_factory=list)
@@ -62,12 +62,12 @@ def handling() -> Iterator[Handler]:
             if answer is None:
                 self.close_connection = True
                 return
-            status, headers, said = answer
+            status, headers, content = answer
             self.send_response(status)
-            for name, value in {"content-length": str(len(said)), **headers}.items():
+            for name, value in {"content-length": str(len(content)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(content)
 
         def log_message(self, *_args: Any) -> None:
             """Say nothing."""

@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose service lives as long as their tests.
 SERVICES = tuple(f"tests/acceptance/{name}" for name in ("faults", "servers", "clusters", "code", "batches"))
-# What both databases are told is made once for them.
+# The parameters of both databases are made once for them.
 BOTH_AT_ONCE = ("tests/contract/test_fuzz.py",)
 # Two hosts of workers and more, with faults or figures: one of them at a time.
 WHOLE_MACHINE = (
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> "Groups":
-    """Who says which process runs which tests."""
+    """Decides which process runs which tests."""
     config.option.loadscopereorder = False  # They come in our order.
     return Groups(config, log)
 

@@ -1,4 +1,4 @@
-"""Logs with an event a row, as they were written before a row held all that a transition tells."""
+"""Logs with an event a row, as they were written before a row held all events of a transition."""
 
 from sqlalchemy import delete, insert
 

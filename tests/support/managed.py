@@ -89,7 +89,7 @@ class Scene:
         return self.bmcs[server_id].bmc()
 
     def open_hook(self, run_id: str, step: str) -> str:
-        """Nobody calls hooks here."""
+        """No hooks are called here."""
         return "http://hook.example"
 
     def plant_pool(self, count: int, name: str = "rack") -> str:
@@ -194,7 +194,7 @@ class Scene:
         self.db.write(lambda tx: runs.change_step(tx, run_id, "forward", step, cast("StepRow", changes)))
 
     def change_cluster(self, cluster_id: str, **changes: Any) -> None:
-        """Change a cluster's row behind everybody's back."""
+        """Change a cluster's row behind the service's back."""
         self.db.write(lambda tx: clusters.change(tx, cluster_id, changes))
 
     def cluster(self, cluster_id: str) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Scene:
         return self.db.read(lambda tx: vms.read(tx, vm_id)) or {}
 
     def servers(self) -> list[tuple[str, bool]]:
-        """State of each server, and whether somebody has it; sorted."""
+        """State of each server, and whether a run or cluster has it; sorted."""
         rows = self.db.read(lambda tx: [servers.read_server(tx, one) or {} for one in self.bmcs])
         return sorted((row["state"], row["reserved_by"] is not None) for row in rows)
 

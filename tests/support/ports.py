@@ -17,7 +17,7 @@ _left: list[int] = []  # Ports that were not yet given out, in their order.
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on, and that no other test is given."""
+    """A TCP port of loopback that no process listens on, and that no other test is given."""
     return free_ports(1)
 
 

@@ -1,4 +1,4 @@
-"""Workflow types for tests of the engine: steps that note what they did, and fail when they are told to."""
+"""Workflow types for tests of the engine: steps that note what they did, and fail on demand."""
 
 import os
 import resource
@@ -94,7 +94,7 @@ SEEN: list[Any] = []  # What `once` observes, by the test's wish.
 
 @once.observe
 def once_seen(ctx: Any) -> Happened | NothingHappened | None:
-    """What the test says; an error is raised."""
+    """What the test gives; an error is raised."""
     seen = SEEN[-1] if SEEN else None
     if isinstance(seen, Exception):
         raise seen
@@ -108,7 +108,7 @@ def job(ctx: Any) -> dict[str, Any]:
     return {"job": 1}
 
 
-POLLS: list[Again] = []  # What polls say, in order; then it is done.
+POLLS: list[Again] = []  # What polls return, in order; then it is done.
 
 
 @job.poll
@@ -184,7 +184,7 @@ def group(_given: Mapping[str, Any]) -> Plan:
     return first() | (second() & (third() | visit(item="x"))) | visit(item="y")
 
 
-KEPT: list[int] = []  # Descriptors that nobody closes.
+KEPT: list[int] = []  # Descriptors that are never closed.
 
 
 @step(gives="pid")
@@ -208,7 +208,7 @@ JOINS = {"all": ALL, "any": ANY, "collect": COLLECT, "two": n_of_m(2)}
 
 @workflow("probe.map", scope="runs:write", expects=Anything)
 def mapped(given: Mapping[str, Any]) -> Plan:
-    """One visit for each item, joined and limited as the input says."""
+    """One visit for each item, joined and limited as the input demands."""
     join, limit = JOINS[given.get("join", "all")], given.get("limit")
     fan = each("items", "item", visit(), gives="reports", join=join, limit=limit)
     return first() | fan | third()
@@ -246,7 +246,7 @@ def shaky(_given: Mapping[str, Any]) -> Plan:
 
 @workflow("probe.mix", scope="runs:write", expects=Anything)
 def mix(given: Mapping[str, Any]) -> Plan:
-    """An operation beside other branches, joined as the input says."""
+    """An operation beside other branches, joined as the input demands."""
     fan = job() & (visit(item=1) | third()) & (once() | visit(item=2))
     return first() | fan.joined(JOINS[given["join"]], given["limit"]) | second()
 

@@ -29,7 +29,7 @@ T = TypeVar("T")
 START_S = 30.0
 # A verdict shall not depend on what else the machine does; pytest ends a test after 600 s.
 LEAST_S, MOST_S, BUSY = 60.0, 500.0, 4.0
-# Who waits long asks less often: every look costs the processor time that the service needs to get there.
+# Long waits ask less often: every check costs the processor time that the service needs to get there.
 SLOWER, MOST_PAUSE_S = 1.25, 0.1
 UNPRIVILEGED = ("nobody", "nogroup")
 
@@ -43,7 +43,7 @@ def until(
     """The first true value of the condition, asked every `pause`, soon less often; fails in the end.
 
     ``seconds`` is what it may take on a machine that does nothing else; a busy one is given more. ``why``
-    may be asked for when the time is over, so that it tells how things are then.
+    may be asked for when the time is over, so that it shows the state then.
     """
     patience = min(max(LEAST_S, BUSY * seconds), MOST_S)
     deadline = time.monotonic() + patience
@@ -121,10 +121,10 @@ class Server(ABC):
         until(self._has_started, START_S, f"{argv[0]} answers")
 
     def _has_started(self) -> bool:
-        """Whether it serves; a server that has ended will never do so, and its log says why."""
+        """Whether it serves; a server that has ended will never do so, and its log has the reason."""
         if self._process is None or self._process.poll() is not None:
-            said = self.folder.with_suffix(".log").read_text(errors="replace")[-2000:]
-            pytest.fail(f"{type(self).__name__} has ended as it was started: {said}")
+            log = self.folder.with_suffix(".log").read_text(errors="replace")[-2000:]
+            pytest.fail(f"{type(self).__name__} has ended as it was started: {log}")
         return self.answers()
 
     def _log(self) -> IO[bytes]:
@@ -146,7 +146,7 @@ class Server(ABC):
 class KeyValue(Server):
     """Redis or Valkey with an append-only file."""
 
-    options: Mapping[str, str] = {}  # What it is told beside.
+    options: Mapping[str, str] = {}  # Further options.
 
     def __init__(self, binary: str, folder: Path) -> None:
         super().__init__(folder)

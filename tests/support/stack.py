@@ -15,7 +15,7 @@ from app.host import up
 from tests.support.ports import free_port, free_ports
 from tests.support.servers import is_alive, until
 
-# What tells a process of the service from its siblings: words that stand in its command line.
+# What distinguishes a process of the service from its siblings: words that stand in its command line.
 ROLES: dict[str, tuple[str, ...]] = {
     "api": ("app.serving", "app.api.application:guarded"),
     "apps": ("app.serving", "app.api.apps.application:make"),
@@ -35,7 +35,7 @@ CLASSES = ("bmc", "kube", "cloud", "webhook")  # Of queues, beside the default o
 WORKING = ("worker-default", *(f"worker-{name}" for name in CLASSES), "worker-app", "reconciler")
 FEW = "3"  # Pool processes of the default queue.
 START_S, STOP_S = 90.0, 300.0
-LOOK_EVERY_S = 0.2  # Each look reads the whole process table, which the service needs the processor for.
+CHECK_EVERY_S = 0.2  # Each check reads the whole process table, which the service needs the processor for.
 
 
 class Stack:
@@ -94,12 +94,12 @@ class Stack:
             )
         self._up = psutil.Process(self._process.pid)
         until(
-            lambda: self.has_ended() or up.is_ready(self.settings), START_S, "the API is ready", LOOK_EVERY_S
+            lambda: self.has_ended() or up.is_ready(self.settings), START_S, "the API is ready", CHECK_EVERY_S
         )
         assert not self.has_ended(), self._log.read_text()
         some = ("worker-default", *(f"worker-{name}" for name in self._classes), "reconciler")
         for role in WORKING if self._whole else some:
-            until(lambda role=role: self.find(role), START_S, role, LOOK_EVERY_S)  # type: ignore[misc]
+            until(lambda role=role: self.find(role), START_S, role, CHECK_EVERY_S)  # type: ignore[misc]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Stop it as Ctrl-C does, or kill the supervisor; its exit status once all its processes are gone."""
@@ -137,7 +137,7 @@ class Stack:
             lambda: (now := self.find(role)) is not None and now.pid != before.pid,
             START_S,
             f"a new {role}",
-            LOOK_EVERY_S,
+            CHECK_EVERY_S,
         )
 
     def family(self) -> list[psutil.Process]:

@@ -37,7 +37,7 @@ def _all_of(terminal: int) -> bytes:
     while True:
         try:
             piece = os.read(terminal, 65_536)
-        except OSError:  # EIO: nobody has it open any more.
+        except OSError:  # EIO: no process has it open any more.
             return written
         if not piece:
             return written

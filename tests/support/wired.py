@@ -23,7 +23,7 @@ TEMPLATE, REMOTE, REMOTE_NEXT = (
 )
 QUICK = Behaviour(delay_ms=0, delete_ms=0)
 PATIENCE_S = 60.0  # So long after the last fault everything is as it should be.
-PAUSE_S = 0.005  # Between two looks at what controllers have done.
+PAUSE_S = 0.005  # Between two checks of what controllers have done.
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Wired(Scene):
 
     def plant_cluster(self, **changes: Any) -> str:
         """A cluster as its request leaves it; what makes it is quick."""
-        told = {"template": TEMPLATE, "credential": CREDENTIAL, **changes}
-        return super().plant_cluster(**told)
+        given = {"template": TEMPLATE, "credential": CREDENTIAL, **changes}
+        return super().plant_cluster(**given)
 
     def plant_cluster_on_servers(self, count: int, of: int) -> str:
         """A cluster that is to be built on so many servers of a pool that has more."""
@@ -57,13 +57,13 @@ class Wired(Scene):
         return self.plant_cluster(template=REMOTE, config={"controlPlaneNumber": 1}, node_pools=pools)
 
     def treats(self, resource_id: str, **behaviour: Any) -> None:
-        """How controllers treat the object of a resource from now on: quickly, and well unless told."""
+        """How controllers treat the object of a resource from now on: quickly, and well by default."""
         server, treated = self.lab.server(), Behaviour(**{"delay_ms": 0, "delete_ms": 0, **behaviour})
         for controller in (server.clusters, server.vms):
             controller.behave(treated, self.name_of(resource_id))
 
     def delete(self, resource_id: str) -> None:
-        """Somebody asks for the end of its object."""
+        """A client deletes its object."""
         there = self.clusters("") if resource_id.startswith("cls") else self.machines("")
         there.delete(self.name_of(resource_id))
 

@@ -20,7 +20,7 @@ MANY = "8"  # Pool processes: batches are many at a time.
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The service, a client of it, and definitions whose servers nobody else has."""
+    """The service, a client of it, and definitions whose servers no other test has."""
 
     stack: Stack
     client: Client

@@ -34,11 +34,11 @@ class Site:
     unused: Iterator[Machine]
 
     def name(self, stem: str) -> str:
-        """A name that nobody has."""
+        """A name that is not in use."""
         return f"{stem}-{next(_NUMBERS)}"
 
     def treats(self, name: str, **behaviour: Any) -> None:
-        """How controllers treat the objects of this name from their next look on."""
+        """How controllers treat the objects of this name from their next check on."""
         same = {"special": {kind: {name: behaviour} for kind in ("clusters", "vms")}}
         http.patch(f"{self.kube.control_url}/kube/mgmt", json=same).raise_for_status()
 
@@ -47,7 +47,7 @@ class Site:
         http.patch(f"{self.kube.control_url}/kube/mgmt", json={"faults": faults}).raise_for_status()
 
     def erase(self, name: str) -> None:
-        """Remove a cluster's object behind everybody's back."""
+        """Remove a cluster's object behind the service's back."""
         what = {"kind": "clusterdeployments", "namespace": "kcm-system", "name": name}
         http.post(f"{self.kube.control_url}/kube/mgmt/erase", json=what).raise_for_status()
 
@@ -115,11 +115,11 @@ class Site:
         return run
 
     def log(self, run_id: str) -> str:
-        """All that the run's log says."""
+        """All that the run's log holds."""
         return str([event.raw for event in self.client.runs.events(run_id)])
 
     def free(self, pool_id: str) -> int:
-        """How many servers of a pool nobody has."""
+        """How many servers of a pool are free."""
         capacity = self.client.pools.get(pool_id).capacity
         return capacity.free if capacity else 0
 
@@ -132,7 +132,7 @@ class Site:
         return left(self.kube, name)
 
     def vanishes(self, name: str) -> None:
-        """Wait until nothing of this name is left, whoever removes it."""
+        """Wait until nothing of this name is left, whatever removes it."""
         until(
             lambda: not self.left(name),
             PATIENCE_S,

@@ -1,4 +1,4 @@
-"""sync.* with a real projector and real workers: what others do is seen, told, and polled."""
+"""sync.* with a real projector and real workers: what others do is seen, reported, and polled."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.postgres
 
 
 def told(site: Site, resource_id: str) -> list[Run]:
-    """The runs that tell of a resource."""
+    """The runs that report a resource."""
     runs = site.client.runs.each(type="sync.cluster-state")
     return [
         run for run in runs if resource_id in (site.client.runs.get(run.id).raw["input"].get("objects") or ())
@@ -64,7 +64,7 @@ def test_what_does_not_change_is_seen_again_and_again(site: Site) -> None:
 
 
 def switched(site: Site, server_id: str) -> list[Run]:
-    """The runs that tell that a server was switched."""
+    """The runs that report that a server was switched."""
     runs = [site.client.runs.get(run.id) for run in site.client.runs.each(type="sync.server-state")]
     return [run for run in runs if server_id in str(run.raw["steps"])]
 

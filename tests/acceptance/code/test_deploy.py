@@ -25,14 +25,14 @@ def deploy(folder: Path, step: str, comment: str = "") -> None:
 
 
 @pytest.mark.parametrize("site", [POSTGRES_REDIS], indirect=True)
-def test_a_parked_run_outlives_a_deployment_that_drifts_and_one_that_mends_it(
+def test_a_suspended_run_outlives_a_deployment_that_drifts_and_one_that_mends_it(
     site: Site, tmp_path: Path
 ) -> None:
     client = site.client.workflow
     deploy(tmp_path, "reserve")
     with site.beside("shop", tmp_path):
         run_id = client.trigger("shop-order").run_id
-        until(lambda: client.get_run(run_id).detail == "waiting", PATIENCE_S, "the run is parked")
+        until(lambda: client.get_run(run_id).detail == "waiting", PATIENCE_S, "the run is suspended")
     deploy(tmp_path, "charge")
     with site.beside("shop", tmp_path):
         client.send_signal(run_id, "paid", {"amount": 7})

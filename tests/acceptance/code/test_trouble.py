@@ -31,7 +31,7 @@ RESULTS = {
     "retry": "shaky",
     "hook": {"n": 3},
 }
-TWICE = {"retry": {"shaky"}}  # What is told to happen twice.
+TWICE = {"retry": {"shaky"}}  # What has to happen twice.
 PATIENCE_S = 300.0
 Runs = dict[str, str]
 
@@ -96,6 +96,6 @@ def is_waiting(site: Site, flow: str, run_id: str) -> bool:
 
 
 def waits_for_one(site: Site, run_id: str) -> bool:
-    """Whether the function is parked for one call."""
+    """Whether the function is suspended for one call."""
     main = site.db.read(lambda tx: runs.one_step(tx, run_id, "forward", "main"))
     return main is not None and (main["status"], main["pending"]) == ("waiting", 1)

@@ -25,7 +25,7 @@ from tests.support.plain import http
 from tests.support.servers import KeyValue, Postgres, until
 from windlass import Run, Unavailable
 
-POWER_MS = 5_000  # How long a machine takes to go off: long enough to kill somebody on a busy host, too.
+POWER_MS = 5_000  # How long a machine takes to go off: long enough to kill a worker on a busy host, too.
 BACK_S = 60.0
 STARTED = ["boot network", "power.off", "power.on", "boot.started network"]
 SUCCESS = [*STARTED, "install.started", "install.done", "boot disk"]
@@ -60,7 +60,7 @@ class Bench:
         return Work(bench=self, machines=machines, run_ids=ids)
 
     def ended(self, run_id: str, seconds: float = BACK_S) -> Run:
-        """The run once it has ended, whoever is away in the meantime."""
+        """The run once it has ended, whatever is away in the meantime."""
 
         def look() -> Run | None:
             with suppress(Unavailable):
@@ -86,7 +86,7 @@ class Bench:
         return [one["at"] for one in events if one["type"] == "step.lost"]
 
     def reconcilers(self) -> int:
-        """How many reconcilers were heard of in the last seconds."""
+        """How many reconcilers have stored a heartbeat in the last seconds."""
         beats_ = self.db.read(
             lambda tx: [one for one in heartbeats.all_beats(tx) if one["at"] > tx.now - 3_000]
         )

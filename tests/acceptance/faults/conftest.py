@@ -16,7 +16,7 @@ from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 60
-# A lost step is free again in three seconds instead of ten, which nobody here judges but `embedded`.
+# A lost step is free again in three seconds instead of ten, which no test here judges but `embedded`.
 SHORT = {"WINDLASS_LEASE_MS": "3000", "WINDLASS_HEARTBEAT_MS": "600", "WINDLASS_RECONCILE_MS": "300"}
 
 

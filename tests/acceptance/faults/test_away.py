@@ -15,7 +15,7 @@ ACCEPTED_S = 20.0  # An answer that waits for the broker waits until it is start
 
 
 def registration(bench: Bench) -> dict[str, Any]:
-    """An order to register a machine that nobody has used."""
+    """An order to register a machine that no run has used."""
     machine = bench.site("ipmi").machine(power="on")
     credential = {"username": USER, "password": PASSWORD}
     return {"protocol": "ipmi", "bmcAddress": machine.address, "bmcCredential": credential}

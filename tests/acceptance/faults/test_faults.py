@@ -113,7 +113,7 @@ def test_a_database_server_that_is_restarted_loses_nothing(bench: Bench) -> None
     work.is_done_once()
 
 
-def test_two_reconcilers_ring_for_the_same_runs_without_harm(bench: Bench, tmp_path: Path) -> None:
+def test_two_reconcilers_publish_for_the_same_runs_without_harm(bench: Bench, tmp_path: Path) -> None:
     with bench.beside("reconciler", log=tmp_path / "reconciler.log"):
         until(lambda: bench.reconcilers() == 2, BACK_S)
         work = bench.provisioning()

@@ -28,20 +28,20 @@ class Hosts:
     is_there: bool = False
 
     def work(self) -> None:
-        """From now on somebody works."""
+        """From now on a worker runs."""
         if not self.is_there:
             self.kept.enter_context(self.bench.beside("worker", log=self.log))
             self.is_there = True
 
     def rest(self) -> None:
-        """Nobody works any more."""
+        """No worker runs any more."""
         self.kept.close()
         self.is_there = False
 
 
 @pytest.fixture(scope="module")
 def drained(embedded: Bench) -> Bench:
-    """The service after `windlass worker drain`: accepting, with nobody to work."""
+    """The service after `windlass worker drain`: accepting, without workers."""
     done = embedded.windlass("worker", "drain")
     assert done.returncode == 0, done.stderr
     assert embedded.service.stack.find("worker-bmc") is None
@@ -50,7 +50,7 @@ def drained(embedded: Bench) -> Bench:
 
 @pytest.fixture(scope="module")
 def hosts(drained: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
-    """Nobody, until a test has somebody work."""
+    """No worker, until a test starts one."""
     with ExitStack() as kept:
         yield Hosts(drained, tmp_path_factory.mktemp("hosts") / "worker.log", kept)
 

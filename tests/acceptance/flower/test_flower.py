@@ -43,7 +43,7 @@ class Shown:
 
     @property
     def first_task(self) -> str:
-        """The id of its first task: run, phase, step, generation and what tells two deliveries apart."""
+        """The id of its first task: run, phase, step, generation and what distinguishes two deliveries."""
         (found,) = (key for key in self.tasks if key.startswith(f"{self.run_id}.forward.validate.1."))
         return found
 

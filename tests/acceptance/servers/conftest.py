@@ -13,7 +13,7 @@ from tests.support.stack import Stack
 from windlass import Client
 
 MACHINES = 180  # More than all tests together use.
-BMC_PROCESSES = "6"  # Some tests keep a few of them waiting for controllers that say nothing.
+BMC_PROCESSES = "6"  # Some tests keep a few of them waiting for controllers that do not answer.
 
 
 def started(environ: dict[str, str], folder: Path, open_: ExitStack) -> Service:

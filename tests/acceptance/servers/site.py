@@ -128,7 +128,7 @@ class Site:
         return self.service.client
 
     def machine(self, **changes: Any) -> Machine:
-        """A machine that nobody has used, not registered yet."""
+        """A machine that no run has used, not registered yet."""
         machine = Machine(site=self, bmc=next(self.service.unused))
         self.taken.append(machine)
         if changes:

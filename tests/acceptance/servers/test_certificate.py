@@ -1,4 +1,4 @@
-"""A Redfish controller that has made itself a new certificate: left alone until somebody trusts that."""
+"""A Redfish controller that has made itself a new certificate: left alone until an operator trusts it."""
 
 import subprocess
 import sys

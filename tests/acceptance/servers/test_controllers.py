@@ -1,4 +1,4 @@
-"""Controllers that misbehave: refused logins, lies, refusals, silence; installers that say nothing."""
+"""Controllers that misbehave: refused logins, wrong answers, refusals, silence; silent installers."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ NEEDLES += [base64.b64encode(word) for word in NEEDLES]
 
 @contextmanager
 def overheard(url: str) -> Iterator[list[bytes]]:
-    """Everything that is said to a Redis while the block runs, message bodies decoded."""
+    """Everything that is sent to a Redis while the block runs, message bodies decoded."""
     heard: list[bytes] = []
     with redis.Redis.from_url(url) as store, store.monitor() as monitor:
 

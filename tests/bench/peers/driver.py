@@ -1,4 +1,4 @@
-"""What every driver process does: it triggers what a line of JSON on stdin asks for, and says when it did.
+"""What every driver process does: it triggers what a line of JSON on stdin asks for, and reports when it did.
 
 Standard library alone: drivers run in the peers' environment as well as in Windlass's own.
 """

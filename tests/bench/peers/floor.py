@@ -37,7 +37,7 @@ class Runs:
         self._own = threading.local()
 
     def trigger(self, ms: int) -> None:
-        """Commit a run and say so."""
+        """Commit a run and report that."""
         if not hasattr(self._own, "cursor"):
             self._own.cursor, self._own.redis = connect()
         run = str(uuid.uuid4())

@@ -26,7 +26,7 @@ REST_S = 90.0  # The longest pause between two tries, and some more.
 
 
 def run(plan: Plan, folder: Path, say: Callable[[str], None]) -> Result:
-    """Do what the plan says on a new site; the folder keeps the evidence."""
+    """Carry out the plan on a new site; the folder keeps the evidence."""
     result = Result(plan=plan, folder=folder)
     with (
         AppsSite(plan.backend, folder, tree=plan.tree, setting=plan.setting) as site,

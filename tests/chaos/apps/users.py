@@ -57,7 +57,7 @@ class Users:
             self._clients.append(thread)
 
     def enough(self) -> None:
-        """Nobody starts anything more; whoever waits goes on waiting."""
+        """No client starts anything more; those that wait go on waiting."""
         self._enough.set()
 
     def wait(self) -> None:

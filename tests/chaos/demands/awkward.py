@@ -31,7 +31,7 @@ class Demand(Fault):
         return float(site.users.open)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Ask for it, unless nobody gets anything done as it is."""
+        """Ask for it, unless the site makes no progress as it is."""
         if self.are_open(site) > self.most_open:
             return None
         orders = self.orders(rng)

@@ -9,7 +9,7 @@ from tests.chaos.site import Site
 from tests.chaos.workload.batches import KEY
 from tests.chaos.workload.mix import UNNUMBERED, Order
 
-STRUCK = ("BF1", "BF4", "BF5", "BF9", "BF11", "BF14")  # Rows whose faults are those of everybody else.
+STRUCK = ("BF1", "BF4", "BF5", "BF9", "BF11", "BF14")  # Rows whose faults are those of other runs.
 
 
 def batch(**given: Any) -> Order:

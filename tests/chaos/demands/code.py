@@ -37,7 +37,7 @@ class Walks(Demand):
 
 @register
 class Races(Demand):
-    """Signals that come at the moment when their wait times out and somebody cancels the run."""
+    """Signals that come at the moment when their wait times out and a client cancels the run."""
 
     name, rows, needs = "racing-signals", ("DF15", "RF25"), AUTHORED
 

@@ -45,13 +45,13 @@ class Deployed(Fault):
 
 @register
 class Drifted(Fault):
-    """Code that makes another call than the history of parked runs has, until it is mended."""
+    """Code that makes another call than the history of suspended runs has, until it is mended."""
 
     name, rows, needs, beat = "code-drifts", ("DF22",), AUTHORED, "weather"
     scope, alone, lasts_s = "site", True, (0.5, 2.0)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Let runs park and deploy the drift; it counts once a run is blocked."""
+        """Let runs suspend and deploy the drift; it counts once a run is blocked."""
         if not _all_serve(site):
             return None
         site.users.demand([_napping(rng) for _ in range(4)])

@@ -31,7 +31,7 @@ class Gate:
 
     def await_(self, statement: str, nth: int, lost: Literal["answer", "question"]) -> int:
         """Cut at the n-th statement like this; how many were cut before."""
-        if not self._listens:  # Whoever reads along has to hear a session from its beginning.
+        if not self._listens:  # A listener has to read a session from its beginning.
             self._listens, self._proxy.new_tap = True, self._listener.tap
             self._proxy.cut()
         self._listener.await_(statement, nth=nth, lost=lost)

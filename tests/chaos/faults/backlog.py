@@ -1,4 +1,4 @@
-"""Redis loses everything while twenty thousand runs wait for a queue that nobody serves."""
+"""Redis loses everything while twenty thousand runs wait for a queue that no worker serves."""
 
 import time
 from random import Random
@@ -44,7 +44,7 @@ class Backlog(Fault):
     needs_s = 30.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Queue them, empty Redis, and ask for runs whose retries somebody has to see to meanwhile."""
+        """Queue them, empty Redis, and ask for runs whose retries are due meanwhile."""
         site.users.demand([order("unserved", cancel_after_ms=round(self.lasts_s[1] * 1000))])
         if not within(ACCEPTED_S, lambda: _template(site)):
             return None

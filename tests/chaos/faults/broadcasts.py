@@ -1,4 +1,4 @@
-"""What somebody with Celery's remote control can do to a site by mistake, or out of spite."""
+"""What a client with Celery's remote control can do to a site, by mistake or on purpose."""
 
 from dataclasses import replace
 from random import Random
@@ -106,7 +106,7 @@ class ConsumersCancelled(Broadcast):
         return "told all workers to listen to no queue"
 
     def heal(self, site: Site) -> None:
-        """Listen again: a worker that was told so does what it was told, until it starts anew."""
+        """Listen again: a worker that was ordered so obeys until it starts anew."""
         app = control(site)
         for queue in QUEUES:
             app.control.add_consumer(queue, destination=_mains(site, queue))

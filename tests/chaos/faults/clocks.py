@@ -16,7 +16,7 @@ from tests.chaos.site import Site
 
 SHIFTS_S = (3_600, -3_600, 86_400, -86_400)
 STARTED_S = 20.0
-# Whose clock is shifted: role, and what tells the process by its command line.
+# Whose clock is shifted: role, and what identifies the process in its command line.
 WHO: Mapping[str, str] = {"host": "h0", "api": "app.serving", "reconciler": "reconciler"}
 
 

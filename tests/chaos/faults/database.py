@@ -83,7 +83,7 @@ class SessionsTerminated(OnPostgres):
 
 @register
 class DatabaseStalled(OnPostgres):
-    """PostgreSQL answers nobody, as when its disk hangs, and then goes on."""
+    """PostgreSQL answers no client, as when its disk hangs, and then goes on."""
 
     name, rows = "database-stalled", ("RF8",)
     lasts_s = (3.0, 10.0)
@@ -105,7 +105,7 @@ class DatabaseStalled(OnPostgres):
 
 @register
 class TableLocked(OnPostgres):
-    """Somebody holds a lock on the runs, as a careless migration does."""
+    """Another client holds a lock on the runs, as a careless migration does."""
 
     name, rows = "table-locked", ("RF10",)
     lasts_s = (2.0, 10.0)
@@ -135,7 +135,7 @@ class TableLocked(OnPostgres):
 
 
 class AnswerLost(OnPostgres):
-    """One statement is done, or not, and its client never hears which."""
+    """One statement is done, or not, and its client never learns which."""
 
     rows = ("RF10",)
     needs = Setting(proxied=True)
@@ -158,7 +158,7 @@ class AnswerLost(OnPostgres):
 
 @register
 class CommitUnheard(AnswerLost):
-    """A transaction is committed, and its client never hears of it."""
+    """A transaction is committed, and its client never learns of it."""
 
     name = "commit-unheard"
     statements = ("commit",)
@@ -175,7 +175,7 @@ class CommitLost(AnswerLost):
 
 @register
 class WriteUnheard(AnswerLost):
-    """A statement that is a transaction of its own is done, and its client never hears of it."""
+    """A statement that is a transaction of its own is done, and its client never learns of it."""
 
     name = "write-unheard"
     statements = ("update run", "insert into run", "insert into event", "update step")

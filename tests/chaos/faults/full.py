@@ -130,7 +130,7 @@ class SqliteDiskFull(DiskFull):
     scope = "site"  # Whose processes are all killed for the move.
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Move the database to a small disk, which takes everybody's restart, and fill it."""
+        """Move the database to a small disk, which takes a restart of all processes, and fill it."""
         path = Path(sqlite.path(site))
         sizes = [one.stat().st_size for one in path.parent.glob(f"{path.name}*")]
         disk = self._mounted(site.folder / "small", sum(sizes) // 1_000_000 + SPARE_MB)

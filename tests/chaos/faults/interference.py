@@ -37,7 +37,7 @@ class OneByteConnections(Fault):
         self._held: list[socket.socket] = []
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Connect, say the first letter of GET, and stay."""
+        """Connect, send the first byte of GET, and stay."""
         with suppress(OSError):
             for _ in range(CONNECTIONS):
                 made = socket.create_connection(("127.0.0.1", site.settings.port), timeout=2)
@@ -143,7 +143,7 @@ class SlowReceiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
-        """Answer whoever waits, and end."""
+        """Answer all clients that wait, and end."""
         self._gone.set()
         self._server.shutdown()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""Messages that come twice, late, in another order, never, again after an hour, or from somebody else."""
+"""Messages that come twice, late, in another order, never, again after an hour, or from another client."""
 
 import base64
 import json
@@ -116,7 +116,7 @@ class MessagesReplayed(Fault):
 
 @register
 class MessagesForged(Fault):
-    """Messages that nobody of ours has sent: unknown, malformed, lying."""
+    """Messages that the service has not sent: unknown, malformed, wrong."""
 
     name, rows = "messages-forged", ("RF20", "DF7")
     scope = "broker"
@@ -131,7 +131,7 @@ class MessagesForged(Fault):
 
 
 def forgeries() -> Iterable[tuple[str, str]]:
-    """Queue and message of everything that a stranger may think of."""
+    """Queue and message of everything that another client may send."""
     unknown = "run_00000000000000000000000000"
     for queue in QUEUES:
         yield queue, envelope(queue, "windlass.link", [unknown, "forward", "one", 1])

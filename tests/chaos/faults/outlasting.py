@@ -30,10 +30,10 @@ LEFT_MS = 6_800  # What is left of a lease of 10 s that is renewed every 3 s.
 
 @register
 class LongStepsDoubled(Fault):
-    """The copies meet a database that is away, end badly, and their callbacks say that the step has died."""
+    """The copies meet a database that is away, end badly, and their callbacks report the step as dead."""
 
     name, rows, backends = "long-steps-doubled", ("RF30", "DF7"), (POSTGRES,)
-    scope = "broker"  # The database is back before any lease ends: nobody may lose a step.
+    scope = "broker"  # The database is back before any lease ends: no step may be lost.
     beat: ClassVar[Rhythm | None] = "weather"
     needs = Setting(proxied=True)
     lasts_s = (5.3, 6.0)  # Longer than a worker is patient; a lease that was just to be renewed has 7 s left.
@@ -78,7 +78,7 @@ def running(site: Site) -> set[str]:
 
 
 def _all_at_work(site: Site) -> bool:
-    """Whether every worker has heard of its claim, and no lease ends before the database is back."""
+    """Whether every worker has the answer to its claim, and no lease ends before the database is back."""
     ends = select(func.min(step.c.lease_until)).where(step.c.status == "running")
     newest = select(func.max(step.c.started_at)).where(step.c.status == "running", step.c.key == LONG)
 

@@ -1,7 +1,7 @@
 """Reads PostgreSQL's protocol along, to cut a connection around the one answer that matters.
 
-A commit whose answer is lost is the hardest case for a client: the database did it, and nobody heard.
-`Listener` is told which statement to wait for; when the server has ended it, the answer is withheld and the
+A commit whose answer is lost is the hardest case for a client: the database did it, and no client knows.
+`Listener` is given the statement to wait for; when the server has ended it, the answer is withheld and the
 connection reset. With ``lost="question"`` the statement never reaches the server: to the client the two look
 the same.
 

@@ -1,6 +1,6 @@
 """Workflow types of which one step is poison in ways that only a resource limit or a database notices.
 
-`HOW` says what there is; the input of ``chaos.venom`` names one. All of them end in a failed run that was
+see `HOW`; the input of ``chaos.venom`` names one. All of them end in a failed run that was
 undone. What merely kills its process or returns nonsense is in `tests.chaos.workload.types`.
 """
 
@@ -21,7 +21,7 @@ SPARE = 64 * 1024 * 1024  # Bytes that a process may still take before its memor
 
 
 class Poisoned(Given):
-    """Which poison; ``fails`` keeps its meaning, and tells who judges that the run has to fail."""
+    """Which poison; ``fails`` keeps its meaning, and shows the checks that the run has to fail."""
 
     how = fields.String(required=True)
     fails = fields.Integer(load_default=5)
@@ -76,7 +76,7 @@ HOW: Mapping[str, tuple[bool, Callable[[], Any]]] = {
 
 @step(retry=SOON, timeout="1s", alone=True)
 def venom(ctx: Any, how: Any) -> Any:
-    """What the input says."""
+    """What the input names."""
     deadly, act = HOW[how]
     note(ctx, "died" if deadly else "did", how)
     return act()

@@ -35,7 +35,7 @@ class Poison(Fault):
 
 @register
 class BitterPoison(Poison):
-    """The step runs out of memory or stack, or says what no database can store."""
+    """The step runs out of memory or stack, or returns what no database can store."""
 
     name = "poison-bitter"
     kinds = ("memory", "recursion", "not-a-number", "unprintable-error", "unprintable-result")
@@ -43,7 +43,7 @@ class BitterPoison(Poison):
 
 @register
 class DeafPoison(Poison):
-    """The step hears no time limit; it is only over when the last resort has killed it three times."""
+    """No time limit reaches the step; it is only over when the last resort has killed it three times."""
 
     name = "poison-deaf"
     kinds = ("deaf",)

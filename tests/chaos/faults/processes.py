@@ -179,7 +179,7 @@ class PowerLost(Fault):
         self._keeper: psutil.Process | None = None
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Kill -9 all, while nobody starts anything again."""
+        """Kill -9 all, while nothing is started again."""
         family = inside(site)
         if not family:
             return None

@@ -23,7 +23,7 @@ class Weather:
 
     latency_s: float = 0.0  # Added to every chunk, each way.
     bytes_per_s: float = inf  # Each way, for each connection.
-    refuse: bool = False  # Nobody listens.
+    refuse: bool = False  # As when no process listens.
     hold: bool = False  # Bytes are kept until the weather changes: a partition that heals.
     swallow: bool = False  # Accept and lose everything; what was connected meanwhile stays dead: half-open.
     reset_after: int | None = None  # Reset a connection after so many bytes of answers.
@@ -131,7 +131,7 @@ class _Link:
 
     @property
     def deserted(self) -> bool:
-        """Whether the client has left a connection whose server never heard of it."""
+        """Whether the client has left a connection whose server never learned of it."""
         return self._dead and self._client_left
 
     async def run(self) -> None:

@@ -59,7 +59,7 @@ class RedisRestartedEmpty(Broker):
     lasts_s = (0.1, 9.0)
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """As SHUTDOWN NOSAVE does it, without a word to anybody."""
+        """As SHUTDOWN NOSAVE does it, without notice to any client."""
         site.store.kill()
         forget(site.store)
         return self.injection("Redis is gone and will come back empty")
@@ -115,7 +115,7 @@ class RedisFrozen(Broker):
 
 @register
 class RedisPaused(Broker):
-    """Redis keeps all its clients waiting for a while; nobody can end that, since nobody is heard."""
+    """Redis keeps all its clients waiting for a while; no client can end that, since none is answered."""
 
     name, rows = "redis-paused", ("RF7", "DF5")
     lasts_s = (PAUSE_S, PAUSE_S)
@@ -162,7 +162,7 @@ class RedisFull(Broker):
 
 @register
 class RedisLocked(Broker):
-    """Somebody has changed the password of Redis."""
+    """An operator has changed the password of Redis."""
 
     name, rows = "redis-locked", ("RF7", "DF5")
     lasts_s = (1.0, 6.0)

@@ -1,4 +1,4 @@
-"""SQLite locked by somebody else, its writer killed in a transaction."""
+"""SQLite locked by another process, its writer killed in a transaction."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.chaos.fault import SQLITE, Fault, Injection, register
 from tests.chaos.site import Site
 
 WRITERS = 3
-# Writes so much that pages spill into the log before any commit, says so, and waits to be killed.
+# Writes so much that pages spill into the log before any commit, prints a word, and waits to be killed.
 WRITER = """
 import sqlite3, sys, threading
 db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
@@ -24,7 +24,7 @@ db.execute("UPDATE step SET status = 'completed', output = NULL")
 print("written", flush=True)
 threading.Event().wait(60)
 """
-# Holds the write lock most of the time, so that everybody else queues up.
+# Holds the write lock most of the time, so that all others queue up.
 STORM = """
 import sqlite3, sys, threading
 db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
@@ -77,7 +77,7 @@ class DatabaseLocked(OnSqlite):
 
 @register
 class DatabaseHeld(DatabaseLocked):
-    """Somebody holds the write lock for longer than anybody's patience."""
+    """Another process holds the write lock for longer than any client waits."""
 
     name, rows = "database-held", ("RF12", "BF5")
     lasts_s = (10.0, 30.0)
@@ -111,7 +111,7 @@ def _started(program: str, *words: str) -> "subprocess.Popen[str]":
 
 
 def _prints(process: "subprocess.Popen[str]", word: str) -> bool:
-    """Whether it says the word within half a minute."""
+    """Whether it prints the word within half a minute."""
     assert process.stdout is not None
     late = threading.Timer(30, process.kill)
     late.start()

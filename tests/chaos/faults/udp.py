@@ -104,7 +104,7 @@ class _Questions(asyncio.DatagramProtocol):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Somebody asks the target."""
+        """A client asks the target."""
         task = asyncio.get_running_loop().create_task(self._proxy.from_client(data, addr))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

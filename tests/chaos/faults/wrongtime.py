@@ -1,8 +1,8 @@
 """Makes a process of a site start with a wrong clock; named in `Setting.inside`.
 
 Debian's libfaketime lies to a process about the time. A process that begins while its command line is in the
-site's table of clocks begins once more under the library, with a file of its own that says by how much.
-Whoever writes another number into that file makes the clock jump. The clock that only counts is left alone:
+site's table of clocks begins once more under the library, with a file of its own that holds by how much.
+Another number in that file makes the clock jump. The clock that only counts is left alone:
 machines do not lose that one.
 """
 

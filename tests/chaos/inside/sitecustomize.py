@@ -2,7 +2,7 @@
 
 It learns the chaos types and loads what faults need in it.
 
-The folder of this file stands first in PYTHONPATH of those processes and of nobody else. `chains` holds
+The folder of this file stands first in PYTHONPATH of those processes and of no others. `chains` holds
 nothing but a docstring, so a process that never asks for the catalogue pays nothing.
 """
 

@@ -30,7 +30,7 @@ def kill(_arm: Arm) -> None:
 
 
 def freeze(arm: Arm) -> None:
-    """Stop all threads; a process of its own wakes this one up, since nobody else knows of it."""
+    """Stop all threads; a process of its own wakes this one up, since nothing else knows of it."""
     words = f"sleep {arm.seconds}; kill -CONT {os.getpid()}"
     subprocess.Popen(["/bin/sh", "-c", words], start_new_session=True, stdin=subprocess.DEVNULL)
     os.kill(os.getpid(), signal.SIGSTOP)

@@ -129,7 +129,7 @@ class Control:
 
 
 class Passing:
-    """What one process knows of the arms; it looks again only when the folder has changed."""
+    """What one process knows of the arms; it reads them again only when the folder has changed."""
 
     def __init__(self, control: Control, role: str) -> None:
         self._control, self._role = control, role

@@ -116,7 +116,7 @@ WRAPPED = frozenset({*TRANSITIONS, *(one[0] for one in AROUND), "tasks.step", "p
 
 
 class _Finder(MetaPathFinder):
-    """Finds the modules to wrap as everybody else would, and wraps them once they have run."""
+    """Finds the modules to wrap as the import system would, and wraps them once they have run."""
 
     def __init__(self) -> None:
         self._looking: set[str] = set()

@@ -47,7 +47,7 @@ class AtPoint(Fault):
     frozen_s: ClassVar[float] = 0.0
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Arm a point, and wait until somebody has passed it."""
+        """Arm a point, and wait until a process has passed it."""
         control = arms.of(site.folder)
         arm = Arm(
             point=rng.choice(self.points),
@@ -73,7 +73,7 @@ class AtPoint(Fault):
                 os.kill(self._pid, signal.SIGCONT)
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
-        """Do what makes somebody pass, when that is rare; the processes that it took."""
+        """Do what makes a process pass, when that is rare; the processes that it took."""
         return []
 
 
@@ -94,7 +94,7 @@ class CallbackKilled(AtPoint):
     points, role = ("on_error.begin", "lose.before-commit", "lose.after-commit"), "worker"
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
-        """A pool process dies in the middle of a step, which its main tells the callback."""
+        """A pool process dies in the middle of a step, which its main reports to the callback."""
         lost = control.arm(Arm(point="body.begin", action="kill", role="worker"))
         within(HIT_S, lambda: control.hits(lost))
         control.disarm(lost)
@@ -120,7 +120,7 @@ class ApiKilledAtPoint(AtPoint):
 
 @register
 class ReconcilerKilledAtPoint(AtPoint):
-    """A reconciler dies in the middle of a look, or around what it decided."""
+    """A reconciler dies in the middle of a pass, or around what it decided."""
 
     name, rows = "reconciler-killed-at-point", ("RF4", "DF12")
     points, role = LOOK, "reconciler"
@@ -128,28 +128,28 @@ class ReconcilerKilledAtPoint(AtPoint):
 
 @register
 class OrderKilled(AtPoint):
-    """A pool process dies after it has sent what must not be sent twice, before anybody knows of it."""
+    """A pool process dies after it has sent what must not be sent twice, before any process knows of it."""
 
     name, rows = "order-killed", ("RF18",)
     points, role, where = ("body.end",), "worker", "body=once"
     weight = 3.0
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
-        """Somebody asks for one."""
+        """A client asks for one."""
         site.users.demand([Order(number=UNNUMBERED, type="chaos.once", given={})])
         return []
 
 
 @register
 class MachineOrderKilled(AtPoint):
-    """A pool process dies after a machine has heard an order, before anybody knows of it."""
+    """A pool process dies after a machine has received an order, before any process knows of it."""
 
     name, rows = "machine-order-killed", ("RF18",)
     points, role = ("bmc.after-send", "bmc.before-send"), "worker"
     weight = 2.0
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
-        """Somebody asks for two of them, where there are machines."""
+        """A client asks for two of them, where there are machines."""
         if site.machines is not None:
             site.users.demand(site.machines.reboots(rng))
         return []
@@ -174,7 +174,7 @@ class TakingOver(AtPoint):
     role = "reconciler"
 
     def provoke(self, site: Site, control: Control, rng: Random) -> list[int]:
-        """A Celery main dies with its pool: nobody but a reconciler can tell."""
+        """A Celery main dies with its pool: only a reconciler can notice."""
         mains = site.processes("worker")
         return kill(family(rng.choice(mains))) if mains else []
 
@@ -208,7 +208,7 @@ class ReconcilerKilledFiring(AtPoint):
         self._schedule = new_id("sch")
 
     def strike(self, site: Site, rng: Random) -> Injection | None:
-        """Where nobody passes in time the schedule ends, too: it would start runs while they are judged."""
+        """Where no process passes in time the schedule ends, too: it would start runs during the verdict."""
         struck = super().strike(site, rng)
         if struck is None:
             self.heal(site)
@@ -234,7 +234,7 @@ class ReconcilerKilledFiring(AtPoint):
 
 
 class Conflicts(Fault):
-    """Statements or commits fail with what a busy database says."""
+    """Statements or commits fail with the error of a busy database."""
 
     needs = INSIDE
     beat = "weather"
@@ -262,7 +262,7 @@ class Conflicts(Fault):
         return self.injection(f"{', '.join(states)} with p = {self.probability}")
 
     def states(self, rng: Random) -> tuple[str, ...]:
-        """What the database says."""
+        """The error of the database."""
         return CONFLICTS
 
     def heal(self, site: Site) -> None:
@@ -293,7 +293,7 @@ class SqliteStatementsFail(Conflicts):
 
 @register
 class OneStatementFails(Conflicts):
-    """The very next statements of one kind fail, in whoever runs them."""
+    """The very next statements of one kind fail, whichever process runs them."""
 
     name, rows, backends = "one-statement-fails", ("RF10",), (POSTGRES,)
     probability, times = 1.0, 3

@@ -43,7 +43,7 @@ class Rig(Protocol):
 
 
 class MemoryRig:
-    """The twin in memory."""
+    """The driver in memory."""
 
     within = 0.0
 

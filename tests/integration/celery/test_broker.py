@@ -64,7 +64,7 @@ def sent(publisher: Publisher, *steps: str) -> str | None:
     return None
 
 
-def ringing(publish: Publish) -> bool:
+def publishes(publish: Publish) -> bool:
     """Ring, and say so."""
     publish([MESSAGE])
     return True
@@ -103,7 +103,7 @@ def test_a_failed_publish_reaches_nobody_and_the_next_one_after_a_pause_does(
     own_broker.kill()
     publish([MESSAGE])
     own_broker.start()
-    until(lambda: ringing(publish) and lengths(own_broker, "wl:") == {"wl:default": 1})
+    until(lambda: publishes(publish) and lengths(own_broker, "wl:") == {"wl:default": 1})
 
 
 @pytest.mark.parametrize("hint", HINTS, ids=lambda hint: type(hint).__name__)
@@ -136,8 +136,8 @@ def test_many_hints_for_a_frozen_broker_cost_no_more_than_one(publish: Publish, 
     assert seconds(lambda: publish([MESSAGE] * 100)) < RING_S
 
 
-def test_the_apis_ring_never_waits(own_broker: KeyValue) -> None:
+def test_the_publish_of_the_api_never_waits(own_broker: KeyValue) -> None:
     freeze(own_broker)
-    rings = [wire(Settings(redis_url=own_broker.url), role="api").publish for _ in range(5)]
+    publishers = [wire(Settings(redis_url=own_broker.url), role="api").publish for _ in range(5)]
     # The quickest of some: a busy machine may hold one of them up.
-    assert min(seconds(lambda publish=publish: publish([MESSAGE] * 100)) for publish in rings) < INLINE_S  # type: ignore[misc]
+    assert min(seconds(lambda publish=publish: publish([MESSAGE] * 100)) for publish in publishers) < INLINE_S  # type: ignore[misc]

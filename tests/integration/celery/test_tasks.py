@@ -73,7 +73,7 @@ def app(settings: Settings, worker: Worker) -> Iterator[Celery]:
 
 
 def accepted(db: Database, type_: str) -> RunMessage:
-    """A run that nobody has rung for yet."""
+    """A run whose message is not published yet."""
     order = accept.Order(type=type_, input={})
     messages = db.write(lambda tx: accept.accept(tx, new_id("run"), order, "usr_test")).messages
     (run_message,) = [hint for hint in messages if isinstance(hint, RunMessage)]

@@ -28,7 +28,7 @@ class Rig:
 
 @contextmanager
 def in_memory() -> Iterator[Rig]:
-    """The twin."""
+    """The driver in memory."""
     templates = {
         name: Template(name=name, valid=True, kubernetes_version=version, parameters={"workersNumber": 2})
         for name, version in ((OLD, "v1.31.8+k0s.0"), (NEW, "v1.32.4+k0s.0"))

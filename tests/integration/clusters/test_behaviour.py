@@ -1,4 +1,4 @@
-"""What every driver of clusters does alike: the twin in memory, and k0rdent on an API server."""
+"""What every driver of clusters does alike: the driver in memory, and k0rdent on an API server."""
 
 from collections.abc import Iterator
 from dataclasses import replace

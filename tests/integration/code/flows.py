@@ -1,4 +1,4 @@
-"""Bodies of steps for tests of code workflows: they note what they did, and meet trouble when told."""
+"""Bodies of steps for tests of code workflows: they note what they did, and meet trouble on demand."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Children: runs of their own; whoever started them waits without asking, and stops them when stopped."""
+"""Children: runs of their own; their parent waits without polling, and stops them when stopped."""
 
 from typing import Any
 

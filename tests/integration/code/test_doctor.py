@@ -89,7 +89,7 @@ def said(type_: str, **payload: Any) -> Plant:
 
 
 def signalled(tx: Tx, run_id: str) -> None:
-    """A signal that no event tells of."""
+    """A signal without an event."""
     values = {"id": "sig_x", "seq": 99, "name": "go", "payload": 1, "payload_hash": "x", "sender": "x"}
     tx.execute(insert(signal), {"tenant_id": tx.tenant, "run_id": run_id, "received_at": 1, **values})
 
@@ -106,7 +106,7 @@ def closed(purpose: str) -> Plant:
 PLANTS: dict[str, tuple[str, Plant, str]] = {
     "a wait counts calls that have ended": ("members", change(step, step.c.key == "main", pending=3), "I10"),
     "a wait forgets a call": ("signal", change(step, step.c.key == "main", pending=0), "I10"),
-    "members are not rung": ("members", change(step, step.c.key == "left", expect_since=None), "I7"),
+    "members are not published": ("members", change(step, step.c.key == "left", expect_since=None), "I7"),
     "a function waits for nothing": (
         "signal",
         change(step, step.c.kind == "signal", status="completed"),

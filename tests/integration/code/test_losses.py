@@ -150,7 +150,7 @@ class Cut:
         return write
 
     def over(self) -> None:
-        """Nobody dies any more."""
+        """No worker dies any more."""
         del self._db.once, self._db.write
 
 

@@ -100,7 +100,7 @@ class Story:
             self.deaths += 1
             del self.driver.db.once, self.driver.db.write
             self.driver.reconcile(list(family(self.driver, self.run_id)))
-            for name in ("once", "write"):  # To be taken away again by whoever made the trouble.
+            for name in ("once", "write"):  # Removed again by the rule that made the trouble.
                 setattr(self.driver.db, name, getattr(self.driver.db, name))
 
 

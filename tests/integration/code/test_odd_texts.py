@@ -16,11 +16,11 @@ KEPT = {name: text for name, text in TEXTS.items() if name not in UNSTORABLE}
 
 
 class Odd(Exception):
-    """An error that says something odd."""
+    """An error with an odd text."""
 
 
 def fails_with(text: str) -> None:
-    """A step that says it."""
+    """A step that raises it."""
     raise Odd(text)
 
 

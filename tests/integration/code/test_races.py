@@ -49,7 +49,7 @@ def race_rounds_parent(ctx: Any) -> Any:
 
 
 def together(driver: Driver, *jobs: Callable[[], Iterable[Message]]) -> None:
-    """Do things at the same moment and ring for what follows; a refusal is an answer, too."""
+    """Do things at the same moment and publish what follows; a refusal is an answer, too."""
     start, failures = threading.Barrier(len(jobs)), []
 
     def work(job: Callable[[], Iterable[Message]]) -> None:
@@ -98,7 +98,7 @@ def times_out(driver: Driver, run_id: str) -> Callable[[], Iterable[Message]]:
 
 
 def links(driver: Driver) -> list[Callable[[], Iterable[Message]]]:
-    """All links that were rung."""
+    """All links whose messages were published."""
 
     def carried(run_message: RunMessage) -> Callable[[], Iterable[Message]]:
         where = {

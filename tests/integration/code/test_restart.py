@@ -1,4 +1,4 @@
-"""A run that goes on as a fresh one takes along what others sent, and whoever knows its first id finds it."""
+"""A run that goes on as a fresh one takes along what others sent, and is found under its first id."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -171,7 +171,7 @@ def asks_then_pays(ctx: Any) -> Any:
 
 
 def asked(driver: Driver, on_failure: str) -> tuple[str, str]:
-    """A run that failed after its hook was made, and the token that somebody was told."""
+    """A run that failed after its hook was made, and the token that a client was given."""
     TROUBLE["paid"] = fails()
     run_id = driver.trigger(asks_then_pays, on_failure=on_failure)
     driver.drain()

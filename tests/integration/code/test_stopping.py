@@ -25,7 +25,7 @@ def test_a_run_that_has_not_begun_ends_at_once(driver: Driver) -> None:
     assert (driver.status(run_id), DONE) == ("cancelled", [])
 
 
-def test_a_parked_run_is_undone_newest_first(driver: Driver) -> None:
+def test_a_suspended_run_is_undone_newest_first(driver: Driver) -> None:
     run_id = driver.trigger(long)
     driver.drain()
     driver.cancel(run_id)

@@ -1,4 +1,4 @@
-"""Runs whose events somebody is told of take the way under the lock, and end as all do."""
+"""Runs with subscribed events take the way under the lock, and end as all do."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def watched(ctx: Any) -> Any:
 
 @pytest.fixture
 def listened(driver: Driver) -> Driver:
-    """Somebody has subscribed to what happens to runs."""
+    """An endpoint has subscribed to the events of runs."""
     values = {"id": "whk_1", "url": "https://example.test/", "events": ["run.completed"], "active": True}
 
     def listen(tx: Tx) -> None:

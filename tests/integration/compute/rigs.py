@@ -24,7 +24,7 @@ class Rig:
 
 @contextmanager
 def in_memory() -> Iterator[Rig]:
-    """The twin."""
+    """The driver in memory."""
     cloud = Cloud()
     access = Access(provider="memory", plans={"small": "1xCPU-2GB"}, zones={"here": "fi-hel1"})
 

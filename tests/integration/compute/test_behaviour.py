@@ -1,4 +1,4 @@
-"""What every driver of servers does alike: the twin in memory, and the clouds on their doubles."""
+"""What every driver of servers does alike: the driver in memory, and the clouds on their doubles."""
 
 from collections.abc import Iterator
 

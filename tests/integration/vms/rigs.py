@@ -25,7 +25,7 @@ class Rig:
 
 @contextmanager
 def in_memory() -> Iterator[Rig]:
-    """The twin."""
+    """The driver in memory."""
     room = Room()
     yield Rig(machines=room.machines(), break_=room.faults.add)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What every driver of virtual machines does alike: the twin in memory, and KubeVirt on an API server."""
+"""What every driver of virtual machines does alike: the driver in memory, and KubeVirt on an API server."""
 
 from collections.abc import Iterator
 
