@@ -325,7 +325,7 @@ class Reconciler:
         most = self._mover.batch
         ended = self.db.read(lambda tx: runs.ended_before(tx, tx.now - old, most))
         # Each in a transaction of its own
-        # (test_an_old_run_that_somebody_holds_does_not_keep_the_others_from_being_deleted).
+        # (test_an_old_run_that_another_client_locks_does_not_keep_the_others_from_being_deleted).
         self._mover.move(_forget_run, [(run_id,) for run_id in ended])
         of_apps = self.db.read(lambda tx: retention.ended_before(tx, tx.now - old, most))
         self._mover.move(_forget_app_run, of_apps)

@@ -146,7 +146,7 @@ class OptimisticTransition(Journal):
             self._tell_status()
         # Who is told was read earlier. The write asks again (`subscriptions.unsubscribed`), or somebody who
         # subscribed in between would not be told of this event (I12;
-        # test_somebody_who_subscribed_during_a_step_is_told_of_its_end).
+        # test_an_endpoint_that_subscribed_during_a_step_is_sent_its_end).
         if self._has_subscribers():  # The deliveries are written in a transaction.
             raise NeedsLock
         if self._left is not None and not self._leaves_alone:
