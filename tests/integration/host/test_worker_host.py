@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,8 +60,11 @@ def host(settings: Settings, tmp_path: Path) -> Iterator[psutil.Process]:
 
 def main_of(host: psutil.Process, kind: str) -> psutil.Process | None:
     """The Celery main of one class of queues."""
-    alive = [each for each in host.children() if is_alive(each.pid)]
-    return next((each for each in alive if f"{kind}@%h" in each.cmdline()), None)
+    for each in host.children():
+        with suppress(psutil.Error):  # It may end at any moment.
+            if is_alive(each.pid) and f"{kind}@%h" in each.cmdline():
+                return each
+    return None
 
 
 def begin_work(settings: Settings, folder: Path, seconds: float) -> int:
