@@ -21,6 +21,7 @@ from app.domain.batch import words
 from app.domain.batch.invalid import InvalidDefinition, too_many
 from app.domain.batch.reader import depth_of
 from app.domain.errors import Unavailable
+from app.domain.json import texts_of
 
 LIBRARY = Path(__file__).with_name("library")  # Programs import "schemas/workflows.ncl" from there.
 CHILD = Path(__file__).with_name("child.py")
@@ -128,23 +129,9 @@ def _value(text: str) -> Any:
     if (depth := depth_of(found)) > words.MOST_DEPTH:
         raise too_many("depth of the result", words.MOST_DEPTH, depth)
     # PostgreSQL stores no U+0000. Only where the text has the escape is it worth a walk.
-    if "\\u0000" in text and _has_nul(found):
+    if "\\u0000" in text and any("\0" in one for one in texts_of(found)):
         raise NickelRefused("NICKEL_ERROR", "The result holds a character that is not text (U+0000)")
     return found
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether a text in it, or a name of a member, has U+0000."""
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            left += (*one.keys(), *one.values())
-        elif isinstance(one, list):
-            left += one
-        elif isinstance(one, str) and "\0" in one:
-            return True
-    return False
 
 
 def _limit(said: bytes) -> NickelRefused:

@@ -10,6 +10,7 @@ import re
 from typing import NoReturn
 
 from app.domain.errors import PayloadTooLarge, ValidationFailed
+from app.domain.json import texts_of
 
 MEBIBYTE = 1_048_576
 HOOK_LIMIT = 65_536
@@ -87,16 +88,8 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _check_texts(value: object) -> None:
-    left = [value]
-    while left:
-        found = left.pop()
-        if isinstance(found, dict):
-            left += found.keys()
-            left += found.values()
-        elif isinstance(found, list):
-            left += found
-        elif isinstance(found, str) and not storable(found):
-            raise _refused(f"Holds {NOT_TEXT}")
+    if not all(map(storable, texts_of(value))):
+        raise _refused(f"Holds {NOT_TEXT}")
 
 
 def _no_constant(word: str) -> NoReturn:
